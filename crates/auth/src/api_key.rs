@@ -1,0 +1,61 @@
+//! The api key: it identifies the calling software and has a scope of its own.
+
+use esoz_kernel::ClientId;
+
+use crate::{Scope, Secret, SecretDigest};
+
+/// What is known about an api key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeyFacts {
+    /// Digest under which it is stored.
+    pub digest: SecretDigest,
+    /// The client it was given to.
+    pub client_id: ClientId,
+    /// What it allows.
+    pub scope: Scope,
+    /// Whether it was revoked.
+    pub is_revoked: bool,
+    /// Whether its client is blocked.
+    pub is_client_blocked: bool,
+}
+
+/// Which software calls, as a valid api key proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeyHolder {
+    /// The client that the key was given to.
+    pub client_id: ClientId,
+    /// What the key allows.
+    pub scope: Scope,
+}
+
+/// Decides whether an api key is valid (update rule 1): known, not revoked, its client not blocked. `None` does not say
+/// which of these failed.
+pub fn verify(presented: &Secret, facts: Option<ApiKeyFacts>) -> Option<ApiKeyHolder> {
+    let facts = facts?;
+    let valid = presented.digest() == facts.digest && !facts.is_revoked && !facts.is_client_blocked;
+    valid.then_some(ApiKeyHolder { client_id: facts.client_id, scope: facts.scope })
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_kernel::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn each_fact_alone_makes_a_key_invalid() {
+        let key = Secret::new("a key");
+        let facts = || ApiKeyFacts {
+            digest: key.digest(),
+            client_id: ClientId::new(Uuid::from_u128(2)),
+            scope: Scope::parse("a:read"),
+            is_revoked: false,
+            is_client_blocked: false,
+        };
+        assert!(verify(&key, Some(facts())).is_some());
+        assert_eq!(verify(&key, None), None);
+        assert_eq!(verify(&Secret::new("another"), Some(facts())), None);
+        assert_eq!(verify(&key, Some(ApiKeyFacts { is_revoked: true, ..facts() })), None);
+        assert_eq!(verify(&key, Some(ApiKeyFacts { is_client_blocked: true, ..facts() })), None);
+    }
+}

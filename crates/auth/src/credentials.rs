@@ -1,0 +1,62 @@
+use async_trait::async_trait;
+use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
+
+use crate::{Scope, SecretDigest, TokenKind};
+
+/// An access token to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAccessToken {
+    /// Digest of the token.
+    pub digest: SecretDigest,
+    /// Its kind; `esoz token issue` makes access tokens only.
+    pub kind: TokenKind,
+    /// The user it belongs to.
+    pub user_id: UserId,
+    /// The client it belongs to.
+    pub client_id: ClientId,
+    /// What it allows.
+    pub scope: Scope,
+    /// The instant from which on it is expired. Stores keep microseconds.
+    pub expires_at: Timestamp,
+    /// When it was issued. Stores keep microseconds.
+    pub issued_at: Timestamp,
+}
+
+/// An api key to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewApiKey {
+    /// Digest of the key.
+    pub digest: SecretDigest,
+    /// The client it is given to.
+    pub client_id: ClientId,
+    /// What it allows.
+    pub scope: Scope,
+    /// When it was issued. Stores keep microseconds.
+    pub issued_at: Timestamp,
+}
+
+/// Issues, revokes and blocks: what an operator does to credentials.
+///
+/// Users and clients come into being by being named: neither has to exist before. Every call that returned `Ok` is
+/// durable, and seen by [`crate::AccessTokens`] and [`crate::ApiKeys`] on the same store from then on.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// Stores a token. The same digest again changes nothing.
+    async fn add_token(&self, token: &NewAccessToken) -> Result<(), StoreError>;
+
+    /// Revokes a token for good; `false` when there is none with that digest. Revoking twice is the same as once.
+    async fn revoke_token(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Stores an api key. The same digest again changes nothing.
+    async fn add_api_key(&self, key: &NewApiKey) -> Result<(), StoreError>;
+
+    /// Revokes an api key for good; `false` when there is none with that digest. Revoking twice is the same as once.
+    async fn revoke_api_key(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Blocks a user, or lets them in again: none of a blocked user's tokens is valid.
+    async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError>;
+
+    /// Blocks a client, or lets it in again: none of a blocked client's tokens and keys is valid.
+    async fn set_client_blocked(&self, client: ClientId, blocked: bool) -> Result<(), StoreError>;
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+pub mod api_key;
+mod authentication;
+mod credentials;
+mod ports;
+mod scope;
+mod secret;
+pub mod token;
+
+pub use api_key::{ApiKeyFacts, ApiKeyHolder};
+pub use authentication::{AuthError, Authentication};
+pub use credentials::{Credentials, NewAccessToken, NewApiKey};
+pub use ports::{AccessTokens, ApiKeys};
+pub use scope::{Allowance, MissingAllowances, Scope, require};
+pub use secret::{Secret, SecretDigest};
+pub use token::{Principal, TokenFacts, TokenKind};
+
+#[cfg(any(test, feature = "mock"))]
+pub use {
+    credentials::MockCredentials,
+    ports::{MockAccessTokens, MockApiKeys},
+};

@@ -1,0 +1,122 @@
+//! The access token: the facts about it and the rule that decides whether it is valid.
+
+use esoz_kernel::{ClientId, Timestamp, UserId};
+
+use crate::{Scope, Secret, SecretDigest};
+
+/// What sort of token it is. Only an access token opens anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Presented with requests.
+    Access,
+    /// Any other kind, e.g. one that only buys a new access token.
+    Other,
+}
+
+/// What is known about a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Digest under which it is stored. A verifier that has no stored form gives the digest of what was presented.
+    pub digest: SecretDigest,
+    /// Its kind.
+    pub kind: TokenKind,
+    /// The user it belongs to.
+    pub user_id: UserId,
+    /// The client it belongs to.
+    pub client_id: ClientId,
+    /// What it allows.
+    pub scope: Scope,
+    /// The instant from which on it is expired.
+    pub expires_at: Timestamp,
+    /// Whether it was revoked.
+    pub is_revoked: bool,
+    /// Whether its user is blocked.
+    pub is_user_blocked: bool,
+    /// Whether its client is blocked.
+    pub is_client_blocked: bool,
+}
+
+/// Who calls, as a valid access token proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The user.
+    pub user_id: UserId,
+    /// The client: the legal entity that the user acts for.
+    pub client_id: ClientId,
+    /// What the token allows.
+    pub scope: Scope,
+}
+
+/// Decides whether a token is valid now (stop rules 1 and 2, update rule 2): known, of kind access token, neither expired
+/// nor revoked, nobody blocked. A token is expired from the very second of its expiry on. `None` does not say which of
+/// these failed: the caller must not learn it.
+pub fn verify(presented: &Secret, facts: Option<TokenFacts>, now: Timestamp) -> Option<Principal> {
+    let facts = facts?;
+    let valid = presented.digest() == facts.digest
+        && facts.kind == TokenKind::Access
+        && now.as_second() < facts.expires_at.as_second()
+        && !facts.is_revoked
+        && !facts.is_user_blocked
+        && !facts.is_client_blocked;
+    valid.then_some(Principal { user_id: facts.user_id, client_id: facts.client_id, scope: facts.scope })
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_kernel::Uuid;
+
+    use super::*;
+
+    /// The instant that many seconds and nanoseconds from the expiry.
+    fn expiry_plus(seconds: i64, nanos: i32) -> Timestamp {
+        Timestamp::new(1_700_000_000 + seconds, nanos).unwrap()
+    }
+
+    fn facts() -> TokenFacts {
+        TokenFacts {
+            digest: Secret::new("a token").digest(),
+            kind: TokenKind::Access,
+            user_id: UserId::new(Uuid::from_u128(1)),
+            client_id: ClientId::new(Uuid::from_u128(2)),
+            scope: Scope::parse("a:read"),
+            expires_at: expiry_plus(0, 0),
+            is_revoked: false,
+            is_user_blocked: false,
+            is_client_blocked: false,
+        }
+    }
+
+    fn verified(facts: TokenFacts, now: Timestamp) -> bool {
+        verify(&Secret::new("a token"), Some(facts), now).is_some()
+    }
+
+    #[test]
+    fn a_token_lives_until_the_second_of_its_expiry() {
+        assert!(verified(facts(), expiry_plus(-1, 999_999_999)));
+        assert!(!verified(facts(), expiry_plus(0, 0)));
+        assert!(!verified(facts(), expiry_plus(1, 0)));
+    }
+
+    #[test]
+    fn the_second_counts_also_when_the_expiry_has_a_fraction() {
+        let facts = TokenFacts { expires_at: expiry_plus(0, 900_000_000), ..facts() };
+        assert!(verified(facts.clone(), expiry_plus(-1, 999_999_999)));
+        assert!(!verified(facts, expiry_plus(0, 100_000_000)));
+    }
+
+    #[test]
+    fn each_fact_alone_makes_a_token_invalid() {
+        let now = expiry_plus(-10, 0);
+        assert!(verified(facts(), now));
+        for (what, facts) in [
+            ("another digest", TokenFacts { digest: Secret::new("another").digest(), ..facts() }),
+            ("another kind", TokenFacts { kind: TokenKind::Other, ..facts() }),
+            ("revoked", TokenFacts { is_revoked: true, ..facts() }),
+            ("user blocked", TokenFacts { is_user_blocked: true, ..facts() }),
+            ("client blocked", TokenFacts { is_client_blocked: true, ..facts() }),
+        ] {
+            assert!(!verified(facts, now), "{what}");
+        }
+        assert_eq!(verify(&Secret::new("a token"), None, now), None);
+    }
+}

@@ -1,0 +1,196 @@
+//! Updates a contract division on a store of its own, with nothing but the domain crates: no web framework, no driver, no async
+//! runtime. This is what a service that embeds the use case has to write.
+//!
+//! Run it with `cargo run -p esoz-contract-division --example update`. It checks what it prints.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(clippy::unwrap_used, reason = "an example stops at the first thing that is not as it says")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use esoz_auth::{ApiKeyHolder, Principal, Scope};
+use esoz_contract_division::{
+    Applied, Change, Contract, ContractDivision, ContractDivisions, ContractType, Current, Division, Facts,
+    Update, UpdateContractDivision, UpdateError, UpdateInput, UpdatePermit, UpdatePorts, decide,
+};
+use esoz_kernel::{
+    ClientId, Clock, ContractDivisionId, ContractId, DivisionId, ErrorKind, Failure as _, LegalEntityId,
+    RequestId, Stamps, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
+};
+
+/// Port 1: where contract divisions are kept, together with the contracts and divisions they name. One lock around all, the
+/// audit included: a database does the same with a transaction.
+#[derive(Default)]
+struct Ledger {
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    contracts: HashMap<ContractId, Contract>,
+    divisions: HashMap<DivisionId, Division>,
+    contract_divisions: HashMap<ContractDivisionId, ContractDivision>,
+    audit: Vec<AuditRow>,
+}
+
+/// Who changed what, on whose request; the record before and after.
+#[derive(Debug, Clone, PartialEq)]
+struct AuditRow {
+    actor: UserId,
+    request_id: RequestId,
+    before: ContractDivision,
+    after: ContractDivision,
+}
+
+impl Tables {
+    /// All that the rules read. Nothing is filtered: what an inactive record means is for the rules to say.
+    fn facts(&self, id: ContractDivisionId, change: &Change) -> Facts {
+        let record = self.contract_divisions.get(&id).copied();
+        let is_the_pair = |other: &ContractDivision| {
+            (other.contract_id, other.division_id) == (change.contract_id, change.division_id)
+        };
+        Facts {
+            current: record.and_then(|record| {
+                self.contracts
+                    .get(&record.contract_id)
+                    .map(|contract| Current { record, contract: *contract })
+            }),
+            division: self.divisions.get(&change.division_id).copied(),
+            contract: self.contracts.get(&change.contract_id).copied(),
+            is_pair_taken: self
+                .contract_divisions
+                .values()
+                .any(|other| other.id != id && other.is_active && is_the_pair(other)),
+        }
+    }
+}
+
+impl Ledger {
+    fn lock(&self, attempted: &str) -> Result<MutexGuard<'_, Tables>, StoreError> {
+        self.tables.lock().map_err(|_| StoreError::new(StoreErrorKind::Unexpected, attempted))
+    }
+}
+
+#[async_trait]
+impl ContractDivisions for Ledger {
+    async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
+        Ok(self.lock("gathering facts")?.facts(id, change))
+    }
+
+    /// The heart of the port: look and write in the same instant. If anything that the update rests on has moved since it was
+    /// decided, it is `Stale`; the use case gathers the facts anew and decides again. A store that can afford it, as this one,
+    /// gathers them under its lock and asks the same pure function; a database puts what is expected into its statement.
+    async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
+        let mut tables = self.lock("updating a contract division")?;
+        let change =
+            Change { division_id: update.expected.division.id, contract_id: update.expected.contract.id };
+        if decide(&tables.facts(update.id, &change)) != Ok(update.expected) {
+            return Ok(Applied::Stale);
+        }
+        let Some(record) = tables.contract_divisions.get_mut(&update.id) else {
+            return Ok(Applied::Stale);
+        };
+        let before = *record;
+        record.division_id = change.division_id;
+        record.contract_id = change.contract_id;
+        record.stamps = Stamps { updated_at: update.at, updated_by: update.by, ..before.stamps };
+        let after = *record;
+        tables.audit.push(AuditRow {
+            actor: update.by,
+            request_id: update.request_id.clone(),
+            before,
+            after,
+        });
+        Ok(Applied::Applied(after))
+    }
+}
+
+/// Port 2: time. A service takes `SystemClock` from `esoz_kernel::system`; here it is fixed, so that the output is always the same.
+struct NewYear;
+
+impl Clock for NewYear {
+    fn now(&self) -> Timestamp {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+}
+
+const CLERK: UserId = UserId::new(Uuid::from_u128(0xA));
+const HEALTH_SERVICE: ClientId = ClientId::new(Uuid::from_u128(0xB));
+const CLINIC: LegalEntityId = LegalEntityId::new(Uuid::from_u128(0xC));
+const OTHER_CLINIC: LegalEntityId = LegalEntityId::new(Uuid::from_u128(0xD));
+const CONTRACT: ContractId = ContractId::new(Uuid::from_u128(0x10));
+const OLD_DIVISION: DivisionId = DivisionId::new(Uuid::from_u128(0x20));
+const NEW_DIVISION: DivisionId = DivisionId::new(Uuid::from_u128(0x21));
+const FOREIGN_DIVISION: DivisionId = DivisionId::new(Uuid::from_u128(0x22));
+const RECORD: ContractDivisionId = ContractDivisionId::new(Uuid::from_u128(0x30));
+
+fn main() {
+    let ledger = Arc::new(Ledger { tables: Mutex::new(tables()) });
+    // The use case on its ports. It is cheap to clone and can be shared by all requests.
+    let ports = UpdatePorts { contract_divisions: ledger.clone(), clock: Arc::new(NewYear) };
+    let update = UpdateContractDivision::new(ports);
+
+    // Who calls, with which software. A service gets both from `esoz_auth::Authentication`, or from its own way to know its callers.
+    let scope = Scope::parse("private_contracts:write");
+    let caller = Principal { user_id: CLERK, client_id: HEALTH_SERVICE, scope: scope.clone() };
+    let software = ApiKeyHolder { client_id: HEALTH_SERVICE, scope };
+    // The permit proves that both scopes were checked: without one there is no way to call the use case.
+    let permit = UpdatePermit::for_caller(&caller, &software).unwrap();
+    let request_id = RequestId::from_uuid(Uuid::from_u128(0xF));
+    let pointing_at = |division_id| UpdateInput {
+        id: Some(RECORD),
+        change: Change { division_id, contract_id: CONTRACT },
+        request_id: request_id.clone(),
+    };
+
+    // A success.
+    let updated = pollster::block_on(update.execute(&permit, pointing_at(NEW_DIVISION))).unwrap();
+    println!("updated: {updated:?}");
+    assert_eq!((updated.division_id, updated.contract_id), (NEW_DIVISION, CONTRACT));
+    assert_eq!((updated.stamps.updated_at, updated.stamps.updated_by), (NewYear.now(), CLERK));
+    assert_eq!(updated.stamps.inserted_at, Timestamp::UNIX_EPOCH, "who made it, and when, stays");
+
+    // The audit row that goes with it.
+    let audit = ledger.lock("looking at the audit").unwrap().audit.clone();
+    println!("audit:   {audit:?}");
+    let before = ContractDivision { division_id: OLD_DIVISION, stamps: made_by(CLERK), ..updated };
+    assert_eq!(audit, [AuditRow { actor: CLERK, request_id: request_id.clone(), before, after: updated }]);
+
+    // A refusal. `kind` is what a transport needs to choose its code, `entry` the property it is about, `Display` the text for
+    // the caller.
+    let refusal = pollster::block_on(update.execute(&permit, pointing_at(FOREIGN_DIVISION))).unwrap_err();
+    println!("refused: {refusal} ({:?} at {:?})", refusal.kind(), refusal.entry());
+    assert!(matches!(refusal, UpdateError::DivisionOfAnotherLegalEntity));
+    assert_eq!((refusal.kind(), refusal.entry()), (ErrorKind::Conflict, Some("$.division_id")));
+    assert_eq!(refusal.to_string(), "Division is not correspond to contractor legal entity");
+    let tables = ledger.lock("looking at what is stored").unwrap();
+    assert_eq!(tables.contract_divisions.get(&RECORD), Some(&updated), "a refusal changes nothing");
+    assert_eq!(tables.audit.len(), 1, "and is not audited");
+}
+
+/// One contract of the clinic, two of its divisions, one of another clinic, and the record that points at the first.
+fn tables() -> Tables {
+    let contract = Contract { id: CONTRACT, kind: ContractType::GbCbp, contractor: CLINIC, is_active: true };
+    let divisions = [(OLD_DIVISION, CLINIC), (NEW_DIVISION, CLINIC), (FOREIGN_DIVISION, OTHER_CLINIC)];
+    let record = ContractDivision {
+        id: RECORD,
+        contract_id: CONTRACT,
+        division_id: OLD_DIVISION,
+        is_active: true,
+        stamps: made_by(CLERK),
+    };
+    Tables {
+        contracts: HashMap::from([(CONTRACT, contract)]),
+        divisions: divisions
+            .map(|(id, legal_entity)| (id, Division { id, legal_entity, is_active: true }))
+            .into(),
+        contract_divisions: HashMap::from([(RECORD, record)]),
+        audit: Vec::new(),
+    }
+}
+
+fn made_by(user: UserId) -> Stamps {
+    let at = Timestamp::UNIX_EPOCH;
+    Stamps { inserted_at: at, inserted_by: user, updated_at: at, updated_by: user }
+}

@@ -1,0 +1,146 @@
+use std::str::FromStr;
+
+use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, LegalEntityId, Stamps};
+
+/// The word is not one of the enumeration that it was read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not one of {0}")]
+pub struct UnknownWord(&'static str);
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $list:literal: $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)?) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant),+
+        }
+
+        impl $name {
+            /// Every one there is.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word for it in stores.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == text).ok_or(UnknownWord($list))
+            }
+        }
+    };
+}
+
+words! {
+    /// What a contract is about.
+    ContractType, "CAPITATION, REIMBURSEMENT, GB_CBP":
+    /// Paid per patient on a list.
+    Capitation = "CAPITATION",
+    /// Medicines and devices handed out are paid back.
+    Reimbursement = "REIMBURSEMENT",
+    /// A global budget. Only contract divisions of such contracts can be updated.
+    GbCbp = "GB_CBP",
+}
+
+words! {
+    /// The status of a contract. The rules of this crate read `is_active` alone (U24).
+    ContractStatus, "VERIFIED, TERMINATED":
+    /// In force.
+    Verified = "VERIFIED",
+    /// Ended.
+    Terminated = "TERMINATED",
+}
+
+words! {
+    /// The status of a division. The rules of this crate read `is_active` alone (U24).
+    DivisionStatus, "ACTIVE, INACTIVE":
+    /// In use.
+    Active = "ACTIVE",
+    /// Not in use.
+    Inactive = "INACTIVE",
+}
+
+/// The facts about a contract that rules read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contract {
+    /// Its id.
+    pub id: ContractId,
+    /// Its type.
+    pub kind: ContractType,
+    /// The legal entity that delivers under it (`contractor_legal_entity_id`).
+    pub contractor: LegalEntityId,
+    /// Whether it counts.
+    pub is_active: bool,
+}
+
+/// The facts about a division that rules read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Division {
+    /// Its id.
+    pub id: DivisionId,
+    /// The legal entity it belongs to.
+    pub legal_entity: LegalEntityId,
+    /// Whether it counts.
+    pub is_active: bool,
+}
+
+/// A place of delivery of a contract: the whole record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContractDivision {
+    /// Its id.
+    pub id: ContractDivisionId,
+    /// The contract.
+    pub contract_id: ContractId,
+    /// The place.
+    pub division_id: DivisionId,
+    /// Whether it counts.
+    pub is_active: bool,
+    /// Who wrote it and when.
+    pub stamps: Stamps,
+}
+
+/// A record together with the contract it belongs to now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Current {
+    /// The record.
+    pub record: ContractDivision,
+    /// Its contract.
+    pub contract: Contract,
+}
+
+/// All that the rules of an update read, gathered at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// The record to update, if there is one with that id, active or not.
+    pub current: Option<Current>,
+    /// The division it shall point at, if there is one with that id, active or not.
+    pub division: Option<Division>,
+    /// The contract it shall belong to, if there is one with that id, active or not.
+    pub contract: Option<Contract>,
+    /// Whether another active record has that contract and division already.
+    pub is_pair_taken: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_back_and_no_other_is() {
+        for kind in ContractType::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+        }
+        for status in ContractStatus::ALL {
+            assert_eq!(status.as_str().parse(), Ok(*status));
+        }
+        for status in DivisionStatus::ALL {
+            assert_eq!(status.as_str().parse(), Ok(*status));
+        }
+        let refusal = "gb_cbp".parse::<ContractType>().unwrap_err();
+        assert_eq!(refusal.to_string(), "is not one of CAPITATION, REIMBURSEMENT, GB_CBP");
+    }
+}

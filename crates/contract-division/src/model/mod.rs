@@ -1,0 +1,5 @@
+//! What a contract division is and when it may be updated. Pure: no I/O, no clock, no randomness.
+
+pub(crate) mod facts;
+pub(crate) mod record;
+pub(crate) mod rules;

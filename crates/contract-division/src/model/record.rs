@@ -1,0 +1,39 @@
+use esoz_kernel::{CivilDate, Stamps};
+
+use super::facts::{Contract, ContractStatus, Division, DivisionStatus};
+
+/// A division with all that its table keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DivisionRecord {
+    /// What the rules read.
+    pub facts: Division,
+    /// Its name.
+    pub name: String,
+    /// Its type, e.g. `CLINIC`.
+    pub kind: String,
+    /// Its status.
+    pub status: DivisionStatus,
+    /// Whether the register of pharmacies knows it.
+    pub dls_verified: Option<bool>,
+    /// Who wrote the row and when.
+    pub stamps: Stamps,
+}
+
+/// A contract with all that its table keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContractRecord {
+    /// What the rules read.
+    pub facts: Contract,
+    /// Its status.
+    pub status: ContractStatus,
+    /// Its number.
+    pub contract_number: String,
+    /// Its first day, `YYYY-MM-DD`.
+    pub start_date: CivilDate,
+    /// Its last day, `YYYY-MM-DD`.
+    pub end_date: CivilDate,
+    /// Whether it is suspended.
+    pub is_suspended: bool,
+    /// Who wrote the row and when.
+    pub stamps: Stamps,
+}

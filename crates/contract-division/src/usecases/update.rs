@@ -1,0 +1,168 @@
+use std::sync::Arc;
+
+use esoz_auth::{Allowance, ApiKeyHolder, MissingAllowances, Principal, require};
+use esoz_kernel::{
+    Clock, ContractDivisionId, ErrorKind, Failure, RequestId, StoreError, StoreErrorKind, UserId,
+    time::to_micros,
+};
+
+use crate::{Applied, Change, ContractDivision, ContractDivisions, Refusal, Update, decide};
+
+/// What the scopes of token and api key must hold to update a contract division.
+const ALLOWANCES: [Allowance; 1] = ["private_contracts:write"];
+
+/// How often the use case decides anew when what it decided from has moved. Facts about contracts and divisions move rarely, and
+/// concurrent updates of one record do not make each other stale.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// Proof that the scopes of the caller's token and api key allow to update contract divisions (rule 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdatePermit {
+    user: UserId,
+}
+
+impl UpdatePermit {
+    /// Checks both scopes. This comes before anything else is looked at, the request's body included.
+    pub fn for_caller(principal: &Principal, api_key: &ApiKeyHolder) -> Result<Self, UpdateError> {
+        require(&[&principal.scope, &api_key.scope], &ALLOWANCES).map_err(UpdateError::Scope)?;
+        Ok(Self { user: principal.user_id })
+    }
+}
+
+/// What to update.
+#[derive(Debug, Clone)]
+pub struct UpdateInput {
+    /// The record named in the request; `None` when that was no UUID (rule 5).
+    pub id: Option<ContractDivisionId>,
+    /// What the body asks for (rule 4 is the transport's: a body of the wrong shape never becomes a [`Change`]).
+    pub change: Change,
+    /// The request, for the audit.
+    pub request_id: RequestId,
+}
+
+/// Why a contract division was not updated: one variant for each answer of the conformance table. The texts, spelling included, are
+/// part of the protocol.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// A scope does not allow it (U03).
+    #[error(transparent)]
+    Scope(MissingAllowances),
+    /// There is no such active record (U10).
+    #[error("Contract division with such id is not found")]
+    NotFound,
+    /// Its contract is none of a global budget, or not active (U11).
+    #[error("Only contract divisions for contract with type GB_CBP can be updated")]
+    NotGlobalBudget,
+    /// There is no such active division (U12).
+    #[error("Division is not found")]
+    DivisionNotFound,
+    /// The division is not the contractor's (U13).
+    #[error("Division is not correspond to contractor legal entity")]
+    DivisionOfAnotherLegalEntity,
+    /// The new contract is unknown, none of a global budget, or not active (U14).
+    #[error("Contract must be an active and with GB_CBP type")]
+    ContractNotUsable,
+    /// Another active record has this contract and division (U16, U23).
+    #[error("Contract division with such contract and division already exists")]
+    PairTaken,
+    /// A store failed (U20, Q04).
+    #[error("the contract division could not be updated")]
+    Store(#[source] StoreError),
+}
+
+impl From<Refusal> for UpdateError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::RecordNotFound => Self::NotFound,
+            Refusal::NotGlobalBudget => Self::NotGlobalBudget,
+            Refusal::DivisionNotFound => Self::DivisionNotFound,
+            Refusal::DivisionOfAnotherLegalEntity => Self::DivisionOfAnotherLegalEntity,
+            Refusal::ContractNotUsable => Self::ContractNotUsable,
+            Refusal::PairTaken => Self::PairTaken,
+        }
+    }
+}
+
+impl Failure for UpdateError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Scope(refusal) => refusal.kind(),
+            Self::NotFound | Self::DivisionNotFound => ErrorKind::NotFound,
+            Self::NotGlobalBudget
+            | Self::DivisionOfAnotherLegalEntity
+            | Self::ContractNotUsable
+            | Self::PairTaken => ErrorKind::Conflict,
+            Self::Store(error) => Failure::kind(error),
+        }
+    }
+
+    fn entry(&self) -> Option<&'static str> {
+        match self {
+            Self::DivisionNotFound | Self::DivisionOfAnotherLegalEntity | Self::PairTaken => {
+                Some("$.division_id")
+            }
+            Self::ContractNotUsable => Some("$.contract_id"),
+            Self::Scope(_) | Self::NotFound | Self::NotGlobalBudget | Self::Store(_) => None,
+        }
+    }
+}
+
+/// What the use case asks.
+#[derive(Clone)]
+pub struct UpdatePorts {
+    /// Where the records are kept.
+    pub contract_divisions: Arc<dyn ContractDivisions>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Updates a contract division (method 2).
+#[derive(Clone)]
+pub struct UpdateContractDivision {
+    ports: UpdatePorts,
+}
+
+impl UpdateContractDivision {
+    /// Builds the use case on its ports.
+    pub fn new(ports: UpdatePorts) -> Self {
+        Self { ports }
+    }
+
+    /// Updates the record and returns it as it is afterwards.
+    ///
+    /// # Errors
+    /// [`UpdateError`], of the first rule that fails. After [`UpdateError::Store`] the update may or may not have taken effect;
+    /// the same request again gives an honest answer.
+    pub async fn execute(
+        &self,
+        permit: &UpdatePermit,
+        input: UpdateInput,
+    ) -> Result<ContractDivision, UpdateError> {
+        let id = input.id.ok_or(UpdateError::NotFound)?;
+        for _ in 0..MAX_ATTEMPTS {
+            let facts =
+                self.ports.contract_divisions.facts(id, &input.change).await.map_err(UpdateError::Store)?;
+            let update = Update {
+                id,
+                expected: decide(&facts)?,
+                at: to_micros(self.ports.clock.now()),
+                by: permit.user,
+                request_id: input.request_id.clone(),
+            };
+            match self.ports.contract_divisions.apply(&update).await {
+                Ok(Applied::Applied(record)) => return Ok(record),
+                Ok(Applied::Stale) => {}
+                Err(error) if error.kind() == StoreErrorKind::Conflict => {}
+                Err(error) => return Err(UpdateError::Store(error)),
+            }
+        }
+        let attempted = format!(
+            "updating contract division {id}: what it rests on changed under {MAX_ATTEMPTS} attempts"
+        );
+        Err(UpdateError::Store(StoreError::new(StoreErrorKind::Conflict, attempted)))
+    }
+}
+
+#[cfg(test)]
+#[path = "update_tests.rs"]
+mod tests;

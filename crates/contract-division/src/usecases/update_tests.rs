@@ -1,0 +1,312 @@
+//! The update use case on mocked ports: what it asks, in which order, and what it answers. The rules themselves are tested
+//! where they are, without ports.
+
+use std::sync::Mutex;
+
+use esoz_auth::Scope;
+use esoz_kernel::{ClientId, ContractId, DivisionId, LegalEntityId, Stamps, Timestamp, Uuid};
+use pollster::block_on;
+
+use super::*;
+use crate::{Contract, ContractType, Current, Division, Expected, Facts, MockContractDivisions};
+
+const USER: UserId = UserId::new(Uuid::from_u128(1));
+const CLIENT: ClientId = ClientId::new(Uuid::from_u128(2));
+const CLINIC: LegalEntityId = LegalEntityId::new(Uuid::from_u128(3));
+const OTHER_CLINIC: LegalEntityId = LegalEntityId::new(Uuid::from_u128(4));
+const RECORD: ContractDivisionId = ContractDivisionId::new(Uuid::from_u128(5));
+const CHANGE: Change = Change {
+    division_id: DivisionId::new(Uuid::from_u128(6)),
+    contract_id: ContractId::new(Uuid::from_u128(7)),
+};
+
+/// A clock that shows a second more each time.
+#[derive(Default)]
+struct TickingClock(Mutex<i64>);
+
+impl Clock for TickingClock {
+    fn now(&self) -> Timestamp {
+        let mut seconds = self.0.lock().unwrap();
+        *seconds += 1;
+        Timestamp::new(*seconds, 123_456_999).unwrap()
+    }
+}
+
+/// What that clock shows the first, second, … time, in microseconds.
+fn tick(second: i64) -> Timestamp {
+    Timestamp::new(second, 123_456_000).unwrap()
+}
+
+fn request_id() -> RequestId {
+    RequestId::parse("a-request-id-of-some-length").unwrap()
+}
+
+fn principal(scope: &str) -> Principal {
+    Principal { user_id: USER, client_id: CLIENT, scope: Scope::parse(scope) }
+}
+
+fn api_key(scope: &str) -> ApiKeyHolder {
+    ApiKeyHolder { client_id: CLIENT, scope: Scope::parse(scope) }
+}
+
+fn contract(id: ContractId) -> Contract {
+    Contract { id, kind: ContractType::GbCbp, contractor: CLINIC, is_active: true }
+}
+
+fn division() -> Division {
+    Division { id: CHANGE.division_id, legal_entity: CLINIC, is_active: true }
+}
+
+fn record() -> ContractDivision {
+    let at = Timestamp::UNIX_EPOCH;
+    ContractDivision {
+        id: RECORD,
+        contract_id: ContractId::new(Uuid::from_u128(8)),
+        division_id: DivisionId::new(Uuid::from_u128(9)),
+        is_active: true,
+        stamps: Stamps { inserted_at: at, inserted_by: USER, updated_at: at, updated_by: USER },
+    }
+}
+
+/// Facts that nothing speaks against.
+fn facts() -> Facts {
+    Facts {
+        current: Some(Current { record: record(), contract: contract(record().contract_id) }),
+        division: Some(division()),
+        contract: Some(contract(CHANGE.contract_id)),
+        is_pair_taken: false,
+    }
+}
+
+/// For each refusal facts that lead to it. The match makes the list whole: a new refusal does not compile without its facts.
+fn refused(refusal: Refusal) -> Facts {
+    let good = facts();
+    match refusal {
+        Refusal::RecordNotFound => Facts { current: None, ..good },
+        Refusal::NotGlobalBudget => {
+            let capitation = |current: Current| Current {
+                contract: Contract { kind: ContractType::Capitation, ..current.contract },
+                ..current
+            };
+            Facts { current: good.current.map(capitation), ..good }
+        }
+        Refusal::DivisionNotFound => Facts { division: None, ..good },
+        Refusal::DivisionOfAnotherLegalEntity => {
+            Facts { division: Some(Division { legal_entity: OTHER_CLINIC, ..division() }), ..good }
+        }
+        Refusal::ContractNotUsable => Facts { contract: None, ..good },
+        Refusal::PairTaken => Facts { is_pair_taken: true, ..good },
+    }
+}
+
+/// Every refusal, with what a caller gets to know of it.
+const ANSWERS: [(Refusal, ErrorKind, Option<&str>, &str); 6] = [
+    (Refusal::RecordNotFound, ErrorKind::NotFound, None, "Contract division with such id is not found"),
+    (
+        Refusal::NotGlobalBudget,
+        ErrorKind::Conflict,
+        None,
+        "Only contract divisions for contract with type GB_CBP can be updated",
+    ),
+    (Refusal::DivisionNotFound, ErrorKind::NotFound, Some("$.division_id"), "Division is not found"),
+    (
+        Refusal::DivisionOfAnotherLegalEntity,
+        ErrorKind::Conflict,
+        Some("$.division_id"),
+        "Division is not correspond to contractor legal entity",
+    ),
+    (
+        Refusal::ContractNotUsable,
+        ErrorKind::Conflict,
+        Some("$.contract_id"),
+        "Contract must be an active and with GB_CBP type",
+    ),
+    (
+        Refusal::PairTaken,
+        ErrorKind::Conflict,
+        Some("$.division_id"),
+        "Contract division with such contract and division already exists",
+    ),
+];
+
+fn store_error(kind: StoreErrorKind) -> StoreError {
+    StoreError::new(kind, "testing")
+}
+
+/// The port of one case, and what was handed to it.
+#[derive(Default)]
+struct World {
+    contract_divisions: MockContractDivisions,
+    updates: Arc<Mutex<Vec<Update>>>,
+}
+
+impl World {
+    /// A world in which the facts are gathered so often as there are answers, and each time are the next of these.
+    fn with_facts(answers: Vec<Result<Facts, StoreError>>) -> Self {
+        let mut world = Self::default();
+        let times = answers.len();
+        let mut answers = answers.into_iter();
+        world
+            .contract_divisions
+            .expect_facts()
+            .withf(|id, change| *id == RECORD && *change == CHANGE)
+            .times(times)
+            .returning(move |_, _| answers.next().unwrap());
+        world
+    }
+
+    /// … and updates are answered so.
+    fn and_answers(mut self, answers: Vec<Result<Applied, StoreError>>) -> Self {
+        let updates = Arc::clone(&self.updates);
+        let times = answers.len();
+        let mut answers = answers.into_iter();
+        self.contract_divisions.expect_apply().times(times).returning(move |update| {
+            updates.lock().unwrap().push(update.clone());
+            answers.next().unwrap()
+        });
+        self
+    }
+
+    fn update(self, id: Option<ContractDivisionId>) -> Result<ContractDivision, UpdateError> {
+        let allowed = "private_contracts:write";
+        let permit = UpdatePermit::for_caller(&principal(allowed), &api_key(allowed)).unwrap();
+        let ports = UpdatePorts {
+            contract_divisions: Arc::new(self.contract_divisions),
+            clock: Arc::new(TickingClock::default()),
+        };
+        let input = UpdateInput { id, change: CHANGE, request_id: request_id() };
+        block_on(UpdateContractDivision::new(ports).execute(&permit, input))
+    }
+}
+
+fn answer(result: Result<ContractDivision, UpdateError>) -> (ErrorKind, Option<&'static str>, String) {
+    let error = result.unwrap_err();
+    (error.kind(), error.entry(), error.to_string())
+}
+
+#[test]
+fn given_a_scope_of_token_or_key_without_the_allowance_then_there_is_no_permit() {
+    let allowed = "a:read private_contracts:write";
+    for (token, key) in [(allowed, ""), ("", allowed), ("", ""), (allowed, "private_contracts:read")] {
+        let error = UpdatePermit::for_caller(&principal(token), &api_key(key)).unwrap_err();
+        assert_eq!((error.kind(), error.entry()), (ErrorKind::Forbidden, None), "{token} / {key}");
+        assert_eq!(
+            error.to_string(),
+            "Your scope does not allow to access this resource. Missing allowances: private_contracts:write"
+        );
+    }
+    assert!(UpdatePermit::for_caller(&principal(allowed), &api_key(allowed)).is_ok());
+}
+
+#[test]
+fn given_an_id_that_is_no_uuid_then_not_found_and_no_port_is_asked() {
+    let (refusal, kind, entry, text) = ANSWERS[0];
+    assert_eq!(refusal, Refusal::RecordNotFound);
+    assert_eq!(answer(World::default().update(None)), (kind, entry, text.to_owned()));
+}
+
+#[test]
+fn given_facts_that_speak_against_it_then_their_rule_answers_and_nothing_is_written() {
+    for (refusal, kind, entry, text) in ANSWERS {
+        let world = World::with_facts(vec![Ok(refused(refusal))]);
+        assert_eq!(answer(world.update(Some(RECORD))), (kind, entry, text.to_owned()), "{refusal:?}");
+    }
+}
+
+#[test]
+fn given_nothing_wrong_then_one_look_and_one_write_and_the_record_after_it() {
+    let after = ContractDivision { division_id: CHANGE.division_id, ..record() };
+    let world = World::with_facts(vec![Ok(facts())]).and_answers(vec![Ok(Applied::Applied(after))]);
+    let updates = Arc::clone(&world.updates);
+    assert_eq!(world.update(Some(RECORD)).unwrap(), after);
+    let expected = Update {
+        id: RECORD,
+        expected: Expected {
+            current_kind: ContractType::GbCbp,
+            is_current_active: true,
+            division: division(),
+            contract: contract(CHANGE.contract_id),
+        },
+        at: tick(1),
+        by: USER,
+        request_id: request_id(),
+    };
+    assert_eq!(*updates.lock().unwrap(), [expected]);
+}
+
+#[test]
+fn given_a_stale_update_then_the_facts_are_gathered_anew_and_their_rule_answers() {
+    for (refusal, kind, entry, text) in ANSWERS {
+        let world =
+            World::with_facts(vec![Ok(facts()), Ok(refused(refusal))]).and_answers(vec![Ok(Applied::Stale)]);
+        assert_eq!(answer(world.update(Some(RECORD))), (kind, entry, text.to_owned()), "{refusal:?}");
+    }
+}
+
+#[test]
+fn given_a_stale_update_and_facts_that_moved_but_allow_it_then_it_rests_on_the_new_facts() {
+    let moved = |facts: Facts| Facts {
+        division: Some(Division { legal_entity: OTHER_CLINIC, ..division() }),
+        contract: Some(Contract { contractor: OTHER_CLINIC, ..contract(CHANGE.contract_id) }),
+        ..facts
+    };
+    let world = World::with_facts(vec![Ok(facts()), Ok(moved(facts()))])
+        .and_answers(vec![Ok(Applied::Stale), Ok(Applied::Applied(record()))]);
+    let updates = Arc::clone(&world.updates);
+    assert_eq!(world.update(Some(RECORD)).unwrap(), record());
+    let updates = updates.lock().unwrap();
+    let rests_on: Vec<_> = updates
+        .iter()
+        .map(|update| (update.expected.division.legal_entity, update.expected.contract.contractor, update.at))
+        .collect();
+    assert_eq!(rests_on, [(CLINIC, CLINIC, tick(1)), (OTHER_CLINIC, OTHER_CLINIC, tick(2))]);
+}
+
+#[test]
+fn given_a_store_that_stays_stale_or_in_conflict_then_the_use_case_gives_up() {
+    let conflict = || Err(store_error(StoreErrorKind::Conflict));
+    let answers: [fn() -> Result<Applied, StoreError>; 2] = [|| Ok(Applied::Stale), conflict];
+    for answer in answers {
+        let world = World::with_facts((0..5).map(|_| Ok(facts())).collect())
+            .and_answers((0..5).map(|_| answer()).collect());
+        let error = world.update(Some(RECORD)).unwrap_err();
+        assert_eq!((error.kind(), error.entry()), (ErrorKind::Unavailable, None));
+        let UpdateError::Store(cause) = error else { panic!("{error:?}") };
+        assert_eq!(
+            cause.to_string(),
+            format!(
+                "the store refused a concurrent change while updating contract division {RECORD}: what it rests on \
+                 changed under 5 attempts"
+            )
+        );
+    }
+}
+
+#[test]
+fn given_a_conflict_in_the_store_then_it_counts_as_stale() {
+    let world = World::with_facts(vec![Ok(facts()), Ok(facts())])
+        .and_answers(vec![Err(store_error(StoreErrorKind::Conflict)), Ok(Applied::Applied(record()))]);
+    assert_eq!(world.update(Some(RECORD)).unwrap(), record());
+}
+
+fn assert_passed_on(world: World, kind: StoreErrorKind, expected: ErrorKind) {
+    let error = world.update(Some(RECORD)).unwrap_err();
+    assert_eq!((error.kind(), error.entry()), (expected, None));
+    let UpdateError::Store(cause) = error else { panic!("{error:?}") };
+    assert_eq!(StoreError::kind(&cause), kind);
+}
+
+#[test]
+fn given_a_port_that_fails_then_the_failure_is_passed_on_without_another_try() {
+    for (kind, expected) in [
+        (StoreErrorKind::Unavailable, ErrorKind::Unavailable),
+        (StoreErrorKind::Corrupt, ErrorKind::Internal),
+        (StoreErrorKind::Unexpected, ErrorKind::Internal),
+    ] {
+        assert_passed_on(World::with_facts(vec![Err(store_error(kind))]), kind, expected);
+        let written = World::with_facts(vec![Ok(facts())]).and_answers(vec![Err(store_error(kind))]);
+        assert_passed_on(written, kind, expected);
+    }
+    let gathering = World::with_facts(vec![Err(store_error(StoreErrorKind::Conflict))]);
+    assert_passed_on(gathering, StoreErrorKind::Conflict, ErrorKind::Unavailable);
+}

@@ -1,0 +1,211 @@
+//! Stops a device dispense on a store of its own, with nothing but the domain crates: no web framework, no driver, no async
+//! runtime. This is what a service that embeds the use case has to write.
+//!
+//! Run it with `cargo run -p esoz-device-dispense --example stop`. It checks what it prints.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "an example stops at the first thing that is not as it says"
+)]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use esoz_auth::{Principal, Scope};
+use esoz_device_dispense::{
+    Changed, DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange,
+    StopDispense, StopError, StopInput, StopPermit, StopPorts,
+};
+use esoz_events::{StatusChangeEvent, wire};
+use esoz_kernel::time::rfc3339_millis;
+use esoz_kernel::{
+    ClientId, Clock, DispenseId, ErrorKind, Failure as _, IdGenerator, LegalEntityId, PatientId, RequestId,
+    StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
+};
+use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
+use serde_json::{Value, json};
+
+/// Port 1: where dispenses are kept. One lock around state *and* events, so that both change together or not at all: a
+/// database does the same with one document or one transaction.
+#[derive(Default)]
+struct Shelf {
+    inside: Mutex<Inside>,
+}
+
+#[derive(Default)]
+struct Inside {
+    dispenses: HashMap<DispenseId, Dispense>,
+    /// What waits to be told to others. A relay would publish it and then remove it.
+    outbox: Vec<StatusChangeEvent>,
+}
+
+impl Shelf {
+    fn put(&self, dispense: Dispense) {
+        self.inside.lock().unwrap().dispenses.insert(dispense.id, dispense);
+    }
+
+    fn waiting(&self) -> Vec<StatusChangeEvent> {
+        self.inside.lock().unwrap().outbox.clone()
+    }
+}
+
+#[async_trait]
+impl DeviceDispenses for Shelf {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        Ok(self.inside.lock().map_err(|_| broken("finding a dispense"))?.dispenses.get(&id).cloned())
+    }
+
+    /// The heart of the port: look and write in the same instant. Whoever comes second finds another status than the one it
+    /// expects, gets `Stale`, and the use case looks again to say why.
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        let mut inside = self.inside.lock().map_err(|_| broken("changing a dispense"))?;
+        let Inside { dispenses, outbox } = &mut *inside;
+        let as_expected = |dispense: &&mut Dispense| {
+            dispense.owner == change.owner
+                && dispense.subject == change.subject
+                && dispense.status == change.from
+        };
+        let Some(dispense) = dispenses.get_mut(&change.id).filter(as_expected) else {
+            return Ok(Changed::Stale);
+        };
+        let (status, at) = (change.to.as_str(), rfc3339_millis(change.at));
+        let entry = json!({"status": status, "inserted_at": at, "inserted_by": change.by.to_string()});
+        match dispense.record.entry("status_history").or_insert_with(|| json!([])) {
+            Value::Array(history) => history.push(entry),
+            _ => return Err(StoreError::corrupt("dispenses", change.id, "status_history")),
+        }
+        dispense.status = change.to;
+        dispense.record.insert("status".to_owned(), json!(status));
+        dispense.record.insert("updated_at".to_owned(), json!(at));
+        dispense.record.insert("updated_by".to_owned(), json!(change.by.to_string()));
+        outbox.push(change.event.clone());
+        Ok(Changed::Applied(dispense.clone()))
+    }
+}
+
+fn broken(attempted: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Unexpected, attempted)
+}
+
+/// Port 2: which legal entities there are.
+struct Register(HashMap<LegalEntityId, LegalEntity>);
+
+#[async_trait]
+impl LegalEntities for Register {
+    async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError> {
+        Ok(self.0.get(&id).cloned())
+    }
+}
+
+/// Port 3: what stands for a patient in the store. This one draws up a list, to be kept apart from the store; one that
+/// computes pseudonyms with a secret needs no list.
+#[derive(Default)]
+struct ListOfPatients(Mutex<HashMap<PatientId, usize>>);
+
+impl PatientPseudonyms for ListOfPatients {
+    fn of(&self, patient: PatientId) -> Pseudonym {
+        let mut list = self.0.lock().unwrap();
+        let next = list.len();
+        Pseudonym::new(format!("patient {}", list.entry(patient).or_insert(next)))
+    }
+}
+
+/// Ports 4 and 5: time and ids. A service takes `SystemClock` and `RandomIds` from `esoz_kernel::system`; here both are fixed, so that
+/// the output is always the same.
+struct NewYear;
+
+impl Clock for NewYear {
+    fn now(&self) -> Timestamp {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+}
+
+struct OneId;
+
+impl IdGenerator for OneId {
+    fn fresh(&self) -> Uuid {
+        Uuid::from_u128(0xE)
+    }
+}
+
+const PHARMACY: ClientId = ClientId::new(Uuid::from_u128(0xA));
+const PHARMACIST: UserId = UserId::new(Uuid::from_u128(0xB));
+const PATIENT: PatientId = PatientId::new(Uuid::from_u128(0xC));
+const DISPENSE: DispenseId = DispenseId::new(Uuid::from_u128(0xD));
+
+fn main() {
+    let shelf = Arc::new(Shelf::default());
+    let pseudonyms = Arc::new(ListOfPatients::default());
+    let pharmacy = LegalEntity {
+        id: PHARMACY.into(),
+        kind: LegalEntityType::new("PHARMACY"),
+        status: LegalEntityStatus::Active,
+    };
+    shelf.put(begun_dispense(pharmacy.id, pseudonyms.of(PATIENT)));
+
+    // The use case on its ports. It is cheap to clone and can be shared by all requests.
+    let ports = StopPorts {
+        dispenses: shelf.clone(),
+        legal_entities: Arc::new(Register(HashMap::from([(pharmacy.id, pharmacy)]))),
+        pseudonyms,
+        clock: Arc::new(NewYear),
+        ids: Arc::new(OneId),
+    };
+    let stop = StopDispense::new(ports, AllowedTypes::default());
+
+    // Who calls. A service gets the principal from `esoz_auth::Authentication`, or from its own way to know its callers.
+    let scope = Scope::parse("device_dispense:read device_dispense:stop");
+    let caller = Principal { user_id: PHARMACIST, client_id: PHARMACY, scope };
+    // The permit proves that the scope was checked: without one there is no way to call the use case.
+    let permit = StopPermit::for_caller(&caller).unwrap();
+    let input = || StopInput {
+        patient_id: Some(PATIENT),
+        dispense_id: Some(DISPENSE),
+        request_id: RequestId::from_uuid(Uuid::from_u128(0xF)),
+    };
+
+    // A success.
+    let stopped = pollster::block_on(stop.execute(&permit, input())).unwrap();
+    println!("stopped: {}", Value::Object(stopped.record.clone()));
+    assert_eq!(stopped.status, DispenseStatus::Stopped);
+    assert_eq!(
+        Value::Object(stopped.record),
+        json!({
+            "status": "stopped",
+            "status_history": [
+                {
+                    "status": "stopped",
+                    "inserted_at": "2026-01-01T00:00:00.000Z",
+                    "inserted_by": "00000000-0000-0000-0000-00000000000b",
+                },
+            ],
+            "note": "given at the counter",
+            "updated_at": "2026-01-01T00:00:00.000Z",
+            "updated_by": "00000000-0000-0000-0000-00000000000b",
+        })
+    );
+
+    // The event that goes with it, as it will be published.
+    let waiting = shelf.waiting();
+    let [event] = waiting.as_slice() else { panic!("one change, one event: {waiting:?}") };
+    println!("event:   {}", wire::json(event));
+    assert_eq!((event.entity_id, event.new_status.as_str()), (DISPENSE.uuid(), "stopped"));
+
+    // A refusal: the same again. `kind` is what a transport needs to choose its code, `Display` is the text for the caller.
+    let refusal = pollster::block_on(stop.execute(&permit, input())).unwrap_err();
+    println!("refused: {refusal} ({:?})", refusal.kind());
+    assert!(matches!(refusal, StopError::WrongStatus(DispenseStatus::Stopped)));
+    assert_eq!(refusal.kind(), ErrorKind::Conflict);
+    assert_eq!(refusal.to_string(), "Device dispense in status stopped cannot be stopped");
+    assert_eq!(shelf.waiting().len(), 1, "a refusal tells nobody anything");
+}
+
+/// A dispense in progress. Its record is whatever the service keeps; the rules read the typed fields alone.
+fn begun_dispense(owner: LegalEntityId, subject: Pseudonym) -> Dispense {
+    let status = DispenseStatus::InProgress;
+    let record = json!({"status": status.as_str(), "status_history": [], "note": "given at the counter"});
+    let Value::Object(record) = record else { panic!("an object was written above") };
+    Dispense { id: DISPENSE, status, subject, owner, record }
+}

@@ -1,0 +1,175 @@
+use std::str::FromStr;
+
+/// The status of a dispense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DispenseStatus {
+    /// Being prepared, not yet begun.
+    Preparation,
+    /// Begun.
+    InProgress,
+    /// Called off before it began.
+    Cancelled,
+    /// Done.
+    Completed,
+    /// Halted for good.
+    Stopped,
+    /// Not carried out.
+    Declined,
+    /// Never ended; nobody knows what became of it.
+    Unknown,
+    /// Recorded by mistake.
+    EnteredInError,
+}
+
+impl DispenseStatus {
+    /// Every status there is.
+    pub const ALL: [Self; 8] = [
+        Self::Preparation,
+        Self::InProgress,
+        Self::Cancelled,
+        Self::Completed,
+        Self::Stopped,
+        Self::Declined,
+        Self::Unknown,
+        Self::EnteredInError,
+    ];
+
+    /// The word for it in stores, messages and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Preparation => "preparation",
+            Self::InProgress => "in_progress",
+            Self::Cancelled => "cancelled",
+            Self::Completed => "completed",
+            Self::Stopped => "stopped",
+            Self::Declined => "declined",
+            Self::Unknown => "unknown",
+            Self::EnteredInError => "entered_in_error",
+        }
+    }
+}
+
+/// The word is not a status of the model. Stored, it is corrupt data (status model, last paragraph).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a status of a device dispense")]
+pub struct UnknownStatus;
+
+impl FromStr for DispenseStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
+    }
+}
+
+/// What can happen to a dispense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// A legal entity records a new one.
+    Create,
+    /// A new one arrives in an encounter package.
+    EncounterPackage,
+    /// The social-policy channel records or ends one.
+    SocialPolicyChannel,
+    /// Its owner completes it.
+    Complete,
+    /// Its owner stops it.
+    Stop,
+    /// It was in progress for longer than it may be.
+    AutoExpire,
+    /// Its owner takes it back as a mistake.
+    MarkInError,
+}
+
+/// One row of the status model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Transition {
+    /// The status before; `None` for a new dispense.
+    pub from: Option<DispenseStatus>,
+    /// The status after.
+    pub to: DispenseStatus,
+    /// What makes it happen.
+    pub by: Operation,
+}
+
+const fn row(from: Option<DispenseStatus>, to: DispenseStatus, by: Operation) -> Transition {
+    Transition { from, to, by }
+}
+
+/// The whole status model: what is not here cannot happen.
+pub const TRANSITIONS: [Transition; 17] = {
+    use DispenseStatus::{
+        Cancelled, Completed, Declined, EnteredInError, InProgress, Preparation, Stopped, Unknown,
+    };
+    use Operation::{AutoExpire, Complete, Create, EncounterPackage, MarkInError, SocialPolicyChannel, Stop};
+    [
+        row(None, InProgress, Create),
+        row(None, Completed, Create),
+        row(None, Completed, EncounterPackage),
+        row(None, Completed, SocialPolicyChannel),
+        row(None, Declined, EncounterPackage),
+        row(None, Preparation, SocialPolicyChannel),
+        row(Some(InProgress), Completed, Complete),
+        row(Some(InProgress), Stopped, Stop),
+        row(Some(InProgress), Unknown, AutoExpire),
+        row(Some(Preparation), Completed, SocialPolicyChannel),
+        row(Some(Preparation), Cancelled, SocialPolicyChannel),
+        row(Some(Preparation), EnteredInError, MarkInError),
+        row(Some(InProgress), EnteredInError, MarkInError),
+        row(Some(Cancelled), EnteredInError, MarkInError),
+        row(Some(Stopped), EnteredInError, MarkInError),
+        row(Some(Declined), EnteredInError, MarkInError),
+        row(Some(Unknown), EnteredInError, MarkInError),
+    ]
+};
+
+/// Whether the operation may lead from one status to the other.
+pub fn allows(from: Option<DispenseStatus>, to: DispenseStatus, by: Operation) -> bool {
+    TRANSITIONS.contains(&row(from, to, by))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_is_read_from_its_word_and_no_other_word_is() {
+        for status in DispenseStatus::ALL {
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+        for word in ["", "Stopped", "in progress", "suspended"] {
+            assert_eq!(word.parse::<DispenseStatus>(), Err(UnknownStatus), "{word}");
+        }
+    }
+
+    #[test]
+    fn only_a_dispense_in_progress_can_be_stopped() {
+        for status in DispenseStatus::ALL {
+            let may = allows(Some(status), DispenseStatus::Stopped, Operation::Stop);
+            assert_eq!(may, status == DispenseStatus::InProgress, "{status:?}");
+        }
+        assert!(!allows(None, DispenseStatus::Stopped, Operation::Stop));
+    }
+
+    #[test]
+    fn all_but_two_statuses_can_be_marked_in_error() {
+        for status in DispenseStatus::ALL {
+            let may = allows(Some(status), DispenseStatus::EnteredInError, Operation::MarkInError);
+            let never = [DispenseStatus::EnteredInError, DispenseStatus::Completed];
+            assert_eq!(may, !never.contains(&status), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_leads_out_of_entered_in_error_or_completed() {
+        for last in [DispenseStatus::EnteredInError, DispenseStatus::Completed] {
+            assert!(TRANSITIONS.iter().all(|transition| transition.from != Some(last)), "{last:?}");
+        }
+    }
+
+    #[test]
+    fn no_transition_stands_twice() {
+        let distinct: std::collections::HashSet<_> = TRANSITIONS.iter().collect();
+        assert_eq!(distinct.len(), TRANSITIONS.len());
+    }
+}

@@ -1,0 +1,3 @@
+//! One file per use case: input, error, `execute`.
+
+pub(crate) mod stop;

@@ -1,0 +1,179 @@
+use std::sync::Arc;
+
+use esoz_auth::{Allowance, MissingAllowances, Principal, require};
+use esoz_events::{EntityType, StatusChangeEvent};
+use esoz_kernel::{
+    ClientId, Clock, DispenseId, ErrorKind, EventId, Failure, IdGenerator, PatientId, RequestId, StoreError,
+    StoreErrorKind, UserId, time::to_millis,
+};
+use esoz_legal_entity::{AllowedTypes, LegalEntities, Standing, StandingError, standing};
+
+use crate::{
+    Changed, DeviceDispenses, Dispense, DispenseStatus, Operation, PatientPseudonyms, Pseudonym, Refusal,
+    StatusChange, may_undergo,
+};
+
+/// What a scope must hold to stop a dispense.
+const ALLOWANCES: [Allowance; 1] = ["device_dispense:stop"];
+
+/// How often the use case looks again when what it decided from has moved. A dispense leaves `in_progress` once and never
+/// returns, so the second look decides; the third is for a store that lost a race of its own.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// Proof that the caller's scope allows to stop dispenses (rule 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopPermit {
+    user: UserId,
+    client: ClientId,
+}
+
+impl StopPermit {
+    /// Checks the scope. This comes before anything else is looked at, the request's body included.
+    pub fn for_caller(principal: &Principal) -> Result<Self, StopError> {
+        require(&[&principal.scope], &ALLOWANCES).map_err(StopError::Scope)?;
+        Ok(Self { user: principal.user_id, client: principal.client_id })
+    }
+}
+
+/// What to stop.
+#[derive(Debug, Clone)]
+pub struct StopInput {
+    /// The patient named in the request; `None` when that was no UUID, and so nobody's (rule 7).
+    pub patient_id: Option<PatientId>,
+    /// The dispense named in the request; `None` when that was no UUID (rule 5).
+    pub dispense_id: Option<DispenseId>,
+    /// The request, for whoever traces the event back.
+    pub request_id: RequestId,
+}
+
+/// Why a dispense was not stopped: one variant for each answer of the conformance table. The texts are part of the protocol.
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    /// The scope does not allow it (S06).
+    #[error(transparent)]
+    Scope(MissingAllowances),
+    /// The legal entity may not act (S08, S09).
+    #[error(transparent)]
+    Standing(StandingError),
+    /// There is no such dispense for this caller and patient (S10, S11, S12).
+    #[error("not_found")]
+    NotFound,
+    /// Its status is not `in_progress` (S13, S16, S17).
+    #[error("Device dispense in status {} cannot be stopped", .0.as_str())]
+    WrongStatus(DispenseStatus),
+    /// A store failed (S14, P05).
+    #[error("the dispense could not be stopped")]
+    Store(#[source] StoreError),
+}
+
+impl Failure for StopError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Scope(refusal) => refusal.kind(),
+            Self::Standing(refusal) => refusal.kind(),
+            Self::NotFound => ErrorKind::NotFound,
+            Self::WrongStatus(_) => ErrorKind::Conflict,
+            Self::Store(error) => Failure::kind(error),
+        }
+    }
+}
+
+/// What the use case asks.
+#[derive(Clone)]
+pub struct StopPorts {
+    /// Where dispenses are kept.
+    pub dispenses: Arc<dyn DeviceDispenses>,
+    /// Where legal entities are looked up.
+    pub legal_entities: Arc<dyn LegalEntities>,
+    /// What stands for a patient.
+    pub pseudonyms: Arc<dyn PatientPseudonyms>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where the event gets its id.
+    pub ids: Arc<dyn IdGenerator>,
+}
+
+/// Stops a device dispense (method 1).
+#[derive(Clone)]
+pub struct StopDispense {
+    ports: StopPorts,
+    allowed_types: AllowedTypes,
+}
+
+impl StopDispense {
+    /// Builds the use case on its ports and the configured list of legal entity types.
+    pub fn new(ports: StopPorts, allowed_types: AllowedTypes) -> Self {
+        Self { ports, allowed_types }
+    }
+
+    /// Stops the dispense and returns it as it is afterwards.
+    ///
+    /// The change is offered to the store first, together with what must be true for it (rules 5 to 8); only when the store
+    /// finds that it is not, the dispense is read to say why. So a stop that succeeds costs one round trip.
+    ///
+    /// # Errors
+    /// [`StopError`], of the first rule that fails. After [`StopError::Store`] the change may or may not have taken effect;
+    /// the same request again tells.
+    pub async fn execute(&self, permit: &StopPermit, input: StopInput) -> Result<Dispense, StopError> {
+        let standing = self.standing(permit).await?;
+        let (Some(patient_id), Some(id)) = (input.patient_id, input.dispense_id) else {
+            return Err(StopError::NotFound);
+        };
+        let subject = self.ports.pseudonyms.of(patient_id);
+        let change = self.planned(permit, standing, id, subject, input.request_id);
+        for _ in 0..MAX_ATTEMPTS {
+            match self.ports.dispenses.change_status(&change).await {
+                Ok(Changed::Applied(dispense)) => return Ok(dispense),
+                Ok(Changed::Stale) => {}
+                Err(error) if error.kind() == StoreErrorKind::Conflict => {}
+                Err(error) => return Err(StopError::Store(error)),
+            }
+            self.refusal(&change, standing).await?;
+        }
+        let attempted = format!("stopping dispense {id}: it changed under {MAX_ATTEMPTS} attempts");
+        Err(StopError::Store(StoreError::new(StoreErrorKind::Conflict, attempted)))
+    }
+
+    async fn standing(&self, permit: &StopPermit) -> Result<Standing, StopError> {
+        let found = self.ports.legal_entities.find(permit.client.into()).await.map_err(StopError::Store)?;
+        standing(found.as_ref(), &self.allowed_types).map_err(StopError::Standing)
+    }
+
+    fn planned(
+        &self,
+        permit: &StopPermit,
+        standing: Standing,
+        id: DispenseId,
+        subject: Pseudonym,
+        request_id: RequestId,
+    ) -> StatusChange {
+        let at = to_millis(self.ports.clock.now());
+        let to = DispenseStatus::Stopped;
+        let event = StatusChangeEvent {
+            id: EventId::new(self.ports.ids.fresh()),
+            entity_type: EntityType::DeviceDispense,
+            entity_id: id.uuid(),
+            new_status: to.as_str().to_owned(),
+            event_time: at,
+            changed_by: permit.user,
+            request_id,
+        };
+        let owner = standing.legal_entity_id();
+        StatusChange { id, owner, subject, from: DispenseStatus::InProgress, to, at, by: permit.user, event }
+    }
+
+    /// Says why the store found the change stale. `Ok` when by now nothing speaks against it: then it is worth another try.
+    async fn refusal(&self, change: &StatusChange, standing: Standing) -> Result<(), StopError> {
+        let found = self.ports.dispenses.find(change.id).await.map_err(StopError::Store)?;
+        may_undergo(found.as_ref(), standing, &change.subject, Operation::Stop, change.to).map_err(
+            |refusal| match refusal {
+                Refusal::NotFound => StopError::NotFound,
+                Refusal::WrongStatus(status) => StopError::WrongStatus(status),
+            },
+        )
+    }
+}
+
+#[cfg(test)]
+#[path = "stop_tests.rs"]
+mod tests;

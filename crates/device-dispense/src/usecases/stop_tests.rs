@@ -1,0 +1,323 @@
+//! The stop use case on mocked ports: what it asks, in which order, and what it answers. A port that a case does not mention must not
+//! be asked: its mock panics then.
+
+use std::sync::Mutex;
+
+use esoz_auth::Scope;
+use esoz_kernel::{LegalEntityId, Timestamp, Uuid};
+use esoz_legal_entity::{LegalEntity, LegalEntityStatus, LegalEntityType, MockLegalEntities};
+use pollster::block_on;
+
+use super::*;
+use crate::{MockDeviceDispenses, MockPatientPseudonyms};
+
+const USER: UserId = UserId::new(Uuid::from_u128(1));
+const CLIENT: ClientId = ClientId::new(Uuid::from_u128(2));
+const PATIENT: PatientId = PatientId::new(Uuid::from_u128(3));
+const DISPENSE: DispenseId = DispenseId::new(Uuid::from_u128(4));
+const EVENT: Uuid = Uuid::from_u128(5);
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        "2026-01-31T08:15:30.123999999Z".parse().unwrap()
+    }
+}
+
+struct FixedIds;
+
+impl IdGenerator for FixedIds {
+    fn fresh(&self) -> Uuid {
+        EVENT
+    }
+}
+
+fn owner() -> LegalEntityId {
+    CLIENT.into()
+}
+
+fn request_id() -> RequestId {
+    RequestId::parse("a-request-id-of-some-length").unwrap()
+}
+
+fn principal(scope: &str) -> Principal {
+    Principal { user_id: USER, client_id: CLIENT, scope: Scope::parse(scope) }
+}
+
+fn pharmacy(status: LegalEntityStatus) -> LegalEntity {
+    LegalEntity { id: owner(), kind: LegalEntityType::new("PHARMACY"), status }
+}
+
+fn dispense(status: DispenseStatus) -> Dispense {
+    let record = serde_json::Map::new();
+    Dispense { id: DISPENSE, status, subject: Pseudonym::new("P"), owner: owner(), record }
+}
+
+fn store_error(kind: StoreErrorKind) -> StoreError {
+    StoreError::new(kind, "testing")
+}
+
+fn input() -> StopInput {
+    StopInput { patient_id: Some(PATIENT), dispense_id: Some(DISPENSE), request_id: request_id() }
+}
+
+/// The ports of one case, and what was handed to the store.
+struct World {
+    dispenses: MockDeviceDispenses,
+    legal_entities: MockLegalEntities,
+    pseudonyms: MockPatientPseudonyms,
+    allowed_types: AllowedTypes,
+    changes: Arc<Mutex<Vec<StatusChange>>>,
+}
+
+impl World {
+    /// A world in which the legal entity is looked up once and this is found, and nothing else may be asked.
+    fn with_legal_entity(found: Option<LegalEntity>) -> Self {
+        Self::with_registry(Ok(found))
+    }
+
+    /// The same with any answer of the registry.
+    fn with_registry(answer: Result<Option<LegalEntity>, StoreError>) -> Self {
+        let mut legal_entities = MockLegalEntities::new();
+        legal_entities.expect_find().withf(|id| *id == owner()).times(1).return_once(|_| answer);
+        Self {
+            dispenses: MockDeviceDispenses::new(),
+            legal_entities,
+            pseudonyms: MockPatientPseudonyms::new(),
+            allowed_types: AllowedTypes::default(),
+            changes: Arc::default(),
+        }
+    }
+
+    /// A world in which the legal entity may act and the store answers so, in this order, and no more often.
+    fn with_answers(answers: Vec<Result<Changed, StoreError>>) -> Self {
+        let mut world = Self::with_legal_entity(Some(pharmacy(LegalEntityStatus::Active)));
+        world.pseudonyms.expect_of().withf(|patient| *patient == PATIENT).return_const(Pseudonym::new("P"));
+        let changes = Arc::clone(&world.changes);
+        let times = answers.len();
+        let mut answers = answers.into_iter();
+        world.dispenses.expect_change_status().times(times).returning(move |change| {
+            changes.lock().unwrap().push(change.clone());
+            answers.next().unwrap()
+        });
+        world
+    }
+
+    /// … and a look at the dispense, that often, finds this.
+    fn and_found(mut self, times: usize, found: Option<Dispense>) -> Self {
+        let found = move |_| Ok(found.clone());
+        self.dispenses.expect_find().withf(|id| *id == DISPENSE).times(times).returning(found);
+        self
+    }
+
+    fn stop(self, input: StopInput) -> Result<Dispense, StopError> {
+        let permit = StopPermit::for_caller(&principal("device_dispense:stop")).unwrap();
+        let ports = StopPorts {
+            dispenses: Arc::new(self.dispenses),
+            legal_entities: Arc::new(self.legal_entities),
+            pseudonyms: Arc::new(self.pseudonyms),
+            clock: Arc::new(FixedClock),
+            ids: Arc::new(FixedIds),
+        };
+        block_on(StopDispense::new(ports, self.allowed_types).execute(&permit, input))
+    }
+}
+
+fn stale(times: usize) -> Vec<Result<Changed, StoreError>> {
+    (0..times).map(|_| Ok(Changed::Stale)).collect()
+}
+
+/// What a caller gets to know: kind and text.
+fn answer(result: Result<Dispense, StopError>) -> (ErrorKind, String) {
+    let error = result.unwrap_err();
+    assert_eq!(error.entry(), None, "a stop has no body to point into");
+    (error.kind(), error.to_string())
+}
+
+fn not_found() -> (ErrorKind, String) {
+    (ErrorKind::NotFound, "not_found".to_owned())
+}
+
+#[test]
+fn given_a_scope_without_the_allowance_then_there_is_no_permit_and_so_no_call() {
+    for scope in ["", "device_dispense:read", "device_dispense:stopper"] {
+        let error = StopPermit::for_caller(&principal(scope)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Forbidden, "{scope}");
+        assert_eq!(
+            error.to_string(),
+            "Your scope does not allow to access this resource. Missing allowances: device_dispense:stop"
+        );
+    }
+    assert!(StopPermit::for_caller(&principal("a:read  device_dispense:stop b:write")).is_ok());
+}
+
+#[test]
+fn given_a_legal_entity_that_may_not_act_then_no_dispense_is_touched() {
+    let not_active = "client_id refers to legal entity that is not active";
+    let of_type = |kind: &str| AllowedTypes::new([LegalEntityType::new(kind)]);
+    for (found, allowed_types, text) in [
+        (None, AllowedTypes::default(), not_active),
+        (None, of_type("MSP"), not_active),
+        (Some(pharmacy(LegalEntityStatus::Suspended)), AllowedTypes::default(), not_active),
+        (Some(pharmacy(LegalEntityStatus::Closed)), AllowedTypes::default(), not_active),
+        (Some(pharmacy(LegalEntityStatus::Reorganized)), of_type("PHARMACY"), not_active),
+        (Some(pharmacy(LegalEntityStatus::Active)), of_type("MSP"), "Invalid LegalEntity type"),
+        (Some(pharmacy(LegalEntityStatus::Suspended)), of_type("MSP"), "Invalid LegalEntity type"),
+    ] {
+        let case = format!("{found:?} {allowed_types:?}");
+        let world = World { allowed_types, ..World::with_legal_entity(found) };
+        assert_eq!(answer(world.stop(input())), (ErrorKind::Conflict, text.to_owned()), "{case}");
+    }
+}
+
+#[test]
+fn given_ids_that_are_no_uuids_then_not_found_but_only_after_the_standing() {
+    let inputs = || {
+        [
+            StopInput { patient_id: None, ..input() },
+            StopInput { dispense_id: None, ..input() },
+            StopInput { patient_id: None, dispense_id: None, ..input() },
+        ]
+    };
+    for input in inputs() {
+        let world = World::with_legal_entity(Some(pharmacy(LegalEntityStatus::Active)));
+        assert_eq!(answer(world.stop(input)), not_found());
+    }
+    for input in inputs() {
+        let world = World::with_legal_entity(Some(pharmacy(LegalEntityStatus::Closed)));
+        assert_eq!(answer(world.stop(input)).0, ErrorKind::Conflict, "P03");
+    }
+}
+
+#[test]
+fn given_a_dispense_in_progress_then_one_call_stops_it() {
+    let stopped = dispense(DispenseStatus::Stopped);
+    let world = World::with_answers(vec![Ok(Changed::Applied(stopped.clone()))]);
+    let changes = Arc::clone(&world.changes);
+    assert_eq!(world.stop(input()).unwrap(), stopped);
+    let at: Timestamp = "2026-01-31T08:15:30.123Z".parse().unwrap();
+    let expected = StatusChange {
+        id: DISPENSE,
+        owner: owner(),
+        subject: Pseudonym::new("P"),
+        from: DispenseStatus::InProgress,
+        to: DispenseStatus::Stopped,
+        at,
+        by: USER,
+        event: StatusChangeEvent {
+            id: EventId::new(EVENT),
+            entity_type: EntityType::DeviceDispense,
+            entity_id: DISPENSE.uuid(),
+            new_status: "stopped".to_owned(),
+            event_time: at,
+            changed_by: USER,
+            request_id: request_id(),
+        },
+    };
+    assert_eq!(*changes.lock().unwrap(), [expected]);
+}
+
+#[test]
+fn given_a_stale_change_then_the_dispense_says_why() {
+    let refused = |status: DispenseStatus| {
+        let text = format!("Device dispense in status {} cannot be stopped", status.as_str());
+        (Some(dispense(status)), (ErrorKind::Conflict, text))
+    };
+    let of_another =
+        Dispense { owner: LegalEntityId::new(Uuid::from_u128(9)), ..dispense(DispenseStatus::Completed) };
+    let about_another = Dispense { subject: Pseudonym::new("Q"), ..dispense(DispenseStatus::InProgress) };
+    let mut cases =
+        vec![(None, not_found()), (Some(of_another), not_found()), (Some(about_another), not_found())];
+    cases.extend(
+        DispenseStatus::ALL.into_iter().filter(|status| *status != DispenseStatus::InProgress).map(refused),
+    );
+    assert_eq!(cases.len(), 10);
+    for (found, expected) in cases {
+        let case = format!("{found:?}");
+        let world = World::with_answers(stale(1)).and_found(1, found);
+        assert_eq!(answer(world.stop(input())), expected, "{case}");
+    }
+}
+
+#[test]
+fn given_a_stale_change_of_a_dispense_in_progress_then_the_same_change_is_offered_again() {
+    let stopped = dispense(DispenseStatus::Stopped);
+    let mut answers = stale(1);
+    answers.push(Ok(Changed::Applied(stopped.clone())));
+    let world = World::with_answers(answers).and_found(1, Some(dispense(DispenseStatus::InProgress)));
+    let changes = Arc::clone(&world.changes);
+    assert_eq!(world.stop(input()).unwrap(), stopped);
+    let changes = changes.lock().unwrap();
+    assert_eq!(changes.len(), 2);
+    assert_eq!(changes[0], changes[1], "one event id, however often it is offered");
+}
+
+#[test]
+fn given_a_store_that_stays_stale_then_the_use_case_gives_up() {
+    let world = World::with_answers(stale(3)).and_found(3, Some(dispense(DispenseStatus::InProgress)));
+    let error = world.stop(input()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let StopError::Store(cause) = error else { panic!("{error:?}") };
+    assert_eq!(StoreError::kind(&cause), StoreErrorKind::Conflict);
+    assert_eq!(
+        cause.to_string(),
+        format!(
+            "the store refused a concurrent change while stopping dispense {DISPENSE}: it changed under 3 attempts"
+        )
+    );
+}
+
+#[test]
+fn given_a_conflict_in_the_store_then_it_counts_as_stale() {
+    let conflict = || Err(store_error(StoreErrorKind::Conflict));
+    let lost = World::with_answers(vec![conflict()]).and_found(1, Some(dispense(DispenseStatus::Stopped)));
+    assert_eq!(
+        answer(lost.stop(input())),
+        (ErrorKind::Conflict, "Device dispense in status stopped cannot be stopped".to_owned())
+    );
+    let stopped = dispense(DispenseStatus::Stopped);
+    let won = World::with_answers(vec![conflict(), Ok(Changed::Applied(stopped.clone()))])
+        .and_found(1, Some(dispense(DispenseStatus::InProgress)));
+    assert_eq!(won.stop(input()).unwrap(), stopped);
+    let never = World::with_answers(vec![conflict(), conflict(), conflict()])
+        .and_found(3, Some(dispense(DispenseStatus::InProgress)));
+    assert_eq!(answer(never.stop(input())).0, ErrorKind::Unavailable);
+}
+
+/// Kinds of failure that are passed on, and what they are to the caller.
+const PASSED_ON: [(StoreErrorKind, ErrorKind); 3] = [
+    (StoreErrorKind::Unavailable, ErrorKind::Unavailable),
+    (StoreErrorKind::Corrupt, ErrorKind::Internal),
+    (StoreErrorKind::Unexpected, ErrorKind::Internal),
+];
+
+fn assert_passed_on(result: Result<Dispense, StopError>, kind: StoreErrorKind, expected: ErrorKind) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), expected);
+    let StopError::Store(cause) = error else { panic!("{error:?}") };
+    assert_eq!(StoreError::kind(&cause), kind);
+}
+
+#[test]
+fn given_a_change_that_fails_then_the_failure_is_passed_on_without_another_try() {
+    for (kind, expected) in PASSED_ON {
+        assert_passed_on(World::with_answers(vec![Err(store_error(kind))]).stop(input()), kind, expected);
+    }
+}
+
+#[test]
+fn given_a_look_that_fails_then_the_failure_is_passed_on_without_another_try() {
+    for (kind, expected) in PASSED_ON {
+        let mut world = World::with_answers(stale(1));
+        world.dispenses.expect_find().times(1).returning(move |_| Err(store_error(kind)));
+        assert_passed_on(world.stop(input()), kind, expected);
+    }
+}
+
+#[test]
+fn given_a_registry_of_legal_entities_that_fails_then_no_dispense_is_touched() {
+    for (kind, expected) in PASSED_ON {
+        assert_passed_on(World::with_registry(Err(store_error(kind))).stop(input()), kind, expected);
+    }
+}

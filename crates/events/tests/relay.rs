@@ -1,0 +1,357 @@
+//! The relay between a real (if fleeting) outbox and publisher: nothing is lost, and the events of one entity stay in order.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::collections::HashSet;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32, Ordering},
+};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, DispenseRegistry, DispenseStatus};
+use esoz_events::{
+    Backlog, Claim, EventPublisher, EventRef, Outbox, PublishError, Relay, RelayLimits, StatusChangeEvent,
+};
+use esoz_kernel::{Clock, StoreError, StoreErrorKind, Uuid};
+use esoz_testkit::builders::{at_millis, change_of, dispense, fresh};
+use esoz_testkit::clock::ManualClock;
+use esoz_testkit::fakes::{FakeDispenses, RecordingPublisher};
+use pollster::block_on;
+
+const LEASE: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_mins(1);
+
+/// An outbox, a bus and a clock that stands still at a minute after the first event.
+struct World {
+    dispenses: Arc<FakeDispenses>,
+    bus: Arc<RecordingPublisher>,
+    clock: Arc<ManualClock>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            dispenses: Arc::default(),
+            bus: Arc::default(),
+            clock: Arc::new(ManualClock::new(at_millis(60_000))),
+        }
+    }
+
+    fn relay(&self, max_entities: u32) -> Relay {
+        self.relay_of(self.dispenses.clone(), self.bus.clone(), max_entities)
+    }
+
+    fn relay_of(
+        &self,
+        outbox: Arc<dyn Outbox>,
+        publisher: Arc<dyn EventPublisher>,
+        max_entities: u32,
+    ) -> Relay {
+        let limits = RelayLimits { lease: LEASE, max_entities };
+        Relay::new(outbox, publisher, self.clock.clone(), limits, fresh())
+    }
+
+    fn put(&self) -> Dispense {
+        let one = dispense().build();
+        block_on(self.dispenses.put_dispenses(std::slice::from_ref(&one))).unwrap();
+        one
+    }
+
+    fn change(&self, dispense: &mut Dispense, to: DispenseStatus, millis: i64) -> StatusChangeEvent {
+        let change = change_of(dispense, to, at_millis(millis));
+        match block_on(self.dispenses.change_status(&change)).unwrap() {
+            Changed::Applied(after) => *dispense = after,
+            Changed::Stale => panic!("the change is stale"),
+        }
+        change.event
+    }
+
+    /// A dispense that was stopped and then marked in error: two events.
+    fn twice_changed(&self, millis: i64) -> [StatusChangeEvent; 2] {
+        let mut one = self.put();
+        let stopped = self.change(&mut one, DispenseStatus::Stopped, millis);
+        [stopped, self.change(&mut one, DispenseStatus::EnteredInError, millis + 1)]
+    }
+
+    fn backlog(&self) -> Backlog {
+        block_on(self.dispenses.backlog()).unwrap()
+    }
+
+    /// What arrived about one entity.
+    fn taken_of(&self, entity: Uuid) -> Vec<StatusChangeEvent> {
+        self.bus.taken().into_iter().filter(|event| event.entity_id == entity).collect()
+    }
+}
+
+/// An outbox whose next calls of `remove` fail, as if the store went away between publishing and removing.
+struct ForgetfulOutbox {
+    inner: Arc<FakeDispenses>,
+    failures_left: AtomicU32,
+}
+
+#[async_trait]
+impl Outbox for ForgetfulOutbox {
+    async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
+        self.inner.claim(claim).await
+    }
+
+    async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
+        let fails = |left: u32| left.checked_sub(1);
+        if self.failures_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "removing delivered events"));
+        }
+        self.inner.remove(delivered).await
+    }
+
+    async fn release(&self, by: Uuid) -> Result<(), StoreError> {
+        self.inner.release(by).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.inner.backlog().await
+    }
+}
+
+/// A bus that takes what it gets and never answers.
+struct SilentBus(Arc<RecordingPublisher>);
+
+#[async_trait]
+impl EventPublisher for SilentBus {
+    async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> {
+        self.0.publish(events).await;
+        std::future::pending().await
+    }
+}
+
+#[test]
+fn given_nothing_waiting_then_a_round_is_idle() {
+    let world = World::new();
+    let round = block_on(world.relay(10).run_once()).unwrap();
+    assert!(round.is_idle());
+    assert_eq!(world.bus.taken(), []);
+}
+
+#[test]
+fn given_all_is_well_then_everything_is_delivered_once_and_in_order() {
+    let world = World::new();
+    let pairs: Vec<_> = (0..20).map(|step| world.twice_changed(step * 10)).collect();
+    let relay = world.relay(8);
+    let delivered: Vec<_> = (0..4).map(|_| block_on(relay.run_once()).unwrap().delivered).collect();
+    assert_eq!(delivered, [16, 16, 8, 0], "two events of each of at most eight entities in a round");
+    assert_eq!(world.bus.taken().len(), 40);
+    for pair in &pairs {
+        assert_eq!(world.taken_of(pair[0].entity_id), pair);
+    }
+    assert_eq!(world.backlog(), Backlog { depth: 0, oldest: None });
+}
+
+#[test]
+fn given_a_refused_entity_then_it_alone_waits_and_arrives_later_in_order() {
+    let world = World::new();
+    let [refused, well] = [0, 10].map(|millis| world.twice_changed(millis));
+    let entity = refused[0].entity_id;
+    world.bus.refuse(entity);
+    let relay = world.relay(10);
+    let round = block_on(relay.run_once()).unwrap();
+    assert_eq!((round.delivered, round.failed), (2, 2));
+    assert!(round.failure.unwrap().reason.contains("told to refuse"));
+    assert_eq!(world.bus.taken(), well);
+    assert_eq!(world.backlog().depth, 2);
+
+    world.bus.accept(entity);
+    let round = block_on(relay.run_once()).unwrap();
+    assert_eq!((round.delivered, round.failed), (2, 0));
+    assert_eq!(world.taken_of(entity), refused);
+    assert_eq!(world.backlog().depth, 0);
+}
+
+#[test]
+fn given_an_entity_refused_after_its_first_event_then_the_second_follows_alone() {
+    /// Refuses an entity as soon as it has taken one event of it.
+    struct OneThenNoMore(Arc<RecordingPublisher>);
+
+    #[async_trait]
+    impl EventPublisher for OneThenNoMore {
+        async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> {
+            let answers = self.0.publish(events).await;
+            for event in events {
+                self.0.refuse(event.entity_id);
+            }
+            answers
+        }
+    }
+
+    let world = World::new();
+    let pair = world.twice_changed(0);
+    let bus = Arc::new(OneThenNoMore(Arc::clone(&world.bus)));
+    let round = block_on(world.relay_of(world.dispenses.clone(), bus, 10).run_once()).unwrap();
+    assert_eq!((round.delivered, round.failed), (1, 1));
+    assert_eq!(world.bus.taken(), pair[..1]);
+    world.bus.accept(pair[0].entity_id);
+    block_on(world.relay(10).run_once()).unwrap();
+    assert_eq!(world.bus.taken(), pair, "the first is not delivered again");
+}
+
+#[test]
+fn given_a_bus_that_stumbles_once_then_no_event_overtakes_the_one_it_stumbled_over() {
+    /// Refuses what it gets first, and takes everything after that.
+    struct StumblingBus {
+        inner: Arc<RecordingPublisher>,
+        has_stumbled: AtomicBool,
+    }
+
+    #[async_trait]
+    impl EventPublisher for StumblingBus {
+        async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> {
+            if self.has_stumbled.swap(true, Ordering::SeqCst) {
+                return self.inner.publish(events).await;
+            }
+            events.iter().map(|_| Err(PublishError { reason: "stumbled".to_owned() })).collect()
+        }
+    }
+
+    let world = World::new();
+    let pair = world.twice_changed(0);
+    let bus = Arc::new(StumblingBus { inner: world.bus.clone(), has_stumbled: AtomicBool::new(false) });
+    let relay = world.relay_of(world.dispenses.clone(), bus, 10);
+    let round = block_on(relay.run_once()).unwrap();
+    assert_eq!((round.delivered, round.failed), (0, 2));
+    assert_eq!(world.bus.taken(), [], "the second would overtake the first");
+    assert_eq!(block_on(relay.run_once()).unwrap().delivered, 2);
+    assert_eq!(world.bus.taken(), pair);
+}
+
+#[test]
+fn given_a_failed_round_then_another_relay_need_not_wait_for_the_claim_to_end() {
+    let world = World::new();
+    let pair = world.twice_changed(0);
+    world.bus.refuse(pair[0].entity_id);
+    assert_eq!(block_on(world.relay(10).run_once()).unwrap().failed, 2);
+    world.bus.accept(pair[0].entity_id);
+    assert_eq!(block_on(world.relay(10).run_once()).unwrap().delivered, 2);
+    assert_eq!(world.bus.taken(), pair);
+}
+
+#[test]
+fn given_a_store_that_fails_after_publishing_then_it_is_delivered_again() {
+    let world = World::new();
+    let pair = world.twice_changed(0);
+    let outbox =
+        Arc::new(ForgetfulOutbox { inner: Arc::clone(&world.dispenses), failures_left: AtomicU32::new(1) });
+    let relay = world.relay_of(outbox, world.bus.clone(), 10);
+    let error = block_on(relay.run_once()).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(world.backlog().depth, 2, "published, but not surely so for the outbox");
+    assert_eq!(block_on(relay.run_once()).unwrap().delivered, 2);
+    let [first, second] = pair;
+    assert_eq!(world.bus.taken(), [first.clone(), second.clone(), first, second]);
+    assert_eq!(world.backlog().depth, 0);
+}
+
+#[test]
+fn given_a_relay_that_dies_after_publishing_then_another_delivers_when_its_claim_has_ended() {
+    let world = World::new();
+    let pair = world.twice_changed(0);
+    let bus = Arc::new(SilentBus(Arc::clone(&world.bus)));
+    let dying = world.relay_of(world.dispenses.clone(), bus, 10);
+    {
+        let mut round = Box::pin(dying.run_once());
+        assert!(matches!(round.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
+    }
+    assert_eq!(world.bus.taken(), pair[..1]);
+
+    let heir = world.relay(10);
+    assert!(block_on(heir.run_once()).unwrap().is_idle(), "the claim of the dead relay still holds");
+    world.clock.advance(LEASE);
+    assert_eq!(block_on(heir.run_once()).unwrap().delivered, 2);
+    let [first, second] = pair;
+    assert_eq!(world.bus.taken(), [first.clone(), first, second]);
+    assert_eq!(world.backlog().depth, 0);
+}
+
+#[test]
+fn given_a_relay_that_stops_in_order_then_what_it_held_is_free() {
+    let world = World::new();
+    let pair = world.twice_changed(0);
+    let bus = Arc::new(SilentBus(Arc::clone(&world.bus)));
+    let stopping = world.relay_of(world.dispenses.clone(), bus, 10);
+    {
+        let mut round = Box::pin(stopping.run_once());
+        assert!(matches!(round.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
+    }
+    block_on(stopping.release()).unwrap();
+    assert_eq!(block_on(world.relay(10).run_once()).unwrap().delivered, 2);
+    assert_eq!(world.taken_of(pair[0].entity_id).len(), 3);
+}
+
+#[test]
+fn given_an_event_that_comes_while_others_are_delivered_then_it_is_not_lost() {
+    /// Marks the dispense in error while the event of its stop is on its way.
+    struct MeanwhileBus {
+        world: Arc<World>,
+        dispense: std::sync::Mutex<Option<Dispense>>,
+    }
+
+    #[async_trait]
+    impl EventPublisher for MeanwhileBus {
+        async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> {
+            if let Some(mut dispense) = self.dispense.lock().unwrap().take() {
+                self.world.change(&mut dispense, DispenseStatus::EnteredInError, 1);
+            }
+            self.world.bus.publish(events).await
+        }
+    }
+
+    let world = Arc::new(World::new());
+    let mut one = world.put();
+    let first = world.change(&mut one, DispenseStatus::Stopped, 0);
+    let bus = Arc::new(MeanwhileBus { world: Arc::clone(&world), dispense: Some(one).into() });
+    let relay = world.relay_of(world.dispenses.clone(), bus, 10);
+    assert_eq!(block_on(relay.run_once()).unwrap().delivered, 1);
+    assert_eq!(world.bus.taken(), [first]);
+    assert_eq!(world.backlog().depth, 1);
+    assert_eq!(block_on(relay.run_once()).unwrap().delivered, 1);
+    let statuses: Vec<_> = world.bus.taken().into_iter().map(|event| event.new_status).collect();
+    assert_eq!(statuses, ["stopped", "entered_in_error"]);
+}
+
+#[test]
+fn given_relays_side_by_side_then_everything_arrives_and_every_entity_in_order() {
+    let world = World::new();
+    let mut waiting: Vec<_> = (0..200).map(|_| world.put()).collect();
+    let deadline = Instant::now() + LONG;
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| {
+                let relay = world.relay(7);
+                loop {
+                    let is_last = is_done.load(Ordering::SeqCst);
+                    block_on(relay.run_once()).unwrap();
+                    if is_last && world.backlog().depth == 0 {
+                        break;
+                    }
+                    assert!(Instant::now() < deadline, "{:?} left", world.backlog());
+                    std::thread::yield_now();
+                }
+            });
+        }
+        for to in [DispenseStatus::Stopped, DispenseStatus::EnteredInError] {
+            for (step, one) in (0..).zip(&mut waiting) {
+                world.change(one, to, step);
+            }
+        }
+        is_done.store(true, Ordering::SeqCst);
+    });
+    let taken = world.bus.taken();
+    let distinct: HashSet<_> = taken.iter().map(|event| event.id).collect();
+    assert_eq!((taken.len(), distinct.len()), (400, 400), "the claims never ended, so nothing came twice");
+    for one in &waiting {
+        let statuses: Vec<_> =
+            world.taken_of(one.id.uuid()).into_iter().map(|event| event.new_status).collect();
+        assert_eq!(statuses, ["stopped", "entered_in_error"]);
+    }
+    assert!(world.clock.now() < at_millis(60_000) + LEASE);
+}

@@ -1,0 +1,131 @@
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+/// The text is not a UUID. The text itself is not repeated: it came from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a UUID")]
+pub struct IdError;
+
+/// Reads a UUID in its hyphenated form of 36 characters, in either case (conventions, "Time, ids, limits").
+///
+/// Braces, URNs and forms without hyphens are refused: ESOZ never writes them.
+fn parse(text: &str) -> Result<Uuid, IdError> {
+    if text.len() == uuid::fmt::Hyphenated::LENGTH {
+        Uuid::try_parse(text).map_err(|_| IdError)
+    } else {
+        Err(IdError)
+    }
+}
+
+macro_rules! typed_ids {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        ///
+        /// Parsed from the hyphenated form in either case, rendered lower-case.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps a UUID that is known to be such an id.
+            pub const fn new(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The bare UUID, for a boundary that stores or sends it.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                parse(text).map(Self)
+            }
+        }
+    )+};
+}
+
+typed_ids! {
+    /// A user of ESOZ: who did it.
+    UserId;
+    /// A client of ESOZ: the organisation that a token or an api key was given to.
+    ClientId;
+    /// A legal entity: a clinic, a pharmacy, the national health service.
+    LegalEntityId;
+    /// A device dispense.
+    DispenseId;
+    /// A place where a legal entity delivers.
+    DivisionId;
+    /// A contract between the national health service and a legal entity.
+    ContractId;
+    /// A place of delivery of a contract.
+    ContractDivisionId;
+    /// An event; the key by which consumers drop duplicates.
+    EventId;
+}
+
+macro_rules! shown {
+    ($($name:ident)+) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, formatter)
+            }
+        }
+    )+};
+}
+
+shown! { UserId ClientId LegalEntityId DispenseId DivisionId ContractId ContractDivisionId EventId }
+
+typed_ids! {
+    /// A patient. Never stored, never logged: it has no `Display`, and its `Debug` hides it. Whoever renders the answer
+    /// to the very caller who named the patient takes [`PatientId::uuid`].
+    PatientId;
+}
+
+impl fmt::Debug for PatientId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("PatientId(…)")
+    }
+}
+
+impl From<ClientId> for LegalEntityId {
+    /// A client id *is* the id of the legal entity that the user acts for (conventions, "Who calls").
+    fn from(client: ClientId) -> Self {
+        Self(client.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_in_either_case_and_rendered_lower_case() {
+        let id: DispenseId = "AFF00BF6-68BF-4B49-B66D-F031D48922B3".parse().unwrap();
+        assert_eq!(id.to_string(), "aff00bf6-68bf-4b49-b66d-f031d48922b3");
+    }
+
+    #[test]
+    fn other_spellings_of_a_uuid_are_refused() {
+        for text in ["", "aff00bf668bf4b49b66df031d48922b3", "{aff00bf6-68bf-4b49-b66d-f031d48922b3}", "abc"]
+        {
+            assert_eq!(text.parse::<DispenseId>(), Err(IdError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_patient_id_hides_from_debug() {
+        let id: PatientId = "aff00bf6-68bf-4b49-b66d-f031d48922b3".parse().unwrap();
+        assert_eq!(format!("{id:?}"), "PatientId(…)");
+    }
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod id;
+mod ports;
+mod record;
+mod request_id;
+#[cfg(feature = "system")]
+pub mod system;
+pub mod time;
+
+pub use error::{ErrorKind, Failure, StoreError, StoreErrorKind};
+pub use id::{
+    ClientId, ContractDivisionId, ContractId, DispenseId, DivisionId, EventId, IdError, LegalEntityId,
+    PatientId, UserId,
+};
+pub use jiff::{Timestamp, civil::Date as CivilDate};
+pub use ports::{Clock, IdGenerator};
+pub use record::{Put, Stamps};
+pub use request_id::RequestId;
+pub use uuid::Uuid;

@@ -1,0 +1,55 @@
+use std::fmt;
+
+/// What ties an answer, its log lines, its audit row and its event together.
+///
+/// 20 to 200 visible ASCII characters (conventions, "Envelope").
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// Fewest characters.
+    pub const MIN_CHARS: usize = 20;
+    /// Most characters.
+    pub const MAX_CHARS: usize = 200;
+
+    /// Takes the text if it is well-formed, else `None`: the caller then makes a fresh one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (Self::MIN_CHARS..=Self::MAX_CHARS).contains(&text.len());
+        (fits && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(text.to_owned()))
+    }
+
+    /// A request id made from a fresh UUID.
+    pub fn from_uuid(uuid: uuid::Uuid) -> Self {
+        Self(uuid.to_string())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_20_to_200_visible_ascii_characters_make_a_request_id() {
+        assert!(RequestId::parse(&"a".repeat(20)).is_some());
+        assert!(RequestId::parse(&"~".repeat(200)).is_some());
+        for bad in [
+            "a".repeat(19),
+            "a".repeat(201),
+            format!("{} ", "a".repeat(20)),
+            format!("{}\u{7}", "a".repeat(20)),
+        ] {
+            assert_eq!(RequestId::parse(&bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The clock and the ids of a running system (feature `system`).
+
+use jiff::Timestamp;
+use uuid::{Builder, Uuid};
+
+use crate::{Clock, IdGenerator};
+
+/// The clock of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// UUIDs of version 7: their order is about the order of their making, which keeps an index on them compact.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RandomIds;
+
+impl IdGenerator for RandomIds {
+    /// # Panics
+    /// When the operating system has no randomness to give. Going on would give out ids that others can guess.
+    #[expect(clippy::panic, reason = "without randomness no id is safe to give out")]
+    fn fresh(&self) -> Uuid {
+        let mut random = [0_u8; 10];
+        if let Err(error) = getrandom::fill(&mut random) {
+            panic!("the operating system gives no random bytes: {error}");
+        }
+        let millis = u64::try_from(SystemClock.now().as_millisecond()).unwrap_or_default();
+        Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fresh_ids_differ() {
+        let ids: std::collections::HashSet<_> = (0..1_000).map(|_| RandomIds.fresh()).collect();
+        assert_eq!(ids.len(), 1_000);
+    }
+}

@@ -1,0 +1,28 @@
+use async_trait::async_trait;
+use esoz_kernel::{LegalEntityId, Put, StoreError};
+
+use crate::{LegalEntity, LegalEntityRecord};
+
+/// Looks up legal entities.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait LegalEntities: Send + Sync {
+    /// The facts about a legal entity; `Ok(None)` when there is none with that id.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the facts cannot be had, or the stored ones are corrupt.
+    async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError>;
+}
+
+/// Loads legal entities from the registry that keeps them.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait LegalEntityRegistry: Send + Sync {
+    /// Stores the records, one answer each in their order. A record that is there already takes the new content
+    /// ([`Put::Updated`]; [`Put::Kept`] when nothing differs), its `inserted_at` and `inserted_by` staying as they were.
+    /// A refused record does not hinder the others.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed; which of the records it took is then unknown, and loading again is safe.
+    async fn put_legal_entities(&self, records: &[LegalEntityRecord]) -> Result<Vec<Put>, StoreError>;
+}

@@ -1,0 +1,179 @@
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use esoz_kernel::{ErrorKind, Failure, LegalEntityId};
+
+/// The status of a legal entity. Only one lets it act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LegalEntityStatus {
+    /// May act.
+    Active,
+    /// May not act for now.
+    Suspended,
+    /// May not act any more.
+    Closed,
+    /// Became another legal entity.
+    Reorganized,
+}
+
+impl LegalEntityStatus {
+    /// Every status there is.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Suspended, Self::Closed, Self::Reorganized];
+
+    /// The word for it in stores and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Suspended => "SUSPENDED",
+            Self::Closed => "CLOSED",
+            Self::Reorganized => "REORGANIZED",
+        }
+    }
+}
+
+/// The word is not a status of a legal entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not one of ACTIVE, SUSPENDED, CLOSED, REORGANIZED")]
+pub struct UnknownStatus;
+
+impl FromStr for LegalEntityStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
+    }
+}
+
+/// The type of a legal entity, e.g. `PHARMACY`. Which types exist is for the registry to say; which may act is configured.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegalEntityType(String);
+
+impl LegalEntityType {
+    /// Takes the word for it.
+    pub fn new(word: impl Into<String>) -> Self {
+        Self(word.into())
+    }
+
+    /// The word for it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The facts about a legal entity that decide whether it may act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegalEntity {
+    /// Its id.
+    pub id: LegalEntityId,
+    /// Its type.
+    pub kind: LegalEntityType,
+    /// Its status.
+    pub status: LegalEntityStatus,
+}
+
+/// Which types of legal entity may act. An empty list allows all (stop rule 4).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AllowedTypes(BTreeSet<LegalEntityType>);
+
+impl AllowedTypes {
+    /// The configured list.
+    pub fn new(types: impl IntoIterator<Item = LegalEntityType>) -> Self {
+        Self(types.into_iter().collect())
+    }
+
+    fn allow(&self, kind: &LegalEntityType) -> bool {
+        self.0.is_empty() || self.0.contains(kind)
+    }
+}
+
+/// Proof that a legal entity may act. Only [`standing`] makes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing(LegalEntityId);
+
+impl Standing {
+    /// The legal entity that may act.
+    pub const fn legal_entity_id(self) -> LegalEntityId {
+        self.0
+    }
+}
+
+/// Why a legal entity may not act. The texts are part of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StandingError {
+    /// Its type is not on the list (S09).
+    #[error("Invalid LegalEntity type")]
+    InvalidType,
+    /// It does not exist, or its status is another than ACTIVE (S08).
+    #[error("client_id refers to legal entity that is not active")]
+    NotActive,
+}
+
+impl Failure for StandingError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Conflict
+    }
+}
+
+/// Decides whether a legal entity may act (stop rule 4): it exists, its type is allowed, its status is ACTIVE, checked in
+/// this order.
+pub fn standing(
+    legal_entity: Option<&LegalEntity>,
+    allowed: &AllowedTypes,
+) -> Result<Standing, StandingError> {
+    let legal_entity = legal_entity.ok_or(StandingError::NotActive)?;
+    if !allowed.allow(&legal_entity.kind) {
+        return Err(StandingError::InvalidType);
+    }
+    match legal_entity.status {
+        LegalEntityStatus::Active => Ok(Standing(legal_entity.id)),
+        LegalEntityStatus::Suspended | LegalEntityStatus::Closed | LegalEntityStatus::Reorganized => {
+            Err(StandingError::NotActive)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_kernel::Uuid;
+
+    use super::*;
+
+    fn pharmacy(status: LegalEntityStatus) -> LegalEntity {
+        let id = LegalEntityId::new(Uuid::from_u128(7));
+        LegalEntity { id, kind: LegalEntityType::new("PHARMACY"), status }
+    }
+
+    fn only(kind: &str) -> AllowedTypes {
+        AllowedTypes::new([LegalEntityType::new(kind)])
+    }
+
+    #[test]
+    fn given_no_such_legal_entity_then_it_is_not_active() {
+        assert_eq!(standing(None, &only("MSP")), Err(StandingError::NotActive));
+    }
+
+    #[test]
+    fn given_any_status_then_only_active_may_act() {
+        for status in LegalEntityStatus::ALL {
+            let answer = standing(Some(&pharmacy(status)), &AllowedTypes::default());
+            assert_eq!(answer.is_ok(), status == LegalEntityStatus::Active, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn given_a_list_of_types_then_the_type_is_checked_just_before_the_status() {
+        let suspended = pharmacy(LegalEntityStatus::Suspended);
+        assert_eq!(standing(Some(&suspended), &only("MSP")), Err(StandingError::InvalidType));
+        assert_eq!(standing(Some(&suspended), &only("PHARMACY")), Err(StandingError::NotActive));
+        let active = pharmacy(LegalEntityStatus::Active);
+        assert_eq!(standing(Some(&active), &only("PHARMACY")).map(Standing::legal_entity_id), Ok(active.id));
+    }
+
+    #[test]
+    fn every_status_is_read_from_its_word_and_no_other_word_is() {
+        for status in LegalEntityStatus::ALL {
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+        assert_eq!("active".parse::<LegalEntityStatus>(), Err(UnknownStatus));
+    }
+}

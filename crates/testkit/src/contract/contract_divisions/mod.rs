@@ -1,0 +1,12 @@
+//! Facts, updates, their audit, and races: [`ContractDivisions`](esoz_contract_division::ContractDivisions).
+
+mod apply;
+mod audit;
+mod facts;
+mod races;
+pub(super) mod scene;
+
+pub use apply::*;
+pub use audit::*;
+pub use facts::*;
+pub use races::*;

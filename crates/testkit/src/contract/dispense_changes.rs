@@ -1,0 +1,208 @@
+//! Changing the status of a dispense:
+//! [`DeviceDispenses::change_status`](esoz_device_dispense::DeviceDispenses::change_status).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use esoz_device_dispense::{Changed, Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS, StatusChange};
+use esoz_kernel::{DispenseId, LegalEntityId, StoreErrorKind, time::rfc3339_millis};
+use serde_json::{Value, json};
+
+use super::DispenseStore;
+use super::dispenses::{assert_same, found, put, waiting};
+use super::race::all_at_once;
+use crate::builders::{at_millis, change_of, dispense, fresh};
+
+const RACERS: usize = 32;
+const ROUNDS: usize = 5;
+
+/// What a change of status may set.
+const CHANGED_FIELDS: [&str; 4] = ["status", "status_history", "updated_at", "updated_by"];
+
+async fn applied(store: &DispenseStore, change: &StatusChange) -> Dispense {
+    match store.dispenses.change_status(change).await.unwrap() {
+        Changed::Applied(dispense) => dispense,
+        Changed::Stale => panic!("the change is stale"),
+    }
+}
+
+/// The dispense as the change must leave it.
+fn expected_after(before: &Dispense, change: &StatusChange) -> Dispense {
+    let mut after = before.clone();
+    let (at, by) = (rfc3339_millis(change.at), change.by.to_string());
+    let history = after.record.entry("status_history").or_insert(json!([]));
+    let entry = json!({"status": change.to.as_str(), "inserted_at": at, "inserted_by": by});
+    history.as_array_mut().unwrap().push(entry);
+    after.status = change.to;
+    after.record.insert("status".to_owned(), json!(change.to.as_str()));
+    after.record.insert("updated_at".to_owned(), json!(at));
+    after.record.insert("updated_by".to_owned(), json!(by));
+    after
+}
+
+/// The fields of the stored document that differ, those aside that are the adapter's own (e.g. its outbox).
+fn differing(before: &Value, after: &Value, known: &[&str]) -> BTreeSet<String> {
+    let (before, after) = (before.as_object().unwrap(), after.as_object().unwrap());
+    let fields: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    fields
+        .into_iter()
+        .filter(|field| known.contains(&field.as_str()) && before.get(*field) != after.get(*field))
+        .cloned()
+        .collect()
+}
+
+/// It sets status, time and user, appends to the history, and touches nothing else; what it returns is what is found.
+pub async fn a_change_sets_its_fields_and_no_other(store: DispenseStore) {
+    let before = dispense().build();
+    put(&store, &before).await;
+    let unknown = json!({"kept": [1, {"as": "it is"}], "null": null});
+    store.raw.set_field(before.id, "written_by_another_system", unknown.clone()).await;
+    let document = store.raw.document(before.id).await;
+
+    let change = change_of(&before, DispenseStatus::Stopped, at_millis(1_001));
+    let after = applied(&store, &change).await;
+    assert_same(&after, &expected_after(&before, &change));
+    assert_same(&found(&store, before.id).await, &after);
+
+    let changed = store.raw.document(before.id).await;
+    assert_eq!(changed["written_by_another_system"], unknown);
+    let known: Vec<&str> =
+        RECORD_FIELDS.into_iter().chain(["_id", "id", "subject", "written_by_another_system"]).collect();
+    let names: BTreeSet<String> = CHANGED_FIELDS.map(str::to_owned).into();
+    assert_eq!(differing(&document, &changed, &known), names);
+}
+
+/// Every status can be changed to every other: which change is allowed the domain has decided.
+pub async fn a_change_follows_a_change(store: DispenseStore) {
+    let mut before = dispense().build();
+    put(&store, &before).await;
+    let mut events = Vec::new();
+    for (step, to) in (1..).zip([DispenseStatus::Stopped, DispenseStatus::EnteredInError]) {
+        let change = change_of(&before, to, at_millis(step));
+        let after = applied(&store, &change).await;
+        assert_same(&after, &expected_after(&before, &change));
+        before = after;
+        events.push(change.event);
+    }
+    assert_eq!(waiting(&store).await, events);
+}
+
+/// A dispense that came without a history gets one.
+pub async fn a_missing_history_begins_with_the_change(store: DispenseStore) {
+    let before = dispense().without("status_history").build();
+    put(&store, &before).await;
+    let change = change_of(&before, DispenseStatus::Completed, at_millis(1));
+    let after = applied(&store, &change).await;
+    assert_same(&after, &expected_after(&before, &change));
+    assert_same(&found(&store, before.id).await, &after);
+}
+
+/// The event waits in the outbox, every field as given.
+pub async fn an_applied_change_puts_its_event_into_the_outbox(store: DispenseStore) {
+    let before = dispense().build();
+    put(&store, &before).await;
+    assert_eq!(waiting(&store).await, []);
+    let change = change_of(&before, DispenseStatus::Stopped, at_millis(1));
+    applied(&store, &change).await;
+    assert_eq!(waiting(&store).await, [change.event]);
+}
+
+/// Whatever is not as expected: nothing is written, and there is no event.
+pub async fn a_stale_change_does_nothing(store: DispenseStore) {
+    let before = dispense().build();
+    put(&store, &before).await;
+    let document = store.raw.document(before.id).await;
+    let sound = || change_of(&before, DispenseStatus::Stopped, at_millis(1));
+    let unknown = DispenseId::new(fresh());
+    for (what, change) in [
+        ("unknown id", StatusChange { id: unknown, ..sound() }),
+        ("another owner", StatusChange { owner: LegalEntityId::new(fresh()), ..sound() }),
+        ("another subject", StatusChange { subject: Pseudonym::new("P"), ..sound() }),
+        (
+            "subject in another case",
+            StatusChange { subject: Pseudonym::new(before.subject.expose().to_lowercase()), ..sound() },
+        ),
+        ("another status", StatusChange { from: DispenseStatus::Preparation, ..sound() }),
+        ("the status it shall get", StatusChange { from: DispenseStatus::Stopped, ..sound() }),
+    ] {
+        let outcome = store.dispenses.change_status(&change).await.unwrap();
+        assert_eq!(outcome, Changed::Stale, "{what}");
+        assert_eq!(store.raw.document(before.id).await, document, "{what}");
+        assert_eq!(waiting(&store).await, [], "{what}");
+    }
+    assert_eq!(store.dispenses.find(unknown).await.unwrap(), None);
+}
+
+/// The same change again is stale, and there is still one event.
+pub async fn a_change_applies_once(store: DispenseStore) {
+    let before = dispense().build();
+    put(&store, &before).await;
+    let change = change_of(&before, DispenseStatus::Stopped, at_millis(1));
+    let after = applied(&store, &change).await;
+    assert_eq!(store.dispenses.change_status(&change).await.unwrap(), Changed::Stale);
+    let another = change_of(&before, DispenseStatus::Stopped, at_millis(2));
+    assert_eq!(store.dispenses.change_status(&another).await.unwrap(), Changed::Stale);
+    assert_same(&found(&store, before.id).await, &after);
+    assert_eq!(waiting(&store).await, [change.event]);
+}
+
+/// Of 32 at once one is applied: its history entry, its event, and no other.
+pub async fn of_concurrent_changes_one_is_applied(store: DispenseStore) {
+    let mut events = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let before = dispense().build();
+        put(&store, &before).await;
+        let changes: Vec<_> =
+            (0..RACERS).map(|_| change_of(&before, DispenseStatus::Stopped, at_millis(1))).collect();
+        let outcomes = all_at_once(changes.clone().into_iter().map(|change| {
+            let dispenses = Arc::clone(&store.dispenses);
+            async move { dispenses.change_status(&change).await }
+        }))
+        .await;
+        let mut winner = None;
+        for (change, outcome) in changes.iter().zip(outcomes) {
+            match outcome {
+                Ok(Changed::Applied(after)) => {
+                    assert!(winner.is_none(), "two changes were applied");
+                    winner = Some((change, after));
+                }
+                Ok(Changed::Stale) => {}
+                Err(error) => assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}"),
+            }
+        }
+        let (change, after) = winner.unwrap();
+        assert_same(&after, &expected_after(&before, change));
+        assert_same(&found(&store, before.id).await, &after);
+        events.insert(change.event.id);
+        let in_outbox: BTreeSet<_> = waiting(&store).await.iter().map(|event| event.id).collect();
+        assert_eq!(in_outbox, events);
+    }
+}
+
+/// Changes of different dispenses, side by side, are all applied, each to its own.
+pub async fn dispenses_do_not_disturb_each_other(store: DispenseStore) {
+    let untouched = dispense().build();
+    put(&store, &untouched).await;
+    let mut changes = Vec::new();
+    let mut expected = Vec::new();
+    for step in 1..=i64::try_from(RACERS).unwrap() {
+        let before = dispense().build();
+        put(&store, &before).await;
+        let change = change_of(&before, DispenseStatus::Stopped, at_millis(step));
+        expected.push(expected_after(&before, &change));
+        changes.push(change);
+    }
+    let events: BTreeSet<_> = changes.iter().map(|change| change.event.id).collect();
+    let outcomes = all_at_once(changes.into_iter().map(|change| {
+        let dispenses = Arc::clone(&store.dispenses);
+        async move { dispenses.change_status(&change).await.unwrap() }
+    }))
+    .await;
+    for (outcome, expected) in outcomes.iter().zip(&expected) {
+        let Changed::Applied(after) = outcome else { panic!("a change that nothing disturbs is stale") };
+        assert_same(after, expected);
+        assert_same(&found(&store, expected.id).await, expected);
+    }
+    assert_same(&found(&store, untouched.id).await, &untouched);
+    assert_eq!(waiting(&store).await.iter().map(|event| event.id).collect::<BTreeSet<_>>(), events);
+}

@@ -1,0 +1,155 @@
+//! Finding and loading dispenses: [`DeviceDispenses::find`](esoz_device_dispense::DeviceDispenses::find),
+//! [`DispenseRegistry`](esoz_device_dispense::DispenseRegistry).
+
+use std::slice;
+
+use esoz_device_dispense::{Changed, Dispense, DispenseStatus};
+use esoz_events::{Claim, StatusChangeEvent};
+use esoz_kernel::{DispenseId, Put, StoreErrorKind, Timestamp};
+use serde_json::json;
+
+use super::DispenseStore;
+use crate::builders::{DispenseBuilder, at_millis, change_of, dispense, fresh};
+
+/// Stores one dispense that was not there.
+pub(super) async fn put(store: &DispenseStore, dispense: &Dispense) {
+    assert_eq!(put_again(store, dispense).await, Put::Created);
+}
+
+async fn put_again(store: &DispenseStore, dispense: &Dispense) -> Put {
+    let mut answers = store.registry.put_dispenses(slice::from_ref(dispense)).await.unwrap();
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
+/// The dispense, which must be there.
+pub(super) async fn found(store: &DispenseStore, id: DispenseId) -> Dispense {
+    store.dispenses.find(id).await.unwrap().unwrap()
+}
+
+/// Everything in the outbox, claimed by nobody afterwards.
+pub(super) async fn waiting(store: &DispenseStore) -> Vec<StatusChangeEvent> {
+    let by = fresh();
+    let lease = std::time::Duration::from_secs(1);
+    let claim = Claim { by, now: at_millis(3_600_000), lease, max_entities: 10_000 };
+    let events = store.outbox.claim(&claim).await.unwrap();
+    store.outbox.release(by).await.unwrap();
+    let backlog = store.outbox.backlog().await.unwrap();
+    assert_eq!(backlog.depth, u64::try_from(events.len()).unwrap(), "an unclaimed event was not handed out");
+    events
+}
+
+/// Says which field differs: a dispense shows nothing of its record.
+pub(super) fn assert_same(found: &Dispense, expected: &Dispense) {
+    assert_eq!(found.record, expected.record);
+    assert!(found == expected, "one of id, status, subject, owner of {found:?} differs from {expected:?}");
+}
+
+/// Nothing there is a value, not an error.
+pub async fn an_unknown_dispense_is_none(store: DispenseStore) {
+    assert_eq!(store.dispenses.find(DispenseId::new(fresh())).await.unwrap(), None);
+    put(&store, &dispense().build()).await;
+    assert_eq!(store.dispenses.find(DispenseId::new(fresh())).await.unwrap(), None);
+}
+
+/// Every field comes back as it went in, in every status.
+pub async fn a_dispense_is_found_as_it_was_put(store: DispenseStore) {
+    let all: Vec<_> =
+        DispenseStatus::ALL.into_iter().map(|status| dispense().status(status).build()).collect();
+    let answers = store.registry.put_dispenses(&all).await.unwrap();
+    assert_eq!(answers, vec![Put::Created; all.len()]);
+    for expected in &all {
+        assert_same(&found(&store, expected.id).await, expected);
+    }
+    assert_eq!(waiting(&store).await, [], "loading is no change of status");
+}
+
+/// A record with nothing but what it must have.
+pub async fn a_sparse_dispense_is_found_as_it_was_put(store: DispenseStore) {
+    let optional = [
+        "status_reason",
+        "program",
+        "primary_source",
+        "when_handed_over",
+        "note",
+        "payment_id",
+        "payment_amount",
+        "part_of",
+        "encounter",
+        "context_episode_id",
+        "origin_episode_id",
+        "supporting_info",
+        "external_provider",
+        "report_origin",
+        "signed_content_links",
+    ];
+    let sparse = optional.into_iter().fold(dispense(), DispenseBuilder::without).build();
+    put(&store, &sparse).await;
+    assert_same(&found(&store, sparse.id).await, &sparse);
+}
+
+/// Free text is not taken for what it resembles, and loses no letter.
+pub async fn free_text_survives_to_the_letter(store: DispenseStore) {
+    let texts =
+        ["AFF00BF6-68BF-4B49-B66D-F031D48922B3", "2026-01-31T08:15:30.1Z", "", "'; $set \"x\": {}\n\tї🙂"];
+    for text in texts {
+        let odd = dispense().field("note", json!(text)).field("payment_id", json!(text)).build();
+        put(&store, &odd).await;
+        assert_same(&found(&store, odd.id).await, &odd);
+    }
+}
+
+/// Loading again changes nothing, whatever the file says by now; twice in one call neither.
+pub async fn putting_again_keeps_what_is_there(store: DispenseStore) {
+    let first = dispense().build();
+    let other = dispense().build();
+    let changed = dispense().id(first.id).status(DispenseStatus::Completed).build();
+    put(&store, &first).await;
+    assert_eq!(put_again(&store, &first).await, Put::Kept);
+    assert_eq!(put_again(&store, &changed).await, Put::Kept);
+    assert_same(&found(&store, first.id).await, &first);
+    let answers = store.registry.put_dispenses(&[first.clone(), other.clone(), other.clone()]).await.unwrap();
+    assert_eq!(answers, [Put::Kept, Put::Created, Put::Kept]);
+    assert_same(&found(&store, other.id).await, &other);
+    assert_eq!(store.registry.put_dispenses(&[]).await.unwrap(), []);
+}
+
+/// Loading again never undoes what has happened since.
+pub async fn putting_again_never_undoes_a_change(store: DispenseStore) {
+    let before = dispense().build();
+    put(&store, &before).await;
+    let change = change_of(&before, DispenseStatus::Stopped, at_millis(1_000));
+    let Changed::Applied(after) = store.dispenses.change_status(&change).await.unwrap() else {
+        panic!("the change is stale")
+    };
+    let document = store.raw.document(before.id).await;
+    assert_eq!(put_again(&store, &before).await, Put::Kept);
+    assert_eq!(store.raw.document(before.id).await, document);
+    assert_same(&found(&store, before.id).await, &after);
+    assert_eq!(waiting(&store).await, [change.event]);
+}
+
+/// A status outside the model is reported by place, id and field, and nothing is made of it.
+pub async fn a_status_outside_the_model_is_corrupt(store: DispenseStore) {
+    let sound = dispense().build();
+    put(&store, &sound).await;
+    store.raw.set_field(sound.id, "status", json!("exploded")).await;
+    let document = store.raw.document(sound.id).await;
+
+    let error = store.dispenses.find(sound.id).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+    let text = error.to_string();
+    for part in ["device_dispenses", &sound.id.to_string(), "status"] {
+        assert!(text.contains(part), "{text:?} does not name {part}");
+    }
+    assert!(!text.contains(sound.subject.expose()), "the error names the patient's pseudonym");
+
+    let change = change_of(&sound, DispenseStatus::Stopped, Timestamp::UNIX_EPOCH);
+    match store.dispenses.change_status(&change).await {
+        Ok(Changed::Stale) => {}
+        Ok(Changed::Applied(_)) => panic!("a corrupt dispense was changed"),
+        Err(error) => assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}"),
+    }
+    assert_eq!(store.raw.document(sound.id).await, document);
+    assert_eq!(waiting(&store).await, []);
+}

@@ -1,0 +1,157 @@
+/// Runs the contract suites of `DeviceDispenses`, `DispenseRegistry` and `Outbox`. Takes the name of an
+/// `async fn() -> esoz_testkit::contract::DispenseStore` that makes a store of its own for every call.
+#[macro_export]
+macro_rules! dispense_store_contract {
+    ($fresh:path) => {
+        $crate::contract_cases! { $fresh => dispenses:
+            an_unknown_dispense_is_none,
+            a_dispense_is_found_as_it_was_put,
+            a_sparse_dispense_is_found_as_it_was_put,
+            free_text_survives_to_the_letter,
+            putting_again_keeps_what_is_there,
+            putting_again_never_undoes_a_change,
+            a_status_outside_the_model_is_corrupt,
+        }
+        $crate::contract_cases! { $fresh => dispense_changes:
+            a_change_sets_its_fields_and_no_other,
+            a_change_follows_a_change,
+            a_missing_history_begins_with_the_change,
+            an_applied_change_puts_its_event_into_the_outbox,
+            a_stale_change_does_nothing,
+            a_change_applies_once,
+            of_concurrent_changes_one_is_applied,
+            dispenses_do_not_disturb_each_other,
+        }
+        $crate::contract_cases! { $fresh => outbox:
+            an_empty_outbox_has_nothing,
+            events_of_an_entity_come_in_the_order_of_their_commits,
+            the_longest_waiting_entities_come_first,
+            the_limit_counts_entities_not_events,
+            removed_events_are_forgotten,
+            removing_some_events_of_an_entity_leaves_the_others,
+            an_emptied_entity_is_free,
+            an_event_between_claim_and_remove_stays,
+            the_backlog_counts_what_waits,
+        }
+        $crate::contract_cases! { $fresh => outbox_claims:
+            a_claim_keeps_others_away_until_its_lease_ends,
+            a_relay_gets_its_own_again,
+            an_ended_claim_is_not_taken_back,
+            released_events_are_free_at_once,
+            a_claim_covers_later_events_of_its_entities,
+            concurrent_claims_are_disjoint_and_complete,
+            concurrent_relays_drain_the_outbox,
+        }
+    };
+}
+
+/// Runs the contract suites of `ContractDivisions`, `ContractRegistry`, `LegalEntities` and `LegalEntityRegistry`. Takes the
+/// name of an `async fn() -> esoz_testkit::contract::ContractStore` that makes a store of its own for every call.
+#[macro_export]
+macro_rules! contract_store_contract {
+    ($fresh:path) => {
+        $crate::contract_cases! { $fresh => contract_divisions:
+            facts_of_nothing,
+            facts_of_everything,
+            facts_of_what_is_inactive,
+            facts_read_is_active_and_no_status,
+            a_pair_is_taken_by_another_active_record_only,
+            an_update_sets_four_columns,
+            an_update_to_the_same_pair_is_an_update,
+            a_pair_that_was_left_is_free,
+            a_record_can_move_to_another_legal_entity,
+            an_inactive_record_holds_no_pair,
+            only_the_expected_facts_matter,
+            an_update_is_stale_when_what_it_rests_on_has_moved,
+            an_update_applies_when_the_facts_are_as_expected_again,
+            an_update_is_stale_when_what_it_names_is_not_there,
+            an_update_of_an_inactive_record_is_stale,
+            the_current_contract_is_the_one_at_the_time_of_writing,
+            what_was_just_loaded_can_be_used,
+            an_insertion_is_audited_whole,
+            an_update_is_audited_with_what_it_changed,
+            an_update_to_the_same_pair_is_audited,
+            a_stale_update_is_not_audited,
+            without_its_audit_row_there_is_no_update,
+            concurrent_updates_of_one_record_are_all_applied,
+            of_two_records_to_one_pair_one_is_applied,
+            records_that_swap_their_pairs_never_share_one,
+            a_concurrent_deactivation_comes_before_or_after,
+        }
+        $crate::contract_cases! { $fresh => contract_registry:
+            a_division_takes_new_content,
+            a_contract_takes_new_content,
+            a_contract_division_stays_as_it_is,
+            what_belongs_to_no_legal_entity_is_refused,
+            a_refused_update_changes_nothing,
+            a_contract_division_of_nothing_is_refused,
+            a_second_active_record_with_a_pair_is_refused,
+            a_whole_file_is_loaded_and_loaded_again,
+        }
+        $crate::contract_cases! { $fresh => legal_entities:
+            an_unknown_legal_entity_is_none,
+            a_legal_entity_is_found_as_it_was_put,
+            an_inactive_row_is_found,
+            a_legal_entity_takes_new_content,
+            the_first_writing_stays_on_record,
+            each_record_of_a_call_has_its_answer,
+        }
+    };
+}
+
+/// Runs the contract suite of `AccessTokens`, `ApiKeys` and `Credentials`. Takes the name of an
+/// `async fn() -> esoz_testkit::contract::CredentialStore` that makes a store of its own for every call.
+#[macro_export]
+macro_rules! credential_store_contract {
+    ($fresh:path) => {
+        $crate::contract_cases! { $fresh => credentials:
+            an_unknown_secret_is_none,
+            a_token_is_found_as_it_was_added,
+            an_api_key_is_found_as_it_was_added,
+            users_and_clients_have_several_credentials,
+            adding_again_changes_nothing,
+            a_revoked_token_is_revoked,
+            a_revoked_api_key_is_revoked,
+            a_block_of_a_user_is_on_all_their_tokens,
+            a_block_of_a_client_is_on_all_its_tokens_and_keys,
+            who_is_not_known_can_be_blocked,
+        }
+    };
+}
+
+/// Runs the contract suite of `EventPublisher`. Takes the name of an
+/// `async fn() -> esoz_testkit::contract::PublisherUnderTest` that makes a topic of its own for every call.
+#[macro_export]
+macro_rules! publisher_contract {
+    ($fresh:path) => {
+        $crate::contract_cases! { $fresh => publisher:
+            no_events_are_no_messages,
+            an_event_becomes_one_message,
+            events_of_many_entities_are_all_delivered,
+            an_event_can_be_published_again,
+            messages_of_one_key_keep_their_order,
+        }
+    };
+}
+
+/// Wraps each case of a suite into a test of a module that bears the suite's name.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_cases {
+    ($fresh:path => $suite:ident: $($case:ident),+ $(,)?) => {
+        mod $suite {
+            use super::*;
+
+            $(
+                #[$crate::tokio::test(
+                    flavor = "multi_thread",
+                    worker_threads = 4,
+                    crate = "::esoz_testkit::tokio"
+                )]
+                async fn $case() {
+                    $crate::contract::$suite::$case($fresh().await).await;
+                }
+            )+
+        }
+    };
+}

@@ -1,0 +1,76 @@
+//! One contract suite per port: what every adapter must do, races included, and what the in-memory fakes do as well.
+//!
+//! A case is a plain function that takes a fresh, empty store and panics when the contract is broken. An adapter runs them all:
+//!
+//! ```
+//! use esoz_testkit::contract::DispenseStore;
+//! use esoz_testkit::fakes::FakeDispenses;
+//!
+//! async fn fresh() -> DispenseStore {
+//!     FakeDispenses::under_test() // a store of its own for every call
+//! }
+//!
+//! esoz_testkit::dispense_store_contract!(fresh);
+//! # fn main() {}
+//! ```
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a case is a test: it panics when the contract is broken"
+)]
+
+pub mod contract_divisions;
+pub mod contract_registry;
+pub mod credentials;
+pub mod dispense_changes;
+pub mod dispenses;
+pub mod legal_entities;
+pub mod outbox;
+pub mod outbox_claims;
+pub mod publisher;
+
+mod macros;
+mod race;
+mod subjects;
+
+pub use subjects::{
+    Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, Message, PublisherUnderTest,
+    RawDispenses,
+};
+
+#[cfg(test)]
+mod tests {
+    /// A case that no macro lists would never run.
+    #[test]
+    fn every_case_is_listed_in_the_macro_of_its_port() {
+        let macros = include_str!("macros.rs");
+        for (suite, source) in [
+            ("contract_divisions", include_str!("contract_divisions/facts.rs")),
+            ("contract_divisions", include_str!("contract_divisions/apply.rs")),
+            ("contract_divisions", include_str!("contract_divisions/audit.rs")),
+            ("contract_divisions", include_str!("contract_divisions/races.rs")),
+            ("contract_registry", include_str!("contract_registry.rs")),
+            ("credentials", include_str!("credentials.rs")),
+            ("dispense_changes", include_str!("dispense_changes.rs")),
+            ("dispenses", include_str!("dispenses.rs")),
+            ("legal_entities", include_str!("legal_entities.rs")),
+            ("outbox", include_str!("outbox.rs")),
+            ("outbox_claims", include_str!("outbox_claims.rs")),
+            ("publisher", include_str!("publisher.rs")),
+        ] {
+            let (_, list) = macros.split_once(&format!("=> {suite}:")).expect(suite);
+            let (list, _) = list.split_once('}').expect(suite);
+            let listed: Vec<_> = list.split(',').map(str::trim).collect();
+            let cases: Vec<_> = source
+                .lines()
+                .filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('(').map(|(name, _)| name))
+                .collect();
+            assert!(!cases.is_empty(), "{suite}");
+            for case in cases {
+                assert!(listed.contains(&case), "{suite}::{case} is in no list");
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+use std::any::Any;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use esoz_auth::{AccessTokens, ApiKeys, Credentials};
+use esoz_contract_division::{ContractDivisions, ContractRegistry};
+use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
+use esoz_events::{EventPublisher, Outbox};
+use esoz_kernel::{ContractDivisionId, DispenseId, UserId};
+use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
+use serde_json::Value;
+
+/// A store of dispenses, fresh and empty.
+pub struct DispenseStore {
+    /// Finds and changes.
+    pub dispenses: Arc<dyn DeviceDispenses>,
+    /// Loads.
+    pub registry: Arc<dyn DispenseRegistry>,
+    /// Where the same store puts its events.
+    pub outbox: Arc<dyn Outbox>,
+    /// Past all ports.
+    pub raw: Arc<dyn RawDispenses>,
+    /// What must live as long as the store, e.g. its folder.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Looks at a stored dispense directly, and tampers with it.
+#[async_trait]
+pub trait RawDispenses: Send + Sync {
+    /// The whole document as stored, rendered as a JSON object of its top-level fields, the adapter's own ones included.
+    async fn document(&self, id: DispenseId) -> Value;
+
+    /// Sets a top-level field of the stored document, whether ESOZ knows it or not.
+    async fn set_field(&self, id: DispenseId, field: &str, value: Value);
+}
+
+/// A store of legal entities, divisions, contracts and contract divisions, fresh and empty.
+pub struct ContractStore {
+    /// Finds and updates contract divisions.
+    pub contract_divisions: Arc<dyn ContractDivisions>,
+    /// Loads divisions, contracts and contract divisions.
+    pub registry: Arc<dyn ContractRegistry>,
+    /// Finds legal entities.
+    pub legal_entities: Arc<dyn LegalEntities>,
+    /// Loads legal entities.
+    pub legal_entity_registry: Arc<dyn LegalEntityRegistry>,
+    /// What the store's trigger wrote.
+    pub audit: Arc<dyn Audit>,
+    /// What must live as long as the store.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Looks at the audit log directly.
+#[async_trait]
+pub trait Audit: Send + Sync {
+    /// The rows about that contract division, in the order of their writing.
+    async fn rows(&self, resource_id: ContractDivisionId) -> Vec<AuditRow>;
+
+    /// From now on no audit row can be inserted.
+    async fn break_writing(&self);
+}
+
+/// One row of the audit log (conventions, "Audit").
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditRow {
+    /// Who did it.
+    pub actor_id: UserId,
+    /// The table.
+    pub resource: String,
+    /// `INSERT`, `UPDATE` or `DELETE`.
+    pub action: String,
+    /// The row before: of an update the changed columns, of a deletion all. UUIDs as lower-case text, times as ISO 8601 in UTC
+    /// with microseconds.
+    pub before: Option<Value>,
+    /// The row after: of an update the changed columns, of an insertion all.
+    pub after: Option<Value>,
+    /// The request, if it was one.
+    pub request_id: Option<String>,
+}
+
+/// A store of tokens and api keys, fresh and empty.
+pub struct CredentialStore {
+    /// Finds tokens.
+    pub tokens: Arc<dyn AccessTokens>,
+    /// Finds api keys.
+    pub api_keys: Arc<dyn ApiKeys>,
+    /// Issues, revokes, blocks.
+    pub credentials: Arc<dyn Credentials>,
+    /// What must live as long as the store.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// A publisher to a place where nothing has arrived yet.
+pub struct PublisherUnderTest {
+    /// The publisher.
+    pub publisher: Arc<dyn EventPublisher>,
+    /// The other end.
+    pub delivered: Arc<dyn Delivered>,
+    /// What must live as long as the publisher.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// What a consumer sees.
+#[async_trait]
+pub trait Delivered: Send + Sync {
+    /// Every message that arrived until now; those of one key in the order of their delivery.
+    async fn messages(&self) -> Vec<Message>;
+}
+
+/// A message as a consumer sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Its key.
+    pub key: String,
+    /// Its body.
+    pub json: Value,
+    /// Its header with the request id.
+    pub request_id: Option<String>,
+}

@@ -1,0 +1,186 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use esoz_contract_division::{
+    Applied, Change, ContractDivision, ContractDivisions, ContractRecord, Current, DivisionRecord, Facts,
+    Update,
+};
+use esoz_kernel::{
+    ContractDivisionId, ContractId, DivisionId, LegalEntityId, StoreError, StoreErrorKind, UserId,
+    time::{rfc3339_micros, to_micros},
+};
+use esoz_legal_entity::{LegalEntities, LegalEntity, LegalEntityRecord};
+use serde_json::{Map, Value, json};
+
+use super::Locked;
+use crate::contract::{Audit, AuditRow, ContractStore};
+
+/// Legal entities, divisions, contracts, contract divisions and their audit log, in memory.
+#[derive(Debug, Default)]
+pub struct FakeContracts(pub(super) Locked<State>);
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) legal_entities: HashMap<LegalEntityId, LegalEntityRecord>,
+    pub(super) divisions: HashMap<DivisionId, DivisionRecord>,
+    pub(super) contracts: HashMap<ContractId, ContractRecord>,
+    pub(super) records: HashMap<ContractDivisionId, ContractDivision>,
+    audit: Vec<(ContractDivisionId, AuditRow)>,
+    is_audit_broken: bool,
+}
+
+impl FakeContracts {
+    /// An empty one, as the contract suites want it.
+    pub fn under_test() -> ContractStore {
+        let fake = Arc::new(Self::default());
+        ContractStore {
+            contract_divisions: fake.clone(),
+            registry: fake.clone(),
+            legal_entities: fake.clone(),
+            legal_entity_registry: fake.clone(),
+            audit: fake,
+            keep: Box::new(()),
+        }
+    }
+}
+
+impl State {
+    /// Whether an active record other than that one has the pair.
+    pub(super) fn is_pair_taken(
+        &self,
+        besides: ContractDivisionId,
+        contract_id: ContractId,
+        division_id: DivisionId,
+    ) -> bool {
+        self.records.values().any(|record| {
+            record.id != besides
+                && record.is_active
+                && record.contract_id == contract_id
+                && record.division_id == division_id
+        })
+    }
+
+    /// Writes the record together with its audit row, or neither.
+    pub(super) fn write(
+        &mut self,
+        after: ContractDivision,
+        actor_id: UserId,
+        request_id: Option<String>,
+    ) -> Result<(), StoreError> {
+        if self.is_audit_broken {
+            let attempted = format!("writing contract division {}: its audit row was refused", after.id);
+            return Err(StoreError::new(StoreErrorKind::Unexpected, attempted));
+        }
+        let before = self.records.insert(after.id, after);
+        let (action, before, after_columns) = match before {
+            None => ("INSERT", None, columns(&after)),
+            Some(before) => {
+                let (before, after) = differing(&columns(&before), &columns(&after));
+                ("UPDATE", Some(Value::Object(before)), Value::Object(after))
+            }
+        };
+        let row = AuditRow {
+            actor_id,
+            resource: "contract_divisions".to_owned(),
+            action: action.to_owned(),
+            before,
+            after: Some(after_columns),
+            request_id,
+        };
+        self.audit.push((after.id, row));
+        Ok(())
+    }
+
+    /// Whether everything that the update rests on is still so.
+    fn holds(&self, record: &ContractDivision, update: &Update) -> bool {
+        let expected = &update.expected;
+        let is_current = self.contracts.get(&record.contract_id).is_some_and(|contract| {
+            contract.facts.kind == expected.current_kind
+                && contract.facts.is_active == expected.is_current_active
+        });
+        let division = self.divisions.get(&expected.division.id).map(|division| division.facts);
+        let contract = self.contracts.get(&expected.contract.id).map(|contract| contract.facts);
+        record.is_active
+            && is_current
+            && division == Some(expected.division)
+            && contract == Some(expected.contract)
+            && !self.is_pair_taken(record.id, expected.contract.id, expected.division.id)
+    }
+}
+
+fn columns(record: &ContractDivision) -> Value {
+    json!({
+        "id": record.id.to_string(),
+        "contract_id": record.contract_id.to_string(),
+        "division_id": record.division_id.to_string(),
+        "is_active": record.is_active,
+        "inserted_at": rfc3339_micros(record.stamps.inserted_at),
+        "inserted_by": record.stamps.inserted_by.to_string(),
+        "updated_at": rfc3339_micros(record.stamps.updated_at),
+        "updated_by": record.stamps.updated_by.to_string(),
+    })
+}
+
+/// The columns in which the two differ, of each.
+fn differing(before: &Value, after: &Value) -> (Map<String, Value>, Map<String, Value>) {
+    let of = |one: &Value, other: &Value| {
+        let columns = one.as_object().into_iter().flatten();
+        columns
+            .filter(|(name, value)| other.get(name.as_str()) != Some(*value))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    };
+    (of(before, after), of(after, before))
+}
+
+#[async_trait]
+impl ContractDivisions for FakeContracts {
+    async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
+        let state = self.0.lock();
+        let current = state.records.get(&id).and_then(|record| {
+            let contract = state.contracts.get(&record.contract_id)?.facts;
+            Some(Current { record: *record, contract })
+        });
+        Ok(Facts {
+            current,
+            division: state.divisions.get(&change.division_id).map(|division| division.facts),
+            contract: state.contracts.get(&change.contract_id).map(|contract| contract.facts),
+            is_pair_taken: state.is_pair_taken(id, change.contract_id, change.division_id),
+        })
+    }
+
+    async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
+        let mut state = self.0.lock();
+        let Some(mut record) = state.records.get(&update.id).copied() else { return Ok(Applied::Stale) };
+        if !state.holds(&record, update) {
+            return Ok(Applied::Stale);
+        }
+        record.contract_id = update.expected.contract.id;
+        record.division_id = update.expected.division.id;
+        record.stamps.updated_at = to_micros(update.at);
+        record.stamps.updated_by = update.by;
+        state.write(record, update.by, Some(update.request_id.to_string()))?;
+        Ok(Applied::Applied(record))
+    }
+}
+
+#[async_trait]
+impl LegalEntities for FakeContracts {
+    async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError> {
+        Ok(self.0.lock().legal_entities.get(&id).map(|record| record.facts.clone()))
+    }
+}
+
+#[async_trait]
+impl Audit for FakeContracts {
+    async fn rows(&self, resource_id: ContractDivisionId) -> Vec<AuditRow> {
+        let state = self.0.lock();
+        let of_resource = state.audit.iter().filter(|(id, _)| *id == resource_id);
+        of_resource.map(|(_, row)| row.clone()).collect()
+    }
+
+    async fn break_writing(&self) {
+        self.0.lock().is_audit_broken = true;
+    }
+}

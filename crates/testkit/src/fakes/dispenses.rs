@@ -1,0 +1,163 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use esoz_device_dispense::{
+    Changed, DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, RECORD_FIELDS, StatusChange,
+};
+use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
+use esoz_kernel::{DispenseId, Put, StoreError, Uuid, time::rfc3339_millis};
+use serde_json::{Map, Value, json};
+
+use super::{Locked, outbox::Waiting};
+use crate::contract::{DispenseStore, RawDispenses};
+
+const COLLECTION: &str = "device_dispenses";
+
+/// Dispenses and their outbox, in memory. A dispense is kept as a document, as in a real store.
+#[derive(Debug, Default)]
+pub struct FakeDispenses(Locked<State>);
+
+#[derive(Default)]
+struct State {
+    documents: HashMap<DispenseId, Map<String, Value>>,
+    waiting: Waiting,
+}
+
+impl std::fmt::Debug for State {
+    /// Leaves out the documents: they are health data.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("State").field("dispenses", &self.documents.len()).finish_non_exhaustive()
+    }
+}
+
+impl FakeDispenses {
+    /// An empty one, as the contract suites want it.
+    pub fn under_test() -> DispenseStore {
+        let fake = Arc::new(Self::default());
+        DispenseStore {
+            dispenses: fake.clone(),
+            registry: fake.clone(),
+            outbox: fake.clone(),
+            raw: fake,
+            keep: Box::new(()),
+        }
+    }
+}
+
+fn document(dispense: &Dispense) -> Map<String, Value> {
+    let mut document = dispense.record.clone();
+    document.insert("_id".to_owned(), json!(dispense.id.to_string()));
+    document.insert("subject".to_owned(), json!(dispense.subject.expose()));
+    document
+}
+
+/// Reads a document; what cannot be read is corrupt.
+fn read(id: DispenseId, document: &Map<String, Value>) -> Result<Dispense, StoreError> {
+    let corrupt = |field: &str| StoreError::corrupt(COLLECTION, id, field);
+    let text =
+        |field: &'static str| document.get(field).and_then(Value::as_str).ok_or_else(|| corrupt(field));
+    let owner = document
+        .get("performer_legal_entity")
+        .and_then(|reference| reference.pointer("/identifier/value"))
+        .and_then(Value::as_str)
+        .and_then(|value| value.parse().ok())
+        .ok_or_else(|| corrupt("performer_legal_entity.identifier.value"))?;
+    let is_shown = |field: &String| RECORD_FIELDS.contains(&field.as_str());
+    Ok(Dispense {
+        id,
+        status: text("status")?.parse().map_err(|unknown| corrupt("status").because(unknown))?,
+        subject: Pseudonym::new(text("subject")?),
+        owner,
+        record: document
+            .iter()
+            .filter(|(field, _)| is_shown(field))
+            .map(|(field, value)| (field.clone(), value.clone()))
+            .collect(),
+    })
+}
+
+/// Makes the change in the document.
+fn apply(change: &StatusChange, document: &mut Map<String, Value>) -> Result<(), StoreError> {
+    let (to, at, by) = (change.to.as_str(), rfc3339_millis(change.at), change.by.to_string());
+    let entry = json!({"status": to, "inserted_at": at, "inserted_by": by});
+    match document.entry("status_history").or_insert_with(|| json!([])) {
+        Value::Array(history) => history.push(entry),
+        _ => return Err(StoreError::corrupt(COLLECTION, change.id, "status_history")),
+    }
+    document.insert("status".to_owned(), json!(to));
+    document.insert("updated_at".to_owned(), json!(at));
+    document.insert("updated_by".to_owned(), json!(by));
+    Ok(())
+}
+
+#[async_trait]
+impl DeviceDispenses for FakeDispenses {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        self.0.lock().documents.get(&id).map(|document| read(id, document)).transpose()
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        let mut state = self.0.lock();
+        let Some(document) = state.documents.get(&change.id) else { return Ok(Changed::Stale) };
+        let before = read(change.id, document)?;
+        if before.owner != change.owner || before.subject != change.subject || before.status != change.from {
+            return Ok(Changed::Stale);
+        }
+        let mut document = document.clone();
+        apply(change, &mut document)?;
+        let after = read(change.id, &document)?;
+        state.documents.insert(change.id, document);
+        state.waiting.push(change.event.clone());
+        Ok(Changed::Applied(after))
+    }
+}
+
+#[async_trait]
+impl DispenseRegistry for FakeDispenses {
+    async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError> {
+        let mut state = self.0.lock();
+        let mut put = |dispense: &Dispense| {
+            if state.documents.contains_key(&dispense.id) {
+                return Put::Kept;
+            }
+            state.documents.insert(dispense.id, document(dispense));
+            Put::Created
+        };
+        Ok(dispenses.iter().map(&mut put).collect())
+    }
+}
+
+#[async_trait]
+impl Outbox for FakeDispenses {
+    async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
+        Ok(self.0.lock().waiting.claim(claim))
+    }
+
+    async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
+        self.0.lock().waiting.remove(delivered);
+        Ok(())
+    }
+
+    async fn release(&self, by: Uuid) -> Result<(), StoreError> {
+        self.0.lock().waiting.release(by);
+        Ok(())
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        Ok(self.0.lock().waiting.backlog())
+    }
+}
+
+#[async_trait]
+impl RawDispenses for FakeDispenses {
+    async fn document(&self, id: DispenseId) -> Value {
+        self.0.lock().documents.get(&id).cloned().map_or(Value::Null, Value::Object)
+    }
+
+    async fn set_field(&self, id: DispenseId, field: &str, value: Value) {
+        if let Some(document) = self.0.lock().documents.get_mut(&id) {
+            document.insert(field.to_owned(), value);
+        }
+    }
+}

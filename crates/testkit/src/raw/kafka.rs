@@ -1,0 +1,104 @@
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use esoz_events::wire::REQUEST_ID_HEADER;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use crate::builders::fresh;
+use crate::contract::{Delivered, Message};
+
+const READ_WITHIN: Duration = Duration::from_secs(30);
+/// The key of the marks that a reader puts at the end of what it reads.
+const MARK: &[u8] = b"mark";
+
+/// A Kafka topic, as a consumer reads it from its beginning.
+#[derive(Debug, Clone)]
+pub struct KafkaTopic {
+    brokers: String,
+    topic: String,
+}
+
+#[async_trait]
+impl Delivered for KafkaTopic {
+    async fn messages(&self) -> Vec<Message> {
+        let topic = self.clone();
+        tokio::task::spawn_blocking(move || topic.read()).await.unwrap()
+    }
+}
+
+impl KafkaTopic {
+    /// The topic of that name.
+    pub fn new(brokers: &str, topic: &str) -> Self {
+        Self { brokers: brokers.to_owned(), topic: topic.to_owned() }
+    }
+
+    /// Everything that is there now. Where a partition ends now is told by a mark put there for that: not every broker
+    /// that these tests run against tells its offsets right.
+    fn read(&self) -> Vec<Message> {
+        let consumer: BaseConsumer = self.config().set("group.id", unused_name()).create().unwrap();
+        let metadata = consumer.fetch_metadata(Some(&self.topic), READ_WITHIN).unwrap();
+        let partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
+        let mut unread: BTreeSet<i32> = partitions.map(rdkafka::metadata::MetadataPartition::id).collect();
+        let mark = unused_name();
+        self.put_marks(&unread, &mark);
+        let mut from = TopicPartitionList::new();
+        for partition in &unread {
+            from.add_partition_offset(&self.topic, *partition, Offset::Beginning).unwrap();
+        }
+        consumer.assign(&from).unwrap();
+        let started = Instant::now();
+        let mut read = Vec::new();
+        while !unread.is_empty() {
+            assert!(started.elapsed() < READ_WITHIN, "no mark after {} messages in {unread:?}", read.len());
+            let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
+            let message = message.unwrap();
+            if message.key() != Some(MARK) {
+                // What came after the mark is for the next reader.
+                if unread.contains(&message.partition()) {
+                    read.push(seen(&message));
+                }
+            } else if message.payload() == Some(mark.as_bytes()) {
+                unread.remove(&message.partition());
+            }
+        }
+        read
+    }
+
+    fn put_marks(&self, partitions: &BTreeSet<i32>, mark: &str) {
+        let producer: BaseProducer = self.config().set("linger.ms", "0").create().unwrap();
+        for partition in partitions {
+            let record = BaseRecord::to(&self.topic).partition(*partition).key(MARK).payload(mark);
+            producer.send(record).unwrap();
+        }
+        producer.flush(READ_WITHIN).unwrap();
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("fetch.wait.max.ms", "50");
+        config
+    }
+}
+
+fn seen(message: &BorrowedMessage<'_>) -> Message {
+    let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
+    let headers = message.headers().map(|headers| headers.iter().collect::<Vec<_>>()).unwrap_or_default();
+    assert!(headers.len() <= 1, "{headers:?}");
+    Message {
+        key: text(message.key()).unwrap(),
+        json: serde_json::from_slice(message.payload().unwrap()).unwrap(),
+        request_id: headers
+            .iter()
+            .find(|header| header.key == REQUEST_ID_HEADER)
+            .and_then(|header| text(header.value)),
+    }
+}
+
+/// A name that nobody else uses.
+fn unused_name() -> String {
+    format!("esoz-test-{}", fresh().simple())
+}

@@ -1,0 +1,55 @@
+use async_trait::async_trait;
+use bson::{Bson, Document, doc};
+use esoz_kernel::DispenseId;
+use mongodb::{Client, Collection};
+use serde_json::Value;
+
+use crate::contract::RawDispenses;
+
+/// The documents of a MongoDB database of ours.
+pub struct MongoDocuments {
+    collection: Collection<Document>,
+}
+
+impl MongoDocuments {
+    /// The documents of that database.
+    pub async fn new(uri: &str, database: &str) -> Self {
+        let client = Client::with_uri_str(uri).await.unwrap();
+        Self::of(client.database(database).collection("device_dispenses"))
+    }
+
+    /// The documents of that collection.
+    pub fn of(collection: Collection<Document>) -> Self {
+        Self { collection }
+    }
+
+    /// The stored document, with the kinds of its values.
+    pub async fn bson(&self, id: DispenseId) -> Document {
+        self.collection
+            .find_one(by_id(id))
+            .await
+            .unwrap()
+            .unwrap_or_else(|| panic!("there is no dispense {id}"))
+    }
+
+    /// Sets fields of the stored document, named by their paths.
+    pub async fn set(&self, id: DispenseId, fields: Document) {
+        let updated = self.collection.update_one(by_id(id), doc! {"$set": fields}).await.unwrap();
+        assert_eq!(updated.matched_count, 1, "there is no dispense {id}");
+    }
+}
+
+fn by_id(id: DispenseId) -> Document {
+    doc! {"_id": bson::Uuid::from_bytes(id.uuid().into_bytes())}
+}
+
+#[async_trait]
+impl RawDispenses for MongoDocuments {
+    async fn document(&self, id: DispenseId) -> Value {
+        Bson::Document(self.bson(id).await).into_relaxed_extjson()
+    }
+
+    async fn set_field(&self, id: DispenseId, field: &str, value: Value) {
+        self.set(id, doc! {field: Bson::try_from(value).unwrap()}).await;
+    }
+}

