@@ -1,0 +1,119 @@
+use std::io::{self, BufRead, ErrorKind};
+
+/// One line of the input.
+pub(crate) enum InputLine<'a> {
+    /// The bytes of it, without its end.
+    Whole(&'a [u8]),
+    /// It has more bytes than a line may have. It was read over, not kept.
+    TooLong,
+}
+
+/// Splits an input into lines and never keeps more than the limit of one.
+pub(crate) struct InputLines<R> {
+    input: R,
+    max_line_bytes: usize,
+    line: Vec<u8>,
+    lines: u64,
+    bytes: u64,
+}
+
+impl<R: BufRead> InputLines<R> {
+    pub(crate) fn new(input: R, max_line_bytes: usize) -> Self {
+        Self { input, max_line_bytes, line: Vec::new(), lines: 0, bytes: 0 }
+    }
+
+    /// How many lines were read: the number of the line that came last, counted from 1.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// How many bytes were read.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The next line; `None` at the end. A last line without an end is a line.
+    pub(crate) fn next(&mut self) -> io::Result<Option<InputLine<'_>>> {
+        self.line.clear();
+        let mut line_bytes = 0_usize;
+        let mut is_begun = false;
+        loop {
+            let chunk = match self.input.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if chunk.is_empty() && !is_begun {
+                return Ok(None);
+            }
+            is_begun = true;
+            let part = chunk.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let is_ended = part.len() < chunk.len() || chunk.is_empty();
+            line_bytes = line_bytes.saturating_add(part.len());
+            if line_bytes <= self.max_line_bytes {
+                self.line.extend_from_slice(part);
+            }
+            let used = chunk.len().min(part.len().saturating_add(1));
+            self.input.consume(used);
+            self.bytes = self.bytes.saturating_add(u64::try_from(used).unwrap_or(u64::MAX));
+            if is_ended {
+                break;
+            }
+        }
+        self.lines = self.lines.saturating_add(1);
+        Ok(Some(if line_bytes <= self.max_line_bytes {
+            InputLine::Whole(&self.line)
+        } else {
+            InputLine::TooLong
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Read};
+
+    use super::*;
+
+    /// What stands for a line that is too long.
+    const TOO_LONG: &str = "(too long)";
+
+    /// All lines of the input, read through a buffer of that many bytes.
+    fn lines(input: &str, max_line_bytes: usize, buffer_bytes: usize) -> Vec<String> {
+        let reader = BufReader::with_capacity(buffer_bytes, input.as_bytes());
+        let mut lines = InputLines::new(reader, max_line_bytes);
+        let mut found = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            found.push(match line {
+                InputLine::Whole(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+                InputLine::TooLong => TOO_LONG.to_owned(),
+            });
+        }
+        assert_eq!(lines.lines(), u64::try_from(found.len()).unwrap());
+        assert_eq!(lines.bytes(), u64::try_from(input.len()).unwrap());
+        found
+    }
+
+    #[test]
+    fn lines_come_one_by_one_whatever_the_buffer() {
+        for buffer_bytes in 1..12 {
+            assert!(lines("", 9, buffer_bytes).is_empty());
+            assert_eq!(lines("\n", 9, buffer_bytes), [""]);
+            assert_eq!(lines("one", 9, buffer_bytes), ["one"]);
+            assert_eq!(lines("one\ntwo\n\nthree", 9, buffer_bytes), ["one", "two", "", "three"]);
+            assert_eq!(lines("one\r\n", 9, buffer_bytes), ["one\r"]);
+        }
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_read_over_and_not_kept() {
+        for buffer_bytes in 1..12 {
+            let found = lines("1234\n12345\n1234567890123\n1", 4, buffer_bytes);
+            assert_eq!(found, ["1234", TOO_LONG, TOO_LONG, "1"], "{buffer_bytes}");
+        }
+        let long = std::io::repeat(b'x').take(1 << 20);
+        let mut lines = InputLines::new(BufReader::new(long), 1_024);
+        assert!(matches!(lines.next().unwrap(), Some(InputLine::TooLong)));
+        assert!(lines.line.capacity() < 1 << 16, "{} bytes kept", lines.line.capacity());
+    }
+}

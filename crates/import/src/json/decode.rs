@@ -1,0 +1,276 @@
+//! From a JSON value to a type, like `serde_json::from_value`, but for the errors: they say where, and never what was found there.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, Error, Expected, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::forward_to_deserialize_any;
+use serde_json::{Map, Value, map};
+
+use crate::LineError;
+
+/// Reads a value of a line as a type.
+pub(crate) fn decode<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Fault> {
+    T::deserialize(Node(value))
+}
+
+/// What is wrong, and where: steps from there up to where decoding began.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    steps: Vec<String>,
+    problem: String,
+}
+
+impl Fault {
+    /// The same fault, seen from the object that has the faulty value in that field.
+    #[must_use]
+    pub(crate) fn inside(mut self, field: &str) -> Self {
+        self.steps.push(format!(".{field}"));
+        self
+    }
+
+    /// The same fault, seen from the array that has the faulty value there.
+    fn at(mut self, index: usize) -> Self {
+        self.steps.push(format!("[{index}]"));
+        self
+    }
+}
+
+impl From<Fault> for LineError {
+    fn from(fault: Fault) -> Self {
+        let path: String = std::iter::once("$").chain(fault.steps.iter().rev().map(String::as_str)).collect();
+        Self::new(path, fault.problem)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Error for Fault {
+    /// The one way for text to get in from elsewhere: from the errors of domain types, which do not repeat what they refuse.
+    fn custom<T: fmt::Display>(problem: T) -> Self {
+        Self { steps: Vec::new(), problem: problem.to_string() }
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let found = match found {
+            Unexpected::Bool(_) => "a boolean",
+            Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => "a number",
+            Unexpected::Char(_) | Unexpected::Str(_) => "a string",
+            Unexpected::Unit | Unexpected::Option => "null",
+            Unexpected::Seq => "an array",
+            Unexpected::Map | Unexpected::StructVariant => "an object",
+            _ => "something else",
+        };
+        Self::custom(format_args!("is {found}, expected {expected}"))
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("is not {expected}"))
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::custom(format_args!("is not one of {}", expected.join(", ")))
+    }
+
+    fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
+        if is_plain(field) {
+            Self::custom(format_args!("has the unknown field {field}"))
+        } else {
+            Self::custom("has an unknown field, whose name is not one that a field can have")
+        }
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::custom("is missing").inside(field)
+    }
+}
+
+/// Whether a field's name looks like one, and so can be repeated: no id, no person's name.
+fn is_plain(field: &str) -> bool {
+    const MAX_BYTES: usize = 40;
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    !field.is_empty() && field.len() <= MAX_BYTES && field.bytes().all(is_plain)
+}
+
+/// A value of a line.
+struct Node<'de>(&'de Value);
+
+impl Node<'_> {
+    fn unexpected(&self) -> Unexpected<'_> {
+        match self.0 {
+            Value::Null => Unexpected::Unit,
+            Value::Bool(value) => Unexpected::Bool(*value),
+            Value::Number(_) => Unexpected::Float(0.0),
+            Value::String(text) => Unexpected::Str(text),
+            Value::Array(_) => Unexpected::Seq,
+            Value::Object(_) => Unexpected::Map,
+        }
+    }
+}
+
+impl<'de> Deserializer<'de> for Node<'de> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.0 {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(number) => {
+                if let Some(value) = number.as_u64() {
+                    visitor.visit_u64(value)
+                } else if let Some(value) = number.as_i64() {
+                    visitor.visit_i64(value)
+                } else {
+                    visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN))
+                }
+            }
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(items) => visitor.visit_seq(Items(items.iter().enumerate())),
+            Value::Object(fields) => visitor.visit_map(Fields::of(fields)),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    /// An object and nothing else: serde would take an array of the fields' values as well.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.0 {
+            Value::Object(fields) => visitor.visit_map(Fields::of(fields)),
+            _ => Err(Fault::invalid_type(self.unexpected(), &"an object")),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// The values of an array.
+struct Items<'de>(std::iter::Enumerate<std::slice::Iter<'de, Value>>);
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        let Some((index, item)) = self.0.next() else { return Ok(None) };
+        seed.deserialize(Node(item)).map(Some).map_err(|fault| fault.at(index))
+    }
+}
+
+/// The fields of an object.
+struct Fields<'de> {
+    rest: map::Iter<'de>,
+    next: Option<(&'de str, &'de Value)>,
+}
+
+impl<'de> Fields<'de> {
+    fn of(fields: &'de Map<String, Value>) -> Self {
+        Self { rest: fields.iter(), next: None }
+    }
+}
+
+impl<'de> MapAccess<'de> for Fields<'de> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        self.next = self.rest.next().map(|(name, value)| (name.as_str(), value));
+        let Some((name, _)) = self.next else { return Ok(None) };
+        seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
+    }
+
+    /// A fault in a field is only ever found in one that has a known name: unknown ones are refused by their names.
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let (name, value) = self.next.take().ok_or_else(|| Fault::custom("a value without a name"))?;
+        seed.deserialize(Node(value)).map_err(|fault| fault.inside(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Number, json};
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        inner: Vec<Inner>,
+        note: Option<String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        is_on: bool,
+        amount: Number,
+        any: Value,
+    }
+
+    fn inner() -> Value {
+        json!({"is_on": true, "amount": 1.5, "any": {"x": [1, -1, 0.5, "s", null]}})
+    }
+
+    fn refused(value: &Value) -> String {
+        LineError::from(decode::<Outer>(value).unwrap_err()).to_string()
+    }
+
+    #[test]
+    fn what_fits_is_taken_as_it_is() {
+        let value = json!({"inner": [inner(), inner()], "note": null});
+        let outer: Outer = decode(&value).unwrap();
+        assert_eq!((outer.inner.len(), outer.note), (2, None));
+        let first = &outer.inner[0];
+        assert_eq!((first.is_on, &first.amount.to_string()[..], &first.any), (true, "1.5", &inner()["any"]));
+        let large = json!(u64::MAX);
+        assert_eq!(decode::<Number>(&large).unwrap().as_u64(), Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_fault_says_where_it_is_and_what_was_expected_and_not_what_was_found() {
+        let with = |field: &str, value: Value| {
+            let mut inner = inner();
+            inner[field] = value;
+            json!({"inner": [self::inner(), inner], "note": "canary"})
+        };
+        for (value, expected) in [
+            (json!("canary"), "$: is a string, expected an object"),
+            (json!(["canary"]), "$: is an array, expected an object"),
+            (json!({"note": "canary"}), "$.inner: is missing"),
+            (json!({"inner": {}}), "$.inner: is an object, expected a sequence"),
+            (json!({"inner": [], "note": 4711}), "$.note: is a number, expected a string"),
+            (json!({"inner": [null]}), "$.inner[0]: is null, expected an object"),
+            (with("is_on", json!("canary")), "$.inner[1].is_on: is a string, expected a boolean"),
+            (with("amount", json!("4711")), "$.inner[1].amount: is a string, expected a JSON number"),
+            (with("other_one", json!("canary")), "$.inner[1]: has the unknown field other_one"),
+            (
+                with("4711 canary", json!(true)),
+                "$.inner[1]: has an unknown field, whose name is not one that a field can have",
+            ),
+        ] {
+            assert_eq!(refused(&value), expected);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The types of fields.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use esoz_device_dispense::DispenseStatus;
+use esoz_kernel::{CivilDate, Timestamp, UserId, time::rfc3339_millis};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// A domain type in its text form. Its error says what is wrong without repeating the text: ids, words of enumerations.
+pub(crate) struct Parsed<T>(pub(crate) T);
+
+impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Parsed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for Parsed<UserId> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl Serialize for Parsed<DispenseStatus> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+/// A text for a column: not empty, and without the NUL that no SQL text can hold.
+pub(crate) struct Text(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            Err(D::Error::custom("is empty"))
+        } else if text.contains('\0') {
+            Err(D::Error::custom("holds a NUL character"))
+        } else {
+            Ok(Self(text))
+        }
+    }
+}
+
+/// An instant. Rendered in UTC with milliseconds.
+#[derive(Clone, Copy)]
+pub(crate) struct Time(pub(crate) Timestamp);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // A sign would begin a year of six digits, which no store of ours can hold.
+        let is_dated = text.starts_with(|first: char| first.is_ascii_digit());
+        let time = text.parse().ok().filter(|_| is_dated).map(Self);
+        time.ok_or_else(|| {
+            D::Error::custom("is not an ISO 8601 time with its offset, like 2026-01-31T08:15:30.123Z")
+        })
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&rfc3339_millis(self.0))
+    }
+}
+
+/// A calendar day.
+pub(crate) struct Day(pub(crate) CivilDate);
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // A date with a time would be taken as well, and its time dropped.
+        let is_bare = text.len() == "2026-01-31".len();
+        let day = text.parse().ok().filter(|_| is_bare).map(Self);
+        day.ok_or_else(|| D::Error::custom("is not a day like 2026-01-31"))
+    }
+}
+
+/// An optional field of a dispense: stored as it was given, absent, null or with its value.
+#[derive(Default)]
+pub(crate) enum Given<T> {
+    /// The object has no such field.
+    #[default]
+    Absent,
+    /// It has it, and it is null.
+    Null,
+    /// It has it.
+    There(T),
+}
+
+impl<T> Given<T> {
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        matches!(self, Self::There(_))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::There))
+    }
+}
+
+impl<T: Serialize> Serialize for Given<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Absent | Self::Null => serializer.serialize_none(),
+            Self::There(value) => serializer.serialize_some(value),
+        }
+    }
+}
+
+/// A field of a dispense that is carried through unread: any JSON that a document store can hold.
+#[derive(Serialize)]
+pub(crate) struct Carried(Value);
+
+/// Less than document stores take, and more than any real record needs.
+const MAX_DEPTH: u32 = 32;
+
+impl<'de> Deserialize<'de> for Carried {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        storable(&value, MAX_DEPTH).map_err(D::Error::custom)?;
+        Ok(Self(value))
+    }
+}
+
+/// Whether a document store can hold the value: not too deep, and no name in it that has a meaning there.
+fn storable(value: &Value, depth: u32) -> Result<(), &'static str> {
+    let depth = depth.checked_sub(1).ok_or("is nested more than 32 levels deep")?;
+    match value {
+        Value::Array(items) => items.iter().try_for_each(|item| storable(item, depth)),
+        Value::Object(fields) => fields.iter().try_for_each(|(name, field)| {
+            if name.starts_with('$') || name.contains('\0') {
+                return Err("holds a field whose name begins with $ or has a NUL in it");
+            }
+            storable(field, depth)
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+    }
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod error;
+mod importer;
+mod input;
+mod json;
+mod lines;
+mod record;
+mod report;
+
+pub use error::{ImportError, LineError};
+pub use importer::{ImportLimits, ImportPorts, Importer};
+pub use lines::parse_line;
+pub use record::{ImportContext, Record, RecordKind, SYSTEM_USER, UnknownKind};
+pub use report::{BadLine, Counts, Progress, Report, Totals};

@@ -1,0 +1,130 @@
+//! The dispense as a line holds it: the document's fields, but for `patient_id` in place of `subject` and `id` in place of `_id`.
+
+use esoz_device_dispense::{Dispense, DispenseStatus, PatientPseudonyms};
+use esoz_kernel::{DispenseId, LegalEntityId, PatientId, Stamps, UserId};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Number, Value};
+
+use super::fhir::{
+    AnyResource, CodeableConcept, DeviceRequest, Division, Employee, LegalEntity, MedicalProgram, Quantity,
+    Reference,
+};
+use super::stamps::StoredStamps;
+use crate::json::{Carried, Fault, Given, Parsed, Time};
+
+/// Read from a line, and rendered as the record that is stored.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DispenseLine {
+    #[serde(skip_serializing)]
+    id: Parsed<DispenseId>,
+    #[serde(skip_serializing)]
+    patient_id: Parsed<PatientId>,
+    status: Parsed<DispenseStatus>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    status_reason: Given<CodeableConcept>,
+    #[serde(default)]
+    status_history: Vec<HistoryEntry>,
+    based_on: Reference<DeviceRequest>,
+    performer: Reference<Employee>,
+    location: Reference<Division>,
+    performer_legal_entity: Reference<LegalEntity>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    program: Given<Reference<MedicalProgram>>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    primary_source: Given<bool>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    when_handed_over: Given<Time>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    note: Given<String>,
+    details: Vec<Detail>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    payment_id: Given<String>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    payment_amount: Given<Number>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    part_of: Given<Carried>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    encounter: Given<Carried>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    context_episode_id: Given<Carried>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    origin_episode_id: Given<Carried>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    supporting_info: Given<Carried>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    external_provider: Given<Carried>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    report_origin: Given<Carried>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    signed_content_links: Given<Carried>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct HistoryEntry {
+    status: Parsed<DispenseStatus>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    status_reason: Given<CodeableConcept>,
+    inserted_at: Time,
+    inserted_by: Parsed<UserId>,
+}
+
+/// What was handed over: a device, or a code for one.
+#[derive(Serialize)]
+struct Detail(DetailForm);
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct DetailForm {
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    device: Given<Reference<AnyResource>>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    device_code: Given<CodeableConcept>,
+    quantity: Quantity,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    program_device: Given<Carried>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    sell_price: Given<Number>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    discount_amount: Given<Number>,
+    #[serde(default, skip_serializing_if = "Given::is_absent")]
+    reimbursement_amount: Given<Number>,
+}
+
+impl<'de> Deserialize<'de> for Detail {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let form = DetailForm::deserialize(deserializer)?;
+        if form.device.is_there() == form.device_code.is_there() {
+            return Err(D::Error::custom("must have either device or device_code, and not both"));
+        }
+        Ok(Self(form))
+    }
+}
+
+impl DispenseLine {
+    pub(super) fn into_dispense(
+        self,
+        stamps: Stamps,
+        pseudonyms: &dyn PatientPseudonyms,
+    ) -> Result<Dispense, Fault> {
+        let mut record = rendered(&self)?;
+        record.append(&mut rendered(&StoredStamps::from(stamps))?);
+        Ok(Dispense {
+            id: self.id.0,
+            status: self.status.0,
+            subject: pseudonyms.of(self.patient_id.0),
+            owner: LegalEntityId::new(self.performer_legal_entity.value()),
+            record,
+        })
+    }
+}
+
+/// The fields in their stored form. What was read can be rendered: the error is for a case that does not occur.
+fn rendered(part: &impl Serialize) -> Result<Map<String, Value>, Fault> {
+    match serde_json::to_value(part) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) | Err(_) => Err(Fault::custom("cannot be rendered")),
+    }
+}

@@ -1,0 +1,52 @@
+//! The form of each kind of line, and how it becomes a record. A field that the form lacks is a fault.
+
+mod contract;
+mod dispense;
+mod fhir;
+mod legal_entity;
+mod stamps;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use self::contract::{ContractDivisionLine, ContractLine, DivisionLine};
+use self::dispense::DispenseLine;
+use self::legal_entity::LegalEntityLine;
+use crate::json::{Fault, Parsed, decode, read};
+use crate::{ImportContext, LineError, Record, RecordKind};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    kind: Parsed<RecordKind>,
+    data: Value,
+}
+
+/// Reads one line: what it holds, or what is wrong with it.
+///
+/// # Errors
+/// [`LineError`], of the first fault found.
+pub fn parse_line(line: &str, context: &ImportContext<'_>) -> Result<Record, LineError> {
+    let value = read(line)?;
+    let Line { kind, data } = decode(&value)?;
+    let record = record(kind.0, data, context).map_err(|fault| fault.inside("data"))?;
+    Ok(record)
+}
+
+fn record(kind: RecordKind, mut data: Value, context: &ImportContext<'_>) -> Result<Record, Fault> {
+    let stamps = stamps::take(&mut data, context.now)?;
+    Ok(match kind {
+        RecordKind::LegalEntity => Record::LegalEntity(decode::<LegalEntityLine>(&data)?.into_record(stamps)),
+        RecordKind::Division => Record::Division(decode::<DivisionLine>(&data)?.into_record(stamps)),
+        RecordKind::Contract => Record::Contract(decode::<ContractLine>(&data)?.into_record(stamps)),
+        RecordKind::ContractDivision => {
+            Record::ContractDivision(decode::<ContractDivisionLine>(&data)?.into_record(stamps))
+        }
+        RecordKind::DeviceDispense => {
+            Record::DeviceDispense(decode::<DispenseLine>(&data)?.into_dispense(stamps, context.pseudonyms)?)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

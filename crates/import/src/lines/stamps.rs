@@ -1,0 +1,56 @@
+//! Who wrote a record and when: four optional fields that every kind has.
+
+use esoz_kernel::{Stamps, Timestamp, UserId, time::to_micros};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::SYSTEM_USER;
+use crate::json::{Fault, Parsed, Time, decode};
+
+const FIELDS: [&str; 4] = ["inserted_at", "inserted_by", "updated_at", "updated_by"];
+
+#[derive(Deserialize)]
+struct StampsLine {
+    inserted_at: Option<Time>,
+    inserted_by: Option<Parsed<UserId>>,
+    updated_at: Option<Time>,
+    updated_by: Option<Parsed<UserId>>,
+}
+
+/// Takes the four fields out of the data of a line; one that is absent or null is `now`, or the system user.
+pub(super) fn take(data: &mut Value, now: Timestamp) -> Result<Stamps, Fault> {
+    let taken: Map<String, Value> = data
+        .as_object_mut()
+        .map(|fields| FIELDS.iter().filter_map(|name| fields.remove_entry(*name)).collect())
+        .unwrap_or_default();
+    let taken = Value::Object(taken);
+    let line: StampsLine = decode(&taken)?;
+    let time = |given: Option<Time>| to_micros(given.map_or(now, |time| time.0));
+    let user = |given: Option<Parsed<UserId>>| given.map_or(SYSTEM_USER, |user| user.0);
+    Ok(Stamps {
+        inserted_at: time(line.inserted_at),
+        inserted_by: user(line.inserted_by),
+        updated_at: time(line.updated_at),
+        updated_by: user(line.updated_by),
+    })
+}
+
+/// The four fields as a dispense stores them.
+#[derive(Serialize)]
+pub(super) struct StoredStamps {
+    inserted_at: Time,
+    inserted_by: Parsed<UserId>,
+    updated_at: Time,
+    updated_by: Parsed<UserId>,
+}
+
+impl From<Stamps> for StoredStamps {
+    fn from(stamps: Stamps) -> Self {
+        Self {
+            inserted_at: Time(stamps.inserted_at),
+            inserted_by: Parsed(stamps.inserted_by),
+            updated_at: Time(stamps.updated_at),
+            updated_by: Parsed(stamps.updated_by),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+use std::fmt;
+
+use aes::Aes128;
+use cbc::Encryptor;
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockModeEncrypt as _, InnerIvInit as _, KeyInit as _};
+use esoz_device_dispense::{PatientPseudonyms, Pseudonym};
+use esoz_kernel::PatientId;
+use zeroize::Zeroizing;
+
+use crate::{KeyError, hex};
+
+/// The scheme `aes-128-cbc` (conventions, "Patient pseudonym"): AES-128-CBC with a fixed key and iv over the 16 raw bytes of
+/// the UUID, PKCS#7 padding, as 64 characters of upper-case hex. What ESOZ stores.
+#[derive(Clone)]
+pub struct Aes128CbcPseudonyms {
+    /// AES with the key already in it; wiped when dropped.
+    cipher: Aes128,
+    iv: Zeroizing<[u8; 16]>,
+}
+
+impl Aes128CbcPseudonyms {
+    /// The name of the scheme in a configuration.
+    pub const SCHEME: &'static str = "aes-128-cbc";
+
+    /// Takes the key and the iv; the bytes of each text as it is (UTF-8), 16 of them.
+    ///
+    /// # Errors
+    /// [`KeyError::KeyLength`] or [`KeyError::IvLength`] at any other length.
+    pub fn try_new(key: &str, iv: &str) -> Result<Self, KeyError> {
+        let cipher =
+            Aes128::new_from_slice(key.as_bytes()).map_err(|_| KeyError::KeyLength { bytes: key.len() })?;
+        let iv = <[u8; 16]>::try_from(iv.as_bytes()).map_err(|_| KeyError::IvLength { bytes: iv.len() })?;
+        Ok(Self { cipher, iv: Zeroizing::new(iv) })
+    }
+}
+
+impl PatientPseudonyms for Aes128CbcPseudonyms {
+    fn of(&self, patient: PatientId) -> Pseudonym {
+        let encryptor = Encryptor::inner_iv_init(self.cipher.clone(), (&*self.iv).into());
+        Pseudonym::new(hex::upper(&encryptor.encrypt_padded_vec::<Pkcs7>(patient.uuid().as_bytes())))
+    }
+}
+
+impl fmt::Debug for Aes128CbcPseudonyms {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Aes128CbcPseudonyms(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "8grv872gt3trc92b";
+    const IV: &str = "99yBSYB*Y99yr932";
+
+    /// The published vectors.
+    #[test]
+    fn the_pseudonym_is_the_one_that_esoz_stores() {
+        let pseudonyms = Aes128CbcPseudonyms::try_new(KEY, IV).unwrap();
+        for (patient, expected) in [
+            (
+                "7c3da506-804d-4550-8993-bf17f9ee0402",
+                "F648B223140145DAB1AAAD13D6E6F40D3128DCF04E4C0BCA1FA1477F018E5591",
+            ),
+            (
+                "aff00bf6-68bf-4b49-b66d-f031d48922b3",
+                "48B5D9F60E56E3C43B644CC7060749961373D8448A0A19D558323DDD30B300C5",
+            ),
+        ] {
+            assert_eq!(pseudonyms.of(patient.parse().unwrap()).expose(), expected);
+            assert_eq!(pseudonyms.of(patient.parse().unwrap()).expose(), expected, "the second time");
+        }
+    }
+
+    #[test]
+    fn a_key_or_iv_of_another_length_is_refused_by_its_length_alone() {
+        for (key, iv, expected, text) in [
+            (
+                "canary",
+                IV,
+                KeyError::KeyLength { bytes: 6 },
+                "the key of aes-128-cbc has 6 bytes; it must have exactly 16",
+            ),
+            (
+                KEY,
+                "canary_canary_cana",
+                KeyError::IvLength { bytes: 18 },
+                "the iv of aes-128-cbc has 18 bytes; it must have exactly 16",
+            ),
+        ] {
+            let error = Aes128CbcPseudonyms::try_new(key, iv).unwrap_err();
+            assert_eq!((error, error.to_string().as_str()), (expected, text));
+        }
+    }
+
+    #[test]
+    fn the_key_hides_from_debug() {
+        let pseudonyms = Aes128CbcPseudonyms::try_new(KEY, IV).unwrap();
+        assert_eq!(format!("{pseudonyms:?}"), "Aes128CbcPseudonyms(…)");
+    }
+
+    /// Compiles only while what holds the key wipes itself.
+    #[test]
+    fn the_keyed_state_is_wiped_when_dropped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+        wiped::<Aes128>();
+    }
+}

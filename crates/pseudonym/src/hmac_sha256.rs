@@ -1,0 +1,101 @@
+use std::fmt;
+
+use esoz_device_dispense::{PatientPseudonyms, Pseudonym};
+use esoz_kernel::PatientId;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::{KeyError, hex};
+
+/// The scheme `hmac-sha256` (conventions, "Patient pseudonym"): HMAC-SHA-256 over the 16 raw bytes of the UUID, keyed by a
+/// configured secret, as 64 characters of upper-case hex.
+#[derive(Clone)]
+pub struct HmacSha256Pseudonyms {
+    /// HMAC with the key already in it; wiped when dropped.
+    keyed: Hmac<Sha256>,
+}
+
+impl HmacSha256Pseudonyms {
+    /// The name of the scheme in a configuration.
+    pub const SCHEME: &'static str = "hmac-sha256";
+    /// Fewest bytes of a secret: 128 bits.
+    pub const MIN_SECRET_BYTES: usize = 16;
+
+    /// Takes the secret; the bytes of the text as it is (UTF-8) are the key.
+    ///
+    /// # Errors
+    /// [`KeyError::SecretTooShort`] below [`Self::MIN_SECRET_BYTES`] bytes.
+    pub fn try_new(secret: &str) -> Result<Self, KeyError> {
+        let bytes = secret.len();
+        let too_short = KeyError::SecretTooShort { bytes, min_bytes: Self::MIN_SECRET_BYTES };
+        if bytes < Self::MIN_SECRET_BYTES {
+            return Err(too_short);
+        }
+        // HMAC takes a key of any length, so this cannot fail; the type does not know that.
+        let keyed = Hmac::new_from_slice(secret.as_bytes()).map_err(|_| too_short)?;
+        Ok(Self { keyed })
+    }
+}
+
+impl PatientPseudonyms for HmacSha256Pseudonyms {
+    fn of(&self, patient: PatientId) -> Pseudonym {
+        let code = self.keyed.clone().chain_update(patient.uuid().as_bytes()).finalize();
+        Pseudonym::new(hex::upper(&code.into_bytes()))
+    }
+}
+
+impl fmt::Debug for HmacSha256Pseudonyms {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("HmacSha256Pseudonyms(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected values from another implementation (Python's `hmac`).
+    #[test]
+    fn the_pseudonym_is_the_hmac_of_the_raw_bytes_in_upper_case_hex() {
+        for (secret, patient, expected) in [
+            (
+                "an hmac secret of 32 characters!",
+                "7c3da506-804d-4550-8993-bf17f9ee0402",
+                "3C24A0B2CBCC09635AFADFE932C0EE6E5A3E7EC03D6DD552214F8A87F0E6AF55",
+            ),
+            (
+                "0123456789abcdef",
+                "AFF00BF6-68BF-4B49-B66D-F031D48922B3",
+                "05BE0E0031CC12B72C525C14B109B03917DB8707AB4F4133B0A2EA8698BDAC86",
+            ),
+        ] {
+            let pseudonyms = HmacSha256Pseudonyms::try_new(secret).unwrap();
+            assert_eq!(pseudonyms.of(patient.parse().unwrap()).expose(), expected);
+            assert_eq!(pseudonyms.of(patient.parse().unwrap()).expose(), expected, "the second time");
+        }
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_by_its_length_alone() {
+        let error = HmacSha256Pseudonyms::try_new("canary_canary_c").unwrap_err();
+        assert_eq!(error, KeyError::SecretTooShort { bytes: 15, min_bytes: 16 });
+        assert_eq!(
+            error.to_string(),
+            "the secret of hmac-sha256 has 15 bytes; give it at least 16 random ones"
+        );
+        assert!(HmacSha256Pseudonyms::try_new("canary_canary_ca").is_ok());
+    }
+
+    #[test]
+    fn the_secret_hides_from_debug() {
+        let pseudonyms = HmacSha256Pseudonyms::try_new("canary_canary_canary").unwrap();
+        assert_eq!(format!("{pseudonyms:?}"), "HmacSha256Pseudonyms(…)");
+    }
+
+    /// Compiles only while the keyed state wipes itself: all that HMAC keeps of its key is two states of the hash.
+    #[test]
+    fn the_keyed_state_is_wiped_when_dropped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+        wiped::<Sha256>();
+    }
+}

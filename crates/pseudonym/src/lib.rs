@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+mod aes_cbc;
+mod error;
+mod hex;
+mod hmac_sha256;
+
+pub use aes_cbc::Aes128CbcPseudonyms;
+pub use error::KeyError;
+pub use hmac_sha256::HmacSha256Pseudonyms;
