@@ -1,0 +1,97 @@
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use esoz_kernel::{StoreError, StoreErrorKind};
+
+use crate::error::{connection_failed, driver_failed};
+use crate::settings::SqliteSettings;
+
+/// The longest that the write-ahead log stays after it was carried over into the file, in bytes.
+const JOURNAL_SIZE_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Only for looking.
+    Read,
+    /// For changes.
+    Write,
+}
+
+/// The settings of a connection, as one batch: how long to wait for others first, so that the rest waits as well.
+pub(crate) fn prepare(
+    connection: &mut SqliteConnection,
+    settings: &SqliteSettings,
+    purpose: Purpose,
+) -> QueryResult<()> {
+    let wait = settings.busy_timeout_ms;
+    let rest = match purpose {
+        Purpose::Read => "PRAGMA query_only = ON;".to_owned(),
+        Purpose::Write => {
+            format!("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT_BYTES};")
+        }
+    };
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {wait}; PRAGMA foreign_keys = ON; {rest}"))
+}
+
+/// Opens a connection for changes on a file that is there.
+pub(crate) fn for_writing(settings: &SqliteSettings) -> Result<SqliteConnection, StoreError> {
+    let attempted = format!("opening the database {}", settings.path.display());
+    let mut connection = SqliteConnection::establish(&settings.url()?)
+        .map_err(|error| connection_failed(&attempted, error))?;
+    prepare(&mut connection, settings, Purpose::Write).map_err(|error| driver_failed(&attempted, error))?;
+    Ok(connection)
+}
+
+#[derive(QueryableByName)]
+struct JournalMode {
+    #[diesel(sql_type = Text)]
+    journal_mode: String,
+}
+
+/// Turns the write-ahead log on, which lets others read while one writes. It stays on, so this does nothing but the first time.
+pub(crate) fn use_write_ahead_log(
+    connection: &mut SqliteConnection,
+    settings: &SqliteSettings,
+) -> Result<(), StoreError> {
+    let attempted = || format!("turning on the write-ahead log of {}", settings.path.display());
+    let answer: JournalMode = diesel::sql_query("PRAGMA journal_mode = WAL")
+        .get_result(connection)
+        .map_err(|error| driver_failed(&attempted(), error))?;
+    if answer.journal_mode == "wal" {
+        return Ok(());
+    }
+    let reason = "SQLite refused it; the directory must be writable and on a disk of this machine";
+    Err(StoreError::new(StoreErrorKind::Unexpected, attempted()).because(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(QueryableByName)]
+    struct Pragmas {
+        #[diesel(sql_type = Text)]
+        all: String,
+    }
+
+    fn pragmas(connection: &mut SqliteConnection) -> String {
+        let query = "SELECT foreign_keys || ' ' || synchronous || ' ' || query_only || ' ' || timeout || ' ' || journal_mode AS \"all\"
+            FROM pragma_foreign_keys, pragma_synchronous, pragma_query_only, pragma_busy_timeout, pragma_journal_mode";
+        diesel::sql_query(query).get_result::<Pragmas>(connection).unwrap().all
+    }
+
+    #[test]
+    fn every_connection_is_set_up_for_its_purpose() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("esoz.db");
+        let settings = SqliteSettings { busy_timeout_ms: 1_234, ..SqliteSettings::at(path) };
+        crate::migrate(&settings).unwrap();
+        // 2 is FULL: a commit is on the disk before it is reported.
+        assert_eq!(pragmas(&mut for_writing(&settings).unwrap()), "1 2 0 1234 wal");
+        let mut reader = SqliteConnection::establish(&settings.url().unwrap()).unwrap();
+        prepare(&mut reader, &settings, Purpose::Read).unwrap();
+        assert_eq!(pragmas(&mut reader), "1 2 1 1234 wal");
+        assert!(diesel::sql_query("DELETE FROM users").execute(&mut reader).is_err());
+    }
+}

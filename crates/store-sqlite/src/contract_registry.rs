@@ -1,0 +1,182 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use esoz_contract_division::{ContractDivision, ContractRecord, ContractRegistry, DivisionRecord};
+use esoz_kernel::{Put, StoreError};
+
+use crate::SqliteStore;
+use crate::contract_divisions::RecordRow;
+use crate::error::Trouble;
+use crate::rows::{MAX_RECORDS_PER_TRANSACTION, put_unless_dangling, stamp_columns};
+use crate::schema::{contract_divisions, contracts, divisions};
+
+#[derive(Queryable, Insertable, AsChangeset, PartialEq)]
+#[diesel(table_name = divisions, treat_none_as_null = true)]
+struct DivisionRow {
+    id: String,
+    legal_entity_id: String,
+    name: String,
+    kind: String,
+    status: String,
+    is_active: bool,
+    dls_verified: Option<bool>,
+    #[diesel(skip_update)]
+    inserted_at: String,
+    #[diesel(skip_update)]
+    inserted_by: String,
+    updated_at: String,
+    updated_by: String,
+}
+
+impl From<&DivisionRecord> for DivisionRow {
+    fn from(record: &DivisionRecord) -> Self {
+        let [inserted_at, inserted_by, updated_at, updated_by] = stamp_columns(&record.stamps);
+        Self {
+            id: record.facts.id.to_string(),
+            legal_entity_id: record.facts.legal_entity.to_string(),
+            name: record.name.clone(),
+            kind: record.kind.clone(),
+            status: record.status.as_str().to_owned(),
+            is_active: record.facts.is_active,
+            dls_verified: record.dls_verified,
+            inserted_at,
+            inserted_by,
+            updated_at,
+            updated_by,
+        }
+    }
+}
+
+#[derive(Queryable, Insertable, AsChangeset, PartialEq)]
+#[diesel(table_name = contracts)]
+struct ContractRow {
+    id: String,
+    kind: String,
+    status: String,
+    contract_number: String,
+    contractor_legal_entity_id: String,
+    start_date: String,
+    end_date: String,
+    is_active: bool,
+    is_suspended: bool,
+    #[diesel(skip_update)]
+    inserted_at: String,
+    #[diesel(skip_update)]
+    inserted_by: String,
+    updated_at: String,
+    updated_by: String,
+}
+
+impl From<&ContractRecord> for ContractRow {
+    fn from(record: &ContractRecord) -> Self {
+        let [inserted_at, inserted_by, updated_at, updated_by] = stamp_columns(&record.stamps);
+        Self {
+            id: record.facts.id.to_string(),
+            kind: record.facts.kind.as_str().to_owned(),
+            status: record.status.as_str().to_owned(),
+            contract_number: record.contract_number.clone(),
+            contractor_legal_entity_id: record.facts.contractor.to_string(),
+            start_date: record.start_date.to_string(),
+            end_date: record.end_date.to_string(),
+            is_active: record.facts.is_active,
+            is_suspended: record.is_suspended,
+            inserted_at,
+            inserted_by,
+            updated_at,
+            updated_by,
+        }
+    }
+}
+
+#[async_trait]
+impl ContractRegistry for SqliteStore {
+    async fn put_divisions(&self, records: &[DivisionRecord]) -> Result<Vec<Put>, StoreError> {
+        put_all(self, "loading divisions", records, put_division).await
+    }
+
+    async fn put_contracts(&self, records: &[ContractRecord]) -> Result<Vec<Put>, StoreError> {
+        put_all(self, "loading contracts", records, put_contract).await
+    }
+
+    async fn put_contract_divisions(&self, records: &[ContractDivision]) -> Result<Vec<Put>, StoreError> {
+        put_all(self, "loading contract divisions", records, put_contract_division).await
+    }
+}
+
+/// Stores the records in order, one answer each.
+async fn put_all<Record, Row>(
+    store: &SqliteStore,
+    attempted: &'static str,
+    records: &[Record],
+    put: fn(&mut SqliteConnection, Row) -> Result<Put, Trouble>,
+) -> Result<Vec<Put>, StoreError>
+where
+    Row: for<'a> From<&'a Record> + Send + 'static,
+{
+    let mut answers = Vec::with_capacity(records.len());
+    for some in records.chunks(MAX_RECORDS_PER_TRANSACTION) {
+        let rows: Vec<Row> = some.iter().map(Row::from).collect();
+        let put_some = move |connection: &mut SqliteConnection| {
+            rows.into_iter().map(|row| put(connection, row)).collect::<Result<Vec<Put>, Trouble>>()
+        };
+        answers.extend(store.write(attempted, put_some).await?);
+    }
+    Ok(answers)
+}
+
+fn put_division(connection: &mut SqliteConnection, mut row: DivisionRow) -> Result<Put, Trouble> {
+    let there: Option<DivisionRow> = divisions::table.find(&row.id).first(connection).optional()?;
+    let missing = |row: &DivisionRow| format!("its legal entity {} is not there", row.legal_entity_id);
+    let Some(there) = there else {
+        let inserted = diesel::insert_into(divisions::table).values(&row).execute(connection);
+        return put_unless_dangling(inserted, Put::Created, || missing(&row));
+    };
+    row.inserted_at.clone_from(&there.inserted_at);
+    row.inserted_by.clone_from(&there.inserted_by);
+    if row == there {
+        return Ok(Put::Kept);
+    }
+    let updated = diesel::update(divisions::table.find(&row.id)).set(&row).execute(connection);
+    put_unless_dangling(updated, Put::Updated, || missing(&row))
+}
+
+fn put_contract(connection: &mut SqliteConnection, mut row: ContractRow) -> Result<Put, Trouble> {
+    let there: Option<ContractRow> = contracts::table.find(&row.id).first(connection).optional()?;
+    let missing = |row: &ContractRow| {
+        format!("its contractor legal entity {} is not there", row.contractor_legal_entity_id)
+    };
+    let Some(there) = there else {
+        let inserted = diesel::insert_into(contracts::table).values(&row).execute(connection);
+        return put_unless_dangling(inserted, Put::Created, || missing(&row));
+    };
+    row.inserted_at.clone_from(&there.inserted_at);
+    row.inserted_by.clone_from(&there.inserted_by);
+    if row == there {
+        return Ok(Put::Kept);
+    }
+    let updated = diesel::update(contracts::table.find(&row.id)).set(&row).execute(connection);
+    put_unless_dangling(updated, Put::Updated, || missing(&row))
+}
+
+fn put_contract_division(connection: &mut SqliteConnection, row: RecordRow) -> Result<Put, Trouble> {
+    let there = contract_divisions::table.find(&row.id);
+    if diesel::select(diesel::dsl::exists(there)).get_result(connection)? {
+        return Ok(Put::Kept);
+    }
+    // Nobody else writes meanwhile, so what the index would refuse can be found, and named, before.
+    let same_pair: Option<String> = contract_divisions::table
+        .filter(contract_divisions::contract_id.eq(&row.contract_id))
+        .filter(contract_divisions::division_id.eq(&row.division_id))
+        .filter(contract_divisions::is_active)
+        .select(contract_divisions::id)
+        .first(connection)
+        .optional()?;
+    if let (true, Some(other)) = (row.is_active, same_pair) {
+        return Ok(Put::Refused(format!(
+            "contract division {other}, also active, has its contract and division"
+        )));
+    }
+    let inserted = diesel::insert_into(contract_divisions::table).values(&row).execute(connection);
+    put_unless_dangling(inserted, Put::Created, || {
+        format!("its contract {} or its division {} is not there", row.contract_id, row.division_id)
+    })
+}

@@ -1,0 +1,136 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as Driver};
+use diesel::sql_types::{Nullable, Text};
+use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, DispenseRegistry, StatusChange};
+use esoz_kernel::time::rfc3339_millis;
+use esoz_kernel::{DispenseId, Put, StoreError};
+
+use crate::SqliteStore;
+use crate::document::{from_dispense, history_entry, path, to_dispense};
+use crate::error::Trouble;
+use crate::outbox;
+use crate::rows::MAX_RECORDS_PER_TRANSACTION;
+use crate::schema::device_dispenses;
+
+diesel::define_sql_function! {
+    /// Sets three texts in a JSON document and leaves the rest of its text as it is.
+    #[sql_name = "json_set"]
+    fn json_set_texts(
+        document: Text,
+        first_path: Text, first: Text,
+        second_path: Text, second: Text,
+        third_path: Text, third: Text,
+    ) -> Text;
+}
+diesel::define_sql_function! {
+    /// Sets a part of a JSON document. It must come right from another JSON function, else it is taken as a text.
+    #[sql_name = "json_set"]
+    fn json_set_part(document: Text, path: Text, part: Text) -> Text;
+}
+diesel::define_sql_function! {
+    /// Puts a value where none is.
+    fn json_insert(document: Text, path: Text, value: Text) -> Text;
+}
+diesel::define_sql_function! {
+    /// A list as JSON text; NULL when it is absent or null.
+    #[sql_name = "json_extract"]
+    fn json_extract_list(document: Text, path: Text) -> Nullable<Text>;
+}
+diesel::define_sql_function! {
+    /// Takes a text as JSON.
+    fn json(text: Text) -> Text;
+}
+diesel::define_sql_function! {
+    /// The first of the two that is not NULL.
+    #[sql_name = "coalesce"]
+    fn or_else(value: Nullable<Text>, otherwise: Text) -> Text;
+}
+
+#[async_trait]
+impl DeviceDispenses for SqliteStore {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        let document: Option<String> = self
+            .read(format!("finding dispense {id}"), move |connection| {
+                let dispense = device_dispenses::table.find(id.to_string());
+                Ok(dispense.select(device_dispenses::document).first(connection).optional()?)
+            })
+            .await?;
+        document.map(|document| to_dispense(&id.to_string(), &document)).transpose()
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        let change = change.clone();
+        self.write(format!("changing the status of dispense {}", change.id), move |connection| {
+            let Some(document) = compare_and_set(connection, &change)? else { return Ok(Changed::Stale) };
+            outbox::put(connection, &change.event)?;
+            // Before the commit: afterwards nothing about the document may fail any more.
+            Ok(Changed::Applied(to_dispense(&change.id.to_string(), &document)?))
+        })
+        .await
+    }
+}
+
+/// The document after the change, if it was as the change expects it.
+fn compare_and_set(connection: &mut SqliteConnection, change: &StatusChange) -> QueryResult<Option<String>> {
+    let expected = device_dispenses::table
+        .find(change.id.to_string())
+        .filter(device_dispenses::status.eq(change.from.as_str()))
+        .filter(device_dispenses::owner.eq(change.owner.to_string()))
+        .filter(device_dispenses::subject.eq(change.subject.expose()));
+    let history = or_else(json_extract_list(device_dispenses::document, path::STATUS_HISTORY), "[]");
+    let changed = json_set_texts(
+        device_dispenses::document,
+        path::STATUS,
+        change.to.as_str(),
+        path::UPDATED_AT,
+        rfc3339_millis(change.at),
+        path::UPDATED_BY,
+        change.by.to_string(),
+    );
+    let lengthened = json_insert(history, path::END, json(history_entry(change)));
+    let changed = json_set_part(changed, path::STATUS_HISTORY, lengthened);
+    diesel::update(expected)
+        .set(device_dispenses::document.eq(changed))
+        .returning(device_dispenses::document)
+        .get_result(connection)
+        .optional()
+}
+
+#[async_trait]
+impl DispenseRegistry for SqliteStore {
+    async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError> {
+        let mut answers = Vec::with_capacity(dispenses.len());
+        for some in dispenses.chunks(MAX_RECORDS_PER_TRANSACTION) {
+            let rows: Vec<(String, Result<String, String>)> =
+                some.iter().map(|dispense| (dispense.id.to_string(), from_dispense(dispense))).collect();
+            let put_some = move |connection: &mut SqliteConnection| {
+                rows.into_iter()
+                    .map(|(id, document)| match document {
+                        Ok(document) => put(connection, &id, &document),
+                        Err(reason) => Ok(Put::Refused(reason)),
+                    })
+                    .collect::<Result<Vec<Put>, Trouble>>()
+            };
+            answers.extend(self.write("loading dispenses", put_some).await?);
+        }
+        Ok(answers)
+    }
+}
+
+fn put(connection: &mut SqliteConnection, id: &str, document: &str) -> Result<Put, Trouble> {
+    let inserted = diesel::insert_into(device_dispenses::table)
+        .values((device_dispenses::id.eq(id), device_dispenses::document.eq(document)))
+        .on_conflict(device_dispenses::id)
+        .do_nothing()
+        .execute(connection);
+    match inserted {
+        Ok(0) => Ok(Put::Kept),
+        Ok(_) => Ok(Put::Created),
+        // Of the table's checks this is the only one that a document made by `from_dispense` can fail.
+        Err(Driver::DatabaseError(DatabaseErrorKind::CheckViolation, _)) => {
+            Ok(Put::Refused("status_history is not a list".to_owned()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

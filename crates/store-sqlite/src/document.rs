@@ -1,0 +1,67 @@
+//! The stored document of a dispense: the names of its fields, and the way from it to the domain's [`Dispense`] and back.
+
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS, StatusChange};
+use esoz_kernel::StoreError;
+use esoz_kernel::time::rfc3339_millis;
+use serde_json::{Value, json};
+
+use crate::rows::Place;
+
+const ID: &str = "id";
+const STATUS: &str = "status";
+const SUBJECT: &str = "subject";
+const OWNER: [&str; 3] = ["performer_legal_entity", "identifier", "value"];
+const OWNER_FIELD: &str = "performer_legal_entity.identifier.value";
+
+/// Where the fields that a change of status writes stand, as SQLite's JSON functions take it.
+pub(crate) mod path {
+    pub(crate) const STATUS: &str = "$.status";
+    pub(crate) const UPDATED_AT: &str = "$.updated_at";
+    pub(crate) const UPDATED_BY: &str = "$.updated_by";
+    pub(crate) const STATUS_HISTORY: &str = "$.status_history";
+    /// Behind the last element of a list.
+    pub(crate) const END: &str = "$[#]";
+}
+
+/// The entry that a change of status leaves in the history.
+pub(crate) fn history_entry(change: &StatusChange) -> String {
+    json!({
+        "status": change.to.as_str(),
+        "inserted_at": rfc3339_millis(change.at),
+        "inserted_by": change.by.to_string(),
+    })
+    .to_string()
+}
+
+/// The document of a dispense that is to be stored, or why it cannot be.
+pub(crate) fn from_dispense(dispense: &Dispense) -> Result<String, String> {
+    let mut document = dispense.record.clone();
+    document.insert(ID.to_owned(), dispense.id.to_string().into());
+    document.insert(SUBJECT.to_owned(), dispense.subject.expose().into());
+    document.insert(STATUS.to_owned(), dispense.status.as_str().into());
+    let document = Value::Object(document);
+    let owner = owner(&document).and_then(|text| text.parse().ok());
+    if owner != Some(dispense.owner) {
+        return Err(format!("{} is not its owner {}", OWNER_FIELD, dispense.owner));
+    }
+    Ok(document.to_string())
+}
+
+/// The dispense in a stored document.
+pub(crate) fn to_dispense(id: &str, document: &str) -> Result<Dispense, StoreError> {
+    let place = Place { table: "device_dispenses", id };
+    let document: Value = place.parse("document", document)?;
+    let text =
+        |field: &'static str| document.get(field).and_then(Value::as_str).ok_or_else(|| place.corrupt(field));
+    let status: DispenseStatus = place.parse(STATUS, text(STATUS)?)?;
+    let subject = Pseudonym::new(text(SUBJECT)?);
+    let owner = place.parse(OWNER_FIELD, owner(&document).ok_or_else(|| place.corrupt(OWNER_FIELD))?)?;
+    let id = place.parse(ID, id)?;
+    let Value::Object(mut record) = document else { return Err(place.corrupt("document")) };
+    record.retain(|field, _| RECORD_FIELDS.contains(&field.as_str()));
+    Ok(Dispense { id, status, subject, owner, record })
+}
+
+fn owner(document: &Value) -> Option<&str> {
+    OWNER.into_iter().try_fold(document, |value, field| value.get(field))?.as_str()
+}

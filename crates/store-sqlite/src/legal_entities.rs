@@ -1,0 +1,94 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use esoz_kernel::{LegalEntityId, Put, StoreError};
+use esoz_legal_entity::{
+    LegalEntities, LegalEntity, LegalEntityRecord, LegalEntityRegistry, LegalEntityType,
+};
+
+use crate::SqliteStore;
+use crate::error::Trouble;
+use crate::rows::{MAX_RECORDS_PER_TRANSACTION, Place, stamp_columns};
+use crate::schema::legal_entities;
+
+#[derive(Queryable, Insertable, AsChangeset, PartialEq)]
+#[diesel(table_name = legal_entities)]
+struct Row {
+    id: String,
+    name: String,
+    edrpou: String,
+    kind: String,
+    status: String,
+    is_active: bool,
+    #[diesel(skip_update)]
+    inserted_at: String,
+    #[diesel(skip_update)]
+    inserted_by: String,
+    updated_at: String,
+    updated_by: String,
+}
+
+impl From<&LegalEntityRecord> for Row {
+    fn from(record: &LegalEntityRecord) -> Self {
+        let [inserted_at, inserted_by, updated_at, updated_by] = stamp_columns(&record.stamps);
+        Self {
+            id: record.facts.id.to_string(),
+            name: record.name.clone(),
+            edrpou: record.edrpou.clone(),
+            kind: record.facts.kind.as_str().to_owned(),
+            status: record.facts.status.as_str().to_owned(),
+            is_active: record.is_active,
+            inserted_at,
+            inserted_by,
+            updated_at,
+            updated_by,
+        }
+    }
+}
+
+#[async_trait]
+impl LegalEntities for SqliteStore {
+    async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError> {
+        let row: Option<(String, String)> = self
+            .read(format!("finding legal entity {id}"), move |connection| {
+                let columns = (legal_entities::kind, legal_entities::status);
+                let row = legal_entities::table.find(id.to_string()).select(columns).first(connection);
+                Ok(row.optional()?)
+            })
+            .await?;
+        row.map(|(kind, status)| {
+            let place = Place { table: "legal_entities", id: &id.to_string() };
+            Ok(LegalEntity { id, kind: LegalEntityType::new(kind), status: place.parse("status", &status)? })
+        })
+        .transpose()
+    }
+}
+
+#[async_trait]
+impl LegalEntityRegistry for SqliteStore {
+    async fn put_legal_entities(&self, records: &[LegalEntityRecord]) -> Result<Vec<Put>, StoreError> {
+        let mut answers = Vec::with_capacity(records.len());
+        for some in records.chunks(MAX_RECORDS_PER_TRANSACTION) {
+            let rows: Vec<Row> = some.iter().map(Row::from).collect();
+            let put = move |connection: &mut SqliteConnection| {
+                rows.into_iter().map(|row| put(connection, row)).collect::<Result<Vec<Put>, Trouble>>()
+            };
+            answers.extend(self.write("loading legal entities", put).await?);
+        }
+        Ok(answers)
+    }
+}
+
+fn put(connection: &mut SqliteConnection, mut row: Row) -> Result<Put, Trouble> {
+    let there: Option<Row> = legal_entities::table.find(&row.id).first(connection).optional()?;
+    let Some(there) = there else {
+        diesel::insert_into(legal_entities::table).values(&row).execute(connection)?;
+        return Ok(Put::Created);
+    };
+    row.inserted_at.clone_from(&there.inserted_at);
+    row.inserted_by.clone_from(&there.inserted_by);
+    if row == there {
+        return Ok(Put::Kept);
+    }
+    diesel::update(legal_entities::table.find(&row.id)).set(&row).execute(connection)?;
+    Ok(Put::Updated)
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod connection;
+mod contract_divisions;
+mod contract_registry;
+mod credentials;
+mod device_dispenses;
+mod document;
+mod error;
+mod event_log;
+mod legal_entities;
+mod migrations;
+mod outbox;
+mod readers;
+mod rows;
+mod schema;
+mod settings;
+mod store;
+mod writer;
+
+pub use migrations::migrate;
+pub use settings::SqliteSettings;
+pub use store::SqliteStore;

@@ -1,0 +1,147 @@
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::migration::{Migration, MigrationConnection as _, MigrationSource as _};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use diesel::sqlite::Sqlite;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+use esoz_kernel::{StoreError, StoreErrorKind};
+
+use crate::connection::{for_writing, use_write_ahead_log};
+use crate::error::{Trouble, driver_failed, migration_failed};
+use crate::settings::SqliteSettings;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// How long to let others finish before the write-ahead log is asked for again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// Brings the schema of the file up to date, making the file first if it is not there (readable by its owner alone), and returns the
+/// names of the migrations that it applied, in their order.
+///
+/// All of them are applied, or none. Twice is the same as once; servers may be running on the file, and others may be migrating it
+/// at the same time. Blocks the thread.
+///
+/// # Errors
+/// [`StoreError`], unavailable when others keep the file busy for longer than [`SqliteSettings::busy_timeout_ms`].
+pub fn migrate(settings: &SqliteSettings) -> Result<Vec<String>, StoreError> {
+    settings.check()?;
+    make_file(settings)?;
+    let attempted = format!("migrating the database {}", settings.path.display());
+    let mut connection = for_writing(settings)?;
+    let deadline = Instant::now() + settings.patience();
+    // SQLite does not wait for others when it changes the journal, so this has to.
+    while let Err(error) = use_write_ahead_log(&mut connection, settings) {
+        if error.kind() != StoreErrorKind::Unavailable || Instant::now() >= deadline {
+            return Err(error);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    // A migration may have to rebuild a table that others refer to; the references are checked before the commit instead. SQLite
+    // ignores this setting inside a transaction.
+    connection
+        .batch_execute("PRAGMA foreign_keys = OFF")
+        .and_then(|()| connection.setup())
+        .map_err(|error| driver_failed(&attempted, error))?;
+    connection
+        .immediate_transaction(|connection| apply_pending(connection, &attempted))
+        .map_err(|trouble| trouble.while_(&attempted))
+}
+
+fn apply_pending(connection: &mut SqliteConnection, attempted: &str) -> Result<Vec<String>, Trouble> {
+    let failed = |error| Trouble::Store(migration_failed(attempted, error));
+    refuse_newer(&applied_versions(connection)?, attempted)?;
+    let pending = connection.pending_migrations(MIGRATIONS).map_err(failed)?;
+    let mut applied = Vec::new();
+    for migration in &pending {
+        connection.run_migration(migration).map_err(failed)?;
+        applied.push(migration.name().to_string());
+    }
+    if !applied.is_empty() {
+        let broken: Counted = diesel::sql_query("SELECT count(*) AS number FROM pragma_foreign_key_check")
+            .get_result(connection)?;
+        if broken.number != 0 {
+            let reason = format!("{} references would point nowhere afterwards", broken.number);
+            return Err(StoreError::new(StoreErrorKind::Corrupt, attempted).because(reason).into());
+        }
+    }
+    Ok(applied)
+}
+
+/// Makes an empty file that only its owner may read, if there is none: it will hold health data. SQLite gives the files beside it the same
+/// permissions.
+fn make_file(settings: &SqliteSettings) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&settings.path).map(drop).map_err(|error| {
+        let attempted = format!("making the database {}", settings.path.display());
+        StoreError::new(StoreErrorKind::Unavailable, attempted).because(error)
+    })
+}
+
+/// Refuses a file whose schema is not exactly the one that this program knows, saying what to do about it.
+pub(crate) fn require_current_schema(
+    connection: &mut SqliteConnection,
+    settings: &SqliteSettings,
+) -> Result<(), StoreError> {
+    let attempted = format!("opening the database {}", settings.path.display());
+    let applied = applied_versions(connection).map_err(|trouble| trouble.while_(&attempted))?;
+    refuse_newer(&applied, &attempted)?;
+    let known = known_versions(&attempted)?;
+    let missing: Vec<&str> = known.difference(&applied).map(String::as_str).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join(", ");
+    let attempted = format!(
+        "{attempted}: its schema is older than this program (it lacks {missing}); run `esoz migrate`"
+    );
+    Err(StoreError::new(StoreErrorKind::Unexpected, attempted))
+}
+
+fn refuse_newer(applied: &BTreeSet<String>, attempted: &str) -> Result<(), StoreError> {
+    let known = known_versions(attempted)?;
+    let Some(newer) = applied.difference(&known).last() else { return Ok(()) };
+    let attempted = format!(
+        "{attempted}: its schema is newer than this program, which does not know migration {newer}; \
+         use the version of the program that migrated it, or a later one"
+    );
+    Err(StoreError::new(StoreErrorKind::Unexpected, attempted))
+}
+
+fn known_versions(attempted: &str) -> Result<BTreeSet<String>, StoreError> {
+    let known: Vec<Box<dyn Migration<Sqlite>>> =
+        MIGRATIONS.migrations().map_err(|error| migration_failed(attempted, error))?;
+    Ok(known.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
+/// The migrations that the file has had. Unlike diesel's own look at them this writes nothing.
+fn applied_versions(connection: &mut SqliteConnection) -> Result<BTreeSet<String>, Trouble> {
+    let table: Counted = diesel::sql_query(
+        "SELECT count(*) AS number FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'",
+    )
+    .get_result(connection)?;
+    if table.number == 0 {
+        return Ok(BTreeSet::new());
+    }
+    let rows: Vec<Version> =
+        diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(connection)?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
+}

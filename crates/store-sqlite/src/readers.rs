@@ -1,0 +1,65 @@
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolFault, NopErrorHandler, Pool};
+use esoz_kernel::{StoreError, StoreErrorKind};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::connection::{Purpose, prepare};
+use crate::error::{Trouble, not_connected};
+use crate::settings::SqliteSettings;
+
+/// Connections for reading. In a write-ahead log readers wait for nobody, and see what was committed when they began.
+pub(crate) struct Readers {
+    pool: Pool<ConnectionManager<SqliteConnection>>,
+    /// As many as connections: who has none yet waits as a future, not as a blocked thread.
+    turns: Arc<Semaphore>,
+}
+
+impl Readers {
+    /// Opens none yet.
+    pub(crate) fn new(settings: &SqliteSettings) -> Result<Self, StoreError> {
+        let pool = Pool::builder()
+            .max_size(settings.max_connections)
+            .min_idle(Some(0))
+            .test_on_check_out(false) // A file does not hang up.
+            .connection_timeout(settings.patience())
+            .connection_customizer(Box::new(Prepare(settings.clone())))
+            .error_handler(Box::new(NopErrorHandler)) // What goes wrong reaches the caller.
+            .build_unchecked(ConnectionManager::new(settings.url()?));
+        let turns = usize::try_from(settings.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
+        Ok(Self { pool, turns: Arc::new(Semaphore::new(turns)) })
+    }
+
+    /// Runs `look` on a connection that cannot write. When more than one statement must see the same instant, `look` opens a transaction.
+    pub(crate) async fn read<T, F>(&self, attempted: impl Into<String>, look: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+    {
+        let attempted = attempted.into();
+        let broke_off = StoreError::new(StoreErrorKind::Unexpected, attempted.clone());
+        let turn = match Arc::clone(&self.turns).acquire_owned().await {
+            Ok(turn) => turn,
+            Err(closed) => return Err(broke_off.because(closed)),
+        };
+        let pool = self.pool.clone();
+        let looked = spawn_blocking(move || {
+            let mut connection = pool.get().map_err(|error| not_connected(&attempted, error))?;
+            let result = look(&mut connection).map_err(|trouble| trouble.while_(&attempted));
+            drop((connection, turn)); // The connection first: whoever gets the turn finds it.
+            result
+        });
+        looked.await.unwrap_or_else(|error| Err(broke_off.because(error)))
+    }
+}
+
+#[derive(Debug)]
+struct Prepare(SqliteSettings);
+
+impl CustomizeConnection<SqliteConnection, PoolFault> for Prepare {
+    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), PoolFault> {
+        prepare(connection, &self.0, Purpose::Read).map_err(PoolFault::QueryError)
+    }
+}

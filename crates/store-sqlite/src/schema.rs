@@ -1,0 +1,155 @@
+//! The tables as the migrations leave them; a test compares the two. Triggers, checks and indexes live in `migrations/` alone.
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        is_blocked -> Bool,
+    }
+}
+
+diesel::table! {
+    clients (id) {
+        id -> Text,
+        is_blocked -> Bool,
+    }
+}
+
+diesel::table! {
+    access_tokens (digest) {
+        digest -> Binary,
+        kind -> Text,
+        user_id -> Text,
+        client_id -> Text,
+        scope -> Text,
+        expires_at -> Text,
+        issued_at -> Text,
+        revoked_at -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    api_keys (digest) {
+        digest -> Binary,
+        client_id -> Text,
+        scope -> Text,
+        issued_at -> Text,
+        revoked_at -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    legal_entities (id) {
+        id -> Text,
+        name -> Text,
+        edrpou -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+        status -> Text,
+        is_active -> Bool,
+        inserted_at -> Text,
+        inserted_by -> Text,
+        updated_at -> Text,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    divisions (id) {
+        id -> Text,
+        legal_entity_id -> Text,
+        name -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+        status -> Text,
+        is_active -> Bool,
+        dls_verified -> Nullable<Bool>,
+        inserted_at -> Text,
+        inserted_by -> Text,
+        updated_at -> Text,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    contracts (id) {
+        id -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+        status -> Text,
+        contract_number -> Text,
+        contractor_legal_entity_id -> Text,
+        start_date -> Text,
+        end_date -> Text,
+        is_active -> Bool,
+        is_suspended -> Bool,
+        inserted_at -> Text,
+        inserted_by -> Text,
+        updated_at -> Text,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    contract_divisions (id) {
+        id -> Text,
+        contract_id -> Text,
+        division_id -> Text,
+        is_active -> Bool,
+        inserted_at -> Text,
+        inserted_by -> Text,
+        updated_at -> Text,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    request_context (id) {
+        id -> BigInt,
+        request_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    device_dispenses (id) {
+        id -> Text,
+        document -> Text,
+        status -> Nullable<Text>,
+        owner -> Nullable<Text>,
+        subject -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    outbox (sequence) {
+        sequence -> BigInt,
+        event_id -> Text,
+        entity_type -> Text,
+        entity_id -> Text,
+        new_status -> Text,
+        event_time -> Text,
+        changed_by -> Text,
+        request_id -> Text,
+        claimed_by -> Nullable<Text>,
+        claimed_until -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    event_log (sequence) {
+        sequence -> BigInt,
+        event_id -> Text,
+        json -> Text,
+        request_id -> Text,
+    }
+}
+
+diesel::joinable!(access_tokens -> users (user_id));
+diesel::joinable!(access_tokens -> clients (client_id));
+diesel::joinable!(api_keys -> clients (client_id));
+diesel::joinable!(contract_divisions -> contracts (contract_id));
+diesel::allow_tables_to_appear_in_same_query!(access_tokens, api_keys, users, clients);
+diesel::allow_tables_to_appear_in_same_query!(contract_divisions, contracts);
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

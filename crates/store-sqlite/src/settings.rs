@@ -1,0 +1,107 @@
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use esoz_kernel::{StoreError, StoreErrorKind};
+
+/// Where the file is and how hard it may be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteSettings {
+    /// The database file. SQLite keeps two more beside it, named alike with `-wal` and `-shm` at the end. The directory must be on
+    /// a disk of this machine: SQLite's locks do not hold on network file systems.
+    pub path: PathBuf,
+    /// The most connections for reading, 1 to 1,000. Writing has one more of its own.
+    pub max_connections: u32,
+    /// How long to wait, in milliseconds, for others to let go of the file or for a turn to write, 1 to 600,000. After that the call
+    /// fails as unavailable.
+    pub busy_timeout_ms: u32,
+    /// The most writes that may wait for their turn in this process, 1 to 1,000,000. Those beyond fail as unavailable at once.
+    pub max_waiting_writes: u32,
+}
+
+impl SqliteSettings {
+    /// The default of [`SqliteSettings::max_connections`].
+    pub const DEFAULT_MAX_CONNECTIONS: u32 = 8;
+    /// The default of [`SqliteSettings::busy_timeout_ms`].
+    pub const DEFAULT_BUSY_TIMEOUT_MS: u32 = 5_000;
+    /// The default of [`SqliteSettings::max_waiting_writes`].
+    pub const DEFAULT_MAX_WAITING_WRITES: u32 = 1_024;
+
+    /// That file, everything else by default.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            max_connections: Self::DEFAULT_MAX_CONNECTIONS,
+            busy_timeout_ms: Self::DEFAULT_BUSY_TIMEOUT_MS,
+            max_waiting_writes: Self::DEFAULT_MAX_WAITING_WRITES,
+        }
+    }
+
+    /// Refuses settings outside their limits, naming the first.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let limits = [
+            ("max_connections", self.max_connections, 1_000),
+            ("busy_timeout_ms", self.busy_timeout_ms, 600_000),
+            ("max_waiting_writes", self.max_waiting_writes, 1_000_000),
+        ];
+        for (name, value, most) in limits {
+            if !(1..=most).contains(&value) {
+                return Err(StoreError::new(
+                    StoreErrorKind::Unexpected,
+                    format!("checking the settings of SQLite: {name} is {value}, it must be 1 to {most}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// How long a call may wait.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_millis(self.busy_timeout_ms.into())
+    }
+
+    /// The file as SQLite takes it, to open it if it is there; SQLite must not make one.
+    pub(crate) fn url(&self) -> Result<String, StoreError> {
+        let path = std::path::absolute(&self.path).map_err(|error| {
+            let attempted = format!("finding the database {}", self.path.display());
+            StoreError::new(StoreErrorKind::Unexpected, attempted).because(error)
+        })?;
+        Ok(format!("file:{}?mode=rw", percent_encoded(&path)))
+    }
+}
+
+/// The path of a `file:` URI: all that could mean something in a URI is escaped, so that any file name will do.
+fn percent_encoded(path: &Path) -> String {
+    let escaped = |byte: &u8| match char::from(*byte) {
+        '\\' if cfg!(windows) => "/".to_owned(),
+        plain @ ('a'..='z' | 'A'..='Z' | '0'..='9' | '/' | '-' | '.' | '_' | '~' | ':') => plain.to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    let root = if cfg!(windows) { "/" } else { "" };
+    root.chars().map(String::from).chain(path.as_os_str().as_encoded_bytes().iter().map(escaped)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_limits() {
+        let good = SqliteSettings::at("esoz.db");
+        assert!(good.check().is_ok());
+        for (bad, name) in [
+            (SqliteSettings { max_connections: 0, ..good.clone() }, "max_connections"),
+            (SqliteSettings { busy_timeout_ms: 600_001, ..good.clone() }, "busy_timeout_ms"),
+            (SqliteSettings { max_waiting_writes: 0, ..good.clone() }, "max_waiting_writes"),
+        ] {
+            let text = bad.check().unwrap_err().to_string();
+            assert!(text.contains(name), "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_file_name_is_taken_for_more_than_a_name() {
+        let url = SqliteSettings::at("/tmp/a b?mode=memory#%00.db").url().unwrap();
+        assert_eq!(url, "file:/tmp/a%20b%3Fmode%3Dmemory%23%2500.db?mode=rw");
+    }
+}

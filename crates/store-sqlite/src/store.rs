@@ -1,0 +1,83 @@
+use std::fmt;
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use esoz_kernel::{StoreError, StoreErrorKind};
+
+use crate::connection::{for_writing, use_write_ahead_log};
+use crate::error::Trouble;
+use crate::migrations::require_current_schema;
+use crate::readers::Readers;
+use crate::schema::legal_entities;
+use crate::settings::SqliteSettings;
+use crate::writer::Writer;
+
+/// Every store port, and a publisher that delivers into a log, on one SQLite file. Cheap to clone; all clones share the file.
+///
+/// Its methods need a tokio runtime to run in.
+#[derive(Clone)]
+pub struct SqliteStore {
+    pub(crate) writer: Arc<Writer>,
+    pub(crate) readers: Arc<Readers>,
+}
+
+impl SqliteStore {
+    /// Opens a file that [`crate::migrate`] has prepared. Blocks the thread.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file is not there or cannot be opened, when its schema is older or newer than this program (the text says
+    /// what to do), or when a setting is outside its limits.
+    pub fn open(settings: &SqliteSettings) -> Result<Self, StoreError> {
+        settings.check()?;
+        if let Ok(false) = settings.path.try_exists() {
+            let attempted = format!(
+                "opening the database {}: there is no such file; run `esoz migrate`",
+                settings.path.display()
+            );
+            return Err(StoreError::new(StoreErrorKind::Unexpected, attempted));
+        }
+        let mut connection = for_writing(settings)?;
+        require_current_schema(&mut connection, settings)?;
+        use_write_ahead_log(&mut connection, settings)?;
+        let readers = Arc::new(Readers::new(settings)?);
+        Ok(Self { writer: Arc::new(Writer::start(settings, connection)?), readers })
+    }
+
+    /// Checks that the file can be read.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read("checking that the database can be read", |connection| {
+            let any: Option<String> =
+                legal_entities::table.select(legal_entities::id).first(connection).optional()?;
+            drop(any);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Looks, on a connection that cannot write.
+    pub(crate) async fn read<T, F>(&self, attempted: impl Into<String>, look: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+    {
+        self.readers.read(attempted, look).await
+    }
+
+    /// Changes, in a transaction of its own.
+    pub(crate) async fn write<T, F>(&self, attempted: impl Into<String>, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+    {
+        self.writer.write(attempted, change).await
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,55 @@
+use diesel::connection::SimpleConnection as _;
+
+use crate::common::fresh;
+use crate::{Scene, ask, count, shell};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_changes_or_deletes_an_audit_row() {
+    let fresh = fresh();
+    Scene::set(&fresh.store).await;
+    let mut shell = shell(&fresh.settings.path);
+    let rows =
+        "SELECT json_group_array(json_array(id, actor_id, action, \"after\")) AS answer FROM audit_log";
+    let before = ask(&mut shell, rows);
+    for sql in [
+        "UPDATE audit_log SET actor_id = 'somebody else'",
+        "DELETE FROM audit_log",
+        "INSERT OR REPLACE INTO audit_log SELECT * FROM audit_log",
+        "REPLACE INTO audit_log (id, actor_id, resource, resource_id, action, inserted_at)
+            SELECT id, 'somebody else', '', '', 'DELETE', '' FROM audit_log",
+    ] {
+        let refusal = shell.batch_execute(sql).unwrap_err().to_string();
+        assert_eq!(refusal, "audit_log is append-only", "{sql}");
+    }
+    assert_eq!(ask(&mut shell, rows), before);
+    assert_eq!(count(&mut shell, "SELECT count(*) AS number FROM audit_log"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_from_a_shell_is_audited_without_a_request() {
+    let fresh = fresh();
+    let scene = Scene::set(&fresh.store).await;
+    scene.apply(&fresh.store).await;
+    let mut shell = shell(&fresh.settings.path);
+    let context = "SELECT coalesce(request_id, 'none') AS answer FROM request_context";
+    assert_eq!(ask(&mut shell, context).as_deref(), Some("none"));
+    shell.batch_execute("UPDATE contract_divisions SET is_active = 0, updated_by = 'me'").unwrap();
+    shell.batch_execute("DELETE FROM contract_divisions").unwrap();
+    let last_two = "SELECT json_group_array(json_array(actor_id, action, coalesce(request_id, 'none'),
+            json(\"before\") -> 'is_active', json(\"after\") -> 'is_active')) AS answer
+        FROM (SELECT * FROM audit_log ORDER BY id LIMIT -1 OFFSET 2)";
+    let rows: serde_json::Value = serde_json::from_str(&ask(&mut shell, last_two).unwrap()).unwrap();
+    let expected =
+        serde_json::json!([["me", "UPDATE", "none", true, false], ["me", "DELETE", "none", false, null],]);
+    assert_eq!(rows, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_of_an_audit_row_is_as_wide_as_every_other() {
+    let fresh = fresh();
+    let scene = Scene::set(&fresh.store).await;
+    scene.apply(&fresh.store).await;
+    let odd = "SELECT count(*) AS number FROM audit_log
+        WHERE inserted_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]000Z'";
+    assert_eq!(count(&mut shell(&fresh.settings.path), odd), 0);
+}

@@ -1,0 +1,130 @@
+use std::collections::BTreeSet;
+use std::sync::Barrier;
+use std::thread;
+
+use diesel::connection::SimpleConnection as _;
+use esoz_auth::Credentials as _;
+use esoz_kernel::StoreErrorKind;
+use esoz_store_sqlite::{SqliteSettings, SqliteStore, migrate};
+use esoz_testkit::builders::{access_token, secret};
+
+use crate::common::fresh;
+use crate::{count, shell};
+
+/// The migrations of this crate, in their order.
+fn all() -> Vec<String> {
+    let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
+    let names: BTreeSet<String> =
+        folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
+    names.into_iter().collect()
+}
+
+#[test]
+fn migrate_makes_the_file_and_does_nothing_the_second_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = SqliteSettings::at(dir.path().join("a name?with=all&sorts of#things.db"));
+    assert_eq!(migrate(&settings).unwrap(), all());
+    assert_eq!(migrate(&settings).unwrap(), [""; 0]);
+    SqliteStore::open(&settings).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = settings.path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "others may read the file");
+    }
+}
+
+#[test]
+fn of_many_that_migrate_at_once_one_does_it() {
+    const MIGRATORS: usize = 8;
+    for _ in 0..5 {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("esoz.db");
+        let settings = SqliteSettings { busy_timeout_ms: 60_000, ..SqliteSettings::at(path) };
+        let gate = Barrier::new(MIGRATORS);
+        let applied: Vec<Vec<String>> = thread::scope(|scope| {
+            let migrate_at_once = || {
+                gate.wait();
+                migrate(&settings).unwrap()
+            };
+            let migrators: Vec<_> = (0..MIGRATORS).map(|_| scope.spawn(migrate_at_once)).collect();
+            migrators.into_iter().map(|migrator| migrator.join().unwrap()).collect()
+        });
+        let did_it: Vec<_> = applied.into_iter().filter(|applied| !applied.is_empty()).collect();
+        assert_eq!(did_it, [all()]);
+        SqliteStore::open(&settings).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrate_runs_beside_a_server_that_writes() {
+    let fresh = fresh();
+    let (store, settings) = (fresh.store.clone(), fresh.settings.clone());
+    let writing = tokio::spawn(async move {
+        for _ in 0..50 {
+            store.add_token(&access_token(&secret())).await.unwrap();
+        }
+    });
+    let migrating =
+        tokio::task::spawn_blocking(move || (0..20).map(|_| migrate(&settings).unwrap()).collect::<Vec<_>>());
+    assert_eq!(migrating.await.unwrap(), vec![Vec::<String>::new(); 20]);
+    writing.await.unwrap();
+    assert_eq!(count(&mut shell(&fresh.settings.path), "SELECT count(*) AS number FROM access_tokens"), 50);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_not_made_by_opening_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = SqliteSettings::at(dir.path().join("none.db"));
+    let text = SqliteStore::open(&settings).unwrap_err().to_string();
+    assert!(text.contains("no such file; run `esoz migrate`"), "{text}");
+    assert!(!settings.path.exists());
+}
+
+#[test]
+fn an_older_schema_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = SqliteSettings::at(dir.path().join("esoz.db"));
+    std::fs::write(&settings.path, "").unwrap();
+    let text = SqliteStore::open(&settings).unwrap_err().to_string();
+    let versions: Vec<String> = all().iter().map(|name| name.split('_').next().unwrap().to_owned()).collect();
+    let lacking = format!("older than this program (it lacks {}); run `esoz migrate`", versions.join(", "));
+    assert!(text.contains(&lacking), "{text}");
+    let mut shell = shell(&settings.path);
+    assert_eq!(count(&mut shell, "SELECT count(*) AS number FROM sqlite_master"), 0);
+
+    // As the program before the last migration left it.
+    migrate(&settings).unwrap();
+    let forget = "DROP TABLE event_log; DELETE FROM __diesel_schema_migrations WHERE version = '0007'";
+    shell.batch_execute(forget).unwrap();
+    let text = SqliteStore::open(&settings).unwrap_err().to_string();
+    assert!(text.contains("older than this program (it lacks 0007); run `esoz migrate`"), "{text}");
+    assert_eq!(migrate(&settings).unwrap(), ["0007_event_log"]);
+    SqliteStore::open(&settings).unwrap();
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    let fresh = fresh();
+    let mut shell = shell(&fresh.settings.path);
+    shell.batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')").unwrap();
+    for error in [SqliteStore::open(&fresh.settings).unwrap_err(), migrate(&fresh.settings).unwrap_err()] {
+        let text = error.to_string();
+        assert!(text.contains("newer than this program, which does not know migration 9999"), "{text}");
+        assert_eq!(error.kind(), StoreErrorKind::Unexpected);
+    }
+}
+
+#[test]
+fn a_migration_that_breaks_a_reference_is_taken_back() {
+    let fresh = fresh();
+    let mut shell = shell(&fresh.settings.path);
+    let dangle = "PRAGMA foreign_keys = OFF;
+        INSERT INTO api_keys (digest, client_id, scope, issued_at) VALUES (zeroblob(32), 'nobody', '', '');
+        DROP TABLE event_log; DELETE FROM __diesel_schema_migrations WHERE version = '0007'";
+    shell.batch_execute(dangle).unwrap();
+    let error = migrate(&fresh.settings).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+    let logs = "SELECT count(*) AS number FROM sqlite_master WHERE name = 'event_log'";
+    assert_eq!(count(&mut shell, logs), 0, "half of it stayed");
+}

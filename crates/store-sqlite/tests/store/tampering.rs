@@ -1,0 +1,126 @@
+//! What the checks of the schema keep out was put in all the same: it is reported by table, id and column, and nothing is made of it.
+
+use std::slice;
+
+use diesel::connection::SimpleConnection as _;
+use esoz_auth::{AccessTokens, ApiKeys, Credentials as _};
+use esoz_contract_division::{Change, ContractDivisions as _};
+use esoz_device_dispense::{Changed, DeviceDispenses, DispenseRegistry as _, DispenseStatus};
+use esoz_events::{Claim, Outbox as _};
+use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_legal_entity::LegalEntities;
+use esoz_testkit::builders::{
+    access_token, api_key, at_millis, change_of, dispense, fresh as fresh_id, secret,
+};
+
+use crate::common::{Fresh, fresh};
+use crate::{Scene, shell};
+
+fn tamper(fresh: &Fresh, sql: &str) {
+    let mut shell = shell(&fresh.settings.path);
+    let all_allowed = "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF;";
+    shell.batch_execute(&format!("{all_allowed} {sql}")).unwrap();
+}
+
+fn assert_corrupt(error: &StoreError, parts: &[&str]) {
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+    let text = error.to_string();
+    for part in parts {
+        assert!(text.contains(part), "{text:?} does not name {part}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_record_that_cannot_be_is_named() {
+    for (table, column, value) in [
+        ("contracts", "type", "GLOBAL"),
+        ("contracts", "contractor_legal_entity_id", "nobody"),
+        ("divisions", "legal_entity_id", "nobody"),
+        ("contract_divisions", "updated_at", "yesterday"),
+        ("contract_divisions", "inserted_by", "nobody"),
+    ] {
+        let fresh = fresh();
+        let scene = Scene::set(&fresh.store).await;
+        let change = Change { division_id: scene.division.facts.id, contract_id: scene.contract.facts.id };
+        tamper(&fresh, &format!("UPDATE {table} SET {column} = '{value}'"));
+        let error = fresh.store.facts(scene.record.id, &change).await.unwrap_err();
+        assert_corrupt(&error, &[table, column]);
+        let error = fresh.store.apply(&scene.update()).await.unwrap_err();
+        assert_corrupt(&error, &[table, column]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_legal_entity_in_no_known_status_is_named() {
+    let fresh = fresh();
+    let scene = Scene::set(&fresh.store).await;
+    tamper(&fresh, "UPDATE legal_entities SET status = 'DREAMING'");
+    let error = LegalEntities::find(&fresh.store, scene.owner).await.unwrap_err();
+    assert_corrupt(&error, &["legal_entities", &scene.owner.to_string(), "status"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_cannot_be_is_named_without_its_digest() {
+    for (column, value) in [("kind", "master"), ("expires_at", "never"), ("user_id", "me")] {
+        let fresh = fresh();
+        let token = secret();
+        fresh.store.add_token(&access_token(&token)).await.unwrap();
+        let user = "UPDATE users SET id = 'me'; ";
+        let user = if column == "user_id" { user } else { "" };
+        tamper(&fresh, &format!("{user}UPDATE access_tokens SET {column} = '{value}'"));
+        let error = AccessTokens::find(&fresh.store, &token).await.unwrap_err();
+        assert_corrupt(&error, &["access_tokens", "(hidden)", column]);
+    }
+    let fresh = fresh();
+    let key = secret();
+    fresh.store.add_api_key(&api_key(&key)).await.unwrap();
+    tamper(&fresh, "UPDATE clients SET id = 'me'; UPDATE api_keys SET client_id = 'me'");
+    let error = ApiKeys::find(&fresh.store, &key).await.unwrap_err();
+    assert_corrupt(&error, &["api_keys", "(hidden)", "client_id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_cannot_be_is_named_by_field() {
+    for (path, value, field) in [
+        ("$.status", "\"exploded\"", "status"),
+        ("$.status", "null", "status"),
+        ("$.subject", "7", "subject"),
+        (
+            "$.performer_legal_entity.identifier.value",
+            "\"nobody\"",
+            "performer_legal_entity.identifier.value",
+        ),
+        ("$.performer_legal_entity", "[]", "performer_legal_entity.identifier.value"),
+    ] {
+        let fresh = fresh();
+        let sound = dispense().build();
+        fresh.store.put_dispenses(slice::from_ref(&sound)).await.unwrap();
+        let set = "UPDATE device_dispenses SET document = json_set(document";
+        tamper(&fresh, &format!("{set}, '{path}', json('{value}'))"));
+        let error = DeviceDispenses::find(&fresh.store, sound.id).await.unwrap_err();
+        assert_corrupt(&error, &["device_dispenses", &sound.id.to_string(), field]);
+        let change = change_of(&sound, DispenseStatus::Stopped, at_millis(1));
+        assert_eq!(fresh.store.change_status(&change).await.unwrap(), Changed::Stale);
+        assert_eq!(fresh.store.backlog().await.unwrap().depth, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_is_named_and_claimed_by_nobody() {
+    for (column, value) in
+        [("entity_type", "Patient"), ("event_time", "soon"), ("changed_by", "me"), ("request_id", "short")]
+    {
+        let fresh = fresh();
+        let sound = dispense().build();
+        fresh.store.put_dispenses(slice::from_ref(&sound)).await.unwrap();
+        let change = change_of(&sound, DispenseStatus::Stopped, at_millis(1));
+        fresh.store.change_status(&change).await.unwrap();
+        tamper(&fresh, &format!("UPDATE outbox SET {column} = '{value}'"));
+        let lease = std::time::Duration::from_secs(1);
+        let claim = Claim { by: fresh_id(), now: at_millis(2), lease, max_entities: 10 };
+        let error = fresh.store.claim(&claim).await.unwrap_err();
+        assert_corrupt(&error, &["outbox", &change.event.id.to_string(), column]);
+        let claimed = "SELECT count(*) AS number FROM outbox WHERE claimed_by IS NOT NULL";
+        assert_eq!(crate::count(&mut shell(&fresh.settings.path), claimed), 0);
+    }
+}
