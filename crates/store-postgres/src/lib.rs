@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod connect;
+mod contract_divisions;
+mod credentials;
+mod error;
+mod legal_entities;
+mod migrations;
+mod pool;
+mod registry;
+mod schema;
+mod settings;
+mod statement;
+mod store;
+mod time;
+mod tokens;
+mod wire;
+
+pub use migrations::{MigrationSettings, SchemaError, migrate};
+pub use settings::PostgresSettings;
+pub use store::PostgresStore;

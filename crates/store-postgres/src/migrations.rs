@@ -1,0 +1,211 @@
+//! Making the schema, and checking that it is the one that this program knows.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use diesel::migration::{Migration as _, MigrationSource};
+use diesel::pg::Pg;
+use diesel::query_dsl::methods::SelectDsl as _;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use esoz_kernel::{StoreError, StoreErrorKind};
+use tokio_postgres::error::SqlState;
+
+use crate::PostgresStore;
+use crate::connect::{NO_ROLE, open};
+use crate::error::Failure;
+use crate::settings::{HIDDEN, parse};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// Held while migrating ("esoz"), so that of several programs that migrate one database at once, one does the work.
+const LOCK: i64 = 0x6573_6f7a;
+
+/// How to migrate a database.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MigrationSettings {
+    /// URL of the database under a login that may make tables in its schema `public` and, unless the role `esoz_service` is
+    /// there, roles. Hidden from `Debug`: it holds a password.
+    pub url: String,
+    /// Longest time to connect, in milliseconds.
+    pub connect_timeout_ms: u32,
+    /// Longest time to wait for another program that is migrating the same database, in milliseconds.
+    pub wait_timeout_ms: u32,
+    /// Longest time that one migration waits for a lock that a running service holds, in milliseconds. Whoever comes
+    /// after it waits with it.
+    pub lock_timeout_ms: u32,
+}
+
+impl MigrationSettings {
+    /// The settings for a URL: 5 s to connect, 60 s for another program, 5 s for a lock.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), connect_timeout_ms: 5_000, wait_timeout_ms: 60_000, lock_timeout_ms: 5_000 }
+    }
+}
+
+impl fmt::Debug for MigrationSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("MigrationSettings")
+            .field("url", &HIDDEN)
+            .field("connect_timeout_ms", &self.connect_timeout_ms)
+            .field("wait_timeout_ms", &self.wait_timeout_ms)
+            .field("lock_timeout_ms", &self.lock_timeout_ms)
+            .finish()
+    }
+}
+
+/// Brings the database to the schema that this program knows; gives the names of the migrations that it ran, none when
+/// there was nothing to do.
+///
+/// Each migration is a transaction. It may be run again, by several at once, and while the service runs. It must be called on
+/// a tokio runtime; dropping the future does not stop a migration that has begun.
+///
+/// # Errors
+/// [`StoreError`]; migrations that were run before the one that failed stay, and running it again goes on from there.
+pub async fn migrate(settings: &MigrationSettings) -> Result<Vec<String>, StoreError> {
+    let connect_timeout = Duration::from_millis(settings.connect_timeout_ms.into());
+    let config = parse(&settings.url, "esoz migrate", connect_timeout)?;
+    let attempted = "connecting to the database to migrate";
+    let session = format!(
+        "SET search_path = public;
+         SET TIME ZONE 'UTC';
+         SET statement_timeout = 0;
+         SET lock_timeout = {};",
+        settings.wait_timeout_ms
+    );
+    let (mut db, wire) = tokio::time::timeout(connect_timeout, open(&config, &session))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Failure::unavailable("the server did not let us in within connect_timeout_ms"))
+        })
+        .map_err(|failure| failure.during(attempted))?;
+    let lock = format!("SELECT pg_advisory_lock({LOCK}); SET lock_timeout = {};", settings.lock_timeout_ms);
+    db.batch_execute(&lock).await.map_err(|error| {
+        let failure = Failure::of_query(error, wire.take_sql_state());
+        failure.during("waiting for another program that is migrating the same database")
+    })?;
+    // The lock goes with the connection, which the task drops when it is done.
+    let run = tokio::task::spawn_blocking(move || run_pending(db));
+    let done = run.await.map_err(|error| {
+        StoreError::new(StoreErrorKind::Unexpected, "migrating the database").because(error)
+    })?;
+    done.map_err(|(attempted, cause)| failed(cause, wire.take_sql_state()).during(attempted))
+}
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// Runs what is missing, one after the other; an error comes with what was attempted.
+fn run_pending(db: AsyncPgConnection) -> Result<Vec<String>, (String, Cause)> {
+    let mut db = AsyncConnectionWrapper::<AsyncPgConnection>::from(db);
+    let pending = db
+        .pending_migrations(MIGRATIONS)
+        .map_err(|cause| (String::from("looking which migrations the database has"), cause))?;
+    let mut done = Vec::with_capacity(pending.len());
+    for migration in &pending {
+        let name = migration.name().to_string();
+        db.run_migration(migration).map_err(|cause| (format!("running migration {name}"), cause))?;
+        tracing::info!(migration = %name, "migration done");
+        done.push(name);
+    }
+    Ok(done)
+}
+
+fn failed(cause: Cause, sql_state: Option<SqlState>) -> Failure {
+    let failure = match cause.downcast::<diesel::result::Error>() {
+        Ok(error) => Failure::of_query(*error, sql_state),
+        Err(cause) => match sql_state {
+            Some(state) => Failure::of_query(diesel::result::Error::QueryBuilderError(cause), Some(state)),
+            None => Failure::unexpected(cause),
+        },
+    };
+    match failure.sql_state() {
+        Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => failure.advise(
+            "the login may not: it must own the database, and may it not make roles, an administrator runs \
+             `CREATE ROLE esoz_service NOLOGIN` first",
+        ),
+        Some(state) if *state == SqlState::LOCK_NOT_AVAILABLE => {
+            failure.advise("a table is in use by others; nothing of it was done, run it again")
+        }
+        _ => failure,
+    }
+}
+
+/// Why the schema is not the one that this program works on.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// Migrations are missing.
+    #[error("the database's schema is older than this program: run `esoz migrate` (missing: {})", .missing.join(", "))]
+    Older {
+        /// Which.
+        missing: Vec<String>,
+    },
+    /// There are migrations that this program does not know.
+    #[error(
+        "the database's schema is newer than this program: update the program (unknown to it: {})", .unknown.join(", ")
+    )]
+    Newer {
+        /// Their versions.
+        unknown: Vec<String>,
+    },
+    /// It could not be found out.
+    #[error("the database's schema could not be checked")]
+    Store(#[source] StoreError),
+}
+
+diesel::table! {
+    /// The migrations that were run; diesel's own table.
+    #[sql_name = "__diesel_schema_migrations"]
+    schema_migrations (version) {
+        version -> Text,
+    }
+}
+
+impl PostgresStore {
+    /// Checks that the database has exactly the schema that this program knows. For the start of a service, so that it is refused
+    /// there and not at the first request.
+    pub async fn check_schema(&self) -> Result<(), SchemaError> {
+        let attempted = "reading which migrations the database has";
+        let known = known().map_err(|cause| {
+            SchemaError::Store(StoreError::new(StoreErrorKind::Unexpected, attempted).because(cause))
+        })?;
+        let applied: BTreeSet<String> =
+            match self.rows(schema_migrations::table.select(schema_migrations::version)).await {
+                Ok(versions) => versions.into_iter().collect(),
+                // Nothing was migrated yet: there is no table of migrations, or not even the role to look for it as.
+                Err(failure) if is_of_an_empty_database(&failure) => BTreeSet::new(),
+                Err(failure) => return Err(SchemaError::Store(failure.during(attempted))),
+            };
+        let unknown: Vec<String> = applied
+            .iter()
+            .filter(|version| known.iter().all(|(known, _)| known != *version))
+            .cloned()
+            .collect();
+        if !unknown.is_empty() {
+            return Err(SchemaError::Newer { unknown });
+        }
+        let missing: Vec<String> = known
+            .into_iter()
+            .filter(|(version, _)| !applied.contains(version))
+            .map(|(_, name)| name)
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(SchemaError::Older { missing }) }
+    }
+}
+
+fn is_of_an_empty_database(failure: &Failure) -> bool {
+    failure.sql_state() == Some(&SqlState::UNDEFINED_TABLE) || failure.advice() == Some(NO_ROLE)
+}
+
+/// Versions and names of the migrations of this program, in their order.
+fn known() -> Result<Vec<(String, String)>, Cause> {
+    let mut known: Vec<_> = MigrationSource::<Pg>::migrations(&MIGRATIONS)?
+        .iter()
+        .map(|migration| (migration.name().version().to_string(), migration.name().to_string()))
+        .collect();
+    known.sort();
+    Ok(known)
+}

@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use deadpool::managed::{Object, PoolConfig};
+use diesel_async::methods::{ExecuteDsl, LoadQuery};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use esoz_kernel::{StoreError, StoreErrorKind};
+use tokio::time::timeout;
+
+use crate::connect::{Connection, service_session};
+use crate::error::Failure;
+use crate::pool::{Manager, Pool};
+use crate::settings::PostgresSettings;
+
+/// Tokens, keys, legal entities, divisions, contracts and contract divisions in a PostgreSQL database.
+///
+/// A clone shares the pool of connections.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pool: Pool,
+    pool_wait: Duration,
+}
+
+impl PostgresStore {
+    /// Makes a store on the database that the settings name.
+    ///
+    /// Connections are opened when they are needed: a server that is down now makes the calls fail that come now
+    /// ([`StoreErrorKind::Unavailable`]), and no later one.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unexpected`] when the settings cannot be used; the text says which.
+    pub fn connect(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        let manager = Manager {
+            config: settings.config()?,
+            session: service_session(settings),
+            connect_timeout: Duration::from_millis(settings.connect_timeout_ms),
+            answer_timeout: settings.answer_timeout(),
+        };
+        let pool = Pool::builder(manager).config(PoolConfig::new(settings.max_connections)).build();
+        let pool = pool.map_err(|error| {
+            StoreError::new(StoreErrorKind::Unexpected, "making the pool of PostgreSQL connections")
+                .because(error)
+        })?;
+        Ok(Self { pool, pool_wait: Duration::from_millis(settings.pool_wait_timeout_ms) })
+    }
+
+    /// Asks the server for an answer, through the pool.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is none.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let attempted = "asking PostgreSQL for an answer";
+        let mut connection = self.connection().await.map_err(|failure| failure.during(attempted))?;
+        connection.begin();
+        let answer = timeout(connection.answer_timeout, connection.db.batch_execute("")).await;
+        connection.end(answer).map_err(|failure| failure.during(attempted))
+    }
+
+    /// Runs a query on a connection of the pool; see [`Connection::rows`].
+    pub(crate) async fn rows<Row, Q>(&self, query: Q) -> Result<Vec<Row>, Failure>
+    where
+        Row: Send + 'static,
+        Q: LoadQuery<'static, AsyncPgConnection, Row> + Send + 'static,
+    {
+        self.connection().await?.rows(query).await
+    }
+
+    /// Runs a statement that gives no rows and tells how many it changed, once that is committed.
+    pub(crate) async fn execute<Q>(&self, statement: Q) -> Result<usize, Failure>
+    where
+        Q: ExecuteDsl<AsyncPgConnection> + Send + 'static,
+    {
+        let mut connection = self.connection().await?;
+        connection.begin();
+        let answer = timeout(connection.answer_timeout, statement.execute(&mut connection.db)).await;
+        connection.end(answer)
+    }
+
+    /// A connection that works.
+    pub(crate) async fn connection(&self) -> Result<Object<Manager>, Failure> {
+        match timeout(self.pool_wait, self.pool.get()).await {
+            Ok(connection) => Ok(connection?),
+            Err(_) => Err(Failure::unavailable("there was no connection within pool_wait_timeout_ms")),
+        }
+    }
+}
+
+impl Connection {
+    /// Runs a query and gives all its rows, once what it changed is committed.
+    ///
+    /// It is one statement and so a transaction of its own. (All rows are taken, also of a statement that gives at most one: the commit
+    /// comes after the last row, and who stops reading before does not learn of it.)
+    pub(crate) async fn rows<Row, Q>(&mut self, query: Q) -> Result<Vec<Row>, Failure>
+    where
+        Row: Send + 'static,
+        Q: LoadQuery<'static, AsyncPgConnection, Row> + Send + 'static,
+    {
+        self.begin();
+        let answer = timeout(self.answer_timeout, query.load(&mut self.db)).await;
+        self.end(answer)
+    }
+
+    /// From here on, and until [`end`](Self::end), nobody else may have this connection, also when the caller is dropped: its
+    /// statement may still be running, and the answer to it come to the next caller.
+    fn begin(&mut self) {
+        self.is_busy = true;
+        self.wire.take_sql_state();
+    }
+
+    /// The statement is over, well or badly, or was given up.
+    fn end<T>(
+        &mut self,
+        answer: Result<diesel::QueryResult<T>, tokio::time::error::Elapsed>,
+    ) -> Result<T, Failure> {
+        let Ok(result) = answer else {
+            return Err(Failure::unavailable("there was no answer in time; the connection is given up"));
+        };
+        let result = result.map_err(|error| Failure::of_query(error, self.wire.take_sql_state()));
+        self.is_busy = result.as_ref().is_err_and(Failure::is_of_the_connection);
+        result
+    }
+}
+
+/// The only row of a query that gives at most one.
+pub(crate) fn only<Row>(rows: Vec<Row>) -> Option<Row> {
+    rows.into_iter().next()
+}

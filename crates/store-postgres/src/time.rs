@@ -1,0 +1,59 @@
+//! Times and dates between the domain and PostgreSQL, which counts both from 2000-01-01.
+
+use diesel::data_types::{PgDate, PgTimestamp};
+use esoz_kernel::time::to_micros;
+use esoz_kernel::{CivilDate, Timestamp};
+
+/// 2000-01-01T00:00:00Z in microseconds since 1970.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+/// 2000-01-01.
+const EPOCH_DATE: CivilDate = CivilDate::constant(2000, 1, 1);
+
+/// A time as PostgreSQL stores it, cut to microseconds.
+pub(crate) fn to_pg(time: Timestamp) -> PgTimestamp {
+    PgTimestamp(to_micros(time).as_microsecond() - EPOCH_MICROS)
+}
+
+/// A stored time; `None` when it is infinite or outside the years -9999 to 9999.
+pub(crate) fn from_pg(PgTimestamp(micros): PgTimestamp) -> Option<Timestamp> {
+    Timestamp::from_microsecond(micros.checked_add(EPOCH_MICROS)?).ok()
+}
+
+/// A date as PostgreSQL stores it.
+pub(crate) fn date_to_pg(date: CivilDate) -> PgDate {
+    // The difference of two dates of the years -9999 to 9999 fits with room to spare.
+    let days = date.duration_since(EPOCH_DATE).as_hours() / 24;
+    PgDate(i32::try_from(days).unwrap_or(i32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_comes_back_in_microseconds() {
+        for (time, stored) in [
+            ("2000-01-01T00:00:00Z", 0),
+            ("2000-01-01T00:00:00.000001999Z", 1),
+            ("1999-12-31T23:59:59.999999Z", -1),
+            ("2026-01-31T08:15:30.123456Z", 823_162_530_123_456),
+        ] {
+            let time: Timestamp = time.parse().unwrap();
+            assert_eq!(to_pg(time), PgTimestamp(stored), "{time}");
+            assert_eq!(from_pg(to_pg(time)), Some(to_micros(time)));
+        }
+    }
+
+    #[test]
+    fn an_infinite_time_is_none() {
+        assert_eq!(from_pg(PgTimestamp(i64::MAX)), None);
+        assert_eq!(from_pg(PgTimestamp(i64::MIN)), None);
+    }
+
+    #[test]
+    fn a_date_is_counted_from_2000() {
+        for (date, days) in [("2000-01-01", 0), ("1999-12-31", -1), ("2026-01-31", 9_527)] {
+            assert_eq!(date_to_pg(date.parse().unwrap()), PgDate(days), "{date}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Looking up access tokens and api keys.
+
+use async_trait::async_trait;
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::*;
+use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Scope, Secret, SecretDigest, TokenFacts, TokenKind};
+use esoz_kernel::{ClientId, StoreError, UserId};
+use uuid::Uuid;
+
+use crate::PostgresStore;
+use crate::schema::{access_tokens, api_keys, clients, users};
+use crate::store::only;
+use crate::time::from_pg;
+
+/// The words for [`TokenKind`].
+pub(crate) fn kind_word(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Access => "access",
+        TokenKind::Other => "other",
+    }
+}
+
+/// Ids of corrupt tokens and keys are hidden: the error goes to a log.
+const NAMELESS: &str = "(its digest is not shown)";
+
+type TokenRow = (Vec<u8>, String, Uuid, Uuid, String, PgTimestamp, Option<PgTimestamp>, bool, bool);
+
+fn token_facts(row: TokenRow) -> Result<TokenFacts, StoreError> {
+    let (digest, kind, user, client, scope, expires_at, revoked_at, is_user_blocked, is_client_blocked) = row;
+    let corrupt = |column| StoreError::corrupt("access_tokens", NAMELESS, column);
+    let kinds = [TokenKind::Access, TokenKind::Other];
+    Ok(TokenFacts {
+        digest: read_digest(digest).ok_or_else(|| corrupt("digest"))?,
+        kind: kinds.into_iter().find(|one| kind_word(*one) == kind).ok_or_else(|| corrupt("kind"))?,
+        user_id: UserId::new(user),
+        client_id: ClientId::new(client),
+        scope: Scope::parse(&scope),
+        expires_at: from_pg(expires_at).ok_or_else(|| corrupt("expires_at"))?,
+        is_revoked: revoked_at.is_some(),
+        is_user_blocked,
+        is_client_blocked,
+    })
+}
+
+fn read_digest(bytes: Vec<u8>) -> Option<SecretDigest> {
+    <[u8; 32]>::try_from(bytes).ok().map(SecretDigest::new)
+}
+
+#[async_trait]
+impl AccessTokens for PostgresStore {
+    async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
+        let query = access_tokens::table
+            .inner_join(users::table)
+            .inner_join(clients::table)
+            .filter(access_tokens::digest.eq(presented.digest().bytes().to_vec()))
+            .select((
+                access_tokens::digest,
+                access_tokens::kind,
+                access_tokens::user_id,
+                access_tokens::client_id,
+                access_tokens::scope,
+                access_tokens::expires_at,
+                access_tokens::revoked_at,
+                users::is_blocked,
+                clients::is_blocked,
+            ));
+        let rows = self.rows::<TokenRow, _>(query).await;
+        let rows = rows.map_err(|failure| failure.during("finding an access token"))?;
+        only(rows).map(token_facts).transpose()
+    }
+}
+
+type ApiKeyRow = (Vec<u8>, Uuid, String, Option<PgTimestamp>, bool);
+
+#[async_trait]
+impl ApiKeys for PostgresStore {
+    async fn find(&self, presented: &Secret) -> Result<Option<ApiKeyFacts>, StoreError> {
+        let query = api_keys::table
+            .inner_join(clients::table)
+            .filter(api_keys::digest.eq(presented.digest().bytes().to_vec()))
+            .select((
+                api_keys::digest,
+                api_keys::client_id,
+                api_keys::scope,
+                api_keys::revoked_at,
+                clients::is_blocked,
+            ));
+        let rows = self.rows::<ApiKeyRow, _>(query).await;
+        let rows = rows.map_err(|failure| failure.during("finding an api key"))?;
+        only(rows)
+            .map(|(digest, client, scope, revoked_at, is_client_blocked)| {
+                let corrupt = || StoreError::corrupt("api_keys", NAMELESS, "digest");
+                Ok(ApiKeyFacts {
+                    digest: read_digest(digest).ok_or_else(corrupt)?,
+                    client_id: ClientId::new(client),
+                    scope: Scope::parse(&scope),
+                    is_revoked: revoked_at.is_some(),
+                    is_client_blocked,
+                })
+            })
+            .transpose()
+    }
+}

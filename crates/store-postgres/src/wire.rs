@@ -1,0 +1,185 @@
+//! Listens to what the server says, for two things that diesel does not pass on: the SQLSTATE of an error (without it a
+//! lock timeout looks like a broken query), and that the server has hung up.
+//!
+//! [`Listening`] stands between the socket and the driver and changes nothing. PostgreSQL's messages are a type byte, a
+//! length of four bytes that counts itself, and a body; the body of an error (`E`) is a list of fields, each a type byte
+//! and a text that ends in a zero byte, and the field `C` is the SQLSTATE.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::{ChannelBinding, TlsStream};
+
+/// What was heard on one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Wire {
+    sql_state: Mutex<Option<SqlState>>,
+    has_ended: AtomicBool,
+}
+
+impl Wire {
+    /// The SQLSTATE of the last error since this was last asked.
+    pub(crate) fn take_sql_state(&self) -> Option<SqlState> {
+        self.sql_state.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether the server, or the network, has ended the connection.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
+    fn heard(&self, sql_state: SqlState) {
+        *self.sql_state.lock().unwrap_or_else(PoisonError::into_inner) = Some(sql_state);
+    }
+
+    fn ended(&self) {
+        self.has_ended.store(true, Ordering::Release);
+    }
+}
+
+/// A stream that is listened to.
+#[derive(Debug)]
+pub(crate) struct Listening<S> {
+    stream: S,
+    wire: Arc<Wire>,
+    reader: MessageReader,
+}
+
+impl<S> Listening<S> {
+    pub(crate) fn new(stream: S, wire: Arc<Wire>) -> Self {
+        Self { stream, wire, reader: MessageReader::default() }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Listening<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let (before, had_room) = (buf.filled().len(), buf.remaining() > 0);
+        let result = ready!(Pin::new(&mut this.stream).poll_read(cx, buf));
+        let fresh = buf.filled().get(before..).unwrap_or_default();
+        if result.is_err() || (fresh.is_empty() && had_room) {
+            this.wire.ended();
+        }
+        this.reader.read(fresh, |sql_state| this.wire.heard(sql_state));
+        Poll::Ready(result)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Listening<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+/// The driver takes a stream of ours only in the place of a TLS stream; there is no TLS in it.
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Listening<S> {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
+}
+
+/// Type byte and length.
+const HEADER_BYTES: usize = 5;
+/// How much of an error is looked at. Its SQLSTATE comes after two short fields.
+const ERROR_BYTES: usize = 256;
+
+/// Follows the messages of the server, in whatever pieces they come.
+#[derive(Debug, Default)]
+struct MessageReader {
+    header: Vec<u8>,
+    body_left: usize,
+    error: Option<Vec<u8>>,
+}
+
+impl MessageReader {
+    fn read(&mut self, mut bytes: &[u8], mut heard: impl FnMut(SqlState)) {
+        while !bytes.is_empty() {
+            if self.body_left == 0 {
+                let missing = HEADER_BYTES.saturating_sub(self.header.len());
+                let (part, rest) = bytes.split_at(missing.min(bytes.len()));
+                self.header.extend_from_slice(part);
+                bytes = rest;
+                let [kind, length @ ..] = self.header.as_slice() else { continue };
+                let Ok(length) = <[u8; 4]>::try_from(length) else { continue };
+                self.body_left =
+                    usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX).saturating_sub(4);
+                self.error = (*kind == b'E').then(Vec::new);
+                self.header.clear();
+            } else {
+                let (part, rest) = bytes.split_at(self.body_left.min(bytes.len()));
+                bytes = rest;
+                self.body_left -= part.len();
+                if let Some(error) = &mut self.error {
+                    let room = ERROR_BYTES.saturating_sub(error.len());
+                    error.extend_from_slice(part.get(..room).unwrap_or(part));
+                }
+            }
+            if self.body_left == 0
+                && let Some(sql_state) = self.error.take().as_deref().and_then(sql_state)
+            {
+                heard(sql_state);
+            }
+        }
+    }
+}
+
+/// The SQLSTATE among the fields of an error.
+fn sql_state(error: &[u8]) -> Option<SqlState> {
+    let code = error.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(b"C"))?;
+    std::str::from_utf8(code).ok().map(SqlState::from_code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+        [&[kind][..], &length[..], body].concat()
+    }
+
+    fn conversation() -> Vec<u8> {
+        [
+            message(b'Z', b"I"),
+            message(b'2', b""),
+            // A row may look like an error, inside.
+            message(b'D', b"E\0\0\0\x0cC40P01\0\0"),
+            message(b'E', b"SFEHLER\0VERROR\0C55P03\0Mcanceling statement\0\0"),
+            message(b'N', b"SWARNING\0C01000\0\0"),
+            message(b'E', &[b"SERROR\0C57014\0M".as_slice(), &[b'x'; 1_000], b"\0\0"].concat()),
+            message(b'Z', b"I"),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn every_error_is_heard_in_whatever_pieces_it_comes() {
+        let bytes = conversation();
+        for piece in [1, 2, 3, 5, 7, 64, bytes.len()] {
+            let (mut reader, mut heard) = (MessageReader::default(), Vec::new());
+            for part in bytes.chunks(piece) {
+                reader.read(part, |sql_state| heard.push(sql_state));
+            }
+            assert_eq!(heard, [SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED], "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn an_error_without_sqlstate_is_nothing() {
+        let mut reader = MessageReader::default();
+        reader.read(&message(b'E', b"SERROR\0\0"), |sql_state| panic!("{sql_state:?}"));
+    }
+}

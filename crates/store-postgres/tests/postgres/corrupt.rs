@@ -1,0 +1,56 @@
+use esoz_auth::{AccessTokens, Credentials, NewAccessToken, Scope, Secret, TokenKind};
+use esoz_contract_division::ContractDivisions;
+use esoz_kernel::{ClientId, StoreError, StoreErrorKind, UserId, Uuid};
+use esoz_legal_entity::LegalEntities;
+
+use super::support::{fresh, scene, time};
+
+fn assert_corrupt(error: &StoreError, told: &[&str]) {
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+    for word in told {
+        assert!(error.to_string().contains(word), "{error} does not name {word}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_esoz_never_writes_is_told_with_table_id_and_column() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    for sql in [
+        "ALTER TABLE legal_entities DROP CONSTRAINT legal_entities_status",
+        "UPDATE legal_entities SET status = 'GONE'",
+        "ALTER TABLE contracts DROP CONSTRAINT contracts_type",
+        "UPDATE contract_divisions SET inserted_at = 'infinity'",
+    ] {
+        world.admin(sql);
+    }
+    let error = LegalEntities::find(&world.store, scene.legal_entity).await.unwrap_err();
+    assert_corrupt(&error, &["legal_entities", &scene.legal_entity.to_string(), "status"]);
+
+    let error = world.store.facts(scene.record.id, &scene.to).await.unwrap_err();
+    assert_corrupt(&error, &["contract_divisions", &scene.record.id.to_string(), "inserted_at"]);
+
+    world.admin("UPDATE contracts SET type = 'GONE'");
+    let error = world.store.facts(scene.record.id, &scene.to).await.unwrap_err();
+    assert_corrupt(&error, &["contracts", "type"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrupt_token_is_told_without_its_digest() {
+    let world = fresh().await;
+    let token = Secret::new("canary");
+    let stored = NewAccessToken {
+        digest: token.digest(),
+        kind: TokenKind::Access,
+        user_id: UserId::new(Uuid::from_u128(1)),
+        client_id: ClientId::new(Uuid::from_u128(2)),
+        scope: Scope::parse("a:read"),
+        expires_at: time("2027-01-01T00:00:00Z"),
+        issued_at: time("2026-01-01T00:00:00Z"),
+    };
+    world.store.add_token(&stored).await.unwrap();
+    world.admin("ALTER TABLE access_tokens DROP CONSTRAINT access_tokens_kind");
+    world.admin("UPDATE access_tokens SET kind = 'another'");
+    let error = AccessTokens::find(&world.store, &token).await.unwrap_err();
+    assert_corrupt(&error, &["access_tokens", "kind"]);
+}

@@ -1,0 +1,250 @@
+//! What an update rests on holds until its commit, whoever changes it at the same time.
+
+use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions};
+use esoz_kernel::StoreErrorKind;
+use esoz_store_postgres::{PostgresSettings, PostgresStore};
+use futures_util::future::join_all;
+
+use super::support::{
+    World, audit_rows, contract, contract_division, decided, division, fresh, patient, scene,
+};
+
+fn applied(answer: Applied) -> ContractDivision {
+    match answer {
+        Applied::Applied(record) => record,
+        Applied::Stale => panic!("stale"),
+    }
+}
+
+/// Runs an update of a scene's record while another transaction has done `sql` and not committed; commits it once the
+/// update waits.
+async fn while_uncommitted(world: &World, sql: &str, update: &esoz_contract_division::Update) -> Applied {
+    let mut other = world.session().await;
+    let transaction = other.transaction().await.unwrap();
+    transaction.batch_execute(sql).await.unwrap();
+    let (store, update) = (world.store.clone(), update.clone());
+    let apply = tokio::spawn(async move { store.apply(&update).await });
+    world.until_waiting(1).await;
+    transaction.commit().await.unwrap();
+    apply.await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deactivation_between_check_and_write_makes_the_update_stale() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    for (table, id) in [
+        ("contracts", scene.to.contract_id.to_string()),
+        ("contracts", scene.record.contract_id.to_string()),
+        ("divisions", scene.to.division_id.to_string()),
+        ("contract_divisions", scene.record.id.to_string()),
+    ] {
+        let sql = |is_active| format!("UPDATE {table} SET is_active = {is_active} WHERE id = '{id}'");
+        assert_eq!(while_uncommitted(&world, &sql(false), &update).await, Applied::Stale, "{table}");
+        world.admin(&sql(true));
+    }
+    let facts = world.store.facts(scene.record.id, &scene.to).await.unwrap();
+    assert_eq!(facts.current.unwrap().record, scene.record);
+    assert_eq!(applied(world.store.apply(&update).await.unwrap()).division_id, scene.to.division_id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_facts_that_move_make_the_update_stale_too() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let other = super::support::legal_entity(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    for (table, column, id, value, back) in [
+        (
+            "contracts",
+            "type",
+            scene.to.contract_id.to_string(),
+            String::from("CAPITATION"),
+            String::from("GB_CBP"),
+        ),
+        (
+            "contracts",
+            "type",
+            scene.record.contract_id.to_string(),
+            String::from("CAPITATION"),
+            String::from("GB_CBP"),
+        ),
+        (
+            "contracts",
+            "contractor_legal_entity_id",
+            scene.to.contract_id.to_string(),
+            other.to_string(),
+            scene.legal_entity.to_string(),
+        ),
+        (
+            "divisions",
+            "legal_entity_id",
+            scene.to.division_id.to_string(),
+            other.to_string(),
+            scene.legal_entity.to_string(),
+        ),
+    ] {
+        let sql = |value: &str| format!("UPDATE {table} SET {column} = '{value}' WHERE id = '{id}'");
+        assert_eq!(
+            while_uncommitted(&world, &sql(&value), &update).await,
+            Applied::Stale,
+            "{table}.{column}"
+        );
+        world.admin(&sql(&back));
+    }
+    applied(world.store.apply(&update).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_no_rule_reads_is_waited_for_and_does_not_hinder() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let sql = "UPDATE contracts SET is_suspended = true; UPDATE divisions SET status = 'INACTIVE';
+               UPDATE contract_divisions SET updated_at = updated_at;";
+    let record = applied(while_uncommitted(&world, sql, &update).await);
+    assert_eq!((record.contract_id, record.division_id), (scene.to.contract_id, scene.to.division_id));
+    assert_eq!((record.stamps.updated_at, record.stamps.updated_by), (update.at, update.by));
+    assert_eq!(record.stamps.inserted_at, scene.record.stamps.inserted_at);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contract_that_counts_is_the_one_that_the_record_has_once_its_lock_is_had() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let between = contract(&world.store, scene.legal_entity).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let move_it =
+        format!("UPDATE contract_divisions SET contract_id = '{between}' WHERE id = '{}'", scene.record.id);
+
+    // Moved meanwhile to a contract that is not active: rule 6 no longer holds, though it does for the old contract.
+    world.admin(&format!("UPDATE contracts SET is_active = false WHERE id = '{between}'"));
+    assert_eq!(while_uncommitted(&world, &move_it, &update).await, Applied::Stale);
+
+    // Moved meanwhile to one that is: nothing that the decision rests on has changed.
+    world.admin(&format!("UPDATE contracts SET is_active = true WHERE id = '{between}'"));
+    world.admin(&format!(
+        "UPDATE contract_divisions SET contract_id = '{}' WHERE id = '{}'",
+        scene.record.contract_id, scene.record.id
+    ));
+    let record = applied(while_uncommitted(&world, &move_it, &update).await);
+    assert_eq!(record.contract_id, scene.to.contract_id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_cannot_be_deactivated_under_an_update_that_has_looked_at_it() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    // The update gets as far as the division, which somebody holds.
+    let mut holder = world.session().await;
+    let held = holder.transaction().await.unwrap();
+    held.batch_execute(&format!("SELECT FROM divisions WHERE id = '{}' FOR UPDATE", scene.to.division_id))
+        .await
+        .unwrap();
+    let (store, same) = (world.store.clone(), update.clone());
+    let apply = tokio::spawn(async move { store.apply(&same).await });
+    world.until_waiting(1).await;
+    let deactivate = format!(
+        "SET lock_timeout = '100ms'; UPDATE contracts SET is_active = false WHERE id = '{}'",
+        scene.to.contract_id
+    );
+    let refusal = world.session().await.batch_execute(&deactivate).await.unwrap_err();
+    assert_eq!(refusal.code(), Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE));
+    held.rollback().await.unwrap();
+    applied(apply.await.unwrap().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_updates_of_one_record_queue_up_and_all_succeed() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let mut targets = Vec::new();
+    for _ in 0..4 {
+        let contract_id = contract(&world.store, scene.legal_entity).await;
+        let division_id = division(&world.store, scene.legal_entity).await;
+        targets.push(Change { contract_id, division_id });
+    }
+    let mut updates = Vec::new();
+    for number in 0..32 {
+        updates.push(decided(&world.store, scene.record.id, &targets[number % targets.len()]).await);
+    }
+    let answers = join_all(updates.into_iter().map(|update| {
+        let store = world.store.clone();
+        tokio::spawn(async move { store.apply(&update).await })
+    }))
+    .await;
+    for answer in answers {
+        applied(answer.unwrap().unwrap());
+    }
+    assert_eq!(audit_rows(&world, scene.record.id), 1 + 32);
+    let last = world.store.facts(scene.record.id, &scene.to).await.unwrap().current.unwrap().record;
+    let last = Change { contract_id: last.contract_id, division_id: last.division_id };
+    assert!(targets.contains(&last));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_records_that_want_one_pair_at_once_one_gets_it() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let other_division = division(&world.store, scene.legal_entity).await;
+    let other = contract_division(&world.store, scene.record.contract_id, other_division).await;
+    for _ in 0..10 {
+        let first = decided(&world.store, scene.record.id, &scene.to).await;
+        let second = decided(&world.store, other.id, &scene.to).await;
+        let (first, second) = tokio::join!(world.store.apply(&first), world.store.apply(&second));
+        let won =
+            [first.unwrap(), second.unwrap()].into_iter().filter(|one| matches!(one, Applied::Applied(_)));
+        assert_eq!(won.count(), 1);
+        world.admin(&format!(
+            "UPDATE contract_divisions SET contract_id = '{0}', division_id =
+                 CASE id WHEN '{1}' THEN '{2}'::uuid ELSE '{3}'::uuid END",
+            scene.record.contract_id, scene.record.id, scene.record.division_id, other_division
+        ));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_not_free_in_time_and_a_statement_that_runs_too_long_are_unavailable() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let mut holder = world.session().await;
+    let held = holder.transaction().await.unwrap();
+    held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+    for (settings, sql_state) in [
+        (PostgresSettings { lock_timeout_ms: 50, ..patient(&world.url) }, "55P03"),
+        (PostgresSettings { statement_timeout_ms: 50, ..patient(&world.url) }, "57014"),
+    ] {
+        let store = PostgresStore::connect(&settings).unwrap();
+        let error = store.apply(&update).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains(sql_state), "{cause}");
+    }
+    held.rollback().await.unwrap();
+    applied(world.store.apply(&update).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_victim_of_a_deadlock_is_told_that_nothing_was_written() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    // Theirs looks for a deadlock later than ours does, so ours is the one that finds it and gives way.
+    let mut other = world.session().await;
+    other.batch_execute("SET deadlock_timeout = '300s'").await.unwrap();
+    let transaction = other.transaction().await.unwrap();
+    transaction.batch_execute("SELECT FROM contracts FOR UPDATE").await.unwrap();
+    let url = format!("{}?options=-c%20deadlock_timeout%3D4s", world.url);
+    let store = PostgresStore::connect(&patient(&url)).unwrap();
+    let apply = tokio::spawn(async move { store.apply(&update).await });
+    world.until_waiting(1).await;
+    transaction.batch_execute("UPDATE contract_divisions SET updated_at = now()").await.unwrap();
+    let error = apply.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Conflict);
+    transaction.rollback().await.unwrap();
+    let facts = world.store.facts(scene.record.id, &scene.to).await.unwrap();
+    assert_eq!(facts.current.unwrap().record, scene.record);
+}

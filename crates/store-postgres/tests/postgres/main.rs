@@ -1,0 +1,11 @@
+//! What is special to PostgreSQL, against a real server: migrations, rights, the audit trigger, locks, outages.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests: a failure is to end them")]
+
+mod audit;
+mod corrupt;
+mod locks;
+mod migrations;
+mod outages;
+mod rights;
+mod schema;
+mod support;

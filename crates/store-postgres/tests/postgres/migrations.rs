@@ -1,0 +1,133 @@
+use esoz_kernel::StoreErrorKind;
+use esoz_store_postgres::{MigrationSettings, PostgresSettings, PostgresStore, SchemaError, migrate};
+use esoz_testkit::servers::{Durability, Postgres, shared};
+use futures_util::future::join_all;
+
+use super::support::{World, fresh};
+
+/// How many migrations there are.
+fn migrations() -> usize {
+    std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count()
+}
+
+/// The same server and database under another login.
+fn as_login(url: &str, login: &str) -> String {
+    let (_, place) = url.split_once('@').unwrap();
+    format!("postgres://{login}@{place}")
+}
+
+fn database(url: &str) -> &str {
+    url.rsplit_once('/').unwrap().1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrating_again_does_nothing() {
+    let url = shared::postgres().create_database().unwrap();
+    let first = migrate(&MigrationSettings::new(&url)).await.unwrap();
+    assert_eq!(first.len(), migrations());
+    assert!(first[0].contains("service_role"), "{first:?}");
+    assert_eq!(migrate(&MigrationSettings::new(&url)).await.unwrap(), Vec::<String>::new());
+    let store = PostgresStore::connect(&PostgresSettings::new(&url)).unwrap();
+    store.check_schema().await.unwrap();
+    store.ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_migrate_at_once_each_migration_is_run_by_one() {
+    let url = shared::postgres().create_database().unwrap();
+    let settings = MigrationSettings::new(&url);
+    let done = join_all((0..8).map(|_| migrate(&settings))).await;
+    let done: Vec<_> = done.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(done.len(), migrations());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_databases_of_a_new_cluster_migrate_at_once_though_they_share_the_role() {
+    let server = Postgres::start(Durability::Off).unwrap();
+    let urls: Vec<_> = (0..8).map(|_| server.create_database().unwrap()).collect();
+    let stores: Vec<_> =
+        urls.iter().map(|url| PostgresStore::connect(&PostgresSettings::new(url)).unwrap()).collect();
+    // There is not even the role yet.
+    let refusal = stores[0].check_schema().await.unwrap_err();
+    assert!(matches!(refusal, SchemaError::Older { .. }), "{refusal:?}");
+    for done in join_all(urls.iter().map(async |url| migrate(&MigrationSettings::new(url)).await)).await {
+        assert_eq!(done.unwrap().len(), migrations());
+    }
+    for store in stores {
+        store.check_schema().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_is_no_superuser_migrates_and_may_serve_and_so_may_a_mere_member() {
+    let server = Postgres::start(Durability::Off).unwrap();
+    let url = server.create_database().unwrap();
+    let name = database(&url);
+    for sql in [
+        "CREATE ROLE owner LOGIN CREATEROLE",
+        "CREATE ROLE stranger LOGIN",
+        &format!("ALTER DATABASE {name} OWNER TO owner"),
+    ] {
+        server.address().query(sql).unwrap();
+    }
+    migrate(&MigrationSettings::new(as_login(&url, "owner"))).await.unwrap();
+    server.address().query("CREATE ROLE app LOGIN IN ROLE esoz_service").unwrap();
+    for login in ["owner", "app"] {
+        let store = PostgresStore::connect(&PostgresSettings::new(as_login(&url, login))).unwrap();
+        store.check_schema().await.unwrap();
+    }
+    let stranger = PostgresStore::connect(&PostgresSettings::new(as_login(&url, "stranger"))).unwrap();
+    let error = stranger.ping().await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unexpected);
+    assert!(error.to_string().contains("GRANT esoz_service"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_may_not_make_roles_is_told_what_to_do_and_goes_on_once_it_is_done() {
+    let server = Postgres::start(Durability::Off).unwrap();
+    let url = server.create_database().unwrap();
+    server.address().query("CREATE ROLE owner LOGIN").unwrap();
+    server.address().query(&format!("ALTER DATABASE {} OWNER TO owner", database(&url))).unwrap();
+    let settings = MigrationSettings::new(as_login(&url, "owner"));
+    let error = migrate(&settings).await.unwrap_err();
+    assert!(error.to_string().contains("CREATE ROLE esoz_service"), "{error}");
+    server.address().query("CREATE ROLE esoz_service NOLOGIN").unwrap();
+    assert_eq!(migrate(&settings).await.unwrap().len(), migrations());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_is_older_or_newer_is_refused_with_what_to_do() {
+    let World { server, url, store } = fresh().await;
+    server.query_in(&url, "INSERT INTO __diesel_schema_migrations VALUES ('999999')").unwrap();
+    let newer = store.check_schema().await.unwrap_err();
+    assert!(matches!(&newer, SchemaError::Newer { unknown } if *unknown == ["999999"]), "{newer:?}");
+    assert!(newer.to_string().contains("newer than this program"), "{newer}");
+
+    server
+        .query_in(&url, "DELETE FROM __diesel_schema_migrations WHERE version IN ('999999', '000011')")
+        .unwrap();
+    let older = store.check_schema().await.unwrap_err();
+    assert!(older.to_string().contains("run `esoz migrate` (missing: 000011_"), "{older}");
+
+    let empty = PostgresStore::connect(&PostgresSettings::new(server.create_database().unwrap())).unwrap();
+    assert!(
+        matches!(empty.check_schema().await, Err(SchemaError::Older { missing }) if missing.len() == migrations())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_waits_for_a_running_service_only_so_long() {
+    let world = fresh().await;
+    // As if the last migration were not there yet.
+    world.admin("DROP TRIGGER contract_divisions_audit ON contract_divisions");
+    world.admin("DELETE FROM __diesel_schema_migrations WHERE version = '000011'");
+    let mut session = world.session().await;
+    let transaction = session.transaction().await.unwrap();
+    transaction.batch_execute("LOCK contract_divisions IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    let hasty = MigrationSettings { lock_timeout_ms: 50, ..MigrationSettings::new(&world.url) };
+    let error = migrate(&hasty).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.to_string().contains("000011_audit_contract_divisions"), "{error}");
+    transaction.rollback().await.unwrap();
+    assert_eq!(migrate(&hasty).await.unwrap(), ["000011_audit_contract_divisions"]);
+}

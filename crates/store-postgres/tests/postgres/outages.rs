@@ -1,0 +1,266 @@
+use std::error::Error;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use esoz_auth::{AccessTokens, Secret};
+use esoz_contract_division::ContractDivisions;
+use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_store_postgres::{PostgresSettings, PostgresStore};
+use esoz_testkit::proxy::Proxy;
+use esoz_testkit::servers::{Durability, Postgres};
+use esoz_testkit::wait::wait_for;
+use futures_util::future::join_all;
+
+use super::support::{DEADLINE, World, decided, fresh, patient, scene, time};
+
+async fn look(store: &PostgresStore) -> Result<(), StoreError> {
+    AccessTokens::find(store, &Secret::new("a token")).await.map(|token| assert_eq!(token, None))
+}
+
+/// Opens several connections.
+async fn warm_up(store: &PostgresStore) {
+    for answer in join_all((0..4).map(|_| look(store))).await {
+        answer.unwrap();
+    }
+}
+
+async fn unavailable_within(limit: Duration, call: impl Future<Output = Result<(), StoreError>>) {
+    let started = Instant::now();
+    let error = call.await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}: {:?}", error.source());
+    assert!(started.elapsed() < limit, "it took {:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_server_is_unavailable_at_once_and_the_first_request_after_its_return_succeeds() {
+    let mut server = Postgres::start(Durability::On).unwrap();
+    let url = server.create_database().unwrap();
+    let store = World::new(server.address(), url).await.store;
+    warm_up(&store).await;
+    server.stop().unwrap();
+    unavailable_within(Duration::from_secs(10), look(&store)).await;
+    unavailable_within(Duration::from_secs(10), store.ping()).await;
+    server.restart().unwrap();
+    look(&store).await.unwrap();
+    // While nobody looked: the pool is full of connections to a server that is no more.
+    warm_up(&store).await;
+    server.restart().unwrap();
+    look(&store).await.unwrap();
+    store.ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_can_be_made_while_the_server_is_down() {
+    let mut server = Postgres::start(Durability::On).unwrap();
+    let url = server.create_database().unwrap();
+    World::new(server.address(), url.clone()).await;
+    server.stop().unwrap();
+    let store = PostgresStore::connect(&patient(&url)).unwrap();
+    unavailable_within(Duration::from_secs(10), look(&store)).await;
+    server.restart().unwrap();
+    store.check_schema().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_connections_and_never_answers_is_unavailable_in_time() {
+    let server = Postgres::start(Durability::On).unwrap();
+    let url = server.create_database().unwrap();
+    World::new(server.address(), url.clone()).await;
+    let settings = PostgresSettings {
+        connect_timeout_ms: 2_000,
+        pool_wait_timeout_ms: 4_000,
+        statement_timeout_ms: 2_000,
+        ..patient(&url)
+    };
+    let store = PostgresStore::connect(&settings).unwrap();
+    warm_up(&store).await;
+    server.pause().unwrap();
+    let started = Instant::now();
+    let answers = join_all((0..8).map(|_| look(&store))).await;
+    assert!(started.elapsed() < Duration::from_secs(15), "it took {:?}", started.elapsed());
+    for answer in answers {
+        assert_eq!(answer.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    server.resume().unwrap();
+    look(&store).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_stalls_under_a_statement_is_unavailable_in_time_and_forgotten_when_it_heals() {
+    let world = fresh().await;
+    let (_, place) = world.url.split_once('@').unwrap();
+    let (target, database) = place.split_once('/').unwrap();
+    let proxy = Proxy::start(target.parse::<SocketAddr>().unwrap()).unwrap();
+    let url = format!("postgres://postgres@{}/{database}", proxy.address());
+    let settings = PostgresSettings {
+        connect_timeout_ms: 2_000,
+        pool_wait_timeout_ms: 4_000,
+        statement_timeout_ms: 2_000,
+        ..patient(&url)
+    };
+    let store = PostgresStore::connect(&settings).unwrap();
+    warm_up(&store).await;
+    proxy.stall();
+    unavailable_within(Duration::from_secs(15), look(&store)).await;
+    proxy.heal();
+    look(&store).await.unwrap();
+    proxy.cut();
+    proxy.heal();
+    look(&store).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_the_administrator_ends_are_replaced() {
+    let world = fresh().await;
+    warm_up(&world.store).await;
+    // With a time limit it waits until they are gone.
+    let sql = "SELECT bool_and(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity
+               WHERE application_name = 'esoz' AND datname = current_database()";
+    assert_eq!(world.admin(sql), "t");
+    look(&world.store).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_is_ended_under_a_statement_is_unavailable() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let mut holder = world.session().await;
+    let held = holder.transaction().await.unwrap();
+    held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+    let store = world.store.clone();
+    let apply = tokio::spawn(async move { store.apply(&update).await });
+    world.until_waiting(1).await;
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE application_name = 'esoz' AND datname = current_database() AND wait_event_type = 'Lock'";
+    assert_eq!(world.admin(sql), "t");
+    assert_eq!(apply.await.unwrap().unwrap_err().kind(), StoreErrorKind::Unavailable);
+    look(&world.store).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_pool_is_unavailable_in_time() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let settings = PostgresSettings { max_connections: 1, pool_wait_timeout_ms: 200, ..patient(&world.url) };
+    let store = PostgresStore::connect(&settings).unwrap();
+    // Opening the first connection may take longer than this store waits.
+    wait_for("the first connection", DEADLINE, async || store.ping().await).await;
+    let mut holder = world.session().await;
+    let held = holder.transaction().await.unwrap();
+    held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+    let (waiting, same) = (store.clone(), update.clone());
+    let apply = tokio::spawn(async move { waiting.apply(&same).await });
+    world.until_waiting(1).await;
+    unavailable_within(Duration::from_secs(10), look(&store)).await;
+    held.rollback().await.unwrap();
+    apply.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_midway_leaves_no_dirty_connection() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let settings = PostgresSettings { max_connections: 1, ..patient(&world.url) };
+    let store = PostgresStore::connect(&settings).unwrap();
+    let mut holder = world.session().await;
+    let held = holder.transaction().await.unwrap();
+    held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+    let (waiting, same) = (store.clone(), update.clone());
+    let apply = tokio::spawn(async move { waiting.apply(&same).await });
+    world.until_waiting(1).await;
+    apply.abort();
+    assert!(apply.await.unwrap_err().is_cancelled());
+    // The statement still waits for the lock, on what was the pool's only connection.
+    look(&store).await.unwrap();
+    world.until_waiting(1).await;
+    held.rollback().await.unwrap();
+    // Half of it never happens: it took effect, or it did not.
+    let record = store.facts(scene.record.id, &scene.to).await.unwrap().current.unwrap().record;
+    assert!(record == scene.record || record.stamps.updated_at == time("2026-02-01T00:00:00.000005Z"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_become_read_only_is_unavailable_and_left() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let (_, database) = world.url.rsplit_once('/').unwrap();
+    world.admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
+    let store = PostgresStore::connect(&patient(&world.url)).unwrap();
+    let error = store.apply(&update).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    // The next connection is a new one, and finds that it can write again.
+    let session = world.session().await;
+    session.batch_execute("SET default_transaction_read_only = off").await.unwrap();
+    session
+        .batch_execute(&format!("ALTER DATABASE {database} RESET default_transaction_read_only"))
+        .await
+        .unwrap();
+    store.apply(&update).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unix_socket_serves_as_well_and_tells_as_much() {
+    let mut server = Postgres::start(Durability::On).unwrap();
+    let url = server.create_database().unwrap();
+    let world = World::new(server.address(), url.clone()).await;
+    let scene = scene(&world.store).await;
+    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let folder = server.log_path().parent().unwrap().to_str().unwrap().replace('/', "%2F");
+    let (_, database) = url.rsplit_once('/').unwrap();
+    let url = format!("postgres://postgres@{folder}:{}/{database}", server.port());
+    let store = PostgresStore::connect(&PostgresSettings { lock_timeout_ms: 50, ..patient(&url) }).unwrap();
+    let mut holder = world.session().await;
+    let held = holder.transaction().await.unwrap();
+    held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+    let error = store.apply(&update).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}: {:?}", error.source());
+    assert!(error.source().unwrap().to_string().contains("55P03"));
+    drop(held);
+    server.restart().unwrap();
+    look(&store).await.unwrap();
+    server.stop().unwrap();
+    unavailable_within(Duration::from_secs(10), look(&store)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_hosts_the_one_that_takes_writes_is_found_and_kept() {
+    let replica = Postgres::start(Durability::Off).unwrap();
+    let primary = Postgres::start(Durability::Off).unwrap();
+    let url = primary.create_database().unwrap();
+    let (_, database) = url.rsplit_once('/').unwrap();
+    for sql in [
+        &format!("CREATE DATABASE {database}"),
+        &format!("ALTER DATABASE {database} SET default_transaction_read_only = on"),
+    ] {
+        replica.address().query(sql).unwrap();
+    }
+    let world = World::new(primary.address(), url.clone()).await;
+    // The first host hangs up on everybody.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rude = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            drop(listener.accept().await);
+        }
+    });
+    let url = format!(
+        "postgres://postgres@{rude},127.0.0.1:{},127.0.0.1:{}/{database}?target_session_attrs=read-write",
+        replica.port(),
+        primary.port()
+    );
+    let settings = PostgresSettings { application_name: String::from("several hosts"), ..patient(&url) };
+    let store = PostgresStore::connect(&settings).unwrap();
+    let backend = || world.admin("SELECT pid FROM pg_stat_activity WHERE application_name = 'several hosts'");
+    look(&store).await.unwrap();
+    let first = backend();
+    assert!(!first.is_empty());
+    for _ in 0..3 {
+        look(&store).await.unwrap();
+        assert_eq!(backend(), first);
+    }
+}
