@@ -1,0 +1,74 @@
+//! Making topics, and settings that cannot work.
+
+use std::time::{Duration, Instant};
+
+use esoz_bus_kafka::{BusError, KafkaPublisher, KafkaSettings, TopicOutcome, ensure_topic};
+use esoz_events::EventPublisher;
+use esoz_testkit::{builders, contract::Delivered, servers::ReservedPort};
+use rdkafka::mocking::MockCluster;
+
+use esoz_testkit::raw::KafkaTopic;
+
+use crate::support::topic_name;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_created_once_and_can_then_be_published_to() {
+    let server = esoz_testkit::servers::shared::kafka();
+    let settings = KafkaSettings::new(server.brokers(), topic_name());
+    assert_eq!(ensure_topic(&settings, 3, 1).await.unwrap(), TopicOutcome::Created);
+    assert_eq!(ensure_topic(&settings, 5, 1).await.unwrap(), TopicOutcome::Existed);
+    let publisher = KafkaPublisher::new(&settings).unwrap();
+    publisher.ping().await.unwrap();
+    let event = builders::event_of(builders::fresh());
+    for answer in publisher.publish(std::slice::from_ref(&event)).await {
+        answer.unwrap();
+    }
+    publisher.close().await;
+    let end = KafkaTopic::new(&settings.brokers, &settings.topic);
+    assert_eq!(end.messages().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_that_create_a_topic_at_once_none_fails() {
+    let server = esoz_testkit::servers::shared::kafka();
+    let settings = KafkaSettings::new(server.brokers(), topic_name());
+    let creating = (0..4).map(|_| ensure_topic(&settings, 1, 1));
+    for outcome in futures_util::future::join_all(creating).await {
+        outcome.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_replicas_than_brokers_are_refused_with_the_numbers_in_the_error() {
+    let cluster = MockCluster::new(1).unwrap();
+    let settings = KafkaSettings::new(cluster.bootstrap_servers(), topic_name());
+    let error = ensure_topic(&settings, 1, 3).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains(&settings.topic) && text.contains("replication 3"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_broker_every_question_ends_in_its_time() {
+    let port = ReservedPort::new().unwrap();
+    let settings = KafkaSettings {
+        request_timeout_ms: 500,
+        ..KafkaSettings::new(port.address().to_string(), topic_name())
+    };
+    let started = Instant::now();
+    let error = ensure_topic(&settings, 1, 1).await.unwrap_err();
+    assert!(matches!(error, BusError::Unavailable { .. }), "{error}");
+    let error = KafkaPublisher::new(&settings).unwrap().ping().await.unwrap_err();
+    assert!(matches!(error, BusError::Unavailable { .. }), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_cannot_work_is_named_without_its_value() {
+    for (key, value) in [("no.such.setting", "secret"), ("security.protocol", "secret")] {
+        let mut settings = KafkaSettings::new("localhost:9092", "topic");
+        settings.properties.insert(key.to_owned(), value.to_owned());
+        let Err(error) = KafkaPublisher::new(&settings) else { panic!("{key} was taken") };
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(key) && !text.contains("secret"), "{text}");
+    }
+}

@@ -1,0 +1,89 @@
+//! Stored documents as the domain knows them. Strict for what a rule reads, and for nothing else.
+
+use bson::{RawBsonRef, RawDocument, spec::BinarySubtype};
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym};
+use esoz_events::StatusChangeEvent;
+use esoz_kernel::{DispenseId, EventId, LegalEntityId, RequestId, StoreError, Timestamp, UserId, Uuid};
+
+use crate::{
+    fields::{
+        COLLECTION, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID,
+        EVENT_TIME, EVENTS, IDENTIFIER, OUTBOX, OUTBOX_EVENTS, OWNER, PERFORMER_LEGAL_ENTITY, STATUS,
+        SUBJECT, VALUE,
+    },
+    render,
+};
+
+/// A stored dispense.
+pub(crate) fn dispense(id: DispenseId, document: &RawDocument) -> Result<Dispense, StoreError> {
+    let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
+    let status = text(document, STATUS).and_then(|word| word.parse::<DispenseStatus>().ok());
+    let subject = text(document, SUBJECT).map(Pseudonym::new);
+    Ok(Dispense {
+        id,
+        status: status.ok_or_else(|| corrupt(STATUS))?,
+        subject: subject.ok_or_else(|| corrupt(SUBJECT))?,
+        owner: owner(document).ok_or_else(|| corrupt(OWNER))?,
+        record: render::record(document),
+    })
+}
+
+/// The spellings that a UUID may be stored in as text; the rest are not ESOZ's, and no filter would find them.
+pub(crate) fn spellings(uuid: Uuid) -> [String; 2] {
+    let lower = uuid.to_string();
+    let upper = lower.to_uppercase();
+    [lower, upper]
+}
+
+fn owner(document: &RawDocument) -> Option<LegalEntityId> {
+    let reference = document.get_document(PERFORMER_LEGAL_ENTITY).ok()?;
+    let value = reference.get_document(IDENTIFIER).ok()?.get(VALUE).ok()??;
+    let uuid = match value {
+        RawBsonRef::String(text) => {
+            render::uuid(text).filter(|uuid| spellings(*uuid).iter().any(|spelling| spelling == text))
+        }
+        other => binary_uuid(other),
+    };
+    uuid.map(LegalEntityId::new)
+}
+
+/// The waiting events of a document, in the order of their commits.
+pub(crate) fn events(entity_id: Uuid, document: &RawDocument) -> Result<Vec<StatusChangeEvent>, StoreError> {
+    let corrupt = || StoreError::corrupt(COLLECTION, entity_id, OUTBOX_EVENTS);
+    let outbox = document.get_document(OUTBOX).map_err(|_| corrupt())?;
+    let waiting = outbox.get_array(EVENTS).map_err(|_| corrupt())?;
+    let read = |stored: bson::error::Result<_>| stored.ok().and_then(|stored| event(entity_id, stored));
+    waiting.into_iter().map(|stored| read(stored).ok_or_else(corrupt)).collect()
+}
+
+fn event(entity_id: Uuid, stored: RawBsonRef<'_>) -> Option<StatusChangeEvent> {
+    let stored = stored.as_document()?;
+    Some(StatusChangeEvent {
+        id: EventId::new(uuid(stored, EVENT_ID)?),
+        entity_type: text(stored, EVENT_ENTITY_TYPE)?.parse().ok()?,
+        entity_id,
+        new_status: text(stored, EVENT_NEW_STATUS)?.to_owned(),
+        event_time: time(stored, EVENT_TIME)?,
+        changed_by: UserId::new(uuid(stored, EVENT_CHANGED_BY)?),
+        request_id: RequestId::parse(text(stored, EVENT_REQUEST_ID)?)?,
+    })
+}
+
+fn text<'a>(document: &'a RawDocument, field: &str) -> Option<&'a str> {
+    document.get_str(field).ok()
+}
+
+/// A UUID that this store itself wrote.
+pub(crate) fn uuid(document: &RawDocument, field: &str) -> Option<Uuid> {
+    binary_uuid(document.get(field).ok()??)
+}
+
+/// A time that this store itself wrote.
+pub(crate) fn time(document: &RawDocument, field: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(document.get_datetime(field).ok()?.timestamp_millis()).ok()
+}
+
+fn binary_uuid(value: RawBsonRef<'_>) -> Option<Uuid> {
+    let binary = value.as_binary().filter(|binary| binary.subtype == BinarySubtype::Uuid)?;
+    Uuid::from_slice(binary.bytes).ok()
+}

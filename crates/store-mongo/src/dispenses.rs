@@ -1,0 +1,146 @@
+use async_trait::async_trait;
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
+use esoz_kernel::{DispenseId, StoreError};
+use mongodb::options::ReturnDocument;
+
+use crate::{
+    MongoStore, decode, encode,
+    error::Fault,
+    fields::{
+        COLLECTION, ID, INSERTED_AT, INSERTED_BY, OUTBOX_EVENTS, OUTBOX_SINCE, OWNER, STATUS, STATUS_HISTORY,
+        SUBJECT, UPDATED_AT, UPDATED_BY,
+    },
+    render,
+    store::{binary, millis},
+};
+
+#[async_trait]
+impl DeviceDispenses for MongoStore {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        let find =
+            self.dispenses().find_one(doc! { ID: binary(id.uuid()) }).max_time(self.operation_timeout());
+        let found =
+            self.limited(find).await.map_err(|fault| fault.during(format!("finding dispense {id}")))?;
+        found.map(|document| decode::dispense(id, &document)).transpose()
+    }
+
+    /// One update of one document, which sets the status and appends the event: no transaction is needed, and only the
+    /// named fields are touched. (Not a pipeline: one that sets a field which a document has twice makes MongoDB 6.0.5
+    /// abort.)
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        let failed = |fault: Fault| fault.during(format!("changing the status of dispense {}", change.id));
+        match self.update(change, expected(change), appending(change)).await {
+            // Nothing was written: the history is no array.
+            Err(fault) if fault.is_bad_value() => {}
+            answer => return answer.map_err(failed),
+        }
+        let mut without_history = expected(change);
+        without_history.insert(STATUS_HISTORY, doc! { "$type": "null" });
+        let started = self.update(change, without_history, starting(change)).await.map_err(failed)?;
+        if matches!(started, Changed::Applied(_)) {
+            return Ok(started);
+        }
+        // Either somebody else has changed it in between, and the first update now tells how it stands; or the history
+        // is something else altogether.
+        match self.update(change, expected(change), appending(change)).await {
+            Err(fault) if fault.is_bad_value() => {
+                Err(StoreError::corrupt(COLLECTION, change.id, STATUS_HISTORY).because(failed(fault)))
+            }
+            answer => answer.map_err(failed),
+        }
+    }
+}
+
+impl MongoStore {
+    async fn update(
+        &self,
+        change: &StatusChange,
+        expected: Document,
+        update: Document,
+    ) -> Result<Changed, Fault> {
+        let update = self
+            .dispenses()
+            .find_one_and_update(expected, update)
+            .return_document(ReturnDocument::After)
+            .max_time(self.operation_timeout());
+        match self.limited(update).await {
+            Err(fault) if fault.is_unreadable_answer() => {
+                self.applied_all_the_same(change).await?.ok_or(fault)
+            }
+            answer => answer.map(|after| outcome(change, after)),
+        }
+    }
+
+    /// An answer that cannot be read holds a document with text in it that is no UTF-8, as some old drivers wrote: the
+    /// driver wants the whole of it to be well-formed. The change is committed all the same, and documents that are
+    /// found need not be well-formed.
+    async fn applied_all_the_same(&self, change: &StatusChange) -> Result<Option<Changed>, Fault> {
+        let changed = doc! {
+            ID: binary(change.id.uuid()),
+            STATUS: change.to.as_str(),
+            UPDATED_AT: millis(change.at),
+            UPDATED_BY: binary(change.by.uuid()),
+        };
+        let find = self.dispenses().find_one(changed).max_time(self.operation_timeout());
+        Ok(self.limited(find).await?.map(|after| outcome(change, Some(after))))
+    }
+}
+
+/// What became of the change. Nothing is read strictly here: the change is committed, and what rules read is known.
+fn outcome(change: &StatusChange, after: Option<RawDocumentBuf>) -> Changed {
+    let Some(after) = after else { return Changed::Stale };
+    Changed::Applied(Dispense {
+        id: change.id,
+        status: change.to,
+        subject: change.subject.clone(),
+        owner: change.owner,
+        record: render::record(&after),
+    })
+}
+
+/// The dispense as the change expects it.
+fn expected(change: &StatusChange) -> Document {
+    let owner = change.owner.uuid();
+    let mut owners = vec![binary(owner)];
+    owners.extend(decode::spellings(owner).map(Bson::String));
+    doc! {
+        ID: binary(change.id.uuid()),
+        STATUS: change.from.as_str(),
+        SUBJECT: change.subject.expose(),
+        OWNER: { "$in": owners },
+    }
+}
+
+/// Appends to the history, or starts it when the field is not there.
+fn appending(change: &StatusChange) -> Document {
+    let mut update = setting(change, doc! {});
+    update.insert(
+        "$push",
+        doc! { STATUS_HISTORY: history_entry(change), OUTBOX_EVENTS: encode::event(&change.event) },
+    );
+    update
+}
+
+/// Starts the history where the field is null.
+fn starting(change: &StatusChange) -> Document {
+    let mut update = setting(change, doc! { STATUS_HISTORY: [history_entry(change)] });
+    update.insert("$push", doc! { OUTBOX_EVENTS: encode::event(&change.event) });
+    update
+}
+
+fn setting(change: &StatusChange, mut fields: Document) -> Document {
+    fields.insert(STATUS, change.to.as_str());
+    fields.insert(UPDATED_AT, millis(change.at));
+    fields.insert(UPDATED_BY, binary(change.by.uuid()));
+    // Sets the time from which events wait when none was waiting.
+    doc! { "$set": fields, "$min": { OUTBOX_SINCE: millis(change.event.event_time) } }
+}
+
+fn history_entry(change: &StatusChange) -> Document {
+    doc! {
+        STATUS: change.to.as_str(),
+        INSERTED_AT: millis(change.at),
+        INSERTED_BY: binary(change.by.uuid()),
+    }
+}

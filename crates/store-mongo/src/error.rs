@@ -1,0 +1,208 @@
+//! What the driver says, in the words of the ports: by kind and code, never by text.
+//!
+//! The driver's own errors go no further than this file. Their text, and the server's answer that they carry, may
+//! repeat a whole command or document, and with it a patient's pseudonym. What is kept is the code and its name, and
+//! the text of failures to reach a server, which speaks of addresses alone.
+
+use std::time::Duration;
+
+use esoz_kernel::{StoreError, StoreErrorKind};
+use mongodb::error::{Error, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, WriteFailure};
+
+/// The server's codes, <https://github.com/mongodb/mongo/blob/v6.0/src/mongo/base/error_codes.yml>.
+mod code {
+    pub(super) const BAD_VALUE: i32 = 2;
+    pub(super) const WRITE_CONFLICT: i32 = 112;
+    pub(super) const DUPLICATE_KEY: [i32; 3] = [11000, 11001, 12582];
+    /// Going down, stepping down, out of time, cut off from the majority or overloaded: the same may succeed later.
+    pub(super) const UNAVAILABLE: [i32; 28] = [
+        6, 7, 89, 9001, // host unreachable, host not found, network timeout, socket
+        50, 202, 262, 11601, // out of time: maxTimeMS, network, server's limit; interrupted
+        64, 100, // not acknowledged by the majority: in time; with what is there
+        91, 189, 10058, 10107, 11600, 11602, 13435, 13436, // not, or no longer, a primary
+        133, 134, // no such member; majority not there yet
+        43, 136, 175, 237, // cursor or plan killed
+        70, 71, // unknown shard or replica set member, for now
+        391, 462, // to authenticate again; too many requests
+    ];
+}
+
+/// How an operation failed.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The driver or the server says why.
+    Driver(Error),
+    /// There was no answer within this time. Whether a write took effect is unknown.
+    Timeout(Duration),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl Fault {
+    /// The failure of what was attempted.
+    pub(crate) fn during(&self, attempted: impl Into<String>) -> StoreError {
+        match self {
+            Self::Driver(error) => StoreError::new(kind(error), attempted).because(Cause(describe(error))),
+            Self::Timeout(limit) => StoreError::new(StoreErrorKind::Unavailable, attempted)
+                .because(Cause(format!("no answer within {} ms", limit.as_millis()))),
+        }
+    }
+
+    /// Whether the server refused an update because a field is not of the type that the update needs.
+    pub(crate) fn is_bad_value(&self) -> bool {
+        matches!(self, Self::Driver(error) if server_code(error) == Some(code::BAD_VALUE))
+    }
+
+    /// Whether the server answered and the driver could not read what.
+    pub(crate) fn is_unreadable_answer(&self) -> bool {
+        let Self::Driver(error) = self else { return false };
+        matches!(
+            error.kind.as_ref(),
+            ErrorKind::InvalidResponse { .. } | ErrorKind::Bson(_) | ErrorKind::BsonDeserialization(_)
+        )
+    }
+}
+
+/// Whether this code of a write error says that a document with the same key is there.
+pub(crate) fn is_duplicate_key(code: i32) -> bool {
+    code::DUPLICATE_KEY.contains(&code)
+}
+
+/// What is left of the driver's error: nothing that could be about a patient or a password.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Cause(String);
+
+fn kind(error: &Error) -> StoreErrorKind {
+    if error.contains_label(RETRYABLE_WRITE_ERROR) || error.contains_label(RETRYABLE_ERROR) {
+        return StoreErrorKind::Unavailable;
+    }
+    match error.kind.as_ref() {
+        ErrorKind::Io(_)
+        | ErrorKind::ConnectionPoolCleared { .. }
+        | ErrorKind::ServerSelection { .. }
+        | ErrorKind::DnsResolve { .. }
+        | ErrorKind::Shutdown => StoreErrorKind::Unavailable,
+        ErrorKind::Bson(_) | ErrorKind::BsonDeserialization(_) => StoreErrorKind::Corrupt,
+        _ => server_code(error).map_or(StoreErrorKind::Unexpected, kind_of_code),
+    }
+}
+
+fn kind_of_code(code: i32) -> StoreErrorKind {
+    if code == code::WRITE_CONFLICT {
+        StoreErrorKind::Conflict
+    } else if code::UNAVAILABLE.contains(&code) {
+        StoreErrorKind::Unavailable
+    } else {
+        StoreErrorKind::Unexpected
+    }
+}
+
+fn server_code(error: &Error) -> Option<i32> {
+    server_error(error).map(|(code, _)| code)
+}
+
+/// The server's code and its name. A write that the majority did not acknowledge counts before one that was refused.
+fn server_error(error: &Error) -> Option<(i32, &str)> {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => Some((command.code, &command.code_name)),
+        ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => {
+            Some((concern.code, &concern.code_name))
+        }
+        ErrorKind::Write(WriteFailure::WriteError(write)) => {
+            Some((write.code, write.code_name.as_deref().unwrap_or_default()))
+        }
+        ErrorKind::InsertMany(failed) => {
+            let concern = failed.write_concern_error.as_ref();
+            let concern = concern.map(|concern| (concern.code, concern.code_name.as_str()));
+            let write = failed.write_errors.as_deref().and_then(<[_]>::first);
+            concern.or(write.map(|write| (write.code, write.code_name.as_deref().unwrap_or_default())))
+        }
+        _ => None,
+    }
+}
+
+fn describe(error: &Error) -> String {
+    if let Some((code, name)) = server_error(error) {
+        return if name.is_empty() {
+            format!("MongoDB answered with error {code}")
+        } else {
+            format!("MongoDB answered with error {code} ({name})")
+        };
+    }
+    match error.kind.as_ref() {
+        ErrorKind::Io(io) => format!("the connection to MongoDB failed: {io}"),
+        ErrorKind::ServerSelection { message, .. }
+        | ErrorKind::ConnectionPoolCleared { message, .. }
+        | ErrorKind::DnsResolve { message, .. }
+        | ErrorKind::Authentication { message, .. }
+        | ErrorKind::InvalidTlsConfig { message, .. }
+        | ErrorKind::IncompatibleServer { message, .. } => message.clone(),
+        ErrorKind::Bson(_) | ErrorKind::BsonDeserialization(_) | ErrorKind::BsonSerialization(_) => {
+            String::from("a document could not be read or written as BSON")
+        }
+        ErrorKind::InvalidArgument { .. } => String::from("the driver refused an argument"),
+        ErrorKind::InvalidResponse { .. } => String::from("MongoDB's answer could not be understood"),
+        ErrorKind::SessionsNotSupported => {
+            String::from("the server has no sessions: it must be a replica set")
+        }
+        ErrorKind::Shutdown => String::from("the client has been shut down"),
+        _ => String::from("the MongoDB driver failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    fn command_error(code: i32, name: &str) -> Error {
+        let command = bson::doc! { "code": code, "codeName": name, "errmsg": "about pseudonym F648B223" };
+        ErrorKind::Command(bson::deserialize_from_document(command).unwrap()).into()
+    }
+
+    #[test]
+    fn the_servers_code_decides() {
+        for (code, expected) in [
+            (112, StoreErrorKind::Conflict),
+            (10107, StoreErrorKind::Unavailable),
+            (50, StoreErrorKind::Unavailable),
+            (64, StoreErrorKind::Unavailable),
+            (121, StoreErrorKind::Unexpected),
+            (13, StoreErrorKind::Unexpected),
+        ] {
+            let error = Fault::from(command_error(code, "X")).during("testing");
+            assert_eq!(error.kind(), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_network_that_fails_is_unavailability_and_an_unreadable_document_corruption() {
+        let io = Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+        assert_eq!(Fault::from(io).during("testing").kind(), StoreErrorKind::Unavailable);
+        let timeout = Fault::Timeout(Duration::from_millis(7)).during("testing");
+        assert_eq!(timeout.kind(), StoreErrorKind::Unavailable);
+        assert_eq!(timeout.source().unwrap().to_string(), "no answer within 7 ms");
+        let unreadable = bson::RawDocumentBuf::from_bytes(vec![1, 2]).unwrap_err();
+        assert_eq!(Fault::from(Error::from(unreadable)).during("testing").kind(), StoreErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn the_servers_words_stay_behind() {
+        let error = Fault::from(command_error(13, "Unauthorized")).during("testing");
+        let shown = format!("{error} {error:?} {}", error.source().unwrap());
+        assert!(!shown.contains("F648B223"), "{shown}");
+        assert!(shown.contains("13 (Unauthorized)"), "{shown}");
+    }
+
+    #[test]
+    fn no_code_stands_twice() {
+        let distinct: std::collections::HashSet<_> = code::UNAVAILABLE.iter().collect();
+        assert_eq!(distinct.len(), code::UNAVAILABLE.len());
+    }
+}

@@ -1,0 +1,82 @@
+//! The names of what is stored: here and nowhere else.
+
+/// The collection of device dispenses.
+pub const COLLECTION: &str = "device_dispenses";
+
+/// The field of a dispense that holds its waiting events. Not there when nothing waits.
+pub const OUTBOX: &str = "esoz_outbox";
+
+pub(crate) const ID: &str = "_id";
+pub(crate) const STATUS: &str = "status";
+pub(crate) const STATUS_HISTORY: &str = "status_history";
+pub(crate) const SUBJECT: &str = "subject";
+pub(crate) const PERFORMER_LEGAL_ENTITY: &str = "performer_legal_entity";
+pub(crate) const WHEN_HANDED_OVER: &str = "when_handed_over";
+pub(crate) const INSERTED_AT: &str = "inserted_at";
+pub(crate) const INSERTED_BY: &str = "inserted_by";
+pub(crate) const UPDATED_AT: &str = "updated_at";
+pub(crate) const UPDATED_BY: &str = "updated_by";
+
+/// Inside a reference: `identifier.value`.
+pub(crate) const IDENTIFIER: &str = "identifier";
+pub(crate) const VALUE: &str = "value";
+
+/// The legal entity that a dispense belongs to.
+pub(crate) const OWNER: &str = "performer_legal_entity.identifier.value";
+
+/// Inside the outbox: the time of the oldest waiting event, the events, and who is delivering them until when.
+pub(crate) const SINCE: &str = "since";
+pub(crate) const EVENTS: &str = "events";
+pub(crate) const OUTBOX_SINCE: &str = "esoz_outbox.since";
+pub(crate) const OUTBOX_EVENTS: &str = "esoz_outbox.events";
+pub(crate) const OUTBOX_EVENT_ID: &str = "esoz_outbox.events.id";
+pub(crate) const OUTBOX_EVENT_TIME: &str = "esoz_outbox.events.event_time";
+pub(crate) const OUTBOX_CLAIM: &str = "esoz_outbox.claim";
+pub(crate) const OUTBOX_CLAIM_BY: &str = "esoz_outbox.claim.by";
+pub(crate) const OUTBOX_CLAIM_UNTIL: &str = "esoz_outbox.claim.until";
+pub(crate) const CLAIM_BY: &str = "by";
+pub(crate) const CLAIM_UNTIL: &str = "until";
+
+/// Inside an event. The entity is the document itself.
+pub(crate) const EVENT_ID: &str = "id";
+pub(crate) const EVENT_ENTITY_TYPE: &str = "entity_type";
+pub(crate) const EVENT_NEW_STATUS: &str = "new_status";
+pub(crate) const EVENT_TIME: &str = "event_time";
+pub(crate) const EVENT_CHANGED_BY: &str = "changed_by";
+pub(crate) const EVENT_REQUEST_ID: &str = "request_id";
+
+/// How a pipeline names a field.
+pub(crate) fn path(field: &str) -> String {
+    format!("${field}")
+}
+
+/// Whether the field, wherever it stands, holds the id of a user.
+pub(crate) fn holds_user(field: &str) -> bool {
+    matches!(field, INSERTED_BY | UPDATED_BY)
+}
+
+/// Whether the field, wherever it stands, holds a time.
+pub(crate) fn holds_time(field: &str) -> bool {
+    matches!(field, INSERTED_AT | UPDATED_AT | WHEN_HANDED_OVER)
+}
+
+/// Whether the field of an object, itself a field called `parent`, holds the UUID of a reference.
+pub(crate) fn holds_reference(parent: &str, field: &str) -> bool {
+    parent == IDENTIFIER && field == VALUE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_starts_with_its_parts() {
+        assert_eq!(OWNER, format!("{PERFORMER_LEGAL_ENTITY}.{IDENTIFIER}.{VALUE}"));
+        assert_eq!(OUTBOX_SINCE, format!("{OUTBOX}.{SINCE}"));
+        assert_eq!(OUTBOX_EVENTS, format!("{OUTBOX}.{EVENTS}"));
+        assert_eq!(OUTBOX_EVENT_ID, format!("{OUTBOX_EVENTS}.{EVENT_ID}"));
+        assert_eq!(OUTBOX_EVENT_TIME, format!("{OUTBOX_EVENTS}.{EVENT_TIME}"));
+        assert_eq!(OUTBOX_CLAIM_BY, format!("{OUTBOX_CLAIM}.{CLAIM_BY}"));
+        assert_eq!(OUTBOX_CLAIM_UNTIL, format!("{OUTBOX_CLAIM}.{CLAIM_UNTIL}"));
+    }
+}

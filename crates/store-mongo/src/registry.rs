@@ -1,0 +1,65 @@
+use async_trait::async_trait;
+use esoz_device_dispense::{Dispense, DispenseRegistry};
+use esoz_kernel::{Put, StoreError};
+use mongodb::error::{ErrorKind, IndexedWriteError};
+
+use crate::{
+    MongoStore, encode,
+    error::{Fault, is_duplicate_key},
+};
+
+#[async_trait]
+impl DispenseRegistry for MongoStore {
+    async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError> {
+        let mut answers = Vec::with_capacity(dispenses.len());
+        let mut documents = Vec::with_capacity(dispenses.len());
+        // Where in the answers each document's stands.
+        let mut places = Vec::with_capacity(dispenses.len());
+        for (place, dispense) in dispenses.iter().enumerate() {
+            match encode::dispense(dispense) {
+                Ok(document) => {
+                    documents.push(document);
+                    places.push(place);
+                    answers.push(Put::Created);
+                }
+                Err(reason) => answers.push(Put::Refused(reason)),
+            }
+        }
+        for failure in self.insert(&documents).await? {
+            let place = places.get(failure.index);
+            if let Some(answer) = place.and_then(|place| answers.get_mut(*place)) {
+                *answer = answer_to(&failure);
+            }
+        }
+        Ok(answers)
+    }
+}
+
+impl MongoStore {
+    /// Inserts what can be, and tells of the rest.
+    async fn insert(&self, documents: &[bson::RawDocumentBuf]) -> Result<Vec<IndexedWriteError>, StoreError> {
+        if documents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let failed = |fault: Fault| fault.during(format!("loading {} dispenses", documents.len()));
+        match self.limited(self.dispenses().insert_many(documents).ordered(false)).await {
+            Ok(_) => Ok(Vec::new()),
+            Err(Fault::Driver(error)) => match *error.kind {
+                ErrorKind::InsertMany(ref partly) if partly.write_concern_error.is_none() => {
+                    partly.write_errors.clone().ok_or_else(|| failed(Fault::Driver(error.clone())))
+                }
+                _ => Err(failed(Fault::Driver(error))),
+            },
+            Err(fault) => Err(failed(fault)),
+        }
+    }
+}
+
+fn answer_to(failure: &IndexedWriteError) -> Put {
+    if is_duplicate_key(failure.code) {
+        Put::Kept
+    } else {
+        let name = failure.code_name.as_deref().unwrap_or("without a name");
+        Put::Refused(format!("MongoDB refuses the document with error {} ({name})", failure.code))
+    }
+}

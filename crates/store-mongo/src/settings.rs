@@ -1,0 +1,73 @@
+use std::{fmt, time::Duration};
+
+/// Where MongoDB is and how long to wait for it. `Debug` hides the connection string: it may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MongoSettings {
+    /// The connection string, `mongodb://…`, naming a replica set. What is said below, the concerns and the retrying
+    /// of writes override what it says of them.
+    pub uri: String,
+    /// The database.
+    pub database: String,
+    /// The most connections to one server.
+    pub max_pool_size: u32,
+    /// The longest a new connection may take, in milliseconds.
+    pub connect_timeout_ms: u64,
+    /// How long to look for a primary before giving up, in milliseconds.
+    pub server_selection_timeout_ms: u64,
+    /// The longest one operation may take in all, in milliseconds: looking for a primary, waiting for a connection,
+    /// the driver's own retry and the majority's acknowledgement included.
+    pub operation_timeout_ms: u64,
+}
+
+impl MongoSettings {
+    /// Settings for this connection string and database; everything else as follows: 32 connections, 2 s to connect,
+    /// 2 s to find a primary, 5 s for an operation.
+    pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
+        Self {
+            uri: uri.into(),
+            database: database.into(),
+            max_pool_size: 32,
+            connect_timeout_ms: 2_000,
+            server_selection_timeout_ms: 2_000,
+            operation_timeout_ms: 5_000,
+        }
+    }
+
+    pub(crate) fn operation_timeout(&self) -> Duration {
+        Duration::from_millis(self.operation_timeout_ms)
+    }
+}
+
+impl fmt::Debug for MongoSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            uri: _,
+            database,
+            max_pool_size,
+            connect_timeout_ms,
+            server_selection_timeout_ms,
+            operation_timeout_ms,
+        } = self;
+        formatter
+            .debug_struct("MongoSettings")
+            .field("uri", &"…")
+            .field("database", database)
+            .field("max_pool_size", max_pool_size)
+            .field("connect_timeout_ms", connect_timeout_ms)
+            .field("server_selection_timeout_ms", server_selection_timeout_ms)
+            .field("operation_timeout_ms", operation_timeout_ms)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_connection_string_hides_from_debug() {
+        let shown = format!("{:?}", MongoSettings::new("mongodb://me:secret@host/", "esoz"));
+        assert!(!shown.contains("secret") && !shown.contains("host"), "{shown}");
+        assert!(shown.contains("esoz"), "{shown}");
+    }
+}

@@ -1,0 +1,23 @@
+//! The contract that every store of dispenses keeps.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod support;
+
+use std::sync::Arc;
+
+use esoz_testkit::contract::DispenseStore;
+use esoz_testkit::raw::MongoDocuments;
+use support::Fresh;
+
+async fn fresh() -> DispenseStore {
+    let fresh = Fresh::shared().await;
+    DispenseStore {
+        dispenses: Arc::new(fresh.store.clone()),
+        registry: Arc::new(fresh.store.clone()),
+        outbox: Arc::new(fresh.store.clone()),
+        raw: Arc::new(MongoDocuments::of(fresh.documents.clone())),
+        keep: Box::new(fresh),
+    }
+}
+
+esoz_testkit::dispense_store_contract!(fresh);

@@ -1,0 +1,11 @@
+//! What is special to MongoDB: kinds of values, crash safety, outages, indexes. The contract is in `contract.rs`.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod changes;
+mod documents;
+mod migration;
+mod outage;
+mod outbox;
+mod registry;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,63 @@
+//! Indexes and what the server must be.
+
+use std::error::Error;
+
+use bson::doc;
+use esoz_kernel::StoreErrorKind;
+use esoz_store_mongo::{MongoSettings, MongoStore};
+use futures_util::{TryStreamExt, future::join_all};
+
+use crate::support::Fresh;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrating_again_and_by_several_at_once_changes_nothing() {
+    let fresh = Fresh::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+    let migrating = (0..4).map(|_| fresh.store.migrate());
+    for migrated in join_all(migrating).await {
+        migrated.unwrap();
+    }
+    fresh.store.migrate().await.unwrap();
+    let indexes: Vec<_> = fresh.documents.list_indexes().await.unwrap().try_collect().await.unwrap();
+    let mut partial = Vec::new();
+    for index in &indexes {
+        let options = index.options.as_ref().unwrap();
+        if options.partial_filter_expression.is_some() {
+            partial.push((index.keys.clone(), options.name.clone().unwrap()));
+        }
+    }
+    assert_eq!(indexes.len(), 4, "with the one of MongoDB itself");
+    partial.sort_by(|one, other| one.1.cmp(&other.1));
+    assert_eq!(
+        partial,
+        [
+            (doc! { "esoz_outbox.claim.by": 1 }, "esoz_outbox_claimed".to_owned()),
+            (doc! { "esoz_outbox.since": 1 }, "esoz_outbox_waiting".to_owned()),
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_another_shape_under_our_name_is_named_in_the_error() {
+    let fresh = Fresh::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+    let taken = mongodb::options::IndexOptions::builder().name("esoz_outbox_waiting".to_owned()).build();
+    let taken = mongodb::IndexModel::builder().keys(doc! { "note": 1 }).options(taken).build();
+    fresh.documents.create_index(taken).await.unwrap();
+    let error = fresh.store.migrate().await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unexpected);
+    assert!(error.to_string().contains("esoz_outbox.since"), "{error}");
+    assert!(error.source().unwrap().to_string().contains("error 86"), "{:?}", error.source());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_string_that_cannot_be_read_is_not_repeated() {
+    for uri in
+        ["postgres://me:secret@host", "mongodb://me:sec:ret@host", "mongodb+srv://me:secret@host.example", ""]
+    {
+        let settings = MongoSettings::new(uri, "esoz");
+        let Err(error) = MongoStore::connect(&settings).await else { panic!("{uri} was understood") };
+        assert_eq!(error.kind(), StoreErrorKind::Unexpected);
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("secret") && !shown.contains("sec:ret"), "{shown}");
+        assert!(error.to_string().contains("mongodb://"), "{error}");
+    }
+}

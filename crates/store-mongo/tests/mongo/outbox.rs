@@ -1,0 +1,152 @@
+//! The outbox in the documents.
+
+use std::{collections::HashSet, time::Duration};
+
+use bson::{Document, doc};
+use esoz_device_dispense::{DispenseStatus, StatusChange};
+use esoz_events::{Backlog, Claim, Outbox};
+use esoz_kernel::{EventId, Timestamp, Uuid};
+use futures_util::{TryStreamExt, future::join_all};
+
+use crate::{
+    changes::{applied, at, binary, document, fresh_id, stopped_at},
+    support::Fresh,
+};
+
+const NOW: &str = "2026-02-01T00:00:00Z";
+
+fn claim(by: Uuid, now: Timestamp) -> Claim {
+    Claim { by, now, lease: Duration::from_mins(1), max_entities: 100 }
+}
+
+async fn claimed(fresh: &Fresh, claim: &Claim) -> Vec<EventId> {
+    fresh.store.claim(claim).await.unwrap().iter().map(|event| event.id).collect()
+}
+
+/// Marks the dispense of that change in error: a second event for it.
+async fn marked(fresh: &Fresh, change: &StatusChange) -> StatusChange {
+    let mut second = change.clone();
+    (second.from, second.to) = (DispenseStatus::Stopped, DispenseStatus::EnteredInError);
+    second.event.id = EventId::new(fresh_id());
+    second.event.new_status = String::from(second.to.as_str());
+    second.event.event_time = change.event.event_time.saturating_add(Duration::from_secs(1)).unwrap();
+    applied(fresh, &second).await;
+    second
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_stored_whole_and_an_empty_outbox_leaves_the_document() {
+    let fresh = Fresh::shared().await;
+    let change = stopped_at(&fresh, at(NOW)).await;
+    let by = fresh_id();
+    let events = fresh.store.claim(&claim(by, at(NOW))).await.unwrap();
+    assert_eq!(events, std::slice::from_ref(&change.event));
+    fresh.store.remove(&[change.event.reference()]).await.unwrap();
+    let after = document(&fresh, change.id.uuid()).await;
+    assert!(!after.contains_key("esoz_outbox"), "{after}");
+    // Once more, as after a crash between the two.
+    fresh.store.remove(&[change.event.reference()]).await.unwrap();
+    assert_eq!(fresh.store.backlog().await.unwrap(), Backlog { depth: 0, oldest: None });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_after_the_claim_stays_with_its_time() {
+    let fresh = Fresh::shared().await;
+    let first = stopped_at(&fresh, at(NOW)).await;
+    let (one, other) = (fresh_id(), fresh_id());
+    assert_eq!(claimed(&fresh, &claim(one, at(NOW))).await, [first.event.id]);
+    let second = marked(&fresh, &first).await;
+    fresh.store.remove(&[first.event.reference()]).await.unwrap();
+    let expected = Backlog { depth: 1, oldest: Some(second.event.event_time) };
+    assert_eq!(fresh.store.backlog().await.unwrap(), expected);
+    // Something else waits, so the claim holds on.
+    assert_eq!(claimed(&fresh, &claim(other, at(NOW))).await, []);
+    assert_eq!(claimed(&fresh, &claim(one, at(NOW))).await, [second.event.id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn relays_that_race_never_hold_the_same_document() {
+    let fresh = Fresh::shared().await;
+    let mut all = HashSet::new();
+    for second in 0..40 {
+        let time = at(NOW).saturating_add(Duration::from_secs(second)).unwrap();
+        all.insert(stopped_at(&fresh, time).await.event.id);
+    }
+    let racing = (0..8).map(|_| {
+        let store = fresh.store.clone();
+        tokio::spawn(async move {
+            let claim = Claim { max_entities: 7, ..claim(fresh_id(), at(NOW)) };
+            store.claim(&claim).await.unwrap()
+        })
+    });
+    let mut seen = HashSet::new();
+    for held in join_all(racing).await {
+        let held = held.unwrap();
+        assert!(held.len() <= 7);
+        for event in held {
+            assert!(seen.insert(event.id), "two relays hold {}", event.id);
+        }
+    }
+    assert!(!seen.is_empty() && seen.is_subset(&all));
+    // What the racers passed over is free for the next.
+    seen.extend(claimed(&fresh, &claim(fresh_id(), at(NOW))).await);
+    assert_eq!(seen, all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_that_cannot_be_read_holds_up_no_other() {
+    let fresh = Fresh::shared().await;
+    let broken = stopped_at(&fresh, at(NOW)).await;
+    let sound = stopped_at(&fresh, at(NOW)).await;
+    let damage = doc! { "$set": { "esoz_outbox.events.0.changed_by": "nobody" } };
+    fresh.documents.update_one(doc! { "_id": binary(broken.id.uuid()) }, damage).await.unwrap();
+    assert_eq!(claimed(&fresh, &claim(fresh_id(), at(NOW))).await, [sound.event.id]);
+    assert_eq!(fresh.store.backlog().await.unwrap().depth, 2);
+}
+
+/// The names of all stages of the plan that the server chose.
+fn stages(plan: &Document, found: &mut Vec<String>) {
+    for (key, value) in plan {
+        match value {
+            bson::Bson::String(name) if key == "stage" || key == "indexName" => found.push(name.clone()),
+            bson::Bson::Document(inner) if key != "rejectedPlans" => stages(inner, found),
+            bson::Bson::Array(items) if key != "rejectedPlans" => {
+                items.iter().filter_map(bson::Bson::as_document).for_each(|inner| stages(inner, found));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The server's profiler tells which plans the store's own operations ran with.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_relays_operations_use_the_indexes() {
+    let fresh = Fresh::shared().await;
+    let idle: Vec<_> = (0..200).map(|_| crate::changes::stored(fresh_id(), binary(fresh_id()))).collect();
+    fresh.documents.insert_many(idle).await.unwrap();
+    let change = stopped_at(&fresh, at(NOW)).await;
+    let database = fresh.documents.client().database(&fresh.documents.namespace().db);
+    database.run_command(doc! { "profile": 2 }).await.unwrap();
+    let by = fresh_id();
+    assert_eq!(claimed(&fresh, &claim(by, at(NOW))).await, [change.event.id]);
+    fresh.store.backlog().await.unwrap();
+    fresh.store.release(by).await.unwrap();
+    fresh.store.remove(&[change.event.reference()]).await.unwrap();
+    database.run_command(doc! { "profile": 0 }).await.unwrap();
+
+    let of_collection = doc! { "ns": format!("{}.device_dispenses", database.name()) };
+    let profile = database.collection::<Document>("system.profile").find(of_collection).await.unwrap();
+    let profile: Vec<Document> = profile.try_collect().await.unwrap();
+    // Three of the claim, one of each other.
+    assert_eq!(profile.len(), 6, "{profile:#?}");
+    for operation in &profile {
+        let examined = operation.get_i32("docsExamined").unwrap();
+        assert!(examined <= 1, "{operation}");
+        let mut names = Vec::new();
+        stages(operation, &mut names);
+        assert!(
+            !names.iter().any(|stage| stage == "COLLSCAN" || stage == "SORT" && examined > 1),
+            "{operation}"
+        );
+    }
+}
