@@ -1,0 +1,191 @@
+//! Request bodies: bytes within their limits, then JSON, then a shape whose faults are all told at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::StreamExt as _;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use validator::{Validate, ValidationError};
+
+use crate::HttpLimits;
+use crate::envelope::Invalid;
+use crate::error::ApiError;
+
+/// Refuses a body that is not declared to be JSON.
+pub(crate) fn require_json(request: &HttpRequest) -> Result<(), ApiError> {
+    let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = declared.and_then(|value| value.split(';').next()).map(str::trim);
+    match essence {
+        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
+        Some(_) | None => Err(ApiError::unsupported_content_type()),
+    }
+}
+
+/// Reads the body, no more and no longer than allowed.
+pub(crate) async fn read(
+    request: &HttpRequest,
+    body: Payload,
+    limits: &HttpLimits,
+) -> Result<Bytes, ApiError> {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let max_bytes = limits.body_max_bytes;
+    if declared.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| exceeds(length, max_bytes))
+    {
+        return Err(ApiError::body_too_large());
+    }
+    let limit = Duration::from_millis(limits.body_timeout_ms);
+    tokio::time::timeout(limit, collect(body, max_bytes))
+        .await
+        .unwrap_or_else(|_| Err(ApiError::body_too_slow()))
+}
+
+fn exceeds(length: u64, max_bytes: usize) -> bool {
+    usize::try_from(length).map_or(true, |length| length > max_bytes)
+}
+
+async fn collect(mut body: Payload, max_bytes: usize) -> Result<Bytes, ApiError> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|_| ApiError::malformed())?;
+        if chunk.len() > max_bytes.saturating_sub(bytes.len()) {
+            return Err(ApiError::body_too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+/// Parses a body and checks its shape. Syntax comes first: what is no JSON is malformed, whatever else is wrong with it.
+fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|_| ApiError::malformed())?;
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        let fault = Invalid::property("$", "schema", "type mismatch. Expected an object");
+        return Err(ApiError::invalid(vec![fault]));
+    }
+    // The shapes take any value for any property, so what fails here is text that is no UTF-8 or a property given twice.
+    let shape: T = serde_json::from_slice(bytes).map_err(|_| ApiError::malformed())?;
+    shape.validate().map_err(|faults| ApiError::invalid(all_faults(&faults)))?;
+    Ok(shape)
+}
+
+/// Every fault as an entry, in the order of the properties' names.
+fn all_faults(faults: &validator::ValidationErrors) -> Vec<Invalid> {
+    let mut entries = Vec::new();
+    for (property, errors) in faults.field_errors() {
+        for error in errors {
+            let description = error.message.clone().unwrap_or_default();
+            match error.params.get(UNKNOWN_PROPERTIES) {
+                Some(names) => entries.extend(unknown_properties(names, &error.code, &description)),
+                None => entries.push(Invalid::property(format!("$.{property}"), &error.code, description)),
+            }
+        }
+    }
+    entries.sort_by(|left, right| left.entry.cmp(&right.entry));
+    entries
+}
+
+fn unknown_properties(names: &Value, code: &str, description: &str) -> Vec<Invalid> {
+    let names = names.as_array().map(Vec::as_slice).unwrap_or_default();
+    names
+        .iter()
+        .filter_map(Value::as_str)
+        .map(|name| Invalid::property(entry(name), code, description))
+        .collect()
+}
+
+/// The longest name of a property that an error repeats, in characters.
+const NAME_MAX_CHARS: usize = 64;
+
+/// Where a property is. A name that is no plain word is not repeated.
+fn entry(name: &str) -> String {
+    let is_plain =
+        name.len() <= NAME_MAX_CHARS && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_plain { format!("$.{name}") } else { "$".to_owned() }
+}
+
+/// Tells a property that is there, even as `null`, from one that is not.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+fn fault(code: &'static str, description: &'static str) -> ValidationError {
+    ValidationError::new(code).with_message(description.into())
+}
+
+fn uuid_text(value: &Value) -> Result<(), ValidationError> {
+    match value {
+        Value::String(text) if is_uuid(text) => Ok(()),
+        Value::String(_) => Err(fault("format", "string does not match the format of a UUID")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Err(fault("cast", "type mismatch. Expected a string that holds a UUID"))
+        }
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    // Every typed id is read by the same rule.
+    text.parse::<esoz_kernel::DivisionId>().is_ok()
+}
+
+/// The parameter of a validation error that lists property names.
+const UNKNOWN_PROPERTIES: &str = "unknown_properties";
+
+type Unknown = BTreeMap<String, Value>;
+
+fn nothing_more(unknown: &Unknown) -> Result<(), ValidationError> {
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let mut fault = fault("schema", "schema does not allow additional properties");
+    fault.add_param(UNKNOWN_PROPERTIES.into(), &unknown.keys().collect::<Vec<_>>());
+    Err(fault)
+}
+
+/// The body of a stop: nothing, or an object with nothing in it.
+#[derive(Deserialize, Validate)]
+struct EmptyObject {
+    #[serde(flatten)]
+    #[validate(custom(function = "nothing_more"))]
+    unknown: Unknown,
+}
+
+/// Accepts an empty body or an empty object (method 1, "Body").
+pub(crate) fn parse_nothing(bytes: &[u8]) -> Result<(), ApiError> {
+    if bytes.is_empty() { Ok(()) } else { parse::<EmptyObject>(bytes).map(drop) }
+}
+
+/// The body of an update (method 2, "Body").
+#[derive(Deserialize, Validate)]
+struct UpdateBody {
+    #[serde(default, deserialize_with = "present")]
+    #[validate(
+        required(message = "required property division_id was not present"),
+        custom(function = "uuid_text")
+    )]
+    division_id: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    #[validate(
+        required(message = "required property contract_id was not present"),
+        custom(function = "uuid_text")
+    )]
+    contract_id: Option<Value>,
+    #[serde(flatten)]
+    #[validate(custom(function = "nothing_more"))]
+    unknown: Unknown,
+}
+
+/// Reads what an update asks for.
+pub(crate) fn parse_change(bytes: &[u8]) -> Result<esoz_contract_division::Change, ApiError> {
+    let body: UpdateBody = parse(bytes)?;
+    // Both are there and UUIDs, or the shape would have been refused.
+    let text =
+        |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+    let division_id = text(body.division_id).parse().map_err(|_| ApiError::malformed())?;
+    let contract_id = text(body.contract_id).parse().map_err(|_| ApiError::malformed())?;
+    Ok(esoz_contract_division::Change { division_id, contract_id })
+}

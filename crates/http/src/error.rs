@@ -1,0 +1,177 @@
+use std::fmt;
+
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
+use actix_web::{HttpResponse, ResponseError};
+use esoz_kernel::{ErrorKind, Failure};
+
+use crate::context::RequestContext;
+use crate::envelope::{self, ErrorBody, Invalid};
+
+/// How long a client should wait before it asks again when something is down, in seconds.
+const RETRY_AFTER_S: u32 = 1;
+
+/// An error as HTTP shows it. Every failure becomes one of these, here.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    body: ErrorBody,
+    allow: Option<&'static str>,
+    /// Whether what the client sent was not read to its end, so that the connection cannot be used again.
+    close: bool,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
+        let body = ErrorBody { kind, message: message.into(), invalid: Vec::new() };
+        Self { status, body, allow: None, close: false }
+    }
+
+    /// Maps an error of a use case or of authentication. What is broken on our side is logged here with all its causes, and the
+    /// client gets a constant text.
+    pub(crate) fn from_failure(failure: &dyn Failure, context: &RequestContext) -> Self {
+        let message = failure.to_string();
+        let mut error = match failure.kind() {
+            ErrorKind::Unauthenticated => Self::new(StatusCode::UNAUTHORIZED, "access_denied", message),
+            ErrorKind::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", message),
+            ErrorKind::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", message),
+            ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "request_conflict", message),
+            ErrorKind::Unavailable => {
+                log_broken(failure, context);
+                Self::unavailable()
+            }
+            ErrorKind::Internal => {
+                log_broken(failure, context);
+                Self::internal()
+            }
+        };
+        if let Some(entry) = failure.entry() {
+            error.body.invalid.push(Invalid::property(entry, "invalid", error.body.message.clone()));
+        }
+        error
+    }
+
+    /// Something is broken on our side.
+    pub(crate) fn internal() -> Self {
+        let message = "Something went wrong on the server. Its log tells more under the request id.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
+    }
+
+    /// A store or a bus is down, or too slow.
+    pub(crate) fn unavailable() -> Self {
+        let message = "The service is temporarily unavailable. Please try again later.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
+    }
+
+    /// The body is no JSON.
+    pub(crate) fn malformed() -> Self {
+        let message = "Malformed request. Probably, you have sent corrupted JSON.";
+        Self::new(StatusCode::BAD_REQUEST, "request_malformed", message)
+    }
+
+    /// The body is JSON of the wrong shape; all its faults at once.
+    pub(crate) fn invalid(faults: Vec<Invalid>) -> Self {
+        let mut error =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", "Validation failed.");
+        error.body.invalid = faults;
+        error
+    }
+
+    /// There is nothing at this path.
+    pub(crate) fn no_such_path() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "not_found")
+    }
+
+    /// The path takes other methods only.
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        let message = format!("Method is not allowed here. Allowed: {allow}.");
+        Self {
+            allow: Some(allow),
+            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+        }
+    }
+
+    /// The body is declared to be something else than JSON.
+    pub(crate) fn unsupported_content_type() -> Self {
+        let message = "Content-Type must be application/json.";
+        let error = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_invalid", message);
+        Self { close: true, ..error }
+    }
+
+    /// The body is over the limit.
+    pub(crate) fn body_too_large() -> Self {
+        let error =
+            Self::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "Request body is too large.");
+        Self { close: true, ..error }
+    }
+
+    /// The headers are over the limit.
+    pub(crate) fn headers_too_large() -> Self {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        Self { close: true, ..Self::new(status, "request_too_large", "Request headers are too large.") }
+    }
+
+    /// The body did not arrive in time.
+    pub(crate) fn body_too_slow() -> Self {
+        let message = "The request did not arrive in time.";
+        Self { close: true, ..Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message) }
+    }
+
+    /// The answer in its envelope.
+    pub(crate) fn respond(&self, context: &RequestContext) -> HttpResponse {
+        let mut response = envelope::failure(context, self.status, &self.body);
+        let headers = response.headers_mut();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if self.close {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        response
+    }
+}
+
+fn log_broken(failure: &dyn Failure, context: &RequestContext) {
+    tracing::error!(request_id = %context.request_id, error = %Chain(failure), "the request failed");
+}
+
+/// An error with all its causes.
+struct Chain<'a>(&'a dyn Failure);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(formatter, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// An [`ApiError`] on its way through the framework, which hands errors on without the request that they answer.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) error: ApiError,
+    pub(crate) context: RequestContext,
+}
+
+impl fmt::Display for Answered {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.error.body.message)
+    }
+}
+
+impl ResponseError for Answered {
+    fn status_code(&self) -> StatusCode {
+        self.error.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.error.respond(&self.context)
+    }
+}

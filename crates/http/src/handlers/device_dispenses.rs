@@ -1,0 +1,53 @@
+use actix_web::{HttpRequest, HttpResponse, web};
+use esoz_device_dispense::{Dispense, RECORD_FIELDS, StopInput, StopPermit};
+use esoz_kernel::PatientId;
+use serde_json::{Map, Value, json};
+
+use super::{Call, id};
+use crate::{Api, body, credentials};
+
+/// `PATCH /api/patients/{patient_id}/device_dispenses/{id}/actions/stop`
+pub(super) async fn stop(
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, actix_web::Error> {
+    let call = Call::of(&request)?;
+    call.answer(async {
+        let token = credentials::bearer_token(&request);
+        let principal = api.authentication.token(token).await.map_err(call.refused())?;
+        let permit = StopPermit::for_caller(&principal).map_err(call.refused())?;
+        body::parse_nothing(&body::read(&request, payload, &api.limits).await?)?;
+        let patient_id = id(&request, "patient_id");
+        let request_id = call.context.request_id.clone();
+        let input = StopInput { patient_id, dispense_id: id(&request, "id"), request_id };
+        let dispense = api.stop_dispense.execute(&permit, input).await.map_err(call.refused())?;
+        Ok(rendered(dispense, patient_id))
+    })
+    .await
+}
+
+/// The dispense as a client sees it: its stored fields, and as its subject the very patient that the client named.
+fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String, Value> {
+    let mut data = Map::new();
+    data.insert("id".to_owned(), Value::String(dispense.id.to_string()));
+    for field in RECORD_FIELDS {
+        if let Some(value) = dispense.record.remove(field) {
+            data.insert(field.to_owned(), value);
+        }
+    }
+    if let Some(patient_id) = patient_id {
+        data.insert("subject".to_owned(), reference("patient", &patient_id.uuid().to_string()));
+    }
+    data
+}
+
+fn reference(code: &str, value: &str) -> Value {
+    json!({
+        "identifier": {
+            "type": {"coding": [{"system": "eHealth/resources", "code": code}], "text": ""},
+            "value": value,
+        },
+        "display_value": null,
+    })
+}

@@ -1,0 +1,70 @@
+//! One file per method, and the routes.
+
+mod contract_divisions;
+mod device_dispenses;
+
+use std::future::Future;
+
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use esoz_kernel::Failure;
+use serde::Serialize;
+
+use crate::context::RequestContext;
+use crate::envelope;
+use crate::error::{Answered, ApiError};
+
+/// Registers every route.
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            web::resource("/api/patients/{patient_id}/device_dispenses/{id}/actions/stop")
+                .route(web::patch().to(device_dispenses::stop))
+                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("PATCH")))),
+        )
+        .service(
+            web::resource("/api/admin/contract_divisions/{id}")
+                .route(web::put().to(contract_divisions::update))
+                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("PUT")))),
+        )
+        .default_service(web::to(|request| refuse(request, ApiError::no_such_path())));
+}
+
+async fn refuse(request: HttpRequest, error: ApiError) -> Result<HttpResponse, actix_web::Error> {
+    Call::of(&request)?.answer(async { Err::<(), _>(error) }).await
+}
+
+/// One request on its way to its answer.
+struct Call {
+    context: RequestContext,
+}
+
+impl Call {
+    /// Takes what the guard attached to the request.
+    fn of(request: &HttpRequest) -> Result<Self, actix_web::Error> {
+        let context = request.extensions().get::<RequestContext>().cloned();
+        let context =
+            context.ok_or_else(|| actix_web::error::ErrorInternalServerError("no request context"))?;
+        Ok(Self { context })
+    }
+
+    /// Turns the error of a use case or of authentication into its answer.
+    fn refused<F: Failure>(&self) -> impl Fn(F) -> ApiError + '_ {
+        |failure| ApiError::from_failure(&failure, &self.context)
+    }
+
+    /// Puts an outcome into its envelope.
+    async fn answer<T: Serialize>(
+        &self,
+        outcome: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<HttpResponse, actix_web::Error> {
+        match outcome.await {
+            Ok(data) => Ok(envelope::success(&self.context, data)),
+            Err(error) => Err(Answered { error, context: self.context.clone() }.into()),
+        }
+    }
+}
+
+/// A path segment as an id; `None` when it is none, which a use case answers like an id that nothing has.
+fn id<T: std::str::FromStr>(request: &HttpRequest, segment: &str) -> Option<T> {
+    request.match_info().get(segment).and_then(|text| text.parse().ok())
+}

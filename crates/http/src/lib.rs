@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod context;
+mod credentials;
+mod envelope;
+mod error;
+mod guard;
+mod handlers;
+mod limits;
+mod server;
+
+use std::sync::Arc;
+
+use esoz_auth::Authentication;
+use esoz_contract_division::UpdateContractDivision;
+use esoz_device_dispense::StopDispense;
+use esoz_kernel::IdGenerator;
+
+pub use limits::HttpLimits;
+pub use server::{Running, app, serve};
+
+/// What the routes need: who calls, and one use case per method.
+#[derive(Clone)]
+pub struct Api {
+    /// Checks tokens and api keys.
+    pub authentication: Authentication,
+    /// Method 1.
+    pub stop_dispense: StopDispense,
+    /// Method 2.
+    pub update_contract_division: UpdateContractDivision,
+    /// Where a request without an id of its own gets one.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Bounds of a request.
+    pub limits: HttpLimits,
+}

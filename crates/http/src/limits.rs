@@ -1,0 +1,22 @@
+/// Bounds of what a client can make large or slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// The largest request body, in bytes.
+    pub body_max_bytes: usize,
+    /// All request headers together, names and values, in bytes. Above 128 KiB the connection is closed whatever is set here.
+    pub headers_max_bytes: usize,
+    /// How long the head of a request may take to arrive, in milliseconds.
+    pub head_timeout_ms: u64,
+    /// How long the body of a request may take to arrive, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// How long a request may take from its head to its answer, in milliseconds.
+    pub request_timeout_ms: u64,
+    /// How long an idle connection is kept, in milliseconds.
+    pub keep_alive_ms: u64,
+    /// Connections at once, for each worker.
+    pub max_connections: usize,
+    /// Worker threads.
+    pub workers: usize,
+    /// How long requests in flight may take to finish at shutdown, in seconds.
+    pub shutdown_timeout_s: u64,
+}

@@ -1,0 +1,55 @@
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, HttpServer, web};
+
+use crate::guard::guard;
+use crate::{Api, handlers};
+
+/// The application: every route, behind the guard.
+pub fn app(
+    api: Api,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new().app_data(web::Data::new(api)).configure(handlers::routes).wrap(from_fn(guard))
+}
+
+/// A server that is listening.
+pub struct Running {
+    /// The address it is bound to.
+    pub address: SocketAddr,
+    /// Finishes when the server has stopped.
+    pub server: Server,
+    /// Stops it: `handle.stop(true)` lets requests in flight finish.
+    pub handle: ServerHandle,
+}
+
+/// Starts to serve on a socket that is already listening. Signals are the caller's business.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub fn serve(listener: TcpListener, api: Api) -> io::Result<Running> {
+    let address = listener.local_addr()?;
+    let limits = api.limits;
+    let server = HttpServer::new(move || app(api.clone()))
+        .client_request_timeout(Duration::from_millis(limits.head_timeout_ms))
+        .keep_alive(Duration::from_millis(limits.keep_alive_ms))
+        .max_connections(limits.max_connections)
+        .workers(limits.workers)
+        .shutdown_timeout(limits.shutdown_timeout_s)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    Ok(Running { address, handle: server.handle(), server })
+}
