@@ -1,0 +1,91 @@
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal as _, Write as _, stderr, stdin};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use esoz_import::{ImportLimits, ImportPorts, Importer, Progress, Report};
+use esoz_kernel::system::SystemClock;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::print;
+use crate::cli::ImportArgs;
+use crate::config::Config;
+use crate::server::pseudonyms;
+use crate::stores::Stores;
+
+pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
+    let importer = importer(config, &Stores::open(config).await?)?;
+    let mut bad_lines = 0;
+    for file in &args.files {
+        bad_lines += import(&importer, file).await.with_context(|| file.display().to_string())?;
+    }
+    Ok(if bad_lines == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// An importer into those stores.
+pub(crate) fn importer(config: &Config, stores: &Stores) -> Result<Importer> {
+    let ports = ImportPorts {
+        legal_entities: stores.legal_entity_registry.clone(),
+        contracts: stores.contract_registry.clone(),
+        dispenses: stores.dispense_registry.clone(),
+        pseudonyms: pseudonyms(config)?,
+        clock: Arc::new(SystemClock),
+    };
+    Ok(Importer::new(ports, ImportLimits::default()))
+}
+
+/// Loads one file; gives the number of its bad lines.
+async fn import(importer: &Importer, path: &Path) -> Result<u64> {
+    let is_stdin = path == Path::new("-");
+    let (input, bytes): (Box<dyn BufRead>, Option<u64>) = if is_stdin {
+        (Box::new(stdin().lock()), None)
+    } else {
+        let file = File::open(path).context("cannot be opened")?;
+        let bytes = file.metadata().ok().map(|metadata| metadata.len());
+        (Box::new(BufReader::new(file)), bytes)
+    };
+    let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+    let bar = progress_bar(bytes)?;
+    let report = importer.run(input, |progress| show(&name, &bar, progress)).await;
+    bar.finish_and_clear();
+    let report = report?;
+    summarize(&name, &report)?;
+    Ok(report.bad_lines)
+}
+
+/// A bar on a terminal; nothing elsewhere.
+fn progress_bar(bytes: Option<u64>) -> Result<ProgressBar> {
+    let target =
+        if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(bytes, target);
+    let template = match bytes {
+        Some(_) => "{bar:40} {bytes}/{total_bytes} {msg} ({eta} left)",
+        None => "{spinner} {bytes} {msg}",
+    };
+    bar.set_style(ProgressStyle::with_template(template).context("the progress bar")?);
+    Ok(bar)
+}
+
+fn show(name: &str, bar: &ProgressBar, progress: &Progress<'_>) {
+    bar.suspend(|| {
+        for bad in progress.bad_lines {
+            // Nobody is left to tell when standard error is gone.
+            let _ = writeln!(stderr(), "{name}, line {}: {}", bad.line, bad.reason);
+        }
+    });
+    bar.set_position(progress.bytes);
+    bar.set_message(format!("{} lines", progress.lines));
+}
+
+fn summarize(name: &str, report: &Report) -> Result<()> {
+    print(&format!("{name}: {} lines, {} bad", report.lines, report.bad_lines))?;
+    for (kind, counts) in report.totals.iter() {
+        print(&format!(
+            "  {kind}: {} created, {} updated, {} kept",
+            counts.created, counts.updated, counts.kept
+        ))?;
+    }
+    Ok(())
+}

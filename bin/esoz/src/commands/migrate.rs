@@ -1,0 +1,45 @@
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use esoz_store_postgres::MigrationSettings;
+
+use super::print;
+use crate::bus::kafka_settings;
+use crate::config::{Bus, Config, StoreKind};
+use crate::stores::{mongo_settings, number, sqlite_settings};
+
+pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
+    match config.store_kind()? {
+        StoreKind::Sqlite => {
+            let settings = sqlite_settings(config)?;
+            let applied = esoz_store_sqlite::migrate(&settings).context("SQLite")?;
+            report(&format!("SQLite {}", settings.path.display()), &applied)?;
+        }
+        StoreKind::Servers => {
+            let postgres = &config.sections.postgres;
+            let url = if postgres.migration_url.is_empty() { &postgres.url } else { &postgres.migration_url };
+            let settings = MigrationSettings::new(url.expose());
+            let applied = esoz_store_postgres::migrate(&settings).await.context("PostgreSQL")?;
+            report("PostgreSQL", &applied)?;
+            let mongo =
+                esoz_store_mongo::MongoStore::connect(&mongo_settings(config)?).await.context("MongoDB")?;
+            mongo.migrate().await.context("MongoDB")?;
+            print("MongoDB: the indexes are there")?;
+        }
+    }
+    if config.bus()? == Bus::Kafka {
+        let kafka = &config.sections.kafka;
+        let settings = kafka_settings(config)?;
+        let (partitions, replication) = (number(kafka.partitions)?, number(kafka.replication)?);
+        esoz_bus_kafka::ensure_topic(&settings, partitions, replication).await.context("Kafka")?;
+        print(&format!("Kafka: the topic {} is there", settings.topic))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(store: &str, applied: &[String]) -> Result<()> {
+    match applied {
+        [] => print(&format!("{store}: is up to date")),
+        applied => applied.iter().try_for_each(|migration| print(&format!("{store}: applied {migration}"))),
+    }
+}

@@ -1,0 +1,16 @@
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use crate::config::Config;
+use crate::server::{EsozServer, Parts};
+
+pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
+    let bind = config.bind()?;
+    let listener = TcpListener::bind(bind).with_context(|| format!("listening on {bind} (`http.bind`)"))?;
+    let server = EsozServer::start(config, Parts::configured(config).await?, listener)?;
+    tracing::info!("listening on http://{}", server.address());
+    server.run_until_signal().await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,229 @@
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use super::Config;
+use super::sections::Hidden;
+
+/// Which stores are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreKind {
+    Sqlite,
+    Servers,
+}
+
+/// Where events go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bus {
+    Log,
+    Kafka,
+}
+
+/// How a patient id becomes a pseudonym.
+pub(crate) enum Pseudonym {
+    HmacSha256 { key: Hidden },
+    Aes128Cbc { key: Hidden, iv: Hidden },
+}
+
+/// How much longer than its time limit the publisher may take to say so, with room to spare, in milliseconds: a relay's claim must
+/// outlive that.
+const DELIVERY_GRACE_MS: u64 = 6_000;
+
+/// An hour: longer than any time limit makes sense.
+const HOUR_MS: u64 = 3_600_000;
+
+impl Config {
+    /// Refuses impossible values, all of them at once.
+    pub(super) fn check(&self) -> Result<()> {
+        let mut problems = Vec::new();
+        self.check_numbers(&mut problems);
+        for refused in [
+            self.bind().err(),
+            self.store_kind().and_then(|kind| self.check_stores(kind)).err(),
+            self.bus().err(),
+            self.log_level().err(),
+            self.log_as_json(false).err(),
+        ] {
+            problems.extend(refused.map(|error| error.to_string()));
+        }
+        problems.dedup();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            bail!("the configuration cannot be used:\n  {}", problems.join("\n  "))
+        }
+    }
+
+    fn check_numbers(&self, problems: &mut Vec<String>) {
+        let all = &self.sections;
+        for (key, value, least, most) in [
+            ("http.body_max_bytes", all.http.body_max_bytes, 2, 64 << 20),
+            ("http.headers_max_bytes", all.http.headers_max_bytes, 1_024, 128 << 10),
+            ("http.head_timeout_ms", all.http.head_timeout_ms, 1, HOUR_MS),
+            ("http.body_timeout_ms", all.http.body_timeout_ms, 1, HOUR_MS),
+            ("http.request_timeout_ms", all.http.request_timeout_ms, 1, HOUR_MS),
+            ("http.keep_alive_ms", all.http.keep_alive_ms, 0, HOUR_MS),
+            ("http.max_connections", all.http.max_connections, 1, 1_000_000),
+            ("http.workers", all.http.workers, 0, 1_024),
+            ("http.shutdown_timeout_s", all.http.shutdown_timeout_s, 0, 3_600),
+            ("sqlite.max_connections", all.sqlite.max_connections, 1, 64),
+            ("sqlite.busy_timeout_ms", all.sqlite.busy_timeout_ms, 1, HOUR_MS),
+            ("postgres.max_connections", all.postgres.max_connections, 1, 1_024),
+            ("postgres.connect_timeout_ms", all.postgres.connect_timeout_ms, 1, HOUR_MS),
+            ("postgres.pool_wait_timeout_ms", all.postgres.pool_wait_timeout_ms, 1, HOUR_MS),
+            ("postgres.statement_timeout_ms", all.postgres.statement_timeout_ms, 1, HOUR_MS),
+            ("postgres.lock_timeout_ms", all.postgres.lock_timeout_ms, 1, HOUR_MS),
+            ("mongodb.max_connections", all.mongodb.max_connections, 1, 10_000),
+            ("mongodb.connect_timeout_ms", all.mongodb.connect_timeout_ms, 1, HOUR_MS),
+            ("mongodb.server_selection_timeout_ms", all.mongodb.server_selection_timeout_ms, 1, HOUR_MS),
+            ("mongodb.operation_timeout_ms", all.mongodb.operation_timeout_ms, 1, HOUR_MS),
+            ("events.poll_ms", all.events.poll_ms, 10, HOUR_MS),
+            (
+                "events.lease_ms",
+                all.events.lease_ms,
+                all.kafka.delivery_timeout_ms + DELIVERY_GRACE_MS,
+                HOUR_MS,
+            ),
+            ("events.max_entities", all.events.max_entities, 1, 100_000),
+            ("events.backoff_first_ms", all.events.backoff_first_ms, 1, HOUR_MS),
+            (
+                "events.backoff_longest_ms",
+                all.events.backoff_longest_ms,
+                all.events.backoff_first_ms,
+                HOUR_MS,
+            ),
+            ("kafka.delivery_timeout_ms", all.kafka.delivery_timeout_ms, 100, HOUR_MS),
+            ("kafka.partitions", all.kafka.partitions, 1, 10_000),
+            ("kafka.replication", all.kafka.replication, 1, 100),
+            ("cache.ttl_ms", all.cache.ttl_ms, 0, HOUR_MS),
+            ("cache.max_entries", all.cache.max_entries, 1, 100_000_000),
+        ] {
+            if !(least..=most).contains(&value) {
+                problems.push(self.problem(key, &format!("must be from {least} to {most}, not {value}")));
+            }
+        }
+    }
+
+    fn problem(&self, key: &str, what: &str) -> String {
+        format!("`{key}` {what} (from {})", self.sources.of(key))
+    }
+
+    fn refuse(&self, key: &str, what: &str) -> anyhow::Error {
+        anyhow!(self.problem(key, what))
+    }
+
+    /// The variable that sets a key, for a hint.
+    fn variable(key: &str) -> String {
+        format!("ESOZ_{}", key.to_ascii_uppercase().replace('.', "__"))
+    }
+
+    fn required(key: &str, is_set: bool, why: &str) -> Result<()> {
+        if is_set {
+            Ok(())
+        } else {
+            bail!("`{key}` is not set, but {why} (set it in the file or as {})", Self::variable(key))
+        }
+    }
+
+    /// The address to listen on.
+    pub(crate) fn bind(&self) -> Result<SocketAddr> {
+        let bind = self.sections.http.bind.parse();
+        bind.map_err(|_| self.refuse("http.bind", "must be an IP address and a port, such as 127.0.0.1:8080"))
+    }
+
+    /// Which stores are used.
+    pub(crate) fn store_kind(&self) -> Result<StoreKind> {
+        match self.sections.store.kind.as_str() {
+            "sqlite" => Ok(StoreKind::Sqlite),
+            "servers" => Ok(StoreKind::Servers),
+            _ => Err(self.refuse("store.kind", "must be `sqlite` or `servers`")),
+        }
+    }
+
+    fn check_stores(&self, kind: StoreKind) -> Result<()> {
+        let all = &self.sections;
+        match kind {
+            StoreKind::Sqlite => {
+                Self::required("sqlite.path", !all.sqlite.path.is_empty(), "`store.kind` is `sqlite`")
+            }
+            StoreKind::Servers => {
+                let why = "`store.kind` is `servers`";
+                Self::required("postgres.url", !all.postgres.url.is_empty(), why)?;
+                Self::required("mongodb.uri", !all.mongodb.uri.is_empty(), why)?;
+                Self::required("mongodb.database", !all.mongodb.database.is_empty(), why)
+            }
+        }
+    }
+
+    /// Where events go: as configured, or where the stores make sense of.
+    pub(crate) fn bus(&self) -> Result<Bus> {
+        let all = &self.sections;
+        let bus = match (all.events.bus.as_str(), self.store_kind()?) {
+            ("" | "log", StoreKind::Sqlite) => Bus::Log,
+            ("kafka", _) | ("", StoreKind::Servers) => Bus::Kafka,
+            ("log", StoreKind::Servers) => {
+                let what =
+                    "cannot be `log` with `store.kind` = `servers`: the log is a table of the SQLite file";
+                return Err(self.refuse("events.bus", what));
+            }
+            _ => return Err(self.refuse("events.bus", "must be `log` or `kafka`")),
+        };
+        if bus == Bus::Kafka {
+            Self::required("kafka.brokers", !all.kafka.brokers.is_empty(), "events go to Kafka")?;
+            Self::required("events.topic", !all.events.topic.is_empty(), "events go to Kafka")?;
+        }
+        Ok(bus)
+    }
+
+    /// How patient ids become pseudonyms. Not every command needs it, so it is not checked before it is asked for.
+    pub(crate) fn pseudonym(&self) -> Result<Pseudonym> {
+        let patient = &self.sections.patient;
+        let why = "without it no patient can be told from another";
+        let key = self.secret("patient.key", &patient.key, "patient.key_file", &patient.key_file, why)?;
+        match patient.pseudonym.as_str() {
+            "hmac-sha256" => Ok(Pseudonym::HmacSha256 { key }),
+            "aes-128-cbc" => {
+                let why = "`patient.pseudonym` is `aes-128-cbc`";
+                let iv = self.secret("patient.iv", &patient.iv, "patient.iv_file", &patient.iv_file, why)?;
+                Ok(Pseudonym::Aes128Cbc { key, iv })
+            }
+            _ => Err(self.refuse("patient.pseudonym", "must be `hmac-sha256` or `aes-128-cbc`")),
+        }
+    }
+
+    /// A secret given in the configuration or in a file of its own; the line break at the file's end is not part of it.
+    fn secret(&self, key: &str, inline: &Hidden, file_key: &str, file: &str, why: &str) -> Result<Hidden> {
+        match (inline.is_empty(), file.is_empty()) {
+            (false, false) => Err(self.refuse(key, &format!("and `{file_key}` are both set; set one"))),
+            (false, true) => Ok(inline.clone()),
+            (true, true) => Err(anyhow!(
+                "neither `{key}` nor `{file_key}` is set, but {why} (set one in the file or as {} or {})",
+                Self::variable(key),
+                Self::variable(file_key)
+            )),
+            (true, false) => {
+                let text = std::fs::read_to_string(Path::new(file)).with_context(|| {
+                    self.problem(file_key, &format!("names {file}, which cannot be read"))
+                })?;
+                Ok(Hidden::new(text.trim_end_matches(['\r', '\n'])))
+            }
+        }
+    }
+
+    /// The least severe lines that are logged.
+    pub(crate) fn log_level(&self) -> Result<tracing::Level> {
+        let what = "must be `error`, `warn`, `info`, `debug` or `trace`";
+        self.sections.log.level.parse().map_err(|_| self.refuse("log.level", what))
+    }
+
+    /// Whether logs are JSON: as configured, or unless a person reads them.
+    pub(crate) fn log_as_json(&self, on_terminal: bool) -> Result<bool> {
+        match self.sections.log.format.as_str() {
+            "json" => Ok(true),
+            "text" => Ok(false),
+            "auto" => Ok(!on_terminal),
+            _ => Err(self.refuse("log.format", "must be `auto`, `json` or `text`")),
+        }
+    }
+}

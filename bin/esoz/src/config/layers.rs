@@ -1,0 +1,161 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use toml::{Table, Value};
+
+use super::sections::Sections;
+
+/// What every variable of ours begins with.
+const PREFIX: &str = "ESOZ_";
+/// What stands between section and key in a variable.
+const SEPARATOR: &str = "__";
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    Default,
+    File(PathBuf),
+    Variable(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("the default"),
+            Self::File(path) => write!(formatter, "{}", path.display()),
+            Self::Variable(name) => write!(formatter, "the environment variable {name}"),
+        }
+    }
+}
+
+/// The source of every key that is not at its default.
+#[derive(Debug, Default)]
+pub(crate) struct Sources(BTreeMap<String, Source>);
+
+impl Sources {
+    pub(crate) fn of(&self, key: &str) -> Source {
+        self.0.get(key).cloned().unwrap_or(Source::Default)
+    }
+}
+
+/// The defaults, the file over them, the environment over that.
+pub(crate) fn merged(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<(Sections, Sources)> {
+    let defaults = Table::try_from(Sections::default()).context("the defaults of the configuration")?;
+    let mut layers = Layers { table: defaults, sources: Sources::default() };
+    if let Some(path) = file {
+        layers.add_file(path)?;
+    }
+    for (name, value) in environment {
+        layers.add_variable(&name, value)?;
+    }
+    let sections = layers.table.try_into().context("the configuration")?;
+    Ok((sections, layers.sources))
+}
+
+struct Layers {
+    table: Table,
+    sources: Sources,
+}
+
+impl Layers {
+    fn add_file(&mut self, path: &Path) -> Result<()> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
+        // The parser's own error would quote the line, which may hold a secret.
+        let table: Table = toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let line = error
+                .span()
+                .map_or(0, |span| text.get(..span.start).map_or(0, |head| head.matches('\n').count() + 1));
+            anyhow!("{}, line {line}: {}", path.display(), error.message())
+        })?;
+        let source = Source::File(path.to_owned());
+        for (section, content) in table {
+            let Value::Table(content) = content else {
+                bail!(
+                    "`{section}` in {source} stands outside a section; the sections are {}",
+                    self.section_names()
+                );
+            };
+            for (key, value) in content {
+                self.set(&section, &key, &source, |known| typed(known, value))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_variable(&mut self, name: &OsString, value: OsString) -> Result<()> {
+        let Some(name) = name.to_str() else { return Ok(()) };
+        let Some((section, key)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once(SEPARATOR))
+        else {
+            return Ok(());
+        };
+        let source = Source::Variable(name.to_owned());
+        let text = value.into_string().map_err(|_| anyhow!("{source} is not valid UTF-8"))?;
+        self.set(&section.to_ascii_lowercase(), &key.to_ascii_lowercase(), &source, |known| {
+            parsed(known, text)
+        })
+    }
+
+    fn set(
+        &mut self,
+        section: &str,
+        key: &str,
+        source: &Source,
+        read: impl FnOnce(&Value) -> Result<Value>,
+    ) -> Result<()> {
+        let sections = self.section_names();
+        let Some(Value::Table(keys)) = self.table.get_mut(section) else {
+            bail!("unknown section `{section}` in {source}; the sections are {sections}");
+        };
+        let names = keys.keys().cloned().collect::<Vec<_>>().join(", ");
+        let Some(slot) = keys.get_mut(key) else {
+            bail!("unknown key `{section}.{key}` in {source}; the keys of this section are {names}");
+        };
+        *slot = read(slot).with_context(|| format!("`{section}.{key}` in {source}"))?;
+        self.sources.0.insert(format!("{section}.{key}"), source.clone());
+        Ok(())
+    }
+
+    fn section_names(&self) -> String {
+        self.table.keys().cloned().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A value of the file, if it is of the kind of the default.
+fn typed(known: &Value, value: Value) -> Result<Value> {
+    let fits = match (known, &value) {
+        (Value::Integer(_), Value::Integer(number)) => *number >= 0,
+        (Value::Array(_), Value::Array(items)) => items.iter().all(Value::is_str),
+        (known, value) => known.same_type(value),
+    };
+    if fits { Ok(value) } else { Err(anyhow!("must be {}", kind(known))) }
+}
+
+/// The text of a variable, read as what the default is.
+fn parsed(known: &Value, text: String) -> Result<Value> {
+    match known {
+        Value::Integer(_) => {
+            let number = text.trim().parse::<u32>().map_err(|_| anyhow!("must be {}", kind(known)))?;
+            Ok(Value::Integer(i64::from(number)))
+        }
+        Value::Array(_) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+        }
+        _ => Ok(Value::String(text)),
+    }
+}
+
+fn kind(known: &Value) -> &'static str {
+    match known {
+        Value::Integer(_) => "a whole number that is not negative",
+        Value::Array(_) => "a list of texts (in a variable: with commas between)",
+        _ => "a text",
+    }
+}

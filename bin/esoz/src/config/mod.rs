@@ -1,0 +1,56 @@
+//! The configuration: a TOML file, environment variables over it, defaults under it.
+//!
+//! `sections.rs` has every key with its default, `layers.rs` lays the sources over one another and refuses what does not
+//! belong, `checks.rs` refuses what cannot be. Every refusal names the key and where its value came from.
+
+mod checks;
+mod layers;
+mod sections;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+pub(crate) use checks::{Bus, Pseudonym, StoreKind};
+pub(crate) use sections::Sections;
+
+/// A checked configuration. Its `Debug` hides secrets.
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) sections: Sections,
+    sources: layers::Sources,
+}
+
+impl Config {
+    /// Reads and checks the configuration from the file, if one is given, and the environment.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
+        Self::from_sources(file, std::env::vars_os())
+    }
+
+    /// The same from a given environment.
+    ///
+    /// # Errors
+    /// Unknown keys and impossible values, each with the name of the key and of its source.
+    pub fn from_sources(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+    ) -> Result<Self> {
+        let (sections, sources) = layers::merged(file, environment)?;
+        let config = Self { sections, sources };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The same with everything in that SQLite file and the secret of the pseudonyms in that file, whatever was configured.
+    pub(crate) fn use_embedded_store(&mut self, sqlite: &Path, patient_key: &Path) {
+        let Sections { store, sqlite: section, events, patient, .. } = &mut self.sections;
+        "sqlite".clone_into(&mut store.kind);
+        section.path = sqlite.display().to_string();
+        "log".clone_into(&mut events.bus);
+        *patient =
+            sections::Patient { key_file: patient_key.display().to_string(), ..sections::Patient::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests;

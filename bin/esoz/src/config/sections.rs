@@ -1,0 +1,135 @@
+//! Every key of the configuration with its default. What each means stands in `docs/esoz.example.toml`, which a test holds
+//! against this file.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A value that no log and no error shows.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Hidden(String);
+
+impl Hidden {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0.is_empty() { "\"\"" } else { "\"…\"" })
+    }
+}
+
+macro_rules! section {
+    ($name:ident { $($key:ident: $kind:ty = $default:expr),+ $(,)? }) => {
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
+            $(pub(crate) $key: $kind),+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($key: $default),+ }
+            }
+        }
+    };
+}
+
+section!(Http {
+    bind: String = "127.0.0.1:8080".to_owned(),
+    body_max_bytes: u64 = 65_536,
+    headers_max_bytes: u64 = 32_768,
+    head_timeout_ms: u64 = 5_000,
+    body_timeout_ms: u64 = 10_000,
+    request_timeout_ms: u64 = 30_000,
+    keep_alive_ms: u64 = 5_000,
+    max_connections: u64 = 10_000,
+    workers: u64 = 0,
+    shutdown_timeout_s: u64 = 8,
+});
+
+section!(Store { kind: String = "sqlite".to_owned() });
+
+section!(Sqlite {
+    path: String = "esoz.sqlite".to_owned(),
+    max_connections: u64 = 4,
+    busy_timeout_ms: u64 = 5_000,
+});
+
+section!(Postgres {
+    url: Hidden = Hidden::default(),
+    migration_url: Hidden = Hidden::default(),
+    max_connections: u64 = 16,
+    connect_timeout_ms: u64 = 2_000,
+    pool_wait_timeout_ms: u64 = 2_000,
+    statement_timeout_ms: u64 = 5_000,
+    lock_timeout_ms: u64 = 3_000,
+});
+
+section!(Mongodb {
+    uri: Hidden = Hidden::default(),
+    database: String = "esoz".to_owned(),
+    max_connections: u64 = 64,
+    connect_timeout_ms: u64 = 2_000,
+    server_selection_timeout_ms: u64 = 2_000,
+    operation_timeout_ms: u64 = 5_000,
+});
+
+section!(Events {
+    bus: String = String::new(),
+    topic: String = "event_manager_topic".to_owned(),
+    poll_ms: u64 = 1_000,
+    lease_ms: u64 = 20_000,
+    max_entities: u64 = 500,
+    backoff_first_ms: u64 = 100,
+    backoff_longest_ms: u64 = 5_000,
+});
+
+section!(Kafka {
+    brokers: String = String::new(),
+    delivery_timeout_ms: u64 = 10_000,
+    partitions: u64 = 6,
+    replication: u64 = 1,
+});
+
+section!(Patient {
+    pseudonym: String = "hmac-sha256".to_owned(),
+    key: Hidden = Hidden::default(),
+    key_file: String = String::new(),
+    iv: Hidden = Hidden::default(),
+    iv_file: String = String::new(),
+});
+
+section!(LegalEntity { allowed_types: Vec<String> = Vec::new() });
+
+section!(Cache { ttl_ms: u64 = 2_000, max_entries: u64 = 100_000 });
+
+section!(Log { level: String = "info".to_owned(), format: String = "auto".to_owned() });
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sections {
+    pub(crate) http: Http,
+    pub(crate) store: Store,
+    pub(crate) sqlite: Sqlite,
+    pub(crate) postgres: Postgres,
+    pub(crate) mongodb: Mongodb,
+    pub(crate) events: Events,
+    pub(crate) kafka: Kafka,
+    pub(crate) patient: Patient,
+    pub(crate) legal_entity: LegalEntity,
+    pub(crate) cache: Cache,
+    pub(crate) log: Log,
+}

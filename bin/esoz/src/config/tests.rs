@@ -1,0 +1,183 @@
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
+
+use super::*;
+
+fn load(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config> {
+    let environment = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let Some(text) = file else { return Config::from_sources(None, environment) };
+    let mut file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    Config::from_sources(Some(file.path()), environment)
+}
+
+fn refusal(file: Option<&str>, variables: &[(&str, &str)]) -> String {
+    format!("{:#}", load(file, variables).unwrap_err())
+}
+
+#[test]
+fn without_any_source_everything_is_at_its_default() {
+    let config = load(None, &[]).unwrap();
+    assert_eq!(config.sections, Sections::default());
+    assert_eq!(config.bus().unwrap(), Bus::Log);
+}
+
+#[test]
+fn the_example_file_has_every_key_at_its_default_and_says_what_it_means() {
+    let example = include_str!("../../../../docs/esoz.example.toml");
+    assert_eq!(load(Some(example), &[]).unwrap().sections, Sections::default());
+    let documented: toml::Table = toml::from_str(example).unwrap();
+    let known = toml::Table::try_from(Sections::default()).unwrap();
+    for (section, keys) in &known {
+        let documented = documented.get(section).unwrap_or_else(|| panic!("[{section}] is missing"));
+        for key in keys.as_table().unwrap().keys() {
+            assert!(documented.get(key).is_some(), "{section}.{key} is missing");
+        }
+    }
+    // A key stands below a comment, or below a key that a comment spoke of together with it.
+    let lines: Vec<&str> = example.lines().collect();
+    for pair in lines.windows(2) {
+        if pair[1].contains(" = ") && !pair[1].starts_with('#') {
+            assert!(
+                pair[0].starts_with('#') || pair[0].contains(" = "),
+                "nothing says what this is: {}",
+                pair[1]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_variable_wins_over_the_file() {
+    let file = "[http]\nbind = \"127.0.0.1:1\"\nbody_max_bytes = 100\n";
+    let config = load(Some(file), &[("ESOZ_HTTP__BIND", "127.0.0.1:2")]).unwrap();
+    assert_eq!(config.sections.http.bind, "127.0.0.1:2");
+    assert_eq!(config.sections.http.body_max_bytes, 100);
+}
+
+#[test]
+fn a_variable_is_read_as_what_the_key_is() {
+    let config = load(
+        None,
+        &[
+            ("ESOZ_PATIENT__KEY", "1234567890123456"),
+            ("ESOZ_CACHE__TTL_MS", "0"),
+            ("ESOZ_LEGAL_ENTITY__ALLOWED_TYPES", "PHARMACY, MSP"),
+            ("ESOZ_TEST_POSTGRES_URL", "not ours: no section"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.sections.patient.key.expose(), "1234567890123456");
+    assert_eq!(config.sections.cache.ttl_ms, 0);
+    assert_eq!(config.sections.legal_entity.allowed_types, ["PHARMACY", "MSP"]);
+}
+
+#[test]
+fn unknown_keys_are_refused_with_their_source() {
+    for (file, variables, expected) in [
+        (Some("[http]\nbnd = \"x\"\n"), vec![], "unknown key `http.bnd` in /"),
+        (Some("[htp]\nbind = \"x\"\n"), vec![], "unknown section `htp` in /"),
+        (Some("bind = \"x\"\n"), vec![], "`bind` in /"),
+        (
+            None,
+            vec![("ESOZ_HTTP__BND", "x")],
+            "unknown key `http.bnd` in the environment variable ESOZ_HTTP__BND",
+        ),
+        (
+            None,
+            vec![("ESOZ_HTP__BIND", "x")],
+            "unknown section `htp` in the environment variable ESOZ_HTP__BIND",
+        ),
+    ] {
+        let refusal = refusal(file, &variables);
+        assert!(refusal.contains(expected), "{refusal}");
+    }
+}
+
+#[test]
+fn impossible_values_are_refused_with_key_and_source() {
+    for (name, value, expected) in [
+        ("ESOZ_HTTP__BIND", "nowhere", "`http.bind` must be an IP address and a port"),
+        ("ESOZ_HTTP__BODY_MAX_BYTES", "0", "`http.body_max_bytes` must be from 2 to 67108864, not 0"),
+        ("ESOZ_HTTP__BODY_MAX_BYTES", "-1", "`http.body_max_bytes` in the environment variable"),
+        ("ESOZ_HTTP__BODY_MAX_BYTES", "many", "must be a whole number that is not negative"),
+        ("ESOZ_STORE__KIND", "paper", "`store.kind` must be `sqlite` or `servers`"),
+        ("ESOZ_EVENTS__BUS", "pigeon", "`events.bus` must be `log` or `kafka`"),
+        ("ESOZ_EVENTS__LEASE_MS", "100", "`events.lease_ms` must be from 16000"),
+        ("ESOZ_LOG__LEVEL", "loud", "`log.level` must be"),
+        ("ESOZ_LOG__FORMAT", "xml", "`log.format` must be"),
+    ] {
+        let refusal = refusal(None, &[(name, value)]);
+        assert!(refusal.contains(expected), "{name}={value}: {refusal}");
+        assert!(refusal.contains(name), "the source of {name}={value}: {refusal}");
+    }
+}
+
+#[test]
+fn what_is_needed_and_not_set_is_told_with_the_variable_that_sets_it() {
+    for (name, value, expected) in [
+        ("ESOZ_EVENTS__BUS", "kafka", "`kafka.brokers` is not set, but events go to Kafka"),
+        ("ESOZ_SQLITE__PATH", "", "`sqlite.path` is not set, but `store.kind` is `sqlite`"),
+    ] {
+        let refusal = refusal(None, &[(name, value)]);
+        assert!(refusal.contains(expected) && refusal.contains("as ESOZ_"), "{refusal}");
+    }
+}
+
+#[test]
+fn servers_need_their_addresses_and_no_log() {
+    let refusal_of = |variables: &[(&str, &str)]| refusal(None, variables);
+    assert!(refusal_of(&[("ESOZ_STORE__KIND", "servers")]).contains("`postgres.url` is not set"));
+    let servers = [
+        ("ESOZ_STORE__KIND", "servers"),
+        ("ESOZ_POSTGRES__URL", "postgres://localhost/esoz"),
+        ("ESOZ_MONGODB__URI", "mongodb://localhost"),
+    ];
+    assert!(refusal_of(&servers).contains("`kafka.brokers` is not set"));
+    let mut with_log = servers.to_vec();
+    with_log.push(("ESOZ_EVENTS__BUS", "log"));
+    assert!(refusal_of(&with_log).contains("cannot be `log` with `store.kind` = `servers`"));
+}
+
+#[test]
+fn all_impossible_values_are_told_at_once() {
+    let refusal = refusal(None, &[("ESOZ_HTTP__BIND", "nowhere"), ("ESOZ_LOG__LEVEL", "loud")]);
+    assert!(refusal.contains("http.bind") && refusal.contains("log.level"), "{refusal}");
+}
+
+#[test]
+fn a_broken_file_is_told_by_line_and_never_quoted() {
+    let refusal = refusal(Some("[patient]\nkey = \"canary\n"), &[]);
+    assert!(refusal.contains("line 2"), "{refusal}");
+    assert!(!refusal.contains("canary"), "{refusal}");
+    let missing = format!(
+        "{:#}",
+        Config::from_sources(Some(Path::new("/nowhere.toml")), std::iter::empty()).unwrap_err()
+    );
+    assert!(missing.contains("/nowhere.toml"), "{missing}");
+}
+
+#[test]
+fn a_secret_comes_from_the_configuration_or_from_a_file_but_not_from_both() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"0123456789abcdef\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let config = load(None, &[("ESOZ_PATIENT__KEY_FILE", path)]).unwrap();
+    let Pseudonym::HmacSha256 { key } = config.pseudonym().unwrap() else { panic!("another scheme") };
+    assert_eq!(key.expose(), "0123456789abcdef");
+
+    let both = load(None, &[("ESOZ_PATIENT__KEY_FILE", path), ("ESOZ_PATIENT__KEY", "x")]).unwrap();
+    assert!(both.pseudonym().is_err());
+    let neither = load(None, &[]).unwrap();
+    let refusal = neither.pseudonym().err().unwrap().to_string();
+    assert!(refusal.contains("ESOZ_PATIENT__KEY"), "{refusal}");
+}
+
+#[test]
+fn a_secret_never_shows_in_debug() {
+    let config =
+        load(None, &[("ESOZ_PATIENT__KEY", "canary"), ("ESOZ_POSTGRES__URL", "postgres://u:canary@h/d")])
+            .unwrap();
+    assert!(!format!("{config:?}").contains("canary"));
+}

@@ -1,0 +1,8 @@
+//! The `esoz` command.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    esoz::run().await
+}

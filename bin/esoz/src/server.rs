@@ -1,0 +1,236 @@
+//! Puts the server together: config → adapters → use cases → HTTP, with the relay beside it.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use esoz_auth::{AccessTokens, ApiKeys, Authentication};
+use esoz_cache::{CacheLimits, CachedAccessTokens, CachedApiKeys, CachedLegalEntities};
+use esoz_contract_division::{UpdateContractDivision, UpdatePorts};
+use esoz_device_dispense::{PatientPseudonyms, StopDispense, StopPorts};
+use esoz_events::{Backoff, EventPublisher, Relay, RelayLimits};
+use esoz_http::{Api, HttpLimits, Running};
+use esoz_kernel::system::{RandomIds, SystemClock};
+use esoz_kernel::{Clock, IdGenerator};
+use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityType};
+use esoz_pseudonym::{Aes128CbcPseudonyms, HmacSha256Pseudonyms};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::bus::{self, RelayLoop, RingingDispenses};
+use crate::config::{Config, Pseudonym};
+use crate::stores::{Stores, number};
+
+/// What a server is made of, besides its configuration. A test replaces what it wants to control.
+pub struct Parts {
+    /// Where everything is kept.
+    pub stores: Stores,
+    /// Where events go.
+    pub publisher: Arc<dyn EventPublisher>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where fresh ids come from.
+    pub ids: Arc<dyn IdGenerator>,
+}
+
+impl Parts {
+    /// The configured stores and bus, the machine's clock, random ids.
+    ///
+    /// # Errors
+    /// When the configuration does not fit what it names, e.g. a store whose schema is too old. A server that cannot be reached
+    /// is no error.
+    pub async fn configured(config: &Config) -> Result<Self> {
+        let stores = Stores::open(config).await?;
+        let publisher = bus::publisher(config, &stores)?;
+        Ok(Self { stores, publisher, clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })
+    }
+}
+
+/// A server that is listening, with its relay at work.
+pub struct EsozServer {
+    running: Running,
+    relay: JoinHandle<()>,
+    stop_relay: watch::Sender<bool>,
+    /// How long the relay may take for its last round.
+    last_round: Duration,
+}
+
+impl EsozServer {
+    /// Starts to serve on a socket that is already listening.
+    ///
+    /// # Errors
+    /// When the configuration or the socket cannot be used.
+    pub fn start(config: &Config, parts: Parts, listener: TcpListener) -> Result<Self> {
+        let doorbell = Arc::new(Notify::new());
+        let api = api(config, &parts, doorbell.clone())?;
+        let relay = RelayLoop {
+            relay: relay(config, &parts)?,
+            doorbell,
+            poll: Duration::from_millis(config.sections.events.poll_ms),
+            backoff: backoff(config),
+        };
+        let running = esoz_http::serve(listener, api).context("serving")?;
+        if let Some(mongo) = parts.stores.mongo {
+            tokio::spawn(make_indexes(mongo, backoff(config)));
+        }
+        let (stop_relay, stopping) = watch::channel(false);
+        let last_round =
+            Duration::from_millis(config.sections.kafka.delivery_timeout_ms.min(LAST_ROUND_MAX_MS));
+        Ok(Self { running, relay: tokio::spawn(relay.run(stopping)), stop_relay, last_round })
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    /// Serves until SIGTERM or SIGINT, then stops as [`EsozServer::run_until`] does.
+    ///
+    /// # Errors
+    /// When the server broke down.
+    pub async fn run_until_signal(self) -> Result<()> {
+        let (mut terminate, mut interrupt) = signals()?;
+        self.run_until(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await
+    }
+
+    /// Serves until told to stop, then finishes what is in flight and delivers what it can.
+    ///
+    /// # Errors
+    /// When the server broke down.
+    pub async fn run_until(self, told_to_stop: impl Future<Output = ()>) -> Result<()> {
+        let Self { running: Running { server, handle, .. }, relay, stop_relay, last_round } = self;
+        let server = tokio::spawn(server);
+        told_to_stop.await;
+        tracing::info!("stopping: requests in flight are finished first");
+        handle.stop(true).await;
+        server.await.context("the server task")?.context("serving")?;
+        stop_relay.send_replace(true);
+        if tokio::time::timeout(last_round, relay).await.is_err() {
+            tracing::warn!(
+                "the bus did not answer in time; what waits in the outbox is delivered after the next start"
+            );
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// The longest that the relay's last round may hold up the exit, in milliseconds.
+const LAST_ROUND_MAX_MS: u64 = 2_000;
+
+fn signals() -> Result<(Signal, Signal)> {
+    let terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    Ok((terminate, interrupt))
+}
+
+/// Makes the indexes as soon as MongoDB can be reached.
+async fn make_indexes(mongo: Arc<esoz_store_mongo::MongoStore>, backoff: Backoff) {
+    let mut failures = 0_u32;
+    while let Err(error) = mongo.migrate().await {
+        failures = failures.saturating_add(1);
+        tracing::warn!(%error, failures, "MongoDB's indexes could not be made yet");
+        tokio::time::sleep(backoff.wait(failures)).await;
+    }
+}
+
+fn backoff(config: &Config) -> Backoff {
+    let events = &config.sections.events;
+    let (first, longest) = (events.backoff_first_ms, events.backoff_longest_ms);
+    Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) }
+}
+
+fn relay(config: &Config, parts: &Parts) -> Result<Relay> {
+    let events = &config.sections.events;
+    let limits = RelayLimits {
+        lease: Duration::from_millis(events.lease_ms),
+        max_entities: number(events.max_entities)?,
+    };
+    let (outbox, publisher) = (parts.stores.outbox.clone(), parts.publisher.clone());
+    // Its own id even where a test gives out the others: two relays with one id would hand each other's work out twice.
+    Ok(Relay::new(outbox, publisher, parts.clock.clone(), limits, RandomIds.fresh()))
+}
+
+fn api(config: &Config, parts: &Parts, doorbell: Arc<Notify>) -> Result<Api> {
+    let Parts { stores, clock, ids, .. } = parts;
+    let cached = cached(config, stores);
+    let allowed = config.sections.legal_entity.allowed_types.iter().map(LegalEntityType::new);
+    let stop_ports = StopPorts {
+        dispenses: Arc::new(RingingDispenses { inner: stores.dispenses.clone(), doorbell }),
+        legal_entities: cached.legal_entities,
+        pseudonyms: pseudonyms(config)?,
+        clock: clock.clone(),
+        ids: ids.clone(),
+    };
+    let update_ports =
+        UpdatePorts { contract_divisions: stores.contract_divisions.clone(), clock: clock.clone() };
+    Ok(Api {
+        authentication: Authentication::new(cached.access_tokens, cached.api_keys, clock.clone()),
+        stop_dispense: StopDispense::new(stop_ports, AllowedTypes::new(allowed)),
+        update_contract_division: UpdateContractDivision::new(update_ports),
+        ids: ids.clone(),
+        limits: http_limits(config)?,
+    })
+}
+
+struct Cached {
+    access_tokens: Arc<dyn AccessTokens>,
+    api_keys: Arc<dyn ApiKeys>,
+    legal_entities: Arc<dyn LegalEntities>,
+}
+
+fn cached(config: &Config, stores: &Stores) -> Cached {
+    let cache = &config.sections.cache;
+    let (access_tokens, api_keys) = (stores.access_tokens.clone(), stores.api_keys.clone());
+    let legal_entities = stores.legal_entities.clone();
+    if cache.ttl_ms == 0 {
+        return Cached { access_tokens, api_keys, legal_entities };
+    }
+    let limits = CacheLimits { ttl: Duration::from_millis(cache.ttl_ms), max_entries: cache.max_entries };
+    Cached {
+        access_tokens: Arc::new(CachedAccessTokens::new(access_tokens, limits)),
+        api_keys: Arc::new(CachedApiKeys::new(api_keys, limits)),
+        legal_entities: Arc::new(CachedLegalEntities::new(legal_entities, limits)),
+    }
+}
+
+/// The configured pseudonym scheme.
+pub(crate) fn pseudonyms(config: &Config) -> Result<Arc<dyn PatientPseudonyms>> {
+    match config.pseudonym()? {
+        Pseudonym::HmacSha256 { key } => {
+            Ok(Arc::new(HmacSha256Pseudonyms::try_new(key.expose()).context("`patient.key`")?))
+        }
+        Pseudonym::Aes128Cbc { key, iv } => {
+            let scheme = Aes128CbcPseudonyms::try_new(key.expose(), iv.expose());
+            Ok(Arc::new(scheme.context("`patient.key` and `patient.iv`")?))
+        }
+    }
+}
+
+fn http_limits(config: &Config) -> Result<HttpLimits> {
+    let http = &config.sections.http;
+    let workers = match number(http.workers)? {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        workers => workers,
+    };
+    Ok(HttpLimits {
+        body_max_bytes: number(http.body_max_bytes)?,
+        headers_max_bytes: number(http.headers_max_bytes)?,
+        head_timeout_ms: http.head_timeout_ms,
+        body_timeout_ms: http.body_timeout_ms,
+        request_timeout_ms: http.request_timeout_ms,
+        keep_alive_ms: http.keep_alive_ms,
+        max_connections: number(http.max_connections)?,
+        workers,
+        shutdown_timeout_s: http.shutdown_timeout_s,
+    })
+}
