@@ -1,0 +1,45 @@
+//! `cargo xtask check`.
+
+use std::process::Command;
+
+use crate::steps::Steps;
+
+/// Runs every check that needs no server.
+pub(crate) fn run(steps: &mut Steps, advisories: bool) -> anyhow::Result<()> {
+    let format = steps.cargo(&["fmt", "--all", "--check"]);
+    steps.run("format", format);
+
+    // All features alone: the domain crates' default features are compiled by their examples, each crate by itself,
+    // and a second set of features for everything would double the time.
+    let lint = steps.cargo(&[
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    steps.run("lint", lint);
+
+    let mut document = steps.cargo(&["doc", "--locked", "--no-deps", "--workspace", "--all-features"]);
+    document.env("RUSTDOCFLAGS", "-D warnings");
+    steps.run("documentation", document);
+
+    anyhow::ensure!(
+        steps.has_cargo_command("deny"),
+        "cargo-deny is missing: `cargo install cargo-deny --locked`, or run .ci/run, which fetches it"
+    );
+    steps.run("dependencies", deny(steps, &["bans", "licenses", "sources"]));
+    if advisories {
+        steps.run("advisories", deny(steps, &["advisories"]));
+    }
+    Ok(())
+}
+
+fn deny(steps: &Steps, checks: &[&str]) -> Command {
+    let mut deny = steps.cargo(&["deny", "--all-features", "--locked", "check", "--hide-inclusion-graph"]);
+    deny.args(checks);
+    deny
+}

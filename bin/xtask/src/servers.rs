@@ -1,0 +1,53 @@
+//! One set of servers for a whole test run.
+
+use std::{process::Command, time::Instant};
+
+use anyhow::Context;
+use esoz_testkit::servers::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, shared};
+
+use crate::steps::{Steps, say};
+
+/// Where the run's servers are. Those started here end with this process.
+pub(crate) struct Servers {
+    variables: [(&'static str, &'static str); 3],
+}
+
+impl Servers {
+    /// Finds or starts each, and notes for the summary which it is and where it came from.
+    pub(crate) fn start(steps: &mut Steps) -> anyhow::Result<Self> {
+        say("\n▶ servers: PostgreSQL, MongoDB, Kafka");
+        let started = Instant::now();
+        // A thread for each: they wait for disks and for each other's package clients, hardly ever for a core.
+        let (postgres, mongodb, kafka) = std::thread::scope(|scope| {
+            let postgres = scope.spawn(shared::postgres);
+            let mongodb = scope.spawn(shared::mongodb);
+            let kafka = scope.spawn(shared::kafka);
+            (postgres.join(), mongodb.join(), kafka.join())
+        });
+        // The thread has told why on standard error.
+        let postgres = postgres.ok().context("no PostgreSQL to test with: see above")?;
+        let mongodb = mongodb.ok().context("no MongoDB to test with: see above")?;
+        let kafka = kafka.ok().context("no Kafka broker to test with: see above")?;
+        for note in [
+            format!("PostgreSQL {}, {}", postgres.version(), postgres.origin()),
+            format!("MongoDB {}, {}", mongodb.version(), mongodb.origin()),
+            format!("Kafka broker {}, {}", kafka.version(), kafka.origin()),
+        ] {
+            say(&format!("  {note}"));
+            steps.note(note);
+        }
+        steps.record("servers", true, started.elapsed());
+        Ok(Self {
+            variables: [
+                (POSTGRES_URL, postgres.url()),
+                (MONGODB_URI, mongodb.uri()),
+                (KAFKA_BROKERS, kafka.brokers()),
+            ],
+        })
+    }
+
+    /// Tells a command's tests where the servers are.
+    pub(crate) fn tell(&self, command: &mut Command) {
+        command.envs(self.variables);
+    }
+}
