@@ -1,0 +1,45 @@
+//! What the black-box tests share: a running server on a store of its own, requests, and answers compared whole.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on fails"
+)]
+
+mod answer;
+pub mod process;
+mod request;
+mod scene;
+mod stores;
+mod world;
+
+pub use answer::Answer;
+pub use request::Request;
+pub use scene::{StopScene, UpdateScene, change, client_of, stop_path, update_path};
+pub use stores::{Addresses, TestStores};
+pub use world::{DEADLINE, Kind, PATIENT_KEY, Setup, World};
+
+/// Runs each case on the embedded store and on the real servers: `case::sqlite` and `case::servers`.
+#[macro_export]
+macro_rules! on_every_store {
+    ($($(#[$meta:meta])* async fn $name:ident($kind:ident) $body:block)+) => {$(
+        mod $name {
+            #[allow(unused_imports, reason = "not every case needs everything")]
+            use super::*;
+
+            $(#[$meta])*
+            async fn case($kind: $crate::Kind) $body
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                case($crate::Kind::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn servers() {
+                case($crate::Kind::Servers).await;
+            }
+        }
+    )+};
+}

@@ -1,0 +1,213 @@
+//! The server and its command line as a process of its own: for what cannot be seen from within.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use esoz_testkit::wait::wait_for_blocking;
+
+use crate::world::DEADLINE;
+
+type Variables = [(String, String)];
+
+/// The program under test, which Cargo puts beside the folder of the tests themselves.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().and_then(|folder| folder.parent()).unwrap().join("esoz-under-test");
+    assert!(program.exists(), "{} is not built", program.display());
+    program
+}
+
+fn command(variables: &Variables, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    // Nothing of the machine's own settings.
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(|name| name.starts_with("ESOZ_")))
+    {
+        command.env_remove(name);
+    }
+    command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it printed.
+    pub stdout: String,
+    /// What it logged and complained about.
+    pub stderr: String,
+}
+
+impl Finished {
+    fn new(output: Output) -> Self {
+        let Output { status, stdout, stderr } = output;
+        Self {
+            status,
+            stdout: String::from_utf8(stdout).unwrap(),
+            stderr: String::from_utf8(stderr).unwrap(),
+        }
+    }
+
+    /// Holds it against a success.
+    ///
+    /// # Panics
+    /// When it failed.
+    #[track_caller]
+    pub fn assert_success(&self) -> &Self {
+        assert!(self.status.success(), "{}\n{}\n{}", self.status, self.stdout, self.stderr);
+        self
+    }
+
+    /// Holds it against exit code 1 and a complaint.
+    ///
+    /// # Panics
+    /// When it succeeded, or complained about something else.
+    #[track_caller]
+    pub fn assert_failure(&self, complaint: &str) -> &Self {
+        assert_eq!(self.status.code(), Some(1), "{}\n{}", self.stdout, self.stderr);
+        assert!(self.stderr.contains(complaint), "{}", self.stderr);
+        self
+    }
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// When it cannot be run.
+pub fn esoz(variables: &Variables, arguments: &[&str]) -> Finished {
+    Finished::new(command(variables, arguments).stdin(Stdio::null()).output().unwrap())
+}
+
+/// Runs a command to its end with that on its standard input.
+///
+/// # Panics
+/// When it cannot be run.
+pub fn esoz_with_input(variables: &Variables, arguments: &[&str], input: &str) -> Finished {
+    let mut command = command(variables, arguments);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    Finished::new(child.wait_with_output().unwrap())
+}
+
+/// A command that goes on until it is stopped.
+pub struct Process {
+    child: Child,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+type Lines = Arc<Mutex<Vec<String>>>;
+
+fn collect(stream: impl std::io::Read + Send + 'static) -> Lines {
+    let lines = Lines::default();
+    let into = lines.clone();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            into.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    });
+    lines
+}
+
+impl Process {
+    /// Starts a command.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(variables: &Variables, arguments: &[&str]) -> Self {
+        let mut command = command(variables, arguments);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdout = collect(child.stdout.take().unwrap());
+        let stderr = collect(child.stderr.take().unwrap());
+        Self { child, stdout, stderr }
+    }
+
+    /// Starts to serve, on a free port; gives the server and where it is, `http://host:port`.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn serve(variables: &Variables) -> (Self, String) {
+        let mut variables = variables.to_vec();
+        variables.push(("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned()));
+        variables.push(("ESOZ_HTTP__WORKERS".to_owned(), "2".to_owned()));
+        let server = Self::start(&variables, &["serve"]);
+        let line = server.wait_for_log("listening on http://");
+        let (_, address) = line.split_once("listening on http://").unwrap();
+        let address = address.split('"').next().unwrap();
+        let base = format!("http://{}", address.trim());
+        (server, base)
+    }
+
+    /// Everything printed until now.
+    pub fn stdout(&self) -> Vec<String> {
+        self.stdout.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Everything logged until now.
+    pub fn stderr(&self) -> Vec<String> {
+        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for a line of the log that contains that, and gives it.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub fn wait_for_log(&self, text: &str) -> String {
+        wait_for_blocking(&format!("`{text}` in the log"), DEADLINE, || {
+            let lines = self.stderr();
+            lines.iter().find(|line| line.contains(text)).cloned().ok_or_else(|| lines.join("\n"))
+        })
+    }
+
+    /// Waits until that many lines are printed, and gives them.
+    ///
+    /// # Panics
+    /// When they do not come.
+    pub fn wait_for_lines(&self, lines: usize) -> Vec<String> {
+        wait_for_blocking("lines on standard output", DEADLINE, || {
+            let printed = self.stdout();
+            if printed.len() >= lines { Ok(printed) } else { Err(self.stderr().join("\n")) }
+        })
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Asks it to stop, as an operator does.
+    pub fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    /// Kills it at once, as `kill -9` does, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait_for_blocking("the end of the process", DEADLINE, || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,68 @@
+use esoz_auth::Secret;
+use reqwest::header::{HeaderName, HeaderValue};
+use serde_json::Value;
+
+use crate::Answer;
+
+/// A request on its way.
+#[derive(Debug)]
+pub struct Request {
+    builder: reqwest::RequestBuilder,
+    url: String,
+}
+
+impl Request {
+    /// Begins a request.
+    pub fn new(client: &reqwest::Client, method: reqwest::Method, url: String) -> Self {
+        Self { builder: client.request(method, &url), url }
+    }
+
+    /// With that bearer token.
+    #[must_use]
+    pub fn token(self, token: &Secret) -> Self {
+        self.header("authorization", &format!("Bearer {}", token.expose()))
+    }
+
+    /// With that api key.
+    #[must_use]
+    pub fn api_key(self, api_key: &Secret) -> Self {
+        self.header("api-key", api_key.expose())
+    }
+
+    /// With that header.
+    ///
+    /// # Panics
+    /// When it cannot be one.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name: HeaderName = name.parse().unwrap();
+        self.builder = self.builder.header(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        self
+    }
+
+    /// With that body, declared to be JSON.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// With that body, declared to be nothing.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<reqwest::Body>) -> Self {
+        self.builder = self.builder.body(body);
+        self
+    }
+
+    /// Sends it.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn send(self) -> Answer {
+        let Self { builder, url } = self;
+        let response = builder.send().await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.expect("the whole answer");
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
+        Answer { status, headers, body, url: url.split('?').next().unwrap_or_default().to_owned() }
+    }
+}

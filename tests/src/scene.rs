@@ -1,0 +1,259 @@
+//! The things that a request needs so that nothing is wrong with it. A test changes the one thing that it is about.
+
+use esoz_auth::{NewAccessToken, NewApiKey, Secret};
+use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
+use esoz_device_dispense::Dispense;
+use esoz_kernel::{ClientId, LegalEntityId, PatientId, Put};
+use esoz_legal_entity::LegalEntityRecord;
+use esoz_testkit::builders::{
+    DispenseBuilder, access_token, api_key, contract_division, contract_of, dispense, division_of, fresh,
+    legal_entity, secret,
+};
+use serde_json::{Value, json};
+
+use crate::{Answer, Request, World};
+
+/// A pharmacy with a dispense in progress, and a token of its own that may stop it.
+pub struct StopScene {
+    /// The pharmacy.
+    pub pharmacy: LegalEntityRecord,
+    /// The patient.
+    pub patient: PatientId,
+    /// The token, as its holder has it.
+    pub token: Secret,
+    /// The token, as it is stored.
+    pub stored_token: NewAccessToken,
+    /// The dispense.
+    pub dispense: Dispense,
+}
+
+impl StopScene {
+    /// Makes it, and loads it into the world's stores.
+    pub async fn load(world: &World) -> Self {
+        let scene = Self::imagine(world);
+        world.put_legal_entity(&scene.pharmacy).await;
+        world.stores.credentials.add_token(&scene.stored_token).await.unwrap();
+        world.put_dispense(&scene.dispense).await;
+        scene
+    }
+
+    /// Makes it without loading anything.
+    pub fn imagine(world: &World) -> Self {
+        let pharmacy = legal_entity();
+        let patient = PatientId::new(fresh());
+        let token = secret();
+        let stored_token =
+            NewAccessToken { client_id: client_of(pharmacy.facts.id), ..world.lasting(access_token(&token)) };
+        let dispense = dispense().owner(pharmacy.facts.id).subject(world.pseudonym_of(patient)).build();
+        Self { pharmacy, patient, token, stored_token, dispense }
+    }
+
+    /// Begins another dispense of the same pharmacy and patient.
+    pub fn another(&self, world: &World) -> DispenseBuilder {
+        dispense().owner(self.pharmacy.facts.id).subject(world.pseudonym_of(self.patient))
+    }
+
+    /// The path that stops the dispense.
+    pub fn path(&self) -> String {
+        self.path_of(&self.dispense)
+    }
+
+    /// The path that stops that dispense of the same patient.
+    pub fn path_of(&self, dispense: &Dispense) -> String {
+        stop_path(&self.patient.uuid().to_string(), &dispense.id.to_string())
+    }
+
+    /// The request that stops the dispense, with nothing wrong with it.
+    pub fn request(&self, world: &World) -> Request {
+        world.patch(&self.path()).token(&self.token)
+    }
+
+    /// The same for that dispense of the same pharmacy and patient.
+    pub fn request_for(&self, world: &World, dispense: &Dispense) -> Request {
+        world.patch(&self.path_of(dispense)).token(&self.token)
+    }
+
+    /// Stops the dispense.
+    pub async fn stop(&self, world: &World) -> Answer {
+        self.request(world).send().await
+    }
+
+    /// The token, changed, as a second one for the same user and client.
+    pub async fn issue(&self, world: &World, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
+        issue(world, &self.stored_token, change).await
+    }
+
+    /// Nothing happened to that dispense: it is stored as it was loaded, and no event says otherwise.
+    pub async fn assert_untouched(&self, world: &World, dispense: &Dispense) {
+        let stored = world.stores.dispenses.find(dispense.id).await.unwrap();
+        assert_eq!(stored.as_ref(), Some(dispense));
+        assert_eq!(stored.unwrap().record, dispense.record);
+        assert_eq!(world.events_of(dispense).await, []);
+    }
+
+    /// The data of the answer when the dispense was stopped at that time (milliseconds).
+    pub fn stopped(&self, dispense: &Dispense, at: &str) -> Value {
+        let by = self.stored_token.user_id.to_string();
+        let mut data = Value::Object(dispense.record.clone());
+        data["id"] = json!(dispense.id.to_string());
+        data["subject"] = esoz_testkit::builders::reference("patient", self.patient.uuid());
+        data["status"] = json!("stopped");
+        data["updated_at"] = json!(at);
+        data["updated_by"] = json!(by);
+        let history = data["status_history"].as_array_mut().unwrap();
+        history.push(json!({"status": "stopped", "inserted_at": at, "inserted_by": by}));
+        data
+    }
+}
+
+async fn issue(world: &World, like: &NewAccessToken, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
+    let token = secret();
+    let mut stored = NewAccessToken { digest: token.digest(), ..like.clone() };
+    change(&mut stored);
+    world.stores.credentials.add_token(&stored).await.unwrap();
+    token
+}
+
+/// The path of a stop.
+pub fn stop_path(patient: &str, dispense: &str) -> String {
+    format!("/api/patients/{patient}/device_dispenses/{dispense}/actions/stop")
+}
+
+/// A client id is the id of its legal entity.
+pub fn client_of(legal_entity: LegalEntityId) -> ClientId {
+    ClientId::new(legal_entity.uuid())
+}
+
+/// A clinic with two places and two contracts of a global budget, a record that ties the first of each, and a token and an api key of
+/// the national health service that may change it to the second of each.
+pub struct UpdateScene {
+    /// The clinic.
+    pub clinic: LegalEntityRecord,
+    /// The place that the record names, and the one it shall name.
+    pub divisions: [DivisionRecord; 2],
+    /// The contract that the record belongs to, and the one it shall belong to.
+    pub contracts: [ContractRecord; 2],
+    /// The record.
+    pub record: ContractDivision,
+    /// The token, as its holder has it.
+    pub token: Secret,
+    /// The token, as it is stored.
+    pub stored_token: NewAccessToken,
+    /// The api key, as its holder has it.
+    pub api_key: Secret,
+    /// The api key, as it is stored.
+    pub stored_api_key: NewApiKey,
+}
+
+impl UpdateScene {
+    /// Makes it, and loads it into the world's stores.
+    pub async fn load(world: &World) -> Self {
+        let scene = Self::imagine(world);
+        world.put_legal_entity(&scene.clinic).await;
+        for division in &scene.divisions {
+            world.put_division(division).await;
+        }
+        for contract in &scene.contracts {
+            world.put_contract(contract).await;
+        }
+        world.put_contract_division(&scene.record).await;
+        world.stores.credentials.add_token(&scene.stored_token).await.unwrap();
+        world.stores.credentials.add_api_key(&scene.stored_api_key).await.unwrap();
+        scene
+    }
+
+    fn imagine(world: &World) -> Self {
+        let clinic = legal_entity();
+        let divisions = [division_of(clinic.facts.id), division_of(clinic.facts.id)];
+        let contracts = [contract_of(clinic.facts.id), contract_of(clinic.facts.id)];
+        let record = contract_division(contracts[0].facts.id, divisions[0].facts.id);
+        let (token, key) = (secret(), secret());
+        let (stored_token, stored_api_key) = (world.lasting(access_token(&token)), api_key(&key));
+        Self { clinic, divisions, contracts, record, token, stored_token, api_key: key, stored_api_key }
+    }
+
+    /// The path of the record.
+    pub fn path(&self) -> String {
+        update_path(&self.record.id.to_string())
+    }
+
+    /// What the update asks for.
+    pub fn change(&self) -> Value {
+        change(&self.contracts[1], &self.divisions[1])
+    }
+
+    /// A request to the record that lacks nothing but its body.
+    pub fn request(&self, world: &World) -> Request {
+        self.request_to(world, &self.path())
+    }
+
+    /// A request to another path that lacks nothing but its body.
+    pub fn request_to(&self, world: &World, path: &str) -> Request {
+        world.put(path).api_key(&self.api_key).token(&self.token)
+    }
+
+    /// Sends the update with another body.
+    pub async fn put(&self, world: &World, body: &Value) -> Answer {
+        self.request(world).json(body).send().await
+    }
+
+    /// Sends the update.
+    pub async fn update(&self, world: &World) -> Answer {
+        self.put(world, &self.change()).await
+    }
+
+    /// The token, changed, as a second one for the same user and client.
+    pub async fn issue(&self, world: &World, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
+        issue(world, &self.stored_token, change).await
+    }
+
+    /// Nothing happened to the record: it is stored as it was loaded, and only that was audited.
+    pub async fn assert_untouched(&self, world: &World) {
+        let stored = self.stored(world).await;
+        assert_eq!(stored, self.record);
+        let audited: Vec<String> =
+            world.audit().rows(self.record.id).await.into_iter().map(|row| row.action).collect();
+        assert_eq!(audited, ["INSERT"]);
+    }
+
+    /// The record as it is stored.
+    pub async fn stored(&self, world: &World) -> ContractDivision {
+        let change = esoz_contract_division::Change {
+            division_id: self.record.division_id,
+            contract_id: self.record.contract_id,
+        };
+        let facts = world.stores.contract_divisions.facts(self.record.id, &change).await.unwrap();
+        facts.current.expect("the record").record
+    }
+
+    /// The data of the answer when the record was changed to that contract and division at that time (microseconds).
+    pub fn updated(&self, contract: &ContractRecord, division: &DivisionRecord, at: &str) -> Value {
+        let stamps = &self.record.stamps;
+        json!({
+            "id": self.record.id.to_string(),
+            "contract_id": contract.facts.id.to_string(),
+            "division_id": division.facts.id.to_string(),
+            "is_active": true,
+            "inserted_at": esoz_kernel::time::rfc3339_micros(stamps.inserted_at),
+            "inserted_by": stamps.inserted_by.to_string(),
+            "updated_at": at,
+            "updated_by": self.stored_token.user_id.to_string(),
+        })
+    }
+}
+
+/// The path of a contract division.
+pub fn update_path(id: &str) -> String {
+    format!("/api/admin/contract_divisions/{id}")
+}
+
+/// What an update to that contract and division asks for.
+pub fn change(contract: &ContractRecord, division: &DivisionRecord) -> Value {
+    json!({"division_id": division.facts.id.to_string(), "contract_id": contract.facts.id.to_string()})
+}
+
+/// Holds what loading one record did against what it must have done.
+#[track_caller]
+pub(crate) fn assert_put(put: &[Put]) {
+    assert!(matches!(put, [Put::Created | Put::Updated]), "{put:?}");
+}

@@ -1,0 +1,152 @@
+//! Fresh stores of one kind, and a way to look at them past their adapters.
+
+use std::sync::Arc;
+
+use esoz_testkit::contract::{Audit, Delivered, RawDispenses};
+use esoz_testkit::raw::{KafkaTopic, MongoDocuments, PostgresAudit, SqliteFile};
+use esoz_testkit::servers::{PostgresAddress, shared};
+use tempfile::TempDir;
+
+use crate::Kind;
+use crate::process::esoz;
+
+/// Stores that no other test sees.
+pub struct TestStores {
+    variables: Vec<(String, String)>,
+    raw: Arc<dyn RawDispenses>,
+    audit: Arc<dyn Audit>,
+    delivered: Arc<dyn Delivered>,
+    documents: Option<Arc<MongoDocuments>>,
+    file: Option<Arc<SqliteFile>>,
+    database: Option<Arc<PostgresAudit>>,
+    _folder: Option<TempDir>,
+}
+
+/// Where the servers are.
+pub struct Addresses<'a> {
+    /// PostgreSQL.
+    pub postgres: &'a PostgresAddress,
+    /// An empty database on it.
+    pub postgres_url: &'a str,
+    /// MongoDB.
+    pub mongodb: &'a str,
+    /// Kafka.
+    pub kafka: &'a str,
+}
+
+impl TestStores {
+    /// Fresh, migrated stores.
+    pub async fn fresh(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => Self::sqlite(),
+            Kind::Servers => {
+                let postgres = shared::postgres();
+                let postgres_url = &postgres.create_database().unwrap();
+                let (mongodb, kafka) = (shared::mongodb().uri(), shared::kafka().brokers());
+                Self::on(&Addresses { postgres, postgres_url, mongodb, kafka }).await
+            }
+        }
+    }
+
+    fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("esoz.sqlite");
+        let file = Arc::new(SqliteFile::new(&path));
+        Self {
+            variables: vec![variable("ESOZ_SQLITE__PATH", path.to_str().unwrap())],
+            raw: file.clone(),
+            audit: file.clone(),
+            delivered: file.clone(),
+            documents: None,
+            file: Some(file),
+            database: None,
+            _folder: Some(folder),
+        }
+    }
+
+    /// A fresh SQLite file, with events that go to a broker.
+    pub fn sqlite_with_kafka(brokers: &str) -> Self {
+        let topic = fresh_name();
+        let mut stores = Self::sqlite();
+        stores.variables.extend([
+            variable("ESOZ_EVENTS__BUS", "kafka"),
+            variable("ESOZ_EVENTS__TOPIC", &topic),
+            variable("ESOZ_KAFKA__BROKERS", brokers),
+        ]);
+        stores.delivered = Arc::new(KafkaTopic::new(brokers, &topic));
+        esoz(&stores.variables, &["migrate"]).assert_success();
+        stores
+    }
+
+    /// Fresh stores on those servers.
+    pub async fn on(servers: &Addresses<'_>) -> Self {
+        let name = fresh_name();
+        let variables = vec![
+            variable("ESOZ_STORE__KIND", "servers"),
+            variable("ESOZ_POSTGRES__URL", servers.postgres_url),
+            variable("ESOZ_POSTGRES__MAX_CONNECTIONS", "8"),
+            variable("ESOZ_MONGODB__URI", servers.mongodb),
+            variable("ESOZ_MONGODB__DATABASE", &name),
+            variable("ESOZ_KAFKA__BROKERS", servers.kafka),
+            variable("ESOZ_EVENTS__TOPIC", &name),
+        ];
+        let documents = Arc::new(MongoDocuments::new(servers.mongodb, &name).await);
+        let database = Arc::new(PostgresAudit::new(servers.postgres, servers.postgres_url));
+        let stores = Self {
+            variables,
+            raw: documents.clone(),
+            audit: database.clone(),
+            delivered: Arc::new(KafkaTopic::new(servers.kafka, &name)),
+            documents: Some(documents),
+            file: None,
+            database: Some(database),
+            _folder: None,
+        };
+        esoz(&stores.variables, &["migrate"]).assert_success();
+        stores
+    }
+
+    /// What a server needs in its environment to find these stores.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// The documents of MongoDB, if that is where they are.
+    pub fn documents(&self) -> Option<&MongoDocuments> {
+        self.documents.as_deref()
+    }
+
+    /// The SQLite file, if everything is there.
+    pub fn file(&self) -> Option<&SqliteFile> {
+        self.file.as_deref()
+    }
+
+    /// The PostgreSQL database, if there is one.
+    pub fn database(&self) -> Option<&PostgresAudit> {
+        self.database.as_deref()
+    }
+
+    /// Past the dispense port.
+    pub fn raw(&self) -> &dyn RawDispenses {
+        self.raw.as_ref()
+    }
+
+    /// What the audit trigger wrote.
+    pub fn audit(&self) -> &dyn Audit {
+        self.audit.as_ref()
+    }
+
+    /// What consumers see.
+    pub fn delivered(&self) -> &dyn Delivered {
+        self.delivered.as_ref()
+    }
+}
+
+/// A name for a database or a topic that no other test uses.
+fn fresh_name() -> String {
+    format!("esoz_{}", esoz_testkit::builders::fresh().simple())
+}
+
+fn variable(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}

@@ -1,0 +1,234 @@
+use std::ffi::OsString;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use esoz::{Config, EsozServer, Parts, Stores};
+use esoz_auth::NewAccessToken;
+use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
+use esoz_device_dispense::{Dispense, PatientPseudonyms as _, Pseudonym};
+use esoz_kernel::{Clock as _, PatientId, Timestamp};
+use esoz_legal_entity::LegalEntityRecord;
+use esoz_pseudonym::HmacSha256Pseudonyms;
+use esoz_testkit::clock::{ManualClock, SequentialIds};
+use esoz_testkit::contract::{Audit, Delivered, Message, RawDispenses};
+use esoz_testkit::wait::wait_for;
+use jiff::SignedDuration;
+use reqwest::Method;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::Request;
+use crate::scene::assert_put;
+use crate::stores::TestStores;
+
+/// On which stores a case runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The embedded store and its log.
+    Sqlite,
+    /// Real PostgreSQL, MongoDB and Kafka.
+    Servers,
+}
+
+/// The secret of the pseudonyms.
+pub const PATIENT_KEY: &str = "a secret that only tests know";
+
+/// How long a test waits for what must come.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+type Change = Box<dyn FnOnce(&mut Parts) + Send>;
+
+/// A world that is not there yet.
+pub struct Setup {
+    kind: Kind,
+    variables: Vec<(String, String)>,
+    change: Change,
+}
+
+impl Setup {
+    /// A world on those stores, all its settings at their defaults but for caching, which is off.
+    pub fn new(kind: Kind) -> Self {
+        let variables = vec![
+            ("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned()),
+            ("ESOZ_HTTP__WORKERS".to_owned(), "2".to_owned()),
+            ("ESOZ_PATIENT__KEY".to_owned(), PATIENT_KEY.to_owned()),
+            ("ESOZ_CACHE__TTL_MS".to_owned(), "0".to_owned()),
+            ("ESOZ_EVENTS__POLL_MS".to_owned(), "50".to_owned()),
+        ];
+        Self { kind, variables, change: Box::new(|_| {}) }
+    }
+
+    /// With that variable in its environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With parts of the server replaced.
+    #[must_use]
+    pub fn replace(self, change: impl FnOnce(&mut Parts) + Send + 'static) -> Self {
+        Self { change: Box::new(change), ..self }
+    }
+
+    /// Starts the server on fresh stores.
+    pub async fn start(self) -> World {
+        let stores = TestStores::fresh(self.kind).await;
+        self.start_on(stores).await
+    }
+
+    /// Starts the server on those stores.
+    pub async fn start_on(self, test_stores: TestStores) -> World {
+        let variables = test_stores.variables().iter().cloned().chain(self.variables);
+        let environment = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let config = Config::from_sources(None, environment).unwrap();
+        let mut parts = Parts::configured(&config).await.unwrap();
+        let stores = parts.stores.clone();
+        let clock = Arc::new(ManualClock::new("2026-01-31T08:16:30.123456Z".parse().unwrap()));
+        parts.clock = clock.clone();
+        parts.ids = Arc::new(SequentialIds::default());
+        (self.change)(&mut parts);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = EsozServer::start(&config, parts, listener).unwrap();
+        let base = format!("http://{}", server.address());
+        let (stop, told_to_stop) = oneshot::channel();
+        let server = tokio::spawn(server.run_until(async move {
+            let _ = told_to_stop.await;
+        }));
+        World { kind: self.kind, base, clock, stores, client: client(), test_stores, stop, server }
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().timeout(DEADLINE).build().unwrap()
+}
+
+/// A running server on stores of its own, at a time that the test sets.
+pub struct World {
+    /// On which stores it runs.
+    pub kind: Kind,
+    /// The server's time. It stands still.
+    pub clock: Arc<ManualClock>,
+    /// The server's stores, past the server.
+    pub stores: Stores,
+    /// The same past their adapters.
+    pub test_stores: TestStores,
+    base: String,
+    client: reqwest::Client,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<anyhow::Result<()>>,
+}
+
+impl World {
+    /// A world with nothing special.
+    pub async fn new(kind: Kind) -> Self {
+        Setup::new(kind).start().await
+    }
+
+    /// Tells the server to stop, as SIGTERM would; gives what must outlive it, and its end.
+    pub fn begin_to_stop(self) -> (TestStores, JoinHandle<anyhow::Result<()>>) {
+        self.stop.send(()).expect("a running server");
+        (self.test_stores, self.server)
+    }
+
+    /// Where the server is: `http://host:port`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Begins a request.
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        self.request_at(&self.base, method, path)
+    }
+
+    /// Begins a request to another server on the same stores.
+    pub fn request_at(&self, base: &str, method: Method, path: &str) -> Request {
+        Request::new(&self.client, method, format!("{base}{path}"))
+    }
+
+    /// Begins a PATCH.
+    pub fn patch(&self, path: &str) -> Request {
+        self.request(Method::PATCH, path)
+    }
+
+    /// Begins a PUT.
+    pub fn put(&self, path: &str) -> Request {
+        self.request(Method::PUT, path)
+    }
+
+    /// The server's time with that many seconds added.
+    pub fn in_seconds(&self, seconds: i64) -> Timestamp {
+        self.clock.now() + SignedDuration::from_secs(seconds)
+    }
+
+    /// The token, valid for an hour from now.
+    pub(crate) fn lasting(&self, token: NewAccessToken) -> NewAccessToken {
+        NewAccessToken { expires_at: self.in_seconds(3_600), ..token }
+    }
+
+    /// What stands for that patient in the stores.
+    pub fn pseudonym_of(&self, patient: PatientId) -> Pseudonym {
+        HmacSha256Pseudonyms::try_new(PATIENT_KEY).unwrap().of(patient)
+    }
+
+    /// Past the dispense port.
+    pub fn raw(&self) -> &dyn RawDispenses {
+        self.test_stores.raw()
+    }
+
+    /// What the audit trigger wrote.
+    pub fn audit(&self) -> &dyn Audit {
+        self.test_stores.audit()
+    }
+
+    /// What consumers see.
+    pub fn delivered(&self) -> &dyn Delivered {
+        self.test_stores.delivered()
+    }
+
+    /// Waits until nothing waits in the outbox, then gives the events of that dispense that arrived.
+    pub async fn events_of(&self, dispense: &Dispense) -> Vec<Message> {
+        wait_for("an empty outbox", DEADLINE, async || {
+            let backlog = self.stores.outbox.backlog().await.map_err(|error| error.to_string())?;
+            if backlog.depth == 0 { Ok(()) } else { Err(format!("{} events wait", backlog.depth)) }
+        })
+        .await;
+        let key = dispense.id.to_string();
+        self.delivered().messages().await.into_iter().filter(|message| message.key == key).collect()
+    }
+
+    /// Loads a legal entity, new or changed.
+    pub async fn put_legal_entity(&self, record: &LegalEntityRecord) {
+        assert_put(
+            &self
+                .stores
+                .legal_entity_registry
+                .put_legal_entities(std::slice::from_ref(record))
+                .await
+                .unwrap(),
+        );
+    }
+
+    /// Loads a division, new or changed.
+    pub async fn put_division(&self, record: &DivisionRecord) {
+        assert_put(&self.stores.contract_registry.put_divisions(std::slice::from_ref(record)).await.unwrap());
+    }
+
+    /// Loads a contract, new or changed.
+    pub async fn put_contract(&self, record: &ContractRecord) {
+        assert_put(&self.stores.contract_registry.put_contracts(std::slice::from_ref(record)).await.unwrap());
+    }
+
+    /// Loads a new contract division.
+    pub async fn put_contract_division(&self, record: &ContractDivision) {
+        let put = self.stores.contract_registry.put_contract_divisions(std::slice::from_ref(record)).await;
+        assert_put(&put.unwrap());
+    }
+
+    /// Loads a new dispense.
+    pub async fn put_dispense(&self, dispense: &Dispense) {
+        let put = self.stores.dispense_registry.put_dispenses(std::slice::from_ref(dispense)).await;
+        assert_put(&put.unwrap());
+    }
+}

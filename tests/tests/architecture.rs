@@ -1,0 +1,245 @@
+//! Holds `docs/architecture.md` to be true: each invariant that can be read off the code is read off it here.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// The crates that know rules.
+const DOMAIN: [&str; 6] = [
+    "esoz-kernel",
+    "esoz-auth",
+    "esoz-legal-entity",
+    "esoz-events",
+    "esoz-device-dispense",
+    "esoz-contract-division",
+];
+
+/// What each crate may see of ours. Everything below a crate is seen through it as well.
+const MAY_SEE: [(&str, &[&str]); 18] = [
+    ("esoz-kernel", &[]),
+    ("esoz-auth", &["esoz-kernel"]),
+    ("esoz-legal-entity", &["esoz-kernel"]),
+    ("esoz-events", &["esoz-kernel"]),
+    ("esoz-device-dispense", &["esoz-kernel", "esoz-auth", "esoz-legal-entity", "esoz-events"]),
+    ("esoz-contract-division", &["esoz-kernel", "esoz-auth", "esoz-legal-entity"]),
+    ("esoz-pseudonym", &DOMAIN),
+    ("esoz-cache", &DOMAIN),
+    ("esoz-import", &DOMAIN),
+    ("esoz-store-sqlite", &DOMAIN),
+    ("esoz-store-postgres", &DOMAIN),
+    ("esoz-store-mongo", &DOMAIN),
+    ("esoz-bus-kafka", &DOMAIN),
+    ("esoz-http", &DOMAIN),
+    ("esoz-testkit", &DOMAIN),
+    ("esoz", ALL),
+    ("esoz-tests", ALL),
+    ("xtask", &["esoz-testkit"]),
+];
+
+const ALL: &[&str] = &["*"];
+
+/// What no domain crate may depend on, at whatever depth.
+const FORBIDDEN_IN_DOMAIN: [&str; 13] = [
+    "actix-web",
+    "async-std",
+    "diesel",
+    "diesel-async",
+    "futures-executor",
+    "hyper",
+    "mongodb",
+    "rdkafka",
+    "reqwest",
+    "smol",
+    "sqlx",
+    "tokio",
+    "tracing",
+];
+
+/// The most crates that a domain crate may bring, itself included.
+const DOMAIN_MAX_CRATES: usize = 40;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn metadata() -> Metadata {
+    // What other platforms need is not built here.
+    let platform = "--filter-platform=x86_64-unknown-linux-gnu".to_owned();
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root().join("Cargo.toml")).other_options(["--locked".to_owned(), platform]);
+    command.exec().unwrap()
+}
+
+fn members(metadata: &Metadata) -> Vec<&Package> {
+    metadata.workspace_packages()
+}
+
+fn normal_dependencies(package: &Package) -> impl Iterator<Item = &str> {
+    let normal = |kind| matches!(kind, DependencyKind::Normal | DependencyKind::Build);
+    package
+        .dependencies
+        .iter()
+        .filter(move |dependency| normal(dependency.kind))
+        .map(|dependency| dependency.name.as_str())
+}
+
+/// Every crate that comes with this one, itself included, without what only its tests or optional features need.
+fn tree(name: &str) -> BTreeSet<String> {
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(["tree", "--locked", "--package", name, "--edges", "normal", "--prefix", "none"])
+        .current_dir(root());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+fn domain_sources() -> Vec<(PathBuf, String)> {
+    let folder = |name: &str| root().join("crates").join(name.trim_start_matches("esoz-")).join("src");
+    DOMAIN.into_iter().flat_map(|name| sources(&folder(name))).collect()
+}
+
+#[test]
+fn dependencies_point_inwards() {
+    let metadata = metadata();
+    let names: BTreeSet<&str> = members(&metadata).into_iter().map(|package| package.name.as_str()).collect();
+    let listed: BTreeSet<&str> = MAY_SEE.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, listed, "every crate has its line in MAY_SEE");
+    for package in members(&metadata) {
+        let (_, may_see) = MAY_SEE.iter().find(|(name, _)| package.name == *name).unwrap();
+        for dependency in normal_dependencies(package).filter(|dependency| names.contains(dependency)) {
+            let allowed = *may_see == ALL || may_see.contains(&dependency);
+            assert!(allowed, "{} must not depend on {dependency}", package.name);
+        }
+    }
+}
+
+#[test]
+fn domain_crates_depend_on_little() {
+    for name in DOMAIN {
+        let tree = tree(name);
+        for forbidden in FORBIDDEN_IN_DOMAIN {
+            assert!(!tree.contains(forbidden), "{name} must not depend on {forbidden}");
+        }
+        assert!(tree.len() <= DOMAIN_MAX_CRATES, "{name} brings {} crates: {tree:?}", tree.len());
+    }
+}
+
+#[test]
+fn examples_of_domain_crates_use_domain_crates_only() {
+    for (crate_folder, allowed) in
+        [("device-dispense", "esoz_device_dispense"), ("contract-division", "esoz_contract_division")]
+    {
+        let examples = sources(&root().join("crates").join(crate_folder).join("examples"));
+        assert!(!examples.is_empty(), "{crate_folder} has no example");
+        for (path, text) in examples {
+            assert!(text.contains(allowed), "{} does not use its crate", path.display());
+            let ours = text
+                .split(|char: char| !(char.is_alphanumeric() || char == '_'))
+                .filter(|word| word.starts_with("esoz_"));
+            for word in ours {
+                assert!(DOMAIN.contains(&word.replace('_', "-").as_str()), "{} uses {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn anyhow_stays_in_binaries() {
+    for package in members(&metadata()) {
+        let is_binary = ["esoz", "esoz-tests", "xtask"].contains(&package.name.as_str());
+        assert!(is_binary || !normal_dependencies(package).any(|name| name == "anyhow"), "{}", package.name);
+    }
+}
+
+#[test]
+fn http_calls_use_cases_only() {
+    let stores =
+        ["DeviceDispenses", "LegalEntities", "ContractDivisions", "AccessTokens", "ApiKeys", "Outbox"];
+    for (path, text) in sources(&root().join("crates/http/src")) {
+        for store in stores {
+            let named = text.contains(&format!("dyn {store}")) || text.contains(&format!("{store}>"));
+            assert!(!named, "{} asks the port {store} itself", path.display());
+        }
+    }
+}
+
+#[test]
+fn domain_types_are_not_serialized() {
+    for (path, text) in domain_sources() {
+        assert!(!text.contains("Serialize"), "{} serializes a domain type", path.display());
+    }
+}
+
+#[test]
+fn domain_crates_read_no_environment() {
+    for (path, text) in domain_sources() {
+        for forbidden in ["std::env", "std::fs", "std::net", "std::thread::spawn"] {
+            assert!(!text.contains(forbidden), "{} uses {forbidden}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_crate_is_documented() {
+    let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let documented: BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|line| line.split('`').next())
+        .collect();
+    let metadata = metadata();
+    let crates: BTreeSet<&str> =
+        members(&metadata).into_iter().map(|package| package.name.as_str()).collect();
+    assert_eq!(documented, crates);
+}
+
+#[test]
+fn every_test_that_a_page_names_exists() {
+    let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let tests: String = sources(&root().join("tests")).into_iter().map(|(_, text)| text).collect();
+    let named: Vec<&str> =
+        page.split(['`', '(', ')']).filter(|word| word.contains("::") && !word.contains(' ')).collect();
+    assert!(!named.is_empty());
+    for name in named {
+        let function = name.rsplit("::").next().unwrap();
+        let exists = tests.contains(&format!("fn {function}("));
+        assert!(exists || name.starts_with("Stop") || name.contains("Permit::"), "there is no test {name}");
+    }
+}
+
+/// The rows of the conformance table; each is the beginning of the name of at least one test that runs on every store.
+const ROWS: [&str; 56] = [
+    "s01", "s02", "s03", "s04", "s05", "s06", "s07", "s08", "s09", "s10", "s11", "s12", "s13", "s14", "s15",
+    "s16", "s17", "s18", "s19", "s20", "p01", "p02", "p03", "p04", "p05", "u01", "u02", "u03", "u04", "u05",
+    "u06", "u07", "u08", "u09", "u10", "u11", "u12", "u13", "u14", "u15", "u16", "u17", "u18", "u19", "u20",
+    "u21", "u22", "u23", "u24", "q01", "q02", "q03", "q04", "c01", "c02", "c03",
+];
+
+#[test]
+fn every_row_of_the_conformance_table_has_its_test() {
+    let tests: String =
+        sources(&root().join("tests/tests/conformance")).into_iter().map(|(_, text)| text).collect();
+    for row in ROWS.into_iter().chain(["c04", "c05"]) {
+        let named = tests.contains(&format!("fn {row}_")) || tests.contains(&format!("_and_{row}_"));
+        assert!(named, "no test carries the number {row}");
+    }
+}

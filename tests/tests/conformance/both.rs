@@ -1,0 +1,158 @@
+//! C01 to C05: what holds for every request. (C06 waits for the published description.)
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
+use esoz_kernel::{DispenseId, LegalEntityId, StoreError};
+use esoz_legal_entity::{LegalEntities, LegalEntity};
+use esoz_tests::{DEADLINE, Setup, StopScene, UpdateScene, World, on_every_store};
+use reqwest::Method;
+use tokio::sync::{Notify, Semaphore};
+
+/// A port with a mistake in it.
+struct Panicking;
+
+#[async_trait]
+impl LegalEntities for Panicking {
+    async fn find(&self, _: LegalEntityId) -> Result<Option<LegalEntity>, StoreError> {
+        panic!("a mistake, made on purpose");
+    }
+}
+
+/// Holds a change back until told to go on.
+struct Held {
+    inner: Arc<dyn DeviceDispenses>,
+    begun: Arc<Notify>,
+    go_on: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl DeviceDispenses for Held {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        self.inner.find(id).await
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        self.begun.notify_one();
+        // Never closed.
+        drop(self.go_on.acquire().await);
+        self.inner.change_status(change).await
+    }
+}
+
+on_every_store! {
+    async fn c01_unknown_path_and_wrong_verb(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let update = UpdateScene::load(&world).await;
+        for path in ["/", "/api", "/api/nothing?with=query", "/api/admin/contract_divisions", "/..%2f..%2fetc"] {
+            world.request(Method::GET, path).send().await.assert_not_found();
+        }
+        for (path, allow) in [(scene.path(), "PATCH"), (update.path(), "PUT")] {
+            for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
+                let answer = world.request(method, &path).send().await;
+                let message = format!("Method is not allowed here. Allowed: {allow}.");
+                answer.assert_error(405, "method_not_allowed", &message);
+                assert_eq!(answer.headers["allow"], allow);
+            }
+        }
+    }
+
+    async fn c02_request_id(kind) {
+        let world = World::new(kind).await;
+        let ask = async |id: &str| world.patch("/nothing").header("x-request-id", id).send().await;
+        for good in ["abcdefghij-0123456789", &"x".repeat(200)] {
+            assert_eq!(ask(good).await.request_id(), good);
+        }
+        for bad in ["too-short", &"x".repeat(201), "twenty characters and spaces", "tab\tin-a-request-id-of-it"] {
+            let answer = ask(bad).await;
+            assert_ne!(answer.request_id(), bad);
+        }
+        assert_ne!(world.patch("/").send().await.request_id(), world.patch("/").send().await.request_id());
+    }
+
+    async fn an_idempotency_key_is_echoed(kind) {
+        let world = World::new(kind).await;
+        let answer = world.patch("/nothing").header("x-idempotency-key", "key-of-a-client").send().await;
+        assert_eq!(answer.body["meta"]["idempotency_key"], "key-of-a-client");
+    }
+
+    async fn headers_over_the_limit(kind) {
+        let world = Setup::new(kind).variable("ESOZ_HTTP__HEADERS_MAX_BYTES", "2000").start().await;
+        let answer = world.patch("/nothing").header("x-large", &"x".repeat(2_000)).send().await;
+        answer.assert_error(431, "request_too_large", "Request headers are too large.");
+    }
+
+    async fn c03_panic(kind) {
+        let world = Setup::new(kind).replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
+        let scene = StopScene::load(&world).await;
+        for _ in 0..5 {
+            scene.stop(&world).await.assert_internal();
+        }
+        // The server goes on.
+        let update = UpdateScene::load(&world).await;
+        assert_eq!(update.update(&world).await.status, 200);
+        scene.assert_untouched(&world, &scene.dispense).await;
+    }
+
+    async fn c04_half_a_request(kind) {
+        let setup = Setup::new(kind).variable("ESOZ_HTTP__HEAD_TIMEOUT_MS", "300");
+        let world = setup.variable("ESOZ_HTTP__BODY_TIMEOUT_MS", "300").start().await;
+        let scene = StopScene::load(&world).await;
+        let token = scene.token.expose();
+        let path = scene.path();
+        let head = format!("PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n");
+        let half_a_head = connect(&world, &head);
+        let half_a_body = connect(&world, &format!("{head}Content-Length: 2\r\n\r\n{{"));
+        assert_eq!(scene.stop(&world).await.status, 200, "others are not affected");
+        let closed = |mut stream: TcpStream| tokio::task::spawn_blocking(move || {
+            let mut received = String::new();
+            let started = Instant::now();
+            // However it is closed, it is closed.
+            let _ = stream.read_to_string(&mut received);
+            assert!(started.elapsed() < DEADLINE, "the connection was left open");
+            received
+        });
+        let body_answer = closed(half_a_body).await.unwrap();
+        assert!(body_answer.starts_with("HTTP/1.1 408") && body_answer.contains("\"request_timeout\""), "{body_answer}");
+        let head_answer = closed(half_a_head).await.unwrap();
+        assert!(head_answer.is_empty() || head_answer.starts_with("HTTP/1.1 408"), "{head_answer}");
+    }
+
+    async fn c05_shutdown_during_a_request(kind) {
+        let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+        let (in_begun, in_go_on) = (begun.clone(), go_on.clone());
+        let setup = Setup::new(kind).replace(move |parts| {
+            let inner = parts.stores.dispenses.clone();
+            parts.stores.dispenses = Arc::new(Held { inner, begun: in_begun, go_on: in_go_on });
+        });
+        let world = setup.start().await;
+        let scene = StopScene::load(&world).await;
+        let expected = scene.stopped(&scene.dispense, crate::NOW_MILLIS);
+        let request = tokio::spawn(scene.request(&world).send());
+        begun.notified().await;
+
+        let address = world.base().trim_start_matches("http://").to_owned();
+        let (stores, mut stopping) = world.begin_to_stop();
+        esoz_testkit::wait::wait_for("a refused connection", DEADLINE, async || {
+            TcpStream::connect(&address).is_err().then_some(())
+        })
+        .await;
+        assert!(!stopping.is_finished(), "a request is still in flight");
+        go_on.add_permits(1);
+        request.await.unwrap().assert_data(&expected);
+        (&mut stopping).await.unwrap().unwrap();
+        drop(stores);
+    }
+}
+
+fn connect(world: &World, send: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(world.base().trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(DEADLINE + Duration::from_secs(1))).unwrap();
+    stream.write_all(send.as_bytes()).unwrap();
+    stream
+}

@@ -1,0 +1,16 @@
+//! The conformance table, row by row, over HTTP, on every store. A case carries the number of its row.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod both;
+mod outages;
+mod stop;
+mod stop_order;
+mod stop_races;
+mod tokens;
+mod update;
+mod update_body;
+mod update_races;
+
+/// The times of a [`World`](esoz_tests::World)'s answers: its clock stands still.
+const NOW_MILLIS: &str = "2026-01-31T08:16:30.123Z";
+const NOW_MICROS: &str = "2026-01-31T08:16:30.123456Z";

@@ -1,0 +1,28 @@
+//! S17: many stops of one dispense at once.
+
+use esoz_tests::{StopScene, World, on_every_store};
+
+use crate::stop::history;
+
+const AT_ONCE: usize = 32;
+
+on_every_store! {
+    async fn s17_stops_at_once(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let requests = (0..AT_ONCE).map(|_| tokio::spawn(scene.request(&world).send()));
+        let mut won = 0;
+        for request in requests.collect::<Vec<_>>() {
+            let answer = request.await.unwrap();
+            if answer.status == 200 {
+                won += 1;
+                answer.assert_data(&scene.stopped(&scene.dispense, crate::NOW_MILLIS));
+            } else {
+                answer.assert_conflict("Device dispense in status stopped cannot be stopped");
+            }
+        }
+        assert_eq!(won, 1);
+        assert_eq!(history(&world, &scene).await, 2);
+        assert_eq!(world.events_of(&scene.dispense).await.len(), 1);
+    }
+}

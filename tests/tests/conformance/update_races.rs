@@ -1,0 +1,147 @@
+//! U21 to U23: others change things at the same time.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use esoz_contract_division::{Applied, Change, ContractDivisions, Facts, Update};
+use esoz_kernel::{ContractDivisionId, StoreError};
+use esoz_testkit::builders::contract_division;
+use esoz_tests::{Answer, Setup, UpdateScene, World, change, on_every_store, update_path};
+use serde_json::json;
+use tokio::sync::{Notify, Semaphore};
+
+const AT_ONCE: usize = 32;
+
+/// Lets something happen between the check and the write: holds every update back once the facts are gathered.
+struct Held {
+    inner: Arc<dyn ContractDivisions>,
+    gathered: Arc<Notify>,
+    go_on: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl ContractDivisions for Held {
+    async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
+        let facts = self.inner.facts(id, change).await;
+        self.gathered.notify_one();
+        // Never closed.
+        drop(self.go_on.acquire().await);
+        facts
+    }
+
+    async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
+        self.inner.apply(update).await
+    }
+}
+
+/// Sends the update, lets `meanwhile` happen between its check and its write, and gives the answer.
+async fn interrupted(
+    kind: esoz_tests::Kind,
+    meanwhile: impl AsyncFnOnce(&World, &UpdateScene),
+) -> (World, UpdateScene, Answer) {
+    let (gathered, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let (in_gathered, in_go_on) = (gathered.clone(), go_on.clone());
+    let setup = Setup::new(kind).replace(move |parts| {
+        let inner = parts.stores.contract_divisions.clone();
+        parts.stores.contract_divisions = Arc::new(Held { inner, gathered: in_gathered, go_on: in_go_on });
+    });
+    let world = setup.start().await;
+    let scene = UpdateScene::load(&world).await;
+    let request = tokio::spawn(scene.request(&world).json(&scene.change()).send());
+    gathered.notified().await;
+    meanwhile(&world, &scene).await;
+    // Enough for this look at the facts and for every further one.
+    go_on.add_permits(AT_ONCE);
+    let answer = request.await.unwrap();
+    (world, scene, answer)
+}
+
+on_every_store! {
+    async fn u21_division_deactivated_meanwhile(kind) {
+        let (world, scene, answer) = interrupted(kind, async |world, scene| {
+            let mut division = scene.divisions[1].clone();
+            division.facts.is_active = false;
+            world.put_division(&division).await;
+        })
+        .await;
+        answer.assert_error_at(404, "not_found", "Division is not found", "$.division_id");
+        scene.assert_untouched(&world).await;
+    }
+
+    async fn u21_new_contract_deactivated_meanwhile(kind) {
+        let (world, scene, answer) = interrupted(kind, async |world, scene| {
+            let mut contract = scene.contracts[1].clone();
+            contract.facts.is_active = false;
+            world.put_contract(&contract).await;
+        })
+        .await;
+        let message = "Contract must be an active and with GB_CBP type";
+        answer.assert_error_at(409, "request_conflict", message, "$.contract_id");
+        scene.assert_untouched(&world).await;
+    }
+
+    async fn u21_current_contract_deactivated_meanwhile(kind) {
+        let (world, scene, answer) = interrupted(kind, async |world, scene| {
+            let mut contract = scene.contracts[0].clone();
+            contract.facts.is_active = false;
+            world.put_contract(&contract).await;
+        })
+        .await;
+        answer.assert_conflict("Only contract divisions for contract with type GB_CBP can be updated");
+        scene.assert_untouched(&world).await;
+    }
+
+    async fn u21_pair_taken_meanwhile(kind) {
+        let (world, scene, answer) = interrupted(kind, async |world, scene| {
+            let taken = contract_division(scene.contracts[1].facts.id, scene.divisions[1].facts.id);
+            world.put_contract_division(&taken).await;
+        })
+        .await;
+        let message = "Contract division with such contract and division already exists";
+        answer.assert_error_at(409, "request_conflict", message, "$.division_id");
+        scene.assert_untouched(&world).await;
+    }
+
+    async fn u22_many_updates_of_one_record(kind) {
+        let world = World::new(kind).await;
+        let scene = UpdateScene::load(&world).await;
+        let bodies: Vec<_> = scene
+            .contracts
+            .iter()
+            .flat_map(|contract| scene.divisions.iter().map(move |division| change(contract, division)))
+            .collect();
+        let requests: Vec<_> = bodies
+            .iter()
+            .cycle()
+            .take(AT_ONCE)
+            .map(|body| tokio::spawn(scene.request(&world).json(body).send()))
+            .collect();
+        for request in requests {
+            let answer = request.await.unwrap();
+            assert_eq!(answer.status, 200, "{:#}", answer.body);
+        }
+        let updates = world.audit().rows(scene.record.id).await.into_iter().filter(|row| row.action == "UPDATE");
+        assert_eq!(updates.count(), AT_ONCE);
+        let stored = scene.stored(&world).await;
+        let last =
+            json!({"division_id": stored.division_id.to_string(), "contract_id": stored.contract_id.to_string()});
+        assert!(bodies.contains(&last), "{last}");
+    }
+
+    async fn u23_two_records_to_the_same_pair(kind) {
+        let world = World::new(kind).await;
+        for _ in 0..10 {
+            let scene = UpdateScene::load(&world).await;
+            let second = contract_division(scene.contracts[0].facts.id, scene.divisions[1].facts.id);
+            world.put_contract_division(&second).await;
+            let to_second = scene.request_to(&world, &update_path(&second.id.to_string()));
+            let first = tokio::spawn(scene.request(&world).json(&scene.change()).send());
+            let other = tokio::spawn(to_second.json(&scene.change()).send());
+            let (first, other) = (first.await.unwrap(), other.await.unwrap());
+            let (won, lost) = if first.status == 200 { (first, other) } else { (other, first) };
+            assert_eq!(won.status, 200, "{:#}", won.body);
+            let message = "Contract division with such contract and division already exists";
+            lost.assert_error_at(409, "request_conflict", message, "$.division_id");
+        }
+    }
+}

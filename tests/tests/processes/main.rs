@@ -1,0 +1,21 @@
+//! The program as a process: its command line, signals, kills, and several of it at once.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod commands;
+mod demo;
+mod kill;
+mod serving;
+
+use esoz_tests::{PATIENT_KEY, TestStores};
+
+/// What a process needs in its environment to run on those stores.
+fn environment(stores: &TestStores) -> Vec<(String, String)> {
+    let mut variables = stores.variables().to_vec();
+    variables.push(("ESOZ_PATIENT__KEY".to_owned(), PATIENT_KEY.to_owned()));
+    variables
+}
+
+fn with(mut variables: Vec<(String, String)>, name: &str, value: &str) -> Vec<(String, String)> {
+    variables.push((name.to_owned(), value.to_owned()));
+    variables
+}

@@ -1,0 +1,81 @@
+//! C05 and the cache as a whole process shows them.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use esoz_legal_entity::LegalEntityStatus;
+use esoz_testkit::wait::{wait_for, wait_for_blocking};
+use esoz_tests::process::{Process, esoz};
+use esoz_tests::{DEADLINE, Setup, StopScene, TestStores, on_every_store};
+use reqwest::Method;
+
+use crate::{environment, with};
+
+on_every_store! {
+    async fn c05_sigterm_lets_a_request_finish_and_exits_0(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let (mut server, base) = Process::serve(&environment(&stores));
+        let world = Setup::new(kind).start_on(stores).await;
+        world.clock.set(esoz_kernel::Clock::now(&esoz_kernel::system::SystemClock));
+        let scene = StopScene::load(&world).await;
+
+        // A request whose body is still on its way when the signal comes.
+        let address = base.trim_start_matches("http://").to_owned();
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let (path, token) = (scene.path(), scene.token.expose());
+        let head = format!(
+            "PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // The server has read the head once it asks for the rest.
+        let mut interim = [0_u8; 25];
+        stream.read_exact(&mut interim).unwrap();
+        assert!(interim.starts_with(b"HTTP/1.1 100 Continue"), "{}", String::from_utf8_lossy(&interim));
+
+        server.terminate();
+        wait_for_blocking("a refused connection", DEADLINE, || TcpStream::connect(&address).is_err().then_some(()));
+        stream.write_all(b"{}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(server.wait().code(), Some(0));
+    }
+
+    async fn a_revocation_and_a_suspension_take_effect_within_the_cache_time(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let variables = with(environment(&stores), "ESOZ_CACHE__TTL_MS", "300");
+        let (_server, base) = Process::serve(&variables);
+        let world = Setup::new(kind).start_on(stores).await;
+        world.clock.set(esoz_kernel::Clock::now(&esoz_kernel::system::SystemClock));
+        let scene = StopScene::load(&world).await;
+        let token = scene.issue(&world, |_| {}).await;
+        let ask = async |token| {
+            let unknown = scene.another(&world).build();
+            world.request_at(&base, Method::PATCH, &scene.path_of(&unknown)).token(token).send().await.status.as_u16()
+        };
+        // Both facts are in the cache now.
+        assert_eq!(ask(&token).await, 404);
+        esoz(&variables, &["token", "revoke", token.expose()]).assert_success();
+        let within = Duration::from_secs(5);
+        wait_for("401 for the revoked token", within, async || {
+            match ask(&token).await {
+                401 => Ok(()),
+                other => Err(other.to_string()),
+            }
+        })
+        .await;
+        assert_eq!(ask(&scene.token).await, 404);
+        let mut suspended = scene.pharmacy.clone();
+        suspended.facts.status = LegalEntityStatus::Suspended;
+        world.put_legal_entity(&suspended).await;
+        wait_for("409 for the suspended pharmacy", within, async || {
+            match ask(&scene.token).await {
+                409 => Ok(()),
+                other => Err(other.to_string()),
+            }
+        })
+        .await;
+    }
+}
