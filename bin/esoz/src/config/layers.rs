@@ -144,6 +144,17 @@ fn parsed(known: &Value, text: String) -> Result<Value> {
             let number = text.trim().parse::<u32>().map_err(|_| anyhow!("must be {}", kind(known)))?;
             Ok(Value::Integer(i64::from(number)))
         }
+        Value::Array(_) if text.trim_start().starts_with('[') => {
+            // As the file would have it; its parser takes whole documents.
+            let document: Option<Table> = format!("list = {text}").parse().ok();
+            match document
+                .filter(|document| document.len() == 1)
+                .and_then(|mut document| document.remove("list"))
+            {
+                Some(list) => typed(known, list),
+                None => Err(anyhow!("must be {}", kind(known))),
+            }
+        }
         Value::Array(_) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))

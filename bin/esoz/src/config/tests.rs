@@ -71,6 +71,15 @@ fn a_variable_is_read_as_what_the_key_is() {
     assert_eq!(config.sections.patient.key.expose(), "1234567890123456");
     assert_eq!(config.sections.cache.ttl_ms, 0);
     assert_eq!(config.sections.legal_entity.allowed_types, ["PHARMACY", "MSP"]);
+    let list = |text| {
+        load(None, &[("ESOZ_LEGAL_ENTITY__ALLOWED_TYPES", text)])
+            .map(|config| config.sections.legal_entity.allowed_types)
+    };
+    assert_eq!(list("[\"PHARMACY\", \"MSP\"]").unwrap(), ["PHARMACY", "MSP"]);
+    assert_eq!(list("").unwrap(), [""; 0]);
+    for broken in ["[\"PHARMACY\"", "[1]", "[]\nother = 1"] {
+        assert!(list(broken).is_err(), "{broken}");
+    }
 }
 
 #[test]
