@@ -1,10 +1,12 @@
-use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// An answer of the server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Answer {
+    /// The verb of the request.
+    pub method: Method,
     /// The HTTP status.
     pub status: StatusCode,
     /// Its headers.

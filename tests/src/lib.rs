@@ -9,12 +9,14 @@
 
 mod answer;
 pub mod process;
+mod published;
 mod request;
 mod scene;
 mod stores;
 mod world;
 
 pub use answer::Answer;
+pub use published::{COMMITTED, PUBLISHED, Published};
 pub use request::Request;
 pub use scene::{StopScene, UpdateScene, change, client_of, stop_path, update_path};
 pub use stores::{Addresses, TestStores};

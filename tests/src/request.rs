@@ -2,19 +2,20 @@ use esoz_auth::Secret;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::Answer;
+use crate::{Answer, PUBLISHED};
 
 /// A request on its way.
 #[derive(Debug)]
 pub struct Request {
     builder: reqwest::RequestBuilder,
+    method: reqwest::Method,
     url: String,
 }
 
 impl Request {
     /// Begins a request.
     pub fn new(client: &reqwest::Client, method: reqwest::Method, url: String) -> Self {
-        Self { builder: client.request(method, &url), url }
+        Self { builder: client.request(method.clone(), &url), method, url }
     }
 
     /// With that bearer token.
@@ -53,16 +54,20 @@ impl Request {
         self
     }
 
-    /// Sends it.
+    /// Sends it, and holds the answer against the published description (C06).
     ///
     /// # Panics
-    /// When there is no answer.
+    /// When there is no answer, or it is not as described.
     pub async fn send(self) -> Answer {
-        let Self { builder, url } = self;
+        let Self { builder, method, url } = self;
         let response = builder.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await.expect("the whole answer");
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
-        Answer { status, headers, body, url: url.split('?').next().unwrap_or_default().to_owned() }
+        let url = url.split('?').next().unwrap_or_default().to_owned();
+        let answer = Answer { method, status, headers, body, url };
+        let fault = PUBLISHED.check(&answer).err();
+        assert!(fault.is_none(), "{}", fault.unwrap_or_default());
+        answer
     }
 }

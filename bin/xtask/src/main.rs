@@ -1,6 +1,7 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`.
 
 mod check;
+mod openapi;
 mod servers;
 mod steps;
 mod test;
@@ -33,6 +34,8 @@ enum Command {
     },
     /// Both: what every change must pass
     Ci,
+    /// Writes docs/openapi.json anew, after a change of what the API takes or answers
+    Openapi,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<ExitCode> {
             check::run(&mut steps, false)?;
             test::run(&mut steps, &[])?;
         }
+        Command::Openapi => openapi::run(&mut steps)?,
     }
     Ok(steps.summary())
 }

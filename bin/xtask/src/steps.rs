@@ -37,6 +37,11 @@ impl Steps {
         cargo
     }
 
+    /// A file of the workspace.
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.root.join(file)
+    }
+
     /// Does `cargo NAME` exist?
     pub(crate) fn has_cargo_command(&self, name: &str) -> bool {
         self.cargo(&[name, "--version"]).output().is_ok_and(|output| output.status.success())

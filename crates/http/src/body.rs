@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use crate::HttpLimits;
@@ -146,10 +147,11 @@ fn nothing_more(unknown: &Unknown) -> Result<(), ValidationError> {
     Err(fault)
 }
 
-/// The body of a stop: nothing, or an object with nothing in it.
-#[derive(Deserialize, Validate)]
-struct EmptyObject {
+/// An object with nothing in it.
+#[derive(Deserialize, Validate, ToSchema)]
+pub(crate) struct EmptyObject {
     #[serde(flatten)]
+    #[schema(ignore)]
     #[validate(custom(function = "nothing_more"))]
     unknown: Unknown,
 }
@@ -159,22 +161,28 @@ pub(crate) fn parse_nothing(bytes: &[u8]) -> Result<(), ApiError> {
     if bytes.is_empty() { Ok(()) } else { parse::<EmptyObject>(bytes).map(drop) }
 }
 
-/// The body of an update (method 2, "Body").
-#[derive(Deserialize, Validate)]
-struct UpdateBody {
+// The body of method 2.
+/// What an update asks for.
+#[derive(Deserialize, Validate, ToSchema)]
+pub(crate) struct UpdateBody {
+    /// The division that the record shall point at.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, format = "uuid", required = true)]
     #[validate(
         required(message = "required property division_id was not present"),
         custom(function = "uuid_text")
     )]
     division_id: Option<Value>,
+    /// The contract that the record shall belong to.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, format = "uuid", required = true)]
     #[validate(
         required(message = "required property contract_id was not present"),
         custom(function = "uuid_text")
     )]
     contract_id: Option<Value>,
     #[serde(flatten)]
+    #[schema(ignore)]
     #[validate(custom(function = "nothing_more"))]
     unknown: Unknown,
 }

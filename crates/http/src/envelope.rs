@@ -1,17 +1,28 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::context::{REQUEST_ID, RequestContext};
+use crate::openapi::formats;
 
-#[derive(Serialize)]
-struct Meta<'a> {
+/// What every answer says about itself.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Meta<'a> {
+    /// The HTTP status.
     code: u16,
+    /// What was asked for, without the query.
+    #[schema(format = "uri")]
     url: &'a str,
     #[serde(rename = "type")]
+    #[schema(schema_with = formats::object)]
     kind: &'static str,
+    #[schema(schema_with = formats::request_id)]
     request_id: &'a str,
+    /// The request's own `X-Idempotency-Key`, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     idempotency_key: Option<&'a str>,
 }
 
@@ -27,29 +38,41 @@ struct Failure<'a> {
     error: &'a ErrorBody,
 }
 
-/// The `error` of an envelope.
-#[derive(Debug, Clone, Serialize)]
+/// Why a request was refused.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ErrorBody {
+    /// The sort of refusal: one for each status.
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
+    /// Why. Never holds what the client sent.
     pub(crate) message: String,
+    /// The parts of the request that it is about, if it is about some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) invalid: Vec<Invalid>,
 }
 
 /// One fault of a request, or the property that a refusal is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Invalid {
+    /// Which part of the request `entry` is in, e.g. `json_data_property`.
     pub(crate) entry_type: &'static str,
+    /// Where, e.g. `$.division_id`.
     pub(crate) entry: String,
+    /// What is wrong there.
     pub(crate) rules: Vec<BrokenRule>,
 }
 
 /// Which rule an entry breaks. Never holds what the client sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct BrokenRule {
+    /// Its name: `required`, `cast`, `format`, `schema` or `invalid`.
     pub(crate) rule: String,
+    /// It in words.
     pub(crate) description: String,
+    /// What it was applied with.
     pub(crate) params: Vec<String>,
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod guard;
 mod handlers;
 mod limits;
+mod openapi;
 mod server;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use esoz_device_dispense::StopDispense;
 use esoz_kernel::IdGenerator;
 
 pub use limits::HttpLimits;
+pub use openapi::openapi;
 pub use server::{Running, app, serve};
 
 /// What the routes need: who calls, and one use case per method.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod both;
+mod described;
 mod outages;
 mod stop;
 mod stop_order;

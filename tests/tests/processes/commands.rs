@@ -173,6 +173,10 @@ on_every_store! {
         let mended = esoz_with_input(&variables, &["import", "-"], &lines.text());
         mended.assert_success();
         assert!(mended.stdout.contains("device_dispense: 0 created, 0 updated, 1 kept"), "{}", mended.stdout);
+        let as_json = esoz_with_input(&variables, &["import", "--json", "-"], &lines.text());
+        let report: Value = serde_json::from_str(&as_json.assert_success().stdout).unwrap();
+        assert_eq!(report["lines"], 6);
+        assert_eq!(report["totals"]["device_dispense"], json!({"created": 0, "updated": 0, "kept": 1}));
     }
 
     async fn events_are_printed_where_they_are(kind) {
@@ -200,6 +204,80 @@ on_every_store! {
             }
         }
     }
+}
+
+#[test]
+fn the_configuration_in_force_is_shown_without_its_secrets() {
+    let variables = vec![
+        ("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:1".to_owned()),
+        ("ESOZ_PATIENT__KEY".to_owned(), "canary-canary-canary".to_owned()),
+    ];
+    let shown = esoz(&variables, &["config", "check"]);
+    shown.assert_success();
+    let line = "http.bind = \"127.0.0.1:1\"    # the environment variable ESOZ_HTTP__BIND";
+    assert!(shown.stdout.lines().any(|shown| shown == line), "{}", shown.stdout);
+    let as_json = esoz(&variables, &["config", "check", "--json"]);
+    let keys: Vec<Value> = serde_json::from_str(&as_json.assert_success().stdout).unwrap();
+    assert_eq!(keys.len(), shown.stdout.lines().count());
+    assert!(keys.contains(&json!({"key": "http.bind", "value": "127.0.0.1:1", "source": "the environment variable ESOZ_HTTP__BIND"})));
+    assert!(!format!("{}{}", shown.stdout, as_json.stdout).contains("canary"));
+}
+
+on_every_store! {
+    async fn the_doctor_finds_nothing_wrong_where_nothing_is(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let examined = esoz(&environment(&stores), &["doctor"]);
+        examined.assert_success();
+        assert!(examined.stdout.lines().all(|line| line.starts_with("ok ")), "{}", examined.stdout);
+    }
+}
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_how_to_mend_it() {
+    let nowhere = esoz_testkit::servers::ReservedPort::new().unwrap();
+    let address = nowhere.address();
+    let variables: Vec<(String, String)> = [
+        ("ESOZ_STORE__KIND", "servers".to_owned()),
+        ("ESOZ_POSTGRES__URL", format!("postgres://nobody@{address}/nothing")),
+        ("ESOZ_MONGODB__URI", format!("mongodb://{address}")),
+        ("ESOZ_MONGODB__SERVER_SELECTION_TIMEOUT_MS", "300".to_owned()),
+        ("ESOZ_KAFKA__BROKERS", address.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let examined = esoz(&variables, &["doctor", "--json"]);
+    assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);
+    let findings: Vec<Value> =
+        examined.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let wrong: Vec<&str> = findings
+        .iter()
+        .filter(|finding| {
+            finding["ok"] == false && finding["wrong"]["mend"].as_str().is_some_and(|mend| !mend.is_empty())
+        })
+        .map(|finding| finding["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(wrong, ["pseudonyms", "PostgreSQL", "MongoDB", "Kafka"]);
+    let text = esoz(&variables, &["doctor"]);
+    assert!(text.stdout.contains("WRONG  MongoDB:"), "{}", text.stdout);
+}
+
+#[test]
+fn completions_and_the_manual_name_every_command() {
+    let page = esoz(&[], &["man"]);
+    let page = &page.assert_success().stdout;
+    let completions = esoz(&[], &["completions", "bash"]);
+    let completions = &completions.assert_success().stdout;
+    for command in [
+        "demo", "serve", "migrate", "import", "token", "api-key", "user", "client", "events", "config",
+        "doctor",
+    ] {
+        assert!(completions.contains(command), "{command} is not completed");
+        assert!(page.replace('\\', "").contains(command), "{command} is not in the manual");
+    }
+    let unknown = esoz(&[], &["elephant"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    let help = esoz(&[], &["--help"]);
+    assert!(help.assert_success().stdout.contains("Exit codes:"));
 }
 
 #[test]

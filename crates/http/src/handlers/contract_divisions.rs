@@ -2,12 +2,30 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use esoz_contract_division::{ContractDivision, UpdateInput, UpdatePermit};
 use esoz_kernel::time::rfc3339_micros;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Call, id};
+use crate::openapi::{parameters::Traced, update::UpdateAnswers};
 use crate::{Api, body, credentials};
 
-/// `PUT /api/admin/contract_divisions/{id}`
-pub(super) async fn update(
+/// Update a contract division
+///
+/// Points a contract division of a contract of type `GB_CBP` at another division, another contract, or both. The scopes of the access
+/// token and of the api key must both hold `private_contracts:write`.
+#[utoipa::path(
+    put,
+    path = "/api/admin/contract_divisions/{id}",
+    operation_id = "update_contract_division",
+    tag = "contract divisions",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The contract division. What is no UUID is answered like an unknown one."),
+        Traced,
+    ),
+    request_body = body::UpdateBody,
+    responses(UpdateAnswers),
+    security(("api_key" = ["private_contracts:write"], "access_token" = ["private_contracts:write"])),
+)]
+pub(crate) async fn update(
     request: HttpRequest,
     payload: web::Payload,
     api: web::Data<Api>,
@@ -29,16 +47,33 @@ pub(super) async fn update(
     .await
 }
 
-/// The whole record (method 2, "Response data").
-#[derive(Serialize)]
-struct ContractDivisionDto {
+/// Where a contractor delivers: the whole record.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ContractDivision)]
+pub(crate) struct ContractDivisionDto {
+    /// The record.
+    #[schema(format = "uuid")]
     id: String,
+    /// The contract that it belongs to.
+    #[schema(format = "uuid")]
     contract_id: String,
+    /// The division that it points at.
+    #[schema(format = "uuid")]
     division_id: String,
+    /// Whether it counts.
     is_active: bool,
+    /// When it was created.
+    #[schema(format = DateTime, pattern = r"\.\d{6}Z$")]
     inserted_at: String,
+    /// The user who created it.
+    #[schema(format = "uuid")]
     inserted_by: String,
+    /// When it was last changed.
+    #[schema(format = DateTime, pattern = r"\.\d{6}Z$")]
     updated_at: String,
+    /// The user who last changed it.
+    #[schema(format = "uuid")]
     updated_by: String,
 }
 

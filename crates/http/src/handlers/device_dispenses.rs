@@ -4,10 +4,28 @@ use esoz_kernel::PatientId;
 use serde_json::{Map, Value, json};
 
 use super::{Call, id};
+use crate::openapi::{parameters::Traced, stop::StopAnswers};
 use crate::{Api, body, credentials};
 
-/// `PATCH /api/patients/{patient_id}/device_dispenses/{id}/actions/stop`
-pub(super) async fn stop(
+/// Stop a device dispense
+///
+/// Halts a dispense in progress for good. Only the legal entity that recorded it may; the access token's scope must hold
+/// `device_dispense:stop`.
+#[utoipa::path(
+    patch,
+    path = "/api/patients/{patient_id}/device_dispenses/{id}/actions/stop",
+    operation_id = "stop_device_dispense",
+    tag = "device dispenses",
+    params(
+        ("patient_id" = String, Path, format = "uuid", description = "The patient. What is no UUID is answered like an unknown one."),
+        ("id" = String, Path, format = "uuid", description = "The dispense. What is no UUID is answered like an unknown one."),
+        Traced,
+    ),
+    request_body(content = body::EmptyObject, description = "Nothing, or an object with nothing in it."),
+    responses(StopAnswers),
+    security(("access_token" = ["device_dispense:stop"])),
+)]
+pub(crate) async fn stop(
     request: HttpRequest,
     payload: web::Payload,
     api: web::Data<Api>,
@@ -28,7 +46,7 @@ pub(super) async fn stop(
 }
 
 /// The dispense as a client sees it: its stored fields, and as its subject the very patient that the client named.
-fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String, Value> {
+pub(crate) fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String, Value> {
     let mut data = Map::new();
     data.insert("id".to_owned(), Value::String(dispense.id.to_string()));
     for field in RECORD_FIELDS {
@@ -42,7 +60,8 @@ fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String
     data
 }
 
-fn reference(code: &str, value: &str) -> Value {
+/// A FHIR reference as ESOZ writes it.
+pub(crate) fn reference(code: &str, value: &str) -> Value {
     json!({
         "identifier": {
             "type": {"coding": [{"system": "eHealth/resources", "code": code}], "text": ""},

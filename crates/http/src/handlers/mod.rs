@@ -1,30 +1,37 @@
 //! One file per method, and the routes.
 
-mod contract_divisions;
-mod device_dispenses;
+pub(crate) mod contract_divisions;
+pub(crate) mod description;
+pub(crate) mod device_dispenses;
 
 use std::future::Future;
 
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use esoz_kernel::Failure;
 use serde::Serialize;
+use utoipa::Path;
 
 use crate::context::RequestContext;
 use crate::envelope;
 use crate::error::{Answered, ApiError};
 
-/// Registers every route.
+/// Registers every route, at the path that its description gives.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(
-            web::resource("/api/patients/{patient_id}/device_dispenses/{id}/actions/stop")
+            web::resource(device_dispenses::__path_stop::path())
                 .route(web::patch().to(device_dispenses::stop))
                 .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("PATCH")))),
         )
         .service(
-            web::resource("/api/admin/contract_divisions/{id}")
+            web::resource(contract_divisions::__path_update::path())
                 .route(web::put().to(contract_divisions::update))
                 .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("PUT")))),
+        )
+        .service(
+            web::resource(description::__path_show::path())
+                .route(web::get().to(description::show))
+                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("GET")))),
         )
         .default_service(web::to(|request| refuse(request, ApiError::no_such_path())));
 }

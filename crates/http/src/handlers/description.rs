@@ -1,0 +1,41 @@
+use std::sync::LazyLock;
+
+use actix_web::http::header::ContentType;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::Call;
+use crate::context::REQUEST_ID;
+use crate::error::{Answered, ApiError};
+use crate::openapi::{DescriptionAnswers, openapi};
+
+/// The document, made once.
+static DOCUMENT: LazyLock<Option<Bytes>> = LazyLock::new(|| match openapi() {
+    Ok(text) => Some(Bytes::from(text)),
+    Err(error) => {
+        tracing::error!(%error, "the OpenAPI description cannot be rendered");
+        None
+    }
+});
+
+/// Show this description
+///
+/// The one answer without an envelope: the OpenAPI document itself. Anybody may ask.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "show_description",
+    tag = "description",
+    responses(DescriptionAnswers),
+    security(()),
+)]
+pub(crate) async fn show(request: HttpRequest) -> Result<HttpResponse, actix_web::Error> {
+    let call = Call::of(&request)?;
+    match DOCUMENT.as_ref() {
+        Some(document) => Ok(HttpResponse::Ok()
+            .insert_header((REQUEST_ID, call.context.request_id.as_str()))
+            .insert_header(ContentType::json())
+            .body(document.clone())),
+        None => Err(Answered { error: ApiError::internal(), context: call.context }.into()),
+    }
+}

@@ -1,0 +1,31 @@
+//! Values of which only some are possible, as the domain knows them.
+
+use esoz_device_dispense::DispenseStatus;
+use esoz_kernel::RequestId;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// The word for data that is one object.
+pub(crate) fn object() -> Object {
+    text().enum_values(Some(["object"])).description(Some("What `data` is.")).build()
+}
+
+/// A well-formed request id.
+pub(crate) fn request_id() -> Object {
+    text()
+        .min_length(Some(RequestId::MIN_CHARS))
+        .max_length(Some(RequestId::MAX_CHARS))
+        .pattern(Some("^[!-~]+$"))
+        .description(Some(
+            "The request's own `X-Request-ID` if that is well-formed, else a fresh one. Both in `meta` and as a header.",
+        ))
+        .build()
+}
+
+/// A status of the status model.
+pub(crate) fn dispense_status() -> Object {
+    text().enum_values(Some(DispenseStatus::ALL.map(DispenseStatus::as_str))).build()
+}

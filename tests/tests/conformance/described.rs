@@ -1,0 +1,123 @@
+//! C06: every answer is valid against the published description. `Request::send` holds every answer of every case against it; here is
+//! shown that it would notice.
+
+use esoz_tests::{Answer, PUBLISHED, StopScene, UpdateScene, World, on_every_store};
+use reqwest::header::HeaderValue;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+type Tampering = (&'static str, fn(&mut Answer));
+
+/// What no answer may be, whatever it answers.
+const OF_ANY: [Tampering; 9] = [
+    ("a status that is not described", |answer| answer.status = StatusCode::IM_A_TEAPOT),
+    ("another status than meta says", |answer| answer.body["meta"]["code"] = json!(299)),
+    ("no meta", |answer| remove(&mut answer.body, "meta")),
+    ("no request id", |answer| remove(&mut answer.body["meta"], "request_id")),
+    ("a request id of another type", |answer| answer.body["meta"]["request_id"] = json!(1)),
+    ("a property more", |answer| answer.body["more"] = json!(1)),
+    ("a property more in meta", |answer| answer.body["meta"]["more"] = json!(1)),
+    ("no X-Request-ID", |answer| drop(answer.headers.remove("x-request-id"))),
+    ("no body", |answer| answer.body = Value::Null),
+];
+
+const OF_DESCRIBED: [Tampering; 1] = [("another content type", |answer| {
+    answer.headers.insert("content-type", HeaderValue::from_static("text/plain"));
+})];
+
+const OF_REFUSALS: [Tampering; 5] = [
+    ("another type", |answer| answer.body["error"]["type"] = json!("another")),
+    ("no message", |answer| remove(&mut answer.body["error"], "message")),
+    ("a message of another type", |answer| answer.body["error"]["message"] = json!(["text"])),
+    ("an empty invalid entry", |answer| answer.body["error"]["invalid"] = json!([{}])),
+    ("data as well", |answer| answer.body["data"] = json!({})),
+];
+
+const OF_STOPPED: [Tampering; 9] = [
+    ("no status", |answer| remove(&mut answer.body["data"], "status")),
+    ("a status outside the model", |answer| answer.body["data"]["status"] = json!("halted")),
+    ("a property more", |answer| answer.body["data"]["not_ours"] = json!(1)),
+    ("a pseudonym as subject", |answer| answer.body["data"]["subject"] = json!("F648B223")),
+    ("an id that is none", |answer| answer.body["data"]["id"] = json!("1")),
+    ("a time in microseconds", |answer| {
+        answer.body["data"]["updated_at"] = json!("2026-01-31T08:16:30.123456Z");
+    }),
+    ("a reference without its value", |answer| {
+        remove(&mut answer.body["data"]["based_on"]["identifier"], "value");
+    }),
+    ("details of another type", |answer| answer.body["data"]["details"] = json!({})),
+    ("an error as well", |answer| answer.body["error"] = json!({"type": "x", "message": "y"})),
+];
+
+const OF_UPDATED: [Tampering; 4] = [
+    ("one field less", |answer| remove(&mut answer.body["data"], "inserted_by")),
+    ("one field more", |answer| answer.body["data"]["contract"] = json!({})),
+    ("is_active of another type", |answer| answer.body["data"]["is_active"] = json!("true")),
+    ("a time in milliseconds", |answer| {
+        answer.body["data"]["updated_at"] = json!("2026-01-31T08:16:30.123Z");
+    }),
+];
+
+fn remove(object: &mut Value, name: &str) {
+    object.as_object_mut().unwrap().remove(name).unwrap();
+}
+
+/// The answer is as described, and no longer after any of these.
+#[track_caller]
+fn assert_held<'a>(answer: &Answer, tamperings: impl IntoIterator<Item = &'a Tampering>) {
+    assert_eq!(PUBLISHED.check(answer), Ok(()));
+    for (what, tamper) in tamperings {
+        let mut tampered = answer.clone();
+        tamper(&mut tampered);
+        assert!(PUBLISHED.check(&tampered).is_err(), "{what} is not noticed in {:#}", tampered.body);
+    }
+}
+
+on_every_store! {
+    async fn c06_every_answer_is_described(kind) {
+        let world = World::new(kind).await;
+        let (stop, update) = (StopScene::load(&world).await, UpdateScene::load(&world).await);
+        let any = || OF_ANY.iter().chain(&OF_DESCRIBED);
+
+        let stopped = stop.stop(&world).await;
+        assert_eq!(stopped.status, 200);
+        assert_held(&stopped, any().chain(&OF_STOPPED));
+        let updated = update.update(&world).await;
+        assert_eq!(updated.status, 200);
+        assert_held(&updated, any().chain(&OF_UPDATED));
+        // An answer of one method is none of the other.
+        assert!(PUBLISHED.check(&Answer { body: updated.body, ..stopped.clone() }).is_err());
+
+        let refusals = [
+            (401, world.patch(&stop.path()).send().await),
+            (409, stop.stop(&world).await),
+            (422, stop.request(&world).json(&json!({"a": 1})).send().await),
+            (401, world.put(&update.path()).send().await),
+            (415, update.request(&world).send().await),
+            (422, update.put(&world, &json!({})).await),
+        ];
+        for (status, refusal) in refusals {
+            assert_eq!(refusal.status, status);
+            assert_held(&refusal, any().chain(&OF_REFUSALS));
+        }
+        let wrong_verb = world.request(Method::DELETE, &stop.path()).send().await;
+        assert_eq!(wrong_verb.status, 405);
+        let no_allow: Tampering = ("no Allow", |answer| drop(answer.headers.remove("allow")));
+        assert_held(&wrong_verb, any().chain(&OF_REFUSALS).chain([&no_allow]));
+    }
+
+    async fn c06_at_an_undescribed_path_only_a_refusal_will_do(kind) {
+        let world = World::new(kind).await;
+        let answer = world.patch("/nothing").send().await;
+        assert_eq!(answer.status, 404);
+        let success: [Tampering; 2] = [
+            ("a success", |answer| answer.status = StatusCode::OK),
+            ("data", |answer| {
+                remove(&mut answer.body, "error");
+                answer.body["data"] = json!({});
+            }),
+        ];
+        // Which status belongs there nothing says.
+        assert_held(&answer, OF_ANY.iter().skip(2).chain(OF_REFUSALS.iter().skip(1)).chain(&success));
+    }
+}
