@@ -5,9 +5,24 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 
+/// Told below the help of the whole program.
+const ENDING: &str = "\
+Exit codes:
+  0  done
+  1  not done, or not all of it (a bad line of an import, something wrong for `doctor`); standard error says why
+  2  the command line makes no sense
+
+Output goes to standard output, logs and complaints to standard error. NO_COLOR in the environment switches colours off.
+
+Examples:
+  esoz demo                                   a server to try, with nothing to set up
+  esoz migrate --config esoz.toml             tables, indexes and the topic
+  esoz serve --config esoz.toml               serve
+  ESOZ_HTTP__BIND=127.0.0.1:0 esoz serve      any key of the configuration as a variable";
+
 /// Stops device dispenses and updates contract divisions of Ukraine's electronic healthcare system.
 #[derive(Debug, Parser)]
-#[command(name = "esoz", version, max_term_width = 100)]
+#[command(name = "esoz", version, max_term_width = 100, after_help = ENDING)]
 pub(crate) struct Cli {
     /// The configuration file. `ESOZ_<SECTION>__<KEY>` variables override it, defaults fill what it leaves out.
     #[arg(long, global = true, value_name = "FILE")]
@@ -25,6 +40,10 @@ pub(crate) enum Command {
     /// Brings the stores up to date: tables, indexes, the topic. Safe to run twice and beside running servers.
     Migrate,
     /// Loads NDJSON: one {"kind": …, "data": {…}} a line.
+    #[command(
+        after_help = "Loading again undoes nothing: dispenses and contract divisions that are there stay as they are.\n\n\
+        Example:\n  esoz import registry.ndjson dispenses.ndjson"
+    )]
     Import(ImportArgs),
     /// Issues and revokes access tokens.
     #[command(subcommand)]
@@ -39,7 +58,35 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Client(BlockCommand),
     /// Prints the delivered events of the embedded bus, as JSON lines.
+    #[command(after_help = "Example:\n  esoz events --follow | jq .entity_id")]
     Events(EventsArgs),
+    /// Looks at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Looks at what the configuration names, and says what is wrong with it and how to mend it.
+    Doctor(OutputArgs),
+    /// Prints the completions for a shell.
+    #[command(after_help = "Example:\n  esoz completions bash > /etc/bash_completion.d/esoz")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Prints the manual page.
+    #[command(after_help = "Example:\n  esoz man > /usr/local/share/man/man1/esoz.1")]
+    Man,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Checks it, and prints every key with its value and where that came from. Secrets are masked.
+    Check(OutputArgs),
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct OutputArgs {
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -54,11 +101,17 @@ pub(crate) struct ImportArgs {
     /// What to load, in this order; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
     /// Issues a token and prints it, alone. It is shown this once.
+    #[command(
+        after_help = "Example:\n  esoz token issue --user 5b0c2a50-6f0e-4a6e-9a62-0d3f1c7e9b01 \\\n    \
+        --client 1f6f2c9e-3a57-4f0b-8d2e-9c5a4b7e1d10 --scope device_dispense:stop --ttl 8h"
+    )]
     Issue {
         /// The user it belongs to.
         #[arg(long, value_name = "UUID")]

@@ -11,7 +11,7 @@ mod stores;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use cli::{Cli, Command};
+use cli::{Cli, Command, ConfigCommand};
 
 pub use config::Config;
 pub use server::{EsozServer, Parts};
@@ -29,17 +29,24 @@ pub async fn run() -> ExitCode {
 }
 
 async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
-    let config = Config::load(cli.config.as_deref())?;
-    logging::start(&config)?;
+    let load = || {
+        let config = Config::load(cli.config.as_deref())?;
+        logging::start(&config)?;
+        anyhow::Ok(config)
+    };
     match cli.command {
-        Command::Demo(args) => commands::demo::run(config, args).await,
-        Command::Serve => commands::serve::run(&config).await,
-        Command::Migrate => commands::migrate::run(&config).await,
-        Command::Import(args) => commands::import::run(&config, args).await,
-        Command::Token(command) => commands::credentials::token(&config, command).await,
-        Command::ApiKey(command) => commands::credentials::api_key(&config, command).await,
-        Command::User(command) => commands::credentials::user(&config, command).await,
-        Command::Client(command) => commands::credentials::client(&config, command).await,
-        Command::Events(args) => commands::events::run(&config, args).await,
+        Command::Demo(args) => commands::demo::run(load()?, args).await,
+        Command::Serve => commands::serve::run(&load()?).await,
+        Command::Migrate => commands::migrate::run(&load()?).await,
+        Command::Import(args) => commands::import::run(&load()?, args).await,
+        Command::Token(command) => commands::credentials::token(&load()?, command).await,
+        Command::ApiKey(command) => commands::credentials::api_key(&load()?, command).await,
+        Command::User(command) => commands::credentials::user(&load()?, command).await,
+        Command::Client(command) => commands::credentials::client(&load()?, command).await,
+        Command::Events(args) => commands::events::run(&load()?, args).await,
+        Command::Config(ConfigCommand::Check(output)) => commands::config::check(&load()?, output),
+        Command::Doctor(output) => commands::doctor::run(&load()?, output).await,
+        Command::Completions { shell } => commands::manual::completions(shell),
+        Command::Man => commands::manual::page(),
     }
 }

@@ -8,9 +8,10 @@ use anyhow::{Context as _, Result};
 use esoz_import::{ImportLimits, ImportPorts, Importer, Progress, Report};
 use esoz_kernel::system::SystemClock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
 
 use super::print;
-use crate::cli::ImportArgs;
+use crate::cli::{ImportArgs, OutputArgs};
 use crate::config::Config;
 use crate::server::pseudonyms;
 use crate::stores::Stores;
@@ -19,7 +20,8 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let importer = importer(config, &Stores::open(config).await?)?;
     let mut bad_lines = 0;
     for file in &args.files {
-        bad_lines += import(&importer, file).await.with_context(|| file.display().to_string())?;
+        bad_lines +=
+            import(&importer, file, args.output).await.with_context(|| file.display().to_string())?;
     }
     Ok(if bad_lines == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -37,7 +39,7 @@ pub(crate) fn importer(config: &Config, stores: &Stores) -> Result<Importer> {
 }
 
 /// Loads one file; gives the number of its bad lines.
-async fn import(importer: &Importer, path: &Path) -> Result<u64> {
+async fn import(importer: &Importer, path: &Path, output: OutputArgs) -> Result<u64> {
     let is_stdin = path == Path::new("-");
     let (input, bytes): (Box<dyn BufRead>, Option<u64>) = if is_stdin {
         (Box::new(stdin().lock()), None)
@@ -51,7 +53,11 @@ async fn import(importer: &Importer, path: &Path) -> Result<u64> {
     let report = importer.run(input, |progress| show(&name, &bar, progress)).await;
     bar.finish_and_clear();
     let report = report?;
-    summarize(&name, &report)?;
+    if output.json {
+        print(&as_json(&name, &report).to_string())?;
+    } else {
+        summarize(&name, &report)?;
+    }
     Ok(report.bad_lines)
 }
 
@@ -88,4 +94,19 @@ fn summarize(name: &str, report: &Report) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+fn as_json(name: &str, report: &Report) -> serde_json::Value {
+    let totals = report.totals.iter().map(|(kind, counts)| {
+        let counts = json!({"created": counts.created, "updated": counts.updated, "kept": counts.kept});
+        (kind.to_string(), counts)
+    });
+    let bad = report.listed_bad_lines.iter().map(|bad| json!({"line": bad.line, "reason": bad.reason}));
+    json!({
+        "file": name,
+        "lines": report.lines,
+        "bad_lines": report.bad_lines,
+        "listed_bad_lines": bad.collect::<Vec<_>>(),
+        "totals": totals.collect::<serde_json::Map<_, _>>(),
+    })
 }

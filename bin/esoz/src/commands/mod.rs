@@ -1,9 +1,12 @@
 //! One file per command.
 
+pub(crate) mod config;
 pub(crate) mod credentials;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod import;
+pub(crate) mod manual;
 pub(crate) mod migrate;
 pub(crate) mod serve;
 

@@ -79,7 +79,7 @@ impl Layers {
             let Value::Table(content) = content else {
                 bail!(
                     "`{section}` in {source} stands outside a section; the sections are {}",
-                    self.section_names()
+                    self.section_names().join(", ")
                 );
             };
             for (key, value) in content {
@@ -111,19 +111,37 @@ impl Layers {
     ) -> Result<()> {
         let sections = self.section_names();
         let Some(Value::Table(keys)) = self.table.get_mut(section) else {
-            bail!("unknown section `{section}` in {source}; the sections are {sections}");
+            bail!(
+                "unknown section `{section}` in {source}{}; the sections are {}",
+                hint(section, &sections),
+                sections.join(", ")
+            );
         };
-        let names = keys.keys().cloned().collect::<Vec<_>>().join(", ");
+        let names: Vec<String> = keys.keys().cloned().collect();
         let Some(slot) = keys.get_mut(key) else {
-            bail!("unknown key `{section}.{key}` in {source}; the keys of this section are {names}");
+            let (hint, names) = (hint(key, &names), names.join(", "));
+            bail!("unknown key `{section}.{key}` in {source}{hint}; the keys of this section are {names}");
         };
         *slot = read(slot).with_context(|| format!("`{section}.{key}` in {source}"))?;
         self.sources.0.insert(format!("{section}.{key}"), source.clone());
         Ok(())
     }
 
-    fn section_names(&self) -> String {
-        self.table.keys().cloned().collect::<Vec<_>>().join(", ")
+    fn section_names(&self) -> Vec<String> {
+        self.table.keys().cloned().collect()
+    }
+}
+
+/// How alike two names must be for the one to be offered in the place of the other, from 0 to 1.
+const ALIKE: f64 = 0.8;
+
+/// The name that was probably meant, if there is one.
+fn hint(name: &str, known: &[String]) -> String {
+    let likeness = |known: &String| (strsim::jaro_winkler(name, known), known.clone());
+    let nearest = known.iter().map(likeness).max_by(|(left, _), (right, _)| left.total_cmp(right));
+    match nearest {
+        Some((likeness, nearest)) if likeness >= ALIKE => format!(" (did you mean `{nearest}`?)"),
+        Some(_) | None => String::new(),
     }
 }
 

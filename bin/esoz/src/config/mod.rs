@@ -41,6 +41,20 @@ impl Config {
         Ok(config)
     }
 
+    /// Every key, with its value as it would stand in the file and where that came from. Secrets are masked.
+    pub(crate) fn effective(&self) -> Result<Vec<Effective>> {
+        let masked = toml::Table::try_from(self.sections.masked())?;
+        let keys = masked.into_iter().flat_map(|(section, keys)| match keys {
+            toml::Value::Table(keys) => {
+                keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value)).collect()
+            }
+            _ => Vec::new(),
+        });
+        Ok(keys
+            .map(|(key, value)| Effective { source: self.sources.of(&key).to_string(), key, value })
+            .collect())
+    }
+
     /// The same with everything in that SQLite file and the secret of the pseudonyms in that file, whatever was configured.
     pub(crate) fn use_embedded_store(&mut self, sqlite: &Path, patient_key: &Path) {
         let Sections { store, sqlite: section, events, patient, .. } = &mut self.sections;
@@ -50,6 +64,14 @@ impl Config {
         *patient =
             sections::Patient { key_file: patient_key.display().to_string(), ..sections::Patient::default() };
     }
+}
+
+/// One key of the configuration as it is in force.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Effective {
+    pub(crate) key: String,
+    pub(crate) value: toml::Value,
+    pub(crate) source: String,
 }
 
 #[cfg(test)]

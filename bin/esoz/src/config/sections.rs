@@ -22,11 +22,16 @@ impl Hidden {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// What is shown in its place.
+    fn masked(&self) -> Self {
+        Self::new(if self.is_empty() { "" } else { "…" })
+    }
 }
 
 impl fmt::Debug for Hidden {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(if self.0.is_empty() { "\"\"" } else { "\"…\"" })
+        write!(formatter, "{:?}", self.masked().0)
     }
 }
 
@@ -132,4 +137,21 @@ pub(crate) struct Sections {
     pub(crate) legal_entity: LegalEntity,
     pub(crate) cache: Cache,
     pub(crate) log: Log,
+}
+
+impl Sections {
+    /// The same with nothing in it that may not be shown.
+    pub(crate) fn masked(&self) -> Self {
+        let mut masked = self.clone();
+        for secret in [
+            &mut masked.postgres.url,
+            &mut masked.postgres.migration_url,
+            &mut masked.mongodb.uri,
+            &mut masked.patient.key,
+            &mut masked.patient.iv,
+        ] {
+            *secret = secret.masked();
+        }
+        masked
+    }
 }

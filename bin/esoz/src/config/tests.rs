@@ -105,6 +105,33 @@ fn unknown_keys_are_refused_with_their_source() {
 }
 
 #[test]
+fn the_nearest_name_is_offered_for_an_unknown_one() {
+    assert!(refusal(None, &[("ESOZ_HTTP__BINDS", "x")]).contains("(did you mean `bind`?)"));
+    assert!(refusal(None, &[("ESOZ_MONGO__URI", "x")]).contains("(did you mean `mongodb`?)"));
+    assert!(!refusal(None, &[("ESOZ_HTTP__ELEPHANT", "x")]).contains("did you mean"));
+}
+
+#[test]
+fn every_key_is_shown_with_its_source_and_no_secret_is() {
+    let secrets = [
+        "ESOZ_POSTGRES__URL",
+        "ESOZ_POSTGRES__MIGRATION_URL",
+        "ESOZ_MONGODB__URI",
+        "ESOZ_PATIENT__KEY",
+        "ESOZ_PATIENT__IV",
+    ];
+    let config = load(Some("[cache]\nttl_ms = 7\n"), &secrets.map(|name| (name, "canary"))).unwrap();
+    let effective = config.effective().unwrap();
+    assert!(!format!("{effective:?}").contains("canary"));
+    let shown = |key: &str| effective.iter().find(|effective| effective.key == key).unwrap();
+    assert_eq!(shown("cache.ttl_ms").value, toml::Value::Integer(7));
+    assert!(shown("cache.ttl_ms").source.contains(".toml"));
+    assert_eq!(shown("patient.key").value, toml::Value::String("…".to_owned()));
+    assert_eq!(shown("patient.key").source, "the environment variable ESOZ_PATIENT__KEY");
+    assert_eq!(shown("http.bind").source, "the default");
+}
+
+#[test]
 fn impossible_values_are_refused_with_key_and_source() {
     for (name, value, expected) in [
         ("ESOZ_HTTP__BIND", "nowhere", "`http.bind` must be an IP address and a port"),

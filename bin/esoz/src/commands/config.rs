@@ -1,0 +1,20 @@
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::print;
+use crate::cli::OutputArgs;
+use crate::config::Config;
+
+/// Prints the configuration in force. That it was loaded means that it can be used.
+pub(crate) fn check(config: &Config, output: OutputArgs) -> Result<ExitCode> {
+    let effective = config.effective()?;
+    if output.json {
+        print(&serde_json::to_string(&effective)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for one in effective {
+        print(&format!("{} = {}    # {}", one.key, one.value, one.source))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,84 @@
+use std::process::ExitCode;
+
+use anyhow::Result;
+use esoz_bus_kafka::KafkaPublisher;
+use esoz_store_mongo::MongoStore;
+use esoz_store_postgres::PostgresStore;
+use serde_json::json;
+
+use super::print;
+use crate::bus::kafka_settings;
+use crate::cli::OutputArgs;
+use crate::config::{Bus, Config, StoreKind};
+use crate::server::pseudonyms;
+use crate::stores::{mongo_settings, open_sqlite, postgres_settings};
+
+/// What was found out about one thing that the configuration names.
+struct Finding {
+    what: &'static str,
+    /// What is wrong, and what to do about it.
+    wrong: Option<(String, &'static str)>,
+}
+
+pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode> {
+    let mut findings = vec![finding(
+        "pseudonyms",
+        pseudonyms(config).map(drop),
+        "set patient.key (or patient.key_file) as docs/esoz.example.toml says",
+    )];
+    match config.store_kind()? {
+        StoreKind::Sqlite => findings.push(sqlite(config).await),
+        StoreKind::Servers => findings.extend([postgres(config).await, mongodb(config).await]),
+    }
+    if config.bus()? == Bus::Kafka {
+        findings.push(kafka(config).await);
+    }
+    let is_well = findings.iter().all(|finding| finding.wrong.is_none());
+    for finding in &findings {
+        print(&if output.json { finding.as_json() } else { finding.as_text() })?;
+    }
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Finding {
+    fn as_text(&self) -> String {
+        match &self.wrong {
+            None => format!("ok     {}", self.what),
+            Some((why, mend)) => format!("WRONG  {}: {why}\n       {mend}", self.what),
+        }
+    }
+
+    fn as_json(&self) -> String {
+        let wrong = self.wrong.as_ref().map(|(why, mend)| json!({"why": why, "mend": mend}));
+        json!({"what": self.what, "ok": wrong.is_none(), "wrong": wrong}).to_string()
+    }
+}
+
+fn finding(what: &'static str, outcome: Result<()>, mend: &'static str) -> Finding {
+    Finding { what, wrong: outcome.err().map(|error| (format!("{error:#}"), mend)) }
+}
+
+async fn sqlite(config: &Config) -> Finding {
+    let look = async { Ok(open_sqlite(config)?.ping().await?) };
+    let mend = "check sqlite.path and who may write there; `esoz migrate` brings an older file up to date";
+    finding("SQLite", look.await, mend)
+}
+
+async fn postgres(config: &Config) -> Finding {
+    let look = async { Ok(PostgresStore::connect(&postgres_settings(config)?)?.check_schema().await?) };
+    let mend = "check postgres.url and that the server runs and lets it in; `esoz migrate` brings the schema up to date";
+    finding("PostgreSQL", look.await, mend)
+}
+
+async fn mongodb(config: &Config) -> Finding {
+    let look = async { Ok(MongoStore::connect(&mongo_settings(config)?).await?.ping().await?) };
+    let mend = "check mongodb.uri and that the server runs as a replica set with a primary (rs.status())";
+    finding("MongoDB", look.await, mend)
+}
+
+async fn kafka(config: &Config) -> Finding {
+    let look = async { Ok(KafkaPublisher::new(&kafka_settings(config)?)?.ping().await?) };
+    let mend =
+        "check kafka.brokers and what the brokers advertise; `esoz migrate` makes a topic that is missing";
+    finding("Kafka", look.await, mend)
+}
