@@ -1,0 +1,110 @@
+//! What the answers and tokens of issuers have in common.
+
+use std::fmt;
+
+use esoz_kernel::Timestamp;
+use jiff::SignedDuration;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IgnoredAny, Visitor},
+};
+
+/// Seconds since 1970, whole or with a fraction (RFC 7519, section 2). A number that is no such time is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NumericDate(pub(crate) Timestamp);
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+
+        impl Visitor<'_> for Number {
+            type Value = NumericDate;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("seconds since 1970")
+            }
+
+            fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<NumericDate, E> {
+                Timestamp::from_second(seconds).map(NumericDate).map_err(|_| E::custom("no time"))
+            }
+
+            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<NumericDate, E> {
+                self.visit_i64(i64::try_from(seconds).map_err(|_| E::custom("no time"))?)
+            }
+
+            fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<NumericDate, E> {
+                let since_1970 =
+                    SignedDuration::try_from_secs_f64(seconds).map_err(|_| E::custom("no time"))?;
+                Timestamp::from_duration(since_1970).map(NumericDate).map_err(|_| E::custom("no time"))
+            }
+        }
+
+        deserializer.deserialize_any(Number)
+    }
+}
+
+/// Whom a token is for: one name or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    pub(crate) fn names(&self, wanted: &str) -> bool {
+        match self {
+            Self::One(name) => name == wanted,
+            Self::Several(names) => names.iter().any(|name| name == wanted),
+        }
+    }
+}
+
+/// For a member whose being there, with whatever value, is all that matters. To be used with `default`.
+pub(crate) fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(json: &str) -> Option<String> {
+        serde_json::from_str::<NumericDate>(json).ok().map(|date| date.0.to_string())
+    }
+
+    #[test]
+    fn a_numeric_date_is_a_number_of_seconds() {
+        assert_eq!(date("1700000000").as_deref(), Some("2023-11-14T22:13:20Z"));
+        assert_eq!(date("1700000000.5").as_deref(), Some("2023-11-14T22:13:20.5Z"));
+        assert_eq!(date("1.7e9").as_deref(), Some("2023-11-14T22:13:20Z"));
+        assert_eq!(date("-1").as_deref(), Some("1969-12-31T23:59:59Z"));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for json in [
+            "99999999999999",
+            "18446744073709551615",
+            "-99999999999999",
+            "1e300",
+            "-1e300",
+            "\"1700000000\"",
+            "null",
+            "true",
+            "[1]",
+            "{}",
+        ] {
+            assert_eq!(date(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_audience_is_one_name_or_several() {
+        let names =
+            |json: &str| serde_json::from_str::<Audience>(json).map(|audience| audience.names("esoz"));
+        assert!(names("\"esoz\"").unwrap() && names("[\"other\", \"esoz\"]").unwrap());
+        assert!(!names("\"esoz2\"").unwrap() && !names("[\"ESOZ\"]").unwrap() && !names("[]").unwrap());
+        assert!(names("{\"esoz\": 1}").is_err() && names("[1]").is_err());
+    }
+}

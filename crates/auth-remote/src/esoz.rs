@@ -1,0 +1,116 @@
+use async_trait::async_trait;
+use esoz_auth::{AccessTokens, Scope, Secret, TokenFacts, TokenKind};
+use esoz_kernel::{StoreError, Timestamp};
+use hyper::{Method, StatusCode, Uri};
+use serde::Deserialize;
+
+use crate::{
+    RemoteServer, SettingsError, bearer,
+    claims::NumericDate,
+    http::{Answer, Server},
+    trouble::Trouble,
+};
+
+/// Access tokens that the authorisation service of ESOZ issued: it is asked about each, by
+/// `GET {url}/admin/tokens/{token}/verify`.
+///
+/// It answers 200 with the token, or 401 or 404 for one that is not valid. `broker_scope` is left alone: what the calling
+/// software may do is looked up by its api key.
+pub struct EsozTokens {
+    server: Server,
+    base: String,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    data: Token,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    /// What sort of token it is, where the service says so.
+    #[serde(default)]
+    name: Option<String>,
+    user_id: String,
+    expires_at: Expiry,
+    details: Details,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    client_id: String,
+    #[serde(default)]
+    scope: Option<String>,
+}
+
+/// Both forms are met: seconds since 1970, and ISO 8601 with an offset or `Z`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Expiry {
+    Seconds(NumericDate),
+    Text(String),
+}
+
+impl Expiry {
+    fn timestamp(self) -> Option<Timestamp> {
+        match self {
+            Self::Seconds(NumericDate(timestamp)) => Some(timestamp),
+            Self::Text(text) => text.parse().ok(),
+        }
+    }
+}
+
+impl EsozTokens {
+    /// Builds it on the service whose address, without `/admin/tokens`, is in the settings.
+    pub fn try_new(settings: &RemoteServer) -> Result<Self, SettingsError> {
+        let server = Server::try_new(settings)?;
+        if server.uri().query().is_some() {
+            return Err(SettingsError::new("url", "must have no query"));
+        }
+        let base = format!("{}{}", server.name(), server.uri().path().trim_end_matches('/'));
+        Ok(Self { server, base })
+    }
+
+    async fn ask(&self, presented: &Secret) -> Result<Option<TokenFacts>, Trouble> {
+        let token = presented.expose();
+        // Dots stay dots when they are encoded, and a segment of one or two of them leads elsewhere.
+        if !bearer::is_well_formed(token) || matches!(token, "." | "..") {
+            return Ok(None);
+        }
+        let segment: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
+        let uri = format!("{}/admin/tokens/{segment}/verify", self.base);
+        let uri: Uri =
+            uri.parse().map_err(|_| Trouble::Connection("the address could not be built".to_owned()))?;
+        let answer = self.server.ask(Method::GET, &uri, |request| request, String::new()).await?;
+        match answer.status {
+            StatusCode::OK => facts(presented, &answer).map(Some),
+            StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Ok(None),
+            status => Err(Trouble::status(status)),
+        }
+    }
+}
+
+fn facts(presented: &Secret, answer: &Answer) -> Result<TokenFacts, Trouble> {
+    let Body { data } = answer.read()?;
+    let is_access = data.name.is_none_or(|name| name == "access_token");
+    Ok(TokenFacts {
+        digest: presented.digest(),
+        kind: if is_access { TokenKind::Access } else { TokenKind::Other },
+        user_id: data.user_id.parse().map_err(|_| Trouble::Nonsense("has a user_id that is not a UUID"))?,
+        client_id: (data.details.client_id.parse())
+            .map_err(|_| Trouble::Nonsense("has a client_id that is not a UUID"))?,
+        scope: Scope::parse(data.details.scope.as_deref().unwrap_or_default()),
+        expires_at: (data.expires_at.timestamp())
+            .ok_or(Trouble::Nonsense("has an expires_at that is no time in UTC"))?,
+        is_revoked: false,
+        is_user_blocked: false,
+        is_client_blocked: false,
+    })
+}
+
+#[async_trait]
+impl AccessTokens for EsozTokens {
+    async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
+        self.ask(presented).await.map_err(|trouble| trouble.store_error(self.server.name()))
+    }
+}

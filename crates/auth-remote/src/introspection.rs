@@ -1,0 +1,158 @@
+use async_trait::async_trait;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use esoz_auth::{AccessTokens, Scope, Secret, TokenFacts, TokenKind};
+use esoz_kernel::StoreError;
+use hyper::{
+    Method, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+};
+use serde::Deserialize;
+
+use crate::{
+    RemoteServer, SettingsError, bearer,
+    claims::{Audience, NumericDate, is_there},
+    http::{Answer, Server},
+    settings::not_empty,
+    trouble::Trouble,
+};
+
+/// Where tokens are introspected and as whom.
+#[derive(Debug, Clone)]
+pub struct IntrospectionSettings {
+    /// The introspection endpoint.
+    pub server: RemoteServer,
+    /// The client id that this service has at the server.
+    pub client_id: String,
+    /// The secret that belongs to it.
+    pub client_secret: Secret,
+    /// The name that this service has as an audience. When it is set, a token whose `aud` does not name it is refused: it
+    /// was issued for another service. When it is not, every active token of the server is good.
+    pub audience: Option<String>,
+}
+
+impl IntrospectionSettings {
+    /// Settings for this endpoint and client, whatever the audience.
+    pub fn new(server: RemoteServer, client_id: impl Into<String>, client_secret: Secret) -> Self {
+        Self { server, client_id: client_id.into(), client_secret, audience: None }
+    }
+}
+
+/// Opaque access tokens: the server that issued them is asked about each (RFC 7662).
+///
+/// An active token must come with `sub` and `client_id`, both UUIDs, and `exp`; a server that leaves one out is in error,
+/// not the caller. `token_type` is `Bearer` where it is given.
+pub struct IntrospectedTokens {
+    server: Server,
+    authorization: HeaderValue,
+    audience: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Activity {
+    active: bool,
+}
+
+#[derive(Deserialize)]
+struct ActiveToken {
+    sub: String,
+    client_id: String,
+    exp: NumericDate,
+    #[serde(default)]
+    scope: Option<String>,
+    #[serde(default)]
+    token_type: Option<String>,
+    #[serde(default)]
+    token_use: Option<String>,
+    #[serde(default)]
+    aud: Option<Audience>,
+    /// The token is bound to a key whose possession this service does not check.
+    #[serde(default, deserialize_with = "is_there")]
+    cnf: bool,
+}
+
+impl ActiveToken {
+    /// Only a bearer access token opens anything. Servers disagree on where to tell a refresh token: some say so in
+    /// `token_type`, some in `token_use`.
+    fn kind(&self) -> TokenKind {
+        let is_one_of = |text: &Option<String>, names: &[&str]| {
+            text.as_ref().is_none_or(|text| names.iter().any(|name| text.eq_ignore_ascii_case(name)))
+        };
+        let is_bearer = is_one_of(&self.token_type, &["bearer", "access_token"]) && !self.cnf;
+        let is_access = is_one_of(&self.token_use, &["access_token"]);
+        if is_bearer && is_access { TokenKind::Access } else { TokenKind::Other }
+    }
+}
+
+impl IntrospectedTokens {
+    /// Builds it; nothing is asked yet.
+    pub fn try_new(settings: &IntrospectionSettings) -> Result<Self, SettingsError> {
+        not_empty("client_id", &settings.client_id)?;
+        not_empty("client_secret", settings.client_secret.expose())?;
+        if let Some(audience) = &settings.audience {
+            not_empty("audience", audience)?;
+        }
+        Ok(Self {
+            server: Server::try_new(&settings.server)?,
+            authorization: basic(&settings.client_id, &settings.client_secret)?,
+            audience: settings.audience.clone(),
+        })
+    }
+
+    async fn ask(&self, presented: &Secret) -> Result<Option<TokenFacts>, Trouble> {
+        if !bearer::is_well_formed(presented.expose()) {
+            return Ok(None);
+        }
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", presented.expose())
+            .append_pair("token_type_hint", "access_token")
+            .finish();
+        let dress = |request: hyper::http::request::Builder| {
+            request
+                .header(AUTHORIZATION, self.authorization.clone())
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        };
+        let answer = self.server.ask(Method::POST, self.server.uri(), dress, form).await?;
+        if answer.status != StatusCode::OK {
+            return Err(Trouble::status(answer.status));
+        }
+        if answer.read::<Activity>()?.active { self.facts(presented, &answer) } else { Ok(None) }
+    }
+
+    fn facts(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, Trouble> {
+        let token: ActiveToken = answer.read()?;
+        if let Some(audience) = &self.audience
+            && !token.aud.as_ref().is_some_and(|names| names.names(audience))
+        {
+            return Ok(None);
+        }
+        Ok(Some(TokenFacts {
+            digest: presented.digest(),
+            kind: token.kind(),
+            user_id: token.sub.parse().map_err(|_| Trouble::Nonsense("has a sub that is not a UUID"))?,
+            client_id: (token.client_id.parse())
+                .map_err(|_| Trouble::Nonsense("has a client_id that is not a UUID"))?,
+            scope: Scope::parse(token.scope.as_deref().unwrap_or_default()),
+            expires_at: token.exp.0,
+            is_revoked: false,
+            is_user_blocked: false,
+            is_client_blocked: false,
+        }))
+    }
+}
+
+/// The value of `Authorization`; id and secret are form-encoded first (RFC 6749, section 2.3.1).
+fn basic(client_id: &str, client_secret: &Secret) -> Result<HeaderValue, SettingsError> {
+    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = format!("{}:{}", encoded(client_id), encoded(client_secret.expose()));
+    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair)))
+        .map_err(|_| SettingsError::new("client_secret", "cannot be sent in a header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[async_trait]
+impl AccessTokens for IntrospectedTokens {
+    async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
+        self.ask(presented).await.map_err(|trouble| trouble.store_error(self.server.name()))
+    }
+}

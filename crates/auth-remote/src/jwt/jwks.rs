@@ -1,0 +1,162 @@
+//! The issuer's keys, fetched when they are due and no more often than that.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use esoz_kernel::{Clock, Timestamp};
+use hyper::{Method, StatusCode};
+use tokio::sync::Mutex as Turn;
+
+use super::jwk::{KeySet, Published};
+use crate::{http::Server, trouble::Trouble};
+
+/// What is done at which age of the keys.
+pub(crate) struct KeyAges {
+    /// From here on they are fetched anew.
+    pub(crate) due: Duration,
+    /// From here on they are not used.
+    pub(crate) too_old: Duration,
+    /// The least time between two fetches.
+    pub(crate) min_interval: Duration,
+}
+
+/// The keys and when they were fetched.
+pub(crate) struct Jwks {
+    server: Server,
+    ages: KeyAges,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// Whoever has it fetches; the others wait for what it brings.
+    turn: Arc<Turn<()>>,
+}
+
+/// Changes when a fetch ends, and then whole.
+#[derive(Clone, Default)]
+struct State {
+    keys: Option<Fetched>,
+    /// How many fetches have ended, whether they brought keys or not.
+    fetches: u64,
+    last_fetch_at: Option<Timestamp>,
+    /// Why the last fetch brought nothing, if so.
+    trouble: Option<Trouble>,
+}
+
+#[derive(Clone)]
+struct Fetched {
+    keys: Arc<KeySet>,
+    at: Timestamp,
+}
+
+impl Jwks {
+    pub(crate) fn new(server: Server, ages: KeyAges, clock: Arc<dyn Clock>) -> Self {
+        Self { server, ages, clock, state: Mutex::default(), turn: Arc::default() }
+    }
+
+    pub(crate) fn server_name(&self) -> &str {
+        self.server.name()
+    }
+
+    /// The keys to check a token with that key id against, fetched anew if they are due or lack that id and the last fetch
+    /// was long enough ago.
+    ///
+    /// # Errors
+    /// When there are none that are fresh enough; or when they lack that id and newer ones, which may have it, could not be
+    /// had.
+    pub(crate) async fn current(self: &Arc<Self>, kid: Option<&str>) -> Result<Arc<KeySet>, Trouble> {
+        let seen = self.state().clone();
+        let now = self.clock.now();
+        if self.is_due(&seen, kid, now) && self.may_fetch(&seen, now) {
+            self.refresh(seen.fetches).await;
+        }
+        let state = self.state().clone();
+        self.usable(state, kid, self.clock.now())
+    }
+
+    fn is_due(&self, state: &State, kid: Option<&str>, now: Timestamp) -> bool {
+        state.keys.as_ref().is_none_or(|fetched| {
+            elapsed(fetched.at, now) >= self.ages.due || kid.is_some_and(|kid| !fetched.keys.knows(kid))
+        })
+    }
+
+    fn may_fetch(&self, state: &State, now: Timestamp) -> bool {
+        state.last_fetch_at.is_none_or(|at| elapsed(at, now) >= self.ages.min_interval)
+    }
+
+    fn usable(&self, state: State, kid: Option<&str>, now: Timestamp) -> Result<Arc<KeySet>, Trouble> {
+        let trouble = state.trouble.clone();
+        let fresh = state.keys.filter(|fetched| elapsed(fetched.at, now) < self.ages.too_old);
+        match (fresh, trouble) {
+            (Some(fetched), Some(trouble)) if kid.is_some_and(|kid| !fetched.keys.knows(kid)) => Err(trouble),
+            (Some(fetched), _) => Ok(fetched.keys),
+            (None, trouble) => Err(trouble.unwrap_or(Trouble::NoKeys)),
+        }
+    }
+
+    /// Fetches the keys, unless somebody did since `fetches` was read. The fetch is a task of its own: callers who hang up
+    /// cannot keep it from ending.
+    async fn refresh(self: &Arc<Self>, fetches: u64) {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        if self.state().fetches != fetches {
+            return;
+        }
+        let this = Arc::clone(self);
+        let fetch = tokio::spawn(async move {
+            let outcome = this.fetch().await;
+            this.note(outcome);
+            drop(turn);
+        });
+        if let Err(error) = fetch.await {
+            tracing::error!(server = self.server.name(), %error, "fetching the signing keys was broken off");
+        }
+    }
+
+    async fn fetch(&self) -> Result<KeySet, Trouble> {
+        let answer =
+            self.server.ask(Method::GET, self.server.uri(), |request| request, String::new()).await?;
+        if answer.status != StatusCode::OK {
+            return Err(Trouble::status(answer.status));
+        }
+        let (keys, ignored) = answer.read::<Published>()?.usable();
+        let server = self.server.name();
+        if keys.is_empty() {
+            // Not an error: an issuer that withdraws its keys must be obeyed.
+            tracing::warn!(
+                server,
+                ignored,
+                "no signing key of the issuer can be used; every token is refused"
+            );
+        } else if ignored > 0 {
+            tracing::debug!(server, ignored, "some keys of the issuer cannot be used");
+        }
+        Ok(keys)
+    }
+
+    fn note(&self, outcome: Result<KeySet, Trouble>) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.fetches += 1;
+        state.last_fetch_at = Some(now);
+        match outcome {
+            Ok(keys) => {
+                state.keys = Some(Fetched { keys: Arc::new(keys), at: now });
+                state.trouble = None;
+            }
+            Err(trouble) => {
+                let server = self.server.name();
+                tracing::warn!(server, error = %trouble, "the issuer's signing keys could not be fetched");
+                state.trouble = Some(trouble);
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The time between the two, whichever is earlier: a clock that was set back must not make keys young.
+fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
+    to.duration_since(from).unsigned_abs()
+}

@@ -1,0 +1,77 @@
+//! Access tokens that carry their facts and a signature.
+
+mod algorithm;
+mod jwk;
+mod jwks;
+mod jws;
+mod profile;
+mod settings;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use esoz_auth::{AccessTokens, Secret, TokenFacts};
+use esoz_kernel::{Clock, StoreError};
+
+use self::{jwks::Jwks, jws::Jws, profile::Profile};
+use crate::{SettingsError, bearer, http::Server};
+
+pub use algorithm::{Algorithm, AlgorithmError};
+pub use settings::JwtSettings;
+
+/// Access tokens by the JWT profile (RFC 9068), checked against the signing keys that their issuer publishes (a JWKS, RFC
+/// 7517).
+///
+/// No token is sent anywhere. That a token was revoked, or its user blocked, does not show in it: such a token is good
+/// until it expires, so the issuer's tokens should live for minutes.
+pub struct JwtAccessTokens {
+    profile: Profile,
+    keys: Arc<Jwks>,
+    clock: Arc<dyn Clock>,
+}
+
+impl JwtAccessTokens {
+    /// Builds it; the keys are fetched when the first token comes, or by [`JwtAccessTokens::ping`].
+    pub fn try_new(settings: &JwtSettings, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let server = Server::try_new(&settings.server)?;
+        Ok(Self {
+            profile: Profile::new(settings),
+            keys: Arc::new(Jwks::new(server, settings.key_ages(), Arc::clone(&clock))),
+            clock,
+        })
+    }
+
+    /// Whether there are signing keys to check tokens against; fetches them if that is due.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there are none, or only such as are too old.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.keys
+            .current(None)
+            .await
+            .map(|_| ())
+            .map_err(|trouble| trouble.store_error(self.keys.server_name()))
+    }
+}
+
+#[async_trait]
+impl AccessTokens for JwtAccessTokens {
+    async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
+        let token = presented.expose();
+        let Some(jws) = bearer::is_well_formed(token).then(|| Jws::read(token)).flatten() else {
+            return Ok(None);
+        };
+        let Some(algorithm) = self.profile.algorithm(&jws.header) else {
+            return Ok(None);
+        };
+        let kid = jws.header.kid.as_deref();
+        let keys = self.keys.current(kid).await;
+        let keys = keys.map_err(|trouble| trouble.store_error(self.keys.server_name()))?;
+        let signed = keys
+            .signer(kid, algorithm)
+            .is_some_and(|key| key.verifies(algorithm, jws.signed.as_bytes(), &jws.signature));
+        // What is not signed is not read.
+        Ok(if signed { self.profile.facts(presented, &jws.payload, self.clock.now()) } else { None })
+    }
+}

@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+use super::{Algorithm, jwks::KeyAges};
+use crate::{
+    RemoteServer, SettingsError,
+    settings::{in_range, not_empty},
+};
+
+/// Whose tokens are accepted and how long their issuer's keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwtSettings {
+    /// Where the issuer publishes its signing keys (its `jwks_uri`).
+    pub server: RemoteServer,
+    /// The issuer, exactly as tokens say it in `iss`.
+    pub issuer: String,
+    /// The name that this service has in `aud`.
+    pub audience: String,
+    /// The algorithms that are accepted.
+    pub algorithms: Vec<Algorithm>,
+    /// By how much the issuer's clock may be ahead of ours: a token whose `nbf` or `iat` is later than that is refused. In
+    /// seconds, at most 300. Expiry has no leeway.
+    pub leeway_s: u32,
+    /// The age at which the keys are fetched anew, in seconds: how long a key that the issuer withdrew is still accepted.
+    /// 1 to 86 400.
+    pub refresh_after_s: u32,
+    /// The least time between two fetches of the keys, in seconds, however many tokens come with unknown key ids. 1 up to
+    /// [`JwtSettings::refresh_after_s`].
+    pub min_refresh_interval_s: u32,
+    /// For how long after [`JwtSettings::refresh_after_s`] the keys are still used while new ones cannot be had, in
+    /// seconds; then every token is answered with unavailability. At most 86 400; 0 for not at all.
+    pub max_stale_s: u32,
+}
+
+impl JwtSettings {
+    /// Settings for this JWKS, issuer and audience; [`Algorithm::DEFAULT`], 5 s of leeway, keys fetched every 300 s, not
+    /// more often than every 30 s, and used for 3 600 s more while the issuer is down.
+    pub fn new(server: RemoteServer, issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        Self {
+            server,
+            issuer: issuer.into(),
+            audience: audience.into(),
+            algorithms: Algorithm::DEFAULT.to_vec(),
+            leeway_s: 5,
+            refresh_after_s: 300,
+            min_refresh_interval_s: 30,
+            max_stale_s: 3_600,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        not_empty("issuer", &self.issuer)?;
+        not_empty("audience", &self.audience)?;
+        if self.algorithms.is_empty() {
+            return Err(SettingsError::new("algorithms", "must name at least one"));
+        }
+        in_range("leeway_s", self.leeway_s, 0, 300)?;
+        in_range("refresh_after_s", self.refresh_after_s, 1, 86_400)?;
+        in_range("min_refresh_interval_s", self.min_refresh_interval_s, 1, self.refresh_after_s)?;
+        in_range("max_stale_s", self.max_stale_s, 0, 86_400)
+    }
+
+    pub(super) fn key_ages(&self) -> KeyAges {
+        let seconds = |number: u32| Duration::from_secs(number.into());
+        KeyAges {
+            due: seconds(self.refresh_after_s),
+            too_old: seconds(self.refresh_after_s + self.max_stale_s),
+            min_interval: seconds(self.min_refresh_interval_s),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_checked() {
+        let settings =
+            || JwtSettings::new(RemoteServer::new("https://i.example/keys"), "https://i.example", "esoz");
+        assert_eq!(settings().check(), Ok(()));
+        for (setting, settings) in [
+            ("issuer", JwtSettings { issuer: String::new(), ..settings() }),
+            ("audience", JwtSettings { audience: " ".to_owned(), ..settings() }),
+            ("algorithms", JwtSettings { algorithms: Vec::new(), ..settings() }),
+            ("leeway_s", JwtSettings { leeway_s: 301, ..settings() }),
+            ("refresh_after_s", JwtSettings { refresh_after_s: 0, ..settings() }),
+            ("refresh_after_s", JwtSettings { refresh_after_s: 86_401, ..settings() }),
+            ("min_refresh_interval_s", JwtSettings { min_refresh_interval_s: 0, ..settings() }),
+            ("min_refresh_interval_s", JwtSettings { min_refresh_interval_s: 301, ..settings() }),
+            ("max_stale_s", JwtSettings { max_stale_s: 86_401, ..settings() }),
+        ] {
+            assert_eq!(settings.check().unwrap_err().setting(), setting);
+        }
+    }
+}

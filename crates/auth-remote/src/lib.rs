@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod bearer;
+mod claims;
+mod esoz;
+mod http;
+mod introspection;
+mod jwt;
+mod settings;
+mod trouble;
+
+pub use esoz::EsozTokens;
+pub use introspection::{IntrospectedTokens, IntrospectionSettings};
+pub use jwt::{Algorithm, AlgorithmError, JwtAccessTokens, JwtSettings};
+pub use settings::{RemoteServer, SettingsError};

@@ -1,0 +1,179 @@
+use std::{fmt, net::IpAddr, path::PathBuf};
+
+use hyper::{Uri, http::uri::Scheme};
+
+/// A setting that cannot be used: which one, and what it must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} {reason}")]
+pub struct SettingsError {
+    setting: &'static str,
+    reason: String,
+}
+
+impl SettingsError {
+    pub(crate) fn new(setting: &'static str, reason: impl Into<String>) -> Self {
+        Self { setting, reason: reason.into() }
+    }
+
+    /// The name of the setting.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+}
+
+/// A server that knows about tokens, and how long and how much to listen to it. `Debug` hides the address: people put
+/// passwords there, though it is refused with one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RemoteServer {
+    /// Its address: `https://…`, without user, password or fragment. What it must point to says whoever takes these
+    /// settings.
+    pub url: String,
+    /// The longest one request may take in all, in milliseconds: connecting, TLS and the last byte of the answer
+    /// included. 1 to 60 000.
+    pub timeout_ms: u64,
+    /// The largest body of an answer, in bytes. 1 to 16 777 216.
+    pub max_answer_bytes: usize,
+    /// The most requests on their way at once; others wait, within their own time limit. 1 to 1 024.
+    pub max_concurrent_requests: usize,
+    /// Lets tokens and keys go over `http://` to a host that is not this machine. Whoever is on the way then reads tokens,
+    /// and may say which are valid.
+    pub allow_plain_http: bool,
+    /// A PEM file with certificates of authorities that are trusted besides the public ones. Read once, at the start.
+    pub root_certificate_file: Option<PathBuf>,
+}
+
+impl RemoteServer {
+    /// That server; 3 s for a request, 64 KiB for an answer, 64 requests at once, https, public authorities alone.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            timeout_ms: 3_000,
+            max_answer_bytes: 65_536,
+            max_concurrent_requests: 64,
+            allow_plain_http: false,
+            root_certificate_file: None,
+        }
+    }
+
+    /// The address, if everything here can be used.
+    pub(crate) fn checked(&self) -> Result<Uri, SettingsError> {
+        in_range("timeout_ms", self.timeout_ms, 1, 60_000)?;
+        in_range("max_answer_bytes", self.max_answer_bytes, 1, 16 * 1_024 * 1_024)?;
+        in_range("max_concurrent_requests", self.max_concurrent_requests, 1, 1_024)?;
+        let refused = |reason: &str| SettingsError::new("url", reason);
+        if self.url.contains('#') {
+            return Err(refused("must have no fragment"));
+        }
+        let uri: Uri = self.url.parse().map_err(|_| refused("is not an absolute http or https address"))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
+            return Err(refused("is not an absolute http or https address"));
+        };
+        if authority.as_str().contains('@') {
+            return Err(refused("must have no user or password"));
+        }
+        if *scheme == Scheme::HTTP {
+            if !self.allow_plain_http && !is_loopback(authority.host()) {
+                return Err(refused(
+                    "must be https, unless allow_plain_http is set or the host is this machine",
+                ));
+            }
+        } else if *scheme != Scheme::HTTPS {
+            return Err(refused("is not an absolute http or https address"));
+        }
+        Ok(uri)
+    }
+}
+
+impl fmt::Debug for RemoteServer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            url: _,
+            timeout_ms,
+            max_answer_bytes,
+            max_concurrent_requests,
+            allow_plain_http,
+            root_certificate_file,
+        } = self;
+        formatter
+            .debug_struct("RemoteServer")
+            .field("url", &"…")
+            .field("timeout_ms", timeout_ms)
+            .field("max_answer_bytes", max_answer_bytes)
+            .field("max_concurrent_requests", max_concurrent_requests)
+            .field("allow_plain_http", allow_plain_http)
+            .field("root_certificate_file", root_certificate_file)
+            .finish()
+    }
+}
+
+/// Whether requests to that host stay on this machine.
+fn is_loopback(host: &str) -> bool {
+    let address: Result<IpAddr, _> = host.trim_start_matches('[').trim_end_matches(']').parse();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+pub(crate) fn in_range<N: PartialOrd + fmt::Display>(
+    setting: &'static str,
+    value: N,
+    least: N,
+    most: N,
+) -> Result<(), SettingsError> {
+    if least <= value && value <= most {
+        Ok(())
+    } else {
+        Err(SettingsError::new(setting, format!("is {value}; it must be {least} to {most}")))
+    }
+}
+
+pub(crate) fn not_empty(setting: &'static str, value: &str) -> Result<(), SettingsError> {
+    if value.trim().is_empty() { Err(SettingsError::new(setting, "must not be empty")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(server: RemoteServer) -> &'static str {
+        server.checked().unwrap_err().setting()
+    }
+
+    #[test]
+    fn https_is_required_unless_the_host_is_this_machine_or_plain_http_is_allowed() {
+        for url in
+            ["http://issuer.example/", "http://10.0.0.1/", "http://127.0.0.1.example/", "http://[::2]/"]
+        {
+            let server = RemoteServer::new(url);
+            assert_eq!(refusal(server.clone()), "url", "{url}");
+            assert!(RemoteServer { allow_plain_http: true, ..server }.checked().is_ok(), "{url}");
+        }
+        for url in
+            ["https://issuer.example/", "http://localhost:1/", "http://127.0.0.1/", "http://[::1]:8080/x"]
+        {
+            assert!(RemoteServer::new(url).checked().is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_or_carries_a_password_is_refused() {
+        for url in ["", "issuer.example", "/keys", "ftp://issuer.example/", "https://", "https:///keys"] {
+            assert_eq!(refusal(RemoteServer::new(url)), "url", "{url}");
+        }
+        let server = RemoteServer::new("https://me:canary@issuer.example/");
+        let error = server.checked().unwrap_err();
+        assert!(!format!("{error} {error:?} {server:?}").contains("canary"));
+        assert_eq!(refusal(RemoteServer::new("https://issuer.example/keys#1")), "url");
+    }
+
+    #[test]
+    fn every_limit_has_its_range() {
+        let server = || RemoteServer::new("https://issuer.example/");
+        assert_eq!(refusal(RemoteServer { timeout_ms: 0, ..server() }), "timeout_ms");
+        assert_eq!(refusal(RemoteServer { timeout_ms: 60_001, ..server() }), "timeout_ms");
+        assert_eq!(refusal(RemoteServer { max_answer_bytes: 0, ..server() }), "max_answer_bytes");
+        assert_eq!(refusal(RemoteServer { max_answer_bytes: 16_777_217, ..server() }), "max_answer_bytes");
+        assert_eq!(
+            refusal(RemoteServer { max_concurrent_requests: 0, ..server() }),
+            "max_concurrent_requests"
+        );
+    }
+}
