@@ -108,11 +108,18 @@ impl Answer {
         self.assert_whole(200, &json!({"meta": self.meta(200), "data": data}));
     }
 
+    /// What the answer says about proving who calls.
+    pub fn challenge(&self) -> &str {
+        self.headers["www-authenticate"].to_str().unwrap()
+    }
+
     #[track_caller]
     fn assert_whole(&self, code: u16, body: &Value) {
         assert_eq!(self.body, *body, "the answer was {:#}", self.body);
         assert_eq!(self.status.as_u16(), code);
         assert_eq!(self.headers["content-type"], "application/json");
+        assert_eq!(self.headers["cache-control"], "no-store");
+        assert_eq!(self.headers["x-content-type-options"], "nosniff");
     }
 
     /// The body without what differs between two requests for different things: url and request id.

@@ -66,6 +66,8 @@ fn every_operation_names_its_scope() {
     let expected = [
         ("update_contract_division", Some("private_contracts:write")),
         ("stop_device_dispense", Some("device_dispense:stop")),
+        ("show_liveness", None),
+        ("show_readiness", None),
         ("show_description", None),
     ];
     assert_eq!(found, expected);

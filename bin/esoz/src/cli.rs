@@ -65,6 +65,9 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Looks at what the configuration names, and says what is wrong with it and how to mend it.
     Doctor(OutputArgs),
+    /// Asks a running server whether it can serve. For the probe of a container.
+    #[command(after_help = "Example, in a Dockerfile:\n  HEALTHCHECK CMD [\"esoz\", \"health\"]")]
+    Health(HealthArgs),
     /// Prints the completions for a shell.
     #[command(after_help = "Example:\n  esoz completions bash > /etc/bash_completion.d/esoz")]
     Completions {
@@ -163,6 +166,16 @@ pub(crate) enum BlockCommand {
         /// Whom.
         id: Uuid,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// Where the server is. Without it: at `http.bind` on this machine.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Asks only whether it runs, not whether it can serve.
+    #[arg(long)]
+    pub(crate) live: bool,
 }
 
 #[derive(Debug, Args)]

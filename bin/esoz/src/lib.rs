@@ -4,9 +4,11 @@ mod bus;
 mod cli;
 mod commands;
 mod config;
+mod health;
 mod logging;
 mod server;
 mod stores;
+mod tokens;
 
 use std::process::ExitCode;
 
@@ -46,6 +48,7 @@ async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(args) => commands::events::run(&load()?, args).await,
         Command::Config(ConfigCommand::Check(output)) => commands::config::check(&load()?, output),
         Command::Doctor(output) => commands::doctor::run(&load()?, output).await,
+        Command::Health(args) => commands::health::run(&load()?, args).await,
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man => commands::manual::page(),
     }

@@ -11,7 +11,7 @@ use esoz_cache::{CacheLimits, CachedAccessTokens, CachedApiKeys, CachedLegalEnti
 use esoz_contract_division::{UpdateContractDivision, UpdatePorts};
 use esoz_device_dispense::{PatientPseudonyms, StopDispense, StopPorts};
 use esoz_events::{Backoff, EventPublisher, Relay, RelayLimits};
-use esoz_http::{Api, HttpLimits, Running};
+use esoz_http::{Api, Health, HttpLimits, Running};
 use esoz_kernel::system::{RandomIds, SystemClock};
 use esoz_kernel::{Clock, IdGenerator};
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityType};
@@ -22,7 +22,9 @@ use tokio::task::JoinHandle;
 
 use crate::bus::{self, RelayLoop, RingingDispenses};
 use crate::config::{Config, Pseudonym};
+use crate::health::Watch;
 use crate::stores::{Stores, number};
+use crate::tokens;
 
 /// What a server is made of, besides its configuration. A test replaces what it wants to control.
 pub struct Parts {
@@ -43,7 +45,8 @@ impl Parts {
     /// When the configuration does not fit what it names, e.g. a store whose schema is too old. A server that cannot be reached
     /// is no error.
     pub async fn configured(config: &Config) -> Result<Self> {
-        let stores = Stores::open(config).await?;
+        let mut stores = Stores::open(config).await?;
+        stores.access_tokens = tokens::access_tokens(config, stores.access_tokens)?;
         let publisher = bus::publisher(config, &stores)?;
         Ok(Self { stores, publisher, clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })
     }
@@ -52,6 +55,7 @@ impl Parts {
 /// A server that is listening, with its relay at work.
 pub struct EsozServer {
     running: Running,
+    watch: Watch,
     relay: JoinHandle<()>,
     stop_relay: watch::Sender<bool>,
     /// How long the relay may take for its last round.
@@ -65,7 +69,8 @@ impl EsozServer {
     /// When the configuration or the socket cannot be used.
     pub fn start(config: &Config, parts: Parts, listener: TcpListener) -> Result<Self> {
         let doorbell = Arc::new(Notify::new());
-        let api = api(config, &parts, doorbell.clone())?;
+        let watch = Watch::start(config, &parts.stores, &parts.clock)?;
+        let api = api(config, &parts, doorbell.clone(), watch.health.clone())?;
         let relay = RelayLoop {
             relay: relay(config, &parts)?,
             doorbell,
@@ -79,7 +84,7 @@ impl EsozServer {
         let (stop_relay, stopping) = watch::channel(false);
         let last_round =
             Duration::from_millis(config.sections.kafka.delivery_timeout_ms.min(LAST_ROUND_MAX_MS));
-        Ok(Self { running, relay: tokio::spawn(relay.run(stopping)), stop_relay, last_round })
+        Ok(Self { running, watch, relay: tokio::spawn(relay.run(stopping)), stop_relay, last_round })
     }
 
     /// The address it listens on.
@@ -107,12 +112,13 @@ impl EsozServer {
     /// # Errors
     /// When the server broke down.
     pub async fn run_until(self, told_to_stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { running: Running { server, handle, .. }, relay, stop_relay, last_round } = self;
+        let Self { running: Running { server, handle, .. }, watch, relay, stop_relay, last_round } = self;
         let server = tokio::spawn(server);
         told_to_stop.await;
         tracing::info!("stopping: requests in flight are finished first");
         handle.stop(true).await;
         server.await.context("the server task")?.context("serving")?;
+        drop(watch);
         stop_relay.send_replace(true);
         if tokio::time::timeout(last_round, relay).await.is_err() {
             tracing::warn!(
@@ -160,7 +166,7 @@ fn relay(config: &Config, parts: &Parts) -> Result<Relay> {
     Ok(Relay::new(outbox, publisher, parts.clock.clone(), limits, RandomIds.fresh()))
 }
 
-fn api(config: &Config, parts: &Parts, doorbell: Arc<Notify>) -> Result<Api> {
+fn api(config: &Config, parts: &Parts, doorbell: Arc<Notify>, health: Arc<Health>) -> Result<Api> {
     let Parts { stores, clock, ids, .. } = parts;
     let cached = cached(config, stores);
     let allowed = config.sections.legal_entity.allowed_types.iter().map(LegalEntityType::new);
@@ -178,6 +184,7 @@ fn api(config: &Config, parts: &Parts, doorbell: Arc<Notify>) -> Result<Api> {
         stop_dispense: StopDispense::new(stop_ports, AllowedTypes::new(allowed)),
         update_contract_division: UpdateContractDivision::new(update_ports),
         ids: ids.clone(),
+        health,
         limits: http_limits(config)?,
     })
 }

@@ -40,6 +40,8 @@ pub struct Stores {
     pub outbox: Arc<dyn Outbox>,
     /// The SQLite store, for whoever delivers to its log.
     pub(crate) sqlite: Option<Arc<SqliteStore>>,
+    /// The PostgreSQL store, for whoever looks whether it answers.
+    pub(crate) postgres: Option<Arc<PostgresStore>>,
     /// The MongoDB store, for whoever makes its indexes.
     pub(crate) mongo: Option<Arc<MongoStore>>,
 }
@@ -69,6 +71,7 @@ impl Stores {
             dispense_registry: store.clone(),
             outbox: store.clone(),
             sqlite: Some(store),
+            postgres: None,
             mongo: None,
         }
     }
@@ -91,11 +94,12 @@ impl Stores {
             legal_entities: postgres.clone(),
             legal_entity_registry: postgres.clone(),
             contract_divisions: postgres.clone(),
-            contract_registry: postgres,
+            contract_registry: postgres.clone(),
             dispenses: mongo.clone(),
             dispense_registry: mongo.clone(),
             outbox: mongo.clone(),
             sqlite: None,
+            postgres: Some(postgres),
             mongo: Some(mongo),
         })
     }

@@ -27,9 +27,8 @@ pub enum AuthError {
 impl Failure for AuthError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoBearerToken | Self::InvalidToken | Self::NoApiKey | Self::InvalidApiKey => {
-                ErrorKind::Unauthenticated
-            }
+            Self::NoBearerToken | Self::NoApiKey | Self::InvalidApiKey => ErrorKind::Unauthenticated,
+            Self::InvalidToken => ErrorKind::InvalidToken,
             Self::Store(error) => Failure::kind(error),
         }
     }

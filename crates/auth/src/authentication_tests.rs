@@ -99,7 +99,9 @@ fn given_an_invalid_token_then_the_answer_does_not_say_why() {
         ("another kind", Some(TokenFacts { kind: TokenKind::Other, ..token_facts() })),
         ("another's", Some(TokenFacts { digest: Secret::new("another").digest(), ..token_facts() })),
     ] {
-        assert_unauthenticated(token(Ok(facts)), "Invalid access token", case);
+        let error = token(Ok(facts)).unwrap_err();
+        let answer = (error.kind(), error.to_string());
+        assert_eq!(answer, (ErrorKind::InvalidToken, "Invalid access token".to_owned()), "{case}");
     }
 }
 

@@ -41,6 +41,10 @@ impl Failure for MissingAllowances {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Forbidden
     }
+
+    fn missing_allowances(&self) -> &[Allowance] {
+        &self.0
+    }
 }
 
 /// Every scope must hold every allowance; those that some scope lacks are named in the order required (stop rule 3,

@@ -1,5 +1,5 @@
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -94,17 +94,23 @@ fn meta(context: &RequestContext, status: StatusCode) -> Meta<'_> {
     }
 }
 
+/// An answer without its body. What it holds is for its caller alone: nobody on the way may keep it or take it for a page.
+fn answer(context: &RequestContext, status: StatusCode) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::build(status);
+    answer
+        .insert_header((REQUEST_ID, context.request_id.as_str()))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    answer
+}
+
 /// An answer that carries data.
 pub(crate) fn success(context: &RequestContext, data: impl Serialize) -> HttpResponse {
     let status = StatusCode::OK;
-    HttpResponse::build(status)
-        .insert_header((REQUEST_ID, context.request_id.as_str()))
-        .json(Success { meta: meta(context, status), data })
+    answer(context, status).json(Success { meta: meta(context, status), data })
 }
 
 /// An answer that carries an error.
 pub(crate) fn failure(context: &RequestContext, status: StatusCode, error: &ErrorBody) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header((REQUEST_ID, context.request_id.as_str()))
-        .json(Failure { meta: meta(context, status), error })
+    answer(context, status).json(Failure { meta: meta(context, status), error })
 }

@@ -11,12 +11,17 @@ use crate::envelope::{self, ErrorBody, Invalid};
 /// How long a client should wait before it asks again when something is down, in seconds.
 const RETRY_AFTER_S: u32 = 1;
 
+/// How a caller proves who calls (RFC 6750, section 3).
+const CHALLENGE: &str = "Bearer realm=\"esoz\"";
+
 /// An error as HTTP shows it. Every failure becomes one of these, here.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     status: StatusCode,
     body: ErrorBody,
     allow: Option<&'static str>,
+    /// What a caller must present (RFC 6750).
+    challenge: Option<String>,
     /// Whether what the client sent was not read to its end, so that the connection cannot be used again.
     close: bool,
 }
@@ -24,7 +29,11 @@ pub(crate) struct ApiError {
 impl ApiError {
     fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         let body = ErrorBody { kind, message: message.into(), invalid: Vec::new() };
-        Self { status, body, allow: None, close: false }
+        Self { status, body, allow: None, challenge: None, close: false }
+    }
+
+    fn challenging(self, challenge: String) -> Self {
+        Self { challenge: Some(challenge), ..self }
     }
 
     /// Maps an error of a use case or of authentication. What is broken on our side is logged here with all its causes, and the
@@ -32,8 +41,15 @@ impl ApiError {
     pub(crate) fn from_failure(failure: &dyn Failure, context: &RequestContext) -> Self {
         let message = failure.to_string();
         let mut error = match failure.kind() {
-            ErrorKind::Unauthenticated => Self::new(StatusCode::UNAUTHORIZED, "access_denied", message),
-            ErrorKind::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", message),
+            ErrorKind::Unauthenticated => Self::new(StatusCode::UNAUTHORIZED, "access_denied", message)
+                .challenging(CHALLENGE.to_owned()),
+            ErrorKind::InvalidToken => Self::new(StatusCode::UNAUTHORIZED, "access_denied", message)
+                .challenging(format!("{CHALLENGE}, error=\"invalid_token\"")),
+            ErrorKind::Forbidden => {
+                let scope = failure.missing_allowances().join(" ");
+                Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+                    .challenging(format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{scope}\""))
+            }
             ErrorKind::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", message),
             ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "request_conflict", message),
             ErrorKind::Unavailable => {
@@ -61,6 +77,11 @@ impl ApiError {
     pub(crate) fn unavailable() -> Self {
         let message = "The service is temporarily unavailable. Please try again later.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
+    }
+
+    /// Something that requests need is down; names it.
+    pub(crate) fn not_ready(told: String) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", told)
     }
 
     /// The body is no JSON.
@@ -123,6 +144,10 @@ impl ApiError {
         let headers = response.headers_mut();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        // Built from our own words: it always is a header.
+        if let Some(Ok(challenge)) = self.challenge.as_deref().map(HeaderValue::from_str) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));

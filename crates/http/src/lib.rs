@@ -7,6 +7,7 @@ mod envelope;
 mod error;
 mod guard;
 mod handlers;
+mod health;
 mod limits;
 mod openapi;
 mod server;
@@ -18,6 +19,7 @@ use esoz_contract_division::UpdateContractDivision;
 use esoz_device_dispense::StopDispense;
 use esoz_kernel::IdGenerator;
 
+pub use health::{Condition, Health};
 pub use limits::HttpLimits;
 pub use openapi::openapi;
 pub use server::{Running, app, serve};
@@ -33,6 +35,8 @@ pub struct Api {
     pub update_contract_division: UpdateContractDivision,
     /// Where a request without an id of its own gets one.
     pub ids: Arc<dyn IdGenerator>,
+    /// How everything behind the server is.
+    pub health: Arc<Health>,
     /// Bounds of a request.
     pub limits: HttpLimits,
 }

@@ -5,8 +5,10 @@ use std::fmt;
 /// its own codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// It is not known who calls.
+    /// It is not known who calls: what proves it is missing, or is an api key that is not valid.
     Unauthenticated,
+    /// It is not known who calls: the access token is not valid.
+    InvalidToken,
     /// The caller may not do this.
     Forbidden,
     /// The thing is not there, or not for this caller.
@@ -28,6 +30,11 @@ pub trait Failure: Error {
     /// The property of the request that the failure is about, e.g. `$.division_id`, if it is about one.
     fn entry(&self) -> Option<&'static str> {
         None
+    }
+
+    /// The allowances that the caller lacks, if that is what is wrong.
+    fn missing_allowances(&self) -> &[&'static str] {
+        &[]
     }
 }
 

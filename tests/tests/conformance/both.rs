@@ -75,6 +75,19 @@ on_every_store! {
         assert_ne!(world.patch("/").send().await.request_id(), world.patch("/").send().await.request_id());
     }
 
+    async fn a_refused_caller_is_told_what_to_present(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let nothing = world.patch(&scene.path()).send().await;
+        assert_eq!(nothing.challenge(), "Bearer realm=\"esoz\"");
+        let unknown = world.patch(&scene.path()).token(&esoz_auth::Secret::new("unknown")).send().await;
+        assert_eq!(unknown.challenge(), "Bearer realm=\"esoz\", error=\"invalid_token\"");
+        let token = scene.issue(&world, |token| token.scope = esoz_auth::Scope::parse("a:b")).await;
+        let forbidden = world.patch(&scene.path()).token(&token).send().await;
+        let challenge = "Bearer realm=\"esoz\", error=\"insufficient_scope\", scope=\"device_dispense:stop\"";
+        assert_eq!(forbidden.challenge(), challenge);
+    }
+
     async fn an_idempotency_key_is_echoed(kind) {
         let world = World::new(kind).await;
         let answer = world.patch("/nothing").header("x-idempotency-key", "key-of-a-client").send().await;

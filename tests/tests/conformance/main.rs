@@ -3,6 +3,7 @@
 
 mod both;
 mod described;
+mod health;
 mod outages;
 mod stop;
 mod stop_order;

@@ -14,7 +14,11 @@ fn quick_to_give_up(kind: Kind) -> Setup {
 }
 
 /// A world on servers, one of which is the test's own.
-async fn world_on(postgres: Option<&Postgres>, mongodb: Option<&MongoDb>, kafka: Option<&Kafka>) -> World {
+pub(crate) async fn world_on(
+    postgres: Option<&Postgres>,
+    mongodb: Option<&MongoDb>,
+    kafka: Option<&Kafka>,
+) -> World {
     let address = postgres.map_or_else(|| shared::postgres(), Postgres::address);
     let postgres_url = &address.create_database().unwrap();
     let mongodb = mongodb.map_or_else(|| shared::mongodb().uri(), MongoDb::uri);

@@ -4,6 +4,7 @@
 mod commands;
 mod demo;
 mod kill;
+mod remote_tokens;
 mod serving;
 
 use esoz_tests::{PATIENT_KEY, TestStores};

@@ -43,6 +43,19 @@ on_every_store! {
         assert_eq!(server.wait().code(), Some(0));
     }
 
+    async fn the_health_command_tells_whether_a_server_can_serve(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let variables = environment(&stores);
+        let (server, base) = Process::serve(&variables);
+        wait_for_blocking("a healthy server", DEADLINE, || {
+            let asked = esoz(&variables, &["health", "--url", &base]);
+            if asked.status.success() { Ok(()) } else { Err(asked.stderr) }
+        });
+        assert!(esoz(&variables, &["health", "--live", "--url", &base]).assert_success().stdout.contains("\"live\":true"));
+        server.kill();
+        esoz(&variables, &["health", "--url", &base]).assert_failure("asking http://");
+    }
+
     async fn a_revocation_and_a_suspension_take_effect_within_the_cache_time(kind) {
         let stores = TestStores::fresh(kind).await;
         let variables = with(environment(&stores), "ESOZ_CACHE__TTL_MS", "300");

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::print;
 use crate::cli::{ApiKeyCommand, BlockCommand, TokenCommand};
-use crate::config::Config;
+use crate::config::{Config, TokenSource};
 use crate::stores::Stores;
 
 /// Random bytes of a fresh secret: twice what makes its digest safe to store.
@@ -60,6 +60,12 @@ pub(crate) async fn issue_api_key(stores: &Stores, client: ClientId, scope: &str
 }
 
 pub(crate) async fn token(config: &Config, command: TokenCommand) -> Result<ExitCode> {
+    if config.token_source()? != TokenSource::Store {
+        bail!(
+            "`auth.tokens` is `{}`: tokens are issued and revoked there, not here",
+            config.sections.auth.tokens
+        );
+    }
     let stores = Stores::open(config).await?;
     match command {
         TokenCommand::Issue { user, client, scope, ttl } => {

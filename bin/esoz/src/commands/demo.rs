@@ -1,4 +1,4 @@
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::credentials::{TokenOrder, fresh_secret, issue_api_key, issue_token};
 use super::import::importer;
-use super::print;
+use super::{local, print};
 use crate::cli::DemoArgs;
 use crate::config::Config;
 use crate::server::{EsozServer, Parts};
@@ -167,6 +167,7 @@ curl -sS -X PUT '{base}/api/admin/contract_divisions/{record}' \
   -d '{body}'
 
 Where to look next, from another terminal:
+- every request, to read and to try in a browser: {base}/docs
 - the events that went out: ESOZ_SQLITE__PATH='{store}' cargo run -q -- events
 - everything that is stored: the SQLite file {store}
 - a token of your own: ESOZ_SQLITE__PATH='{store}' cargo run -q -- token issue --user {user} --client {pharmacy} --scope 'device_dispense:stop'
@@ -178,16 +179,6 @@ Where to look next, from another terminal:
             pharmacy = named::PHARMACY,
         )
     }
-}
-
-/// The address as a client on this machine reaches it.
-fn local(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 fn uuid(text: &str) -> Result<Uuid> {

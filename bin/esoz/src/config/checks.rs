@@ -20,6 +20,19 @@ pub(crate) enum Bus {
     Kafka,
 }
 
+/// Whose access tokens are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenSource {
+    /// Ours: those that `esoz token issue` stores.
+    Store,
+    /// JWTs, checked against the keys of who issued them.
+    Jwt,
+    /// Whoever issued them is asked (RFC 7662).
+    Introspection,
+    /// Whoever issued them is asked, in the way of ESOZ.
+    Esoz,
+}
+
 /// How a patient id becomes a pseudonym.
 pub(crate) enum Pseudonym {
     HmacSha256 { key: Hidden },
@@ -42,6 +55,7 @@ impl Config {
             self.bind().err(),
             self.store_kind().and_then(|kind| self.check_stores(kind)).err(),
             self.bus().err(),
+            self.token_source().and_then(|source| self.check_tokens(source)).err(),
             self.log_level().err(),
             self.log_as_json(false).err(),
         ] {
@@ -96,6 +110,7 @@ impl Config {
             ("kafka.delivery_timeout_ms", all.kafka.delivery_timeout_ms, 100, HOUR_MS),
             ("kafka.partitions", all.kafka.partitions, 1, 10_000),
             ("kafka.replication", all.kafka.replication, 1, 100),
+            ("auth.timeout_ms", all.auth.timeout_ms, 1, HOUR_MS),
             ("cache.ttl_ms", all.cache.ttl_ms, 0, HOUR_MS),
             ("cache.max_entries", all.cache.max_entries, 1, 100_000_000),
         ] {
@@ -174,6 +189,49 @@ impl Config {
             Self::required("events.topic", !all.events.topic.is_empty(), "events go to Kafka")?;
         }
         Ok(bus)
+    }
+
+    /// Whose access tokens are accepted.
+    pub(crate) fn token_source(&self) -> Result<TokenSource> {
+        match self.sections.auth.tokens.as_str() {
+            "store" => Ok(TokenSource::Store),
+            "jwt" => Ok(TokenSource::Jwt),
+            "introspection" => Ok(TokenSource::Introspection),
+            "esoz" => Ok(TokenSource::Esoz),
+            _ => Err(self.refuse("auth.tokens", "must be `store`, `jwt`, `introspection` or `esoz`")),
+        }
+    }
+
+    fn check_tokens(&self, source: TokenSource) -> Result<()> {
+        let auth = &self.sections.auth;
+        let why = format!("`auth.tokens` is `{}`", auth.tokens);
+        if source != TokenSource::Store {
+            Self::required("auth.url", !auth.url.is_empty(), &why)?;
+        }
+        match source {
+            TokenSource::Store | TokenSource::Esoz => Ok(()),
+            TokenSource::Jwt => {
+                Self::required("auth.issuer", !auth.issuer.is_empty(), &why)?;
+                Self::required("auth.audience", !auth.audience.is_empty(), &why)
+            }
+            TokenSource::Introspection => {
+                Self::required("auth.client_id", !auth.client_id.is_empty(), &why)?;
+                self.client_secret().map(drop)
+            }
+        }
+    }
+
+    /// The secret with which the server that issued a token knows us.
+    pub(crate) fn client_secret(&self) -> Result<Hidden> {
+        let auth = &self.sections.auth;
+        let (key, file_key) = ("auth.client_secret", "auth.client_secret_file");
+        self.secret(
+            key,
+            &auth.client_secret,
+            file_key,
+            &auth.client_secret_file,
+            "`auth.tokens` is `introspection`",
+        )
     }
 
     /// How patient ids become pseudonyms. Not every command needs it, so it is not checked before it is asked for.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-pub(crate) use checks::{Bus, Pseudonym, StoreKind};
+pub(crate) use checks::{Bus, Pseudonym, StoreKind, TokenSource};
 pub(crate) use sections::Sections;
 
 /// A checked configuration. Its `Debug` hides secrets.

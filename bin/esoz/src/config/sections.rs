@@ -116,6 +116,19 @@ section!(Patient {
     iv_file: String = String::new(),
 });
 
+section!(Auth {
+    tokens: String = "store".to_owned(),
+    url: String = String::new(),
+    issuer: String = String::new(),
+    audience: String = String::new(),
+    algorithms: Vec<String> = Vec::new(),
+    client_id: String = String::new(),
+    client_secret: Hidden = Hidden::default(),
+    client_secret_file: String = String::new(),
+    timeout_ms: u64 = 3_000,
+    root_certificate_file: String = String::new(),
+});
+
 section!(LegalEntity { allowed_types: Vec<String> = Vec::new() });
 
 section!(Cache { ttl_ms: u64 = 2_000, max_entries: u64 = 100_000 });
@@ -134,6 +147,7 @@ pub(crate) struct Sections {
     pub(crate) events: Events,
     pub(crate) kafka: Kafka,
     pub(crate) patient: Patient,
+    pub(crate) auth: Auth,
     pub(crate) legal_entity: LegalEntity,
     pub(crate) cache: Cache,
     pub(crate) log: Log,
@@ -149,6 +163,7 @@ impl Sections {
             &mut masked.mongodb.uri,
             &mut masked.patient.key,
             &mut masked.patient.iv,
+            &mut masked.auth.client_secret,
         ] {
             *secret = secret.masked();
         }

@@ -114,6 +114,7 @@ fn the_nearest_name_is_offered_for_an_unknown_one() {
 #[test]
 fn every_key_is_shown_with_its_source_and_no_secret_is() {
     let secrets = [
+        "ESOZ_AUTH__CLIENT_SECRET",
         "ESOZ_POSTGRES__URL",
         "ESOZ_POSTGRES__MIGRATION_URL",
         "ESOZ_MONGODB__URI",
@@ -159,6 +160,27 @@ fn what_is_needed_and_not_set_is_told_with_the_variable_that_sets_it() {
         let refusal = refusal(None, &[(name, value)]);
         assert!(refusal.contains(expected) && refusal.contains("as ESOZ_"), "{refusal}");
     }
+}
+
+#[test]
+fn tokens_from_elsewhere_need_what_checks_them() {
+    for (tokens, set, expected) in [
+        ("paper", "", "`auth.tokens` must be `store`, `jwt`, `introspection` or `esoz`"),
+        ("esoz", "", "`auth.url` is not set, but `auth.tokens` is `esoz`"),
+        ("jwt", "ESOZ_AUTH__URL", "`auth.issuer` is not set"),
+        ("introspection", "ESOZ_AUTH__URL", "`auth.client_id` is not set"),
+    ] {
+        let variables = [("ESOZ_AUTH__TOKENS", tokens), (set, "https://issuer.example")];
+        let refusal = refusal(None, &variables);
+        assert!(refusal.contains(expected), "{tokens}: {refusal}");
+    }
+    let complete = [
+        ("ESOZ_AUTH__TOKENS", "introspection"),
+        ("ESOZ_AUTH__URL", "https://issuer.example/introspect"),
+        ("ESOZ_AUTH__CLIENT_ID", "esoz"),
+        ("ESOZ_AUTH__CLIENT_SECRET", "canary"),
+    ];
+    assert!(load(None, &complete).is_ok());
 }
 
 #[test]

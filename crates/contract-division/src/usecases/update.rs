@@ -105,6 +105,19 @@ impl Failure for UpdateError {
             Self::Scope(_) | Self::NotFound | Self::NotGlobalBudget | Self::Store(_) => None,
         }
     }
+
+    fn missing_allowances(&self) -> &[Allowance] {
+        match self {
+            Self::Scope(refusal) => refusal.missing_allowances(),
+            Self::NotFound
+            | Self::NotGlobalBudget
+            | Self::DivisionNotFound
+            | Self::DivisionOfAnotherLegalEntity
+            | Self::ContractNotUsable
+            | Self::PairTaken
+            | Self::Store(_) => &[],
+        }
+    }
 }
 
 /// What the use case asks.

@@ -76,6 +76,13 @@ impl Failure for StopError {
             Self::Store(error) => Failure::kind(error),
         }
     }
+
+    fn missing_allowances(&self) -> &[Allowance] {
+        match self {
+            Self::Scope(refusal) => refusal.missing_allowances(),
+            Self::Standing(_) | Self::NotFound | Self::WrongStatus(_) | Self::Store(_) => &[],
+        }
+    }
 }
 
 /// What the use case asks.

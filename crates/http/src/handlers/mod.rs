@@ -3,6 +3,8 @@
 pub(crate) mod contract_divisions;
 pub(crate) mod description;
 pub(crate) mod device_dispenses;
+mod docs;
+pub(crate) mod health;
 
 use std::future::Future;
 
@@ -31,6 +33,21 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(
             web::resource(description::__path_show::path())
                 .route(web::get().to(description::show))
+                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("GET")))),
+        )
+        .service(
+            web::resource(docs::paths())
+                .route(web::get().to(docs::show))
+                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("GET")))),
+        )
+        .service(
+            web::resource(health::__path_live::path())
+                .route(web::get().to(health::live))
+                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("GET")))),
+        )
+        .service(
+            web::resource(health::__path_ready::path())
+                .route(web::get().to(health::ready))
                 .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("GET")))),
         )
         .default_service(web::to(|request| refuse(request, ApiError::no_such_path())));

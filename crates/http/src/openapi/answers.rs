@@ -164,6 +164,10 @@ fn described_headers(response: &HttpResponse) -> BTreeMap<&'static str, Header> 
         ("X-Request-ID", request_id_header()),
         ("Allow", header(ObjectBuilder::new().schema_type(Type::String), "The verb that the path takes.")),
         (
+            "WWW-Authenticate",
+            header(ObjectBuilder::new().schema_type(Type::String), "What a caller must present (RFC 6750)."),
+        ),
+        (
             "Retry-After",
             header(
                 ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),

@@ -3,6 +3,7 @@
 mod answers;
 mod dispense;
 pub(crate) mod formats;
+mod health;
 pub(crate) mod parameters;
 pub(crate) mod stop;
 pub(crate) mod update;
@@ -14,6 +15,7 @@ use utoipa::openapi::{self, ContentBuilder, RefOr, Required};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use self::answers::{Answers, Responses};
+pub(crate) use self::health::{LiveAnswers, ReadyAnswers};
 use crate::envelope::{BrokenRule, ErrorBody, Invalid, Meta};
 use crate::handlers::{contract_divisions, description, device_dispenses};
 
@@ -32,10 +34,10 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         description = "Two methods of Ukraine's eHealth system: a legal entity stops a device dispense, and the National Health Service \
             updates a contract division. Every answer with a body is JSON in one envelope: `meta` beside either `data` or `error`. Where \
             several things are wrong with a request, the first rule that fails answers. UUIDs are taken in either case and sent in lower \
-            case; times are UTC. A path that is not described here is answered 404, another verb than the described one 405, both in the \
-            envelope of a failure."
+            case; times are UTC. A path that is not described here is answered 404 (but for `/docs`, which shows this description), another \
+            verb than the described one 405, both in the envelope of a failure."
     ),
-    paths(device_dispenses::stop, contract_divisions::update, description::show),
+    paths(device_dispenses::stop, contract_divisions::update, description::show, crate::handlers::health::live, crate::handlers::health::ready),
     components(schemas(
         Meta,
         Failure,
@@ -43,12 +45,15 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         Invalid,
         BrokenRule,
         dispense::DeviceDispense,
-        contract_divisions::ContractDivisionDto
+        contract_divisions::ContractDivisionDto,
+        crate::handlers::health::Liveness,
+        crate::health::Readiness
     )),
     tags(
         (name = "device dispenses", description = "What legal entities hand over to patients."),
         (name = "contract divisions", description = "Where the contractors of the National Health Service deliver."),
         (name = "description", description = "This document."),
+        (name = "health", description = "For probes and operators."),
     ),
     modifiers(&Security, &Bodies),
 )]

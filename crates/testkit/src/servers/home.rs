@@ -10,7 +10,7 @@ use std::{
 use super::error::ServerError;
 
 /// Reads our orders from its standard input; at its end, so when we are gone without a word, kills the process that
-/// it watches, with its children, and removes the folder. Stops the parent first, so that no child appears while the
+/// it watches, with all its descendants, and removes the folder. Stops parents first, so that no child appears while
 /// children are listed; waits for the end before it removes what they write to.
 const GUARD: &str = r#"
 pid=
@@ -22,15 +22,22 @@ while read -r order value; do
     esac
 done
 if [ -n "$pid" ]; then
-    kill -STOP "$pid"
-    all=$pid
-    for stat in /proc/[0-9]*/stat; do
-        read -r line < "$stat" || continue
-        set -- "$1" ${line##*) }
-        if [ "$3" = "$pid" ]; then
-            child=${stat#/proc/}
-            all="$all ${child%/stat}"
-        fi
+    all=
+    generation=$pid
+    while [ -n "$generation" ]; do
+        kill -STOP $generation
+        all="$all $generation"
+        parents=" $generation "
+        generation=
+        for stat in /proc/[0-9]*/stat; do
+            read -r line < "$stat" || continue
+            set -- "$1" ${line##*) }
+            case $parents in
+                *" $3 "*)
+                    child=${stat#/proc/}
+                    generation="$generation ${child%/stat}" ;;
+            esac
+        done
     done
     kill -KILL $all
     rounds=0

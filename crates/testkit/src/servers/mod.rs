@@ -1,4 +1,5 @@
-//! Real servers for tests: PostgreSQL, MongoDB as a one-node replica set, and a broker that speaks Kafka's protocol.
+//! Real servers for tests: PostgreSQL, MongoDB as a one-node replica set, a broker that speaks Kafka's protocol, and a
+//! [`Browser`].
 //!
 //! Most tests want *a* server and make their own database or topic on it: [`shared`] hands out one for the whole
 //! test run. A test that stops, kills or pauses a server starts its own: [`Postgres`], [`MongoDb`], [`Kafka`].
@@ -17,6 +18,7 @@
 //!
 //! Linux only: processes are looked up in `/proc`, and the pinned packages hold Linux programs.
 
+mod browser;
 mod env;
 mod error;
 mod fetch;
@@ -38,6 +40,7 @@ mod process;
 mod service;
 pub mod shared;
 
+pub use browser::Browser;
 pub use env::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, SERVERS_DIR};
 pub use error::ServerError;
 pub use kafka::{Kafka, KafkaAddress};

@@ -1,4 +1,4 @@
-//! One run of a server program: started under guard, paused, resumed, killed with its children.
+//! One run of a server program: started under guard, paused, resumed, killed with its descendants.
 
 use std::{
     ffi::OsString,
@@ -164,15 +164,23 @@ impl Process {
         signal(self.pid(), Signal::CONT)
     }
 
-    /// Kills it and its children (SIGKILL) and waits until all are gone.
+    /// Kills it and all its descendants (SIGKILL) and waits until they are gone.
     pub(super) fn kill(mut self, home: &mut Home) -> Result<(), ServerError> {
         if self.exit_status().is_some() {
             return home.forget();
         }
         let pid = self.pid();
-        signal(pid, Signal::STOP)?;
-        let mut all = children(pid);
-        all.push(pid);
+        let mut all = Vec::new();
+        let mut generation = vec![pid];
+        while !generation.is_empty() {
+            // Parents first: then no child appears while they are listed.
+            for parent in &generation {
+                signal(*parent, Signal::STOP)?;
+            }
+            let next = generation.iter().flat_map(|parent| children(*parent)).collect();
+            all.append(&mut generation);
+            generation = next;
+        }
         for each in &all {
             signal(*each, Signal::KILL)?;
         }

@@ -1,0 +1,276 @@
+//! The page on which a person reads and tries the API: Swagger UI over the published description. Its files are in the binary.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{self, Read as _};
+use std::sync::LazyLock;
+
+use actix_web::http::header::{self, AcceptEncoding, Encoding, EntityTag, Header as _, IfNoneMatch};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+use flate2::read::GzDecoder;
+
+use super::Call;
+use crate::context::REQUEST_ID;
+use crate::error::{Answered, ApiError};
+
+/// Nothing but what this server sends may run, be shown or be called; the icons in the style sheet are `data:`.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// A file as it is kept.
+struct Asset {
+    path: &'static str,
+    content_type: &'static str,
+    bytes: &'static [u8],
+    gzipped: bool,
+}
+
+impl Asset {
+    const fn plain(path: &'static str, content_type: &'static str, bytes: &'static [u8]) -> Self {
+        Self { path, content_type, bytes, gzipped: false }
+    }
+
+    const fn gzipped(path: &'static str, content_type: &'static str, bytes: &'static [u8]) -> Self {
+        Self { path, content_type, bytes, gzipped: true }
+    }
+}
+
+macro_rules! asset {
+    ($file:literal) => {
+        include_bytes!(concat!("../../assets/", $file))
+    };
+}
+
+/// Swagger UI's licences are served beside it: whoever gets the one gets the other.
+const ASSETS: [Asset; 9] = [
+    Asset::plain("/docs", HTML, asset!("docs/index.html")),
+    Asset::plain("/docs/", HTML, asset!("docs/index.html")),
+    Asset::plain("/docs/page.js", SCRIPT, asset!("docs/page.js")),
+    Asset::plain("/docs/page.css", CSS, asset!("docs/page.css")),
+    Asset::gzipped("/docs/swagger-ui-bundle.js", SCRIPT, asset!("swagger-ui/swagger-ui-bundle.js.gz")),
+    Asset::gzipped("/docs/swagger-ui.css", CSS, asset!("swagger-ui/swagger-ui.css.gz")),
+    Asset::plain("/docs/LICENSE", TEXT, asset!("swagger-ui/LICENSE")),
+    Asset::plain("/docs/NOTICE", TEXT, asset!("swagger-ui/NOTICE")),
+    Asset::plain(
+        "/docs/swagger-ui-bundle.js.LICENSE.txt",
+        TEXT,
+        asset!("swagger-ui/swagger-ui-bundle.js.LICENSE.txt"),
+    ),
+];
+
+/// Where the files are.
+pub(super) fn paths() -> Vec<&'static str> {
+    ASSETS.iter().map(|asset| asset.path).collect()
+}
+
+/// A file as it is sent.
+struct File {
+    asset: &'static Asset,
+    plain: Bytes,
+    tag: EntityTag,
+}
+
+impl File {
+    fn new(asset: &'static Asset) -> io::Result<Self> {
+        let mut plain = Bytes::from_static(asset.bytes);
+        if asset.gzipped {
+            let mut text = Vec::new();
+            GzDecoder::new(asset.bytes).read_to_end(&mut text)?;
+            plain = Bytes::from(text);
+        }
+        let mut hasher = DefaultHasher::new();
+        plain.hash(&mut hasher);
+        // Weak: it names the content, compressed or not.
+        Ok(Self { asset, tag: EntityTag::new_weak(format!("{:016x}", hasher.finish())), plain })
+    }
+}
+
+/// The files, unpacked once.
+static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
+    ASSETS.iter().map(File::new).collect::<io::Result<_>>().unwrap_or_else(|error| {
+        tracing::error!(%error, "the files of the API reference cannot be unpacked");
+        Vec::new()
+    })
+});
+
+/// Shows the page or sends one of its files. Anybody may ask.
+pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, actix_web::Error> {
+    let call = Call::of(&request)?;
+    let Some(file) = FILES.iter().find(|file| file.asset.path == request.path()) else {
+        return Err(Answered { error: ApiError::no_such_path(), context: call.context }.into());
+    };
+    let known = is_known(&request, &file.tag);
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((REQUEST_ID, call.context.request_id.as_str()))
+        .insert_header(header::ETag(file.tag.clone()))
+        // A browser asks each time whether it still has the right one, so that the page always fits the server.
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::VARY, "accept-encoding"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"));
+    if known {
+        return Ok(response.finish());
+    }
+    response.content_type(file.asset.content_type);
+    if file.asset.gzipped && takes_gzip(&request) {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
+        return Ok(response.body(file.asset.bytes));
+    }
+    Ok(response.body(file.plain.clone()))
+}
+
+/// Does the client have this content?
+fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
+    match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(tag)),
+        Err(_) => false,
+    }
+}
+
+fn takes_gzip(request: &HttpRequest) -> bool {
+    let choice = [Encoding::gzip(), Encoding::identity()];
+    AcceptEncoding::parse(request).ok().and_then(|accepted| accepted.negotiate(choice.iter()))
+        == Some(Encoding::gzip())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::App;
+    use actix_web::body::MessageBody;
+    use actix_web::dev::{Service as _, ServiceResponse};
+    use actix_web::http::{Method, StatusCode};
+    use actix_web::test::{TestRequest, init_service, read_body, read_body_json};
+    use esoz_kernel::{IdGenerator, Uuid};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::context::RequestContext;
+    use crate::handlers::routes;
+
+    struct SameId;
+
+    impl IdGenerator for SameId {
+        fn fresh(&self) -> Uuid {
+            Uuid::nil()
+        }
+    }
+
+    /// The answer of the routes, without the guard but with what it attaches.
+    async fn answer(request: TestRequest) -> ServiceResponse<impl MessageBody> {
+        let app = App::new().configure(routes).wrap_fn(|request, routes| {
+            RequestContext::attach(&request, &SameId);
+            routes.call(request)
+        });
+        let app = init_service(app).await;
+        match app.call(request.to_request()).await {
+            Ok(answer) => answer.map_into_boxed_body(),
+            Err(error) => {
+                ServiceResponse::new(TestRequest::default().to_http_request(), error.error_response())
+            }
+        }
+    }
+
+    fn get(path: &str) -> TestRequest {
+        TestRequest::get().uri(path)
+    }
+
+    fn header<'a>(answer: &'a ServiceResponse<impl MessageBody>, name: &str) -> &'a str {
+        answer.headers().get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[actix_web::test]
+    async fn every_file_says_what_it_is_and_what_it_may_do() {
+        for (path, content_type, start) in [
+            ("/docs", HTML, "<!doctype html>"),
+            ("/docs/", HTML, "<!doctype html>"),
+            ("/docs/page.js", SCRIPT, "SwaggerUIBundle({"),
+            ("/docs/page.css", CSS, "body {"),
+            ("/docs/swagger-ui-bundle.js", SCRIPT, "/*! For license information"),
+            ("/docs/swagger-ui.css", CSS, ".swagger-ui{"),
+            ("/docs/LICENSE", TEXT, "\n                                 Apache License"),
+            ("/docs/NOTICE", TEXT, "swagger-ui\nCopyright"),
+            ("/docs/swagger-ui-bundle.js.LICENSE.txt", TEXT, "/*!\n\tCopyright"),
+        ] {
+            let answer = answer(get(path)).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{path}");
+            assert_eq!(header(&answer, "content-type"), content_type, "{path}");
+            assert_eq!(header(&answer, "content-encoding"), "", "{path}");
+            assert_eq!(header(&answer, "content-security-policy"), CONTENT_SECURITY_POLICY, "{path}");
+            assert_eq!(header(&answer, "x-content-type-options"), "nosniff", "{path}");
+            assert_eq!(header(&answer, REQUEST_ID), Uuid::nil().to_string(), "{path}");
+            let body = read_body(answer).await;
+            let text = str::from_utf8(&body).unwrap();
+            assert!(text.trim_start().starts_with(start.trim_start()), "{path}: {text:.100}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_is_kept_compressed_is_sent_so_to_who_takes_it() {
+        let path = "/docs/swagger-ui-bundle.js";
+        let plain = read_body(answer(get(path)).await).await;
+        let packed = answer(get(path).insert_header(("accept-encoding", "gzip, deflate, br, zstd"))).await;
+        assert_eq!(header(&packed, "content-encoding"), "gzip");
+        assert_eq!(header(&packed, "vary"), "accept-encoding");
+        let packed = read_body(packed).await;
+        assert!(packed.len() < plain.len() / 2);
+        let mut unpacked = Vec::new();
+        GzDecoder::new(packed.as_ref()).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain);
+        let refused = answer(get(path).insert_header(("accept-encoding", "gzip;q=0"))).await;
+        assert_eq!(header(&refused, "content-encoding"), "");
+        let page = answer(get("/docs").insert_header(("accept-encoding", "gzip"))).await;
+        assert_eq!(header(&page, "content-encoding"), "");
+    }
+
+    #[actix_web::test]
+    async fn what_a_browser_has_is_not_sent_again() {
+        let first = answer(get("/docs")).await;
+        assert_eq!(header(&first, "cache-control"), "no-cache");
+        let tag = header(&first, "etag").to_owned();
+        let again = answer(get("/docs").insert_header(("if-none-match", tag.as_str()))).await;
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(header(&again, "etag"), tag);
+        assert!(read_body(again).await.is_empty());
+        let other = answer(get("/docs/page.css").insert_header(("if-none-match", tag.as_str()))).await;
+        assert_eq!(other.status(), StatusCode::OK);
+    }
+
+    #[actix_web::test]
+    async fn an_unknown_path_is_not_found() {
+        for path in [
+            "/docs/nothing",
+            "/docs/page.js/",
+            "/docs/../Cargo.toml",
+            "/docs/%2e%2e/Cargo.toml",
+            "/docs/page%2ejs",
+            "/docsx",
+        ] {
+            let answer = answer(get(path)).await;
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+            let body: Value = read_body_json(answer).await;
+            assert_eq!(body["meta"]["code"], 404);
+            assert_eq!(body["error"]["type"], "not_found");
+        }
+    }
+
+    #[actix_web::test]
+    async fn another_verb_is_refused() {
+        for method in [Method::POST, Method::PUT, Method::DELETE] {
+            for path in paths() {
+                let answer = answer(TestRequest::with_uri(path).method(method.clone())).await;
+                assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+                assert_eq!(header(&answer, "allow"), "GET");
+                let body: Value = read_body_json(answer).await;
+                assert_eq!(body["error"]["type"], "method_not_allowed");
+            }
+        }
+    }
+}

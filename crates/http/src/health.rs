@@ -1,0 +1,123 @@
+use std::fmt::Write as _;
+use std::sync::{PoisonError, RwLock};
+
+use esoz_kernel::Timestamp;
+use esoz_kernel::time::rfc3339_millis;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How something behind the server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// Nobody has looked yet.
+    Unknown,
+    /// It answers.
+    Up,
+    /// It does not answer.
+    Down,
+}
+
+impl Condition {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// How one thing behind the server is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Check {
+    /// What it is.
+    #[schema(value_type = String, example = "mongodb")]
+    name: &'static str,
+    /// How it is.
+    state: Condition,
+    /// Since when, or the last look that found it otherwise.
+    #[schema(value_type = String, format = DateTime)]
+    since: String,
+    /// Whether requests fail without it. A bus that is down delays events and fails no request.
+    needed: bool,
+}
+
+/// How everything behind the server is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// Each store and the bus.
+    checks: Vec<Check>,
+}
+
+impl Readiness {
+    /// Whether everything that is needed answers.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.checks.iter().all(|check| !check.needed || check.state == Condition::Up)
+    }
+
+    /// One line about everything, what is wrong first.
+    pub(crate) fn told(&self) -> String {
+        let (well, wrong): (Vec<&Check>, Vec<&Check>) =
+            self.checks.iter().partition(|check| check.state == Condition::Up);
+        let mut line = String::from("Not ready");
+        for (index, check) in wrong.into_iter().chain(well).enumerate() {
+            let separator = if index == 0 { ": " } else { ", " };
+            // Writing to a text cannot fail.
+            let _ =
+                write!(line, "{separator}{} is {} since {}", check.name, check.state.as_str(), check.since);
+        }
+        line.push('.');
+        line
+    }
+}
+
+/// What `/health/ready` tells: the last look at each thing behind the server. Whoever looks writes it here, so that asking costs nothing.
+#[derive(Debug)]
+pub struct Health(RwLock<Readiness>);
+
+impl Health {
+    /// Begins with things that nobody has looked at: each by name, and whether requests fail without it.
+    pub fn new(things: impl IntoIterator<Item = (&'static str, bool)>, now: Timestamp) -> Self {
+        let check =
+            |(name, needed)| Check { name, state: Condition::Unknown, since: rfc3339_millis(now), needed };
+        Self(RwLock::new(Readiness { checks: things.into_iter().map(check).collect() }))
+    }
+
+    /// Notes how the thing of that name is; gives whether that is news.
+    pub fn note(&self, name: &str, state: Condition, now: Timestamp) -> bool {
+        let mut readiness = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let found = readiness.checks.iter_mut().find(|check| check.name == name && check.state != state);
+        let Some(check) = found else { return false };
+        check.state = state;
+        check.since = rfc3339_millis(now);
+        true
+    }
+
+    pub(crate) fn readiness(&self) -> Readiness {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_needed_keeps_the_server_from_being_ready() {
+        let now = Timestamp::UNIX_EPOCH;
+        let health = Health::new([("store", true), ("bus", false)], now);
+        assert!(!health.readiness().is_ready(), "nobody has looked yet");
+        assert!(health.note("store", Condition::Up, now));
+        assert!(!health.note("store", Condition::Up, now), "no news");
+        assert!(health.readiness().is_ready());
+        health.note("bus", Condition::Down, now);
+        assert!(health.readiness().is_ready());
+        health.note("store", Condition::Down, now);
+        assert_eq!(
+            health.readiness().told(),
+            "Not ready: store is down since 1970-01-01T00:00:00.000Z, bus is down since 1970-01-01T00:00:00.000Z."
+        );
+        assert!(!health.readiness().is_ready());
+    }
+}
