@@ -1,9 +1,9 @@
-//! One set of servers for a whole test run.
+//! One set of servers for a whole test run, and the browser that its tests start.
 
 use std::{process::Command, time::Instant};
 
 use anyhow::Context;
-use esoz_testkit::servers::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, shared};
+use esoz_testkit::servers::{Browser, KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, shared};
 
 use crate::steps::{Steps, say};
 
@@ -15,7 +15,7 @@ pub(crate) struct Servers {
 impl Servers {
     /// Finds or starts each, and notes for the summary which it is and where it came from.
     pub(crate) fn start(steps: &mut Steps) -> anyhow::Result<Self> {
-        say("\n▶ servers: PostgreSQL, MongoDB, Kafka");
+        say("\n▶ servers: PostgreSQL, MongoDB, Kafka, a browser");
         let started = Instant::now();
         // A thread for each: they wait for disks and for each other's package clients, hardly ever for a core.
         let (postgres, mongodb, kafka) = std::thread::scope(|scope| {
@@ -28,10 +28,13 @@ impl Servers {
         let postgres = postgres.ok().context("no PostgreSQL to test with: see above")?;
         let mongodb = mongodb.ok().context("no MongoDB to test with: see above")?;
         let kafka = kafka.ok().context("no Kafka broker to test with: see above")?;
+        // Each test starts its own; installing one would take longer than a test may. Not beside the others: package clients lock.
+        let browser = Browser::start().context("no browser to test with")?;
         for note in [
             format!("PostgreSQL {}, {}", postgres.version(), postgres.origin()),
             format!("MongoDB {}, {}", mongodb.version(), mongodb.origin()),
             format!("Kafka broker {}, {}", kafka.version(), kafka.origin()),
+            format!("Browser {}, {}", browser.version(), browser.origin()),
         ] {
             say(&format!("  {note}"));
             steps.note(note);
