@@ -8,7 +8,7 @@ pub(crate) mod health;
 
 use std::future::Future;
 
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, Resource, Route, web};
 use esoz_kernel::Failure;
 use serde::Serialize;
 use utoipa::Path;
@@ -20,37 +20,27 @@ use crate::error::{Answered, ApiError};
 /// Registers every route, at the path that its description gives.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(
-            web::resource(device_dispenses::__path_stop::path())
-                .route(web::patch().to(device_dispenses::stop))
-                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("PATCH")))),
-        )
-        .service(
-            web::resource(contract_divisions::__path_update::path())
-                .route(web::put().to(contract_divisions::update))
-                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("PUT")))),
-        )
-        .service(
-            web::resource(description::__path_show::path())
-                .route(web::get().to(description::show))
-                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("GET")))),
-        )
-        .service(
-            web::resource(docs::paths())
-                .route(web::get().to(docs::show))
-                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("GET")))),
-        )
-        .service(
-            web::resource(health::__path_live::path())
-                .route(web::get().to(health::live))
-                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("GET")))),
-        )
-        .service(
-            web::resource(health::__path_ready::path())
-                .route(web::get().to(health::ready))
-                .default_service(web::to(|request| refuse(request, ApiError::method_not_allowed("GET")))),
-        )
+        .service(only(
+            "PATCH",
+            vec![device_dispenses::__path_stop::path()],
+            web::patch().to(device_dispenses::stop),
+        ))
+        .service(only(
+            "PUT",
+            vec![contract_divisions::__path_update::path()],
+            web::put().to(contract_divisions::update),
+        ))
+        .service(only("GET", vec![description::__path_show::path()], web::get().to(description::show)))
+        .service(only("GET", docs::paths(), web::get().to(docs::show)))
+        .service(only("GET", vec![health::__path_live::path()], web::get().to(health::live)))
+        .service(only("GET", vec![health::__path_ready::path()], web::get().to(health::ready)))
         .default_service(web::to(|request| refuse(request, ApiError::no_such_path())));
+}
+
+/// A resource that takes one verb.
+fn only(verb: &'static str, paths: Vec<impl AsRef<str>>, route: Route) -> Resource {
+    let others = move |request| refuse(request, ApiError::method_not_allowed(verb));
+    web::resource(paths).route(route).default_service(web::to(others))
 }
 
 async fn refuse(request: HttpRequest, error: ApiError) -> Result<HttpResponse, actix_web::Error> {
