@@ -229,6 +229,7 @@ on_every_store! {
         let examined = esoz(&environment(&stores), &["doctor"]);
         examined.assert_success();
         assert!(examined.stdout.lines().all(|line| line.starts_with("ok ")), "{}", examined.stdout);
+        assert!(examined.stdout.contains("outbox: 0 events wait for delivery"), "{}", examined.stdout);
     }
 }
 
@@ -256,7 +257,7 @@ fn the_doctor_names_what_is_wrong_and_how_to_mend_it() {
         })
         .map(|finding| finding["what"].as_str().unwrap())
         .collect();
-    assert_eq!(wrong, ["pseudonyms", "PostgreSQL", "MongoDB", "Kafka"]);
+    assert_eq!(wrong, ["pseudonyms", "PostgreSQL", "MongoDB", "Kafka", "outbox"]);
     let text = esoz(&variables, &["doctor"]);
     assert!(text.stdout.contains("WRONG  MongoDB:"), "{}", text.stdout);
 }

@@ -2,6 +2,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use esoz_bus_kafka::KafkaPublisher;
+use esoz_events::Backlog;
+use esoz_kernel::time::rfc3339_millis;
 use esoz_store_mongo::MongoStore;
 use esoz_store_postgres::PostgresStore;
 use serde_json::json;
@@ -11,11 +13,13 @@ use crate::bus::kafka_settings;
 use crate::cli::OutputArgs;
 use crate::config::{Bus, Config, StoreKind};
 use crate::server::pseudonyms;
-use crate::stores::{mongo_settings, open_sqlite, postgres_settings};
+use crate::stores::{Stores, mongo_settings, open_sqlite, postgres_settings};
 
 /// What was found out about one thing that the configuration names.
 struct Finding {
     what: &'static str,
+    /// What was seen, if that is worth telling.
+    seen: Option<String>,
     /// What is wrong, and what to do about it.
     wrong: Option<(String, &'static str)>,
 }
@@ -33,6 +37,7 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
     if config.bus()? == Bus::Kafka {
         findings.push(kafka(config).await);
     }
+    findings.push(outbox(config).await);
     let is_well = findings.iter().all(|finding| finding.wrong.is_none());
     for finding in &findings {
         print(&if output.json { finding.as_json() } else { finding.as_text() })?;
@@ -43,19 +48,36 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
 impl Finding {
     fn as_text(&self) -> String {
         match &self.wrong {
-            None => format!("ok     {}", self.what),
+            None => match &self.seen {
+                None => format!("ok     {}", self.what),
+                Some(seen) => format!("ok     {}: {seen}", self.what),
+            },
             Some((why, mend)) => format!("WRONG  {}: {why}\n       {mend}", self.what),
         }
     }
 
     fn as_json(&self) -> String {
         let wrong = self.wrong.as_ref().map(|(why, mend)| json!({"why": why, "mend": mend}));
-        json!({"what": self.what, "ok": wrong.is_none(), "wrong": wrong}).to_string()
+        json!({"what": self.what, "ok": wrong.is_none(), "seen": self.seen, "wrong": wrong}).to_string()
     }
 }
 
 fn finding(what: &'static str, outcome: Result<()>, mend: &'static str) -> Finding {
-    Finding { what, wrong: outcome.err().map(|error| (format!("{error:#}"), mend)) }
+    Finding { what, seen: None, wrong: outcome.err().map(|error| (format!("{error:#}"), mend)) }
+}
+
+/// How much waits for delivery.
+async fn outbox(config: &Config) -> Finding {
+    let look = async { anyhow::Ok(Stores::open(config).await?.outbox.backlog().await?) };
+    let mend = "first mend the store that keeps it: SQLite or MongoDB, above";
+    match look.await {
+        Err(error) => finding("outbox", Err(error), mend),
+        Ok(Backlog { depth, oldest }) => {
+            let since = oldest.map(|oldest| format!(", the oldest since {}", rfc3339_millis(oldest)));
+            let seen = format!("{depth} events wait for delivery{}", since.unwrap_or_default());
+            Finding { what: "outbox", seen: Some(seen), wrong: None }
+        }
+    }
 }
 
 async fn sqlite(config: &Config) -> Finding {
