@@ -289,6 +289,9 @@ fn a_configuration_that_cannot_be_used_is_told() {
     esoz(&[], &["--config", "/nowhere/esoz.toml", "serve"]).assert_failure("/nowhere/esoz.toml");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("esoz.sqlite");
-    let no_key = vec![("ESOZ_SQLITE__PATH".to_owned(), path.to_str().unwrap().to_owned())];
+    let no_key = vec![
+        ("ESOZ_SQLITE__PATH".to_owned(), path.to_str().unwrap().to_owned()),
+        ("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned()),
+    ];
     esoz(&no_key, &["serve"]).assert_failure("ESOZ_PATIENT__KEY");
 }
