@@ -66,7 +66,8 @@ impl RelayLoop {
     /// Carries events until told to stop, then once more what is there, and gives back what it holds.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut failures = 0_u32;
-        while !*stop.borrow() {
+        // Nobody left to tell it is the same as being told.
+        while !*stop.borrow() && stop.has_changed().is_ok() {
             let wait = if self.round(&mut failures).await { Duration::ZERO } else { self.pause(failures) };
             // After a failure nobody's ring shortens the wait: the bus gets its rest.
             let ring = async {

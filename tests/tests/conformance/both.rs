@@ -1,4 +1,4 @@
-//! C01 to C05: what holds for every request.
+//! C01 to C05: what holds for every request. (C06: `described.rs`.)
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -116,7 +116,8 @@ impl StopDispense {
     /// Stops the dispense and returns it as it is afterwards.
     ///
     /// The change is offered to the store first, together with what must be true for it (rules 5 to 8); only when the store
-    /// finds that it is not, the dispense is read to say why. So a stop that succeeds costs one round trip.
+    /// finds that it is not, the dispense is read to say why. So a stop that succeeds costs one round trip to where
+    /// dispenses are kept.
     ///
     /// # Errors
     /// [`StopError`], of the first rule that fails. After [`StopError::Store`] the change may or may not have taken effect;
