@@ -12,7 +12,10 @@ use crate::world::DEADLINE;
 type Variables = [(String, String)];
 
 /// The program under test, which Cargo puts beside the folder of the tests themselves.
-fn program() -> PathBuf {
+///
+/// # Panics
+/// When it is not there.
+pub fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().and_then(|folder| folder.parent()).unwrap().join("esoz-under-test");
     assert!(program.exists(), "{} is not built", program.display());

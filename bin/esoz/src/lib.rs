@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod health;
 mod logging;
+pub mod reference;
 mod server;
 mod stores;
 mod tokens;

@@ -1,7 +1,10 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
+//! `cargo xtask book`.
 
+mod book;
 mod check;
 mod openapi;
+mod reference;
 mod servers;
 mod steps;
 mod test;
@@ -36,6 +39,10 @@ enum Command {
     Ci,
     /// Writes docs/openapi.json anew, after a change of what the API takes or answers
     Openapi,
+    /// Writes the generated pages below docs/reference anew, after a change of commands or answers
+    Reference,
+    /// Makes the book, target/book/index.html; needs mdBook, which .ci/run fetches
+    Book,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -45,9 +52,12 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Check { advisories } => check::run(&mut steps, advisories)?,
         Command::Ci => {
             check::run(&mut steps, false)?;
+            book::run(&mut steps)?;
             test::run(&mut steps, &[])?;
         }
         Command::Openapi => openapi::run(&mut steps)?,
+        Command::Reference => reference::run(&mut steps),
+        Command::Book => book::run(&mut steps)?,
     }
     Ok(steps.summary())
 }

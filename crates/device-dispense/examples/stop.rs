@@ -51,6 +51,7 @@ impl Shelf {
     }
 }
 
+// ANCHOR: store
 #[async_trait]
 impl DeviceDispenses for Shelf {
     async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
@@ -84,6 +85,7 @@ impl DeviceDispenses for Shelf {
         Ok(Changed::Applied(dispense.clone()))
     }
 }
+// ANCHOR_END: store
 
 fn broken(attempted: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Unexpected, attempted)
@@ -145,6 +147,7 @@ fn main() {
     };
     shelf.put(begun_dispense(pharmacy.id, pseudonyms.of(PATIENT)));
 
+    // ANCHOR: compose
     // The use case on its ports. It is cheap to clone and can be shared by all requests.
     let ports = StopPorts {
         dispenses: shelf.clone(),
@@ -154,7 +157,9 @@ fn main() {
         ids: Arc::new(OneId),
     };
     let stop = StopDispense::new(ports, AllowedTypes::default());
+    // ANCHOR_END: compose
 
+    // ANCHOR: call
     // Who calls. A service gets the principal from `esoz_auth::Authentication`, or from its own way to know its callers.
     let scope = Scope::parse("device_dispense:read device_dispense:stop");
     let caller = Principal { user_id: PHARMACIST, client_id: PHARMACY, scope };
@@ -170,6 +175,7 @@ fn main() {
     let stopped = pollster::block_on(stop.execute(&permit, input())).unwrap();
     println!("stopped: {}", Value::Object(stopped.record.clone()));
     assert_eq!(stopped.status, DispenseStatus::Stopped);
+    // ANCHOR_END: call
     assert_eq!(
         Value::Object(stopped.record),
         json!({

@@ -9,6 +9,7 @@ use esoz_testkit::contract::DispenseStore;
 use esoz_testkit::raw::MongoDocuments;
 use support::Fresh;
 
+// ANCHOR: suite
 async fn fresh() -> DispenseStore {
     let fresh = Fresh::shared().await;
     DispenseStore {
@@ -21,3 +22,4 @@ async fn fresh() -> DispenseStore {
 }
 
 esoz_testkit::dispense_store_contract!(fresh);
+// ANCHOR_END: suite

@@ -1,5 +1,6 @@
 //! The fakes keep the contracts of their ports.
 
+// ANCHOR: suites
 use esoz_testkit::contract::{ContractStore, CredentialStore, DispenseStore, PublisherUnderTest};
 use esoz_testkit::fakes::{FakeContracts, FakeCredentials, FakeDispenses, RecordingPublisher};
 
@@ -23,3 +24,4 @@ esoz_testkit::dispense_store_contract!(dispense_store);
 esoz_testkit::contract_store_contract!(contract_store);
 esoz_testkit::credential_store_contract!(credential_store);
 esoz_testkit::publisher_contract!(fresh_publisher);
+// ANCHOR_END: suites

@@ -1,0 +1,10 @@
+//! The book under `docs/`: its links lead somewhere, what it quotes exists, and what it tells to run is run.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod asyncapi;
+mod generated;
+mod guides;
+mod page;
+mod quotes;
+mod shell;
+mod tutorial;

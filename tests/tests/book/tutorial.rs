@@ -1,0 +1,47 @@
+//! The tutorial, executed line by line.
+
+use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+
+use esoz_tests::process::program;
+
+use crate::page::{Page, root};
+use crate::shell::{Shell, looks_like};
+
+/// Where the tutorial's server listens.
+const PORT: &str = "127.0.0.1:8080";
+
+#[test]
+fn it_does_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let programs = tempfile::tempdir().unwrap();
+    symlink(program(), programs.path().join("esoz")).unwrap();
+    // The tutorial works in a clone, and leaves nothing in this one.
+    for name in ["bin", "docs"] {
+        symlink(root().join(name), folder.path().join(name)).unwrap();
+    }
+    // Somebody else may have that port here. Freed at once, and taken again by the tutorial's server.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut shell = Shell::start(folder.path(), programs.path());
+    shell.run(&format!("export ESOZ_HTTP__BIND={free}"));
+
+    let page = Page::of_book("tutorial.md");
+    let mut blocks = page.blocks.iter().peekable();
+    let mut compared = 0;
+    while let Some(block) = blocks.next() {
+        assert_eq!(block.language, "sh", "{}", block.text);
+        let printed = shell.run(&block.text.replace(PORT, &free)).replace(&free, PORT);
+        if let Some(expected) = blocks.next_if(|block| block.language == "text") {
+            compared += 1;
+            assert!(
+                looks_like(&printed, &expected.text),
+                "{}\nprinted\n{printed}\nand not\n{}",
+                block.text,
+                expected.text
+            );
+        } else {
+            assert_eq!(printed, "", "{}\nprints something that the tutorial does not show", block.text);
+        }
+    }
+    assert!(compared > 10, "only {compared} outputs were compared");
+}
