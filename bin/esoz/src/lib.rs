@@ -6,6 +6,8 @@ mod commands;
 mod config;
 mod health;
 mod logging;
+mod metrics;
+mod observed;
 pub mod reference;
 mod server;
 mod stores;

@@ -23,6 +23,8 @@ use tokio::task::JoinHandle;
 use crate::bus::{self, RelayLoop, RingingDispenses};
 use crate::config::{Config, Pseudonym};
 use crate::health::Watch;
+use crate::metrics::{Endpoint, Metrics};
+use crate::observed::observed;
 use crate::stores::{Stores, number};
 use crate::tokens;
 
@@ -56,6 +58,7 @@ impl Parts {
 pub struct EsozServer {
     running: Running,
     watch: Watch,
+    metrics: Option<Endpoint>,
     relay: JoinHandle<()>,
     stop_relay: watch::Sender<bool>,
     /// How long the relay may take for its last round.
@@ -68,6 +71,9 @@ impl EsozServer {
     /// # Errors
     /// When the configuration or the socket cannot be used.
     pub fn start(config: &Config, parts: Parts, listener: TcpListener) -> Result<Self> {
+        let bind = config.metrics_bind()?;
+        let metrics = Arc::new(if bind.is_some() { Metrics::on()? } else { Metrics::off() });
+        let parts = observed(config, parts, &metrics)?;
         let doorbell = Arc::new(Notify::new());
         let watch = Watch::start(config, &parts.stores, &parts.clock)?;
         let api = api(config, &parts, doorbell.clone(), watch.health.clone())?;
@@ -77,6 +83,7 @@ impl EsozServer {
             poll: Duration::from_millis(config.sections.events.poll_ms),
             backoff: backoff(config),
         };
+        let metrics = bind.map(|bind| Endpoint::start(bind, &metrics)).transpose()?;
         let running = esoz_http::serve(listener, api).context("serving")?;
         if let Some(mongo) = parts.stores.mongo {
             tokio::spawn(make_indexes(mongo, backoff(config)));
@@ -84,12 +91,18 @@ impl EsozServer {
         let (stop_relay, stopping) = watch::channel(false);
         let last_round =
             Duration::from_millis(config.sections.kafka.delivery_timeout_ms.min(LAST_ROUND_MAX_MS));
-        Ok(Self { running, watch, relay: tokio::spawn(relay.run(stopping)), stop_relay, last_round })
+        let relay = tokio::spawn(relay.run(stopping));
+        Ok(Self { running, watch, metrics, relay, stop_relay, last_round })
     }
 
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.running.address
+    }
+
+    /// The address that it shows its metrics at, if it does.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|metrics| metrics.address)
     }
 
     /// Serves until SIGTERM or SIGINT, then stops as [`EsozServer::run_until`] does.
@@ -112,7 +125,8 @@ impl EsozServer {
     /// # Errors
     /// When the server broke down.
     pub async fn run_until(self, told_to_stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { running: Running { server, handle, .. }, watch, relay, stop_relay, last_round } = self;
+        let Self { running: Running { server, handle, .. }, watch, metrics, relay, stop_relay, last_round } =
+            self;
         let server = tokio::spawn(server);
         told_to_stop.await;
         tracing::info!("stopping: requests in flight are finished first");
@@ -124,6 +138,9 @@ impl EsozServer {
             tracing::warn!(
                 "the bus did not answer in time; what waits in the outbox is delivered after the next start"
             );
+        }
+        if let Some(metrics) = metrics {
+            metrics.stop().await;
         }
         tracing::info!("stopped");
         Ok(())

@@ -51,6 +51,21 @@ pub enum StoreErrorKind {
     Unexpected,
 }
 
+impl StoreErrorKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 4] = [Self::Unavailable, Self::Conflict, Self::Corrupt, Self::Unexpected];
+
+    /// The word for it where failures are counted.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Conflict => "conflict",
+            Self::Corrupt => "corrupt",
+            Self::Unexpected => "unexpected",
+        }
+    }
+}
+
 /// The one error of every port: opaque, with a kind, what was being attempted, and the cause.
 ///
 /// Not for absence: a port answers `Ok(None)` then.

@@ -11,6 +11,9 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
     let listener = TcpListener::bind(bind).with_context(|| format!("listening on {bind} (`http.bind`)"))?;
     let server = EsozServer::start(config, Parts::configured(config).await?, listener)?;
     tracing::info!("listening on http://{}", server.address());
+    if let Some(metrics) = server.metrics_address() {
+        tracing::info!("metrics are at http://{metrics}/metrics");
+    }
     server.run_until_signal().await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -53,6 +53,7 @@ impl Config {
         self.check_numbers(&mut problems);
         for refused in [
             self.bind().err(),
+            self.metrics_bind().err(),
             self.store_kind().and_then(|kind| self.check_stores(kind)).err(),
             self.bus().err(),
             self.token_source().and_then(|source| self.check_tokens(source)).err(),
@@ -145,6 +146,16 @@ impl Config {
     pub(crate) fn bind(&self) -> Result<SocketAddr> {
         let bind = self.sections.http.bind.parse();
         bind.map_err(|_| self.refuse("http.bind", "must be an IP address and a port, such as 127.0.0.1:8080"))
+    }
+
+    /// The address that metrics are shown at, if they are.
+    pub(crate) fn metrics_bind(&self) -> Result<Option<SocketAddr>> {
+        let bind = &self.sections.metrics.bind;
+        if bind.is_empty() {
+            return Ok(None);
+        }
+        let what = "must be empty or an IP address and a port, such as 127.0.0.1:9100";
+        bind.parse().map(Some).map_err(|_| self.refuse("metrics.bind", what))
     }
 
     /// Which stores are used.

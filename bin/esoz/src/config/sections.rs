@@ -133,6 +133,8 @@ section!(LegalEntity { allowed_types: Vec<String> = Vec::new() });
 
 section!(Cache { ttl_ms: u64 = 2_000, max_entries: u64 = 100_000 });
 
+section!(Metrics { bind: String = String::new() });
+
 section!(Log { level: String = "info".to_owned(), format: String = "auto".to_owned() });
 
 /// The whole configuration.
@@ -150,6 +152,7 @@ pub(crate) struct Sections {
     pub(crate) auth: Auth,
     pub(crate) legal_entity: LegalEntity,
     pub(crate) cache: Cache,
+    pub(crate) metrics: Metrics,
     pub(crate) log: Log,
 }
 

@@ -136,6 +136,7 @@ fn every_key_is_shown_with_its_source_and_no_secret_is() {
 fn impossible_values_are_refused_with_key_and_source() {
     for (name, value, expected) in [
         ("ESOZ_HTTP__BIND", "nowhere", "`http.bind` must be an IP address and a port"),
+        ("ESOZ_METRICS__BIND", "9100", "`metrics.bind` must be empty or an IP address and a port"),
         ("ESOZ_HTTP__BODY_MAX_BYTES", "0", "`http.body_max_bytes` must be from 2 to 67108864, not 0"),
         ("ESOZ_HTTP__BODY_MAX_BYTES", "-1", "`http.body_max_bytes` in the environment variable"),
         ("ESOZ_HTTP__BODY_MAX_BYTES", "many", "must be a whole number that is not negative"),

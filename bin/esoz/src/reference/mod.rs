@@ -5,6 +5,8 @@ mod errors;
 
 use anyhow::Result;
 
+pub use crate::metrics::table::{Described, Kind, all as metrics};
+
 /// Every generated page: its place under `docs/`, and its text.
 ///
 /// # Errors

@@ -1,0 +1,92 @@
+//! Every call of a store or of the bus is timed, and is a span: beneath the caches, so that what is measured is the store itself.
+//!
+//! A span is called after its port and operation, e.g. `store.device_dispenses.change_status`, and says which store it went to and how it
+//! ended. Its target is [`SPANS`], which no log prints at its usual level.
+
+mod outcome;
+mod ports;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Result;
+use tracing::{Instrument as _, Span};
+
+use crate::config::{Bus, Config, StoreKind, TokenSource};
+use crate::metrics::{Metrics, table::STORE_OPERATION_DURATION};
+use crate::server::Parts;
+
+pub(crate) use outcome::OUTCOMES;
+use outcome::Outcome;
+pub(crate) use ports::OPERATIONS;
+
+/// The target of the spans. It does not begin like our modules' names, so that `log.level` does not turn them on.
+pub(crate) const SPANS: &str = "stores";
+
+const SQLITE: &str = "sqlite";
+const POSTGRESQL: &str = "postgresql";
+const MONGODB: &str = "mongodb";
+const KAFKA: &str = "kafka";
+/// Whoever issued a token that is not ours.
+const TOKEN_ISSUER: &str = "token_issuer";
+
+/// Everything that a call may go to.
+pub(crate) const STORES: &[&str] = &[SQLITE, POSTGRESQL, MONGODB, KAFKA, TOKEN_ISSUER];
+
+/// A port whose calls are observed.
+struct Observed<P: ?Sized> {
+    inner: Arc<P>,
+    store: &'static str,
+    metrics: Arc<Metrics>,
+}
+
+impl<P: ?Sized> Observed<P> {
+    fn new(inner: &Arc<P>, store: &'static str, metrics: &Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self { inner: inner.clone(), store, metrics: metrics.clone() })
+    }
+
+    async fn observe<T: Outcome>(
+        &self,
+        port: &'static str,
+        operation: &'static str,
+        span: Span,
+        call: impl Future<Output = T>,
+    ) -> T {
+        let started = Instant::now();
+        let answer = call.instrument(span.clone()).await;
+        let outcome = answer.outcome();
+        span.record("outcome", outcome);
+        let labels = [self.store, port, operation, outcome];
+        self.metrics.histogram(&STORE_OPERATION_DURATION, labels).record(started.elapsed().as_secs_f64());
+        answer
+    }
+}
+
+/// The parts with every port observed that requests and the relay use.
+pub(crate) fn observed(config: &Config, parts: Parts, metrics: &Arc<Metrics>) -> Result<Parts> {
+    let (contracts, dispenses) = match config.store_kind()? {
+        StoreKind::Sqlite => (SQLITE, SQLITE),
+        StoreKind::Servers => (POSTGRESQL, MONGODB),
+    };
+    let tokens = match config.token_source()? {
+        TokenSource::Store => contracts,
+        TokenSource::Jwt | TokenSource::Introspection | TokenSource::Esoz => TOKEN_ISSUER,
+    };
+    let bus = match config.bus()? {
+        Bus::Log => SQLITE,
+        Bus::Kafka => KAFKA,
+    };
+    let mut parts = parts;
+    let stores = &mut parts.stores;
+    stores.access_tokens = Observed::new(&stores.access_tokens, tokens, metrics);
+    stores.api_keys = Observed::new(&stores.api_keys, contracts, metrics);
+    stores.legal_entities = Observed::new(&stores.legal_entities, contracts, metrics);
+    stores.contract_divisions = Observed::new(&stores.contract_divisions, contracts, metrics);
+    stores.dispenses = Observed::new(&stores.dispenses, dispenses, metrics);
+    stores.outbox = Observed::new(&stores.outbox, dispenses, metrics);
+    parts.publisher = Observed::new(&parts.publisher, bus, metrics);
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+use esoz_auth::{ApiKeyFacts, TokenFacts};
+use esoz_contract_division::{Applied, Facts};
+use esoz_device_dispense::{Changed, Dispense};
+use esoz_events::{Backlog, PublishError, StatusChangeEvent};
+use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_legal_entity::LegalEntity;
+
+const OK: &str = "ok";
+/// What a change rested on was no longer so; nothing was written.
+const STALE: &str = "stale";
+/// The bus did not take all events.
+const UNDELIVERED: &str = "undelivered";
+
+/// Every way in which a call may end.
+pub(crate) const OUTCOMES: &[&str] = &[
+    OK,
+    STALE,
+    StoreErrorKind::Unavailable.as_str(),
+    StoreErrorKind::Conflict.as_str(),
+    StoreErrorKind::Corrupt.as_str(),
+    StoreErrorKind::Unexpected.as_str(),
+    UNDELIVERED,
+];
+
+/// An answer that can be told as one word.
+pub(super) trait Outcome {
+    fn outcome(&self) -> &'static str;
+}
+
+impl<T: Success> Outcome for Result<T, StoreError> {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Ok(success) => success.outcome(),
+            Err(error) => error.kind().as_str(),
+        }
+    }
+}
+
+impl Outcome for Vec<Result<(), PublishError>> {
+    fn outcome(&self) -> &'static str {
+        if self.iter().all(Result::is_ok) { OK } else { UNDELIVERED }
+    }
+}
+
+/// What a port answers when the store did not fail. That something is not there is as good an answer as any.
+pub(super) trait Success {
+    fn outcome(&self) -> &'static str {
+        OK
+    }
+}
+
+impl Success for () {}
+impl Success for Option<TokenFacts> {}
+impl Success for Option<ApiKeyFacts> {}
+impl Success for Option<LegalEntity> {}
+impl Success for Option<Dispense> {}
+impl Success for Facts {}
+impl Success for Vec<StatusChangeEvent> {}
+impl Success for Backlog {}
+
+impl Success for Changed {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Applied(_) => OK,
+            Self::Stale => STALE,
+        }
+    }
+}
+
+impl Success for Applied {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Applied(_) => OK,
+            Self::Stale => STALE,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+use async_trait::async_trait;
+use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
+use esoz_contract_division::{Applied, Change, ContractDivisions, Facts, Update};
+use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
+use esoz_events::{Backlog, Claim, EventPublisher, EventRef, Outbox, PublishError, StatusChangeEvent};
+use esoz_kernel::{ContractDivisionId, DispenseId, LegalEntityId, StoreError, Uuid};
+use esoz_legal_entity::{LegalEntities, LegalEntity};
+
+use super::{Observed, SPANS};
+
+/// Passes every call of these ports on, observed.
+macro_rules! observed {
+    ($($port:ident as $name:literal {
+        $($operation:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+
+    })+) => {
+        /// Each port with its operations.
+        pub(crate) const OPERATIONS: &[(&str, &[&str])] = &[$(($name, &[$(stringify!($operation)),+])),+];
+
+        $(
+            #[async_trait]
+            impl $port for Observed<dyn $port> {
+                $(
+                    async fn $operation(&self, $($argument: $kind),*) -> $answer {
+                        let span = tracing::info_span!(
+                            target: SPANS,
+                            concat!("store.", $name, ".", stringify!($operation)),
+                            store = self.store,
+                            operation = stringify!($operation),
+                            outcome = tracing::field::Empty,
+                        );
+                        let call = self.inner.$operation($($argument),*);
+                        self.observe($name, stringify!($operation), span, call).await
+                    }
+                )+
+            }
+        )+
+    };
+}
+
+observed! {
+    AccessTokens as "access_tokens" {
+        find(presented: &Secret) -> Result<Option<TokenFacts>, StoreError>;
+    }
+    ApiKeys as "api_keys" {
+        find(presented: &Secret) -> Result<Option<ApiKeyFacts>, StoreError>;
+    }
+    LegalEntities as "legal_entities" {
+        find(id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError>;
+    }
+    ContractDivisions as "contract_divisions" {
+        facts(id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError>;
+        apply(update: &Update) -> Result<Applied, StoreError>;
+    }
+    DeviceDispenses as "device_dispenses" {
+        find(id: DispenseId) -> Result<Option<Dispense>, StoreError>;
+        change_status(change: &StatusChange) -> Result<Changed, StoreError>;
+    }
+    Outbox as "outbox" {
+        claim(claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError>;
+        remove(delivered: &[EventRef]) -> Result<(), StoreError>;
+        release(by: Uuid) -> Result<(), StoreError>;
+        backlog() -> Result<Backlog, StoreError>;
+    }
+    EventPublisher as "event_publisher" {
+        publish(events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>>;
+    }
+}

@@ -1,0 +1,103 @@
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::{Mutex, PoisonError};
+
+use esoz_device_dispense::{DeviceDispenses, MockDeviceDispenses};
+use esoz_events::{EventPublisher, MockEventPublisher, PublishError};
+use esoz_kernel::{DispenseId, StoreError, StoreErrorKind, Uuid};
+use tracing::field::{Field, Visit};
+use tracing::instrument::WithSubscriber as _;
+use tracing::span::{Attributes, Id, Record};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::registry;
+
+use super::*;
+
+type Fields = BTreeMap<String, String>;
+
+/// Keeps what spans say.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<BTreeMap<u64, (String, Fields)>>>);
+
+struct Into<'a>(&'a mut Fields);
+
+impl Visit for Into<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Kept {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: Context<'_, S>) {
+        let mut fields = Fields::new();
+        attributes.record(&mut Into(&mut fields));
+        let name = attributes.metadata().name().to_owned();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.into_u64(), (name, fields));
+    }
+
+    fn on_record(&self, id: &Id, record: &Record<'_>, _: Context<'_, S>) {
+        let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        record.record(&mut Into(&mut spans.get_mut(&id.into_u64()).unwrap().1));
+    }
+}
+
+#[tokio::test]
+async fn each_call_is_timed_by_its_outcome_and_is_a_span_that_names_no_one() {
+    let (metrics, kept) = (Arc::new(Metrics::on().unwrap()), Kept::default());
+    let mut inner = MockDeviceDispenses::new();
+    let id = DispenseId::new(Uuid::from_u128(0xabcd_ef01));
+    inner.expect_find().times(2).returning(|_| Ok(None));
+    inner.expect_find().returning(|_| Err(StoreError::new(StoreErrorKind::Unavailable, "testing")));
+    let inner: Arc<dyn DeviceDispenses> = Arc::new(inner);
+    let observed: Arc<dyn DeviceDispenses> = Observed::new(&inner, MONGODB, &metrics);
+    async {
+        for _ in 0..3 {
+            // That it fails is what is observed.
+            let _ = observed.find(id).await;
+        }
+    }
+    .with_subscriber(registry().with(kept.clone()))
+    .await;
+
+    let text = metrics.text();
+    for (outcome, count) in [("ok", 2), ("unavailable", 1)] {
+        let labels = format!(
+            "{{store=\"mongodb\",port=\"device_dispenses\",operation=\"find\",outcome=\"{outcome}\"}}"
+        );
+        let line = format!("esoz_store_operation_duration_seconds_count{labels} {count}\n");
+        assert!(text.contains(&line), "{line}{text}");
+    }
+    let spans: Vec<_> = kept.0.lock().unwrap().values().cloned().collect();
+    let outcomes: Vec<&str> = spans.iter().map(|(_, fields)| fields["outcome"].as_str()).collect();
+    assert_eq!(outcomes, ["\"ok\"", "\"ok\"", "\"unavailable\""]);
+    for (name, fields) in &spans {
+        assert_eq!(name, "store.device_dispenses.find");
+        assert_eq!(fields.keys().collect::<Vec<_>>(), ["operation", "outcome", "store"]);
+        assert_eq!((fields["store"].as_str(), fields["operation"].as_str()), ("\"mongodb\"", "\"find\""));
+    }
+}
+
+#[tokio::test]
+async fn a_bus_that_takes_not_all_events_is_told_apart() {
+    let metrics = Arc::new(Metrics::on().unwrap());
+    let mut inner = MockEventPublisher::new();
+    inner.expect_publish().times(1).returning(|_| vec![Ok(())]);
+    let refused = || Err(PublishError { reason: "testing".to_owned() });
+    inner.expect_publish().returning(move |_| vec![Ok(()), refused()]);
+    let inner: Arc<dyn EventPublisher> = Arc::new(inner);
+    let observed: Arc<dyn EventPublisher> = Observed::new(&inner, KAFKA, &metrics);
+    for _ in 0..2 {
+        observed.publish(&[]).await;
+    }
+    let text = metrics.text();
+    for outcome in ["ok", "undelivered"] {
+        assert!(text.contains(&format!("operation=\"publish\",outcome=\"{outcome}\"}} 1\n")), "{text}");
+    }
+}
+
+#[test]
+fn when_nobody_may_ask_nothing_is_counted() {
+    let metrics = Metrics::off();
+    metrics.histogram(&STORE_OPERATION_DURATION, [SQLITE, "outbox", "claim", "ok"]).record(1.0);
+    assert_eq!(metrics.text(), "");
+}
