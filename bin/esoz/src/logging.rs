@@ -1,35 +1,133 @@
 //! Logs go to standard error: one line an event, JSON unless a person reads them.
 
+mod json_lines;
+
 use std::io::{IsTerminal as _, Write as _, stderr};
 
 use anyhow::{Result, anyhow};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::level_filters::LevelFilter;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::config::Config;
+use json_lines::JsonLines;
 
 /// Starts to log as configured.
 pub(crate) fn start(config: &Config) -> Result<()> {
-    let level = LevelFilter::from_level(config.log_level()?);
-    // The libraries below us say at `info` what only their authors want to know.
-    let filter = EnvFilter::new(format!("warn,esoz={level}"));
-    let lines =
-        tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter).with_ansi(has_colours());
-    let started = if config.log_as_json(stderr().is_terminal())? {
-        lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
-    } else {
-        lines.with_target(false).try_init()
-    };
+    let lines = lines(config, stderr, stderr().is_terminal())?;
+    let started = Registry::default().with(lines).try_init();
     started.map_err(|error| anyhow!("logging could not be started: {error}"))
+}
+
+/// What writes the lines.
+fn lines<S, W>(config: &Config, writer: W, is_terminal: bool) -> Result<Box<dyn Layer<S> + Send + Sync>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let level = LevelFilter::from_level(config.log_level()?);
+    // The libraries below us say at `info` what only their authors want to know, and at `trace` what nobody may: some print what they
+    // send and receive. No configuration lifts this.
+    let heard = Targets::new().with_default(LevelFilter::WARN).with_target("esoz", level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    Ok(if config.log_as_json(is_terminal)? {
+        // Whatever the level of a line, the spans around it say what it belongs to.
+        let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("esoz"));
+        let heard = heard.or(ours.with_max_level_hint(LevelFilter::INFO));
+        lines
+            .with_ansi(false)
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLines::new())
+            .with_filter(heard)
+            .boxed()
+    } else {
+        // A line for a person is short: without what is around it.
+        let heard = heard.and(filter_fn(is_line));
+        lines.with_ansi(is_terminal && has_colours()).with_target(false).with_filter(heard).boxed()
+    })
+}
+
+fn is_line(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event()
 }
 
 /// On a terminal, unless its user wants none (no-color.org).
 fn has_colours() -> bool {
-    stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Tells why the command failed, with all causes.
 pub(crate) fn complain(error: &anyhow::Error) {
     // Nobody is left to tell when standard error is gone.
     let _ = writeln!(stderr(), "esoz: {error:#}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use tracing::{info, info_span, trace, warn};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines that are written in that form, at the level `trace`, while something is done.
+    pub(super) fn lines_of(format: &str, work: impl FnOnce()) -> Vec<String> {
+        let variables = [
+            ("ESOZ_PATIENT__KEY", "sixteen bytes and more"),
+            ("ESOZ_LOG__LEVEL", "trace"),
+            ("ESOZ_LOG__FORMAT", format),
+        ];
+        let environment = variables.map(|(name, value)| (name.into(), value.into()));
+        let config = Config::from_sources(None, environment.into_iter()).unwrap();
+        let written = Written::default();
+        let writer = written.clone();
+        let lines = lines(&config, move || writer.clone(), false).unwrap();
+        tracing::subscriber::with_default(Registry::default().with(lines), work);
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn at_every_level_others_are_heard_from_warnings_on() {
+        for format in ["json", "text"] {
+            let lines = lines_of(format, || {
+                trace!(target: "esoz_http", "ours");
+                info!(target: "mongodb", "a body");
+                trace!(target: "hyper::proto", "a header");
+                warn!(target: "mongodb", "theirs");
+            });
+            let [ours, theirs] = lines.as_slice() else { panic!("{lines:?}") };
+            assert!(ours.contains("ours") && theirs.contains("theirs"), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_for_a_person_says_what_it_says_itself() {
+        let lines = lines_of("text", || {
+            info_span!(target: "esoz_http", "request", around = "x")
+                .in_scope(|| info!(target: "esoz_http", own = 1, "done"));
+        });
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert!(line.ends_with("INFO done own=1"), "{line}");
+    }
 }

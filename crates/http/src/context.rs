@@ -1,10 +1,12 @@
 use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderMap};
-use esoz_kernel::{IdGenerator, RequestId};
+use esoz_kernel::{IdGenerator, RequestId, TraceContext};
 
 /// The header that ties an answer to its request.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
+/// The header that names the span of whoever asks (W3C Trace Context).
+const TRACEPARENT: &str = "traceparent";
 /// The header by which a client marks a repetition.
 const IDEMPOTENCY_KEY: &str = "x-idempotency-key";
 /// The longest idempotency key that is echoed, in characters.
@@ -15,6 +17,8 @@ const IDEMPOTENCY_KEY_MAX_CHARS: usize = 255;
 pub(crate) struct RequestContext {
     pub(crate) request_id: RequestId,
     pub(crate) idempotency_key: Option<String>,
+    /// The span of whoever asks.
+    pub(crate) caller: Option<TraceContext>,
     /// Scheme, host and path, without the query.
     pub(crate) url: String,
 }
@@ -27,6 +31,7 @@ impl RequestContext {
         let context = Self {
             request_id: given.unwrap_or_else(|| RequestId::from_uuid(ids.fresh())),
             idempotency_key: text(headers, IDEMPOTENCY_KEY).filter(|key| is_echoed(key)).map(str::to_owned),
+            caller: only(headers, TRACEPARENT).and_then(TraceContext::parse),
             url: url(request),
         };
         request.extensions_mut().insert(context.clone());
@@ -40,6 +45,13 @@ fn is_echoed(key: &str) -> bool {
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The text of a header that is there once.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name);
+    let value = values.next().filter(|_| values.next().is_none())?;
+    value.to_str().ok()
 }
 
 fn url(request: &ServiceRequest) -> String {

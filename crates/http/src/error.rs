@@ -18,27 +18,39 @@ const CHALLENGE: &str = "Bearer realm=\"esoz\"";
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     status: StatusCode,
-    body: ErrorBody,
+    body: Box<ErrorBody>,
     allow: Option<&'static str>,
     /// What a caller must present (RFC 6750).
     challenge: Option<String>,
+    /// What is broken on our side, with all its causes: for the log, never for the client.
+    cause: Option<String>,
     /// Whether what the client sent was not read to its end, so that the connection cannot be used again.
     close: bool,
 }
 
 impl ApiError {
     fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        let body = ErrorBody { kind, message: message.into(), invalid: Vec::new() };
-        Self { status, body, allow: None, challenge: None, close: false }
+        let body = Box::new(ErrorBody { kind, message: message.into(), invalid: Vec::new() });
+        Self { status, body, allow: None, challenge: None, cause: None, close: false }
     }
 
     fn challenging(self, challenge: String) -> Self {
         Self { challenge: Some(challenge), ..self }
     }
 
-    /// Maps an error of a use case or of authentication. What is broken on our side is logged here with all its causes, and the
-    /// client gets a constant text.
-    pub(crate) fn from_failure(failure: &dyn Failure, context: &RequestContext) -> Self {
+    /// The same, with what the line of the request in the log says about it.
+    pub(crate) fn because(self, cause: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into()), ..self }
+    }
+
+    /// What is broken on our side, if that is what it is.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// Maps an error of a use case or of authentication. Of what is broken on our side the log gets all causes, and the client a
+    /// constant text.
+    pub(crate) fn from_failure(failure: &dyn Failure) -> Self {
         let message = failure.to_string();
         let mut error = match failure.kind() {
             ErrorKind::Unauthenticated => Self::new(StatusCode::UNAUTHORIZED, "access_denied", message)
@@ -52,14 +64,8 @@ impl ApiError {
             }
             ErrorKind::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", message),
             ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "request_conflict", message),
-            ErrorKind::Unavailable => {
-                log_broken(failure, context);
-                Self::unavailable()
-            }
-            ErrorKind::Internal => {
-                log_broken(failure, context);
-                Self::internal()
-            }
+            ErrorKind::Unavailable => Self::unavailable().because(chain(failure)),
+            ErrorKind::Internal => Self::internal().because(chain(failure)),
         };
         if let Some(entry) = failure.entry() {
             error.body.invalid.push(Invalid::property(entry, "invalid", error.body.message.clone()));
@@ -81,7 +87,7 @@ impl ApiError {
 
     /// Something that requests need is down; names it.
     pub(crate) fn not_ready(told: String) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", told)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", told.clone()).because(told)
     }
 
     /// The body is no JSON.
@@ -159,23 +165,15 @@ impl ApiError {
     }
 }
 
-fn log_broken(failure: &dyn Failure, context: &RequestContext) {
-    tracing::error!(request_id = %context.request_id, error = %Chain(failure), "the request failed");
-}
-
 /// An error with all its causes.
-struct Chain<'a>(&'a dyn Failure);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(formatter, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+fn chain(failure: &dyn Failure) -> String {
+    let mut told = failure.to_string();
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
     }
+    told
 }
 
 /// An [`ApiError`] on its way through the framework, which hands errors on without the request that they answer.

@@ -2,12 +2,15 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{Error, rt, web};
+use tracing::Instrument as _;
 
 use crate::Api;
 use crate::context::RequestContext;
 use crate::error::{Answered, ApiError};
+use crate::spans::RequestSpan;
 
 /// Stands around every request: gives it its id, its time limit and its line in the log, and turns a panic into an answer.
 ///
@@ -22,37 +25,57 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
         return Err(actix_web::error::ErrorInternalServerError("no api"));
     };
     let context = RequestContext::attach(&request, api.ids.as_ref());
-    let method = request.method().clone();
+    let traced = RequestSpan::begin(&request, &context);
     let outcome = if headers_bytes(&request) > api.limits.headers_max_bytes {
         Err(ApiError::headers_too_large())
     } else {
         let limit = Duration::from_millis(api.limits.request_timeout_ms);
-        match tokio::time::timeout(limit, rt::spawn(next.call(request))).await {
+        match tokio::time::timeout(limit, rt::spawn(next.call(request).instrument(traced.span.clone()))).await
+        {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_panic)) => {
-                tracing::error!(request_id = %context.request_id, "a handler panicked");
-                Err(ApiError::internal())
-            }
+            Ok(Err(_panic)) => Err(ApiError::internal().because("a handler panicked")),
             Err(_elapsed) => {
-                tracing::error!(request_id = %context.request_id, "the request took longer than its limit");
-                Err(ApiError::unavailable())
+                let cause = format!("the request took longer than its limit of {} ms", limit.as_millis());
+                Err(ApiError::unavailable().because(cause))
             }
         }
     };
     let answer = outcome.unwrap_or_else(|error| Err(Answered { error, context: context.clone() }.into()));
-    let status =
-        answer.as_ref().map_or_else(|error| error.as_response_error().status_code(), ServiceResponse::status);
-    // The path is not logged: it names a patient. The pattern of the route does not.
-    let route = answer.as_ref().ok().and_then(|response| response.request().match_pattern());
-    tracing::info!(
-        request_id = %context.request_id,
-        %method,
-        route,
-        status = status.as_u16(),
-        elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        "request"
-    );
+    let (status, error) = match &answer {
+        Ok(answer) => (answer.status(), answer.response().error()),
+        Err(error) => (error.as_response_error().status_code(), Some(error)),
+    };
+    let cause =
+        error.and_then(|error| error.as_error::<Answered>()).and_then(|answered| answered.error.cause());
+    traced.end(status);
+    tell(&context, &traced, status, cause, started.elapsed());
     answer
+}
+
+/// The one line of a request in the log: what is refused is news, what is broken on our side is an error, with its cause.
+fn tell(
+    context: &RequestContext,
+    traced: &RequestSpan,
+    status: StatusCode,
+    cause: Option<&str>,
+    took: Duration,
+) {
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                parent: &traced.span,
+                request_id = %context.request_id,
+                trace_id = traced.trace_id,
+                method = traced.method,
+                route = traced.route,
+                status = status.as_u16(),
+                elapsed_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                error = cause,
+                "request"
+            )
+        };
+    }
+    if status.is_server_error() { line!(error) } else { line!(info) }
 }
 
 fn headers_bytes(request: &ServiceRequest) -> usize {

@@ -11,6 +11,7 @@ mod health;
 mod limits;
 mod openapi;
 mod server;
+mod spans;
 
 use std::sync::Arc;
 

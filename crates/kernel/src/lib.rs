@@ -8,6 +8,7 @@ mod request_id;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod time;
+mod trace_context;
 
 pub use error::{ErrorKind, Failure, StoreError, StoreErrorKind};
 pub use id::{
@@ -18,4 +19,5 @@ pub use jiff::{Timestamp, civil::Date as CivilDate};
 pub use ports::{Clock, IdGenerator};
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;
+pub use trace_context::TraceContext;
 pub use uuid::Uuid;

@@ -4,8 +4,9 @@ use esoz_kernel::time::rfc3339_micros;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Call, id};
+use super::{Call, id, refused};
 use crate::openapi::{parameters::Traced, update::UpdateAnswers};
+use crate::spans::UseCaseSpan;
 use crate::{Api, body, credentials};
 
 /// Update a contract division
@@ -33,15 +34,17 @@ pub(crate) async fn update(
     let call = Call::of(&request)?;
     call.answer(async {
         let api_key = credentials::api_key(&request);
-        let api_key = api.authentication.api_key(api_key).await.map_err(call.refused())?;
+        let api_key = api.authentication.api_key(api_key).await.map_err(refused)?;
         let token = credentials::bearer_token(&request);
-        let principal = api.authentication.token(token).await.map_err(call.refused())?;
-        let permit = UpdatePermit::for_caller(&principal, &api_key).map_err(call.refused())?;
+        let principal = api.authentication.token(token).await.map_err(refused)?;
+        let permit = UpdatePermit::for_caller(&principal, &api_key).map_err(refused)?;
         body::require_json(&request)?;
         let change = body::parse_change(&body::read(&request, payload, &api.limits).await?)?;
         let input =
             UpdateInput { id: id(&request, "id"), change, request_id: call.context.request_id.clone() };
-        let record = api.update_contract_division.execute(&permit, input).await.map_err(call.refused())?;
+        let span = UseCaseSpan::begin("update_contract_division");
+        let update = api.update_contract_division.execute(&permit, input);
+        let record = span.around(update).await.map_err(refused)?;
         Ok(ContractDivisionDto::from(&record))
     })
     .await

@@ -36,6 +36,10 @@ pub(crate) async fn show(request: HttpRequest) -> Result<HttpResponse, actix_web
             .insert_header((REQUEST_ID, call.context.request_id.as_str()))
             .insert_header(ContentType::json())
             .body(document.clone())),
-        None => Err(Answered { error: ApiError::internal(), context: call.context }.into()),
+        None => Err(Answered {
+            error: ApiError::internal().because("the description could not be made"),
+            context: call.context,
+        }
+        .into()),
     }
 }

@@ -3,8 +3,9 @@ use esoz_device_dispense::{Dispense, RECORD_FIELDS, StopInput, StopPermit};
 use esoz_kernel::PatientId;
 use serde_json::{Map, Value, json};
 
-use super::{Call, id};
+use super::{Call, id, refused};
 use crate::openapi::{parameters::Traced, stop::StopAnswers};
+use crate::spans::UseCaseSpan;
 use crate::{Api, body, credentials};
 
 /// Stop a device dispense
@@ -33,13 +34,14 @@ pub(crate) async fn stop(
     let call = Call::of(&request)?;
     call.answer(async {
         let token = credentials::bearer_token(&request);
-        let principal = api.authentication.token(token).await.map_err(call.refused())?;
-        let permit = StopPermit::for_caller(&principal).map_err(call.refused())?;
+        let principal = api.authentication.token(token).await.map_err(refused)?;
+        let permit = StopPermit::for_caller(&principal).map_err(refused)?;
         body::parse_nothing(&body::read(&request, payload, &api.limits).await?)?;
         let patient_id = id(&request, "patient_id");
         let request_id = call.context.request_id.clone();
         let input = StopInput { patient_id, dispense_id: id(&request, "id"), request_id };
-        let dispense = api.stop_dispense.execute(&permit, input).await.map_err(call.refused())?;
+        let span = UseCaseSpan::begin("stop_device_dispense");
+        let dispense = span.around(api.stop_dispense.execute(&permit, input)).await.map_err(refused)?;
         Ok(rendered(dispense, patient_id))
     })
     .await

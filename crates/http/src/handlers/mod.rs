@@ -61,11 +61,6 @@ impl Call {
         Ok(Self { context })
     }
 
-    /// Turns the error of a use case or of authentication into its answer.
-    fn refused<F: Failure>(&self) -> impl Fn(F) -> ApiError + '_ {
-        |failure| ApiError::from_failure(&failure, &self.context)
-    }
-
     /// Puts an outcome into its envelope.
     async fn answer<T: Serialize>(
         &self,
@@ -76,6 +71,11 @@ impl Call {
             Err(error) => Err(Answered { error, context: self.context.clone() }.into()),
         }
     }
+}
+
+/// Turns the error of a use case or of authentication into its answer.
+fn refused<F: Failure>(failure: F) -> ApiError {
+    ApiError::from_failure(&failure)
 }
 
 /// A path segment as an id; `None` when it is none, which a use case answers like an id that nothing has.

@@ -41,7 +41,7 @@ impl Answers {
     pub(super) fn of_path(path: &str, verb: &'static str) -> Self {
         let request_id = RequestId::from_uuid(Uuid::from_u128(0x0192_a4f0_6c1e_7b34_9d2f_5e8a_7c60_41bb));
         let url = format!("https://esoz.example{path}");
-        let context = RequestContext { request_id, idempotency_key: None, url };
+        let context = RequestContext { request_id, idempotency_key: None, caller: None, url };
         Self { context, by_status: BTreeMap::new() }
             .refusal("wrong_verb", &ApiError::method_not_allowed(verb))
             .refusal("headers_too_large", &ApiError::headers_too_large())
@@ -76,7 +76,7 @@ impl Answers {
 
     /// The answer to a failure of a use case or of authentication.
     pub(super) fn failure(self, name: &'static str, failure: &dyn Failure) -> Self {
-        let error = ApiError::from_failure(failure, &self.context);
+        let error = ApiError::from_failure(failure);
         self.refusal(name, &error)
     }
 
