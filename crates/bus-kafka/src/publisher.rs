@@ -5,6 +5,7 @@ use std::{
 
 use async_trait::async_trait;
 use esoz_events::{EventPublisher, PublishError, StatusChangeEvent, wire};
+use esoz_kernel::TraceContext;
 use futures_util::future::join_all;
 use rdkafka::{
     ClientConfig,
@@ -120,10 +121,11 @@ impl KafkaPublisher {
     ) -> Result<DeliveryFuture, KafkaError> {
         let (key, payload) = (wire::key(event), wire::json(event));
         let request_id = Header { key: wire::REQUEST_ID_HEADER, value: Some(event.request_id.as_str()) };
-        let record = FutureRecord::to(&self.settings.topic)
-            .key(&key)
-            .payload(&payload)
-            .headers(OwnedHeaders::new_with_capacity(1).insert(request_id));
+        let mut headers = OwnedHeaders::new_with_capacity(2).insert(request_id);
+        if let Some(trace) = event.trace {
+            headers = headers.insert(Header { key: TraceContext::HEADER, value: Some(&trace.to_string()) });
+        }
+        let record = FutureRecord::to(&self.settings.topic).key(&key).payload(&payload).headers(headers);
         producer.send_result(record).map_err(|(error, _)| error)
     }
 }

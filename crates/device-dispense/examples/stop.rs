@@ -169,6 +169,7 @@ fn main() {
         patient_id: Some(PATIENT),
         dispense_id: Some(DISPENSE),
         request_id: RequestId::from_uuid(Uuid::from_u128(0xF)),
+        trace: None,
     };
 
     // A success.

@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use esoz_kernel::{EventId, RequestId, Timestamp, UserId, Uuid};
+use esoz_kernel::{EventId, RequestId, Timestamp, TraceContext, UserId, Uuid};
 
 /// What sort of thing changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +48,8 @@ pub struct StatusChangeEvent {
     pub changed_by: UserId,
     /// The request that changed it. Travels beside the event, not in it.
     pub request_id: RequestId,
+    /// The span that changed it, if it was traced. Travels beside the event as well.
+    pub trace: Option<TraceContext>,
 }
 
 impl StatusChangeEvent {

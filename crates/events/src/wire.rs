@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::StatusChangeEvent;
 
-/// The name of the message header that carries the request id.
+/// The name of the message header that carries the request id. The one beside it, of events that were traced, is
+/// [`TraceContext::HEADER`](esoz_kernel::TraceContext::HEADER).
 pub const REQUEST_ID_HEADER: &str = "request_id";
 
 /// The event as one line of JSON.
@@ -29,7 +30,7 @@ pub fn key(event: &StatusChangeEvent) -> String {
 
 #[cfg(test)]
 mod tests {
-    use esoz_kernel::{EventId, RequestId, UserId, Uuid};
+    use esoz_kernel::{EventId, RequestId, TraceContext, UserId, Uuid};
 
     use super::*;
     use crate::EntityType;
@@ -44,6 +45,7 @@ mod tests {
             event_time: "2026-01-31T08:15:30.123Z".parse().unwrap(),
             changed_by: UserId::new(Uuid::from_u128(3)),
             request_id: RequestId::from_uuid(Uuid::from_u128(4)),
+            trace: TraceContext::new(5, 6, true),
         };
         let expected = serde_json::json!({
             "id": "00000000-0000-0000-0000-000000000001",

@@ -5,8 +5,6 @@ use esoz_kernel::{IdGenerator, RequestId, TraceContext};
 
 /// The header that ties an answer to its request.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
-/// The header that names the span of whoever asks (W3C Trace Context).
-const TRACEPARENT: &str = "traceparent";
 /// The header by which a client marks a repetition.
 const IDEMPOTENCY_KEY: &str = "x-idempotency-key";
 /// The longest idempotency key that is echoed, in characters.
@@ -31,7 +29,7 @@ impl RequestContext {
         let context = Self {
             request_id: given.unwrap_or_else(|| RequestId::from_uuid(ids.fresh())),
             idempotency_key: text(headers, IDEMPOTENCY_KEY).filter(|key| is_echoed(key)).map(str::to_owned),
-            caller: only(headers, TRACEPARENT).and_then(TraceContext::parse),
+            caller: only(headers, TraceContext::HEADER).and_then(TraceContext::parse),
             url: url(request),
         };
         request.extensions_mut().insert(context.clone());

@@ -68,11 +68,12 @@ impl RequestSpan {
 /// A use case at work.
 pub(crate) struct UseCaseSpan {
     span: Span,
+    caller: Option<TraceContext>,
 }
 
 impl UseCaseSpan {
     /// Begins the span, inside the request's.
-    pub(crate) fn begin(name: &'static str) -> Self {
+    pub(crate) fn begin(name: &'static str, context: &RequestContext) -> Self {
         let span = info_span!(
             "use_case",
             otel.name = name,
@@ -80,7 +81,12 @@ impl UseCaseSpan {
             use_case = name,
             outcome = Empty
         );
-        Self { span }
+        Self { span, caller: context.caller }
+    }
+
+    /// What traces back to here: this span, or where nobody listens to spans that of whoever asks.
+    pub(crate) fn position(&self) -> Option<TraceContext> {
+        position(&self.span).or(self.caller)
     }
 
     /// Carries the use case out inside the span, and notes how it ended.

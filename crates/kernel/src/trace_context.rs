@@ -15,6 +15,9 @@ const VERSION: &str = "00";
 const CHARS: usize = 55;
 
 impl TraceContext {
+    /// The name of the header that carries it, of requests and of messages.
+    pub const HEADER: &str = "traceparent";
+
     /// A span of a trace; `None` when one of the two ids is zero, which is no id.
     pub fn new(trace_id: u128, span_id: u64, is_sampled: bool) -> Option<Self> {
         (trace_id != 0 && span_id != 0).then_some(Self { trace_id, span_id, is_sampled })

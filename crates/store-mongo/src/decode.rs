@@ -3,13 +3,15 @@
 use bson::{RawBsonRef, RawDocument, spec::BinarySubtype};
 use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym};
 use esoz_events::StatusChangeEvent;
-use esoz_kernel::{DispenseId, EventId, LegalEntityId, RequestId, StoreError, Timestamp, UserId, Uuid};
+use esoz_kernel::{
+    DispenseId, EventId, LegalEntityId, RequestId, StoreError, Timestamp, TraceContext, UserId, Uuid,
+};
 
 use crate::{
     fields::{
         COLLECTION, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID,
-        EVENT_TIME, EVENTS, IDENTIFIER, OUTBOX, OUTBOX_EVENTS, OWNER, PERFORMER_LEGAL_ENTITY, STATUS,
-        SUBJECT, VALUE,
+        EVENT_TIME, EVENT_TRACEPARENT, EVENTS, IDENTIFIER, OUTBOX, OUTBOX_EVENTS, OWNER,
+        PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
     },
     render,
 };
@@ -66,6 +68,8 @@ fn event(entity_id: Uuid, stored: RawBsonRef<'_>) -> Option<StatusChangeEvent> {
         event_time: time(stored, EVENT_TIME)?,
         changed_by: UserId::new(uuid(stored, EVENT_CHANGED_BY)?),
         request_id: RequestId::parse(text(stored, EVENT_REQUEST_ID)?)?,
+        // What only traces need holds no event up.
+        trace: text(stored, EVENT_TRACEPARENT).and_then(TraceContext::parse),
     })
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 use crate::{
     fields::{
         self, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID, EVENT_TIME,
-        ID, IDENTIFIER, OUTBOX, PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
+        EVENT_TRACEPARENT, ID, IDENTIFIER, OUTBOX, PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
     },
     render,
     store::{binary, millis},
@@ -20,14 +20,18 @@ const DOCUMENT_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// An event as it waits in the outbox of its entity.
 pub(crate) fn event(event: &StatusChangeEvent) -> Document {
-    doc! {
+    let mut stored = doc! {
         EVENT_ID: binary(event.id.uuid()),
         EVENT_ENTITY_TYPE: event.entity_type.as_str(),
         EVENT_NEW_STATUS: &event.new_status,
         EVENT_TIME: millis(event.event_time),
         EVENT_CHANGED_BY: binary(event.changed_by.uuid()),
         EVENT_REQUEST_ID: event.request_id.as_str(),
+    };
+    if let Some(trace) = event.trace {
+        stored.insert(EVENT_TRACEPARENT, trace.to_string());
     }
+    stored
 }
 
 /// A dispense to load: UUIDs in references and of users as binary, times as times. Or why it cannot be stored.

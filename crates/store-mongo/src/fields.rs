@@ -44,6 +44,8 @@ pub(crate) const EVENT_NEW_STATUS: &str = "new_status";
 pub(crate) const EVENT_TIME: &str = "event_time";
 pub(crate) const EVENT_CHANGED_BY: &str = "changed_by";
 pub(crate) const EVENT_REQUEST_ID: &str = "request_id";
+/// Not there in events that were not traced, and in those of versions that knew no traces.
+pub(crate) const EVENT_TRACEPARENT: &str = "traceparent";
 
 /// How a pipeline names a field.
 pub(crate) fn path(field: &str) -> String {

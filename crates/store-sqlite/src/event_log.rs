@@ -10,18 +10,16 @@ use crate::schema::event_log;
 impl EventPublisher for SqliteStore {
     /// Appends the events to the log of this file, all in one commit. An event that is there already is not written again.
     async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> {
-        let rows: Vec<[String; 3]> = events
-            .iter()
-            .map(|event| [event.id.to_string(), wire::json(event), event.request_id.to_string()])
-            .collect();
+        let rows = events.to_vec();
         let appended = self
             .write("appending to the log of events", move |connection| {
-                for [id, json, request_id] in rows {
+                for event in rows {
                     diesel::insert_into(event_log::table)
                         .values((
-                            event_log::event_id.eq(id),
-                            event_log::json.eq(json),
-                            event_log::request_id.eq(request_id),
+                            event_log::event_id.eq(event.id.to_string()),
+                            event_log::json.eq(wire::json(&event)),
+                            event_log::request_id.eq(event.request_id.as_str()),
+                            event_log::traceparent.eq(event.trace.map(|trace| trace.to_string())),
                         ))
                         .on_conflict(event_log::event_id)
                         .do_nothing()

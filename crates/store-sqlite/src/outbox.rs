@@ -3,7 +3,7 @@ use diesel::dsl::{count_star, exists, min, not};
 use diesel::prelude::*;
 use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
 use esoz_kernel::time::{rfc3339_micros, rfc3339_millis};
-use esoz_kernel::{RequestId, StoreError, Timestamp, Uuid};
+use esoz_kernel::{RequestId, StoreError, Timestamp, TraceContext, Uuid};
 
 use crate::SqliteStore;
 use crate::rows::Place;
@@ -20,6 +20,7 @@ struct EventRow {
     event_time: String,
     changed_by: String,
     request_id: String,
+    traceparent: Option<String>,
 }
 
 impl EventRow {
@@ -33,6 +34,8 @@ impl EventRow {
             event_time: place.parse("event_time", &self.event_time)?,
             changed_by: place.parse("changed_by", &self.changed_by)?,
             request_id: RequestId::parse(&self.request_id).ok_or_else(|| place.corrupt("request_id"))?,
+            // What only traces need holds no event up.
+            trace: self.traceparent.as_deref().and_then(TraceContext::parse),
         })
     }
 }
@@ -51,6 +54,7 @@ pub(crate) fn put(connection: &mut SqliteConnection, event: &StatusChangeEvent) 
             outbox::event_time.eq(rfc3339_millis(event.event_time)),
             outbox::changed_by.eq(event.changed_by.to_string()),
             outbox::request_id.eq(event.request_id.as_str()),
+            outbox::traceparent.eq(event.trace.map(|trace| trace.to_string())),
             outbox::claimed_by.eq(waiting.select(outbox::claimed_by).single_value()),
             outbox::claimed_until.eq(waiting.select(outbox::claimed_until).single_value()),
         ))

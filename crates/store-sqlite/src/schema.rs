@@ -131,6 +131,7 @@ diesel::table! {
         request_id -> Text,
         claimed_by -> Nullable<Text>,
         claimed_until -> Nullable<Text>,
+        traceparent -> Nullable<Text>,
     }
 }
 
@@ -140,6 +141,7 @@ diesel::table! {
         event_id -> Text,
         json -> Text,
         request_id -> Text,
+        traceparent -> Nullable<Text>,
     }
 }
 

@@ -20,14 +20,15 @@ on_every_store! {
     async fn what_goes_out_is_as_described(kind) {
         let world = World::new(kind).await;
         let scene = StopScene::load(&world).await;
-        assert_eq!(scene.stop(&world).await.status, 200);
+        let caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(scene.request(&world).header("traceparent", caller).send().await.status, 200);
         let message = message();
         let events = world.events_of(&scene.dispense).await;
         assert_eq!(events.len(), 1);
         for delivered in events {
             validator(&message["payload"]).validate(&delivered.json).unwrap();
             assert_eq!(delivered.json["entity_id"], delivered.key);
-            let headers = json!({"request_id": delivered.request_id});
+            let headers = json!({"request_id": delivered.request_id, "traceparent": delivered.traceparent});
             validator(&message["headers"]).validate(&headers).unwrap();
         }
     }

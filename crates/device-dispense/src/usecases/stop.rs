@@ -4,7 +4,7 @@ use esoz_auth::{Allowance, MissingAllowances, Principal, require};
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
     ClientId, Clock, DispenseId, ErrorKind, EventId, Failure, IdGenerator, PatientId, RequestId, StoreError,
-    StoreErrorKind, UserId, time::to_millis,
+    StoreErrorKind, TraceContext, UserId, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, Standing, StandingError, standing};
 
@@ -44,6 +44,8 @@ pub struct StopInput {
     pub dispense_id: Option<DispenseId>,
     /// The request, for whoever traces the event back.
     pub request_id: RequestId,
+    /// The span that asks for it, for the same; `None` where nobody traces.
+    pub trace: Option<TraceContext>,
 }
 
 /// Why a dispense was not stopped: one variant for each answer of the conformance table. The texts are part of the protocol.
@@ -128,7 +130,7 @@ impl StopDispense {
             return Err(StopError::NotFound);
         };
         let subject = self.ports.pseudonyms.of(patient_id);
-        let change = self.planned(permit, standing, id, subject, input.request_id);
+        let change = self.planned(permit, standing, id, subject, (input.request_id, input.trace));
         for _ in 0..MAX_ATTEMPTS {
             match self.ports.dispenses.change_status(&change).await {
                 Ok(Changed::Applied(dispense)) => return Ok(dispense),
@@ -153,7 +155,7 @@ impl StopDispense {
         standing: Standing,
         id: DispenseId,
         subject: Pseudonym,
-        request_id: RequestId,
+        (request_id, trace): (RequestId, Option<TraceContext>),
     ) -> StatusChange {
         let at = to_millis(self.ports.clock.now());
         let to = DispenseStatus::Stopped;
@@ -165,6 +167,7 @@ impl StopDispense {
             event_time: at,
             changed_by: permit.user,
             request_id,
+            trace,
         };
         let owner = standing.legal_entity_id();
         StatusChange { id, owner, subject, from: DispenseStatus::InProgress, to, at, by: permit.user, event }

@@ -37,6 +37,10 @@ fn owner() -> LegalEntityId {
     CLIENT.into()
 }
 
+fn trace() -> Option<TraceContext> {
+    TraceContext::new(1, 2, true)
+}
+
 fn request_id() -> RequestId {
     RequestId::parse("a-request-id-of-some-length").unwrap()
 }
@@ -59,7 +63,12 @@ fn store_error(kind: StoreErrorKind) -> StoreError {
 }
 
 fn input() -> StopInput {
-    StopInput { patient_id: Some(PATIENT), dispense_id: Some(DISPENSE), request_id: request_id() }
+    StopInput {
+        patient_id: Some(PATIENT),
+        dispense_id: Some(DISPENSE),
+        request_id: request_id(),
+        trace: trace(),
+    }
 }
 
 /// The ports of one case, and what was handed to the store.
@@ -213,6 +222,7 @@ fn given_a_dispense_in_progress_then_one_call_stops_it() {
             event_time: at,
             changed_by: USER,
             request_id: request_id(),
+            trace: trace(),
         },
     };
     assert_eq!(*changes.lock().unwrap(), [expected]);

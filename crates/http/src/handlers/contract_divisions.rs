@@ -42,7 +42,7 @@ pub(crate) async fn update(
         let change = body::parse_change(&body::read(&request, payload, &api.limits).await?)?;
         let input =
             UpdateInput { id: id(&request, "id"), change, request_id: call.context.request_id.clone() };
-        let span = UseCaseSpan::begin("update_contract_division");
+        let span = UseCaseSpan::begin("update_contract_division", &call.context);
         let update = api.update_contract_division.execute(&permit, input);
         let record = span.around(update).await.map_err(refused)?;
         Ok(ContractDivisionDto::from(&record))

@@ -39,8 +39,9 @@ pub(crate) async fn stop(
         body::parse_nothing(&body::read(&request, payload, &api.limits).await?)?;
         let patient_id = id(&request, "patient_id");
         let request_id = call.context.request_id.clone();
-        let input = StopInput { patient_id, dispense_id: id(&request, "id"), request_id };
-        let span = UseCaseSpan::begin("stop_device_dispense");
+        let span = UseCaseSpan::begin("stop_device_dispense", &call.context);
+        let dispense_id = id(&request, "id");
+        let input = StopInput { patient_id, dispense_id, request_id, trace: span.position() };
         let dispense = span.around(api.stop_dispense.execute(&permit, input)).await.map_err(refused)?;
         Ok(rendered(dispense, patient_id))
     })

@@ -58,6 +58,7 @@ pub(crate) fn stop(id: Uuid, owner: Uuid) -> StatusChange {
             event_time: time,
             changed_by: by,
             request_id: RequestId::parse("$set.of-a-request-id").unwrap(),
+            trace: None,
         },
     }
 }

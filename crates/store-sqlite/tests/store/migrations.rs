@@ -95,11 +95,12 @@ fn an_older_schema_is_refused_and_left_alone() {
 
     // As the program before the last migration left it.
     migrate(&settings).unwrap();
-    let forget = "DROP TABLE event_log; DELETE FROM __diesel_schema_migrations WHERE version = '0007'";
+    let forget = "ALTER TABLE outbox DROP COLUMN traceparent; ALTER TABLE event_log DROP COLUMN traceparent; \
+                  DELETE FROM __diesel_schema_migrations WHERE version = '0009'";
     shell.batch_execute(forget).unwrap();
     let text = SqliteStore::open(&settings).unwrap_err().to_string();
-    assert!(text.contains("older than this program (it lacks 0007); run `esoz migrate`"), "{text}");
-    assert_eq!(migrate(&settings).unwrap(), ["0007_event_log"]);
+    assert!(text.contains("older than this program (it lacks 0009); run `esoz migrate`"), "{text}");
+    assert_eq!(migrate(&settings).unwrap(), ["0009_trace_context"]);
     SqliteStore::open(&settings).unwrap();
 }
 

@@ -12,7 +12,7 @@ use esoz_device_dispense::{Dispense, DispenseStatus, StatusChange};
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
     CivilDate, ClientId, ContractDivisionId, ContractId, DivisionId, EventId, IdGenerator, LegalEntityId,
-    RequestId, Stamps, Timestamp, UserId, Uuid, system::RandomIds,
+    RequestId, Stamps, Timestamp, TraceContext, UserId, Uuid, system::RandomIds,
 };
 use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus, LegalEntityType};
 use jiff::SignedDuration;
@@ -125,6 +125,7 @@ pub fn event_of(dispense: Uuid) -> StatusChangeEvent {
         event_time: at_millis(0),
         changed_by: user(),
         request_id: request_id(),
+        trace: TraceContext::new(fresh().as_u128(), 1, true),
     }
 }
 

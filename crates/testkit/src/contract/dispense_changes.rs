@@ -107,6 +107,16 @@ pub async fn an_applied_change_puts_its_event_into_the_outbox(store: DispenseSto
     assert_eq!(waiting(&store).await, [change.event]);
 }
 
+/// An event that was not traced, as all were once, comes back without a trace.
+pub async fn an_untraced_event_waits_like_any_other(store: DispenseStore) {
+    let before = dispense().build();
+    put(&store, &before).await;
+    let mut change = change_of(&before, DispenseStatus::Stopped, at_millis(1));
+    change.event.trace = None;
+    applied(&store, &change).await;
+    assert_eq!(waiting(&store).await, [change.event]);
+}
+
 /// Whatever is not as expected: nothing is written, and there is no event.
 pub async fn a_stale_change_does_nothing(store: DispenseStore) {
     let before = dispense().build();

@@ -17,6 +17,7 @@ macro_rules! dispense_store_contract {
             a_change_follows_a_change,
             a_missing_history_begins_with_the_change,
             an_applied_change_puts_its_event_into_the_outbox,
+            an_untraced_event_waits_like_any_other,
             a_stale_change_does_nothing,
             a_change_applies_once,
             of_concurrent_changes_one_is_applied,
@@ -127,6 +128,7 @@ macro_rules! publisher_contract {
         $crate::contract_cases! { $fresh => publisher:
             no_events_are_no_messages,
             an_event_becomes_one_message,
+            an_untraced_event_has_no_traceparent,
             events_of_many_entities_are_all_delivered,
             an_event_can_be_published_again,
             messages_of_one_key_keep_their_order,

@@ -20,6 +20,7 @@ fn message(event: &StatusChangeEvent) -> Message {
         key: wire::key(event),
         json: serde_json::from_str(&wire::json(event)).unwrap(),
         request_id: Some(event.request_id.to_string()),
+        traceparent: event.trace.map(|trace| trace.to_string()),
     }
 }
 
@@ -35,11 +36,20 @@ pub async fn no_events_are_no_messages(under_test: PublisherUnderTest) {
     assert_eq!(under_test.delivered.messages().await, []);
 }
 
-/// Key, body and request id.
+/// Key, body, request id and traceparent.
 pub async fn an_event_becomes_one_message(under_test: PublisherUnderTest) {
     let event = event_of(fresh());
     published(&under_test, std::slice::from_ref(&event)).await;
     assert_eq!(under_test.delivered.messages().await, [message(&event)]);
+}
+
+/// What was not traced has no header that says so.
+pub async fn an_untraced_event_has_no_traceparent(under_test: PublisherUnderTest) {
+    let event = StatusChangeEvent { trace: None, ..event_of(fresh()) };
+    published(&under_test, std::slice::from_ref(&event)).await;
+    let delivered = under_test.delivered.messages().await;
+    assert_eq!(delivered, [message(&event)]);
+    assert_eq!(delivered[0].traceparent, None);
 }
 
 /// Events of many entities in one call: each is delivered, once.

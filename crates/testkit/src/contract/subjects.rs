@@ -116,4 +116,6 @@ pub struct Message {
     pub json: Value,
     /// Its header with the request id.
     pub request_id: Option<String>,
+    /// Its header with the span that caused it.
+    pub traceparent: Option<String>,
 }

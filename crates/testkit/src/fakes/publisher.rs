@@ -63,6 +63,7 @@ impl Delivered for RecordingPublisher {
             key: wire::key(event),
             json: serde_json::from_str(&wire::json(event)).unwrap_or_default(),
             request_id: Some(event.request_id.to_string()),
+            traceparent: event.trace.map(|trace| trace.to_string()),
         };
         self.0.lock().taken.iter().map(message).collect()
     }

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use esoz_events::wire::REQUEST_ID_HEADER;
+use esoz_kernel::TraceContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -87,14 +88,15 @@ impl KafkaTopic {
 fn seen(message: &BorrowedMessage<'_>) -> Message {
     let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
     let headers = message.headers().map(|headers| headers.iter().collect::<Vec<_>>()).unwrap_or_default();
-    assert!(headers.len() <= 1, "{headers:?}");
+    let known = [REQUEST_ID_HEADER, TraceContext::HEADER];
+    assert!(headers.iter().all(|header| known.contains(&header.key)), "{headers:?}");
+    let header =
+        |name| headers.iter().find(|header| header.key == name).and_then(|header| text(header.value));
     Message {
         key: text(message.key()).unwrap(),
         json: serde_json::from_slice(message.payload().unwrap()).unwrap(),
-        request_id: headers
-            .iter()
-            .find(|header| header.key == REQUEST_ID_HEADER)
-            .and_then(|header| text(header.value)),
+        request_id: header(REQUEST_ID_HEADER),
+        traceparent: header(TraceContext::HEADER),
     }
 }
 

@@ -27,6 +27,8 @@ struct LogRow {
     json: String,
     #[diesel(sql_type = Nullable<Text>)]
     request_id: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    traceparent: Option<String>,
 }
 
 impl SqliteFile {
@@ -108,13 +110,13 @@ impl Audit for SqliteFile {
 #[async_trait]
 impl Delivered for SqliteFile {
     async fn messages(&self) -> Vec<Message> {
-        let query = sql_query("SELECT json, request_id FROM event_log ORDER BY sequence");
+        let query = sql_query("SELECT json, request_id, traceparent FROM event_log ORDER BY sequence");
         let rows: Vec<LogRow> = query.load(&mut self.connect()).unwrap();
         let message = |row: LogRow| {
             let json: Value = serde_json::from_str(&row.json).unwrap();
             // A log has no keys: the entity is in the event.
             let key = json.get("entity_id").and_then(Value::as_str).expect("entity_id").to_owned();
-            Message { key, json, request_id: row.request_id }
+            Message { key, json, request_id: row.request_id, traceparent: row.traceparent }
         };
         rows.into_iter().map(message).collect()
     }
