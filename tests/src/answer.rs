@@ -119,7 +119,7 @@ impl Answer {
         assert_eq!(self.status.as_u16(), code);
         assert_eq!(self.headers["content-type"], "application/json");
         assert_eq!(self.headers["cache-control"], "no-store");
-        assert_eq!(self.headers["x-content-type-options"], "nosniff");
+        assert_protected(&self.headers, "default-src 'none'; frame-ancestors 'none'");
     }
 
     /// The body without what differs between two requests for different things: url and request id.
@@ -168,6 +168,17 @@ impl Answer {
         assert!(self.headers["retry-after"].to_str().unwrap().parse::<u32>().is_ok());
     }
 
+    /// Holds the answer against a server that has too much to do.
+    ///
+    /// # Panics
+    /// When it is another.
+    #[track_caller]
+    pub fn assert_overloaded(&self) {
+        let message = "The service has as many requests as it can carry at once. Please try again later.";
+        self.assert_error(503, "service_unavailable", message);
+        assert_eq!(self.headers["retry-after"], "1");
+    }
+
     /// Holds the answer against something that is broken on the server's side.
     ///
     /// # Panics
@@ -177,4 +188,16 @@ impl Answer {
         let message = "Something went wrong on the server. Its log tells more under the request id.";
         self.assert_error(500, "internal_error", message);
     }
+}
+
+/// Holds headers against those that every answer has, with that content security policy.
+///
+/// # Panics
+/// When one is missing or another.
+#[track_caller]
+pub fn assert_protected(headers: &HeaderMap, content_security_policy: &str) {
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["x-frame-options"], "DENY");
+    assert_eq!(headers["referrer-policy"], "no-referrer");
+    assert_eq!(headers["content-security-policy"], content_security_policy);
 }

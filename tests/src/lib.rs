@@ -15,7 +15,7 @@ mod scene;
 mod stores;
 mod world;
 
-pub use answer::Answer;
+pub use answer::{Answer, assert_protected};
 pub use published::{COMMITTED, PUBLISHED, Published};
 pub use request::Request;
 pub use scene::{StopScene, UpdateScene, change, client_of, stop_path, update_path};

@@ -11,7 +11,7 @@ use esoz_cache::{CacheLimits, CachedAccessTokens, CachedApiKeys, CachedLegalEnti
 use esoz_contract_division::{UpdateContractDivision, UpdatePorts};
 use esoz_device_dispense::{PatientPseudonyms, StopDispense, StopPorts};
 use esoz_events::{Backoff, EventPublisher, Relay, RelayLimits};
-use esoz_http::{Api, Health, HttpLimits, Running};
+use esoz_http::{Api, GuardSettings, Guards, Health, HttpLimits, Running, SinceStart, Stopwatch};
 use esoz_kernel::system::{RandomIds, SystemClock};
 use esoz_kernel::{Clock, IdGenerator};
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityType};
@@ -36,6 +36,8 @@ pub struct Parts {
     pub publisher: Arc<dyn EventPublisher>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// How much time goes by, for the budgets of clients.
+    pub stopwatch: Arc<dyn Stopwatch>,
     /// Where fresh ids come from.
     pub ids: Arc<dyn IdGenerator>,
 }
@@ -50,7 +52,8 @@ impl Parts {
         let mut stores = Stores::open(config).await?;
         stores.access_tokens = tokens::access_tokens(config, stores.access_tokens)?;
         let publisher = bus::publisher(config, &stores)?;
-        Ok(Self { stores, publisher, clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })
+        let stopwatch = Arc::new(SinceStart::default());
+        Ok(Self { stores, publisher, clock: Arc::new(SystemClock), stopwatch, ids: Arc::new(RandomIds) })
     }
 }
 
@@ -202,6 +205,7 @@ fn api(config: &Config, parts: &Parts, doorbell: Arc<Notify>, health: Arc<Health
         update_contract_division: UpdateContractDivision::new(update_ports),
         ids: ids.clone(),
         health,
+        guards: guards(config, &parts.stopwatch)?,
         limits: http_limits(config)?,
     })
 }
@@ -238,6 +242,18 @@ pub(crate) fn pseudonyms(config: &Config) -> Result<Arc<dyn PatientPseudonyms>> 
             Ok(Arc::new(scheme.context("`patient.key` and `patient.iv`")?))
         }
     }
+}
+
+fn guards(config: &Config, stopwatch: &Arc<dyn Stopwatch>) -> Result<Guards> {
+    let limit = &config.sections.rate_limit;
+    let settings = GuardSettings {
+        max_in_flight: number(config.sections.http.max_in_flight)?,
+        requests_per_second: number(limit.requests_per_second)?,
+        burst: number(config.burst()?)?,
+        failed_authentications_per_minute: number(limit.failed_authentications_per_minute)?,
+        allowed_origins: config.allowed_origins()?.to_vec(),
+    };
+    Ok(Guards::new(&settings, stopwatch))
 }
 
 fn http_limits(config: &Config) -> Result<HttpLimits> {

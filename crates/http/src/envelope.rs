@@ -3,7 +3,8 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::context::{REQUEST_ID, RequestContext};
+use crate::context::RequestContext;
+use crate::headers;
 use crate::openapi::formats;
 
 /// What every answer says about itself.
@@ -94,13 +95,10 @@ fn meta(context: &RequestContext, status: StatusCode) -> Meta<'_> {
     }
 }
 
-/// An answer without its body. What it holds is for its caller alone: nobody on the way may keep it or take it for a page.
+/// An answer without its body. What it holds is for its caller alone: nobody on the way may keep it.
 fn answer(context: &RequestContext, status: StatusCode) -> HttpResponseBuilder {
-    let mut answer = HttpResponse::build(status);
-    answer
-        .insert_header((REQUEST_ID, context.request_id.as_str()))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    let mut answer = headers::answer(context, status, headers::FOR_PROGRAMS);
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
     answer
 }
 

@@ -7,6 +7,7 @@ use esoz_kernel::{ErrorKind, Failure};
 
 use crate::context::RequestContext;
 use crate::envelope::{self, ErrorBody, Invalid};
+use crate::guards::Budget;
 
 /// How long a client should wait before it asks again when something is down, in seconds.
 const RETRY_AFTER_S: u32 = 1;
@@ -26,12 +27,14 @@ pub(crate) struct ApiError {
     cause: Option<String>,
     /// Whether what the client sent was not read to its end, so that the connection cannot be used again.
     close: bool,
+    /// What is not enough.
+    budget: Option<Box<Budget>>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         let body = Box::new(ErrorBody { kind, message: message.into(), invalid: Vec::new() });
-        Self { status, body, allow: None, challenge: None, cause: None, close: false }
+        Self { status, body, allow: None, challenge: None, cause: None, close: false, budget: None }
     }
 
     fn challenging(self, challenge: String) -> Self {
@@ -83,6 +86,36 @@ impl ApiError {
     pub(crate) fn unavailable() -> Self {
         let message = "The service is temporarily unavailable. Please try again later.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
+    }
+
+    /// There are as many requests as the server carries at once.
+    pub(crate) fn overloaded() -> Self {
+        let message = "The service has as many requests as it can carry at once. Please try again later.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
+            .because("there are `http.max_in_flight` requests already")
+    }
+
+    /// The client has spent its budget.
+    pub(crate) fn too_many_requests(budget: Budget) -> Self {
+        let Budget { quota, window_s, more_after_s, .. } = budget;
+        let message = format!(
+            "This client has sent too many requests: it may send {quota} in {window_s} s. Please try again after {more_after_s} s."
+        );
+        Self::overdrawn(budget, message)
+    }
+
+    /// The address has failed too often to prove who it is.
+    pub(crate) fn too_many_failures(budget: Budget) -> Self {
+        let Budget { more_after_s, .. } = budget;
+        let message = format!(
+            "Too many authentications from this address have failed. Please try again after {more_after_s} s."
+        );
+        Self::overdrawn(budget, message)
+    }
+
+    fn overdrawn(budget: Budget, message: String) -> Self {
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message);
+        Self { budget: Some(Box::new(budget)), ..error }
     }
 
     /// Something that requests need is down; names it.
@@ -150,6 +183,10 @@ impl ApiError {
         let headers = response.headers_mut();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        if let Some(budget) = &self.budget {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(budget.more_after_s));
+            budget.tell(headers);
         }
         // Built from our own words: it always is a header.
         if let Some(Ok(challenge)) = self.challenge.as_deref().map(HeaderValue::from_str) {

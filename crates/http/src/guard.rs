@@ -1,3 +1,4 @@
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
@@ -10,6 +11,7 @@ use tracing::Instrument as _;
 use crate::Api;
 use crate::context::RequestContext;
 use crate::error::{Answered, ApiError};
+use crate::guards::Held;
 use crate::spans::RequestSpan;
 
 /// Stands around every request: gives it its id, its time limit and its line in the log, and turns a panic into an answer.
@@ -24,19 +26,20 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
         return Err(actix_web::error::ErrorInternalServerError("no api"));
     };
-    let context = RequestContext::attach(&request, api.ids.as_ref());
+    let context = RequestContext::attach(&request, api.ids.as_ref(), api.guards.origins());
     let traced = RequestSpan::begin(&request, &context);
-    let outcome = if headers_bytes(&request) > api.limits.headers_max_bytes {
-        Err(ApiError::headers_too_large())
-    } else {
-        let limit = Duration::from_millis(api.limits.request_timeout_ms);
-        match tokio::time::timeout(limit, rt::spawn(next.call(request).instrument(traced.span.clone()))).await
-        {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_panic)) => Err(ApiError::internal().because("a handler panicked")),
-            Err(_elapsed) => {
-                let cause = format!("the request took longer than its limit of {} ms", limit.as_millis());
-                Err(ApiError::unavailable().because(cause))
+    let outcome = match enter(&request, &api) {
+        Err(refused) => Err(refused),
+        Ok(held) => {
+            let limit = Duration::from_millis(api.limits.request_timeout_ms);
+            let work = holding(held, next.call(request)).instrument(traced.span.clone());
+            match tokio::time::timeout(limit, rt::spawn(work)).await {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(_panic)) => Err(ApiError::internal().because("a handler panicked")),
+                Err(_elapsed) => {
+                    let cause = format!("the request took longer than its limit of {} ms", limit.as_millis());
+                    Err(ApiError::unavailable().because(cause))
+                }
             }
         }
     };
@@ -76,6 +79,21 @@ fn tell(
         };
     }
     if status.is_server_error() { line!(error) } else { line!(info) }
+}
+
+/// What is refused before anything is done for it.
+fn enter(request: &ServiceRequest, api: &Api) -> Result<Option<Held>, ApiError> {
+    if headers_bytes(request) > api.limits.headers_max_bytes {
+        return Err(ApiError::headers_too_large());
+    }
+    api.guards.enter(request.path())
+}
+
+/// Holds its place until the work has ended.
+async fn holding<T>(held: Option<Held>, work: impl Future<Output = T>) -> T {
+    let outcome = work.await;
+    drop(held);
+    outcome
 }
 
 fn headers_bytes(request: &ServiceRequest) -> usize {

@@ -6,7 +6,9 @@ mod credentials;
 mod envelope;
 mod error;
 mod guard;
+mod guards;
 mod handlers;
+mod headers;
 mod health;
 mod limits;
 mod openapi;
@@ -20,6 +22,7 @@ use esoz_contract_division::UpdateContractDivision;
 use esoz_device_dispense::StopDispense;
 use esoz_kernel::IdGenerator;
 
+pub use guards::{GuardSettings, Guards, SinceStart, Stopwatch};
 pub use health::{Condition, Health};
 pub use limits::HttpLimits;
 pub use openapi::openapi;
@@ -38,6 +41,8 @@ pub struct Api {
     pub ids: Arc<dyn IdGenerator>,
     /// How everything behind the server is.
     pub health: Arc<Health>,
+    /// Who is let in, and how much.
+    pub guards: Guards,
     /// Bounds of a request.
     pub limits: HttpLimits,
 }

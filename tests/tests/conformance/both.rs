@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use esoz::Parts;
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
 use esoz_kernel::{DispenseId, LegalEntityId, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 use esoz_tests::{DEADLINE, Setup, StopScene, UpdateScene, World, on_every_store};
 use reqwest::Method;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 /// A port with a mistake in it.
-struct Panicking;
+pub(crate) struct Panicking;
 
 #[async_trait]
 impl LegalEntities for Panicking {
@@ -23,11 +24,39 @@ impl LegalEntities for Panicking {
     }
 }
 
-/// Holds a change back until told to go on.
+/// Holds changes back until told to go on.
 struct Held {
     inner: Arc<dyn DeviceDispenses>,
-    begun: Arc<Notify>,
+    gate: Gate,
+}
+
+/// Where changes are held back.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    begun: Arc<Semaphore>,
     go_on: Arc<Semaphore>,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self { begun: Arc::new(Semaphore::new(0)), go_on: Arc::new(Semaphore::new(0)) }
+    }
+
+    /// Holds back all changes of dispenses.
+    pub(crate) fn hold(&self, parts: &mut Parts) {
+        let inner = parts.stores.dispenses.clone();
+        parts.stores.dispenses = Arc::new(Held { inner, gate: self.clone() });
+    }
+
+    /// Waits until another change is held back.
+    pub(crate) async fn another_begun(&self) {
+        tokio::time::timeout(DEADLINE, self.begun.acquire()).await.unwrap().unwrap().forget();
+    }
+
+    /// Lets that many changes go on.
+    pub(crate) fn let_go(&self, changes: usize) {
+        self.go_on.add_permits(changes);
+    }
 }
 
 #[async_trait]
@@ -37,9 +66,8 @@ impl DeviceDispenses for Held {
     }
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
-        self.begun.notify_one();
-        // Never closed.
-        drop(self.go_on.acquire().await);
+        self.gate.begun.add_permits(1);
+        self.gate.go_on.acquire().await.unwrap().forget();
         self.inner.change_status(change).await
     }
 }
@@ -137,17 +165,13 @@ on_every_store! {
     }
 
     async fn c05_shutdown_during_a_request(kind) {
-        let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
-        let (in_begun, in_go_on) = (begun.clone(), go_on.clone());
-        let setup = Setup::new(kind).replace(move |parts| {
-            let inner = parts.stores.dispenses.clone();
-            parts.stores.dispenses = Arc::new(Held { inner, begun: in_begun, go_on: in_go_on });
-        });
-        let world = setup.start().await;
+        let gate = Gate::new();
+        let held = gate.clone();
+        let world = Setup::new(kind).replace(move |parts| held.hold(parts)).start().await;
         let scene = StopScene::load(&world).await;
         let expected = scene.stopped(&scene.dispense, crate::NOW_MILLIS);
         let request = tokio::spawn(scene.request(&world).send());
-        begun.notified().await;
+        gate.another_begun().await;
 
         let address = world.base().trim_start_matches("http://").to_owned();
         let (stores, mut stopping) = world.begin_to_stop();
@@ -156,14 +180,15 @@ on_every_store! {
         })
         .await;
         assert!(!stopping.is_finished(), "a request is still in flight");
-        go_on.add_permits(1);
+        gate.let_go(1);
         request.await.unwrap().assert_data(&expected);
         (&mut stopping).await.unwrap().unwrap();
         drop(stores);
     }
 }
 
-fn connect(world: &World, send: &str) -> TcpStream {
+/// Sends that on a connection of its own.
+pub(crate) fn connect(world: &World, send: &str) -> TcpStream {
     let mut stream = TcpStream::connect(world.base().trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(DEADLINE + Duration::from_secs(1))).unwrap();
     stream.write_all(send.as_bytes()).unwrap();

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod both;
+mod cors;
 mod described;
+mod guards;
 mod health;
 mod outages;
 mod stop;

@@ -57,6 +57,8 @@ impl Config {
             self.store_kind().and_then(|kind| self.check_stores(kind)).err(),
             self.bus().err(),
             self.token_source().and_then(|source| self.check_tokens(source)).err(),
+            self.burst().err(),
+            self.allowed_origins().err(),
             self.log_level().err(),
             self.log_as_json(false).err(),
         ] {
@@ -80,8 +82,16 @@ impl Config {
             ("http.request_timeout_ms", all.http.request_timeout_ms, 1, HOUR_MS),
             ("http.keep_alive_ms", all.http.keep_alive_ms, 0, HOUR_MS),
             ("http.max_connections", all.http.max_connections, 1, 1_000_000),
+            ("http.max_in_flight", all.http.max_in_flight, 1, 1_000_000),
             ("http.workers", all.http.workers, 0, 1_024),
             ("http.shutdown_timeout_s", all.http.shutdown_timeout_s, 0, 3_600),
+            ("rate_limit.requests_per_second", all.rate_limit.requests_per_second, 0, 1_000_000),
+            (
+                "rate_limit.failed_authentications_per_minute",
+                all.rate_limit.failed_authentications_per_minute,
+                0,
+                1_000_000,
+            ),
             ("sqlite.max_connections", all.sqlite.max_connections, 1, 64),
             ("sqlite.busy_timeout_ms", all.sqlite.busy_timeout_ms, 1, HOUR_MS),
             ("postgres.max_connections", all.postgres.max_connections, 1, 1_024),
@@ -156,6 +166,37 @@ impl Config {
         }
         let what = "must be empty or an IP address and a port, such as 127.0.0.1:9100";
         bind.parse().map(Some).map_err(|_| self.refuse("metrics.bind", what))
+    }
+
+    /// How many requests a client may send at once: as configured, or those of one second.
+    pub(crate) fn burst(&self) -> Result<u64> {
+        let limit = &self.sections.rate_limit;
+        match limit.burst {
+            0 => Ok(limit.requests_per_second),
+            burst if burst < limit.requests_per_second => {
+                let what = format!("must be 0 or from {} to 1000000, not {burst}", limit.requests_per_second);
+                Err(self.refuse("rate_limit.burst", &what))
+            }
+            burst if burst > 1_000_000 => {
+                Err(self.refuse("rate_limit.burst", &format!("must be at most 1000000, not {burst}")))
+            }
+            burst => Ok(burst),
+        }
+    }
+
+    /// The web origins whose pages may read answers.
+    pub(crate) fn allowed_origins(&self) -> Result<&[String]> {
+        let origins = &self.sections.cors.allowed_origins;
+        match origins.iter().find(|origin| !is_origin(origin)) {
+            None => Ok(origins),
+            Some(wrong) => {
+                let what = format!(
+                    "must hold origins as browsers send them, such as https://mis.example or http://localhost:3000, in small letters and \
+                     with nothing after the host and port, not {wrong:?}"
+                );
+                Err(self.refuse("cors.allowed_origins", &what))
+            }
+        }
     }
 
     /// Which stores are used.
@@ -295,4 +336,17 @@ impl Config {
             _ => Err(self.refuse("log.format", "must be `auto`, `json` or `text`")),
         }
     }
+}
+
+/// Whether it is an origin as a browser sends it: scheme, host, and the port unless it is the scheme's own.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    let own_port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return false,
+    };
+    let is_authority =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
+    !authority.is_empty() && authority.bytes().all(is_authority) && !authority.ends_with(own_port)
 }

@@ -60,9 +60,18 @@ section!(Http {
     request_timeout_ms: u64 = 30_000,
     keep_alive_ms: u64 = 5_000,
     max_connections: u64 = 10_000,
+    max_in_flight: u64 = 1_024,
     workers: u64 = 0,
     shutdown_timeout_s: u64 = 8,
 });
+
+section!(RateLimit {
+    requests_per_second: u64 = 0,
+    burst: u64 = 0,
+    failed_authentications_per_minute: u64 = 0,
+});
+
+section!(Cors { allowed_origins: Vec<String> = Vec::new() });
 
 section!(Store { kind: String = "sqlite".to_owned() });
 
@@ -142,6 +151,8 @@ section!(Log { level: String = "info".to_owned(), format: String = "auto".to_own
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sections {
     pub(crate) http: Http,
+    pub(crate) rate_limit: RateLimit,
+    pub(crate) cors: Cors,
     pub(crate) store: Store,
     pub(crate) sqlite: Sqlite,
     pub(crate) postgres: Postgres,

@@ -143,6 +143,13 @@ fn impossible_values_are_refused_with_key_and_source() {
         ("ESOZ_STORE__KIND", "paper", "`store.kind` must be `sqlite` or `servers`"),
         ("ESOZ_EVENTS__BUS", "pigeon", "`events.bus` must be `log` or `kafka`"),
         ("ESOZ_EVENTS__LEASE_MS", "100", "`events.lease_ms` must be from 16000"),
+        ("ESOZ_HTTP__MAX_IN_FLIGHT", "0", "`http.max_in_flight` must be from 1"),
+        ("ESOZ_RATE_LIMIT__BURST", "2000000", "`rate_limit.burst` must be at most 1000000"),
+        ("ESOZ_CORS__ALLOWED_ORIGINS", "*", "`cors.allowed_origins` must hold origins"),
+        ("ESOZ_CORS__ALLOWED_ORIGINS", "null", "`cors.allowed_origins` must hold origins"),
+        ("ESOZ_CORS__ALLOWED_ORIGINS", "https://mis.example/", "`cors.allowed_origins` must hold origins"),
+        ("ESOZ_CORS__ALLOWED_ORIGINS", "https://mis.example:443", "`cors.allowed_origins` must hold origins"),
+        ("ESOZ_CORS__ALLOWED_ORIGINS", "https://MIS.example", "`cors.allowed_origins` must hold origins"),
         ("ESOZ_LOG__LEVEL", "loud", "`log.level` must be"),
         ("ESOZ_LOG__FORMAT", "xml", "`log.format` must be"),
     ] {
@@ -150,6 +157,25 @@ fn impossible_values_are_refused_with_key_and_source() {
         assert!(refusal.contains(expected), "{name}={value}: {refusal}");
         assert!(refusal.contains(name), "the source of {name}={value}: {refusal}");
     }
+}
+
+#[test]
+fn a_burst_is_not_less_than_what_comes_in_a_second() {
+    let limit = |burst| {
+        let variables = [("ESOZ_RATE_LIMIT__REQUESTS_PER_SECOND", "10"), ("ESOZ_RATE_LIMIT__BURST", burst)];
+        load(None, &variables).and_then(|config| config.burst())
+    };
+    assert_eq!(limit("0").unwrap(), 10);
+    assert_eq!(limit("25").unwrap(), 25);
+    let refusal = format!("{:#}", limit("9").unwrap_err());
+    assert!(refusal.contains("`rate_limit.burst` must be 0 or from 10 to 1000000, not 9"), "{refusal}");
+}
+
+#[test]
+fn origins_are_taken_as_browsers_send_them() {
+    let origins = ["https://mis.example", "http://localhost:3000", "https://[2001:db8::1]:8443"];
+    let config = load(None, &[("ESOZ_CORS__ALLOWED_ORIGINS", &origins.join(","))]).unwrap();
+    assert_eq!(config.allowed_origins().unwrap(), origins);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::{Call, id, refused};
 use crate::openapi::{parameters::Traced, update::UpdateAnswers};
 use crate::spans::UseCaseSpan;
-use crate::{Api, body, credentials};
+use crate::{Api, body};
 
 /// Update a contract division
 ///
@@ -33,10 +33,8 @@ pub(crate) async fn update(
 ) -> Result<HttpResponse, actix_web::Error> {
     let call = Call::of(&request)?;
     call.answer(async {
-        let api_key = credentials::api_key(&request);
-        let api_key = api.authentication.api_key(api_key).await.map_err(refused)?;
-        let token = credentials::bearer_token(&request);
-        let principal = api.authentication.token(token).await.map_err(refused)?;
+        let api_key = call.api_key_holder(&request, &api).await?;
+        let principal = call.principal(&request, &api).await?;
         let permit = UpdatePermit::for_caller(&principal, &api_key).map_err(refused)?;
         body::require_json(&request)?;
         let change = body::parse_change(&body::read(&request, payload, &api.limits).await?)?;

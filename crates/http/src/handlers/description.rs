@@ -1,12 +1,13 @@
 use std::sync::LazyLock;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::Call;
-use crate::context::REQUEST_ID;
 use crate::error::{Answered, ApiError};
+use crate::headers;
 use crate::openapi::{DescriptionAnswers, openapi};
 
 /// The document, made once.
@@ -32,8 +33,7 @@ static DOCUMENT: LazyLock<Option<Bytes>> = LazyLock::new(|| match openapi() {
 pub(crate) async fn show(request: HttpRequest) -> Result<HttpResponse, actix_web::Error> {
     let call = Call::of(&request)?;
     match DOCUMENT.as_ref() {
-        Some(document) => Ok(HttpResponse::Ok()
-            .insert_header((REQUEST_ID, call.context.request_id.as_str()))
+        Some(document) => Ok(headers::answer(&call.context, StatusCode::OK, headers::FOR_PROGRAMS)
             .insert_header(ContentType::json())
             .body(document.clone())),
         None => Err(Answered {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{Call, id, refused};
 use crate::openapi::{parameters::Traced, stop::StopAnswers};
 use crate::spans::UseCaseSpan;
-use crate::{Api, body, credentials};
+use crate::{Api, body};
 
 /// Stop a device dispense
 ///
@@ -33,8 +33,7 @@ pub(crate) async fn stop(
 ) -> Result<HttpResponse, actix_web::Error> {
     let call = Call::of(&request)?;
     call.answer(async {
-        let token = credentials::bearer_token(&request);
-        let principal = api.authentication.token(token).await.map_err(refused)?;
+        let principal = call.principal(&request, &api).await?;
         let permit = StopPermit::for_caller(&principal).map_err(refused)?;
         body::parse_nothing(&body::read(&request, payload, &api.limits).await?)?;
         let patient_id = id(&request, "patient_id");

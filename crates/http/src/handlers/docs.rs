@@ -4,18 +4,23 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
 use std::sync::LazyLock;
 
-use actix_web::http::header::{self, AcceptEncoding, Encoding, EntityTag, Header as _, IfNoneMatch};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    self, AcceptEncoding, Encoding, EntityTag, Header as _, HeaderValue, IfNoneMatch,
+};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use flate2::read::GzDecoder;
 
 use super::Call;
-use crate::context::REQUEST_ID;
 use crate::error::{Answered, ApiError};
+use crate::headers;
 
 /// Nothing but what this server sends may run, be shown or be called; the icons in the style sheet are `data:`.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -105,16 +110,13 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, actix_web
         return Err(Answered { error: ApiError::no_such_path(), context: call.context }.into());
     };
     let known = is_known(&request, &file.tag);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let status = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let mut response = headers::answer(&call.context, status, CONTENT_SECURITY_POLICY);
     response
-        .insert_header((REQUEST_ID, call.context.request_id.as_str()))
         .insert_header(header::ETag(file.tag.clone()))
         // A browser asks each time whether it still has the right one, so that the page always fits the server.
         .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .insert_header((header::VARY, "accept-encoding"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((header::REFERRER_POLICY, "no-referrer"));
+        .append_header((header::VARY, "accept-encoding"));
     if known {
         return Ok(response.finish());
     }
@@ -152,7 +154,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::context::RequestContext;
+    use crate::context::{REQUEST_ID, RequestContext};
+    use crate::guards::Origins;
     use crate::handlers::routes;
 
     struct SameId;
@@ -166,7 +169,7 @@ mod tests {
     /// The answer of the routes, without the guard but with what it attaches.
     async fn answer(request: TestRequest) -> ServiceResponse<impl MessageBody> {
         let app = App::new().configure(routes).wrap_fn(|request, routes| {
-            RequestContext::attach(&request, &SameId);
+            RequestContext::attach(&request, &SameId, &Origins::none());
             routes.call(request)
         });
         let app = init_service(app).await;

@@ -1,5 +1,6 @@
 //! One file per method, and the routes.
 
+mod callers;
 pub(crate) mod contract_divisions;
 pub(crate) mod description;
 pub(crate) mod device_dispenses;
@@ -14,8 +15,8 @@ use serde::Serialize;
 use utoipa::Path;
 
 use crate::context::RequestContext;
-use crate::envelope;
 use crate::error::{Answered, ApiError};
+use crate::{envelope, guards};
 
 /// Registers every route, at the path that its description gives.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
@@ -39,8 +40,16 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
 
 /// A resource that takes one verb.
 fn only(verb: &'static str, paths: Vec<impl AsRef<str>>, route: Route) -> Resource {
-    let others = move |request| refuse(request, ApiError::method_not_allowed(verb));
+    let others = move |request| other_verb(request, verb);
     web::resource(paths).route(route).default_service(web::to(others))
+}
+
+async fn other_verb(request: HttpRequest, verb: &'static str) -> Result<HttpResponse, actix_web::Error> {
+    let call = Call::of(&request)?;
+    match guards::preflight(&request, &call.context, verb) {
+        Some(answer) => Ok(answer),
+        None => call.answer(async { Err::<(), _>(ApiError::method_not_allowed(verb)) }).await,
+    }
 }
 
 async fn refuse(request: HttpRequest, error: ApiError) -> Result<HttpResponse, actix_web::Error> {

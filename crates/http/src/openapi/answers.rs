@@ -1,6 +1,7 @@
 //! The answers of an operation, each taken from the very value that the service sends: texts, types and headers cannot differ from it.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody as _;
@@ -18,6 +19,7 @@ use super::formats;
 use crate::context::RequestContext;
 use crate::envelope;
 use crate::error::ApiError;
+use crate::guards::{self, AllowedOrigin};
 
 /// The responses of one operation.
 pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
@@ -41,12 +43,32 @@ impl Answers {
     pub(super) fn of_path(path: &str, verb: &'static str) -> Self {
         let request_id = RequestId::from_uuid(Uuid::from_u128(0x0192_a4f0_6c1e_7b34_9d2f_5e8a_7c60_41bb));
         let url = format!("https://esoz.example{path}");
-        let context = RequestContext { request_id, idempotency_key: None, caller: None, url };
+        let (allowed_origin, budget) = (AllowedOrigin::default(), Rc::default());
+        let context = RequestContext {
+            request_id,
+            idempotency_key: None,
+            caller: None,
+            url,
+            is_secure: false,
+            allowed_origin,
+            budget,
+        };
         Self { context, by_status: BTreeMap::new() }
             .refusal("wrong_verb", &ApiError::method_not_allowed(verb))
             .refusal("headers_too_large", &ApiError::headers_too_large())
             .refusal("internal", &ApiError::internal())
             .refusal("unavailable", &ApiError::unavailable())
+    }
+
+    /// And what a server may answer that has too much to do.
+    pub(super) fn under_load(self) -> Self {
+        self.refusal("overloaded", &ApiError::overloaded())
+    }
+
+    /// And what a caller may be answered who asks too often.
+    pub(super) fn with_budgets(self) -> Self {
+        let guards = guards::spent();
+        self.refusals(guards)
     }
 
     /// And what reading a body may answer.
@@ -172,6 +194,21 @@ fn described_headers(response: &HttpResponse) -> BTreeMap<&'static str, Header> 
             header(
                 ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),
                 "After how many seconds the same request may succeed.",
+            ),
+        ),
+        (
+            "RateLimit-Policy",
+            header(
+                ObjectBuilder::new().schema_type(Type::String),
+                "What is allowed (draft-ietf-httpapi-ratelimit-headers). While requests per client are limited, every answer to a client \
+                 that has proved who it is has it too.",
+            ),
+        ),
+        (
+            "RateLimit",
+            header(
+                ObjectBuilder::new().schema_type(Type::String),
+                "What is left of it. Comes with `RateLimit-Policy`.",
             ),
         ),
     ];

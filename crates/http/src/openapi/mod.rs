@@ -130,7 +130,7 @@ impl IntoResponses for DescriptionAnswers {
         let document = ObjectBuilder::new().schema_type(Type::Object).required("openapi").build();
         let content = ContentBuilder::new().schema(Some(document)).build();
         let headers = [("X-Request-ID", answers::request_id_header())].into();
-        let mut responses = Answers::of_path("/openapi.json", "GET").responses();
+        let mut responses = Answers::of_path("/openapi.json", "GET").under_load().responses();
         responses.insert("200".to_owned(), answers::response("This document.", content, headers).into());
         responses
     }

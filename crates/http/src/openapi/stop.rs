@@ -26,6 +26,8 @@ impl IntoResponses for StopAnswers {
         let path = format!("/api/patients/{PATIENT}/device_dispenses/{DISPENSE}/actions/stop");
         let stopped = rendered(dispense(), Some(PatientId::new(PATIENT)));
         Answers::of_path(&path, "PATCH")
+            .under_load()
+            .with_budgets()
             .with_body()
             .success("stopped", "The dispense after the change.", "DeviceDispense", stopped)
             .failure("no_bearer_token", &AuthError::NoBearerToken)

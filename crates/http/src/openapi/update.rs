@@ -22,6 +22,8 @@ impl IntoResponses for UpdateAnswers {
         let api_key = ApiKeyHolder { client_id: caller.client_id, scope: caller.scope.clone() };
         let path = format!("/api/admin/contract_divisions/{RECORD}");
         Answers::of_path(&path, "PUT")
+            .under_load()
+            .with_budgets()
             .with_body()
             .success(
                 "updated",

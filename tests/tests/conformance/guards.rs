@@ -1,0 +1,248 @@
+//! What one client, one stranger or one busy minute cannot take from the others: budgets and load shedding; and what every answer says to
+//! browsers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use esoz_auth::Secret;
+use esoz_kernel::ClientId;
+use esoz_testkit::builders::{fresh, secret};
+use esoz_testkit::wait::wait_for;
+use esoz_tests::{
+    Answer, DEADLINE, Kind, Setup, StopScene, UpdateScene, World, assert_protected, on_every_store,
+};
+use reqwest::Method;
+
+use crate::both::{Gate, Panicking, connect};
+
+/// What the answer says about the budget of its client: what is allowed, what is left.
+fn budget(answer: &Answer) -> (&str, &str) {
+    let header = |name: &str| answer.headers.get(name).map_or("", |value| value.to_str().unwrap());
+    (header("ratelimit-policy"), header("ratelimit"))
+}
+
+/// Asks for a dispense that is not there: changes nothing however often.
+async fn ask(world: &World, scene: &StopScene, token: &Secret) -> Answer {
+    let unknown = scene.another(world).build();
+    world.patch(&scene.path_of(&unknown)).token(token).send().await
+}
+
+fn limited(per_second: &str, burst: &str) -> Setup {
+    Setup::new(Kind::Sqlite)
+        .variable("ESOZ_RATE_LIMIT__REQUESTS_PER_SECOND", per_second)
+        .variable("ESOZ_RATE_LIMIT__BURST", burst)
+}
+
+fn assert_spent(answer: &Answer) {
+    let message = "This client has sent too many requests: it may send 3 in 2 s. Please try again after 1 s.";
+    answer.assert_error(429, "too_many_requests", message);
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(budget(answer), ("\"client\";q=3;w=2", "\"client\";r=0;t=1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_spent_its_budget_waits_and_no_other_does() {
+    let world = limited("2", "3").start().await;
+    let scene = StopScene::load(&world).await;
+    for left in ["\"client\";r=2;t=1", "\"client\";r=1;t=1", "\"client\";r=0;t=1"] {
+        let answer = ask(&world, &scene, &scene.token).await;
+        answer.assert_not_found();
+        assert_eq!(budget(&answer), ("\"client\";q=3;w=2", left));
+    }
+    assert_spent(&scene.stop(&world).await);
+    // Another token of the same client does not help.
+    let second = scene.issue(&world, |_| {}).await;
+    assert_spent(&ask(&world, &scene, &second).await);
+    scene.assert_untouched(&world, &scene.dispense).await;
+
+    let other = scene.issue(&world, |token| token.client_id = ClientId::new(fresh())).await;
+    assert_ne!(ask(&world, &scene, &other).await.status, 429);
+
+    world.clock.advance(Duration::from_millis(500));
+    scene.stop(&world).await.assert_data(&scene.stopped(&scene.dispense, "2026-01-31T08:16:30.623Z"));
+    assert_spent(&ask(&world, &scene, &scene.token).await);
+    world.clock.advance(Duration::from_mins(1));
+    assert_eq!(budget(&ask(&world, &scene, &scene.token).await).1, "\"client\";r=2;t=1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_spends_nobodys_budget() {
+    let world = limited("1", "1").start().await;
+    let scene = StopScene::load(&world).await;
+    for _ in 0..5 {
+        let answer = ask(&world, &scene, &secret()).await;
+        answer.assert_invalid_token();
+        assert_eq!(budget(&answer), ("", ""));
+        world.patch(&scene.path()).send().await.assert_error(
+            401,
+            "access_denied",
+            "Authorization header is not set or doesn't contain Bearer token",
+        );
+    }
+    assert_eq!(scene.stop(&world).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn software_that_works_for_many_clients_has_no_budget_of_its_own() {
+    let world = limited("1", "1").start().await;
+    let scene = UpdateScene::load(&world).await;
+    assert_eq!(scene.update(&world).await.status, 200);
+    assert_eq!(scene.update(&world).await.status, 429);
+    // The same api key, the token of another client.
+    let other = secret();
+    let client_id = ClientId::new(fresh());
+    let stored =
+        esoz_auth::NewAccessToken { digest: other.digest(), client_id, ..scene.stored_token.clone() };
+    world.stores.credentials.add_token(&stored).await.unwrap();
+    let request = world.put(&scene.path()).api_key(&scene.api_key).token(&other);
+    assert_ne!(request.json(&scene.change()).send().await.status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_limit_nothing_is_said_about_one() {
+    let world = World::new(Kind::Sqlite).await;
+    let scene = StopScene::load(&world).await;
+    for _ in 0..50 {
+        let answer = ask(&world, &scene, &scene.token).await;
+        answer.assert_not_found();
+        assert_eq!(budget(&answer), ("", ""));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_guesses_is_slowed_down() {
+    let setup = Setup::new(Kind::Sqlite).variable("ESOZ_RATE_LIMIT__FAILED_AUTHENTICATIONS_PER_MINUTE", "3");
+    let world = setup.start().await;
+    let scene = StopScene::load(&world).await;
+    let update = UpdateScene::load(&world).await;
+    // What is right does not count, nor does what is no attempt.
+    for _ in 0..5 {
+        ask(&world, &scene, &scene.token).await.assert_not_found();
+        assert_eq!(world.patch(&scene.path()).send().await.status, 401);
+    }
+    for _ in 0..2 {
+        ask(&world, &scene, &secret()).await.assert_invalid_token();
+    }
+    let wrong_key = world.put(&update.path()).api_key(&secret()).token(&update.token);
+    wrong_key.json(&update.change()).send().await.assert_error(401, "access_denied", "Invalid api key");
+
+    // Now not even the right token is looked at.
+    let message = "Too many authentications from this address have failed. Please try again after 20 s.";
+    for answer in [scene.stop(&world).await, update.update(&world).await] {
+        answer.assert_error(429, "too_many_requests", message);
+        assert_eq!(answer.headers["retry-after"], "20");
+        let told = ("\"failed-authentications\";q=3;w=60", "\"failed-authentications\";r=0;t=20");
+        assert_eq!(budget(&answer), told);
+    }
+    scene.assert_untouched(&world, &scene.dispense).await;
+    world.clock.advance(Duration::from_secs(20));
+    assert_eq!(scene.stop(&world).await.status, 200);
+    ask(&world, &scene, &secret()).await.assert_invalid_token();
+    assert_eq!(ask(&world, &scene, &scene.token).await.status, 429);
+}
+
+async fn health(world: &World) -> Answer {
+    world.request(Method::GET, "/health/live").send().await
+}
+
+/// Waits until a request is let in again.
+async fn until_let_in(world: &World) {
+    wait_for("a free place", DEADLINE, async || {
+        let answer = world.patch("/nothing").send().await;
+        if answer.status == 404 { Ok(()) } else { Err(answer.body.to_string()) }
+    })
+    .await;
+}
+
+on_every_store! {
+    async fn more_than_the_server_carries_is_refused_at_once(kind) {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let setup = Setup::new(kind).variable("ESOZ_HTTP__MAX_IN_FLIGHT", "2").replace(move |parts| held.hold(parts));
+        let world = setup.start().await;
+        let first = StopScene::load(&world).await;
+        let second = StopScene::load(&world).await;
+        let third = StopScene::load(&world).await;
+        let requests = [&first, &second].map(|scene| tokio::spawn(scene.request(&world).send()));
+        gate.another_begun().await;
+        gate.another_begun().await;
+
+        // Nobody goes on, so these answers waited for nobody.
+        for _ in 0..5 {
+            third.stop(&world).await.assert_overloaded();
+            world.patch("/nothing").send().await.assert_overloaded();
+        }
+        assert_eq!(health(&world).await.status, 200);
+
+        gate.let_go(3);
+        for request in requests {
+            assert_eq!(request.await.unwrap().status, 200);
+        }
+        third.stop(&world).await.assert_data(&third.stopped(&third.dispense, crate::NOW_MILLIS));
+    }
+
+    async fn a_place_is_free_again_after_a_panic(kind) {
+        let setup = Setup::new(kind).variable("ESOZ_HTTP__MAX_IN_FLIGHT", "1");
+        let world = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
+        let scene = StopScene::load(&world).await;
+        for _ in 0..5 {
+            scene.stop(&world).await.assert_internal();
+        }
+    }
+
+    async fn a_place_is_free_again_when_work_that_nobody_waits_for_has_ended(kind) {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let setup = Setup::new(kind)
+            .variable("ESOZ_HTTP__MAX_IN_FLIGHT", "1")
+            .variable("ESOZ_HTTP__REQUEST_TIMEOUT_MS", "300")
+            .replace(move |parts| held.hold(parts));
+        let world = setup.start().await;
+
+        // Its limit has passed, but the store still works for it.
+        let scene = StopScene::load(&world).await;
+        scene.stop(&world).await.assert_unavailable();
+        gate.another_begun().await;
+        world.patch("/nothing").send().await.assert_overloaded();
+        gate.let_go(1);
+        until_let_in(&world).await;
+
+        // Its client is gone.
+        let scene = StopScene::load(&world).await;
+        let (path, token) = (scene.path(), scene.token.expose());
+        let head = format!("PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let stream = connect(&world, &head);
+        gate.another_begun().await;
+        drop(stream);
+        world.patch("/nothing").send().await.assert_overloaded();
+        gate.let_go(1);
+        until_let_in(&world).await;
+        let stored = world.stores.dispenses.find(scene.dispense.id).await.unwrap().unwrap();
+        assert_eq!(stored.status, esoz_device_dispense::DispenseStatus::Stopped, "what was begun is finished");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_tells_browsers_to_be_careful() {
+    let world = Setup::new(Kind::Sqlite)
+        .replace(|parts| parts.stores.legal_entities = Arc::new(Panicking))
+        .start()
+        .await;
+    let scene = StopScene::load(&world).await;
+    let strict = "default-src 'none'; frame-ancestors 'none'";
+    let page = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let headers = |answer: Answer| answer.headers;
+    assert_protected(&headers(scene.stop(&world).await), strict);
+    assert_protected(&headers(world.patch(&scene.path()).send().await), strict);
+    for path in ["/nothing", "/openapi.json", "/health/live", "/health/ready", "/docs/nothing"] {
+        assert_protected(&headers(world.request(Method::GET, path).send().await), strict);
+    }
+    assert_protected(&headers(world.patch("/openapi.json").send().await), strict);
+    for path in ["/docs", "/docs/page.js", "/docs/swagger-ui-bundle.js"] {
+        let answer = reqwest::get(format!("{}{path}", world.base())).await.unwrap();
+        assert_protected(answer.headers(), page);
+        // What came by plain HTTP may come by it again.
+        assert!(!answer.headers().contains_key("strict-transport-security"));
+    }
+}
