@@ -131,7 +131,7 @@ impl Process {
         Self { child, stdout, stderr }
     }
 
-    /// Starts to serve, on a free port; gives the server and where it is, `http://host:port`.
+    /// Starts to serve, on a free port; gives the server and where it is, `http://host:port`, or `https` with TLS.
     ///
     /// # Panics
     /// When it does not come up.
@@ -140,10 +140,9 @@ impl Process {
         variables.push(("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned()));
         variables.push(("ESOZ_HTTP__WORKERS".to_owned(), "2".to_owned()));
         let server = Self::start(&variables, &["serve"]);
-        let line = server.wait_for_log("listening on http://");
-        let (_, address) = line.split_once("listening on http://").unwrap();
-        let address = address.split('"').next().unwrap();
-        let base = format!("http://{}", address.trim());
+        let line = server.wait_for_log("listening on http");
+        let (_, base) = line.split_once("listening on ").unwrap();
+        let base = base.split('"').next().unwrap().trim().to_owned();
         (server, base)
     }
 

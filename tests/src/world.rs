@@ -93,7 +93,7 @@ impl Setup {
         (self.change)(&mut parts);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = EsozServer::start(&config, parts, listener).unwrap();
-        let base = format!("http://{}", server.address());
+        let base = format!("{}://{}", server.scheme(), server.address());
         let (stop, told_to_stop) = oneshot::channel();
         let server = tokio::spawn(server.run_until(async move {
             let _ = told_to_stop.await;

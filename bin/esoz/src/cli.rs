@@ -170,7 +170,8 @@ pub(crate) enum BlockCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// Where the server is. Without it: at `http.bind` on this machine.
+    /// Where the server is; with https its certificate must be vouched for by a public authority. Without it: at `http.bind` on this
+    /// machine, by TLS if `tls` is configured, whatever name the certificate is made out to.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Asks only whether it runs, not whether it can serve.

@@ -11,6 +11,7 @@ mod observed;
 pub mod reference;
 mod server;
 mod stores;
+mod tls;
 mod tokens;
 
 use std::process::ExitCode;

@@ -18,7 +18,7 @@ use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityType};
 use esoz_pseudonym::{Aes128CbcPseudonyms, HmacSha256Pseudonyms};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::bus::{self, RelayLoop, RingingDispenses};
 use crate::config::{Config, Pseudonym};
@@ -26,7 +26,7 @@ use crate::health::Watch;
 use crate::metrics::{Endpoint, Metrics};
 use crate::observed::observed;
 use crate::stores::{Stores, number};
-use crate::tokens;
+use crate::{tls, tokens};
 
 /// What a server is made of, besides its configuration. A test replaces what it wants to control.
 pub struct Parts {
@@ -60,6 +60,9 @@ impl Parts {
 /// A server that is listening, with its relay at work.
 pub struct EsozServer {
     running: Running,
+    scheme: &'static str,
+    /// Looks after the TLS certificate.
+    certificates: JoinSet<()>,
     watch: Watch,
     metrics: Option<Endpoint>,
     relay: JoinHandle<()>,
@@ -87,7 +90,18 @@ impl EsozServer {
             backoff: backoff(config),
         };
         let metrics = bind.map(|bind| Endpoint::start(bind, &metrics)).transpose()?;
-        let running = esoz_http::serve(listener, api).context("serving")?;
+        let mut certificates = JoinSet::new();
+        let tls = match config.tls_files()? {
+            None => None,
+            Some(files) => {
+                let every = Duration::from_millis(config.sections.tls.reload_ms);
+                let (tls, reload) = tls::load(files, every).context("section `tls`")?;
+                certificates.spawn(reload.run());
+                Some(tls)
+            }
+        };
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let running = esoz_http::serve(listener, api, tls).context("serving")?;
         if let Some(mongo) = parts.stores.mongo {
             tokio::spawn(make_indexes(mongo, backoff(config)));
         }
@@ -95,7 +109,12 @@ impl EsozServer {
         let last_round =
             Duration::from_millis(config.sections.kafka.delivery_timeout_ms.min(LAST_ROUND_MAX_MS));
         let relay = tokio::spawn(relay.run(stopping));
-        Ok(Self { running, watch, metrics, relay, stop_relay, last_round })
+        Ok(Self { running, scheme, certificates, watch, metrics, relay, stop_relay, last_round })
+    }
+
+    /// How it is spoken to: `http` or `https`.
+    pub const fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// The address it listens on.
@@ -128,14 +147,14 @@ impl EsozServer {
     /// # Errors
     /// When the server broke down.
     pub async fn run_until(self, told_to_stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { running: Running { server, handle, .. }, watch, metrics, relay, stop_relay, last_round } =
-            self;
+        let Self { running, certificates, watch, metrics, relay, stop_relay, last_round, .. } = self;
+        let Running { server, handle, .. } = running;
         let server = tokio::spawn(server);
         told_to_stop.await;
         tracing::info!("stopping: requests in flight are finished first");
         handle.stop(true).await;
         server.await.context("the server task")?.context("serving")?;
-        drop(watch);
+        drop((watch, certificates));
         stop_relay.send_replace(true);
         if tokio::time::timeout(last_round, relay).await.is_err() {
             tracing::warn!(

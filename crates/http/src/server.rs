@@ -6,6 +6,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, Error, HttpServer, web};
+use rustls::ServerConfig;
 
 use crate::guard::guard;
 use crate::{Api, handlers};
@@ -35,21 +36,25 @@ pub struct Running {
     pub handle: ServerHandle,
 }
 
-/// Starts to serve on a socket that is already listening. Signals are the caller's business.
+/// Starts to serve on a socket that is already listening, by TLS if that is configured. Signals are the caller's business.
 ///
 /// # Errors
 /// When the socket cannot be used.
-pub fn serve(listener: TcpListener, api: Api) -> io::Result<Running> {
+pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::Result<Running> {
     let address = listener.local_addr()?;
     let limits = api.limits;
     let server = HttpServer::new(move || app(api.clone()))
         .client_request_timeout(Duration::from_millis(limits.head_timeout_ms))
+        .tls_handshake_timeout(Duration::from_millis(limits.head_timeout_ms))
         .keep_alive(Duration::from_millis(limits.keep_alive_ms))
         .max_connections(limits.max_connections)
         .workers(limits.workers)
         .shutdown_timeout(limits.shutdown_timeout_s)
-        .disable_signals()
-        .listen(listener)?
-        .run();
+        .disable_signals();
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
+    };
+    let server = server.run();
     Ok(Running { address, handle: server.handle(), server })
 }

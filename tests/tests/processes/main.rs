@@ -6,6 +6,7 @@ mod demo;
 mod kill;
 mod remote_tokens;
 mod serving;
+mod tls;
 
 use esoz_tests::{PATIENT_KEY, TestStores};
 

@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::print;
 use crate::cli::OutputArgs;
@@ -8,6 +8,9 @@ use crate::config::Config;
 
 /// Prints the configuration in force. That it was loaded means that it can be used.
 pub(crate) fn check(config: &Config, output: OutputArgs) -> Result<ExitCode> {
+    if let Some(files) = config.tls_files()? {
+        files.check().context("section `tls`")?;
+    }
     let effective = config.effective()?;
     if output.json {
         print(&serde_json::to_string(&effective)?)?;

@@ -46,7 +46,7 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<ExitCode> 
     let dispense = load(&config, &parts.stores).await?;
     let requests = Requests::issue(&parts.stores, &dispense).await?;
     let server = EsozServer::start(&config, parts, listener)?;
-    print(&requests.introduction(server.address(), &store))?;
+    print(&requests.introduction(&server, &store))?;
     server.run_until_signal().await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -144,8 +144,8 @@ impl<'a> Requests<'a> {
     }
 
     /// What is printed when the server is ready.
-    fn introduction(&self, address: SocketAddr, store: &Path) -> String {
-        let base = format!("http://{}", local(address));
+    fn introduction(&self, server: &EsozServer, store: &Path) -> String {
+        let base = format!("{}://{}", server.scheme(), local(server.address()));
         let (patient, record) = (named::PATIENT, named::CONTRACT_DIVISION);
         let body =
             serde_json::json!({"division_id": named::NEW_DIVISION, "contract_id": named::NEW_CONTRACT});

@@ -14,6 +14,7 @@ use crate::cli::OutputArgs;
 use crate::config::{Bus, Config, StoreKind};
 use crate::server::pseudonyms;
 use crate::stores::{Stores, mongo_settings, open_sqlite, postgres_settings};
+use crate::tls;
 
 /// What was found out about one thing that the configuration names.
 struct Finding {
@@ -30,6 +31,9 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         pseudonyms(config).map(drop),
         "set patient.key (or patient.key_file) as docs/esoz.example.toml says",
     )];
+    if let Some(files) = config.tls_files()? {
+        findings.push(finding("TLS certificate", files.check(), tls::MEND));
+    }
     match config.store_kind()? {
         StoreKind::Sqlite => findings.push(sqlite(config).await),
         StoreKind::Servers => findings.extend([postgres(config).await, mongodb(config).await]),

@@ -10,7 +10,7 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
     let bind = config.bind()?;
     let listener = TcpListener::bind(bind).with_context(|| format!("listening on {bind} (`http.bind`)"))?;
     let server = EsozServer::start(config, Parts::configured(config).await?, listener)?;
-    tracing::info!("listening on http://{}", server.address());
+    tracing::info!("listening on {}://{}", server.scheme(), server.address());
     if let Some(metrics) = server.metrics_address() {
         tracing::info!("metrics are at http://{metrics}/metrics");
     }

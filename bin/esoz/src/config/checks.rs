@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::Config;
 use super::sections::Hidden;
+use crate::tls::PairFiles;
 
 /// Which stores are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,7 @@ impl Config {
             self.store_kind().and_then(|kind| self.check_stores(kind)).err(),
             self.bus().err(),
             self.token_source().and_then(|source| self.check_tokens(source)).err(),
+            self.tls_files().err(),
             self.burst().err(),
             self.allowed_origins().err(),
             self.log_level().err(),
@@ -85,6 +87,7 @@ impl Config {
             ("http.max_in_flight", all.http.max_in_flight, 1, 1_000_000),
             ("http.workers", all.http.workers, 0, 1_024),
             ("http.shutdown_timeout_s", all.http.shutdown_timeout_s, 0, 3_600),
+            ("tls.reload_ms", all.tls.reload_ms, 100, HOUR_MS),
             ("rate_limit.requests_per_second", all.rate_limit.requests_per_second, 0, 1_000_000),
             (
                 "rate_limit.failed_authentications_per_minute",
@@ -166,6 +169,22 @@ impl Config {
         }
         let what = "must be empty or an IP address and a port, such as 127.0.0.1:9100";
         bind.parse().map(Some).map_err(|_| self.refuse("metrics.bind", what))
+    }
+
+    /// The certificate and its private key, if TLS is spoken. What the files hold is not looked at here.
+    pub(crate) fn tls_files(&self) -> Result<Option<PairFiles>> {
+        let tls = &self.sections.tls;
+        let (certificate, private_key) = (&tls.certificate_file, &tls.private_key_file);
+        if certificate.is_empty() && private_key.is_empty() {
+            return Ok(None);
+        }
+        for (key, file, other) in [
+            ("tls.certificate_file", certificate, "tls.private_key_file"),
+            ("tls.private_key_file", private_key, "tls.certificate_file"),
+        ] {
+            Self::required(key, !file.is_empty(), &format!("`{other}` is"))?;
+        }
+        Ok(Some(PairFiles::new(certificate, private_key)))
     }
 
     /// How many requests a client may send at once: as configured, or those of one second.

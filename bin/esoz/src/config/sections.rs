@@ -65,6 +65,12 @@ section!(Http {
     shutdown_timeout_s: u64 = 8,
 });
 
+section!(Tls {
+    certificate_file: String = String::new(),
+    private_key_file: String = String::new(),
+    reload_ms: u64 = 5_000,
+});
+
 section!(RateLimit {
     requests_per_second: u64 = 0,
     burst: u64 = 0,
@@ -151,6 +157,7 @@ section!(Log { level: String = "info".to_owned(), format: String = "auto".to_own
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sections {
     pub(crate) http: Http,
+    pub(crate) tls: Tls,
     pub(crate) rate_limit: RateLimit,
     pub(crate) cors: Cors,
     pub(crate) store: Store,

@@ -182,6 +182,16 @@ fn origins_are_taken_as_browsers_send_them() {
 fn what_is_needed_and_not_set_is_told_with_the_variable_that_sets_it() {
     for (name, value, expected) in [
         ("ESOZ_EVENTS__BUS", "kafka", "`kafka.brokers` is not set, but events go to Kafka"),
+        (
+            "ESOZ_TLS__CERTIFICATE_FILE",
+            "c.pem",
+            "`tls.private_key_file` is not set, but `tls.certificate_file` is",
+        ),
+        (
+            "ESOZ_TLS__PRIVATE_KEY_FILE",
+            "k.pem",
+            "`tls.certificate_file` is not set, but `tls.private_key_file` is",
+        ),
         ("ESOZ_SQLITE__PATH", "", "`sqlite.path` is not set, but `store.kind` is `sqlite`"),
     ] {
         let refusal = refusal(None, &[(name, value)]);
