@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod config;
 mod health;
+mod keys;
 mod logging;
 mod metrics;
 mod observed;

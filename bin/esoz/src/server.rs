@@ -23,6 +23,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::bus::{self, RelayLoop, RingingDispenses};
 use crate::config::{Config, Pseudonym};
 use crate::health::Watch;
+use crate::keys::Forgetting;
 use crate::metrics::{Endpoint, Metrics};
 use crate::observed::observed;
 use crate::stores::{Stores, number};
@@ -65,6 +66,7 @@ pub struct EsozServer {
     certificates: JoinSet<()>,
     watch: Watch,
     metrics: Option<Endpoint>,
+    forgetting: Forgetting,
     relay: JoinHandle<()>,
     stop_relay: watch::Sender<bool>,
     /// How long the relay may take for its last round.
@@ -102,6 +104,7 @@ impl EsozServer {
         };
         let scheme = if tls.is_some() { "https" } else { "http" };
         let running = esoz_http::serve(listener, api, tls).context("serving")?;
+        let forgetting = Forgetting::start(&parts.stores.keys, &parts.clock);
         if let Some(mongo) = parts.stores.mongo {
             tokio::spawn(make_indexes(mongo, backoff(config)));
         }
@@ -109,7 +112,7 @@ impl EsozServer {
         let last_round =
             Duration::from_millis(config.sections.kafka.delivery_timeout_ms.min(LAST_ROUND_MAX_MS));
         let relay = tokio::spawn(relay.run(stopping));
-        Ok(Self { running, scheme, certificates, watch, metrics, relay, stop_relay, last_round })
+        Ok(Self { running, scheme, certificates, watch, metrics, forgetting, relay, stop_relay, last_round })
     }
 
     /// How it is spoken to: `http` or `https`.
@@ -147,14 +150,15 @@ impl EsozServer {
     /// # Errors
     /// When the server broke down.
     pub async fn run_until(self, told_to_stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { running, certificates, watch, metrics, relay, stop_relay, last_round, .. } = self;
+        let Self { running, certificates, watch, metrics, forgetting, relay, stop_relay, last_round, .. } =
+            self;
         let Running { server, handle, .. } = running;
         let server = tokio::spawn(server);
         told_to_stop.await;
         tracing::info!("stopping: requests in flight are finished first");
         handle.stop(true).await;
         server.await.context("the server task")?.context("serving")?;
-        drop((watch, certificates));
+        drop((watch, certificates, forgetting));
         stop_relay.send_replace(true);
         if tokio::time::timeout(last_round, relay).await.is_err() {
             tracing::warn!(

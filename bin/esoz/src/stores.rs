@@ -7,7 +7,7 @@ use esoz_auth::{AccessTokens, ApiKeys, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
 use esoz_events::Outbox;
-use esoz_kernel::StoreErrorKind;
+use esoz_kernel::{KeyRecords, StoreErrorKind};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, SchemaError};
@@ -38,6 +38,8 @@ pub struct Stores {
     pub dispense_registry: Arc<dyn DispenseRegistry>,
     /// Where events wait.
     pub outbox: Arc<dyn Outbox>,
+    /// Everywhere that idempotency keys are kept.
+    pub keys: Vec<Arc<dyn KeyRecords>>,
     /// The SQLite store, for whoever delivers to its log.
     pub(crate) sqlite: Option<Arc<SqliteStore>>,
     /// The PostgreSQL store, for whoever looks whether it answers.
@@ -70,6 +72,7 @@ impl Stores {
             dispenses: store.clone(),
             dispense_registry: store.clone(),
             outbox: store.clone(),
+            keys: vec![store.clone()],
             sqlite: Some(store),
             postgres: None,
             mongo: None,
@@ -98,6 +101,7 @@ impl Stores {
             dispenses: mongo.clone(),
             dispense_registry: mongo.clone(),
             outbox: mongo.clone(),
+            keys: vec![postgres.clone(), mongo.clone()],
             sqlite: None,
             postgres: Some(postgres),
             mongo: Some(mongo),

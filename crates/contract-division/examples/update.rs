@@ -15,8 +15,9 @@ use esoz_contract_division::{
     Update, UpdateContractDivision, UpdateError, UpdateInput, UpdatePermit, UpdatePorts, decide,
 };
 use esoz_kernel::{
-    ClientId, Clock, ContractDivisionId, ContractId, DivisionId, ErrorKind, Failure as _, LegalEntityId,
-    RequestId, Stamps, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
+    ClientId, Clock, ContractDivisionId, ContractId, DivisionId, ErrorKind, Failure as _, IdempotencyKey,
+    KeyRecord, LegalEntityId, Once, Recalled, RequestId, Stamps, StoreError, StoreErrorKind, Timestamp,
+    UserId, Uuid,
 };
 
 /// Port 1: where contract divisions are kept, together with the contracts and divisions they name. One lock around all, the
@@ -32,6 +33,9 @@ struct Tables {
     divisions: HashMap<DivisionId, Division>,
     contract_divisions: HashMap<ContractDivisionId, ContractDivision>,
     audit: Vec<AuditRow>,
+    /// Which updates were asked for under which key, with the first answer. A service would forget them after
+    /// `esoz_kernel::once::KEPT_FOR`.
+    keys: HashMap<[u8; 32], (Once, Timestamp, ContractDivision)>,
 }
 
 /// Who changed what, on whose request; the record before and after.
@@ -44,6 +48,16 @@ struct AuditRow {
 }
 
 impl Tables {
+    /// What was done under the key, if anything was.
+    fn recall(&self, once: &Once, now: Timestamp) -> Option<Recalled<ContractDivision>> {
+        let (kept, since, answer) = self.keys.get(once.key())?;
+        match once.meets(kept.request(), *since, now) {
+            KeyRecord::SameRequest => Some(Recalled::FirstAnswer(*answer)),
+            KeyRecord::AnotherRequest => Some(Recalled::AnotherRequest),
+            KeyRecord::Expired => None,
+        }
+    }
+
     /// All that the rules read. Nothing is filtered: what an inactive record means is for the rules to say.
     fn facts(&self, id: ContractDivisionId, change: &Change) -> Facts {
         let record = self.contract_divisions.get(&id).copied();
@@ -83,6 +97,9 @@ impl ContractDivisions for Ledger {
     /// gathers them under its lock and asks the same pure function; a database puts what is expected into its statement.
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
         let mut tables = self.lock("updating a contract division")?;
+        if let Some(recalled) = update.once.and_then(|once| tables.recall(&once, update.at)) {
+            return Ok(Applied::Recalled(recalled));
+        }
         let change =
             Change { division_id: update.expected.division.id, contract_id: update.expected.contract.id };
         if decide(&tables.facts(update.id, &change)) != Ok(update.expected) {
@@ -102,7 +119,18 @@ impl ContractDivisions for Ledger {
             before,
             after,
         });
+        if let Some(once) = update.once {
+            tables.keys.insert(*once.key(), (once, update.at, after));
+        }
         Ok(Applied::Applied(after))
+    }
+
+    async fn recall(
+        &self,
+        once: &Once,
+        now: Timestamp,
+    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
+        Ok(self.lock("looking up a key")?.recall(once, now))
     }
 }
 
@@ -142,6 +170,7 @@ fn main() {
         id: Some(RECORD),
         change: Change { division_id, contract_id: CONTRACT },
         request_id: request_id.clone(),
+        idempotency_key: None,
     };
 
     // A success.
@@ -157,6 +186,15 @@ fn main() {
     let before = ContractDivision { division_id: OLD_DIVISION, stamps: made_by(CLERK), ..updated };
     assert_eq!(audit, [AuditRow { actor: CLERK, request_id: request_id.clone(), before, after: updated }]);
 
+    // Marked with a key, a repetition gets the first answer again, and is not audited.
+    let marked = || UpdateInput {
+        idempotency_key: IdempotencyKey::parse("a-key-of-the-client"),
+        ..pointing_at(NEW_DIVISION)
+    };
+    let first = pollster::block_on(update.execute(&permit, marked())).unwrap();
+    assert_eq!(pollster::block_on(update.execute(&permit, marked())).unwrap(), first);
+    assert_eq!(ledger.lock("looking at the audit").unwrap().audit.len(), 2);
+
     // A refusal. `kind` is what a transport needs to choose its code, `entry` the property it is about, `Display` the text for
     // the caller.
     let refusal = pollster::block_on(update.execute(&permit, pointing_at(FOREIGN_DIVISION))).unwrap_err();
@@ -166,7 +204,7 @@ fn main() {
     assert_eq!(refusal.to_string(), "Division is not correspond to contractor legal entity");
     let tables = ledger.lock("looking at what is stored").unwrap();
     assert_eq!(tables.contract_divisions.get(&RECORD), Some(&updated), "a refusal changes nothing");
-    assert_eq!(tables.audit.len(), 1, "and is not audited");
+    assert_eq!(tables.audit.len(), 2, "and is not audited");
 }
 
 /// One contract of the clinic, two of its divisions, one of another clinic, and the record that points at the first.
@@ -187,6 +225,7 @@ fn tables() -> Tables {
             .into(),
         contract_divisions: HashMap::from([(RECORD, record)]),
         audit: Vec::new(),
+        keys: HashMap::new(),
     }
 }
 

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use esoz_kernel::{ContractDivisionId, Put, RequestId, StoreError, Timestamp, UserId};
+use esoz_kernel::{ContractDivisionId, Once, Put, Recalled, RequestId, StoreError, Timestamp, UserId};
 
 use crate::{Change, ContractDivision, ContractRecord, DivisionRecord, Expected, Facts};
 
@@ -16,6 +16,8 @@ pub struct Update {
     pub by: UserId,
     /// The request, for the audit.
     pub request_id: RequestId,
+    /// The key that it was asked for under, if there is one.
+    pub once: Option<Once>,
 }
 
 /// What became of an update.
@@ -25,6 +27,8 @@ pub enum Applied {
     Applied(ContractDivision),
     /// Something that it rests on is no longer so. Nothing was written.
     Stale,
+    /// An update was made under the same key. Nothing was written.
+    Recalled(Recalled<ContractDivision>),
 }
 
 /// Where contract divisions, contracts and divisions are kept.
@@ -44,10 +48,25 @@ pub trait ContractDivisions: Send + Sync {
     /// audit row (by trigger); if that cannot be written, neither is the update. What it rests on MUST hold until the commit: a contract or
     /// division that is being changed by another at the same time is waited for, and looked at again.
     ///
+    /// With a key ([`Update::once`]) the same step MUST record the key, the request and the record as it is after the update; if an
+    /// update was made under that key less than [`esoz_kernel::once::KEPT_FOR`] before, nothing is written, and the answer is
+    /// [`Applied::Recalled`] or, when something else speaks against the update as well, [`Applied::Stale`]. An update that is not
+    /// applied records nothing.
+    ///
     /// # Errors
     /// [`StoreError`]; whether the update took effect may then be unknown, but never half of it did. Of kind conflict, nothing
     /// was written.
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError>;
+
+    /// What was done under a key less than [`esoz_kernel::once::KEPT_FOR`] before `now`; `Ok(None)` when nothing was.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be found out.
+    async fn recall(
+        &self,
+        once: &Once,
+        now: Timestamp,
+    ) -> Result<Option<Recalled<ContractDivision>>, StoreError>;
 }
 
 /// Loads divisions, contracts and contract divisions from the registry that keeps them.

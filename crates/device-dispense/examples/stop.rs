@@ -21,8 +21,8 @@ use esoz_device_dispense::{
 use esoz_events::{StatusChangeEvent, wire};
 use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{
-    ClientId, Clock, DispenseId, ErrorKind, Failure as _, IdGenerator, LegalEntityId, PatientId, RequestId,
-    StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
+    ClientId, Clock, DispenseId, ErrorKind, Failure as _, IdGenerator, IdempotencyKey, KeyRecord,
+    LegalEntityId, Once, PatientId, Recalled, RequestId, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
 use serde_json::{Value, json};
@@ -39,6 +39,21 @@ struct Inside {
     dispenses: HashMap<DispenseId, Dispense>,
     /// What waits to be told to others. A relay would publish it and then remove it.
     outbox: Vec<StatusChangeEvent>,
+    /// Which changes were asked for under which key, with the first answer. A service would forget them after
+    /// `esoz_kernel::once::KEPT_FOR`.
+    keys: HashMap<[u8; 32], (Once, Timestamp, Dispense)>,
+}
+
+impl Inside {
+    /// What was done under the key, if anything was.
+    fn recall(&self, once: &Once, now: Timestamp) -> Option<Recalled<Dispense>> {
+        let (kept, since, answer) = self.keys.get(once.key())?;
+        match once.meets(kept.request(), *since, now) {
+            KeyRecord::SameRequest => Some(Recalled::FirstAnswer(answer.clone())),
+            KeyRecord::AnotherRequest => Some(Recalled::AnotherRequest),
+            KeyRecord::Expired => None,
+        }
+    }
 }
 
 impl Shelf {
@@ -62,7 +77,10 @@ impl DeviceDispenses for Shelf {
     /// expects, gets `Stale`, and the use case looks again to say why.
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
         let mut inside = self.inside.lock().map_err(|_| broken("changing a dispense"))?;
-        let Inside { dispenses, outbox } = &mut *inside;
+        if let Some(recalled) = change.once.and_then(|once| inside.recall(&once, change.at)) {
+            return Ok(Changed::Recalled(recalled));
+        }
+        let Inside { dispenses, outbox, keys } = &mut *inside;
         let as_expected = |dispense: &&mut Dispense| {
             dispense.owner == change.owner
                 && dispense.subject == change.subject
@@ -82,6 +100,9 @@ impl DeviceDispenses for Shelf {
         dispense.record.insert("updated_at".to_owned(), json!(at));
         dispense.record.insert("updated_by".to_owned(), json!(change.by.to_string()));
         outbox.push(change.event.clone());
+        if let Some(once) = change.once {
+            keys.insert(*once.key(), (once, change.at, dispense.clone()));
+        }
         Ok(Changed::Applied(dispense.clone()))
     }
 }
@@ -170,6 +191,7 @@ fn main() {
         dispense_id: Some(DISPENSE),
         request_id: RequestId::from_uuid(Uuid::from_u128(0xF)),
         trace: None,
+        idempotency_key: IdempotencyKey::parse("a-key-of-the-client"),
     };
 
     // A success.
@@ -178,7 +200,7 @@ fn main() {
     assert_eq!(stopped.status, DispenseStatus::Stopped);
     // ANCHOR_END: call
     assert_eq!(
-        Value::Object(stopped.record),
+        Value::Object(stopped.record.clone()),
         json!({
             "status": "stopped",
             "status_history": [
@@ -200,8 +222,14 @@ fn main() {
     println!("event:   {}", wire::json(event));
     assert_eq!((event.entity_id, event.new_status.as_str()), (DISPENSE.uuid(), "stopped"));
 
-    // A refusal: the same again. `kind` is what a transport needs to choose its code, `Display` is the text for the caller.
-    let refusal = pollster::block_on(stop.execute(&permit, input())).unwrap_err();
+    // The same again under the same key: the first answer, and nobody is told twice.
+    let again = pollster::block_on(stop.execute(&permit, input())).unwrap();
+    assert_eq!((&again, &again.record), (&stopped, &stopped.record));
+    assert_eq!(shelf.waiting().len(), 1);
+
+    // A refusal: the same again without its key. `kind` is what a transport needs to choose its code, `Display` is the text for the caller.
+    let unmarked = StopInput { idempotency_key: None, ..input() };
+    let refusal = pollster::block_on(stop.execute(&permit, unmarked)).unwrap_err();
     println!("refused: {refusal} ({:?})", refusal.kind());
     assert!(matches!(refusal, StopError::WrongStatus(DispenseStatus::Stopped)));
     assert_eq!(refusal.kind(), ErrorKind::Conflict);

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use esoz_events::StatusChangeEvent;
-use esoz_kernel::{DispenseId, LegalEntityId, PatientId, Put, StoreError, Timestamp, UserId};
+use esoz_kernel::{DispenseId, LegalEntityId, Once, PatientId, Put, Recalled, StoreError, Timestamp, UserId};
 
 use crate::{Dispense, DispenseStatus, Pseudonym};
 
@@ -23,6 +23,8 @@ pub struct StatusChange {
     pub by: UserId,
     /// What others are told.
     pub event: StatusChangeEvent,
+    /// The key that it was asked for under, if there is one.
+    pub once: Option<Once>,
 }
 
 /// What became of a change.
@@ -32,6 +34,8 @@ pub enum Changed {
     Applied(Dispense),
     /// The dispense is not as the change expects it, or not there. Nothing was written.
     Stale,
+    /// A change was made under the same key. Nothing was written.
+    Recalled(Recalled<Dispense>),
 }
 
 /// Where dispenses are kept.
@@ -51,6 +55,12 @@ pub trait DeviceDispenses: Send + Sync {
     /// `{status, inserted_at, inserted_by}` to `status_history`, and put the event into the [`esoz_events::Outbox`] of the same
     /// store. It MUST leave every other stored field as it is, those it does not know included. Of any number of concurrent
     /// changes that expect the same status exactly one is applied.
+    ///
+    /// With a key ([`StatusChange::once`]) the same step MUST record the key with the change, unless a change was made under that key
+    /// less than [`esoz_kernel::once::KEPT_FOR`] before: then it answers [`Changed::Recalled`], and never [`Changed::Stale`]. So of any
+    /// number of concurrent changes under one key exactly one is applied, and the others are told of it. A change that is not applied
+    /// records nothing. The first answer holds at least the status, the history, the time and the user of that change; what other
+    /// systems have written into other fields since may show.
     ///
     /// # Errors
     /// [`StoreError`]; whether the change took effect may then be unknown, but never half of it did.

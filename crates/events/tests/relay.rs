@@ -63,7 +63,9 @@ impl World {
         let change = change_of(dispense, to, at_millis(millis));
         match block_on(self.dispenses.change_status(&change)).unwrap() {
             Changed::Applied(after) => *dispense = after,
-            Changed::Stale => panic!("the change is stale"),
+            other @ (Changed::Stale | Changed::Recalled(_)) => {
+                panic!("the change was not applied: {other:?}")
+            }
         }
         change.event
     }

@@ -4,22 +4,33 @@ use std::rc::Rc;
 use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderMap};
-use esoz_kernel::{IdGenerator, RequestId, TraceContext};
+use esoz_kernel::{IdGenerator, IdempotencyKey, RequestId, TraceContext};
 
+use crate::envelope::Invalid;
+use crate::error::ApiError;
 use crate::guards::{AllowedOrigin, Budget, Origins};
 
 /// The header that ties an answer to its request.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
-/// The header by which a client marks a repetition.
-const IDEMPOTENCY_KEY: &str = "x-idempotency-key";
-/// The longest idempotency key that is echoed, in characters.
-const IDEMPOTENCY_KEY_MAX_CHARS: usize = 255;
+/// The header by which a client marks a request and its repetitions, as it is published.
+pub(crate) const IDEMPOTENCY_KEY: &str = "X-Idempotency-Key";
+
+/// What a request says about being a repetition.
+#[derive(Debug, Clone)]
+pub(crate) enum Repetition {
+    /// Nothing.
+    Unmarked,
+    /// It is the same as every other one with this key.
+    Marked(IdempotencyKey),
+    /// Something that cannot be a key.
+    Unclear,
+}
 
 /// What `meta` and the headers of an answer say about its request (conventions, "Envelope").
 #[derive(Debug, Clone)]
 pub(crate) struct RequestContext {
     pub(crate) request_id: RequestId,
-    pub(crate) idempotency_key: Option<String>,
+    pub(crate) repetition: Repetition,
     /// The span of whoever asks.
     pub(crate) caller: Option<TraceContext>,
     /// Scheme, host and path, without the query.
@@ -39,7 +50,7 @@ impl RequestContext {
         let given = text(headers, REQUEST_ID).and_then(RequestId::parse);
         let context = Self {
             request_id: given.unwrap_or_else(|| RequestId::from_uuid(ids.fresh())),
-            idempotency_key: text(headers, IDEMPOTENCY_KEY).filter(|key| is_echoed(key)).map(str::to_owned),
+            repetition: Repetition::of(headers),
             caller: only(headers, TraceContext::HEADER).and_then(TraceContext::parse),
             url: url(request),
             is_secure: request.app_config().secure(),
@@ -51,8 +62,37 @@ impl RequestContext {
     }
 }
 
-fn is_echoed(key: &str) -> bool {
-    (1..=IDEMPOTENCY_KEY_MAX_CHARS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+impl Repetition {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut given = headers.get_all(IDEMPOTENCY_KEY);
+        let (first, second) = (given.next(), given.next());
+        match (first.map(|value| value.to_str().ok().and_then(IdempotencyKey::parse)), second) {
+            (None, _) => Self::Unmarked,
+            (Some(Some(key)), None) => Self::Marked(key),
+            (Some(_), _) => Self::Unclear,
+        }
+    }
+
+    /// What the answer repeats.
+    pub(crate) fn echoed(&self) -> Option<&str> {
+        match self {
+            Self::Marked(key) => Some(key.as_str()),
+            Self::Unmarked | Self::Unclear => None,
+        }
+    }
+
+    /// The key, if there is one. What is given and no key is refused: a client that marks its requests relies on it.
+    pub(crate) fn key(&self) -> Result<Option<IdempotencyKey>, ApiError> {
+        match self {
+            Self::Unmarked => Ok(None),
+            Self::Marked(key) => Ok(Some(key.clone())),
+            Self::Unclear => {
+                let most = IdempotencyKey::MAX_CHARS;
+                let description = format!("must be given once, as 1 to {most} visible ASCII characters");
+                Err(ApiError::invalid(vec![Invalid::header(IDEMPOTENCY_KEY, "format", description)]))
+            }
+        }
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -57,9 +57,9 @@ pub(crate) struct ErrorBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Invalid {
-    /// Which part of the request `entry` is in, e.g. `json_data_property`.
+    /// Which part of the request `entry` is in: `json_data_property` or `header`.
     pub(crate) entry_type: &'static str,
-    /// Where, e.g. `$.division_id`.
+    /// Where, e.g. `$.division_id`, or the name of the header.
     pub(crate) entry: String,
     /// What is wrong there.
     pub(crate) rules: Vec<BrokenRule>,
@@ -80,8 +80,17 @@ pub(crate) struct BrokenRule {
 impl Invalid {
     /// One broken rule of a property of the body.
     pub(crate) fn property(entry: impl Into<String>, rule: &str, description: impl Into<String>) -> Self {
-        let rule = BrokenRule { rule: rule.to_owned(), description: description.into(), params: Vec::new() };
-        Self { entry_type: "json_data_property", entry: entry.into(), rules: vec![rule] }
+        Self::new("json_data_property", entry.into(), rule, description.into())
+    }
+
+    /// One broken rule of a header.
+    pub(crate) fn header(name: &str, rule: &str, description: impl Into<String>) -> Self {
+        Self::new("header", name.to_owned(), rule, description.into())
+    }
+
+    fn new(entry_type: &'static str, entry: String, rule: &str, description: String) -> Self {
+        let rule = BrokenRule { rule: rule.to_owned(), description, params: Vec::new() };
+        Self { entry_type, entry, rules: vec![rule] }
     }
 }
 
@@ -91,7 +100,7 @@ fn meta(context: &RequestContext, status: StatusCode) -> Meta<'_> {
         url: &context.url,
         kind: "object",
         request_id: context.request_id.as_str(),
-        idempotency_key: context.idempotency_key.as_deref(),
+        idempotency_key: context.repetition.echoed(),
     }
 }
 

@@ -137,6 +137,18 @@ impl ApiError {
         error
     }
 
+    /// Two parts of a request: both, or what is wrong. When both have faults, all of them are told at once; else the first tells.
+    pub(crate) fn both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
+        match (one, other) {
+            (Ok(one), Ok(other)) => Ok((one, other)),
+            (Err(mut one), Err(other)) if one.status == other.status => {
+                one.body.invalid.extend(other.body.invalid);
+                Err(one)
+            }
+            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+        }
+    }
+
     /// There is nothing at this path.
     pub(crate) fn no_such_path() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "not_found")

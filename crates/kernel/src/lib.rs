@@ -2,6 +2,7 @@
 
 mod error;
 mod id;
+pub mod once;
 mod ports;
 mod record;
 mod request_id;
@@ -16,7 +17,8 @@ pub use id::{
     PatientId, UserId,
 };
 pub use jiff::{Timestamp, civil::Date as CivilDate};
-pub use ports::{Clock, IdGenerator};
+pub use once::{IdempotencyKey, KeyRecord, Once, Recalled};
+pub use ports::{Clock, IdGenerator, KeyRecords};
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;
 pub use trace_context::TraceContext;

@@ -1,5 +1,8 @@
+use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
+
+use crate::StoreError;
 
 /// Where a use case takes the time from, so that a test can say what time it is.
 pub trait Clock: Send + Sync {
@@ -11,4 +14,15 @@ pub trait Clock: Send + Sync {
 pub trait IdGenerator: Send + Sync {
     /// A UUID that was never given out before.
     fn fresh(&self) -> Uuid;
+}
+
+/// Where a store keeps, with every change that was asked for under a key, which key and which request that was.
+#[async_trait]
+pub trait KeyRecords: Send + Sync {
+    /// Forgets the records of changes made at or before `until`, no more than `most` of them, and gives how many it forgot: 0 when there
+    /// are none any more. The changes themselves stay. Any number of callers may do this at the same time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed; asking again is safe.
+    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError>;
 }

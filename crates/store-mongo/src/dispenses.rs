@@ -8,11 +8,11 @@ use crate::{
     MongoStore, decode, encode,
     error::Fault,
     fields::{
-        COLLECTION, ID, INSERTED_AT, INSERTED_BY, OUTBOX_EVENTS, OUTBOX_SINCE, OWNER, STATUS, STATUS_HISTORY,
-        SUBJECT, UPDATED_AT, UPDATED_BY,
+        COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS, OUTBOX_SINCE, OWNER, STATUS,
+        STATUS_HISTORY, SUBJECT, UPDATED_AT, UPDATED_BY,
     },
     render,
-    store::{binary, millis},
+    store::{binary, digest, millis},
 };
 
 #[async_trait]
@@ -28,31 +28,42 @@ impl DeviceDispenses for MongoStore {
     /// One update of one document, which sets the status and appends the event: no transaction is needed, and only the
     /// named fields are touched. (Not a pipeline: one that sets a field which a document has twice makes MongoDB 6.0.5
     /// abort.)
+    ///
+    /// A key is kept in the same document by the same update, which passes over a document that has the key; that no
+    /// other document has it, the unique index sees to. The key is looked up afterwards, for few requests are repetitions.
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
         let failed = |fault: Fault| fault.during(format!("changing the status of dispense {}", change.id));
-        match self.update(change, expected(change), appending(change)).await {
-            // Nothing was written: the history is no array.
-            Err(fault) if fault.is_bad_value() => {}
-            answer => return answer.map_err(failed),
-        }
-        let mut without_history = expected(change);
-        without_history.insert(STATUS_HISTORY, doc! { "$type": "null" });
-        let started = self.update(change, without_history, starting(change)).await.map_err(failed)?;
-        if matches!(started, Changed::Applied(_)) {
-            return Ok(started);
-        }
-        // Either somebody else has changed it in between, and the first update now tells how it stands; or the history
-        // is something else altogether.
-        match self.update(change, expected(change), appending(change)).await {
-            Err(fault) if fault.is_bad_value() => {
+        match (self.offer(change).await, &change.once) {
+            (Ok(Changed::Stale), Some(once)) => self.recalled(change, once).await,
+            (Err(fault), Some(once)) if fault.is_duplicate_key() => self.recalled(change, once).await,
+            // A history, the outbox or the keys are no array.
+            (Err(fault), _) if fault.is_bad_value() => {
                 Err(StoreError::corrupt(COLLECTION, change.id, STATUS_HISTORY).because(failed(fault)))
             }
-            answer => answer.map_err(failed),
+            (answer, _) => answer.map_err(failed),
         }
     }
 }
 
 impl MongoStore {
+    /// Makes the change, if the document is as the change expects it.
+    async fn offer(&self, change: &StatusChange) -> Result<Changed, Fault> {
+        match self.update(change, expected(change), appending(change)).await {
+            // Nothing was written: the history is no array.
+            Err(fault) if fault.is_bad_value() => {}
+            answer => return answer,
+        }
+        let mut without_history = expected(change);
+        without_history.insert(STATUS_HISTORY, doc! { "$type": "null" });
+        let started = self.update(change, without_history, starting(change)).await?;
+        if matches!(started, Changed::Applied(_)) {
+            return Ok(started);
+        }
+        // Either somebody else has changed it in between, and the first update now tells how it stands; or the history
+        // is something else altogether.
+        self.update(change, expected(change), appending(change)).await
+    }
+
     async fn update(
         &self,
         change: &StatusChange,
@@ -104,29 +115,41 @@ fn expected(change: &StatusChange) -> Document {
     let owner = change.owner.uuid();
     let mut owners = vec![binary(owner)];
     owners.extend(decode::spellings(owner).map(Bson::String));
-    doc! {
+    let mut expected = doc! {
         ID: binary(change.id.uuid()),
         STATUS: change.from.as_str(),
         SUBJECT: change.subject.expose(),
         OWNER: { "$in": owners },
+    };
+    if let Some(once) = &change.once {
+        expected.insert(KEYS_KEY, doc! { "$ne": digest(once.key()) });
     }
+    expected
 }
 
 /// Appends to the history, or starts it when the field is not there.
 fn appending(change: &StatusChange) -> Document {
     let mut update = setting(change, doc! {});
-    update.insert(
-        "$push",
-        doc! { STATUS_HISTORY: history_entry(change), OUTBOX_EVENTS: encode::event(&change.event) },
-    );
+    let mut pushed = pushing(change);
+    pushed.insert(STATUS_HISTORY, history_entry(change));
+    update.insert("$push", pushed);
     update
 }
 
 /// Starts the history where the field is null.
 fn starting(change: &StatusChange) -> Document {
     let mut update = setting(change, doc! { STATUS_HISTORY: [history_entry(change)] });
-    update.insert("$push", doc! { OUTBOX_EVENTS: encode::event(&change.event) });
+    update.insert("$push", pushing(change));
     update
+}
+
+/// The event, and the key if there is one.
+fn pushing(change: &StatusChange) -> Document {
+    let mut pushed = doc! { OUTBOX_EVENTS: encode::event(&change.event) };
+    if let Some(once) = &change.once {
+        pushed.insert(KEYS, encode::key(change, once));
+    }
+    pushed
 }
 
 fn setting(change: &StatusChange, mut fields: Document) -> Document {

@@ -1,18 +1,19 @@
 //! What this store writes.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use esoz_device_dispense::Dispense;
+use esoz_device_dispense::{Dispense, StatusChange};
 use esoz_events::StatusChangeEvent;
-use esoz_kernel::{LegalEntityId, Timestamp};
+use esoz_kernel::{LegalEntityId, Once, Timestamp};
 use serde_json::{Map, Number, Value};
 
 use crate::{
     fields::{
         self, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID, EVENT_TIME,
-        EVENT_TRACEPARENT, ID, IDENTIFIER, OUTBOX, PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
+        EVENT_TRACEPARENT, ID, IDENTIFIER, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS, OUTBOX,
+        PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
     },
     render,
-    store::{binary, millis},
+    store::{binary, digest, millis},
 };
 
 /// The largest document that the server stores, in bytes.
@@ -34,12 +35,23 @@ pub(crate) fn event(event: &StatusChangeEvent) -> Document {
     stored
 }
 
+/// A key as it is kept in the document that was changed under it.
+pub(crate) fn key(change: &StatusChange, once: &Once) -> Document {
+    doc! {
+        KEY: digest(once.key()),
+        KEY_REQUEST: digest(once.request()),
+        KEY_STATUS: change.to.as_str(),
+        KEY_AT: millis(change.at),
+        KEY_BY: binary(change.by.uuid()),
+    }
+}
+
 /// A dispense to load: UUIDs in references and of users as binary, times as times. Or why it cannot be stored.
 pub(crate) fn dispense(dispense: &Dispense) -> Result<RawDocumentBuf, String> {
     let mut document = doc! { ID: binary(dispense.id.uuid()), SUBJECT: dispense.subject.expose() };
     for (key, value) in &dispense.record {
-        // These are ours to say; a record that brings its own would be another dispense, or bring events.
-        if ![ID, SUBJECT, OUTBOX].contains(&key.as_str()) {
+        // These are ours to say; a record that brings its own would be another dispense, or bring events or keys.
+        if ![ID, SUBJECT, OUTBOX, KEYS].contains(&key.as_str()) {
             document.insert(key, field("", key, value));
         }
     }
@@ -156,13 +168,13 @@ mod tests {
     #[test]
     fn what_rules_read_is_what_the_dispense_says() {
         let document = stored(json!({
-            "_id": "other", "subject": "other", "status": "completed", "esoz_outbox": {"events": []},
+            "_id": "other", "subject": "other", "status": "completed", "esoz_outbox": {"events": []}, "esoz_keys": [],
             "performer_legal_entity": {"display_value": null, "identifier": {"type": {}, "value": "other"}},
         }));
         assert_eq!(document.get(ID), Some(&binary(Uuid::from_u128(1))));
         assert_eq!(document.get_str(SUBJECT).unwrap(), "S");
         assert_eq!(document.get_str(STATUS).unwrap(), "in_progress");
-        assert!(!document.contains_key(OUTBOX));
+        assert!(!document.contains_key(OUTBOX) && !document.contains_key(KEYS));
         let owner = bson::bson!({"display_value": null, "identifier": {"type": {}, "value": binary(OWNER)}});
         assert_eq!(document.get(PERFORMER_LEGAL_ENTITY), Some(&owner));
         let bare = stored(json!({"performer_legal_entity": 3}));

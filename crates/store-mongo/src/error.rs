@@ -57,6 +57,11 @@ impl Fault {
         matches!(self, Self::Driver(error) if server_code(error) == Some(code::BAD_VALUE))
     }
 
+    /// Whether the server refused a write because a document with the same key is there.
+    pub(crate) fn is_duplicate_key(&self) -> bool {
+        matches!(self, Self::Driver(error) if server_code(error).is_some_and(is_duplicate_key))
+    }
+
     /// Whether the server answered and the driver could not read what.
     pub(crate) fn is_unreadable_answer(&self) -> bool {
         let Self::Driver(error) = self else { return false };

@@ -6,6 +6,9 @@ pub const COLLECTION: &str = "device_dispenses";
 /// The field of a dispense that holds its waiting events. Not there when nothing waits.
 pub const OUTBOX: &str = "esoz_outbox";
 
+/// The field of a dispense that holds the keys under which its changes were asked for. Not there when none is kept.
+pub const KEYS: &str = "esoz_keys";
+
 pub(crate) const ID: &str = "_id";
 pub(crate) const STATUS: &str = "status";
 pub(crate) const STATUS_HISTORY: &str = "status_history";
@@ -47,6 +50,15 @@ pub(crate) const EVENT_REQUEST_ID: &str = "request_id";
 /// Not there in events that were not traced, and in those of versions that knew no traces.
 pub(crate) const EVENT_TRACEPARENT: &str = "traceparent";
 
+/// Inside a kept key: its digest, that of the request, and the change that was made.
+pub(crate) const KEY: &str = "key";
+pub(crate) const KEY_REQUEST: &str = "request";
+pub(crate) const KEY_STATUS: &str = "status";
+pub(crate) const KEY_AT: &str = "at";
+pub(crate) const KEY_BY: &str = "by";
+pub(crate) const KEYS_KEY: &str = "esoz_keys.key";
+pub(crate) const KEYS_AT: &str = "esoz_keys.at";
+
 /// How a pipeline names a field.
 pub(crate) fn path(field: &str) -> String {
     format!("${field}")
@@ -78,6 +90,8 @@ mod tests {
         assert_eq!(OUTBOX_EVENTS, format!("{OUTBOX}.{EVENTS}"));
         assert_eq!(OUTBOX_EVENT_ID, format!("{OUTBOX_EVENTS}.{EVENT_ID}"));
         assert_eq!(OUTBOX_EVENT_TIME, format!("{OUTBOX_EVENTS}.{EVENT_TIME}"));
+        assert_eq!(KEYS_KEY, format!("{KEYS}.{KEY}"));
+        assert_eq!(KEYS_AT, format!("{KEYS}.{KEY_AT}"));
         assert_eq!(OUTBOX_CLAIM_BY, format!("{OUTBOX_CLAIM}.{CLAIM_BY}"));
         assert_eq!(OUTBOX_CLAIM_UNTIL, format!("{OUTBOX_CLAIM}.{CLAIM_UNTIL}"));
     }

@@ -5,6 +5,7 @@ mod dispenses;
 mod encode;
 mod error;
 mod fields;
+mod keys;
 mod outbox;
 mod registry;
 mod render;
@@ -12,6 +13,6 @@ mod schema;
 mod settings;
 mod store;
 
-pub use fields::{COLLECTION, OUTBOX};
+pub use fields::{COLLECTION, KEYS, OUTBOX};
 pub use settings::MongoSettings;
 pub use store::MongoStore;

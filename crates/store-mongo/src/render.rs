@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn only_the_fields_of_the_record_are_shown() {
-        let document = doc! { "_id": 1, "subject": "x", "esoz_outbox": {}, "other": 1, "note": "n" };
+        let document =
+            doc! { "_id": 1, "subject": "x", "esoz_outbox": {}, "esoz_keys": [], "other": 1, "note": "n" };
         let shown = record(&RawDocumentBuf::try_from(&document).unwrap());
         assert_eq!(Value::Object(shown), json!({"note": "n"}));
     }

@@ -10,7 +10,7 @@ use mongodb::{
 use crate::{
     MongoStore,
     error::Fault,
-    fields::{COLLECTION, INSERTED_AT, OUTBOX_CLAIM_BY, OUTBOX_SINCE, OWNER},
+    fields::{COLLECTION, INSERTED_AT, KEYS_AT, KEYS_KEY, OUTBOX_CLAIM_BY, OUTBOX_SINCE, OWNER},
 };
 
 /// The wire protocol of MongoDB 6.0.
@@ -52,12 +52,18 @@ impl MongoStore {
     }
 }
 
-fn indexes() -> [IndexModel; 3] {
+fn indexes() -> [IndexModel; 5] {
     let named = |name: &str| IndexOptions::builder().name(name.to_owned()).build();
-    // Only documents with waiting events are in it, so it stays small however many dispenses there are.
+    // Only documents with waiting events or kept keys are in it, so it stays small however many dispenses there are.
     let partial = |name: &str, field: &str| {
         let filter: Document = doc! { field: { "$exists": true } };
         IndexOptions::builder().name(name.to_owned()).partial_filter_expression(filter).build()
+    };
+    // Keeps two dispenses from being changed under one key. Within a document it rules nothing out: the update does.
+    let unique = |name: &str, field: &str| {
+        let mut options = partial(name, field);
+        options.unique = Some(true);
+        options
     };
     [
         IndexModel::builder()
@@ -68,6 +74,8 @@ fn indexes() -> [IndexModel; 3] {
             .keys(doc! { OUTBOX_CLAIM_BY: 1 })
             .options(partial("esoz_outbox_claimed", OUTBOX_CLAIM_BY))
             .build(),
+        IndexModel::builder().keys(doc! { KEYS_KEY: 1 }).options(unique("esoz_keys_key", KEYS_KEY)).build(),
+        IndexModel::builder().keys(doc! { KEYS_AT: 1 }).options(partial("esoz_keys_at", KEYS_AT)).build(),
         IndexModel::builder()
             .keys(doc! { OWNER: 1, INSERTED_AT: -1 })
             .options(named("esoz_owner_inserted"))

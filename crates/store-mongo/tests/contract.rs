@@ -16,6 +16,7 @@ async fn fresh() -> DispenseStore {
         dispenses: Arc::new(fresh.store.clone()),
         registry: Arc::new(fresh.store.clone()),
         outbox: Arc::new(fresh.store.clone()),
+        keys: Arc::new(fresh.store.clone()),
         raw: Arc::new(MongoDocuments::of(fresh.documents.clone())),
         keep: Box::new(fresh),
     }

@@ -2,22 +2,24 @@
 
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use esoz_contract_division::{
     Applied, Change, Contract, ContractDivision, ContractDivisions, Current, Division, Facts, Update,
 };
 use esoz_kernel::{
-    ContractDivisionId, ContractId, DivisionId, LegalEntityId, Stamps, StoreError, StoreErrorKind, UserId,
+    ContractDivisionId, ContractId, DivisionId, LegalEntityId, Once, Recalled, Stamps, StoreError,
+    StoreErrorKind, Timestamp, UserId,
 };
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::keys::KEY_IS_TAKEN;
 use crate::statement::statement;
 use crate::store::only;
 use crate::time::{from_pg, to_pg};
 
-type RecordSql = (SqlUuid, SqlUuid, SqlUuid, Bool, Timestamptz, SqlUuid, Timestamptz, SqlUuid);
-type RecordRow = (Uuid, Uuid, Uuid, bool, PgTimestamp, Uuid, PgTimestamp, Uuid);
+pub(crate) type RecordSql = (SqlUuid, SqlUuid, SqlUuid, Bool, Timestamptz, SqlUuid, Timestamptz, SqlUuid);
+pub(crate) type RecordRow = (Uuid, Uuid, Uuid, bool, PgTimestamp, Uuid, PgTimestamp, Uuid);
 type ContractSql = (SqlUuid, Text, SqlUuid, Bool);
 type ContractRow = (Uuid, String, Uuid, bool);
 type DivisionSql = (SqlUuid, SqlUuid, Bool);
@@ -65,6 +67,9 @@ statement! {
     ///
     /// What the locks give must be joined, not asked for in subqueries: when the record has changed since the statement
     /// began, PostgreSQL looks at the join once more with the new record and the very rows that were locked.
+    ///
+    /// A key, if there is one, is kept with what was updated. Who finds it kept already fails whole, so that the update is taken back
+    /// with its audit row; of two that come with one key the second waits here until the first has committed.
     ApplyUpdate {
         id: Uuid => SqlUuid,
         updated_at: PgTimestamp => Timestamptz,
@@ -79,6 +84,8 @@ statement! {
         contract_kind: &'static str => Text,
         contractor: Uuid => SqlUuid,
         is_contract_active: bool => Bool,
+        key: Option<Vec<u8>> => Nullable<Bytea>,
+        request: Option<Vec<u8>> => Nullable<Bytea>,
     } -> RecordSql;
     ", record AS MATERIALIZED (
          SELECT stored.id, stored.contract_id, stored.is_active
@@ -97,6 +104,7 @@ statement! {
          FOR SHARE OF stored)
      , request AS MATERIALIZED (
          SELECT set_config('esoz.request_id', request_id, true) AS id FROM args)
+     , updated AS (
      UPDATE contract_divisions AS target
      SET contract_id = args.contract_id, division_id = args.division_id,
          updated_at = args.updated_at, updated_by = args.updated_by
@@ -115,7 +123,14 @@ statement! {
          AND wanted.is_active = args.is_contract_active
      RETURNING
          target.id, target.contract_id, target.division_id, target.is_active,
-         target.inserted_at, target.inserted_by, target.updated_at, target.updated_by"
+         target.inserted_at, target.inserted_by, target.updated_at, target.updated_by)
+     , kept AS (
+         INSERT INTO idempotency_keys (
+             key, request,
+             id, contract_id, division_id, is_active, inserted_at, inserted_by, updated_at, updated_by)
+         SELECT args.key, args.request, updated.*
+         FROM args CROSS JOIN updated WHERE args.key IS NOT NULL)
+     SELECT * FROM updated"
 }
 
 #[async_trait]
@@ -167,6 +182,8 @@ impl ContractDivisions for PostgresStore {
             contract_kind: expected.contract.kind.as_str(),
             contractor: expected.contract.contractor.uuid(),
             is_contract_active: expected.contract.is_active,
+            key: update.once.map(|once| once.key().to_vec()),
+            request: update.once.map(|once| once.request().to_vec()),
         };
         match self.rows::<RecordRow, _>(statement).await {
             Ok(rows) => match only(rows) {
@@ -177,8 +194,24 @@ impl ContractDivisions for PostgresStore {
             Err(failure) if failure.violated() == Some("contract_divisions_active_pair") => {
                 Ok(Applied::Stale)
             }
+            Err(failure) if failure.violated() == Some(KEY_IS_TAKEN) => {
+                // It may have been forgotten in between: then another attempt is as good as a first one.
+                let recalled = match &update.once {
+                    Some(once) => self.recalled(once, update.at).await?,
+                    None => None,
+                };
+                Ok(recalled.map_or(Applied::Stale, Applied::Recalled))
+            }
             Err(failure) => Err(failure.during(format_args!("updating contract division {}", update.id))),
         }
+    }
+
+    async fn recall(
+        &self,
+        once: &Once,
+        now: Timestamp,
+    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
+        self.recalled(once, now).await
     }
 }
 
@@ -191,7 +224,7 @@ fn contract((id, kind, contractor, is_active): ContractRow) -> Result<Contract, 
     })
 }
 
-fn contract_division(row: RecordRow) -> Result<ContractDivision, StoreError> {
+pub(crate) fn contract_division(row: RecordRow) -> Result<ContractDivision, StoreError> {
     let (id, contract_id, division_id, is_active, inserted_at, inserted_by, updated_at, updated_by) = row;
     Ok(ContractDivision {
         id: ContractDivisionId::new(id),

@@ -4,6 +4,7 @@ mod connect;
 mod contract_divisions;
 mod credentials;
 mod error;
+mod keys;
 mod legal_entities;
 mod migrations;
 mod pool;

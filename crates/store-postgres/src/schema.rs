@@ -118,6 +118,21 @@ table! {
     }
 }
 
+table! {
+    idempotency_keys (key) {
+        key -> Bytea,
+        request -> Bytea,
+        id -> Uuid,
+        contract_id -> Uuid,
+        division_id -> Uuid,
+        is_active -> Bool,
+        inserted_at -> Timestamptz,
+        inserted_by -> Uuid,
+        updated_at -> Timestamptz,
+        updated_by -> Uuid,
+    }
+}
+
 joinable!(access_tokens -> users (user_id));
 joinable!(access_tokens -> clients (client_id));
 joinable!(api_keys -> clients (client_id));

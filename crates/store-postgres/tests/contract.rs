@@ -29,7 +29,8 @@ async fn fresh_contracts() -> ContractStore {
         contract_divisions: Arc::new(store.clone()),
         registry: Arc::new(store.clone()),
         legal_entities: Arc::new(store.clone()),
-        legal_entity_registry: Arc::new(store),
+        legal_entity_registry: Arc::new(store.clone()),
+        keys: Arc::new(store),
         audit: Arc::new(PostgresAudit::new(shared::postgres(), &url)),
         keep: Box::new(()),
     }

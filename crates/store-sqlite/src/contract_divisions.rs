@@ -5,10 +5,12 @@ use esoz_contract_division::{
     Update,
 };
 use esoz_kernel::time::rfc3339_micros;
-use esoz_kernel::{ContractDivisionId, RequestId, StoreError};
+use esoz_kernel::{ContractDivisionId, Once, Recalled, RequestId, StoreError, Timestamp};
+use serde_json::{Value, json};
 
 use crate::SqliteStore;
 use crate::error::Trouble;
+use crate::keys;
 use crate::rows::{Place, stamp_columns};
 use crate::schema::{contract_divisions, contracts, divisions, request_context};
 
@@ -42,6 +44,41 @@ impl From<&ContractDivision> for RecordRow {
 }
 
 impl RecordRow {
+    /// The row as it is kept with a key.
+    fn json(&self) -> String {
+        json!({
+            "id": self.id,
+            "contract_id": self.contract_id,
+            "division_id": self.division_id,
+            "is_active": self.is_active,
+            "inserted_at": self.inserted_at,
+            "inserted_by": self.inserted_by,
+            "updated_at": self.updated_at,
+            "updated_by": self.updated_by,
+        })
+        .to_string()
+    }
+
+    /// The record in a row that was kept with a key.
+    fn read(json: &str) -> Result<ContractDivision, StoreError> {
+        let place = keys::PLACE;
+        let row: Value = place.parse("answer", json)?;
+        let corrupt = || place.corrupt("answer");
+        let text =
+            |column: &str| row.get(column).and_then(Value::as_str).map(str::to_owned).ok_or_else(corrupt);
+        let row = Self {
+            id: text("id")?,
+            contract_id: text("contract_id")?,
+            division_id: text("division_id")?,
+            is_active: row.get("is_active").and_then(Value::as_bool).ok_or_else(corrupt)?,
+            inserted_at: text("inserted_at")?,
+            inserted_by: text("inserted_by")?,
+            updated_at: text("updated_at")?,
+            updated_by: text("updated_by")?,
+        };
+        row.record()
+    }
+
     fn record(&self) -> Result<ContractDivision, StoreError> {
         let place = Place { table: "contract_divisions", id: &self.id };
         Ok(ContractDivision {
@@ -112,6 +149,11 @@ impl ContractDivisions for SqliteStore {
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
         let update = update.clone();
         self.write(format!("updating contract division {}", update.id), move |connection| {
+            if let Some(once) = &update.once
+                && let Some(recalled) = recall(connection, once, update.at)?
+            {
+                return Ok(Applied::Recalled(recalled));
+            }
             let Expected { division, contract, .. } = update.expected;
             let change = Change { division_id: division.id, contract_id: contract.id };
             let facts = facts(connection, update.id, change)?;
@@ -129,10 +171,32 @@ impl ContractDivisions for SqliteStore {
                 .returning(RecordRow::as_returning())
                 .get_result(connection)?;
             set_request(connection, None)?;
+            if let Some(once) = &update.once {
+                keys::keep(connection, once, update.at, &row.json())?;
+            }
             Ok(Applied::Applied(row.record()?))
         })
         .await
     }
+
+    async fn recall(
+        &self,
+        once: &Once,
+        now: Timestamp,
+    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
+        let once = *once;
+        self.read("looking up an idempotency key", move |connection| recall(connection, &once, now)).await
+    }
+}
+
+/// What was done under the key, if anything was.
+fn recall(
+    connection: &mut SqliteConnection,
+    once: &Once,
+    now: Timestamp,
+) -> Result<Option<Recalled<ContractDivision>>, Trouble> {
+    let recalled = keys::recall(connection, once, now)?;
+    Ok(recalled.map(|recalled| keys::answered(recalled, RecordRow::read)).transpose()?)
 }
 
 /// All that the rules read. Inside a transaction, so at one instant.

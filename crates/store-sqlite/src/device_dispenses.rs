@@ -9,9 +9,9 @@ use esoz_kernel::{DispenseId, Put, StoreError};
 use crate::SqliteStore;
 use crate::document::{from_dispense, history_entry, path, to_dispense};
 use crate::error::Trouble;
-use crate::outbox;
 use crate::rows::MAX_RECORDS_PER_TRANSACTION;
 use crate::schema::device_dispenses;
+use crate::{keys, outbox};
 
 diesel::define_sql_function! {
     /// Sets three texts in a JSON document and leaves the rest of its text as it is.
@@ -62,10 +62,20 @@ impl DeviceDispenses for SqliteStore {
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
         let change = change.clone();
         self.write(format!("changing the status of dispense {}", change.id), move |connection| {
+            let id = change.id.to_string();
+            if let Some(once) = &change.once
+                && let Some(recalled) = keys::recall(connection, once, change.at)?
+            {
+                let recalled = keys::answered(recalled, |document| to_dispense(&id, document))?;
+                return Ok(Changed::Recalled(recalled));
+            }
             let Some(document) = compare_and_set(connection, &change)? else { return Ok(Changed::Stale) };
             outbox::put(connection, &change.event)?;
+            if let Some(once) = &change.once {
+                keys::keep(connection, once, change.at, &document)?;
+            }
             // Before the commit: afterwards nothing about the document may fail any more.
-            Ok(Changed::Applied(to_dispense(&change.id.to_string(), &document)?))
+            Ok(Changed::Applied(to_dispense(&id, &document)?))
         })
         .await
     }

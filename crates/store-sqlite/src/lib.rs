@@ -8,6 +8,7 @@ mod device_dispenses;
 mod document;
 mod error;
 mod event_log;
+mod keys;
 mod legal_entities;
 mod migrations;
 mod outbox;

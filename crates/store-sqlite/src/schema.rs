@@ -145,6 +145,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    idempotency_keys (key) {
+        key -> Binary,
+        request -> Binary,
+        answer -> Text,
+        kept_since -> Text,
+    }
+}
+
 diesel::joinable!(access_tokens -> users (user_id));
 diesel::joinable!(access_tokens -> clients (client_id));
 diesel::joinable!(api_keys -> clients (client_id));

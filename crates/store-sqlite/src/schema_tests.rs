@@ -101,7 +101,7 @@ fn word(kind: SqliteType) -> &'static str {
 fn every_table_is_here_as_the_migrations_make_it() {
     let said = said![
         users clients access_tokens api_keys legal_entities divisions contracts contract_divisions request_context
-        device_dispenses outbox event_log
+        device_dispenses outbox event_log idempotency_keys
     ];
     let dir = tempfile::tempdir().unwrap();
     let settings = SqliteSettings::at(dir.path().join("esoz.db"));

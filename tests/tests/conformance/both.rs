@@ -120,6 +120,8 @@ on_every_store! {
         let world = World::new(kind).await;
         let answer = world.patch("/nothing").header("x-idempotency-key", "key-of-a-client").send().await;
         assert_eq!(answer.body["meta"]["idempotency_key"], "key-of-a-client");
+        let answer = world.patch("/nothing").header("x-idempotency-key", "no key").send().await;
+        assert_eq!(answer.body["meta"].get("idempotency_key"), None);
     }
 
     async fn headers_over_the_limit(kind) {

@@ -6,6 +6,7 @@ mod cors;
 mod described;
 mod guards;
 mod health;
+mod idempotency;
 mod outages;
 mod stop;
 mod stop_order;

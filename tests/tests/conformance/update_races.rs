@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use esoz_contract_division::{Applied, Change, ContractDivisions, Facts, Update};
-use esoz_kernel::{ContractDivisionId, StoreError};
+use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions, Facts, Update};
+use esoz_kernel::{ContractDivisionId, Once, Recalled, StoreError, Timestamp};
 use esoz_testkit::builders::contract_division;
 use esoz_tests::{Answer, Setup, UpdateScene, World, change, on_every_store, update_path};
 use serde_json::json;
@@ -31,6 +31,14 @@ impl ContractDivisions for Held {
 
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
         self.inner.apply(update).await
+    }
+
+    async fn recall(
+        &self,
+        once: &Once,
+        now: Timestamp,
+    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
+        self.inner.recall(once, now).await
     }
 }
 

@@ -9,7 +9,7 @@ use reqwest::Method;
 use crate::{environment, with};
 
 /// A world whose own server is not asked: it loads and looks on; processes of the same stores are asked instead.
-async fn onlooker(kind: Kind, stores: TestStores) -> World {
+pub(crate) async fn onlooker(kind: Kind, stores: TestStores) -> World {
     let world = Setup::new(kind)
         // Its own relay must not do the work of the ones that are killed.
         .replace(|parts| parts.publisher = std::sync::Arc::new(NoPublisher))
@@ -39,7 +39,7 @@ async fn stop_at(world: &World, base: &str, scene: &StopScene) -> u16 {
 }
 
 /// The events of that dispense, once there are any.
-async fn delivered(world: &World, scene: &StopScene) -> usize {
+pub(crate) async fn delivered(world: &World, scene: &StopScene) -> usize {
     wait_for("the event in the topic", DEADLINE, async || {
         let key = scene.dispense.id.to_string();
         let messages = world.delivered().messages().await;

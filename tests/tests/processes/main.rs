@@ -3,6 +3,7 @@
 
 mod commands;
 mod demo;
+mod idempotency;
 mod kill;
 mod remote_tokens;
 mod serving;

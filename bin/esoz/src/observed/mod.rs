@@ -84,6 +84,9 @@ pub(crate) fn observed(config: &Config, parts: Parts, metrics: &Arc<Metrics>) ->
     stores.contract_divisions = Observed::new(&stores.contract_divisions, contracts, metrics);
     stores.dispenses = Observed::new(&stores.dispenses, dispenses, metrics);
     stores.outbox = Observed::new(&stores.outbox, dispenses, metrics);
+    for (keys, store) in stores.keys.iter_mut().zip([contracts, dispenses]) {
+        *keys = Observed::new(keys, store, metrics);
+    }
     parts.publisher = Observed::new(&parts.publisher, bus, metrics);
     Ok(parts)
 }

@@ -1,13 +1,15 @@
 use esoz_auth::{ApiKeyFacts, TokenFacts};
-use esoz_contract_division::{Applied, Facts};
+use esoz_contract_division::{Applied, ContractDivision, Facts};
 use esoz_device_dispense::{Changed, Dispense};
 use esoz_events::{Backlog, PublishError, StatusChangeEvent};
-use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_kernel::{Recalled, StoreError, StoreErrorKind};
 use esoz_legal_entity::LegalEntity;
 
 const OK: &str = "ok";
 /// What a change rested on was no longer so; nothing was written.
 const STALE: &str = "stale";
+/// The change was made before, or its idempotency key was used for another; nothing was written.
+const RECALLED: &str = "recalled";
 /// The bus did not take all events.
 const UNDELIVERED: &str = "undelivered";
 
@@ -15,6 +17,7 @@ const UNDELIVERED: &str = "undelivered";
 pub(crate) const OUTCOMES: &[&str] = &[
     OK,
     STALE,
+    RECALLED,
     StoreErrorKind::Unavailable.as_str(),
     StoreErrorKind::Conflict.as_str(),
     StoreErrorKind::Corrupt.as_str(),
@@ -55,6 +58,8 @@ impl Success for Option<ApiKeyFacts> {}
 impl Success for Option<LegalEntity> {}
 impl Success for Option<Dispense> {}
 impl Success for Facts {}
+impl Success for Option<Recalled<ContractDivision>> {}
+impl Success for u64 {}
 impl Success for Vec<StatusChangeEvent> {}
 impl Success for Backlog {}
 
@@ -63,6 +68,7 @@ impl Success for Changed {
         match self {
             Self::Applied(_) => OK,
             Self::Stale => STALE,
+            Self::Recalled(_) => RECALLED,
         }
     }
 }
@@ -72,6 +78,7 @@ impl Success for Applied {
         match self {
             Self::Applied(_) => OK,
             Self::Stale => STALE,
+            Self::Recalled(_) => RECALLED,
         }
     }
 }

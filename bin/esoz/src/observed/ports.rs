@@ -1,9 +1,11 @@
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
-use esoz_contract_division::{Applied, Change, ContractDivisions, Facts, Update};
+use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions, Facts, Update};
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
 use esoz_events::{Backlog, Claim, EventPublisher, EventRef, Outbox, PublishError, StatusChangeEvent};
-use esoz_kernel::{ContractDivisionId, DispenseId, LegalEntityId, StoreError, Uuid};
+use esoz_kernel::{
+    ContractDivisionId, DispenseId, KeyRecords, LegalEntityId, Once, Recalled, StoreError, Timestamp, Uuid,
+};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 
 use super::{Observed, SPANS};
@@ -50,6 +52,7 @@ observed! {
     ContractDivisions as "contract_divisions" {
         facts(id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError>;
         apply(update: &Update) -> Result<Applied, StoreError>;
+        recall(once: &Once, now: Timestamp) -> Result<Option<Recalled<ContractDivision>>, StoreError>;
     }
     DeviceDispenses as "device_dispenses" {
         find(id: DispenseId) -> Result<Option<Dispense>, StoreError>;
@@ -60,6 +63,9 @@ observed! {
         remove(delivered: &[EventRef]) -> Result<(), StoreError>;
         release(by: Uuid) -> Result<(), StoreError>;
         backlog() -> Result<Backlog, StoreError>;
+    }
+    KeyRecords as "key_records" {
+        forget_keys(until: Timestamp, most: u32) -> Result<u64, StoreError>;
     }
     EventPublisher as "event_publisher" {
         publish(events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>>;

@@ -2,14 +2,17 @@ use std::sync::Arc;
 
 use esoz_auth::{Allowance, ApiKeyHolder, MissingAllowances, Principal, require};
 use esoz_kernel::{
-    Clock, ContractDivisionId, ErrorKind, Failure, RequestId, StoreError, StoreErrorKind, UserId,
-    time::to_micros,
+    ClientId, Clock, ContractDivisionId, ErrorKind, Failure, IdempotencyKey, Once, Recalled, RequestId,
+    StoreError, StoreErrorKind, UserId, time::to_micros,
 };
 
 use crate::{Applied, Change, ContractDivision, ContractDivisions, Refusal, Update, decide};
 
 /// What the scopes of token and api key must hold to update a contract division.
 const ALLOWANCES: [Allowance; 1] = ["private_contracts:write"];
+
+/// What tells the keys of this operation from those of others. Stored: never to be changed.
+const OPERATION: &str = "update_contract_division";
 
 /// How often the use case decides anew when what it decided from has moved. Facts about contracts and divisions move rarely, and
 /// concurrent updates of one record do not make each other stale.
@@ -19,13 +22,14 @@ const MAX_ATTEMPTS: u32 = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdatePermit {
     user: UserId,
+    client: ClientId,
 }
 
 impl UpdatePermit {
     /// Checks both scopes. This comes before anything else is looked at, the request's body included.
     pub fn for_caller(principal: &Principal, api_key: &ApiKeyHolder) -> Result<Self, UpdateError> {
         require(&[&principal.scope, &api_key.scope], &ALLOWANCES).map_err(UpdateError::Scope)?;
-        Ok(Self { user: principal.user_id })
+        Ok(Self { user: principal.user_id, client: principal.client_id })
     }
 }
 
@@ -38,6 +42,8 @@ pub struct UpdateInput {
     pub change: Change,
     /// The request, for the audit.
     pub request_id: RequestId,
+    /// What the client marks this request and its repetitions with, if it does.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// Why a contract division was not updated: one variant for each answer of the conformance table. The texts, spelling included, are
@@ -65,6 +71,9 @@ pub enum UpdateError {
     /// Another active record has this contract and division (U16, U23).
     #[error("Contract division with such contract and division already exists")]
     PairTaken,
+    /// The key marks another request, which was carried out (docs/adr/0012).
+    #[error("The idempotency key was used for another request")]
+    KeyReused,
     /// A store failed (U20, Q04).
     #[error("the contract division could not be updated")]
     Store(#[source] StoreError),
@@ -91,7 +100,8 @@ impl Failure for UpdateError {
             Self::NotGlobalBudget
             | Self::DivisionOfAnotherLegalEntity
             | Self::ContractNotUsable
-            | Self::PairTaken => ErrorKind::Conflict,
+            | Self::PairTaken
+            | Self::KeyReused => ErrorKind::Conflict,
             Self::Store(error) => Failure::kind(error),
         }
     }
@@ -102,7 +112,9 @@ impl Failure for UpdateError {
                 Some("$.division_id")
             }
             Self::ContractNotUsable => Some("$.contract_id"),
-            Self::Scope(_) | Self::NotFound | Self::NotGlobalBudget | Self::Store(_) => None,
+            Self::Scope(_) | Self::NotFound | Self::NotGlobalBudget | Self::KeyReused | Self::Store(_) => {
+                None
+            }
         }
     }
 
@@ -115,6 +127,7 @@ impl Failure for UpdateError {
             | Self::DivisionOfAnotherLegalEntity
             | Self::ContractNotUsable
             | Self::PairTaken
+            | Self::KeyReused
             | Self::Store(_) => &[],
         }
     }
@@ -143,6 +156,9 @@ impl UpdateContractDivision {
 
     /// Updates the record and returns it as it is afterwards.
     ///
+    /// With an idempotency key, a repetition of an update that took effect gets its first answer, whatever became of the record since;
+    /// who may call was checked anew by then. An update that was refused changed nothing, and its repetition is decided anew.
+    ///
     /// # Errors
     /// [`UpdateError`], of the first rule that fails. After [`UpdateError::Store`] the update may or may not have taken effect;
     /// the same request again gives an honest answer.
@@ -152,18 +168,27 @@ impl UpdateContractDivision {
         input: UpdateInput,
     ) -> Result<ContractDivision, UpdateError> {
         let id = input.id.ok_or(UpdateError::NotFound)?;
+        let once = once(permit, id, &input);
         for _ in 0..MAX_ATTEMPTS {
             let facts =
                 self.ports.contract_divisions.facts(id, &input.change).await.map_err(UpdateError::Store)?;
+            // After the facts: what they speak against may be the work of the very same request.
+            if let Some(once) = &once
+                && let Some(recalled) = self.recall(once).await?
+            {
+                return answer(recalled);
+            }
             let update = Update {
                 id,
                 expected: decide(&facts)?,
                 at: to_micros(self.ports.clock.now()),
                 by: permit.user,
                 request_id: input.request_id.clone(),
+                once,
             };
             match self.ports.contract_divisions.apply(&update).await {
                 Ok(Applied::Applied(record)) => return Ok(record),
+                Ok(Applied::Recalled(recalled)) => return answer(recalled),
                 Ok(Applied::Stale) => {}
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {}
                 Err(error) => return Err(UpdateError::Store(error)),
@@ -173,6 +198,26 @@ impl UpdateContractDivision {
             "updating contract division {id}: what it rests on changed under {MAX_ATTEMPTS} attempts"
         );
         Err(UpdateError::Store(StoreError::new(StoreErrorKind::Conflict, attempted)))
+    }
+
+    async fn recall(&self, once: &Once) -> Result<Option<Recalled<ContractDivision>>, UpdateError> {
+        let now = self.ports.clock.now();
+        self.ports.contract_divisions.recall(once, now).await.map_err(UpdateError::Store)
+    }
+}
+
+/// The key of the request, if it has one, and what it asks for.
+fn once(permit: &UpdatePermit, id: ContractDivisionId, input: &UpdateInput) -> Option<Once> {
+    let id = id.uuid();
+    let (contract, division) = (input.change.contract_id.uuid(), input.change.division_id.uuid());
+    let asked: [&[u8]; 3] = [id.as_bytes(), contract.as_bytes(), division.as_bytes()];
+    input.idempotency_key.as_ref().map(|key| Once::new(OPERATION, permit.client, key, &asked))
+}
+
+fn answer(recalled: Recalled<ContractDivision>) -> Result<ContractDivision, UpdateError> {
+    match recalled {
+        Recalled::FirstAnswer(record) => Ok(record),
+        Recalled::AnotherRequest => Err(UpdateError::KeyReused),
     }
 }
 

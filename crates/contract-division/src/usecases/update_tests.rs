@@ -138,6 +138,7 @@ fn store_error(kind: StoreErrorKind) -> StoreError {
 struct World {
     contract_divisions: MockContractDivisions,
     updates: Arc<Mutex<Vec<Update>>>,
+    key: Option<IdempotencyKey>,
 }
 
 impl World {
@@ -167,6 +168,19 @@ impl World {
         self
     }
 
+    /// … the request has a key, and what is recalled each time it is looked up is the next of these.
+    fn and_recalled(mut self, answers: Vec<Option<Recalled<ContractDivision>>>) -> Self {
+        self.key = IdempotencyKey::parse("k");
+        let times = answers.len();
+        let mut answers = answers.into_iter();
+        self.contract_divisions
+            .expect_recall()
+            .withf(|asked, _| *asked == once())
+            .times(times)
+            .returning(move |_, _| Ok(answers.next().unwrap()));
+        self
+    }
+
     fn update(self, id: Option<ContractDivisionId>) -> Result<ContractDivision, UpdateError> {
         let allowed = "private_contracts:write";
         let permit = UpdatePermit::for_caller(&principal(allowed), &api_key(allowed)).unwrap();
@@ -174,7 +188,7 @@ impl World {
             contract_divisions: Arc::new(self.contract_divisions),
             clock: Arc::new(TickingClock::default()),
         };
-        let input = UpdateInput { id, change: CHANGE, request_id: request_id() };
+        let input = UpdateInput { id, change: CHANGE, request_id: request_id(), idempotency_key: self.key };
         block_on(UpdateContractDivision::new(ports).execute(&permit, input))
     }
 }
@@ -230,6 +244,7 @@ fn given_nothing_wrong_then_one_look_and_one_write_and_the_record_after_it() {
         at: tick(1),
         by: USER,
         request_id: request_id(),
+        once: None,
     };
     assert_eq!(*updates.lock().unwrap(), [expected]);
 }
@@ -309,4 +324,67 @@ fn given_a_port_that_fails_then_the_failure_is_passed_on_without_another_try() {
     }
     let gathering = World::with_facts(vec![Err(store_error(StoreErrorKind::Conflict))]);
     assert_passed_on(gathering, StoreErrorKind::Conflict, ErrorKind::Unavailable);
+}
+
+/// What is kept with the update that the cases ask for.
+fn once() -> Once {
+    let (id, contract, division) = (RECORD.uuid(), CHANGE.contract_id.uuid(), CHANGE.division_id.uuid());
+    let asked: [&[u8]; 3] = [id.as_bytes(), contract.as_bytes(), division.as_bytes()];
+    Once::new("update_contract_division", CLIENT, &IdempotencyKey::parse("k").unwrap(), &asked)
+}
+
+const REUSED: &str = "The idempotency key was used for another request";
+
+#[test]
+fn given_a_key_then_the_update_carries_it_with_what_was_asked() {
+    let world = World::with_facts(vec![Ok(facts())])
+        .and_recalled(vec![None])
+        .and_answers(vec![Ok(Applied::Applied(record()))]);
+    let updates = Arc::clone(&world.updates);
+    assert_eq!(world.update(Some(RECORD)).unwrap(), record());
+    assert_eq!(updates.lock().unwrap()[0].once, Some(once()));
+}
+
+#[test]
+fn given_a_repetition_then_the_first_answer_whatever_the_facts_say_by_now() {
+    for (refusal, ..) in ANSWERS {
+        let world = World::with_facts(vec![Ok(refused(refusal))])
+            .and_recalled(vec![Some(Recalled::FirstAnswer(record()))]);
+        assert_eq!(world.update(Some(RECORD)).unwrap(), record(), "{refusal:?}");
+    }
+}
+
+#[test]
+fn given_a_key_of_another_request_then_a_conflict_and_nothing_is_written() {
+    let world = World::with_facts(vec![Ok(facts())]).and_recalled(vec![Some(Recalled::AnotherRequest)]);
+    assert_eq!(answer(world.update(Some(RECORD))), (ErrorKind::Conflict, None, REUSED.to_owned()));
+}
+
+#[test]
+fn given_a_repetition_at_the_same_time_then_the_store_says_so() {
+    let first = Recalled::FirstAnswer(record());
+    for (recalled, expected) in [(first, None), (Recalled::AnotherRequest, Some(REUSED.to_owned()))] {
+        let world = World::with_facts(vec![Ok(facts())])
+            .and_recalled(vec![None])
+            .and_answers(vec![Ok(Applied::Recalled(recalled))]);
+        let refusal = world.update(Some(RECORD)).err().map(|error| error.to_string());
+        assert_eq!(refusal, expected);
+    }
+}
+
+#[test]
+fn given_a_stale_update_then_its_key_is_looked_up_anew() {
+    let world = World::with_facts(vec![Ok(facts()), Ok(refused(Refusal::NotGlobalBudget))])
+        .and_recalled(vec![None, Some(Recalled::FirstAnswer(record()))])
+        .and_answers(vec![Ok(Applied::Stale)]);
+    assert_eq!(world.update(Some(RECORD)).unwrap(), record());
+}
+
+#[test]
+fn given_a_key_that_cannot_be_looked_up_then_nothing_is_written() {
+    let mut world = World::with_facts(vec![Ok(facts())]);
+    world.key = IdempotencyKey::parse("k");
+    let down = |_: &Once, _| Err(store_error(StoreErrorKind::Unavailable));
+    world.contract_divisions.expect_recall().times(1).returning(down);
+    assert_eq!(world.update(Some(RECORD)).unwrap_err().kind(), ErrorKind::Unavailable);
 }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use esoz_auth::{Allowance, MissingAllowances, Principal, require};
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
-    ClientId, Clock, DispenseId, ErrorKind, EventId, Failure, IdGenerator, PatientId, RequestId, StoreError,
-    StoreErrorKind, TraceContext, UserId, time::to_millis,
+    ClientId, Clock, DispenseId, ErrorKind, EventId, Failure, IdGenerator, IdempotencyKey, Once, PatientId,
+    Recalled, RequestId, StoreError, StoreErrorKind, TraceContext, UserId, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, Standing, StandingError, standing};
 
@@ -15,6 +15,9 @@ use crate::{
 
 /// What a scope must hold to stop a dispense.
 const ALLOWANCES: [Allowance; 1] = ["device_dispense:stop"];
+
+/// What tells the keys of this operation from those of others. Stored: never to be changed.
+const OPERATION: &str = "stop_device_dispense";
 
 /// How often the use case looks again when what it decided from has moved. A dispense leaves `in_progress` once and never
 /// returns, so the second look decides; the third is for a store that lost a race of its own.
@@ -46,6 +49,8 @@ pub struct StopInput {
     pub request_id: RequestId,
     /// The span that asks for it, for the same; `None` where nobody traces.
     pub trace: Option<TraceContext>,
+    /// What the client marks this request and its repetitions with, if it does.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// Why a dispense was not stopped: one variant for each answer of the conformance table. The texts are part of the protocol.
@@ -63,6 +68,9 @@ pub enum StopError {
     /// Its status is not `in_progress` (S13, S16, S17).
     #[error("Device dispense in status {} cannot be stopped", .0.as_str())]
     WrongStatus(DispenseStatus),
+    /// The key marks another request, which was carried out (docs/adr/0012).
+    #[error("The idempotency key was used for another request")]
+    KeyReused,
     /// A store failed (S14, P05).
     #[error("the dispense could not be stopped")]
     Store(#[source] StoreError),
@@ -74,7 +82,7 @@ impl Failure for StopError {
             Self::Scope(refusal) => refusal.kind(),
             Self::Standing(refusal) => refusal.kind(),
             Self::NotFound => ErrorKind::NotFound,
-            Self::WrongStatus(_) => ErrorKind::Conflict,
+            Self::WrongStatus(_) | Self::KeyReused => ErrorKind::Conflict,
             Self::Store(error) => Failure::kind(error),
         }
     }
@@ -82,7 +90,9 @@ impl Failure for StopError {
     fn missing_allowances(&self) -> &[Allowance] {
         match self {
             Self::Scope(refusal) => refusal.missing_allowances(),
-            Self::Standing(_) | Self::NotFound | Self::WrongStatus(_) | Self::Store(_) => &[],
+            Self::Standing(_) | Self::NotFound | Self::WrongStatus(_) | Self::KeyReused | Self::Store(_) => {
+                &[]
+            }
         }
     }
 }
@@ -121,6 +131,9 @@ impl StopDispense {
     /// finds that it is not, the dispense is read to say why. So a stop that succeeds costs one round trip to where
     /// dispenses are kept.
     ///
+    /// With an idempotency key, a repetition of a stop that took effect gets its first answer; who may call and act was checked
+    /// anew by then. A stop that was refused changed nothing, and its repetition is decided anew.
+    ///
     /// # Errors
     /// [`StopError`], of the first rule that fails. After [`StopError::Store`] the change may or may not have taken effect;
     /// the same request again tells.
@@ -130,10 +143,13 @@ impl StopDispense {
             return Err(StopError::NotFound);
         };
         let subject = self.ports.pseudonyms.of(patient_id);
-        let change = self.planned(permit, standing, id, subject, (input.request_id, input.trace));
+        let change = self.planned(permit, standing, id, subject, input);
         for _ in 0..MAX_ATTEMPTS {
             match self.ports.dispenses.change_status(&change).await {
-                Ok(Changed::Applied(dispense)) => return Ok(dispense),
+                Ok(Changed::Applied(dispense) | Changed::Recalled(Recalled::FirstAnswer(dispense))) => {
+                    return Ok(dispense);
+                }
+                Ok(Changed::Recalled(Recalled::AnotherRequest)) => return Err(StopError::KeyReused),
                 Ok(Changed::Stale) => {}
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {}
                 Err(error) => return Err(StopError::Store(error)),
@@ -155,7 +171,7 @@ impl StopDispense {
         standing: Standing,
         id: DispenseId,
         subject: Pseudonym,
-        (request_id, trace): (RequestId, Option<TraceContext>),
+        input: StopInput,
     ) -> StatusChange {
         let at = to_millis(self.ports.clock.now());
         let to = DispenseStatus::Stopped;
@@ -166,11 +182,17 @@ impl StopDispense {
             new_status: to.as_str().to_owned(),
             event_time: at,
             changed_by: permit.user,
-            request_id,
-            trace,
+            request_id: input.request_id,
+            trace: input.trace,
         };
+        let once = input.idempotency_key.map(|key| {
+            let id = id.uuid();
+            let asked: [&[u8]; 2] = [id.as_bytes(), subject.expose().as_bytes()];
+            Once::new(OPERATION, permit.client, &key, &asked)
+        });
         let owner = standing.legal_entity_id();
-        StatusChange { id, owner, subject, from: DispenseStatus::InProgress, to, at, by: permit.user, event }
+        let from = DispenseStatus::InProgress;
+        StatusChange { id, owner, subject, from, to, at, by: permit.user, event, once }
     }
 
     /// Says why the store found the change stale. `Ok` when by now nothing speaks against it: then it is worth another try.

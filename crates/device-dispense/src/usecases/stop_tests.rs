@@ -68,6 +68,7 @@ fn input() -> StopInput {
         dispense_id: Some(DISPENSE),
         request_id: request_id(),
         trace: trace(),
+        idempotency_key: None,
     }
 }
 
@@ -224,6 +225,7 @@ fn given_a_dispense_in_progress_then_one_call_stops_it() {
             request_id: request_id(),
             trace: trace(),
         },
+        once: None,
     };
     assert_eq!(*changes.lock().unwrap(), [expected]);
 }
@@ -330,4 +332,55 @@ fn given_a_registry_of_legal_entities_that_fails_then_no_dispense_is_touched() {
     for (kind, expected) in PASSED_ON {
         assert_passed_on(World::with_registry(Err(store_error(kind))).stop(input()), kind, expected);
     }
+}
+
+fn key(text: &str) -> Option<IdempotencyKey> {
+    IdempotencyKey::parse(text)
+}
+
+/// What is kept with a stop of that dispense about the patient with that pseudonym.
+fn once(key: &str, id: DispenseId, subject: &str) -> Once {
+    let id = id.uuid();
+    let asked: [&[u8]; 2] = [id.as_bytes(), subject.as_bytes()];
+    Once::new("stop_device_dispense", CLIENT, &IdempotencyKey::parse(key).unwrap(), &asked)
+}
+
+#[test]
+fn given_a_key_then_the_change_carries_it_with_what_was_asked() {
+    let stopped = dispense(DispenseStatus::Stopped);
+    let world = World::with_answers(vec![Ok(Changed::Applied(stopped.clone()))]);
+    let changes = Arc::clone(&world.changes);
+    assert_eq!(world.stop(StopInput { idempotency_key: key("k"), ..input() }).unwrap(), stopped);
+    let changes = changes.lock().unwrap();
+    assert_eq!(changes[0].once, Some(once("k", DISPENSE, "P")));
+    for other in [
+        once("K", DISPENSE, "P"),
+        once("k", DISPENSE, "Q"),
+        once("k", DispenseId::new(Uuid::from_u128(9)), "P"),
+    ] {
+        assert_ne!(changes[0].once, Some(other));
+    }
+}
+
+#[test]
+fn given_a_repetition_then_the_first_answer_and_no_further_look() {
+    let stopped = dispense(DispenseStatus::Stopped);
+    let recalled = Changed::Recalled(Recalled::FirstAnswer(stopped.clone()));
+    let world = World::with_answers(vec![Ok(recalled)]);
+    assert_eq!(world.stop(StopInput { idempotency_key: key("k"), ..input() }).unwrap(), stopped);
+}
+
+#[test]
+fn given_a_key_of_another_request_then_a_conflict_and_no_further_look() {
+    let world = World::with_answers(vec![Ok(Changed::Recalled(Recalled::AnotherRequest))]);
+    let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
+    let text = "The idempotency key was used for another request";
+    assert_eq!(answer(result), (ErrorKind::Conflict, text.to_owned()));
+}
+
+#[test]
+fn given_a_key_of_a_legal_entity_that_may_not_act_then_it_is_not_looked_at() {
+    let world = World::with_legal_entity(Some(pharmacy(LegalEntityStatus::Suspended)));
+    let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
+    assert_eq!(answer(result).0, ErrorKind::Conflict);
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Call, id, refused};
+use crate::error::ApiError;
 use crate::openapi::{parameters::Traced, update::UpdateAnswers};
 use crate::spans::UseCaseSpan;
 use crate::{Api, body};
@@ -37,9 +38,10 @@ pub(crate) async fn update(
         let principal = call.principal(&request, &api).await?;
         let permit = UpdatePermit::for_caller(&principal, &api_key).map_err(refused)?;
         body::require_json(&request)?;
-        let change = body::parse_change(&body::read(&request, payload, &api.limits).await?)?;
-        let input =
-            UpdateInput { id: id(&request, "id"), change, request_id: call.context.request_id.clone() };
+        let change = body::parse_change(&body::read(&request, payload, &api.limits).await?);
+        let (change, idempotency_key) = ApiError::both(change, call.context.repetition.key())?;
+        let request_id = call.context.request_id.clone();
+        let input = UpdateInput { id: id(&request, "id"), change, request_id, idempotency_key };
         let span = UseCaseSpan::begin("update_contract_division", &call.context);
         let update = api.update_contract_division.execute(&permit, input);
         let record = span.around(update).await.map_err(refused)?;

@@ -4,6 +4,7 @@ use esoz_kernel::PatientId;
 use serde_json::{Map, Value, json};
 
 use super::{Call, id, refused};
+use crate::error::ApiError;
 use crate::openapi::{parameters::Traced, stop::StopAnswers};
 use crate::spans::UseCaseSpan;
 use crate::{Api, body};
@@ -35,12 +36,13 @@ pub(crate) async fn stop(
     call.answer(async {
         let principal = call.principal(&request, &api).await?;
         let permit = StopPermit::for_caller(&principal).map_err(refused)?;
-        body::parse_nothing(&body::read(&request, payload, &api.limits).await?)?;
+        let body = body::parse_nothing(&body::read(&request, payload, &api.limits).await?);
+        let ((), idempotency_key) = ApiError::both(body, call.context.repetition.key())?;
         let patient_id = id(&request, "patient_id");
         let request_id = call.context.request_id.clone();
         let span = UseCaseSpan::begin("stop_device_dispense", &call.context);
-        let dispense_id = id(&request, "id");
-        let input = StopInput { patient_id, dispense_id, request_id, trace: span.position() };
+        let (dispense_id, trace) = (id(&request, "id"), span.position());
+        let input = StopInput { patient_id, dispense_id, request_id, trace, idempotency_key };
         let dispense = span.around(api.stop_dispense.execute(&permit, input)).await.map_err(refused)?;
         Ok(rendered(dispense, patient_id))
     })

@@ -16,7 +16,7 @@ use utoipa::openapi::{
 };
 
 use super::formats;
-use crate::context::RequestContext;
+use crate::context::{Repetition, RequestContext};
 use crate::envelope;
 use crate::error::ApiError;
 use crate::guards::{self, AllowedOrigin};
@@ -46,7 +46,7 @@ impl Answers {
         let (allowed_origin, budget) = (AllowedOrigin::default(), Rc::default());
         let context = RequestContext {
             request_id,
-            idempotency_key: None,
+            repetition: Repetition::Unmarked,
             caller: None,
             url,
             is_secure: false,

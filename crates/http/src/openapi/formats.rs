@@ -1,7 +1,7 @@
 //! Values of which only some are possible, as the domain knows them.
 
 use esoz_device_dispense::DispenseStatus;
-use esoz_kernel::RequestId;
+use esoz_kernel::{IdempotencyKey, RequestId};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 fn text() -> ObjectBuilder {
@@ -23,6 +23,11 @@ pub(crate) fn request_id() -> Object {
             "The request's own `X-Request-ID` if that is well-formed, else a fresh one. Both in `meta` and as a header.",
         ))
         .build()
+}
+
+/// A well-formed idempotency key.
+pub(crate) fn idempotency_key() -> Object {
+    text().min_length(Some(1)).max_length(Some(IdempotencyKey::MAX_CHARS)).pattern(Some("^[!-~]+$")).build()
 }
 
 /// A status of the status model.

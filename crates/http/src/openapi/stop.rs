@@ -9,6 +9,7 @@ use utoipa::IntoResponses;
 
 use super::answers::{Answers, Responses};
 use crate::body;
+use crate::context::Repetition;
 use crate::handlers::device_dispenses::{reference, rendered};
 
 const PATIENT: Uuid = Uuid::from_u128(0x7c3d_a506_804d_4550_8993_bf17_f9ee_0402);
@@ -37,12 +38,14 @@ impl IntoResponses for StopAnswers {
                 ("not_an_object", body::parse_nothing(b"[]")),
                 ("additional_property", body::parse_nothing(br#"{"reason":1}"#)),
             ])
+            .refusals([("idempotency_key", Repetition::Unclear.key())])
             .failed("missing_allowance", StopPermit::for_caller(&without_scope()))
             .failure("not_found", &StopError::NotFound)
             .failure("invalid_type", &StopError::Standing(StandingError::InvalidType))
             .failure("not_active", &StopError::Standing(StandingError::NotActive))
             .failure("wrong_status", &StopError::WrongStatus(DispenseStatus::Completed))
             .failure("already_stopped", &StopError::WrongStatus(DispenseStatus::Stopped))
+            .failure("idempotency_key_reused", &StopError::KeyReused)
             .responses()
     }
 }

@@ -8,6 +8,7 @@ use utoipa::IntoResponses;
 use super::answers::{Answers, Responses};
 use super::stop::{USER, without_scope};
 use crate::body;
+use crate::context::Repetition;
 use crate::error::ApiError;
 use crate::handlers::contract_divisions::ContractDivisionDto;
 
@@ -44,12 +45,14 @@ impl IntoResponses for UpdateAnswers {
                 ("cast_and_format", body::parse_change(br#"{"division_id":1,"contract_id":"abc"}"#)),
                 ("additional_property", body::parse_change(&with_additional_property())),
             ])
+            .refusals([("idempotency_key", Repetition::Unclear.key())])
             .failure("not_found", &UpdateError::NotFound)
             .failure("not_global_budget", &UpdateError::NotGlobalBudget)
             .failure("division_not_found", &UpdateError::DivisionNotFound)
             .failure("division_of_another_legal_entity", &UpdateError::DivisionOfAnotherLegalEntity)
             .failure("contract_not_usable", &UpdateError::ContractNotUsable)
             .failure("pair_taken", &UpdateError::PairTaken)
+            .failure("idempotency_key_reused", &UpdateError::KeyReused)
             .responses()
     }
 }

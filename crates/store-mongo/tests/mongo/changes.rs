@@ -60,6 +60,7 @@ pub(crate) fn stop(id: Uuid, owner: Uuid) -> StatusChange {
             request_id: RequestId::parse("$set.of-a-request-id").unwrap(),
             trace: None,
         },
+        once: None,
     }
 }
 
@@ -77,7 +78,7 @@ pub(crate) async fn stopped_at(fresh: &Fresh, time: Timestamp) -> StatusChange {
 pub(crate) async fn applied(fresh: &Fresh, change: &StatusChange) -> Dispense {
     match fresh.store.change_status(change).await.unwrap() {
         Changed::Applied(dispense) => dispense,
-        Changed::Stale => panic!("the change is stale"),
+        other @ (Changed::Stale | Changed::Recalled(_)) => panic!("the change was not applied: {other:?}"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod changes;
 mod documents;
+mod keys;
 mod migration;
 mod outage;
 mod outbox;

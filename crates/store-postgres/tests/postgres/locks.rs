@@ -12,7 +12,7 @@ use super::support::{
 fn applied(answer: Applied) -> ContractDivision {
     match answer {
         Applied::Applied(record) => record,
-        Applied::Stale => panic!("stale"),
+        other @ (Applied::Stale | Applied::Recalled(_)) => panic!("{other:?}"),
     }
 }
 

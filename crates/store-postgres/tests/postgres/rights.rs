@@ -5,19 +5,22 @@ use tokio_postgres::error::SqlState;
 use super::support::{fresh, scene};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_service_role_can_only_read_the_audit_log_and_delete_nothing() {
+async fn the_service_role_can_only_read_the_audit_log_and_delete_nothing_but_keys() {
     let world = fresh().await;
     let record = scene(&world.store).await.record;
     assert_eq!(world.admin("SELECT count(*) FROM audit_log"), "1");
     let service = world.session().await;
     service.batch_execute("SET ROLE esoz_service").await.unwrap();
     service.batch_execute("SELECT * FROM audit_log").await.unwrap();
+    service.batch_execute("DELETE FROM idempotency_keys").await.unwrap();
     let mut forbidden = vec![
         String::from("UPDATE audit_log SET actor_id = resource_id"),
         format!(
             "INSERT INTO audit_log (actor_id, resource, resource_id, action) VALUES ('{0}', 'x', '{0}', 'INSERT')",
             record.id
         ),
+        String::from("UPDATE idempotency_keys SET request = key"),
+        String::from("TRUNCATE idempotency_keys"),
         String::from("UPDATE access_tokens SET scope = ''"),
         String::from("UPDATE api_keys SET client_id = client_id"),
         String::from("ALTER TABLE contract_divisions DISABLE TRIGGER ALL"),

@@ -182,6 +182,7 @@ pub(crate) async fn decided(store: &PostgresStore, record: ContractDivisionId, c
         at: time("2026-02-01T00:00:00.000005Z"),
         by: UserId::new(id()),
         request_id: RequestId::parse("request-0123456789abcdef").unwrap(),
+        once: None,
     }
 }
 

@@ -15,7 +15,8 @@ async fn fresh_dispenses() -> DispenseStore {
     DispenseStore {
         dispenses: store.clone(),
         registry: store.clone(),
-        outbox: store,
+        outbox: store.clone(),
+        keys: store,
         raw: Arc::new(SqliteFile::new(&fresh.settings.path)),
         keep: Box::new(fresh.dir),
     }
@@ -28,7 +29,8 @@ async fn fresh_contracts() -> ContractStore {
         contract_divisions: store.clone(),
         registry: store.clone(),
         legal_entities: store.clone(),
-        legal_entity_registry: store,
+        legal_entity_registry: store.clone(),
+        keys: store,
         audit: Arc::new(SqliteFile::new(&fresh.settings.path)),
         keep: Box::new(fresh.dir),
     }

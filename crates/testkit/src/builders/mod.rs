@@ -11,8 +11,8 @@ use esoz_contract_division::{
 use esoz_device_dispense::{Dispense, DispenseStatus, StatusChange};
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
-    CivilDate, ClientId, ContractDivisionId, ContractId, DivisionId, EventId, IdGenerator, LegalEntityId,
-    RequestId, Stamps, Timestamp, TraceContext, UserId, Uuid, system::RandomIds,
+    CivilDate, ClientId, ContractDivisionId, ContractId, DivisionId, EventId, IdGenerator, IdempotencyKey,
+    LegalEntityId, RequestId, Stamps, Timestamp, TraceContext, UserId, Uuid, system::RandomIds,
 };
 use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus, LegalEntityType};
 use jiff::SignedDuration;
@@ -27,6 +27,16 @@ pub fn fresh() -> Uuid {
 /// A user that nobody knows yet.
 pub fn user() -> UserId {
     UserId::new(fresh())
+}
+
+/// A client that nobody knows yet.
+pub fn client() -> ClientId {
+    ClientId::new(fresh())
+}
+
+/// An idempotency key that was never used before.
+pub fn idempotency_key() -> IdempotencyKey {
+    IdempotencyKey::from_uuid(fresh())
 }
 
 /// A request id that was never given out before.
@@ -112,7 +122,7 @@ pub fn change_of(dispense: &Dispense, to: DispenseStatus, at: Timestamp) -> Stat
         ..event_of(dispense.id.uuid())
     };
     let Dispense { id, status: from, ref subject, owner, .. } = *dispense;
-    StatusChange { id, owner, subject: subject.clone(), from, to, at, by, event }
+    StatusChange { id, owner, subject: subject.clone(), from, to, at, by, event, once: None }
 }
 
 /// An event that says that this dispense was stopped.

@@ -147,7 +147,7 @@ pub async fn a_status_outside_the_model_is_corrupt(store: DispenseStore) {
     let change = change_of(&sound, DispenseStatus::Stopped, Timestamp::UNIX_EPOCH);
     match store.dispenses.change_status(&change).await {
         Ok(Changed::Stale) => {}
-        Ok(Changed::Applied(_)) => panic!("a corrupt dispense was changed"),
+        Ok(other) => panic!("a corrupt dispense was changed: {other:?}"),
         Err(error) => assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}"),
     }
     assert_eq!(store.raw.document(sound.id).await, document);

@@ -1,4 +1,4 @@
-/// Runs the contract suites of `DeviceDispenses`, `DispenseRegistry` and `Outbox`. Takes the name of an
+/// Runs the contract suites of `DeviceDispenses`, `DispenseRegistry`, `Outbox` and `KeyRecords`. Takes the name of an
 /// `async fn() -> esoz_testkit::contract::DispenseStore` that makes a store of its own for every call.
 #[macro_export]
 macro_rules! dispense_store_contract {
@@ -23,6 +23,18 @@ macro_rules! dispense_store_contract {
             of_concurrent_changes_one_is_applied,
             dispenses_do_not_disturb_each_other,
         }
+        $crate::contract_cases! { $fresh => dispense_keys:
+            a_repetition_gets_the_first_answer,
+            the_first_answer_outlives_the_next_change,
+            a_key_is_for_one_request,
+            clients_and_operations_do_not_share_keys,
+            a_stale_change_keeps_no_key,
+            a_change_without_a_key_keeps_none,
+            concurrent_repetitions_have_one_effect_and_one_answer,
+            of_two_dispenses_under_one_key_one_is_changed,
+            a_day_later_a_key_is_free,
+            old_keys_are_forgotten_step_by_step,
+        }
         $crate::contract_cases! { $fresh => outbox:
             an_empty_outbox_has_nothing,
             events_of_an_entity_come_in_the_order_of_their_commits,
@@ -46,7 +58,7 @@ macro_rules! dispense_store_contract {
     };
 }
 
-/// Runs the contract suites of `ContractDivisions`, `ContractRegistry`, `LegalEntities` and `LegalEntityRegistry`. Takes the
+/// Runs the contract suites of `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry` and `KeyRecords`. Takes the
 /// name of an `async fn() -> esoz_testkit::contract::ContractStore` that makes a store of its own for every call.
 #[macro_export]
 macro_rules! contract_store_contract {
@@ -78,6 +90,17 @@ macro_rules! contract_store_contract {
             of_two_records_to_one_pair_one_is_applied,
             records_that_swap_their_pairs_never_share_one,
             a_concurrent_deactivation_comes_before_or_after,
+            a_repeated_update_gets_the_first_answer,
+            the_first_answer_outlives_what_it_rested_on,
+            an_updates_key_is_for_one_request,
+            clients_and_operations_do_not_share_keys,
+            a_stale_update_keeps_no_key,
+            an_update_without_a_key_keeps_none,
+            without_its_audit_row_there_is_no_key,
+            concurrent_repetitions_have_one_effect_and_one_answer,
+            of_two_records_under_one_key_one_is_updated,
+            a_day_later_a_key_is_free,
+            old_keys_are_forgotten_step_by_step,
         }
         $crate::contract_cases! { $fresh => contract_registry:
             a_division_takes_new_content,

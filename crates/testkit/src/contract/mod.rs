@@ -25,6 +25,7 @@ pub mod contract_divisions;
 pub mod contract_registry;
 pub mod credentials;
 pub mod dispense_changes;
+pub mod dispense_keys;
 pub mod dispenses;
 pub mod legal_entities;
 pub mod outbox;
@@ -51,9 +52,11 @@ mod tests {
             ("contract_divisions", include_str!("contract_divisions/apply.rs")),
             ("contract_divisions", include_str!("contract_divisions/audit.rs")),
             ("contract_divisions", include_str!("contract_divisions/races.rs")),
+            ("contract_divisions", include_str!("contract_divisions/keys.rs")),
             ("contract_registry", include_str!("contract_registry.rs")),
             ("credentials", include_str!("credentials.rs")),
             ("dispense_changes", include_str!("dispense_changes.rs")),
+            ("dispense_keys", include_str!("dispense_keys.rs")),
             ("dispenses", include_str!("dispenses.rs")),
             ("legal_entities", include_str!("legal_entities.rs")),
             ("outbox", include_str!("outbox.rs")),

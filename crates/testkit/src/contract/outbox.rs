@@ -39,7 +39,7 @@ pub(super) async fn changed(
     let change = change_of(dispense, to, at_millis(millis));
     match store.dispenses.change_status(&change).await.unwrap() {
         Changed::Applied(after) => *dispense = after,
-        Changed::Stale => panic!("the change is stale"),
+        other @ (Changed::Stale | Changed::Recalled(_)) => panic!("the change was not applied: {other:?}"),
     }
     change.event
 }

@@ -6,7 +6,7 @@ use esoz_auth::{AccessTokens, ApiKeys, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
 use esoz_events::{EventPublisher, Outbox};
-use esoz_kernel::{ContractDivisionId, DispenseId, UserId};
+use esoz_kernel::{ContractDivisionId, DispenseId, KeyRecords, UserId};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use serde_json::Value;
 
@@ -18,6 +18,8 @@ pub struct DispenseStore {
     pub registry: Arc<dyn DispenseRegistry>,
     /// Where the same store puts its events.
     pub outbox: Arc<dyn Outbox>,
+    /// Where the same store keeps the keys of changes.
+    pub keys: Arc<dyn KeyRecords>,
     /// Past all ports.
     pub raw: Arc<dyn RawDispenses>,
     /// What must live as long as the store, e.g. its folder.
@@ -44,6 +46,8 @@ pub struct ContractStore {
     pub legal_entities: Arc<dyn LegalEntities>,
     /// Loads legal entities.
     pub legal_entity_registry: Arc<dyn LegalEntityRegistry>,
+    /// Where the same store keeps the keys of updates.
+    pub keys: Arc<dyn KeyRecords>,
     /// What the store's trigger wrote.
     pub audit: Arc<dyn Audit>,
     /// What must live as long as the store.

@@ -7,13 +7,14 @@ use esoz_contract_division::{
     Update,
 };
 use esoz_kernel::{
-    ContractDivisionId, ContractId, DivisionId, LegalEntityId, StoreError, StoreErrorKind, UserId,
+    ContractDivisionId, ContractId, DivisionId, KeyRecords, LegalEntityId, Once, Recalled, StoreError,
+    StoreErrorKind, Timestamp, UserId,
     time::{rfc3339_micros, to_micros},
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity, LegalEntityRecord};
 use serde_json::{Map, Value, json};
 
-use super::Locked;
+use super::{Locked, keys::Keys};
 use crate::contract::{Audit, AuditRow, ContractStore};
 
 /// Legal entities, divisions, contracts, contract divisions and their audit log, in memory.
@@ -27,6 +28,7 @@ pub(super) struct State {
     pub(super) contracts: HashMap<ContractId, ContractRecord>,
     pub(super) records: HashMap<ContractDivisionId, ContractDivision>,
     audit: Vec<(ContractDivisionId, AuditRow)>,
+    keys: Keys<ContractDivision>,
     is_audit_broken: bool,
 }
 
@@ -39,6 +41,7 @@ impl FakeContracts {
             registry: fake.clone(),
             legal_entities: fake.clone(),
             legal_entity_registry: fake.clone(),
+            keys: fake.clone(),
             audit: fake,
             keep: Box::new(()),
         }
@@ -152,6 +155,9 @@ impl ContractDivisions for FakeContracts {
 
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
         let mut state = self.0.lock();
+        if let Some(recalled) = state.keys.recall(update.once.as_ref(), update.at) {
+            return Ok(Applied::Recalled(recalled));
+        }
         let Some(mut record) = state.records.get(&update.id).copied() else { return Ok(Applied::Stale) };
         if !state.holds(&record, update) {
             return Ok(Applied::Stale);
@@ -161,7 +167,23 @@ impl ContractDivisions for FakeContracts {
         record.stamps.updated_at = to_micros(update.at);
         record.stamps.updated_by = update.by;
         state.write(record, update.by, Some(update.request_id.to_string()))?;
+        state.keys.keep(update.once.as_ref(), update.at, &record);
         Ok(Applied::Applied(record))
+    }
+
+    async fn recall(
+        &self,
+        once: &Once,
+        now: Timestamp,
+    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
+        Ok(self.0.lock().keys.recall(Some(once), now))
+    }
+}
+
+#[async_trait]
+impl KeyRecords for FakeContracts {
+    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
+        Ok(self.0.lock().keys.forget(until, most))
     }
 }
 

@@ -6,10 +6,10 @@ use esoz_device_dispense::{
     Changed, DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, RECORD_FIELDS, StatusChange,
 };
 use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
-use esoz_kernel::{DispenseId, Put, StoreError, Uuid, time::rfc3339_millis};
+use esoz_kernel::{DispenseId, KeyRecords, Put, StoreError, Timestamp, Uuid, time::rfc3339_millis};
 use serde_json::{Map, Value, json};
 
-use super::{Locked, outbox::Waiting};
+use super::{Locked, keys::Keys, outbox::Waiting};
 use crate::contract::{DispenseStore, RawDispenses};
 
 const COLLECTION: &str = "device_dispenses";
@@ -22,6 +22,7 @@ pub struct FakeDispenses(Locked<State>);
 struct State {
     documents: HashMap<DispenseId, Map<String, Value>>,
     waiting: Waiting,
+    keys: Keys<Dispense>,
 }
 
 impl std::fmt::Debug for State {
@@ -39,6 +40,7 @@ impl FakeDispenses {
             dispenses: fake.clone(),
             registry: fake.clone(),
             outbox: fake.clone(),
+            keys: fake.clone(),
             raw: fake,
             keep: Box::new(()),
         }
@@ -99,6 +101,9 @@ impl DeviceDispenses for FakeDispenses {
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
         let mut state = self.0.lock();
+        if let Some(recalled) = state.keys.recall(change.once.as_ref(), change.at) {
+            return Ok(Changed::Recalled(recalled));
+        }
         let Some(document) = state.documents.get(&change.id) else { return Ok(Changed::Stale) };
         let before = read(change.id, document)?;
         if before.owner != change.owner || before.subject != change.subject || before.status != change.from {
@@ -109,7 +114,15 @@ impl DeviceDispenses for FakeDispenses {
         let after = read(change.id, &document)?;
         state.documents.insert(change.id, document);
         state.waiting.push(change.event.clone());
+        state.keys.keep(change.once.as_ref(), change.at, &after);
         Ok(Changed::Applied(after))
+    }
+}
+
+#[async_trait]
+impl KeyRecords for FakeDispenses {
+    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
+        Ok(self.0.lock().keys.forget(until, most))
     }
 }
 

@@ -3,8 +3,8 @@
 //!
 //! | fake | ports |
 //! |---|---|
-//! | [`FakeDispenses`] | `DeviceDispenses`, `DispenseRegistry`, `Outbox` |
-//! | [`FakeContracts`] | `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry` |
+//! | [`FakeDispenses`] | `DeviceDispenses`, `DispenseRegistry`, `Outbox`, `KeyRecords` |
+//! | [`FakeContracts`] | `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry`, `KeyRecords` |
 //! | [`FakeCredentials`] | `AccessTokens`, `ApiKeys`, `Credentials` |
 //! | [`RecordingPublisher`] | `EventPublisher` |
 
@@ -12,6 +12,7 @@ mod contract_registry;
 mod contracts;
 mod credentials;
 mod dispenses;
+mod keys;
 mod outbox;
 mod publisher;
 

@@ -3,10 +3,12 @@
 mod apply;
 mod audit;
 mod facts;
+mod keys;
 mod races;
 pub(super) mod scene;
 
 pub use apply::*;
 pub use audit::*;
 pub use facts::*;
+pub use keys::*;
 pub use races::*;

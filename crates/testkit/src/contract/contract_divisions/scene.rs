@@ -66,6 +66,7 @@ impl Scene {
             at: at_micros(1_000_001),
             by: user(),
             request_id: request_id(),
+            once: None,
         }
     }
 }
@@ -153,7 +154,7 @@ pub(in crate::contract) async fn stored(store: &ContractStore, scene: &Scene) ->
 pub(in crate::contract) async fn applied(store: &ContractStore, update: &Update) -> ContractDivision {
     match store.contract_divisions.apply(update).await.unwrap() {
         Applied::Applied(record) => record,
-        Applied::Stale => panic!("the update is stale"),
+        other @ (Applied::Stale | Applied::Recalled(_)) => panic!("the update was not applied: {other:?}"),
     }
 }
 

@@ -1,0 +1,189 @@
+//! Safe retries: the same request under the same key takes effect once (docs/adr/0012).
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::ClientId;
+
+/// How long it is known under which key a change was made.
+pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a client marks a request and its repetitions with: 1 to 255 visible ASCII characters. Hidden from `Debug`: what clients put
+/// into it is not known.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Most characters.
+    pub const MAX_CHARS: usize = 255;
+
+    /// Takes the text if it is well-formed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=Self::MAX_CHARS).contains(&text.len());
+        (fits && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(text.to_owned()))
+    }
+
+    /// A key made from a fresh UUID.
+    pub fn from_uuid(uuid: uuid::Uuid) -> Self {
+        Self(uuid.to_string())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("IdempotencyKey(…)")
+    }
+}
+
+/// What is kept with a change that was asked for under a key, so that the same request is known again. Two SHA-256 digests: neither the
+/// key nor what was asked can be read from them, and they are hidden from `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Once {
+    key: [u8; 32],
+    request: [u8; 32],
+}
+
+impl Once {
+    /// The key of one client for one operation, and what it was used to ask: every part of the request that another one could differ in.
+    ///
+    /// Keys of different clients or operations never meet, whatever their texts.
+    pub fn new(operation: &'static str, client: ClientId, key: &IdempotencyKey, asked: &[&[u8]]) -> Self {
+        let client = client.uuid();
+        let key = [operation.as_bytes(), client.as_bytes(), key.0.as_bytes()];
+        Self { key: digest(&key), request: digest(asked) }
+    }
+
+    /// The key, as it is stored and looked up.
+    pub const fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// What was asked, as it is stored and compared.
+    pub const fn request(&self) -> &[u8; 32] {
+        &self.request
+    }
+
+    /// What a stored record of the same key means to this request.
+    pub fn meets(&self, request: &[u8], since: Timestamp, now: Timestamp) -> KeyRecord {
+        if since <= forgotten_until(now) {
+            KeyRecord::Expired
+        } else if self.request == request {
+            KeyRecord::SameRequest
+        } else {
+            KeyRecord::AnotherRequest
+        }
+    }
+}
+
+impl fmt::Debug for Once {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Once(…)")
+    }
+}
+
+/// Every part with its length before it, so that no two lists of parts are the same bytes.
+fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
+}
+
+/// Changes made until that time count as never having had a key.
+pub fn forgotten_until(now: Timestamp) -> Timestamp {
+    now.saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN)
+}
+
+/// What a stored record of a key is to a request under the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyRecord {
+    /// The request was carried out: its first answer is the answer.
+    SameRequest,
+    /// Another request was carried out.
+    AnotherRequest,
+    /// It counts as not there.
+    Expired,
+}
+
+/// What a store found under the key of a request. Nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recalled<T> {
+    /// The same request was carried out; its first answer.
+    FirstAnswer(T),
+    /// The key was used for another request.
+    AnotherRequest,
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn key(text: &str) -> IdempotencyKey {
+        IdempotencyKey::parse(text).unwrap()
+    }
+
+    fn client(id: u128) -> ClientId {
+        ClientId::new(Uuid::from_u128(id))
+    }
+
+    #[test]
+    fn only_1_to_255_visible_ascii_characters_make_a_key() {
+        for good in ["a", "~", "8b2f-4c1e", &"x".repeat(255)] {
+            assert_eq!(IdempotencyKey::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", " ", "a b", "a\u{7}", "ключ", &"x".repeat(256)] {
+            assert_eq!(IdempotencyKey::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn keys_of_other_clients_and_operations_are_other_keys() {
+        let one = Once::new("stop", client(1), &key("k"), &[b"a"]);
+        for other in [
+            Once::new("stop", client(2), &key("k"), &[b"a"]),
+            Once::new("update", client(1), &key("k"), &[b"a"]),
+            Once::new("stop", client(1), &key("K"), &[b"a"]),
+        ] {
+            assert_ne!(one.key(), other.key());
+            assert_eq!(one.request(), other.request());
+        }
+        assert_eq!(one, Once::new("stop", client(1), &key("k"), &[b"a"]));
+    }
+
+    #[test]
+    fn where_one_part_ends_and_the_next_begins_is_part_of_the_request() {
+        let asked = |asked: &[&[u8]]| *Once::new("stop", client(1), &key("k"), asked).request();
+        assert_ne!(asked(&[b"ab", b"c"]), asked(&[b"a", b"bc"]));
+        assert_ne!(asked(&[b"abc"]), asked(&[b"abc", b""]));
+    }
+
+    #[test]
+    fn a_record_counts_for_24_hours() {
+        let once = Once::new("stop", client(1), &key("k"), &[b"a"]);
+        let since: Timestamp = "2026-01-31T08:15:30.123Z".parse().unwrap();
+        let at = |text: &str| once.meets(once.request(), since, text.parse().unwrap());
+        assert_eq!(at("2026-01-31T08:15:30.123Z"), KeyRecord::SameRequest);
+        assert_eq!(at("2026-02-01T08:15:30.122999999Z"), KeyRecord::SameRequest);
+        assert_eq!(at("2026-02-01T08:15:30.123Z"), KeyRecord::Expired);
+        assert_eq!(once.meets(&[0; 32], since, since), KeyRecord::AnotherRequest);
+        assert_eq!(forgotten_until(Timestamp::MIN), Timestamp::MIN);
+    }
+
+    #[test]
+    fn nothing_of_it_shows_in_debug() {
+        let key = key("canary");
+        let once = Once::new("stop", client(1), &key, &[b"canary"]);
+        assert_eq!(format!("{key:?} {once:?}"), "IdempotencyKey(…) Once(…)");
+    }
+}

@@ -1,0 +1,142 @@
+//! The keys that changes were asked for under. A change puts its key into the document; here they are looked up and forgotten.
+
+use async_trait::async_trait;
+use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
+use esoz_device_dispense::{Changed, Dispense, DispenseStatus, StatusChange};
+use esoz_kernel::once::forgotten_until;
+use esoz_kernel::time::rfc3339_millis;
+use esoz_kernel::{KeyRecord, KeyRecords, Once, Recalled, StoreError, Timestamp, UserId};
+use futures_util::TryStreamExt;
+use serde_json::{Map, Value};
+
+use crate::{
+    MongoStore, decode,
+    error::Fault,
+    fields::{
+        COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS,
+        KEYS_AT, KEYS_KEY, STATUS, STATUS_HISTORY, UPDATED_AT, UPDATED_BY,
+    },
+    render,
+    store::{binary, digest, millis},
+};
+
+/// A change that was made under a key.
+struct Kept {
+    request: Vec<u8>,
+    status: DispenseStatus,
+    at: Timestamp,
+    by: UserId,
+}
+
+impl MongoStore {
+    /// Says what was done under the key of a change that could not be made, if anything was: else the change is stale.
+    ///
+    /// Read as the primary has it. What the change lost to is there, and safe: see [`MongoStore::dispenses`].
+    pub(crate) async fn recalled(&self, change: &StatusChange, once: &Once) -> Result<Changed, StoreError> {
+        let failed = |fault: Fault| fault.during("looking up an idempotency key");
+        let key = digest(once.key());
+        let find =
+            self.dispenses().find_one(doc! { KEYS_KEY: key.clone() }).max_time(self.operation_timeout());
+        let Some(document) = self.limited(find).await.map_err(failed)? else { return Ok(Changed::Stale) };
+        let id = decode::uuid(&document, ID);
+        let Some(kept) = kept(&document, once) else {
+            let id = id.map_or_else(|| String::from("(no UUID)"), |id| id.to_string());
+            return Err(StoreError::corrupt(COLLECTION, id, KEYS));
+        };
+        match once.meets(&kept.request, kept.at, change.at) {
+            KeyRecord::SameRequest => {
+                Ok(Changed::Recalled(Recalled::FirstAnswer(first_answer(change, &document, &kept))))
+            }
+            KeyRecord::AnotherRequest => Ok(Changed::Recalled(Recalled::AnotherRequest)),
+            KeyRecord::Expired => {
+                // So that the next attempt can keep it anew; unless another one has done so meanwhile.
+                let old = doc! { KEY: key, KEY_AT: { "$lte": millis(forgotten_until(change.at)) } };
+                let of_document = doc! { ID: id.map_or(Bson::Null, binary) };
+                self.pull(of_document, old).await.map_err(failed)?;
+                Ok(Changed::Stale)
+            }
+        }
+    }
+
+    /// Takes those keys out of those documents, and tells how many documents that changed. A list that is empty then goes.
+    async fn pull(&self, documents: Document, keys: Document) -> Result<u64, Fault> {
+        let pull = doc! { "$pull": { KEYS: keys } };
+        let pulled = self.limited(self.dispenses().update_many(documents.clone(), pull)).await?;
+        let mut emptied = documents;
+        emptied.insert(KEYS, doc! { "$size": 0 });
+        self.limited(self.dispenses().update_many(emptied, doc! { "$unset": { KEYS: "" } })).await?;
+        Ok(pulled.modified_count)
+    }
+}
+
+#[async_trait]
+impl KeyRecords for MongoStore {
+    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
+        // To MongoDB a limit of zero is no limit.
+        if most == 0 {
+            return Ok(0);
+        }
+        let failed = |fault: Fault| fault.during("forgetting old idempotency keys");
+        let until = millis(until);
+        let find = self
+            .dispenses()
+            .find(doc! { KEYS_AT: { "$lte": until } })
+            .projection(doc! { ID: 1 })
+            .limit(most.into())
+            .max_time(self.operation_timeout());
+        let found = self.limited(async { find.await?.try_collect::<Vec<RawDocumentBuf>>().await }).await;
+        let found = found.map_err(failed)?;
+        if found.is_empty() {
+            return Ok(0);
+        }
+        let ids: Vec<Bson> =
+            found.iter().filter_map(|document| decode::uuid(document, ID)).map(binary).collect();
+        self.pull(doc! { ID: { "$in": ids } }, doc! { KEY_AT: { "$lte": until } }).await.map_err(failed)
+    }
+}
+
+/// What the document keeps under the key.
+fn kept(document: &RawDocument, once: &Once) -> Option<Kept> {
+    let keys = document.get_array(KEYS).ok()?;
+    let entries = keys.into_iter().filter_map(|entry| entry.ok()?.as_document());
+    let entry = entries.into_iter().find(|entry| bytes(entry, KEY) == Some(once.key().as_slice()))?;
+    Some(Kept {
+        request: bytes(entry, KEY_REQUEST)?.to_vec(),
+        status: entry.get_str(KEY_STATUS).ok()?.parse().ok()?,
+        at: decode::time(entry, KEY_AT)?,
+        by: UserId::new(decode::uuid(entry, KEY_BY)?),
+    })
+}
+
+fn bytes<'a>(entry: &'a RawDocument, field: &str) -> Option<&'a [u8]> {
+    Some(entry.get_binary(field).ok()?.bytes)
+}
+
+/// The dispense as it was after the first change, as far as changes of status go: what other systems have written into other fields
+/// since shows.
+fn first_answer(change: &StatusChange, document: &RawDocument, kept: &Kept) -> Dispense {
+    Dispense {
+        id: change.id,
+        status: kept.status,
+        subject: change.subject.clone(),
+        owner: change.owner,
+        record: as_it_was(render::record(document), kept),
+    }
+}
+
+fn as_it_was(mut record: Map<String, Value>, kept: &Kept) -> Map<String, Value> {
+    let (status, at, by) = (kept.status.as_str(), rfc3339_millis(kept.at), kept.by.to_string());
+    if let Some(Value::Array(history)) = record.get_mut(STATUS_HISTORY) {
+        let entry = |entry: &Value| {
+            let is = |field: &str, value: &str| entry.get(field).and_then(Value::as_str) == Some(value);
+            is(STATUS, status) && is(INSERTED_AT, &at) && is(INSERTED_BY, &by)
+        };
+        if let Some(index) = history.iter().position(entry) {
+            history.truncate(index + 1);
+        }
+    }
+    record.insert(STATUS.to_owned(), status.into());
+    record.insert(UPDATED_AT.to_owned(), at.into());
+    record.insert(UPDATED_BY.to_owned(), by.into());
+    record
+}

@@ -1,0 +1,150 @@
+//! Idempotency keys in documents: what is stored, which indexes find it, and documents that are out of the ordinary.
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
+use esoz_kernel::{ClientId, IdempotencyKey, KeyRecords, Once, Recalled, StoreErrorKind, Timestamp};
+use futures_util::future::join_all;
+
+use crate::changes::{applied, at, binary, document, fresh_id, stop, stored};
+use crate::support::Fresh;
+
+/// A stop under a key of its own.
+fn marked(id: esoz_kernel::Uuid, owner: esoz_kernel::Uuid) -> StatusChange {
+    let key = IdempotencyKey::from_uuid(fresh_id());
+    let once = Once::new("test", ClientId::new(owner), &key, &[id.as_bytes()]);
+    StatusChange { once: Some(once), ..stop(id, owner) }
+}
+
+async fn recalled(fresh: &Fresh, change: &StatusChange) -> Dispense {
+    match fresh.store.change_status(change).await.unwrap() {
+        Changed::Recalled(Recalled::FirstAnswer(dispense)) => dispense,
+        other => panic!("not the first answer: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_kept_in_the_document_and_goes_without_a_trace() {
+    let fresh = Fresh::shared().await;
+    let (id, owner) = (fresh_id(), fresh_id());
+    fresh.documents.insert_one(stored(id, binary(owner))).await.unwrap();
+    let change = marked(id, owner);
+    let once = change.once.unwrap();
+    let after = applied(&fresh, &change).await;
+    assert!(after.record.keys().all(|field| !field.starts_with("esoz_")), "{:?}", after.record);
+
+    let digest = |bytes: &[u8; 32]| {
+        Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: bytes.to_vec() })
+    };
+    let kept = doc! {
+        "key": digest(once.key()),
+        "request": digest(once.request()),
+        "status": "stopped",
+        "at": bson::DateTime::from_millis(change.at.as_millisecond()),
+        "by": binary(change.by.uuid()),
+    };
+    let mut with_key = document(&fresh, id).await;
+    assert_eq!(with_key.get_array("esoz_keys").unwrap(), &vec![Bson::from(kept)]);
+
+    assert_eq!(fresh.store.forget_keys(Timestamp::MAX, 7).await.unwrap(), 1);
+    with_key.remove("esoz_keys");
+    assert_eq!(document(&fresh, id).await, with_key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgetting_leaves_the_young_keys_of_a_document() {
+    let fresh = Fresh::shared().await;
+    let (id, owner) = (fresh_id(), fresh_id());
+    fresh.documents.insert_one(stored(id, binary(owner))).await.unwrap();
+    let first = marked(id, owner);
+    applied(&fresh, &first).await;
+    // Somebody puts it back by hand, and it is stopped once more.
+    let put_back = doc! { "$set": { "status": "in_progress" } };
+    fresh.documents.update_one(doc! { "_id": binary(id) }, put_back).await.unwrap();
+    let second = StatusChange { at: at("2026-01-31T08:15:31.123Z"), ..marked(id, owner) };
+    let after = applied(&fresh, &second).await;
+
+    assert_eq!(fresh.store.forget_keys(first.at, 7).await.unwrap(), 1);
+    assert_eq!(fresh.store.change_status(&first).await.unwrap(), Changed::Stale);
+    assert_eq!(recalled(&fresh, &second).await, after);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_is_out_of_the_ordinary_keeps_a_key_as_any_other() {
+    let fresh = Fresh::shared().await;
+    let (id, owner) = (fresh_id(), fresh_id());
+    let mut null_history = stored(id, binary(owner));
+    null_history.insert("status_history", Bson::Null);
+    fresh.documents.insert_one(null_history).await.unwrap();
+    let change = marked(id, owner);
+    let first = applied(&fresh, &change).await;
+    assert_eq!(recalled(&fresh, &change).await, first);
+
+    // Text that is no UTF-8: the driver cannot read the answer to the update.
+    let (id, owner) = (fresh_id(), fresh_id());
+    let mut bytes = RawDocumentBuf::try_from(&stored(id, binary(owner))).unwrap().into_bytes();
+    bytes.pop();
+    bytes.extend(b"\x02note\0\x03\0\0\0\xff\xfe\0\0");
+    let length = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    bytes.splice(..4, length);
+    let raw = fresh.documents.clone_with_type::<RawDocumentBuf>();
+    raw.insert_one(RawDocumentBuf::from_bytes(bytes).unwrap()).await.unwrap();
+    let change = marked(id, owner);
+    let first = applied(&fresh, &change).await;
+    assert_eq!(recalled(&fresh, &change).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_repetitions_on_a_null_history_have_one_answer() {
+    let fresh = Fresh::shared().await;
+    let (id, owner) = (fresh_id(), fresh_id());
+    let mut before = stored(id, binary(owner));
+    before.insert("status_history", Bson::Null);
+    fresh.documents.insert_one(before).await.unwrap();
+    let change = marked(id, owner);
+    let racing = (0..16).map(|_| {
+        let (store, change) = (fresh.store.clone(), change.clone());
+        tokio::spawn(async move { store.change_status(&change).await.unwrap() })
+    });
+    let mut applied = 0;
+    for outcome in join_all(racing).await {
+        match outcome.unwrap() {
+            Changed::Applied(_) => applied += 1,
+            Changed::Recalled(Recalled::FirstAnswer(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(applied, 1);
+    assert_eq!(document(&fresh, id).await.get_array("status_history").unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_key_is_named_and_nothing_is_written() {
+    let fresh = Fresh::shared().await;
+    let (id, owner) = (fresh_id(), fresh_id());
+    fresh.documents.insert_one(stored(id, binary(owner))).await.unwrap();
+    let change = marked(id, owner);
+    applied(&fresh, &change).await;
+    let damage = doc! { "$set": { "esoz_keys.0.at": "yesterday" } };
+    fresh.documents.update_one(doc! { "_id": binary(id) }, damage).await.unwrap();
+    let before = document(&fresh, id).await;
+    let error = fresh.store.change_status(&change).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    let expected = format!("reading device_dispenses, id {id}: field esoz_keys");
+    assert!(error.to_string().contains(&expected), "{error}");
+    assert_eq!(document(&fresh, id).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_found_by_their_indexes() {
+    let fresh = Fresh::shared().await;
+    let key = Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![7; 32] });
+    let old = doc! { "esoz_keys.at": { "$lte": bson::DateTime::from_millis(7) } };
+    for (filter, index) in [(doc! { "esoz_keys.key": key }, "esoz_keys_key"), (old, "esoz_keys_at")] {
+        let find = doc! { "find": "device_dispenses", "filter": filter };
+        let database = fresh.documents.client().database(&fresh.documents.namespace().db);
+        let plan: Document =
+            database.run_command(doc! { "explain": find, "verbosity": "queryPlanner" }).await.unwrap();
+        let plan = plan.get_document("queryPlanner").unwrap().get_document("winningPlan").unwrap();
+        assert!(plan.to_string().contains(index), "{plan}");
+    }
+}

@@ -1,0 +1,89 @@
+//! The keys that changes were asked for under, kept in the transaction of the change.
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use esoz_kernel::time::rfc3339_micros;
+use esoz_kernel::{KeyRecord, KeyRecords, Once, Recalled, StoreError, Timestamp};
+
+use crate::SqliteStore;
+use crate::error::Trouble;
+use crate::rows::{MAX_RECORDS_PER_TRANSACTION, Place};
+use crate::schema::idempotency_keys as keys;
+
+/// Where a row of the table is; the key itself is not shown.
+pub(crate) const PLACE: Place<'static> = Place { table: "idempotency_keys", id: "(a digest)" };
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = keys)]
+struct KeyRow {
+    request: Vec<u8>,
+    answer: String,
+    kept_since: String,
+}
+
+/// What was done under the key, if anything was: the first answer as it was kept.
+pub(crate) fn recall(
+    connection: &mut SqliteConnection,
+    once: &Once,
+    now: Timestamp,
+) -> Result<Option<Recalled<String>>, Trouble> {
+    let row: Option<KeyRow> =
+        keys::table.find(once.key().as_slice()).select(KeyRow::as_select()).first(connection).optional()?;
+    let Some(KeyRow { request, answer, kept_since }) = row else { return Ok(None) };
+    Ok(match once.meets(&request, PLACE.parse("kept_since", &kept_since)?, now) {
+        KeyRecord::SameRequest => Some(Recalled::FirstAnswer(answer)),
+        KeyRecord::AnotherRequest => Some(Recalled::AnotherRequest),
+        KeyRecord::Expired => None,
+    })
+}
+
+/// Keeps the key with its answer. Nothing that counts is kept under it, or [`recall`] would have said so in this transaction.
+pub(crate) fn keep(
+    connection: &mut SqliteConnection,
+    once: &Once,
+    now: Timestamp,
+    answer: &str,
+) -> QueryResult<usize> {
+    diesel::replace_into(keys::table)
+        .values((
+            keys::key.eq(once.key().as_slice()),
+            keys::request.eq(once.request().as_slice()),
+            keys::answer.eq(answer),
+            keys::kept_since.eq(rfc3339_micros(now)),
+        ))
+        .execute(connection)
+}
+
+/// The kept answer as what it was.
+pub(crate) fn answered<T>(
+    recalled: Recalled<String>,
+    read: impl FnOnce(&str) -> Result<T, StoreError>,
+) -> Result<Recalled<T>, StoreError> {
+    match recalled {
+        Recalled::FirstAnswer(answer) => read(&answer).map(Recalled::FirstAnswer),
+        Recalled::AnotherRequest => Ok(Recalled::AnotherRequest),
+    }
+}
+
+#[async_trait]
+impl KeyRecords for SqliteStore {
+    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
+        // Times have one form, so that they sort as text.
+        let until = rfc3339_micros(until);
+        let most = i64::from(most).min(i64::try_from(MAX_RECORDS_PER_TRANSACTION).unwrap_or(i64::MAX));
+        let old = keys::table.filter(keys::kept_since.le(until.clone())).select(keys::key).limit(most);
+        // Whoever has nothing to forget must not take turns to write from those who have something to write.
+        let found: Vec<Vec<u8>> = self
+            .read("looking for old idempotency keys", move |connection| Ok(old.load(connection)?))
+            .await?;
+        if found.is_empty() {
+            return Ok(0);
+        }
+        self.write("forgetting old idempotency keys", move |connection| {
+            // Meanwhile one of them may have been used again.
+            let still_old = keys::table.filter(keys::key.eq_any(found)).filter(keys::kept_since.le(until));
+            Ok(u64::try_from(diesel::delete(still_old).execute(connection)?).unwrap_or(u64::MAX))
+        })
+        .await
+    }
+}

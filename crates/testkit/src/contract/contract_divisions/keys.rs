@@ -1,0 +1,234 @@
+use std::sync::Arc;
+
+use esoz_contract_division::{Applied, ContractDivision, Update};
+use esoz_kernel::{Once, Recalled, Timestamp};
+
+use super::scene::{
+    Scene, applied, audited_updates, expected_after, inactive_contract, put_record, stored, stored_division,
+    update_contract,
+};
+use crate::builders::{at_micros, client, contract_division, idempotency_key, user};
+use crate::contract::{ContractStore, race::all_at_once};
+
+const RACERS: i64 = 16;
+const ROUNDS: usize = 5;
+/// As long as a key is kept, in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// A key that was never used before, for a request that asks that.
+fn once(asked: &str) -> Once {
+    Once::new("test", client(), &idempotency_key(), &[asked.as_bytes()])
+}
+
+/// The scene's update under that key, by a user of its own.
+fn update(scene: &Scene, micros: i64, once: Once) -> Update {
+    Update { at: at_micros(micros), by: user(), once: Some(once), ..scene.update() }
+}
+
+async fn apply(store: &ContractStore, update: &Update) -> Applied {
+    store.contract_divisions.apply(update).await.unwrap()
+}
+
+async fn recalled(store: &ContractStore, update: &Update) -> Option<Recalled<ContractDivision>> {
+    store.contract_divisions.recall(&update.once.unwrap(), update.at).await.unwrap()
+}
+
+async fn forget(store: &ContractStore, until: Timestamp, most: u32) -> u64 {
+    store.keys.forget_keys(until, most).await.unwrap()
+}
+
+/// The same request again, later and by another user of the same client: the first answer, whatever became of the record, and
+/// nothing happens.
+pub async fn a_repeated_update_gets_the_first_answer(store: ContractStore) {
+    let scene = Scene::set(&store).await;
+    let once = once("an update");
+    let first_update = update(&scene, 1, once);
+    assert_eq!(recalled(&store, &first_update).await, None);
+    let first = applied(&store, &first_update).await;
+    assert_eq!(first, expected_after(&scene.record, &first_update));
+    let next = applied(&store, &scene.update_to(&scene.old_contract, &scene.old_division)).await;
+    for micros in [1, 2, DAY] {
+        let again = update(&scene, micros, once);
+        assert_eq!(recalled(&store, &again).await, Some(Recalled::FirstAnswer(first)));
+        assert_eq!(apply(&store, &again).await, Applied::Recalled(Recalled::FirstAnswer(first)));
+    }
+    assert_eq!(stored(&store, &scene).await, next);
+    assert_eq!(audited_updates(&store, &scene).await.len(), 2);
+}
+
+/// Also when the update would not be possible any more.
+pub async fn the_first_answer_outlives_what_it_rested_on(store: ContractStore) {
+    let scene = Scene::set(&store).await;
+    let first_update = update(&scene, 1, once("an update"));
+    let first = applied(&store, &first_update).await;
+    update_contract(&store, &inactive_contract(&scene.new_contract)).await;
+    assert_eq!(recalled(&store, &first_update).await, Some(Recalled::FirstAnswer(first)));
+    match apply(&store, &first_update).await {
+        Applied::Stale => {}
+        other => assert_eq!(other, Applied::Recalled(Recalled::FirstAnswer(first))),
+    }
+    assert_eq!(stored(&store, &scene).await, first);
+    assert_eq!(audited_updates(&store, &scene).await.len(), 1);
+}
+
+/// Another request under the same key is told so, and changes nothing: neither the same record nor another.
+pub async fn an_updates_key_is_for_one_request(store: ContractStore) {
+    let (scene, other) = (Scene::set(&store).await, Scene::set(&store).await);
+    let (client, key) = (client(), idempotency_key());
+    let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+    let first = applied(&store, &update(&scene, 1, asking("one"))).await;
+    for reused in [update(&scene, 2, asking("other")), update(&other, 2, asking("other"))] {
+        assert_eq!(recalled(&store, &reused).await, Some(Recalled::AnotherRequest));
+        assert_eq!(apply(&store, &reused).await, Applied::Recalled(Recalled::AnotherRequest));
+    }
+    assert_eq!(stored(&store, &scene).await, first);
+    assert_eq!(stored(&store, &other).await, other.record);
+    assert_eq!(audited_updates(&store, &scene).await.len(), 1);
+    assert_eq!(audited_updates(&store, &other).await, []);
+}
+
+/// The same text is another key for another client, and for another operation.
+pub async fn clients_and_operations_do_not_share_keys(store: ContractStore) {
+    let (mine, key) = (client(), idempotency_key());
+    for (operation, client) in [("test", mine), ("test", client()), ("another test", mine)] {
+        let scene = Scene::set(&store).await;
+        let first_update = update(&scene, 1, Once::new(operation, client, &key, &[b"an update"]));
+        let first = applied(&store, &first_update).await;
+        assert_eq!(recalled(&store, &first_update).await, Some(Recalled::FirstAnswer(first)));
+    }
+}
+
+/// An update that is not applied leaves its key free, also for another request.
+pub async fn a_stale_update_keeps_no_key(store: ContractStore) {
+    let scene = Scene::set(&store).await;
+    let (client, key) = (client(), idempotency_key());
+    let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+    let mut stale = update(&scene, 1, asking("this"));
+    stale.expected.contract.is_active = false;
+    for _ in 0..2 {
+        assert_eq!(apply(&store, &stale).await, Applied::Stale);
+    }
+    assert_eq!(recalled(&store, &stale).await, None);
+    assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
+    applied(&store, &update(&scene, 2, asking("that"))).await;
+    assert_eq!(recalled(&store, &stale).await, Some(Recalled::AnotherRequest));
+}
+
+/// Without a key nothing is kept, and the same update is applied again.
+pub async fn an_update_without_a_key_keeps_none(store: ContractStore) {
+    let scene = Scene::set(&store).await;
+    for _ in 0..2 {
+        applied(&store, &scene.update()).await;
+    }
+    assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
+}
+
+/// The key is kept with the update or not at all.
+pub async fn without_its_audit_row_there_is_no_key(store: ContractStore) {
+    let scene = Scene::set(&store).await;
+    let update = update(&scene, 1, once("an update"));
+    store.audit.break_writing().await;
+    store.contract_divisions.apply(&update).await.unwrap_err();
+    assert_eq!(recalled(&store, &update).await, None);
+    assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
+}
+
+/// 16 times the same request at once: one is applied and audited, and all have its answer.
+pub async fn concurrent_repetitions_have_one_effect_and_one_answer(store: ContractStore) {
+    for _ in 0..ROUNDS {
+        let scene = Scene::set(&store).await;
+        let once = once("an update");
+        let outcomes = all_at_once((0..RACERS).map(|step| {
+            let (contract_divisions, update) =
+                (Arc::clone(&store.contract_divisions), update(&scene, step, once));
+            async move { contract_divisions.apply(&update).await.unwrap() }
+        }))
+        .await;
+        let after = stored(&store, &scene).await;
+        let applied = outcomes.iter().filter(|outcome| **outcome == Applied::Applied(after)).count();
+        assert_eq!(applied, 1, "{outcomes:?}");
+        let first_answer = Applied::Recalled(Recalled::FirstAnswer(after));
+        let recalled = outcomes.iter().filter(|outcome| **outcome == first_answer).count();
+        assert_eq!(recalled, outcomes.len() - 1, "{outcomes:?}");
+        assert_eq!(audited_updates(&store, &scene).await.len(), 1);
+    }
+}
+
+/// Two records at once under one key: one is updated, and the other is told that the key is used.
+pub async fn of_two_records_under_one_key_one_is_updated(store: ContractStore) {
+    for _ in 0..ROUNDS {
+        let scene = Scene::set(&store).await;
+        let division = stored_division(&store, scene.contractor).await;
+        let rival = contract_division(scene.old_contract.facts.id, division.facts.id);
+        put_record(&store, &rival).await;
+        let (client, key) = (client(), idempotency_key());
+        let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+        let third = stored_division(&store, scene.contractor).await;
+        let mut to_third = update(&scene, 2, asking("the rival"));
+        (to_third.id, to_third.expected.division) = (rival.id, third.facts);
+        let updates = [update(&scene, 1, asking("the record")), to_third];
+        let outcomes = all_at_once(updates.iter().cloned().map(|update| {
+            let contract_divisions = Arc::clone(&store.contract_divisions);
+            async move { contract_divisions.apply(&update).await.unwrap() }
+        }))
+        .await;
+        let both = [scene.record, rival];
+        let mut changed = 0;
+        for ((before, update), outcome) in both.iter().zip(&updates).zip(outcomes) {
+            let facts = store.contract_divisions.facts(before.id, &scene.change()).await.unwrap();
+            let seen = facts.current.unwrap().record;
+            if outcome == Applied::Applied(seen) {
+                changed += 1;
+                assert_eq!(seen, expected_after(before, update));
+            } else {
+                assert_eq!(outcome, Applied::Recalled(Recalled::AnotherRequest));
+                assert_eq!(seen, *before);
+            }
+        }
+        assert_eq!(changed, 1);
+    }
+}
+
+/// After 24 hours a key is as good as new, whether or not it was forgotten.
+pub async fn a_day_later_a_key_is_free(store: ContractStore) {
+    let scene = Scene::set(&store).await;
+    let (client, key) = (client(), idempotency_key());
+    let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+    applied(&store, &update(&scene, 0, asking("one"))).await;
+    let almost = update(&scene, DAY - 1, asking("other"));
+    assert_eq!(recalled(&store, &almost).await, Some(Recalled::AnotherRequest));
+    let later = update(&scene, DAY, asking("other"));
+    assert_eq!(recalled(&store, &later).await, None);
+    let after = applied(&store, &later).await;
+    assert_eq!(recalled(&store, &later).await, Some(Recalled::FirstAnswer(after)));
+    // Not looked up before: it may have to be offered again, and then the first offer has made room.
+    let much_later = update(&scene, 2 * DAY, asking("one"));
+    let outcome = match apply(&store, &much_later).await {
+        Applied::Stale => apply(&store, &much_later).await,
+        outcome => outcome,
+    };
+    assert_eq!(outcome, Applied::Applied(stored(&store, &scene).await));
+    assert_eq!(audited_updates(&store, &scene).await.len(), 3);
+}
+
+/// Old keys are forgotten, no more than asked for at a time; young keys and the updates themselves stay.
+pub async fn old_keys_are_forgotten_step_by_step(store: ContractStore) {
+    let mut updates = Vec::new();
+    let scene = Scene::set(&store).await;
+    for micros in 0..5 {
+        let update = update(&scene, micros, once("an update"));
+        updates.push((applied(&store, &update).await, update));
+    }
+    let until = at_micros(2);
+    assert_eq!(forget(&store, until, 0).await, 0);
+    let mut steps = Vec::new();
+    while steps.last() != Some(&0) {
+        steps.push(forget(&store, until, 2).await);
+    }
+    assert_eq!(steps, [2, 1, 0]);
+    for (after, update) in &updates {
+        let expected = (update.at > until).then_some(Recalled::FirstAnswer(*after));
+        assert_eq!(recalled(&store, update).await, expected);
+    }
+    assert_eq!(audited_updates(&store, &scene).await.len(), updates.len());
+}

@@ -1,0 +1,347 @@
+//! Requests that are marked by `X-Idempotency-Key` and sent again (docs/adr/0012), over HTTP, on every store.
+
+use std::sync::Arc;
+
+use esoz_auth::{Scope, Secret};
+use esoz_contract_division::{Applied, Change, Update, decide};
+use esoz_device_dispense::{Changed, DispenseStatus, StatusChange};
+use esoz_kernel::{ClientId, Once, UserId};
+use esoz_legal_entity::LegalEntityStatus;
+use esoz_testkit::builders::{change_of, client, fresh, idempotency_key, request_id, user};
+use esoz_testkit::clock::ManualClock;
+use esoz_testkit::wait::wait_for;
+use esoz_tests::{Answer, DEADLINE, Request, Setup, StopScene, UpdateScene, World, change, on_every_store};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::stop::history;
+use crate::{NOW_MICROS, NOW_MILLIS};
+
+const KEY: &str = "x-idempotency-key";
+const AT_ONCE: usize = 16;
+
+/// The request, marked.
+fn marked(request: Request, key: &str) -> Request {
+    request.header(KEY, key)
+}
+
+async fn stop(world: &World, scene: &StopScene, key: &str) -> Answer {
+    marked(scene.request(world), key).send().await
+}
+
+async fn put(world: &World, scene: &UpdateScene, key: &str, body: &Value) -> Answer {
+    marked(scene.request(world), key).json(body).send().await
+}
+
+#[track_caller]
+fn assert_data(answer: &Answer, key: &str, data: &Value) {
+    assert_eq!((answer.status.as_u16(), &answer.body["data"]), (200, data), "{:#}", answer.body);
+    assert_eq!(answer.body["meta"]["idempotency_key"], key);
+}
+
+#[track_caller]
+fn assert_error(answer: &Answer, code: u16, error: &Value) {
+    assert_eq!((answer.status.as_u16(), &answer.body["error"]), (code, error), "{:#}", answer.body);
+}
+
+#[track_caller]
+fn assert_conflict(answer: &Answer, message: &str) {
+    assert_error(answer, 409, &json!({"type": "request_conflict", "message": message}));
+}
+
+const REUSED: &str = "The idempotency key was used for another request";
+
+/// What a header that is no key is answered with.
+fn no_key() -> Value {
+    let description = "must be given once, as 1 to 255 visible ASCII characters";
+    json!({
+        "entry_type": "header",
+        "entry": "X-Idempotency-Key",
+        "rules": [{"rule": "format", "description": description, "params": []}],
+    })
+}
+
+async fn updates(world: &World, scene: &UpdateScene) -> usize {
+    let rows = world.audit().rows(scene.record.id).await;
+    rows.iter().filter(|row| row.action == "UPDATE").count()
+}
+
+/// A day later less that many milliseconds.
+fn a_day_later(world: &World, less: i64) {
+    let now = esoz_kernel::Clock::now(world.clock.as_ref());
+    world.clock.set(now + SignedDuration::from_hours(24) - SignedDuration::from_millis(less));
+}
+
+/// A token of the same user and client that is good for days.
+async fn lasting(world: &World, scene: &StopScene) -> Secret {
+    let expires_at = world.in_seconds(1_000_000);
+    scene.issue(world, |token| token.expires_at = expires_at).await
+}
+
+on_every_store! {
+    async fn a_stop_sent_again_gets_the_first_answer(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let first = scene.stopped(&scene.dispense, NOW_MILLIS);
+        assert_data(&stop(&world, &scene, "one").await, "one", &first);
+        world.clock.set(world.in_seconds(60));
+        assert_data(&stop(&world, &scene, "one").await, "one", &first);
+        // A colleague sends it again.
+        let token = scene.issue(&world, |token| token.user_id = UserId::new(fresh())).await;
+        let request = world.patch(&scene.path()).token(&token);
+        assert_data(&marked(request, "one").send().await, "one", &first);
+        // An empty object is as empty as no body.
+        let request = scene.request(&world).json(&json!({}));
+        assert_data(&marked(request, "one").send().await, "one", &first);
+
+        assert_eq!(history(&world, &scene).await, 2);
+        assert_eq!(world.events_of(&scene.dispense).await.len(), 1);
+        // Unmarked, or marked otherwise, it is a request of its own.
+        let stopped = "Device dispense in status stopped cannot be stopped";
+        assert_conflict(&scene.stop(&world).await, stopped);
+        assert_conflict(&stop(&world, &scene, "two").await, stopped);
+    }
+
+    async fn one_stop_sent_many_times_at_once_gets_one_answer(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let first = scene.stopped(&scene.dispense, NOW_MILLIS);
+        let requests = (0..AT_ONCE).map(|_| tokio::spawn(marked(scene.request(&world), "one").send()));
+        for request in requests.collect::<Vec<_>>() {
+            assert_data(&request.await.unwrap(), "one", &first);
+        }
+        assert_eq!(history(&world, &scene).await, 2);
+        assert_eq!(world.events_of(&scene.dispense).await.len(), 1);
+    }
+
+    async fn a_key_of_a_stop_is_for_that_stop(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let another = scene.another(&world).build();
+        world.put_dispense(&another).await;
+        assert_eq!(stop(&world, &scene, "one").await.status, 200);
+        let reused = marked(scene.request_for(&world, &another), "one").send().await;
+        assert_conflict(&reused, REUSED);
+        scene.assert_untouched(&world, &another).await;
+
+        // Another client has keys of its own.
+        let stranger = StopScene::load(&world).await;
+        let stopped = stranger.stopped(&stranger.dispense, NOW_MILLIS);
+        assert_data(&stop(&world, &stranger, "one").await, "one", &stopped);
+        let stopped = scene.stopped(&another, NOW_MILLIS);
+        assert_data(&marked(scene.request_for(&world, &another), "two").send().await, "two", &stopped);
+    }
+
+    async fn two_stops_at_once_under_one_key(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let another = scene.another(&world).build();
+        world.put_dispense(&another).await;
+        let both = [scene.dispense.clone(), another];
+        let requests = both.each_ref().map(|one| tokio::spawn(marked(scene.request_for(&world, one), "one").send()));
+        let mut stopped = 0;
+        for (one, request) in both.iter().zip(requests) {
+            let answer = request.await.unwrap();
+            if answer.status == 200 {
+                stopped += 1;
+                assert_data(&answer, "one", &scene.stopped(one, NOW_MILLIS));
+            } else {
+                assert_conflict(&answer, REUSED);
+                scene.assert_untouched(&world, one).await;
+            }
+        }
+        assert_eq!(stopped, 1);
+    }
+
+    async fn a_refused_stop_leaves_its_key_free(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let completed = scene.another(&world).status(DispenseStatus::Completed).build();
+        world.put_dispense(&completed).await;
+        let refused = marked(scene.request_for(&world, &completed), "one").send().await;
+        assert_conflict(&refused, "Device dispense in status completed cannot be stopped");
+        assert_data(&stop(&world, &scene, "one").await, "one", &scene.stopped(&scene.dispense, NOW_MILLIS));
+    }
+
+    async fn who_repeats_a_stop_is_checked_anew(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let first = scene.stopped(&scene.dispense, NOW_MILLIS);
+        assert_data(&stop(&world, &scene, "one").await, "one", &first);
+
+        let unknown = marked(world.patch(&scene.path()).token(&Secret::new("unknown")), "one").send().await;
+        assert_error(&unknown, 401, &json!({"type": "access_denied", "message": "Invalid access token"}));
+        let token = scene.issue(&world, |token| token.scope = Scope::parse("")).await;
+        assert_eq!(marked(world.patch(&scene.path()).token(&token), "one").send().await.status, 403);
+        let client_id = ClientId::new(fresh());
+        let stranger = scene.issue(&world, |token| token.client_id = client_id).await;
+        assert_eq!(marked(world.patch(&scene.path()).token(&stranger), "one").send().await.status, 409);
+        let mut suspended = scene.pharmacy.clone();
+        suspended.facts.status = LegalEntityStatus::Suspended;
+        world.put_legal_entity(&suspended).await;
+        let not_active = "client_id refers to legal entity that is not active";
+        assert_conflict(&stop(&world, &scene, "one").await, not_active);
+
+        world.put_legal_entity(&scene.pharmacy).await;
+        assert_data(&stop(&world, &scene, "one").await, "one", &first);
+    }
+
+    async fn a_day_later_the_key_of_a_stop_is_free(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let another = scene.another(&world).build();
+        world.put_dispense(&another).await;
+        let token = lasting(&world, &scene).await;
+        let ask = async |dispense| {
+            marked(world.patch(&scene.path_of(dispense)).token(&token), "one").send().await
+        };
+        let first = scene.stopped(&scene.dispense, NOW_MILLIS);
+        assert_data(&ask(&scene.dispense).await, "one", &first);
+        a_day_later(&world, 1);
+        assert_data(&ask(&scene.dispense).await, "one", &first);
+        assert_conflict(&ask(&another).await, REUSED);
+        a_day_later(&world, 86_400_000 - 1);
+        let stopped = "Device dispense in status stopped cannot be stopped";
+        assert_conflict(&ask(&scene.dispense).await, stopped);
+        let answer = ask(&another).await;
+        assert_data(&answer, "one", &scene.stopped(&another, "2026-02-01T08:16:30.123Z"));
+        assert_conflict(&ask(&scene.dispense).await, REUSED);
+    }
+
+    async fn a_header_that_is_no_key_is_refused(kind) {
+        let world = World::new(kind).await;
+        let (scene, update) = (StopScene::load(&world).await, UpdateScene::load(&world).await);
+        let invalid = |faults: &[Value]| {
+            json!({"type": "validation_failed", "message": "Validation failed.", "invalid": faults})
+        };
+        for bad in ["", "a b", "ключ", &"x".repeat(256)] {
+            let answer = stop(&world, &scene, bad).await;
+            assert_error(&answer, 422, &invalid(&[no_key()]));
+            assert_eq!(answer.body["meta"].get("idempotency_key"), None);
+            assert_error(&put(&world, &update, bad, &update.change()).await, 422, &invalid(&[no_key()]));
+        }
+        let twice = marked(marked(scene.request(&world), "one"), "two").send().await;
+        assert_error(&twice, 422, &invalid(&[no_key()]));
+        // What is wrong with the body is told as well; who calls comes before both.
+        let missing = put(&world, &update, "", &json!({"division_id": fresh().to_string()})).await;
+        let faults = missing.body["error"]["invalid"].as_array().unwrap();
+        assert_eq!((faults.len(), &faults[0]["entry"]), (2, &json!("$.contract_id")), "{faults:?}");
+        assert_eq!(faults[1], no_key());
+        assert_eq!(marked(scene.request(&world), "").body("{").send().await.status, 400);
+        assert_eq!(marked(world.patch(&scene.path()), "").send().await.status, 401);
+
+        scene.assert_untouched(&world, &scene.dispense).await;
+        update.assert_untouched(&world).await;
+        let longest = "x".repeat(255);
+        assert_data(&stop(&world, &scene, &longest).await, &longest, &scene.stopped(&scene.dispense, NOW_MILLIS));
+    }
+
+    async fn an_update_sent_again_gets_the_first_answer(kind) {
+        let world = World::new(kind).await;
+        let scene = UpdateScene::load(&world).await;
+        let first = scene.updated(&scene.contracts[1], &scene.divisions[1], NOW_MICROS);
+        assert_data(&put(&world, &scene, "one", &scene.change()).await, "one", &first);
+        world.clock.set(world.in_seconds(60));
+        assert_data(&put(&world, &scene, "one", &scene.change()).await, "one", &first);
+        assert_eq!(updates(&world, &scene).await, 1);
+
+        // The record moves on, and what the update rested on is no more: its answer stays.
+        let back = change(&scene.contracts[0], &scene.divisions[0]);
+        assert_eq!(scene.put(&world, &back).await.status, 200);
+        let mut division = scene.divisions[1].clone();
+        division.facts.is_active = false;
+        world.put_division(&division).await;
+        let stored = scene.stored(&world).await;
+        assert_data(&put(&world, &scene, "one", &scene.change()).await, "one", &first);
+        assert_eq!(scene.stored(&world).await, stored);
+        assert_eq!(updates(&world, &scene).await, 2);
+        assert_eq!(put(&world, &scene, "two", &scene.change()).await.status, 404);
+    }
+
+    async fn one_update_sent_many_times_at_once_gets_one_answer(kind) {
+        let world = World::new(kind).await;
+        let scene = UpdateScene::load(&world).await;
+        let first = scene.updated(&scene.contracts[1], &scene.divisions[1], NOW_MICROS);
+        let requests = (0..AT_ONCE).map(|_| {
+            tokio::spawn(marked(scene.request(&world), "one").json(&scene.change()).send())
+        });
+        for request in requests.collect::<Vec<_>>() {
+            assert_data(&request.await.unwrap(), "one", &first);
+        }
+        assert_eq!(updates(&world, &scene).await, 1);
+    }
+
+    async fn a_key_of_an_update_is_for_that_update(kind) {
+        let world = World::new(kind).await;
+        let scene = UpdateScene::load(&world).await;
+        let first = scene.updated(&scene.contracts[1], &scene.divisions[1], NOW_MICROS);
+        assert_data(&put(&world, &scene, "one", &scene.change()).await, "one", &first);
+        let other = change(&scene.contracts[1], &scene.divisions[0]);
+        assert_conflict(&put(&world, &scene, "one", &other).await, REUSED);
+        assert_eq!(updates(&world, &scene).await, 1);
+
+        // Another record, by the same client.
+        let rival = UpdateScene::load(&world).await;
+        let request = world.put(&rival.path()).api_key(&scene.api_key).token(&scene.token);
+        assert_conflict(&marked(request, "one").json(&rival.change()).send().await, REUSED);
+        rival.assert_untouched(&world).await;
+        // Another client.
+        assert_eq!(put(&world, &rival, "one", &rival.change()).await.status, 200);
+    }
+
+    async fn a_refused_update_may_be_corrected_under_its_key(kind) {
+        let world = World::new(kind).await;
+        let scene = UpdateScene::load(&world).await;
+        let wrong = json!({
+            "division_id": fresh().to_string(),
+            "contract_id": scene.contracts[1].facts.id.to_string(),
+        });
+        assert_eq!(put(&world, &scene, "one", &wrong).await.status, 404);
+        assert_eq!(put(&world, &scene, "one", &json!({})).await.status, 422);
+        let first = scene.updated(&scene.contracts[1], &scene.divisions[1], NOW_MICROS);
+        assert_data(&put(&world, &scene, "one", &scene.change()).await, "one", &first);
+        assert_conflict(&put(&world, &scene, "one", &wrong).await, REUSED);
+        assert_eq!(updates(&world, &scene).await, 1);
+    }
+
+    async fn a_server_forgets_old_keys(kind) {
+        let world = World::new(kind).await;
+        let (stop, update) = (StopScene::load(&world).await, UpdateScene::load(&world).await);
+        let at = esoz_kernel::Clock::now(world.clock.as_ref());
+        let once = Once::new("test", client(), &idempotency_key(), &[]);
+        let change = change_of(&stop.dispense, DispenseStatus::Stopped, at);
+        let change = StatusChange { once: Some(once), ..change };
+        assert!(matches!(world.stores.dispenses.change_status(&change).await, Ok(Changed::Applied(_))));
+        let asked = Change { division_id: update.divisions[1].facts.id, contract_id: update.contracts[1].facts.id };
+        let facts = world.stores.contract_divisions.facts(update.record.id, &asked).await.unwrap();
+        let expected = decide(&facts).unwrap();
+        let (by, once) = (user(), Once::new("another test", client(), &idempotency_key(), &[]));
+        let asked = Update { id: update.record.id, expected, at, by, request_id: request_id(), once: Some(once) };
+        assert!(matches!(world.stores.contract_divisions.apply(&asked).await, Ok(Applied::Applied(_))));
+
+        let (stores, ended) = world.begin_to_stop();
+        ended.await.unwrap().unwrap();
+        let tomorrow = Arc::new(ManualClock::new(at + SignedDuration::from_hours(24)));
+        let world = Setup::new(kind).replace(|parts| parts.clock = tomorrow).start_on(stores).await;
+        // To whoever asks as of yesterday they are there until they are gone.
+        wait_for("the keys to be gone", DEADLINE, async || {
+            let stopped = world.stores.dispenses.change_status(&change).await;
+            let updated = world.stores.contract_divisions.recall(&once, at).await;
+            match (stopped, updated) {
+                (Ok(Changed::Stale), Ok(None)) => Ok(()),
+                others => Err(format!("{others:?}")),
+            }
+        })
+        .await;
+    }
+
+    async fn an_update_that_could_not_be_audited_keeps_no_key(kind) {
+        let world = World::new(kind).await;
+        let scene = UpdateScene::load(&world).await;
+        world.audit().break_writing().await;
+        for _ in 0..2 {
+            assert_eq!(put(&world, &scene, "one", &scene.change()).await.status, 500);
+        }
+        scene.assert_untouched(&world).await;
+    }
+}
