@@ -8,6 +8,7 @@
 )]
 
 mod answer;
+pub mod collector;
 pub mod process;
 mod published;
 mod request;

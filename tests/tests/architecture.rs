@@ -18,7 +18,7 @@ const DOMAIN: [&str; 6] = [
 ];
 
 /// What each crate may see of ours. Everything below a crate is seen through it as well.
-const MAY_SEE: [(&str, &[&str]); 19] = [
+const MAY_SEE: [(&str, &[&str]); 21] = [
     ("esoz-kernel", &[]),
     ("esoz-auth", &["esoz-kernel"]),
     ("esoz-legal-entity", &["esoz-kernel"]),
@@ -27,7 +27,9 @@ const MAY_SEE: [(&str, &[&str]); 19] = [
     ("esoz-contract-division", &["esoz-kernel", "esoz-auth", "esoz-legal-entity"]),
     ("esoz-pseudonym", &DOMAIN),
     ("esoz-cache", &DOMAIN),
-    ("esoz-auth-remote", &DOMAIN),
+    ("esoz-https", &[]),
+    ("esoz-otlp", &["esoz-https"]),
+    ("esoz-auth-remote", &["esoz-kernel", "esoz-auth", "esoz-https"]),
     ("esoz-import", &DOMAIN),
     ("esoz-store-sqlite", &DOMAIN),
     ("esoz-store-postgres", &DOMAIN),

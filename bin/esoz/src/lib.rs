@@ -15,12 +15,15 @@ mod stores;
 mod tls;
 mod tokens;
 
+use std::cell::OnceCell;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use cli::{Cli, Command, ConfigCommand};
+use logging::Telling;
 
 pub use config::Config;
+pub use logging::subscriber;
 pub use server::{EsozServer, Parts};
 pub use stores::Stores;
 
@@ -36,12 +39,25 @@ pub async fn run() -> ExitCode {
 }
 
 async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
+    let telling = OnceCell::new();
     let load = || {
         let config = Config::load(cli.config.as_deref())?;
-        logging::start(&config)?;
+        let started = Telling::start(&config)?;
+        telling.get_or_init(|| started);
         anyhow::Ok(config)
     };
-    match cli.command {
+    let outcome = carried_out(cli.command, load).await;
+    if let Some(telling) = telling.into_inner() {
+        telling.stop().await;
+    }
+    outcome
+}
+
+async fn carried_out(
+    command: Command,
+    load: impl FnOnce() -> anyhow::Result<Config>,
+) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Demo(args) => commands::demo::run(load()?, args).await,
         Command::Serve => commands::serve::run(&load()?).await,
         Command::Migrate => commands::migrate::run(&load()?).await,

@@ -1,12 +1,16 @@
-//! Logs go to standard error: one line an event, JSON unless a person reads them.
+//! Logs go to standard error: one line an event, JSON unless a person reads them. Spans go to a collector, if one is configured.
 
 mod json_lines;
 
 use std::io::{IsTerminal as _, Write as _, stderr};
 
-use anyhow::{Result, anyhow};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use esoz_otlp::Export;
+use opentelemetry::trace::Tracer;
 use tracing::level_filters::LevelFilter;
-use tracing::{Metadata, Subscriber};
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
@@ -16,13 +20,70 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::config::Config;
+use crate::observed;
 use json_lines::JsonLines;
 
-/// Starts to log as configured.
-pub(crate) fn start(config: &Config) -> Result<()> {
-    let lines = lines(config, stderr, stderr().is_terminal())?;
-    let started = Registry::default().with(lines).try_init();
-    started.map_err(|error| anyhow!("logging could not be started: {error}"))
+/// How long the last spans may hold up the exit.
+const LAST_SPANS: Duration = Duration::from_secs(1);
+
+/// What is said of the program's work while it runs.
+pub(crate) struct Telling {
+    export: Option<Export>,
+}
+
+impl Telling {
+    /// Starts to log, and to send spans, as configured. Must be called inside a Tokio runtime.
+    pub(crate) fn start(config: &Config) -> Result<Self> {
+        let export = config.otlp()?.map(|settings| Export::start(&settings)).transpose();
+        let export = export.context("`tracing`")?;
+        subscriber(config, stderr, stderr().is_terminal(), export.as_ref().map(Export::tracer))?
+            .try_init()
+            .map_err(|error| anyhow!("logging could not be started: {error}"))?;
+        Ok(Self { export })
+    }
+
+    /// Sends the spans that are left.
+    pub(crate) async fn stop(self) {
+        if let Some(export) = self.export {
+            export.stop(LAST_SPANS).await;
+        }
+    }
+}
+
+/// Whoever hears lines and spans, as `esoz serve` has it: lines as configured go to the writer, spans to where the tracer takes them.
+///
+/// # Errors
+/// When `log.level` or `log.format` is impossible.
+pub fn subscriber<W, T>(
+    config: &Config,
+    writer: W,
+    is_terminal: bool,
+    tracer: Option<T>,
+) -> Result<impl Subscriber + Send + Sync + 'static>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    T: Tracer + Send + Sync + 'static,
+    T::Span: Send + Sync,
+{
+    let spans = tracer.map(|tracer| {
+        // Where in the code and on which thread is of no use to whoever looks at a request.
+        let layer = tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_level(false)
+            .with_tracked_inactivity(false)
+            .with_context_activation(false);
+        layer.with_filter(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO))
+    });
+    Ok(Registry::default().with(spans).with(lines(config, writer, is_terminal)?))
+}
+
+/// Whether it is a span of a request, of its use case or of a store. Lines are not sent: the log has them.
+fn is_our_span(metadata: &Metadata<'_>) -> bool {
+    let is_ours = metadata.target().starts_with("esoz") || metadata.target() == observed::SPANS;
+    metadata.is_span() && is_ours && *metadata.level() <= Level::INFO
 }
 
 /// What writes the lines.

@@ -1,7 +1,8 @@
 //! HTTP with a limit on everything: one request, one answer, no redirects, no proxies from the environment.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::time::Duration;
 
+use esoz_https::{HttpsClient, causes};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
     Method, Request, StatusCode, Uri,
@@ -9,30 +10,14 @@ use hyper::{
     header::{ACCEPT, USER_AGENT},
     http::{request::Builder, uri::Authority},
 };
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use crate::{RemoteServer, SettingsError, trouble::Trouble};
 
-/// Longer than any sane header, and a bound on what is read before a body begins.
-const MAX_HEADER_BYTES: usize = 16_384;
-
-/// Shorter than servers and what stands before them usually keep idle connections, so that we are the ones who close.
-const IDLE_CONNECTION_LIFE: Duration = Duration::from_secs(10);
-
 /// A server as it is spoken to.
 pub(crate) struct Server {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpsClient<Full<Bytes>>,
     uri: Uri,
     name: String,
     timeout_ms: u64,
@@ -49,17 +34,9 @@ pub(crate) struct Answer {
 impl Server {
     pub(crate) fn try_new(settings: &RemoteServer) -> Result<Self, SettingsError> {
         let uri = settings.checked()?;
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(settings)?)
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_CONNECTION_LIFE)
-            .pool_max_idle_per_host(settings.max_concurrent_requests)
-            .http1_max_buf_size(MAX_HEADER_BYTES)
-            .build(connector);
+        let roots = settings.root_certificate_file.as_deref();
+        let client = esoz_https::client(roots, settings.max_concurrent_requests)
+            .map_err(|error| SettingsError::new("root_certificate_file", error.to_string()))?;
         Ok(Self {
             client,
             name: format!(
@@ -133,34 +110,4 @@ impl Answer {
             })
         })
     }
-}
-
-/// The TLS of this client: 1.2 and 1.3 by `ring`, and whom it trusts.
-fn tls(settings: &RemoteServer) -> Result<ClientConfig, SettingsError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(file) = &settings.root_certificate_file {
-        let refused = |reason: String| {
-            SettingsError::new("root_certificate_file", format!("{}: {reason}", file.display()))
-        };
-        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| refused(error.to_string()))?;
-        let mut found = 0_usize;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| refused(error.to_string()))?;
-            roots.add(certificate).map_err(|error| refused(error.to_string()))?;
-            found += 1;
-        }
-        if found == 0 {
-            return Err(refused("holds no certificate in PEM form".to_owned()));
-        }
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| SettingsError::new("url", format!("cannot be spoken to with TLS: {error}")))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
-}
-
-/// The error and what is behind it.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |&error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -8,6 +8,7 @@ mod kill;
 mod remote_tokens;
 mod serving;
 mod tls;
+mod spans;
 
 use esoz_tests::{PATIENT_KEY, TestStores};
 

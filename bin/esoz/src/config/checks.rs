@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use esoz_otlp::OtlpSettings;
 
 use super::Config;
 use super::sections::Hidden;
@@ -63,6 +64,7 @@ impl Config {
             self.allowed_origins().err(),
             self.log_level().err(),
             self.log_as_json(false).err(),
+            self.otlp().err(),
         ] {
             problems.extend(refused.map(|error| error.to_string()));
         }
@@ -125,6 +127,8 @@ impl Config {
             ("kafka.partitions", all.kafka.partitions, 1, 10_000),
             ("kafka.replication", all.kafka.replication, 1, 100),
             ("auth.timeout_ms", all.auth.timeout_ms, 1, HOUR_MS),
+            ("tracing.sample_permille", all.tracing.sample_permille, 0, 1_000),
+            ("tracing.timeout_ms", all.tracing.timeout_ms, 1, HOUR_MS),
             ("cache.ttl_ms", all.cache.ttl_ms, 0, HOUR_MS),
             ("cache.max_entries", all.cache.max_entries, 1, 100_000_000),
         ] {
@@ -344,6 +348,30 @@ impl Config {
     pub(crate) fn log_level(&self) -> Result<tracing::Level> {
         let what = "must be `error`, `warn`, `info`, `debug` or `trace`";
         self.sections.log.level.parse().map_err(|_| self.refuse("log.level", what))
+    }
+
+    /// Where spans go, if they go anywhere.
+    pub(crate) fn otlp(&self) -> Result<Option<OtlpSettings>> {
+        let tracing = &self.sections.tracing;
+        if tracing.endpoint.is_empty() {
+            return Ok(None);
+        }
+        // Out of range, it has been refused already.
+        let kept = u32::try_from(tracing.sample_permille.min(1_000))?;
+        let file = &tracing.root_certificate_file;
+        let settings = OtlpSettings {
+            endpoint: tracing.endpoint.clone(),
+            timeout_ms: tracing.timeout_ms,
+            sample_ratio: f64::from(kept) / 1_000.0,
+            service_name: tracing.service_name.clone(),
+            service_version: env!("CARGO_PKG_VERSION").to_owned(),
+            root_certificate_file: (!file.is_empty()).then(|| file.into()),
+        };
+        let refused = |error: esoz_otlp::SettingsError| {
+            self.refuse(&format!("tracing.{}", error.setting()), error.reason())
+        };
+        settings.checked().map_err(refused)?;
+        Ok(Some(settings))
     }
 
     /// Whether logs are JSON: as configured, or unless a person reads them.

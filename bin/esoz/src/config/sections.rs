@@ -152,6 +152,14 @@ section!(Metrics { bind: String = String::new() });
 
 section!(Log { level: String = "info".to_owned(), format: String = "auto".to_owned() });
 
+section!(Tracing {
+    endpoint: String = String::new(),
+    sample_permille: u64 = 1_000,
+    service_name: String = "esoz".to_owned(),
+    timeout_ms: u64 = 3_000,
+    root_certificate_file: String = String::new(),
+});
+
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +180,7 @@ pub(crate) struct Sections {
     pub(crate) cache: Cache,
     pub(crate) metrics: Metrics,
     pub(crate) log: Log,
+    pub(crate) tracing: Tracing,
 }
 
 impl Sections {

@@ -152,6 +152,12 @@ fn impossible_values_are_refused_with_key_and_source() {
         ("ESOZ_CORS__ALLOWED_ORIGINS", "https://MIS.example", "`cors.allowed_origins` must hold origins"),
         ("ESOZ_LOG__LEVEL", "loud", "`log.level` must be"),
         ("ESOZ_LOG__FORMAT", "xml", "`log.format` must be"),
+        ("ESOZ_TRACING__ENDPOINT", "http://collector:4318", "`tracing.endpoint` must have a path as well"),
+        (
+            "ESOZ_TRACING__SAMPLE_PERMILLE",
+            "1001",
+            "`tracing.sample_permille` must be from 0 to 1000, not 1001",
+        ),
     ] {
         let refusal = refusal(None, &[(name, value)]);
         assert!(refusal.contains(expected), "{name}={value}: {refusal}");

@@ -1,0 +1,95 @@
+#![doc = include_str!("../README.md")]
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Body;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+
+/// Longer than any sane header, and a bound on what is read before a body begins.
+const MAX_HEADER_BYTES: usize = 16_384;
+
+/// Shorter than servers and what stands before them usually keep idle connections, so that we are the ones who close.
+const IDLE_CONNECTION_LIFE: Duration = Duration::from_secs(10);
+
+/// What sends requests. Neither time nor the size of a body is limited here: that is for whoever asks.
+pub type HttpsClient<B> = Client<HttpsConnector<HttpConnector>, B>;
+
+/// Why nobody can be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpsError {
+    /// The file with certificates of authorities cannot be used.
+    #[error("{}: {reason}", .file.display())]
+    RootCertificates {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no TLS.
+    #[error("TLS cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Prepares to send requests; connects to nobody yet. `root_certificate_file` (PEM) names authorities that are trusted besides the public
+/// ones; it is read once, now. Of each server at most so many idle connections are kept.
+///
+/// # Errors
+/// [`HttpsError`] when the file holds no certificates.
+pub fn client<B>(
+    root_certificate_file: Option<&Path>,
+    max_idle_connections: usize,
+) -> Result<HttpsClient<B>, HttpsError>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls(root_certificate_file)?)
+        .https_or_http()
+        .enable_http1()
+        .build();
+    let client = Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_CONNECTION_LIFE)
+        .pool_max_idle_per_host(max_idle_connections)
+        .http1_max_buf_size(MAX_HEADER_BYTES)
+        .build(connector);
+    Ok(client)
+}
+
+/// TLS 1.2 and 1.3 by `ring`, and whom it trusts.
+fn tls(root_certificate_file: Option<&Path>) -> Result<ClientConfig, HttpsError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(file) = root_certificate_file {
+        let refused = |reason: String| HttpsError::RootCertificates { file: file.to_owned(), reason };
+        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| refused(error.to_string()))?;
+        let mut found = 0_usize;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| refused(error.to_string()))?;
+            roots.add(certificate).map_err(|error| refused(error.to_string()))?;
+            found += 1;
+        }
+        if found == 0 {
+            return Err(refused("holds no certificate in PEM form".to_owned()));
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The error and what is behind it, in one line.
+pub fn causes(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

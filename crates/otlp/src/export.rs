@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::collector::Collector;
+use crate::queue::{Lost, Queue, WAITING_MAX};
+use crate::sampler::sampler;
+use crate::sender::Sender;
+use crate::settings::{OtlpSettings, SettingsError};
+
+/// Spans on their way to a collector.
+#[derive(Debug)]
+pub struct Export {
+    provider: SdkTracerProvider,
+    sender: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Export {
+    /// Prepares to deliver; that the collector is away is noticed by the first span. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the setting that cannot be used.
+    pub fn start(settings: &OtlpSettings) -> Result<Self, SettingsError> {
+        let endpoint = settings.checked()?;
+        let client = esoz_https::client(settings.root_certificate_file.as_deref(), 1)
+            .map_err(|error| SettingsError::new("root_certificate_file", error.to_string()))?;
+        let attributes = [
+            KeyValue::new("service.name", settings.service_name.clone()),
+            KeyValue::new("service.version", settings.service_version.clone()),
+        ];
+        // Nothing from the environment: the configuration says all there is to say.
+        let resource = Resource::builder_empty().with_attributes(attributes).build();
+        let collector = Collector {
+            client,
+            endpoint,
+            timeout: Duration::from_millis(settings.timeout_ms),
+            resource: (&resource).into(),
+        };
+        let (spans, waiting) = mpsc::channel(WAITING_MAX);
+        let lost = Lost::default();
+        let provider = SdkTracerProvider::builder()
+            .with_resource(resource)
+            .with_sampler(sampler(settings.sample_ratio))
+            .with_span_processor(Queue { spans, lost: lost.clone() })
+            .build();
+        let (stop, told_to_stop) = oneshot::channel();
+        let sender = tokio::spawn(Sender { waiting, lost, collector }.run(told_to_stop));
+        Ok(Self { provider, sender, stop })
+    }
+
+    /// What makes the spans.
+    pub fn tracer(&self) -> SdkTracer {
+        self.provider.tracer("esoz")
+    }
+
+    /// Delivers what waits, no longer than this, and stops.
+    pub async fn stop(mut self, within: Duration) {
+        // Nobody to tell: then it has ended already.
+        let _ = self.stop.send(());
+        if tokio::time::timeout(within, &mut self.sender).await.is_err() {
+            self.sender.abort();
+            tracing::warn!("the collector did not take the last spans in time; they are given up");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+use opentelemetry::trace::{Link, SpanKind, TraceId};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
+
+/// Which traces are kept: of those that others began the ones that they keep, of the rest this part.
+pub(crate) fn sampler(ratio: f64) -> Sampler {
+    Sampler::ParentBased(Box::new(Beginnings { kept: Sampler::TraceIdRatioBased(ratio) }))
+}
+
+/// Lets a trace begin with a request alone: what a relay does every second is nobody's trace.
+#[derive(Debug, Clone)]
+struct Beginnings {
+    kept: Sampler,
+}
+
+impl ShouldSample for Beginnings {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        span_kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let sampled = self.kept.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
+        match span_kind {
+            SpanKind::Server => sampled,
+            SpanKind::Client | SpanKind::Producer | SpanKind::Consumer | SpanKind::Internal => {
+                SamplingResult { decision: SamplingDecision::Drop, ..sampled }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceFlags, TraceState};
+
+    use super::*;
+
+    fn is_kept(ratio: f64, parent: Option<bool>, kind: &SpanKind) -> bool {
+        let trace = TraceId::from(7);
+        let parent = parent.map(|is_kept| {
+            let flags = TraceFlags::default().with_sampled(is_kept);
+            let span = SpanContext::new(trace, 7.into(), flags, true, TraceState::default());
+            Context::new().with_remote_span_context(span)
+        });
+        let sampled = sampler(ratio).should_sample(parent.as_ref(), trace, "any", kind, &[], &[]);
+        sampled.decision == SamplingDecision::RecordAndSample
+    }
+
+    #[test]
+    fn a_trace_begins_with_a_request_alone() {
+        assert!(is_kept(1.0, None, &SpanKind::Server));
+        assert!(!is_kept(1.0, None, &SpanKind::Internal));
+        assert!(!is_kept(0.0, None, &SpanKind::Server));
+    }
+
+    #[test]
+    fn whoever_began_a_trace_says_whether_it_is_kept() {
+        for kind in [SpanKind::Server, SpanKind::Internal] {
+            assert!(is_kept(0.0, Some(true), &kind));
+            assert!(!is_kept(1.0, Some(false), &kind));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+use std::time::Duration;
+
+use opentelemetry_sdk::trace::SpanData;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use crate::collector::Collector;
+use crate::queue::Lost;
+
+/// The most spans of one delivery.
+const TOGETHER_MAX: usize = 512;
+
+/// How long a span waits for others to travel with.
+const WAIT: Duration = Duration::from_millis(500);
+
+/// Takes spans from the queue to the collector.
+pub(crate) struct Sender {
+    pub(crate) waiting: mpsc::Receiver<SpanData>,
+    pub(crate) lost: Lost,
+    pub(crate) collector: Collector,
+}
+
+impl Sender {
+    /// Delivers until told to stop, then what still waits.
+    pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
+        let mut together = Vec::new();
+        let mut is_away = false;
+        let mut is_stopping = false;
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut stop, if !is_stopping => {
+                    is_stopping = true;
+                    self.waiting.close();
+                    continue;
+                }
+                () = fill(&mut self.waiting, &mut together) => {}
+            }
+            if together.is_empty() {
+                break;
+            }
+            is_away = self.deliver(std::mem::take(&mut together), is_away).await;
+        }
+        let lost = self.lost.take();
+        if lost > 0 {
+            tracing::warn!(lost, "spans were given up");
+        }
+    }
+
+    /// Delivers some spans; whether the collector is away. That it went and that it came back is told once.
+    async fn deliver(&self, spans: Vec<SpanData>, was_away: bool) -> bool {
+        let number = spans.len();
+        match self.collector.deliver(spans).await {
+            Ok(refused) => {
+                self.lost.add(refused);
+                let lost = if was_away { self.lost.take() } else { 0 };
+                if was_away {
+                    tracing::info!(lost, "the collector takes spans again");
+                }
+                false
+            }
+            Err(reason) => {
+                self.lost.add(number);
+                if !was_away {
+                    tracing::warn!(reason, "the collector takes no spans; they are given up until it does");
+                }
+                true
+            }
+        }
+    }
+}
+
+/// Waits for spans, and a moment for more of them. Nothing comes when nothing can come any more. What has come stays where it is when
+/// nobody waits for this any longer.
+async fn fill(waiting: &mut mpsc::Receiver<SpanData>, together: &mut Vec<SpanData>) {
+    if together.is_empty() && waiting.recv_many(together, TOGETHER_MAX).await == 0 {
+        return;
+    }
+    let until = Instant::now() + WAIT;
+    while let Some(room) = TOGETHER_MAX.checked_sub(together.len()).filter(|room| *room > 0) {
+        tokio::select! {
+            biased;
+            came = waiting.recv_many(together, room) => if came == 0 { return },
+            () = sleep_until(until) => return,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+use std::path::PathBuf;
+
+use hyper::Uri;
+
+/// A setting that cannot be used: which one, and what it must be.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting} {reason}")]
+pub struct SettingsError {
+    setting: &'static str,
+    reason: String,
+}
+
+impl SettingsError {
+    pub(crate) fn new(setting: &'static str, reason: impl Into<String>) -> Self {
+        Self { setting, reason: reason.into() }
+    }
+
+    /// What is wrong with it, without its name.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The name of the setting.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+}
+
+/// Where spans go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OtlpSettings {
+    /// The address that takes spans, path and all: `http://collector:4318/v1/traces`, or `https://…`.
+    pub endpoint: String,
+    /// The longest that one delivery may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// How many of the traces that begin here are kept: from 0, none, to 1, all.
+    pub sample_ratio: f64,
+    /// What the service is called where spans are looked at.
+    pub service_name: String,
+    /// Which version of it this is.
+    pub service_version: String,
+    /// A PEM file with certificates of authorities that are trusted besides the public ones. Read once, at the start.
+    pub root_certificate_file: Option<PathBuf>,
+}
+
+impl OtlpSettings {
+    /// The address, if everything here can be used.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what cannot.
+    pub fn checked(&self) -> Result<Uri, SettingsError> {
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            let reason = format!("must be from 0 to 1, not {}", self.sample_ratio);
+            return Err(SettingsError::new("sample_ratio", reason));
+        }
+        if self.service_name.is_empty() {
+            return Err(SettingsError::new("service_name", "must not be empty"));
+        }
+        let refused = |reason: &str| SettingsError::new("endpoint", reason);
+        let not_one = "is not an absolute http or https address, such as http://collector:4318/v1/traces";
+        let uri: Uri = self.endpoint.parse().map_err(|_| refused(not_one))?;
+        let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(refused(not_one));
+        };
+        if authority.as_str().contains('@') {
+            return Err(refused("must have no user or password"));
+        }
+        if uri.path() == "/" {
+            return Err(refused("must have a path as well; of most collectors it is /v1/traces"));
+        }
+        Ok(uri)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let sound = || OtlpSettings {
+            endpoint: "http://collector:4318/v1/traces".to_owned(),
+            timeout_ms: 1,
+            sample_ratio: 1.0,
+            service_name: "esoz".to_owned(),
+            service_version: String::new(),
+            root_certificate_file: None,
+        };
+        assert_eq!(sound().checked().unwrap().path(), "/v1/traces");
+        let at = |endpoint: &str| OtlpSettings { endpoint: endpoint.to_owned(), ..sound() };
+        for (settings, named) in [
+            (at("collector:4318"), "endpoint"),
+            (at("/v1/traces"), "endpoint"),
+            (at("grpc://collector:4317/v1/traces"), "endpoint"),
+            (at("http://user:secret@collector/v1/traces"), "endpoint"),
+            (at("http://collector:4318"), "endpoint"),
+            (OtlpSettings { sample_ratio: 1.1, ..sound() }, "sample_ratio"),
+            (OtlpSettings { sample_ratio: f64::NAN, ..sound() }, "sample_ratio"),
+            (OtlpSettings { service_name: String::new(), ..sound() }, "service_name"),
+        ] {
+            let refused = settings.checked().unwrap_err();
+            assert_eq!(refused.setting(), named, "{refused}");
+            assert!(!refused.to_string().contains("secret"), "{refused}");
+        }
+    }
+}
