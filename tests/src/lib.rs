@@ -9,6 +9,7 @@
 
 mod answer;
 pub mod collector;
+pub mod heard;
 pub mod process;
 mod published;
 mod request;

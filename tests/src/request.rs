@@ -2,7 +2,7 @@ use esoz_auth::Secret;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::{Answer, PUBLISHED};
+use crate::{Answer, PUBLISHED, heard};
 
 /// A request on its way.
 #[derive(Debug)]
@@ -37,6 +37,11 @@ impl Request {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name: HeaderName = name.parse().unwrap();
+        match name.as_str() {
+            "authorization" => heard::keep_secret("a token", value.rsplit(' ').next().unwrap_or(value)),
+            "api-key" => heard::keep_secret("an api key", value),
+            _ => {}
+        }
         self.builder = self.builder.header(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         self
     }
@@ -64,6 +69,8 @@ impl Request {
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await.expect("the whole answer");
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
+        heard::assert_keeps_secrets("an answer", &heard::without_own(body.clone()).to_string());
+        heard::assert_keeps_secrets("the head of an answer", &format!("{headers:?}"));
         let url = url.split('?').next().unwrap_or_default().to_owned();
         let answer = Answer { method, status, headers, body, url };
         let fault = PUBLISHED.check(&answer).err();

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::Request;
+use crate::heard::{self, Secrecy};
 use crate::scene::assert_put;
 use crate::stores::TestStores;
 
@@ -56,6 +57,7 @@ impl Setup {
             ("ESOZ_PATIENT__KEY".to_owned(), PATIENT_KEY.to_owned()),
             ("ESOZ_CACHE__TTL_MS".to_owned(), "0".to_owned()),
             ("ESOZ_EVENTS__POLL_MS".to_owned(), "50".to_owned()),
+            ("ESOZ_METRICS__BIND".to_owned(), "127.0.0.1:0".to_owned()),
         ];
         Self { kind, variables, change: Box::new(|_| {}) }
     }
@@ -81,6 +83,7 @@ impl Setup {
 
     /// Starts the server on those stores.
     pub async fn start_on(self, test_stores: TestStores) -> World {
+        heard::listen();
         let variables = test_stores.variables().iter().cloned().chain(self.variables);
         let environment = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let config = Config::from_sources(None, environment).unwrap();
@@ -94,11 +97,12 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = EsozServer::start(&config, parts, listener).unwrap();
         let base = format!("{}://{}", server.scheme(), server.address());
+        let secrecy = Secrecy { metrics: server.metrics_address() };
         let (stop, told_to_stop) = oneshot::channel();
         let server = tokio::spawn(server.run_until(async move {
             let _ = told_to_stop.await;
         }));
-        World { kind: self.kind, base, clock, stores, client: client(), test_stores, stop, server }
+        World { kind: self.kind, base, clock, stores, client: client(), test_stores, secrecy, stop, server }
     }
 }
 
@@ -127,6 +131,7 @@ pub struct World {
     pub test_stores: TestStores,
     base: String,
     client: reqwest::Client,
+    secrecy: Secrecy,
     stop: oneshot::Sender<()>,
     server: JoinHandle<anyhow::Result<()>>,
 }
@@ -138,7 +143,8 @@ impl World {
     }
 
     /// Tells the server to stop, as SIGTERM would; gives what must outlive it, and its end.
-    pub fn begin_to_stop(self) -> (TestStores, JoinHandle<anyhow::Result<()>>) {
+    pub fn begin_to_stop(mut self) -> (TestStores, JoinHandle<anyhow::Result<()>>) {
+        self.secrecy.metrics = None;
         self.stop.send(()).expect("a running server");
         (self.test_stores, self.server)
     }
@@ -180,7 +186,10 @@ impl World {
 
     /// What stands for that patient in the stores.
     pub fn pseudonym_of(&self, patient: PatientId) -> Pseudonym {
-        HmacSha256Pseudonyms::try_new(PATIENT_KEY).unwrap().of(patient)
+        let pseudonym = HmacSha256Pseudonyms::try_new(PATIENT_KEY).unwrap().of(patient);
+        heard::keep_secret("a patient id", &patient.uuid().to_string());
+        heard::keep_secret("a pseudonym", pseudonym.expose());
+        pseudonym
     }
 
     /// Past the dispense port.
@@ -206,7 +215,9 @@ impl World {
         })
         .await;
         let key = dispense.id.to_string();
-        self.delivered().messages().await.into_iter().filter(|message| message.key == key).collect()
+        let messages = self.delivered().messages().await;
+        heard::assert_keeps_secrets("an event", &format!("{messages:?}"));
+        messages.into_iter().filter(|message| message.key == key).collect()
     }
 
     /// Loads a legal entity, new or changed.
