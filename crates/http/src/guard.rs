@@ -78,7 +78,9 @@ fn tell(
             )
         };
     }
-    if status.is_server_error() { line!(error) } else { line!(info) }
+    // To be busy is no fault: who is told so is refused, like anybody whose request asks too much.
+    let is_broken = cause.is_some() || status == StatusCode::INTERNAL_SERVER_ERROR;
+    if is_broken { line!(error) } else { line!(info) }
 }
 
 /// What is refused before anything is done for it.

@@ -7,6 +7,7 @@ mod described;
 mod guards;
 mod health;
 mod idempotency;
+mod lines;
 mod outages;
 mod stop;
 mod stop_order;

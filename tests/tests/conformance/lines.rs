@@ -1,0 +1,66 @@
+//! The log of a request: one line, whatever became of it.
+
+use esoz_testkit::builders::fresh;
+use esoz_tests::{Kind, Setup, StopScene, World, heard, on_every_store};
+use serde_json::{Value, json};
+
+/// The lines of that request.
+fn lines_of(request_id: &str) -> Vec<Value> {
+    let said = heard::said();
+    let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["request_id"] == request_id).collect()
+}
+
+const ROUTE: &str = "/api/patients/{patient_id}/device_dispenses/{id}/actions/stop";
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+on_every_store! {
+    async fn a_refusal_is_one_line_of_news(kind) {
+        let world = World::new(kind).await;
+        let scene = StopScene::load(&world).await;
+        let unknown = scene.another(&world).build();
+        let id = fresh().to_string();
+        let ask = scene.request_for(&world, &unknown).header("x-request-id", &id);
+        ask.header("traceparent", &format!("00-{TRACE}-b7ad6b7169203331-00")).send().await.assert_not_found();
+        let lines = lines_of(&id);
+        let [line] = lines.as_slice() else { panic!("{lines:#?}") };
+        assert!(line["elapsed_us"].is_u64(), "{line:#}");
+        let expected = json!({
+            "timestamp": line["timestamp"], "level": "INFO", "target": "esoz_http::guard", "message": "request",
+            "request_id": id, "trace_id": TRACE, "method": "PATCH", "route": ROUTE, "status": 404,
+            "elapsed_us": line["elapsed_us"],
+        });
+        assert_eq!(*line, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_request_is_one_error_with_its_cause() {
+    let world = Setup::new(Kind::Sqlite).variable("ESOZ_SQLITE__BUSY_TIMEOUT_MS", "300").start().await;
+    let scene = StopScene::load(&world).await;
+    let lock = world.test_stores.file().unwrap().lock();
+    let id = fresh().to_string();
+    scene.request(&world).header("x-request-id", &id).send().await.assert_unavailable();
+    drop(lock);
+    let lines = lines_of(&id);
+    let [line] = lines.as_slice() else { panic!("{lines:#?}") };
+    assert_eq!((&line["level"], &line["status"]), (&json!("ERROR"), &json!(503)));
+    let cause = line["error"].as_str().unwrap();
+    assert!(
+        cause.starts_with("the dispense could not be stopped: the store is unavailable while"),
+        "{cause}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_writes_in_the_place_of_a_verb_is_not_repeated() {
+    let world = World::new(Kind::Sqlite).await;
+    let id = fresh().to_string();
+    let odd = reqwest::Method::from_bytes(b"SECRET-OF-A-PATIENT").unwrap();
+    let answer = world.request(odd, "/api/patients").header("x-request-id", &id).send().await;
+    assert_eq!(answer.status, 404);
+    let lines = lines_of(&id);
+    let [line] = lines.as_slice() else { panic!("{lines:#?}") };
+    assert_eq!(line["method"], "_OTHER");
+    assert!(!heard::said().contains("SECRET-OF-A-PATIENT"));
+}
