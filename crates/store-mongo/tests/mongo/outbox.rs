@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use bson::{Document, doc};
 use esoz_device_dispense::{DispenseStatus, StatusChange};
-use esoz_events::{Backlog, Claim, Outbox};
+use esoz_events::{Backlog, Claim, Outbox, StatusChangeEvent};
 use esoz_kernel::{EventId, Timestamp, Uuid};
 use futures_util::{TryStreamExt, future::join_all};
 
@@ -102,6 +102,23 @@ async fn an_outbox_that_cannot_be_read_holds_up_no_other() {
     fresh.documents.update_one(doc! { "_id": binary(broken.id.uuid()) }, damage).await.unwrap();
     assert_eq!(claimed(&fresh, &claim(fresh_id(), at(NOW))).await, [sound.event.id]);
     assert_eq!(fresh.store.backlog().await.unwrap().depth, 2);
+}
+
+/// Replicas of different versions work on one outbox: what a later one adds to an event is passed over, and a trace that is none is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_other_versions_know_holds_up_no_event() {
+    let fresh = Fresh::shared().await;
+    let change = stopped_at(&fresh, at(NOW)).await;
+    let added = doc! { "$set": {
+        "esoz_outbox.events.0.from_a_later_version": { "more": 1 },
+        "esoz_outbox.events.0.traceparent": "01-of-another-form",
+    } };
+    fresh.documents.update_one(doc! { "_id": binary(change.id.uuid()) }, added).await.unwrap();
+    let by = fresh_id();
+    let waiting = fresh.store.claim(&claim(by, at(NOW))).await.unwrap();
+    assert_eq!(waiting, [StatusChangeEvent { trace: None, ..change.event }]);
+    fresh.store.remove(&[waiting[0].reference()]).await.unwrap();
+    assert_eq!(fresh.store.backlog().await.unwrap().depth, 0);
 }
 
 /// The names of all stages of the plan that the server chose.
