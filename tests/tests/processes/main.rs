@@ -7,8 +7,8 @@ mod idempotency;
 mod kill;
 mod remote_tokens;
 mod serving;
-mod tls;
 mod spans;
+mod tls;
 
 use esoz_tests::{PATIENT_KEY, TestStores};
 
