@@ -14,6 +14,7 @@ pub mod process;
 mod published;
 mod request;
 mod scene;
+mod scrape;
 mod stores;
 mod world;
 
@@ -21,6 +22,7 @@ pub use answer::{Answer, assert_protected};
 pub use published::{COMMITTED, PUBLISHED, Published};
 pub use request::Request;
 pub use scene::{StopScene, UpdateScene, change, client_of, stop_path, update_path};
+pub use scrape::{Sample, Scrape};
 pub use stores::{Addresses, TestStores};
 pub use world::{DEADLINE, Kind, PATIENT_KEY, Setup, World};
 

@@ -1,5 +1,5 @@
 use std::ffi::OsString;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use reqwest::Method;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::Request;
 use crate::heard::{self, Secrecy};
 use crate::scene::assert_put;
 use crate::stores::TestStores;
+use crate::{Request, Scrape};
 
 /// On which stores a case runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,12 @@ impl Setup {
         self
     }
 
+    /// With metrics to be asked for.
+    #[must_use]
+    pub fn metrics(self) -> Self {
+        self.variable("ESOZ_METRICS__BIND", "127.0.0.1:0")
+    }
+
     /// With parts of the server replaced.
     #[must_use]
     pub fn replace(self, change: impl FnOnce(&mut Parts) + Send + 'static) -> Self {
@@ -97,12 +103,24 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = EsozServer::start(&config, parts, listener).unwrap();
         let base = format!("{}://{}", server.scheme(), server.address());
-        let secrecy = Secrecy { metrics: server.metrics_address() };
+        let metrics = server.metrics_address();
+        let secrecy = Secrecy { metrics };
         let (stop, told_to_stop) = oneshot::channel();
         let server = tokio::spawn(server.run_until(async move {
             let _ = told_to_stop.await;
         }));
-        World { kind: self.kind, base, clock, stores, client: client(), test_stores, secrecy, stop, server }
+        World {
+            kind: self.kind,
+            base,
+            clock,
+            stores,
+            metrics,
+            client: client(),
+            test_stores,
+            secrecy,
+            stop,
+            server,
+        }
     }
 }
 
@@ -130,6 +148,7 @@ pub struct World {
     /// The same past their adapters.
     pub test_stores: TestStores,
     base: String,
+    metrics: Option<SocketAddr>,
     client: reqwest::Client,
     secrecy: Secrecy,
     stop: oneshot::Sender<()>,
@@ -152,6 +171,26 @@ impl World {
     /// Where the server is: `http://host:port`.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Asks for the metrics.
+    ///
+    /// # Panics
+    /// When the server shows none, or not as Prometheus reads them.
+    pub async fn scrape(&self) -> Scrape {
+        let response = self.at_metrics(Method::GET, "/metrics").await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+        Scrape::read(&response.text().await.unwrap())
+    }
+
+    /// Asks where the metrics are.
+    ///
+    /// # Panics
+    /// When the server shows none.
+    pub async fn at_metrics(&self, method: Method, path: &str) -> reqwest::Response {
+        let address = self.metrics.expect("a server with metrics");
+        self.client.request(method, format!("http://{address}{path}")).send().await.expect("an answer")
     }
 
     /// Begins a request.

@@ -12,6 +12,7 @@ use esoz_kernel::{DispenseId, StoreError};
 use tokio::sync::{Notify, watch};
 
 use crate::config::{Bus, Config};
+use crate::metrics::Rounds;
 use crate::stores::{Stores, number};
 
 /// The configured publisher. The log is a table of the SQLite file.
@@ -60,6 +61,7 @@ pub(crate) struct RelayLoop {
     /// How long the relay sleeps when nobody rings: events of another replica that died are found after this.
     pub(crate) poll: Duration,
     pub(crate) backoff: Backoff,
+    pub(crate) rounds: Rounds,
 }
 
 impl RelayLoop {
@@ -93,7 +95,9 @@ impl RelayLoop {
 
     /// One round; whether there may be more to do at once.
     async fn round(&self, failures: &mut u32) -> bool {
-        match self.relay.run_once().await {
+        let round = self.relay.run_once().await;
+        self.rounds.tell(&round);
+        match round {
             Ok(round) if round.failed == 0 => {
                 *failures = 0;
                 if round.delivered > 0 {

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::bus::kafka_settings;
 use crate::config::{Bus, Config};
+use crate::observed::{KAFKA, MONGODB, POSTGRESQL, SQLITE};
 use crate::stores::Stores;
 
 /// Between two looks at the same thing.
@@ -66,19 +67,19 @@ impl Watch {
 fn things(config: &Config, stores: &Stores) -> Result<Vec<Thing>> {
     let mut things = Vec::new();
     if let Some(sqlite) = stores.sqlite.clone() {
-        things.push(thing("sqlite", true, move || {
+        things.push(thing(SQLITE, true, move || {
             let sqlite = sqlite.clone();
             async move { sqlite.ping().await }
         }));
     }
     if let Some(postgres) = stores.postgres.clone() {
-        things.push(thing("postgresql", true, move || {
+        things.push(thing(POSTGRESQL, true, move || {
             let postgres = postgres.clone();
             async move { postgres.ping().await }
         }));
     }
     if let Some(mongo) = stores.mongo.clone() {
-        things.push(thing("mongodb", true, move || {
+        things.push(thing(MONGODB, true, move || {
             let mongo = mongo.clone();
             async move { mongo.ping().await }
         }));
@@ -88,7 +89,7 @@ fn things(config: &Config, stores: &Stores) -> Result<Vec<Thing>> {
         let request_timeout_ms = u32::try_from(LOOK_FOR.as_millis()).unwrap_or(u32::MAX);
         let kafka = KafkaPublisher::new(&KafkaSettings { request_timeout_ms, ..kafka_settings(config)? })?;
         let kafka = Arc::new(kafka);
-        things.push(thing("kafka", false, move || {
+        things.push(thing(KAFKA, false, move || {
             let kafka = kafka.clone();
             async move { kafka.ping().await }
         }));

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bus;
+mod caches;
 mod cli;
 mod commands;
 mod config;

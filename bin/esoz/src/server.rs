@@ -6,25 +6,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use esoz_auth::{AccessTokens, ApiKeys, Authentication};
-use esoz_cache::{CacheLimits, CachedAccessTokens, CachedApiKeys, CachedLegalEntities};
+use esoz_auth::Authentication;
 use esoz_contract_division::{UpdateContractDivision, UpdatePorts};
 use esoz_device_dispense::{PatientPseudonyms, StopDispense, StopPorts};
 use esoz_events::{Backoff, EventPublisher, Relay, RelayLimits};
-use esoz_http::{Api, GuardSettings, Guards, Health, HttpLimits, Running, SinceStart, Stopwatch};
+use esoz_http::{Api, GuardSettings, Guards, Health, HttpLimits, Observer, Running, SinceStart, Stopwatch};
 use esoz_kernel::system::{RandomIds, SystemClock};
 use esoz_kernel::{Clock, IdGenerator};
-use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityType};
+use esoz_legal_entity::{AllowedTypes, LegalEntityType};
 use esoz_pseudonym::{Aes128CbcPseudonyms, HmacSha256Pseudonyms};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::bus::{self, RelayLoop, RingingDispenses};
+use crate::caches::Cached;
 use crate::config::{Config, Pseudonym};
 use crate::health::Watch;
 use crate::keys::Forgetting;
-use crate::metrics::{Endpoint, Metrics};
+use crate::metrics::{Endpoint, Metrics, Requests, Rounds, Sampled};
 use crate::observed::observed;
 use crate::stores::{Stores, number};
 use crate::{tls, tokens};
@@ -84,14 +84,19 @@ impl EsozServer {
         let parts = observed(config, parts, &metrics)?;
         let doorbell = Arc::new(Notify::new());
         let watch = Watch::start(config, &parts.stores, &parts.clock)?;
-        let api = api(config, &parts, doorbell.clone(), watch.health.clone())?;
+        let cached = Cached::new(config, &parts.stores);
+        let observer = Arc::new(Requests::new(&metrics));
+        let api = api(config, &parts, &cached, doorbell.clone(), watch.health.clone(), observer)?;
         let relay = RelayLoop {
             relay: relay(config, &parts)?,
             doorbell,
             poll: Duration::from_millis(config.sections.events.poll_ms),
             backoff: backoff(config),
+            rounds: Rounds::new(&metrics),
         };
-        let metrics = bind.map(|bind| Endpoint::start(bind, &metrics)).transpose()?;
+        let Parts { stores, clock, .. } = &parts;
+        let sampled = Arc::new(Sampled::new(&metrics, stores, clock, &watch.health, cached.counts));
+        let metrics = bind.map(|bind| Endpoint::start(bind, sampled)).transpose()?;
         let mut certificates = JoinSet::new();
         let tls = match config.tls_files()? {
             None => None,
@@ -209,13 +214,19 @@ fn relay(config: &Config, parts: &Parts) -> Result<Relay> {
     Ok(Relay::new(outbox, publisher, parts.clock.clone(), limits, RandomIds.fresh()))
 }
 
-fn api(config: &Config, parts: &Parts, doorbell: Arc<Notify>, health: Arc<Health>) -> Result<Api> {
+fn api(
+    config: &Config,
+    parts: &Parts,
+    cached: &Cached,
+    doorbell: Arc<Notify>,
+    health: Arc<Health>,
+    observer: Arc<dyn Observer>,
+) -> Result<Api> {
     let Parts { stores, clock, ids, .. } = parts;
-    let cached = cached(config, stores);
     let allowed = config.sections.legal_entity.allowed_types.iter().map(LegalEntityType::new);
     let stop_ports = StopPorts {
         dispenses: Arc::new(RingingDispenses { inner: stores.dispenses.clone(), doorbell }),
-        legal_entities: cached.legal_entities,
+        legal_entities: cached.legal_entities.clone(),
         pseudonyms: pseudonyms(config)?,
         clock: clock.clone(),
         ids: ids.clone(),
@@ -223,35 +234,19 @@ fn api(config: &Config, parts: &Parts, doorbell: Arc<Notify>, health: Arc<Health
     let update_ports =
         UpdatePorts { contract_divisions: stores.contract_divisions.clone(), clock: clock.clone() };
     Ok(Api {
-        authentication: Authentication::new(cached.access_tokens, cached.api_keys, clock.clone()),
+        authentication: Authentication::new(
+            cached.access_tokens.clone(),
+            cached.api_keys.clone(),
+            clock.clone(),
+        ),
         stop_dispense: StopDispense::new(stop_ports, AllowedTypes::new(allowed)),
         update_contract_division: UpdateContractDivision::new(update_ports),
         ids: ids.clone(),
         health,
         guards: guards(config, &parts.stopwatch)?,
+        observer,
         limits: http_limits(config)?,
     })
-}
-
-struct Cached {
-    access_tokens: Arc<dyn AccessTokens>,
-    api_keys: Arc<dyn ApiKeys>,
-    legal_entities: Arc<dyn LegalEntities>,
-}
-
-fn cached(config: &Config, stores: &Stores) -> Cached {
-    let cache = &config.sections.cache;
-    let (access_tokens, api_keys) = (stores.access_tokens.clone(), stores.api_keys.clone());
-    let legal_entities = stores.legal_entities.clone();
-    if cache.ttl_ms == 0 {
-        return Cached { access_tokens, api_keys, legal_entities };
-    }
-    let limits = CacheLimits { ttl: Duration::from_millis(cache.ttl_ms), max_entries: cache.max_entries };
-    Cached {
-        access_tokens: Arc::new(CachedAccessTokens::new(access_tokens, limits)),
-        api_keys: Arc::new(CachedApiKeys::new(api_keys, limits)),
-        legal_entities: Arc::new(CachedLegalEntities::new(legal_entities, limits)),
-    }
 }
 
 /// The configured pseudonym scheme.

@@ -32,6 +32,21 @@ impl Failure for AuthError {
             Self::Store(error) => Failure::kind(error),
         }
     }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoBearerToken => "no_bearer_token",
+            Self::InvalidToken => "invalid_token",
+            Self::NoApiKey => "no_api_key",
+            Self::InvalidApiKey => "invalid_api_key",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn codes() -> Vec<&'static str> {
+        let own = [Self::NoBearerToken, Self::InvalidToken, Self::NoApiKey, Self::InvalidApiKey];
+        [own.iter().map(Self::code).collect(), StoreError::codes()].concat()
+    }
 }
 
 /// Checks tokens and api keys.

@@ -42,6 +42,14 @@ impl Failure for MissingAllowances {
         ErrorKind::Forbidden
     }
 
+    fn code(&self) -> &'static str {
+        "missing_allowances"
+    }
+
+    fn codes() -> Vec<&'static str> {
+        vec!["missing_allowances"]
+    }
+
     fn missing_allowances(&self) -> &[Allowance] {
         &self.0
     }

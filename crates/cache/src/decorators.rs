@@ -24,6 +24,11 @@ impl CachedAccessTokens {
     pub fn stats(&self) -> CacheStats {
         self.memory.stats()
     }
+
+    /// How many facts it holds.
+    pub fn entries(&self) -> u64 {
+        self.memory.count()
+    }
 }
 
 #[async_trait]
@@ -50,6 +55,11 @@ impl CachedApiKeys {
     pub fn stats(&self) -> CacheStats {
         self.memory.stats()
     }
+
+    /// How many facts it holds.
+    pub fn entries(&self) -> u64 {
+        self.memory.count()
+    }
 }
 
 #[async_trait]
@@ -75,6 +85,11 @@ impl CachedLegalEntities {
     /// How often it knew the answer.
     pub fn stats(&self) -> CacheStats {
         self.memory.stats()
+    }
+
+    /// How many facts it holds.
+    pub fn entries(&self) -> u64 {
+        self.memory.count()
     }
 }
 

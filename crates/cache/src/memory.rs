@@ -90,6 +90,12 @@ where
         CacheStats { hits: self.hits.load(Ordering::Relaxed), misses: self.misses.load(Ordering::Relaxed) }
     }
 
+    /// How many facts are in memory, once what has grown too old is cleared away.
+    pub(crate) fn count(&self) -> u64 {
+        self.entries.run_pending_tasks();
+        self.entries.entry_count()
+    }
+
     fn is_fresh(&self, known: &Remembered<V>, now: Instant) -> bool {
         now.saturating_duration_since(known.since) < self.ttl
     }

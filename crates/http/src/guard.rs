@@ -12,6 +12,7 @@ use crate::Api;
 use crate::context::RequestContext;
 use crate::error::{Answered, ApiError};
 use crate::guards::Held;
+use crate::observer::Observed;
 use crate::spans::RequestSpan;
 
 /// Stands around every request: gives it its id, its time limit and its line in the log, and turns a panic into an answer.
@@ -28,6 +29,7 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
     };
     let context = RequestContext::attach(&request, api.ids.as_ref(), api.guards.origins());
     let traced = RequestSpan::begin(&request, &context);
+    let observed = Observed::begin(&api.observer, traced.method, traced.route.as_deref());
     let outcome = match enter(&request, &api) {
         Err(refused) => Err(refused),
         Ok(held) => {
@@ -51,6 +53,7 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
     let cause =
         error.and_then(|error| error.as_error::<Answered>()).and_then(|answered| answered.error.cause());
     traced.end(status);
+    observed.end(status);
     tell(&context, &traced, status, cause, started.elapsed());
     answer
 }

@@ -94,6 +94,11 @@ impl Health {
         true
     }
 
+    /// How each thing is, by its name.
+    pub fn conditions(&self) -> Vec<(&'static str, Condition)> {
+        self.readiness().checks.into_iter().map(|check| (check.name, check.state)).collect()
+    }
+
     pub(crate) fn readiness(&self) -> Readiness {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -11,6 +11,7 @@ mod handlers;
 mod headers;
 mod health;
 mod limits;
+mod observer;
 mod openapi;
 mod server;
 mod spans;
@@ -25,6 +26,7 @@ use esoz_kernel::IdGenerator;
 pub use guards::{GuardSettings, Guards, SinceStart, Stopwatch};
 pub use health::{Condition, Health};
 pub use limits::HttpLimits;
+pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED, UseCase, routes};
 pub use openapi::openapi;
 pub use server::{Running, app, serve};
 
@@ -43,6 +45,8 @@ pub struct Api {
     pub health: Arc<Health>,
     /// Who is let in, and how much.
     pub guards: Guards,
+    /// Who is told what the server does.
+    pub observer: Arc<dyn Observer>,
     /// Bounds of a request.
     pub limits: HttpLimits,
 }

@@ -2,8 +2,8 @@
 //! for them (semantic conventions, HTTP), and nothing in them says who the patient is.
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
-use actix_web::http::{Method, StatusCode};
 use esoz_kernel::{ErrorKind, Failure, TraceContext};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceFlags, TraceState};
@@ -11,7 +11,9 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+use crate::UseCase;
 use crate::context::RequestContext;
+use crate::observer::known;
 
 /// What vendors add to `traceparent`.
 const TRACESTATE: &str = "tracestate";
@@ -73,7 +75,8 @@ pub(crate) struct UseCaseSpan {
 
 impl UseCaseSpan {
     /// Begins the span, inside the request's.
-    pub(crate) fn begin(name: &'static str, context: &RequestContext) -> Self {
+    pub(crate) fn begin(use_case: UseCase, context: &RequestContext) -> Self {
+        let name = use_case.as_str();
         let span = info_span!(
             "use_case",
             otel.name = name,
@@ -139,9 +142,4 @@ fn remote(caller: TraceContext, headers: &HeaderMap) -> Context {
 fn state(headers: &HeaderMap) -> TraceState {
     let lines: Option<Vec<&str>> = headers.get_all(TRACESTATE).map(|line| line.to_str().ok()).collect();
     lines.and_then(|lines| lines.join(",").parse().ok()).unwrap_or_default()
-}
-
-fn known(method: &Method) -> &'static str {
-    const KNOWN: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
-    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
 }

@@ -27,6 +27,15 @@ pub trait Failure: Error {
     /// Which kind it is.
     fn kind(&self) -> ErrorKind;
 
+    /// The word under which it is counted, in snake_case: one of [`Failure::codes`]. It says which variant it is and nothing about the
+    /// request.
+    fn code(&self) -> &'static str;
+
+    /// Every code that an error of this type may have.
+    fn codes() -> Vec<&'static str>
+    where
+        Self: Sized;
+
     /// The property of the request that the failure is about, e.g. `$.division_id`, if it is about one.
     fn entry(&self) -> Option<&'static str> {
         None
@@ -133,6 +142,23 @@ impl Failure for StoreError {
     fn kind(&self) -> ErrorKind {
         if self.is_retryable() { ErrorKind::Unavailable } else { ErrorKind::Internal }
     }
+
+    fn code(&self) -> &'static str {
+        store_code(self.kind)
+    }
+
+    fn codes() -> Vec<&'static str> {
+        StoreErrorKind::ALL.map(store_code).to_vec()
+    }
+}
+
+const fn store_code(kind: StoreErrorKind) -> &'static str {
+    match kind {
+        StoreErrorKind::Unavailable => "store_unavailable",
+        StoreErrorKind::Conflict => "store_conflict",
+        StoreErrorKind::Corrupt => "store_corrupt",
+        StoreErrorKind::Unexpected => "store_unexpected",
+    }
 }
 
 #[cfg(test)]
@@ -147,7 +173,10 @@ mod tests {
             (StoreErrorKind::Corrupt, ErrorKind::Internal),
             (StoreErrorKind::Unexpected, ErrorKind::Internal),
         ] {
-            assert_eq!(Failure::kind(&StoreError::new(kind, "testing")), expected, "{kind:?}");
+            let error = StoreError::new(kind, "testing");
+            assert_eq!(Failure::kind(&error), expected, "{kind:?}");
+            assert_eq!(error.code(), format!("store_{}", kind.as_str()));
+            assert!(StoreError::codes().contains(&error.code()));
         }
     }
 

@@ -112,6 +112,17 @@ impl Failure for StandingError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Conflict
     }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidType => "invalid_legal_entity_type",
+            Self::NotActive => "legal_entity_not_active",
+        }
+    }
+
+    fn codes() -> Vec<&'static str> {
+        [Self::InvalidType, Self::NotActive].map(|error| error.code()).to_vec()
+    }
 }
 
 /// Decides whether a legal entity may act (stop rule 4): it exists, its type is allowed, its status is ACTIVE, checked in

@@ -7,6 +7,7 @@ mod error;
 mod fields;
 mod keys;
 mod outbox;
+mod pool;
 mod registry;
 mod render;
 mod schema;
@@ -14,5 +15,6 @@ mod settings;
 mod store;
 
 pub use fields::{COLLECTION, KEYS, OUTBOX};
+pub use pool::PoolStatus;
 pub use settings::MongoSettings;
 pub use store::MongoStore;

@@ -1,4 +1,4 @@
-use std::{future::IntoFuture, time::Duration};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 
 use bson::{Bson, RawDocumentBuf, doc};
 use esoz_kernel::{StoreError, StoreErrorKind};
@@ -10,6 +10,7 @@ use mongodb::{
     },
 };
 
+use crate::pool::{Pool, PoolStatus};
 use crate::{MongoSettings, error::Fault, fields};
 
 /// What the server tells MongoDB about itself when the connection string does not.
@@ -26,6 +27,7 @@ pub struct MongoStore {
     /// Read as the majority has it.
     settled: Collection<RawDocumentBuf>,
     operation_timeout: Duration,
+    pool: Arc<Pool>,
 }
 
 impl MongoStore {
@@ -44,6 +46,8 @@ impl MongoStore {
         // A write whose acknowledgement was lost is sent again by the driver, and the server knows it by its number:
         // it answers as the first time and does not apply it twice.
         options.retry_writes = Some(true);
+        let pool = Arc::new(Pool::new(settings.max_pool_size));
+        options.cmap_event_handler = Some(Pool::listening(&pool));
         let client = Client::with_options(options).map_err(|_| unusable_uri())?;
         let database = client.database(&settings.database);
         let operation_timeout = settings.operation_timeout();
@@ -58,7 +62,18 @@ impl MongoStore {
             ),
             database,
             operation_timeout,
+            pool,
         })
+    }
+
+    /// How the pool of connections is now, of all servers together.
+    pub fn pool_status(&self) -> PoolStatus {
+        self.pool.status()
+    }
+
+    /// Has somebody told, from now on, how long each call waited for its connection, also in vain. The first to ask stays the one.
+    pub fn on_waited(&self, told: impl Fn(Duration) + Send + Sync + 'static) {
+        self.pool.on_waited(Box::new(told));
     }
 
     /// Asks the primary for a sign of life.

@@ -1,4 +1,5 @@
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use deadpool::managed::{Object, PoolConfig};
 use diesel_async::methods::{ExecuteDsl, LoadQuery};
@@ -18,6 +19,23 @@ use crate::settings::PostgresSettings;
 pub struct PostgresStore {
     pool: Pool,
     pool_wait: Duration,
+    waited: Arc<OnceLock<Waited>>,
+}
+
+/// Is told how long a call waited for its connection.
+type Waited = Box<dyn Fn(Duration) + Send + Sync>;
+
+/// How the pool of connections is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Connections that are open and that nobody uses.
+    pub idle: usize,
+    /// Connections that are used, or being opened.
+    pub in_use: usize,
+    /// The most that may be open.
+    pub max: usize,
+    /// Calls that wait for one.
+    pub waiting: usize,
 }
 
 impl PostgresStore {
@@ -40,7 +58,21 @@ impl PostgresStore {
             StoreError::new(StoreErrorKind::Unexpected, "making the pool of PostgreSQL connections")
                 .because(error)
         })?;
-        Ok(Self { pool, pool_wait: Duration::from_millis(settings.pool_wait_timeout_ms) })
+        let pool_wait = Duration::from_millis(settings.pool_wait_timeout_ms);
+        Ok(Self { pool, pool_wait, waited: Arc::default() })
+    }
+
+    /// How the pool of connections is now.
+    pub fn pool_status(&self) -> PoolStatus {
+        let status = self.pool.status();
+        let idle = status.available.min(status.size);
+        PoolStatus { idle, in_use: status.size - idle, max: status.max_size, waiting: status.waiting }
+    }
+
+    /// Has somebody told, from now on, how long each call waited for its connection, also in vain. The first to ask stays the one.
+    pub fn on_waited(&self, told: impl Fn(Duration) + Send + Sync + 'static) {
+        // Whoever was first is there already.
+        let _ = self.waited.set(Box::new(told));
     }
 
     /// Asks the server for an answer, through the pool.
@@ -77,7 +109,12 @@ impl PostgresStore {
 
     /// A connection that works.
     pub(crate) async fn connection(&self) -> Result<Object<Manager>, Failure> {
-        match timeout(self.pool_wait, self.pool.get()).await {
+        let began = Instant::now();
+        let connection = timeout(self.pool_wait, self.pool.get()).await;
+        if let Some(told) = self.waited.get() {
+            told(began.elapsed());
+        }
+        match connection {
             Ok(connection) => Ok(connection?),
             Err(_) => Err(Failure::unavailable("there was no connection within pool_wait_timeout_ms")),
         }

@@ -15,6 +15,7 @@ pub(crate) struct Readers {
     pool: Pool<ConnectionManager<SqliteConnection>>,
     /// As many as connections: who has none yet waits as a future, not as a blocked thread.
     turns: Arc<Semaphore>,
+    max: usize,
 }
 
 impl Readers {
@@ -28,8 +29,14 @@ impl Readers {
             .connection_customizer(Box::new(Prepare(settings.clone())))
             .error_handler(Box::new(NopErrorHandler)) // What goes wrong reaches the caller.
             .build_unchecked(ConnectionManager::new(settings.url()?));
-        let turns = usize::try_from(settings.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
-        Ok(Self { pool, turns: Arc::new(Semaphore::new(turns)) })
+        let max = usize::try_from(settings.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
+        Ok(Self { pool, turns: Arc::new(Semaphore::new(max)), max })
+    }
+
+    /// How many connections are open, how many are used, and how many there may be.
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        let open = usize::try_from(self.pool.state().connections).unwrap_or(usize::MAX);
+        (open, self.max - self.turns.available_permits().min(self.max), self.max)
     }
 
     /// Runs `look` on a connection that cannot write. When more than one statement must see the same instant, `look` opens a transaction.

@@ -21,6 +21,19 @@ pub struct SqliteStore {
     pub(crate) readers: Arc<Readers>,
 }
 
+/// How busy the file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Connections for reading that are open and that nobody uses.
+    pub idle: usize,
+    /// Connections for reading that are used, or being opened.
+    pub in_use: usize,
+    /// The most connections for reading that may be open.
+    pub max: usize,
+    /// Writes that wait for their turn.
+    pub waiting: usize,
+}
+
 impl SqliteStore {
     /// Opens a file that [`crate::migrate`] has prepared. Blocks the thread.
     ///
@@ -41,6 +54,12 @@ impl SqliteStore {
         use_write_ahead_log(&mut connection, settings)?;
         let readers = Arc::new(Readers::new(settings)?);
         Ok(Self { writer: Arc::new(Writer::start(settings, connection)?), readers })
+    }
+
+    /// How busy the file is now.
+    pub fn pool_status(&self) -> PoolStatus {
+        let (open, in_use, max) = self.readers.counts();
+        PoolStatus { idle: open.saturating_sub(in_use), in_use, max, waiting: self.writer.waiting() }
     }
 
     /// Checks that the file can be read.

@@ -40,6 +40,11 @@ impl Writer {
         Ok(Self { jobs, patience })
     }
 
+    /// How many changes wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     /// Runs a change inside a transaction that has the right to write from its very start (`BEGIN IMMEDIATE`): what it reads cannot
     /// change before it commits. Commits when it returns `Ok`, else takes everything back. `Ok` here means that it is on the disk.
     pub(crate) async fn write<T, F>(&self, attempted: impl Into<String>, change: F) -> Result<T, StoreError>

@@ -7,7 +7,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
-use super::Metrics;
+use super::Sampled;
 
 /// The version of the text format is part of its name.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -25,11 +25,11 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Listens there.
-    pub(crate) fn start(bind: SocketAddr, metrics: &Arc<Metrics>) -> Result<Self> {
+    pub(crate) fn start(bind: SocketAddr, sampled: Arc<Sampled>) -> Result<Self> {
         let attempted = || format!("listening on {bind} (`metrics.bind`)");
         let listener = TcpListener::bind(bind).with_context(attempted)?;
         let address = listener.local_addr().with_context(attempted)?;
-        let shown = web::Data::from(metrics.clone());
+        let shown = web::Data::from(sampled.clone());
         let server = HttpServer::new(move || {
             App::new().app_data(shown.clone()).route("/metrics", web::get().to(show))
         })
@@ -39,7 +39,6 @@ impl Endpoint {
         .with_context(attempted)?
         .run();
         let handle = server.handle();
-        let metrics = metrics.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             if let Err(error) = server.await {
@@ -49,7 +48,7 @@ impl Endpoint {
         tasks.spawn(async move {
             loop {
                 tokio::time::sleep(UPKEEP_EVERY).await;
-                metrics.tidy();
+                sampled.tidy();
             }
         });
         Ok(Self { address, handle, _tasks: tasks })
@@ -61,6 +60,6 @@ impl Endpoint {
     }
 }
 
-async fn show(metrics: web::Data<Metrics>) -> HttpResponse {
-    HttpResponse::Ok().content_type(CONTENT_TYPE).body(metrics.text())
+async fn show(sampled: web::Data<Sampled>) -> HttpResponse {
+    HttpResponse::Ok().content_type(CONTENT_TYPE).body(sampled.text().await)
 }

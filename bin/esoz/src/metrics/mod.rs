@@ -4,15 +4,21 @@
 //! process.
 
 mod endpoint;
+mod relay;
+mod requests;
+mod sampled;
 pub(crate) mod table;
 
-use ::metrics::{Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, SharedString, Unit};
+use ::metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, SharedString, Unit};
 use anyhow::{Context as _, Result};
 use esoz_kernel::Clock as _;
 use esoz_kernel::system::SystemClock;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
 pub(crate) use endpoint::Endpoint;
+pub(crate) use relay::{Delivery, Rounds};
+pub(crate) use requests::Requests;
+pub(crate) use sampled::Sampled;
 use table::{Kind, Metric};
 
 const METADATA: Metadata<'_> = Metadata::new("esoz", Level::INFO, None);
@@ -50,8 +56,30 @@ impl Metrics {
         }
         let metrics = Self { recorder: Some(recorder) };
         metrics.gauge(&table::BUILD_INFO, [env!("CARGO_PKG_VERSION")]).set(1.0);
-        metrics.gauge::<0, &str>(&table::START_TIME, []).set(SystemClock.now().as_duration().as_secs_f64());
+        metrics.gauge_alone(&table::START_TIME).set(SystemClock.now().as_duration().as_secs_f64());
         Ok(metrics)
+    }
+
+    /// A counter of the table, for those values of its labels.
+    pub(crate) fn counter<const N: usize, V: Into<SharedString>>(
+        &self,
+        metric: &Metric<N>,
+        values: [V; N],
+    ) -> Counter {
+        let key = key(metric, values);
+        self.recorder
+            .as_ref()
+            .map_or_else(Counter::noop, |recorder| recorder.register_counter(&key, &METADATA))
+    }
+
+    /// A gauge of the table without labels.
+    pub(crate) fn gauge_alone(&self, metric: &Metric<0>) -> Gauge {
+        self.gauge::<0, &str>(metric, [])
+    }
+
+    /// A histogram of the table without labels.
+    pub(crate) fn histogram_alone(&self, metric: &Metric<0>) -> Histogram {
+        self.histogram::<0, &str>(metric, [])
     }
 
     /// A gauge of the table, for those values of its labels.

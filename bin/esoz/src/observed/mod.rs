@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
+use esoz_events::EventPublisher;
 use tracing::{Instrument as _, Span};
 
 use crate::config::{Bus, Config, StoreKind, TokenSource};
-use crate::metrics::{Metrics, table::STORE_OPERATION_DURATION};
+use crate::metrics::{Delivery, Metrics, table::STORE_OPERATION_DURATION};
 use crate::server::Parts;
 
 pub(crate) use outcome::OUTCOMES;
@@ -23,15 +24,17 @@ pub(crate) use ports::OPERATIONS;
 /// The target of the spans. It does not begin like our modules' names, so that `log.level` does not turn them on.
 pub(crate) const SPANS: &str = "stores";
 
-const SQLITE: &str = "sqlite";
-const POSTGRESQL: &str = "postgresql";
-const MONGODB: &str = "mongodb";
-const KAFKA: &str = "kafka";
+pub(crate) const SQLITE: &str = "sqlite";
+pub(crate) const POSTGRESQL: &str = "postgresql";
+pub(crate) const MONGODB: &str = "mongodb";
+pub(crate) const KAFKA: &str = "kafka";
 /// Whoever issued a token that is not ours.
 const TOKEN_ISSUER: &str = "token_issuer";
 
 /// Everything that a call may go to.
-pub(crate) const STORES: &[&str] = &[SQLITE, POSTGRESQL, MONGODB, KAFKA, TOKEN_ISSUER];
+pub(crate) const STORES: [&str; 5] = [SQLITE, POSTGRESQL, MONGODB, KAFKA, TOKEN_ISSUER];
+/// What `/health/ready` looks at.
+pub(crate) const COMPONENTS: [&str; 4] = [SQLITE, POSTGRESQL, MONGODB, KAFKA];
 
 /// A port whose calls are observed.
 struct Observed<P: ?Sized> {
@@ -87,7 +90,8 @@ pub(crate) fn observed(config: &Config, parts: Parts, metrics: &Arc<Metrics>) ->
     for (keys, store) in stores.keys.iter_mut().zip([contracts, dispenses]) {
         *keys = Observed::new(keys, store, metrics);
     }
-    parts.publisher = Observed::new(&parts.publisher, bus, metrics);
+    let publisher: Arc<dyn EventPublisher> = Observed::new(&parts.publisher, bus, metrics);
+    parts.publisher = Arc::new(Delivery::new(publisher, &parts.clock, metrics));
     Ok(parts)
 }
 

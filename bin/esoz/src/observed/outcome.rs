@@ -14,7 +14,7 @@ const RECALLED: &str = "recalled";
 const UNDELIVERED: &str = "undelivered";
 
 /// Every way in which a call may end.
-pub(crate) const OUTCOMES: &[&str] = &[
+pub(crate) const OUTCOMES: [&str; 8] = [
     OK,
     STALE,
     RECALLED,

@@ -2,15 +2,20 @@
 
 mod command_line;
 mod errors;
+mod metrics;
 
 use anyhow::Result;
 
-pub use crate::metrics::table::{Described, Kind, all as metrics};
+pub use crate::metrics::table::{Described, DescribedLabel, Kind, all as metrics};
 
 /// Every generated page: its place under `docs/`, and its text.
 ///
 /// # Errors
 /// When one of them cannot be made.
 pub fn pages() -> Result<Vec<(&'static str, String)>> {
-    Ok(vec![("reference/command-line.md", command_line::page()?), ("reference/errors.md", errors::page()?)])
+    Ok(vec![
+        ("reference/command-line.md", command_line::page()?),
+        ("reference/errors.md", errors::page()?),
+        ("reference/metrics.md", metrics::page()),
+    ])
 }

@@ -106,6 +106,34 @@ impl Failure for UpdateError {
         }
     }
 
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Scope(refusal) => refusal.code(),
+            Self::NotFound => "not_found",
+            Self::NotGlobalBudget => "not_global_budget",
+            Self::DivisionNotFound => "division_not_found",
+            Self::DivisionOfAnotherLegalEntity => "division_of_another_legal_entity",
+            Self::ContractNotUsable => "contract_not_usable",
+            Self::PairTaken => "pair_taken",
+            Self::KeyReused => "key_reused",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn codes() -> Vec<&'static str> {
+        let own = [
+            Self::NotFound,
+            Self::NotGlobalBudget,
+            Self::DivisionNotFound,
+            Self::DivisionOfAnotherLegalEntity,
+            Self::ContractNotUsable,
+            Self::PairTaken,
+            Self::KeyReused,
+        ];
+        let own = own.iter().map(Self::code).collect();
+        [MissingAllowances::codes(), own, StoreError::codes()].concat()
+    }
+
     fn entry(&self) -> Option<&'static str> {
         match self {
             Self::DivisionNotFound | Self::DivisionOfAnotherLegalEntity | Self::PairTaken => {

@@ -87,6 +87,23 @@ impl Failure for StopError {
         }
     }
 
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Scope(refusal) => refusal.code(),
+            Self::Standing(refusal) => refusal.code(),
+            Self::NotFound => "not_found",
+            Self::WrongStatus(_) => "wrong_status",
+            Self::KeyReused => "key_reused",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn codes() -> Vec<&'static str> {
+        let own = [Self::NotFound, Self::WrongStatus(DispenseStatus::Stopped), Self::KeyReused];
+        let own = own.iter().map(Self::code).collect();
+        [MissingAllowances::codes(), StandingError::codes(), own, StoreError::codes()].concat()
+    }
+
     fn missing_allowances(&self) -> &[Allowance] {
         match self {
             Self::Scope(refusal) => refusal.missing_allowances(),

@@ -7,7 +7,7 @@ use esoz_auth::{ApiKeyHolder, AuthError, Principal};
 
 use super::{Call, refused};
 use crate::error::ApiError;
-use crate::{Api, credentials};
+use crate::{Api, UseCase, credentials};
 
 impl Call {
     /// Which software calls, as its api key proves it. Its budget is not touched: it works for many clients, and one of them must not
@@ -18,13 +18,15 @@ impl Call {
         api: &Api,
     ) -> Result<ApiKeyHolder, ApiError> {
         let presented = credentials::api_key(request);
-        self.proved(request, api, api.authentication.api_key(presented)).await
+        let checking = api.authentication.api_key(presented);
+        self.proved(request, api, UseCase::AuthenticateApiKey, checking).await
     }
 
     /// Who calls, as the access token proves it. Takes one request from the budget of the client.
     pub(super) async fn principal(&self, request: &HttpRequest, api: &Api) -> Result<Principal, ApiError> {
         let presented = credentials::bearer_token(request);
-        let principal = self.proved(request, api, api.authentication.token(presented)).await?;
+        let checking = api.authentication.token(presented);
+        let principal = self.proved(request, api, UseCase::AuthenticateToken, checking).await?;
         if let Some(left) = api.guards.spend(principal.client_id)? {
             // Nobody spends twice for one request, so there is nothing there yet.
             let _ = self.context.budget.set(left);
@@ -37,11 +39,12 @@ impl Call {
         &self,
         request: &HttpRequest,
         api: &Api,
+        use_case: UseCase,
         checking: impl Future<Output = Result<T, AuthError>>,
     ) -> Result<T, ApiError> {
         let from = request.peer_addr().map(|address| address.ip());
         api.guards.may_try(from)?;
-        let outcome = checking.await;
+        let outcome = api.tell(use_case, checking.await);
         if matches!(outcome, Err(AuthError::InvalidToken | AuthError::InvalidApiKey)) {
             api.guards.note_failure(from);
         }

@@ -8,7 +8,7 @@ use super::{Call, id, refused};
 use crate::error::ApiError;
 use crate::openapi::{parameters::Traced, update::UpdateAnswers};
 use crate::spans::UseCaseSpan;
-use crate::{Api, body};
+use crate::{Api, UseCase, body};
 
 /// Update a contract division
 ///
@@ -36,15 +36,16 @@ pub(crate) async fn update(
     call.answer(async {
         let api_key = call.api_key_holder(&request, &api).await?;
         let principal = call.principal(&request, &api).await?;
-        let permit = UpdatePermit::for_caller(&principal, &api_key).map_err(refused)?;
+        let permit = UpdatePermit::for_caller(&principal, &api_key);
+        let permit = api.tell_refusal(UseCase::UpdateContractDivision, permit).map_err(refused)?;
         body::require_json(&request)?;
         let change = body::parse_change(&body::read(&request, payload, &api.limits).await?);
         let (change, idempotency_key) = ApiError::both(change, call.context.repetition.key())?;
         let request_id = call.context.request_id.clone();
         let input = UpdateInput { id: id(&request, "id"), change, request_id, idempotency_key };
-        let span = UseCaseSpan::begin("update_contract_division", &call.context);
+        let span = UseCaseSpan::begin(UseCase::UpdateContractDivision, &call.context);
         let update = api.update_contract_division.execute(&permit, input);
-        let record = span.around(update).await.map_err(refused)?;
+        let record = api.tell(UseCase::UpdateContractDivision, span.around(update).await).map_err(refused)?;
         Ok(ContractDivisionDto::from(&record))
     })
     .await

@@ -7,7 +7,7 @@ use super::{Call, id, refused};
 use crate::error::ApiError;
 use crate::openapi::{parameters::Traced, stop::StopAnswers};
 use crate::spans::UseCaseSpan;
-use crate::{Api, body};
+use crate::{Api, UseCase, body};
 
 /// Stop a device dispense
 ///
@@ -35,15 +35,17 @@ pub(crate) async fn stop(
     let call = Call::of(&request)?;
     call.answer(async {
         let principal = call.principal(&request, &api).await?;
-        let permit = StopPermit::for_caller(&principal).map_err(refused)?;
+        let permit = StopPermit::for_caller(&principal);
+        let permit = api.tell_refusal(UseCase::StopDeviceDispense, permit).map_err(refused)?;
         let body = body::parse_nothing(&body::read(&request, payload, &api.limits).await?);
         let ((), idempotency_key) = ApiError::both(body, call.context.repetition.key())?;
         let patient_id = id(&request, "patient_id");
         let request_id = call.context.request_id.clone();
-        let span = UseCaseSpan::begin("stop_device_dispense", &call.context);
+        let span = UseCaseSpan::begin(UseCase::StopDeviceDispense, &call.context);
         let (dispense_id, trace) = (id(&request, "id"), span.position());
         let input = StopInput { patient_id, dispense_id, request_id, trace, idempotency_key };
-        let dispense = span.around(api.stop_dispense.execute(&permit, input)).await.map_err(refused)?;
+        let dispense = span.around(api.stop_dispense.execute(&permit, input)).await;
+        let dispense = api.tell(UseCase::StopDeviceDispense, dispense).map_err(refused)?;
         Ok(rendered(dispense, patient_id))
     })
     .await

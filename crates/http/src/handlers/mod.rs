@@ -18,28 +18,33 @@ use crate::context::RequestContext;
 use crate::error::{Answered, ApiError};
 use crate::{envelope, guards};
 
-/// Registers every route, at the path that its description gives.
+/// Every route: its verb, the paths that its description gives, and what answers.
+fn all() -> Vec<(&'static str, Vec<String>, Route)> {
+    vec![
+        ("PATCH", vec![device_dispenses::__path_stop::path()], web::patch().to(device_dispenses::stop)),
+        ("PUT", vec![contract_divisions::__path_update::path()], web::put().to(contract_divisions::update)),
+        ("GET", vec![description::__path_show::path()], web::get().to(description::show)),
+        ("GET", docs::paths().iter().map(ToString::to_string).collect(), web::get().to(docs::show)),
+        ("GET", vec![health::__path_live::path()], web::get().to(health::live)),
+        ("GET", vec![health::__path_ready::path()], web::get().to(health::ready)),
+    ]
+}
+
+/// Registers every route.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .service(only(
-            "PATCH",
-            vec![device_dispenses::__path_stop::path()],
-            web::patch().to(device_dispenses::stop),
-        ))
-        .service(only(
-            "PUT",
-            vec![contract_divisions::__path_update::path()],
-            web::put().to(contract_divisions::update),
-        ))
-        .service(only("GET", vec![description::__path_show::path()], web::get().to(description::show)))
-        .service(only("GET", docs::paths(), web::get().to(docs::show)))
-        .service(only("GET", vec![health::__path_live::path()], web::get().to(health::live)))
-        .service(only("GET", vec![health::__path_ready::path()], web::get().to(health::ready)))
-        .default_service(web::to(|request| refuse(request, ApiError::no_such_path())));
+    for (verb, paths, route) in all() {
+        config.service(only(verb, paths, route));
+    }
+    config.default_service(web::to(|request| refuse(request, ApiError::no_such_path())));
+}
+
+/// What stands for each route where requests are counted: its pattern, and where it has several, the first.
+pub(crate) fn patterns() -> impl Iterator<Item = String> {
+    all().into_iter().filter_map(|(_, paths, _)| paths.into_iter().next())
 }
 
 /// A resource that takes one verb.
-fn only(verb: &'static str, paths: Vec<impl AsRef<str>>, route: Route) -> Resource {
+fn only(verb: &'static str, paths: Vec<String>, route: Route) -> Resource {
     let others = move |request| other_verb(request, verb);
     web::resource(paths).route(route).default_service(web::to(others))
 }

@@ -1,0 +1,45 @@
+use std::sync::Arc;
+
+use ::metrics::{Gauge, SharedString};
+use esoz_http::{Observer, RequestEnded, UseCase};
+
+use super::Metrics;
+use super::table::{HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, USE_CASE_OUTCOMES};
+
+/// Counts and times requests.
+pub(crate) struct Requests {
+    metrics: Arc<Metrics>,
+    in_flight: Gauge,
+}
+
+impl Requests {
+    /// Every outcome of a use case begins at 0, so that the first of a kind is seen to come.
+    pub(crate) fn new(metrics: &Arc<Metrics>) -> Self {
+        for use_case in UseCase::ALL {
+            for outcome in use_case.outcomes() {
+                metrics.counter(&USE_CASE_OUTCOMES, [use_case.as_str(), outcome]).absolute(0);
+            }
+        }
+        Self { metrics: metrics.clone(), in_flight: metrics.gauge_alone(&HTTP_REQUESTS_IN_FLIGHT) }
+    }
+}
+
+impl Observer for Requests {
+    fn request_began(&self) {
+        self.in_flight.increment(1);
+    }
+
+    fn request_ended(&self, request: &RequestEnded) {
+        self.in_flight.decrement(1);
+        let method: SharedString = request.method.into();
+        let route: SharedString = request.route.clone().into();
+        let labels = [method.clone(), route.clone()];
+        self.metrics.histogram(&HTTP_REQUEST_DURATION, labels).record(request.elapsed.as_secs_f64());
+        let labels = [method, route, request.status.to_string().into()];
+        self.metrics.counter(&HTTP_REQUESTS, labels).increment(1);
+    }
+
+    fn use_case_ended(&self, use_case: UseCase, outcome: &'static str) {
+        self.metrics.counter(&USE_CASE_OUTCOMES, [use_case.as_str(), outcome]).increment(1);
+    }
+}
