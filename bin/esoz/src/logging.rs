@@ -3,7 +3,7 @@
 mod json_lines;
 
 use std::io::{IsTerminal as _, Write as _, stderr};
-
+use std::panic::PanicHookInfo;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -39,6 +39,7 @@ impl Telling {
         subscriber(config, stderr, stderr().is_terminal(), export.as_ref().map(Export::tracer))?
             .try_init()
             .map_err(|error| anyhow!("logging could not be started: {error}"))?;
+        std::panic::set_hook(Box::new(tell_of_panic));
         Ok(Self { export })
     }
 
@@ -118,6 +119,12 @@ fn is_line(metadata: &Metadata<'_>) -> bool {
     metadata.is_event()
 }
 
+/// Says where, in a line like any other. What a panic says itself may hold what nobody may see, and is not told.
+fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(place, "a panic");
+}
+
 /// On a terminal, unless its user wants none (no-color.org).
 fn has_colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -180,6 +187,22 @@ mod tests {
             let [ours, theirs] = lines.as_slice() else { panic!("{lines:?}") };
             assert!(ours.contains("ours") && theirs.contains("theirs"), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_panic_is_told_by_its_place_alone() {
+        let lines = lines_of("json", || {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(tell_of_panic));
+            let caught = std::panic::catch_unwind(|| panic!("of a patient"));
+            std::panic::set_hook(before);
+            assert!(caught.is_err());
+        });
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert!(
+            line.contains("a panic") && line.contains("logging.rs:") && !line.contains("patient"),
+            "{line}"
+        );
     }
 
     #[test]
