@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod outage;
+mod promql;
+mod queries;
 mod requests;
 mod shown;
 mod traffic;

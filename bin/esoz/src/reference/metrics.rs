@@ -8,7 +8,8 @@ pub(super) fn page() -> String {
         "# Metrics\n\n\
          `GET /metrics`, on the address of `metrics.bind`, answers in the text format of Prometheus (0.0.4). There is no access control on it: bind it \
          where only Prometheus reaches it. Numbers begin anew with each start of a server, and are those of one replica. Times are in seconds. \
-         No label ever holds an id, a token or a path.\n",
+         No label ever holds an id, a token or a path.\n\n\
+         [A dashboard for Grafana](../operations/grafana-dashboard.json) and [rules for alerts](../operations/alerts.yml) are made of these.\n",
     );
     for metric in all() {
         // Writing to a text cannot fail.
