@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use esoz_tests::process::esoz;
 
-use crate::page::{Page, all, root};
+use crate::page::{Block, Page, all, root};
 
 /// What the text of every page quotes as code, with the page's name.
 fn spans(pages: &[Page]) -> impl Iterator<Item = (&str, &str)> {
@@ -114,6 +114,59 @@ fn quoted_commands_and_options_exist() {
         }
     }
     assert!(seen > 20, "only {seen} commands are quoted");
+}
+
+/// The manifest of a service that takes our crates: each is where it says, and has the features that it asks for.
+#[test]
+fn dependencies_exist() {
+    let mut seen = 0;
+    for page in all() {
+        for block in page.blocks_of("toml").into_iter().filter(|block| block.starts_with("[dependencies]")) {
+            let manifest: toml::Table = block.parse().unwrap();
+            for (name, dependency) in manifest["dependencies"].as_table().unwrap() {
+                seen += 1;
+                let place = dependency["path"].as_str().unwrap().strip_prefix("../esoz/").unwrap();
+                let ours = std::fs::read_to_string(root().join(place).join("Cargo.toml")).unwrap();
+                let ours: toml::Table = ours.parse().unwrap();
+                assert_eq!(ours["package"]["name"].as_str(), Some(name.as_str()), "{}", page.name);
+                let features =
+                    dependency.get("features").and_then(toml::Value::as_array).into_iter().flatten();
+                for feature in features.filter_map(toml::Value::as_str) {
+                    assert!(
+                        ours["features"].get(feature).is_some(),
+                        "{}: {name} has no {feature}",
+                        page.name
+                    );
+                }
+            }
+        }
+    }
+    assert!(seen > 0, "no page shows dependencies");
+}
+
+/// No block is left that nothing looks at: each language has its test here or beside this file, some on certain pages alone.
+#[test]
+fn every_block_is_looked_at() {
+    for page in all() {
+        for Block { language, text } in &page.blocks {
+            let is_looked_at = match language.as_str() {
+                "json" => serde_json::from_str::<serde_json::Value>(text).is_ok(),
+                "yaml" => serde_saphyr::from_str::<serde_json::Value>(text).is_ok(),
+                // Rust of the book by the test below; of a crate by rustdoc.
+                "sh" | "toml" | "rust" => true,
+                "" | "no_run" => page.name.starts_with("crates/"),
+                // What is printed there; elsewhere a drawing of something.
+                "text" => {
+                    ["docs/tutorial.md", "docs/reference/command-line.md"].contains(&page.name.as_str())
+                        || page.name.starts_with("crates/")
+                }
+                "sql" => ["docs/how-to/audit.md", "docs/how-to/attach.md"].contains(&page.name.as_str()),
+                "python" => page.name == "docs/how-to/write-a-client.md",
+                _ => false,
+            };
+            assert!(is_looked_at, "{}: nothing looks at this block of `{language}`:\n{text}", page.name);
+        }
+    }
 }
 
 #[test]
