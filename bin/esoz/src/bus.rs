@@ -85,7 +85,11 @@ impl RelayLoop {
         }
         self.round(&mut failures).await;
         if let Err(error) = self.relay.release().await {
-            tracing::warn!(%error, "the relay could not give back what it holds; others get it when its claim ends");
+            let error = error.with_causes();
+            tracing::warn!(
+                error,
+                "the relay could not give back what it holds; others get it when its claim ends"
+            );
         }
     }
 
@@ -120,7 +124,7 @@ impl RelayLoop {
             }
             Err(error) => {
                 *failures = failures.saturating_add(1);
-                tracing::warn!(%error, failures, "the outbox could not be read");
+                tracing::warn!(error = error.with_causes(), failures, "the outbox could not be read");
                 false
             }
         }

@@ -35,7 +35,8 @@ async fn over_and_over(store: Arc<dyn KeyRecords>, clock: Arc<dyn Clock>) {
             Ok(0) => {}
             Ok(forgotten) => tracing::debug!(forgotten, "old idempotency keys forgotten"),
             Err(error) => {
-                tracing::warn!(%error, "old idempotency keys could not be forgotten; they will be later");
+                let error = error.with_causes();
+                tracing::warn!(error, "old idempotency keys could not be forgotten; they will be later");
             }
         }
         tokio::time::sleep(LOOK_EVERY).await;

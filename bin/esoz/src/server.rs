@@ -192,7 +192,7 @@ async fn make_indexes(mongo: Arc<esoz_store_mongo::MongoStore>, backoff: Backoff
     let mut failures = 0_u32;
     while let Err(error) = mongo.migrate().await {
         failures = failures.saturating_add(1);
-        tracing::warn!(%error, failures, "MongoDB's indexes could not be made yet");
+        tracing::warn!(error = error.with_causes(), failures, "MongoDB's indexes could not be made yet");
         tokio::time::sleep(backoff.wait(failures)).await;
     }
 }

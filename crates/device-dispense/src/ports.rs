@@ -57,8 +57,8 @@ pub trait DeviceDispenses: Send + Sync {
     /// changes that expect the same status exactly one is applied.
     ///
     /// With a key ([`StatusChange::once`]) the same step MUST record the key with the change, unless a change was made under that key
-    /// less than [`esoz_kernel::once::KEPT_FOR`] before: then it answers [`Changed::Recalled`], and never [`Changed::Stale`]. So of any
-    /// number of concurrent changes under one key exactly one is applied, and the others are told of it. A change that is not applied
+    /// less than [`esoz_kernel::once::KEPT_FOR`] before: then it answers [`Changed::Recalled`]; or [`Changed::Stale`], if the dispense
+    /// has come to another legal entity or patient since. So of any number of concurrent changes under one key exactly one is applied, and the others are told of it. A change that is not applied
     /// records nothing. The first answer holds at least the status, the history, the time and the user of that change; what other
     /// systems have written into other fields since may show.
     ///

@@ -111,6 +111,11 @@ impl StoreError {
         self.kind
     }
 
+    /// What happened and what is behind it, in one line.
+    pub fn with_causes(&self) -> String {
+        with_causes(self)
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self.kind {
@@ -118,6 +123,12 @@ impl StoreError {
             StoreErrorKind::Corrupt | StoreErrorKind::Unexpected => false,
         }
     }
+}
+
+/// What happened and what is behind it, in one line: for the log, not for a client.
+pub fn with_causes(error: &dyn Error) -> String {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl fmt::Display for StoreError {
@@ -178,6 +189,17 @@ mod tests {
             assert_eq!(error.code(), format!("store_{}", kind.as_str()));
             assert!(StoreError::codes().contains(&error.code()));
         }
+    }
+
+    #[test]
+    fn every_cause_is_told_behind_what_happened() {
+        let error = StoreError::new(StoreErrorKind::Unavailable, "testing");
+        assert_eq!(error.with_causes(), "the store is unavailable while testing");
+        let inner = StoreError::new(StoreErrorKind::Conflict, "trying").because("no server");
+        assert_eq!(
+            error.because(inner).with_causes(),
+            "the store is unavailable while testing: the store refused a concurrent change while trying: no server"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub mod system;
 pub mod time;
 mod trace_context;
 
-pub use error::{ErrorKind, Failure, StoreError, StoreErrorKind};
+pub use error::{ErrorKind, Failure, StoreError, StoreErrorKind, with_causes};
 pub use id::{
     ClientId, ContractDivisionId, ContractId, DispenseId, DivisionId, EventId, IdError, LegalEntityId,
     PatientId, UserId,

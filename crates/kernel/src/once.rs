@@ -42,8 +42,9 @@ impl fmt::Debug for IdempotencyKey {
     }
 }
 
-/// What is kept with a change that was asked for under a key, so that the same request is known again. Two SHA-256 digests: neither the
-/// key nor what was asked can be read from them, and they are hidden from `Debug`.
+/// What is kept with a change that was asked for under a key, so that the same request is known again. Two SHA-256 digests,
+/// without a salt: neither the key nor what was asked can be read off them, but whoever has them can try guesses, and a key that can be
+/// guessed is found. Hidden from `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Once {
     key: [u8; 32],

@@ -19,8 +19,12 @@ pub trait IdGenerator: Send + Sync {
 /// Where a store keeps, with every change that was asked for under a key, which key and which request that was.
 #[async_trait]
 pub trait KeyRecords: Send + Sync {
-    /// Forgets the records of changes made at or before `until`, no more than `most` of them, and gives how many it forgot: 0 when there
-    /// are none any more. The changes themselves stay. Any number of callers may do this at the same time.
+    /// Forgets records of changes made at or before `until`, no more than `most` of them, and gives how many it forgot: 0 when it found
+    /// none, so that a caller who repeats until then has forgotten them all. The changes themselves stay. Any number of callers may do
+    /// this at the same time.
+    ///
+    /// A store that keeps the records inside what was changed (the one on MongoDB does) counts that instead: it forgets every old record
+    /// of no more than `most` dispenses, and gives of how many dispenses it forgot any.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed; asking again is safe.

@@ -30,6 +30,11 @@ pub(crate) fn dispense(id: DispenseId, document: &RawDocument) -> Result<Dispens
     })
 }
 
+/// Whether it is a dispense of that legal entity about that patient.
+pub(crate) fn is_of(document: &RawDocument, legal_entity: LegalEntityId, subject: &Pseudonym) -> bool {
+    owner(document) == Some(legal_entity) && text(document, SUBJECT) == Some(subject.expose())
+}
+
 /// The spellings that a UUID may be stored in as text; the rest are not ESOZ's, and no filter would find them.
 pub(crate) fn spellings(uuid: Uuid) -> [String; 2] {
     let lower = uuid.to_string();

@@ -30,9 +30,18 @@ impl DeviceDispenses for MongoStore {
     /// abort.)
     ///
     /// A key is kept in the same document by the same update, which passes over a document that has the key; that no
-    /// other document has it, the unique index sees to. The key is looked up afterwards, for few requests are repetitions.
+    /// other document has it, the unique index sees to. The key is looked up afterwards, for few requests are repetitions;
+    /// without that index it is looked up before as well, for then nothing else tells that another document has it.
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
         let failed = |fault: Fault| fault.during(format!("changing the status of dispense {}", change.id));
+        if let Some(once) = &change.once
+            && !self.has_unique_key()
+        {
+            match self.recalled(change, once).await? {
+                Changed::Stale => {}
+                known => return Ok(known),
+            }
+        }
         match (self.offer(change).await, &change.once) {
             (Ok(Changed::Stale), Some(once)) => self.recalled(change, once).await,
             (Err(fault), Some(once)) if fault.is_duplicate_key() => self.recalled(change, once).await,

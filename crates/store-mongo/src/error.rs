@@ -12,6 +12,7 @@ use mongodb::error::{Error, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, W
 /// The server's codes, <https://github.com/mongodb/mongo/blob/v6.0/src/mongo/base/error_codes.yml>.
 mod code {
     pub(super) const BAD_VALUE: i32 = 2;
+    pub(super) const CANNOT_CREATE_INDEX: i32 = 67;
     pub(super) const WRITE_CONFLICT: i32 = 112;
     pub(super) const DUPLICATE_KEY: [i32; 3] = [11000, 11001, 12582];
     /// Going down, stepping down, out of time, cut off from the majority or overloaded: the same may succeed later.
@@ -55,6 +56,12 @@ impl Fault {
     /// Whether the server refused an update because a field is not of the type that the update needs.
     pub(crate) fn is_bad_value(&self) -> bool {
         matches!(self, Self::Driver(error) if server_code(error) == Some(code::BAD_VALUE))
+    }
+
+    /// Whether the server refused an index as one that cannot be, as a router (mongos) does with a unique index on a collection that is
+    /// sharded by another field.
+    pub(crate) fn is_impossible_index(&self) -> bool {
+        matches!(self, Self::Driver(error) if server_code(error) == Some(code::CANNOT_CREATE_INDEX))
     }
 
     /// Whether the server refused a write because a document with the same key is there.
@@ -161,12 +168,12 @@ fn describe(error: &Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::error::Error as _;
 
     use super::*;
 
-    fn command_error(code: i32, name: &str) -> Error {
+    pub(crate) fn command_error(code: i32, name: &str) -> Error {
         let command = bson::doc! { "code": code, "codeName": name, "errmsg": "about pseudonym F648B223" };
         ErrorKind::Command(bson::deserialize_from_document(command).unwrap()).into()
     }

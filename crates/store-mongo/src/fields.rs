@@ -6,7 +6,8 @@ pub const COLLECTION: &str = "device_dispenses";
 /// The field of a dispense that holds its waiting events. Not there when nothing waits.
 pub const OUTBOX: &str = "esoz_outbox";
 
-/// The field of a dispense that holds the keys under which its changes were asked for. Not there when none is kept.
+/// The field of a dispense that holds the keys under which its changes were asked for. As a rule not there when none is kept; an
+/// empty list means the same.
 pub const KEYS: &str = "esoz_keys";
 
 pub(crate) const ID: &str = "_id";

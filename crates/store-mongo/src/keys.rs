@@ -32,6 +32,9 @@ impl MongoStore {
     /// Says what was done under the key of a change that could not be made, if anything was: else the change is stale.
     ///
     /// Read as the primary has it. What the change lost to is there, and safe: see [`MongoStore::dispenses`].
+    ///
+    /// The first answer is made from the dispense as it is. Once that belongs to another legal entity, or is about another patient, it
+    /// is not for this caller any more: the change is stale, and whoever reads why finds that there is no such dispense for them.
     pub(crate) async fn recalled(&self, change: &StatusChange, once: &Once) -> Result<Changed, StoreError> {
         let failed = |fault: Fault| fault.during("looking up an idempotency key");
         let key = digest(once.key());
@@ -44,6 +47,9 @@ impl MongoStore {
             return Err(StoreError::corrupt(COLLECTION, id, KEYS));
         };
         match once.meets(&kept.request, kept.at, change.at) {
+            KeyRecord::SameRequest if !decode::is_of(&document, change.owner, &change.subject) => {
+                Ok(Changed::Stale)
+            }
             KeyRecord::SameRequest => {
                 Ok(Changed::Recalled(Recalled::FirstAnswer(first_answer(change, &document, &kept))))
             }
@@ -58,7 +64,8 @@ impl MongoStore {
         }
     }
 
-    /// Takes those keys out of those documents, and tells how many documents that changed. A list that is empty then goes.
+    /// Takes those keys out of those documents, and tells how many documents that changed. A list that is empty then goes;
+    /// one that stays behind when this is broken off does no harm, and goes with the next key of its document.
     async fn pull(&self, documents: Document, keys: Document) -> Result<u64, Fault> {
         let pull = doc! { "$pull": { KEYS: keys } };
         let pulled = self.limited(self.dispenses().update_many(documents.clone(), pull)).await?;

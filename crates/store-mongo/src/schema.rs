@@ -20,27 +20,53 @@ impl MongoStore {
     /// Creates the indexes that are missing. Does nothing when all are there; safe while servers run, any number of
     /// times, by several at once. Takes as long as the server needs to build an index over what is stored.
     ///
+    /// The unique index on keys comes last, so that no other is missing when it cannot be made. On a collection that is sharded by another field
+    /// MongoDB has no such index: that is told as a warning, and [`MongoStore`] goes on without.
+    ///
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] when there is no primary; [`StoreErrorKind::Unexpected`] when the server is no
     /// replica set or older than MongoDB 6.0, or has another index under one of the names.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        self.check_server().await?;
+        let server = self.check_server().await?;
         for index in indexes() {
-            let attempted = format!("creating an index on {COLLECTION} ({})", index.keys);
-            self.dispenses()
-                .create_index(index)
-                .await
-                .map_err(|error| Fault::from(error).during(attempted))?;
+            let attempted = creating(&index);
+            self.create(index).await.map_err(|fault| fault.during(attempted))?;
         }
-        Ok(())
+        let unique = unique_key();
+        let attempted = creating(&unique);
+        match self.create(unique).await {
+            Ok(()) => {
+                self.found_unique_key();
+                Ok(())
+            }
+            Err(fault) if goes_without(server, &fault) => {
+                tracing::warn!(
+                    collection = COLLECTION,
+                    "MongoDB has no unique index on idempotency keys, for the collection is sharded by another field; \
+                     two dispenses changed at the same moment under one key may both be changed"
+                );
+                let index = sharded_key();
+                let attempted = creating(&index);
+                self.create(index).await.map_err(|fault| fault.during(attempted))
+            }
+            Err(fault) => Err(fault.during(attempted)),
+        }
     }
 
-    async fn check_server(&self) -> Result<(), StoreError> {
+    async fn create(&self, index: IndexModel) -> Result<(), Fault> {
+        self.dispenses().create_index(index).await.map(drop).map_err(Fault::from)
+    }
+
+    async fn check_server(&self) -> Result<Server, StoreError> {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
         let hello = self.database().run_command(doc! { "hello": 1 }).selection_criteria(primary);
         let hello = self.limited(hello).await.map_err(|fault| fault.during("asking MongoDB what it is"))?;
-        let replicated =
-            hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+        let server = if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
+            Server::Router
+        } else {
+            Server::ReplicaSet
+        };
+        let replicated = server == Server::Router || hello.contains_key("setName");
         let refused = |what: &str| Err(StoreError::new(StoreErrorKind::Unexpected, what));
         if !replicated {
             return refused("checking MongoDB: it must be a replica set (one node is enough), and is not");
@@ -48,23 +74,49 @@ impl MongoStore {
         if hello.get_i32("maxWireVersion").is_ok_and(|version| version < WIRE_VERSION_MIN) {
             return refused("checking MongoDB: it must be version 6.0 or later, and is older");
         }
-        Ok(())
+        Ok(server)
     }
 }
 
-fn indexes() -> [IndexModel; 5] {
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Server {
+    ReplicaSet,
+    /// The router of a sharded cluster (mongos).
+    Router,
+}
+
+/// Whether the store goes on without the unique index that was refused so.
+fn goes_without(server: Server, refused: &Fault) -> bool {
+    server == Server::Router && refused.is_impossible_index()
+}
+
+fn creating(index: &IndexModel) -> String {
+    format!("creating an index on {COLLECTION} ({})", index.keys)
+}
+
+/// Only documents that have the field are in it, so it stays small however many dispenses there are.
+fn partial(name: &str, field: &str) -> IndexOptions {
+    let filter: Document = doc! { field: { "$exists": true } };
+    IndexOptions::builder().name(name.to_owned()).partial_filter_expression(filter).build()
+}
+
+/// Keeps two dispenses from being changed under one key. Within a document it rules nothing out: the update does.
+fn unique_key() -> IndexModel {
+    let mut options = partial("esoz_keys_key", KEYS_KEY);
+    options.unique = Some(true);
+    IndexModel::builder().keys(doc! { KEYS_KEY: 1 }).options(options).build()
+}
+
+/// Finds keys where they cannot be kept unique. Of other fields than the unique index, so that neither is in the other's way.
+fn sharded_key() -> IndexModel {
+    let options = partial("esoz_keys_key_at", KEYS_KEY);
+    IndexModel::builder().keys(doc! { KEYS_KEY: 1, KEYS_AT: 1 }).options(options).build()
+}
+
+/// All but the unique one.
+fn indexes() -> [IndexModel; 4] {
     let named = |name: &str| IndexOptions::builder().name(name.to_owned()).build();
-    // Only documents with waiting events or kept keys are in it, so it stays small however many dispenses there are.
-    let partial = |name: &str, field: &str| {
-        let filter: Document = doc! { field: { "$exists": true } };
-        IndexOptions::builder().name(name.to_owned()).partial_filter_expression(filter).build()
-    };
-    // Keeps two dispenses from being changed under one key. Within a document it rules nothing out: the update does.
-    let unique = |name: &str, field: &str| {
-        let mut options = partial(name, field);
-        options.unique = Some(true);
-        options
-    };
     [
         IndexModel::builder()
             .keys(doc! { OUTBOX_SINCE: 1 })
@@ -74,11 +126,60 @@ fn indexes() -> [IndexModel; 5] {
             .keys(doc! { OUTBOX_CLAIM_BY: 1 })
             .options(partial("esoz_outbox_claimed", OUTBOX_CLAIM_BY))
             .build(),
-        IndexModel::builder().keys(doc! { KEYS_KEY: 1 }).options(unique("esoz_keys_key", KEYS_KEY)).build(),
         IndexModel::builder().keys(doc! { KEYS_AT: 1 }).options(partial("esoz_keys_at", KEYS_AT)).build(),
         IndexModel::builder()
             .keys(doc! { OWNER: 1, INSERTED_AT: -1 })
             .options(named("esoz_owner_inserted"))
             .build(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_kernel::{IdGenerator as _, system::RandomIds};
+
+    use super::*;
+    use crate::{MongoSettings, error::tests::command_error, store::digest};
+
+    fn is_unique(index: &IndexModel) -> bool {
+        index.options.as_ref().and_then(|options| options.unique) == Some(true)
+    }
+
+    #[test]
+    fn only_the_last_index_is_unique_and_what_takes_its_place_is_not() {
+        assert!(!indexes().iter().any(is_unique));
+        assert!(is_unique(&unique_key()));
+        assert!(!is_unique(&sharded_key()));
+        assert_eq!(sharded_key().keys.keys().next(), unique_key().keys.keys().next(), "it finds the same");
+        assert_ne!(sharded_key().keys, unique_key().keys);
+    }
+
+    #[test]
+    fn only_a_router_may_refuse_the_unique_index_and_only_as_impossible() {
+        let impossible = Fault::from(command_error(67, "CannotCreateIndex"));
+        assert!(goes_without(Server::Router, &impossible));
+        assert!(!goes_without(Server::ReplicaSet, &impossible));
+        for (code, name) in [(85, "IndexOptionsConflict"), (13, "Unauthorized"), (11000, "DuplicateKey")] {
+            assert!(!goes_without(Server::Router, &Fault::from(command_error(code, name))), "{name}");
+        }
+        assert!(!goes_without(Server::Router, &Fault::Timeout(std::time::Duration::ZERO)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_takes_the_place_of_the_unique_index_finds_keys_and_does_not_stand_in_its_way() {
+        let database = format!("esoz_test_{}", RandomIds.fresh().simple());
+        let settings = MongoSettings::new(esoz_testkit::servers::shared::mongodb().uri(), database);
+        let store = MongoStore::connect(&settings).await.unwrap();
+        store.create(sharded_key()).await.unwrap();
+        let find = doc! { "find": COLLECTION, "filter": { KEYS_KEY: digest(&[7; 32]) } };
+        let plan = store.database().run_command(doc! { "explain": find, "verbosity": "queryPlanner" }).await;
+        assert!(!store.has_unique_key());
+        let migrated = store.migrate().await;
+        let knows = store.has_unique_key();
+        store.database().drop().await.unwrap();
+        migrated.unwrap();
+        assert!(knows);
+        let plan = plan.unwrap().get_document("queryPlanner").unwrap().get_document("winningPlan").cloned();
+        assert!(plan.unwrap().to_string().contains("esoz_keys_key_at"));
+    }
 }

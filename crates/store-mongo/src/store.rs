@@ -1,4 +1,11 @@
-use std::{future::IntoFuture, sync::Arc, time::Duration};
+use std::{
+    future::IntoFuture,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bson::{Bson, RawDocumentBuf, doc};
 use esoz_kernel::{StoreError, StoreErrorKind};
@@ -18,7 +25,9 @@ const APP_NAME: &str = "esoz";
 
 /// Device dispenses and their outbox in MongoDB. Cheap to clone; clones share their connections.
 ///
-/// Every call ends within [`MongoSettings::operation_timeout_ms`] per round trip; a call makes one, at most three.
+/// Every call ends within [`MongoSettings::operation_timeout_ms`] per round trip. A change of status makes one. One under a key makes a
+/// second when it is not applied, or when it is not known that the unique index on keys is there; the worst case, a document
+/// whose history is null and keys that expired, makes nine. `migrate` is not limited.
 #[derive(Clone)]
 pub struct MongoStore {
     database: Database,
@@ -28,6 +37,8 @@ pub struct MongoStore {
     settled: Collection<RawDocumentBuf>,
     operation_timeout: Duration,
     pool: Arc<Pool>,
+    /// Whether the unique index on keys is known to be there.
+    unique_key: Arc<AtomicBool>,
 }
 
 impl MongoStore {
@@ -63,6 +74,7 @@ impl MongoStore {
             database,
             operation_timeout,
             pool,
+            unique_key: Arc::default(),
         })
     }
 
@@ -105,6 +117,15 @@ impl MongoStore {
     /// The dispenses, for reads of what must never be rolled back: events that will be published.
     pub(crate) const fn settled(&self) -> &Collection<RawDocumentBuf> {
         &self.settled
+    }
+
+    /// Whether the server is known to keep one key from two documents. Not so until this store, or a clone of it, has migrated.
+    pub(crate) fn has_unique_key(&self) -> bool {
+        self.unique_key.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn found_unique_key(&self) {
+        self.unique_key.store(true, Ordering::Relaxed);
     }
 
     pub(crate) const fn operation_timeout(&self) -> Duration {

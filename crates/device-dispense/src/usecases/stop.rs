@@ -19,8 +19,8 @@ const ALLOWANCES: [Allowance; 1] = ["device_dispense:stop"];
 /// What tells the keys of this operation from those of others. Stored: never to be changed.
 const OPERATION: &str = "stop_device_dispense";
 
-/// How often the use case looks again when what it decided from has moved. A dispense leaves `in_progress` once and never
-/// returns, so the second look decides; the third is for a store that lost a race of its own.
+/// How often the change is offered when what was decided from has moved. A dispense leaves `in_progress` once and never
+/// returns, so the second offer decides; the third is for a store that lost a race of its own.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Proof that the caller's scope allows to stop dispenses (rule 3).
@@ -149,7 +149,8 @@ impl StopDispense {
     /// dispenses are kept.
     ///
     /// With an idempotency key, a repetition of a stop that took effect gets its first answer; who may call and act was checked
-    /// anew by then. A stop that was refused changed nothing, and its repetition is decided anew.
+    /// anew by then. A stop that was refused changed nothing, and its repetition is decided anew. Before it is refused it is offered
+    /// once more: what speaks against it may be the work of the same request, carried out between the offer and the look.
     ///
     /// # Errors
     /// [`StopError`], of the first rule that fails. After [`StopError::Store`] the change may or may not have taken effect;
@@ -161,6 +162,7 @@ impl StopDispense {
         };
         let subject = self.ports.pseudonyms.of(patient_id);
         let change = self.planned(permit, standing, id, subject, input);
+        let mut refused = None;
         for _ in 0..MAX_ATTEMPTS {
             match self.ports.dispenses.change_status(&change).await {
                 Ok(Changed::Applied(dispense) | Changed::Recalled(Recalled::FirstAnswer(dispense))) => {
@@ -168,10 +170,20 @@ impl StopDispense {
                 }
                 Ok(Changed::Recalled(Recalled::AnotherRequest)) => return Err(StopError::KeyReused),
                 Ok(Changed::Stale) => {}
-                Err(error) if error.kind() == StoreErrorKind::Conflict => {}
+                // It tells nothing about the dispense, nor about the key.
+                Err(error) if error.kind() == StoreErrorKind::Conflict => continue,
                 Err(error) => return Err(StopError::Store(error)),
             }
-            self.refusal(&change, standing).await?;
+            // Offered since it was found, and nothing was done under the key: so it stands.
+            if let Some(refusal) = refused {
+                return Err(refusal);
+            }
+            refused = self.refusal(&change, standing).await?;
+            if change.once.is_none()
+                && let Some(refusal) = refused
+            {
+                return Err(refusal);
+            }
         }
         let attempted = format!("stopping dispense {id}: it changed under {MAX_ATTEMPTS} attempts");
         Err(StopError::Store(StoreError::new(StoreErrorKind::Conflict, attempted)))
@@ -212,15 +224,19 @@ impl StopDispense {
         StatusChange { id, owner, subject, from, to, at, by: permit.user, event, once }
     }
 
-    /// Says why the store found the change stale. `Ok` when by now nothing speaks against it: then it is worth another try.
-    async fn refusal(&self, change: &StatusChange, standing: Standing) -> Result<(), StopError> {
+    /// Says why the store found the change stale. `None` when by now nothing speaks against it: then it is worth another try.
+    async fn refusal(
+        &self,
+        change: &StatusChange,
+        standing: Standing,
+    ) -> Result<Option<StopError>, StopError> {
         let found = self.ports.dispenses.find(change.id).await.map_err(StopError::Store)?;
-        may_undergo(found.as_ref(), standing, &change.subject, Operation::Stop, change.to).map_err(
-            |refusal| match refusal {
-                Refusal::NotFound => StopError::NotFound,
-                Refusal::WrongStatus(status) => StopError::WrongStatus(status),
-            },
-        )
+        let refusal =
+            may_undergo(found.as_ref(), standing, &change.subject, Operation::Stop, change.to).err();
+        Ok(refusal.map(|refusal| match refusal {
+            Refusal::NotFound => StopError::NotFound,
+            Refusal::WrongStatus(status) => StopError::WrongStatus(status),
+        }))
     }
 }
 

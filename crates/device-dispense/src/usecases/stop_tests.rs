@@ -134,6 +134,10 @@ impl World {
     }
 }
 
+fn conflict() -> Result<Changed, StoreError> {
+    Err(store_error(StoreErrorKind::Conflict))
+}
+
 fn stale(times: usize) -> Vec<Result<Changed, StoreError>> {
     (0..times).map(|_| Ok(Changed::Stale)).collect()
 }
@@ -281,19 +285,17 @@ fn given_a_store_that_stays_stale_then_the_use_case_gives_up() {
 }
 
 #[test]
-fn given_a_conflict_in_the_store_then_it_counts_as_stale() {
-    let conflict = || Err(store_error(StoreErrorKind::Conflict));
-    let lost = World::with_answers(vec![conflict()]).and_found(1, Some(dispense(DispenseStatus::Stopped)));
+fn given_a_conflict_in_the_store_then_the_change_is_offered_again_without_a_look() {
+    let lost = World::with_answers(vec![conflict(), Ok(Changed::Stale)])
+        .and_found(1, Some(dispense(DispenseStatus::Stopped)));
     assert_eq!(
         answer(lost.stop(input())),
         (ErrorKind::Conflict, "Device dispense in status stopped cannot be stopped".to_owned())
     );
     let stopped = dispense(DispenseStatus::Stopped);
-    let won = World::with_answers(vec![conflict(), Ok(Changed::Applied(stopped.clone()))])
-        .and_found(1, Some(dispense(DispenseStatus::InProgress)));
+    let won = World::with_answers(vec![conflict(), Ok(Changed::Applied(stopped.clone()))]);
     assert_eq!(won.stop(input()).unwrap(), stopped);
-    let never = World::with_answers(vec![conflict(), conflict(), conflict()])
-        .and_found(3, Some(dispense(DispenseStatus::InProgress)));
+    let never = World::with_answers(vec![conflict(), conflict(), conflict()]);
     assert_eq!(answer(never.stop(input())).0, ErrorKind::Unavailable);
 }
 
@@ -376,6 +378,43 @@ fn given_a_key_of_another_request_then_a_conflict_and_no_further_look() {
     let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
     let text = "The idempotency key was used for another request";
     assert_eq!(answer(result), (ErrorKind::Conflict, text.to_owned()));
+}
+
+#[test]
+fn given_a_concurrent_repetition_then_the_first_answer_comes_before_any_refusal() {
+    let stopped = dispense(DispenseStatus::Stopped);
+    let recalled = || Ok(Changed::Recalled(Recalled::FirstAnswer(stopped.clone())));
+    let found = || Some(dispense(DispenseStatus::Stopped));
+    for (answers, looks) in [
+        (vec![conflict(), recalled()], 0),
+        (vec![Ok(Changed::Stale), recalled()], 1),
+        (vec![conflict(), Ok(Changed::Stale), recalled()], 1),
+        (vec![Ok(Changed::Stale), conflict(), recalled()], 1),
+    ] {
+        let case = format!("{answers:?}");
+        let world = World::with_answers(answers).and_found(looks, found());
+        let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
+        assert_eq!(result.unwrap(), stopped, "{case}");
+    }
+}
+
+#[test]
+fn given_a_key_under_which_nothing_was_done_then_the_refusal_is_found_once_and_stands() {
+    for (found, expected) in [
+        (
+            Some(dispense(DispenseStatus::Stopped)),
+            (ErrorKind::Conflict, "Device dispense in status stopped cannot be stopped".to_owned()),
+        ),
+        (None, not_found()),
+    ] {
+        let world = World::with_answers(stale(2)).and_found(1, found);
+        assert_eq!(answer(world.stop(StopInput { idempotency_key: key("k"), ..input() })), expected);
+    }
+    // Not known to stand: somebody else's change may be the same request's.
+    let world = World::with_answers(vec![Ok(Changed::Stale), conflict(), conflict()])
+        .and_found(1, Some(dispense(DispenseStatus::Stopped)));
+    let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
+    assert_eq!(answer(result).0, ErrorKind::Unavailable);
 }
 
 #[test]

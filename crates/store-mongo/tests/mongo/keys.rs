@@ -2,10 +2,10 @@
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
-use esoz_kernel::{ClientId, IdempotencyKey, KeyRecords, Once, Recalled, StoreErrorKind, Timestamp};
+use esoz_kernel::{ClientId, IdempotencyKey, KeyRecords, Once, Recalled, StoreErrorKind, Timestamp, Uuid};
 use futures_util::future::join_all;
 
-use crate::changes::{applied, at, binary, document, fresh_id, stop, stored};
+use crate::changes::{SUBJECT, applied, at, binary, document, fresh_id, reference, stop, stored};
 use crate::support::Fresh;
 
 /// A stop under a key of its own.
@@ -91,6 +91,87 @@ async fn a_document_that_is_out_of_the_ordinary_keeps_a_key_as_any_other() {
     let change = marked(id, owner);
     let first = applied(&fresh, &change).await;
     assert_eq!(recalled(&fresh, &change).await, first);
+}
+
+/// Under the key of that change, another request: to stop that dispense.
+fn reusing(change: &StatusChange, key: &IdempotencyKey, id: Uuid, owner: Uuid) -> StatusChange {
+    let once = Once::new("test", ClientId::new(change.owner.uuid()), key, &[id.as_bytes()]);
+    StatusChange { once: Some(once), ..stop(id, owner) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_index_a_key_is_still_for_one_dispense() {
+    let fresh = Fresh::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+    let ([one, other], owner) = ([fresh_id(), fresh_id()], fresh_id());
+    for id in [one, other] {
+        fresh.documents.insert_one(stored(id, binary(owner))).await.unwrap();
+    }
+    let key = IdempotencyKey::from_uuid(fresh_id());
+    let change = reusing(&stop(one, owner), &key, one, owner);
+    let first = applied(&fresh, &change).await;
+    let before = document(&fresh, other).await;
+    let reused = reusing(&change, &key, other, owner);
+    let outcome = fresh.store.change_status(&reused).await.unwrap();
+    assert_eq!(outcome, Changed::Recalled(Recalled::AnotherRequest));
+    assert_eq!(document(&fresh, other).await, before);
+    assert_eq!(recalled(&fresh, &change).await, first);
+    // A day later it is free.
+    let later = StatusChange { at: change.at + esoz_kernel::once::KEPT_FOR, ..reused };
+    applied(&fresh, &later).await;
+    assert!(document(&fresh, one).await.get("esoz_keys").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_request_under_a_key_makes_one_round_trip_once_the_index_is_known() {
+    let fresh = Fresh::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+    for (migrated, expected) in [(false, 2), (true, 1)] {
+        if migrated {
+            fresh.store.migrate().await.unwrap();
+        }
+        let (id, owner) = (fresh_id(), fresh_id());
+        fresh.documents.insert_one(stored(id, binary(owner))).await.unwrap();
+        assert_eq!(round_trips(&fresh, &marked(id, owner)).await, expected, "migrated: {migrated}");
+    }
+}
+
+/// How many commands the server gets for it.
+async fn round_trips(fresh: &Fresh, change: &StatusChange) -> u64 {
+    let database = fresh.documents.client().database(&fresh.documents.namespace().db);
+    let profile = database.collection::<Document>("system.profile");
+    let of_dispenses = doc! { "ns": fresh.documents.namespace().to_string() };
+    let before = profile.count_documents(of_dispenses.clone()).await.unwrap();
+    database.run_command(doc! { "profile": 2 }).await.unwrap();
+    applied(fresh, change).await;
+    database.run_command(doc! { "profile": 0 }).await.unwrap();
+    profile.count_documents(of_dispenses).await.unwrap() - before
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_answer_is_not_for_whom_the_dispense_is_not_for_any_more() {
+    let fresh = Fresh::shared().await;
+    let (id, owner) = (fresh_id(), fresh_id());
+    fresh.documents.insert_one(stored(id, binary(owner))).await.unwrap();
+    let change = marked(id, owner);
+    let first = applied(&fresh, &change).await;
+    let reassigned = doc! { "performer_legal_entity": reference(binary(fresh_id())) };
+    let merged = doc! { "subject": "ANOTHER" };
+    let back = doc! { "performer_legal_entity": reference(binary(owner)) };
+    for moved in [reassigned, merged] {
+        set(&fresh, id, moved).await;
+        let before = document(&fresh, id).await;
+        assert_eq!(fresh.store.change_status(&change).await.unwrap(), Changed::Stale);
+        assert_eq!(document(&fresh, id).await, before);
+        set(&fresh, id, back.clone()).await;
+        set(&fresh, id, doc! { "subject": SUBJECT }).await;
+        assert_eq!(recalled(&fresh, &change).await, first);
+    }
+    // The same owner in the other spelling.
+    set(&fresh, id, doc! { "performer_legal_entity": reference(owner.to_string().to_uppercase()) }).await;
+    assert_eq!(recalled(&fresh, &change).await, first);
+}
+
+async fn set(fresh: &Fresh, id: Uuid, fields: Document) {
+    fresh.documents.update_one(doc! { "_id": binary(id) }, doc! { "$set": fields }).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

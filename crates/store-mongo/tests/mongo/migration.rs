@@ -51,6 +51,20 @@ async fn an_index_of_another_shape_under_our_name_is_named_in_the_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_else_misses_for_the_unique_index() {
+    let fresh = Fresh::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+    let taken = mongodb::options::IndexOptions::builder().name("esoz_keys_key".to_owned()).build();
+    let taken = mongodb::IndexModel::builder().keys(doc! { "note": 1 }).options(taken).build();
+    fresh.documents.create_index(taken).await.unwrap();
+    let error = fresh.store.migrate().await.unwrap_err();
+    assert!(error.to_string().contains("esoz_keys.key"), "{error}");
+    let names = fresh.documents.list_index_names().await.unwrap();
+    for made in ["esoz_outbox_waiting", "esoz_outbox_claimed", "esoz_keys_at", "esoz_owner_inserted"] {
+        assert!(names.iter().any(|name| name == made), "{made} is not in {names:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_string_that_cannot_be_read_is_not_repeated() {
     for uri in
         ["postgres://me:secret@host", "mongodb://me:sec:ret@host", "mongodb+srv://me:secret@host.example", ""]
