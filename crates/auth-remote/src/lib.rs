@@ -10,6 +10,7 @@ mod settings;
 mod trouble;
 
 pub use esoz::EsozTokens;
+pub use esoz_https::SettingsError;
 pub use introspection::{IntrospectedTokens, IntrospectionSettings};
 pub use jwt::{Algorithm, AlgorithmError, JwtAccessTokens, JwtSettings};
-pub use settings::{RemoteServer, SettingsError};
+pub use settings::RemoteServer;

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod settings;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+
+pub use settings::{SettingsError, address};
 
 /// Longer than any sane header, and a bound on what is read before a body begins.
 const MAX_HEADER_BYTES: usize = 16_384;

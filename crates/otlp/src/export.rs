@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use esoz_https::SettingsError;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
@@ -11,7 +12,8 @@ use crate::collector::Collector;
 use crate::queue::{Lost, Queue, WAITING_MAX};
 use crate::sampler::sampler;
 use crate::sender::Sender;
-use crate::settings::{OtlpSettings, SettingsError};
+use crate::settings::OtlpSettings;
+use crate::told::Told;
 
 /// Spans on their way to a collector.
 #[derive(Debug)]
@@ -50,7 +52,8 @@ impl Export {
             .with_span_processor(Queue { spans, lost: lost.clone() })
             .build();
         let (stop, told_to_stop) = oneshot::channel();
-        let sender = tokio::spawn(Sender { waiting, lost, collector }.run(told_to_stop));
+        let sender =
+            tokio::spawn(Sender { waiting, lost, told: Told::default(), collector }.run(told_to_stop));
         Ok(Self { provider, sender, stop })
     }
 

@@ -6,6 +6,8 @@ mod queue;
 mod sampler;
 mod sender;
 mod settings;
+mod told;
 
+pub use esoz_https::SettingsError;
 pub use export::Export;
-pub use settings::{OtlpSettings, SettingsError};
+pub use settings::OtlpSettings;

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::collector::Collector;
 use crate::queue::Lost;
+use crate::told::Told;
 
 /// The most spans of one delivery.
 const TOGETHER_MAX: usize = 512;
@@ -17,6 +18,7 @@ const WAIT: Duration = Duration::from_millis(500);
 pub(crate) struct Sender {
     pub(crate) waiting: mpsc::Receiver<SpanData>,
     pub(crate) lost: Lost,
+    pub(crate) told: Told,
     pub(crate) collector: Collector,
 }
 
@@ -41,21 +43,21 @@ impl Sender {
             }
             is_away = self.deliver(std::mem::take(&mut together), is_away).await;
         }
-        let lost = self.lost.take();
-        if lost > 0 {
-            tracing::warn!(lost, "spans were given up");
-        }
+        tell(self.told.at_once(&self.lost, Instant::now()));
     }
 
-    /// Delivers some spans; whether the collector is away. That it went and that it came back is told once.
-    async fn deliver(&self, spans: Vec<SpanData>, was_away: bool) -> bool {
+    /// Delivers some spans; whether the collector is away. That it went and that it came back is told once; while it stays, what is lost
+    /// nevertheless is told from time to time.
+    async fn deliver(&mut self, spans: Vec<SpanData>, was_away: bool) -> bool {
         let number = spans.len();
         match self.collector.deliver(spans).await {
             Ok(refused) => {
                 self.lost.add(refused);
-                let lost = if was_away { self.lost.take() } else { 0 };
                 if was_away {
+                    let lost = self.told.at_once(&self.lost, Instant::now());
                     tracing::info!(lost, "the collector takes spans again");
+                } else {
+                    tell(self.told.when_due(&self.lost, Instant::now()));
                 }
                 false
             }
@@ -67,6 +69,15 @@ impl Sender {
                 true
             }
         }
+    }
+}
+
+fn tell(lost: u64) {
+    if lost > 0 {
+        tracing::warn!(
+            lost,
+            "spans were given up: more came than the collector took in time, or it refused them"
+        );
     }
 }
 

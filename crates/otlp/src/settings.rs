@@ -1,30 +1,7 @@
 use std::path::PathBuf;
 
+use esoz_https::{SettingsError, address};
 use hyper::Uri;
-
-/// A setting that cannot be used: which one, and what it must be.
-#[derive(Debug, thiserror::Error)]
-#[error("{setting} {reason}")]
-pub struct SettingsError {
-    setting: &'static str,
-    reason: String,
-}
-
-impl SettingsError {
-    pub(crate) fn new(setting: &'static str, reason: impl Into<String>) -> Self {
-        Self { setting, reason: reason.into() }
-    }
-
-    /// What is wrong with it, without its name.
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    /// The name of the setting.
-    pub fn setting(&self) -> &'static str {
-        self.setting
-    }
-}
 
 /// Where spans go.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,17 +33,10 @@ impl OtlpSettings {
         if self.service_name.is_empty() {
             return Err(SettingsError::new("service_name", "must not be empty"));
         }
-        let refused = |reason: &str| SettingsError::new("endpoint", reason);
-        let not_one = "is not an absolute http or https address, such as http://collector:4318/v1/traces";
-        let uri: Uri = self.endpoint.parse().map_err(|_| refused(not_one))?;
-        let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(refused(not_one));
-        };
-        if authority.as_str().contains('@') {
-            return Err(refused("must have no user or password"));
-        }
+        let uri = address("endpoint", &self.endpoint)?;
         if uri.path() == "/" {
-            return Err(refused("must have a path as well; of most collectors it is /v1/traces"));
+            let reason = "must have a path as well; of most collectors it is /v1/traces";
+            return Err(SettingsError::new("endpoint", reason));
         }
         Ok(uri)
     }
@@ -90,8 +60,7 @@ mod tests {
         let at = |endpoint: &str| OtlpSettings { endpoint: endpoint.to_owned(), ..sound() };
         for (settings, named) in [
             (at("collector:4318"), "endpoint"),
-            (at("/v1/traces"), "endpoint"),
-            (at("grpc://collector:4317/v1/traces"), "endpoint"),
+            (at("http://collector:4318/v1/traces#secret"), "endpoint"),
             (at("http://user:secret@collector/v1/traces"), "endpoint"),
             (at("http://collector:4318"), "endpoint"),
             (OtlpSettings { sample_ratio: 1.1, ..sound() }, "sample_ratio"),

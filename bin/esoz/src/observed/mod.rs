@@ -18,7 +18,7 @@ use crate::metrics::{Delivery, Metrics, table::STORE_OPERATION_DURATION};
 use crate::server::Parts;
 
 pub(crate) use outcome::OUTCOMES;
-use outcome::Outcome;
+use outcome::{CANCELLED, Outcome};
 pub(crate) use ports::OPERATIONS;
 
 /// The target of the spans. It does not begin like our modules' names, so that `log.level` does not turn them on.
@@ -55,13 +55,31 @@ impl<P: ?Sized> Observed<P> {
         span: Span,
         call: impl Future<Output = T>,
     ) -> T {
-        let started = Instant::now();
-        let answer = call.instrument(span.clone()).await;
-        let outcome = answer.outcome();
-        span.record("outcome", outcome);
-        let labels = [self.store, port, operation, outcome];
-        self.metrics.histogram(&STORE_OPERATION_DURATION, labels).record(started.elapsed().as_secs_f64());
+        let called = [self.store, port, operation];
+        let metrics = &self.metrics;
+        let mut under_way = Call { called, outcome: CANCELLED, started: Instant::now(), span, metrics };
+        let answer = call.instrument(under_way.span.clone()).await;
+        under_way.outcome = answer.outcome();
         answer
+    }
+}
+
+/// A call under way, told when it is over: also when it is dropped before its answer, as by a time limit around it.
+struct Call<'a> {
+    /// The store, the port and the operation.
+    called: [&'static str; 3],
+    outcome: &'static str,
+    started: Instant,
+    span: Span,
+    metrics: &'a Metrics,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        let ([store, port, operation], outcome) = (self.called, self.outcome);
+        self.span.record("outcome", outcome);
+        let took = self.started.elapsed().as_secs_f64();
+        self.metrics.histogram(&STORE_OPERATION_DURATION, [store, port, operation, outcome]).record(took);
     }
 }
 

@@ -12,9 +12,11 @@ const STALE: &str = "stale";
 const RECALLED: &str = "recalled";
 /// The bus did not take all events.
 const UNDELIVERED: &str = "undelivered";
+/// Nobody waited for the answer any longer. What the store made of the call is not known.
+pub(super) const CANCELLED: &str = "cancelled";
 
 /// Every way in which a call may end.
-pub(crate) const OUTCOMES: [&str; 8] = [
+pub(crate) const OUTCOMES: [&str; 9] = [
     OK,
     STALE,
     RECALLED,
@@ -23,6 +25,7 @@ pub(crate) const OUTCOMES: [&str; 8] = [
     StoreErrorKind::Corrupt.as_str(),
     StoreErrorKind::Unexpected.as_str(),
     UNDELIVERED,
+    CANCELLED,
 ];
 
 /// An answer that can be told as one word.

@@ -1,0 +1,86 @@
+use hyper::Uri;
+
+/// A setting that cannot be used: which one, and what it must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} {reason}")]
+pub struct SettingsError {
+    setting: &'static str,
+    reason: String,
+}
+
+impl SettingsError {
+    /// The reason goes on where the name of the setting ends: `must not be empty`.
+    pub fn new(setting: &'static str, reason: impl Into<String>) -> Self {
+        Self { setting, reason: reason.into() }
+    }
+
+    /// The name of the setting.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+
+    /// What is wrong with it, without its name.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// The address that a setting holds, if requests can go there: absolute, `http` or `https`, and without user, password or fragment.
+///
+/// # Errors
+/// [`SettingsError`] says what is wrong with it, and does not repeat it: people put passwords there.
+pub fn address(setting: &'static str, text: &str) -> Result<Uri, SettingsError> {
+    let refused = |reason: &str| SettingsError::new(setting, reason);
+    let not_one = || refused("is not an absolute http or https address, such as https://host:port/path");
+    // Else it would be cut off without a word.
+    if text.contains('#') {
+        return Err(refused("must have no fragment"));
+    }
+    let uri: Uri = text.parse().map_err(|_| not_one())?;
+    let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(not_one());
+    };
+    if authority.as_str().contains('@') {
+        return Err(refused("must have no user or password"));
+    }
+    if authority.host().is_empty() {
+        return Err(not_one());
+    }
+    Ok(uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_requests_can_go_to_is_taken_whole() {
+        for text in
+            ["http://collector:4318/v1/traces", "https://issuer.example/keys?of=all", "http://[::1]:1/"]
+        {
+            assert_eq!(address("url", text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_the_name_of_the_setting_and_nothing_is_repeated() {
+        let not_one = "url is not an absolute http or https address, such as https://host:port/path";
+        for (text, told) in [
+            ("", not_one),
+            ("canary.example", not_one),
+            ("canary.example:4318", not_one),
+            ("/canary", not_one),
+            ("ftp://canary.example/", not_one),
+            ("https://", not_one),
+            ("https:///canary", not_one),
+            ("https://:443/canary", not_one),
+            ("https://canary:canary@issuer.example/", "url must have no user or password"),
+            ("https://canary@issuer.example/", "url must have no user or password"),
+            ("https://issuer.example/keys#canary", "url must have no fragment"),
+        ] {
+            let refused = address("url", text).unwrap_err();
+            assert_eq!(refused.to_string(), told, "{text}");
+            assert!(!format!("{refused:?}").contains("canary"), "{text}");
+        }
+    }
+}

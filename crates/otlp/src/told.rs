@@ -1,0 +1,52 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::queue::Lost;
+
+/// How often lost spans are told of, at most.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
+
+/// When lost spans were told of last.
+#[derive(Debug, Default)]
+pub(crate) struct Told(Option<Instant>);
+
+impl Told {
+    /// How many lost spans to tell of now. Those that it is too early for stay counted.
+    pub(crate) fn when_due(&mut self, lost: &Lost, now: Instant) -> u64 {
+        let is_early = self.0.is_some_and(|told| now.duration_since(told) < TOLD_EVERY);
+        if is_early { 0 } else { self.at_once(lost, now) }
+    }
+
+    /// How many lost spans nobody was told of, however early it is.
+    pub(crate) fn at_once(&mut self, lost: &Lost, now: Instant) -> u64 {
+        let lost = lost.take();
+        if lost > 0 {
+            self.0 = Some(now);
+        }
+        lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_are_told_of_at_once_and_the_others_a_minute_later() {
+        let (mut told, lost) = (Told::default(), Lost::default());
+        let begin = Instant::now();
+        let mut at = |seconds: f64, spans: usize| {
+            lost.add(spans);
+            told.when_due(&lost, begin + Duration::from_secs_f64(seconds))
+        };
+        assert_eq!(at(0.0, 0), 0);
+        assert_eq!(at(10.0, 3), 3, "nothing was told of before");
+        assert_eq!(at(11.0, 2), 0);
+        assert_eq!(at(69.9, 4), 0);
+        assert_eq!(at(70.0, 0), 6);
+        assert_eq!(at(71.0, 1), 0);
+        assert_eq!(told.at_once(&lost, begin + Duration::from_secs(72)), 1);
+        assert_eq!(told.at_once(&lost, begin + Duration::from_secs(73)), 0);
+    }
+}
