@@ -18,25 +18,34 @@ mod tokens;
 
 use std::cell::OnceCell;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Parser as _;
 use cli::{Cli, Command, ConfigCommand};
 use logging::Telling;
+use tokio::runtime::Runtime;
 
 pub use config::Config;
 pub use logging::subscriber;
 pub use server::{EsozServer, Parts};
 pub use stores::Stores;
 
+/// How long work that cannot be interrupted, as a name that is looked up, may hold up the exit.
+const LAST_WORK: Duration = Duration::from_secs(1);
+
 /// Runs the command that the command line asks for. A failure is told on standard error and becomes exit code 1.
-pub async fn run() -> ExitCode {
-    match command(Cli::parse()).await {
-        Ok(code) => code,
-        Err(error) => {
-            logging::complain(&error);
-            ExitCode::FAILURE
-        }
-    }
+pub fn main() -> ExitCode {
+    let command_line = Cli::parse();
+    let done = Runtime::new().context("starting the runtime").and_then(|runtime| {
+        let done = runtime.block_on(command(command_line));
+        runtime.shutdown_timeout(LAST_WORK);
+        done
+    });
+    done.unwrap_or_else(|error| {
+        logging::complain(&error);
+        ExitCode::FAILURE
+    })
 }
 
 async fn command(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -96,7 +96,11 @@ where
     let level = LevelFilter::from_level(config.log_level()?);
     // The libraries below us say at `info` what only their authors want to know, and at `trace` what nobody may: some print what they
     // send and receive. No configuration lifts this.
-    let heard = Targets::new().with_default(LevelFilter::WARN).with_target("esoz", level);
+    let heard = Targets::new()
+        .with_default(LevelFilter::WARN)
+        // What is no HTTP is a stranger's business, and would be an error each time.
+        .with_target("actix_http", LevelFilter::OFF)
+        .with_target("esoz", level);
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     Ok(if config.log_as_json(is_terminal)? {
         // Whatever the level of a line, the spans around it say what it belongs to.

@@ -3,7 +3,7 @@ use std::fmt;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
-use esoz_kernel::{ErrorKind, Failure};
+use esoz_kernel::{ErrorKind, Failure, with_causes};
 
 use crate::context::RequestContext;
 use crate::envelope::{self, ErrorBody, Invalid};
@@ -67,8 +67,8 @@ impl ApiError {
             }
             ErrorKind::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", message),
             ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "request_conflict", message),
-            ErrorKind::Unavailable => Self::unavailable().because(chain(failure)),
-            ErrorKind::Internal => Self::internal().because(chain(failure)),
+            ErrorKind::Unavailable => Self::unavailable().because(with_causes(failure)),
+            ErrorKind::Internal => Self::internal().because(with_causes(failure)),
         };
         if let Some(entry) = failure.entry() {
             error.body.invalid.push(Invalid::property(entry, "invalid", error.body.message.clone()));
@@ -92,7 +92,6 @@ impl ApiError {
     pub(crate) fn overloaded() -> Self {
         let message = "The service has as many requests as it can carry at once. Please try again later.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
-            .because("there are `http.max_in_flight` requests already")
     }
 
     /// The client has spent its budget.
@@ -120,7 +119,7 @@ impl ApiError {
 
     /// Something that requests need is down; names it.
     pub(crate) fn not_ready(told: String) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", told.clone()).because(told)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", told)
     }
 
     /// The body is no JSON.
@@ -212,17 +211,6 @@ impl ApiError {
         }
         response
     }
-}
-
-/// An error with all its causes.
-fn chain(failure: &dyn Failure) -> String {
-    let mut told = failure.to_string();
-    let mut cause = failure.source();
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
 }
 
 /// An [`ApiError`] on its way through the framework, which hands errors on without the request that they answer.

@@ -6,13 +6,14 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{Error, rt, web};
+use esoz_kernel::RequestId;
 use tracing::Instrument as _;
 
 use crate::Api;
 use crate::context::RequestContext;
 use crate::error::{Answered, ApiError};
 use crate::guards::Held;
-use crate::observer::Observed;
+use crate::observer::{CLIENT_LEFT, Observed};
 use crate::spans::RequestSpan;
 
 /// Stands around every request: gives it its id, its time limit and its line in the log, and turns a panic into an answer.
@@ -23,18 +24,16 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let started = Instant::now();
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
         return Err(actix_web::error::ErrorInternalServerError("no api"));
     };
     let context = RequestContext::attach(&request, api.ids.as_ref(), api.guards.origins());
-    let traced = RequestSpan::begin(&request, &context);
-    let observed = Observed::begin(&api.observer, traced.method, traced.route.as_deref());
+    let mut told = Told::begin(&request, &context, &api);
     let outcome = match enter(&request, &api) {
         Err(refused) => Err(refused),
         Ok(held) => {
             let limit = Duration::from_millis(api.limits.request_timeout_ms);
-            let work = holding(held, next.call(request)).instrument(traced.span.clone());
+            let work = holding(held, next.call(request)).instrument(told.traced.span.clone());
             match tokio::time::timeout(limit, rt::spawn(work)).await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(_panic)) => Err(ApiError::internal().because("a handler panicked")),
@@ -52,38 +51,64 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
     };
     let cause =
         error.and_then(|error| error.as_error::<Answered>()).and_then(|answered| answered.error.cause());
-    traced.end(status);
-    observed.end(status);
-    tell(&context, &traced, status, cause, started.elapsed());
+    told.end(status, cause);
     answer
 }
 
-/// The one line of a request in the log: what is refused is news, what is broken on our side is an error, with its cause.
-fn tell(
-    context: &RequestContext,
-    traced: &RequestSpan,
-    status: StatusCode,
-    cause: Option<&str>,
-    took: Duration,
-) {
-    macro_rules! line {
-        ($level:ident) => {
-            tracing::$level!(
-                parent: &traced.span,
-                request_id = %context.request_id,
-                trace_id = traced.trace_id,
-                method = traced.method,
-                route = traced.route,
-                status = status.as_u16(),
-                elapsed_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-                error = cause,
-                "request"
-            )
-        };
+/// What is told of a request when it is over: its span, its numbers and its one line in the log. If it is dropped before it has ended, its
+/// client has left; what was begun for it comes to its end all the same.
+struct Told {
+    request_id: RequestId,
+    started: Instant,
+    traced: RequestSpan,
+    observed: Option<Observed>,
+}
+
+impl Told {
+    fn begin(request: &ServiceRequest, context: &RequestContext, api: &Api) -> Self {
+        let traced = RequestSpan::begin(request, context);
+        let observed = Observed::begin(&api.observer, traced.method, traced.route.as_deref());
+        let request_id = context.request_id.clone();
+        Self { request_id, started: Instant::now(), traced, observed: Some(observed) }
     }
-    // To be busy is no fault: who is told so is refused, like anybody whose request asks too much.
-    let is_broken = cause.is_some() || status == StatusCode::INTERNAL_SERVER_ERROR;
-    if is_broken { line!(error) } else { line!(info) }
+
+    fn end(&mut self, status: StatusCode, cause: Option<&str>) {
+        self.traced.end(status);
+        if let Some(observed) = self.observed.take() {
+            observed.end(status);
+        }
+        // To be busy is no fault: who is told so is refused, like anybody whose request asks too much.
+        let is_broken = cause.is_some() || status == StatusCode::INTERNAL_SERVER_ERROR;
+        self.line(status.as_u16(), cause, is_broken);
+    }
+
+    /// The one line: what is refused is news, what is broken on our side is an error, with its cause.
+    fn line(&self, status: u16, error: Option<&str>, is_broken: bool) {
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    parent: &self.traced.span,
+                    request_id = %self.request_id,
+                    trace_id = self.traced.trace_id,
+                    method = self.traced.method,
+                    route = self.traced.route,
+                    status,
+                    elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+                    error,
+                    "request"
+                )
+            };
+        }
+        if is_broken { line!(error) } else { line!(info) }
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if self.observed.is_some() {
+            self.line(CLIENT_LEFT, None, false);
+        }
+    }
 }
 
 /// What is refused before anything is done for it.
@@ -91,7 +116,7 @@ fn enter(request: &ServiceRequest, api: &Api) -> Result<Option<Held>, ApiError> 
     if headers_bytes(request) > api.limits.headers_max_bytes {
         return Err(ApiError::headers_too_large());
     }
-    api.guards.enter(request.path())
+    api.guards.enter(request.match_info().as_str())
 }
 
 /// Holds its place until the work has ended.

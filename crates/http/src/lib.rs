@@ -13,6 +13,7 @@ mod health;
 mod limits;
 mod observer;
 mod openapi;
+mod pieces;
 mod server;
 mod spans;
 

@@ -5,7 +5,7 @@ pub struct HttpLimits {
     pub body_max_bytes: usize,
     /// All request headers together, names and values, in bytes. Above 128 KiB the connection is closed whatever is set here.
     pub headers_max_bytes: usize,
-    /// How long the head of a request may take to arrive, in milliseconds.
+    /// How long a TLS handshake, and then the head of a connection's first request, may take to arrive, in milliseconds.
     pub head_timeout_ms: u64,
     /// How long the body of a request may take to arrive, in milliseconds.
     pub body_timeout_ms: u64,

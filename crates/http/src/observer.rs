@@ -35,7 +35,7 @@ pub struct RequestEnded {
     pub method: &'static str,
     /// The pattern of its route, one of [`routes`].
     pub route: String,
-    /// The status of its answer; [`CLIENT_LEFT`] when nobody waited for that.
+    /// The status of its answer; 499 when its client left before it.
     pub status: u16,
     /// How long it took.
     pub elapsed: Duration,
@@ -52,7 +52,7 @@ pub const METHODS: [&str; 10] =
 pub const UNMATCHED: &str = "unmatched";
 
 /// The status of a request whose client left before its answer. (No protocol has it; nginx began to call it so.)
-const CLIENT_LEFT: u16 = 499;
+pub(crate) const CLIENT_LEFT: u16 = 499;
 
 /// Every route as it is told: its pattern, never a path, which names a patient.
 pub fn routes() -> Vec<String> {

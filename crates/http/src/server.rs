@@ -48,6 +48,8 @@ pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::
         .tls_handshake_timeout(Duration::from_millis(limits.head_timeout_ms))
         .keep_alive(Duration::from_millis(limits.keep_alive_ms))
         .max_connections(limits.max_connections)
+        // TLS handshakes at once: with fewer, some silent strangers would keep everybody else from theirs.
+        .max_connection_rate(limits.max_connections)
         .workers(limits.workers)
         .shutdown_timeout(limits.shutdown_timeout_s)
         .disable_signals();

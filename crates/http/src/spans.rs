@@ -17,6 +17,8 @@ use crate::observer::known;
 
 /// What vendors add to `traceparent`.
 const TRACESTATE: &str = "tracestate";
+/// How much of it everybody must pass on (W3C Trace Context), in bytes.
+const TRACESTATE_MAX_BYTES: usize = 512;
 
 /// A request, from its head to its answer.
 pub(crate) struct RequestSpan {
@@ -32,7 +34,9 @@ pub(crate) struct RequestSpan {
 impl RequestSpan {
     /// Begins the span, inside the one of whoever asks.
     pub(crate) fn begin(request: &ServiceRequest, context: &RequestContext) -> Self {
-        let (method, route) = (known(request.method()), request.match_pattern());
+        let method = known(request.method());
+        // Of the path as it is routed, that is decoded; as it was sent it may be spelled in many ways.
+        let route = request.resource_map().match_pattern(request.match_info().as_str());
         let name = route.as_deref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
         let span = info_span!(
             "request",
@@ -138,8 +142,9 @@ fn remote(caller: TraceContext, headers: &HeaderMap) -> Context {
     Context::new().with_remote_span_context(SpanContext::new(trace_id, span_id, flags, true, state(headers)))
 }
 
-/// What vendors add; nothing where it is not well-formed.
+/// What vendors add; nothing where it is not well-formed, or longer than what all must pass on: every span keeps a copy.
 fn state(headers: &HeaderMap) -> TraceState {
     let lines: Option<Vec<&str>> = headers.get_all(TRACESTATE).map(|line| line.to_str().ok()).collect();
-    lines.and_then(|lines| lines.join(",").parse().ok()).unwrap_or_default()
+    let whole = lines.map(|lines| lines.join(",")).filter(|whole| whole.len() <= TRACESTATE_MAX_BYTES);
+    whole.and_then(|whole| whole.parse().ok()).unwrap_or_default()
 }

@@ -1,8 +1,7 @@
-//! The `esoz` command, built together with the tests that run it: the same three lines as in `bin/esoz`.
+//! The `esoz` command, built together with the tests that run it: the same as in `bin/esoz`.
 
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    esoz::run().await
+fn main() -> ExitCode {
+    esoz::main()
 }

@@ -12,8 +12,10 @@ use esoz_tests::{
     Answer, DEADLINE, Kind, Setup, StopScene, UpdateScene, World, assert_protected, on_every_store,
 };
 use reqwest::Method;
+use serde_json::json;
 
 use crate::both::{Gate, Panicking, connect};
+use crate::lines::lines_of;
 
 /// What the answer says about the budget of its client: what is allowed, what is left.
 fn budget(answer: &Answer) -> (&str, &str) {
@@ -173,6 +175,12 @@ on_every_store! {
             world.patch("/nothing").send().await.assert_overloaded();
         }
         assert_eq!(health(&world).await.status, 200);
+        // To be busy is no fault of ours.
+        let id = fresh().to_string();
+        world.patch("/nothing").header("x-request-id", &id).send().await.assert_overloaded();
+        let lines = lines_of(&id);
+        let [line] = lines.as_slice() else { panic!("{lines:#?}") };
+        assert_eq!((&line["level"], &line["status"], line.get("error")), (&json!("INFO"), &json!(503), None));
 
         gate.let_go(3);
         for request in requests {

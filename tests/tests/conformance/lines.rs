@@ -1,11 +1,11 @@
 //! The log of a request: one line, whatever became of it.
 
 use esoz_testkit::builders::fresh;
-use esoz_tests::{Kind, Setup, StopScene, World, heard, on_every_store};
+use esoz_tests::{Kind, Setup, StopScene, World, heard, on_every_store, stop_path};
 use serde_json::{Value, json};
 
 /// The lines of that request.
-fn lines_of(request_id: &str) -> Vec<Value> {
+pub(crate) fn lines_of(request_id: &str) -> Vec<Value> {
     let said = heard::said();
     let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter(|line| line["request_id"] == request_id).collect()
@@ -63,4 +63,16 @@ async fn what_a_client_writes_in_the_place_of_a_verb_is_not_repeated() {
     let [line] = lines.as_slice() else { panic!("{lines:#?}") };
     assert_eq!(line["method"], "_OTHER");
     assert!(!heard::said().contains("SECRET-OF-A-PATIENT"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_is_told_by_its_route_however_it_is_spelled() {
+    let world = World::new(Kind::Sqlite).await;
+    let id = fresh().to_string();
+    let spelled = stop_path(&fresh().to_string(), &fresh().to_string()).replace("/api", "/%61pi");
+    let answer = world.patch(&spelled).header("x-request-id", &id).send().await;
+    assert_eq!(answer.status, 401);
+    let lines = lines_of(&id);
+    let [line] = lines.as_slice() else { panic!("{lines:#?}") };
+    assert_eq!(line["route"], ROUTE);
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use esoz_kernel::{LegalEntityId, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
-use esoz_tests::{Kind, Setup, StopScene, World, on_every_store};
+use esoz_testkit::builders::fresh;
+use esoz_tests::{Kind, Setup, StopScene, World, heard, on_every_store};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -152,7 +153,10 @@ async fn a_client_that_leaves_counts() {
     let scene = StopScene::load(&world).await;
     let mut client = TcpStream::connect(world.base().trim_start_matches("http://")).await.unwrap();
     let (path, token) = (scene.path(), scene.token.expose());
-    let request = format!("PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let id = fresh().to_string();
+    let request = format!(
+        "PATCH {path} HTTP/1.1\r\nHost: x\r\nX-Request-Id: {id}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
     client.write_all(request.as_bytes()).await.unwrap();
     asked.notified().await;
     scrape_until(&world, "a request in flight", |scrape| {
@@ -163,4 +167,10 @@ async fn a_client_that_leaves_counts() {
     client.set_zero_linger().unwrap();
     drop(client);
     assert_counted(&world, "PATCH", STOP, "499").await;
+    // And it has its line, like any other.
+    let said = heard::said();
+    let of_it: Vec<&str> =
+        said.lines().filter(|line| line.contains(&id) && line.contains("\"request\"")).collect();
+    let [line] = of_it.as_slice() else { panic!("{of_it:#?}") };
+    assert!(line.contains("\"status\":499") && line.contains("INFO"), "{line}");
 }

@@ -62,7 +62,7 @@ section!(Http {
     max_connections: u64 = 10_000,
     max_in_flight: u64 = 1_024,
     workers: u64 = 0,
-    shutdown_timeout_s: u64 = 8,
+    shutdown_timeout_s: u64 = 6,
 });
 
 section!(Tls {

@@ -173,8 +173,12 @@ pub(crate) const HTTP_REQUEST_DURATION: Metric<2> = Metric::new(
     [METHOD, ROUTE],
     "How long requests took, from their head to their answer.",
 );
-pub(crate) const HTTP_REQUESTS_IN_FLIGHT: Metric<0> =
-    Metric::new("esoz_http_requests_in_flight", Kind::Gauge, [], "Requests that are being answered.");
+pub(crate) const HTTP_REQUESTS_IN_FLIGHT: Metric<0> = Metric::new(
+    "esoz_http_requests_in_flight",
+    Kind::Gauge,
+    [],
+    "Requests whose clients wait for an answer. `http.max_in_flight` counts those to `/health` not, and work whose client has left as well.",
+);
 pub(crate) const USE_CASE_OUTCOMES: Metric<2> = Metric::new(
     "esoz_use_case_outcomes_total",
     Kind::Counter,

@@ -9,6 +9,7 @@ use super::Call;
 use crate::error::{Answered, ApiError};
 use crate::headers;
 use crate::openapi::{DescriptionAnswers, openapi};
+use crate::pieces::in_pieces;
 
 /// The document, made once.
 static DOCUMENT: LazyLock<Option<Bytes>> = LazyLock::new(|| match openapi() {
@@ -35,7 +36,7 @@ pub(crate) async fn show(request: HttpRequest) -> Result<HttpResponse, actix_web
     match DOCUMENT.as_ref() {
         Some(document) => Ok(headers::answer(&call.context, StatusCode::OK, headers::FOR_PROGRAMS)
             .insert_header(ContentType::json())
-            .body(document.clone())),
+            .body(in_pieces(document.clone()))),
         None => Err(Answered {
             error: ApiError::internal().because("the description could not be made"),
             context: call.context,

@@ -15,6 +15,7 @@ use flate2::read::GzDecoder;
 use super::Call;
 use crate::error::{Answered, ApiError};
 use crate::headers;
+use crate::pieces::in_pieces;
 
 /// Nothing but what this server sends may run, be shown or be called; the icons in the style sheet are `data:`.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
@@ -123,9 +124,9 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, actix_web
     response.content_type(file.asset.content_type);
     if file.asset.gzipped && takes_gzip(&request) {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
-        return Ok(response.body(file.asset.bytes));
+        return Ok(response.body(in_pieces(Bytes::from_static(file.asset.bytes))));
     }
-    Ok(response.body(file.plain.clone()))
+    Ok(response.body(in_pieces(file.plain.clone())))
 }
 
 /// Does the client have this content?
