@@ -161,11 +161,25 @@ impl World {
         Setup::new(kind).start().await
     }
 
-    /// Tells the server to stop, as SIGTERM would; gives what must outlive it, and its end.
-    pub fn begin_to_stop(mut self) -> (TestStores, JoinHandle<anyhow::Result<()>>) {
-        self.secrecy.metrics = None;
-        self.stop.send(()).expect("a running server");
-        (self.test_stores, self.server)
+    /// Tells the server to stop, as SIGTERM would; gives what must outlive it, and its end. What it says until then is searched then.
+    pub fn begin_to_stop(self) -> (TestStores, JoinHandle<anyhow::Result<()>>) {
+        let Self { test_stores, mut secrecy, stop, server, .. } = self;
+        secrecy.search_metrics();
+        stop.send(()).expect("a running server");
+        let ended = tokio::spawn(async move {
+            let ended = server.await.expect("no panic");
+            drop(secrecy);
+            ended
+        });
+        (test_stores, ended)
+    }
+
+    /// As if its metrics were at that address: for who plants what must be found there.
+    #[must_use]
+    pub fn with_metrics_at(mut self, address: SocketAddr) -> Self {
+        self.metrics = Some(address);
+        self.secrecy.metrics = Some(address);
+        self
     }
 
     /// Where the server is: `http://host:port`.
@@ -200,6 +214,7 @@ impl World {
 
     /// Begins a request to another server on the same stores.
     pub fn request_at(&self, base: &str, method: Method, path: &str) -> Request {
+        heard::ask(path);
         Request::new(&self.client, method, format!("{base}{path}"))
     }
 

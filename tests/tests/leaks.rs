@@ -1,14 +1,86 @@
-//! The search for what must not be said finds it: a test that finds nothing would tell nothing.
+//! The search for what must not be said finds it, whatever it is, wherever and in whatever form it is said: a test that finds nothing would
+//! tell nothing.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+use std::any::Any;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use esoz_tests::{Kind, StopScene, World, heard};
+use async_trait::async_trait;
+use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
+use esoz_kernel::{DispenseId, StoreError};
+use esoz_testkit::builders::{fresh, reference};
+use esoz_tests::{DEADLINE, Kind, Setup, StopScene, UpdateScene, World, heard};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tracing::{info_span, trace};
+
+/// A secret of each kind, after a server has seen it: what it is, and itself.
+async fn secrets(world: &World) -> [(&'static str, String); 4] {
+    let (stop, update) = (StopScene::load(world).await, UpdateScene::load(world).await);
+    assert_eq!(stop.stop(world).await.status, 200);
+    assert_eq!(update.update(world).await.status, 200);
+    [
+        ("a token", stop.token.expose().to_owned()),
+        ("an api key", update.api_key.expose().to_owned()),
+        ("a patient id", stop.patient.uuid().to_string()),
+        ("a pseudonym", stop.dispense.subject.expose().to_owned()),
+    ]
+}
+
+fn complaint(panic: &(dyn Any + Send)) -> String {
+    panic.downcast_ref::<String>().expect("a complaint in words").clone()
+}
+
+/// What is found when the world ends.
+fn found_at_the_end_of(world: World) -> String {
+    let end = catch_unwind(AssertUnwindSafe(|| drop(world)));
+    complaint(end.expect_err("a world that ends with a complaint").as_ref())
+}
+
+/// Holds what was found against something that was planted: what it is, and what else is in the same line.
+#[track_caller]
+fn assert_found(found: &str, place: &str, what: &str, mark: &str) {
+    let complaint = format!("{place} holds what nobody may see: {what}: ");
+    let is_found = found.lines().any(|line| line.starts_with(&complaint) && line.contains(mark));
+    assert!(is_found, "{what} in {place} ({mark}) was not found, but\n{found}");
+}
+
+/// Answers whatever is asked with that header and that body.
+fn answering(planted: &str, body: &str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 200 OK\r\nplanted: {planted}\r\ncontent-length: {length}\r\nconnection: close\r\n");
+    let answer = format!("{head}\r\n{body}");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let asked = BufReader::new(&stream).lines().map_while(Result::ok);
+            asked.take_while(|line| !line.is_empty()).for_each(drop);
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+/// What is found in an answer with that header and that body, to a request for that path.
+async fn found_in_answer(world: &World, path: &str, planted: &str, body: &Value) -> String {
+    let base = format!("http://{}", answering(planted, &body.to_string()));
+    let answered = tokio::spawn(world.request_at(&base, Method::PATCH, path).send()).await;
+    complaint(answered.expect_err("an answer that is complained about").into_panic().as_ref())
+}
+
+const LINE_OR_SPAN: &str = "a line of the log or a span";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_in_a_line_of_the_log_is_found_when_the_world_ends() {
+async fn what_a_line_or_a_span_tells_is_found_when_the_world_ends() {
     let world = World::new(Kind::Sqlite).await;
-    let scene = StopScene::load(&world).await;
-    assert_eq!(scene.stop(&world).await.status, 200);
+    let secrets = secrets(&world).await;
     // What is searched is really there: lines, spans of requests, of use cases and of stores.
     let said = heard::said();
     for expected in
@@ -16,8 +88,143 @@ async fn a_token_in_a_line_of_the_log_is_found_when_the_world_ends() {
     {
         assert!(said.contains(expected), "{expected} is not in what was said:\n{said}");
     }
-    tracing::trace!(target: "esoz_http", header = format!("Bearer {}", scene.token.expose()), "planted");
-    let found = catch_unwind(AssertUnwindSafe(|| drop(world))).unwrap_err();
-    let found = found.downcast_ref::<String>().unwrap();
-    assert!(found.contains("holds what nobody may see: a token"), "{found}");
+    for (_, secret) in &secrets {
+        trace!(target: "esoz_http", "in a message: {secret}");
+        trace!(target: "esoz_http", header = format!("Bearer {secret}"), "in a field");
+        drop(info_span!(target: "esoz_http", "in a span", field = secret));
+        info_span!(target: "esoz_http", "around", field = secret)
+            .in_scope(|| trace!(target: "esoz_http", "in a span around"));
+    }
+    let found = found_at_the_end_of(world);
+    for (what, _) in secrets {
+        for mark in ["\"in a message", "\"in a field\"", "name: \"in a span\"", "\"in a span around\""] {
+            assert_found(&found, LINE_OR_SPAN, what, mark);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_form_is_found() {
+    let world = World::new(Kind::Sqlite).await;
+    let secrets = secrets(&world).await;
+    let every_byte = |secret: &str| {
+        let bytes: Vec<String> = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        bytes.concat()
+    };
+    let base64 = |before: &str, secret: &str| heard::base64(&format!("{before}{secret} and more"));
+    for (_, secret) in &secrets {
+        trace!(target: "esoz_http", form = secret.to_uppercase(), "upper case");
+        trace!(target: "esoz_http", form = secret.to_lowercase(), "lower case");
+        trace!(target: "esoz_http", form = secret.replace('-', "").to_uppercase(), "without hyphens");
+        trace!(target: "esoz_http", form = secret.replace('-', "%2D"), "hyphens encoded");
+        trace!(target: "esoz_http", form = format!("100% of %{}", every_byte(secret)), "every byte encoded");
+        trace!(target: "esoz_http", form = heard::base64(secret), "base64 alone");
+        trace!(target: "esoz_http", form = base64("a:", secret), "base64 of the third byte on");
+        trace!(target: "esoz_http", form = base64("a=b:", secret), "base64 of the fifth byte on");
+    }
+    let found = found_at_the_end_of(world);
+    for (what, _) in secrets {
+        for mark in [
+            "upper case",
+            "lower case",
+            "without hyphens",
+            "hyphens encoded",
+            "every byte encoded",
+            "base64 alone",
+            "base64 of the third",
+            "base64 of the fifth",
+        ] {
+            assert_found(&found, LINE_OR_SPAN, what, mark);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_answer_tells_is_found_in_its_body_and_in_its_head() {
+    let world = World::new(Kind::Sqlite).await;
+    for (what, secret) in secrets(&world).await {
+        let body = json!({"data": {"deep": [secret]}});
+        assert_found(&found_in_answer(&world, "/", "nothing", &body).await, "an answer", what, "deep");
+        let found = found_in_answer(&world, "/", &secret, &json!({})).await;
+        assert_found(&found, "the head of an answer", what, "planted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_repeats_the_path_and_the_patient_that_were_asked_for_and_no_others() {
+    let world = World::new(Kind::Sqlite).await;
+    let scene = StopScene::load(&world).await;
+    let another = StopScene::imagine(&world);
+    let [own, others] = [&scene, &another].map(|scene| format!("http://localhost{}", scene.path()));
+    let about = |url: &str, subject: Value| json!({"meta": {"url": url}, "data": {"subject": subject}});
+    let ask = async |body: &Value| found_in_answer(&world, &scene.path(), "nothing", body).await;
+    for subject in [
+        reference("patient", another.patient.uuid()),
+        reference("patient", fresh()),
+        reference("person", scene.patient.uuid()),
+        json!(scene.dispense.subject.expose()),
+        Value::Null,
+    ] {
+        let found = ask(&about(&own, subject)).await;
+        assert!(found.starts_with("the subject is not the patient that was asked for"), "{found}");
+    }
+    let found = ask(&about(&others, reference("patient", another.patient.uuid()))).await;
+    assert_found(&found, "an answer", "a patient id", &others);
+    // Its own are passed over: what is left to complain about is that this is no answer of ours.
+    let found = ask(&about(&own, reference("patient", scene.patient.uuid()))).await;
+    assert!(found.contains("not as described"), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_metric_tells_is_found_when_the_world_ends() {
+    let world = World::new(Kind::Sqlite).await;
+    let secrets = secrets(&world).await;
+    let planted = secrets.each_ref().map(|(_, secret)| format!("planted{{label=\"{secret}\"}} 1"));
+    let metrics = answering("nothing", &format!("# TYPE planted counter\n{}\n", planted.join("\n")));
+    let found = found_at_the_end_of(world.with_metrics_at(metrics));
+    for (what, secret) in secrets {
+        assert_found(&found, "a metric", what, &secret);
+    }
+}
+
+/// Tells something after it was allowed to.
+struct Telling {
+    inner: Arc<dyn DeviceDispenses>,
+    begun: Arc<Semaphore>,
+    go_on: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl DeviceDispenses for Telling {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        self.inner.find(id).await
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        self.begun.add_permits(1);
+        self.go_on.acquire().await.unwrap().forget();
+        trace!(target: "esoz_http", subject = change.subject.expose(), "during the shutdown");
+        self.inner.change_status(change).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_tells_while_it_stops_is_found_when_it_has_ended() {
+    let (begun, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (has_begun, may_go_on) = (begun.clone(), go_on.clone());
+    let setup = Setup::new(Kind::Sqlite).replace(move |parts| {
+        let inner = parts.stores.dispenses.clone();
+        parts.stores.dispenses = Arc::new(Telling { inner, begun, go_on });
+    });
+    let world = setup.start().await;
+    let scene = StopScene::load(&world).await;
+    let request = tokio::spawn(scene.request(&world).send());
+    timeout(DEADLINE, has_begun.acquire()).await.unwrap().unwrap().forget();
+
+    let (stores, ended) = world.begin_to_stop();
+    may_go_on.add_permits(1);
+    assert_eq!(request.await.unwrap().status, 200);
+    let found = ended.await.expect_err("an end with a complaint").into_panic();
+    assert_found(&complaint(found.as_ref()), LINE_OR_SPAN, "a pseudonym", "during the shutdown");
+    drop(stores);
 }
