@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use crate::Api;
 use crate::context::RequestContext;
 use crate::error::{Answered, ApiError};
-use crate::guards::Held;
+use crate::guards::{Connection, Held};
 use crate::observer::{CLIENT_LEFT, Observed};
 use crate::spans::RequestSpan;
 
@@ -28,6 +28,7 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
         return Err(actix_web::error::ErrorInternalServerError("no api"));
     };
     let context = RequestContext::attach(&request, api.ids.as_ref(), api.guards.origins());
+    let _answering = request.conn_data::<Connection>().map(Connection::answering);
     let mut told = Told::begin(&request, &context, &api);
     let outcome = match enter(&request, &api) {
         Err(refused) => Err(refused),

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 /// Bounds of what a client can make large or slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpLimits {
@@ -5,7 +7,7 @@ pub struct HttpLimits {
     pub body_max_bytes: usize,
     /// All request headers together, names and values, in bytes. Above 128 KiB the connection is closed whatever is set here.
     pub headers_max_bytes: usize,
-    /// How long a TLS handshake, and then the head of a connection's first request, may take to arrive, in milliseconds.
+    /// How long a TLS handshake, and then the head of a request, may take to arrive, in milliseconds.
     pub head_timeout_ms: u64,
     /// How long the body of a request may take to arrive, in milliseconds.
     pub body_timeout_ms: u64,
@@ -19,4 +21,13 @@ pub struct HttpLimits {
     pub workers: usize,
     /// How long requests in flight may take to finish at shutdown, in seconds.
     pub shutdown_timeout_s: u64,
+}
+
+impl HttpLimits {
+    /// How long a connection may be without a request that is being answered: as long as it may be idle, and then send the head of the
+    /// next one; or as long as its client may take its answer.
+    pub(crate) fn patience(&self) -> Duration {
+        let idle = self.keep_alive_ms.saturating_add(self.head_timeout_ms);
+        Duration::from_millis(idle.max(self.body_timeout_ms))
+    }
 }

@@ -9,6 +9,7 @@ use actix_web::{App, Error, HttpServer, web};
 use rustls::ServerConfig;
 
 use crate::guard::guard;
+use crate::guards::Connection;
 use crate::{Api, handlers};
 
 /// The application: every route, behind the guard.
@@ -44,6 +45,7 @@ pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::
     let address = listener.local_addr()?;
     let limits = api.limits;
     let server = HttpServer::new(move || app(api.clone()))
+        .on_connect(Connection::watched(limits.patience()))
         .client_request_timeout(Duration::from_millis(limits.head_timeout_ms))
         .tls_handshake_timeout(Duration::from_millis(limits.head_timeout_ms))
         .keep_alive(Duration::from_millis(limits.keep_alive_ms))

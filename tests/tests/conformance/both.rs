@@ -152,18 +152,43 @@ on_every_store! {
         let half_a_head = connect(&world, &head);
         let half_a_body = connect(&world, &format!("{head}Content-Length: 2\r\n\r\n{{"));
         assert_eq!(scene.stop(&world).await.status, 200, "others are not affected");
-        let closed = |mut stream: TcpStream| tokio::task::spawn_blocking(move || {
-            let mut received = String::new();
-            let started = Instant::now();
-            // However it is closed, it is closed.
-            let _ = stream.read_to_string(&mut received);
-            assert!(started.elapsed() < DEADLINE, "the connection was left open");
-            received
-        });
         let body_answer = closed(half_a_body).await.unwrap();
         assert!(body_answer.starts_with("HTTP/1.1 408") && body_answer.contains("\"request_timeout\""), "{body_answer}");
         let head_answer = closed(half_a_head).await.unwrap();
         assert!(head_answer.is_empty() || head_answer.starts_with("HTTP/1.1 408"), "{head_answer}");
+    }
+
+    async fn c04_half_a_request_after_a_whole_one(kind) {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let setup = Setup::new(kind).replace(move |parts| held.hold(parts));
+        // Not shorter: the framework looks at the time every half a second.
+        let setup = setup.variable("ESOZ_HTTP__HEAD_TIMEOUT_MS", "1000").variable("ESOZ_HTTP__BODY_TIMEOUT_MS", "1000");
+        let world = setup.variable("ESOZ_HTTP__KEEP_ALIVE_MS", "1000").start().await;
+        let scene = StopScene::load(&world).await;
+        // This one takes long to be answered, which is none of its client's doing.
+        let request = tokio::spawn(scene.request(&world).send());
+        gate.another_begun().await;
+
+        for _ in 0..2 {
+            let half = tokio::task::spawn_blocking({
+                let mut stream = connect(&world, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n");
+                move || {
+                    let mut answer = Vec::new();
+                    while !answer.ends_with(b"}}") {
+                        let mut some = [0_u8; 1_024];
+                        let read = stream.read(&mut some).unwrap();
+                        assert!(read > 0, "closed after {}", String::from_utf8_lossy(&answer));
+                        answer.extend_from_slice(&some[..read]);
+                    }
+                    stream.write_all(b"G").unwrap();
+                    stream
+                }
+            });
+            assert_eq!(closed(half.await.unwrap()).await.unwrap(), "");
+        }
+        gate.let_go(1);
+        assert_eq!(request.await.unwrap().status, 200);
     }
 
     async fn c05_shutdown_during_a_request(kind) {
@@ -187,6 +212,18 @@ on_every_store! {
         (&mut stopping).await.unwrap().unwrap();
         drop(stores);
     }
+}
+
+/// What the server sends until it closes the connection, which it must.
+fn closed(mut stream: TcpStream) -> tokio::task::JoinHandle<String> {
+    tokio::task::spawn_blocking(move || {
+        let mut received = String::new();
+        let started = Instant::now();
+        // However it is closed, it is closed.
+        let _ = stream.read_to_string(&mut received);
+        assert!(started.elapsed() < DEADLINE, "the connection was left open");
+        received
+    })
 }
 
 /// Sends that on a connection of its own.

@@ -6,6 +6,7 @@ mod clients;
 mod cors;
 mod failures;
 mod in_flight;
+mod pace;
 mod stopwatch;
 
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ pub(crate) use cors::{AllowedOrigin, Origins, preflight};
 use failures::Failures;
 pub(crate) use in_flight::Held;
 use in_flight::InFlight;
+pub(crate) use pace::Connection;
 use stopwatch::Stopped;
 pub use stopwatch::{SinceStart, Stopwatch};
 
