@@ -28,7 +28,7 @@ const MAY_SEE: [(&str, &[&str]); 21] = [
     ("esoz-pseudonym", &DOMAIN),
     ("esoz-cache", &DOMAIN),
     ("esoz-https", &[]),
-    ("esoz-otlp", &["esoz-https"]),
+    ("esoz-otlp", &["esoz-kernel", "esoz-https"]),
     ("esoz-auth-remote", &["esoz-kernel", "esoz-auth", "esoz-https"]),
     ("esoz-import", &DOMAIN),
     ("esoz-store-sqlite", &DOMAIN),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use esoz_https::{HttpsClient, causes};
+use esoz_https::HttpsClient;
+use esoz_kernel::with_causes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
     Method, Request, StatusCode, Uri,
@@ -85,14 +86,14 @@ impl Server {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Trouble> {
         let _slot = self.slots.acquire().await.map_err(|closed| Trouble::Connection(closed.to_string()))?;
         let response =
-            self.client.request(request).await.map_err(|error| Trouble::Connection(causes(&error)))?;
+            self.client.request(request).await.map_err(|error| Trouble::Connection(with_causes(&error)))?;
         let status = response.status();
         let body =
             Limited::new(response.into_body(), self.max_answer_bytes).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() {
                     Trouble::TooLarge(self.max_answer_bytes)
                 } else {
-                    Trouble::Connection(causes(error.as_ref()))
+                    Trouble::Connection(with_causes(error.as_ref()))
                 }
             })?;
         Ok(Answer { status, body: body.to_bytes() })

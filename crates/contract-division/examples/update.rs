@@ -16,8 +16,7 @@ use esoz_contract_division::{
 };
 use esoz_kernel::{
     ClientId, Clock, ContractDivisionId, ContractId, DivisionId, ErrorKind, Failure as _, IdempotencyKey,
-    KeyRecord, LegalEntityId, Once, Recalled, RequestId, Stamps, StoreError, StoreErrorKind, Timestamp,
-    UserId, Uuid,
+    LegalEntityId, Once, Recalled, RequestId, Stamps, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
 };
 
 /// Port 1: where contract divisions are kept, together with the contracts and divisions they name. One lock around all, the
@@ -51,11 +50,7 @@ impl Tables {
     /// What was done under the key, if anything was.
     fn recall(&self, once: &Once, now: Timestamp) -> Option<Recalled<ContractDivision>> {
         let (kept, since, answer) = self.keys.get(once.key())?;
-        match once.meets(kept.request(), *since, now) {
-            KeyRecord::SameRequest => Some(Recalled::FirstAnswer(*answer)),
-            KeyRecord::AnotherRequest => Some(Recalled::AnotherRequest),
-            KeyRecord::Expired => None,
-        }
+        once.recall(kept.request(), *since, now, || *answer)
     }
 
     /// All that the rules read. Nothing is filtered: what an inactive record means is for the rules to say.

@@ -21,8 +21,8 @@ use esoz_device_dispense::{
 use esoz_events::{StatusChangeEvent, wire};
 use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{
-    ClientId, Clock, DispenseId, ErrorKind, Failure as _, IdGenerator, IdempotencyKey, KeyRecord,
-    LegalEntityId, Once, PatientId, Recalled, RequestId, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
+    ClientId, Clock, DispenseId, ErrorKind, Failure as _, IdGenerator, IdempotencyKey, LegalEntityId, Once,
+    PatientId, Recalled, RequestId, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
 use serde_json::{Value, json};
@@ -48,11 +48,7 @@ impl Inside {
     /// What was done under the key, if anything was.
     fn recall(&self, once: &Once, now: Timestamp) -> Option<Recalled<Dispense>> {
         let (kept, since, answer) = self.keys.get(once.key())?;
-        match once.meets(kept.request(), *since, now) {
-            KeyRecord::SameRequest => Some(Recalled::FirstAnswer(answer.clone())),
-            KeyRecord::AnotherRequest => Some(Recalled::AnotherRequest),
-            KeyRecord::Expired => None,
-        }
+        once.recall(kept.request(), *since, now, || answer.clone())
     }
 }
 

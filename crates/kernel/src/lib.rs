@@ -3,6 +3,7 @@
 mod error;
 mod id;
 pub mod once;
+mod pool;
 mod ports;
 mod record;
 mod request_id;
@@ -17,7 +18,8 @@ pub use id::{
     PatientId, UserId,
 };
 pub use jiff::{Timestamp, civil::Date as CivilDate};
-pub use once::{IdempotencyKey, KeyRecord, Once, Recalled};
+pub use once::{IdempotencyKey, Once, Recalled};
+pub use pool::PoolStatus;
 pub use ports::{Clock, IdGenerator, KeyRecords};
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;

@@ -71,15 +71,19 @@ impl Once {
         &self.request
     }
 
-    /// What a stored record of the same key means to this request.
-    pub fn meets(&self, request: &[u8], since: Timestamp, now: Timestamp) -> KeyRecord {
-        if since <= forgotten_until(now) {
-            KeyRecord::Expired
-        } else if self.request == request {
-            KeyRecord::SameRequest
-        } else {
-            KeyRecord::AnotherRequest
-        }
+    /// What this request is answered where a change was made under its key at `since`, for that `request`; `None` when that was too
+    /// long ago to count.
+    pub fn recall<T>(
+        &self,
+        request: &[u8],
+        since: Timestamp,
+        now: Timestamp,
+        first_answer: impl FnOnce() -> T,
+    ) -> Option<Recalled<T>> {
+        let is_the_same = self.request == request;
+        (since > forgotten_until(now)).then(|| {
+            if is_the_same { Recalled::FirstAnswer(first_answer()) } else { Recalled::AnotherRequest }
+        })
     }
 }
 
@@ -102,17 +106,6 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
 /// Changes made until that time count as never having had a key.
 pub fn forgotten_until(now: Timestamp) -> Timestamp {
     now.saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN)
-}
-
-/// What a stored record of a key is to a request under the same key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyRecord {
-    /// The request was carried out: its first answer is the answer.
-    SameRequest,
-    /// Another request was carried out.
-    AnotherRequest,
-    /// It counts as not there.
-    Expired,
 }
 
 /// What a store found under the key of a request. Nothing was written.
@@ -173,11 +166,11 @@ mod tests {
     fn a_record_counts_for_24_hours() {
         let once = Once::new("stop", client(1), &key("k"), &[b"a"]);
         let since: Timestamp = "2026-01-31T08:15:30.123Z".parse().unwrap();
-        let at = |text: &str| once.meets(once.request(), since, text.parse().unwrap());
-        assert_eq!(at("2026-01-31T08:15:30.123Z"), KeyRecord::SameRequest);
-        assert_eq!(at("2026-02-01T08:15:30.122999999Z"), KeyRecord::SameRequest);
-        assert_eq!(at("2026-02-01T08:15:30.123Z"), KeyRecord::Expired);
-        assert_eq!(once.meets(&[0; 32], since, since), KeyRecord::AnotherRequest);
+        let at = |text: &str| once.recall(once.request(), since, text.parse().unwrap(), || "first");
+        assert_eq!(at("2026-01-31T08:15:30.123Z"), Some(Recalled::FirstAnswer("first")));
+        assert_eq!(at("2026-02-01T08:15:30.122999999Z"), Some(Recalled::FirstAnswer("first")));
+        assert_eq!(at("2026-02-01T08:15:30.123Z"), None);
+        assert_eq!(once.recall(&[0; 32], since, since, || "first"), Some(Recalled::AnotherRequest));
         assert_eq!(forgotten_until(Timestamp::MIN), Timestamp::MIN);
     }
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use esoz_https::{HttpsClient, causes};
+use esoz_https::HttpsClient;
+use esoz_kernel::with_causes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
@@ -38,8 +39,8 @@ impl Collector {
             .header(CONTENT_TYPE, "application/x-protobuf")
             .header(USER_AGENT, "esoz")
             .body(Full::new(Bytes::from(body)))
-            .map_err(|error| causes(&error))?;
-        let answer = self.client.request(request).await.map_err(|error| causes(&error))?;
+            .map_err(|error| with_causes(&error))?;
+        let answer = self.client.request(request).await.map_err(|error| with_causes(&error))?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await;
         if !status.is_success() {

@@ -5,7 +5,7 @@ use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 use esoz_device_dispense::{Changed, Dispense, DispenseStatus, StatusChange};
 use esoz_kernel::once::forgotten_until;
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{KeyRecord, KeyRecords, Once, Recalled, StoreError, Timestamp, UserId};
+use esoz_kernel::{KeyRecords, Once, Recalled, StoreError, Timestamp, UserId};
 use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
 
@@ -46,15 +46,13 @@ impl MongoStore {
             let id = id.map_or_else(|| String::from("(no UUID)"), |id| id.to_string());
             return Err(StoreError::corrupt(COLLECTION, id, KEYS));
         };
-        match once.meets(&kept.request, kept.at, change.at) {
-            KeyRecord::SameRequest if !decode::is_of(&document, change.owner, &change.subject) => {
+        let first_answer = || first_answer(change, &document, &kept);
+        match once.recall(&kept.request, kept.at, change.at, first_answer) {
+            Some(Recalled::FirstAnswer(_)) if !decode::is_of(&document, change.owner, &change.subject) => {
                 Ok(Changed::Stale)
             }
-            KeyRecord::SameRequest => {
-                Ok(Changed::Recalled(Recalled::FirstAnswer(first_answer(change, &document, &kept))))
-            }
-            KeyRecord::AnotherRequest => Ok(Changed::Recalled(Recalled::AnotherRequest)),
-            KeyRecord::Expired => {
+            Some(recalled) => Ok(Changed::Recalled(recalled)),
+            None => {
                 // So that the next attempt can keep it anew; unless another one has done so meanwhile.
                 let old = doc! { KEY: key, KEY_AT: { "$lte": millis(forgotten_until(change.at)) } };
                 let of_document = doc! { ID: id.map_or(Bson::Null, binary) };

@@ -15,6 +15,5 @@ mod settings;
 mod store;
 
 pub use fields::{COLLECTION, KEYS, OUTBOX};
-pub use pool::PoolStatus;
 pub use settings::MongoSettings;
 pub use store::MongoStore;

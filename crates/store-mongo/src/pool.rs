@@ -4,20 +4,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use esoz_kernel::PoolStatus;
 use mongodb::event::EventHandler;
 use mongodb::event::cmap::CmapEvent;
 use mongodb::options::ServerAddress;
-
-/// How the pool of connections is, of all servers together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolStatus {
-    /// Connections that are open, or being opened, and that nobody uses.
-    pub idle: usize,
-    /// Connections that are used.
-    pub in_use: usize,
-    /// The most that may be open, to each server.
-    pub max: usize,
-}
 
 /// Is told how long a call waited for its connection.
 type Waited = Box<dyn Fn(Duration) + Send + Sync>;
@@ -59,7 +49,7 @@ impl Pool {
     pub(crate) fn status(&self) -> PoolStatus {
         let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let (open, in_use) = (connections.open.len(), connections.in_use.len());
-        PoolStatus { idle: open.saturating_sub(in_use), in_use, max: self.max }
+        PoolStatus { idle: open.saturating_sub(in_use), in_use, max: self.max, waiting: None }
     }
 
     fn note(&self, event: CmapEvent) {

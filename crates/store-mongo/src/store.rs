@@ -8,7 +8,7 @@ use std::{
 };
 
 use bson::{Bson, RawDocumentBuf, doc};
-use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 use mongodb::{
     Client, Collection, Database,
     options::{
@@ -17,7 +17,7 @@ use mongodb::{
     },
 };
 
-use crate::pool::{Pool, PoolStatus};
+use crate::pool::Pool;
 use crate::{MongoSettings, error::Fault, fields};
 
 /// What the server tells MongoDB about itself when the connection string does not.

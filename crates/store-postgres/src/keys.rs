@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bytea, Timestamptz};
 use esoz_contract_division::ContractDivision;
 use esoz_kernel::once::forgotten_until;
-use esoz_kernel::{KeyRecord, KeyRecords, Once, Recalled, StoreError, Timestamp};
+use esoz_kernel::{KeyRecords, Once, Recalled, StoreError, Timestamp};
 
 use crate::PostgresStore;
 use crate::contract_divisions::{RecordRow, RecordSql, contract_division};
@@ -57,18 +57,15 @@ impl PostgresStore {
             return Ok(None);
         };
         let record = contract_division(row)?;
-        match once.meets(&request, record.stamps.updated_at, now) {
-            KeyRecord::SameRequest => Ok(Some(Recalled::FirstAnswer(record))),
-            KeyRecord::AnotherRequest => Ok(Some(Recalled::AnotherRequest)),
-            KeyRecord::Expired => {
-                // Unless it was kept anew meanwhile.
-                let old = keys::table
-                    .filter(keys::key.eq(once.key().to_vec()))
-                    .filter(keys::updated_at.le(to_pg(forgotten_until(now))));
-                self.execute(diesel::delete(old)).await.map_err(|failure| failure.during(attempted))?;
-                Ok(None)
-            }
+        let recalled = once.recall(&request, record.stamps.updated_at, now, || record);
+        if recalled.is_none() {
+            // Unless it was kept anew meanwhile.
+            let old = keys::table
+                .filter(keys::key.eq(once.key().to_vec()))
+                .filter(keys::updated_at.le(to_pg(forgotten_until(now))));
+            self.execute(diesel::delete(old)).await.map_err(|failure| failure.during(attempted))?;
         }
+        Ok(recalled)
     }
 }
 

@@ -19,4 +19,4 @@ mod wire;
 
 pub use migrations::{MigrationSettings, SchemaError, migrate};
 pub use settings::PostgresSettings;
-pub use store::{PoolStatus, PostgresStore};
+pub use store::PostgresStore;

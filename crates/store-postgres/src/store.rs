@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use deadpool::managed::{Object, PoolConfig};
 use diesel_async::methods::{ExecuteDsl, LoadQuery};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 use tokio::time::timeout;
 
 use crate::connect::{Connection, service_session};
@@ -24,19 +24,6 @@ pub struct PostgresStore {
 
 /// Is told how long a call waited for its connection.
 type Waited = Box<dyn Fn(Duration) + Send + Sync>;
-
-/// How the pool of connections is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolStatus {
-    /// Connections that are open and that nobody uses.
-    pub idle: usize,
-    /// Connections that are used, or being opened.
-    pub in_use: usize,
-    /// The most that may be open.
-    pub max: usize,
-    /// Calls that wait for one.
-    pub waiting: usize,
-}
 
 impl PostgresStore {
     /// Makes a store on the database that the settings name.
@@ -66,7 +53,7 @@ impl PostgresStore {
     pub fn pool_status(&self) -> PoolStatus {
         let status = self.pool.status();
         let idle = status.available.min(status.size);
-        PoolStatus { idle, in_use: status.size - idle, max: status.max_size, waiting: status.waiting }
+        PoolStatus { idle, in_use: status.size - idle, max: status.max_size, waiting: Some(status.waiting) }
     }
 
     /// Has somebody told, from now on, how long each call waited for its connection, also in vain. The first to ask stays the one.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use esoz_kernel::time::rfc3339_micros;
-use esoz_kernel::{KeyRecord, KeyRecords, Once, Recalled, StoreError, Timestamp};
+use esoz_kernel::{KeyRecords, Once, Recalled, StoreError, Timestamp};
 
 use crate::SqliteStore;
 use crate::error::Trouble;
@@ -30,11 +30,7 @@ pub(crate) fn recall(
     let row: Option<KeyRow> =
         keys::table.find(once.key().as_slice()).select(KeyRow::as_select()).first(connection).optional()?;
     let Some(KeyRow { request, answer, kept_since }) = row else { return Ok(None) };
-    Ok(match once.meets(&request, PLACE.parse("kept_since", &kept_since)?, now) {
-        KeyRecord::SameRequest => Some(Recalled::FirstAnswer(answer)),
-        KeyRecord::AnotherRequest => Some(Recalled::AnotherRequest),
-        KeyRecord::Expired => None,
-    })
+    Ok(once.recall(&request, PLACE.parse("kept_since", &kept_since)?, now, || answer))
 }
 
 /// Keeps the key with its answer. Nothing that counts is kept under it, or [`recall`] would have said so in this transaction.

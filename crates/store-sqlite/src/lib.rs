@@ -21,4 +21,4 @@ mod writer;
 
 pub use migrations::migrate;
 pub use settings::SqliteSettings;
-pub use store::{PoolStatus, SqliteStore};
+pub use store::SqliteStore;

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 
 use crate::connection::{for_writing, use_write_ahead_log};
 use crate::error::Trouble;
@@ -19,19 +19,6 @@ use crate::writer::Writer;
 pub struct SqliteStore {
     pub(crate) writer: Arc<Writer>,
     pub(crate) readers: Arc<Readers>,
-}
-
-/// How busy the file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolStatus {
-    /// Connections for reading that are open and that nobody uses.
-    pub idle: usize,
-    /// Connections for reading that are used, or being opened.
-    pub in_use: usize,
-    /// The most connections for reading that may be open.
-    pub max: usize,
-    /// Writes that wait for their turn.
-    pub waiting: usize,
 }
 
 impl SqliteStore {
@@ -56,10 +43,11 @@ impl SqliteStore {
         Ok(Self { writer: Arc::new(Writer::start(settings, connection)?), readers })
     }
 
-    /// How busy the file is now.
+    /// How busy the file is now: its connections for reading, and the writes that wait for their turn.
     pub fn pool_status(&self) -> PoolStatus {
         let (open, in_use, max) = self.readers.counts();
-        PoolStatus { idle: open.saturating_sub(in_use), in_use, max, waiting: self.writer.waiting() }
+        let waiting = Some(self.writer.waiting());
+        PoolStatus { idle: open.saturating_sub(in_use), in_use, max, waiting }
     }
 
     /// Checks that the file can be read.

@@ -21,7 +21,9 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::{environment, with};
 
@@ -42,6 +44,10 @@ struct Server {
 
 impl Server {
     async fn start(made: &Made) -> Self {
+        Self::start_with(made, &[]).await
+    }
+
+    async fn start_with(made: &Made, more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stores = TestStores::fresh(Kind::Sqlite).await;
         let mut variables = environment(&stores);
@@ -50,6 +56,9 @@ impl Server {
             variables = with(variables, &format!("ESOZ_TLS__{key}"), path.to_str().unwrap());
         }
         variables = with(variables, "ESOZ_TLS__RELOAD_MS", "100");
+        for (name, value) in more {
+            variables = with(variables, name, value);
+        }
         write(&folder, &made.cert.pem(), &made.signing_key.serialize_pem());
         let (process, base) = Process::serve(&variables);
         let address = base.strip_prefix("https://").unwrap().parse().unwrap();
@@ -78,6 +87,23 @@ fn write(folder: &TempDir, certificate: &str, key: &str) {
     }
 }
 
+/// A connection by TLS, on which nothing is said yet.
+async fn connect(
+    address: SocketAddr,
+    trusted: &Made,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<TlsStream<tokio::net::TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.cert.der().clone())?;
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(versions)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = tokio::net::TcpStream::connect(address).await?;
+    let name = ServerName::try_from("localhost")?;
+    Ok(TlsConnector::from(Arc::new(config)).connect(name, stream).await?)
+}
+
 /// One connection by TLS, on which one request follows the other.
 struct Connection {
     sender: SendRequest<Empty<Bytes>>,
@@ -90,15 +116,7 @@ impl Connection {
         trusted: &Made,
         versions: &[&'static SupportedProtocolVersion],
     ) -> Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add(trusted.cert.der().clone())?;
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(versions)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let stream = tokio::net::TcpStream::connect(address).await?;
-        let name = ServerName::try_from("localhost")?;
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        let stream = connect(address, trusted, versions).await?;
         let version = stream.get_ref().1.protocol_version().unwrap();
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -220,6 +238,22 @@ async fn whoever_speaks_something_else_is_refused_and_harms_nobody() {
     say(server.address, &hello(3)).read_exact(&mut record).unwrap();
     assert_eq!((record[0], record[5]), (22, 2), "{record:?}");
     server.connect(&made).await.unwrap().assert_alive().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_request_after_a_whole_one_keeps_no_connection() {
+    let made = made();
+    let quick = ["HEAD_TIMEOUT", "KEEP_ALIVE", "BODY_TIMEOUT"].map(|key| format!("ESOZ_HTTP__{key}_MS"));
+    let server = Server::start_with(&made, &quick.each_ref().map(|key| (key.as_str(), "1000"))).await;
+    let mut stream = connect(server.address, &made, &[&TLS13]).await.unwrap();
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}}") {
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "{}", String::from_utf8_lossy(&answer));
+    }
+    stream.write_all(b"G").await.unwrap();
+    // However it is closed, it is closed.
+    let _ = tokio::time::timeout(DEADLINE, stream.read_buf(&mut answer)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,17 +3,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use esoz_https::HttpsClient;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::{StatusCode, Uri};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 
 use super::{local, print};
 use crate::cli::HealthArgs;
@@ -46,9 +46,10 @@ pub(crate) async fn run(config: &Config, args: HealthArgs) -> Result<ExitCode> {
 
 async fn ask(url: &str, trust: Trust) -> Result<(StatusCode, Bytes)> {
     let uri: Uri = url.parse()?;
-    let connector =
-        HttpsConnectorBuilder::new().with_tls_config(trust.config()?).https_or_http().enable_http1().build();
-    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
+    let client: HttpsClient<Empty<Bytes>> = match trust {
+        Trust::Public => esoz_https::client(None, 1)?,
+        Trust::ThisMachine => of_this_machine()?,
+    };
     let answer = client.get(uri).await?;
     let status = answer.status();
     let body = Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await;
@@ -65,19 +66,18 @@ enum Trust {
     ThisMachine,
 }
 
-impl Trust {
-    fn config(self) -> Result<ClientConfig> {
-        let provider = Arc::new(tls::provider());
-        let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        let verifier: Arc<dyn ServerCertVerifier> = match self {
-            Self::Public => {
-                WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone()).build()?
-            }
-            Self::ThisMachine => Arc::new(Anyone(provider.clone())),
-        };
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
-    }
+/// What sends requests to whoever is there.
+fn of_this_machine() -> Result<HttpsClient<Empty<Bytes>>> {
+    let provider = Arc::new(tls::provider());
+    let verifier = Arc::new(Anyone(provider.clone()));
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
 /// Takes any certificate whose private key the server has.

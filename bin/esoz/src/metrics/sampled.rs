@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use esoz_events::Backlog;
 use esoz_http::{Condition, Health};
-use esoz_kernel::Clock;
+use esoz_kernel::{Clock, PoolStatus};
 use tokio::sync::Mutex;
 
 use super::Metrics;
@@ -97,23 +97,20 @@ impl Sampled {
     }
 
     fn look_at_pools(&self) {
-        if let Some(status) = self.stores.sqlite.as_ref().map(|store| store.pool_status()) {
-            self.show_pool(SQLITE, status.idle, status.in_use, status.max);
-            self.metrics.gauge(&POOL_WAITING, [SQLITE]).set(float(status.waiting));
+        let Stores { sqlite, postgres, mongo, .. } = &self.stores;
+        for (store, status) in [
+            (SQLITE, sqlite.as_ref().map(|store| store.pool_status())),
+            (POSTGRESQL, postgres.as_ref().map(|store| store.pool_status())),
+            (MONGODB, mongo.as_ref().map(|store| store.pool_status())),
+        ] {
+            let Some(PoolStatus { idle, in_use, max, waiting }) = status else { continue };
+            self.metrics.gauge(&POOL_CONNECTIONS, [store, IDLE]).set(float(idle));
+            self.metrics.gauge(&POOL_CONNECTIONS, [store, IN_USE]).set(float(in_use));
+            self.metrics.gauge(&POOL_CONNECTIONS_MAX, [store]).set(float(max));
+            if let Some(waiting) = waiting {
+                self.metrics.gauge(&POOL_WAITING, [store]).set(float(waiting));
+            }
         }
-        if let Some(status) = self.stores.postgres.as_ref().map(|store| store.pool_status()) {
-            self.show_pool(POSTGRESQL, status.idle, status.in_use, status.max);
-            self.metrics.gauge(&POOL_WAITING, [POSTGRESQL]).set(float(status.waiting));
-        }
-        if let Some(status) = self.stores.mongo.as_ref().map(|store| store.pool_status()) {
-            self.show_pool(MONGODB, status.idle, status.in_use, status.max);
-        }
-    }
-
-    fn show_pool(&self, store: &'static str, idle: usize, in_use: usize, max: usize) {
-        self.metrics.gauge(&POOL_CONNECTIONS, [store, IDLE]).set(float(idle));
-        self.metrics.gauge(&POOL_CONNECTIONS, [store, IN_USE]).set(float(in_use));
-        self.metrics.gauge(&POOL_CONNECTIONS_MAX, [store]).set(float(max));
     }
 
     fn look_at_caches(&self) {

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use esoz_kernel::{KeyRecord, Once, Recalled, Timestamp};
+use esoz_kernel::{Once, Recalled, Timestamp};
 
 /// The keys that changes were made under, each with the request, the time and the first answer.
 #[derive(Debug)]
@@ -16,11 +16,7 @@ impl<T: Clone> Keys<T> {
     pub(super) fn recall(&self, once: Option<&Once>, now: Timestamp) -> Option<Recalled<T>> {
         let once = once?;
         let (kept, since, answer) = self.0.get(once.key())?;
-        match once.meets(kept.request(), *since, now) {
-            KeyRecord::SameRequest => Some(Recalled::FirstAnswer(answer.clone())),
-            KeyRecord::AnotherRequest => Some(Recalled::AnotherRequest),
-            KeyRecord::Expired => None,
-        }
+        once.recall(kept.request(), *since, now, || answer.clone())
     }
 
     pub(super) fn keep(&mut self, once: Option<&Once>, since: Timestamp, answer: &T) {
