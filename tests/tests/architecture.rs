@@ -18,7 +18,7 @@ const DOMAIN: [&str; 6] = [
 ];
 
 /// What each crate may see of ours. Everything below a crate is seen through it as well.
-const MAY_SEE: [(&str, &[&str]); 21] = [
+const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-kernel", &[]),
     ("esoz-auth", &["esoz-kernel"]),
     ("esoz-legal-entity", &["esoz-kernel"]),
@@ -27,19 +27,31 @@ const MAY_SEE: [(&str, &[&str]); 21] = [
     ("esoz-contract-division", &["esoz-kernel", "esoz-auth", "esoz-legal-entity"]),
     ("esoz-pseudonym", &DOMAIN),
     ("esoz-cache", &DOMAIN),
+    ("esoz-gather", &[]),
     ("esoz-https", &[]),
     ("esoz-otlp", &["esoz-kernel", "esoz-https"]),
     ("esoz-auth-remote", &["esoz-kernel", "esoz-auth", "esoz-https"]),
     ("esoz-import", &DOMAIN),
     ("esoz-store-sqlite", &DOMAIN),
-    ("esoz-store-postgres", &DOMAIN),
-    ("esoz-store-mongo", &DOMAIN),
+    ("esoz-store-postgres", SERVED),
+    ("esoz-store-mongo", SERVED),
     ("esoz-bus-kafka", &DOMAIN),
     ("esoz-http", &DOMAIN),
     ("esoz-testkit", &DOMAIN),
     ("esoz", ALL),
     ("esoz-tests", ALL),
     ("xtask", &["esoz-testkit"]),
+];
+
+/// What the stores on servers may see.
+const SERVED: &[&str] = &[
+    "esoz-kernel",
+    "esoz-auth",
+    "esoz-legal-entity",
+    "esoz-events",
+    "esoz-device-dispense",
+    "esoz-contract-division",
+    "esoz-gather",
 ];
 
 const ALL: &[&str] = &["*"];
