@@ -131,6 +131,18 @@ impl TestStores {
         self.raw.as_ref()
     }
 
+    /// Everything that is stored, row by row and document by document, and everything that was delivered, past the adapters: the same
+    /// before and after means that nothing was written.
+    pub async fn contents(&self) -> Vec<String> {
+        let mut contents = self.file.as_ref().map(|file| file.dump()).unwrap_or_default();
+        contents.extend(self.database.iter().flat_map(|database| database.dump()));
+        if let Some(documents) = &self.documents {
+            contents.extend(documents.dump().await);
+        }
+        contents.extend(self.delivered.messages().await.iter().map(|message| format!("{message:?}")));
+        contents
+    }
+
     /// What the audit trigger wrote.
     pub fn audit(&self) -> &dyn Audit {
         self.audit.as_ref()

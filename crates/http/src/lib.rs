@@ -25,6 +25,7 @@ use esoz_device_dispense::StopDispense;
 use esoz_kernel::IdGenerator;
 
 pub use guards::{GuardSettings, Guards, SinceStart, Stopwatch};
+pub use handlers::served;
 pub use health::{Condition, Health};
 pub use limits::HttpLimits;
 pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED, UseCase, routes};

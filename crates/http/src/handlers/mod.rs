@@ -43,6 +43,14 @@ pub(crate) fn patterns() -> impl Iterator<Item = String> {
     all().into_iter().filter_map(|(_, paths, _)| paths.into_iter().next())
 }
 
+/// Every verb and path that is served: what is not among them is answered 404 or 405.
+pub fn served() -> Vec<(&'static str, String)> {
+    let of_each = |(verb, paths, _): (&'static str, Vec<String>, Route)| {
+        paths.into_iter().map(move |path| (verb, path))
+    };
+    all().into_iter().flat_map(of_each).collect()
+}
+
 /// A resource that takes one verb.
 fn only(verb: &'static str, paths: Vec<String>, route: Route) -> Resource {
     let others = move |request| other_verb(request, verb);

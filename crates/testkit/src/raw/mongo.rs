@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use bson::{Bson, Document, doc};
+use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_kernel::DispenseId;
 use mongodb::{Client, Collection};
 use serde_json::Value;
@@ -30,6 +30,22 @@ impl MongoDocuments {
             .await
             .unwrap()
             .unwrap_or_else(|| panic!("there is no dispense {id}"))
+    }
+
+    /// Every document of every collection of the database, byte by byte: what is the same before and after was not written.
+    pub async fn dump(&self) -> Vec<String> {
+        let database = self.collection.client().database(&self.collection.namespace().db);
+        let mut names = database.list_collection_names().await.unwrap();
+        names.sort();
+        let mut rows = Vec::new();
+        for name in names {
+            let documents = database.collection::<RawDocumentBuf>(&name);
+            let mut cursor = documents.find(doc! {}).sort(doc! {"_id": 1}).await.unwrap();
+            while cursor.advance().await.unwrap() {
+                rows.push(format!("{name}: {:02x?}", cursor.current().as_bytes()));
+            }
+        }
+        rows
     }
 
     /// Sets fields of the stored document, named by their paths.

@@ -58,12 +58,41 @@ impl SqliteFile {
         self.connect().batch_execute(sql).map_err(|error| error.to_string())
     }
 
+    /// Every row of every table, each value as SQL would write it: what is the same before and after was not written.
+    pub fn dump(&self) -> Vec<String> {
+        let connection = &mut self.connect();
+        let tables = texts(
+            connection,
+            "SELECT name AS json FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+        );
+        let mut rows = Vec::new();
+        for table in tables {
+            let values = texts(
+                connection,
+                &format!(
+                    "SELECT group_concat(format('quote(\"%w\")', name), ' || '','' || ') AS json FROM pragma_table_info('{table}')"
+                ),
+            );
+            let mut of_table =
+                texts(connection, &format!("SELECT {} AS json FROM \"{table}\"", values.concat()));
+            of_table.sort();
+            rows.extend(of_table.into_iter().map(|row| format!("{table}: {row}")));
+        }
+        rows
+    }
+
     /// Keeps the file to itself until told to let go: nobody else can write.
     pub fn lock(&self) -> SqliteLock {
         let mut connection = self.connect();
         connection.batch_execute("BEGIN EXCLUSIVE").unwrap();
         SqliteLock { _connection: connection }
     }
+}
+
+/// The one column, `json`, of each row.
+fn texts(connection: &mut SqliteConnection, query: &str) -> Vec<String> {
+    let rows: Vec<Json> = sql_query(query).load(connection).unwrap();
+    rows.into_iter().map(|row| row.json).collect()
 }
 
 /// Holds a SQLite file until dropped.
