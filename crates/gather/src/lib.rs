@@ -59,7 +59,26 @@ impl<A> Answering<A> {
     }
 }
 
+/// The answer to a job, once there is one.
+pub struct Answered<A>(oneshot::Receiver<Result<A, Missed>>);
+
+impl<A> Answered<A> {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// [`Missed`] when there will be none.
+    pub async fn answer(self) -> Result<A, Missed> {
+        self.0.await.unwrap_or(Err(Missed::BrokenOff))
+    }
+}
+
 impl<J, A> Waiting<J, A> {
+    /// A job, and the answer that it will get. [`Gather`] makes these; so does who wants to see what a [`Trip`] does with certain jobs.
+    pub fn asked(job: J) -> (Self, Answered<A>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { job, answer: Answering(answer) }, Answered(answered))
+    }
+
     /// What is asked for.
     pub fn job(&self) -> &J {
         &self.job
@@ -133,7 +152,7 @@ impl<T: Trip> Gather<T> {
                 drop(place);
                 Ok(answer)
             }
-            Turn::Later(answered) => answered.await.unwrap_or(Err(Missed::BrokenOff)),
+            Turn::Later(answered) => answered.answer().await,
         }
     }
 
@@ -145,7 +164,7 @@ impl<T: Trip> Gather<T> {
 
 enum Turn<T: Trip> {
     Now(Place<T>),
-    Later(oneshot::Receiver<Result<T::Answer, Missed>>),
+    Later(Answered<T::Answer>),
 }
 
 impl<T: Trip> Shared<T> {
@@ -156,8 +175,7 @@ impl<T: Trip> Shared<T> {
             state.under_way += 1;
             return Turn::Now(Place(Arc::clone(self)));
         }
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { job: job.clone(), answer: Answering(answer) };
+        let (waiting, answered) = Waiting::asked(job.clone());
         state.queue.push_back(Queued { since: Instant::now(), waiting });
         Turn::Later(answered)
     }

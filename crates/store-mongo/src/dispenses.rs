@@ -1,30 +1,48 @@
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
-use esoz_kernel::{DispenseId, StoreError};
+use esoz_gather::Missed;
+use esoz_kernel::{DispenseId, StoreError, StoreErrorKind};
 use mongodb::options::ReturnDocument;
 
 use crate::{
-    MongoStore, decode, encode,
+    MongoStore, decode,
+    documents::{Documents, binary, digest, millis},
+    encode,
     error::Fault,
     fields::{
         COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS, OUTBOX_SINCE, OWNER, STATUS,
         STATUS_HISTORY, SUBJECT, UPDATED_AT, UPDATED_BY,
     },
     render,
-    store::{binary, digest, millis},
 };
 
 #[async_trait]
 impl DeviceDispenses for MongoStore {
     async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        let find =
-            self.dispenses().find_one(doc! { ID: binary(id.uuid()) }).max_time(self.operation_timeout());
+        let documents = &self.documents;
+        let find = documents.dispenses().find_one(doc! { ID: binary(id.uuid()) });
+        let find = find.max_time(documents.operation_timeout());
         let found =
-            self.limited(find).await.map_err(|fault| fault.during(format!("finding dispense {id}")))?;
+            documents.limited(find).await.map_err(|fault| fault.during(format!("finding dispense {id}")))?;
         found.map(|document| decode::dispense(id, &document)).transpose()
     }
 
+    /// Alone, or with others that wait at the same time.
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        self.changes.run(change).await.unwrap_or_else(|missed| {
+            let kind = match missed {
+                Missed::TooLate => StoreErrorKind::Unavailable,
+                Missed::BrokenOff => StoreErrorKind::Unexpected,
+            };
+            Err(StoreError::new(kind, attempted(change)).because(missed))
+        })
+    }
+}
+
+impl Documents {
+    /// Makes one change.
+    ///
     /// One update of one document, which sets the status and appends the event: no transaction is needed, and only the
     /// named fields are touched. (Not a pipeline: one that sets a field which a document has twice makes MongoDB 6.0.5
     /// abort.)
@@ -32,10 +50,9 @@ impl DeviceDispenses for MongoStore {
     /// A key is kept in the same document by the same update, which passes over a document that has the key; that no
     /// other document has it, the unique index sees to. The key is looked up afterwards, for few requests are repetitions;
     /// without that index it is looked up before as well, for then nothing else tells that another document has it.
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
-        let failed = |fault: Fault| fault.during(format!("changing the status of dispense {}", change.id));
+    pub(crate) async fn change(&self, change: &StatusChange) -> Result<Changed, StoreError> {
         if let Some(once) = &change.once
-            && !self.has_unique_key()
+            && self.must_look_up_before(change)
         {
             match self.recalled(change, once).await? {
                 Changed::Stale => {}
@@ -47,14 +64,18 @@ impl DeviceDispenses for MongoStore {
             (Err(fault), Some(once)) if fault.is_duplicate_key() => self.recalled(change, once).await,
             // A history, the outbox or the keys are no array.
             (Err(fault), _) if fault.is_bad_value() => {
-                Err(StoreError::corrupt(COLLECTION, change.id, STATUS_HISTORY).because(failed(fault)))
+                let failed = failed(change, &fault);
+                Err(StoreError::corrupt(COLLECTION, change.id, STATUS_HISTORY).because(failed))
             }
-            (answer, _) => answer.map_err(failed),
+            (answer, _) => answer.map_err(|fault| failed(change, &fault)),
         }
     }
-}
 
-impl MongoStore {
+    /// Whether nothing else than a look beforehand tells that another document has the key of this change.
+    pub(crate) fn must_look_up_before(&self, change: &StatusChange) -> bool {
+        change.once.is_some() && !self.has_unique_key()
+    }
+
     /// Makes the change, if the document is as the change expects it.
     async fn offer(&self, change: &StatusChange) -> Result<Changed, Fault> {
         match self.update(change, expected(change), appending(change)).await {
@@ -107,6 +128,15 @@ impl MongoStore {
     }
 }
 
+fn attempted(change: &StatusChange) -> String {
+    format!("changing the status of dispense {}", change.id)
+}
+
+/// The failure of a change.
+pub(crate) fn failed(change: &StatusChange, fault: &Fault) -> StoreError {
+    fault.during(attempted(change))
+}
+
 /// What became of the change. Nothing is read strictly here: the change is committed, and what rules read is known.
 fn outcome(change: &StatusChange, after: Option<RawDocumentBuf>) -> Changed {
     let Some(after) = after else { return Changed::Stale };
@@ -120,7 +150,7 @@ fn outcome(change: &StatusChange, after: Option<RawDocumentBuf>) -> Changed {
 }
 
 /// The dispense as the change expects it.
-fn expected(change: &StatusChange) -> Document {
+pub(crate) fn expected(change: &StatusChange) -> Document {
     let owner = change.owner.uuid();
     let mut owners = vec![binary(owner)];
     owners.extend(decode::spellings(owner).map(Bson::String));
@@ -137,7 +167,7 @@ fn expected(change: &StatusChange) -> Document {
 }
 
 /// Appends to the history, or starts it when the field is not there.
-fn appending(change: &StatusChange) -> Document {
+pub(crate) fn appending(change: &StatusChange) -> Document {
     let mut update = setting(change, doc! {});
     let mut pushed = pushing(change);
     pushed.insert(STATUS_HISTORY, history_entry(change));

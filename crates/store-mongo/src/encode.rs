@@ -7,13 +7,13 @@ use esoz_kernel::{LegalEntityId, Once, Timestamp};
 use serde_json::{Map, Number, Value};
 
 use crate::{
+    documents::{binary, digest, millis},
     fields::{
         self, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID, EVENT_TIME,
         EVENT_TRACEPARENT, ID, IDENTIFIER, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS, OUTBOX,
         PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
     },
     render,
-    store::{binary, digest, millis},
 };
 
 /// The largest document that the server stores, in bytes.

@@ -10,8 +10,10 @@ use esoz_kernel::{StoreError, StoreErrorKind};
 use mongodb::error::{Error, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, WriteFailure};
 
 /// The server's codes, <https://github.com/mongodb/mongo/blob/v6.0/src/mongo/base/error_codes.yml>.
-mod code {
+pub(crate) mod code {
     pub(super) const BAD_VALUE: i32 = 2;
+    /// An update would give a document another id.
+    pub(crate) const IMMUTABLE_FIELD: i32 = 66;
     pub(super) const CANNOT_CREATE_INDEX: i32 = 67;
     pub(super) const WRITE_CONFLICT: i32 = 112;
     pub(super) const DUPLICATE_KEY: [i32; 3] = [11000, 11001, 12582];
@@ -35,6 +37,10 @@ pub(crate) enum Fault {
     Driver(Error),
     /// There was no answer within this time. Whether a write took effect is unknown.
     Timeout(Duration),
+    /// The server answers a command that it carried out with this code.
+    Server(i32),
+    /// The server's answer to a command is not one that the command has.
+    Unintelligible,
 }
 
 impl From<Error> for Fault {
@@ -50,6 +56,11 @@ impl Fault {
             Self::Driver(error) => StoreError::new(kind(error), attempted).because(Cause(describe(error))),
             Self::Timeout(limit) => StoreError::new(StoreErrorKind::Unavailable, attempted)
                 .because(Cause(format!("no answer within {} ms", limit.as_millis()))),
+            Self::Server(code) => {
+                StoreError::new(kind_of_code(*code), attempted).because(Cause(answered(*code, "")))
+            }
+            Self::Unintelligible => StoreError::new(StoreErrorKind::Unexpected, attempted)
+                .because(Cause("MongoDB answered what cannot be".to_owned())),
         }
     }
 
@@ -138,13 +149,17 @@ fn server_error(error: &Error) -> Option<(i32, &str)> {
     }
 }
 
+fn answered(code: i32, name: &str) -> String {
+    if name.is_empty() {
+        format!("MongoDB answered with error {code}")
+    } else {
+        format!("MongoDB answered with error {code} ({name})")
+    }
+}
+
 fn describe(error: &Error) -> String {
     if let Some((code, name)) = server_error(error) {
-        return if name.is_empty() {
-            format!("MongoDB answered with error {code}")
-        } else {
-            format!("MongoDB answered with error {code} ({name})")
-        };
+        return answered(code, name);
     }
     match error.kind.as_ref() {
         ErrorKind::Io(io) => format!("the connection to MongoDB failed: {io}"),

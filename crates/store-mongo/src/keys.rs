@@ -2,36 +2,29 @@
 
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
-use esoz_device_dispense::{Changed, Dispense, DispenseStatus, StatusChange};
+use esoz_device_dispense::{Changed, StatusChange};
 use esoz_kernel::once::forgotten_until;
-use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{KeyRecords, Once, Recalled, StoreError, Timestamp, UserId};
 use futures_util::TryStreamExt;
-use serde_json::{Map, Value};
 
 use crate::{
     MongoStore, decode,
+    documents::{Documents, binary, digest, millis},
     error::Fault,
-    fields::{
-        COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS,
-        KEYS_AT, KEYS_KEY, STATUS, STATUS_HISTORY, UPDATED_AT, UPDATED_BY,
-    },
-    render,
-    store::{binary, digest, millis},
+    fields::{COLLECTION, ID, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS, KEYS_AT, KEYS_KEY},
+    made::Made,
 };
 
 /// A change that was made under a key.
 struct Kept {
     request: Vec<u8>,
-    status: DispenseStatus,
-    at: Timestamp,
-    by: UserId,
+    made: Made,
 }
 
-impl MongoStore {
+impl Documents {
     /// Says what was done under the key of a change that could not be made, if anything was: else the change is stale.
     ///
-    /// Read as the primary has it. What the change lost to is there, and safe: see [`MongoStore::dispenses`].
+    /// Read as the primary has it. What the change lost to is there, and safe: see [`Documents::dispenses`].
     ///
     /// The first answer is made from the dispense as it is. Once that belongs to another legal entity, or is about another patient, it
     /// is not for this caller any more: the change is stale, and whoever reads why finds that there is no such dispense for them.
@@ -46,8 +39,8 @@ impl MongoStore {
             let id = id.map_or_else(|| String::from("(no UUID)"), |id| id.to_string());
             return Err(StoreError::corrupt(COLLECTION, id, KEYS));
         };
-        let first_answer = || first_answer(change, &document, &kept);
-        match once.recall(&kept.request, kept.at, change.at, first_answer) {
+        let first_answer = || kept.made.dispense(change, &document);
+        match once.recall(&kept.request, kept.made.at, change.at, first_answer) {
             Some(Recalled::FirstAnswer(_)) if !decode::is_of(&document, change.owner, &change.subject) => {
                 Ok(Changed::Stale)
             }
@@ -84,19 +77,24 @@ impl KeyRecords for MongoStore {
         let failed = |fault: Fault| fault.during("forgetting old idempotency keys");
         let until = millis(until);
         let find = self
+            .documents
             .dispenses()
             .find(doc! { KEYS_AT: { "$lte": until } })
             .projection(doc! { ID: 1 })
             .limit(most.into())
-            .max_time(self.operation_timeout());
-        let found = self.limited(async { find.await?.try_collect::<Vec<RawDocumentBuf>>().await }).await;
+            .max_time(self.documents.operation_timeout());
+        let found =
+            self.documents.limited(async { find.await?.try_collect::<Vec<RawDocumentBuf>>().await }).await;
         let found = found.map_err(failed)?;
         if found.is_empty() {
             return Ok(0);
         }
         let ids: Vec<Bson> =
             found.iter().filter_map(|document| decode::uuid(document, ID)).map(binary).collect();
-        self.pull(doc! { ID: { "$in": ids } }, doc! { KEY_AT: { "$lte": until } }).await.map_err(failed)
+        self.documents
+            .pull(doc! { ID: { "$in": ids } }, doc! { KEY_AT: { "$lte": until } })
+            .await
+            .map_err(failed)
     }
 }
 
@@ -105,43 +103,14 @@ fn kept(document: &RawDocument, once: &Once) -> Option<Kept> {
     let keys = document.get_array(KEYS).ok()?;
     let entries = keys.into_iter().filter_map(|entry| entry.ok()?.as_document());
     let entry = entries.into_iter().find(|entry| bytes(entry, KEY) == Some(once.key().as_slice()))?;
-    Some(Kept {
-        request: bytes(entry, KEY_REQUEST)?.to_vec(),
+    let made = Made {
         status: entry.get_str(KEY_STATUS).ok()?.parse().ok()?,
         at: decode::time(entry, KEY_AT)?,
         by: UserId::new(decode::uuid(entry, KEY_BY)?),
-    })
+    };
+    Some(Kept { request: bytes(entry, KEY_REQUEST)?.to_vec(), made })
 }
 
 fn bytes<'a>(entry: &'a RawDocument, field: &str) -> Option<&'a [u8]> {
     Some(entry.get_binary(field).ok()?.bytes)
-}
-
-/// The dispense as it was after the first change, as far as changes of status go: what other systems have written into other fields
-/// since shows.
-fn first_answer(change: &StatusChange, document: &RawDocument, kept: &Kept) -> Dispense {
-    Dispense {
-        id: change.id,
-        status: kept.status,
-        subject: change.subject.clone(),
-        owner: change.owner,
-        record: as_it_was(render::record(document), kept),
-    }
-}
-
-fn as_it_was(mut record: Map<String, Value>, kept: &Kept) -> Map<String, Value> {
-    let (status, at, by) = (kept.status.as_str(), rfc3339_millis(kept.at), kept.by.to_string());
-    if let Some(Value::Array(history)) = record.get_mut(STATUS_HISTORY) {
-        let entry = |entry: &Value| {
-            let is = |field: &str, value: &str| entry.get(field).and_then(Value::as_str) == Some(value);
-            is(STATUS, status) && is(INSERTED_AT, &at) && is(INSERTED_BY, &by)
-        };
-        if let Some(index) = history.iter().position(entry) {
-            history.truncate(index + 1);
-        }
-    }
-    record.insert(STATUS.to_owned(), status.into());
-    record.insert(UPDATED_AT.to_owned(), at.into());
-    record.insert(UPDATED_BY.to_owned(), by.into());
-    record
 }

@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod changes;
 mod decode;
 mod dispenses;
+mod documents;
 mod encode;
 mod error;
 mod fields;
 mod keys;
+mod made;
 mod outbox;
 mod pool;
 mod registry;

@@ -6,11 +6,11 @@ use futures_util::TryStreamExt;
 
 use crate::{
     MongoStore, decode,
+    documents::{binary, millis},
     fields::{
         CLAIM_BY, CLAIM_UNTIL, EVENT_ID, ID, OUTBOX, OUTBOX_CLAIM, OUTBOX_CLAIM_BY, OUTBOX_CLAIM_UNTIL,
         OUTBOX_EVENT_ID, OUTBOX_EVENT_TIME, OUTBOX_EVENTS, OUTBOX_SINCE, SINCE, path,
     },
-    store::{binary, millis},
 };
 
 /// How many events one update removes. The server compares every waiting event with every one of them.
@@ -50,16 +50,19 @@ impl Outbox for MongoStore {
             let entities: Vec<Bson> = delivered.iter().map(|event| binary(event.entity_id)).collect();
             let events: Vec<Bson> = delivered.iter().map(|event| binary(event.id.uuid())).collect();
             let filter = doc! { ID: { "$in": entities }, OUTBOX_EVENT_ID: { "$in": events.clone() } };
-            let update = self.dispenses().update_many(filter, without(&events));
-            self.limited(update).await.map_err(|fault| fault.during("removing delivered events"))?;
+            let update = self.documents.dispenses().update_many(filter, without(&events));
+            self.documents
+                .limited(update)
+                .await
+                .map_err(|fault| fault.during("removing delivered events"))?;
         }
         Ok(())
     }
 
     async fn release(&self, by: Uuid) -> Result<(), StoreError> {
         let filter = doc! { OUTBOX_CLAIM_BY: binary(by) };
-        let update = self.dispenses().update_many(filter, doc! { "$unset": { OUTBOX_CLAIM: "" } });
-        self.limited(update).await.map_err(|fault| fault.during("giving claimed events back"))?;
+        let update = self.documents.dispenses().update_many(filter, doc! { "$unset": { OUTBOX_CLAIM: "" } });
+        self.documents.limited(update).await.map_err(|fault| fault.during("giving claimed events back"))?;
         Ok(())
     }
 
@@ -73,8 +76,14 @@ impl Outbox for MongoStore {
             } },
         ];
         let counted = self
+            .documents
             .limited(async {
-                let counted = self.dispenses().aggregate(pipeline).max_time(self.operation_timeout()).await?;
+                let counted = self
+                    .documents
+                    .dispenses()
+                    .aggregate(pipeline)
+                    .max_time(self.documents.operation_timeout())
+                    .await?;
                 counted.with_type::<Document>().try_next().await
             })
             .await
@@ -91,13 +100,14 @@ impl MongoStore {
             return Ok(Vec::new());
         }
         let find = self
+            .documents
             .dispenses()
             .find(free_for(claim))
             .sort(doc! { OUTBOX_SINCE: 1 })
             .projection(doc! { ID: 1 })
             .limit(i64::from(claim.max_entities))
-            .max_time(self.operation_timeout());
-        let found = self.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
+            .max_time(self.documents.operation_timeout());
+        let found = self.documents.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
         let found = found.map_err(|fault| fault.during("looking for waiting events"))?;
         Ok(found.iter().filter_map(|document| decode::uuid(document, ID)).map(binary).collect())
     }
@@ -107,20 +117,22 @@ impl MongoStore {
         let mut filter = free_for(claim);
         filter.insert(ID, doc! { "$in": candidates });
         let taken = doc! { CLAIM_BY: binary(claim.by), CLAIM_UNTIL: rounded_up(claim.until()) };
-        let update = self.dispenses().update_many(filter, doc! { "$set": { OUTBOX_CLAIM: taken } });
-        let taken = self.limited(update).await.map_err(|fault| fault.during("claiming waiting events"))?;
+        let update = self.documents.dispenses().update_many(filter, doc! { "$set": { OUTBOX_CLAIM: taken } });
+        let taken =
+            self.documents.limited(update).await.map_err(|fault| fault.during("claiming waiting events"))?;
         Ok(taken.matched_count)
     }
 
     /// The candidates that this relay holds.
     async fn held(&self, claim: &Claim, candidates: Vec<Bson>) -> Result<Vec<RawDocumentBuf>, StoreError> {
         let find = self
+            .documents
             .settled()
             .find(doc! { ID: { "$in": candidates }, OUTBOX_CLAIM_BY: binary(claim.by) })
             .sort(doc! { OUTBOX_SINCE: 1 })
             .projection(doc! { OUTBOX_EVENTS: 1 })
-            .max_time(self.operation_timeout());
-        let found = self.limited(async { find.await?.try_collect().await }).await;
+            .max_time(self.documents.operation_timeout());
+        let found = self.documents.limited(async { find.await?.try_collect().await }).await;
         found.map_err(|fault| fault.during("reading claimed events"))
     }
 }

@@ -42,7 +42,7 @@ impl MongoStore {
             return Ok(Vec::new());
         }
         let failed = |fault: Fault| fault.during(format!("loading {} dispenses", documents.len()));
-        match self.limited(self.dispenses().insert_many(documents).ordered(false)).await {
+        match self.documents.limited(self.documents.dispenses().insert_many(documents).ordered(false)).await {
             Ok(_) => Ok(Vec::new()),
             Err(Fault::Driver(error)) => match *error.kind {
                 ErrorKind::InsertMany(ref partly) if partly.write_concern_error.is_none() => {

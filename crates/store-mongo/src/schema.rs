@@ -36,7 +36,7 @@ impl MongoStore {
         let attempted = creating(&unique);
         match self.create(unique).await {
             Ok(()) => {
-                self.found_unique_key();
+                self.documents.found_unique_key();
                 Ok(())
             }
             Err(fault) if goes_without(server, &fault) => {
@@ -54,13 +54,14 @@ impl MongoStore {
     }
 
     async fn create(&self, index: IndexModel) -> Result<(), Fault> {
-        self.dispenses().create_index(index).await.map(drop).map_err(Fault::from)
+        self.documents.dispenses().create_index(index).await.map(drop).map_err(Fault::from)
     }
 
     async fn check_server(&self) -> Result<Server, StoreError> {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let hello = self.database().run_command(doc! { "hello": 1 }).selection_criteria(primary);
-        let hello = self.limited(hello).await.map_err(|fault| fault.during("asking MongoDB what it is"))?;
+        let hello = self.documents.database().run_command(doc! { "hello": 1 }).selection_criteria(primary);
+        let hello =
+            self.documents.limited(hello).await.map_err(|fault| fault.during("asking MongoDB what it is"))?;
         let server = if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
             Server::Router
         } else {
@@ -139,7 +140,7 @@ mod tests {
     use esoz_kernel::{IdGenerator as _, system::RandomIds};
 
     use super::*;
-    use crate::{MongoSettings, error::tests::command_error, store::digest};
+    use crate::{MongoSettings, documents::digest, error::tests::command_error};
 
     fn is_unique(index: &IndexModel) -> bool {
         index.options.as_ref().and_then(|options| options.unique) == Some(true)
@@ -172,11 +173,15 @@ mod tests {
         let store = MongoStore::connect(&settings).await.unwrap();
         store.create(sharded_key()).await.unwrap();
         let find = doc! { "find": COLLECTION, "filter": { KEYS_KEY: digest(&[7; 32]) } };
-        let plan = store.database().run_command(doc! { "explain": find, "verbosity": "queryPlanner" }).await;
-        assert!(!store.has_unique_key());
+        let plan = store
+            .documents
+            .database()
+            .run_command(doc! { "explain": find, "verbosity": "queryPlanner" })
+            .await;
+        assert!(!store.documents.has_unique_key());
         let migrated = store.migrate().await;
-        let knows = store.has_unique_key();
-        store.database().drop().await.unwrap();
+        let knows = store.documents.has_unique_key();
+        store.documents.database().drop().await.unwrap();
         migrated.unwrap();
         assert!(knows);
         let plan = plan.unwrap().get_document("queryPlanner").unwrap().get_document("winningPlan").cloned();

@@ -14,7 +14,7 @@ use crate::keys;
 use crate::rows::{Place, stamp_columns};
 use crate::schema::{contract_divisions, contracts, divisions, request_context};
 
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = contract_divisions)]
 pub(crate) struct RecordRow {
     pub(crate) id: String,

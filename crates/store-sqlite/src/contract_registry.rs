@@ -6,10 +6,10 @@ use esoz_kernel::{Put, StoreError};
 use crate::SqliteStore;
 use crate::contract_divisions::RecordRow;
 use crate::error::Trouble;
-use crate::rows::{MAX_RECORDS_PER_TRANSACTION, put_unless_dangling, stamp_columns};
+use crate::rows::{put_all, put_unless_dangling, stamp_columns};
 use crate::schema::{contract_divisions, contracts, divisions};
 
-#[derive(Queryable, Insertable, AsChangeset, PartialEq)]
+#[derive(Clone, Queryable, Insertable, AsChangeset, PartialEq)]
 #[diesel(table_name = divisions, treat_none_as_null = true)]
 struct DivisionRow {
     id: String,
@@ -46,7 +46,7 @@ impl From<&DivisionRecord> for DivisionRow {
     }
 }
 
-#[derive(Queryable, Insertable, AsChangeset, PartialEq)]
+#[derive(Clone, Queryable, Insertable, AsChangeset, PartialEq)]
 #[diesel(table_name = contracts)]
 struct ContractRow {
     id: String,
@@ -100,27 +100,6 @@ impl ContractRegistry for SqliteStore {
     async fn put_contract_divisions(&self, records: &[ContractDivision]) -> Result<Vec<Put>, StoreError> {
         put_all(self, "loading contract divisions", records, put_contract_division).await
     }
-}
-
-/// Stores the records in order, one answer each.
-async fn put_all<Record, Row>(
-    store: &SqliteStore,
-    attempted: &'static str,
-    records: &[Record],
-    put: fn(&mut SqliteConnection, Row) -> Result<Put, Trouble>,
-) -> Result<Vec<Put>, StoreError>
-where
-    Row: for<'a> From<&'a Record> + Send + 'static,
-{
-    let mut answers = Vec::with_capacity(records.len());
-    for some in records.chunks(MAX_RECORDS_PER_TRANSACTION) {
-        let rows: Vec<Row> = some.iter().map(Row::from).collect();
-        let put_some = move |connection: &mut SqliteConnection| {
-            rows.into_iter().map(|row| put(connection, row)).collect::<Result<Vec<Put>, Trouble>>()
-        };
-        answers.extend(store.write(attempted, put_some).await?);
-    }
-    Ok(answers)
 }
 
 fn put_division(connection: &mut SqliteConnection, mut row: DivisionRow) -> Result<Put, Trouble> {

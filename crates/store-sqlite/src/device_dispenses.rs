@@ -9,7 +9,7 @@ use esoz_kernel::{DispenseId, Put, StoreError};
 use crate::SqliteStore;
 use crate::document::{from_dispense, history_entry, path, to_dispense};
 use crate::error::Trouble;
-use crate::rows::MAX_RECORDS_PER_TRANSACTION;
+use crate::rows::put_all;
 use crate::schema::device_dispenses;
 use crate::{keys, outbox};
 
@@ -110,25 +110,29 @@ fn compare_and_set(connection: &mut SqliteConnection, change: &StatusChange) -> 
 #[async_trait]
 impl DispenseRegistry for SqliteStore {
     async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError> {
-        let mut answers = Vec::with_capacity(dispenses.len());
-        for some in dispenses.chunks(MAX_RECORDS_PER_TRANSACTION) {
-            let rows: Vec<(String, Result<String, String>)> =
-                some.iter().map(|dispense| (dispense.id.to_string(), from_dispense(dispense))).collect();
-            let put_some = move |connection: &mut SqliteConnection| {
-                rows.into_iter()
-                    .map(|(id, document)| match document {
-                        Ok(document) => put(connection, &id, &document),
-                        Err(reason) => Ok(Put::Refused(reason)),
-                    })
-                    .collect::<Result<Vec<Put>, Trouble>>()
-            };
-            answers.extend(self.write("loading dispenses", put_some).await?);
-        }
-        Ok(answers)
+        put_all(self, "loading dispenses", dispenses, put).await
     }
 }
 
-fn put(connection: &mut SqliteConnection, id: &str, document: &str) -> Result<Put, Trouble> {
+#[derive(Clone)]
+struct Row {
+    id: String,
+    /// Or why there can be none.
+    document: Result<String, String>,
+}
+
+impl From<&Dispense> for Row {
+    fn from(dispense: &Dispense) -> Self {
+        Self { id: dispense.id.to_string(), document: from_dispense(dispense) }
+    }
+}
+
+fn put(connection: &mut SqliteConnection, row: Row) -> Result<Put, Trouble> {
+    let Row { id, document } = row;
+    let document = match document {
+        Ok(document) => document,
+        Err(reason) => return Ok(Put::Refused(reason)),
+    };
     let inserted = diesel::insert_into(device_dispenses::table)
         .values((device_dispenses::id.eq(id), device_dispenses::document.eq(document)))
         .on_conflict(device_dispenses::id)

@@ -13,11 +13,11 @@ impl EventPublisher for SqliteStore {
         let rows = events.to_vec();
         let appended = self
             .write("appending to the log of events", move |connection| {
-                for event in rows {
+                for event in &rows {
                     diesel::insert_into(event_log::table)
                         .values((
                             event_log::event_id.eq(event.id.to_string()),
-                            event_log::json.eq(wire::json(&event)),
+                            event_log::json.eq(wire::json(event)),
                             event_log::request_id.eq(event.request_id.as_str()),
                             event_log::traceparent.eq(event.trace.map(|trace| trace.to_string())),
                         ))

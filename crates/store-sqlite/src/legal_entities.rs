@@ -7,10 +7,10 @@ use esoz_legal_entity::{
 
 use crate::SqliteStore;
 use crate::error::Trouble;
-use crate::rows::{MAX_RECORDS_PER_TRANSACTION, Place, stamp_columns};
+use crate::rows::{Place, put_all, stamp_columns};
 use crate::schema::legal_entities;
 
-#[derive(Queryable, Insertable, AsChangeset, PartialEq)]
+#[derive(Clone, Queryable, Insertable, AsChangeset, PartialEq)]
 #[diesel(table_name = legal_entities)]
 struct Row {
     id: String,
@@ -66,15 +66,7 @@ impl LegalEntities for SqliteStore {
 #[async_trait]
 impl LegalEntityRegistry for SqliteStore {
     async fn put_legal_entities(&self, records: &[LegalEntityRecord]) -> Result<Vec<Put>, StoreError> {
-        let mut answers = Vec::with_capacity(records.len());
-        for some in records.chunks(MAX_RECORDS_PER_TRANSACTION) {
-            let rows: Vec<Row> = some.iter().map(Row::from).collect();
-            let put = move |connection: &mut SqliteConnection| {
-                rows.into_iter().map(|row| put(connection, row)).collect::<Result<Vec<Put>, Trouble>>()
-            };
-            answers.extend(self.write("loading legal entities", put).await?);
-        }
-        Ok(answers)
+        put_all(self, "loading legal entities", records, put).await
     }
 }
 

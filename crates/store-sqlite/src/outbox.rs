@@ -122,7 +122,7 @@ impl Outbox for SqliteStore {
     async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
         let delivered: Vec<String> = delivered.iter().map(|event| event.id.to_string()).collect();
         self.write("removing delivered events", move |connection| {
-            for id in delivered {
+            for id in &delivered {
                 diesel::delete(outbox::table.filter(outbox::event_id.eq(id))).execute(connection)?;
             }
             Ok(())

@@ -2,14 +2,37 @@
 
 use std::str::FromStr;
 
+use diesel::SqliteConnection;
 use diesel::result::{DatabaseErrorKind, Error as Driver};
 use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{Put, Stamps, StoreError};
 
+use crate::SqliteStore;
 use crate::error::Trouble;
 
 /// The most records that one transaction takes: loading many must not keep others from writing for long.
 pub(crate) const MAX_RECORDS_PER_TRANSACTION: usize = 500;
+
+/// Stores the records in order, one answer each. A transaction that is broken off is made again, so its rows are kept until it is over.
+pub(crate) async fn put_all<Record, Row>(
+    store: &SqliteStore,
+    attempted: &'static str,
+    records: &[Record],
+    put: fn(&mut SqliteConnection, Row) -> Result<Put, Trouble>,
+) -> Result<Vec<Put>, StoreError>
+where
+    Row: for<'a> From<&'a Record> + Clone + Send + 'static,
+{
+    let mut answers = Vec::with_capacity(records.len());
+    for some in records.chunks(MAX_RECORDS_PER_TRANSACTION) {
+        let rows: Vec<Row> = some.iter().map(Row::from).collect();
+        let put_some = move |connection: &mut SqliteConnection| {
+            rows.iter().cloned().map(|row| put(connection, row)).collect::<Result<Vec<Put>, Trouble>>()
+        };
+        answers.extend(store.write_much(attempted, put_some).await?);
+    }
+    Ok(answers)
+}
 
 /// Names one stored row, for whoever has to look at it.
 #[derive(Debug, Clone, Copy)]

@@ -12,13 +12,38 @@ use crate::connection;
 use crate::error::Trouble;
 use crate::settings::SqliteSettings;
 
-/// A change that waits for its turn. It is given the connection to write with, or why there is none, and answers its caller itself.
-type Job = Box<dyn FnOnce(Result<&mut SqliteConnection, StoreError>) + Send>;
+/// The most changes that share a commit. Those that come while one is under way are the next ones, so it is about as many as there are
+/// callers at the same time; each costs well under a tenth of what the commit does.
+const MAX_SHARING: usize = 64;
+
+/// A change that waits for its turn, and answers its caller itself.
+trait Turn: Send {
+    /// Whether to begin: not when the caller has gone, nor when it has waited too long, which it then is told.
+    fn is_due(&mut self) -> bool;
+    /// Makes the change inside a transaction that is open, and keeps what came of it until it is told. `false` when it failed: then
+    /// the transaction must be taken back.
+    fn run(&mut self, connection: &mut SqliteConnection) -> bool;
+    /// Makes the change in a transaction of its own; what came of it is kept until it is told.
+    fn run_alone(&mut self, connection: &mut SqliteConnection);
+    /// Whether it may be in one transaction with others, and be run again when that is taken back.
+    fn may_share(&self) -> bool;
+    /// Tells the caller what came of it.
+    fn tell(&mut self);
+    /// Tells the caller that it could not be begun.
+    fn refuse(&mut self, error: StoreError);
+    /// The same, for this reason.
+    fn fail(&mut self, error: diesel::result::Error);
+}
+
+type Job = Box<dyn Turn>;
 
 /// The one place that changes the file: a thread with a connection of its own, taking changes in the order of their coming.
 ///
 /// SQLite has one writer at a time anyway. Waiting here costs no thread, and a caller that goes away meanwhile neither interrupts a
 /// transaction nor leaves one open: its change runs whole, or, when its turn has not come yet, not at all.
+///
+/// Changes that wait at the same time share a transaction, and so the wait until it is on the disk. When any of them fails, all is taken back
+/// and each is made in a transaction of its own: none fails for another's sake.
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
     patience: Duration,
@@ -47,37 +72,113 @@ impl Writer {
 
     /// Runs a change inside a transaction that has the right to write from its very start (`BEGIN IMMEDIATE`): what it reads cannot
     /// change before it commits. Commits when it returns `Ok`, else takes everything back. `Ok` here means that it is on the disk.
+    ///
+    /// The transaction may be shared with changes that wait at the same time, and the change be run again in one of its own.
     pub(crate) async fn write<T, F>(&self, attempted: impl Into<String>, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+        F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
     {
-        let attempted = attempted.into();
+        self.wait_for(attempted.into(), change, true).await
+    }
+
+    /// The same in a transaction that it shares with no other: for a change that takes long.
+    pub(crate) async fn write_much<T, F>(
+        &self,
+        attempted: impl Into<String>,
+        change: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+    {
+        self.wait_for(attempted.into(), change, false).await
+    }
+
+    async fn wait_for<T, F>(&self, attempted: String, change: F, may_share: bool) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+    {
         let unavailable =
             |why: &'static str| StoreError::new(StoreErrorKind::Unavailable, attempted.clone()).because(why);
         let (answer, answered) = oneshot::channel();
-        let (since, patience) = (Instant::now(), self.patience);
-        let job: Job = {
-            let (attempted, too_late) = (attempted.clone(), unavailable("its turn to write came too late"));
-            Box::new(move |connection| {
-                if answer.is_closed() {
-                    return; // The caller has gone, and nothing was begun.
-                }
-                let result = if since.elapsed() > patience {
-                    Err(too_late)
-                } else {
-                    connection.and_then(|connection| transact(connection, &attempted, change))
-                };
-                drop(answer.send(result));
-            })
+        let job = Waiting {
+            too_late: Some(unavailable("its turn to write came too late")),
+            attempted: attempted.clone(),
+            change,
+            may_share,
+            since: Instant::now(),
+            patience: self.patience,
+            answer: Some(answer),
+            outcome: None,
         };
-        self.jobs.try_send(job).map_err(|refused| match refused {
+        self.jobs.try_send(Box::new(job)).map_err(|refused| match refused {
             TrySendError::Full(_) => unavailable("too many writes are waiting already"),
             TrySendError::Closed(_) => unavailable("the thread that writes has ended"),
         })?;
         answered.await.map_err(|_| {
             StoreError::new(StoreErrorKind::Unexpected, attempted.clone()).because("the write broke off")
         })?
+    }
+}
+
+struct Waiting<T, F> {
+    attempted: String,
+    change: F,
+    may_share: bool,
+    since: Instant,
+    patience: Duration,
+    too_late: Option<StoreError>,
+    answer: Option<oneshot::Sender<Result<T, StoreError>>>,
+    outcome: Option<Result<T, StoreError>>,
+}
+
+impl<T, F> Turn for Waiting<T, F>
+where
+    T: Send,
+    F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send,
+{
+    fn is_due(&mut self) -> bool {
+        if self.answer.as_ref().is_none_or(oneshot::Sender::is_closed) {
+            return false;
+        }
+        if self.since.elapsed() > self.patience
+            && let Some(too_late) = self.too_late.take()
+        {
+            self.refuse(too_late);
+            return false;
+        }
+        true
+    }
+
+    fn run(&mut self, connection: &mut SqliteConnection) -> bool {
+        let outcome = (self.change)(connection).map_err(|trouble| trouble.while_(&self.attempted));
+        self.outcome.insert(outcome).is_ok()
+    }
+
+    fn run_alone(&mut self, connection: &mut SqliteConnection) {
+        self.outcome = Some(transact(connection, &self.attempted, &self.change));
+    }
+
+    fn may_share(&self) -> bool {
+        self.may_share
+    }
+
+    fn tell(&mut self) {
+        if let (Some(answer), Some(outcome)) = (self.answer.take(), self.outcome.take()) {
+            drop(answer.send(outcome));
+        }
+    }
+
+    fn refuse(&mut self, error: StoreError) {
+        self.outcome = Some(Err(error));
+        self.tell();
+    }
+
+    fn fail(&mut self, error: diesel::result::Error) {
+        let error = Trouble::Driver(error).while_(&self.attempted);
+        self.refuse(error);
     }
 }
 
@@ -97,25 +198,103 @@ fn transact<T>(
     result.map_err(|trouble| cause.unwrap_or_else(|| trouble.while_(attempted)))
 }
 
-/// Takes one change after another. A connection that may be in the middle of something is closed, which takes back what was not
-/// committed, and the next change gets a new one.
+/// Takes one change after another, or those that wait at the same time together.
 fn serve(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, connection: SqliteConnection) {
-    let mut ready = Some(connection);
-    while let Some(job) = waiting.blocking_recv() {
-        let mut connection = match ready.take().map_or_else(|| connection::for_writing(settings), Ok) {
-            Ok(connection) => connection,
-            Err(error) => {
-                job(Err(error));
-                continue;
-            }
-        };
-        let ran = catch_unwind(AssertUnwindSafe(|| job(Ok(&mut connection))));
-        if ran.is_err() {
-            tracing::error!("a write to SQLite panicked; it was taken back and its connection closed");
-        } else if is_clean(&mut connection) {
-            ready = Some(connection);
+    let mut pen = Pen { settings, ready: Some(connection) };
+    // A change that was taken but may not be in the company that it was taken for.
+    let mut next: Option<Job> = None;
+    while let Some(mut job) = next.take().or_else(|| waiting.blocking_recv()) {
+        if !job.is_due() {
+            continue;
+        }
+        // Who is alone goes alone: there is nothing to share.
+        if waiting.is_empty() || !job.may_share() {
+            pen.write_alone(job);
+        } else {
+            next = pen.write_together(job, &mut waiting);
         }
     }
+}
+
+/// What writes: a connection, or none yet.
+struct Pen<'a> {
+    settings: &'a SqliteSettings,
+    ready: Option<SqliteConnection>,
+}
+
+impl Pen<'_> {
+    /// Uses the connection. One that may be in the middle of something afterwards is closed, which takes back what was not committed,
+    /// and the next change gets a new one. `None` when it panicked.
+    fn with<T>(&mut self, work: impl FnOnce(&mut SqliteConnection) -> T) -> Result<Option<T>, StoreError> {
+        let ready = self.ready.take();
+        let mut connection = ready.map_or_else(|| connection::for_writing(self.settings), Ok)?;
+        let Ok(done) = catch_unwind(AssertUnwindSafe(|| work(&mut connection))) else {
+            tracing::error!("a write to SQLite panicked; it was taken back and its connection closed");
+            return Ok(None);
+        };
+        if is_clean(&mut connection) {
+            self.ready = Some(connection);
+        }
+        Ok(Some(done))
+    }
+
+    fn write_alone(&mut self, mut job: Job) {
+        match self.with(|connection| job.run_alone(connection)) {
+            Ok(Some(())) => job.tell(),
+            // Its caller learns of it when the job is dropped.
+            Ok(None) => {}
+            Err(error) => job.refuse(error),
+        }
+    }
+
+    /// Makes this change and those that come until it is done, as one. Gives back one that was taken and may not be among them.
+    fn write_together(&mut self, first: Job, waiting: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        let mut jobs = vec![first];
+        let (mut apart, mut is_begun) = (None, false);
+        let together = self.with(|connection| {
+            connection.immediate_transaction(|connection| {
+                is_begun = true;
+                let mut done = 0;
+                while let Some(job) = jobs.get_mut(done) {
+                    if !job.run(connection) {
+                        return Err(diesel::result::Error::RollbackTransaction);
+                    }
+                    done += 1;
+                    // Taken only now: until the first has its turn, those that wait count as waiting.
+                    if done == jobs.len() && done < MAX_SHARING {
+                        apart = take_another(&mut jobs, waiting);
+                    }
+                }
+                Ok(())
+            })
+        });
+        match together {
+            Ok(Some(Ok(()))) => jobs.iter_mut().for_each(|job| job.tell()),
+            // Then it is still the first alone.
+            Ok(Some(Err(error))) if !is_begun => {
+                if let Some(first) = jobs.first_mut() {
+                    first.fail(error);
+                }
+            }
+            // What came of each rests on what was taken back.
+            _ => jobs.into_iter().for_each(|job| self.write_alone(job)),
+        }
+        apart
+    }
+}
+
+/// Adds one that is waiting and due. Gives it back when it may not share.
+fn take_another(jobs: &mut Vec<Job>, waiting: &mut mpsc::Receiver<Job>) -> Option<Job> {
+    while let Ok(mut job) = waiting.try_recv() {
+        if !job.may_share() {
+            return Some(job);
+        }
+        if job.is_due() {
+            jobs.push(job);
+            break;
+        }
+    }
+    None
 }
 
 type Manager = <SqliteConnection as Connection>::TransactionManager;
@@ -127,65 +306,5 @@ fn is_clean(connection: &mut SqliteConnection) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use diesel::connection::SimpleConnection as _;
-
-    use super::*;
-
-    fn connection() -> SqliteConnection {
-        let mut connection = SqliteConnection::establish(":memory:").unwrap();
-        connection.batch_execute("CREATE TABLE filling (it TEXT)").unwrap();
-        connection
-    }
-
-    const FILL: &str = "PRAGMA max_page_count = 10; INSERT INTO filling VALUES (zeroblob(100000))";
-
-    #[test]
-    fn a_full_disk_is_unavailable_and_leaves_a_clean_connection() {
-        let mut connection = connection();
-        let error =
-            transact(&mut connection, "filling the disk", |connection| Ok(connection.batch_execute(FILL)?))
-                .unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
-        assert_eq!(error.to_string(), "the store is unavailable while filling the disk");
-    }
-
-    #[test]
-    fn a_transaction_that_sqlite_ended_itself_still_says_why() {
-        let mut connection = connection();
-        // ON CONFLICT ROLLBACK ends the transaction behind diesel's back, as some failures of the disk do.
-        let ended = "CREATE TABLE once (it INTEGER UNIQUE ON CONFLICT ROLLBACK);
-            INSERT INTO once VALUES (1); INSERT INTO once VALUES (1)";
-        let error =
-            transact(&mut connection, "writing twice", |connection| Ok(connection.batch_execute(ended)?))
-                .unwrap_err();
-        let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(cause, "UNIQUE constraint failed: once.it");
-    }
-
-    #[test]
-    fn a_connection_in_the_middle_of_something_is_not_clean() {
-        let mut connection = connection();
-        assert!(is_clean(&mut connection));
-        Manager::begin_transaction(&mut connection).unwrap();
-        assert!(!is_clean(&mut connection));
-    }
-
-    #[tokio::test]
-    async fn after_a_panic_the_next_write_finds_the_file_as_it_was() {
-        let dir = tempfile::tempdir().unwrap();
-        let settings = SqliteSettings::at(dir.path().join("esoz.db"));
-        crate::migrate(&settings).unwrap();
-        let writer = Writer::start(&settings, connection::for_writing(&settings).unwrap()).unwrap();
-        let insert = "INSERT INTO users (id) VALUES ('once')";
-        let broken: Result<(), StoreError> = writer
-            .write("panicking", move |connection| {
-                connection.batch_execute(insert)?;
-                panic!("on purpose");
-            })
-            .await;
-        assert_eq!(broken.unwrap_err().kind(), StoreErrorKind::Unexpected);
-        // The same key again would be refused if the first had stayed.
-        writer.write("writing", move |connection| Ok(connection.batch_execute(insert)?)).await.unwrap();
-    }
-}
+#[path = "writer_tests.rs"]
+mod tests;

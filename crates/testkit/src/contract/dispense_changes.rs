@@ -217,3 +217,49 @@ pub async fn dispenses_do_not_disturb_each_other(store: DispenseStore) {
     assert_same(&found(&store, untouched.id).await, &untouched);
     assert_eq!(waiting(&store).await.iter().map(|event| event.id).collect::<BTreeSet<_>>(), events);
 }
+
+/// Each of a crowd is told what became of its own change, whatever becomes of the others: applied, not expected so, not there, lost to
+/// another.
+pub async fn each_of_a_crowd_is_told_its_own_outcome(store: DispenseStore) {
+    const CROWD: i64 = 96;
+    let mut changes = Vec::new();
+    let mut contested = Vec::new();
+    for step in 0..CROWD {
+        let before = dispense().build();
+        let mut change = change_of(&before, DispenseStatus::Stopped, at_millis(step));
+        if step % 4 != 1 {
+            put(&store, &before).await;
+        }
+        match step % 4 {
+            2 => change.owner = LegalEntityId::new(fresh()),
+            3 => {
+                let rival = change_of(&before, DispenseStatus::Completed, at_millis(step));
+                contested.push((change.event.id, rival.event.id));
+                changes.push((3, before.clone(), rival));
+            }
+            _ => {}
+        }
+        changes.push((step % 4, before, change));
+    }
+    let told = all_at_once(changes.clone().into_iter().map(|(_, _, change)| {
+        let dispenses = Arc::clone(&store.dispenses);
+        async move { dispenses.change_status(&change).await.unwrap() }
+    }))
+    .await;
+    let mut applied = BTreeSet::new();
+    for ((kind, before, change), told) in changes.iter().zip(told) {
+        match (kind, told) {
+            (0 | 3, Changed::Applied(after)) => {
+                assert_same(&after, &expected_after(before, change));
+                assert_same(&found(&store, before.id).await, &after);
+                applied.insert(change.event.id);
+            }
+            (1..=3, Changed::Stale) => {}
+            (kind, told) => panic!("a change of kind {kind} is told {told:?}"),
+        }
+    }
+    for (one, other) in contested {
+        assert!(applied.contains(&one) != applied.contains(&other), "one of two, not both and not none");
+    }
+    assert_eq!(waiting(&store).await.iter().map(|event| event.id).collect::<BTreeSet<_>>(), applied);
+}

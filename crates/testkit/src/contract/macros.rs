@@ -21,6 +21,7 @@ macro_rules! dispense_store_contract {
             a_stale_change_does_nothing,
             a_change_applies_once,
             of_concurrent_changes_one_is_applied,
+            each_of_a_crowd_is_told_its_own_outcome,
             dispenses_do_not_disturb_each_other,
         }
         $crate::contract_cases! { $fresh => dispense_keys:
