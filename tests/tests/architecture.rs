@@ -40,6 +40,18 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-testkit", &DOMAIN),
     ("esoz", ALL),
     ("esoz-tests", ALL),
+    (
+        "esoz-simulation",
+        &[
+            "esoz-kernel",
+            "esoz-auth",
+            "esoz-legal-entity",
+            "esoz-events",
+            "esoz-device-dispense",
+            "esoz-contract-division",
+            "esoz-testkit",
+        ],
+    ),
     ("xtask", &["esoz-testkit"]),
 ];
 

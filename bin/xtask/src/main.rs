@@ -1,11 +1,12 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
-//! `cargo xtask book`.
+//! `cargo xtask book`, `cargo xtask simulate`.
 
 mod book;
 mod check;
 mod openapi;
 mod reference;
 mod servers;
+mod simulate;
 mod steps;
 mod test;
 
@@ -41,6 +42,13 @@ enum Command {
     Openapi,
     /// Writes the generated pages below docs/reference anew, after a change of commands or answers
     Reference,
+    /// Plays seeds: use cases, outbox and relay on stores that fail, in the order that each seed decides
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// Passed on: how many seeds, from which, and more (`--help` tells)
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Makes the book, target/book/index.html; needs mdBook, which .ci/run fetches
     Book,
 }
@@ -57,6 +65,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Openapi => openapi::run(&mut steps)?,
         Command::Reference => reference::run(&mut steps),
+        Command::Simulate { arguments } => simulate::run(&mut steps, &arguments),
         Command::Book => book::run(&mut steps)?,
     }
     Ok(steps.summary())

@@ -1,0 +1,288 @@
+//! Mistakes that one could make, planted: the simulation must find each of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions, Facts, Update};
+use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
+use esoz_events::{
+    Backlog, Claim, EventPublisher, EventRef, Outbox, RelayLimits, RelayRound, StatusChangeEvent,
+};
+use esoz_kernel::{
+    Clock, ContractDivisionId, DispenseId, EventId, IdGenerator as _, Once, Recalled, StoreError,
+    StoreErrorKind, Timestamp, Uuid, time::rfc3339_millis,
+};
+use esoz_testkit::fakes::FakeDispenses;
+use serde_json::json;
+
+use crate::process::Carrier;
+use crate::sim::{Fate, Sim};
+
+/// A mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Defect {
+    /// A relay that removes events from the outbox before it has published them.
+    RelayRemovesBeforePublishing,
+    /// A relay that publishes later events of an entity before earlier ones.
+    RelayKeepsNoOrder,
+    /// A store that commits a change first and its event after it.
+    EventApartFromState,
+    /// A store that commits a change first and the key that it was asked for under after it.
+    KeyApartFromState,
+    /// A store that looks whether a change may be made, and then makes it.
+    LooksThenWrites,
+    /// A retry that makes the change again, with a new event.
+    RetryMakesNewEvent,
+    /// A store that answers before it has committed.
+    AnswersBeforeCommit,
+    /// An update that is carried out under no key, whatever key it has.
+    UpdateWithoutItsKey,
+}
+
+impl Defect {
+    /// Every one.
+    pub const ALL: [Self; 8] = [
+        Self::RelayRemovesBeforePublishing,
+        Self::RelayKeepsNoOrder,
+        Self::EventApartFromState,
+        Self::KeyApartFromState,
+        Self::LooksThenWrites,
+        Self::RetryMakesNewEvent,
+        Self::AnswersBeforeCommit,
+        Self::UpdateWithoutItsKey,
+    ];
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unavailable<T>() -> Result<T, StoreError> {
+    Err(StoreError::new(StoreErrorKind::Unavailable, "a planted defect"))
+}
+
+/// Commits events after their changes.
+pub(crate) struct EventApart {
+    pub(crate) inner: Arc<FakeDispenses>,
+    pub(crate) sim: Arc<Sim>,
+    /// Events whose own commit has not happened.
+    pub(crate) not_yet: Mutex<Vec<EventRef>>,
+}
+
+#[async_trait]
+impl DeviceDispenses for EventApart {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        self.inner.find(id).await
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        let event = change.event.reference();
+        lock(&self.not_yet).push(event);
+        let changed = self.inner.change_status(change).await?;
+        self.sim.pause().await;
+        if matches!(self.sim.fate("the event's own commit", false, false), Fate::Refused(_)) {
+            return unavailable();
+        }
+        lock(&self.not_yet).retain(|other| *other != event);
+        Ok(changed)
+    }
+}
+
+#[async_trait]
+impl Outbox for EventApart {
+    async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
+        let mut events = self.inner.claim(claim).await?;
+        let not_yet = lock(&self.not_yet);
+        events.retain(|event| !not_yet.contains(&event.reference()));
+        Ok(events)
+    }
+
+    async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
+        self.inner.remove(delivered).await
+    }
+
+    async fn release(&self, by: Uuid) -> Result<(), StoreError> {
+        self.inner.release(by).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.inner.backlog().await
+    }
+}
+
+/// By key: what was asked, when, and the answer.
+type Kept = BTreeMap<[u8; 32], ([u8; 32], Timestamp, Dispense)>;
+
+/// Commits keys after their changes.
+pub(crate) struct KeyApart {
+    pub(crate) inner: Arc<FakeDispenses>,
+    pub(crate) sim: Arc<Sim>,
+    pub(crate) keys: Mutex<Kept>,
+}
+
+#[async_trait]
+impl DeviceDispenses for KeyApart {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        self.inner.find(id).await
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        let Some(once) = change.once else { return self.inner.change_status(change).await };
+        let kept = lock(&self.keys).get(once.key()).cloned();
+        if let Some((request, since, answer)) = kept
+            && let Some(recalled) = once.recall(&request, since, change.at, || answer)
+        {
+            return Ok(Changed::Recalled(recalled));
+        }
+        let changed = self.inner.change_status(&StatusChange { once: None, ..change.clone() }).await?;
+        self.sim.pause().await;
+        if matches!(self.sim.fate("the key's own commit", false, false), Fate::Refused(_)) {
+            return unavailable();
+        }
+        if let Changed::Applied(dispense) = &changed {
+            lock(&self.keys).insert(*once.key(), (*once.request(), change.at, dispense.clone()));
+        }
+        Ok(changed)
+    }
+}
+
+/// Looks, and then writes whatever it finds by then.
+pub(crate) struct LooksThenWrites {
+    pub(crate) inner: Arc<FakeDispenses>,
+    pub(crate) sim: Arc<Sim>,
+}
+
+#[async_trait]
+impl DeviceDispenses for LooksThenWrites {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        self.inner.find(id).await
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        let before = self.inner.find(change.id).await?;
+        let fits = before.is_some_and(|dispense| dispense.status == change.from);
+        if !fits {
+            return self.inner.change_status(change).await;
+        }
+        self.sim.pause().await;
+        let now = self.inner.find(change.id).await?.map_or(change.from, |dispense| dispense.status);
+        self.inner.change_status(&StatusChange { from: now, ..change.clone() }).await
+    }
+}
+
+/// After a failure, makes the change once more as if nobody had asked before.
+pub(crate) struct MakesNewEvent {
+    pub(crate) inner: Arc<dyn DeviceDispenses>,
+    pub(crate) sim: Arc<Sim>,
+}
+
+#[async_trait]
+impl DeviceDispenses for MakesNewEvent {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        self.inner.find(id).await
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        match self.inner.change_status(change).await {
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+                let from = self.inner.find(change.id).await?.map_or(change.from, |dispense| dispense.status);
+                let event = StatusChangeEvent { id: EventId::new(self.sim.fresh()), ..change.event.clone() };
+                let again = StatusChange { from, event, once: None, ..change.clone() };
+                self.inner.change_status(&again).await
+            }
+            other => other,
+        }
+    }
+}
+
+/// Answers what it believes will happen.
+pub(crate) struct AnswersBeforeCommit {
+    pub(crate) inner: Arc<dyn DeviceDispenses>,
+    pub(crate) sim: Arc<Sim>,
+}
+
+#[async_trait]
+impl DeviceDispenses for AnswersBeforeCommit {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        self.inner.find(id).await
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+        let Some(mut dispense) = self.inner.find(change.id).await? else { return Ok(Changed::Stale) };
+        let fits = dispense.owner == change.owner && dispense.subject == change.subject;
+        if !fits || dispense.status != change.from {
+            return self.inner.change_status(change).await;
+        }
+        for (field, value) in [
+            ("status", change.to.as_str().to_owned()),
+            ("updated_by", change.by.to_string()),
+            ("updated_at", rfc3339_millis(change.at)),
+        ] {
+            dispense.record.insert(field.to_owned(), json!(value));
+        }
+        let (inner, change) = (self.inner.clone(), change.clone());
+        self.sim.send_late(async move {
+            let _ = inner.change_status(&change).await;
+        });
+        Ok(Changed::Applied(dispense))
+    }
+}
+
+/// Forgets the key of every update.
+pub(crate) struct WithoutKey(pub(crate) Arc<dyn ContractDivisions>);
+
+#[async_trait]
+impl ContractDivisions for WithoutKey {
+    async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
+        self.0.facts(id, change).await
+    }
+
+    async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
+        self.0.apply(&Update { once: None, ..update.clone() }).await
+    }
+
+    async fn recall(
+        &self,
+        once: &Once,
+        now: Timestamp,
+    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
+        self.0.recall(once, now).await
+    }
+}
+
+/// A relay without care.
+pub(crate) struct CarelessRelay {
+    pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) publisher: Arc<dyn EventPublisher>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: RelayLimits,
+    pub(crate) id: Uuid,
+    /// Whether it removes before it publishes; else it only publishes the last event first.
+    pub(crate) removes_first: bool,
+}
+
+#[async_trait]
+impl Carrier for CarelessRelay {
+    async fn round(&self) -> Result<RelayRound, StoreError> {
+        let RelayLimits { lease, max_entities } = self.limits;
+        let claim = Claim { by: self.id, now: self.clock.now(), lease, max_entities };
+        let mut waiting = self.outbox.claim(&claim).await?;
+        let mut round = RelayRound { delivered: 0, failed: 0, failure: None };
+        if self.removes_first {
+            let all: Vec<EventRef> = waiting.iter().map(StatusChangeEvent::reference).collect();
+            self.outbox.remove(&all).await?;
+        } else {
+            waiting.reverse();
+        }
+        for event in waiting {
+            let taken =
+                self.publisher.publish(std::slice::from_ref(&event)).await.into_iter().all(|one| one.is_ok());
+            if taken && !self.removes_first {
+                self.outbox.remove(&[event.reference()]).await?;
+            }
+            *(if taken { &mut round.delivered } else { &mut round.failed }) += 1;
+        }
+        Ok(round)
+    }
+}

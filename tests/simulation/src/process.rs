@@ -1,0 +1,235 @@
+//! A server process: the use cases and the relay, on stores behind a network that fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use esoz_auth::{ApiKeyHolder, Principal, Scope};
+use esoz_contract_division::{
+    ContractDivisions, UpdateContractDivision, UpdateInput, UpdatePermit, UpdatePorts,
+};
+use esoz_device_dispense::{
+    Changed, DeviceDispenses, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange, StopDispense,
+    StopInput, StopPermit, StopPorts,
+};
+use esoz_events::{
+    Backoff, EntityType, EventPublisher, Outbox, Relay, RelayLimits, RelayRound, StatusChangeEvent,
+};
+use esoz_kernel::{
+    Clock, DispenseId, ErrorKind, EventId, Failure, IdGenerator as _, PatientId, RequestId, StoreError,
+    time::to_millis,
+};
+use esoz_legal_entity::{AllowedTypes, LegalEntities};
+
+use crate::defects::{AnswersBeforeCommit, CarelessRelay, Defect, MakesNewEvent, WithoutKey};
+use crate::faulty::Faulty;
+use crate::scenario::World;
+use crate::sim::{OwnClock, Owner, Sim};
+use crate::watch::{ALREADY_IN_ERROR, Answer, Ask, Request};
+
+const SCOPE: &str = "device_dispense:stop private_contracts:write";
+/// How long a relay sleeps when there is nothing to do.
+const POLL: Duration = Duration::from_millis(200);
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_secs(1) };
+
+/// What carries events. The real one is [`Relay`].
+#[async_trait]
+pub(crate) trait Carrier: Send + Sync {
+    async fn round(&self) -> Result<RelayRound, StoreError>;
+}
+
+#[async_trait]
+impl Carrier for Relay {
+    async fn round(&self) -> Result<RelayRound, StoreError> {
+        self.run_once().await
+    }
+}
+
+/// Patients stand for themselves: what a pseudonym is made of plays no part here.
+pub(crate) struct Themselves;
+
+impl PatientPseudonyms for Themselves {
+    fn of(&self, patient: PatientId) -> Pseudonym {
+        Pseudonym::new(patient.uuid().to_string())
+    }
+}
+
+/// A running server process.
+pub(crate) struct Process {
+    pub(crate) owner: Owner,
+    sim: Arc<Sim>,
+    clock: Arc<dyn Clock>,
+    dispenses: Arc<dyn DeviceDispenses>,
+    stop: StopDispense,
+    update: UpdateContractDivision,
+}
+
+impl Process {
+    /// Starts one, with its relay.
+    pub(crate) fn start(world: &World, number: u64) -> Arc<Self> {
+        let sim = world.sim.clone();
+        let owner = Owner::Process(number);
+        // Mostly a little off; some are so far off that their claims look long over to others, or never.
+        let ahead = sim.draw(|rng| {
+            let millis = if rng.one_in(5) { rng.below(20_000) } else { rng.below(100) };
+            let millis = i64::try_from(millis).expect("some seconds");
+            jiff::SignedDuration::from_millis(if rng.one_in(2) { millis } else { -millis })
+        });
+        let clock: Arc<dyn Clock> = Arc::new(OwnClock { sim: sim.clone(), ahead });
+        let dispenses = dispenses(world);
+        let legal_entities: Arc<dyn LegalEntities> = world.watch.contracts.clone();
+        let ports = StopPorts {
+            dispenses: dispenses.clone(),
+            legal_entities: Arc::new(world.faulty(legal_entities)),
+            pseudonyms: Arc::new(Themselves),
+            clock: clock.clone(),
+            ids: sim.clone(),
+        };
+        let contract_divisions: Arc<dyn ContractDivisions> = world.watch.contracts.clone();
+        let mut contract_divisions: Arc<dyn ContractDivisions> = Arc::new(world.faulty(contract_divisions));
+        if world.defect == Some(Defect::UpdateWithoutItsKey) {
+            contract_divisions = Arc::new(WithoutKey(contract_divisions));
+        }
+        let update = UpdatePorts { contract_divisions, clock: clock.clone() };
+        sim.note(|| format!("{owner:?} starts, {} ms ahead", ahead.as_millis()));
+        sim.spawn(owner, carry(sim.clone(), carrier(world, clock.clone())));
+        Arc::new(Self {
+            owner,
+            sim,
+            clock,
+            dispenses,
+            stop: StopDispense::new(ports, AllowedTypes::default()),
+            update: UpdateContractDivision::new(update),
+        })
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(&self, request: &Request) -> Answer {
+        let scope = Scope::parse(SCOPE);
+        let principal = Principal { user_id: request.user, client_id: request.client, scope: scope.clone() };
+        let request_id = RequestId::from_uuid(self.sim.fresh());
+        let idempotency_key = request.key.clone();
+        match &request.ask {
+            Ask::Stop { dispense, patient } => {
+                let permit = StopPermit::for_caller(&principal).expect("a scope with everything");
+                let (patient_id, dispense_id) = (Some(*patient), Some(*dispense));
+                let input = StopInput { patient_id, dispense_id, request_id, trace: None, idempotency_key };
+                let stopped = self.stop.execute(&permit, input).await;
+                stopped.map_or_else(|error| refused(&error), |dispense| changed(&dispense.record))
+            }
+            Ask::Update { record, change } => {
+                let holder = ApiKeyHolder { client_id: request.client, scope };
+                let permit = UpdatePermit::for_caller(&principal, &holder).expect("a scope with everything");
+                let input = UpdateInput { id: Some(*record), change: *change, request_id, idempotency_key };
+                let updated = self.update.execute(&permit, input).await;
+                updated.map_or_else(|error| refused(&error), Answer::Updated)
+            }
+            Ask::MarkInError { dispense } => {
+                self.mark_in_error(*dispense, request, request_id).await.unwrap_or(Answer::Nothing)
+            }
+        }
+    }
+
+    /// A method to come, so that a dispense may have more than one event.
+    async fn mark_in_error(
+        &self,
+        id: DispenseId,
+        request: &Request,
+        request_id: RequestId,
+    ) -> Result<Answer, StoreError> {
+        for _ in 0..3 {
+            let found = self.dispenses.find(id).await?.expect("a dispense");
+            if found.status == DispenseStatus::EnteredInError {
+                return Ok(Answer::Refused(ALREADY_IN_ERROR.to_owned()));
+            }
+            let (at, to) = (to_millis(self.clock.now()), DispenseStatus::EnteredInError);
+            let event = StatusChangeEvent {
+                id: EventId::new(self.sim.fresh()),
+                entity_type: EntityType::DeviceDispense,
+                entity_id: id.uuid(),
+                new_status: to.as_str().to_owned(),
+                event_time: at,
+                changed_by: request.user,
+                request_id: request_id.clone(),
+                trace: None,
+            };
+            let (owner, subject, from) = (found.owner, found.subject, found.status);
+            let change =
+                StatusChange { id, owner, subject, from, to, at, by: request.user, event, once: None };
+            if let Changed::Applied(dispense) = self.dispenses.change_status(&change).await? {
+                return Ok(changed(&dispense.record));
+            }
+        }
+        Ok(Answer::Nothing)
+    }
+}
+
+fn changed(record: &serde_json::Map<String, serde_json::Value>) -> Answer {
+    let text = |field: &str| record[field].as_str().expect("text").to_owned();
+    Answer::Changed { status: text("status"), by: text("updated_by"), at: text("updated_at") }
+}
+
+fn refused(error: &impl Failure) -> Answer {
+    match error.kind() {
+        ErrorKind::Unavailable => Answer::Nothing,
+        _ => Answer::Refused(error.to_string()),
+    }
+}
+
+fn dispenses(world: &World) -> Arc<dyn DeviceDispenses> {
+    let faulty: Arc<dyn DeviceDispenses> = Arc::new(world.faulty(world.dispenses.clone()));
+    let sim = world.sim.clone();
+    match world.defect {
+        Some(Defect::RetryMakesNewEvent) => Arc::new(MakesNewEvent { inner: faulty, sim }),
+        Some(Defect::AnswersBeforeCommit) => Arc::new(AnswersBeforeCommit { inner: faulty, sim }),
+        _ => faulty,
+    }
+}
+
+fn carrier(world: &World, clock: Arc<dyn Clock>) -> Box<dyn Carrier> {
+    let outbox: Arc<dyn Outbox> = Arc::new(world.faulty(world.outbox.clone()));
+    let publisher: Arc<dyn EventPublisher> = world.publisher.clone();
+    let publisher: Arc<dyn EventPublisher> = Arc::new(world.faulty(publisher));
+    let id = world.sim.fresh();
+    let limits = RelayLimits {
+        lease: Duration::from_secs(2),
+        max_entities: world.sim.draw(|rng| if rng.one_in(2) { 1 } else { 3 }),
+    };
+    let careless = |removes_first| CarelessRelay {
+        outbox: outbox.clone(),
+        publisher: publisher.clone(),
+        clock: clock.clone(),
+        limits,
+        id,
+        removes_first,
+    };
+    match world.defect {
+        Some(Defect::RelayRemovesBeforePublishing) => Box::new(careless(true)),
+        Some(Defect::RelayKeepsNoOrder) => Box::new(careless(false)),
+        _ => Box::new(Relay::new(outbox, publisher, clock, limits, id)),
+    }
+}
+
+/// The loop around a relay.
+async fn carry(sim: Arc<Sim>, carrier: Box<dyn Carrier>) {
+    let mut failures = 0_u32;
+    loop {
+        let wait = match carrier.round().await {
+            Ok(round) if round.failed == 0 => {
+                failures = 0;
+                if round.delivered > 0 { Duration::ZERO } else { POLL }
+            }
+            Ok(_) | Err(_) => {
+                failures = failures.saturating_add(1);
+                BACKOFF.wait(failures)
+            }
+        };
+        sim.sleep(wait).await;
+    }
+}
+
+impl World {
+    pub(crate) fn faulty<P: ?Sized>(&self, inner: Arc<P>) -> Faulty<P> {
+        Faulty { inner, sim: self.sim.clone(), watch: self.watch.clone() }
+    }
+}
