@@ -11,18 +11,21 @@ use crate::world::DEADLINE;
 
 type Variables = [(String, String)];
 
-/// The program under test, which Cargo puts beside the folder of the tests themselves.
+/// The program under test, which Cargo puts beside the folder of the tests themselves, or beside a program that tests.
 ///
 /// # Panics
 /// When it is not there.
 pub fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let program = test.parent().and_then(|folder| folder.parent()).unwrap().join("esoz-under-test");
-    assert!(program.exists(), "{} is not built", program.display());
-    program
+    let beside = test.ancestors().skip(1).take(2).map(|folder| folder.join("esoz-under-test"));
+    beside.into_iter().find(|program| program.exists()).expect("esoz-under-test is not built")
 }
 
-fn command(variables: &Variables, arguments: &[&str]) -> Command {
+/// The program under test with those arguments and nothing in its settings but those variables.
+///
+/// # Panics
+/// When it is not there.
+pub fn command(variables: &Variables, arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
     // Nothing of the machine's own settings.
     for (name, _) in

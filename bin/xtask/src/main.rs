@@ -1,8 +1,9 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
-//! `cargo xtask book`, `cargo xtask simulate`.
+//! `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`.
 
 mod book;
 mod check;
+mod faults;
 mod openapi;
 mod reference;
 mod servers;
@@ -36,8 +37,14 @@ enum Command {
         #[arg(long)]
         advisories: bool,
     },
-    /// Both: what every change must pass
+    /// All of it, and the short form of `faults`: what every change must pass
     Ci,
+    /// Works on real servers while they, their stores and the network fail, and checks what is left; `-- --help` tells more
+    Faults {
+        /// Passed on: --short, --only SCENARIO, --seed N, --write, --list
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Writes docs/openapi.json anew, after a change of what the API takes or answers
     Openapi,
     /// Writes the generated pages below docs/reference anew, after a change of commands or answers
@@ -62,7 +69,9 @@ fn main() -> anyhow::Result<ExitCode> {
             check::run(&mut steps, false)?;
             book::run(&mut steps)?;
             test::run(&mut steps, &[])?;
+            faults::run(&mut steps, &["--short".to_owned()])?;
         }
+        Command::Faults { arguments } => faults::run(&mut steps, &arguments)?,
         Command::Openapi => openapi::run(&mut steps)?,
         Command::Reference => reference::run(&mut steps),
         Command::Simulate { arguments } => simulate::run(&mut steps, &arguments),

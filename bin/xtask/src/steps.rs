@@ -47,8 +47,8 @@ impl Steps {
         self.cargo(&[name, "--version"]).output().is_ok_and(|output| output.status.success())
     }
 
-    /// Runs a command as a step. That it fails is remembered and told at the end.
-    pub(crate) fn run(&mut self, name: &str, mut command: Command) {
+    /// Runs a command as a step. That it fails is remembered and told at the end; whether it passed is also the answer.
+    pub(crate) fn run(&mut self, name: &str, mut command: Command) -> bool {
         say(&format!("\n▶ {name}: {}", line(&command)));
         let started = Instant::now();
         let passed = match command.status() {
@@ -59,6 +59,7 @@ impl Steps {
             }
         };
         self.record(name, passed, started.elapsed());
+        passed
     }
 
     /// A step that was done here.

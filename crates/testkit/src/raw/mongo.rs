@@ -48,6 +48,28 @@ impl MongoDocuments {
         rows
     }
 
+    /// These fields of every stored document, with the kinds of their values, and always `_id`.
+    pub async fn all(&self, fields: &[&str]) -> Vec<Document> {
+        let projection: Document = fields.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect();
+        let mut found = self.collection.find(doc! {}).projection(projection).await.unwrap();
+        let mut all = Vec::new();
+        while found.advance().await.unwrap() {
+            all.push(found.deserialize_current().unwrap());
+        }
+        all
+    }
+
+    /// Makes a change to the stored document, if it has these fields; whether it had.
+    ///
+    /// # Errors
+    /// When MongoDB does not say what became of it.
+    pub async fn change(&self, id: DispenseId, fields: Document, change: Document) -> Result<bool, String> {
+        let mut filter = by_id(id);
+        filter.extend(fields);
+        let changed = self.collection.update_one(filter, change).await.map_err(|error| error.to_string())?;
+        Ok(changed.matched_count == 1)
+    }
+
     /// Sets fields of the stored document, named by their paths.
     pub async fn set(&self, id: DispenseId, fields: Document) {
         let updated = self.collection.update_one(by_id(id), doc! {"$set": fields}).await.unwrap();

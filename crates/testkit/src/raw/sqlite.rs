@@ -81,6 +81,20 @@ impl SqliteFile {
         rows
     }
 
+    /// Runs a statement that changes rows, and tells how many.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn change(&self, sql: &str) -> Result<usize, String> {
+        sql_query(sql).execute(&mut self.connect()).map_err(|error| error.to_string())
+    }
+
+    /// The rows of a query with one column, called `json`, of JSON.
+    pub fn query(&self, sql: &str) -> Vec<Value> {
+        let rows = texts(&mut self.connect(), sql);
+        rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect()
+    }
+
     /// Keeps the file to itself until told to let go: nobody else can write.
     pub fn lock(&self) -> SqliteLock {
         let mut connection = self.connect();

@@ -1,0 +1,98 @@
+//! The scenarios: each starts servers, lets clients work on them, injects its faults and has the rest checked.
+
+mod kill;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use esoz_tests::{Kind, TestStores};
+use fastrand::Rng;
+use futures_util::future::BoxFuture;
+use tokio::sync::OnceCell;
+
+use crate::report::Report;
+use crate::servers::Servers;
+
+/// How much of everything a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A few seconds of each scenario.
+    Short,
+    /// All that the project claims.
+    Full,
+}
+
+/// A run of scenarios.
+pub struct Run {
+    /// How much of everything.
+    pub form: Form,
+    /// From which every choice follows.
+    pub seed: u64,
+    servers: OnceCell<Servers>,
+}
+
+impl Run {
+    /// A run for which no server was started yet.
+    pub const fn new(form: Form, seed: u64) -> Self {
+        Self { form, seed, servers: OnceCell::const_new() }
+    }
+
+    /// One value for the short form, one for the whole.
+    pub const fn of<T: Copy>(&self, short: T, full: T) -> T {
+        match self.form {
+            Form::Short => short,
+            Form::Full => full,
+        }
+    }
+
+    /// The choices of a part of the run.
+    pub fn rng(&self, part: u64) -> Rng {
+        Rng::with_seed(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ part)
+    }
+
+    /// Databases and broker, started when first asked for.
+    ///
+    /// # Errors
+    /// When one cannot be started.
+    pub async fn servers(&self) -> Result<&Servers> {
+        self.servers.get_or_try_init(|| async { tokio::task::spawn_blocking(Servers::start).await? }).await
+    }
+
+    /// What the databases and the broker are, if any was started.
+    pub fn versions(&self) -> String {
+        self.servers.get().map_or_else(|| String::from("SQLite alone"), Servers::versions)
+    }
+
+    /// Fresh stores of that kind.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    pub async fn stores(&self, kind: Kind) -> Result<TestStores> {
+        match kind {
+            Kind::Sqlite => Ok(TestStores::fresh(Kind::Sqlite).await),
+            Kind::Servers => self.servers().await?.stores().await,
+        }
+    }
+}
+
+/// What a scenario is called, what it does, and how it is run; it gives a report for each of its parts.
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub what: &'static str,
+    /// Runs it.
+    pub run: for<'a> fn(&'a mut Run) -> BoxFuture<'a, Result<Vec<Report>>>,
+}
+
+/// Every scenario, in the order in which a run goes through them.
+pub const SCENARIOS: &[Scenario] = &[Scenario {
+    name: "kill",
+    what: "kill -9 of one, two and three servers side by side at random instants, and of one on SQLite",
+    run: |run| Box::pin(kill::run(run)),
+}];
+
+/// A random time between these, in milliseconds.
+fn millis(rng: &mut Rng, from: u64, to: u64) -> Duration {
+    Duration::from_millis(rng.u64(from..to))
+}

@@ -1,0 +1,212 @@
+//! One trial: stores, a workload on servers, faults, and the check of what is left.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use esoz_tests::TestStores;
+
+use crate::checker;
+use crate::history::{self, Operation, Recorder};
+use crate::load::{Load, Pace, Shared};
+use crate::read;
+use crate::reopen::Reopening;
+use crate::report::Report;
+use crate::scene::{self, Scene, Size};
+use crate::server::Replicas;
+
+/// How long everything that waits may take to be delivered once nothing is in its way.
+const DRAINED_WITHIN: Duration = Duration::from_mins(2);
+/// How long a server may take to end when it is asked to.
+const ENDED_WITHIN: Duration = Duration::from_secs(15);
+const POLL_EVERY: Duration = Duration::from_millis(50);
+
+/// What a trial begins with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The name of the scenario, or of a part of it.
+    pub name: String,
+    /// From which every choice follows.
+    pub seed: u64,
+    /// Servers side by side.
+    pub replicas: usize,
+    /// How much is loaded.
+    pub size: Size,
+    /// How clients behave.
+    pub pace: Pace,
+    /// What servers have in their environment beside the usual.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// The usual trial.
+    pub fn new(name: &str, seed: u64, replicas: usize) -> Self {
+        Self {
+            name: name.to_owned(),
+            seed,
+            replicas,
+            size: Size { dispenses: 400, contracts: 8, records: 24, tokens: 16 },
+            pace: Pace::default(),
+            variables: Vec::new(),
+        }
+    }
+
+    /// With that in the servers' environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+}
+
+/// A trial under way.
+pub struct Trial {
+    /// The servers under test.
+    pub replicas: Replicas,
+    /// What clients share.
+    pub shared: Arc<Shared>,
+    /// The stores.
+    pub stores: Arc<TestStores>,
+    /// What is told of it beside the counts.
+    pub notes: Vec<String>,
+    /// How many servers were killed.
+    pub kills: usize,
+    setup: Setup,
+    load: Option<Load>,
+    folder: PathBuf,
+    began: Instant,
+}
+
+impl Trial {
+    /// Loads the scene, starts the servers, lets the clients begin.
+    ///
+    /// # Errors
+    /// When something does not start.
+    pub async fn begin(setup: Setup, stores: TestStores) -> Result<Self> {
+        let mut trial = Self::without_load(setup, stores).await?;
+        trial.load = Some(Load::start(&trial.shared, trial.setup.seed, trial.setup.pace));
+        trial.began = Instant::now();
+        Ok(trial)
+    }
+
+    /// The same with no client yet.
+    ///
+    /// # Errors
+    /// When something does not start.
+    pub async fn without_load(setup: Setup, stores: TestStores) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("esoz-faults-").tempdir()?.keep();
+        let stores = Arc::new(stores);
+        let mut variables = scene::variables(&stores);
+        let scene = Scene::load(&variables, setup.size).await.context("loading")?;
+        variables.extend(setup.variables.iter().cloned());
+        let replicas = Replicas::start(setup.replicas, &variables, &folder).await?;
+        let shared = Arc::new(Shared {
+            scene,
+            recorder: Arc::new(Recorder::default()),
+            listening: replicas.listening(),
+            reopening: Reopening::on(stores.clone()),
+        });
+        let (notes, kills, load, began) = (Vec::new(), 0, None, Instant::now());
+        Ok(Self { replicas, shared, stores, notes, kills, setup, load, folder, began })
+    }
+
+    /// Waits until that many changes were acknowledged since the beginning.
+    ///
+    /// # Errors
+    /// When it takes too long.
+    pub async fn until_acknowledged(&self, changes: usize, within: Duration) -> Result<()> {
+        let started = Instant::now();
+        while self.shared.recorder.count(is_acknowledged) < changes {
+            if started.elapsed() > within {
+                bail!("no {changes} changes acknowledged within {within:?}");
+            }
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Kills a server and starts it again after a while.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn kill(&mut self, number: usize, down: Duration) -> Result<()> {
+        self.replicas.kill(number)?;
+        self.kills += 1;
+        tokio::time::sleep(down).await;
+        self.replicas.launch(number).await
+    }
+
+    /// Lets the clients finish, waits until everything is delivered, stops the servers, and holds what is left against the history.
+    ///
+    /// # Errors
+    /// When something could not be read or does not end.
+    pub async fn end(mut self) -> Result<Report> {
+        if let Some(load) = self.load.take() {
+            load.finish().await;
+        }
+        let worked = self.began.elapsed();
+        let history = self.shared.recorder.history();
+        if let Err(error) = self.finish().await {
+            let kept = self.keep(&history)?;
+            return Err(error.context(format!("the history is {}", kept.display())));
+        }
+        let state = read::state(&self.stores).await?;
+        let findings = checker::check(&self.shared.scene.loaded, &history, &state);
+        let kept = if findings.is_empty() { None } else { Some(self.keep(&history)?) };
+        if kept.is_none() {
+            std::fs::remove_dir_all(&self.folder)?;
+        }
+        let mut report = Report::of(&self.setup.name, self.setup.seed, &history, findings);
+        report.took = worked;
+        report.kills = self.kills;
+        report.events = state.topic.len();
+        report.audited = state.audit.iter().filter(|row| row.action == "UPDATE").count();
+        report.notes = self.notes;
+        report.kept = kept;
+        Ok(report)
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        self.drained().await?;
+        for number in 0..self.replicas.len() {
+            if self.replicas.pid(number).is_some() {
+                self.replicas.terminate(number)?;
+                let (status, _) = self.replicas.wait(number, ENDED_WITHIN).await?;
+                anyhow::ensure!(status.success(), "server {number} ended with {status}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing waits for delivery.
+    ///
+    /// # Errors
+    /// When it does not come to that.
+    pub async fn drained(&self) -> Result<Duration> {
+        let started = Instant::now();
+        loop {
+            let waits = match self.shared.scene.stores.outbox.backlog().await {
+                Ok(backlog) if backlog.depth == 0 => return Ok(started.elapsed()),
+                Ok(backlog) => format!("{} events wait", backlog.depth),
+                Err(error) => error.to_string(),
+            };
+            if started.elapsed() > DRAINED_WITHIN {
+                bail!("the outbox is not empty after {DRAINED_WITHIN:?}: {waits}");
+            }
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+    }
+
+    fn keep(&self, history: &[Operation]) -> Result<PathBuf> {
+        let path = self.folder.join("history.jsonl");
+        history::write(&path, history)?;
+        Ok(path)
+    }
+}
+
+/// Whether a change was acknowledged.
+pub fn is_acknowledged(operation: &Operation) -> bool {
+    use history::Action::{Stop, Update};
+    operation.is_done() && matches!(operation.action, Stop { .. } | Update { .. })
+}
