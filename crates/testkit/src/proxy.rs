@@ -27,8 +27,23 @@ enum Mode {
     Pass,
     Delay(Duration),
     Stall,
+    HalfOpen,
     Cut,
     Ended,
+}
+
+/// Where bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    ToTarget,
+    ToClient,
+}
+
+impl Mode {
+    /// Whether it holds back what goes that way.
+    fn holds(self, way: Way) -> bool {
+        self == Self::Stall || (self == Self::HalfOpen && way == Way::ToClient)
+    }
 }
 
 /// What went through a proxy so far.
@@ -112,6 +127,12 @@ impl Proxy {
     /// [`heal`](Self::heal).
     pub fn stall(&self) {
         self.set(Mode::Stall);
+    }
+
+    /// Hands on what clients send and holds back what they are answered, as a network whose way back is broken. What was held back goes on
+    /// with [`heal`](Self::heal).
+    pub fn half_open(&self) {
+        self.set(Mode::HalfOpen);
     }
 
     /// Hands everything on, each piece this much later, in both directions.
@@ -202,8 +223,8 @@ impl Worker {
                 let (client_read, client_write) = client.into_split();
                 let (server_read, server_write) = server.into_split();
                 tokio::try_join!(
-                    hand_on(client_read, server_write, up, &counters.to_target),
-                    hand_on(server_read, client_write, down, &counters.to_client),
+                    hand_on(client_read, server_write, up, Way::ToTarget, &counters.to_target),
+                    hand_on(server_read, client_write, down, Way::ToClient, &counters.to_client),
                 )
             };
             // However it ends, both streams are dropped and so closed.
@@ -228,12 +249,13 @@ async fn hand_on(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut mode: watch::Receiver<Mode>,
+    way: Way,
     counter: &AtomicU64,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         let count = from.read(&mut buffer).await?;
-        let now = match mode.wait_for(|mode| *mode != Mode::Stall).await {
+        let now = match mode.wait_for(|mode| !mode.holds(way)).await {
             Ok(now) => *now,
             Err(_) => return Ok(()),
         };

@@ -90,6 +90,23 @@ fn a_stall_holds_back_until_healed() {
 }
 
 #[test]
+fn half_open_takes_everything_and_answers_nothing_until_healed() {
+    let proxy = Proxy::start(echo()).unwrap();
+    let mut stream = connect(&proxy);
+    proxy.half_open();
+    stream.set_read_timeout(Some(SHORT)).unwrap();
+    stream.write_all(b"a").unwrap();
+    wait_for_blocking("the byte to arrive", LONG, || (proxy.traffic().bytes_to_target == 1).then_some(()));
+    let error = stream.read(&mut [0]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    proxy.heal();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    let mut answer = [0];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"a");
+}
+
+#[test]
 fn a_delay_delays_both_ways() {
     let proxy = Proxy::start(echo()).unwrap();
     let mut stream = connect(&proxy);

@@ -11,7 +11,7 @@ use std::{
 
 use bson::{Document, doc};
 use esoz_testkit::{
-    servers::{Durability, Kafka, MongoDb, Postgres, shared},
+    servers::{Durability, Kafka, MongoDb, MongoSet, Postgres, shared},
     wait::wait_for_blocking,
 };
 
@@ -107,6 +107,26 @@ async fn mongodb_keeps_its_data_through_a_kill() {
     server.restart().unwrap();
     let found = collection.find_one(doc! { "_id": 1 }).await.unwrap().unwrap();
     assert_eq!(found.get_i32("answer").unwrap(), 42);
+}
+
+#[tokio::test]
+async fn a_replica_set_goes_on_without_its_primary() {
+    let mut set = MongoSet::start(3).unwrap();
+    let client = mongodb::Client::with_uri_str(set.uri()).await.unwrap();
+    let collection = client.database("t").collection::<Document>("t");
+    collection.insert_one(doc! { "_id": 1, "answer": 42 }).await.unwrap();
+
+    let first = set.primary().unwrap();
+    set.kill(first).unwrap();
+    let second = set.primary().unwrap();
+    assert_ne!(first, second);
+    let found = collection.find_one(doc! { "_id": 1 }).await.unwrap().unwrap();
+    assert_eq!(found.get_i32("answer").unwrap(), 42);
+
+    set.restart(first).unwrap();
+    set.step_down(second).unwrap();
+    wait_for_blocking("another primary", LONG, || (set.primary().unwrap() != second).then_some(()));
+    collection.insert_one(doc! { "_id": 2 }).await.unwrap();
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use esoz_faults::page;
 use esoz_faults::scenarios::{Form, Run, SCENARIOS, Scenario};
@@ -35,15 +35,21 @@ struct Arguments {
     list: bool,
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.list {
         for Scenario { name, what, .. } in SCENARIOS {
             println!("{name:<12} {what}");
         }
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
-    tokio::runtime::Runtime::new()?.block_on(run(arguments))
+    let done = tokio::runtime::Runtime::new()
+        .context("starting")
+        .and_then(|runtime| runtime.block_on(run(arguments)));
+    done.unwrap_or_else(|error| {
+        println!("FAILED: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {

@@ -31,7 +31,7 @@ fn table(reports: &[Report], run: &str) -> Result<String> {
     let today = SystemClock.now().to_string();
     let today = today.split('T').next().unwrap_or_default();
     let mut text = format!("\n{today}: {run}.\n\n");
-    text += "| scenario | operations | acknowledged | unanswered, resolved | kills | messages | audit rows | longest silence | found |\n";
+    text += "| scenario | operations | acknowledged | unanswered, resolved | kills | events, repeated | audit rows | longest silence | found |\n";
     text += "|---|--:|--:|--:|--:|--:|--:|--:|---|\n";
     for report in reports {
         let found = if report.passed() { String::from("nothing") } else { report.findings.len().to_string() };
@@ -41,13 +41,14 @@ fn table(reports: &[Report], run: &str) -> Result<String> {
         }
         writeln!(
             text,
-            "| {name} | {} | {} | {}, {} | {} | {} | {} | {} ms | {found} |",
+            "| {name} | {} | {} | {}, {} | {} | {}, {} | {} | {} ms | {found} |",
             report.operations,
             report.acknowledged,
             report.unanswered,
             report.resolved,
             report.kills,
             report.events,
+            report.repeated,
             report.audited,
             report.longest_silence.as_millis(),
         )?;

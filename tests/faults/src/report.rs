@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::checker::Finding;
-use crate::history::{Action, Operation, Outcome};
+use crate::history::{Action, Operation};
 use crate::trial::is_acknowledged;
 
 /// How many findings are told; the others are counted.
@@ -30,8 +30,10 @@ pub struct Report {
     pub resolved: usize,
     /// Servers that were killed.
     pub kills: usize,
-    /// Messages in the topic.
+    /// Events in the topic.
     pub events: usize,
+    /// How many more deliveries of them there are.
+    pub repeated: usize,
     /// Audit rows of updates.
     pub audited: usize,
     /// The longest time during which nobody got a clear answer.
@@ -82,15 +84,20 @@ fn longest_silence(history: &[Operation]) -> Duration {
     Duration::from_micros(gaps.max().unwrap_or_default())
 }
 
-/// How many operations ended with that status.
-pub fn with_status(history: &[Operation], wanted: u16) -> usize {
-    let has = |operation: &&Operation| matches!(operation.outcome, Outcome::Refused { status, .. } if status == wanted);
-    history.iter().filter(has).count()
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, operations, acknowledged, unanswered, resolved, kills, events, audited, .. } = self;
+        let Self {
+            name,
+            operations,
+            acknowledged,
+            unanswered,
+            resolved,
+            kills,
+            events,
+            repeated,
+            audited,
+            ..
+        } = self;
         let verdict = if self.passed() {
             String::from("nothing found")
         } else {
@@ -99,7 +106,7 @@ impl fmt::Display for Report {
         write!(
             formatter,
             "{name}: {operations} operations, {acknowledged} acknowledged, {unanswered} unanswered ({resolved} resolved), {kills} kills, \
-             {events} messages, {audited} audit rows, longest silence {} ms, {:.0} s",
+             {events} events (and {repeated} repeated), {audited} audit rows, longest silence {} ms, {:.0} s",
             self.longest_silence.as_millis(),
             self.took.as_secs_f64(),
         )?;

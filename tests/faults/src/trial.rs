@@ -76,6 +76,8 @@ pub struct Trial {
     load: Option<Load>,
     folder: PathBuf,
     began: Instant,
+    /// Whether it was checked.
+    is_over: bool,
 }
 
 impl Trial {
@@ -108,22 +110,58 @@ impl Trial {
             reopening: Reopening::on(stores.clone()),
         });
         let (notes, kills, load, began) = (Vec::new(), 0, None, Instant::now());
-        Ok(Self { replicas, shared, stores, notes, kills, setup, load, folder, began })
+        Ok(Self { replicas, shared, stores, notes, kills, setup, load, folder, began, is_over: false })
     }
 
-    /// Waits until that many changes were acknowledged since the beginning.
+    /// How many changes were acknowledged until now.
+    pub fn acknowledged(&self) -> usize {
+        self.shared.recorder.count(is_acknowledged)
+    }
+
+    /// How many requests were answered with that status until now.
+    pub fn refused_with(&self, wanted: u16) -> usize {
+        let is_it = |operation: &Operation| matches!(operation.outcome, history::Outcome::Refused { status, .. } if status == wanted);
+        self.shared.recorder.count(is_it)
+    }
+
+    /// Waits until that many changes more than before were acknowledged; gives how many it are.
     ///
     /// # Errors
     /// When it takes too long.
-    pub async fn until_acknowledged(&self, changes: usize, within: Duration) -> Result<()> {
+    pub async fn until_more_acknowledged(
+        &self,
+        before: usize,
+        more: usize,
+        within: Duration,
+    ) -> Result<usize> {
         let started = Instant::now();
-        while self.shared.recorder.count(is_acknowledged) < changes {
+        loop {
+            let acknowledged = self.acknowledged();
+            if acknowledged >= before + more {
+                return Ok(acknowledged);
+            }
             if started.elapsed() > within {
-                bail!("no {changes} changes acknowledged within {within:?}");
+                let got = acknowledged.saturating_sub(before);
+                bail!("{got} changes acknowledged within {within:?}, of {more} that were to come");
             }
             tokio::time::sleep(POLL_EVERY).await;
         }
-        Ok(())
+    }
+
+    /// Lets the clients finish what they have begun, and begin nothing else.
+    pub async fn pause(&mut self) {
+        if let Some(load) = self.load.take() {
+            load.finish().await;
+        }
+    }
+
+    /// Runs statements in the PostgreSQL database as its owner.
+    ///
+    /// # Errors
+    /// When there is none, or it refuses them.
+    pub fn database(&self, sql: &str) -> Result<String> {
+        let database = self.stores.database().context("no PostgreSQL here")?;
+        database.try_execute(sql).map_err(anyhow::Error::msg)
     }
 
     /// Kills a server and starts it again after a while.
@@ -142,17 +180,13 @@ impl Trial {
     /// # Errors
     /// When something could not be read or does not end.
     pub async fn end(mut self) -> Result<Report> {
-        if let Some(load) = self.load.take() {
-            load.finish().await;
-        }
+        self.pause().await;
         let worked = self.began.elapsed();
         let history = self.shared.recorder.history();
-        if let Err(error) = self.finish().await {
-            let kept = self.keep(&history)?;
-            return Err(error.context(format!("the history is {}", kept.display())));
-        }
+        self.finish().await?;
         let state = read::state(&self.stores).await?;
         let findings = checker::check(&self.shared.scene.loaded, &history, &state);
+        self.is_over = true;
         let kept = if findings.is_empty() { None } else { Some(self.keep(&history)?) };
         if kept.is_none() {
             std::fs::remove_dir_all(&self.folder)?;
@@ -160,9 +194,12 @@ impl Trial {
         let mut report = Report::of(&self.setup.name, self.setup.seed, &history, findings);
         report.took = worked;
         report.kills = self.kills;
-        report.events = state.topic.len();
+        let distinct: std::collections::BTreeSet<&String> =
+            state.topic.iter().map(|event| &event.id).collect();
+        report.events = distinct.len();
+        report.repeated = state.topic.len() - distinct.len();
         report.audited = state.audit.iter().filter(|row| row.action == "UPDATE").count();
-        report.notes = self.notes;
+        report.notes = std::mem::take(&mut self.notes);
         report.kept = kept;
         Ok(report)
     }
@@ -202,6 +239,19 @@ impl Trial {
         let path = self.folder.join("history.jsonl");
         history::write(&path, history)?;
         Ok(path)
+    }
+}
+
+impl Drop for Trial {
+    /// A trial that was not ended has failed: its history is what tells why.
+    #[expect(clippy::print_stderr, reason = "there is nobody to give it to")]
+    fn drop(&mut self) {
+        if !self.is_over {
+            match self.keep(&self.shared.recorder.history()) {
+                Ok(path) => eprintln!("{}: the history is {}", self.setup.name, path.display()),
+                Err(error) => eprintln!("{}: the history is lost: {error:#}", self.setup.name),
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! [`Browser`].
 //!
 //! Most tests want *a* server and make their own database or topic on it: [`shared`] hands out one for the whole
-//! test run. A test that stops, kills or pauses a server starts its own: [`Postgres`], [`MongoDb`], [`Kafka`].
+//! test run. A test that stops, kills or pauses a server starts its own: [`Postgres`], [`MongoDb`], [`MongoSet`], [`Kafka`].
 //!
 //! A server program is looked for in this order, and what was found is told by [`Origin`]:
 //! 1. (shared servers alone) an address in the environment: [`POSTGRES_URL`], [`MONGODB_URI`], [`KAFKA_BROKERS`];
@@ -26,6 +26,7 @@ mod find;
 mod home;
 mod kafka;
 mod kafka_wire;
+mod mongo_set;
 mod mongo_wire;
 mod mongodb;
 mod object_store;
@@ -44,6 +45,7 @@ pub use browser::Browser;
 pub use env::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, SERVERS_DIR};
 pub use error::ServerError;
 pub use kafka::{Kafka, KafkaAddress};
+pub use mongo_set::MongoSet;
 pub use mongodb::{MongoAddress, MongoDb};
 pub use origin::Origin;
 pub use port::ReservedPort;

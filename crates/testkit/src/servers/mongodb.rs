@@ -24,7 +24,7 @@ use super::{
 
 /// The oldest version that the project supports.
 const MAJOR_MIN: u32 = 6;
-const REPLICA_SET: &str = "esoz";
+pub(super) const REPLICA_SET: &str = "esoz";
 /// The answer's code when `replSetInitiate` was done before.
 const ALREADY_INITIALIZED: i32 = 23;
 
@@ -86,21 +86,8 @@ impl MongoDb {
     /// Starts a fresh replica set and waits until it takes writes.
     pub fn start() -> Result<Self, ServerError> {
         let origin = find_program()?;
-        let (Origin::Installed(program) | Origin::Fetched { program, .. }) = &origin else {
-            return Err(ServerError::new("a mongod that somebody else runs cannot be started here"));
-        };
-        let mut service = Service::new("mongodb")?;
-        let data = service.dir().join("data");
-        fs::create_dir(&data)
-            .map_err(|error| ServerError::io(format_args!("cannot make {}", data.display()), &error))?;
         let port = ReservedPort::new()?;
-        let launch = Launch {
-            program: program.clone(),
-            args: arguments(port.number(), &data),
-            user: None,
-            environment: Vec::new(),
-            log: service.dir().join("log"),
-        };
+        let (mut service, launch) = prepare(&origin, &port)?;
         await_primary(&mut service, &launch, port.address())?;
         let version = version(port.address()).map_err(ServerError::new)?;
         // Direct, so that a proxy in between is not bypassed by what the replica set says of its members.
@@ -159,7 +146,26 @@ impl MongoDb {
     }
 }
 
-fn find_program() -> Result<Origin, ServerError> {
+/// A folder for a mongod on that port, and how it is started there.
+pub(super) fn prepare(origin: &Origin, port: &ReservedPort) -> Result<(Service, Launch), ServerError> {
+    let (Origin::Installed(program) | Origin::Fetched { program, .. }) = origin else {
+        return Err(ServerError::new("a mongod that somebody else runs cannot be started here"));
+    };
+    let service = Service::new("mongodb")?;
+    let data = service.dir().join("data");
+    fs::create_dir(&data)
+        .map_err(|error| ServerError::io(format_args!("cannot make {}", data.display()), &error))?;
+    let launch = Launch {
+        program: program.clone(),
+        args: arguments(port.number(), &data),
+        user: None,
+        environment: Vec::new(),
+        log: service.dir().join("log"),
+    };
+    Ok((service, launch))
+}
+
+pub(super) fn find_program() -> Result<Origin, ServerError> {
     for program in on_path("mongod") {
         let version = run(Command::new(&program).arg("--version"))?;
         if major(&version).is_some_and(|major| major >= MAJOR_MIN) {
@@ -243,7 +249,7 @@ fn version(address: SocketAddr) -> Result<String, String> {
     info.get_str("version").map(str::to_owned).map_err(|error| error.to_string())
 }
 
-fn succeed(address: SocketAddr, command: Document) -> Result<Document, String> {
+pub(super) fn succeed(address: SocketAddr, command: Document) -> Result<Document, String> {
     let answer = run_command(address, command)?;
     if answer.get_f64("ok").is_ok_and(|ok| ok > 0.0) { Ok(answer) } else { Err(format!("refused: {answer}")) }
 }

@@ -55,7 +55,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(kind: Kind, text: impl Into<String>) -> Self {
+    /// A finding of that kind.
+    pub fn new(kind: Kind, text: impl Into<String>) -> Self {
         Self { kind, text: text.into() }
     }
 }

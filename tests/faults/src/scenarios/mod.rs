@@ -1,6 +1,11 @@
 //! The scenarios: each starts servers, lets clients work on them, injects its faults and has the rest checked.
 
+mod broker;
 mod kill;
+mod mongodb;
+mod network;
+mod postgres;
+mod races;
 
 use std::time::Duration;
 
@@ -58,6 +63,11 @@ impl Run {
         self.servers.get_or_try_init(|| async { tokio::task::spawn_blocking(Servers::start).await? }).await
     }
 
+    /// Databases and broker, if they were started.
+    pub fn started(&mut self) -> Option<&mut Servers> {
+        self.servers.get_mut()
+    }
+
     /// What the databases and the broker are, if any was started.
     pub fn versions(&self) -> String {
         self.servers.get().map_or_else(|| String::from("SQLite alone"), Servers::versions)
@@ -86,11 +96,38 @@ pub struct Scenario {
 }
 
 /// Every scenario, in the order in which a run goes through them.
-pub const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "kill",
-    what: "kill -9 of one, two and three servers side by side at random instants, and of one on SQLite",
-    run: |run| Box::pin(kill::run(run)),
-}];
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "kill",
+        what: "kill -9 of one, two and three servers side by side at random instants, and of one on SQLite",
+        run: |run| Box::pin(kill::run(run)),
+    },
+    Scenario {
+        name: "races",
+        what: "32 requests at once for one dispense, and for one pair of contract and division",
+        run: |run| Box::pin(races::run(run)),
+    },
+    Scenario {
+        name: "mongodb",
+        what: "the primary of a replica set of three is killed and stepped down",
+        run: |run| Box::pin(mongodb::run(run)),
+    },
+    Scenario {
+        name: "postgresql",
+        what: "PostgreSQL is restarted, its connections are cut, its timeouts are hit",
+        run: |run| Box::pin(postgres::run(run)),
+    },
+    Scenario {
+        name: "broker",
+        what: "the broker is away, slow, cut off, restarted",
+        run: |run| Box::pin(broker::run(run)),
+    },
+    Scenario {
+        name: "network",
+        what: "the network between servers and each store is cut, stalled, delayed, half open",
+        run: |run| Box::pin(network::run(run)),
+    },
+];
 
 /// A random time between these, in milliseconds.
 fn millis(rng: &mut Rng, from: u64, to: u64) -> Duration {
