@@ -60,7 +60,7 @@ pub fn subscriber<W, T>(
     writer: W,
     is_terminal: bool,
     tracer: Option<T>,
-) -> Result<impl Subscriber + Send + Sync + 'static>
+) -> Result<impl Subscriber + Send + Sync + use<W, T>>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
     T: Tracer + Send + Sync + 'static,

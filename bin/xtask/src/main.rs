@@ -1,9 +1,10 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
-//! `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`.
+//! `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`.
 
 mod book;
 mod check;
 mod faults;
+mod fuzz;
 mod openapi;
 mod reference;
 mod servers;
@@ -37,6 +38,15 @@ enum Command {
         #[arg(long)]
         advisories: bool,
     },
+    /// Looks for inputs that break a parser; fetches cargo-fuzz where it is missing
+    Fuzz {
+        /// How long each target runs
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// These targets alone
+        #[arg(long = "target")]
+        targets: Vec<String>,
+    },
     /// All of it, and the short form of `faults`: what every change must pass
     Ci,
     /// Works on real servers while they, their stores and the network fail, and checks what is left; `-- --help` tells more
@@ -65,6 +75,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Command::Test { runner_arguments } => test::run(&mut steps, &runner_arguments)?,
         Command::Check { advisories } => check::run(&mut steps, advisories)?,
+        Command::Fuzz { minutes, targets } => fuzz::run(&mut steps, minutes, targets)?,
         Command::Ci => {
             check::run(&mut steps, false)?;
             book::run(&mut steps)?;

@@ -82,12 +82,23 @@ impl EsozTokens {
         let uri: Uri =
             uri.parse().map_err(|_| Trouble::Connection("the address could not be built".to_owned()))?;
         let answer = self.server.ask(Method::GET, &uri, |request| request, String::new()).await?;
-        match answer.status {
-            StatusCode::OK => facts(presented, &answer).map(Some),
-            StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Ok(None),
-            status => Err(Trouble::status(status)),
-        }
+        told(presented, &answer)
     }
+}
+
+/// What the service's answer says about a token.
+fn told(presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, Trouble> {
+    match answer.status {
+        StatusCode::OK => facts(presented, answer).map(Some),
+        StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Ok(None),
+        status => Err(Trouble::status(status)),
+    }
+}
+
+/// For fuzz targets: what an answer of status 200 with that body says about a token.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn told_by(presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
+    told(presented, &Answer::ok(body)).map_err(|trouble| trouble.store_error("the service"))
 }
 
 fn facts(presented: &Secret, answer: &Answer) -> Result<TokenFacts, Trouble> {

@@ -101,6 +101,12 @@ impl Server {
 }
 
 impl Answer {
+    /// For fuzz targets: an answer that no server gave.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn ok(body: &[u8]) -> Self {
+        Self { status: StatusCode::OK, body: Bytes::copy_from_slice(body) }
+    }
+
     /// The body of an answer that should be JSON of a certain shape. What it holds instead is not told: it may be about
     /// a token.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {

@@ -112,10 +112,22 @@ impl IntrospectedTokens {
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         };
         let answer = self.server.ask(Method::POST, self.server.uri(), dress, form).await?;
+        self.told(presented, &answer)
+    }
+
+    /// What the server's answer says about a token.
+    fn told(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, Trouble> {
         if answer.status != StatusCode::OK {
             return Err(Trouble::status(answer.status));
         }
-        if answer.read::<Activity>()?.active { self.facts(presented, &answer) } else { Ok(None) }
+        if answer.read::<Activity>()?.active { self.facts(presented, answer) } else { Ok(None) }
+    }
+
+    /// For fuzz targets: what an answer of status 200 with that body says about a token.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn told_by(&self, presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
+        let told = self.told(presented, &Answer::ok(body));
+        told.map_err(|trouble| trouble.store_error(self.server.name()))
     }
 
     fn facts(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, Trouble> {

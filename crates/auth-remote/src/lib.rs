@@ -3,6 +3,8 @@
 mod bearer;
 mod claims;
 mod esoz;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http;
 mod introspection;
 mod jwt;

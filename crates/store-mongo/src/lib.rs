@@ -7,6 +7,8 @@ mod documents;
 mod encode;
 mod error;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod keys;
 mod made;
 mod outbox;

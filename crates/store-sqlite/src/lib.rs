@@ -8,6 +8,8 @@ mod device_dispenses;
 mod document;
 mod error;
 mod event_log;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod keys;
 mod legal_entities;
 mod migrations;

@@ -40,6 +40,26 @@ impl EventRow {
     }
 }
 
+/// For fuzz targets: the event in a row of those columns.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn event_of(row: [&str; 7], traceparent: Option<&str>) -> Result<StatusChangeEvent, StoreError> {
+    let [event_id, entity_type, entity_id, new_status, event_time, changed_by, request_id] =
+        row.map(str::to_owned);
+    let traceparent = traceparent.map(str::to_owned);
+    EventRow {
+        sequence: 0,
+        event_id,
+        entity_type,
+        entity_id,
+        new_status,
+        event_time,
+        changed_by,
+        request_id,
+        traceparent,
+    }
+    .event()
+}
+
 /// Puts an event at the end, in the transaction that makes the change. While a relay holds the entity, it holds this event as well: no other
 /// may overtake it.
 pub(crate) fn put(connection: &mut SqliteConnection, event: &StatusChangeEvent) -> QueryResult<usize> {

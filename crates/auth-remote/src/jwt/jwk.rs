@@ -38,6 +38,11 @@ impl KeySet {
         self.0.is_empty()
     }
 
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether a key has that name.
     pub(crate) fn knows(&self, kid: &str) -> bool {
         self.0.iter().any(|key| key.kid.as_deref() == Some(kid))

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, Secret, TokenFacts};
-use esoz_kernel::{Clock, StoreError};
+use esoz_kernel::{Clock, StoreError, Timestamp};
 
-use self::{jwks::Jwks, jws::Jws, profile::Profile};
+use self::{jwk::KeySet, jwks::Jwks, jws::Jws, profile::Profile};
 use crate::{SettingsError, bearer, http::Server};
 
 pub use algorithm::{Algorithm, AlgorithmError};
@@ -68,10 +68,43 @@ impl AccessTokens for JwtAccessTokens {
         let kid = jws.header.kid.as_deref();
         let keys = self.keys.current(kid).await;
         let keys = keys.map_err(|trouble| trouble.store_error(self.keys.server_name()))?;
-        let signed = keys
-            .signer(kid, algorithm)
-            .is_some_and(|key| key.verifies(algorithm, jws.signed.as_bytes(), &jws.signature));
-        // What is not signed is not read.
-        Ok(if signed { self.profile.facts(presented, &jws.payload, self.clock.now()) } else { None })
+        Ok(signed_facts(&self.profile, &keys, algorithm, presented, &jws, self.clock.now()))
     }
+}
+
+/// What a token states, if one of those keys has signed it. What is not signed is not read.
+fn signed_facts(
+    profile: &Profile,
+    keys: &KeySet,
+    algorithm: Algorithm,
+    presented: &Secret,
+    jws: &Jws<'_>,
+    now: Timestamp,
+) -> Option<TokenFacts> {
+    let key = keys.signer(jws.header.kid.as_deref(), algorithm)?;
+    let signed = key.verifies(algorithm, jws.signed.as_bytes(), &jws.signature);
+    if signed { profile.facts(presented, &jws.payload, now) } else { None }
+}
+
+/// For fuzz targets: the facts of a token as [`JwtAccessTokens`] would find them with those published keys, without a server.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn facts_by(
+    settings: &JwtSettings,
+    published: &[u8],
+    token: &str,
+    now: Timestamp,
+) -> Option<TokenFacts> {
+    let presented = Secret::new(token);
+    let jws = bearer::is_well_formed(token).then(|| Jws::read(token)).flatten()?;
+    let profile = Profile::new(settings);
+    let algorithm = profile.algorithm(&jws.header)?;
+    let (keys, _) = serde_json::from_slice::<jwk::Published>(published).ok()?.usable();
+    signed_facts(&profile, &keys, algorithm, &presented, &jws, now)
+}
+
+/// For fuzz targets: of published keys, how many can be used and how many not; `None` when they are not published in this way.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn usable_keys(published: &[u8]) -> Option<(usize, usize)> {
+    let (keys, ignored) = serde_json::from_slice::<jwk::Published>(published).ok()?.usable();
+    Some((keys.len(), ignored))
 }

@@ -1,0 +1,166 @@
+//! The bodies of both methods: which faults are told, all of them and no others.
+
+use std::cell::RefCell;
+
+use actix_web::test::TestRequest;
+use serde_json::Value;
+
+use super::{Target, seeds};
+use crate::json::{Members, is_uuid};
+use crate::secrecy::assert_keeps_quiet;
+use crate::service::{
+    API_KEY, Answer, CONTRACT_DIVISION, DISPENSE, PATIENT, STOP_TOKEN, Service, UPDATE_TOKEN,
+};
+
+/// See [`Target::about`].
+pub(super) const STOP_BODY: Target = Target {
+    name: "stop_body",
+    about: "the body of a stop: nothing, or an object with nothing in it",
+    run: |data| run(data, &[], stop),
+    seeds: || {
+        seeds([
+            "",
+            "{}",
+            " {} ",
+            r#"{"canary-7f3a":1}"#,
+            r#"{"a":{},"a":[null]}"#,
+            "[]",
+            "\"canary-7f3a\"",
+            "{",
+        ])
+    },
+};
+
+/// See [`Target::about`].
+pub(super) const UPDATE_BODY: Target = Target {
+    name: "update_body",
+    about: "the body of an update: every fault of it, by a model",
+    run: |data| run(data, &["contract_id", "division_id"], update),
+    seeds: || {
+        seeds([
+            r#"{"division_id":"b2651e27-c083-41a6-9ebf-72e35091cf66","contract_id":"e598415a-f3b6-44d9-81e2-a516832cf299"}"#,
+            r#"{"division_id":"B2651E27-C083-41A6-9EBF-72E35091CF66","contract_id":null,"more":[{}]}"#,
+            r#"{"division_id":"canary-7f3a","contract_id":17,"canary-7f3a":"canary-7f3a"}"#,
+            r#"{"division_id":"a","division_id":"b"}"#,
+            r#"{"division\u005fid":{"a":1e999},"\ud800":"\u0000"}"#,
+            r#"[{"division_id":""}]"#,
+            "{}",
+            "canary-7f3a",
+        ])
+    },
+};
+
+fn stop(body: &[u8]) -> TestRequest {
+    let path = format!("/api/patients/{PATIENT}/device_dispenses/{DISPENSE}/actions/stop");
+    authorized(TestRequest::patch().uri(&path), STOP_TOKEN).set_payload(body.to_vec())
+}
+
+fn update(body: &[u8]) -> TestRequest {
+    let path = format!("/api/admin/contract_divisions/{CONTRACT_DIVISION}");
+    authorized(TestRequest::put().uri(&path), UPDATE_TOKEN)
+        .insert_header(("api-key", API_KEY))
+        .insert_header(("content-type", "application/json"))
+        .set_payload(body.to_vec())
+}
+
+fn authorized(request: TestRequest, token: &str) -> TestRequest {
+    request.insert_header(("authorization", format!("Bearer {token}")))
+}
+
+thread_local! {
+    // Never dropped: what it is made of must not outlive what the framework keeps for the thread.
+    static SERVICE: &'static RefCell<Option<Service>> = Box::leak(Box::default());
+}
+
+fn run(body: &[u8], required: &[&str], request: fn(&[u8]) -> TestRequest) {
+    let answer = SERVICE.with(|service| {
+        let service = &mut *service.borrow_mut();
+        let answer = service.get_or_insert_with(Service::with_data).ask(request(body));
+        if answer.status == 200 {
+            *service = None;
+        }
+        answer
+    });
+    assert_keeps_quiet(&answer.log);
+    let expected = if body.len() > 2_048 {
+        Expected::Refused(413)
+    } else if body.is_empty() && required.is_empty() {
+        Expected::Taken
+    } else {
+        expected(body, required)
+    };
+    match expected {
+        Expected::Taken => assert!([200, 404, 409].contains(&answer.status), "{}", answer.status),
+        Expected::Refused(status) => assert_eq!(answer.status, status),
+        Expected::Faults(faults) => assert_eq!((answer.status, told(&answer)), (422, faults)),
+    }
+    if answer.status != 200 {
+        assert_keeps_quiet(&String::from_utf8_lossy(&answer.body));
+    }
+}
+
+enum Expected {
+    Taken,
+    Refused(u16),
+    /// Where and which rule, in order.
+    Faults(Vec<(String, String)>),
+}
+
+/// What a body must be answered: JSON, an object, each required property once and a UUID, and no other.
+fn expected(body: &[u8], required: &[&str]) -> Expected {
+    let fault = |entry: &str, rule: &str| (entry.to_owned(), rule.to_owned());
+    // What is neither an object nor text is told as one or the other: which comes first is nobody's business.
+    let starts_like_an_object = body.trim_ascii_start().starts_with(b"{");
+    let Ok(members) = serde_json::from_slice::<Members>(body) else {
+        let is_other_json =
+            !starts_like_an_object && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+        return if is_other_json {
+            Expected::Faults(vec![fault("$", "schema")])
+        } else {
+            Expected::Refused(400)
+        };
+    };
+    let mut faults = Vec::new();
+    for name in required {
+        match members.of(name).as_slice() {
+            [] => faults.push(fault(&format!("$.{name}"), "required")),
+            [Value::String(text)] if is_uuid(text) => {}
+            [Value::String(_)] => faults.push(fault(&format!("$.{name}"), "format")),
+            [_] => faults.push(fault(&format!("$.{name}"), "cast")),
+            _ => return Expected::Refused(400),
+        }
+    }
+    let mut others: Vec<&str> = members.0.iter().map(|(name, _)| name.as_str()).collect();
+    others.sort_unstable();
+    others.dedup();
+    for name in others.into_iter().filter(|name| !required.contains(name)) {
+        let is_plain =
+            name.len() <= 64 && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
+        faults.push(fault(&if is_plain { format!("$.{name}") } else { "$".to_owned() }, "schema"));
+    }
+    faults.sort();
+    if faults.is_empty() { Expected::Taken } else { Expected::Faults(faults) }
+}
+
+/// The faults that an answer tells.
+fn told(answer: &Answer) -> Vec<(String, String)> {
+    let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let entries = body["error"]["invalid"].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut faults: Vec<(String, String)> = entries
+        .iter()
+        .map(|entry| {
+            assert_eq!(entry["entry_type"], "json_data_property");
+            assert_eq!(entry["rules"].as_array().map(Vec::len), Some(1));
+            (text(&entry["entry"]), text(&entry["rules"][0]["rule"]))
+        })
+        .collect();
+    let told = faults.clone();
+    faults.sort();
+    assert_eq!(
+        told.iter().map(|(entry, _)| entry).collect::<Vec<_>>(),
+        faults.iter().map(|(entry, _)| entry).collect::<Vec<_>>(),
+        "in order"
+    );
+    faults
+}
