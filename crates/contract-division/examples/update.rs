@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use esoz_auth::{ApiKeyHolder, Principal, Scope};
 use esoz_contract_division::{
     Applied, Change, Contract, ContractDivision, ContractDivisions, ContractType, Current, Division, Facts,
-    Update, UpdateContractDivision, UpdateError, UpdateInput, UpdatePermit, UpdatePorts, decide,
+    Update, UpdateContractDivision, UpdateError, UpdateInput, UpdatePermit, UpdatePorts,
 };
 use esoz_kernel::{
     ClientId, Clock, ContractDivisionId, ContractId, DivisionId, ErrorKind, Failure as _, IdempotencyKey,
@@ -95,17 +95,15 @@ impl ContractDivisions for Ledger {
         if let Some(recalled) = update.once.and_then(|once| tables.recall(&once, update.at)) {
             return Ok(Applied::Recalled(recalled));
         }
-        let change =
-            Change { division_id: update.expected.division.id, contract_id: update.expected.contract.id };
-        if decide(&tables.facts(update.id, &change)) != Ok(update.expected) {
+        if !update.expected.is_met_by(&tables.facts(update.id, &update.change)) {
             return Ok(Applied::Stale);
         }
         let Some(record) = tables.contract_divisions.get_mut(&update.id) else {
             return Ok(Applied::Stale);
         };
         let before = *record;
-        record.division_id = change.division_id;
-        record.contract_id = change.contract_id;
+        record.division_id = update.change.division_id;
+        record.contract_id = update.change.contract_id;
         record.stamps = Stamps { updated_at: update.at, updated_by: update.by, ..before.stamps };
         let after = *record;
         tables.audit.push(AuditRow {

@@ -3,12 +3,14 @@ use esoz_kernel::{ContractDivisionId, Once, Put, Recalled, RequestId, StoreError
 
 use crate::{Change, ContractDivision, ContractRecord, DivisionRecord, Expected, Facts};
 
-/// A decided update, with the facts that it was decided from.
+/// An update that is offered to the store, with what must be true for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
     /// Which record.
     pub id: ContractDivisionId,
-    /// What must still be true when it is written. Names the new division and contract.
+    /// The division and the contract that it shall have.
+    pub change: Change,
+    /// What must be true when it is written.
     pub expected: Expected,
     /// When, in microseconds.
     pub at: Timestamp,
@@ -25,7 +27,7 @@ pub struct Update {
 pub enum Applied {
     /// It took effect; the record after it.
     Applied(ContractDivision),
-    /// Something that it rests on is no longer so. Nothing was written.
+    /// Something that it needs is not so. Nothing was written.
     Stale,
     /// An update was made under the same key. Nothing was written.
     Recalled(Recalled<ContractDivision>),
@@ -41,8 +43,7 @@ pub trait ContractDivisions: Send + Sync {
     /// [`StoreError`] when the facts cannot be had, or the stored ones are corrupt.
     async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError>;
 
-    /// Applies an update if everything in [`Update::expected`] is still so, the record is active, and no other active record
-    /// has the pair of contract and division.
+    /// Applies an update if [`Update::expected`] is met at that moment.
     ///
     /// In one atomic, durable step it MUST set `division_id`, `contract_id`, `updated_at` and `updated_by`, and write the
     /// audit row (by trigger); if that cannot be written, neither is the update. What it rests on MUST hold until the commit: a contract or

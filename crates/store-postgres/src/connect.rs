@@ -1,7 +1,7 @@
 //! Opens one connection and sets up its session.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::ConnectionResult;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
@@ -30,6 +30,12 @@ pub(crate) struct Connection {
     pub(crate) wire: Arc<Wire>,
     /// Whether a statement is under way. Still so once the caller is gone, it leaves the connection in a state nobody knows.
     pub(crate) is_busy: bool,
+    /// Whether the last statement failed because the connection was ended.
+    pub(crate) is_lost: bool,
+    /// When the server last said that it was done.
+    pub(crate) last_answer: Instant,
+    /// How often connections were found lost when this one was last known to work; see [`Manager`](crate::pool::Manager).
+    pub(crate) losses_known: u64,
     /// How long an answer is waited for before the connection is given up: what the server's own limits do not cover, a server or a
     /// network that stands still.
     pub(crate) answer_timeout: Duration,
@@ -74,12 +80,11 @@ async fn over_unix_socket(config: &Config, folder: &std::path::Path) -> Result<O
     Ok((AsyncPgConnection::try_from(client).await, wire))
 }
 
-/// Opens a connection of the service.
+/// Opens a connection of the service: everything in its session, the role included, is set.
 pub(crate) async fn open_for_service(
     config: &Config,
     session: &str,
-    answer_timeout: Duration,
-) -> Result<Connection, Failure> {
+) -> Result<(AsyncPgConnection, Arc<Wire>), Failure> {
     let (mut db, wire) = open(config, session).await?;
     db.batch_execute(&format!("SET ROLE {SERVICE_ROLE}")).await.map_err(|error| {
         let failure = Failure::of_query(error, wire.take_sql_state());
@@ -89,7 +94,7 @@ pub(crate) async fn open_for_service(
             _ => failure,
         }
     })?;
-    Ok(Connection { db, wire, is_busy: false, answer_timeout })
+    Ok((db, wire))
 }
 
 /// What every session of the service has set. The isolation level is part of what makes an update right: each row is looked at

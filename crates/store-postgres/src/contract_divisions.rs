@@ -52,7 +52,7 @@ statement! {
 type FactsRow = (Option<RecordRow>, Option<ContractRow>, Option<DivisionRow>, Option<ContractRow>, bool);
 
 statement! {
-    /// Applies an update if what it was decided from is still so; gives the record after it, or no row.
+    /// Applies an update if what it needs is so; gives the record after it, or no row.
     ///
     /// Who comes second waits at the record, and then sees it as it has become: at the isolation level `read committed`, a
     /// row that is locked is given as it is once the lock is had, not as it was when the statement began. Each step
@@ -62,7 +62,7 @@ statement! {
     ///    changing one is waited for, and nobody changes one before we have committed;
     /// 3. the wanted division, likewise.
     ///
-    /// Only then are the expected facts compared. A contract or division that came into being after the statement began is not
+    /// Only then is what is expected compared. A contract or division that came into being after the statement began is not
     /// seen, and the update not applied; the next attempt sees it. The check of the pair is the unique index's.
     ///
     /// What the locks give must be joined, not asked for in subqueries: when the record has changed since the statement
@@ -75,15 +75,9 @@ statement! {
         updated_at: PgTimestamp => Timestamptz,
         updated_by: Uuid => SqlUuid,
         request_id: String => Text,
-        current_kind: &'static str => Text,
-        is_current_active: bool => Bool,
-        division_id: Uuid => SqlUuid,
-        division_legal_entity: Uuid => SqlUuid,
-        is_division_active: bool => Bool,
-        contract_id: Uuid => SqlUuid,
         contract_kind: &'static str => Text,
-        contractor: Uuid => SqlUuid,
-        is_contract_active: bool => Bool,
+        contract_id: Uuid => SqlUuid,
+        division_id: Uuid => SqlUuid,
         key: Option<Vec<u8>> => Nullable<Bytea>,
         request: Option<Vec<u8>> => Nullable<Bytea>,
     } -> RecordSql;
@@ -113,14 +107,13 @@ statement! {
      WHERE target.id = record.id
          AND record.is_active
          AND current.id = record.contract_id
-         AND current.type = args.current_kind
-         AND current.is_active = args.is_current_active
-         AND division.legal_entity_id = args.division_legal_entity
-         AND division.is_active = args.is_division_active
+         AND current.is_active
+         AND current.type = args.contract_kind
+         AND division.is_active
+         AND division.legal_entity_id = wanted.contractor_legal_entity_id
          AND wanted.id = args.contract_id
+         AND wanted.is_active
          AND wanted.type = args.contract_kind
-         AND wanted.contractor_legal_entity_id = args.contractor
-         AND wanted.is_active = args.is_contract_active
      RETURNING
          target.id, target.contract_id, target.division_id, target.is_active,
          target.inserted_at, target.inserted_by, target.updated_at, target.updated_by)
@@ -142,7 +135,7 @@ impl ContractDivisions for PostgresStore {
             contract_id: change.contract_id.uuid(),
             division_id: change.division_id.uuid(),
         };
-        let rows = self.rows::<FactsRow, _>(query).await.map_err(|failure| failure.during(attempted()))?;
+        let rows = self.look::<FactsRow, _>(query).await.map_err(|failure| failure.during(attempted()))?;
         let Some((record, current, division, wanted, is_pair_taken)) = only(rows) else {
             // It starts from one row and only joins to it.
             return Err(StoreError::new(StoreErrorKind::Unexpected, attempted()));
@@ -167,30 +160,23 @@ impl ContractDivisions for PostgresStore {
     }
 
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
-        let expected = &update.expected;
         let statement = ApplyUpdate {
             id: update.id.uuid(),
             updated_at: to_pg(update.at),
             updated_by: update.by.uuid(),
             request_id: update.request_id.as_str().to_owned(),
-            current_kind: expected.current_kind.as_str(),
-            is_current_active: expected.is_current_active,
-            division_id: expected.division.id.uuid(),
-            division_legal_entity: expected.division.legal_entity.uuid(),
-            is_division_active: expected.division.is_active,
-            contract_id: expected.contract.id.uuid(),
-            contract_kind: expected.contract.kind.as_str(),
-            contractor: expected.contract.contractor.uuid(),
-            is_contract_active: expected.contract.is_active,
+            contract_kind: update.expected.contract_kind.as_str(),
+            contract_id: update.change.contract_id.uuid(),
+            division_id: update.change.division_id.uuid(),
             key: update.once.map(|once| once.key().to_vec()),
             request: update.once.map(|once| once.request().to_vec()),
         };
-        match self.rows::<RecordRow, _>(statement).await {
+        match self.change::<RecordRow, _>(statement).await {
             Ok(rows) => match only(rows) {
                 Some(row) => Ok(Applied::Applied(contract_division(row)?)),
                 None => Ok(Applied::Stale),
             },
-            // Somebody took the pair since the facts were gathered.
+            // Another active record has the pair.
             Err(failure) if failure.violated() == Some("contract_divisions_active_pair") => {
                 Ok(Applied::Stale)
             }

@@ -87,13 +87,16 @@ impl Failure {
         self.class_is("22") || self.class_is("23")
     }
 
+    /// Whether the server said that it hangs up.
+    pub(crate) fn is_a_goodbye(&self) -> bool {
+        self.class_is("57P")
+    }
+
     /// Whether the connection cannot serve the next call: it is gone, or ends at a server that takes no writes (any more).
     pub(crate) fn is_of_the_connection(&self) -> bool {
         match &self.sql_state {
             Some(state) => {
-                self.class_is("08")
-                    || state.code().starts_with("57P")
-                    || *state == SqlState::READ_ONLY_SQL_TRANSACTION
+                self.class_is("08") || self.is_a_goodbye() || *state == SqlState::READ_ONLY_SQL_TRANSACTION
             }
             None => self.kind == StoreErrorKind::Unavailable,
         }

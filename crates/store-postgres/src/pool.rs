@@ -1,9 +1,11 @@
-//! The pool: opens connections when they are needed and hands out none that is broken.
+//! The pool: opens connections when they are needed and hands out none that is known to be broken.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use diesel_async::SimpleAsyncConnection;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::Config;
 
@@ -12,12 +14,44 @@ use crate::error::Failure;
 
 pub(crate) type Pool = managed::Pool<Manager>;
 
+/// How long after its last answer a connection is handed out without being asked for another one.
+///
+/// To ask each time would double the round trips of every call. That a server hangs up is heard at once, whoever uses the connection; only one
+/// that goes silently (a host that loses power, a network that forgets) is not, and that is what this bounds.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
 /// Opens and checks the connections of the service.
 pub(crate) struct Manager {
-    pub(crate) config: Config,
-    pub(crate) session: String,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) answer_timeout: Duration,
+    config: Config,
+    session: String,
+    connect_timeout: Duration,
+    answer_timeout: Duration,
+    /// Where the connections live: each has a task of its own, and must not end with the runtime of the call that happened to open it.
+    home: Option<Handle>,
+    /// How often a connection was found lost by who used it. Who was opened or asked before that is asked again before it is used.
+    losses: AtomicU64,
+}
+
+impl Manager {
+    /// Connections live on the Tokio runtime that this is called in; if there is none, each on that of the call that opens it.
+    pub(crate) fn new(
+        config: Config,
+        session: String,
+        connect_timeout: Duration,
+        answer_timeout: Duration,
+    ) -> Self {
+        let (home, losses) = (Handle::try_current().ok(), AtomicU64::new(0));
+        Self { config, session, connect_timeout, answer_timeout, home, losses }
+    }
+
+    /// A connection was lost under a statement: trust none that was opened or asked before.
+    pub(crate) fn lost_one(&self) {
+        self.losses.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Acquire)
+    }
 }
 
 impl managed::Manager for Manager {
@@ -25,15 +59,22 @@ impl managed::Manager for Manager {
     type Error = Failure;
 
     async fn create(&self) -> Result<Connection, Failure> {
-        timeout(self.connect_timeout, open_for_service(&self.config, &self.session, self.answer_timeout))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Failure::unavailable("the server did not let us in within connect_timeout_ms"))
-            })
+        let losses_known = self.losses();
+        let (config, session) = (self.config.clone(), self.session.clone());
+        let opening = timeout(self.connect_timeout, async move { open_for_service(&config, &session).await });
+        let opened = match &self.home {
+            Some(home) => home.spawn(opening).await.map_err(Failure::unavailable)?,
+            None => opening.await,
+        };
+        let (db, wire) = opened
+            .map_err(|_| Failure::unavailable("the server did not let us in within connect_timeout_ms"))??;
+        let (last_answer, answer_timeout) = (Instant::now(), self.answer_timeout);
+        Ok(Connection { db, wire, is_busy: false, is_lost: false, last_answer, losses_known, answer_timeout })
     }
 
-    /// Asks the server for an answer before a connection is handed out again, so that a call does not fail for a server that went
-    /// away, or came back, meanwhile. A connection that is refused here is closed, and another one is tried or opened.
+    /// Refuses a connection that is known to be broken, and asks the server for an answer before one is handed out that has rested, so that a
+    /// call does not fail for a server that went away, or came back, meanwhile. A connection that is refused here is closed, and another one
+    /// is tried or opened.
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Failure> {
         if connection.is_busy {
             return Err(RecycleError::message("the last caller left while its statement was under way"));
@@ -41,9 +82,20 @@ impl managed::Manager for Manager {
         if connection.wire.has_ended() {
             return Err(RecycleError::message("the server has hung up"));
         }
+        if connection.wire.take_sql_state().is_some() {
+            return Err(RecycleError::message("the server has said why it will hang up"));
+        }
+        let losses = self.losses();
+        if connection.losses_known == losses && connection.last_answer.elapsed() < TRUSTED_FOR {
+            return Ok(());
+        }
         let answer = timeout(self.connect_timeout, connection.db.batch_execute("")).await;
         match answer {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                connection.losses_known = losses;
+                connection.last_answer = Instant::now();
+                Ok(())
+            }
             Ok(Err(error)) => {
                 Err(RecycleError::Backend(Failure::of_query(error, connection.wire.take_sql_state())))
             }

@@ -14,7 +14,7 @@ macro_rules! statement {
         $text:expr
     ) => {
         $(#[$doc])*
-        #[derive(diesel::query_builder::QueryId)]
+        #[derive(Clone, diesel::query_builder::QueryId)]
         pub(crate) struct $name {
             pub(crate) $first: $first_type,
             $(pub(crate) $argument: $type,)*

@@ -29,17 +29,18 @@ impl PostgresStore {
     /// Makes a store on the database that the settings name.
     ///
     /// Connections are opened when they are needed: a server that is down now makes the calls fail that come now
-    /// ([`StoreErrorKind::Unavailable`]), and no later one.
+    /// ([`StoreErrorKind::Unavailable`]), and no later one. They live on the Tokio runtime that this is called in, so that they outlive the
+    /// runtimes of single callers; if there is none, each lives on that of the call that opened it.
     ///
     /// # Errors
     /// [`StoreErrorKind::Unexpected`] when the settings cannot be used; the text says which.
     pub fn connect(settings: &PostgresSettings) -> Result<Self, StoreError> {
-        let manager = Manager {
-            config: settings.config()?,
-            session: service_session(settings),
-            connect_timeout: Duration::from_millis(settings.connect_timeout_ms),
-            answer_timeout: settings.answer_timeout(),
-        };
+        let manager = Manager::new(
+            settings.config()?,
+            service_session(settings),
+            Duration::from_millis(settings.connect_timeout_ms),
+            settings.answer_timeout(),
+        );
         let pool = Pool::builder(manager).config(PoolConfig::new(settings.max_connections)).build();
         let pool = pool.map_err(|error| {
             StoreError::new(StoreErrorKind::Unexpected, "making the pool of PostgreSQL connections")
@@ -68,33 +69,66 @@ impl PostgresStore {
     /// [`StoreError`] when there is none.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let attempted = "asking PostgreSQL for an answer";
-        let mut connection = self.connection().await.map_err(|failure| failure.during(attempted))?;
-        connection.begin();
-        let answer = timeout(connection.answer_timeout, connection.db.batch_execute("")).await;
-        connection.end(answer).map_err(|failure| failure.during(attempted))
+        self.answer().await.map_err(|failure| failure.during(attempted))
     }
 
-    /// Runs a query on a connection of the pool; see [`Connection::rows`].
-    pub(crate) async fn rows<Row, Q>(&self, query: Q) -> Result<Vec<Row>, Failure>
+    async fn answer(&self) -> Result<(), Failure> {
+        let mut connection = self.connection().await?;
+        match connection.answer().await {
+            Err(_) if connection.is_lost => self.another(connection).await?.answer().await,
+            answer => answer,
+        }
+    }
+
+    /// Runs a query that only looks, on a connection of the pool; see [`Connection::rows`]. If the connection turns out to be lost, it is
+    /// asked once more on another one: it does no harm, and else a server that went and came back would fail a call.
+    pub(crate) async fn look<Row, Q>(&self, query: Q) -> Result<Vec<Row>, Failure>
     where
         Row: Send + 'static,
-        Q: LoadQuery<'static, AsyncPgConnection, Row> + Send + 'static,
-    {
-        self.connection().await?.rows(query).await
-    }
-
-    /// Runs a statement that gives no rows and tells how many it changed, once that is committed.
-    pub(crate) async fn execute<Q>(&self, statement: Q) -> Result<usize, Failure>
-    where
-        Q: ExecuteDsl<AsyncPgConnection> + Send + 'static,
+        Q: LoadQuery<'static, AsyncPgConnection, Row> + Clone + Send + 'static,
     {
         let mut connection = self.connection().await?;
-        connection.begin();
-        let answer = timeout(connection.answer_timeout, statement.execute(&mut connection.db)).await;
-        connection.end(answer)
+        match connection.rows(query.clone()).await {
+            Err(_) if connection.is_lost => self.another(connection).await?.rows(query).await,
+            answer => answer,
+        }
     }
 
-    /// A connection that works.
+    /// Runs a statement that changes something and gives rows, on a connection of the pool; see [`Connection::rows`]. If the connection turns
+    /// out to be lost, it is asked once more on another one only when it was not begun: else it may have been carried out.
+    pub(crate) async fn change<Row, Q>(&self, statement: Q) -> Result<Vec<Row>, Failure>
+    where
+        Row: Send + 'static,
+        Q: LoadQuery<'static, AsyncPgConnection, Row> + Clone + Send + 'static,
+    {
+        let mut connection = self.connection().await?;
+        match connection.rows(statement.clone()).await {
+            Err(_) if connection.is_lost_unbegun() => self.another(connection).await?.rows(statement).await,
+            answer => answer,
+        }
+    }
+
+    /// Runs a statement that gives no rows and tells how many it changed, once that is committed. It is asked once more as in
+    /// [`change`](Self::change).
+    pub(crate) async fn execute<Q>(&self, statement: Q) -> Result<usize, Failure>
+    where
+        Q: ExecuteDsl<AsyncPgConnection> + Clone + Send + 'static,
+    {
+        let mut connection = self.connection().await?;
+        match connection.run(statement.clone()).await {
+            Err(_) if connection.is_lost_unbegun() => self.another(connection).await?.run(statement).await,
+            answer => answer,
+        }
+    }
+
+    /// A connection in the place of one that is lost. Those that were trusted with it are asked for an answer from now on.
+    async fn another(&self, lost: Object<Manager>) -> Result<Object<Manager>, Failure> {
+        self.pool.manager().lost_one();
+        drop(lost);
+        self.connection().await
+    }
+
+    /// A connection that works, as far as is known.
     pub(crate) async fn connection(&self) -> Result<Object<Manager>, Failure> {
         let began = Instant::now();
         let connection = timeout(self.pool_wait, self.pool.get()).await;
@@ -123,11 +157,34 @@ impl Connection {
         self.end(answer)
     }
 
+    /// Runs a statement that gives no rows.
+    async fn run<Q>(&mut self, statement: Q) -> Result<usize, Failure>
+    where
+        Q: ExecuteDsl<AsyncPgConnection> + Send + 'static,
+    {
+        self.begin();
+        let answer = timeout(self.answer_timeout, statement.execute(&mut self.db)).await;
+        self.end(answer)
+    }
+
+    /// Asks for nothing but an answer.
+    async fn answer(&mut self) -> Result<(), Failure> {
+        self.begin();
+        let answer = timeout(self.answer_timeout, self.db.batch_execute("")).await;
+        self.end(answer)
+    }
+
+    /// Whether the last statement failed because the connection was ended before the server can have begun it.
+    fn is_lost_unbegun(&self) -> bool {
+        self.is_lost && self.wire.has_not_begun()
+    }
+
     /// From here on, and until [`end`](Self::end), nobody else may have this connection, also when the caller is dropped: its
     /// statement may still be running, and the answer to it come to the next caller.
     fn begin(&mut self) {
         self.is_busy = true;
-        self.wire.take_sql_state();
+        self.is_lost = false;
+        self.wire.begin();
     }
 
     /// The statement is over, well or badly, or was given up.
@@ -140,6 +197,11 @@ impl Connection {
         };
         let result = result.map_err(|error| Failure::of_query(error, self.wire.take_sql_state()));
         self.is_busy = result.as_ref().is_err_and(Failure::is_of_the_connection);
+        self.is_lost =
+            self.is_busy && (self.wire.has_ended() || result.as_ref().is_err_and(Failure::is_a_goodbye));
+        if !self.is_busy {
+            self.last_answer = Instant::now();
+        }
         result
     }
 }

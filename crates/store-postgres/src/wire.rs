@@ -1,5 +1,5 @@
-//! Listens to what the server says, for two things that diesel does not pass on: the SQLSTATE of an error (without it a
-//! lock timeout looks like a broken query), and that the server has hung up.
+//! Listens to what is said, for three things that diesel does not pass on: the SQLSTATE of an error (without it a lock timeout looks like a
+//! broken query), that the server has hung up, and whether it can have begun a statement before it did.
 //!
 //! [`Listening`] stands between the socket and the driver and changes nothing. PostgreSQL's messages are a type byte, a
 //! length of four bytes that counts itself, and a body; the body of an error (`E`) is a list of fields, each a type byte
@@ -20,6 +20,9 @@ use tokio_postgres::tls::{ChannelBinding, TlsStream};
 pub(crate) struct Wire {
     sql_state: Mutex<Option<SqlState>>,
     has_ended: AtomicBool,
+    has_sent: AtomicBool,
+    has_answered: AtomicBool,
+    was_turned_away: AtomicBool,
 }
 
 impl Wire {
@@ -28,12 +31,37 @@ impl Wire {
         self.sql_state.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// From here on, what is told is about a statement that comes now.
+    pub(crate) fn begin(&self) {
+        self.take_sql_state();
+        for about_the_last in [&self.has_sent, &self.has_answered, &self.was_turned_away] {
+            about_the_last.store(false, Ordering::Release);
+        }
+    }
+
+    /// Whether the server, which has hung up, certainly has not begun the statement: nothing of it was handed to the network, or the error that
+    /// it hung up with is the first that it said. (Had it begun, it would have confirmed the statement's arguments before; what it says
+    /// comes in order.)
+    pub(crate) fn has_not_begun(&self) -> bool {
+        !self.has_sent.load(Ordering::Acquire) || self.was_turned_away.load(Ordering::Acquire)
+    }
+
     /// Whether the server, or the network, has ended the connection.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Acquire)
     }
 
-    fn heard(&self, sql_state: SqlState) {
+    fn heard(&self, message: Message) {
+        match message {
+            Message::Answer => self.has_answered.store(true, Ordering::Release),
+            Message::Error(sql_state) => self.heard_error(sql_state),
+        }
+    }
+
+    fn heard_error(&self, sql_state: SqlState) {
+        if !self.has_answered.swap(true, Ordering::AcqRel) {
+            self.was_turned_away.store(true, Ordering::Release);
+        }
         *self.sql_state.lock().unwrap_or_else(PoisonError::into_inner) = Some(sql_state);
     }
 
@@ -65,14 +93,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Listening<S> {
         if result.is_err() || (fresh.is_empty() && had_room) {
             this.wire.ended();
         }
-        this.reader.read(fresh, |sql_state| this.wire.heard(sql_state));
+        this.reader.read(fresh, |message| this.wire.heard(message));
         Poll::Ready(result)
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Listening<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
+        let this = self.get_mut();
+        // Before it is handed over: afterwards the server may be quicker than we are.
+        this.wire.has_sent.store(true, Ordering::Release);
+        let result = ready!(Pin::new(&mut this.stream).poll_write(cx, buf));
+        if result.is_err() {
+            this.wire.ended();
+        }
+        Poll::Ready(result)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -96,6 +131,15 @@ const HEADER_BYTES: usize = 5;
 /// How much of an error is looked at. Its SQLSTATE comes after two short fields.
 const ERROR_BYTES: usize = 256;
 
+/// A message that matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Message {
+    /// Something about a statement.
+    Answer,
+    /// An error, with its SQLSTATE.
+    Error(SqlState),
+}
+
 /// Follows the messages of the server, in whatever pieces they come.
 #[derive(Debug, Default)]
 struct MessageReader {
@@ -105,7 +149,7 @@ struct MessageReader {
 }
 
 impl MessageReader {
-    fn read(&mut self, mut bytes: &[u8], mut heard: impl FnMut(SqlState)) {
+    fn read(&mut self, mut bytes: &[u8], mut heard: impl FnMut(Message)) {
         while !bytes.is_empty() {
             if self.body_left == 0 {
                 let missing = HEADER_BYTES.saturating_sub(self.header.len());
@@ -117,6 +161,10 @@ impl MessageReader {
                 self.body_left =
                     usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX).saturating_sub(4);
                 self.error = (*kind == b'E').then(Vec::new);
+                // Errors are told of once they are whole; notices, parameters and notifications come at any time.
+                if !matches!(kind, b'E' | b'N' | b'S' | b'A') {
+                    heard(Message::Answer);
+                }
                 self.header.clear();
             } else {
                 let (part, rest) = bytes.split_at(self.body_left.min(bytes.len()));
@@ -130,7 +178,7 @@ impl MessageReader {
             if self.body_left == 0
                 && let Some(sql_state) = self.error.take().as_deref().and_then(sql_state)
             {
-                heard(sql_state);
+                heard(Message::Error(sql_state));
             }
         }
     }
@@ -168,18 +216,46 @@ mod tests {
     #[test]
     fn every_error_is_heard_in_whatever_pieces_it_comes() {
         let bytes = conversation();
+        let expected = [
+            Message::Answer,
+            Message::Answer,
+            Message::Answer,
+            Message::Error(SqlState::LOCK_NOT_AVAILABLE),
+            Message::Error(SqlState::QUERY_CANCELED),
+            Message::Answer,
+        ];
         for piece in [1, 2, 3, 5, 7, 64, bytes.len()] {
             let (mut reader, mut heard) = (MessageReader::default(), Vec::new());
             for part in bytes.chunks(piece) {
-                reader.read(part, |sql_state| heard.push(sql_state));
+                reader.read(part, |message| heard.push(message));
             }
-            assert_eq!(heard, [SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED], "pieces of {piece}");
+            assert_eq!(heard, expected, "pieces of {piece}");
         }
     }
 
     #[test]
     fn an_error_without_sqlstate_is_nothing() {
         let mut reader = MessageReader::default();
-        reader.read(&message(b'E', b"SERROR\0\0"), |sql_state| panic!("{sql_state:?}"));
+        reader.read(&message(b'E', b"SERROR\0\0"), |message| panic!("{message:?}"));
+    }
+
+    #[test]
+    fn a_statement_is_not_begun_while_nothing_was_sent_and_when_the_first_that_is_said_is_an_error() {
+        let (wire, error) = (Wire::default(), || Message::Error(SqlState::ADMIN_SHUTDOWN));
+        let sent = || wire.has_sent.store(true, Ordering::Release);
+        wire.begin();
+        assert!(wire.has_not_begun());
+        sent();
+        assert!(!wire.has_not_begun());
+        wire.heard(error());
+        assert!(wire.has_not_begun());
+        for before in [Message::Answer, error()] {
+            wire.begin();
+            sent();
+            wire.heard(before.clone());
+            wire.heard(Message::Answer);
+            wire.heard(error());
+            assert_eq!(wire.has_not_begun(), before == error(), "{before:?}");
+        }
     }
 }

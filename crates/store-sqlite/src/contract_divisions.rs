@@ -1,8 +1,7 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use esoz_contract_division::{
-    Applied, Change, Contract, ContractDivision, ContractDivisions, Current, Division, Expected, Facts,
-    Update,
+    Applied, Change, Contract, ContractDivision, ContractDivisions, Current, Division, Facts, Update,
 };
 use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{ContractDivisionId, Once, Recalled, RequestId, StoreError, Timestamp};
@@ -154,10 +153,9 @@ impl ContractDivisions for SqliteStore {
             {
                 return Ok(Applied::Recalled(recalled));
             }
-            let Expected { division, contract, .. } = update.expected;
-            let change = Change { division_id: division.id, contract_id: contract.id };
+            let change = update.change;
             let facts = facts(connection, update.id, change)?;
-            if !still_so(&facts, &update.expected) {
+            if !update.expected.is_met_by(&facts) {
                 return Ok(Applied::Stale);
             }
             set_request(connection, Some(&update.request_id))?;
@@ -232,19 +230,6 @@ fn facts(
         contract: contract.map(|row| row.facts()).transpose()?,
         is_pair_taken,
     })
-}
-
-/// Whether everything that the update rests on is as it was when it was decided.
-fn still_so(facts: &Facts, expected: &Expected) -> bool {
-    let is_current_as_expected = facts.current.is_some_and(|current| {
-        current.record.is_active
-            && current.contract.kind == expected.current_kind
-            && current.contract.is_active == expected.is_current_active
-    });
-    is_current_as_expected
-        && facts.division == Some(expected.division)
-        && facts.contract == Some(expected.contract)
-        && !facts.is_pair_taken
 }
 
 /// Tells the audit trigger on whose behalf this transaction writes. Must be cleared before the commit.

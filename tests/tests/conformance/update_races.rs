@@ -12,24 +12,23 @@ use tokio::sync::{Notify, Semaphore};
 
 const AT_ONCE: usize = 32;
 
-/// Lets something happen between the check and the write: holds every update back once the facts are gathered.
+/// Lets something happen between the request and its write, which is the check as well: holds every update back.
 struct Held {
     inner: Arc<dyn ContractDivisions>,
-    gathered: Arc<Notify>,
+    offered: Arc<Notify>,
     go_on: Arc<Semaphore>,
 }
 
 #[async_trait]
 impl ContractDivisions for Held {
     async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
-        let facts = self.inner.facts(id, change).await;
-        self.gathered.notify_one();
-        // Never closed.
-        drop(self.go_on.acquire().await);
-        facts
+        self.inner.facts(id, change).await
     }
 
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
+        self.offered.notify_one();
+        // Never closed.
+        drop(self.go_on.acquire().await);
         self.inner.apply(update).await
     }
 
@@ -42,23 +41,23 @@ impl ContractDivisions for Held {
     }
 }
 
-/// Sends the update, lets `meanwhile` happen between its check and its write, and gives the answer.
+/// Sends the update, lets `meanwhile` happen before it is written, and gives the answer.
 async fn interrupted(
     kind: esoz_tests::Kind,
     meanwhile: impl AsyncFnOnce(&World, &UpdateScene),
 ) -> (World, UpdateScene, Answer) {
-    let (gathered, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
-    let (in_gathered, in_go_on) = (gathered.clone(), go_on.clone());
+    let (offered, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let (in_offered, in_go_on) = (offered.clone(), go_on.clone());
     let setup = Setup::new(kind).replace(move |parts| {
         let inner = parts.stores.contract_divisions.clone();
-        parts.stores.contract_divisions = Arc::new(Held { inner, gathered: in_gathered, go_on: in_go_on });
+        parts.stores.contract_divisions = Arc::new(Held { inner, offered: in_offered, go_on: in_go_on });
     });
     let world = setup.start().await;
     let scene = UpdateScene::load(&world).await;
     let request = tokio::spawn(scene.request(&world).json(&scene.change()).send());
-    gathered.notified().await;
+    offered.notified().await;
     meanwhile(&world, &scene).await;
-    // Enough for this look at the facts and for every further one.
+    // Enough for this offer and for every further one.
     go_on.add_permits(AT_ONCE);
     let answer = request.await.unwrap();
     (world, scene, answer)

@@ -1,6 +1,6 @@
 use esoz_kernel::{ContractId, DivisionId};
 
-use super::facts::{Contract, ContractType, Division, Facts};
+use super::facts::{Contract, ContractType, Facts};
 
 /// What an update asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,23 +28,54 @@ pub enum Refusal {
     PairTaken,
 }
 
-/// The facts that an accepted update was decided from. They must still hold when it is written.
+/// What the rules ask of the facts, as one condition for the step that writes: a store compares what it holds with this, and judges nothing.
+///
+/// It holds when there are a record, the contract that this belongs to at that moment, and the wanted division and contract; all four are
+/// active; both contracts are of [`contract_kind`](Self::contract_kind); the division is the wanted contract's contractor's; and no other
+/// active record has the pair. That is so exactly when [`decide`] accepts, which tells more: why not, and the first reason first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
-    /// The contract that the record belongs to when the update is written, whichever that is then, must have this type …
-    pub current_kind: ContractType,
-    /// … and this standing. The record itself must be active.
-    pub is_current_active: bool,
-    /// The division it shall point at.
-    pub division: Division,
-    /// The contract it shall belong to.
-    pub contract: Contract,
+    /// The type of both contracts.
+    pub contract_kind: ContractType,
+}
+
+impl Expected {
+    /// What update rules 5 to 10 ask.
+    pub const BY_THE_RULES: Self = Self { contract_kind: ContractType::GbCbp };
+
+    /// Whether it holds, for a store that gathers the facts itself when it writes.
+    pub fn is_met_by(self, facts: &Facts) -> bool {
+        let Facts {
+            current: Some(current),
+            division: Some(division),
+            contract: Some(contract),
+            is_pair_taken,
+        } = facts
+        else {
+            return false;
+        };
+        current.record.is_active
+            && self.is_usable(&current.contract)
+            && division.is_active
+            && division.legal_entity == contract.contractor
+            && self.is_usable(contract)
+            && !is_pair_taken
+    }
+
+    /// What rules 6 and 9 ask of a contract; its status and suspension play no part (U24).
+    fn is_usable(self, contract: &Contract) -> bool {
+        contract.is_active && contract.kind == self.contract_kind
+    }
 }
 
 /// Decides whether an update may happen (update rules 5 to 10, in this order).
-pub fn decide(facts: &Facts) -> Result<Expected, Refusal> {
+///
+/// # Errors
+/// The [`Refusal`] of the first rule that fails.
+pub fn decide(facts: &Facts) -> Result<(), Refusal> {
+    let expected = Expected::BY_THE_RULES;
     let current = facts.current.filter(|current| current.record.is_active).ok_or(Refusal::RecordNotFound)?;
-    if !is_usable(&current.contract) {
+    if !expected.is_usable(&current.contract) {
         return Err(Refusal::NotGlobalBudget);
     }
     let division = facts.division.filter(|division| division.is_active).ok_or(Refusal::DivisionNotFound)?;
@@ -53,23 +84,13 @@ pub fn decide(facts: &Facts) -> Result<Expected, Refusal> {
     if division.legal_entity != contract.contractor {
         return Err(Refusal::DivisionOfAnotherLegalEntity);
     }
-    if !is_usable(&contract) {
+    if !expected.is_usable(&contract) {
         return Err(Refusal::ContractNotUsable);
     }
     if facts.is_pair_taken {
         return Err(Refusal::PairTaken);
     }
-    Ok(Expected {
-        current_kind: current.contract.kind,
-        is_current_active: current.contract.is_active,
-        division,
-        contract,
-    })
-}
-
-/// What rules 6 and 9 ask of a contract; its status and suspension play no part (U24).
-fn is_usable(contract: &Contract) -> bool {
-    contract.is_active && contract.kind == ContractType::GbCbp
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use esoz_kernel::{
     StoreError, StoreErrorKind, UserId, time::to_micros,
 };
 
-use crate::{Applied, Change, ContractDivision, ContractDivisions, Refusal, Update, decide};
+use crate::{Applied, Change, ContractDivision, ContractDivisions, Expected, Refusal, Update, decide};
 
 /// What the scopes of token and api key must hold to update a contract division.
 const ALLOWANCES: [Allowance; 1] = ["private_contracts:write"];
@@ -14,8 +14,8 @@ const ALLOWANCES: [Allowance; 1] = ["private_contracts:write"];
 /// What tells the keys of this operation from those of others. Stored: never to be changed.
 const OPERATION: &str = "update_contract_division";
 
-/// How often the use case decides anew when what it decided from has moved. Facts about contracts and divisions move rarely, and
-/// concurrent updates of one record do not make each other stale.
+/// How often an update is offered. It is offered again only if it was not applied and then nothing was found to speak against it: facts
+/// about contracts and divisions move rarely, and concurrent updates of one record do not make each other stale.
 const MAX_ATTEMPTS: u32 = 5;
 
 /// Proof that the scopes of the caller's token and api key allow to update contract divisions (rule 3).
@@ -184,6 +184,9 @@ impl UpdateContractDivision {
 
     /// Updates the record and returns it as it is afterwards.
     ///
+    /// The update is offered to the store together with what must be true for it (docs/adr/0017); only if the store does not apply it, the
+    /// facts are gathered and tell why.
+    ///
     /// With an idempotency key, a repetition of an update that took effect gets its first answer, whatever became of the record since;
     /// who may call was checked anew by then. An update that was refused changed nothing, and its repetition is decided anew.
     ///
@@ -198,17 +201,10 @@ impl UpdateContractDivision {
         let id = input.id.ok_or(UpdateError::NotFound)?;
         let once = once(permit, id, &input);
         for _ in 0..MAX_ATTEMPTS {
-            let facts =
-                self.ports.contract_divisions.facts(id, &input.change).await.map_err(UpdateError::Store)?;
-            // After the facts: what they speak against may be the work of the very same request.
-            if let Some(once) = &once
-                && let Some(recalled) = self.recall(once).await?
-            {
-                return answer(recalled);
-            }
             let update = Update {
                 id,
-                expected: decide(&facts)?,
+                change: input.change,
+                expected: Expected::BY_THE_RULES,
                 at: to_micros(self.ports.clock.now()),
                 by: permit.user,
                 request_id: input.request_id.clone(),
@@ -218,9 +214,19 @@ impl UpdateContractDivision {
                 Ok(Applied::Applied(record)) => return Ok(record),
                 Ok(Applied::Recalled(recalled)) => return answer(recalled),
                 Ok(Applied::Stale) => {}
-                Err(error) if error.kind() == StoreErrorKind::Conflict => {}
+                // It tells nothing about the facts, nor about the key.
+                Err(error) if error.kind() == StoreErrorKind::Conflict => continue,
                 Err(error) => return Err(UpdateError::Store(error)),
             }
+            let facts =
+                self.ports.contract_divisions.facts(id, &input.change).await.map_err(UpdateError::Store)?;
+            // After the facts: what they speak against may be the work of the very same request.
+            if let Some(once) = &once
+                && let Some(recalled) = self.recall(once).await?
+            {
+                return answer(recalled);
+            }
+            decide(&facts)?;
         }
         let attempted = format!(
             "updating contract division {id}: what it rests on changed under {MAX_ATTEMPTS} attempts"

@@ -142,29 +142,33 @@ struct World {
 }
 
 impl World {
-    /// A world in which the facts are gathered so often as there are answers, and each time are the next of these.
-    fn with_facts(answers: Vec<Result<Facts, StoreError>>) -> Self {
+    /// A world in which updates are offered so often as there are answers, and each time are answered with the next of these.
+    fn with_answers(answers: Vec<Result<Applied, StoreError>>) -> Self {
         let mut world = Self::default();
+        let updates = Arc::clone(&world.updates);
         let times = answers.len();
         let mut answers = answers.into_iter();
+        world.contract_divisions.expect_apply().times(times).returning(move |update| {
+            updates.lock().unwrap().push(update.clone());
+            answers.next().unwrap()
+        });
         world
-            .contract_divisions
+    }
+
+    /// … in which the first offer is stale and the facts gathered then are these.
+    fn stale_for(facts: Facts) -> Self {
+        Self::with_answers(vec![Ok(Applied::Stale)]).and_facts(vec![Ok(facts)])
+    }
+
+    /// … and the facts are gathered so often as there are answers, and each time are the next of these.
+    fn and_facts(mut self, answers: Vec<Result<Facts, StoreError>>) -> Self {
+        let times = answers.len();
+        let mut answers = answers.into_iter();
+        self.contract_divisions
             .expect_facts()
             .withf(|id, change| *id == RECORD && *change == CHANGE)
             .times(times)
             .returning(move |_, _| answers.next().unwrap());
-        world
-    }
-
-    /// … and updates are answered so.
-    fn and_answers(mut self, answers: Vec<Result<Applied, StoreError>>) -> Self {
-        let updates = Arc::clone(&self.updates);
-        let times = answers.len();
-        let mut answers = answers.into_iter();
-        self.contract_divisions.expect_apply().times(times).returning(move |update| {
-            updates.lock().unwrap().push(update.clone());
-            answers.next().unwrap()
-        });
         self
     }
 
@@ -220,27 +224,15 @@ fn given_an_id_that_is_no_uuid_then_not_found_and_no_port_is_asked() {
 }
 
 #[test]
-fn given_facts_that_speak_against_it_then_their_rule_answers_and_nothing_is_written() {
-    for (refusal, kind, entry, text) in ANSWERS {
-        let world = World::with_facts(vec![Ok(refused(refusal))]);
-        assert_eq!(answer(world.update(Some(RECORD))), (kind, entry, text.to_owned()), "{refusal:?}");
-    }
-}
-
-#[test]
-fn given_nothing_wrong_then_one_look_and_one_write_and_the_record_after_it() {
+fn given_nothing_wrong_then_one_offer_and_no_look_and_the_record_after_it() {
     let after = ContractDivision { division_id: CHANGE.division_id, ..record() };
-    let world = World::with_facts(vec![Ok(facts())]).and_answers(vec![Ok(Applied::Applied(after))]);
+    let world = World::with_answers(vec![Ok(Applied::Applied(after))]);
     let updates = Arc::clone(&world.updates);
     assert_eq!(world.update(Some(RECORD)).unwrap(), after);
     let expected = Update {
         id: RECORD,
-        expected: Expected {
-            current_kind: ContractType::GbCbp,
-            is_current_active: true,
-            division: division(),
-            contract: contract(CHANGE.contract_id),
-        },
+        change: CHANGE,
+        expected: Expected::BY_THE_RULES,
         at: tick(1),
         by: USER,
         request_id: request_id(),
@@ -250,40 +242,38 @@ fn given_nothing_wrong_then_one_look_and_one_write_and_the_record_after_it() {
 }
 
 #[test]
-fn given_a_stale_update_then_the_facts_are_gathered_anew_and_their_rule_answers() {
+fn given_a_stale_update_then_the_facts_are_gathered_and_their_rule_answers() {
     for (refusal, kind, entry, text) in ANSWERS {
-        let world =
-            World::with_facts(vec![Ok(facts()), Ok(refused(refusal))]).and_answers(vec![Ok(Applied::Stale)]);
+        let world = World::stale_for(refused(refusal));
         assert_eq!(answer(world.update(Some(RECORD))), (kind, entry, text.to_owned()), "{refusal:?}");
     }
 }
 
 #[test]
-fn given_a_stale_update_and_facts_that_moved_but_allow_it_then_it_rests_on_the_new_facts() {
-    let moved = |facts: Facts| Facts {
-        division: Some(Division { legal_entity: OTHER_CLINIC, ..division() }),
-        contract: Some(Contract { contractor: OTHER_CLINIC, ..contract(CHANGE.contract_id) }),
-        ..facts
-    };
-    let world = World::with_facts(vec![Ok(facts()), Ok(moved(facts()))])
-        .and_answers(vec![Ok(Applied::Stale), Ok(Applied::Applied(record()))]);
+fn given_a_stale_update_and_facts_that_allow_it_by_now_then_it_is_offered_again_at_the_time_of_then() {
+    let world = World::with_answers(vec![Ok(Applied::Stale), Ok(Applied::Applied(record()))])
+        .and_facts(vec![Ok(facts())]);
     let updates = Arc::clone(&world.updates);
     assert_eq!(world.update(Some(RECORD)).unwrap(), record());
     let updates = updates.lock().unwrap();
-    let rests_on: Vec<_> = updates
-        .iter()
-        .map(|update| (update.expected.division.legal_entity, update.expected.contract.contractor, update.at))
-        .collect();
-    assert_eq!(rests_on, [(CLINIC, CLINIC, tick(1)), (OTHER_CLINIC, OTHER_CLINIC, tick(2))]);
+    assert_eq!(*updates, [updates[0].clone(), Update { at: tick(2), ..updates[0].clone() }]);
+}
+
+#[test]
+fn given_a_stale_update_that_facts_allow_and_a_stale_one_that_they_do_not_then_their_rule_answers() {
+    for (refusal, kind, entry, text) in ANSWERS {
+        let world = World::with_answers(vec![Ok(Applied::Stale), Ok(Applied::Stale)])
+            .and_facts(vec![Ok(facts()), Ok(refused(refusal))]);
+        assert_eq!(answer(world.update(Some(RECORD))), (kind, entry, text.to_owned()), "{refusal:?}");
+    }
 }
 
 #[test]
 fn given_a_store_that_stays_stale_or_in_conflict_then_the_use_case_gives_up() {
-    let conflict = || Err(store_error(StoreErrorKind::Conflict));
-    let answers: [fn() -> Result<Applied, StoreError>; 2] = [|| Ok(Applied::Stale), conflict];
-    for answer in answers {
-        let world = World::with_facts((0..5).map(|_| Ok(facts())).collect())
-            .and_answers((0..5).map(|_| answer()).collect());
+    let stale = || (0..5).map(|_| Ok(Applied::Stale)).collect();
+    let conflicts = || (0..5).map(|_| Err(store_error(StoreErrorKind::Conflict))).collect();
+    for (answers, looks) in [(stale(), 5), (conflicts(), 0)] {
+        let world = World::with_answers(answers).and_facts((0..looks).map(|_| Ok(facts())).collect());
         let error = world.update(Some(RECORD)).unwrap_err();
         assert_eq!((error.kind(), error.entry()), (ErrorKind::Unavailable, None));
         let UpdateError::Store(cause) = error else { panic!("{error:?}") };
@@ -298,9 +288,9 @@ fn given_a_store_that_stays_stale_or_in_conflict_then_the_use_case_gives_up() {
 }
 
 #[test]
-fn given_a_conflict_in_the_store_then_it_counts_as_stale() {
-    let world = World::with_facts(vec![Ok(facts()), Ok(facts())])
-        .and_answers(vec![Err(store_error(StoreErrorKind::Conflict)), Ok(Applied::Applied(record()))]);
+fn given_a_conflict_in_the_store_then_it_is_offered_again() {
+    let conflict = Err(store_error(StoreErrorKind::Conflict));
+    let world = World::with_answers(vec![conflict, Ok(Applied::Applied(record()))]);
     assert_eq!(world.update(Some(RECORD)).unwrap(), record());
 }
 
@@ -313,17 +303,18 @@ fn assert_passed_on(world: World, kind: StoreErrorKind, expected: ErrorKind) {
 
 #[test]
 fn given_a_port_that_fails_then_the_failure_is_passed_on_without_another_try() {
+    let gathering =
+        |kind| World::with_answers(vec![Ok(Applied::Stale)]).and_facts(vec![Err(store_error(kind))]);
     for (kind, expected) in [
         (StoreErrorKind::Unavailable, ErrorKind::Unavailable),
         (StoreErrorKind::Corrupt, ErrorKind::Internal),
         (StoreErrorKind::Unexpected, ErrorKind::Internal),
     ] {
-        assert_passed_on(World::with_facts(vec![Err(store_error(kind))]), kind, expected);
-        let written = World::with_facts(vec![Ok(facts())]).and_answers(vec![Err(store_error(kind))]);
-        assert_passed_on(written, kind, expected);
+        assert_passed_on(World::with_answers(vec![Err(store_error(kind))]), kind, expected);
+        assert_passed_on(gathering(kind), kind, expected);
     }
-    let gathering = World::with_facts(vec![Err(store_error(StoreErrorKind::Conflict))]);
-    assert_passed_on(gathering, StoreErrorKind::Conflict, ErrorKind::Unavailable);
+    let kind = StoreErrorKind::Conflict;
+    assert_passed_on(gathering(kind), kind, ErrorKind::Unavailable);
 }
 
 /// What is kept with the update that the cases ask for.
@@ -336,53 +327,57 @@ fn once() -> Once {
 const REUSED: &str = "The idempotency key was used for another request";
 
 #[test]
-fn given_a_key_then_the_update_carries_it_with_what_was_asked() {
-    let world = World::with_facts(vec![Ok(facts())])
-        .and_recalled(vec![None])
-        .and_answers(vec![Ok(Applied::Applied(record()))]);
+fn given_a_key_then_the_update_carries_it_with_what_was_asked_and_it_is_not_looked_up() {
+    let world = World::with_answers(vec![Ok(Applied::Applied(record()))]).and_recalled(vec![]);
     let updates = Arc::clone(&world.updates);
     assert_eq!(world.update(Some(RECORD)).unwrap(), record());
     assert_eq!(updates.lock().unwrap()[0].once, Some(once()));
 }
 
 #[test]
-fn given_a_repetition_then_the_first_answer_whatever_the_facts_say_by_now() {
-    for (refusal, ..) in ANSWERS {
-        let world = World::with_facts(vec![Ok(refused(refusal))])
-            .and_recalled(vec![Some(Recalled::FirstAnswer(record()))]);
-        assert_eq!(world.update(Some(RECORD)).unwrap(), record(), "{refusal:?}");
-    }
-}
-
-#[test]
-fn given_a_key_of_another_request_then_a_conflict_and_nothing_is_written() {
-    let world = World::with_facts(vec![Ok(facts())]).and_recalled(vec![Some(Recalled::AnotherRequest)]);
-    assert_eq!(answer(world.update(Some(RECORD))), (ErrorKind::Conflict, None, REUSED.to_owned()));
-}
-
-#[test]
-fn given_a_repetition_at_the_same_time_then_the_store_says_so() {
+fn given_a_repetition_that_nothing_speaks_against_then_the_store_says_so() {
     let first = Recalled::FirstAnswer(record());
     for (recalled, expected) in [(first, None), (Recalled::AnotherRequest, Some(REUSED.to_owned()))] {
-        let world = World::with_facts(vec![Ok(facts())])
-            .and_recalled(vec![None])
-            .and_answers(vec![Ok(Applied::Recalled(recalled))]);
+        let world = World::with_answers(vec![Ok(Applied::Recalled(recalled))]).and_recalled(vec![]);
         let refusal = world.update(Some(RECORD)).err().map(|error| error.to_string());
         assert_eq!(refusal, expected);
     }
 }
 
 #[test]
-fn given_a_stale_update_then_its_key_is_looked_up_anew() {
-    let world = World::with_facts(vec![Ok(facts()), Ok(refused(Refusal::NotGlobalBudget))])
-        .and_recalled(vec![None, Some(Recalled::FirstAnswer(record()))])
-        .and_answers(vec![Ok(Applied::Stale)]);
+fn given_a_repetition_then_the_first_answer_whatever_the_facts_say_by_now() {
+    for (refusal, ..) in ANSWERS {
+        let world =
+            World::stale_for(refused(refusal)).and_recalled(vec![Some(Recalled::FirstAnswer(record()))]);
+        assert_eq!(world.update(Some(RECORD)).unwrap(), record(), "{refusal:?}");
+    }
+}
+
+#[test]
+fn given_a_stale_update_under_a_key_of_another_request_then_a_conflict() {
+    let world = World::stale_for(facts()).and_recalled(vec![Some(Recalled::AnotherRequest)]);
+    assert_eq!(answer(world.update(Some(RECORD))), (ErrorKind::Conflict, None, REUSED.to_owned()));
+}
+
+#[test]
+fn given_a_stale_update_under_a_key_that_is_free_then_the_rule_answers() {
+    for (refusal, kind, entry, text) in ANSWERS {
+        let world = World::stale_for(refused(refusal)).and_recalled(vec![None]);
+        assert_eq!(answer(world.update(Some(RECORD))), (kind, entry, text.to_owned()), "{refusal:?}");
+    }
+}
+
+#[test]
+fn given_an_update_that_is_stale_twice_then_its_key_is_looked_up_anew() {
+    let world = World::with_answers(vec![Ok(Applied::Stale), Ok(Applied::Stale)])
+        .and_facts(vec![Ok(facts()), Ok(refused(Refusal::NotGlobalBudget))])
+        .and_recalled(vec![None, Some(Recalled::FirstAnswer(record()))]);
     assert_eq!(world.update(Some(RECORD)).unwrap(), record());
 }
 
 #[test]
-fn given_a_key_that_cannot_be_looked_up_then_nothing_is_written() {
-    let mut world = World::with_facts(vec![Ok(facts())]);
+fn given_a_key_that_cannot_be_looked_up_then_that_is_told_and_no_refusal() {
+    let mut world = World::stale_for(refused(Refusal::PairTaken));
     world.key = IdempotencyKey::parse("k");
     let down = |_: &Once, _| Err(store_error(StoreErrorKind::Unavailable));
     world.contract_divisions.expect_recall().times(1).returning(down);

@@ -1,20 +1,13 @@
 //! What an update rests on holds until its commit, whoever changes it at the same time.
 
-use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions};
+use esoz_contract_division::{Applied, Change, ContractDivisions};
 use esoz_kernel::StoreErrorKind;
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
 use futures_util::future::join_all;
 
 use super::support::{
-    World, audit_rows, contract, contract_division, decided, division, fresh, patient, scene,
+    World, applied, audit_rows, contract, contract_division, division, fresh, patient, scene, update,
 };
-
-fn applied(answer: Applied) -> ContractDivision {
-    match answer {
-        Applied::Applied(record) => record,
-        other @ (Applied::Stale | Applied::Recalled(_)) => panic!("{other:?}"),
-    }
-}
 
 /// Runs an update of a scene's record while another transaction has done `sql` and not committed; commits it once the
 /// update waits.
@@ -33,7 +26,7 @@ async fn while_uncommitted(world: &World, sql: &str, update: &esoz_contract_divi
 async fn a_deactivation_between_check_and_write_makes_the_update_stale() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     for (table, id) in [
         ("contracts", scene.to.contract_id.to_string()),
         ("contracts", scene.record.contract_id.to_string()),
@@ -54,7 +47,7 @@ async fn other_facts_that_move_make_the_update_stale_too() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
     let other = super::support::legal_entity(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     for (table, column, id, value, back) in [
         (
             "contracts",
@@ -100,7 +93,7 @@ async fn other_facts_that_move_make_the_update_stale_too() {
 async fn a_change_that_no_rule_reads_is_waited_for_and_does_not_hinder() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     let sql = "UPDATE contracts SET is_suspended = true; UPDATE divisions SET status = 'INACTIVE';
                UPDATE contract_divisions SET updated_at = updated_at;";
     let record = applied(while_uncommitted(&world, sql, &update).await);
@@ -114,7 +107,7 @@ async fn the_contract_that_counts_is_the_one_that_the_record_has_once_its_lock_i
     let world = fresh().await;
     let scene = scene(&world.store).await;
     let between = contract(&world.store, scene.legal_entity).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     let move_it =
         format!("UPDATE contract_divisions SET contract_id = '{between}' WHERE id = '{}'", scene.record.id);
 
@@ -136,7 +129,7 @@ async fn the_contract_that_counts_is_the_one_that_the_record_has_once_its_lock_i
 async fn a_contract_cannot_be_deactivated_under_an_update_that_has_looked_at_it() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     // The update gets as far as the division, which somebody holds.
     let mut holder = world.session().await;
     let held = holder.transaction().await.unwrap();
@@ -168,7 +161,7 @@ async fn many_updates_of_one_record_queue_up_and_all_succeed() {
     }
     let mut updates = Vec::new();
     for number in 0..32 {
-        updates.push(decided(&world.store, scene.record.id, &targets[number % targets.len()]).await);
+        updates.push(update(scene.record.id, &targets[number % targets.len()]));
     }
     let answers = join_all(updates.into_iter().map(|update| {
         let store = world.store.clone();
@@ -191,8 +184,8 @@ async fn of_two_records_that_want_one_pair_at_once_one_gets_it() {
     let other_division = division(&world.store, scene.legal_entity).await;
     let other = contract_division(&world.store, scene.record.contract_id, other_division).await;
     for _ in 0..10 {
-        let first = decided(&world.store, scene.record.id, &scene.to).await;
-        let second = decided(&world.store, other.id, &scene.to).await;
+        let first = update(scene.record.id, &scene.to);
+        let second = update(other.id, &scene.to);
         let (first, second) = tokio::join!(world.store.apply(&first), world.store.apply(&second));
         let won =
             [first.unwrap(), second.unwrap()].into_iter().filter(|one| matches!(one, Applied::Applied(_)));
@@ -209,7 +202,7 @@ async fn of_two_records_that_want_one_pair_at_once_one_gets_it() {
 async fn a_lock_that_is_not_free_in_time_and_a_statement_that_runs_too_long_are_unavailable() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     let mut holder = world.session().await;
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
@@ -231,7 +224,7 @@ async fn a_lock_that_is_not_free_in_time_and_a_statement_that_runs_too_long_are_
 async fn the_victim_of_a_deadlock_is_told_that_nothing_was_written() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     // Theirs looks for a deadlock later than ours does, so ours is the one that finds it and gives way.
     let mut other = world.session().await;
     other.batch_execute("SET deadlock_timeout = '300s'").await.unwrap();

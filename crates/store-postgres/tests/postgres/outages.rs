@@ -1,6 +1,8 @@
 use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use esoz_auth::{AccessTokens, Secret};
@@ -11,8 +13,9 @@ use esoz_testkit::proxy::Proxy;
 use esoz_testkit::servers::{Durability, Postgres};
 use esoz_testkit::wait::wait_for;
 use futures_util::future::join_all;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::support::{DEADLINE, World, decided, fresh, patient, scene, time};
+use super::support::{DEADLINE, World, applied, audit_rows, fresh, patient, scene, time, update};
 
 async fn look(store: &PostgresStore) -> Result<(), StoreError> {
     AccessTokens::find(store, &Secret::new("a token")).await.map(|token| assert_eq!(token, None))
@@ -37,6 +40,7 @@ async fn a_stopped_server_is_unavailable_at_once_and_the_first_request_after_its
     let mut server = Postgres::start(Durability::On).unwrap();
     let url = server.create_database().unwrap();
     let store = World::new(server.address(), url).await.store;
+    let scene = scene(&store).await;
     warm_up(&store).await;
     server.stop().unwrap();
     unavailable_within(Duration::from_secs(10), look(&store)).await;
@@ -48,6 +52,93 @@ async fn a_stopped_server_is_unavailable_at_once_and_the_first_request_after_its
     server.restart().unwrap();
     look(&store).await.unwrap();
     store.ping().await.unwrap();
+    // Also one that writes.
+    warm_up(&store).await;
+    server.restart().unwrap();
+    applied(store.apply(&update(scene.record.id, &scene.to)).await.unwrap());
+}
+
+/// Ends all connections of the store and returns when they are gone.
+fn end_connections(world: &World) {
+    // With a time limit it waits until they are gone.
+    let sql = "SELECT bool_and(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity
+               WHERE application_name = 'esoz' AND datname = current_database()";
+    assert_eq!(world.admin(sql), "t");
+}
+
+/// On one thread, which the administrator's call keeps busy: nobody has heard the goodbye when the store is asked next.
+#[tokio::test]
+async fn a_goodbye_that_was_not_heard_yet_fails_neither_a_look_nor_an_update_that_was_not_begun() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    warm_up(&world.store).await;
+    end_connections(&world);
+    look(&world.store).await.unwrap();
+    warm_up(&world.store).await;
+    end_connections(&world);
+    applied(world.store.apply(&update(scene.record.id, &scene.to)).await.unwrap());
+    warm_up(&world.store).await;
+    end_connections(&world);
+    world.store.ping().await.unwrap();
+}
+
+/// Hands bytes on to a server, but for the next that clients send once it is told so: on these it hangs up.
+async fn rude_relay(server: SocketAddr) -> (SocketAddr, Arc<AtomicBool>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, is_rude) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
+    let told = Arc::clone(&is_rude);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let told = Arc::clone(&told);
+            tokio::spawn(async move {
+                let mut server = tokio::net::TcpStream::connect(server).await.unwrap();
+                let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+                    (client.split(), server.split());
+                let asked = async {
+                    let mut bytes = [0; 4096];
+                    while let Ok(count @ 1..) = from_client.read(&mut bytes).await
+                        && !told.swap(false, Ordering::SeqCst)
+                    {
+                        to_server.write_all(bytes.get(..count).unwrap()).await.unwrap();
+                    }
+                };
+                tokio::select! {
+                    () = asked => {}
+                    _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
+                }
+            });
+        }
+    });
+    (address, is_rude)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_lost_under_a_statement_fails_an_update_and_no_look() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let (_, place) = world.url.split_once('@').unwrap();
+    let (target, database) = place.split_once('/').unwrap();
+    let (address, is_rude) = rude_relay(target.parse().unwrap()).await;
+    let url = format!("postgres://postgres@{address}/{database}");
+    let store = PostgresStore::connect(&patient(&url)).unwrap();
+    let change = update(scene.record.id, &scene.to);
+    applied(store.apply(&change).await.unwrap());
+    warm_up(&store).await;
+    for _ in 0..2 {
+        is_rude.store(true, Ordering::SeqCst);
+        look(&store).await.unwrap();
+        assert!(!is_rude.load(Ordering::SeqCst), "nobody was hung up on");
+        is_rude.store(true, Ordering::SeqCst);
+        store.ping().await.unwrap();
+        assert!(!is_rude.load(Ordering::SeqCst), "nobody was hung up on");
+    }
+    let rows = audit_rows(&world, scene.record.id);
+    // The connections that are left have been suspect since, and are asked for an answer first; after that one is trusted.
+    warm_up(&store).await;
+    is_rude.store(true, Ordering::SeqCst);
+    unavailable_within(Duration::from_secs(10), async { store.apply(&change).await.map(drop) }).await;
+    assert_eq!(audit_rows(&world, scene.record.id), rows);
+    applied(store.apply(&change).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,10 +205,7 @@ async fn a_network_that_stalls_under_a_statement_is_unavailable_in_time_and_forg
 async fn connections_that_the_administrator_ends_are_replaced() {
     let world = fresh().await;
     warm_up(&world.store).await;
-    // With a time limit it waits until they are gone.
-    let sql = "SELECT bool_and(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity
-               WHERE application_name = 'esoz' AND datname = current_database()";
-    assert_eq!(world.admin(sql), "t");
+    end_connections(&world);
     look(&world.store).await.unwrap();
 }
 
@@ -125,7 +213,7 @@ async fn connections_that_the_administrator_ends_are_replaced() {
 async fn a_backend_that_is_ended_under_a_statement_is_unavailable() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     let mut holder = world.session().await;
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
@@ -143,7 +231,7 @@ async fn a_backend_that_is_ended_under_a_statement_is_unavailable() {
 async fn a_full_pool_is_unavailable_in_time() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     let settings = PostgresSettings { max_connections: 1, pool_wait_timeout_ms: 200, ..patient(&world.url) };
     let store = PostgresStore::connect(&settings).unwrap();
     // Opening the first connection may take longer than this store waits.
@@ -163,7 +251,7 @@ async fn a_full_pool_is_unavailable_in_time() {
 async fn a_caller_who_leaves_midway_leaves_no_dirty_connection() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     let settings = PostgresSettings { max_connections: 1, ..patient(&world.url) };
     let store = PostgresStore::connect(&settings).unwrap();
     let mut holder = world.session().await;
@@ -187,7 +275,7 @@ async fn a_caller_who_leaves_midway_leaves_no_dirty_connection() {
 async fn a_server_that_has_become_read_only_is_unavailable_and_left() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     let (_, database) = world.url.rsplit_once('/').unwrap();
     world.admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
     let store = PostgresStore::connect(&patient(&world.url)).unwrap();
@@ -209,7 +297,7 @@ async fn a_unix_socket_serves_as_well_and_tells_as_much() {
     let url = server.create_database().unwrap();
     let world = World::new(server.address(), url.clone()).await;
     let scene = scene(&world.store).await;
-    let update = decided(&world.store, scene.record.id, &scene.to).await;
+    let update = update(scene.record.id, &scene.to);
     let folder = server.log_path().parent().unwrap().to_str().unwrap().replace('/', "%2F");
     let (_, database) = url.rsplit_once('/').unwrap();
     let url = format!("postgres://postgres@{folder}:{}/{database}", server.port());

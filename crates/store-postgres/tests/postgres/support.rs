@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use esoz_contract_division::{
-    Change, Contract, ContractDivision, ContractDivisions, ContractRecord, ContractRegistry, ContractStatus,
-    ContractType, Division, DivisionRecord, DivisionStatus, Update, decide,
+    Applied, Change, Contract, ContractDivision, ContractRecord, ContractRegistry, ContractStatus,
+    ContractType, Division, DivisionRecord, DivisionStatus, Expected, Update,
 };
 use esoz_kernel::{
     ContractDivisionId, ContractId, DivisionId, LegalEntityId, Put, RequestId, Stamps, Timestamp, UserId,
@@ -173,16 +173,24 @@ pub(crate) async fn scene(store: &PostgresStore) -> Scene {
     Scene { record, legal_entity, to: Change { contract_id: to_contract, division_id: to_division } }
 }
 
-/// The update to that change, decided from the facts of now.
-pub(crate) async fn decided(store: &PostgresStore, record: ContractDivisionId, change: &Change) -> Update {
-    let facts = store.facts(record, change).await.unwrap();
+/// The update to that change.
+pub(crate) fn update(record: ContractDivisionId, change: &Change) -> Update {
     Update {
         id: record,
-        expected: decide(&facts).unwrap(),
+        change: *change,
+        expected: Expected::BY_THE_RULES,
         at: time("2026-02-01T00:00:00.000005Z"),
         by: UserId::new(id()),
         request_id: RequestId::parse("request-0123456789abcdef").unwrap(),
         once: None,
+    }
+}
+
+/// What an update that was applied has made of its record.
+pub(crate) fn applied(answer: Applied) -> ContractDivision {
+    match answer {
+        Applied::Applied(record) => record,
+        other @ (Applied::Stale | Applied::Recalled(_)) => panic!("{other:?}"),
     }
 }
 

@@ -19,8 +19,8 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use esoz_contract_division::{
-    Applied, ContractDivision, ContractDivisions as _, ContractRecord, ContractRegistry as _, DivisionRecord,
-    Expected, Update,
+    Applied, Change, ContractDivision, ContractDivisions as _, ContractRecord, ContractRegistry as _,
+    DivisionRecord, Expected, Update,
 };
 use esoz_kernel::{LegalEntityId, Put};
 use esoz_legal_entity::LegalEntityRegistry as _;
@@ -85,12 +85,8 @@ impl Scene {
     fn update(&self) -> Update {
         Update {
             id: self.record.id,
-            expected: Expected {
-                current_kind: self.contract.facts.kind,
-                is_current_active: true,
-                division: self.division.facts,
-                contract: self.contract.facts,
-            },
+            change: Change { division_id: self.division.facts.id, contract_id: self.contract.facts.id },
+            expected: Expected::BY_THE_RULES,
             at: at_micros(1),
             by: user(),
             request_id: request_id(),

@@ -95,20 +95,18 @@ impl State {
         Ok(())
     }
 
-    /// Whether everything that the update rests on is still so.
-    fn holds(&self, record: &ContractDivision, update: &Update) -> bool {
-        let expected = &update.expected;
-        let is_current = self.contracts.get(&record.contract_id).is_some_and(|contract| {
-            contract.facts.kind == expected.current_kind
-                && contract.facts.is_active == expected.is_current_active
+    /// All that the rules read.
+    fn facts(&self, id: ContractDivisionId, change: &Change) -> Facts {
+        let current = self.records.get(&id).and_then(|record| {
+            let contract = self.contracts.get(&record.contract_id)?.facts;
+            Some(Current { record: *record, contract })
         });
-        let division = self.divisions.get(&expected.division.id).map(|division| division.facts);
-        let contract = self.contracts.get(&expected.contract.id).map(|contract| contract.facts);
-        record.is_active
-            && is_current
-            && division == Some(expected.division)
-            && contract == Some(expected.contract)
-            && !self.is_pair_taken(record.id, expected.contract.id, expected.division.id)
+        Facts {
+            current,
+            division: self.divisions.get(&change.division_id).map(|division| division.facts),
+            contract: self.contracts.get(&change.contract_id).map(|contract| contract.facts),
+            is_pair_taken: self.is_pair_taken(id, change.contract_id, change.division_id),
+        }
     }
 }
 
@@ -140,17 +138,7 @@ fn differing(before: &Value, after: &Value) -> (Map<String, Value>, Map<String, 
 #[async_trait]
 impl ContractDivisions for FakeContracts {
     async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
-        let state = self.0.lock();
-        let current = state.records.get(&id).and_then(|record| {
-            let contract = state.contracts.get(&record.contract_id)?.facts;
-            Some(Current { record: *record, contract })
-        });
-        Ok(Facts {
-            current,
-            division: state.divisions.get(&change.division_id).map(|division| division.facts),
-            contract: state.contracts.get(&change.contract_id).map(|contract| contract.facts),
-            is_pair_taken: state.is_pair_taken(id, change.contract_id, change.division_id),
-        })
+        Ok(self.0.lock().facts(id, change))
     }
 
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
@@ -159,11 +147,11 @@ impl ContractDivisions for FakeContracts {
             return Ok(Applied::Recalled(recalled));
         }
         let Some(mut record) = state.records.get(&update.id).copied() else { return Ok(Applied::Stale) };
-        if !state.holds(&record, update) {
+        if !update.expected.is_met_by(&state.facts(update.id, &update.change)) {
             return Ok(Applied::Stale);
         }
-        record.contract_id = update.expected.contract.id;
-        record.division_id = update.expected.division.id;
+        record.contract_id = update.change.contract_id;
+        record.division_id = update.change.division_id;
         record.stamps.updated_at = to_micros(update.at);
         record.stamps.updated_by = update.by;
         state.write(record, update.by, Some(update.request_id.to_string()))?;

@@ -149,10 +149,10 @@ pub async fn an_update_is_stale_when_what_it_names_is_not_there(store: ContractS
     let update = Update { id, ..scene.update() };
     assert_stale(&store, &scene, &update, "no such record").await;
     let mut update = scene.update();
-    update.expected.division.id = DivisionId::new(fresh());
+    update.change.division_id = DivisionId::new(fresh());
     assert_stale(&store, &scene, &update, "no such division").await;
     let mut update = scene.update();
-    update.expected.contract.id = ContractId::new(fresh());
+    update.change.contract_id = ContractId::new(fresh());
     assert_stale(&store, &scene, &update, "no such contract").await;
     assert_eq!(store.audit.rows(id).await, []);
 }

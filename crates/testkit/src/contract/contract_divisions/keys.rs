@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use esoz_contract_division::{Applied, ContractDivision, Update};
+use esoz_contract_division::{Applied, ContractDivision, ContractType, Update};
 use esoz_kernel::{Once, Recalled, Timestamp};
 
 use super::scene::{
@@ -104,7 +104,7 @@ pub async fn a_stale_update_keeps_no_key(store: ContractStore) {
     let (client, key) = (client(), idempotency_key());
     let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
     let mut stale = update(&scene, 1, asking("this"));
-    stale.expected.contract.is_active = false;
+    stale.expected.contract_kind = ContractType::Capitation;
     for _ in 0..2 {
         assert_eq!(apply(&store, &stale).await, Applied::Stale);
     }
@@ -165,7 +165,7 @@ pub async fn of_two_records_under_one_key_one_is_updated(store: ContractStore) {
         let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
         let third = stored_division(&store, scene.contractor).await;
         let mut to_third = update(&scene, 2, asking("the rival"));
-        (to_third.id, to_third.expected.division) = (rival.id, third.facts);
+        (to_third.id, to_third.change.division_id) = (rival.id, third.facts.id);
         let updates = [update(&scene, 1, asking("the record")), to_third];
         let outcomes = all_at_once(updates.iter().cloned().map(|update| {
             let contract_divisions = Arc::clone(&store.contract_divisions);

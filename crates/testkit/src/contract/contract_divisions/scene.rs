@@ -43,7 +43,7 @@ impl Scene {
         Change { division_id: self.new_division.facts.id, contract_id: self.new_contract.facts.id }
     }
 
-    /// The same as an update that was decided on the scene as it was set, by a user of its own.
+    /// The same as an update, by a user of its own.
     pub(in crate::contract) fn update(&self) -> Update {
         self.update_to(&self.new_contract, &self.new_division)
     }
@@ -54,15 +54,10 @@ impl Scene {
         contract: &ContractRecord,
         division: &DivisionRecord,
     ) -> Update {
-        let expected = Expected {
-            current_kind: self.old_contract.facts.kind,
-            is_current_active: self.old_contract.facts.is_active,
-            division: division.facts,
-            contract: contract.facts,
-        };
         Update {
             id: self.record.id,
-            expected,
+            change: Change { division_id: division.facts.id, contract_id: contract.facts.id },
+            expected: Expected::BY_THE_RULES,
             at: at_micros(1_000_001),
             by: user(),
             request_id: request_id(),
@@ -74,8 +69,8 @@ impl Scene {
 /// The record as the update must leave it.
 pub(in crate::contract) fn expected_after(before: &ContractDivision, update: &Update) -> ContractDivision {
     let mut after = *before;
-    after.contract_id = update.expected.contract.id;
-    after.division_id = update.expected.division.id;
+    after.contract_id = update.change.contract_id;
+    after.division_id = update.change.division_id;
     after.stamps.updated_at = update.at;
     after.stamps.updated_by = update.by;
     after
