@@ -40,6 +40,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-testkit", &DOMAIN),
     ("esoz", ALL),
     ("esoz-tests", ALL),
+    ("esoz-bench", &["esoz-kernel", "esoz-device-dispense", "esoz-pseudonym", "esoz-testkit"]),
     (
         "esoz-simulation",
         &[
@@ -194,8 +195,8 @@ fn examples_of_domain_crates_use_domain_crates_only() {
 #[test]
 fn anyhow_stays_in_binaries() {
     for package in members(&metadata()) {
-        let is_binary =
-            ["esoz", "esoz-tests", "esoz-faults", "esoz-fuzz", "xtask"].contains(&package.name.as_str());
+        let binaries = ["esoz", "esoz-tests", "esoz-bench", "esoz-faults", "esoz-fuzz", "xtask"];
+        let is_binary = binaries.contains(&package.name.as_str());
         assert!(is_binary || !normal_dependencies(package).any(|name| name == "anyhow"), "{}", package.name);
     }
 }

@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
-//! `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`.
+//! `cargo xtask bench`, `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`.
 
+mod bench;
 mod book;
 mod check;
 mod faults;
@@ -59,6 +60,13 @@ enum Command {
     Openapi,
     /// Writes the generated pages below docs/reference anew, after a change of commands or answers
     Reference,
+    /// Measures how fast the server is; `cargo xtask bench --help` tells what can be left out
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Passed on to the bench
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Plays seeds: use cases, outbox and relay on stores that fail, in the order that each seed decides
     #[command(disable_help_flag = true)]
     Simulate {
@@ -85,6 +93,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Faults { arguments } => faults::run(&mut steps, &arguments)?,
         Command::Openapi => openapi::run(&mut steps)?,
         Command::Reference => reference::run(&mut steps),
+        Command::Bench { arguments } => bench::run(&mut steps, &arguments)?,
         Command::Simulate { arguments } => simulate::run(&mut steps, &arguments),
         Command::Book => book::run(&mut steps)?,
     }

@@ -46,7 +46,7 @@ pub use env::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, SERVERS_DIR};
 pub use error::ServerError;
 pub use kafka::{Kafka, KafkaAddress};
 pub use mongo_set::MongoSet;
-pub use mongodb::{MongoAddress, MongoDb};
+pub use mongodb::{MongoAddress, MongoDb, MongoSize};
 pub use origin::Origin;
 pub use port::ReservedPort;
 pub use postgres::{Durability, Postgres};

@@ -7,7 +7,7 @@ use bson::{Document, doc};
 
 use super::{
     error::ServerError,
-    mongodb::{REPLICA_SET, find_program, prepare, succeed},
+    mongodb::{MongoSize, REPLICA_SET, find_program, prepare, succeed},
     port::ReservedPort,
     process::Launch,
     service::{READY_WITHIN, Service},
@@ -58,7 +58,7 @@ impl MongoSet {
         let mut set = Self { members: Vec::new() };
         for _ in 0..members {
             let port = ReservedPort::new()?;
-            let (service, launch) = prepare(&origin, &port)?;
+            let (service, launch) = prepare(&origin, &port, MongoSize::SMALL)?;
             let mut member = Member { service, launch, port };
             member.start()?;
             set.members.push(member);

@@ -71,6 +71,20 @@ impl MongoAddress {
     }
 }
 
+/// How much a mongod keeps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MongoSize {
+    /// The most memory for what is stored, in gibibytes.
+    pub cache_gb: f64,
+    /// The most disk for what replicas would be told, in mebibytes.
+    pub oplog_mb: u32,
+}
+
+impl MongoSize {
+    /// For tests, which run several beside a build.
+    pub const SMALL: Self = Self { cache_gb: 0.25, oplog_mb: 64 };
+}
+
 /// A mongod as a one-node replica set, in a folder and on a port of 127.0.0.1 of its own, without authentication.
 /// Its journal is on, as always with MongoDB. Killed, and its folder removed, when dropped; when the test is failing,
 /// the folder is kept and named on standard error.
@@ -83,11 +97,16 @@ pub struct MongoDb {
 }
 
 impl MongoDb {
-    /// Starts a fresh replica set and waits until it takes writes.
+    /// Starts a fresh replica set and waits until it takes writes, [small](MongoSize::SMALL).
     pub fn start() -> Result<Self, ServerError> {
+        Self::start_with(MongoSize::SMALL)
+    }
+
+    /// The same of another size; for measurements, which want a server of the size that it would have at work.
+    pub fn start_with(size: MongoSize) -> Result<Self, ServerError> {
         let origin = find_program()?;
         let port = ReservedPort::new()?;
-        let (mut service, launch) = prepare(&origin, &port)?;
+        let (mut service, launch) = prepare(&origin, &port, size)?;
         await_primary(&mut service, &launch, port.address())?;
         let version = version(port.address()).map_err(ServerError::new)?;
         // Direct, so that a proxy in between is not bypassed by what the replica set says of its members.
@@ -147,7 +166,11 @@ impl MongoDb {
 }
 
 /// A folder for a mongod on that port, and how it is started there.
-pub(super) fn prepare(origin: &Origin, port: &ReservedPort) -> Result<(Service, Launch), ServerError> {
+pub(super) fn prepare(
+    origin: &Origin,
+    port: &ReservedPort,
+    size: MongoSize,
+) -> Result<(Service, Launch), ServerError> {
     let (Origin::Installed(program) | Origin::Fetched { program, .. }) = origin else {
         return Err(ServerError::new("a mongod that somebody else runs cannot be started here"));
     };
@@ -157,7 +180,7 @@ pub(super) fn prepare(origin: &Origin, port: &ReservedPort) -> Result<(Service, 
         .map_err(|error| ServerError::io(format_args!("cannot make {}", data.display()), &error))?;
     let launch = Launch {
         program: program.clone(),
-        args: arguments(port.number(), &data),
+        args: arguments(port.number(), &data, size),
         user: None,
         environment: Vec::new(),
         log: service.dir().join("log"),
@@ -190,8 +213,8 @@ fn major(text: &str) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
 
-fn arguments(port: u16, data: &Path) -> Vec<OsString> {
-    let port = port.to_string();
+fn arguments(port: u16, data: &Path, size: MongoSize) -> Vec<OsString> {
+    let (port, cache, oplog) = (port.to_string(), size.cache_gb.to_string(), size.oplog_mb.to_string());
     let mut args: Vec<OsString> = [
         "--replSet",
         REPLICA_SET,
@@ -200,11 +223,10 @@ fn arguments(port: u16, data: &Path) -> Vec<OsString> {
         "--port",
         &port,
         "--nounixsocket",
-        // Small: several of these run beside a build.
         "--wiredTigerCacheSizeGB",
-        "0.25",
+        &cache,
         "--oplogSize",
-        "64",
+        &oplog,
         "--setParameter",
         "diagnosticDataCollectionEnabled=false",
     ]

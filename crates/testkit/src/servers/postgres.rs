@@ -41,6 +41,12 @@ pub struct Postgres {
 impl Postgres {
     /// Starts a fresh cluster and waits until it takes connections.
     pub fn start(durability: Durability) -> Result<Self, ServerError> {
+        Self::start_with(durability, &[])
+    }
+
+    /// The same with further settings, each `name=value` as in `postgresql.conf`; for measurements, which want a server
+    /// of the size that it would have at work.
+    pub fn start_with(durability: Durability, further: &[&str]) -> Result<Self, ServerError> {
         let programs = find_server()?;
         let user = server_user()?;
         let mut service = Service::new("postgres")?;
@@ -67,7 +73,8 @@ impl Postgres {
 
         let port = ReservedPort::new()?;
         let mut args = words(&["-D"], &data);
-        for setting in settings(durability, &dir, port.number()) {
+        let further = further.iter().map(|setting| String::from(*setting));
+        for setting in settings(durability, &dir, port.number()).into_iter().chain(further) {
             args.push(OsString::from("-c"));
             args.push(OsString::from(setting));
         }

@@ -1,0 +1,348 @@
+//! The same work by different ways: straight to the database, one by one and together, and through the server.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::{Results, Settings};
+use crate::drive::{TOGETHER, run_apart};
+use crate::job::{Job, Outcome, Statements, Way, Work};
+use crate::stage::{Events, Server, Stage, Store};
+use crate::stats::{Spread, float};
+
+/// How many ask at the same time.
+const AT_ONCE: [usize; 3] = [1, 32, 64];
+
+/// However slow it was before: so many turns for each who asks, so that some are left when it begins to count.
+const LEAST_TURNS_EACH: u64 = 50;
+
+/// One of the two methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Stop a device dispense.
+    Stop,
+    /// Update a contract division.
+    Update,
+}
+
+impl Method {
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Update => "update",
+        }
+    }
+}
+
+/// What a way is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WayName {
+    /// One request, one write.
+    L1,
+    /// Shared commits.
+    L2,
+    /// The server.
+    #[serde(rename = "esoz")]
+    Esoz,
+}
+
+impl WayName {
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::L1 => "L1",
+            Self::L2 => "L2",
+            Self::Esoz => "esoz",
+        }
+    }
+
+    /// More than it does in a second, for all that is known beforehand.
+    const fn guess(self) -> f64 {
+        match self {
+            Self::L1 => 8_000.0,
+            Self::L2 => 30_000.0,
+            Self::Esoz => 12_000.0,
+        }
+    }
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Reading {
+    /// What the load saw.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// How many processor seconds the server took for 1,000 requests.
+    pub processor_seconds: Option<f64>,
+}
+
+/// The same measurement in every round.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Series {
+    /// What was done.
+    pub method: Method,
+    /// By which database.
+    pub store: Store,
+    /// How many asked at the same time.
+    pub at_once: usize,
+    /// By what way.
+    pub way: WayName,
+    /// One reading for each round.
+    pub readings: Vec<Reading>,
+}
+
+impl Series {
+    /// How many were done a second.
+    pub fn per_second(&self) -> Option<Spread> {
+        self.of(|reading| Some(reading.outcome.per_second()))
+    }
+
+    /// How long the middle one took, in microseconds.
+    pub fn p50_us(&self) -> Option<Spread> {
+        self.of(|reading| Some(reading.outcome.p50_us))
+    }
+
+    /// How long the slowest but one in a hundred took, in microseconds.
+    pub fn p99_us(&self) -> Option<Spread> {
+        self.of(|reading| Some(reading.outcome.p99_us))
+    }
+
+    /// How many processor seconds the server took for 1,000 requests.
+    pub fn processor_seconds(&self) -> Option<Spread> {
+        self.of(|reading| reading.processor_seconds)
+    }
+
+    fn of(&self, value: impl Fn(&Reading) -> Option<f64>) -> Option<Spread> {
+        Spread::of(self.readings.iter().filter_map(value))
+    }
+
+    /// How this compares to another, round by round: what they were measured in together.
+    pub fn ratio_to(&self, other: &Self, value: impl Fn(&Reading) -> f64) -> Option<Spread> {
+        Spread::of(
+            self.readings.iter().zip(&other.readings).map(|(mine, theirs)| value(mine) / value(theirs)),
+        )
+    }
+}
+
+/// What is measured in every round, in this order or one that begins elsewhere.
+fn ways(at_once: usize) -> &'static [WayName] {
+    // A commit is shared by those who wait at the same time.
+    if at_once < TOGETHER {
+        &[WayName::L1, WayName::Esoz]
+    } else {
+        &[WayName::L1, WayName::L2, WayName::Esoz]
+    }
+}
+
+/// Measures one method on one database.
+pub(super) fn measure(
+    method: Method,
+    store: Store,
+    settings: &Settings,
+    results: &mut Results,
+    tell: &dyn Fn(&str),
+) -> Result<()> {
+    tell(&format!("{} on {}: making the stores", method.name(), store.name()));
+    let stage = Stage::new(store, &settings.program, settings.whose)?;
+    if method == Method::Update {
+        stage.load_records(store, settings.records)?;
+    } else {
+        stage.load_dispenses(store, 0, settings.records)?;
+    }
+    let server = stage.serve(Events::Stay)?;
+    let mut bench = Bench::new(method, store, settings, &stage, &server);
+    if store == Store::Postgres {
+        let note = bench.choose_statements()?;
+        tell(&note);
+        results.notes.push(note);
+    }
+    for round in 0..settings.rounds {
+        bench.round(round, tell)?;
+    }
+    results.throughput.extend(bench.series);
+    let note = format!(
+        "The server's memory after {} on {}: {} MiB at its peak.",
+        method.name(),
+        store.name(),
+        server.peak_kib()? / 1_024
+    );
+    tell(&note);
+    results.notes.push(note);
+    server.stop()
+}
+
+struct Bench<'a> {
+    method: Method,
+    store: Store,
+    settings: &'a Settings,
+    stage: &'a Stage,
+    server: &'a Server,
+    /// How PostgreSQL is told of many updates.
+    shared: Statements,
+    /// The first turn that nobody had; for stops within what was loaded for this round.
+    next: u64,
+    /// The first dispense of this round, and how many there are.
+    loaded: (u64, u64),
+    /// How many were done in a second at most.
+    pace: HashMap<(usize, WayName), f64>,
+    series: Vec<Series>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(
+        method: Method,
+        store: Store,
+        settings: &'a Settings,
+        stage: &'a Stage,
+        server: &'a Server,
+    ) -> Self {
+        let series = AT_ONCE.iter().flat_map(|&at_once| {
+            ways(at_once).iter().map(move |&way| Series { method, store, at_once, way, readings: Vec::new() })
+        });
+        Self {
+            method,
+            store,
+            settings,
+            stage,
+            server,
+            shared: Statements::Rows,
+            next: 0,
+            loaded: (settings.records, 0),
+            pace: HashMap::new(),
+            series: series.collect(),
+        }
+    }
+
+    /// How many turns a measurement may want.
+    fn wanted(&self, at_once: usize, way: WayName) -> u64 {
+        let pace = self.pace.get(&(at_once, way)).map_or(way.guess(), |pace| pace * 1.5);
+        let wanted = whole(pace * (self.settings.seconds + self.settings.warm_up()));
+        wanted.max(LEAST_TURNS_EACH * u64::try_from(at_once).unwrap_or_default())
+    }
+
+    /// Makes the dispenses that this round will stop.
+    fn load(&mut self) -> Result<()> {
+        let wanted = self.series.iter().map(|series| self.wanted(series.at_once, series.way)).sum();
+        let (base, count) = self.loaded;
+        self.loaded = (base + count, wanted);
+        self.next = 0;
+        self.stage.load_dispenses(self.store, base + count, wanted)
+    }
+
+    fn round(&mut self, round: usize, tell: &dyn Fn(&str)) -> Result<()> {
+        if self.method == Method::Stop {
+            self.load()?;
+        }
+        for at_once in AT_ONCE {
+            let ways = ways(at_once);
+            for turn in 0..ways.len() {
+                let Some(&way) = ways.get((turn + round) % ways.len()) else { continue };
+                let reading = self.measure(at_once, way)?;
+                tell(&format!(
+                    "round {}: {} on {}, {at_once} at once, {:>4}: {:>6.0}/s, p50 {:.2} ms, p99 {:.2} ms",
+                    round + 1,
+                    self.method.name(),
+                    self.store.name(),
+                    way.name(),
+                    reading.outcome.per_second(),
+                    reading.outcome.p50_us / 1_000.0,
+                    reading.outcome.p99_us / 1_000.0,
+                ));
+                let pace = self.pace.entry((at_once, way)).or_default();
+                *pace = pace.max(reading.outcome.per_second());
+                let of_these = |series: &&mut Series| series.at_once == at_once && series.way == way;
+                if let Some(series) = self.series.iter_mut().find(of_these) {
+                    series.readings.push(reading);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, at_once: usize, way: WayName) -> Result<Reading> {
+        let by = match way {
+            WayName::L1 => self.stage.directly(self.store, 1, Statements::Single)?,
+            WayName::L2 => self.stage.directly(self.store, TOGETHER, self.shared)?,
+            WayName::Esoz => self.stage.over_http(self.server),
+        };
+        let before = self.server.processor_time()?;
+        let outcome = self.run(at_once, by, self.wanted(at_once, way))?;
+        let took = self.server.processor_time()?.saturating_sub(before).as_secs_f64();
+        let processor_seconds = (way == WayName::Esoz).then(|| took * 1_000.0 / float(outcome.done));
+        Ok(Reading { outcome, processor_seconds })
+    }
+
+    fn run(&mut self, at_once: usize, way: Way, most: u64) -> Result<Outcome> {
+        let (base, count) = self.loaded;
+        let (work, most) = match self.method {
+            Method::Stop => (Work::Stop(self.stage.stop_work(base, count)), most.min(count - self.next)),
+            Method::Update => (Work::Update(self.stage.update_work(self.settings.records)), u64::MAX / 2),
+        };
+        let measure_ms = whole(self.settings.seconds * 1_000.0);
+        let warm_up_ms = whole(self.settings.warm_up() * 1_000.0);
+        let job = Job { work, way, at_once, warm_up_ms, measure_ms, first: self.next, most };
+        let outcome = run_apart(&job)?;
+        self.next += outcome.done;
+        Ok(outcome)
+    }
+
+    /// Looks which way to share commits PostgreSQL is faster by: the limit is what can be had.
+    fn choose_statements(&mut self) -> Result<String> {
+        let mut rates = Vec::new();
+        for by in [Statements::Rows, Statements::Pipelined] {
+            let way = self.stage.directly(self.store, TOGETHER, by)?;
+            rates.push((self.run(TOGETHER, way, 0)?.per_second(), by));
+        }
+        rates.sort_by(|one, other| other.0.total_cmp(&one.0));
+        if let Some((_, fastest)) = rates.first() {
+            self.shared = *fastest;
+        }
+        let told: Vec<String> = rates.iter().map(|(rate, by)| format!("{by:?} {rate:.0}/s")).collect();
+        Ok(format!("L2 on PostgreSQL takes the faster way to share a commit: {}.", told.join(", ")))
+    }
+}
+
+/// The whole part of a number that is neither negative nor enormous.
+fn whole(number: f64) -> u64 {
+    Duration::from_secs_f64(number.clamp(0.0, 1e12)).as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_those_of_the_rounds() {
+        let series = |way, rates: &[u64]| Series {
+            method: Method::Stop,
+            store: Store::Sqlite,
+            at_once: 1,
+            way,
+            readings: rates
+                .iter()
+                .map(|&counted| Reading {
+                    outcome: Outcome { counted, done: counted, seconds: 1.0, p50_us: 1.0, p99_us: 2.0 },
+                    processor_seconds: None,
+                })
+                .collect(),
+        };
+        let (slow, fast) = (series(WayName::L1, &[100, 10, 50]), series(WayName::Esoz, &[200, 30, 50]));
+        let ratio = fast.ratio_to(&slow, |reading| reading.outcome.per_second());
+        assert_eq!(ratio, Some(Spread { median: 2.0, min: 1.0, max: 3.0 }));
+    }
+
+    #[test]
+    fn commits_are_shared_only_where_enough_wait() {
+        assert_eq!(ways(1), [WayName::L1, WayName::Esoz]);
+        assert_eq!(ways(32), [WayName::L1, WayName::L2, WayName::Esoz]);
+    }
+
+    #[test]
+    fn whole_numbers_are_cut() {
+        assert_eq!([whole(1.9), whole(-3.0), whole(300.0)], [1, 0, 300]);
+    }
+}

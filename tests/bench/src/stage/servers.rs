@@ -1,0 +1,86 @@
+//! PostgreSQL, MongoDB and a Kafka broker: started for the bench, of the size they would have at work, or those of a test run.
+
+use anyhow::{Context as _, Result, anyhow};
+use esoz_testkit::servers::{
+    Durability, Kafka, KafkaAddress, MongoAddress, MongoDb, MongoSize, Postgres, PostgresAddress, shared,
+};
+
+/// Whose servers are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The bench's own: each commit reaches the disk.
+    Own,
+    /// Those that tests share, which need not wait for the disk: to see that the bench works, not how fast anything is.
+    OfTests,
+}
+
+/// What PostgreSQL gets beyond its defaults, as any that serves something would.
+const POSTGRES: [&str; 3] = ["shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=30min"];
+
+const MONGODB: MongoSize = MongoSize { cache_gb: 4.0, oplog_mb: 2_048 };
+
+/// Where the servers are. The bench's own end with this.
+pub struct Servers {
+    postgres: PostgresAddress,
+    mongodb: MongoAddress,
+    kafka: KafkaAddress,
+    _own: Option<(Postgres, MongoDb, Kafka)>,
+}
+
+impl Servers {
+    /// Finds or starts them.
+    pub fn start(whose: Whose) -> Result<Self> {
+        match whose {
+            Whose::OfTests => Ok(Self {
+                postgres: shared::postgres().clone(),
+                mongodb: shared::mongodb().clone(),
+                kafka: shared::kafka().clone(),
+                _own: None,
+            }),
+            Whose::Own => Self::start_own(),
+        }
+    }
+
+    fn start_own() -> Result<Self> {
+        let (postgres, mongodb, kafka) = std::thread::scope(|scope| {
+            let postgres = scope.spawn(|| Postgres::start_with(Durability::On, &POSTGRES));
+            let mongodb = scope.spawn(|| MongoDb::start_with(MONGODB));
+            let kafka = scope.spawn(Kafka::start);
+            (postgres.join(), mongodb.join(), kafka.join())
+        });
+        let broke = |_| anyhow!("starting a server broke down");
+        let postgres = postgres.map_err(broke)?.context("PostgreSQL")?;
+        let mongodb = mongodb.map_err(broke)?.context("MongoDB")?;
+        let kafka = kafka.map_err(broke)?.context("Kafka")?;
+        Ok(Self {
+            postgres: postgres.address().clone(),
+            mongodb: mongodb.address().clone(),
+            kafka: kafka.address().clone(),
+            _own: Some((postgres, mongodb, kafka)),
+        })
+    }
+
+    /// Makes a database in PostgreSQL and gives its URL.
+    pub fn create_database(&self) -> Result<String> {
+        self.postgres.create_database().context("making a database in PostgreSQL")
+    }
+
+    /// MongoDB's connection string.
+    pub fn mongodb(&self) -> &str {
+        self.mongodb.uri()
+    }
+
+    /// The broker.
+    pub fn kafka(&self) -> &str {
+        self.kafka.brokers()
+    }
+
+    /// What they are and of which versions.
+    pub fn versions(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("PostgreSQL", self.postgres.version().to_owned()),
+            ("MongoDB", self.mongodb.version().to_owned()),
+            ("Kafka broker", self.kafka.version().to_owned()),
+        ]
+    }
+}
