@@ -69,6 +69,8 @@ pub struct EsozServer {
     forgetting: Forgetting,
     relay: JoinHandle<()>,
     stop_relay: watch::Sender<bool>,
+    /// How long everything is still answered once it was told to stop.
+    drain: Duration,
     /// How long the relay may take for its last round.
     last_round: Duration,
 }
@@ -117,7 +119,19 @@ impl EsozServer {
         let last_round =
             Duration::from_millis(config.sections.kafka.delivery_timeout_ms.min(LAST_ROUND_MAX_MS));
         let relay = tokio::spawn(relay.run(stopping));
-        Ok(Self { running, scheme, certificates, watch, metrics, forgetting, relay, stop_relay, last_round })
+        let drain = Duration::from_millis(config.sections.http.drain_ms);
+        Ok(Self {
+            running,
+            scheme,
+            certificates,
+            watch,
+            metrics,
+            forgetting,
+            relay,
+            stop_relay,
+            drain,
+            last_round,
+        })
     }
 
     /// How it is spoken to: `http` or `https`.
@@ -150,17 +164,31 @@ impl EsozServer {
         .await
     }
 
-    /// Serves until told to stop, then finishes what is in flight and delivers what it can.
+    /// Serves until told to stop; then for a while answers everything and sends its clients elsewhere, finishes what is in flight, and
+    /// delivers what it can.
     ///
     /// # Errors
     /// When the server broke down.
     pub async fn run_until(self, told_to_stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { running, certificates, watch, metrics, forgetting, relay, stop_relay, last_round, .. } =
-            self;
+        let Self {
+            running,
+            certificates,
+            watch,
+            metrics,
+            forgetting,
+            relay,
+            stop_relay,
+            drain,
+            last_round,
+            ..
+        } = self;
         let Running { server, handle, .. } = running;
         let server = tokio::spawn(server);
         told_to_stop.await;
-        tracing::info!("stopping: requests in flight are finished first");
+        tracing::info!("stopping: clients are sent elsewhere, requests in flight are finished first");
+        watch.health.leave();
+        // A connection that is closed between two requests may be closed just when the next one is on its way: so each is closed by an answer.
+        tokio::time::sleep(drain).await;
         handle.stop(true).await;
         server.await.context("the server task")?.context("serving")?;
         drop((watch, certificates, forgetting));

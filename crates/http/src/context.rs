@@ -37,6 +37,8 @@ pub(crate) struct RequestContext {
     pub(crate) url: String,
     /// Whether the request came by TLS.
     pub(crate) is_secure: bool,
+    /// Whether its connection ends with its answer: the server is about to stop.
+    pub(crate) is_last: bool,
     /// The web origin that it came from, if that may read the answer.
     pub(crate) allowed_origin: AllowedOrigin,
     /// What is left of its client's budget, once the client is known.
@@ -44,8 +46,13 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
-    /// Reads it off the request and leaves a copy there for the handler.
-    pub(crate) fn attach(request: &ServiceRequest, ids: &dyn IdGenerator, origins: &Origins) -> Self {
+    /// Reads it off the request and leaves a copy there for the handler; `is_last` if its connection ends with its answer.
+    pub(crate) fn attach(
+        request: &ServiceRequest,
+        ids: &dyn IdGenerator,
+        origins: &Origins,
+        is_last: bool,
+    ) -> Self {
         let headers = request.headers();
         let given = text(headers, REQUEST_ID).and_then(RequestId::parse);
         let context = Self {
@@ -54,6 +61,7 @@ impl RequestContext {
             caller: only(headers, TraceContext::HEADER).and_then(TraceContext::parse),
             url: url(request),
             is_secure: request.app_config().secure(),
+            is_last,
             allowed_origin: origins.of(headers),
             budget: Rc::default(),
         };

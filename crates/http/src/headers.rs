@@ -30,6 +30,9 @@ pub(crate) fn answer(
     if context.is_secure {
         answer.insert_header((header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT));
     }
+    if context.is_last {
+        answer.force_close();
+    }
     let mut more = header::HeaderMap::new();
     context.allowed_origin.tell(&mut more);
     if let Some(budget) = context.budget.get() {

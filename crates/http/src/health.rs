@@ -48,16 +48,22 @@ pub(crate) struct Check {
 pub(crate) struct Readiness {
     /// Each store and the bus.
     checks: Vec<Check>,
+    /// Whether the server is about to stop.
+    #[serde(skip)]
+    is_leaving: bool,
 }
 
 impl Readiness {
-    /// Whether everything that is needed answers.
+    /// Whether everything that is needed answers, and the server stays.
     pub(crate) fn is_ready(&self) -> bool {
-        self.checks.iter().all(|check| !check.needed || check.state == Condition::Up)
+        !self.is_leaving && self.checks.iter().all(|check| !check.needed || check.state == Condition::Up)
     }
 
     /// One line about everything, what is wrong first.
     pub(crate) fn told(&self) -> String {
+        if self.is_leaving {
+            return String::from("Not ready: the server is about to stop.");
+        }
         let (well, wrong): (Vec<&Check>, Vec<&Check>) =
             self.checks.iter().partition(|check| check.state == Condition::Up);
         let mut line = String::from("Not ready");
@@ -81,7 +87,7 @@ impl Health {
     pub fn new(things: impl IntoIterator<Item = (&'static str, bool)>, now: Timestamp) -> Self {
         let check =
             |(name, needed)| Check { name, state: Condition::Unknown, since: rfc3339_millis(now), needed };
-        Self(RwLock::new(Readiness { checks: things.into_iter().map(check).collect() }))
+        Self(RwLock::new(Readiness { checks: things.into_iter().map(check).collect(), is_leaving: false }))
     }
 
     /// Notes how the thing of that name is; gives whether that is news.
@@ -92,6 +98,16 @@ impl Health {
         check.state = state;
         check.since = rfc3339_millis(now);
         true
+    }
+
+    /// From now on the server is about to stop: it is not ready for new clients, and each answer asks its client to leave the connection.
+    pub fn leave(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).is_leaving = true;
+    }
+
+    /// Whether the server is about to stop.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is_leaving
     }
 
     /// How each thing is, by its name.
@@ -124,5 +140,9 @@ mod tests {
             "Not ready: store is down since 1970-01-01T00:00:00.000Z, bus is down since 1970-01-01T00:00:00.000Z."
         );
         assert!(!health.readiness().is_ready());
+        health.note("store", Condition::Up, now);
+        health.leave();
+        assert!(!health.readiness().is_ready());
+        assert_eq!(health.readiness().told(), "Not ready: the server is about to stop.");
     }
 }

@@ -43,6 +43,27 @@ on_every_store! {
         assert_eq!(server.wait().code(), Some(0));
     }
 
+    async fn a_server_that_is_about_to_stop_answers_and_sends_its_clients_elsewhere(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let variables = with(environment(&stores), "ESOZ_HTTP__DRAIN_MS", "3000");
+        let (mut server, base) = Process::serve(&variables);
+        wait_for_blocking("a healthy server", DEADLINE, || {
+            esoz(&variables, &["health", "--url", &base]).status.success().then_some(())
+        });
+        let client = reqwest::Client::new();
+        let ask = async |path: &str| client.get(format!("{base}{path}")).send().await.unwrap();
+        let stays = ask("/openapi.json").await;
+        assert_eq!((stays.status().as_u16(), stays.headers().get("connection")), (200, None));
+
+        server.terminate();
+        server.wait_for_log("stopping");
+        for (path, status) in [("/openapi.json", 200), ("/health/ready", 503), ("/health/live", 200), ("/nothing", 404)] {
+            let leaves = ask(path).await;
+            assert_eq!((leaves.status().as_u16(), &leaves.headers()["connection"]), (status, &"close".parse().unwrap()));
+        }
+        assert_eq!(server.wait().code(), Some(0));
+    }
+
     async fn the_health_command_tells_whether_a_server_can_serve(kind) {
         let stores = TestStores::fresh(kind).await;
         let variables = environment(&stores);

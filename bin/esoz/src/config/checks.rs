@@ -88,6 +88,7 @@ impl Config {
             ("http.max_connections", all.http.max_connections, 1, 1_000_000),
             ("http.max_in_flight", all.http.max_in_flight, 1, 1_000_000),
             ("http.workers", all.http.workers, 0, 1_024),
+            ("http.drain_ms", all.http.drain_ms, 0, HOUR_MS),
             ("http.shutdown_timeout_s", all.http.shutdown_timeout_s, 0, 3_600),
             ("tls.reload_ms", all.tls.reload_ms, 100, HOUR_MS),
             ("rate_limit.requests_per_second", all.rate_limit.requests_per_second, 0, 1_000_000),

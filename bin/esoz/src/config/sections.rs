@@ -62,6 +62,7 @@ section!(Http {
     max_connections: u64 = 10_000,
     max_in_flight: u64 = 1_024,
     workers: u64 = 0,
+    drain_ms: u64 = 500,
     shutdown_timeout_s: u64 = 6,
 });
 

@@ -50,6 +50,7 @@ impl Answers {
             caller: None,
             url,
             is_secure: false,
+            is_last: false,
             allowed_origin,
             budget,
         };
