@@ -57,13 +57,15 @@ impl Ask {
 pub struct Connection {
     /// How long an answer may take.
     pub answer_within: Duration,
+    /// Whether it is used for as long as the server keeps it, also when another server is named.
+    stays: bool,
     open: Option<(SocketAddr, SendRequest<Full<Bytes>>)>,
 }
 
 impl Connection {
     /// A connection that is not made yet.
-    pub const fn new(answer_within: Duration) -> Self {
-        Self { answer_within, open: None }
+    pub const fn new(answer_within: Duration, stays: bool) -> Self {
+        Self { answer_within, stays, open: None }
     }
 
     /// Asks the server at that address.
@@ -72,8 +74,8 @@ impl Connection {
             Ok(request) => request,
             Err(error) => return Sent::Never(error),
         };
-        let mut sender = match self.sender(address).await {
-            Ok(sender) => sender,
+        let (address, mut sender) = match self.sender(address).await {
+            Ok(found) => found,
             Err(error) => return Sent::Never(error),
         };
         let answer = async {
@@ -103,13 +105,16 @@ impl Connection {
         sent
     }
 
-    /// The connection to that address: the one that is there, else a new one.
-    async fn sender(&mut self, address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, String> {
+    /// The connection to that address, and to which it is: the one that is there, else a new one.
+    async fn sender(
+        &mut self,
+        address: SocketAddr,
+    ) -> Result<(SocketAddr, SendRequest<Full<Bytes>>), String> {
         if let Some((to, mut sender)) = self.open.take()
-            && to == address
+            && (to == address || self.stays)
             && sender.ready().await.is_ok()
         {
-            return Ok(sender);
+            return Ok((to, sender));
         }
         let connect = async {
             let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
@@ -118,7 +123,7 @@ impl Connection {
                 handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
             // Its end shows at the sender.
             tokio::spawn(connection);
-            Ok(sender)
+            Ok((address, sender))
         };
         tokio::time::timeout(CONNECT_WITHIN, connect)
             .await

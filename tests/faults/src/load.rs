@@ -30,6 +30,8 @@ pub struct Pace {
     pub rest_max: Duration,
     /// How long an answer may take.
     pub answer_within: Duration,
+    /// Whether clients stay on a connection for as long as the server keeps it, whoever else is there.
+    pub stays: bool,
     /// Whether tokens are revoked.
     pub revokes: bool,
 }
@@ -40,6 +42,7 @@ impl Default for Pace {
             clients: 16,
             rest_max: Duration::from_millis(30),
             answer_within: Duration::from_secs(35),
+            stays: false,
             revokes: true,
         }
     }
@@ -74,7 +77,7 @@ impl Load {
                 sender: Sender {
                     number,
                     shared: shared.clone(),
-                    connection: Connection::new(pace.answer_within),
+                    connection: Connection::new(pace.answer_within, pace.stays),
                 },
                 shared: shared.clone(),
                 pace,

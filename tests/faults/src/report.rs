@@ -1,11 +1,12 @@
 //! What a trial showed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::checker::Finding;
-use crate::history::{Action, Operation};
+use crate::checker::{Finding, Kind};
+use crate::history::{Action, Operation, Outcome};
 use crate::trial::is_acknowledged;
 
 /// How many findings are told; the others are counted.
@@ -26,6 +27,8 @@ pub struct Report {
     pub acknowledged: usize,
     /// Requests without a clear answer.
     pub unanswered: usize,
+    /// How often there was what instead of an answer.
+    pub why: BTreeMap<String, usize>,
     /// Those of them that got one when they were sent again.
     pub resolved: usize,
     /// Servers that were killed.
@@ -51,12 +54,21 @@ impl Report {
     pub fn of(name: &str, seed: u64, history: &[Operation], findings: Vec<Finding>) -> Self {
         let is_first = |operation: &&Operation| operation.again.is_none() && operation.is_unclear();
         let resolved = history.iter().filter(|operation| !operation.is_unclear());
-        let resolved: std::collections::BTreeSet<u64> =
-            resolved.filter_map(|operation| operation.again).collect();
+        let resolved: BTreeSet<u64> = resolved.filter_map(|operation| operation.again).collect();
         let unclear: Vec<_> = history.iter().filter(is_first).collect();
+        let mut why = BTreeMap::new();
+        for operation in &unclear {
+            let what = match &operation.outcome {
+                Outcome::Unanswered { why } => why.clone(),
+                Outcome::Refused { status, .. } => status.to_string(),
+                Outcome::Done { .. } => continue,
+            };
+            *why.entry(what).or_insert(0) += 1;
+        }
         Self {
             name: name.to_owned(),
             seed,
+            why,
             operations: history.len(),
             acknowledged: history.iter().filter(|operation| is_acknowledged(operation)).count(),
             unanswered: unclear.len(),
@@ -64,6 +76,14 @@ impl Report {
             longest_silence: longest_silence(history),
             findings,
             ..Self::default()
+        }
+    }
+
+    /// Makes a finding of requests without a clear answer, where nothing was broken that would excuse them.
+    pub fn must_answer_all(&mut self) {
+        if self.unanswered > 0 {
+            let text = format!("{} requests without a clear answer: {:?}", self.unanswered, self.why);
+            self.findings.push(Finding::new(Kind::Unexpected, text));
         }
     }
 

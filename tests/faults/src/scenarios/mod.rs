@@ -6,6 +6,7 @@ mod mongodb;
 mod network;
 mod postgres;
 mod races;
+mod sigterm;
 
 use std::time::Duration;
 
@@ -126,6 +127,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "network",
         what: "the network between servers and each store is cut, stalled, delayed, half open",
         run: |run| Box::pin(network::run(run)),
+    },
+    Scenario {
+        name: "sigterm",
+        what: "servers are asked to stop under load: no request fails, and each ends within ten seconds",
+        run: |run| Box::pin(sigterm::run(run)),
     },
 ];
 

@@ -25,7 +25,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
     let mut reports = Vec::new();
-    for (kind, short, full) in [(Kind::Servers, 100, 10_000), (Kind::Sqlite, 50, 2_000)] {
+    for (kind, short, full) in [(Kind::Servers, 40, 10_000), (Kind::Sqlite, 40, 2_000)] {
         let rounds = run.of(short, full);
         let store = if kind == Kind::Sqlite { "SQLite" } else { "MongoDB" };
         let name = format!("races, {rounds} rounds of {AT_ONCE} on one dispense, {store}");
@@ -44,8 +44,11 @@ pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
 
 /// Clients with a connection each.
 fn senders(trial: &Trial) -> Vec<Sender> {
-    let sender =
-        |number| Sender { number, shared: trial.shared.clone(), connection: Connection::new(ANSWER_WITHIN) };
+    let sender = |number| Sender {
+        number,
+        shared: trial.shared.clone(),
+        connection: Connection::new(ANSWER_WITHIN, false),
+    };
     (0..).map(sender).take(AT_ONCE).collect()
 }
 
