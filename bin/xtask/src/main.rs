@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
-//! `cargo xtask bench`, `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`.
+//! `cargo xtask bench`, `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`, `cargo xtask schemathesis`.
 
 mod bench;
 mod book;
@@ -8,6 +8,7 @@ mod faults;
 mod fuzz;
 mod openapi;
 mod reference;
+mod schemathesis;
 mod servers;
 mod simulate;
 mod steps;
@@ -48,7 +49,19 @@ enum Command {
         #[arg(long = "target")]
         targets: Vec<String>,
     },
-    /// All of it, and the short form of `faults`: what every change must pass
+    /// Holds a running server against its description, by requests that a machine makes up; fetches Schemathesis by pip
+    Schemathesis {
+        /// How many requests
+        #[arg(long, default_value_t = 20_000)]
+        cases: u64,
+        /// What they are made from: the same seed, the same requests
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Another server than the one that is built
+        #[arg(long)]
+        program: Option<std::path::PathBuf>,
+    },
+    /// All of it, and the short forms of `faults` and `schemathesis`: what every change must pass
     Ci,
     /// Works on real servers while they, their stores and the network fail, and checks what is left; `-- --help` tells more
     Faults {
@@ -83,12 +96,16 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Command::Test { runner_arguments } => test::run(&mut steps, &runner_arguments)?,
         Command::Check { advisories } => check::run(&mut steps, advisories)?,
+        Command::Schemathesis { cases, seed, program } => {
+            schemathesis::run(&mut steps, cases, seed, program)?;
+        }
         Command::Fuzz { minutes, targets } => fuzz::run(&mut steps, minutes, targets)?,
         Command::Ci => {
             check::run(&mut steps, false)?;
             book::run(&mut steps)?;
             test::run(&mut steps, &[])?;
             faults::run(&mut steps, &["--short".to_owned()])?;
+            schemathesis::run(&mut steps, 500, 1, None)?;
         }
         Command::Faults { arguments } => faults::run(&mut steps, &arguments)?,
         Command::Openapi => openapi::run(&mut steps)?,
