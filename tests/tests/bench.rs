@@ -1,4 +1,5 @@
-//! The smallest form of every group, so that the bench is there when somebody wants it. It says nothing about speed.
+//! The smallest form of every group, so that the bench is there when somebody wants it. It says nothing about speed. (Only the group that
+//! compiles is left out: nothing in it can be made small.)
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::process::Command;
@@ -7,11 +8,11 @@ use esoz_testkit::servers::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, shared};
 use esoz_tests::process::program;
 
 /// Runs groups whose name contains that, and gives what was told.
-fn bench(only: &str) -> String {
+fn bench(only: &str, records: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_esoz-bench-under-test"));
-    command.args(["run", "--servers-of-tests", "--seconds", "0.1", "--rounds", "2", "--records", "200"]);
+    command.args(["run", "--servers-of-tests", "--seconds", "0.1", "--rounds", "2", "--records", records]);
     command.arg("--program").arg(program()).args(["--only", only]);
-    if !only.contains("sqlite") {
+    if ["mongodb", "postgres", "growth", "relay"].iter().any(|wants_servers| only.contains(wants_servers)) {
         // Started here once, if nobody has, not by each process of the bench.
         command.env(POSTGRES_URL, shared::postgres().url());
         command.env(MONGODB_URI, shared::mongodb().uri());
@@ -25,7 +26,7 @@ fn bench(only: &str) -> String {
 }
 
 fn assert_measures(group: &str, method: &str, store: &str) {
-    let told = bench(group);
+    let told = bench(group, "200");
     for (at_once, way) in
         [(1, "L1"), (1, "esoz"), (32, "L1"), (32, "L2"), (32, "esoz"), (64, "L1"), (64, "L2"), (64, "esoz")]
     {
@@ -52,6 +53,84 @@ fn updates_on_sqlite() {
 #[test]
 fn updates_on_postgresql() {
     assert_measures("update-postgres", "update", "PostgreSQL");
+}
+
+/// Runs a group that gives single figures, and looks for each of them in the table.
+fn assert_figures(group: &str, figures: &[&str]) {
+    let told = bench(group, "20");
+    for figure in figures {
+        assert!(told.contains(&format!("| {figure} |")), "no `{figure}` in\n{told}");
+    }
+}
+
+#[test]
+fn growth() {
+    assert_figures(
+        "growth",
+        &[
+            "stop on MongoDB among 2000, to 20 alone",
+            "stop on MongoDB among 20 with 200 events waiting, to 20 alone",
+            "update on PostgreSQL among 200, to 20 alone",
+            "stop on SQLite among 20 with 200 events waiting, to 20 alone",
+            "update on SQLite among 2000, to 20 alone",
+        ],
+    );
+}
+
+#[test]
+fn relay() {
+    assert_figures(
+        "relay",
+        &[
+            "events delivered for one made",
+            "a backlog of 200 delivered, while requests go on",
+            "from the request to the topic, p99, when idle (the request included)",
+        ],
+    );
+}
+
+#[test]
+fn memory() {
+    assert_figures("memory", &["memory resident after 2000 requests on SQLite"]);
+}
+
+#[test]
+fn start() {
+    assert_figures(
+        "start",
+        &["from the start of the process on SQLite to its first answer, a stopped dispense"],
+    );
+}
+
+#[test]
+fn refusals() {
+    assert_figures("refusals", &["401 without a token, no store being there"]);
+}
+
+#[test]
+fn what_is_written_down_stays_when_another_group_is_measured() {
+    let docs = tempfile::tempdir().unwrap();
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md")).unwrap();
+    let (words, _) = page.split_once("<!-- measured").unwrap();
+    std::fs::write(docs.path().join("performance.md"), &page).unwrap();
+    for group in ["refusals", "start"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_esoz-bench-under-test"));
+        command.args(["run", "--seconds", "0.1", "--rounds", "1", "--records", "20", "--only", group]);
+        let output =
+            command.arg("--program").arg(program()).arg("--write").arg(docs.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let written = std::fs::read_to_string(docs.path().join("performance.md")).unwrap();
+    assert!(written.starts_with(words));
+    assert!(
+        written.contains("| 401 without a token, no store being there: at least 20000 a second |"),
+        "{written}"
+    );
+    assert!(written.contains("its first answer, a stopped dispense: at most 100 ms |"), "{written}");
+    let figures = std::fs::read(docs.path().join("performance/results.json")).unwrap();
+    let figures: serde_json::Value = serde_json::from_slice(&figures).unwrap();
+    assert!(figures["results"]["refusals"].is_object() && figures["results"]["start"].is_object());
 }
 
 #[test]

@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum as _};
 
 use crate::drive;
 use crate::groups::{Group, Results, Settings};
-use crate::stage::Whose;
-use crate::summary::summary;
+use crate::report::{Machine, Report, summary};
+use crate::stage::{Venue, Whose};
+
+/// The folder of the book.
+const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
 
 /// Measures how fast the server is.
 #[derive(Parser)]
@@ -48,6 +51,9 @@ struct Run {
     /// On the servers that tests share, to see whether the bench works: what comes out says nothing about speed
     #[arg(long)]
     servers_of_tests: bool,
+    /// Write what came out into the book, in place of what is there about the same groups
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = BOOK)]
+    write: Option<PathBuf>,
 }
 
 /// Runs what the command line asks for. A failure is told on standard error and becomes exit code 1.
@@ -66,20 +72,25 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: Run) -> Result<()> {
-    let Run { program, only, seconds, rounds, records, servers_of_tests } = arguments;
+    let Run { program, only, seconds, rounds, records, servers_of_tests, write } = arguments;
     anyhow::ensure!(seconds > 0.0 && rounds > 0 && records > 0, "there must be something to measure");
     let is_wanted =
         |group: &Group| only.is_empty() || only.iter().any(|wanted| group.name().contains(wanted.as_str()));
     let groups: Vec<Group> = Group::value_variants().iter().copied().filter(is_wanted).collect();
     let all: Vec<String> = Group::value_variants().iter().map(|group| group.name()).collect();
     anyhow::ensure!(!groups.is_empty(), "no group is called so; there are {}", all.join(", "));
-    let whose = if servers_of_tests { Whose::OfTests } else { Whose::Own };
-    let settings = Settings { program, whose, rounds, seconds, records };
+    let venue = Venue::new(if servers_of_tests { Whose::OfTests } else { Whose::Own });
+    let settings = Settings { program, venue, rounds, seconds, records };
     let mut results = Results::default();
     for group in groups {
-        results.measure(group, &settings, &say)?;
+        let measured = group.measure(&settings, &say).with_context(|| format!("group {}", group.name()))?;
+        results.0.insert(group.name(), measured);
     }
     say(&summary(&results));
+    if let Some(docs) = write {
+        let how = format!("in {rounds} rounds of {seconds} s each, with {records} records to begin with");
+        Report::newer(&docs, Machine::look(&settings.venue, how), results)?.write(&docs)?;
+    }
     Ok(())
 }
 

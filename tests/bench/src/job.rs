@@ -32,7 +32,7 @@ pub enum Work {
     Stop(StopWork),
     /// Update contract divisions: each goes back and forth between two divisions.
     Update(UpdateWork),
-    /// Ask with a token that nobody has (over HTTP alone).
+    /// Ask without a token (over HTTP alone).
     Refusals,
 }
 

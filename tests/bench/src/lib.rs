@@ -11,11 +11,12 @@
 
 mod cli;
 pub mod drive;
+pub mod goals;
 pub mod groups;
 pub mod ids;
 pub mod job;
+pub mod report;
 pub mod stage;
 pub mod stats;
-mod summary;
 
 pub use cli::main;

@@ -12,6 +12,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
 
 use super::{Lane, Meter, all};
 use crate::job::{Job, Outcome, Toggle, Way, Work};
@@ -46,34 +47,51 @@ async fn connect(address: SocketAddr) -> Result<Asking> {
 async fn ask(job: &Job, head: &Head, meter: &Meter, mut connection: Asking) -> Result<()> {
     let mut lane = Lane::default();
     while let Some(turn) = meter.turn() {
-        let (request, expected) = match &job.work {
-            Work::Stop(work) => {
-                let (patient, dispense) = (work.patient, work.dispense(turn));
-                (
-                    head.stop(&format!("/api/patients/{patient}/device_dispenses/{dispense}/actions/stop"))?,
-                    StatusCode::OK,
-                )
-            }
-            Work::Update(work) => (head.update(&work.toggle(turn))?, StatusCode::OK),
-            Work::Refusals => {
-                let path = "/api/patients/0/device_dispenses/0/actions/stop";
-                (head.stop(path)?, StatusCode::UNAUTHORIZED)
-            }
-        };
+        let asked = head.asked(&job.work, turn)?;
         let began = Instant::now();
-        connection.ready().await.context("the server closed a connection")?;
-        let answer = connection.send_request(request).await.context("asking the server")?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await.context("reading an answer")?.to_bytes();
-        ensure!(
-            status == expected,
-            "the server answered {status} where {expected} was due: {}",
-            String::from_utf8_lossy(&body)
-        );
+        answered(&mut connection, asked).await?;
         meter.done(&mut lane, began);
     }
     meter.hand_in(lane);
     Ok(())
+}
+
+/// Sends a request and holds the answer against what is due.
+async fn answered(connection: &mut Asking, (request, due): (Request<Full<Bytes>>, StatusCode)) -> Result<()> {
+    connection.ready().await.context("the server closed a connection")?;
+    let answer = connection.send_request(request).await.context("asking the server")?;
+    let status = answer.status();
+    let body = answer.into_body().collect().await.context("reading an answer")?.to_bytes();
+    ensure!(
+        status == due,
+        "the server answered {status} where {due} was due: {}",
+        String::from_utf8_lossy(&body)
+    );
+    Ok(())
+}
+
+/// Somebody who asks now and then, in this process.
+pub struct Caller {
+    runtime: Runtime,
+    head: Head,
+    work: Work,
+    connection: Asking,
+}
+
+impl Caller {
+    /// Connects to the server of that job, to ask for its work.
+    pub fn new(job: &Job) -> Result<Self> {
+        let Way::Http { address, token, api_key } = &job.way else { anyhow::bail!("this goes over HTTP") };
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let connection = runtime.block_on(connect(*address))?;
+        Ok(Self { runtime, head: Head::new(*address, token, api_key)?, work: job.work.clone(), connection })
+    }
+
+    /// Asks for the work of that turn, and waits for the answer.
+    pub fn ask(&mut self, turn: u64) -> Result<()> {
+        let asked = self.head.asked(&self.work, turn)?;
+        self.runtime.block_on(answered(&mut self.connection, asked))
+    }
 }
 
 /// What the requests have in common.
@@ -89,6 +107,23 @@ impl Head {
             host: HeaderValue::from_str(&address.to_string())?,
             authorization: HeaderValue::from_str(&format!("Bearer {token}"))?,
             api_key: HeaderValue::from_str(api_key)?,
+        })
+    }
+
+    /// The request for the work of that turn, and the status that its answer is to have.
+    fn asked(&self, work: &Work, turn: u64) -> Result<(Request<Full<Bytes>>, StatusCode)> {
+        Ok(match work {
+            Work::Stop(work) => {
+                let (patient, dispense) = (work.patient, work.dispense(turn));
+                let path = format!("/api/patients/{patient}/device_dispenses/{dispense}/actions/stop");
+                (self.stop(&path)?, StatusCode::OK)
+            }
+            Work::Update(work) => (self.update(&work.toggle(turn))?, StatusCode::OK),
+            Work::Refusals => {
+                let mut request = self.stop("/api/patients/0/device_dispenses/0/actions/stop")?;
+                request.headers_mut().remove(AUTHORIZATION);
+                (request, StatusCode::UNAUTHORIZED)
+            }
         })
     }
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 use tokio::runtime::{Builder, Runtime};
 
+pub use http::Caller;
 pub use meter::{Lane, Meter};
 pub(crate) use mongodb::COLLECTION;
 pub(crate) use mongodb_stop::binary;

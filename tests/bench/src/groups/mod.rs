@@ -1,24 +1,34 @@
 //! What is measured, group by group.
 
+mod build;
+mod figure;
+mod growth;
+mod memory;
+mod refusals;
+mod relay;
+mod start;
 mod throughput;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use esoz_kernel::{Clock as _, system::SystemClock};
 use serde::{Deserialize, Serialize};
 
+pub use figure::Figure;
 pub use throughput::{Method, Reading, Series, WayName};
 
-use crate::stage::{Store, Whose};
+use crate::stage::{Store, Venue};
 
 /// How much is measured.
-#[derive(Debug, Clone)]
 pub struct Settings {
     /// The server's program.
     pub program: PathBuf,
-    /// On whose servers.
-    pub whose: Whose,
+    /// Where.
+    pub venue: Venue,
     /// How often each thing is measured.
     pub rounds: usize,
     /// How long each time, in seconds.
@@ -45,6 +55,18 @@ pub enum Group {
     UpdatePostgres,
     /// Updates on SQLite
     UpdateSqlite,
+    /// Both on all, with more and more stored and with many events waiting
+    Growth,
+    /// Events on their way to Kafka
+    Relay,
+    /// What the server keeps in memory after very many requests
+    Memory,
+    /// From the start of the server to its first answer
+    Start,
+    /// Requests without a token
+    Refusals,
+    /// Compiling a domain crate
+    Build,
 }
 
 impl Group {
@@ -54,24 +76,68 @@ impl Group {
     }
 }
 
-/// All that was measured.
+/// What a group measured.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Results {
+pub struct Measured {
+    /// On which day, UTC.
+    pub day: String,
     /// The same work by different ways.
     pub throughput: Vec<Series>,
+    /// Single figures.
+    pub figures: Vec<Figure>,
     /// What else is to be known about them.
     pub notes: Vec<String>,
 }
 
+/// All that was measured, by the names of the groups.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Results(pub BTreeMap<String, Measured>);
+
 impl Results {
-    /// Measures a group. `tell` gets a line whenever something is known.
-    pub fn measure(&mut self, group: Group, settings: &Settings, tell: &dyn Fn(&str)) -> Result<()> {
-        let (method, store) = match group {
-            Group::StopMongodb => (Method::Stop, Store::Mongodb),
-            Group::StopSqlite => (Method::Stop, Store::Sqlite),
-            Group::UpdatePostgres => (Method::Update, Store::Postgres),
-            Group::UpdateSqlite => (Method::Update, Store::Sqlite),
-        };
-        throughput::measure(method, store, settings, self, tell)
+    /// The same work by different ways, of all groups.
+    pub fn throughput(&self) -> impl Iterator<Item = &Series> {
+        self.0.values().flat_map(|measured| &measured.throughput)
+    }
+
+    /// The single figures of all groups.
+    pub fn figures(&self) -> impl Iterator<Item = &Figure> {
+        self.0.values().flat_map(|measured| &measured.figures)
+    }
+}
+
+impl Group {
+    /// Measures it. `tell` gets a line whenever something is known.
+    pub fn measure(self, settings: &Settings, tell: &dyn Fn(&str)) -> Result<Measured> {
+        let day = SystemClock.now().strftime("%Y-%m-%d").to_string();
+        let mut measured = Measured { day, ..Measured::default() };
+        let mut same_work = |method, store| throughput::measure(method, store, settings, &mut measured, tell);
+        match self {
+            Self::StopMongodb => same_work(Method::Stop, Store::Mongodb)?,
+            Self::StopSqlite => same_work(Method::Stop, Store::Sqlite)?,
+            Self::UpdatePostgres => same_work(Method::Update, Store::Postgres)?,
+            Self::UpdateSqlite => same_work(Method::Update, Store::Sqlite)?,
+            Self::Growth => growth::measure(settings, &mut measured, tell)?,
+            Self::Relay => relay::measure(settings, &mut measured, tell)?,
+            Self::Memory => memory::measure(settings, &mut measured, tell)?,
+            Self::Start => start::measure(settings, &mut measured, tell)?,
+            Self::Refusals => refusals::measure(settings, &mut measured, tell)?,
+            Self::Build => build::measure(&mut measured, tell)?,
+        }
+        Ok(measured)
+    }
+}
+
+/// The whole part of a number that is neither negative nor enormous.
+fn whole(number: f64) -> u64 {
+    Duration::from_secs_f64(number.clamp(0.0, 1e12)).as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+
+    #[test]
+    fn whole_numbers_are_cut() {
+        assert_eq!([whole(1.9), whole(-3.0), whole(300.0)], [1, 0, 300]);
     }
 }

@@ -1,12 +1,11 @@
 //! The same work by different ways: straight to the database, one by one and together, and through the server.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{Results, Settings};
+use super::{Figure, Measured, Settings, whole};
 use crate::drive::{TOGETHER, run_apart};
 use crate::job::{Job, Outcome, Statements, Way, Work};
 use crate::stage::{Events, Server, Stage, Store};
@@ -143,11 +142,11 @@ pub(super) fn measure(
     method: Method,
     store: Store,
     settings: &Settings,
-    results: &mut Results,
+    measured: &mut Measured,
     tell: &dyn Fn(&str),
 ) -> Result<()> {
     tell(&format!("{} on {}: making the stores", method.name(), store.name()));
-    let stage = Stage::new(store, &settings.program, settings.whose)?;
+    let stage = Stage::new(store, &settings.program, &settings.venue)?;
     if method == Method::Update {
         stage.load_records(store, settings.records)?;
     } else {
@@ -158,20 +157,14 @@ pub(super) fn measure(
     if store == Store::Postgres {
         let note = bench.choose_statements()?;
         tell(&note);
-        results.notes.push(note);
+        measured.notes.push(note);
     }
     for round in 0..settings.rounds {
         bench.round(round, tell)?;
     }
-    results.throughput.extend(bench.series);
-    let note = format!(
-        "The server's memory after {} on {}: {} MiB at its peak.",
-        method.name(),
-        store.name(),
-        server.peak_kib()? / 1_024
-    );
-    tell(&note);
-    results.notes.push(note);
+    measured.throughput.extend(bench.series);
+    let what = format!("most memory that the server had, {} on {}", method.name(), store.name());
+    measured.figures.push(Figure::new(what, float(server.peak_kib()?) / 1_024.0, "MiB"));
     server.stop()
 }
 
@@ -306,11 +299,6 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The whole part of a number that is neither negative nor enormous.
-fn whole(number: f64) -> u64 {
-    Duration::from_secs_f64(number.clamp(0.0, 1e12)).as_secs()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,10 +327,5 @@ mod tests {
     fn commits_are_shared_only_where_enough_wait() {
         assert_eq!(ways(1), [WayName::L1, WayName::Esoz]);
         assert_eq!(ways(32), [WayName::L1, WayName::L2, WayName::Esoz]);
-    }
-
-    #[test]
-    fn whole_numbers_are_cut() {
-        assert_eq!([whole(1.9), whole(-3.0), whole(300.0)], [1, 0, 300]);
     }
 }

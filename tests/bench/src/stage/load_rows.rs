@@ -27,6 +27,13 @@ const OF_CONTRACT: &str = "type, status, contract_number, contractor_legal_entit
 const OF_RECORD: &str = "is_active, inserted_at, inserted_by, updated_at, updated_by";
 
 pub(super) fn dispenses_into_sqlite(file: &Path, people: &People, numbers: Range<u64>) -> Result<()> {
+    for batch in batches(numbers.end - numbers.start) {
+        some_dispenses_into_sqlite(file, people, numbers.start + batch.start..numbers.start + batch.end)?;
+    }
+    Ok(())
+}
+
+fn some_dispenses_into_sqlite(file: &Path, people: &People, numbers: Range<u64>) -> Result<()> {
     loading(file, |transaction| {
         let original = people.dispense.to_string();
         let document: String = transaction.query_row(

@@ -6,8 +6,10 @@ mod load_rows;
 mod people;
 mod server;
 mod servers;
+mod topic;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,8 @@ use tokio::runtime::Runtime;
 use people::People;
 pub use server::Server;
 use server::succeed;
-pub use servers::{Servers, Whose};
+pub use servers::{Servers, Venue, Whose};
+pub use topic::Topic;
 
 use crate::job::{Statements, StopWork, UpdateWork, Way};
 
@@ -61,7 +64,7 @@ const NO_BROKER: &str = "127.0.0.1:1";
 pub struct Stage {
     folder: TempDir,
     program: PathBuf,
-    servers: Option<Servers>,
+    servers: Option<Arc<Servers>>,
     /// The PostgreSQL database, where there is one.
     postgres: String,
     variables: Vec<(String, String)>,
@@ -70,10 +73,10 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Fresh stores for that database's work. The servers are whosever they are.
-    pub fn new(store: Store, program: &Path, whose: Whose) -> Result<Self> {
+    /// Fresh stores for that database's work.
+    pub fn new(store: Store, program: &Path, venue: &Venue) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("esoz-bench-").tempdir().context("making a folder")?;
-        let servers = if store == Store::Sqlite { None } else { Some(Servers::start(whose)?) };
+        let servers = if store == Store::Sqlite { None } else { Some(venue.servers()?) };
         let mut postgres = String::new();
         let mut variables = vec![variable("ESOZ_PATIENT__KEY", people::PATIENT_KEY)];
         if let Some(servers) = &servers {
@@ -99,11 +102,11 @@ impl Stage {
 
     /// Starts a server on these stores.
     pub fn serve(&self, events: Events) -> Result<Server> {
-        self.serve_with(events, &[])
+        Server::start(&self.program, &self.variables(events), self.folder.path(), Server::ANY_PORT)
     }
 
-    /// The same with further settings.
-    pub fn serve_with(&self, events: Events, further: &[(&str, &str)]) -> Result<Server> {
+    /// What a server on these stores has in its environment.
+    pub fn variables(&self, events: Events) -> Vec<(String, String)> {
         let mut variables = self.variables.clone();
         if events == Events::Stay {
             variables.extend([
@@ -115,8 +118,7 @@ impl Stage {
                 variable("ESOZ_EVENTS__BACKOFF_LONGEST_MS", "3600000"),
             ]);
         }
-        variables.extend(further.iter().map(|(name, value)| variable(name, value)));
-        Server::start(&self.program, &variables, self.folder.path())
+        variables
     }
 
     /// The stop of the dispenses with these numbers.
@@ -148,8 +150,13 @@ impl Stage {
     }
 
     /// The servers, where there are any.
-    pub const fn servers(&self) -> Option<&Servers> {
-        self.servers.as_ref()
+    pub fn servers(&self) -> Option<&Servers> {
+        self.servers.as_deref()
+    }
+
+    /// A token that may ask for either method.
+    pub fn token(&self) -> &str {
+        &self.people.token
     }
 
     /// Where the files of this stage are, those of its servers excepted, which are beside it.
@@ -160,6 +167,17 @@ impl Stage {
     fn file(&self) -> PathBuf {
         self.folder.path().join("esoz.sqlite")
     }
+}
+
+/// What a server has in its environment whose stores are nowhere.
+pub fn nowhere() -> Vec<(String, String)> {
+    vec![
+        variable("ESOZ_PATIENT__KEY", people::PATIENT_KEY),
+        variable("ESOZ_STORE__KIND", "servers"),
+        variable("ESOZ_POSTGRES__URL", "postgres://nobody@127.0.0.1:1/nothing"),
+        variable("ESOZ_MONGODB__URI", "mongodb://127.0.0.1:1/?directConnection=true"),
+        variable("ESOZ_KAFKA__BROKERS", NO_BROKER),
+    ]
 }
 
 /// A name for a database or a topic that nobody else uses.

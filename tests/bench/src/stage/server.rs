@@ -18,6 +18,7 @@ const POLL_EVERY: Duration = Duration::from_millis(2);
 pub struct Server {
     child: Child,
     address: SocketAddr,
+    log: PathBuf,
 }
 
 /// A command of the program in an environment of these variables and nothing else of its own.
@@ -55,22 +56,24 @@ pub(super) fn succeed(
 }
 
 impl Server {
-    /// Starts it on a free port and waits until it listens. Its log goes to a file in that folder, as it would at work.
-    pub(super) fn start(program: &Path, variables: &[(String, String)], folder: &Path) -> Result<Self> {
-        let (log, path) = fresh_log(folder)?;
+    /// A port that is free.
+    pub const ANY_PORT: &str = "127.0.0.1:0";
+
+    /// Starts it to listen there, and waits until it does. Its log goes to a file in that folder, as it would at work.
+    pub fn start(program: &Path, variables: &[(String, String)], folder: &Path, bind: &str) -> Result<Self> {
+        let mut server = Self::spawn(program, variables, folder, bind)?;
+        server.address = listening(&mut server.child, &server.log)?;
+        Ok(server)
+    }
+
+    /// Starts it and waits for nothing; where it listens is known only if it is said here.
+    pub fn spawn(program: &Path, variables: &[(String, String)], folder: &Path, bind: &str) -> Result<Self> {
+        let address = bind.parse().with_context(|| format!("{bind} is no address"))?;
+        let (file, log) = fresh_log(folder)?;
         let mut command = command(program, variables, &["serve"]);
-        let free_port = [("ESOZ_HTTP__BIND", "127.0.0.1:0"), ("ESOZ_LOG__FORMAT", "json")];
-        let child = command.envs(free_port).stdout(Stdio::null()).stderr(log).spawn();
-        let mut child = child.with_context(|| format!("starting {}", program.display()))?;
-        match listening(&mut child, &path) {
-            Ok(address) => Ok(Self { child, address }),
-            Err(error) => {
-                // What is to be told is why it did not come up.
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(error)
-            }
-        }
+        let settings = [("ESOZ_HTTP__BIND", bind), ("ESOZ_LOG__FORMAT", "json")];
+        let child = command.envs(settings).stdout(Stdio::null()).stderr(file).spawn();
+        Ok(Self { child: child.with_context(|| format!("starting {}", program.display()))?, address, log })
     }
 
     /// Where it listens.

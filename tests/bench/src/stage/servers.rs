@@ -1,5 +1,8 @@
 //! PostgreSQL, MongoDB and a Kafka broker: started for the bench, of the size they would have at work, or those of a test run.
 
+use std::cell::OnceCell;
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result, anyhow};
 use esoz_testkit::servers::{
     Durability, Kafka, KafkaAddress, MongoAddress, MongoDb, MongoSize, Postgres, PostgresAddress, shared,
@@ -19,6 +22,33 @@ const POSTGRES: [&str; 3] = ["shared_buffers=1GB", "max_wal_size=8GB", "checkpoi
 
 const MONGODB: MongoSize = MongoSize { cache_gb: 4.0, oplog_mb: 2_048 };
 
+/// Where all is measured: the servers are started when the first stage wants them, and are the same for all.
+pub struct Venue {
+    whose: Whose,
+    servers: OnceCell<Arc<Servers>>,
+}
+
+impl Venue {
+    /// Where nothing is started yet.
+    pub const fn new(whose: Whose) -> Self {
+        Self { whose, servers: OnceCell::new() }
+    }
+
+    /// The servers.
+    pub fn servers(&self) -> Result<Arc<Servers>> {
+        if let Some(servers) = self.servers.get() {
+            return Ok(servers.clone());
+        }
+        let servers = Arc::new(Servers::start(self.whose)?);
+        Ok(self.servers.get_or_init(|| servers).clone())
+    }
+
+    /// The servers, if anything wanted them.
+    pub fn started(&self) -> Option<&Servers> {
+        self.servers.get().map(Arc::as_ref)
+    }
+}
+
 /// Where the servers are. The bench's own end with this.
 pub struct Servers {
     postgres: PostgresAddress,
@@ -29,7 +59,7 @@ pub struct Servers {
 
 impl Servers {
     /// Finds or starts them.
-    pub fn start(whose: Whose) -> Result<Self> {
+    fn start(whose: Whose) -> Result<Self> {
         match whose {
             Whose::OfTests => Ok(Self {
                 postgres: shared::postgres().clone(),
