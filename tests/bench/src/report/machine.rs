@@ -31,6 +31,14 @@ impl Machine {
         all.push(("measured", how));
         Self(all.into_iter().map(|(what, which)| (what.to_owned(), which)).collect())
     }
+
+    /// With what only an older look knew: a server that nothing wanted this time.
+    pub(super) fn with_what_only(mut self, older: Self) -> Self {
+        let is_new = |what: &String, of: &Self| of.0.iter().all(|(known, _)| known != what);
+        let missing: Vec<_> = older.0.into_iter().filter(|(what, _)| is_new(what, &self)).collect();
+        self.0.extend(missing);
+        self
+    }
 }
 
 fn read(file: &str) -> String {
@@ -66,6 +74,15 @@ fn file_system(folder: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_looked_at_this_time_stays() {
+        let machine = |pairs: &[(&str, &str)]| {
+            Machine(pairs.iter().map(|&(what, which)| (what.to_owned(), which.to_owned())).collect())
+        };
+        let both = machine(&[("esoz", "new")]).with_what_only(machine(&[("esoz", "old"), ("MongoDB", "6")]));
+        assert_eq!(both, machine(&[("esoz", "new"), ("MongoDB", "6")]));
+    }
 
     #[test]
     fn a_machine_says_what_it_is() {

@@ -39,7 +39,7 @@ impl Report {
         } else {
             Self::default()
         };
-        report.machine = machine;
+        report.machine = machine.with_what_only(report.machine);
         report.results.0.extend(results.0);
         Ok(report)
     }

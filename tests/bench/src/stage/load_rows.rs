@@ -16,6 +16,9 @@ use crate::ids::{Numbered, contract_of, contracts_for, division_of, id};
 /// How many go in one statement.
 const BATCH: u64 = 10_000;
 
+/// Ids come in no order: without room for all pages, each would be written out again and again. The disk is waited for at the end.
+const LOADING: &str = "PRAGMA cache_size = -2000000; PRAGMA synchronous = NORMAL";
+
 /// What a copy of a division has of the original.
 const OF_DIVISION: &str = "legal_entity_id, name, type, status, is_active, dls_verified, inserted_at, inserted_by, updated_at, updated_by";
 
@@ -90,6 +93,7 @@ pub(super) fn records_into_sqlite(file: &Path, people: &People, count: u64) -> R
 fn loading(file: &Path, load: impl FnOnce(&Transaction<'_>) -> Result<()>) -> Result<()> {
     let mut connection: Connection = open_sqlite(file)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.execute_batch(LOADING)?;
     let transaction = connection.transaction()?;
     load(&transaction)?;
     transaction.commit()?;
