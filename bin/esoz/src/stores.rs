@@ -10,7 +10,7 @@ use esoz_events::Outbox;
 use esoz_kernel::{KeyRecords, StoreErrorKind};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use esoz_store_mongo::{MongoSettings, MongoStore};
-use esoz_store_postgres::{PostgresSettings, PostgresStore, SchemaError};
+use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
 
 use crate::config::{Config, StoreKind};
@@ -87,7 +87,14 @@ impl Stores {
                     "PostgreSQL cannot be reached yet; requests that need it are answered 503 until it can"
                 );
             }
-            checked => checked.context("PostgreSQL")?,
+            Ok(Schema::Newer { unknown }) => {
+                let unknown = unknown.join(", ");
+                tracing::warn!(
+                    unknown,
+                    "PostgreSQL's schema is newer than this program, which may work on it: update it"
+                );
+            }
+            checked => drop(checked.context("PostgreSQL")?),
         }
         let mongo = Arc::new(MongoStore::connect(&mongo_settings(config)?).await.context("MongoDB")?);
         Ok(Self {

@@ -17,6 +17,6 @@ mod time;
 mod tokens;
 mod wire;
 
-pub use migrations::{MigrationSettings, SchemaError, migrate};
+pub use migrations::{MigrationSettings, Schema, SchemaError, migrate};
 pub use settings::PostgresSettings;
 pub use store::PostgresStore;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use diesel::migration::{Migration as _, MigrationSource};
 use diesel::pg::Pg;
-use diesel::query_dsl::methods::SelectDsl as _;
+use diesel::prelude::*;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -17,6 +17,7 @@ use tokio_postgres::error::SqlState;
 use crate::PostgresStore;
 use crate::connect::{NO_ROLE, open};
 use crate::error::Failure;
+use crate::schema::schema_compatibility;
 use crate::settings::{HIDDEN, parse};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -134,7 +135,19 @@ fn failed(cause: Cause, sql_state: Option<SqlState>) -> Failure {
     }
 }
 
-/// Why the schema is not the one that this program works on.
+/// A schema that this program works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Schema {
+    /// It is the one that this program knows.
+    Known,
+    /// It is newer, and each migration that this program does not know says that it may go on.
+    Newer {
+        /// Their versions.
+        unknown: Vec<String>,
+    },
+}
+
+/// Why the schema is not one that this program works on.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
     /// Migrations are missing.
@@ -143,9 +156,10 @@ pub enum SchemaError {
         /// Which.
         missing: Vec<String>,
     },
-    /// There are migrations that this program does not know.
+    /// There are migrations that this program does not know, and not all of them say that it may go on.
     #[error(
-        "the database's schema is newer than this program: update the program (unknown to it: {})", .unknown.join(", ")
+        "the database's schema is newer than this program, and not made for it: update the program (unknown to it: {})",
+        .unknown.join(", ")
     )]
     Newer {
         /// Their versions.
@@ -165,9 +179,12 @@ diesel::table! {
 }
 
 impl PostgresStore {
-    /// Checks that the database has exactly the schema that this program knows. For the start of a service, so that it is refused
-    /// there and not at the first request.
-    pub async fn check_schema(&self) -> Result<(), SchemaError> {
+    /// Checks that the database has a schema that this program works on: the one that it knows, or a newer one whose migrations all let it.
+    /// For the start of a service, so that it is refused there and not at the first request.
+    ///
+    /// # Errors
+    /// [`SchemaError`], which says what to do.
+    pub async fn check_schema(&self) -> Result<Schema, SchemaError> {
         let attempted = "reading which migrations the database has";
         let known = known().map_err(|cause| {
             SchemaError::Store(StoreError::new(StoreErrorKind::Unexpected, attempted).because(cause))
@@ -179,20 +196,37 @@ impl PostgresStore {
                 Err(failure) if is_of_an_empty_database(&failure) => BTreeSet::new(),
                 Err(failure) => return Err(SchemaError::Store(failure.during(attempted))),
             };
-        let unknown: Vec<String> = applied
-            .iter()
-            .filter(|version| known.iter().all(|(known, _)| known != *version))
-            .cloned()
-            .collect();
-        if !unknown.is_empty() {
-            return Err(SchemaError::Newer { unknown });
+        let missing = known.iter().filter(|(version, _)| !applied.contains(version));
+        let missing: Vec<String> = missing.map(|(_, name)| name.clone()).collect();
+        let is_known = |version: &String| known.iter().any(|(known, _)| known == version);
+        let unknown: Vec<String> = applied.into_iter().filter(|version| !is_known(version)).collect();
+        if !missing.is_empty() && unknown.is_empty() {
+            return Err(SchemaError::Older { missing });
         }
-        let missing: Vec<String> = known
-            .into_iter()
-            .filter(|(version, _)| !applied.contains(version))
-            .map(|(_, name)| name)
-            .collect();
-        if missing.is_empty() { Ok(()) } else { Err(SchemaError::Older { missing }) }
+        if unknown.is_empty() {
+            return Ok(Schema::Known);
+        }
+        let newest = known.last().map(|(version, _)| version.as_str()).unwrap_or_default();
+        if missing.is_empty() && self.lets(newest, &unknown).await? {
+            Ok(Schema::Newer { unknown })
+        } else {
+            Err(SchemaError::Newer { unknown })
+        }
+    }
+
+    /// Whether each of these migrations says that a program which knows all up to that one may go on.
+    async fn lets(&self, newest: &str, unknown: &[String]) -> Result<bool, SchemaError> {
+        let stated = schema_compatibility::table
+            .filter(schema_compatibility::works_from.le(newest.to_owned()))
+            .select(schema_compatibility::version);
+        let stated: Vec<String> = match self.look(stated).await {
+            Ok(stated) => stated,
+            Err(failure) if failure.sql_state() == Some(&SqlState::UNDEFINED_TABLE) => Vec::new(),
+            Err(failure) => {
+                return Err(SchemaError::Store(failure.during("reading who may work on a newer schema")));
+            }
+        };
+        Ok(unknown.iter().all(|version| stated.contains(version)))
     }
 }
 

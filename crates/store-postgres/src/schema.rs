@@ -133,6 +133,13 @@ table! {
     }
 }
 
+table! {
+    schema_compatibility (version) {
+        version -> Text,
+        works_from -> Text,
+    }
+}
+
 joinable!(access_tokens -> users (user_id));
 joinable!(access_tokens -> clients (client_id));
 joinable!(api_keys -> clients (client_id));

@@ -91,7 +91,10 @@ async fn sqlite(config: &Config) -> Finding {
 }
 
 async fn postgres(config: &Config) -> Finding {
-    let look = async { Ok(PostgresStore::connect(&postgres_settings(config)?)?.check_schema().await?) };
+    let look = async {
+        PostgresStore::connect(&postgres_settings(config)?)?.check_schema().await?;
+        Ok(())
+    };
     let mend = "check postgres.url and that the server runs and lets it in; `esoz migrate` brings the schema up to date";
     finding("PostgreSQL", look.await, mend)
 }

@@ -1,5 +1,5 @@
 use esoz_kernel::StoreErrorKind;
-use esoz_store_postgres::{MigrationSettings, PostgresSettings, PostgresStore, SchemaError, migrate};
+use esoz_store_postgres::{MigrationSettings, PostgresSettings, PostgresStore, Schema, SchemaError, migrate};
 use esoz_testkit::servers::{Durability, Postgres, shared};
 use futures_util::future::join_all;
 
@@ -112,6 +112,43 @@ async fn a_schema_that_is_older_or_newer_is_refused_with_what_to_do() {
     let empty = PostgresStore::connect(&PostgresSettings::new(server.create_database().unwrap())).unwrap();
     assert!(
         matches!(empty.check_schema().await, Err(SchemaError::Older { missing }) if missing.len() == migrations())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_is_worked_on_if_each_of_its_migrations_says_so() {
+    let World { server, url, store } = fresh().await;
+    let newest = format!("{:06}", migrations());
+    let run = |sql: &str| server.query_in(&url, sql).unwrap();
+    run(&format!("INSERT INTO schema_compatibility VALUES ('900001', '{newest}'), ('900002', '900002')"));
+    run("INSERT INTO __diesel_schema_migrations VALUES ('900001')");
+    let schema = store.check_schema().await.unwrap();
+    assert_eq!(schema, Schema::Newer { unknown: vec![String::from("900001")] });
+
+    run("INSERT INTO __diesel_schema_migrations VALUES ('900002')");
+    let refused = store.check_schema().await.unwrap_err();
+    assert!(
+        matches!(&refused, SchemaError::Newer { unknown } if *unknown == ["900001", "900002"]),
+        "{refused:?}"
+    );
+    assert!(refused.to_string().contains("not made for it: update the program"), "{refused}");
+
+    run("UPDATE schema_compatibility SET works_from = '000001' WHERE version = '900002'");
+    store.check_schema().await.unwrap();
+    // What is not there yet is no matter of being newer.
+    run("DELETE FROM __diesel_schema_migrations WHERE version = '000012'");
+    store.check_schema().await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_migration_says_which_programs_may_go_on() {
+    let World { server, url, .. } = fresh().await;
+    let silent = "SELECT count(*) FROM __diesel_schema_migrations WHERE version >= '000013' \
+                  AND version NOT IN (SELECT version FROM schema_compatibility)";
+    assert_eq!(
+        server.query_in(&url, silent).unwrap(),
+        "0",
+        "a migration without its row in schema_compatibility"
     );
 }
 
