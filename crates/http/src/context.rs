@@ -1,5 +1,6 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
@@ -9,6 +10,7 @@ use esoz_kernel::{IdGenerator, IdempotencyKey, RequestId, TraceContext};
 use crate::envelope::Invalid;
 use crate::error::ApiError;
 use crate::guards::{AllowedOrigin, Budget, Origins};
+use crate::health::Health;
 
 /// The header that ties an answer to its request.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
@@ -37,8 +39,8 @@ pub(crate) struct RequestContext {
     pub(crate) url: String,
     /// Whether the request came by TLS.
     pub(crate) is_secure: bool,
-    /// Whether its connection ends with its answer: the server is about to stop.
-    pub(crate) is_last: bool,
+    /// Tells whether the server is about to stop; nothing, if there is no server.
+    pub(crate) health: Option<Arc<Health>>,
     /// The web origin that it came from, if that may read the answer.
     pub(crate) allowed_origin: AllowedOrigin,
     /// What is left of its client's budget, once the client is known.
@@ -46,12 +48,12 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
-    /// Reads it off the request and leaves a copy there for the handler; `is_last` if its connection ends with its answer.
+    /// Reads it off the request and leaves a copy there for the handler.
     pub(crate) fn attach(
         request: &ServiceRequest,
         ids: &dyn IdGenerator,
         origins: &Origins,
-        is_last: bool,
+        health: Option<&Arc<Health>>,
     ) -> Self {
         let headers = request.headers();
         let given = text(headers, REQUEST_ID).and_then(RequestId::parse);
@@ -61,12 +63,19 @@ impl RequestContext {
             caller: only(headers, TraceContext::HEADER).and_then(TraceContext::parse),
             url: url(request),
             is_secure: request.app_config().secure(),
-            is_last,
+            health: health.cloned(),
             allowed_origin: origins.of(headers),
             budget: Rc::default(),
         };
         request.extensions_mut().insert(context.clone());
         context
+    }
+}
+
+impl RequestContext {
+    /// Whether its connection is to end with its answer: the server is about to stop.
+    pub(crate) fn is_last(&self) -> bool {
+        self.health.as_ref().is_some_and(|health| health.is_leaving())
     }
 }
 

@@ -27,8 +27,7 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
         return Err(actix_web::error::ErrorInternalServerError("no api"));
     };
-    let is_last = api.health.is_leaving();
-    let context = RequestContext::attach(&request, api.ids.as_ref(), api.guards.origins(), is_last);
+    let context = RequestContext::attach(&request, api.ids.as_ref(), api.guards.origins(), Some(&api.health));
     let _answering = request.conn_data::<Connection>().map(Connection::answering);
     let mut told = Told::begin(&request, &context, &api);
     let outcome = match enter(&request, &api) {

@@ -30,7 +30,7 @@ pub(crate) fn answer(
     if context.is_secure {
         answer.insert_header((header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT));
     }
-    if context.is_last {
+    if context.is_last() {
         answer.force_close();
     }
     let mut more = header::HeaderMap::new();

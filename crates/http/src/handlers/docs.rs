@@ -170,7 +170,7 @@ mod tests {
     /// The answer of the routes, without the guard but with what it attaches.
     async fn answer(request: TestRequest) -> ServiceResponse<impl MessageBody> {
         let app = App::new().configure(routes).wrap_fn(|request, routes| {
-            RequestContext::attach(&request, &SameId, &Origins::none(), false);
+            RequestContext::attach(&request, &SameId, &Origins::none(), None);
             routes.call(request)
         });
         let app = init_service(app).await;

@@ -50,7 +50,7 @@ impl Answers {
             caller: None,
             url,
             is_secure: false,
-            is_last: false,
+            health: None,
             allowed_origin,
             budget,
         };
