@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use esoz_faults::page;
-use esoz_faults::scenarios::{Form, Run, SCENARIOS, Scenario};
+use esoz_faults::scenarios::{Form, Run, SCENARIOS, Scenario, soak};
 
 /// The longest that a run may take, in its short form and as a whole.
-const SHORT_MAX: Duration = Duration::from_mins(4);
+const SHORT_MAX: Duration = Duration::from_mins(8);
 const FULL_MAX: Duration = Duration::from_mins(20);
 
 /// Works on real servers while they, their stores and the network between them fail, and holds stores, audit and topic against what was
@@ -27,6 +27,9 @@ struct Arguments {
     /// The seed of a run that is to be repeated; a new one otherwise
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Instead of all scenarios, for that many minutes most of what a server can carry: nothing may grow
+    #[arg(long, value_name = "MINUTES")]
+    soak: Option<u64>,
     /// Writes the results into the page that tells them, docs/explanation/faults.md
     #[arg(long)]
     write: bool,
@@ -45,7 +48,7 @@ fn main() -> ExitCode {
     }
     let done = tokio::runtime::Runtime::new()
         .context("starting")
-        .and_then(|runtime| runtime.block_on(run(arguments)));
+        .and_then(|runtime| runtime.block_on(Box::pin(run(arguments))));
     done.unwrap_or_else(|error| {
         println!("FAILED: {error:#}");
         ExitCode::FAILURE
@@ -53,6 +56,10 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {
+    if let Some(minutes) = arguments.soak {
+        let seed = arguments.seed.unwrap_or_default();
+        return Box::pin(soaked(Duration::from_mins(minutes), seed)).await;
+    }
     let chosen: Vec<&Scenario> = SCENARIOS
         .iter()
         .filter(|scenario| {
@@ -103,4 +110,14 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         println!("FAILED: {name}; again by `cargo xtask faults{short} --only {name} --seed {seed}`");
     }
     Ok(ExitCode::FAILURE)
+}
+
+async fn soaked(length: Duration, seed: u64) -> Result<ExitCode> {
+    let mut run = Run::new(Form::Full, seed);
+    let reports = soak(&mut run, length).await?;
+    for report in &reports {
+        println!("{report}");
+    }
+    let passed = reports.iter().all(esoz_faults::report::Report::passed);
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

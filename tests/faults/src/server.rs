@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use esoz_testkit::servers::ReservedPort;
 use esoz_tests::process;
+use hyper::Method;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::net::TcpStream;
+
+use crate::client::{Ask, Connection, Sent};
 
 /// How long a server may take to listen.
 const UP_WITHIN: Duration = Duration::from_secs(30);
@@ -28,7 +30,8 @@ impl Listening {
         (0..all.len()).find_map(|step| all[(from + step) % all.len()])
     }
 
-    fn set(&self, number: usize, address: Option<SocketAddr>) {
+    /// From now on that server is to be asked there, or not at all.
+    pub fn announce(&self, number: usize, address: Option<SocketAddr>) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() <= number {
             all.resize(number + 1, None);
@@ -90,6 +93,29 @@ impl Replicas {
         self.replicas[number].child.as_ref().map(Child::id)
     }
 
+    /// Everything that one has logged, in all its runs.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub fn log(&self, number: usize) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.replicas[number].log)?)
+    }
+
+    /// Waits until one has logged that.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn logged(&self, number: usize, text: &str, within: Duration) -> Result<()> {
+        let started = Instant::now();
+        while !self.log(number)?.contains(text) {
+            if started.elapsed() > within {
+                bail!("server {number} has not logged `{text}` but: {}", self.log(number)?);
+            }
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+        Ok(())
+    }
+
     /// Starts one that does not run, where it was.
     ///
     /// # Errors
@@ -102,8 +128,10 @@ impl Replicas {
         let child = replica.child.insert(child.context("starting a server")?);
         let address = replica.port.address();
         let started = Instant::now();
-        while TcpStream::connect(address).await.is_err() {
+        // A connection alone tells nothing: the server listens before it has looked at its stores.
+        while !answers(address).await {
             if let Some(status) = child.try_wait()? {
+                replica.child = None;
                 bail!("a server ended at its start ({status}); its log is {}", replica.log.display());
             }
             if started.elapsed() > UP_WITHIN {
@@ -111,7 +139,7 @@ impl Replicas {
             }
             tokio::time::sleep(POLL_EVERY).await;
         }
-        self.listening.set(number, Some(address));
+        self.listening.announce(number, Some(address));
         Ok(())
     }
 
@@ -124,7 +152,7 @@ impl Replicas {
             child.kill()?;
             child.wait()?;
         }
-        self.listening.set(number, None);
+        self.listening.announce(number, None);
         Ok(())
     }
 
@@ -133,7 +161,7 @@ impl Replicas {
     /// # Errors
     /// When there is no such process.
     pub fn terminate(&mut self, number: usize) -> Result<()> {
-        self.listening.set(number, None);
+        self.listening.announce(number, None);
         let pid = self.pid(number).and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         kill_process(pid.context("no server to stop")?, Signal::TERM)?;
         Ok(())
@@ -157,6 +185,13 @@ impl Replicas {
             tokio::time::sleep(POLL_EVERY).await;
         }
     }
+}
+
+/// Whether there is a server at that address that answers.
+async fn answers(address: SocketAddr) -> bool {
+    let path = String::from("/health/live");
+    let ask = Ask { method: Method::GET, path, headers: Vec::new(), body: String::new() };
+    matches!(Connection::new(UP_WITHIN, false).ask(address, &ask).await, Sent::Answer(200, _))
 }
 
 impl Drop for Replicas {

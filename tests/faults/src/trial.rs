@@ -87,9 +87,14 @@ impl Trial {
     /// When something does not start.
     pub async fn begin(setup: Setup, stores: TestStores) -> Result<Self> {
         let mut trial = Self::without_load(setup, stores).await?;
-        trial.load = Some(Load::start(&trial.shared, trial.setup.seed, trial.setup.pace));
-        trial.began = Instant::now();
+        trial.work();
         Ok(trial)
+    }
+
+    /// Lets the clients begin.
+    pub fn work(&mut self) {
+        self.load = Some(Load::start(&self.shared, self.setup.seed, self.setup.pace));
+        self.began = Instant::now();
     }
 
     /// The same with no client yet.

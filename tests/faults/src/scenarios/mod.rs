@@ -1,12 +1,15 @@
 //! The scenarios: each starts servers, lets clients work on them, injects its faults and has the rest checked.
 
 mod broker;
+mod exhaustion;
 mod kill;
 mod mongodb;
 mod network;
+mod overload;
 mod postgres;
 mod races;
 mod sigterm;
+mod upgrade;
 
 use std::time::Duration;
 
@@ -133,7 +136,30 @@ pub const SCENARIOS: &[Scenario] = &[
         what: "servers are asked to stop under load: no request fails, and each ends within ten seconds",
         run: |run| Box::pin(sigterm::run(run)),
     },
+    Scenario {
+        name: "upgrade",
+        what: "servers of the version before are restarted on a newer schema, under load",
+        run: |run| Box::pin(upgrade::run(run)),
+    },
+    Scenario {
+        name: "exhaustion",
+        what: "pools of one connection, a full disk under the SQLite file, a clock that jumps",
+        run: |run| Box::pin(exhaustion::run(run)),
+    },
+    Scenario {
+        name: "overload",
+        what: "twice as many requests as a server can carry (not in the short form)",
+        run: |run| Box::pin(overload::run(run)),
+    },
 ];
+
+/// Offers a server most of what it can carry, for that long: no error, no growth of memory, descriptors and connections.
+///
+/// # Errors
+/// When it cannot be done, or something grew.
+pub fn soak(run: &mut Run, length: Duration) -> BoxFuture<'_, Result<Vec<Report>>> {
+    Box::pin(overload::soak(run, length))
+}
 
 /// A random time between these, in milliseconds.
 fn millis(rng: &mut Rng, from: u64, to: u64) -> Duration {

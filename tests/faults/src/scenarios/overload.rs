@@ -1,0 +1,192 @@
+//! Twice as many requests as the servers can carry: they go on at their pace, and refuse the rest at once.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use esoz_tests::Kind;
+use tokio::task::JoinSet;
+
+use super::{Form, Run};
+use crate::client::Connection;
+use crate::history::{Operation, Outcome};
+use crate::report::Report;
+use crate::requests::{Asked, Sender};
+use crate::scene::Size;
+use crate::trial::{Setup, Trial};
+
+/// Requests that the server works on at once. Above it, it refuses.
+const IN_FLIGHT: usize = 64;
+/// Connections over which requests are offered, whatever becomes of those before.
+const CONNECTIONS: u32 = 512;
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+const MEASURED_FOR: Duration = Duration::from_secs(8);
+const TICK: Duration = Duration::from_millis(5);
+/// The least throughput under overload, of the peak; and the longest that nineteen of twenty refusals may take.
+const KEPT: f64 = 0.9;
+const REFUSED_WITHIN: Duration = Duration::from_millis(500);
+/// What a soak offers, of the capacity; and how much memory may grow in it.
+const SOAKED_AT: f64 = 0.7;
+const GROWN_MAX: f64 = 1.05;
+
+pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
+    // A throughput is no property of a machine that is busy with something else: not for the short form.
+    if run.form == Form::Short {
+        return Ok(Vec::new());
+    }
+    let mut trial = begin(run, "overload").await?;
+    let mut offering = Offering::on(&trial);
+    let peak = offering.closed(&trial, MEASURED_FOR).await?;
+    let before = trial.shared.recorder.history().len();
+    offering.open(&trial, peak * 2.0, MEASURED_FOR).await?;
+    let history = trial.shared.recorder.history();
+    let offered = &history[before..];
+    let done = offered.iter().filter(|operation| operation.is_done()).count();
+    let mut refused: Vec<u64> = offered
+        .iter()
+        .filter(|operation| matches!(operation.outcome, Outcome::Refused { status: 503, .. }))
+        .map(|operation| operation.ended_us - operation.started_us)
+        .collect();
+    refused.sort_unstable();
+    let others = offered.len() - done - refused.len();
+    let throughput = per_second(done, MEASURED_FOR);
+    let slow = Duration::from_micros(refused.get(refused.len() * 19 / 20).copied().unwrap_or_default());
+    trial.notes.push(format!(
+        "peak {peak:.0}/s, at twice that {throughput:.0}/s done and {} refused, 95% of them within {} ms",
+        refused.len(),
+        slow.as_millis()
+    ));
+    ensure!(others == 0, "{others} requests were neither done nor refused with 503");
+    ensure!(!refused.is_empty(), "nothing was refused at twice the peak of {peak:.0}/s");
+    ensure!(throughput >= KEPT * peak, "{throughput:.0}/s done at twice the peak of {peak:.0}/s");
+    ensure!(slow <= REFUSED_WITHIN, "a refusal took {slow:?}");
+    Ok(vec![trial.end().await?])
+}
+
+/// For that long, most of what the server can carry: no error, no growth.
+pub(super) async fn soak(run: &mut Run, length: Duration) -> Result<Vec<Report>> {
+    let mut trial = begin(run, "soak").await?;
+    let mut offering = Offering::on(&trial);
+    let peak = offering.closed(&trial, MEASURED_FOR).await?;
+    // Caches, pools and allocators have filled by then.
+    offering.open(&trial, peak * SOAKED_AT, length / 10).await?;
+    let before = Footprint::of(&trial)?;
+    offering.open(&trial, peak * SOAKED_AT, length).await?;
+    let after = Footprint::of(&trial)?;
+    let told = |footprint: Footprint| {
+        let Footprint { memory_kb, descriptors, connections } = footprint;
+        format!("{memory_kb} kB, {descriptors} descriptors, {connections} connections to PostgreSQL")
+    };
+    trial.notes.push(format!("{:.0}/s; before: {}; after: {}", peak * SOAKED_AT, told(before), told(after)));
+    ensure!(after.memory_kb <= before.memory_kb * GROWN_MAX, "memory grew: {}", trial.notes.join(", "));
+    ensure!(after.descriptors <= before.descriptors, "descriptors grew: {}", trial.notes.join(", "));
+    ensure!(after.connections <= before.connections, "connections grew: {}", trial.notes.join(", "));
+    let mut report = trial.end().await?;
+    report.must_answer_all();
+    Ok(vec![report])
+}
+
+async fn begin(run: &mut Run, name: &str) -> Result<Trial> {
+    let stores = run.stores(Kind::Servers).await?;
+    let mut setup = Setup::new(name, run.seed, 1).variable("ESOZ_HTTP__MAX_IN_FLIGHT", IN_FLIGHT.to_string());
+    setup.size = Size { dispenses: 4, contracts: 24, records: 512, tokens: 4 };
+    Trial::without_load(setup, stores).await
+}
+
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a number to be told")]
+fn per_second(count: usize, during: Duration) -> f64 {
+    count as f64 / during.as_secs_f64()
+}
+
+/// What a server occupies.
+#[derive(Clone, Copy)]
+struct Footprint {
+    memory_kb: f64,
+    descriptors: usize,
+    connections: usize,
+}
+
+impl Footprint {
+    fn of(trial: &Trial) -> Result<Self> {
+        let pid = trial.replicas.pid(0).unwrap_or_default();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        let memory_kb = memory.trim().trim_end_matches("kB").trim().parse()?;
+        let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'esoz' AND datname = current_database()";
+        let connections = tokio::task::block_in_place(|| trial.database(sql))?.trim().parse()?;
+        Ok(Self { memory_kb, descriptors, connections })
+    }
+}
+
+/// Connections over which updates are offered, each of a record of its own.
+struct Offering {
+    free: Arc<Mutex<VecDeque<(Sender, Asked)>>>,
+}
+
+impl Offering {
+    fn on(trial: &Trial) -> Self {
+        let scene = &trial.shared.scene;
+        let one = |number: u32| {
+            let place = usize::try_from(number).unwrap_or_default() % scene.records.len();
+            let record = &scene.records[place];
+            // The pair that it has: nobody else can be in its way.
+            let (contract, division) = &scene.loaded.records[record];
+            let asked = Asked::update(scene, record, contract, division, None);
+            let shared = trial.shared.clone();
+            (Sender { number, shared, connection: Connection::new(ANSWER_WITHIN, true) }, asked)
+        };
+        Self { free: Arc::new(Mutex::new((0..CONNECTIONS).map(one).collect())) }
+    }
+
+    fn take(&self) -> Option<(Sender, Asked)> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// As many requests at once as the server works on, each followed by the next; gives how many a second were done.
+    async fn closed(&mut self, trial: &Trial, during: Duration) -> Result<f64> {
+        let mut clients = JoinSet::new();
+        let before = trial.acknowledged();
+        let began = Instant::now();
+        for _ in 0..IN_FLIGHT {
+            let Some((mut sender, asked)) = self.take() else { break };
+            let (free, token) = (self.free.clone(), trial.shared.scene.updating.at(0));
+            clients.spawn(async move {
+                while began.elapsed() < during {
+                    sender.send(&asked, Some(&token), None).await;
+                }
+                free.lock().unwrap_or_else(PoisonError::into_inner).push_back((sender, asked));
+            });
+        }
+        while let Some(ended) = clients.join_next().await {
+            ended?;
+        }
+        Ok(per_second(trial.acknowledged() - before, began.elapsed()))
+    }
+
+    /// That many requests a second, whatever becomes of them. One for which no connection is left is not offered.
+    async fn open(&mut self, trial: &Trial, rate: f64, during: Duration) -> Result<()> {
+        let mut requests: JoinSet<Option<Operation>> = JoinSet::new();
+        let began = Instant::now();
+        let mut offered = 0.0;
+        while began.elapsed() < during {
+            while offered < rate * began.elapsed().as_secs_f64() {
+                offered += 1.0;
+                let Some((mut sender, asked)) = self.take() else { continue };
+                let (free, token) = (self.free.clone(), trial.shared.scene.updating.at(0));
+                requests.spawn(async move {
+                    let sent = sender.send(&asked, Some(&token), None).await;
+                    free.lock().unwrap_or_else(PoisonError::into_inner).push_back((sender, asked));
+                    sent
+                });
+            }
+            while requests.try_join_next().is_some() {}
+            tokio::time::sleep(TICK).await;
+        }
+        while let Some(ended) = requests.join_next().await {
+            ended?;
+        }
+        Ok(())
+    }
+}

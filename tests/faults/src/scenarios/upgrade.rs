@@ -1,0 +1,65 @@
+//! A rolling upgrade: the schema becomes newer under load, and servers of the version before are restarted on it.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use esoz_tests::Kind;
+
+use super::{Run, millis};
+use crate::report::Report;
+use crate::trial::{Setup, Trial};
+
+const ENDED_WITHIN: Duration = Duration::from_secs(10);
+const CHANGES_BETWEEN: usize = 30;
+const GOES_ON_WITHIN: Duration = Duration::from_secs(30);
+/// What a server says that works on a schema which it does not know.
+const WARNING: &str = "newer than this program, which may work on it";
+/// An additive migration of a version to come, as `esoz migrate` would run it.
+const ONE_AHEAD: &str = "BEGIN; \
+    ALTER TABLE contract_divisions ADD COLUMN of_a_later_version text; \
+    INSERT INTO schema_compatibility SELECT '900001', max(version) FROM __diesel_schema_migrations; \
+    INSERT INTO __diesel_schema_migrations VALUES ('900001'); \
+    COMMIT";
+/// Another one, that takes something away from the version before.
+const TAKES_AWAY: &str = "BEGIN; \
+    INSERT INTO schema_compatibility VALUES ('900002', '900002'); \
+    INSERT INTO __diesel_schema_migrations VALUES ('900002'); \
+    COMMIT";
+
+pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
+    let mut rng = run.rng(100);
+    let stores = run.stores(Kind::Servers).await?;
+    let mut setup = Setup::new("rolling upgrade, 2 servers of the version before", rng.u64(..), 2);
+    setup.pace.stays = true;
+    let mut trial = Trial::begin(setup, stores).await?;
+    let mut acknowledged = trial.until_more_acknowledged(0, CHANGES_BETWEEN, GOES_ON_WITHIN).await?;
+    tokio::task::block_in_place(|| trial.database(ONE_AHEAD))?;
+    for number in 0..2 {
+        acknowledged = trial.until_more_acknowledged(acknowledged, CHANGES_BETWEEN, GOES_ON_WITHIN).await?;
+        tokio::time::sleep(millis(&mut rng, 0, 500)).await;
+        trial.replicas.terminate(number)?;
+        let (status, _) = trial.replicas.wait(number, ENDED_WITHIN).await?;
+        ensure!(status.success(), "a server that was asked to stop ended with {status}");
+        trial.replicas.launch(number).await?;
+        trial.replicas.logged(number, WARNING, GOES_ON_WITHIN).await?;
+    }
+    trial.until_more_acknowledged(acknowledged, CHANGES_BETWEEN, GOES_ON_WITHIN).await?;
+    trial.pause().await;
+
+    // And one that may not go on is told so at its start.
+    tokio::task::block_in_place(|| trial.database(TAKES_AWAY))?;
+    trial.replicas.terminate(0)?;
+    trial.replicas.wait(0, ENDED_WITHIN).await?;
+    ensure!(trial.replicas.launch(0).await.is_err(), "a server works on a schema that is not made for it");
+    trial.replicas.logged(0, "not made for it: update the program", GOES_ON_WITHIN).await?;
+    for number in 0..2 {
+        let warned = trial.replicas.log(number)?.matches(WARNING).count();
+        ensure!(warned == 1, "server {number} warned {warned} times of the newer schema");
+    }
+    trial
+        .notes
+        .push(String::from("both restarted on the newer schema, and one refused on one not made for it"));
+    let mut report = trial.end().await?;
+    report.must_answer_all();
+    Ok(vec![report])
+}
