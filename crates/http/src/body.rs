@@ -63,13 +63,15 @@ async fn collect(mut body: Payload, max_bytes: usize) -> Result<Bytes, ApiError>
 
 /// Parses a body and checks its shape. Syntax comes first: what is no JSON is malformed, whatever else is wrong with it.
 fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|_| ApiError::malformed())?;
+    // What is passed over is not looked at byte by byte: that it is UTF-8, as JSON must be, is seen here.
+    let text = str::from_utf8(bytes).map_err(|_| ApiError::malformed())?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|_| ApiError::malformed())?;
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         let fault = Invalid::property("$", "schema", "type mismatch. Expected an object");
         return Err(ApiError::invalid(vec![fault]));
     }
-    // The shapes take any value for any property, so what fails here is text that is no UTF-8 or a property given twice.
-    let shape: T = serde_json::from_slice(bytes).map_err(|_| ApiError::malformed())?;
+    // The shapes take any value for any property, so what fails here is a number or text that nothing can hold, or a property given twice.
+    let shape: T = serde_json::from_str(text).map_err(|_| ApiError::malformed())?;
     shape.validate().map_err(|faults| ApiError::invalid(all_faults(&faults)))?;
     Ok(shape)
 }

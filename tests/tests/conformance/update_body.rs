@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 const MALFORMED: &str = "Malformed request. Probably, you have sent corrupted JSON.";
 
+/// JSON is UTF-8, wherever the text stands.
+const NO_UTF_8: [&[u8]; 2] = [b"\"\xff\"", b"{\"division_id\":\"\xff\"}"];
+
 on_every_store! {
     async fn u04_content_type(kind) {
         let world = World::new(kind).await;
@@ -23,12 +26,12 @@ on_every_store! {
     async fn u05_no_object(kind) {
         let world = World::new(kind).await;
         let scene = UpdateScene::load(&world).await;
-        let raw = |body: &'static str| scene.request(&world).header("content-type", "application/json").body(body);
-        for body in ["{", "", "{\"division_id\":}", "{} {}", "\u{feff}{}"] {
+        let raw = |body: &'static [u8]| scene.request(&world).header("content-type", "application/json").body(body);
+        for body in ["{", "", "{\"division_id\":}", "{} {}", "\u{feff}{}"].map(str::as_bytes).into_iter().chain(NO_UTF_8) {
             raw(body).send().await.assert_error(400, "request_malformed", MALFORMED);
         }
         for body in ["1", "[]", "null", "\"text\"", "[{}]"] {
-            raw(body).send().await.assert_faults(&[("$", "schema")]);
+            raw(body.as_bytes()).send().await.assert_faults(&[("$", "schema")]);
         }
         scene.assert_untouched(&world).await;
     }

@@ -109,17 +109,12 @@ enum Expected {
 /// What a body must be answered: JSON, an object, each required property once and a UUID, and no other.
 fn expected(body: &[u8], required: &[&str]) -> Expected {
     let fault = |entry: &str, rule: &str| (entry.to_owned(), rule.to_owned());
-    // What is neither an object nor text is told as one or the other: which comes first is nobody's business.
-    let starts_like_an_object = body.trim_ascii_start().starts_with(b"{");
-    let Ok(members) = serde_json::from_slice::<Members>(body) else {
-        let is_other_json =
-            !starts_like_an_object && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-        return if is_other_json {
-            Expected::Faults(vec![fault("$", "schema")])
-        } else {
-            Expected::Refused(400)
-        };
-    };
+    let is_json =
+        str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+    if is_json && !body.trim_ascii_start().starts_with(b"{") {
+        return Expected::Faults(vec![fault("$", "schema")]);
+    }
+    let Ok(members) = serde_json::from_slice::<Members>(body) else { return Expected::Refused(400) };
     let mut faults = Vec::new();
     for name in required {
         match members.of(name).as_slice() {
