@@ -11,6 +11,7 @@ use crate::envelope::Invalid;
 use crate::error::ApiError;
 use crate::guards::{AllowedOrigin, Budget, Origins};
 use crate::health::Health;
+use crate::url;
 
 /// The header that ties an answer to its request.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
@@ -126,6 +127,5 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn url(request: &ServiceRequest) -> String {
     let config = request.app_config();
     let scheme = if config.secure() { "https" } else { "http" };
-    let host = text(request.headers(), header::HOST.as_str()).unwrap_or_else(|| config.host());
-    format!("{scheme}://{host}{}", request.path())
+    url::of(scheme, text(request.headers(), header::HOST.as_str()), config.host(), request.path())
 }

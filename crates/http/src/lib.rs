@@ -16,6 +16,7 @@ mod openapi;
 mod pieces;
 mod server;
 mod spans;
+mod url;
 
 use std::sync::Arc;
 

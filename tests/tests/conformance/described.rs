@@ -1,10 +1,26 @@
 //! C06: every answer is valid against the published description. `Request::send` holds every answer of every case against it; here is
 //! shown that it would notice.
 
+use std::io::Read as _;
+
 use esoz_tests::{Answer, PUBLISHED, StopScene, UpdateScene, World, on_every_store};
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+
+/// The answer to whatever is sent, read off the connection.
+fn answer_to(world: &World, method: Method, sent: &str) -> Answer {
+    let mut stream = crate::both::connect(world, sent);
+    let mut received = String::new();
+    stream.read_to_string(&mut received).unwrap();
+    let (head, body) = received.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let headers = lines.map(|line| line.split_once(": ").unwrap());
+    let headers = headers.map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
+    let url = format!("{}/", world.base());
+    Answer { method, status, headers: headers.collect(), body: serde_json::from_str(body).unwrap(), url }
+}
 
 type Tampering = (&'static str, fn(&mut Answer));
 
@@ -74,6 +90,23 @@ fn assert_held<'a>(answer: &Answer, tamperings: impl IntoIterator<Item = &'a Tam
 }
 
 on_every_store! {
+    async fn what_stands_in_no_uri_is_answered_as_published_too(kind) {
+        let world = World::new(kind).await;
+        for (path, host, url) in [
+            ("/%", "esoz.example", "http://esoz.example/%25"),
+            ("/%zz{a}|\"^`\\", "[::1]:80", "http://[::1]:80/%25zz%7Ba%7D%7C%22%5E%60%5C"),
+            ("/a", "user@host", "/a"),
+            ("/a", "a b", "/a"),
+            ("/a", "a/b?c#d", "/a"),
+        ] {
+            let sent = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            let answer = answer_to(&world, Method::GET, &sent);
+            assert_eq!(PUBLISHED.check(&answer), Ok(()), "{sent}");
+            let told = answer.body["meta"]["url"].as_str().unwrap();
+            assert!(told.ends_with(url) && !told.contains([' ', '@', '?']), "{told}");
+        }
+    }
+
     async fn c06_every_answer_is_described(kind) {
         let world = World::new(kind).await;
         let (stop, update) = (StopScene::load(&world).await, UpdateScene::load(&world).await);
