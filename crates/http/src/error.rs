@@ -235,3 +235,7 @@ impl ResponseError for Answered {
         self.error.respond(&self.context)
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

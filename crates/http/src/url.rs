@@ -30,14 +30,15 @@ const fn is_path(byte: u8) -> bool {
 
 /// A name, an IPv4 address or an IPv6 address in brackets, and a port behind it or not.
 fn is_host(text: &str) -> bool {
-    let (is_name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) => (address.parse::<std::net::Ipv6Addr>().is_ok(), port),
-        None => {
+    let in_brackets = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (is_name, port) = in_brackets.map_or_else(
+        || {
             let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
             let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
             (!name.is_empty() && name.bytes().all(fits), port)
-        }
-    };
+        },
+        |(address, port)| (address.parse::<std::net::Ipv6Addr>().is_ok(), port),
+    );
     let is_port = port.is_empty()
         || port.strip_prefix(':').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
     is_name && is_port

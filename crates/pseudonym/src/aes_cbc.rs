@@ -74,6 +74,40 @@ mod tests {
         }
     }
 
+    /// Expected values from another implementation (`openssl enc -aes-128-cbc`).
+    #[test]
+    fn the_pseudonym_is_the_one_of_another_implementation() {
+        for (key, iv, patient, expected) in [
+            (
+                KEY,
+                IV,
+                "00000000-0000-0000-0000-000000000000",
+                "4232E6CD812B85804F44C5F7C7EFAF7CF0D4E4F6A8CBFA55D162FA4C18DC8D85",
+            ),
+            (
+                KEY,
+                IV,
+                "ffffffff-ffff-ffff-ffff-ffffffffffff",
+                "9C26E4E2BD08CF0C64C402D0FF2A7745B1CF69F9FA33B45604A847E8089B5FC7",
+            ),
+            (
+                "0123456789abcdef",
+                "fedcba9876543210",
+                "7c3da506-804d-4550-8993-bf17f9ee0402",
+                "9B55678F6903DDB72D620791890A15245853B9FCA48E9F26532BB321C6282728",
+            ),
+            (
+                "0123456789abcdef",
+                "fedcba9876543210",
+                "0192a4f0-6c1e-7b34-9d2f-5e8a7c6041bb",
+                "1BDA121D07E910102CDD88DE51FD30A8CF19D750B8788C6829FB83537B4A22FF",
+            ),
+        ] {
+            let pseudonyms = Aes128CbcPseudonyms::try_new(key, iv).unwrap();
+            assert_eq!(pseudonyms.of(patient.parse().unwrap()).expose(), expected);
+        }
+    }
+
     #[test]
     fn a_key_or_iv_of_another_length_is_refused_by_its_length_alone() {
         for (key, iv, expected, text) in [

@@ -54,7 +54,8 @@ impl fmt::Debug for HmacSha256Pseudonyms {
 mod tests {
     use super::*;
 
-    /// Expected values from another implementation (Python's `hmac`).
+    /// Expected values from another implementation (Python's `hmac`): the least and the greatest id, a key of one block of the hash, one
+    /// that is longer, and one that is no ASCII.
     #[test]
     fn the_pseudonym_is_the_hmac_of_the_raw_bytes_in_upper_case_hex() {
         for (secret, patient, expected) in [
@@ -67,6 +68,31 @@ mod tests {
                 "0123456789abcdef",
                 "AFF00BF6-68BF-4B49-B66D-F031D48922B3",
                 "05BE0E0031CC12B72C525C14B109B03917DB8707AB4F4133B0A2EA8698BDAC86",
+            ),
+            (
+                "0123456789abcdef",
+                "00000000-0000-0000-0000-000000000000",
+                "6897A1FA57CCB86E3E411177CF4B24E698A6454842553D15AC80ADFC73744442",
+            ),
+            (
+                "0123456789abcdef",
+                "ffffffff-ffff-ffff-ffff-ffffffffffff",
+                "E3A62C8B34057B454238C07AAF8BDB7AAFAD5E3BB3C6BC8981E623B336279E5C",
+            ),
+            (
+                "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+                "7c3da506-804d-4550-8993-bf17f9ee0402",
+                "2493400E70994D0477A4E44DB8154F398CC1522B1EB44A60E090833D56823FA4",
+            ),
+            (
+                "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy",
+                "7c3da506-804d-4550-8993-bf17f9ee0402",
+                "B4E595F74E25D931D5A767450DB0AE4474D51EF59B9A6C0D7C96BE7F2CBFEAF9",
+            ),
+            (
+                "секрет, не тільки ASCII",
+                "7c3da506-804d-4550-8993-bf17f9ee0402",
+                "57568FD87223403234568549B4458A7C5A936F39A5DB0268816206F7961FDEBE",
             ),
         ] {
             let pseudonyms = HmacSha256Pseudonyms::try_new(secret).unwrap();

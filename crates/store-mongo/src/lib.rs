@@ -13,6 +13,8 @@ mod keys;
 mod made;
 mod outbox;
 mod pool;
+#[cfg(test)]
+mod properties;
 mod registry;
 mod render;
 mod schema;

@@ -24,3 +24,8 @@ async fn fresh() -> DispenseStore {
 
 esoz_testkit::dispense_store_contract!(fresh);
 // ANCHOR_END: suite
+
+#[test]
+fn every_sequence_of_operations_is_answered_as_by_the_model() {
+    esoz_testkit::contract::sequences::every_sequence(12, file!(), fresh);
+}

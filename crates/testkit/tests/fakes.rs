@@ -25,3 +25,8 @@ esoz_testkit::contract_store_contract!(contract_store);
 esoz_testkit::credential_store_contract!(credential_store);
 esoz_testkit::publisher_contract!(fresh_publisher);
 // ANCHOR_END: suites
+
+#[test]
+fn every_sequence_of_operations_is_answered_as_by_the_model() {
+    esoz_testkit::contract::sequences::every_sequence(256, file!(), dispense_store);
+}

@@ -3,6 +3,8 @@
 
 mod changes;
 mod documents;
+#[path = "../support/drawn.rs"]
+mod drawn;
 mod keys;
 mod migration;
 mod outage;
@@ -10,3 +12,4 @@ mod outbox;
 mod registry;
 #[path = "../support/mod.rs"]
 mod support;
+mod untouched;

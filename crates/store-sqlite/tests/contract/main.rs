@@ -60,3 +60,8 @@ esoz_testkit::dispense_store_contract!(fresh_dispenses);
 esoz_testkit::contract_store_contract!(fresh_contracts);
 esoz_testkit::credential_store_contract!(fresh_credentials);
 esoz_testkit::publisher_contract!(fresh_publisher);
+
+#[test]
+fn every_sequence_of_operations_is_answered_as_by_the_model() {
+    esoz_testkit::contract::sequences::every_sequence(32, file!(), fresh_dispenses);
+}

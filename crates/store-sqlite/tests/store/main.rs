@@ -11,6 +11,7 @@ mod event_log;
 mod migrations;
 mod processes;
 mod tampering;
+mod untouched;
 
 use std::path::Path;
 use std::slice;

@@ -1,0 +1,150 @@
+//! Whatever fails, in whatever words: the answer is one that the description publishes, and what is broken on our side is not in it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+use actix_web::body::MessageBody as _;
+use esoz_kernel::{IdempotencyKey, RequestId, Uuid};
+use jsonschema::{Draft, Validator};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::context::Repetition;
+use crate::guards::AllowedOrigin;
+
+const COMMITTED: &str = include_str!("../../../docs/openapi.json");
+
+const KINDS: [(ErrorKind, u16, &str); 7] = [
+    (ErrorKind::Unauthenticated, 401, "access_denied"),
+    (ErrorKind::InvalidToken, 401, "access_denied"),
+    (ErrorKind::Forbidden, 403, "forbidden"),
+    (ErrorKind::NotFound, 404, "not_found"),
+    (ErrorKind::Conflict, 409, "request_conflict"),
+    (ErrorKind::Unavailable, 503, "service_unavailable"),
+    (ErrorKind::Internal, 500, "internal_error"),
+];
+
+/// A failure of a use case that could be.
+#[derive(Debug)]
+struct Any {
+    kind: ErrorKind,
+    message: String,
+    entry: Option<&'static str>,
+    missing: Vec<&'static str>,
+}
+
+impl fmt::Display for Any {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Any {}
+
+impl Failure for Any {
+    fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    fn code(&self) -> &'static str {
+        "any"
+    }
+
+    fn codes() -> Vec<&'static str> {
+        vec!["any"]
+    }
+
+    fn entry(&self) -> Option<&'static str> {
+        self.entry
+    }
+
+    fn missing_allowances(&self) -> &[&'static str] {
+        &self.missing
+    }
+}
+
+/// Of each status, the schema of every answer that is published.
+static PUBLISHED: LazyLock<BTreeMap<u16, Vec<Validator>>> = LazyLock::new(|| {
+    let document: Value = serde_json::from_str(COMMITTED).expect("JSON");
+    KINDS.map(|(_, status, _)| (status, published(&document, status))).into()
+});
+
+fn published(document: &Value, status: u16) -> Vec<Validator> {
+    let paths = document["paths"].as_object().expect("paths").values();
+    let operations = paths.flat_map(|item| item.as_object().expect("operations").values());
+    let responses = operations.map(|operation| &operation["responses"][status.to_string()]);
+    let schemas = responses.filter_map(|response| response["content"]["application/json"].get("schema"));
+    let validator = |schema: &Value| {
+        let rooted = json!({"allOf": [schema], "components": document["components"]});
+        let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
+        options.build(&rooted).expect("a schema")
+    };
+    schemas.map(validator).collect()
+}
+
+fn context(url: String, key: Option<IdempotencyKey>) -> RequestContext {
+    RequestContext {
+        request_id: RequestId::from_uuid(Uuid::from_u128(1)),
+        repetition: key.map_or(Repetition::Unmarked, Repetition::Marked),
+        caller: None,
+        url,
+        is_secure: false,
+        allowed_origin: AllowedOrigin::default(),
+        budget: Rc::default(),
+    }
+}
+
+fn body(response: HttpResponse) -> Value {
+    let bytes = response.into_body().try_into_bytes().expect("a whole body");
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+fn failures() -> impl Strategy<Value = (Any, u16, &'static str)> {
+    let entry = prop::option::of(prop::sample::select(vec!["$.division_id", "$.contract_id"]));
+    let missing = prop::sample::subsequence(vec!["device_dispense:stop", "private_contracts:write"], 0..=2);
+    (prop::sample::select(KINDS.as_slice()), any::<String>(), entry, missing).prop_map(
+        |((kind, status, word), message, entry, missing)| {
+            (Any { kind, message, entry, missing }, status, word)
+        },
+    )
+}
+
+fn keys() -> impl Strategy<Value = Option<IdempotencyKey>> {
+    prop::option::of("[!-~]{1,255}".prop_filter_map("a key", |text| IdempotencyKey::parse(&text)))
+}
+
+proptest! {
+    #[test]
+    fn every_failure_is_answered_as_published((failure, status, kind) in failures(), host in any::<String>(), path in "(/[ -~]{0,12}){1,5}", key in keys(),) {
+        let context = context(crate::url::of("https", Some(&host), "esoz.example", &path), key);
+        let response = ApiError::from_failure(&failure).respond(&context);
+        prop_assert_eq!(response.status().as_u16(), status);
+        let is_challenged = response.headers().contains_key(header::WWW_AUTHENTICATE);
+        prop_assert_eq!(is_challenged, matches!(status, 401 | 403));
+        prop_assert_eq!(response.headers().contains_key(header::RETRY_AFTER), status == 503);
+        let body = body(response);
+        let schemas = &PUBLISHED[&status];
+        prop_assert!(!schemas.is_empty(), "nothing is published for {}", status);
+        // A header without the allowances that it names would be none; the description has one schema for each status and operation.
+        for schema in schemas {
+            let faults: Vec<String> = schema.iter_errors(&body).map(|fault| fault.to_string()).collect();
+            prop_assert!(faults.is_empty(), "{:?} in {:#}", faults, body);
+        }
+        prop_assert_eq!(&body["error"]["type"], kind);
+        prop_assert_eq!(&body["meta"]["code"], status);
+        // What is broken on our side is for the log alone.
+        let is_ours = matches!(failure.kind, ErrorKind::Unavailable | ErrorKind::Internal);
+        let told = body["error"]["message"].as_str().expect("a message");
+        if is_ours {
+            let constant = if status == 503 { ApiError::unavailable() } else { ApiError::internal() };
+            prop_assert_eq!(told, &constant.body.message);
+        } else {
+            prop_assert_eq!(told, &failure.message);
+        }
+        let invalid = body["error"]["invalid"].as_array().into_iter().flatten();
+        let entries: Vec<&str> = invalid.filter_map(|invalid| invalid["entry"].as_str()).collect();
+        prop_assert_eq!(entries, Vec::from_iter(failure.entry));
+    }
+}

@@ -1,0 +1,421 @@
+//! Sequences of operations on dispenses, drawn at random, on a store and on a model of it that a page holds: after each step the answers
+//! and all that is stored must be the same. What it finds it makes small, and keeps (`*.regressions`) so that it is tried first.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use esoz_auth::{Principal, Scope};
+use esoz_device_dispense::{
+    Changed, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange, StopDispense, StopInput,
+    StopPermit, StopPorts,
+};
+use esoz_events::{Claim, StatusChangeEvent};
+use esoz_kernel::{
+    ClientId, Clock as _, DispenseId, IdempotencyKey, LegalEntityId, PatientId, Put, StoreError, Timestamp,
+    UserId, Uuid, once, system::RandomIds, time::to_millis,
+};
+use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
+use serde_json::{Value, json};
+
+use super::DispenseStore;
+use crate::builders::{at_millis, change_of, dispense, fresh, request_id, user};
+use crate::clock::ManualClock;
+
+const DISPENSES: usize = 3;
+/// A field that no product knows.
+const UNKNOWN_FIELD: &str = "written_by_others";
+
+/// One operation.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Somebody asks to stop one.
+    Stop {
+        /// Which.
+        dispense: usize,
+        /// Whether by its owner, else by another pharmacy.
+        by_owner: bool,
+        /// Whether for its patient, else for another.
+        of_patient: bool,
+        /// Under which key, if any.
+        key: Option<u8>,
+    },
+    /// Any change of status, whatever the status model says.
+    Change {
+        /// Which.
+        dispense: usize,
+        /// Whether by its owner.
+        by_owner: bool,
+        /// From which status.
+        from: DispenseStatus,
+        /// To which.
+        to: DispenseStatus,
+    },
+    /// It is loaded, once more or for the first time.
+    Load {
+        /// Which.
+        dispense: usize,
+        /// In which status.
+        status: DispenseStatus,
+    },
+    /// Another system writes something that ESOZ does not know.
+    WriteUnknown {
+        /// Which.
+        dispense: usize,
+        /// What.
+        number: i32,
+    },
+    /// Time passes.
+    Wait {
+        /// How much.
+        hours: u16,
+    },
+    /// Old keys are forgotten.
+    ForgetKeys,
+    /// Waiting events are taken away, of so many entities.
+    Deliver {
+        /// How many, at most.
+        entities: u32,
+    },
+}
+
+/// Any sequence.
+pub fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let dispense = || 0..DISPENSES;
+    let status = || prop::sample::select(DispenseStatus::ALL.as_slice());
+    let mostly = || prop::bool::weighted(0.85);
+    let from =
+        prop_oneof![2 => Just(DispenseStatus::InProgress), 1 => Just(DispenseStatus::Stopped), 1 => status()];
+    let loaded = prop_oneof![3 => Just(DispenseStatus::InProgress), 1 => status()];
+    let step = prop_oneof![
+        8 => (dispense(), mostly(), mostly(), prop::option::of(0..2_u8))
+            .prop_map(|(dispense, by_owner, of_patient, key)| Step::Stop { dispense, by_owner, of_patient, key }),
+        4 => (dispense(), mostly(), from, status())
+            .prop_map(|(dispense, by_owner, from, to)| Step::Change { dispense, by_owner, from, to }),
+        4 => (dispense(), loaded).prop_map(|(dispense, status)| Step::Load { dispense, status }),
+        1 => (dispense(), any::<i32>()).prop_map(|(dispense, number)| Step::WriteUnknown { dispense, number }),
+        1 => (0..20_u16).prop_map(|hours| Step::Wait { hours }),
+        1 => Just(Step::ForgetKeys),
+        2 => (1..4_u32).prop_map(|entities| Step::Deliver { entities }),
+    ];
+    prop::collection::vec(step, 1..30)
+}
+
+/// Plays that many sequences (or `PROPTEST_CASES`), each on a fresh store. `source` is the test's file, beside which is kept what was found.
+///
+/// # Panics
+/// When store and model differ, with the shortest sequence that shows it.
+pub fn every_sequence(cases: u32, source: &'static str, fresh: impl AsyncFn() -> DispenseStore) {
+    let default = Config::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
+    let failure_persistence: Option<Box<dyn proptest::test_runner::FailurePersistence>> =
+        Some(Box::new(FileFailurePersistence::WithSource("regressions")));
+    let config = Config { cases, failure_persistence, source_file: Some(source), ..default };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let play = |steps: Vec<Step>| {
+        runtime.block_on(async {
+            let mut played = Played::on(fresh().await);
+            for step in &steps {
+                played.step(step).await;
+                played.compare().await;
+            }
+        });
+        Ok(())
+    };
+    if let Err(found) = TestRunner::new(config).run(&steps(), play) {
+        panic!("{found}");
+    }
+}
+
+/// What is stored of one dispense.
+#[derive(Debug, Clone)]
+struct Stored {
+    status: DispenseStatus,
+    /// What happened since it was loaded.
+    history: Vec<(DispenseStatus, Timestamp, UserId)>,
+    /// How long the history was by then.
+    before: usize,
+    unknown: Option<i32>,
+}
+
+/// What is known under a key.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    dispense: usize,
+    of_patient: bool,
+    at: Timestamp,
+    by: UserId,
+}
+
+/// What is answered to a stop.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Stopped { at: Timestamp, by: UserId },
+    Refused(String),
+}
+
+struct Thing {
+    id: DispenseId,
+    owner: ClientId,
+    patient: PatientId,
+}
+
+struct Played {
+    store: DispenseStore,
+    stop: StopDispense,
+    clock: Arc<ManualClock>,
+    things: Vec<Thing>,
+    stored: BTreeMap<usize, Stored>,
+    /// By client and key.
+    keys: BTreeMap<(ClientId, u8), Known>,
+    /// Of each dispense, in order.
+    waiting: BTreeMap<usize, Vec<StatusChangeEvent>>,
+    relay: Uuid,
+}
+
+/// Every legal entity is there and active: what becomes of others is told elsewhere.
+struct Everybody;
+
+#[async_trait]
+impl LegalEntities for Everybody {
+    async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError> {
+        let kind = LegalEntityType::new("PHARMACY");
+        Ok(Some(LegalEntity { id, kind, status: LegalEntityStatus::Active }))
+    }
+}
+
+struct Plain;
+
+impl PatientPseudonyms for Plain {
+    fn of(&self, patient: PatientId) -> Pseudonym {
+        Pseudonym::new(patient.uuid().simple().to_string().to_uppercase())
+    }
+}
+
+impl Played {
+    fn on(store: DispenseStore) -> Self {
+        let clock = Arc::new(ManualClock::new(at_millis(0)));
+        let ports = StopPorts {
+            dispenses: store.dispenses.clone(),
+            legal_entities: Arc::new(Everybody),
+            pseudonyms: Arc::new(Plain),
+            clock: clock.clone(),
+            ids: Arc::new(RandomIds),
+        };
+        let thing = |_| Thing {
+            id: DispenseId::new(fresh()),
+            owner: ClientId::new(fresh()),
+            patient: PatientId::new(fresh()),
+        };
+        Self {
+            store,
+            stop: StopDispense::new(ports, AllowedTypes::default()),
+            clock,
+            things: (0..DISPENSES).map(thing).collect(),
+            stored: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            relay: fresh(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        to_millis(self.clock.now())
+    }
+
+    async fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Stop { dispense, by_owner, of_patient, key } => {
+                self.stop(dispense, by_owner, of_patient, key).await;
+            }
+            Step::Change { dispense, by_owner, from, to } => self.change(dispense, by_owner, from, to).await,
+            Step::Load { dispense, status } => self.load(dispense, status).await,
+            Step::WriteUnknown { dispense, number } => {
+                if let Some(stored) = self.stored.get_mut(&dispense) {
+                    stored.unknown = Some(number);
+                    self.store.raw.set_field(self.things[dispense].id, UNKNOWN_FIELD, json!(number)).await;
+                }
+            }
+            Step::Wait { hours } => self.clock.advance(Duration::from_hours(hours.into())),
+            Step::ForgetKeys => {
+                let until = once::forgotten_until(self.now());
+                while self.store.keys.forget_keys(until, 10).await.unwrap() > 0 {}
+            }
+            Step::Deliver { entities } => self.deliver(entities).await,
+        }
+        // No two changes at one time, so that times tell them apart.
+        self.clock.advance(Duration::from_millis(1));
+    }
+
+    async fn stop(&mut self, dispense: usize, by_owner: bool, of_patient: bool, key: Option<u8>) {
+        let (thing, by) = (&self.things[dispense], user());
+        let client = if by_owner { thing.owner } else { self.things[(dispense + 1) % DISPENSES].owner };
+        let patient =
+            if of_patient { thing.patient } else { self.things[(dispense + 1) % DISPENSES].patient };
+        let principal =
+            Principal { user_id: by, client_id: client, scope: Scope::parse("device_dispense:stop") };
+        let permit = StopPermit::for_caller(&principal).unwrap();
+        let input = StopInput {
+            patient_id: Some(patient),
+            dispense_id: Some(thing.id),
+            request_id: request_id(),
+            trace: None,
+            idempotency_key: key.map(|key| IdempotencyKey::parse(&format!("key-{key}")).unwrap()),
+        };
+        let told = match self.stop.execute(&permit, input).await {
+            Ok(dispense) => {
+                let text = |field: &str| dispense.record[field].as_str().unwrap().to_owned();
+                assert_eq!(text("status"), "stopped");
+                Told::Stopped {
+                    at: text("updated_at").parse().unwrap(),
+                    by: text("updated_by").parse().unwrap(),
+                }
+            }
+            Err(error) => Told::Refused(error.to_string()),
+        };
+        let expected = self.expected_of_stop(dispense, (client, by), by_owner && of_patient, of_patient, key);
+        assert_eq!(told, expected, "stopping dispense {dispense}");
+    }
+
+    /// What the rules say, and what becomes of the model.
+    fn expected_of_stop(
+        &mut self,
+        dispense: usize,
+        (client, by): (ClientId, UserId),
+        may_see: bool,
+        of_patient: bool,
+        key: Option<u8>,
+    ) -> Told {
+        let at = self.now();
+        let known = key.and_then(|key| self.keys.get(&(client, key)));
+        if let Some(known) = known.filter(|known| at.duration_since(known.at) < once::KEPT_FOR) {
+            return if (known.dispense, known.of_patient) == (dispense, of_patient) {
+                Told::Stopped { at: known.at, by: known.by }
+            } else {
+                Told::Refused("The idempotency key was used for another request".to_owned())
+            };
+        }
+        let Some(stored) = self.stored.get_mut(&dispense).filter(|_| may_see) else {
+            return Told::Refused("not_found".to_owned());
+        };
+        if stored.status != DispenseStatus::InProgress {
+            let status = stored.status.as_str();
+            return Told::Refused(format!("Device dispense in status {status} cannot be stopped"));
+        }
+        stored.status = DispenseStatus::Stopped;
+        stored.history.push((DispenseStatus::Stopped, at, by));
+        if let Some(key) = key {
+            self.keys.insert((client, key), Known { dispense, of_patient, at, by });
+        }
+        // Its id, its request and its span are the use case's own to say.
+        let event = StatusChangeEvent {
+            new_status: "stopped".to_owned(),
+            event_time: at,
+            changed_by: by,
+            ..crate::builders::event_of(self.things[dispense].id.uuid())
+        };
+        self.waiting.entry(dispense).or_default().push(event);
+        Told::Stopped { at, by }
+    }
+
+    async fn change(&mut self, dispense: usize, by_owner: bool, from: DispenseStatus, to: DispenseStatus) {
+        let thing = &self.things[dispense];
+        let owner = if by_owner { thing.owner } else { self.things[(dispense + 1) % DISPENSES].owner };
+        let expected = self::dispense()
+            .id(thing.id)
+            .owner(owner.into())
+            .subject(Plain.of(thing.patient))
+            .status(from)
+            .build();
+        let change: StatusChange = change_of(&expected, to, self.now());
+        let changed = self.store.dispenses.change_status(&change).await.unwrap();
+        let fits = |stored: &&mut Stored| by_owner && stored.status == from;
+        match self.stored.get_mut(&dispense).filter(fits) {
+            None => assert_eq!(changed, Changed::Stale),
+            Some(stored) => {
+                assert!(matches!(changed, Changed::Applied(_)), "{changed:?}");
+                stored.status = to;
+                stored.history.push((to, change.at, change.by));
+                self.waiting.entry(dispense).or_default().push(change.event);
+            }
+        }
+    }
+
+    async fn load(&mut self, dispense: usize, status: DispenseStatus) {
+        let thing = &self.things[dispense];
+        let record: Dispense = self::dispense()
+            .id(thing.id)
+            .owner(thing.owner.into())
+            .subject(Plain.of(thing.patient))
+            .status(status)
+            .build();
+        let put = self.store.registry.put_dispenses(std::slice::from_ref(&record)).await.unwrap();
+        match self.stored.entry(dispense) {
+            Entry::Occupied(_) => assert_eq!(put, [Put::Kept]),
+            Entry::Vacant(vacant) => {
+                assert_eq!(put, [Put::Created]);
+                let before = record.record["status_history"].as_array().unwrap().len();
+                vacant.insert(Stored { status, history: Vec::new(), before, unknown: None });
+            }
+        }
+    }
+
+    async fn deliver(&mut self, entities: u32) {
+        let claim =
+            Claim { by: self.relay, now: self.now(), lease: Duration::from_mins(1), max_entities: entities };
+        let events = self.store.outbox.claim(&claim).await.unwrap();
+        let mut of_each: BTreeMap<usize, Vec<StatusChangeEvent>> = BTreeMap::new();
+        for event in &events {
+            let dispense = self.things.iter().position(|thing| thing.id.uuid() == event.entity_id).unwrap();
+            of_each.entry(dispense).or_default().push(event.clone());
+        }
+        let expected = self.waiting.len().min(usize::try_from(entities).unwrap());
+        assert_eq!(of_each.len(), expected, "all that wait are handed out, of no more than {entities}");
+        for (dispense, events) in of_each {
+            let told = |events: &[StatusChangeEvent]| -> Vec<(String, Timestamp, UserId)> {
+                events
+                    .iter()
+                    .map(|event| (event.new_status.clone(), event.event_time, event.changed_by))
+                    .collect()
+            };
+            let waiting = self.waiting.remove(&dispense).unwrap();
+            assert_eq!(told(&events), told(&waiting), "the events of dispense {dispense}");
+        }
+        let delivered: Vec<_> = events.iter().map(StatusChangeEvent::reference).collect();
+        self.store.outbox.remove(&delivered).await.unwrap();
+    }
+
+    /// Everything that is stored is as the model has it.
+    async fn compare(&self) {
+        for (index, thing) in self.things.iter().enumerate() {
+            let found = self.store.dispenses.find(thing.id).await.unwrap();
+            let Some(stored) = self.stored.get(&index) else {
+                assert!(found.is_none(), "dispense {index} was never loaded");
+                continue;
+            };
+            let found = found.unwrap();
+            assert_eq!(found.status, stored.status, "dispense {index}");
+            assert_eq!(found.owner, LegalEntityId::from(thing.owner));
+            let history = found.record["status_history"].as_array().unwrap();
+            let since = history[stored.before..].iter().map(|entry| {
+                let text = |field: &str| entry[field].as_str().unwrap();
+                let at: Timestamp = text("inserted_at").parse().unwrap();
+                (text("status").parse().unwrap(), at, text("inserted_by").parse().unwrap())
+            });
+            assert_eq!(since.collect::<Vec<_>>(), stored.history, "dispense {index}");
+            if let Some((_, at, by)) = stored.history.last() {
+                let updated: Timestamp = found.record["updated_at"].as_str().unwrap().parse().unwrap();
+                assert_eq!((updated, &found.record["updated_by"]), (*at, &json!(by.to_string())));
+            }
+            let document: Value = self.store.raw.document(thing.id).await;
+            assert_eq!(document.get(UNKNOWN_FIELD).and_then(Value::as_i64), stored.unknown.map(i64::from));
+        }
+        let backlog = self.store.outbox.backlog().await.unwrap();
+        let waiting: usize = self.waiting.values().map(Vec::len).sum();
+        assert_eq!(backlog.depth, u64::try_from(waiting).unwrap());
+    }
+}
