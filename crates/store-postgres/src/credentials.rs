@@ -58,7 +58,7 @@ impl Credentials for PostgresStore {
             expires_at: to_pg(token.expires_at),
             issued_at: to_pg(token.issued_at),
         };
-        let stored = self.execute(statement).await;
+        let stored = self.connections.execute(statement).await;
         stored.map(drop).map_err(|failure| failure.during("storing an access token"))
     }
 
@@ -66,7 +66,7 @@ impl Credentials for PostgresStore {
         let statement = diesel::update(access_tokens::table.find(digest.bytes().to_vec()))
             // The first revocation is the one that counts.
             .set(access_tokens::revoked_at.eq(coalesce(access_tokens::revoked_at, to_pg(now))));
-        let revoked = self.execute(statement).await;
+        let revoked = self.connections.execute(statement).await;
         revoked.map(|count| count > 0).map_err(|failure| failure.during("revoking an access token"))
     }
 
@@ -77,14 +77,14 @@ impl Credentials for PostgresStore {
             scope: key.scope.to_string(),
             issued_at: to_pg(key.issued_at),
         };
-        let stored = self.execute(statement).await;
+        let stored = self.connections.execute(statement).await;
         stored.map(drop).map_err(|failure| failure.during("storing an api key"))
     }
 
     async fn revoke_api_key(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError> {
         let statement = diesel::update(api_keys::table.find(digest.bytes().to_vec()))
             .set(api_keys::revoked_at.eq(coalesce(api_keys::revoked_at, to_pg(now))));
-        let revoked = self.execute(statement).await;
+        let revoked = self.connections.execute(statement).await;
         revoked.map(|count| count > 0).map_err(|failure| failure.during("revoking an api key"))
     }
 
@@ -94,7 +94,7 @@ impl Credentials for PostgresStore {
             .on_conflict(users::id)
             .do_update()
             .set(users::is_blocked.eq(blocked));
-        let done = self.execute(statement).await;
+        let done = self.connections.execute(statement).await;
         done.map(drop).map_err(|failure| failure.during(format_args!("blocking or unblocking user {user}")))
     }
 
@@ -104,7 +104,7 @@ impl Credentials for PostgresStore {
             .on_conflict(clients::id)
             .do_update()
             .set(clients::is_blocked.eq(blocked));
-        let done = self.execute(statement).await;
+        let done = self.connections.execute(statement).await;
         done.map(drop)
             .map_err(|failure| failure.during(format_args!("blocking or unblocking client {client}")))
     }

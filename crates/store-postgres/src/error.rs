@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use deadpool::managed::PoolError;
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as QueryError};
@@ -9,13 +10,15 @@ use esoz_kernel::{StoreError, StoreErrorKind};
 use tokio_postgres::error::SqlState;
 
 /// Why the database did not do what was asked, before it is known what for.
-#[derive(Debug)]
+///
+/// A clone tells another caller of the same.
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     kind: StoreErrorKind,
     sql_state: Option<SqlState>,
     constraint: Option<String>,
     advice: Option<&'static str>,
-    cause: Box<dyn Error + Send + Sync>,
+    cause: Arc<dyn Error + Send + Sync>,
 }
 
 impl Failure {
@@ -27,7 +30,7 @@ impl Failure {
         };
         // What the server said before it hung up is the cause of the hanging up.
         let kind = sql_state.as_ref().map_or_else(|| kind_of_query_error(&error), kind_of);
-        Self { kind, sql_state, constraint, advice: None, cause: error.into() }
+        Self { kind, sql_state, constraint, advice: None, cause: Arc::new(error) }
     }
 
     /// No connection could be opened.
@@ -35,7 +38,7 @@ impl Failure {
         let sql_state = error.code().cloned();
         // Without a SQLSTATE it was not the server that refused: it could not be reached, or went away.
         let kind = sql_state.as_ref().map_or(StoreErrorKind::Unavailable, kind_of);
-        Self { kind, sql_state, constraint: None, advice: None, cause: error.into() }
+        Self { kind, sql_state, constraint: None, advice: None, cause: Arc::new(error) }
     }
 
     /// A connection was opened and then could not be set up.
@@ -44,7 +47,7 @@ impl Failure {
             ConnectionError::CouldntSetupConfiguration(error) => Self::of_query(error, sql_state),
             error => {
                 let kind = sql_state.as_ref().map_or(StoreErrorKind::Unavailable, kind_of);
-                Self { kind, sql_state, constraint: None, advice: None, cause: error.into() }
+                Self { kind, sql_state, constraint: None, advice: None, cause: Arc::new(error) }
             }
         }
     }
@@ -52,13 +55,13 @@ impl Failure {
     /// A socket could not be opened, or something did not happen in time.
     pub(crate) fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let kind = StoreErrorKind::Unavailable;
-        Self { kind, sql_state: None, constraint: None, advice: None, cause: cause.into() }
+        Self { kind, sql_state: None, constraint: None, advice: None, cause: Arc::from(cause.into()) }
     }
 
     /// Something that is nobody's passing trouble.
     pub(crate) fn unexpected(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let kind = StoreErrorKind::Unexpected;
-        Self { kind, sql_state: None, constraint: None, advice: None, cause: cause.into() }
+        Self { kind, sql_state: None, constraint: None, advice: None, cause: Arc::from(cause.into()) }
     }
 
     /// The same, with what to do about it.
@@ -90,6 +93,12 @@ impl Failure {
     /// Whether the server said that it hangs up.
     pub(crate) fn is_a_goodbye(&self) -> bool {
         self.class_is("57P")
+    }
+
+    /// Whether the server took back what it was asked for: it said what was wrong, and stays.
+    pub(crate) fn is_taken_back(&self) -> bool {
+        let is_unknown = |state: &SqlState| *state == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN;
+        self.sql_state.as_ref().is_some_and(|state| !is_unknown(state)) && !self.is_of_the_connection()
     }
 
     /// Whether the connection cannot serve the next call: it is gone, or ends at a server that takes no writes (any more).
@@ -138,7 +147,7 @@ impl Error for Failure {}
 #[derive(Debug)]
 struct Cause {
     sql_state: Option<SqlState>,
-    cause: Box<dyn Error + Send + Sync>,
+    cause: Arc<dyn Error + Send + Sync>,
 }
 
 impl fmt::Display for Cause {

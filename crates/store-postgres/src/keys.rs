@@ -52,7 +52,7 @@ impl PostgresStore {
     ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
         let attempted = "looking up an idempotency key";
         let find = FindKey { key: once.key().to_vec() };
-        let rows = self.look::<(Vec<u8>, RecordRow), _>(find).await;
+        let rows = self.connections.look::<(Vec<u8>, RecordRow), _>(find).await;
         let Some((request, row)) = only(rows.map_err(|failure| failure.during(attempted))?) else {
             return Ok(None);
         };
@@ -63,7 +63,10 @@ impl PostgresStore {
             let old = keys::table
                 .filter(keys::key.eq(once.key().to_vec()))
                 .filter(keys::updated_at.le(to_pg(forgotten_until(now))));
-            self.execute(diesel::delete(old)).await.map_err(|failure| failure.during(attempted))?;
+            self.connections
+                .execute(diesel::delete(old))
+                .await
+                .map_err(|failure| failure.during(attempted))?;
         }
         Ok(recalled)
     }
@@ -73,7 +76,7 @@ impl PostgresStore {
 impl KeyRecords for PostgresStore {
     async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
         let forget = ForgetKeys { until: to_pg(until), most: most.into() };
-        let forgotten = self.change::<Vec<u8>, _>(forget).await;
+        let forgotten = self.connections.change::<Vec<u8>, _>(forget).await;
         let forgotten = forgotten.map_err(|failure| failure.during("forgetting old idempotency keys"))?;
         Ok(u64::try_from(forgotten.len()).unwrap_or(u64::MAX))
     }

@@ -22,7 +22,7 @@ impl LegalEntities for PostgresStore {
     async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError> {
         let query =
             legal_entities::table.find(id.uuid()).select((legal_entities::kind, legal_entities::status));
-        let rows = self.look::<(String, String), _>(query).await;
+        let rows = self.connections.look::<(String, String), _>(query).await;
         let rows = rows.map_err(|failure| failure.during(format_args!("finding legal entity {id}")))?;
         only(rows)
             .map(|(kind, status)| {

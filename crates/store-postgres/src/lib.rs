@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod connect;
+mod connections;
 mod contract_divisions;
 mod credentials;
 mod error;
@@ -15,6 +16,8 @@ mod statement;
 mod store;
 mod time;
 mod tokens;
+mod update_statements;
+mod updates;
 mod wire;
 
 pub use migrations::{MigrationSettings, Schema, SchemaError, migrate};

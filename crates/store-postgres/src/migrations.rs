@@ -190,7 +190,7 @@ impl PostgresStore {
             SchemaError::Store(StoreError::new(StoreErrorKind::Unexpected, attempted).because(cause))
         })?;
         let applied: BTreeSet<String> =
-            match self.look(schema_migrations::table.select(schema_migrations::version)).await {
+            match self.connections.look(schema_migrations::table.select(schema_migrations::version)).await {
                 Ok(versions) => versions.into_iter().collect(),
                 // Nothing was migrated yet: there is no table of migrations, or not even the role to look for it as.
                 Err(failure) if is_of_an_empty_database(&failure) => BTreeSet::new(),

@@ -30,7 +30,7 @@ where
     Statement: LoadQuery<'static, AsyncPgConnection, bool> + Send + 'static,
 {
     let mut answers = Vec::with_capacity(records.len());
-    let connection = store.connection().await;
+    let connection = store.connections.connection().await;
     let mut connection =
         connection.map_err(|failure| failure.during(format_args!("storing records of {what}")))?;
     for record in records {

@@ -25,6 +25,11 @@ pub struct PostgresSettings {
     /// The longest that a transaction may stand open and idle before the server ends it, in milliseconds. The store never
     /// leaves one open; this guards against what nobody thought of.
     pub idle_in_transaction_timeout_ms: u32,
+    /// Most updates of contract divisions that share a commit; at least 1. They share one only if they wait at the same time.
+    pub updates_per_commit: usize,
+    /// Most updates or groups of them that are with the server at the same time; at least 1. Those that come meanwhile wait, and share the
+    /// next commit. What has to be looked at alone (somebody holds what it needs) is not counted.
+    pub update_trips: usize,
     /// What the server shows of our connections in `pg_stat_activity`.
     pub application_name: String,
 }
@@ -41,6 +46,8 @@ impl PostgresSettings {
             statement_timeout_ms: 5_000,
             lock_timeout_ms: 3_000,
             idle_in_transaction_timeout_ms: 10_000,
+            updates_per_commit: 32,
+            update_trips: 1,
             application_name: String::from("esoz"),
         }
     }
@@ -54,6 +61,8 @@ impl PostgresSettings {
             ("statement_timeout_ms", self.statement_timeout_ms.into()),
             ("lock_timeout_ms", self.lock_timeout_ms.into()),
             ("idle_in_transaction_timeout_ms", self.idle_in_transaction_timeout_ms.into()),
+            ("updates_per_commit", u64::try_from(self.updates_per_commit).unwrap_or(u64::MAX)),
+            ("update_trips", u64::try_from(self.update_trips).unwrap_or(u64::MAX)),
         ] {
             // To PostgreSQL, 0 means no limit, and what does not fit a signed integer is an error at the first use.
             if value == 0 || value > u64::from(i32::MAX.unsigned_abs()) {
@@ -80,6 +89,8 @@ impl fmt::Debug for PostgresSettings {
             .field("statement_timeout_ms", &self.statement_timeout_ms)
             .field("lock_timeout_ms", &self.lock_timeout_ms)
             .field("idle_in_transaction_timeout_ms", &self.idle_in_transaction_timeout_ms)
+            .field("updates_per_commit", &self.updates_per_commit)
+            .field("update_trips", &self.update_trips)
             .field("application_name", &self.application_name)
             .finish()
     }
@@ -156,13 +167,15 @@ mod tests {
     #[test]
     fn every_limit_is_checked_and_named() {
         type Break = fn(&mut PostgresSettings);
-        let broken: [(&str, Break); 6] = [
+        let broken: [(&str, Break); 8] = [
             ("max_connections", |s| s.max_connections = 0),
             ("connect_timeout_ms", |s| s.connect_timeout_ms = 0),
             ("pool_wait_timeout_ms", |s| s.pool_wait_timeout_ms = u64::MAX),
             ("statement_timeout_ms", |s| s.statement_timeout_ms = u32::MAX),
             ("lock_timeout_ms", |s| s.lock_timeout_ms = 0),
             ("idle_in_transaction_timeout_ms", |s| s.idle_in_transaction_timeout_ms = 0),
+            ("updates_per_commit", |s| s.updates_per_commit = 0),
+            ("update_trips", |s| s.update_trips = 0),
         ];
         for (name, break_it) in broken {
             let mut settings = PostgresSettings::new(URL);

@@ -64,7 +64,7 @@ impl AccessTokens for PostgresStore {
                 users::is_blocked,
                 clients::is_blocked,
             ));
-        let rows = self.look::<TokenRow, _>(query).await;
+        let rows = self.connections.look::<TokenRow, _>(query).await;
         let rows = rows.map_err(|failure| failure.during("finding an access token"))?;
         only(rows).map(token_facts).transpose()
     }
@@ -85,7 +85,7 @@ impl ApiKeys for PostgresStore {
                 api_keys::revoked_at,
                 clients::is_blocked,
             ));
-        let rows = self.look::<ApiKeyRow, _>(query).await;
+        let rows = self.connections.look::<ApiKeyRow, _>(query).await;
         let rows = rows.map_err(|failure| failure.during("finding an api key"))?;
         only(rows)
             .map(|(digest, client, scope, revoked_at, is_client_blocked)| {

@@ -9,3 +9,4 @@ mod outages;
 mod rights;
 mod schema;
 mod support;
+mod together;

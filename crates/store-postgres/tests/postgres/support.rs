@@ -71,6 +71,8 @@ pub(crate) fn patient(url: &str) -> PostgresSettings {
         pool_wait_timeout_ms: 30_000,
         statement_timeout_ms: 30_000,
         lock_timeout_ms: 30_000,
+        // So that it is known who is together: one trip at a time.
+        update_trips: 1,
         ..PostgresSettings::new(url)
     }
 }

@@ -6,9 +6,11 @@ mod facts;
 mod keys;
 mod races;
 pub(super) mod scene;
+mod together;
 
 pub use apply::*;
 pub use audit::*;
 pub use facts::*;
 pub use keys::*;
 pub use races::*;
+pub use together::*;

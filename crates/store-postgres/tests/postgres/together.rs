@@ -1,0 +1,337 @@
+//! Updates that share a commit: none suffers from its company.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use esoz_contract_division::{Applied, Change, ContractDivisions, Update};
+use esoz_kernel::{ClientId, IdempotencyKey, Once, Recalled, RequestId, StoreError, StoreErrorKind, Uuid};
+use esoz_store_postgres::{PostgresSettings, PostgresStore};
+use esoz_testkit::wait::wait_for;
+use futures_util::future::join_all;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio_postgres::Transaction;
+
+use super::support::{
+    DEADLINE, Scene, World, applied, audit_rows, contract_division, division, fresh, patient, scene, update,
+};
+
+type Outcome = Result<Applied, StoreError>;
+
+/// Several scenes, and an update of each under a request of its own.
+async fn updates(world: &World, count: usize) -> Vec<(Scene, Update)> {
+    let mut updates = Vec::new();
+    for number in 0..count {
+        let scene = scene(&world.store).await;
+        let request_id = RequestId::parse(&format!("request-of-number-{number:04}")).unwrap();
+        let update = Update { request_id, ..update(scene.record.id, &scene.to) };
+        updates.push((scene, update));
+    }
+    updates
+}
+
+fn begin(store: &PostgresStore, update: &Update) -> JoinHandle<Outcome> {
+    let (store, update) = (store.clone(), update.clone());
+    tokio::spawn(async move { store.apply(&update).await })
+}
+
+async fn until_in_the_queue(store: &PostgresStore, count: usize) {
+    wait_for("the updates to wait for their turn", DEADLINE, async || {
+        let waiting = store.updates_waiting();
+        if waiting == count { Ok(()) } else { Err(format!("{waiting} wait")) }
+    })
+    .await;
+}
+
+/// Has these updates come while another one is under way, so that they go together once it is done.
+async fn together(world: &World, store: &PostgresStore, updates: &[Update]) -> Vec<JoinHandle<Outcome>> {
+    together_after(Duration::ZERO, world, store, updates).await
+}
+
+/// … and have waited so long.
+async fn together_after(
+    time: Duration,
+    world: &World,
+    store: &PostgresStore,
+    updates: &[Update],
+) -> Vec<JoinHandle<Outcome>> {
+    let scene = scene(&world.store).await;
+    let mut gate = world.session().await;
+    let closed = gate.transaction().await.unwrap();
+    take_pair(&closed, &scene.to).await;
+    let first = begin(store, &update(scene.record.id, &scene.to));
+    world.until_waiting(1).await;
+    let mut begun = Vec::new();
+    for update in updates {
+        begun.push(begin(store, update));
+        until_in_the_queue(store, begun.len()).await;
+    }
+    let since = Instant::now();
+    wait_for("the time to pass", DEADLINE, async || {
+        if since.elapsed() > time { Ok(()) } else { Err(String::from("it has not passed")) }
+    })
+    .await;
+    closed.rollback().await.unwrap();
+    applied(first.await.unwrap().unwrap());
+    begun
+}
+
+/// Takes the pair, which nobody sees before the commit. Until then it is not known whether it is taken: who wants it waits.
+async fn take_pair(rival: &Transaction<'_>, to: &Change) {
+    let sql = format!(
+        "INSERT INTO contract_divisions
+         SELECT gen_random_uuid(), '{}', '{}', true, now(), id, now(), id FROM legal_entities LIMIT 1",
+        to.contract_id, to.division_id
+    );
+    rival.batch_execute(&sql).await.unwrap();
+}
+
+async fn outcomes(begun: Vec<JoinHandle<Outcome>>) -> Vec<Outcome> {
+    join_all(begun).await.into_iter().map(Result::unwrap).collect()
+}
+
+/// In how many commits the updates of these records were audited, with which requests.
+fn audited(world: &World, updates: &[(Scene, Update)]) -> (String, BTreeSet<String>) {
+    let ids: Vec<_> = updates.iter().map(|(scene, _)| format!("'{}'", scene.record.id)).collect();
+    let rows = format!("FROM audit_log WHERE action = 'UPDATE' AND resource_id IN ({})", ids.join(", "));
+    let requests = world.admin(&format!("SELECT resource_id || ' ' || request_id {rows}"));
+    (
+        world.admin(&format!("SELECT count(DISTINCT xmin::text) {rows}")),
+        requests.lines().map(str::to_owned).collect(),
+    )
+}
+
+fn requests(updates: &[(Scene, Update)]) -> BTreeSet<String> {
+    updates.iter().map(|(scene, update)| format!("{} {}", scene.record.id, update.request_id)).collect()
+}
+
+fn only_updates(updates: &[(Scene, Update)]) -> Vec<Update> {
+    updates.iter().map(|(_, update)| update.clone()).collect()
+}
+
+fn once(key: &str, asked: &str) -> Once {
+    let client = ClientId::new(Uuid::from_u128(1));
+    Once::new("test", client, &IdempotencyKey::parse(key).unwrap(), &[asked.as_bytes()])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_wait_together_share_a_commit_and_each_is_audited_with_its_own_request() {
+    let world = fresh().await;
+    let mut all = updates(&world, 8).await;
+    all[3].1.once = Some(once("a-key", "this"));
+    let begun = together(&world, &world.store, &only_updates(&all)).await;
+    let mut records = Vec::new();
+    for ((scene, update), outcome) in all.iter().zip(outcomes(begun).await) {
+        let record = applied(outcome.unwrap());
+        assert_eq!(
+            (record.id, record.contract_id, record.division_id, record.stamps.updated_by),
+            (scene.record.id, scene.to.contract_id, scene.to.division_id, update.by)
+        );
+        records.push(record);
+    }
+    assert_eq!(audited(&world, &all), (String::from("1"), requests(&all)));
+    // The key is kept with its update.
+    let recalled = world.store.recall(&all[3].1.once.unwrap(), all[3].1.at).await.unwrap();
+    assert_eq!(recalled, Some(Recalled::FirstAnswer(records[3])));
+    // What is written next on the connection is on nobody's behalf.
+    let division = division(&world.store, all[0].0.legal_entity).await;
+    let record = contract_division(&world.store, all[0].0.to.contract_id, division).await;
+    let sql =
+        format!("SELECT count(*) FROM audit_log WHERE resource_id = '{}' AND request_id IS NULL", record.id);
+    assert_eq!(world.admin(&sql), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_share_a_commit_than_may() {
+    let world = fresh().await;
+    let all = updates(&world, 7).await;
+    let settings = PostgresSettings { updates_per_commit: 3, ..patient(&world.url) };
+    let store = PostgresStore::connect(&settings).unwrap();
+    for outcome in outcomes(together(&world, &store, &only_updates(&all)).await).await {
+        applied(outcome.unwrap());
+    }
+    assert_eq!(audited(&world, &all), (String::from("3"), requests(&all)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_pair_is_taken_at_the_same_moment_fails_alone() {
+    let world = fresh().await;
+    let all = updates(&world, 4).await;
+    let mut other = world.session().await;
+    let rival = other.transaction().await.unwrap();
+    take_pair(&rival, &all[1].0.to).await;
+    let begun = together(&world, &world.store, &only_updates(&all)).await;
+    world.until_waiting(1).await;
+    rival.commit().await.unwrap();
+    for (number, outcome) in outcomes(begun).await.into_iter().enumerate() {
+        match (number, outcome.unwrap()) {
+            (1, outcome) => assert_eq!(outcome, Applied::Stale),
+            (_, outcome) => drop(applied(outcome)),
+        }
+    }
+    let mut others = all;
+    others.remove(1);
+    assert_eq!(audited(&world, &others), (String::from("3"), requests(&others)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_cannot_be_audited_fails_alone() {
+    let world = fresh().await;
+    let all = updates(&world, 4).await;
+    world.admin(&format!(
+        "ALTER TABLE audit_log ADD CONSTRAINT broken CHECK (request_id <> '{}') NOT VALID",
+        all[2].1.request_id
+    ));
+    let begun = together(&world, &world.store, &only_updates(&all)).await;
+    for (number, outcome) in outcomes(begun).await.into_iter().enumerate() {
+        match (number, outcome) {
+            (2, outcome) => assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Unexpected),
+            (_, outcome) => drop(applied(outcome.unwrap())),
+        }
+    }
+    assert_eq!(audit_rows(&world, all[2].0.record.id), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_somebody_holds_is_waited_for_by_nobody_else() {
+    let world = fresh().await;
+    let all = updates(&world, 6).await;
+    let mut other = world.session().await;
+    let holder = other.transaction().await.unwrap();
+    let held = [
+        ("contract_divisions", all[0].0.record.id.uuid()),
+        ("contracts", all[1].0.to.contract_id.uuid()),
+        ("contracts", all[2].0.record.contract_id.uuid()),
+        ("divisions", all[3].0.to.division_id.uuid()),
+    ];
+    for (table, id) in held {
+        holder.batch_execute(&format!("SELECT FROM {table} WHERE id = '{id}' FOR UPDATE")).await.unwrap();
+    }
+    let mut begun = together(&world, &world.store, &only_updates(&all)).await;
+    let free = begun.split_off(held.len());
+    for outcome in outcomes(free).await {
+        applied(outcome.unwrap());
+    }
+    world.until_waiting(i64::try_from(held.len()).unwrap()).await;
+    assert!(begun.iter().all(|update| !update.is_finished()));
+    holder.rollback().await.unwrap();
+    for outcome in outcomes(begun).await {
+        applied(outcome.unwrap());
+    }
+    assert_eq!(audited(&world, &all).1, requests(&all));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lone_update_of_what_somebody_holds_keeps_nobody_from_coming_next() {
+    let world = fresh().await;
+    let all = updates(&world, 2).await;
+    let mut other = world.session().await;
+    let holder = other.transaction().await.unwrap();
+    let sql = format!("SELECT FROM contract_divisions WHERE id = '{}' FOR UPDATE", all[0].0.record.id);
+    holder.batch_execute(&sql).await.unwrap();
+    let held = begin(&world.store, &all[0].1);
+    world.until_waiting(1).await;
+    applied(world.store.apply(&all[1].1).await.unwrap());
+    assert!(!held.is_finished());
+    holder.rollback().await.unwrap();
+    applied(held.await.unwrap().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_in_each_others_way_do_not_fail_their_company() {
+    let world = fresh().await;
+    let all = updates(&world, 4).await;
+    let mut wanted = only_updates(&all);
+    // The same record, elsewhere; the same pair, for another record of the same legal entity; the same key, for the same and another request.
+    let elsewhere = division(&world.store, all[0].0.legal_entity).await;
+    let same_record = Update { change: Change { division_id: elsewhere, ..all[0].0.to }, ..all[0].1.clone() };
+    let third = division(&world.store, all[1].0.legal_entity).await;
+    let rival = contract_division(&world.store, all[1].0.record.contract_id, third).await;
+    let same_pair = update(rival.id, &all[1].0.to);
+    wanted[2].once = Some(once("a-key", "this"));
+    let same_key = wanted[2].clone();
+    let key_of_another = Update { once: Some(once("a-key", "that")), ..wanted[3].clone() };
+    wanted.truncate(3);
+    wanted.extend([same_record, same_pair, same_key, key_of_another]);
+    let begun = together(&world, &world.store, &wanted).await;
+    let outcomes: Vec<_> = outcomes(begun).await.into_iter().map(Result::unwrap).collect();
+    applied(outcomes[0]);
+    applied(outcomes[1]);
+    let first = applied(outcomes[2]);
+    assert_eq!(applied(outcomes[3]).division_id, elsewhere);
+    assert_eq!(outcomes[4], Applied::Stale);
+    assert_eq!(outcomes[5], Applied::Recalled(Recalled::FirstAnswer(first)));
+    assert_eq!(outcomes[6], Applied::Recalled(Recalled::AnotherRequest));
+    assert_eq!(audit_rows(&world, all[0].0.record.id), 3);
+    assert_eq!(audit_rows(&world, all[2].0.record.id), 2);
+    assert_eq!(audit_rows(&world, all[3].0.record.id), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_commit_whose_connection_is_lost_is_unavailable_to_each() {
+    let world = fresh().await;
+    let all = updates(&world, 3).await;
+    let mut other = world.session().await;
+    let rival = other.transaction().await.unwrap();
+    take_pair(&rival, &all[1].0.to).await;
+    let begun = together(&world, &world.store, &only_updates(&all)).await;
+    world.until_waiting(1).await;
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE application_name = 'esoz' AND datname = current_database() AND wait_event_type = 'Lock'";
+    assert_eq!(world.admin(sql), "t");
+    for outcome in outcomes(begun).await {
+        assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    rival.rollback().await.unwrap();
+    assert_eq!(audited(&world, &all), (String::from("0"), BTreeSet::new()));
+    for (_, update) in &all {
+        applied(world.store.apply(update).await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_too_long_for_a_turn_is_told_so_and_nothing_was_begun() {
+    let world = fresh().await;
+    let all = updates(&world, 2).await;
+    let patience = Duration::from_secs(1);
+    let settings = PostgresSettings { pool_wait_timeout_ms: 1_000, ..patient(&world.url) };
+    let store = PostgresStore::connect(&settings).unwrap();
+    wait_for("a connection", DEADLINE, async || store.ping().await).await;
+    let begun = together_after(patience, &world, &store, &only_updates(&all)).await;
+    for outcome in outcomes(begun).await {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "its turn came too late");
+    }
+    assert_eq!(audited(&world, &all), (String::from("0"), BTreeSet::new()));
+}
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+#[test]
+fn a_connection_outlives_the_runtime_of_the_call_that_opened_it() {
+    let (home, opener, user) = (runtime(), runtime(), runtime());
+    let (world, scene) = home.block_on(async {
+        let world = fresh().await;
+        let scene = scene(&world.store).await;
+        (world, scene)
+    });
+    let store = {
+        let _entered = home.enter();
+        PostgresStore::connect(&PostgresSettings { max_connections: 1, ..patient(&world.url) }).unwrap()
+    };
+    opener.block_on(store.ping()).unwrap();
+    let update = update(scene.record.id, &scene.to);
+    user.block_on(async {
+        let mut session = world.session().await;
+        let holder = session.transaction().await.unwrap();
+        holder.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+        let held = begin(&store, &update);
+        world.until_waiting(1).await;
+        spawn_blocking(|| drop(opener)).await.unwrap();
+        holder.rollback().await.unwrap();
+        applied(held.await.unwrap().unwrap());
+    });
+}

@@ -1,0 +1,175 @@
+//! Many at the same time, of which none is in another's way: whatever a store does for them together, each has its own outcome.
+
+use std::sync::Arc;
+
+use esoz_contract_division::{Applied, Update};
+use esoz_kernel::{ContractDivisionId, Once, Recalled};
+
+use super::scene::{
+    Scene, applied, audited_updates, expected_after, inactive_contract, put_record, stored, update_contract,
+};
+use crate::builders::{at_micros, client, contract_division, fresh, idempotency_key, request_id};
+use crate::contract::{ContractStore, race::all_at_once};
+
+/// So many of each kind come at once.
+const OF_EACH: i64 = 6;
+
+/// Updates of many records: each is applied, and audited with its own user, request and columns.
+pub async fn concurrent_updates_of_many_records_are_all_applied(store: ContractStore) {
+    let mut scenes = Vec::new();
+    let mut updates = Vec::new();
+    for micros in 0..4 * OF_EACH {
+        let scene = Scene::set(&store).await;
+        updates.push(Update { at: at_micros(micros + 1), request_id: request_id(), ..scene.update() });
+        scenes.push(scene);
+    }
+    let outcomes = apply_at_once(&store, &updates).await;
+    for ((scene, update), outcome) in scenes.iter().zip(&updates).zip(outcomes) {
+        assert_eq!(outcome, Applied::Applied(expected_after(&scene.record, update)));
+        assert_audited_once(&store, scene, update).await;
+    }
+}
+
+/// Why an update of a scene's record comes to nothing, or does not.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Good,
+    UnderAKey,
+    OfNoRecord,
+    ToAnInactiveContract,
+    ToATakenPair,
+    Repeated,
+    UnderAKeyOfAnotherRequest,
+}
+
+const KINDS: [Kind; 7] = [
+    Kind::Good,
+    Kind::UnderAKey,
+    Kind::OfNoRecord,
+    Kind::ToAnInactiveContract,
+    Kind::ToATakenPair,
+    Kind::Repeated,
+    Kind::UnderAKeyOfAnotherRequest,
+];
+
+/// Updates that succeed and updates that come to nothing, for each reason there is: each is told its own outcome.
+pub async fn each_of_many_has_its_own_outcome(store: ContractStore) {
+    let mut cases = Vec::new();
+    for micros in 0..OF_EACH {
+        for kind in KINDS {
+            let scene = Scene::set(&store).await;
+            let at = at_micros(100 + micros);
+            let mut update = Update { at, request_id: request_id(), ..scene.update() };
+            let expected = prepare(&store, kind, &scene, &mut update).await;
+            cases.push((kind, scene, update, expected));
+        }
+    }
+    let updates: Vec<_> = cases.iter().map(|(_, _, update, _)| update.clone()).collect();
+    let outcomes = apply_at_once(&store, &updates).await;
+    for ((kind, scene, update, expected), outcome) in cases.iter().zip(outcomes) {
+        assert_eq!(outcome, *expected, "{kind:?}");
+        match kind {
+            Kind::Good | Kind::UnderAKey => assert_audited_once(&store, scene, update).await,
+            Kind::Repeated => {
+                let rows = audited_updates(&store, scene).await;
+                assert!(rows.iter().all(|row| row.request_id.as_deref() != Some(update.request_id.as_str())));
+                assert_eq!(rows.len(), 1);
+            }
+            _ => {
+                assert_eq!(stored(&store, scene).await, scene.record, "{kind:?}");
+                assert_eq!(audited_updates(&store, scene).await, [], "{kind:?}");
+            }
+        }
+    }
+}
+
+/// Sets the scene for such an update, and says what must become of it.
+async fn prepare(store: &ContractStore, kind: Kind, scene: &Scene, update: &mut Update) -> Applied {
+    let (client, key) = (client(), idempotency_key());
+    let asking = |asked: &str| Some(Once::new("test", client, &key, &[asked.as_bytes()]));
+    match kind {
+        Kind::Good => {}
+        Kind::UnderAKey => update.once = asking("this"),
+        Kind::OfNoRecord => {
+            update.id = ContractDivisionId::new(fresh());
+            return Applied::Stale;
+        }
+        Kind::ToAnInactiveContract => {
+            update_contract(store, &inactive_contract(&scene.new_contract)).await;
+            return Applied::Stale;
+        }
+        Kind::ToATakenPair => {
+            let other = contract_division(scene.new_contract.facts.id, scene.new_division.facts.id);
+            put_record(store, &other).await;
+            return Applied::Stale;
+        }
+        Kind::Repeated => {
+            update.once = asking("this");
+            let first = Update { at: at_micros(1), request_id: request_id(), ..update.clone() };
+            return Applied::Recalled(Recalled::FirstAnswer(applied(store, &first).await));
+        }
+        Kind::UnderAKeyOfAnotherRequest => {
+            let other = Scene::set(store).await;
+            applied(store, &Update { at: at_micros(1), once: asking("that"), ..other.update() }).await;
+            update.once = asking("this");
+            return Applied::Recalled(Recalled::AnotherRequest);
+        }
+    }
+    Applied::Applied(expected_after(&scene.record, update))
+}
+
+/// Callers who go away, each at another moment: theirs happen whole or not at all, and those of the others happen.
+pub async fn who_goes_away_takes_nobody_along(store: ContractStore) {
+    let mut calls = Vec::new();
+    for moment in 0..3 * OF_EACH {
+        let scene = Scene::set(&store).await;
+        let update = Update { at: at_micros(moment + 1), request_id: request_id(), ..scene.update() };
+        let (contract_divisions, same) = (Arc::clone(&store.contract_divisions), update.clone());
+        let call = tokio::spawn(async move { contract_divisions.apply(&same).await.unwrap() });
+        calls.push((moment % 3 == 0, scene, update, call));
+    }
+    for (moment, (leaves, _, _, call)) in calls.iter().enumerate() {
+        for _ in 0..moment {
+            tokio::task::yield_now().await;
+        }
+        if *leaves {
+            call.abort();
+        }
+    }
+    for (leaves, scene, update, call) in calls {
+        let after = expected_after(&scene.record, &update);
+        match call.await {
+            Ok(outcome) => {
+                assert_eq!(outcome, Applied::Applied(after));
+                assert_audited_once(&store, &scene, &update).await;
+            }
+            Err(gone) => {
+                assert!(leaves && gone.is_cancelled(), "{gone}");
+                // Looked at in this order: it may be happening still.
+                let rows = audited_updates(&store, &scene).await;
+                let seen = stored(&store, &scene).await;
+                assert!(seen == scene.record || seen == after, "{seen:?}");
+                assert!(rows.is_empty() || seen == after, "{rows:?} but {seen:?}");
+            }
+        }
+    }
+}
+
+async fn apply_at_once(store: &ContractStore, updates: &[Update]) -> Vec<Applied> {
+    all_at_once(updates.iter().cloned().map(|update| {
+        let contract_divisions = Arc::clone(&store.contract_divisions);
+        async move { contract_divisions.apply(&update).await.unwrap() }
+    }))
+    .await
+}
+
+/// The record is as the update left it, and the one audit row is the update's.
+async fn assert_audited_once(store: &ContractStore, scene: &Scene, update: &Update) {
+    assert_eq!(stored(store, scene).await, expected_after(&scene.record, update));
+    let rows = audited_updates(store, scene).await;
+    let told: Vec<_> = rows.iter().map(|row| (row.actor_id, row.request_id.as_deref())).collect();
+    assert_eq!(told, [(update.by, Some(update.request_id.as_str()))]);
+    let after = rows.first().unwrap().after.as_ref().unwrap();
+    assert_eq!(after.get("contract_id").unwrap(), &update.change.contract_id.to_string());
+    assert_eq!(after.get("division_id").unwrap(), &update.change.division_id.to_string());
+}
