@@ -93,6 +93,7 @@ fn context(url: String, key: Option<IdempotencyKey>) -> RequestContext {
         is_secure: false,
         allowed_origin: AllowedOrigin::default(),
         budget: Rc::default(),
+        health: None,
     }
 }
 

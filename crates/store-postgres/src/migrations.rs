@@ -219,7 +219,7 @@ impl PostgresStore {
         let stated = schema_compatibility::table
             .filter(schema_compatibility::works_from.le(newest.to_owned()))
             .select(schema_compatibility::version);
-        let stated: Vec<String> = match self.look(stated).await {
+        let stated: Vec<String> = match self.connections.look(stated).await {
             Ok(stated) => stated,
             Err(failure) if failure.sql_state() == Some(&SqlState::UNDEFINED_TABLE) => Vec::new(),
             Err(failure) => {
