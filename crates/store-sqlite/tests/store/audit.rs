@@ -25,6 +25,39 @@ async fn nobody_changes_or_deletes_an_audit_row() {
     assert_eq!(count(&mut shell, "SELECT count(*) AS number FROM audit_log"), 1);
 }
 
+/// Who holds the file can do with it what they want: there are no roles. What the schema can promise is that no statement on the rows
+/// changes them, however it is dressed, and that taking the guard away is itself a change of the schema, which is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_on_audit_rows_changes_them_and_to_take_the_guard_away_is_seen() {
+    let fresh = fresh();
+    Scene::set(&fresh.store).await;
+    let mut shell = shell(&fresh.settings.path);
+    let rows =
+        "SELECT json_group_array(json_array(id, actor_id, action, \"after\")) AS answer FROM audit_log";
+    let before = ask(&mut shell, rows);
+    for sql in [
+        "UPDATE OR REPLACE audit_log SET actor_id = 'somebody else'",
+        "UPDATE OR IGNORE audit_log SET actor_id = 'somebody else'",
+        "UPDATE audit_log SET id = id + 1",
+        "UPDATE audit_log SET rowid = 7",
+        "DELETE FROM audit_log WHERE id = 1",
+        "DELETE FROM audit_log RETURNING id",
+        "PRAGMA recursive_triggers = OFF; DELETE FROM audit_log",
+        "PRAGMA foreign_keys = OFF; DELETE FROM audit_log",
+        "PRAGMA ignore_check_constraints = ON; UPDATE audit_log SET action = 'NOTHING'",
+        "INSERT INTO audit_log SELECT * FROM audit_log WHERE true ON CONFLICT (id) DO UPDATE SET actor_id = 'somebody else'",
+        "CREATE VIEW seen AS SELECT * FROM audit_log; UPDATE seen SET actor_id = 'somebody else'",
+    ] {
+        assert!(shell.batch_execute(sql).is_err(), "{sql}");
+        assert_eq!(ask(&mut shell, rows), before, "{sql}");
+    }
+    // The version of the schema is in the file's head: whoever drops a trigger leaves it changed.
+    let version = "SELECT schema_version AS number FROM pragma_schema_version";
+    let untouched = count(&mut shell, version);
+    shell.batch_execute("DROP TRIGGER audit_log_no_delete").unwrap();
+    assert!(count(&mut shell, version) > untouched);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_from_a_shell_is_audited_without_a_request() {
     let fresh = fresh();
