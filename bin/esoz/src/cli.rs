@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use esoz_auth::Secret;
 use uuid::Uuid;
 
 /// Told below the help of the whole program.
@@ -132,7 +133,8 @@ pub(crate) enum TokenCommand {
     /// Revokes a token for good.
     Revoke {
         /// The token; `-` reads it from standard input, where no list of processes shows it.
-        token: String,
+        #[arg(value_parser = presented)]
+        token: Secret,
     },
 }
 
@@ -150,7 +152,8 @@ pub(crate) enum ApiKeyCommand {
     /// Revokes an api key for good.
     Revoke {
         /// The key; `-` reads it from standard input, where no list of processes shows it.
-        api_key: String,
+        #[arg(value_parser = presented)]
+        api_key: Secret,
     },
 }
 
@@ -184,4 +187,10 @@ pub(crate) struct EventsArgs {
     /// Goes on printing what is delivered, until stopped.
     #[arg(long)]
     pub(crate) follow: bool,
+}
+
+/// A secret from the command line, which no `Debug` of it shows.
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for a result")]
+fn presented(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }

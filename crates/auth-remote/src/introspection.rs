@@ -7,6 +7,7 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use crate::{
     RemoteServer, SettingsError, bearer,
@@ -154,9 +155,11 @@ impl IntrospectedTokens {
 
 /// The value of `Authorization`; id and secret are form-encoded first (RFC 6749, section 2.3.1).
 fn basic(client_id: &str, client_secret: &Secret) -> Result<HeaderValue, SettingsError> {
-    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let pair = format!("{}:{}", encoded(client_id), encoded(client_secret.expose()));
-    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair)))
+    let encoded =
+        |text: &str| Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
+    let pair = Zeroizing::new(format!("{}:{}", *encoded(client_id), *encoded(client_secret.expose())));
+    let text = Zeroizing::new(format!("Basic {}", *Zeroizing::new(BASE64_STANDARD.encode(&*pair))));
+    let mut value = HeaderValue::try_from(text.as_str())
         .map_err(|_| SettingsError::new("client_secret", "cannot be sent in a header"))?;
     value.set_sensitive(true);
     Ok(value)

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 /// A token or an api key as its holder sends it. Wiped from memory when dropped, hidden from `Debug`.
@@ -47,9 +47,16 @@ impl SecretDigest {
     }
 }
 
+impl ConstantTimeEq for SecretDigest {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
 impl PartialEq for SecretDigest {
+    /// In no other way than [`ConstantTimeEq`].
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.ct_eq(other).into()
     }
 }
 
@@ -74,6 +81,28 @@ mod tests {
         let bytes = Secret::new("abc").digest().0;
         assert_eq!(bytes[..4], [0xba, 0x78, 0x16, 0xbf]);
         assert_eq!(bytes[28..], [0xf2, 0x00, 0x15, 0xad]);
+    }
+
+    /// Compiles only while it wipes itself.
+    #[test]
+    fn a_secret_is_wiped_when_dropped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        wiped(&Secret::new("canary").0);
+    }
+
+    #[test]
+    fn digests_are_compared_in_constant_time_and_differ_by_any_bit() {
+        fn in_constant_time<T: ConstantTimeEq>(one: &T, other: &T) -> bool {
+            one.ct_eq(other).into()
+        }
+        let digest = Secret::new("canary").digest();
+        assert!(in_constant_time(&digest, &digest) && digest == Secret::new("canary").digest());
+        for bit in 0..256 {
+            let mut bytes = *digest.bytes();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let other = SecretDigest::new(bytes);
+            assert!(!in_constant_time(&digest, &other) && digest != other, "bit {bit}");
+        }
     }
 
     #[test]

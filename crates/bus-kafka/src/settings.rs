@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+use zeroize::Zeroizing;
 
 use crate::BusError;
 
@@ -24,8 +25,8 @@ const RESERVED: [&str; 16] = [
     "transactional.id",
 ];
 
-/// Where Kafka is and how long to wait for it. `Debug` hides the values of [`KafkaSettings::properties`]: they may hold a
-/// password.
+/// Where Kafka is and how long to wait for it. `Debug` hides the values of [`KafkaSettings::properties`], and they are wiped when
+/// dropped: they may hold a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
     /// `host:port`, several with commas between: where to ask for the brokers.
@@ -41,7 +42,7 @@ pub struct KafkaSettings {
     /// [`ensure_topic`]: crate::ensure_topic
     pub request_timeout_ms: u32,
     /// More settings of librdkafka, by its own names, e.g. `security.protocol`. Those that this crate sets are refused.
-    pub properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, Zeroizing<String>>,
 }
 
 impl KafkaSettings {
@@ -81,7 +82,7 @@ impl KafkaSettings {
         }
         let mut config = ClientConfig::new();
         for (key, value) in &self.properties {
-            config.set(key, value);
+            config.set(key, value.as_str());
         }
         config
             .set("bootstrap.servers", &self.brokers)
@@ -127,7 +128,7 @@ mod tests {
 
     fn with(key: &str, value: &str) -> KafkaSettings {
         let mut settings = KafkaSettings::new("localhost:9092", "topic");
-        settings.properties.insert(key.to_owned(), value.to_owned());
+        settings.properties.insert(key.to_owned(), Zeroizing::new(value.to_owned()));
         settings
     }
 

@@ -1,11 +1,14 @@
 use std::{fmt, time::Duration};
 
-/// Where MongoDB is and how long to wait for it. `Debug` hides the connection string: it may hold a password.
+use zeroize::Zeroizing;
+
+/// Where MongoDB is and how long to wait for it. `Debug` hides the connection string, and it is wiped when dropped: it may hold a
+/// password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MongoSettings {
     /// The connection string, `mongodb://…`, naming a replica set. What is said below, the concerns and the retrying
     /// of writes override what it says of them.
-    pub uri: String,
+    pub uri: Zeroizing<String>,
     /// The database.
     pub database: String,
     /// The most connections to one server.
@@ -24,7 +27,7 @@ impl MongoSettings {
     /// 2 s to find a primary, 5 s for an operation.
     pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
         Self {
-            uri: uri.into(),
+            uri: Zeroizing::new(uri.into()),
             database: database.into(),
             max_pool_size: 32,
             connect_timeout_ms: 2_000,
@@ -63,6 +66,13 @@ impl fmt::Debug for MongoSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Compiles only while it wipes itself.
+    #[test]
+    fn the_connection_string_is_wiped_when_dropped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        wiped(&MongoSettings::new("mongodb://me:canary@host/", "esoz").uri);
+    }
 
     #[test]
     fn the_connection_string_hides_from_debug() {

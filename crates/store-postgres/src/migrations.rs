@@ -19,6 +19,7 @@ use crate::connect::{NO_ROLE, open};
 use crate::error::Failure;
 use crate::schema::schema_compatibility;
 use crate::settings::{HIDDEN, parse};
+use zeroize::Zeroizing;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
@@ -29,8 +30,8 @@ const LOCK: i64 = 0x6573_6f7a;
 #[derive(Clone, PartialEq, Eq)]
 pub struct MigrationSettings {
     /// URL of the database under a login that may make tables in its schema `public` and, unless the role `esoz_service` is
-    /// there, roles. Hidden from `Debug`: it holds a password.
-    pub url: String,
+    /// there, roles. Hidden from `Debug` and wiped when dropped: it holds a password.
+    pub url: Zeroizing<String>,
     /// Longest time to connect, in milliseconds.
     pub connect_timeout_ms: u32,
     /// Longest time to wait for another program that is migrating the same database, in milliseconds.
@@ -43,7 +44,12 @@ pub struct MigrationSettings {
 impl MigrationSettings {
     /// The settings for a URL: 5 s to connect, 60 s for another program, 5 s for a lock.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), connect_timeout_ms: 5_000, wait_timeout_ms: 60_000, lock_timeout_ms: 5_000 }
+        Self {
+            url: Zeroizing::new(url.into()),
+            connect_timeout_ms: 5_000,
+            wait_timeout_ms: 60_000,
+            lock_timeout_ms: 5_000,
+        }
     }
 }
 

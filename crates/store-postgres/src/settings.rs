@@ -4,13 +4,14 @@ use std::time::Duration;
 use esoz_kernel::{StoreError, StoreErrorKind};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
+use zeroize::Zeroizing;
 
 /// How to reach the database, and the limits of every call.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresSettings {
     /// `postgres://user:password@host:port/database`; several hosts and the parameters of a PostgreSQL URL are understood
-    /// (`target_session_attrs`, `keepalives_idle`, `tcp_user_timeout`, …). Hidden from `Debug`: it holds a password.
-    pub url: String,
+    /// (`target_session_attrs`, `keepalives_idle`, `tcp_user_timeout`, …). Hidden from `Debug` and wiped when dropped: it holds a password.
+    pub url: Zeroizing<String>,
     /// Most connections that are open at once; at least 1.
     pub max_connections: usize,
     /// Longest time to open one connection and set it up, in milliseconds.
@@ -39,7 +40,7 @@ impl PostgresSettings {
     /// from the pool, 5 s for a statement, 3 s for a lock, 10 s for an idle transaction.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
-            url: url.into(),
+            url: Zeroizing::new(url.into()),
             max_connections: 16,
             connect_timeout_ms: 2_000,
             pool_wait_timeout_ms: 3_000,
@@ -153,6 +154,15 @@ mod tests {
     use super::*;
 
     const URL: &str = "postgres://me:canary@db.example/esoz";
+
+    /// Compiles only while they wipe themselves.
+    #[test]
+    fn urls_are_wiped_when_dropped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let url = "postgres://me:canary@host/esoz";
+        wiped(&PostgresSettings::new(url).url);
+        wiped(&crate::MigrationSettings::new(url).url);
+    }
 
     #[test]
     fn the_password_shows_neither_in_debug_nor_in_errors() {

@@ -140,13 +140,15 @@ fn duration(text: &str) -> Result<SignedDuration> {
 }
 
 /// A secret from the command line or, for `-`, from standard input.
-fn given(text: String) -> Result<Secret> {
-    if text != "-" {
-        return Ok(Secret::new(text));
+fn given(secret: Secret) -> Result<Secret> {
+    match secret.expose() {
+        "-" => {
+            let mut line = Zeroizing::new(String::new());
+            stdin().read_line(&mut line).context("reading standard input")?;
+            Ok(Secret::new(line.trim()))
+        }
+        _ => Ok(secret),
     }
-    let mut line = Zeroizing::new(String::new());
-    stdin().read_line(&mut line).context("reading standard input")?;
-    Ok(Secret::new(line.trim()))
 }
 
 #[cfg(test)]

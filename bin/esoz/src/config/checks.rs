@@ -3,6 +3,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use esoz_otlp::OtlpSettings;
+use zeroize::Zeroizing;
 
 use super::Config;
 use super::sections::Hidden;
@@ -337,9 +338,10 @@ impl Config {
                 Self::variable(file_key)
             )),
             (true, false) => {
-                let text = std::fs::read_to_string(Path::new(file)).with_context(|| {
-                    self.problem(file_key, &format!("names {file}, which cannot be read"))
-                })?;
+                let text =
+                    std::fs::read_to_string(Path::new(file)).map(Zeroizing::new).with_context(|| {
+                        self.problem(file_key, &format!("names {file}, which cannot be read"))
+                    })?;
                 Ok(Hidden::new(text.trim_end_matches(['\r', '\n'])))
             }
         }

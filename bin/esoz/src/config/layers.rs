@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use toml::{Table, Value};
+use zeroize::Zeroizing;
 
 use super::sections::Sections;
 
@@ -65,7 +66,9 @@ struct Layers {
 
 impl Layers {
     fn add_file(&mut self, path: &Path) -> Result<()> {
+        // It may hold secrets.
         let text = std::fs::read_to_string(path)
+            .map(Zeroizing::new)
             .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
         // The parser's own error would quote the line, which may hold a secret.
         let table: Table = toml::from_str(&text).map_err(|error: toml::de::Error| {

@@ -275,6 +275,14 @@ fn a_secret_comes_from_the_configuration_or_from_a_file_but_not_from_both() {
     assert!(refusal.contains("ESOZ_PATIENT__KEY"), "{refusal}");
 }
 
+/// Compiles only while it wipes itself.
+#[test]
+fn a_configured_secret_is_wiped_when_dropped() {
+    fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+    let config = load(None, &[("ESOZ_PATIENT__KEY", "1234567890123456")]).unwrap();
+    wiped(&config.sections.patient.key);
+}
+
 #[test]
 fn a_secret_never_shows_in_debug() {
     let config =

@@ -66,7 +66,7 @@ async fn without_a_broker_every_question_ends_in_its_time() {
 async fn a_setting_that_cannot_work_is_named_without_its_value() {
     for (key, value) in [("no.such.setting", "secret"), ("security.protocol", "secret")] {
         let mut settings = KafkaSettings::new("localhost:9092", "topic");
-        settings.properties.insert(key.to_owned(), value.to_owned());
+        settings.properties.insert(key.to_owned(), value.to_owned().into());
         let Err(error) = KafkaPublisher::new(&settings) else { panic!("{key} was taken") };
         let text = format!("{error} {error:?}");
         assert!(text.contains(key) && !text.contains("secret"), "{text}");

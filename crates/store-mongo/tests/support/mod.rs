@@ -40,7 +40,7 @@ impl Drop for Fresh {
             runtime.block_on(async {
                 let short = "serverSelectionTimeoutMS=1000";
                 let separator = if uri.contains('?') { '&' } else { '?' };
-                let client = Client::with_uri_str(format!("{uri}{separator}{short}")).await?;
+                let client = Client::with_uri_str(format!("{}{separator}{short}", *uri)).await?;
                 client.database(&database).run_command(doc! { "dropDatabase": 1 }).await?;
                 Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
             })
