@@ -6,5 +6,6 @@ mod generated;
 mod guides;
 mod page;
 mod quotes;
+mod security;
 mod shell;
 mod tutorial;
