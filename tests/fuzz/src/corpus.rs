@@ -12,7 +12,7 @@ use crate::Target;
 /// The longest input that is kept, in bytes.
 pub const MAX_BYTES: usize = 4_096;
 
-/// The most inputs that are kept for a target; of more, the shortest.
+/// The most inputs that are kept for a target; of more, some of each length.
 pub const MAX_INPUTS: usize = 400;
 
 /// This package's folder.
@@ -93,9 +93,14 @@ pub fn pack(target: &Target, from: &Path) -> Result<usize> {
     let mut inputs: Vec<Vec<u8>> = found.collect();
     inputs.sort_by(|left, right| left.len().cmp(&right.len()).then_with(|| left.cmp(right)));
     inputs.dedup();
-    inputs.truncate(MAX_INPUTS);
-    let text: String = inputs.iter().map(|input| BASE64_STANDARD.encode(input) + "\n").collect();
+    let found = inputs.len();
+    let kept: Vec<&Vec<u8>> = if found <= MAX_INPUTS {
+        inputs.iter().collect()
+    } else {
+        (0..MAX_INPUTS).filter_map(|number| inputs.get(number * found / MAX_INPUTS)).collect()
+    };
+    let text: String = kept.iter().map(|input| BASE64_STANDARD.encode(input) + "\n").collect();
     let path = file(target);
     std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-    Ok(inputs.len())
+    Ok(kept.len())
 }
