@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum as _};
 
 use crate::drive;
 use crate::groups::{Group, Results, Settings};
-use crate::report::{Machine, Report, summary};
+use crate::report::{Machine, Report, load, summary};
 use crate::stage::{Venue, Whose};
 
 /// The folder of the book.
@@ -81,6 +81,8 @@ fn run(arguments: Run) -> Result<()> {
     anyhow::ensure!(!groups.is_empty(), "no group is called so; there are {}", all.join(", "));
     let venue = Venue::new(if servers_of_tests { Whose::OfTests } else { Whose::Own });
     let settings = Settings { program, venue, rounds, seconds, records };
+    let load = load();
+    say(&format!("load average before: {load}; ratios are worth something only where nothing else runs"));
     let mut results = Results::default();
     for group in groups {
         let measured = group.measure(&settings, &say).with_context(|| format!("group {}", group.name()))?;
@@ -88,7 +90,9 @@ fn run(arguments: Run) -> Result<()> {
     }
     say(&summary(&results));
     if let Some(docs) = write {
-        let how = format!("in {rounds} rounds of {seconds} s each, with {records} records to begin with");
+        let how = format!(
+            "in {rounds} rounds of {seconds} s each, with {records} records to begin with; load average before: {load}"
+        );
         Report::newer(&docs, Machine::look(&settings.venue, how), results)?.write(&docs)?;
     }
     Ok(())

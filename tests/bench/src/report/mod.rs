@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-pub use machine::Machine;
+pub use machine::{Machine, load};
 pub(crate) use tables::summary;
 
 use crate::groups::Results;
