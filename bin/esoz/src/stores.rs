@@ -87,10 +87,11 @@ impl Stores {
                     "PostgreSQL cannot be reached yet; requests that need it are answered 503 until it can"
                 );
             }
-            Ok(Schema::Newer { unknown }) => {
+            Ok(Schema::Newer { unknown, known_until }) => {
                 let unknown = unknown.join(", ");
                 tracing::warn!(
                     unknown,
+                    known_until,
                     "PostgreSQL's schema is newer than this program, which may work on it: update it"
                 );
             }

@@ -20,6 +20,6 @@ mod update_statements;
 mod updates;
 mod wire;
 
-pub use migrations::{MigrationSettings, Schema, SchemaError, migrate};
+pub use migrations::{Migrated, MigrationSettings, Schema, SchemaError, migrate};
 pub use settings::PostgresSettings;
 pub use store::PostgresStore;

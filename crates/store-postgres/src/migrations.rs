@@ -65,15 +65,23 @@ impl fmt::Debug for MigrationSettings {
     }
 }
 
-/// Brings the database to the schema that this program knows; gives the names of the migrations that it ran, none when
-/// there was nothing to do.
+/// What migrating a database came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Migrated {
+    /// The names of the migrations that were run, in their order; none when there was nothing to do.
+    pub applied: Vec<String>,
+    /// The versions of migrations that the database has had and this program does not know. If there is any, nothing was done.
+    pub unknown: Vec<String>,
+}
+
+/// Brings the database to the schema that this program knows. One that has migrations that it does not know is left as it is.
 ///
 /// Each migration is a transaction. It may be run again, by several at once, and while the service runs. It must be called on
 /// a tokio runtime; dropping the future does not stop a migration that has begun.
 ///
 /// # Errors
 /// [`StoreError`]; migrations that were run before the one that failed stay, and running it again goes on from there.
-pub async fn migrate(settings: &MigrationSettings) -> Result<Vec<String>, StoreError> {
+pub async fn migrate(settings: &MigrationSettings) -> Result<Migrated, StoreError> {
     let connect_timeout = Duration::from_millis(settings.connect_timeout_ms.into());
     let config = parse(&settings.url, "esoz migrate", connect_timeout)?;
     let attempted = "connecting to the database to migrate";
@@ -106,11 +114,17 @@ pub async fn migrate(settings: &MigrationSettings) -> Result<Vec<String>, StoreE
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// Runs what is missing, one after the other; an error comes with what was attempted.
-fn run_pending(db: AsyncPgConnection) -> Result<Vec<String>, (String, Cause)> {
+fn run_pending(db: AsyncPgConnection) -> Result<Migrated, (String, Cause)> {
+    let failed_to_look = |cause| (String::from("looking which migrations the database has"), cause);
     let mut db = AsyncConnectionWrapper::<AsyncPgConnection>::from(db);
-    let pending = db
-        .pending_migrations(MIGRATIONS)
-        .map_err(|cause| (String::from("looking which migrations the database has"), cause))?;
+    let known = known().map_err(failed_to_look)?;
+    let applied = db.applied_migrations().map_err(failed_to_look)?;
+    let applied: BTreeSet<String> = applied.iter().map(ToString::to_string).collect();
+    let unknown = unknown(&known, applied);
+    if !unknown.is_empty() {
+        return Ok(Migrated { applied: Vec::new(), unknown });
+    }
+    let pending = db.pending_migrations(MIGRATIONS).map_err(failed_to_look)?;
     let mut done = Vec::with_capacity(pending.len());
     for migration in &pending {
         let name = migration.name().to_string();
@@ -118,7 +132,7 @@ fn run_pending(db: AsyncPgConnection) -> Result<Vec<String>, (String, Cause)> {
         tracing::info!(migration = %name, "migration done");
         done.push(name);
     }
-    Ok(done)
+    Ok(Migrated { applied: done, unknown })
 }
 
 fn failed(cause: Cause, sql_state: Option<SqlState>) -> Failure {
@@ -150,6 +164,8 @@ pub enum Schema {
     Newer {
         /// Their versions.
         unknown: Vec<String>,
+        /// The last version that this program knows.
+        known_until: String,
     },
 }
 
@@ -204,8 +220,7 @@ impl PostgresStore {
             };
         let missing = known.iter().filter(|(version, _)| !applied.contains(version));
         let missing: Vec<String> = missing.map(|(_, name)| name.clone()).collect();
-        let is_known = |version: &String| known.iter().any(|(known, _)| known == version);
-        let unknown: Vec<String> = applied.into_iter().filter(|version| !is_known(version)).collect();
+        let unknown = unknown(&known, applied);
         if !missing.is_empty() && unknown.is_empty() {
             return Err(SchemaError::Older { missing });
         }
@@ -214,7 +229,7 @@ impl PostgresStore {
         }
         let newest = known.last().map(|(version, _)| version.as_str()).unwrap_or_default();
         if missing.is_empty() && self.lets(newest, &unknown).await? {
-            Ok(Schema::Newer { unknown })
+            Ok(Schema::Newer { unknown, known_until: newest.to_owned() })
         } else {
             Err(SchemaError::Newer { unknown })
         }
@@ -238,6 +253,11 @@ impl PostgresStore {
 
 fn is_of_an_empty_database(failure: &Failure) -> bool {
     failure.sql_state() == Some(&SqlState::UNDEFINED_TABLE) || failure.advice() == Some(NO_ROLE)
+}
+
+/// Those of these versions that the program does not know.
+fn unknown(known: &[(String, String)], applied: BTreeSet<String>) -> Vec<String> {
+    applied.into_iter().filter(|version| known.iter().all(|(known, _)| known != version)).collect()
 }
 
 /// Versions and names of the migrations of this program, in their order.

@@ -5,7 +5,7 @@ use esoz_bus_kafka::KafkaPublisher;
 use esoz_events::Backlog;
 use esoz_kernel::time::rfc3339_millis;
 use esoz_store_mongo::MongoStore;
-use esoz_store_postgres::PostgresStore;
+use esoz_store_postgres::{PostgresStore, Schema};
 use serde_json::json;
 
 use super::print;
@@ -90,13 +90,22 @@ async fn sqlite(config: &Config) -> Finding {
     finding("SQLite", look.await, mend)
 }
 
+/// What is worth telling of a schema that this program works on.
+fn newer(schema: Schema) -> Option<String> {
+    let Schema::Newer { unknown, known_until } = schema else { return None };
+    let unknown = unknown.join(", ");
+    Some(format!(
+        "the schema is newer than this program, which may work on it (unknown to it: {unknown}; it knows it up to {known_until})"
+    ))
+}
+
 async fn postgres(config: &Config) -> Finding {
-    let look = async {
-        PostgresStore::connect(&postgres_settings(config)?)?.check_schema().await?;
-        Ok(())
-    };
-    let mend = "check postgres.url and that the server runs and lets it in; `esoz migrate` brings the schema up to date";
-    finding("PostgreSQL", look.await, mend)
+    let look = async { Ok(PostgresStore::connect(&postgres_settings(config)?)?.check_schema().await?) };
+    let mend = "check postgres.url and that the server runs and lets it in; `esoz migrate` brings an older schema up to date";
+    match look.await {
+        Err(error) => finding("PostgreSQL", Err(error), mend),
+        Ok(schema) => Finding { what: "PostgreSQL", seen: newer(schema), wrong: None },
+    }
 }
 
 async fn mongodb(config: &Config) -> Finding {

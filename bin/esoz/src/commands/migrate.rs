@@ -19,8 +19,15 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
             let postgres = &config.sections.postgres;
             let url = if postgres.migration_url.is_empty() { &postgres.url } else { &postgres.migration_url };
             let settings = MigrationSettings::new(url.expose());
-            let applied = esoz_store_postgres::migrate(&settings).await.context("PostgreSQL")?;
-            report("PostgreSQL", &applied)?;
+            let migrated = esoz_store_postgres::migrate(&settings).await.context("PostgreSQL")?;
+            if migrated.unknown.is_empty() {
+                report("PostgreSQL", &migrated.applied)?;
+            } else {
+                let unknown = migrated.unknown.join(", ");
+                print(&format!(
+                    "PostgreSQL: nothing was done: the schema is newer than this program (unknown to it: {unknown})"
+                ))?;
+            }
             let mongo =
                 esoz_store_mongo::MongoStore::connect(&mongo_settings(config)?).await.context("MongoDB")?;
             mongo.migrate().await.context("MongoDB")?;
