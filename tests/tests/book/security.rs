@@ -27,9 +27,8 @@ fn tests(folder: &Path, into: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
             let text = std::fs::read_to_string(&path).unwrap();
-            let mut lines = text.lines().map(str::trim).peekable();
             let mut is_test = false;
-            while let Some(line) = lines.next() {
+            for line in text.lines().map(str::trim) {
                 // A case of `on_every_store!` has no attribute of its own: the macro gives it one.
                 let in_macro = line.starts_with("async fn ") && line.ends_with("(kind) {");
                 let name =
