@@ -93,6 +93,7 @@ macro_rules! contract_store_contract {
             a_concurrent_deactivation_comes_before_or_after,
             concurrent_updates_of_many_records_are_all_applied,
             each_of_many_has_its_own_outcome,
+            a_deactivation_comes_before_or_after_each_of_many,
             who_goes_away_takes_nobody_along,
             a_repeated_update_gets_the_first_answer,
             the_first_answer_outlives_what_it_rested_on,

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use esoz_contract_division::{Applied, Update};
-use esoz_kernel::{ContractDivisionId, Once, Recalled};
+use esoz_kernel::{ContractDivisionId, Once, Put, Recalled};
 
 use super::scene::{
-    Scene, applied, audited_updates, expected_after, inactive_contract, put_record, stored, update_contract,
+    Scene, applied, audited_updates, expected_after, inactive_contract, put_record, stored, stored_division,
+    update_contract,
 };
 use crate::builders::{at_micros, client, contract_division, fresh, idempotency_key, request_id};
 use crate::contract::{ContractStore, race::all_at_once};
 
 /// So many of each kind come at once.
 const OF_EACH: i64 = 6;
+const ROUNDS: usize = 6;
 
 /// Updates of many records: each is applied, and audited with its own user, request and columns.
 pub async fn concurrent_updates_of_many_records_are_all_applied(store: ContractStore) {
@@ -116,6 +118,47 @@ async fn prepare(store: &ContractStore, kind: Kind, scene: &Scene, update: &mut 
         }
     }
     Applied::Applied(expected_after(&scene.record, update))
+}
+
+/// What many updates rest on is deactivated while they are applied: none is written after that (U21).
+pub async fn a_deactivation_comes_before_or_after_each_of_many(store: ContractStore) {
+    for _ in 0..ROUNDS {
+        let common = Scene::set(&store).await;
+        let mut updates = Vec::new();
+        for micros in 0..2 * OF_EACH {
+            let from = stored_division(&store, common.contractor).await;
+            let to = stored_division(&store, common.contractor).await;
+            let record = contract_division(common.old_contract.facts.id, from.facts.id);
+            put_record(&store, &record).await;
+            let update = common.update_to(&common.new_contract, &to);
+            let update =
+                Update { id: record.id, at: at_micros(micros + 1), request_id: request_id(), ..update };
+            updates.push((record, update));
+        }
+        let registry = Arc::clone(&store.registry);
+        let inactive = inactive_contract(&common.new_contract);
+        let looking = (Arc::clone(&store.contract_divisions), updates.clone());
+        let deactivation = tokio::spawn(async move {
+            assert_eq!(registry.put_contracts(&[inactive]).await.unwrap(), [Put::Updated]);
+            let (contract_divisions, updates) = looking;
+            let mut seen = Vec::new();
+            for (record, update) in updates {
+                let facts = contract_divisions.facts(record.id, &update.change).await.unwrap();
+                seen.push(facts.current.unwrap().record);
+            }
+            seen
+        });
+        let wanted: Vec<_> = updates.iter().map(|(_, update)| update.clone()).collect();
+        let outcomes = apply_at_once(&store, &wanted).await;
+        let seen = deactivation.await.unwrap();
+        for (((record, update), outcome), seen) in updates.into_iter().zip(outcomes).zip(seen) {
+            let after = expected_after(&record, &update);
+            match outcome {
+                Applied::Applied(applied) => assert_eq!((applied, seen), (after, after)),
+                outcome => assert_eq!((outcome, seen), (Applied::Stale, record)),
+            }
+        }
+    }
 }
 
 /// Callers who go away, each at another moment: theirs happen whole or not at all, and those of the others happen.
