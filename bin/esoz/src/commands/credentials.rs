@@ -18,11 +18,16 @@ use crate::stores::Stores;
 /// Random bytes of a fresh secret: twice what makes its digest safe to store.
 const SECRET_BYTES: usize = 32;
 
-/// A fresh secret, as text that fits into a header.
+/// A fresh secret, as text that fits into a header, and on a command line: it does not begin with a hyphen, as an option would.
 pub(crate) fn fresh_secret() -> Result<Secret> {
-    let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(|error| anyhow!("no random bytes: {error}"))?;
-    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
+    loop {
+        let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(|error| anyhow!("no random bytes: {error}"))?;
+        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()));
+        if !text.starts_with('-') {
+            return Ok(Secret::new(text.as_str()));
+        }
+    }
 }
 
 /// A token to issue.
@@ -171,5 +176,13 @@ mod tests {
         assert_eq!(secret.expose().len(), 43);
         assert!(secret.expose().bytes().all(|byte| byte.is_ascii_graphic()));
         assert!(fresh_secret().unwrap().digest() != secret.digest());
+    }
+
+    #[test]
+    fn a_secret_can_be_an_argument_of_a_command() {
+        // One in 64 would begin so.
+        for _ in 0..2_000 {
+            assert!(!fresh_secret().unwrap().expose().starts_with('-'));
+        }
     }
 }
