@@ -124,15 +124,17 @@ impl<'a> Replay<'a> {
 
     /// The pair after the row, and when it was changed.
     fn after(&self, row: &Audited) -> (Pair, Option<String>) {
-        let mut pair =
-            self.records.get(row.record.as_str()).map(|record| record.pair.clone()).unwrap_or_default();
+        let record = self.records.get(row.record.as_str());
+        let mut pair = record.map(|record| record.pair.clone()).unwrap_or_default();
+        // An audit row has the columns that changed: two updates at the same instant leave the time as it is.
+        let since = record.and_then(|record| record.last.as_ref()).map(|(at, _)| at.clone());
         if let Some(contract) = row.after.get("contract_id") {
             pair.0.clone_from(contract);
         }
         if let Some(division) = row.after.get("division_id") {
             pair.1.clone_from(division);
         }
-        (pair, row.after.get("updated_at").cloned())
+        (pair, row.after.get("updated_at").cloned().or(since))
     }
 
     fn apply(&mut self, row: &'a Audited, effect: Effect) {
