@@ -94,7 +94,7 @@ on_every_store! {
         let world = World::new(kind).await;
         for (path, host, url) in [
             ("/%", "esoz.example", "http://esoz.example/%25"),
-            ("/%zz{a}|\"^`\\", "[::1]:80", "http://[::1]:80/%25zz%7Ba%7D%7C%22%5E%60%5C"),
+            ("/%zz{a}|\"^\\", "[::1]:80", "http://[::1]:80/%25zz%7Ba%7D%7C%22%5E%5C"),
             ("/a", "user@host", "/a"),
             ("/a", "a b", "/a"),
             ("/a", "a/b?c#d", "/a"),
