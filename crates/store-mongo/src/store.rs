@@ -15,9 +15,11 @@ const APP_NAME: &str = "esoz";
 
 /// Device dispenses and their outbox in MongoDB. Cheap to clone; clones share their connections.
 ///
-/// Every call ends within [`MongoSettings::operation_timeout_ms`] per round trip. A change of status makes one. One under a key makes a
-/// second when it is not applied, or when it is not known that the unique index on keys is there; the worst case, a document
-/// whose history is null and keys that expired, makes nine. `migrate` is not limited.
+/// Every call ends within [`MongoSettings::operation_timeout_ms`] per round trip. A change of status that comes alone makes one. One under a
+/// key makes a second when it is not applied, or when it is not known that the unique index on keys is there; the worst case, a document
+/// whose history is null and keys that expired, makes nine. One that comes while others are under way waits for its turn first, no
+/// longer than such a time; those that go together make two, and what a change alone makes more when it was refused in their company or
+/// the answer was lost. `migrate` is not limited.
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) documents: Documents,

@@ -147,34 +147,35 @@ impl ContractDivisions for SqliteStore {
 
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
         let update = update.clone();
-        self.write(format!("updating contract division {}", update.id), move |connection| {
-            if let Some(once) = &update.once
-                && let Some(recalled) = recall(connection, once, update.at)?
-            {
-                return Ok(Applied::Recalled(recalled));
-            }
-            let change = update.change;
-            let facts = facts(connection, update.id, change)?;
-            if !update.expected.is_met_by(&facts) {
-                return Ok(Applied::Stale);
-            }
-            set_request(connection, Some(&update.request_id))?;
-            let row: RecordRow = diesel::update(contract_divisions::table.find(update.id.to_string()))
-                .set((
-                    contract_divisions::division_id.eq(change.division_id.to_string()),
-                    contract_divisions::contract_id.eq(change.contract_id.to_string()),
-                    contract_divisions::updated_at.eq(rfc3339_micros(update.at)),
-                    contract_divisions::updated_by.eq(update.by.to_string()),
-                ))
-                .returning(RecordRow::as_returning())
-                .get_result(connection)?;
-            set_request(connection, None)?;
-            if let Some(once) = &update.once {
-                keys::keep(connection, once, update.at, &row.json())?;
-            }
-            Ok(Applied::Applied(row.record()?))
-        })
-        .await
+        self.writer
+            .write(format!("updating contract division {}", update.id), move |connection| {
+                if let Some(once) = &update.once
+                    && let Some(recalled) = recall(connection, once, update.at)?
+                {
+                    return Ok(Applied::Recalled(recalled));
+                }
+                let change = update.change;
+                let facts = facts(connection, update.id, change)?;
+                if !update.expected.is_met_by(&facts) {
+                    return Ok(Applied::Stale);
+                }
+                set_request(connection, Some(&update.request_id))?;
+                let row: RecordRow = diesel::update(contract_divisions::table.find(update.id.to_string()))
+                    .set((
+                        contract_divisions::division_id.eq(change.division_id.to_string()),
+                        contract_divisions::contract_id.eq(change.contract_id.to_string()),
+                        contract_divisions::updated_at.eq(rfc3339_micros(update.at)),
+                        contract_divisions::updated_by.eq(update.by.to_string()),
+                    ))
+                    .returning(RecordRow::as_returning())
+                    .get_result(connection)?;
+                set_request(connection, None)?;
+                if let Some(once) = &update.once {
+                    keys::keep(connection, once, update.at, &row.json())?;
+                }
+                Ok(Applied::Applied(row.record()?))
+            })
+            .await
     }
 
     async fn recall(

@@ -131,95 +131,103 @@ fn name_client(connection: &mut SqliteConnection, client: ClientId) -> QueryResu
 impl Credentials for SqliteStore {
     async fn add_token(&self, token: &NewAccessToken) -> Result<(), StoreError> {
         let token = token.clone();
-        self.write("storing an access token", move |connection| {
-            name_user(connection, token.user_id)?;
-            name_client(connection, token.client_id)?;
-            diesel::insert_into(access_tokens::table)
-                .values((
-                    access_tokens::digest.eq(token.digest.bytes().as_slice()),
-                    access_tokens::kind.eq(word(token.kind)),
-                    access_tokens::user_id.eq(token.user_id.to_string()),
-                    access_tokens::client_id.eq(token.client_id.to_string()),
-                    access_tokens::scope.eq(token.scope.to_string()),
-                    access_tokens::expires_at.eq(rfc3339_micros(token.expires_at)),
-                    access_tokens::issued_at.eq(rfc3339_micros(token.issued_at)),
-                ))
-                .on_conflict(access_tokens::digest)
-                .do_nothing()
-                .execute(connection)?;
-            Ok(())
-        })
-        .await
+        self.writer
+            .write("storing an access token", move |connection| {
+                name_user(connection, token.user_id)?;
+                name_client(connection, token.client_id)?;
+                diesel::insert_into(access_tokens::table)
+                    .values((
+                        access_tokens::digest.eq(token.digest.bytes().as_slice()),
+                        access_tokens::kind.eq(word(token.kind)),
+                        access_tokens::user_id.eq(token.user_id.to_string()),
+                        access_tokens::client_id.eq(token.client_id.to_string()),
+                        access_tokens::scope.eq(token.scope.to_string()),
+                        access_tokens::expires_at.eq(rfc3339_micros(token.expires_at)),
+                        access_tokens::issued_at.eq(rfc3339_micros(token.issued_at)),
+                    ))
+                    .on_conflict(access_tokens::digest)
+                    .do_nothing()
+                    .execute(connection)?;
+                Ok(())
+            })
+            .await
     }
 
     async fn revoke_token(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError> {
         let digest = *digest;
-        self.write("revoking an access token", move |connection| {
-            let token = access_tokens::table.find(digest.bytes().as_slice());
-            let revoked: Option<Option<String>> =
-                token.select(access_tokens::revoked_at).first(connection).optional()?;
-            if let Some(None) = revoked {
-                diesel::update(token)
-                    .set(access_tokens::revoked_at.eq(rfc3339_micros(now)))
-                    .execute(connection)?;
-            }
-            Ok(revoked.is_some())
-        })
-        .await
+        self.writer
+            .write("revoking an access token", move |connection| {
+                let token = access_tokens::table.find(digest.bytes().as_slice());
+                let revoked: Option<Option<String>> =
+                    token.select(access_tokens::revoked_at).first(connection).optional()?;
+                if let Some(None) = revoked {
+                    diesel::update(token)
+                        .set(access_tokens::revoked_at.eq(rfc3339_micros(now)))
+                        .execute(connection)?;
+                }
+                Ok(revoked.is_some())
+            })
+            .await
     }
 
     async fn add_api_key(&self, key: &NewApiKey) -> Result<(), StoreError> {
         let key = key.clone();
-        self.write("storing an api key", move |connection| {
-            name_client(connection, key.client_id)?;
-            diesel::insert_into(api_keys::table)
-                .values((
-                    api_keys::digest.eq(key.digest.bytes().as_slice()),
-                    api_keys::client_id.eq(key.client_id.to_string()),
-                    api_keys::scope.eq(key.scope.to_string()),
-                    api_keys::issued_at.eq(rfc3339_micros(key.issued_at)),
-                ))
-                .on_conflict(api_keys::digest)
-                .do_nothing()
-                .execute(connection)?;
-            Ok(())
-        })
-        .await
+        self.writer
+            .write("storing an api key", move |connection| {
+                name_client(connection, key.client_id)?;
+                diesel::insert_into(api_keys::table)
+                    .values((
+                        api_keys::digest.eq(key.digest.bytes().as_slice()),
+                        api_keys::client_id.eq(key.client_id.to_string()),
+                        api_keys::scope.eq(key.scope.to_string()),
+                        api_keys::issued_at.eq(rfc3339_micros(key.issued_at)),
+                    ))
+                    .on_conflict(api_keys::digest)
+                    .do_nothing()
+                    .execute(connection)?;
+                Ok(())
+            })
+            .await
     }
 
     async fn revoke_api_key(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError> {
         let digest = *digest;
-        self.write("revoking an api key", move |connection| {
-            let key = api_keys::table.find(digest.bytes().as_slice());
-            let revoked: Option<Option<String>> =
-                key.select(api_keys::revoked_at).first(connection).optional()?;
-            if let Some(None) = revoked {
-                diesel::update(key).set(api_keys::revoked_at.eq(rfc3339_micros(now))).execute(connection)?;
-            }
-            Ok(revoked.is_some())
-        })
-        .await
+        self.writer
+            .write("revoking an api key", move |connection| {
+                let key = api_keys::table.find(digest.bytes().as_slice());
+                let revoked: Option<Option<String>> =
+                    key.select(api_keys::revoked_at).first(connection).optional()?;
+                if let Some(None) = revoked {
+                    diesel::update(key)
+                        .set(api_keys::revoked_at.eq(rfc3339_micros(now)))
+                        .execute(connection)?;
+                }
+                Ok(revoked.is_some())
+            })
+            .await
     }
 
     async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError> {
-        self.write("blocking a user or letting them in again", move |connection| {
-            name_user(connection, user)?;
-            diesel::update(users::table.find(user.to_string()))
-                .set(users::is_blocked.eq(blocked))
-                .execute(connection)?;
-            Ok(())
-        })
-        .await
+        self.writer
+            .write("blocking a user or letting them in again", move |connection| {
+                name_user(connection, user)?;
+                diesel::update(users::table.find(user.to_string()))
+                    .set(users::is_blocked.eq(blocked))
+                    .execute(connection)?;
+                Ok(())
+            })
+            .await
     }
 
     async fn set_client_blocked(&self, client: ClientId, blocked: bool) -> Result<(), StoreError> {
-        self.write("blocking a client or letting it in again", move |connection| {
-            name_client(connection, client)?;
-            diesel::update(clients::table.find(client.to_string()))
-                .set(clients::is_blocked.eq(blocked))
-                .execute(connection)?;
-            Ok(())
-        })
-        .await
+        self.writer
+            .write("blocking a client or letting it in again", move |connection| {
+                name_client(connection, client)?;
+                diesel::update(clients::table.find(client.to_string()))
+                    .set(clients::is_blocked.eq(blocked))
+                    .execute(connection)?;
+                Ok(())
+            })
+            .await
     }
 }

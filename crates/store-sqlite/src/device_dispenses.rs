@@ -61,23 +61,24 @@ impl DeviceDispenses for SqliteStore {
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
         let change = change.clone();
-        self.write(format!("changing the status of dispense {}", change.id), move |connection| {
-            let id = change.id.to_string();
-            if let Some(once) = &change.once
-                && let Some(recalled) = keys::recall(connection, once, change.at)?
-            {
-                let recalled = keys::answered(recalled, |document| to_dispense(&id, document))?;
-                return Ok(Changed::Recalled(recalled));
-            }
-            let Some(document) = compare_and_set(connection, &change)? else { return Ok(Changed::Stale) };
-            outbox::put(connection, &change.event)?;
-            if let Some(once) = &change.once {
-                keys::keep(connection, once, change.at, &document)?;
-            }
-            // Before the commit: afterwards nothing about the document may fail any more.
-            Ok(Changed::Applied(to_dispense(&id, &document)?))
-        })
-        .await
+        self.writer
+            .write(format!("changing the status of dispense {}", change.id), move |connection| {
+                let id = change.id.to_string();
+                if let Some(once) = &change.once
+                    && let Some(recalled) = keys::recall(connection, once, change.at)?
+                {
+                    let recalled = keys::answered(recalled, |document| to_dispense(&id, document))?;
+                    return Ok(Changed::Recalled(recalled));
+                }
+                let Some(document) = compare_and_set(connection, &change)? else { return Ok(Changed::Stale) };
+                outbox::put(connection, &change.event)?;
+                if let Some(once) = &change.once {
+                    keys::keep(connection, once, change.at, &document)?;
+                }
+                // Before the commit: afterwards nothing about the document may fail any more.
+                Ok(Changed::Applied(to_dispense(&id, &document)?))
+            })
+            .await
     }
 }
 

@@ -12,6 +12,7 @@ impl EventPublisher for SqliteStore {
     async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> {
         let rows = events.to_vec();
         let appended = self
+            .writer
             .write("appending to the log of events", move |connection| {
                 for event in &rows {
                     diesel::insert_into(event_log::table)

@@ -75,11 +75,13 @@ impl KeyRecords for SqliteStore {
         if found.is_empty() {
             return Ok(0);
         }
-        self.write("forgetting old idempotency keys", move |connection| {
-            // Meanwhile one of them may have been used again.
-            let still_old = keys::table.filter(keys::key.eq_any(&found)).filter(keys::kept_since.le(&until));
-            Ok(u64::try_from(diesel::delete(still_old).execute(connection)?).unwrap_or(u64::MAX))
-        })
-        .await
+        self.writer
+            .write("forgetting old idempotency keys", move |connection| {
+                // Meanwhile one of them may have been used again.
+                let still_old =
+                    keys::table.filter(keys::key.eq_any(&found)).filter(keys::kept_since.le(&until));
+                Ok(u64::try_from(diesel::delete(still_old).execute(connection)?).unwrap_or(u64::MAX))
+            })
+            .await
     }
 }

@@ -123,41 +123,47 @@ impl Outbox for SqliteStore {
         if !is_any {
             return Ok(Vec::new());
         }
-        self.write("claiming events", move |connection| {
-            let entities: Vec<String> = claimable!(Some(&by), Some(&now), most).load(connection)?;
-            let mut rows: Vec<EventRow> = Vec::new();
-            for entity in entities {
-                let claimed = diesel::update(outbox::table.filter(outbox::entity_id.eq(entity)))
-                    .set((outbox::claimed_by.eq(Some(&by)), outbox::claimed_until.eq(Some(&until))))
-                    .returning(EventRow::as_returning())
-                    .load(connection)?;
-                rows.extend(claimed);
-            }
-            rows.sort_unstable_by_key(|row| row.sequence);
-            Ok(rows.iter().map(EventRow::event).collect::<Result<Vec<StatusChangeEvent>, StoreError>>()?)
-        })
-        .await
+        self.writer
+            .write("claiming events", move |connection| {
+                let entities: Vec<String> = claimable!(Some(&by), Some(&now), most).load(connection)?;
+                let mut rows: Vec<EventRow> = Vec::new();
+                for entity in entities {
+                    let claimed = diesel::update(outbox::table.filter(outbox::entity_id.eq(entity)))
+                        .set((outbox::claimed_by.eq(Some(&by)), outbox::claimed_until.eq(Some(&until))))
+                        .returning(EventRow::as_returning())
+                        .load(connection)?;
+                    rows.extend(claimed);
+                }
+                rows.sort_unstable_by_key(|row| row.sequence);
+                Ok(rows
+                    .iter()
+                    .map(EventRow::event)
+                    .collect::<Result<Vec<StatusChangeEvent>, StoreError>>()?)
+            })
+            .await
     }
 
     async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
         let delivered: Vec<String> = delivered.iter().map(|event| event.id.to_string()).collect();
-        self.write("removing delivered events", move |connection| {
-            for id in &delivered {
-                diesel::delete(outbox::table.filter(outbox::event_id.eq(id))).execute(connection)?;
-            }
-            Ok(())
-        })
-        .await
+        self.writer
+            .write("removing delivered events", move |connection| {
+                for id in &delivered {
+                    diesel::delete(outbox::table.filter(outbox::event_id.eq(id))).execute(connection)?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     async fn release(&self, by: Uuid) -> Result<(), StoreError> {
-        self.write("releasing claimed events", move |connection| {
-            diesel::update(outbox::table.filter(outbox::claimed_by.eq(by.to_string())))
-                .set((outbox::claimed_by.eq(None::<String>), outbox::claimed_until.eq(None::<String>)))
-                .execute(connection)?;
-            Ok(())
-        })
-        .await
+        self.writer
+            .write("releasing claimed events", move |connection| {
+                diesel::update(outbox::table.filter(outbox::claimed_by.eq(by.to_string())))
+                    .set((outbox::claimed_by.eq(None::<String>), outbox::claimed_until.eq(None::<String>)))
+                    .execute(connection)?;
+                Ok(())
+            })
+            .await
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {

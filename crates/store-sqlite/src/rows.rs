@@ -29,7 +29,7 @@ where
         let put_some = move |connection: &mut SqliteConnection| {
             rows.iter().cloned().map(|row| put(connection, row)).collect::<Result<Vec<Put>, Trouble>>()
         };
-        answers.extend(store.write_much(attempted, put_some).await?);
+        answers.extend(store.writer.write_much(attempted, put_some).await?);
     }
     Ok(answers)
 }

@@ -72,28 +72,6 @@ impl SqliteStore {
     {
         self.readers.read(attempted, look).await
     }
-
-    /// Changes; see [`Writer::write`].
-    pub(crate) async fn write<T, F>(&self, attempted: impl Into<String>, change: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
-    {
-        self.writer.write(attempted, change).await
-    }
-
-    /// Changes much; see [`Writer::write_much`].
-    pub(crate) async fn write_much<T, F>(
-        &self,
-        attempted: impl Into<String>,
-        change: F,
-    ) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
-    {
-        self.writer.write_much(attempted, change).await
-    }
 }
 
 impl fmt::Debug for SqliteStore {

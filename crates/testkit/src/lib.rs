@@ -3,6 +3,7 @@
 pub mod builders;
 pub mod clock;
 pub mod contract;
+pub mod drawn;
 pub mod fakes;
 pub mod proxy;
 #[cfg(feature = "raw")]

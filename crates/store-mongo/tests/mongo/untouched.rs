@@ -2,8 +2,8 @@
 
 use bson::{Bson, RawDocument, RawDocumentBuf};
 use esoz_device_dispense::{Changed, DeviceDispenses};
+use esoz_testkit::drawn::runner;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 
 use crate::{
     changes::{binary, fresh_id, stop, stored},
@@ -11,7 +11,7 @@ use crate::{
     support::Fresh,
 };
 
-/// Fewer than `PROPTEST_CASES`, which is for what needs no server.
+/// Few, for each needs a round trip or more; `PROPTEST_CASES` says otherwise.
 const CASES: u32 = 32;
 
 /// What a change of status may touch.
@@ -38,14 +38,7 @@ fn a_change_leaves_every_other_byte_as_it_is() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let fresh = runtime.block_on(Fresh::shared());
     let documents = fresh.documents.clone_with_type::<RawDocumentBuf>();
-    let regressions = Box::new(FileFailurePersistence::WithSource("regressions"));
-    let config = Config {
-        cases: CASES,
-        failure_persistence: Some(regressions),
-        source_file: Some(file!()),
-        ..Config::default()
-    };
-    let played = TestRunner::new(config).run(&fields(), |fields| {
+    let played = runner(CASES, file!()).run(&fields(), |fields| {
         runtime.block_on(async {
             let (id, owner) = (fresh_id(), fresh_id());
             let mut written = stored(id, binary(owner));

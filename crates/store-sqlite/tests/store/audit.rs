@@ -3,14 +3,16 @@ use diesel::connection::SimpleConnection as _;
 use crate::common::fresh;
 use crate::{Scene, ask, count, shell};
 
+/// Every audit row, as one text.
+const ROWS: &str =
+    "SELECT json_group_array(json_array(id, actor_id, action, \"after\")) AS answer FROM audit_log";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_changes_or_deletes_an_audit_row() {
     let fresh = fresh();
     Scene::set(&fresh.store).await;
     let mut shell = shell(&fresh.settings.path);
-    let rows =
-        "SELECT json_group_array(json_array(id, actor_id, action, \"after\")) AS answer FROM audit_log";
-    let before = ask(&mut shell, rows);
+    let before = ask(&mut shell, ROWS);
     for sql in [
         "UPDATE audit_log SET actor_id = 'somebody else'",
         "DELETE FROM audit_log",
@@ -21,7 +23,7 @@ async fn nobody_changes_or_deletes_an_audit_row() {
         let refusal = shell.batch_execute(sql).unwrap_err().to_string();
         assert_eq!(refusal, "audit_log is append-only", "{sql}");
     }
-    assert_eq!(ask(&mut shell, rows), before);
+    assert_eq!(ask(&mut shell, ROWS), before);
     assert_eq!(count(&mut shell, "SELECT count(*) AS number FROM audit_log"), 1);
 }
 
@@ -32,9 +34,7 @@ async fn no_statement_on_audit_rows_changes_them_and_to_take_the_guard_away_is_s
     let fresh = fresh();
     Scene::set(&fresh.store).await;
     let mut shell = shell(&fresh.settings.path);
-    let rows =
-        "SELECT json_group_array(json_array(id, actor_id, action, \"after\")) AS answer FROM audit_log";
-    let before = ask(&mut shell, rows);
+    let before = ask(&mut shell, ROWS);
     for sql in [
         "UPDATE OR REPLACE audit_log SET actor_id = 'somebody else'",
         "UPDATE OR IGNORE audit_log SET actor_id = 'somebody else'",
@@ -49,7 +49,7 @@ async fn no_statement_on_audit_rows_changes_them_and_to_take_the_guard_away_is_s
         "CREATE VIEW seen AS SELECT * FROM audit_log; UPDATE seen SET actor_id = 'somebody else'",
     ] {
         assert!(shell.batch_execute(sql).is_err(), "{sql}");
-        assert_eq!(ask(&mut shell, rows), before, "{sql}");
+        assert_eq!(ask(&mut shell, ROWS), before, "{sql}");
     }
     // The version of the schema is in the file's head: whoever drops a trigger leaves it changed.
     let version = "SELECT schema_version AS number FROM pragma_schema_version";

@@ -6,13 +6,13 @@ use diesel::sql_types::Text;
 use diesel::{RunQueryDsl as _, sql_query};
 use esoz_device_dispense::{Changed, DeviceDispenses as _, DispenseRegistry as _, DispenseStatus};
 use esoz_testkit::builders::{at_millis, change_of, dispense};
+use esoz_testkit::drawn::runner;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 
 use crate::common::fresh;
 use crate::{ask, shell};
 
-/// Fewer than `PROPTEST_CASES`, which is for what needs no file.
+/// Few, for each needs a round trip or more; `PROPTEST_CASES` says otherwise.
 const CASES: u32 = 48;
 
 /// Texts of JSON as nobody would write them who could help it.
@@ -58,15 +58,8 @@ const UNTOUCHED: &str =
 fn a_change_leaves_every_other_character_as_it_is() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let fresh = fresh();
-    let regressions = Box::new(FileFailurePersistence::WithSource("regressions"));
-    let config = Config {
-        cases: CASES,
-        failure_persistence: Some(regressions),
-        source_file: Some(file!()),
-        ..Config::default()
-    };
     let fields = prop::collection::vec(("[a-z_]{1,6}", jsons()), 0..5);
-    let played = TestRunner::new(config).run(&fields, |fields| {
+    let played = runner(CASES, file!()).run(&fields, |fields| {
         let before = dispense().build();
         let mut shell = shell(&fresh.settings.path);
         runtime.block_on(fresh.store.put_dispenses(slice::from_ref(&before))).unwrap();

@@ -31,6 +31,7 @@ pub mod legal_entities;
 pub mod outbox;
 pub mod outbox_claims;
 pub mod publisher;
+mod sequence_steps;
 pub mod sequences;
 
 mod macros;

@@ -18,103 +18,22 @@ use esoz_kernel::{
     UserId, Uuid, once, system::RandomIds, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 use serde_json::{Value, json};
 
 use super::DispenseStore;
+use super::sequence_steps::{DISPENSES, Step, steps};
 use crate::builders::{at_millis, change_of, dispense, fresh, request_id, user};
 use crate::clock::ManualClock;
+use crate::drawn::runner;
 
-const DISPENSES: usize = 3;
 /// A field that no product knows.
 const UNKNOWN_FIELD: &str = "written_by_others";
 
-/// One operation.
-#[derive(Debug, Clone)]
-pub enum Step {
-    /// Somebody asks to stop one.
-    Stop {
-        /// Which.
-        dispense: usize,
-        /// Whether by its owner, else by another pharmacy.
-        by_owner: bool,
-        /// Whether for its patient, else for another.
-        of_patient: bool,
-        /// Under which key, if any.
-        key: Option<u8>,
-    },
-    /// Any change of status, whatever the status model says.
-    Change {
-        /// Which.
-        dispense: usize,
-        /// Whether by its owner.
-        by_owner: bool,
-        /// From which status.
-        from: DispenseStatus,
-        /// To which.
-        to: DispenseStatus,
-    },
-    /// It is loaded, once more or for the first time.
-    Load {
-        /// Which.
-        dispense: usize,
-        /// In which status.
-        status: DispenseStatus,
-    },
-    /// Another system writes something that ESOZ does not know.
-    WriteUnknown {
-        /// Which.
-        dispense: usize,
-        /// What.
-        number: i32,
-    },
-    /// Time passes.
-    Wait {
-        /// How much.
-        hours: u16,
-    },
-    /// Old keys are forgotten.
-    ForgetKeys,
-    /// Waiting events are taken away, of so many entities.
-    Deliver {
-        /// How many, at most.
-        entities: u32,
-    },
-}
-
-/// Any sequence.
-pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let dispense = || 0..DISPENSES;
-    let status = || prop::sample::select(DispenseStatus::ALL.as_slice());
-    let mostly = || prop::bool::weighted(0.85);
-    let from =
-        prop_oneof![2 => Just(DispenseStatus::InProgress), 1 => Just(DispenseStatus::Stopped), 1 => status()];
-    let loaded = prop_oneof![3 => Just(DispenseStatus::InProgress), 1 => status()];
-    let step = prop_oneof![
-        8 => (dispense(), mostly(), mostly(), prop::option::of(0..2_u8))
-            .prop_map(|(dispense, by_owner, of_patient, key)| Step::Stop { dispense, by_owner, of_patient, key }),
-        4 => (dispense(), mostly(), from, status())
-            .prop_map(|(dispense, by_owner, from, to)| Step::Change { dispense, by_owner, from, to }),
-        4 => (dispense(), loaded).prop_map(|(dispense, status)| Step::Load { dispense, status }),
-        1 => (dispense(), any::<i32>()).prop_map(|(dispense, number)| Step::WriteUnknown { dispense, number }),
-        1 => (0..20_u16).prop_map(|hours| Step::Wait { hours }),
-        1 => Just(Step::ForgetKeys),
-        2 => (1..4_u32).prop_map(|entities| Step::Deliver { entities }),
-    ];
-    prop::collection::vec(step, 1..30)
-}
-
-/// Plays that many sequences (or `PROPTEST_CASES`), each on a fresh store. `source` is the test's file, beside which is kept what was found.
+/// Plays that many sequences, each on a fresh store; see [`runner`].
 ///
 /// # Panics
 /// When store and model differ, with the shortest sequence that shows it.
 pub fn every_sequence(cases: u32, source: &'static str, fresh: impl AsyncFn() -> DispenseStore) {
-    let default = Config::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
-    let failure_persistence: Option<Box<dyn proptest::test_runner::FailurePersistence>> =
-        Some(Box::new(FileFailurePersistence::WithSource("regressions")));
-    let config = Config { cases, failure_persistence, source_file: Some(source), ..default };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let play = |steps: Vec<Step>| {
         runtime.block_on(async {
@@ -126,7 +45,7 @@ pub fn every_sequence(cases: u32, source: &'static str, fresh: impl AsyncFn() ->
         });
         Ok(())
     };
-    if let Err(found) = TestRunner::new(config).run(&steps(), play) {
+    if let Err(found) = runner(cases, source).run(&steps(), play) {
         panic!("{found}");
     }
 }
