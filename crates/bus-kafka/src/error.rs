@@ -66,23 +66,6 @@ pub(crate) fn reason(error: &KafkaError) -> String {
     code(error).map_or_else(|| String::from("the Kafka client failed"), |code| code.to_string())
 }
 
-/// Whether the brokers do not, or no longer, know the producer by the number and sequence that it goes by, so that nothing
-/// it sends will ever be taken: they have forgotten it, or an outage has put the two out of step.
-pub(crate) fn is_about_the_producer(error: &KafkaError) -> bool {
-    matches!(
-        code(error),
-        Some(
-            RDKafkaErrorCode::Fatal
-                | RDKafkaErrorCode::Fenced
-                | RDKafkaErrorCode::InvalidProducerEpoch
-                | RDKafkaErrorCode::InvalidProducerIdMapping
-                | RDKafkaErrorCode::OutOfOrderSequenceNumber
-                | RDKafkaErrorCode::ProducerFenced
-                | RDKafkaErrorCode::UnknownProducerId
-        )
-    )
-}
-
 fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     match error {
         KafkaError::AdminOp(code) => Some(*code),

@@ -1,14 +1,10 @@
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use esoz_events::{EventPublisher, PublishError, StatusChangeEvent, wire};
 use esoz_kernel::TraceContext;
 use futures_util::future::join_all;
 use rdkafka::{
-    ClientConfig,
     error::KafkaError,
     message::{Header, OwnedHeaders},
     producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _},
@@ -18,10 +14,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     BusError, KafkaSettings,
     client::{Logs, blocking},
-    error::{is_about_the_producer, reason},
+    error::reason,
 };
-
-type KafkaProducer = FutureProducer<Logs>;
 
 /// librdkafka itself gives up a message in its time, and looks about once a second which. This is how much longer its
 /// answer is waited for.
@@ -30,15 +24,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Publishes events to a Kafka topic. Must be used inside a Tokio runtime.
 pub struct KafkaPublisher {
     settings: KafkaSettings,
-    config: ClientConfig,
-    current: Mutex<Current>,
-}
-
-/// The producer in use, and the how-manieth it is.
-#[derive(Clone)]
-struct Current {
-    producer: KafkaProducer,
-    generation: u64,
+    producer: FutureProducer<Logs>,
 }
 
 impl KafkaPublisher {
@@ -47,9 +33,9 @@ impl KafkaPublisher {
     /// # Errors
     /// [`BusError::Settings`].
     pub fn new(settings: &KafkaSettings) -> Result<Self, BusError> {
-        let config = settings.producer_config()?;
-        let current = Mutex::new(Current { producer: create(&config)?, generation: 0 });
-        Ok(Self { settings: settings.clone(), config, current })
+        let producer = settings.producer_config()?.create_with_context(Logs);
+        let producer = producer.map_err(|error| BusError::new("making a producer", &error))?;
+        Ok(Self { settings: settings.clone(), producer })
     }
 
     /// Asks the brokers about the topic.
@@ -58,7 +44,7 @@ impl KafkaPublisher {
     /// [`BusError::Unavailable`] when none answers in [`KafkaSettings::request_timeout_ms`]; [`BusError::Refused`] when
     /// the topic cannot be used, e.g. is not there.
     pub async fn ping(&self) -> Result<(), BusError> {
-        let (producer, topic) = (self.current().producer, self.settings.topic.clone());
+        let (producer, topic) = (self.producer.clone(), self.settings.topic.clone());
         let within = self.settings.request_timeout();
         blocking("asking about the topic", move || {
             let attempted = format!("asking about the topic {topic}");
@@ -76,7 +62,7 @@ impl KafkaPublisher {
     /// handed over by a [`publish`](EventPublisher::publish) that nobody waited for to its end still goes out.
     /// Dropping the publisher without it gives that up, which loses nothing: it stays in the outbox.
     pub async fn close(&self) {
-        let (producer, within) = (self.current().producer, self.settings.delivery_timeout());
+        let (producer, within) = (self.producer.clone(), self.settings.delivery_timeout());
         let flushed = blocking("sending what is on its way", move || producer.flush(within)).await;
         if let Ok(Err(error)) = flushed {
             tracing::warn!(
@@ -86,39 +72,7 @@ impl KafkaPublisher {
         }
     }
 
-    fn current(&self) -> Current {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Puts a new producer in the place of one that will never deliver again. What the old one still held is given up: every
-    /// event of it has been answered with an error.
-    fn replace(&self, broken: Current) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.generation != broken.generation {
-            return;
-        }
-        match create(&self.config) {
-            Ok(producer) => {
-                let generation = broken.generation.wrapping_add(1);
-                let replaced = std::mem::replace(&mut *current, Current { producer, generation });
-                tracing::warn!(
-                    generation,
-                    "the brokers take nothing from the Kafka producer any more; a new one takes its place"
-                );
-                // Ending a producer waits for its threads; so on one of its own. (Without one it ends here.)
-                let _ = std::thread::Builder::new().spawn(move || drop((broken, replaced)));
-            }
-            Err(error) => {
-                tracing::error!(%error, "no new Kafka producer could be made; the next failure tries again");
-            }
-        }
-    }
-
-    fn enqueue(
-        &self,
-        producer: &KafkaProducer,
-        event: &StatusChangeEvent,
-    ) -> Result<DeliveryFuture, KafkaError> {
+    fn enqueue(&self, event: &StatusChangeEvent) -> Result<DeliveryFuture, KafkaError> {
         let (key, payload) = (wire::key(event), wire::json(event));
         let request_id = Header { key: wire::REQUEST_ID_HEADER, value: Some(event.request_id.as_str()) };
         let mut headers = OwnedHeaders::new_with_capacity(2).insert(request_id);
@@ -126,24 +80,16 @@ impl KafkaPublisher {
             headers = headers.insert(Header { key: TraceContext::HEADER, value: Some(&trace.to_string()) });
         }
         let record = FutureRecord::to(&self.settings.topic).key(&key).payload(&payload).headers(headers);
-        producer.send_result(record).map_err(|(error, _)| error)
+        self.producer.send_result(record).map_err(|(error, _)| error)
     }
 }
 
 #[async_trait]
 impl EventPublisher for KafkaPublisher {
     async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> {
-        let current = self.current();
         let until = Instant::now() + self.settings.delivery_timeout() + GRACE;
-        let enqueued: Vec<_> = events.iter().map(|event| self.enqueue(&current.producer, event)).collect();
+        let enqueued: Vec<_> = events.iter().map(|event| self.enqueue(event)).collect();
         let answers = join_all(enqueued.into_iter().map(|enqueued| delivered(enqueued, until))).await;
-        let is_broken = current.producer.client().fatal_error().is_some()
-            || answers
-                .iter()
-                .any(|answer| matches!(answer, Err(Failure::Kafka(error)) if is_about_the_producer(error)));
-        if is_broken {
-            self.replace(current);
-        }
         answers.into_iter().map(|answer| answer.map_err(PublishError::from)).collect()
     }
 }
@@ -173,8 +119,4 @@ async fn delivered(enqueued: Result<DeliveryFuture, KafkaError>, until: Instant)
         Ok(Err(_)) => Err(Failure::Ended),
         Err(_) => Err(Failure::NoAnswer),
     }
-}
-
-fn create(config: &ClientConfig) -> Result<KafkaProducer, BusError> {
-    config.create_with_context(Logs).map_err(|error| BusError::new("making a producer", &error))
 }

@@ -100,7 +100,10 @@ impl KafkaSettings {
         let mut config = self.client_config()?;
         config
             .set("acks", "all")
-            .set("enable.idempotence", "true")
+            // So a success is always a write into the log, never a broker's word that it has seen this before (ADR 0018).
+            .set("enable.idempotence", "false")
+            // What must be sent again is sent before anything that came after it.
+            .set("max.in.flight.requests.per.connection", "1")
             .set("message.timeout.ms", self.delivery_timeout_ms.to_string())
             // As the Java clients spread keys, so that an event finds the partition where others put its entity's.
             .set("partitioner", "murmur2_random");
@@ -153,7 +156,7 @@ mod tests {
         assert!(KafkaSettings { request_timeout_ms: 0, ..settings.clone() }.producer_config().is_err());
         let config = settings.producer_config().unwrap();
         assert_eq!(config.get("acks"), Some("all"));
-        assert_eq!(config.get("enable.idempotence"), Some("true"));
+        assert_eq!(config.get("enable.idempotence"), Some("false"));
         assert_eq!(config.get("message.timeout.ms"), Some("10000"));
     }
 }

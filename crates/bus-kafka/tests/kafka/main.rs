@@ -1,7 +1,7 @@
-//! What is special to Kafka: outages, fatal errors, topics. The contract is in `contract.rs`.
+//! What is special to Kafka: outages, what a broker remembers, topics. The contract is in `contract.rs`.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-mod fatal;
+mod forgetful;
 mod outage;
 #[path = "../support/mod.rs"]
 mod support;

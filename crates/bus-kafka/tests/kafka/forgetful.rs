@@ -1,0 +1,55 @@
+//! What a broker remembers of a producer decides nothing (docs/adr/0018).
+
+use std::time::Duration;
+
+use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
+use esoz_events::EventPublisher as _;
+use esoz_testkit::{builders, contract::Delivered as _, raw::KafkaTopic, wait::wait_for};
+use rdkafka::{
+    mocking::MockCluster,
+    producer::DefaultProducerContext,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
+
+use crate::support::topic_name;
+
+fn cluster() -> (MockCluster<'static, DefaultProducerContext>, KafkaSettings) {
+    let cluster = MockCluster::new(1).unwrap();
+    let topic = topic_name();
+    cluster.create_topic(&topic, 1, 1).unwrap();
+    let settings = KafkaSettings {
+        delivery_timeout_ms: 3_000,
+        ..KafkaSettings::new(cluster.bootstrap_servers(), &topic)
+    };
+    (cluster, settings)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_will_know_no_producer_still_takes_events() {
+    let (cluster, settings) = cluster();
+    let refusal = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED];
+    cluster.request_errors(RDKafkaApiKey::InitProducerId, &refusal);
+    let publisher = KafkaPublisher::new(&settings).unwrap();
+    let event = builders::event_of(builders::fresh());
+    publisher.publish(std::slice::from_ref(&event)).await.remove(0).unwrap();
+    assert_eq!(KafkaTopic::new(&settings.brokers, &settings.topic).messages().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_broker_says_it_has_an_event_already_is_no_success() {
+    let (cluster, settings) = cluster();
+    let claim = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER];
+    cluster.request_errors(RDKafkaApiKey::Produce, &claim);
+    let publisher = KafkaPublisher::new(&settings).unwrap();
+    let event = builders::event_of(builders::fresh());
+
+    let answers = publisher.publish(std::slice::from_ref(&event)).await;
+    let [Err(error)] = answers.as_slice() else { panic!("{answers:?}") };
+    assert!(!error.reason.contains(&event.entity_id.to_string()), "{error}");
+
+    wait_for("the event to be published", Duration::from_secs(30), async || {
+        publisher.publish(std::slice::from_ref(&event)).await.remove(0)
+    })
+    .await;
+    assert_eq!(KafkaTopic::new(&settings.brokers, &settings.topic).messages().await.len(), 1);
+}
