@@ -162,7 +162,7 @@ impl Client {
 
     /// Asks, sometimes with a revoked token, sometimes twice, and again until there is a clear answer.
     async fn ask(&mut self, tokens: &Tokens, place: usize, asked: Asked) {
-        let revoked = if self.rng.u32(0..50) == 0 { tokens.revoked(self.rng.usize(..)) } else { None };
+        let revoked = if self.rng.u32(0..50) == 0 { tokens.revoked(place, self.rng.usize(..)) } else { None };
         let token = revoked.unwrap_or_else(|| tokens.at(place));
         let Some(first) = self.sender.send(&asked, Some(&token), None).await else { return };
         let twice = asked.key.is_some() && first.is_done() && self.rng.u32(0..10) == 0;

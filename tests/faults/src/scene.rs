@@ -52,7 +52,8 @@ pub struct Token {
 #[derive(Debug)]
 pub struct Tokens {
     in_use: RwLock<Vec<Token>>,
-    revoked: RwLock<Vec<Token>>,
+    /// With the place that each had.
+    revoked: RwLock<Vec<(usize, Token)>>,
 }
 
 impl Tokens {
@@ -62,18 +63,22 @@ impl Tokens {
         tokens[place % tokens.len()].clone()
     }
 
-    /// A revoked one, if there is any.
-    pub fn revoked(&self, pick: usize) -> Option<Token> {
-        let tokens = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
-        if tokens.is_empty() { None } else { Some(tokens[pick % tokens.len()].clone()) }
+    /// A revoked one, or one that is just being revoked, if there is any whose client may do the same as the one at that place.
+    pub fn revoked(&self, place: usize, pick: usize) -> Option<Token> {
+        let all = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
+        let may_the_same =
+            |(its, _): &&(usize, Token)| its % Scene::pharmacies() == place % Scene::pharmacies();
+        let tokens: Vec<_> = all.iter().filter(may_the_same).collect();
+        if tokens.is_empty() { None } else { Some(tokens[pick % tokens.len()].1.clone()) }
     }
 
-    /// Another token takes that place.
-    fn replace(&self, place: usize, token: Token) {
+    /// Another token takes that place; gives the one that had it.
+    fn replace(&self, place: usize, token: Token) -> Token {
         let mut tokens = self.in_use.write().unwrap_or_else(PoisonError::into_inner);
         let place = place % tokens.len();
         let old = std::mem::replace(&mut tokens[place], token);
-        self.revoked.write().unwrap_or_else(PoisonError::into_inner).push(old);
+        self.revoked.write().unwrap_or_else(PoisonError::into_inner).push((place, old.clone()));
+        old
     }
 }
 
@@ -226,11 +231,9 @@ impl Scene {
     /// # Errors
     /// When the store fails; nothing is different then.
     pub async fn relieve(&self, tokens: &Tokens, place: usize) -> Result<Token> {
-        let old = tokens.at(place);
-        let new = new_token(&self.next_token, old.stored.client_id);
+        let new = new_token(&self.next_token, tokens.at(place).stored.client_id);
         self.stores.credentials.add_token(&new.stored).await?;
-        tokens.replace(place, new);
-        Ok(old)
+        Ok(tokens.replace(place, new))
     }
 
     /// Revokes a token.
