@@ -1,6 +1,9 @@
 //! What every client of Kafka needs.
 
-use rdkafka::{ClientContext, config::RDKafkaLogLevel, error::KafkaError, statistics::Statistics};
+use rdkafka::{
+    ClientContext, config::RDKafkaLogLevel, error::KafkaError, statistics::Statistics,
+    types::RDKafkaErrorCode,
+};
 
 use crate::{BusError, error::reason};
 
@@ -27,6 +30,11 @@ impl ClientContext for Logs {
 
     /// What is wrong with the brokers as a whole. What became of an event its publisher is told.
     fn error(&self, error: KafkaError, message: &str) {
+        // It says so with every attempt to connect, dozens of times a second; who wanted a broker says it once.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            tracing::debug!(target: "librdkafka", "{message}");
+            return;
+        }
         tracing::warn!(target: "librdkafka", code = reason(&error), "{message}");
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::SqliteStore;
 use crate::error::Trouble;
 use crate::keys;
+use crate::prepared::Prepared;
 use crate::rows::{Place, stamp_columns};
 use crate::schema::{contract_divisions, contracts, divisions, request_context};
 
@@ -160,15 +161,15 @@ impl ContractDivisions for SqliteStore {
                     return Ok(Applied::Stale);
                 }
                 set_request(connection, Some(&update.request_id))?;
-                let row: RecordRow = diesel::update(contract_divisions::table.find(update.id.to_string()))
+                let record = diesel::update(contract_divisions::table.find(update.id.to_string()))
                     .set((
                         contract_divisions::division_id.eq(change.division_id.to_string()),
                         contract_divisions::contract_id.eq(change.contract_id.to_string()),
                         contract_divisions::updated_at.eq(rfc3339_micros(update.at)),
                         contract_divisions::updated_by.eq(update.by.to_string()),
                     ))
-                    .returning(RecordRow::as_returning())
-                    .get_result(connection)?;
+                    .returning(RecordRow::as_returning());
+                let row: RecordRow = Prepared(record).get_result(connection)?;
                 set_request(connection, None)?;
                 if let Some(once) = &update.once {
                     keys::keep(connection, once, update.at, &row.json())?;
@@ -235,7 +236,7 @@ fn facts(
 
 /// Tells the audit trigger on whose behalf this transaction writes. Must be cleared before the commit.
 fn set_request(connection: &mut SqliteConnection, request_id: Option<&RequestId>) -> QueryResult<usize> {
-    diesel::update(request_context::table)
-        .set(request_context::request_id.eq(request_id.map(RequestId::as_str)))
-        .execute(connection)
+    let update = diesel::update(request_context::table)
+        .set(request_context::request_id.eq(request_id.map(RequestId::as_str)));
+    Prepared(update).execute(connection)
 }

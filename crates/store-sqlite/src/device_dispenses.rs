@@ -9,6 +9,7 @@ use esoz_kernel::{DispenseId, Put, StoreError};
 use crate::SqliteStore;
 use crate::document::{from_dispense, history_entry, path, to_dispense};
 use crate::error::Trouble;
+use crate::prepared::Prepared;
 use crate::rows::put_all;
 use crate::schema::device_dispenses;
 use crate::{keys, outbox};
@@ -101,11 +102,10 @@ fn compare_and_set(connection: &mut SqliteConnection, change: &StatusChange) -> 
     );
     let lengthened = json_insert(history, path::END, json(history_entry(change)));
     let changed = json_set_part(changed, path::STATUS_HISTORY, lengthened);
-    diesel::update(expected)
+    let update = diesel::update(expected)
         .set(device_dispenses::document.eq(changed))
-        .returning(device_dispenses::document)
-        .get_result(connection)
-        .optional()
+        .returning(device_dispenses::document);
+    Prepared(update).get_result(connection).optional()
 }
 
 #[async_trait]

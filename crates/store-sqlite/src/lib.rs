@@ -14,6 +14,7 @@ mod keys;
 mod legal_entities;
 mod migrations;
 mod outbox;
+mod prepared;
 mod readers;
 mod rows;
 mod schema;
