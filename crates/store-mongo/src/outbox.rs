@@ -3,6 +3,7 @@ use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
 use esoz_kernel::{StoreError, Timestamp, Uuid};
 use futures_util::TryStreamExt;
+use mongodb::options::Hint;
 
 use crate::{
     MongoStore, decode,
@@ -13,8 +14,9 @@ use crate::{
     },
 };
 
-/// How many events one update removes. The server compares every waiting event with every one of them.
-const REMOVED_AT_ONCE: usize = 500;
+/// How many events one update removes. The server compares every event of every document with every one of them, so a few small updates
+/// take less than a large one.
+const REMOVED_AT_ONCE: usize = 100;
 
 /// What the backlog is counted into.
 const DEPTH: &str = "depth";
@@ -50,7 +52,7 @@ impl Outbox for MongoStore {
             let entities: Vec<Bson> = delivered.iter().map(|event| binary(event.entity_id)).collect();
             let events: Vec<Bson> = delivered.iter().map(|event| binary(event.id.uuid())).collect();
             let filter = doc! { ID: { "$in": entities }, OUTBOX_EVENT_ID: { "$in": events.clone() } };
-            let update = self.documents.dispenses().update_many(filter, without(&events));
+            let update = self.documents.dispenses().update_many(filter, without(&events)).hint(by_id());
             self.documents
                 .limited(update)
                 .await
@@ -106,6 +108,7 @@ impl MongoStore {
             .sort(doc! { OUTBOX_SINCE: 1 })
             .projection(doc! { ID: 1 })
             .limit(i64::from(claim.max_entities))
+            .batch_size(all_at_once(claim))
             .max_time(self.documents.operation_timeout());
         let found = self.documents.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
         let found = found.map_err(|fault| fault.during("looking for waiting events"))?;
@@ -118,6 +121,7 @@ impl MongoStore {
         filter.insert(ID, doc! { "$in": candidates });
         let taken = doc! { CLAIM_BY: binary(claim.by), CLAIM_UNTIL: rounded_up(claim.until()) };
         let update = self.documents.dispenses().update_many(filter, doc! { "$set": { OUTBOX_CLAIM: taken } });
+        let update = update.hint(by_id());
         let taken =
             self.documents.limited(update).await.map_err(|fault| fault.during("claiming waiting events"))?;
         Ok(taken.matched_count)
@@ -131,10 +135,24 @@ impl MongoStore {
             .find(doc! { ID: { "$in": candidates }, OUTBOX_CLAIM_BY: binary(claim.by) })
             .sort(doc! { OUTBOX_SINCE: 1 })
             .projection(doc! { OUTBOX_EVENTS: 1 })
+            .hint(by_id())
+            .batch_size(all_at_once(claim))
             .max_time(self.documents.operation_timeout());
         let found = self.documents.limited(async { find.await?.try_collect().await }).await;
         found.map_err(|fault| fault.during("reading claimed events"))
     }
+}
+
+/// The index by which documents that are known by their ids are found. Without being told, the server may go through all that waits instead,
+/// which takes the longer the more that is.
+fn by_id() -> Hint {
+    Hint::Keys(doc! { ID: 1 })
+}
+
+/// So that the server gives all of a claim's documents with its first answer, where it else gives a hundred and one and waits to be asked for more.
+/// One more than there are, for with exactly as many it does not notice that it is done.
+fn all_at_once(claim: &Claim) -> u32 {
+    claim.max_entities.saturating_add(1)
 }
 
 /// The documents with waiting events on which nobody has a claim, or this relay has.

@@ -20,8 +20,9 @@ const ALLOWANCES: [Allowance; 1] = ["device_dispense:stop"];
 const OPERATION: &str = "stop_device_dispense";
 
 /// How often the change is offered when what was decided from has moved. A dispense leaves `in_progress` once and never
-/// returns, so the second offer decides; the third is for a store that lost a race of its own.
-const MAX_ATTEMPTS: u32 = 3;
+/// returns by itself, so the second offer decides; the others are for a store that lost a race of its own, and for systems beside this one that
+/// set dispenses in progress again while they are being stopped.
+const MAX_ATTEMPTS: u32 = 5;
 
 /// Proof that the caller's scope allows to stop dispenses (rule 3).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -271,7 +271,7 @@ fn given_a_stale_change_of_a_dispense_in_progress_then_the_same_change_is_offere
 
 #[test]
 fn given_a_store_that_stays_stale_then_the_use_case_gives_up() {
-    let world = World::with_answers(stale(3)).and_found(3, Some(dispense(DispenseStatus::InProgress)));
+    let world = World::with_answers(stale(5)).and_found(5, Some(dispense(DispenseStatus::InProgress)));
     let error = world.stop(input()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     let StopError::Store(cause) = error else { panic!("{error:?}") };
@@ -279,7 +279,7 @@ fn given_a_store_that_stays_stale_then_the_use_case_gives_up() {
     assert_eq!(
         cause.to_string(),
         format!(
-            "the store refused a concurrent change while stopping dispense {DISPENSE}: it changed under 3 attempts"
+            "the store refused a concurrent change while stopping dispense {DISPENSE}: it changed under 5 attempts"
         )
     );
 }
@@ -295,7 +295,7 @@ fn given_a_conflict_in_the_store_then_the_change_is_offered_again_without_a_look
     let stopped = dispense(DispenseStatus::Stopped);
     let won = World::with_answers(vec![conflict(), Ok(Changed::Applied(stopped.clone()))]);
     assert_eq!(won.stop(input()).unwrap(), stopped);
-    let never = World::with_answers(vec![conflict(), conflict(), conflict()]);
+    let never = World::with_answers((0..5).map(|_| conflict()).collect());
     assert_eq!(answer(never.stop(input())).0, ErrorKind::Unavailable);
 }
 
@@ -411,8 +411,9 @@ fn given_a_key_under_which_nothing_was_done_then_the_refusal_is_found_once_and_s
         assert_eq!(answer(world.stop(StopInput { idempotency_key: key("k"), ..input() })), expected);
     }
     // Not known to stand: somebody else's change may be the same request's.
-    let world = World::with_answers(vec![Ok(Changed::Stale), conflict(), conflict()])
-        .and_found(1, Some(dispense(DispenseStatus::Stopped)));
+    let mut answers = vec![Ok(Changed::Stale)];
+    answers.extend((0..4).map(|_| conflict()));
+    let world = World::with_answers(answers).and_found(1, Some(dispense(DispenseStatus::Stopped)));
     let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
     assert_eq!(answer(result).0, ErrorKind::Unavailable);
 }

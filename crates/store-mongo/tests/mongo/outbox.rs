@@ -167,3 +167,28 @@ async fn the_relays_operations_use_the_indexes() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_much_waits_a_relay_looks_at_no_more_than_it_takes() {
+    let fresh = Fresh::shared().await;
+    // More are taken than the server tries its plans with: a hundred and one.
+    let later = |step| at(NOW).saturating_add(Duration::from_secs(step)).unwrap();
+    join_all((0..400).map(|step| stopped_at(&fresh, later(step)))).await;
+    let database = fresh.documents.client().database(&fresh.documents.namespace().db);
+    database.run_command(doc! { "profile": 2 }).await.unwrap();
+    let some = Claim { max_entities: 150, ..claim(fresh_id(), at(NOW)) };
+    let events = fresh.store.claim(&some).await.unwrap();
+    let delivered: Vec<_> = events.iter().map(StatusChangeEvent::reference).collect();
+    fresh.store.remove(&delivered).await.unwrap();
+    database.run_command(doc! { "profile": 0 }).await.unwrap();
+
+    assert_eq!(delivered.len(), 150);
+    let of_collection = doc! { "ns": format!("{}.device_dispenses", database.name()) };
+    let profile = database.collection::<Document>("system.profile").find(of_collection).await.unwrap();
+    let profile: Vec<Document> = profile.try_collect().await.unwrap();
+    // Three of the claim, two of the removal.
+    assert_eq!(profile.len(), 5, "{profile:#?}");
+    for operation in &profile {
+        assert!(operation.get_i32("docsExamined").unwrap() <= 150, "{operation}");
+    }
+}
