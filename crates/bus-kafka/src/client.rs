@@ -30,7 +30,7 @@ impl ClientContext for Logs {
 
     /// What is wrong with the brokers as a whole. What became of an event its publisher is told.
     fn error(&self, error: KafkaError, message: &str) {
-        // It says so with every attempt to connect, dozens of times a second; who wanted a broker says it once.
+        // It says so with every attempt to connect, dozens of times a second; whoever needed a broker gets an error that tells.
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             tracing::debug!(target: "librdkafka", "{message}");
             return;

@@ -157,6 +157,7 @@ mod tests {
         let config = settings.producer_config().unwrap();
         assert_eq!(config.get("acks"), Some("all"));
         assert_eq!(config.get("enable.idempotence"), Some("false"));
+        assert_eq!(config.get("max.in.flight.requests.per.connection"), Some("1"));
         assert_eq!(config.get("message.timeout.ms"), Some("10000"));
     }
 }

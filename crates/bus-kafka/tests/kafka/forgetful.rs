@@ -13,7 +13,10 @@ use rdkafka::{
 
 use crate::support::topic_name;
 
-fn cluster() -> (MockCluster<'static, DefaultProducerContext>, KafkaSettings) {
+type Cluster = MockCluster<'static, DefaultProducerContext>;
+
+/// A broker that answers the first request of that kind so, and a publisher to it. The broker ends when it is dropped.
+fn answering(kind: RDKafkaApiKey, answer: RDKafkaRespErr) -> (Cluster, KafkaPublisher, KafkaTopic) {
     let cluster = MockCluster::new(1).unwrap();
     let topic = topic_name();
     cluster.create_topic(&topic, 1, 1).unwrap();
@@ -21,26 +24,24 @@ fn cluster() -> (MockCluster<'static, DefaultProducerContext>, KafkaSettings) {
         delivery_timeout_ms: 3_000,
         ..KafkaSettings::new(cluster.bootstrap_servers(), &topic)
     };
-    (cluster, settings)
+    cluster.request_errors(kind, &[answer]);
+    let publisher = KafkaPublisher::new(&settings).unwrap();
+    (cluster, publisher, KafkaTopic::new(&settings.brokers, &topic))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_will_know_no_producer_still_takes_events() {
-    let (cluster, settings) = cluster();
-    let refusal = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED];
-    cluster.request_errors(RDKafkaApiKey::InitProducerId, &refusal);
-    let publisher = KafkaPublisher::new(&settings).unwrap();
+    let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    let (_cluster, publisher, topic) = answering(RDKafkaApiKey::InitProducerId, refusal);
     let event = builders::event_of(builders::fresh());
     publisher.publish(std::slice::from_ref(&event)).await.remove(0).unwrap();
-    assert_eq!(KafkaTopic::new(&settings.brokers, &settings.topic).messages().await.len(), 1);
+    assert_eq!(topic.messages().await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn that_a_broker_says_it_has_an_event_already_is_no_success() {
-    let (cluster, settings) = cluster();
-    let claim = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER];
-    cluster.request_errors(RDKafkaApiKey::Produce, &claim);
-    let publisher = KafkaPublisher::new(&settings).unwrap();
+    let claim = RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER;
+    let (_cluster, publisher, topic) = answering(RDKafkaApiKey::Produce, claim);
     let event = builders::event_of(builders::fresh());
 
     let answers = publisher.publish(std::slice::from_ref(&event)).await;
@@ -51,5 +52,5 @@ async fn that_a_broker_says_it_has_an_event_already_is_no_success() {
         publisher.publish(std::slice::from_ref(&event)).await.remove(0)
     })
     .await;
-    assert_eq!(KafkaTopic::new(&settings.brokers, &settings.topic).messages().await.len(), 1);
+    assert_eq!(topic.messages().await.len(), 1);
 }

@@ -135,25 +135,31 @@ fn stages(plan: &Document, found: &mut Vec<String>) {
     }
 }
 
-/// The server's profiler tells which plans the store's own operations ran with.
+/// What the server's profiler tells of the operations on dispenses that happen in there.
+async fn profiled(fresh: &Fresh, work: impl AsyncFnOnce()) -> Vec<Document> {
+    let database = fresh.documents.client().database(&fresh.documents.namespace().db);
+    database.run_command(doc! { "profile": 2 }).await.unwrap();
+    work().await;
+    database.run_command(doc! { "profile": 0 }).await.unwrap();
+    let of_collection = doc! { "ns": format!("{}.device_dispenses", database.name()) };
+    let profile = database.collection::<Document>("system.profile").find(of_collection).await.unwrap();
+    profile.try_collect().await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_relays_operations_use_the_indexes() {
     let fresh = Fresh::shared().await;
     let idle: Vec<_> = (0..200).map(|_| crate::changes::stored(fresh_id(), binary(fresh_id()))).collect();
     fresh.documents.insert_many(idle).await.unwrap();
     let change = stopped_at(&fresh, at(NOW)).await;
-    let database = fresh.documents.client().database(&fresh.documents.namespace().db);
-    database.run_command(doc! { "profile": 2 }).await.unwrap();
     let by = fresh_id();
-    assert_eq!(claimed(&fresh, &claim(by, at(NOW))).await, [change.event.id]);
-    fresh.store.backlog().await.unwrap();
-    fresh.store.release(by).await.unwrap();
-    fresh.store.remove(&[change.event.reference()]).await.unwrap();
-    database.run_command(doc! { "profile": 0 }).await.unwrap();
-
-    let of_collection = doc! { "ns": format!("{}.device_dispenses", database.name()) };
-    let profile = database.collection::<Document>("system.profile").find(of_collection).await.unwrap();
-    let profile: Vec<Document> = profile.try_collect().await.unwrap();
+    let profile = profiled(&fresh, async || {
+        assert_eq!(claimed(&fresh, &claim(by, at(NOW))).await, [change.event.id]);
+        fresh.store.backlog().await.unwrap();
+        fresh.store.release(by).await.unwrap();
+        fresh.store.remove(&[change.event.reference()]).await.unwrap();
+    })
+    .await;
     // Three of the claim, one of each other.
     assert_eq!(profile.len(), 6, "{profile:#?}");
     for operation in &profile {
@@ -174,18 +180,14 @@ async fn however_much_waits_a_relay_looks_at_no_more_than_it_takes() {
     // More are taken than the server tries its plans with: a hundred and one.
     let later = |step| at(NOW).saturating_add(Duration::from_secs(step)).unwrap();
     join_all((0..400).map(|step| stopped_at(&fresh, later(step)))).await;
-    let database = fresh.documents.client().database(&fresh.documents.namespace().db);
-    database.run_command(doc! { "profile": 2 }).await.unwrap();
     let some = Claim { max_entities: 150, ..claim(fresh_id(), at(NOW)) };
-    let events = fresh.store.claim(&some).await.unwrap();
-    let delivered: Vec<_> = events.iter().map(StatusChangeEvent::reference).collect();
-    fresh.store.remove(&delivered).await.unwrap();
-    database.run_command(doc! { "profile": 0 }).await.unwrap();
-
-    assert_eq!(delivered.len(), 150);
-    let of_collection = doc! { "ns": format!("{}.device_dispenses", database.name()) };
-    let profile = database.collection::<Document>("system.profile").find(of_collection).await.unwrap();
-    let profile: Vec<Document> = profile.try_collect().await.unwrap();
+    let profile = profiled(&fresh, async || {
+        let events = fresh.store.claim(&some).await.unwrap();
+        let delivered: Vec<_> = events.iter().map(StatusChangeEvent::reference).collect();
+        assert_eq!(delivered.len(), 150);
+        fresh.store.remove(&delivered).await.unwrap();
+    })
+    .await;
     // Three of the claim, two of the removal.
     assert_eq!(profile.len(), 5, "{profile:#?}");
     for operation in &profile {
