@@ -127,6 +127,29 @@ async fn no_more_trips_are_under_way_than_may_be() {
 }
 
 #[tokio::test]
+async fn a_further_trip_goes_once_half_of_it_is_full() {
+    let scene = scene(2, 4, PATIENT);
+    let mut calls = Vec::new();
+    for job in 1..=4 {
+        calls.push(scene.call(job).await);
+    }
+    while scene.trips().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(scene.trips(), [vec![1], vec![2, 3]]);
+    assert_eq!(scene.gather.waiting(), 1, "one is not enough for a further one");
+    scene.let_go.add_permits(1);
+    assert_eq!(calls.remove(0).await.unwrap(), Ok(2));
+    assert_eq!(scene.gather.waiting(), 1, "nor for one in place of the first, while the second is under way");
+    scene.let_go.add_permits(2);
+    for (call, job) in calls.into_iter().zip(2..) {
+        assert_eq!(call.await.unwrap(), Ok(job * 2));
+    }
+    assert_eq!(scene.trips(), [vec![1], vec![2, 3], vec![4]]);
+    assert_eq!(scene.gather.shared.state().under_way, 0);
+}
+
+#[tokio::test]
 async fn who_has_gone_before_its_turn_has_asked_for_nothing() {
     let scene = scene(1, 8, PATIENT);
     let first = scene.call(1).await;

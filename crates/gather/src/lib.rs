@@ -1,8 +1,8 @@
 //! Calls that wait at the same time share one trip to a store.
 //!
 //! A store that makes each change durable on its own spends most of its time on that. Here a call that comes while nothing is under way
-//! goes at once and alone; calls that come while as many trips are under way as may be wait, and go together as soon as one of them is
-//! back. So nobody waits for company, and company comes by itself where there is a crowd.
+//! goes at once and alone; calls that come meanwhile wait, and go together as soon as it is back, or as soon as there are enough of them
+//! for a further trip beside it. So nobody waits for company, and company comes by itself where there is a crowd.
 //!
 //! What a trip does, and what becomes of each call in it, is the store's: see [`Trip`].
 
@@ -34,7 +34,8 @@ pub trait Trip: Send + Sync + 'static {
 /// How much may go at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many trips are under way at most; at least one is.
+    /// How many trips are under way at most; at least one may be. One goes as soon as anything is asked for, a further one as soon as those
+    /// who wait fill half of it: with fewer, two small trips would do what one large one does for less.
     pub trips: usize,
     /// How many jobs one trip takes at most; at least one.
     pub jobs: usize,
@@ -170,13 +171,19 @@ enum Turn<T: Trip> {
 impl<T: Trip> Shared<T> {
     fn enter(self: &Arc<Self>, job: &T::Job) -> Turn<T> {
         let mut state = self.state();
-        // Nobody overtakes: while somebody waits, every trip that may be under way is.
-        if state.under_way < self.limits.trips.max(1) {
-            state.under_way += 1;
+        // Nobody overtakes: while somebody waits, a trip is under way.
+        if state.under_way == 0 {
+            state.under_way = 1;
             return Turn::Now(Place(Arc::clone(self)));
         }
         let (waiting, answered) = Waiting::asked(job.clone());
         state.queue.push_back(Queued { since: Instant::now(), waiting });
+        if state.under_way < self.limits.trips && self.are_enough(&state) {
+            state.under_way += 1;
+            drop(state);
+            // Left at once, for those who wait.
+            drop(Place(Arc::clone(self)));
+        }
         Turn::Later(answered)
     }
 
@@ -184,6 +191,10 @@ impl<T: Trip> Shared<T> {
     fn next(&self) -> Vec<Waiting<T::Job, T::Answer>> {
         let mut state = self.state();
         let mut next = Vec::new();
+        if state.under_way > 1 && !self.are_enough(&state) {
+            state.under_way -= 1;
+            return next; // Whoever waits goes with those who come until the others are back.
+        }
         while next.len() < self.limits.jobs.max(1)
             && let Some(Queued { since, waiting }) = state.queue.pop_front()
         {
@@ -200,6 +211,11 @@ impl<T: Trip> Shared<T> {
             state.under_way -= 1;
         }
         next
+    }
+
+    /// Whether so many wait that it is worth a trip beside another one.
+    fn are_enough(&self, state: &State<T>) -> bool {
+        state.queue.len() >= self.limits.jobs.div_ceil(2).max(1)
     }
 
     /// Never held while anything is awaited or called that could panic.

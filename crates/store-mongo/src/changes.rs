@@ -21,8 +21,8 @@ use crate::{
     made::Made,
 };
 
-/// Two commands, so that one is on its way while the server is at the other.
-const TRIPS: usize = 2;
+/// As many commands at a time as kept the server busiest: one waits for the majority, one is at its documents, one on its way.
+const TRIPS: usize = 3;
 /// What the server does in well under the time that the majority's acknowledgement takes.
 const JOBS: usize = 32;
 
