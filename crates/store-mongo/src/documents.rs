@@ -1,4 +1,4 @@
-//! The collection of dispenses as every part of this store reaches it.
+//! The collections as every part of this store reaches them.
 
 use std::{
     future::IntoFuture,
@@ -27,6 +27,7 @@ pub(crate) struct Documents {
     dispenses: Collection<RawDocumentBuf>,
     /// Read as the majority has it.
     settled: Collection<RawDocumentBuf>,
+    claims: Collection<RawDocumentBuf>,
     operation_timeout: Duration,
     /// Whether the unique index on keys is known to be there.
     unique_key: Arc<AtomicBool>,
@@ -34,12 +35,13 @@ pub(crate) struct Documents {
 
 impl Documents {
     pub(crate) fn of(database: Database, operation_timeout: Duration) -> Self {
-        let read_with = |concern| {
-            database.collection_with_options(fields::COLLECTION, concerns(concern, operation_timeout))
+        let read_with = |collection, concern| {
+            database.collection_with_options(collection, concerns(concern, operation_timeout))
         };
         Self {
-            dispenses: read_with(ReadConcern::local()),
-            settled: read_with(ReadConcern::majority()),
+            dispenses: read_with(fields::COLLECTION, ReadConcern::local()),
+            settled: read_with(fields::COLLECTION, ReadConcern::majority()),
+            claims: read_with(fields::CLAIMS, ReadConcern::local()),
             database,
             operation_timeout,
             unique_key: Arc::default(),
@@ -65,6 +67,11 @@ impl Documents {
     /// The dispenses, for reads of what must never be rolled back: events that will be published.
     pub(crate) const fn settled(&self) -> &Collection<RawDocumentBuf> {
         &self.settled
+    }
+
+    /// The relays' claims. Read as the primary has them: what a failover takes back of them is noticed by the write that follows.
+    pub(crate) const fn claims_document(&self) -> &Collection<RawDocumentBuf> {
+        &self.claims
     }
 
     /// Whether the server is known to keep one key from two documents. Not so until this store, or a clone of it, has migrated.

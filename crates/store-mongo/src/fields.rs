@@ -28,18 +28,25 @@ pub(crate) const VALUE: &str = "value";
 /// The legal entity that a dispense belongs to.
 pub(crate) const OWNER: &str = "performer_legal_entity.identifier.value";
 
-/// Inside the outbox: the time of the oldest waiting event, the events, and who is delivering them until when.
+/// Inside the outbox: the time of the oldest waiting event, and the events.
 pub(crate) const SINCE: &str = "since";
 pub(crate) const EVENTS: &str = "events";
 pub(crate) const OUTBOX_SINCE: &str = "esoz_outbox.since";
 pub(crate) const OUTBOX_EVENTS: &str = "esoz_outbox.events";
 pub(crate) const OUTBOX_EVENT_ID: &str = "esoz_outbox.events.id";
 pub(crate) const OUTBOX_EVENT_TIME: &str = "esoz_outbox.events.event_time";
-pub(crate) const OUTBOX_CLAIM: &str = "esoz_outbox.claim";
-pub(crate) const OUTBOX_CLAIM_BY: &str = "esoz_outbox.claim.by";
-pub(crate) const OUTBOX_CLAIM_UNTIL: &str = "esoz_outbox.claim.until";
+
+/// The collection with the one document of the relays' claims.
+pub(crate) const CLAIMS: &str = "esoz_claims";
+
+/// Inside it: how often something was claimed; the claims that hold; for each of them who delivers whose events until when.
+pub(crate) const VERSION: &str = "version";
+pub(crate) const HELD: &str = "held";
 pub(crate) const CLAIM_BY: &str = "by";
 pub(crate) const CLAIM_UNTIL: &str = "until";
+pub(crate) const CLAIM_ENTITIES: &str = "entities";
+/// The entities of every claim, for an update.
+pub(crate) const HELD_ENTITIES: &str = "held.$[].entities";
 
 /// Inside an event. The entity is the document itself.
 pub(crate) const EVENT_ID: &str = "id";
@@ -93,7 +100,6 @@ mod tests {
         assert_eq!(OUTBOX_EVENT_TIME, format!("{OUTBOX_EVENTS}.{EVENT_TIME}"));
         assert_eq!(KEYS_KEY, format!("{KEYS}.{KEY}"));
         assert_eq!(KEYS_AT, format!("{KEYS}.{KEY_AT}"));
-        assert_eq!(OUTBOX_CLAIM_BY, format!("{OUTBOX_CLAIM}.{CLAIM_BY}"));
-        assert_eq!(OUTBOX_CLAIM_UNTIL, format!("{OUTBOX_CLAIM}.{CLAIM_UNTIL}"));
+        assert_eq!(HELD_ENTITIES, format!("{HELD}.$[].{CLAIM_ENTITIES}"));
     }
 }

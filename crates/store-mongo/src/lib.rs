@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod changes;
+mod claims;
 mod decode;
 mod dispenses;
 mod documents;

@@ -1,22 +1,26 @@
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
-use esoz_kernel::{StoreError, Timestamp, Uuid};
+use esoz_kernel::{StoreError, StoreErrorKind, Timestamp, Uuid};
 use futures_util::TryStreamExt;
 use mongodb::options::Hint;
 
 use crate::{
     MongoStore, decode,
-    documents::{binary, millis},
+    documents::binary,
     fields::{
-        CLAIM_BY, CLAIM_UNTIL, EVENT_ID, ID, OUTBOX, OUTBOX_CLAIM, OUTBOX_CLAIM_BY, OUTBOX_CLAIM_UNTIL,
-        OUTBOX_EVENT_ID, OUTBOX_EVENT_TIME, OUTBOX_EVENTS, OUTBOX_SINCE, SINCE, path,
+        EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ID, OUTBOX_EVENT_TIME, OUTBOX_EVENTS, OUTBOX_SINCE, SINCE, path,
     },
 };
 
-/// How many events one update removes. The server compares every event of every document with every one of them, so a few small updates
-/// take less than a large one.
-const REMOVED_AT_ONCE: usize = 100;
+/// How often a relay looks again when others claim in between. Each time at least one other has got what it wanted.
+const MAX_ATTEMPTS: usize = 10;
+
+/// How many events one update takes out of outboxes in which others wait. The server compares every event of every document with every one of
+/// them, so a few small updates take less than a large one.
+const TAKEN_AT_ONCE: usize = 100;
 
 /// What the backlog is counted into.
 const DEPTH: &str = "depth";
@@ -24,48 +28,46 @@ const OLDEST: &str = "oldest";
 
 #[async_trait]
 impl Outbox for MongoStore {
-    /// Looks for candidates, claims those that are still free, then reads what it holds. Of two relays that race for a
-    /// document the server lets one claim it, and the other's update passes it over; so each reads what is its own.
+    /// Reads who holds what, then what waits and is held by nobody else, and claims that; if anybody has claimed anything meanwhile,
+    /// it begins anew. So of two relays that race for a document the second sees what the first got.
     ///
-    /// What is read last was acknowledged by the majority: an event that a failover could still take back is not
-    /// handed out. The claims made just before are seen, for they were acknowledged the same way.
+    /// What waits is read as the majority has it: an event that a failover could still take back is not handed out. What was removed
+    /// is seen to be gone, for the majority had that before the claim on it ended.
     async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
-        let candidates = self.candidates(claim).await?;
-        if candidates.is_empty() || self.take(claim, &candidates).await? == 0 {
-            return Ok(Vec::new());
-        }
-        let mut events = Vec::new();
-        for document in self.held(claim, candidates).await? {
-            match waiting(&document) {
-                Ok(waiting) => events.extend(waiting),
-                // The others must not wait for this one. It stays where it is, and is told of in every round.
-                Err(error) => {
-                    tracing::error!(%error, "an outbox cannot be read; its events are not delivered");
-                }
+        for _ in 0..MAX_ATTEMPTS {
+            let claims = self.documents.claims(claim).await?;
+            let found = self.waiting_for(claim, &claims.of_others).await?;
+            if found.is_empty() {
+                return Ok(Vec::new());
+            }
+            let entities = found.iter().map(|(entity, _)| binary(*entity)).collect();
+            if self.documents.hold(claim, &claims, entities).await? {
+                return Ok(found.iter().flat_map(|(entity, document)| waiting(*entity, document)).collect());
             }
         }
-        Ok(events)
+        let others_were_faster = "claiming waiting events: other relays were faster each time";
+        Err(StoreError::new(StoreErrorKind::Conflict, others_were_faster))
     }
 
+    /// Almost always nothing else waits in the outboxes, and they go whole.
     async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
-        for delivered in delivered.chunks(REMOVED_AT_ONCE) {
-            let entities: Vec<Bson> = delivered.iter().map(|event| binary(event.entity_id)).collect();
-            let events: Vec<Bson> = delivered.iter().map(|event| binary(event.id.uuid())).collect();
-            let filter = doc! { ID: { "$in": entities }, OUTBOX_EVENT_ID: { "$in": events.clone() } };
-            let update = self.documents.dispenses().update_many(filter, without(&events)).hint(by_id());
-            self.documents
-                .limited(update)
-                .await
-                .map_err(|fault| fault.during("removing delivered events"))?;
+        let mut entities: HashSet<Uuid> = delivered.iter().map(|event| event.entity_id).collect();
+        if entities.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        if self.remove_outboxes(&entities, delivered).await? < entities.len() {
+            let left = self.left_of(&entities).await?;
+            let rest: Vec<_> = delivered.iter().filter(|event| left.contains(&event.entity_id)).collect();
+            for rest in rest.chunks(TAKEN_AT_ONCE) {
+                self.remove_events(rest).await?;
+            }
+            entities.retain(|entity| !left.contains(entity));
+        }
+        self.documents.let_go(all(&entities)).await
     }
 
     async fn release(&self, by: Uuid) -> Result<(), StoreError> {
-        let filter = doc! { OUTBOX_CLAIM_BY: binary(by) };
-        let update = self.documents.dispenses().update_many(filter, doc! { "$unset": { OUTBOX_CLAIM: "" } });
-        self.documents.limited(update).await.map_err(|fault| fault.during("giving claimed events back"))?;
-        Ok(())
+        self.documents.give_back(by).await
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
@@ -95,52 +97,83 @@ impl Outbox for MongoStore {
 }
 
 impl MongoStore {
-    /// The documents that this relay may have, the longest-waiting first.
-    async fn candidates(&self, claim: &Claim) -> Result<Vec<Bson>, StoreError> {
+    /// The entities with waiting events that none of the others hold, the longest-waiting first, and their outboxes.
+    async fn waiting_for(
+        &self,
+        claim: &Claim,
+        of_others: &[Bson],
+    ) -> Result<Vec<(Uuid, RawDocumentBuf)>, StoreError> {
         // To MongoDB a limit of zero is no limit.
         if claim.max_entities == 0 {
             return Ok(Vec::new());
         }
+        let mut filter = doc! { OUTBOX_SINCE: { "$exists": true } };
+        if !of_others.is_empty() {
+            filter.insert(ID, doc! { "$nin": of_others });
+        }
         let find = self
             .documents
-            .dispenses()
-            .find(free_for(claim))
+            .settled()
+            .find(filter)
             .sort(doc! { OUTBOX_SINCE: 1 })
-            .projection(doc! { ID: 1 })
+            .projection(doc! { OUTBOX_EVENTS: 1 })
             .limit(i64::from(claim.max_entities))
             .batch_size(all_at_once(claim))
             .max_time(self.documents.operation_timeout());
         let found = self.documents.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
-        let found = found.map_err(|fault| fault.during("looking for waiting events"))?;
-        Ok(found.iter().filter_map(|document| decode::uuid(document, ID)).map(binary).collect())
+        let found = found.map_err(|fault| fault.during("reading waiting events"))?;
+        Ok(found.into_iter().filter_map(|document| Some((decode::uuid(&document, ID)?, document))).collect())
     }
 
-    /// Claims those of the candidates that are still free, and tells how many that are.
-    async fn take(&self, claim: &Claim, candidates: &[Bson]) -> Result<u64, StoreError> {
-        let mut filter = free_for(claim);
-        filter.insert(ID, doc! { "$in": candidates });
-        let taken = doc! { CLAIM_BY: binary(claim.by), CLAIM_UNTIL: rounded_up(claim.until()) };
-        let update = self.documents.dispenses().update_many(filter, doc! { "$set": { OUTBOX_CLAIM: taken } });
-        let update = update.hint(by_id());
-        let taken =
-            self.documents.limited(update).await.map_err(|fault| fault.during("claiming waiting events"))?;
-        Ok(taken.matched_count)
+    /// Removes the outboxes of these entities in which nothing but what was delivered waits; tells how many those are.
+    async fn remove_outboxes(
+        &self,
+        entities: &HashSet<Uuid>,
+        delivered: &[EventRef],
+    ) -> Result<usize, StoreError> {
+        let undelivered = doc! { "$elemMatch": { EVENT_ID: { "$nin": ids(delivered) } } };
+        let filter = doc! {
+            ID: { "$in": all(entities) },
+            OUTBOX_SINCE: { "$exists": true },
+            OUTBOX_EVENTS: { "$not": undelivered },
+        };
+        let update = self.documents.dispenses().update_many(filter, doc! { "$unset": { OUTBOX: "" } });
+        let removed = self.documents.limited(update.hint(by_id())).await;
+        let removed = removed.map_err(|fault| fault.during("removing delivered events"))?.matched_count;
+        Ok(usize::try_from(removed).unwrap_or(usize::MAX))
     }
 
-    /// The candidates that this relay holds.
-    async fn held(&self, claim: &Claim, candidates: Vec<Bson>) -> Result<Vec<RawDocumentBuf>, StoreError> {
+    /// Those of these entities for which something still waits.
+    async fn left_of(&self, entities: &HashSet<Uuid>) -> Result<HashSet<Uuid>, StoreError> {
         let find = self
             .documents
-            .settled()
-            .find(doc! { ID: { "$in": candidates }, OUTBOX_CLAIM_BY: binary(claim.by) })
-            .sort(doc! { OUTBOX_SINCE: 1 })
-            .projection(doc! { OUTBOX_EVENTS: 1 })
+            .dispenses()
+            .find(doc! { ID: { "$in": all(entities) }, OUTBOX_SINCE: { "$exists": true } })
+            .projection(doc! { ID: 1 })
             .hint(by_id())
-            .batch_size(all_at_once(claim))
             .max_time(self.documents.operation_timeout());
-        let found = self.documents.limited(async { find.await?.try_collect().await }).await;
-        found.map_err(|fault| fault.during("reading claimed events"))
+        let found = self.documents.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
+        let found = found.map_err(|fault| fault.during("looking for what waits beside delivered events"))?;
+        Ok(found.iter().filter_map(|document| decode::uuid(document, ID)).collect())
     }
+
+    /// Takes these events out of outboxes in which others wait.
+    async fn remove_events(&self, delivered: &[&EventRef]) -> Result<(), StoreError> {
+        let entities: Vec<Bson> = delivered.iter().map(|event| binary(event.entity_id)).collect();
+        let events = ids(delivered.iter().copied());
+        let filter = doc! { ID: { "$in": entities }, OUTBOX_EVENT_ID: { "$in": events.clone() } };
+        let update = self.documents.dispenses().update_many(filter, without(&events)).hint(by_id());
+        self.documents.limited(update).await.map_err(|fault| fault.during("removing delivered events"))?;
+        Ok(())
+    }
+}
+
+fn all(entities: &HashSet<Uuid>) -> Vec<Bson> {
+    entities.iter().copied().map(binary).collect()
+}
+
+fn ids<'a>(events: impl IntoIterator<Item = &'a EventRef>) -> Vec<Bson> {
+    events.into_iter().map(|event| binary(event.id.uuid())).collect()
 }
 
 /// The index by which documents that are known by their ids are found. Without being told, the server may go through all that waits instead,
@@ -155,26 +188,7 @@ fn all_at_once(claim: &Claim) -> u32 {
     claim.max_entities.saturating_add(1)
 }
 
-/// The documents with waiting events on which nobody has a claim, or this relay has.
-fn free_for(claim: &Claim) -> Document {
-    doc! {
-        OUTBOX_SINCE: { "$exists": true },
-        "$or": [
-            { OUTBOX_CLAIM_BY: { "$exists": false } },
-            { OUTBOX_CLAIM_BY: binary(claim.by) },
-            { OUTBOX_CLAIM_UNTIL: { "$lte": millis(claim.now) } },
-        ],
-    }
-}
-
-/// The time in milliseconds, rounded up: a claim must not end early. The time it is compared with is rounded down.
-fn rounded_up(time: Timestamp) -> bson::DateTime {
-    let cut = millis(time);
-    let was_cut = time.subsec_nanosecond() % 1_000_000 != 0;
-    bson::DateTime::from_millis(cut.timestamp_millis().saturating_add(i64::from(was_cut)))
-}
-
-/// Takes these events out of an outbox; an outbox that is empty then goes with its claim, and so out of the indexes.
+/// Takes these events out of an outbox; an outbox that is empty then goes, and so out of the index.
 fn without(events: &[Bson]) -> Vec<Document> {
     let delivered = doc! { "$in": [format!("$$this.{EVENT_ID}"), events] };
     let rest = doc! { "$filter": { "input": path(OUTBOX_EVENTS), "cond": { "$not": [delivered] } } };
@@ -186,8 +200,12 @@ fn without(events: &[Bson]) -> Vec<Document> {
     ]
 }
 
-fn waiting(document: &RawDocumentBuf) -> Result<Vec<StatusChangeEvent>, StoreError> {
-    decode::uuid(document, ID).map_or_else(|| Ok(Vec::new()), |entity_id| decode::events(entity_id, document))
+/// The waiting events of a document. One that cannot be read holds up no other: it stays where it is, and is told of in every round.
+fn waiting(entity: Uuid, document: &RawDocumentBuf) -> Vec<StatusChangeEvent> {
+    decode::events(entity, document).unwrap_or_else(|error| {
+        tracing::error!(%error, "an outbox cannot be read; its events are not delivered");
+        Vec::new()
+    })
 }
 
 fn backlog(counted: &Document) -> Backlog {
@@ -200,18 +218,5 @@ fn backlog(counted: &Document) -> Backlog {
     Backlog {
         depth: u64::try_from(depth).unwrap_or_default(),
         oldest: oldest.and_then(|oldest| Timestamp::from_millisecond(oldest.timestamp_millis()).ok()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_claim_ends_no_earlier_than_it_says() {
-        let until = |text: &str| rounded_up(text.parse().unwrap()).timestamp_millis();
-        assert_eq!(until("1970-01-01T00:00:01Z"), 1_000);
-        assert_eq!(until("1970-01-01T00:00:01.000000001Z"), 1_001);
-        assert_eq!(rounded_up(Timestamp::MAX).timestamp_millis(), Timestamp::MAX.as_millisecond() + 1);
     }
 }

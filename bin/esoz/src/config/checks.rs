@@ -46,6 +46,9 @@ pub(crate) enum Pseudonym {
 /// outlive that.
 const DELIVERY_GRACE_MS: u64 = 6_000;
 
+/// With so many for each relay the one document that tells MongoDB's relays from each other has room for dozens of them.
+const MAX_ENTITIES: u64 = 10_000;
+
 /// An hour: longer than any time limit makes sense.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -117,7 +120,7 @@ impl Config {
                 all.kafka.delivery_timeout_ms + DELIVERY_GRACE_MS,
                 HOUR_MS,
             ),
-            ("events.max_entities", all.events.max_entities, 1, 100_000),
+            ("events.max_entities", all.events.max_entities, 1, MAX_ENTITIES),
             ("events.backoff_first_ms", all.events.backoff_first_ms, 1, HOUR_MS),
             (
                 "events.backoff_longest_ms",

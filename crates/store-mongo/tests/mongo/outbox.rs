@@ -160,8 +160,8 @@ async fn the_relays_operations_use_the_indexes() {
         fresh.store.remove(&[change.event.reference()]).await.unwrap();
     })
     .await;
-    // Three of the claim, one of each other.
-    assert_eq!(profile.len(), 6, "{profile:#?}");
+    // One of the claim, of the backlog and of the removal.
+    assert_eq!(profile.len(), 3, "{profile:#?}");
     for operation in &profile {
         let examined = operation.get_i32("docsExamined").unwrap();
         assert!(examined <= 1, "{operation}");
@@ -188,9 +188,31 @@ async fn however_much_waits_a_relay_looks_at_no_more_than_it_takes() {
         fresh.store.remove(&delivered).await.unwrap();
     })
     .await;
-    // Three of the claim, two of the removal.
-    assert_eq!(profile.len(), 5, "{profile:#?}");
+    // One of the claim, one of the removal.
+    assert_eq!(profile.len(), 2, "{profile:#?}");
     for operation in &profile {
         assert!(operation.get_i32("docsExamined").unwrap() <= 150, "{operation}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_that_ended_or_were_delivered_leave_nothing_behind() {
+    let fresh = Fresh::shared().await;
+    let change = stopped_at(&fresh, at(NOW)).await;
+    let mut now = at(NOW);
+    for _ in 0..20 {
+        assert_eq!(claimed(&fresh, &claim(fresh_id(), now)).await, [change.event.id]);
+        now = now.saturating_add(Duration::from_mins(1)).unwrap();
+    }
+    fresh.store.remove(&[change.event.reference()]).await.unwrap();
+    let last = stopped_at(&fresh, now).await;
+    let by = fresh_id();
+    assert_eq!(claimed(&fresh, &claim(by, now)).await, [last.event.id]);
+    let claims = fresh.documents.client().database(&fresh.documents.namespace().db);
+    let claims = claims.collection::<Document>("esoz_claims").find_one(doc! {}).await.unwrap().unwrap();
+    let [bson::Bson::Document(held)] = claims.get_array("held").unwrap().as_slice() else {
+        panic!("more than the last claim is there: {claims}");
+    };
+    assert_eq!(held.get("by"), Some(&binary(by)));
+    assert_eq!(held.get_array("entities").unwrap(), &[binary(last.id.uuid())]);
 }

@@ -11,7 +11,7 @@ use super::{Figure, Measured, Settings, whole};
 use crate::drive::{Caller, TOGETHER, run_apart};
 use crate::job::{Job, Way, Work};
 use crate::stage::{Events, Server, Stage, Store, Topic};
-use crate::stats::{float, quantile};
+use crate::stats::{Spread, float, quantile};
 
 /// How many events wait, for each record that there is to begin with.
 const WAITING_TIMES: u64 = 10;
@@ -30,21 +30,24 @@ const TIMES_AS_FAST: f64 = 2.0;
 const PATIENCE: Duration = Duration::from_mins(10);
 
 pub(super) fn measure(settings: &Settings, measured: &mut Measured, tell: &dyn Fn(&str)) -> Result<()> {
-    let made = made_in_a_second(settings, tell)?;
-    let (alone, meanwhile) = (drained(settings, false, tell)?, drained(settings, true, tell)?);
-    let times = alone.per_second / made;
-    let waiting = settings.records * WAITING_TIMES;
-    measured.figures.extend([
-        Figure::new("events made, stopping 64 at once on MongoDB", made, "a second"),
-        Figure::new("events delivered into Kafka", alone.per_second, "a second"),
-        Figure::new("events delivered for one made", times, "times").at_least(TIMES_AS_FAST),
-        Figure::new(
-            format!("a backlog of {waiting} delivered, while requests go on"),
-            meanwhile.seconds,
-            "s",
-        )
-        .at_most(DRAINED_WITHIN_S),
-    ]);
+    let (mut made, mut delivered, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..settings.rounds {
+        let (made_now, delivered_now) =
+            (made_in_a_second(settings, tell)?, drained(settings, false, tell)?.per_second);
+        made.push(made_now);
+        delivered.push(delivered_now);
+        times.push(delivered_now / made_now);
+    }
+    let figure = |what: &str, values: Vec<f64>, unit: &str| {
+        Spread::of(values).map(|values| Figure::of(what, values, unit))
+    };
+    let times = figure("events delivered for one made", times, "times");
+    measured.figures.extend(figure("events made, stopping 64 at once on MongoDB", made, "a second"));
+    measured.figures.extend(figure("events delivered into Kafka", delivered, "a second"));
+    measured.figures.extend(times.map(|times| times.at_least(TIMES_AS_FAST)));
+    let meanwhile = drained(settings, true, tell)?;
+    let what = format!("a backlog of {} delivered, while requests go on", settings.records * WAITING_TIMES);
+    measured.figures.push(Figure::new(what, meanwhile.seconds, "s").at_most(DRAINED_WITHIN_S));
     measured.figures.push(from_request_to_topic(settings, tell)?);
     Ok(())
 }

@@ -1,0 +1,134 @@
+//! Which relay delivers whose events: told in one document that all relays share, so that a claim writes that one and none of the dispenses.
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use esoz_events::Claim;
+use esoz_kernel::{StoreError, Timestamp, Uuid};
+
+use crate::{
+    decode,
+    documents::{Documents, binary, millis},
+    error::Fault,
+    fields::{
+        CLAIM_BY, CLAIM_ENTITIES, CLAIM_UNTIL, CLAIMS, COLLECTION, HELD, HELD_ENTITIES, ID, VERSION, path,
+    },
+};
+
+/// What was read of the claims.
+pub(crate) struct Claims {
+    /// Grows with every new claim. `None` when nobody has claimed anything yet.
+    version: Option<i64>,
+    /// What other relays hold.
+    pub(crate) of_others: Vec<Bson>,
+}
+
+impl Documents {
+    /// The claims as the relay that asks must know them.
+    pub(crate) async fn claims(&self, claim: &Claim) -> Result<Claims, StoreError> {
+        let find = self.claims_document().find_one(this()).max_time(self.operation_timeout());
+        let found = self.limited(find).await.map_err(|fault| fault.during("reading the relays' claims"))?;
+        found.map_or(Ok(Claims { version: None, of_others: Vec::new() }), |found| {
+            read(&found, claim).ok_or_else(|| StoreError::corrupt(CLAIMS, COLLECTION, HELD))
+        })
+    }
+
+    /// Gives these entities to the relay that asks, unless anybody has claimed anything since the claims were read; tells whether it did.
+    pub(crate) async fn hold(
+        &self,
+        claim: &Claim,
+        known: &Claims,
+        entities: Vec<Bson>,
+    ) -> Result<bool, StoreError> {
+        let until = rounded_up(claim.until());
+        let new = doc! { CLAIM_BY: binary(claim.by), CLAIM_UNTIL: until, CLAIM_ENTITIES: entities };
+        let held = match known.version {
+            None => self.first(new).await,
+            Some(version) => self.next(new, version, claim.now).await,
+        };
+        held.map_err(|fault| fault.during("claiming waiting events"))
+    }
+
+    async fn first(&self, new: Document) -> Result<bool, Fault> {
+        let mut document = this();
+        document.extend(doc! { VERSION: 1_i64, HELD: [new] });
+        let Ok(document) = RawDocumentBuf::try_from(&document) else {
+            return Err(Fault::Unintelligible);
+        };
+        match self.limited(self.claims_document().insert_one(document)).await {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.is_duplicate_key() => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// What ended or was delivered goes with it, so the document does not grow.
+    async fn next(&self, new: Document, version: i64, now: Timestamp) -> Result<bool, Fault> {
+        let holds = doc! { "$and": [
+            { "$gt": [format!("$$this.{CLAIM_UNTIL}"), millis(now)] },
+            { "$ne": [format!("$$this.{CLAIM_ENTITIES}"), []] },
+        ] };
+        let rest = doc! { "$filter": { "input": path(HELD), "cond": holds } };
+        let held = doc! { "$concatArrays": [rest, { "$literal": [new] }] };
+        let update = vec![doc! { "$set": { VERSION: version + 1, HELD: held } }];
+        let mut filter = this();
+        filter.insert(VERSION, version);
+        let update = self.claims_document().update_one(filter, update);
+        self.limited(update).await.map(|updated| updated.matched_count > 0)
+    }
+
+    /// Nobody holds these any more.
+    pub(crate) async fn let_go(&self, entities: Vec<Bson>) -> Result<(), StoreError> {
+        let gone = doc! { "$pull": { HELD_ENTITIES: { "$in": entities } } };
+        let update = self.claims_document().update_one(this(), gone);
+        self.limited(update).await.map_err(|fault| fault.during("ending claims on delivered events"))?;
+        Ok(())
+    }
+
+    /// This relay holds nothing any more.
+    pub(crate) async fn give_back(&self, by: Uuid) -> Result<(), StoreError> {
+        let gone = doc! { "$pull": { HELD: { CLAIM_BY: binary(by) } } };
+        let update = self.claims_document().update_one(this(), gone);
+        self.limited(update).await.map_err(|fault| fault.during("giving claimed events back"))?;
+        Ok(())
+    }
+}
+
+/// The one document, by the name of the collection whose events it is about.
+fn this() -> Document {
+    doc! { ID: COLLECTION }
+}
+
+fn read(document: &RawDocumentBuf, claim: &Claim) -> Option<Claims> {
+    let now = millis(claim.now).timestamp_millis();
+    let mut of_others = Vec::new();
+    for held in document.get_array(HELD).ok()? {
+        let held = held.ok()?.as_document()?;
+        let is_mine = decode::uuid(held, CLAIM_BY)? == claim.by;
+        let has_ended = held.get_datetime(CLAIM_UNTIL).ok()?.timestamp_millis() <= now;
+        if !is_mine && !has_ended {
+            for entity in held.get_array(CLAIM_ENTITIES).ok()? {
+                of_others.push(entity.ok()?.try_into().ok()?);
+            }
+        }
+    }
+    Some(Claims { version: Some(document.get_i64(VERSION).ok()?), of_others })
+}
+
+/// The time in milliseconds, rounded up: a claim must not end early. The time it is compared with is rounded down.
+fn rounded_up(time: Timestamp) -> bson::DateTime {
+    let cut = millis(time);
+    let was_cut = time.subsec_nanosecond() % 1_000_000 != 0;
+    bson::DateTime::from_millis(cut.timestamp_millis().saturating_add(i64::from(was_cut)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_ends_no_earlier_than_it_says() {
+        let until = |text: &str| rounded_up(text.parse().unwrap()).timestamp_millis();
+        assert_eq!(until("1970-01-01T00:00:01Z"), 1_000);
+        assert_eq!(until("1970-01-01T00:00:01.000000001Z"), 1_001);
+        assert_eq!(rounded_up(Timestamp::MAX).timestamp_millis(), Timestamp::MAX.as_millisecond() + 1);
+    }
+}
