@@ -194,7 +194,7 @@ statement! {
                  WHERE other.contract_id = checked.contract_id AND other.division_id = checked.division_id
                      AND other.is_active AND other.id <> checked.id))
      , request AS MATERIALIZED (
-         SELECT set_config('esoz.request_ids', json_object_agg(free.id, free.request_id)::text, true)
+         SELECT set_config('esoz.requests', string_agg(chr(10) || free.id || ' ' || free.request_id, ''), true)
          FROM free)
      , updated AS (
          UPDATE contract_divisions AS target

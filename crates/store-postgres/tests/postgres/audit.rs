@@ -105,3 +105,18 @@ async fn a_request_id_does_not_leak_into_the_next_statement_of_the_connection() 
     super::support::contract_division(&world.store, scene.record.contract_id, scene.record.division_id).await;
     assert_eq!(last(&world)["request_id"], Value::Null);
 }
+
+/// During a rolling upgrade servers of the version before write through the new trigger.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_version_before_says_of_its_requests_is_heard() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let id = scene.record.id;
+    world.admin(&format!(
+        "BEGIN;
+         SELECT set_config('esoz.request_ids', '{{\"{id}\": \"a request of the version before\"}}', true);
+         UPDATE contract_divisions SET updated_at = now() WHERE id = '{id}';
+         COMMIT"
+    ));
+    assert_eq!(last(&world)["request_id"], json!("a request of the version before"));
+}
