@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use esoz_tests::Kind;
-use tokio::task::JoinSet;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinSet, block_in_place};
 
 use super::{Form, Run};
 use crate::client::Connection;
@@ -36,10 +37,10 @@ pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
         return Ok(Vec::new());
     }
     let mut trial = begin(run, "overload").await?;
-    let mut offering = Offering::on(&trial);
-    let peak = offering.closed(&trial, MEASURED_FOR).await?;
+    let offering = Offering::on(&trial)?;
+    let peak = offering.closed(&trial, MEASURED_FOR)?;
     let before = trial.shared.recorder.history().len();
-    offering.open(&trial, peak * 2.0, MEASURED_FOR).await?;
+    offering.open(&trial, peak * 2.0, MEASURED_FOR)?;
     let history = trial.shared.recorder.history();
     let offered = &history[before..];
     let done = offered.iter().filter(|operation| operation.is_done()).count();
@@ -67,12 +68,12 @@ pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
 /// For that long, most of what the server can carry: no error, no growth.
 pub(super) async fn soak(run: &mut Run, length: Duration) -> Result<Vec<Report>> {
     let mut trial = begin(run, "soak").await?;
-    let mut offering = Offering::on(&trial);
-    let peak = offering.closed(&trial, MEASURED_FOR).await?;
+    let offering = Offering::on(&trial)?;
+    let peak = offering.closed(&trial, MEASURED_FOR)?;
     // Caches, pools and allocators have filled by then.
-    offering.open(&trial, peak * SOAKED_AT, length / 10).await?;
+    offering.open(&trial, peak * SOAKED_AT, length / 10)?;
     let before = Footprint::of(&trial)?;
-    offering.open(&trial, peak * SOAKED_AT, length).await?;
+    offering.open(&trial, peak * SOAKED_AT, length)?;
     let after = Footprint::of(&trial)?;
     let told = |footprint: Footprint| {
         let Footprint { memory_kb, descriptors, connections } = footprint;
@@ -115,7 +116,7 @@ impl Footprint {
         let memory_kb = memory.trim().trim_end_matches("kB").trim().parse()?;
         let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'esoz' AND datname = current_database()";
-        let connections = tokio::task::block_in_place(|| trial.database(sql))?.trim().parse()?;
+        let connections = block_in_place(|| trial.database(sql))?.trim().parse()?;
         Ok(Self { memory_kb, descriptors, connections })
     }
 }
@@ -123,10 +124,21 @@ impl Footprint {
 /// Connections over which updates are offered, each of a record of its own.
 struct Offering {
     free: Arc<Mutex<VecDeque<(Sender, Asked)>>>,
+    /// One thread has time for all clients; more would take it from the server, which is on the same machine.
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Offering {
+    fn drop(&mut self) {
+        // It ends in an asynchronous context, where a runtime may not wait for its threads.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Offering {
-    fn on(trial: &Trial) -> Self {
+    fn on(trial: &Trial) -> Result<Self> {
         let scene = &trial.shared.scene;
         let one = |number: u32| {
             let place = usize::try_from(number).unwrap_or_default() % scene.records.len();
@@ -137,15 +149,25 @@ impl Offering {
             let shared = trial.shared.clone();
             (Sender { number, shared, connection: Connection::new(ANSWER_WITHIN, true) }, asked)
         };
-        Self { free: Arc::new(Mutex::new((0..CONNECTIONS).map(one).collect())) }
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { free: Arc::new(Mutex::new((0..CONNECTIONS).map(one).collect())), runtime: Some(runtime) })
     }
 
     fn take(&self) -> Option<(Sender, Asked)> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
+    fn block_on<T>(&self, asking: impl Future<Output = Result<T>>) -> Result<T> {
+        let runtime = self.runtime.as_ref().context("the runtime of the clients has ended")?;
+        block_in_place(|| runtime.block_on(asking))
+    }
+
     /// As many requests at once as the server works on, each followed by the next; gives how many a second were done.
-    async fn closed(&mut self, trial: &Trial, during: Duration) -> Result<f64> {
+    fn closed(&self, trial: &Trial, during: Duration) -> Result<f64> {
+        self.block_on(self.ask_in_turn(trial, during))
+    }
+
+    async fn ask_in_turn(&self, trial: &Trial, during: Duration) -> Result<f64> {
         let mut clients = JoinSet::new();
         let before = trial.acknowledged();
         let began = Instant::now();
@@ -166,7 +188,11 @@ impl Offering {
     }
 
     /// That many requests a second, whatever becomes of them. One for which no connection is left is not offered.
-    async fn open(&mut self, trial: &Trial, rate: f64, during: Duration) -> Result<()> {
+    fn open(&self, trial: &Trial, rate: f64, during: Duration) -> Result<()> {
+        self.block_on(self.ask_at_a_rate(trial, rate, during))
+    }
+
+    async fn ask_at_a_rate(&self, trial: &Trial, rate: f64, during: Duration) -> Result<()> {
         let mut requests: JoinSet<Option<Operation>> = JoinSet::new();
         let began = Instant::now();
         let mut offered = 0.0;
