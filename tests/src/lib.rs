@@ -14,6 +14,7 @@ pub mod process;
 mod published;
 mod request;
 mod scene;
+pub mod schema_to_come;
 mod scrape;
 mod stores;
 mod world;

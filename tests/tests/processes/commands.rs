@@ -6,7 +6,8 @@ use esoz_auth::Secret;
 use esoz_testkit::builders::fresh;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::{Process, esoz, esoz_with_input};
-use esoz_tests::{DEADLINE, Request, TestStores, on_every_store, stop_path, update_path};
+use esoz_tests::schema_to_come::{ONE_AHEAD, TAKES_AWAY};
+use esoz_tests::{DEADLINE, Kind, Request, TestStores, on_every_store, stop_path, update_path};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -260,6 +261,32 @@ fn the_doctor_names_what_is_wrong_and_how_to_mend_it() {
     assert_eq!(wrong, ["pseudonyms", "PostgreSQL", "MongoDB", "Kafka", "outbox"]);
     let text = esoz(&variables, &["doctor"]);
     assert!(text.stdout.contains("WRONG  MongoDB:"), "{}", text.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_of_postgresql_is_told_of_and_left_alone() {
+    let stores = TestStores::fresh(Kind::Servers).await;
+    let (variables, database) = (environment(&stores), stores.database().unwrap());
+    let versions = || database.execute("SELECT version FROM __diesel_schema_migrations ORDER BY version");
+
+    database.execute(ONE_AHEAD);
+    let before = versions();
+    let migrated = esoz(&variables, &["migrate"]);
+    let told = &migrated.assert_success().stdout;
+    assert!(told.contains("PostgreSQL: nothing was done: the schema is newer"), "{told}");
+    assert!(told.contains("MongoDB: the indexes are there"), "{told}");
+    let examined = esoz(&variables, &["doctor"]);
+    let told = &examined.assert_success().stdout;
+    assert!(told.contains("which may work on it (unknown to it: 900001; it knows it up to 0"), "{told}");
+
+    database.execute(TAKES_AWAY);
+    let migrated = esoz(&variables, &["migrate"]);
+    let told = &migrated.assert_success().stdout;
+    assert!(told.contains("(unknown to it: 900001, 900002)"), "{told}");
+    let examined = esoz(&variables, &["doctor"]);
+    assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);
+    assert!(examined.stdout.contains("not made for it: update the program"), "{}", examined.stdout);
+    assert_eq!(versions(), format!("{before}\n900002"));
 }
 
 #[test]

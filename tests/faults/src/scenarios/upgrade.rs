@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use esoz_tests::Kind;
+use esoz_tests::schema_to_come::{ONE_AHEAD, TAKES_AWAY};
 
 use super::{Run, millis};
 use crate::report::Report;
@@ -14,18 +15,6 @@ const CHANGES_BETWEEN: usize = 30;
 const GOES_ON_WITHIN: Duration = Duration::from_secs(30);
 /// What a server says that works on a schema which it does not know.
 const WARNING: &str = "newer than this program, which may work on it";
-/// An additive migration of a version to come, as `esoz migrate` would run it.
-const ONE_AHEAD: &str = "BEGIN; \
-    ALTER TABLE contract_divisions ADD COLUMN of_a_later_version text; \
-    INSERT INTO schema_compatibility SELECT '900001', max(version) FROM __diesel_schema_migrations; \
-    INSERT INTO __diesel_schema_migrations VALUES ('900001'); \
-    COMMIT";
-/// Another one, that takes something away from the version before.
-const TAKES_AWAY: &str = "BEGIN; \
-    INSERT INTO schema_compatibility VALUES ('900002', '900002'); \
-    INSERT INTO __diesel_schema_migrations VALUES ('900002'); \
-    COMMIT";
-
 pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
     let mut rng = run.rng(100);
     let stores = run.stores(Kind::Servers).await?;
