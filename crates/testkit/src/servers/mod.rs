@@ -51,3 +51,4 @@ pub use origin::Origin;
 pub use port::ReservedPort;
 pub use postgres::{Durability, Postgres};
 pub use postgres_admin::PostgresAddress;
+pub use proc_table::processor_time;

@@ -83,14 +83,7 @@ impl Server {
 
     /// How much processor time it has taken.
     pub fn processor_time(&self) -> Result<Duration> {
-        let stat = self.look("stat")?;
-        // The name of the program, in brackets, may hold anything.
-        let (_, fields) = stat.rsplit_once(')').context("a process without a name")?;
-        let ticks = |index| fields.split_whitespace().nth(index).and_then(|field| field.parse::<u64>().ok());
-        let (Some(user), Some(system)) = (ticks(11), ticks(12)) else { bail!("a process without times") };
-        Ok(Duration::from_secs_f64(
-            crate::stats::float(user + system) / crate::stats::float(rustix::param::clock_ticks_per_second()),
-        ))
+        esoz_testkit::servers::processor_time(self.child.id()).context("the process has no times")
     }
 
     /// How much memory it has now, in kibibytes.
