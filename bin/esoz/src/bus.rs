@@ -124,7 +124,11 @@ impl RelayLoop {
             }
             Err(error) => {
                 *failures = failures.saturating_add(1);
-                tracing::warn!(error = error.with_causes(), failures, "the outbox could not be read");
+                tracing::warn!(
+                    error = error.with_causes(),
+                    failures,
+                    "the outbox could not be read or claimed from"
+                );
                 false
             }
         }

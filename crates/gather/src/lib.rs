@@ -181,8 +181,7 @@ impl<T: Trip> Shared<T> {
         if state.under_way < self.limits.trips && self.are_enough(&state) {
             state.under_way += 1;
             drop(state);
-            // Left at once, for those who wait.
-            drop(Place(Arc::clone(self)));
+            Place(Arc::clone(self)).leave_to_those_who_wait();
         }
         Turn::Later(answered)
     }
@@ -226,6 +225,13 @@ impl<T: Trip> Shared<T> {
 
 /// One of the trips that may be under way. However it ends, the next one follows.
 struct Place<T: Trip>(Arc<Shared<T>>);
+
+impl<T: Trip> Place<T> {
+    /// The next trip begins here and now, as it does when one is back.
+    fn leave_to_those_who_wait(self) {
+        drop(self);
+    }
+}
 
 impl<T: Trip> Drop for Place<T> {
     fn drop(&mut self) {

@@ -24,7 +24,7 @@ pub(crate) struct Claims {
 impl Documents {
     /// The claims as the relay that asks must know them.
     pub(crate) async fn claims(&self, claim: &Claim) -> Result<Claims, StoreError> {
-        let find = self.claims_document().find_one(this()).max_time(self.operation_timeout());
+        let find = self.claims_collection().find_one(this()).max_time(self.operation_timeout());
         let found = self.limited(find).await.map_err(|fault| fault.during("reading the relays' claims"))?;
         found.map_or(Ok(Claims { version: None, of_others: Vec::new() }), |found| {
             read(&found, claim).ok_or_else(|| StoreError::corrupt(CLAIMS, COLLECTION, HELD))
@@ -50,10 +50,8 @@ impl Documents {
     async fn first(&self, new: Document) -> Result<bool, Fault> {
         let mut document = this();
         document.extend(doc! { VERSION: 1_i64, HELD: [new] });
-        let Ok(document) = RawDocumentBuf::try_from(&document) else {
-            return Err(Fault::Unintelligible);
-        };
-        match self.limited(self.claims_document().insert_one(document)).await {
+        let claims = self.claims_collection().clone_with_type();
+        match self.limited(claims.insert_one(document)).await {
             Ok(_) => Ok(true),
             Err(fault) if fault.is_duplicate_key() => Ok(false),
             Err(fault) => Err(fault),
@@ -71,14 +69,14 @@ impl Documents {
         let update = vec![doc! { "$set": { VERSION: version + 1, HELD: held } }];
         let mut filter = this();
         filter.insert(VERSION, version);
-        let update = self.claims_document().update_one(filter, update);
+        let update = self.claims_collection().update_one(filter, update);
         self.limited(update).await.map(|updated| updated.matched_count > 0)
     }
 
     /// Nobody holds these any more.
     pub(crate) async fn let_go(&self, entities: Vec<Bson>) -> Result<(), StoreError> {
         let gone = doc! { "$pull": { HELD_ENTITIES: { "$in": entities } } };
-        let update = self.claims_document().update_one(this(), gone);
+        let update = self.claims_collection().update_one(this(), gone);
         self.limited(update).await.map_err(|fault| fault.during("ending claims on delivered events"))?;
         Ok(())
     }
@@ -86,7 +84,7 @@ impl Documents {
     /// This relay holds nothing any more.
     pub(crate) async fn give_back(&self, by: Uuid) -> Result<(), StoreError> {
         let gone = doc! { "$pull": { HELD: { CLAIM_BY: binary(by) } } };
-        let update = self.claims_document().update_one(this(), gone);
+        let update = self.claims_collection().update_one(this(), gone);
         self.limited(update).await.map_err(|fault| fault.during("giving claimed events back"))?;
         Ok(())
     }

@@ -70,7 +70,7 @@ impl Documents {
     }
 
     /// The relays' claims. Read as the primary has them: what a failover takes back of them is noticed by the write that follows.
-    pub(crate) const fn claims_document(&self) -> &Collection<RawDocumentBuf> {
+    pub(crate) const fn claims_collection(&self) -> &Collection<RawDocumentBuf> {
         &self.claims
     }
 

@@ -28,8 +28,9 @@ pub struct PostgresSettings {
     pub idle_in_transaction_timeout_ms: u32,
     /// Most updates of contract divisions that share a commit; at least 1. They share one only if they wait at the same time.
     pub updates_per_commit: usize,
-    /// Most updates or groups of them that are with the server at the same time; at least 1. Those that come while one is wait, and share the
-    /// next commit; a further one goes beside it only when half of `updates_per_commit` wait. What has to be looked at alone (somebody holds what it needs) is not counted.
+    /// Most updates or groups of them that are with the server at the same time; at least 1. Those that come while one is
+    /// wait, and share the next commit; a further one goes beside it only when half of `updates_per_commit` wait. What has
+    /// to be looked at alone (somebody holds what it needs) is not counted.
     pub update_trips: usize,
     /// What the server shows of our connections in `pg_stat_activity`.
     pub application_name: String,
