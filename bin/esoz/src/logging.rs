@@ -13,7 +13,6 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -21,7 +20,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::config::Config;
 use crate::observed;
-use json_lines::JsonLines;
+use json_lines::{JsonLines, SpanFields};
 
 /// How long the last spans may hold up the exit.
 const LAST_SPANS: Duration = Duration::from_secs(1);
@@ -108,7 +107,7 @@ where
         let heard = heard.or(ours.with_max_level_hint(LevelFilter::INFO));
         lines
             .with_ansi(false)
-            .fmt_fields(JsonFields::new())
+            .fmt_fields(SpanFields)
             .event_format(JsonLines::new())
             .with_filter(heard)
             .boxed()

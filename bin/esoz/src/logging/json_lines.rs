@@ -1,12 +1,14 @@
 //! A line of the log as one flat JSON object: what the line itself says, and what the spans around it say.
 
-use std::fmt;
+use std::fmt::{self, Debug};
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
-use tracing_subscriber::registry::{LookupSpan, Scope};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::{Format, Json, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
 
 /// Makes the lines. Times are UTC, as in RFC 3339, in microseconds.
 pub(super) struct JsonLines {
@@ -21,13 +23,13 @@ impl JsonLines {
     }
 }
 
-impl<S> FormatEvent<S, JsonFields> for JsonLines
+impl<S> FormatEvent<S, SpanFields> for JsonLines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, JsonFields>,
+        context: &FmtContext<'_, S, SpanFields>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -35,31 +37,87 @@ where
         self.line.format_event(context, Writer::new(&mut line), event)?;
         let line = line.trim_end();
         writer.write_str(line.strip_suffix('}').unwrap_or(line))?;
-        for (name, value) in around(context) {
-            // What the line says itself counts, not what is around it.
-            if event.metadata().fields().field(&name).is_none() {
-                write!(writer, ",{}:{value}", Value::String(name))?;
+        let mut said = Vec::new();
+        // From the innermost on: of two fields with one name that of the inner span counts, and before all what the line says itself.
+        for span in context.event_scope().into_iter().flatten() {
+            let extensions = span.extensions();
+            let fields = extensions.get::<FormattedFields<SpanFields>>();
+            for (name, field) in fields.map(|fields| fields.fields.as_str()).into_iter().flat_map(each) {
+                if !said.iter().any(|other| other == name) && event.metadata().fields().field(name).is_none()
+                {
+                    write!(writer, ",{field}")?;
+                    said.push(name.to_owned());
+                }
             }
         }
         writeln!(writer, "}}")
     }
 }
 
-/// The fields of the spans around a line; of two with one name that of the inner span. Those with a dot in their names are for whoever
-/// collects spans.
-fn around<S>(context: &FmtContext<'_, S, JsonFields>) -> Map<String, Value>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    let mut fields = Map::new();
-    for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
-        let extensions = span.extensions();
-        let text =
-            extensions.get::<FormattedFields<JsonFields>>().map_or("", |formatted| formatted.fields.as_str());
-        let of_span: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-        fields.extend(of_span.into_iter().filter(|(name, _)| !name.contains('.')));
+/// Keeps the fields of a span as text: each as it stands in a JSON object, and a line end, which JSON has nowhere inside. So what is recorded
+/// later is put behind what is there, and none of it read again. Fields with a dot in their names are for whoever collects spans, and left out.
+pub(super) struct SpanFields;
+
+impl<'writer> FormatFields<'writer> for SpanFields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut written = Written { writer, outcome: Ok(()) };
+        fields.record(&mut written);
+        written.outcome
     }
-    fields
+
+    fn add_fields(
+        &self,
+        current: &'writer mut FormattedFields<Self>,
+        fields: &tracing::span::Record<'_>,
+    ) -> fmt::Result {
+        self.format_fields(current.as_writer(), fields)
+    }
+}
+
+/// Names and texts of the fields that were kept.
+fn each(kept: &str) -> impl Iterator<Item = (&str, &str)> {
+    kept.lines().filter_map(|field| Some((field.strip_prefix('"')?.split_once('"')?.0, field)))
+}
+
+struct Written<'writer> {
+    writer: Writer<'writer>,
+    outcome: fmt::Result,
+}
+
+impl Written<'_> {
+    fn write(&mut self, field: &Field, value: &(impl Serialize + ?Sized)) {
+        let name = field.name();
+        if !name.contains('.') && self.outcome.is_ok() {
+            let value = serde_json::to_string(value).map_err(|_| fmt::Error);
+            self.outcome = value.and_then(|value| writeln!(self.writer, "\"{name}\":{value}"));
+        }
+    }
+}
+
+impl Visit for Written<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.write(field, &value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.write(field, &value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.write(field, &value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.write(field, &value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.write(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.write(field, &format_args!("{value:?}"));
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +131,7 @@ mod tests {
     fn a_line_has_the_fields_of_its_spans_beside_its_own() {
         let lines = lines_of("json", || {
             let request = info_span!(target: "esoz_http", "request", request_id = "r", otel.kind = "server", trace_id = Empty);
-            request.record("trace_id", "t\"{}");
+            request.record("trace_id", "t\"{}\n,\"depth\":2");
             let inner =
                 error_span!(target: "esoz_http", parent: &request, "use_case", use_case = "stop", depth = 1);
             inner.in_scope(
@@ -87,7 +145,7 @@ mod tests {
         assert!(time.as_second() > 0 && timestamp.as_str().unwrap().ends_with('Z'), "{timestamp}");
         let expected = serde_json::json!({
             "timestamp": null, "level": "ERROR", "target": "esoz_http", "message": "it broke",
-            "request_id": "r", "trace_id": "t\"{}", "use_case": "mine", "depth": 1, "nested": "a}}",
+            "request_id": "r", "trace_id": "t\"{}\n,\"depth\":2", "use_case": "mine", "depth": 1, "nested": "a}}",
         });
         assert_eq!(line, expected);
     }
