@@ -31,7 +31,11 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
     let _answering = request.conn_data::<Connection>().map(Connection::answering);
     let mut told = Told::begin(&request, &context, &api);
     let outcome = match enter(&request, &api) {
-        Err(refused) => Err(refused),
+        Err(refused) => {
+            // Meanwhile what came of the body with the head is taken off the connection, which could not be used again otherwise.
+            tokio::task::yield_now().await;
+            Err(refused)
+        }
         Ok(held) => {
             let limit = Duration::from_millis(api.limits.request_timeout_ms);
             let work = holding(held, next.call(request)).instrument(told.traced.span.clone());

@@ -1,6 +1,8 @@
 //! What one client, one stranger or one busy minute cannot take from the others: budgets and load shedding; and what every answer says to
 //! browsers.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use esoz_testkit::builders::{fresh, secret};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::{
     Answer, DEADLINE, Kind, Setup, StopScene, UpdateScene, World, assert_protected, on_every_store,
+    update_path,
 };
 use reqwest::Method;
 use serde_json::json;
@@ -147,6 +150,19 @@ async fn health(world: &World) -> Answer {
     world.request(Method::GET, "/health/live").send().await
 }
 
+/// Asks on that connection, and gives the answer: a head, and JSON in an envelope.
+fn ask_on(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    while !answer.ends_with("}}") {
+        let mut some = [0; 1024];
+        let read = stream.read(&mut some).unwrap();
+        assert_ne!(read, 0, "the connection ended: {answer}");
+        answer.push_str(str::from_utf8(&some[..read]).unwrap());
+    }
+    answer
+}
+
 /// Waits until a request is let in again.
 async fn until_let_in(world: &World) {
     wait_for("a free place", DEADLINE, async || {
@@ -181,6 +197,14 @@ on_every_store! {
         let lines = lines_of(&id);
         let [line] = lines.as_slice() else { panic!("{lines:#?}") };
         assert_eq!((&line["level"], &line["status"], line.get("error")), (&json!("INFO"), &json!(503), None));
+
+        // Where there is not even time for a request, there is none for a new connection after each.
+        let request = format!("PUT {} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}", update_path("x"));
+        let mut stream = connect(&world, "");
+        for _ in 0..3 {
+            let answer = tokio::task::block_in_place(|| ask_on(&mut stream, &request));
+            assert!(answer.starts_with("HTTP/1.1 503 ") && !answer.contains("connection: close"), "{answer}");
+        }
 
         gate.let_go(3);
         for request in requests {
