@@ -10,14 +10,10 @@ use tokio::task::JoinSet;
 use crate::client::Connection;
 use crate::history::{Action, Operation, Outcome, Recorder};
 use crate::reopen::Reopening;
-use crate::requests::{Asked, Sender};
+use crate::requests::{AGAIN_AFTER, Asked, RESOLVED_WITHIN, Sender};
 use crate::scene::{Scene, Tokens};
 use crate::server::Listening;
 
-/// How long an unclear request is asked again until somebody must have answered.
-const RESOLVED_WITHIN: Duration = Duration::from_secs(90);
-/// Between two attempts to get an answer.
-const AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// How many dispenses are in everybody's reach at the same time, so that requests meet on them.
 const HOT: usize = 6;
 
@@ -167,23 +163,7 @@ impl Client {
         let Some(first) = self.sender.send(&asked, Some(&token), None).await else { return };
         let twice = asked.key.is_some() && first.is_done() && self.rng.u32(0..10) == 0;
         if twice || first.is_unclear() {
-            self.resolve(&asked, Some((tokens, place)), &first).await;
-        }
-    }
-
-    /// The same request again, by the same client, until it is clear what became of it.
-    async fn resolve(&mut self, asked: &Asked, tokens: Option<(&Tokens, usize)>, first: &Operation) {
-        let started = Instant::now();
-        while started.elapsed() < RESOLVED_WITHIN {
-            let token = tokens.map(|(tokens, place)| tokens.at(place));
-            let again = self.sender.send(asked, token.as_ref(), Some(first.number)).await;
-            // A token that was revoked meanwhile tells nothing about the request.
-            let told =
-                |again: &Operation| !again.is_unclear() && (!again.is_unauthorized() || tokens.is_none());
-            if again.as_ref().is_some_and(told) {
-                return;
-            }
-            tokio::time::sleep(AGAIN_AFTER).await;
+            self.sender.resolve(&asked, Some((tokens, place)), &first).await;
         }
     }
 
@@ -202,7 +182,7 @@ impl Client {
                 let asked = Asked::refused_stop(&target, 401);
                 let first = self.sender.send(&asked, None, None).await;
                 if let Some(first) = first.filter(Operation::is_unclear) {
-                    self.resolve(&asked, None, &first).await;
+                    self.sender.resolve(&asked, None, &first).await;
                 }
                 return;
             }

@@ -1,6 +1,7 @@
 //! Requests to the servers under test, and what their answers say.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -8,7 +9,12 @@ use serde_json::{Value, json};
 use crate::client::{Ask, Connection, Sent};
 use crate::history::{Action, Operation, Outcome};
 use crate::load::Shared;
-use crate::scene::{Scene, Target, Token};
+use crate::scene::{Scene, Target, Token, Tokens};
+
+/// How long an unclear request is asked again until somebody must have answered.
+pub(crate) const RESOLVED_WITHIN: Duration = Duration::from_secs(90);
+/// Between two attempts to get an answer.
+pub(crate) const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// A request that can be sent any number of times.
 #[derive(Debug, Clone)]
@@ -78,7 +84,7 @@ impl Sender {
         let pick = if again.is_some() { from } else { usize::try_from(self.number).unwrap_or_default() };
         let Some(address) = self.shared.listening.pick(pick) else {
             // Nobody is there: no hurry.
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
             return None;
         };
         let request_id = format!("faults-request-{:012}", begun.number);
@@ -106,6 +112,22 @@ impl Sender {
         };
         recorder.record(operation.clone());
         Some(operation)
+    }
+
+    /// The same request again until it is clear what became of it.
+    pub async fn resolve(&mut self, asked: &Asked, tokens: Option<(&Tokens, usize)>, first: &Operation) {
+        let started = Instant::now();
+        while started.elapsed() < RESOLVED_WITHIN {
+            let token = tokens.map(|(tokens, place)| tokens.at(place));
+            let again = self.send(asked, token.as_ref(), Some(first.number)).await;
+            // A token that was revoked meanwhile tells nothing about the request.
+            let told =
+                |again: &Operation| !again.is_unclear() && (!again.is_unauthorized() || tokens.is_none());
+            if again.as_ref().is_some_and(told) {
+                return;
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
     }
 }
 
