@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -130,11 +130,19 @@ pub struct Recorder {
     epoch: Instant,
     next: AtomicU64,
     operations: Mutex<Vec<Operation>>,
+    only_counts: AtomicBool,
+    counted: AtomicUsize,
 }
 
 impl Default for Recorder {
     fn default() -> Self {
-        Self { epoch: Instant::now(), next: AtomicU64::new(1), operations: Mutex::default() }
+        Self {
+            epoch: Instant::now(),
+            next: AtomicU64::new(1),
+            operations: Mutex::default(),
+            only_counts: AtomicBool::new(false),
+            counted: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -149,18 +157,32 @@ impl Recorder {
         Begun { number: self.next.fetch_add(1, Ordering::Relaxed), started_us: self.now_us() }
     }
 
+    /// From now on operations that were done are counted and not kept: there will be more of them than memory holds.
+    pub fn only_count_what_is_done(&self) {
+        self.only_counts.store(true, Ordering::Relaxed);
+    }
+
+    /// How many operations were done and not kept.
+    pub fn counted(&self) -> usize {
+        self.counted.load(Ordering::Relaxed)
+    }
+
     /// An operation has ended.
     pub fn record(&self, operation: Operation) {
+        if operation.is_done() && self.only_counts.load(Ordering::Relaxed) {
+            self.counted.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         self.operations.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
     }
 
-    /// How many operations of that kind were recorded until now.
+    /// How many operations of that kind were kept until now.
     pub fn count(&self, of_kind: impl Fn(&Operation) -> bool) -> usize {
         let operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
         operations.iter().filter(|operation| of_kind(operation)).count()
     }
 
-    /// Everything that was recorded, in the order of beginnings.
+    /// Everything that was kept, in the order of beginnings.
     pub fn history(&self) -> Vec<Operation> {
         let mut history = self.operations.lock().unwrap_or_else(PoisonError::into_inner).clone();
         history.sort_by_key(|operation| operation.number);

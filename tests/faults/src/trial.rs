@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use esoz_tests::TestStores;
+use tokio::task::block_in_place;
 
-use crate::checker;
+use crate::checker::{self, Finding, Kind};
 use crate::history::{self, Operation, Recorder};
 use crate::load::{Load, Pace, Shared};
 use crate::read;
@@ -120,7 +121,7 @@ impl Trial {
 
     /// How many changes were acknowledged until now.
     pub fn acknowledged(&self) -> usize {
-        self.shared.recorder.count(is_acknowledged)
+        self.shared.recorder.count(is_acknowledged) + self.shared.recorder.counted()
     }
 
     /// How many requests were answered with that status until now.
@@ -185,31 +186,78 @@ impl Trial {
     /// # Errors
     /// When something could not be read or does not end.
     pub async fn end(mut self) -> Result<Report> {
-        self.pause().await;
-        let worked = self.began.elapsed();
+        let worked = self.finish().await?;
         let history = self.shared.recorder.history();
-        self.finish().await?;
         let state = read::state(&self.stores).await?;
         let findings = checker::check(&self.shared.scene.loaded, &history, &state);
-        self.is_over = true;
-        let kept = if findings.is_empty() { None } else { Some(self.keep(&history)?) };
-        if kept.is_none() {
-            std::fs::remove_dir_all(&self.folder)?;
-        }
-        let mut report = Report::of(&self.setup.name, self.setup.seed, &history, findings);
-        report.took = worked;
-        report.kills = self.kills;
+        let mut report = self.report(worked, &history, findings)?;
         let distinct: std::collections::BTreeSet<&String> =
             state.topic.iter().map(|event| &event.id).collect();
         report.events = distinct.len();
         report.repeated = state.topic.len() - distinct.len();
         report.audited = state.audit.iter().filter(|row| row.action == "UPDATE").count();
+        Ok(report)
+    }
+
+    /// The same for updates alone of which those that were done were only counted: each must have its audit row, and one.
+    ///
+    /// # Errors
+    /// When something could not be read or does not end.
+    pub async fn end_counted(mut self) -> Result<Report> {
+        let worked = self.finish().await?;
+        let done = self.shared.recorder.counted();
+        let (rows, requests) = block_in_place(|| {
+            let count = |what: &str| -> Result<usize> {
+                let sql = format!("SELECT count({what}) FROM audit_log WHERE action = 'UPDATE'");
+                Ok(self.database(&sql)?.trim().parse()?)
+            };
+            anyhow::Ok((count("*")?, count("DISTINCT request_id")?))
+        })?;
+        let mut findings = Vec::new();
+        if rows < done {
+            findings.push(Finding::new(
+                Kind::Lost,
+                format!("{done} updates were acknowledged, {rows} are in the audit"),
+            ));
+        }
+        if rows > requests {
+            findings.push(Finding::new(
+                Kind::Twice,
+                format!("{rows} rows of the audit are of {requests} requests"),
+            ));
+        }
+        if requests > done {
+            findings.push(Finding::new(
+                Kind::Uninvited,
+                format!("{requests} updates were made, {done} acknowledged"),
+            ));
+        }
+        let mut report = self.report(worked, &self.shared.recorder.history(), findings)?;
+        report.operations += done;
+        report.acknowledged += done;
+        report.audited = rows;
+        Ok(report)
+    }
+
+    /// What there is to tell of a trial that is over.
+    fn report(&mut self, worked: Duration, history: &[Operation], findings: Vec<Finding>) -> Result<Report> {
+        self.is_over = true;
+        let kept = if findings.is_empty() { None } else { Some(self.keep(history)?) };
+        if kept.is_none() {
+            std::fs::remove_dir_all(&self.folder)?;
+        }
+        let mut report = Report::of(&self.setup.name, self.setup.seed, history, findings);
+        report.took = worked;
+        report.kills = self.kills;
         report.notes = std::mem::take(&mut self.notes);
         report.kept = kept;
         Ok(report)
     }
 
-    async fn finish(&mut self) -> Result<()> {
+    /// Lets the clients finish, waits until everything is delivered and stops the servers; tells how long the clients were at work.
+    async fn finish(&mut self) -> Result<Duration> {
+        self.pause().await;
+        let worked = self.began.elapsed();
         self.drained().await?;
         for number in 0..self.replicas.len() {
             if self.replicas.pid(number).is_some() {
@@ -218,7 +266,7 @@ impl Trial {
                 anyhow::ensure!(status.success(), "server {number} ended with {status}");
             }
         }
-        Ok(())
+        Ok(worked)
     }
 
     /// Waits until nothing waits for delivery.

@@ -267,6 +267,83 @@ async fn those_in_each_others_way_do_not_fail_their_company() {
     assert_eq!(audit_rows(&world, all[3].0.record.id), 1);
 }
 
+/// From now on whoever updates a second record in a transaction waits for the advisory lock 1 first.
+fn let_second_updates_wait(world: &World) {
+    world.admin(
+        "CREATE FUNCTION second_waits() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF current_setting('test.seen', true) = 'yes' THEN
+                 PERFORM pg_advisory_xact_lock_shared(1);
+             END IF;
+             PERFORM set_config('test.seen', 'yes', true);
+             RETURN NEW;
+         END $$",
+    );
+    world.admin(
+        "CREATE TRIGGER second_waits BEFORE UPDATE ON contract_divisions
+         FOR EACH ROW EXECUTE FUNCTION second_waits()",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_commits_that_wait_for_each_other_leave_every_pair_to_one_and_each_is_told() {
+    let world = fresh().await;
+    let stores = [(); 2].map(|()| PostgresStore::connect(&patient(&world.url)).unwrap());
+    // Four records of one legal entity; two pairs, which one server's updates want in the other order than the other's.
+    let Scene { legal_entity, to, record: first } = scene(&world.store).await;
+    let mut records = vec![first.id];
+    for _ in 1..4 {
+        let division = division(&world.store, legal_entity).await;
+        records.push(contract_division(&world.store, first.contract_id, division).await.id);
+    }
+    let other = Change { division_id: division(&world.store, legal_entity).await, ..to };
+    let wanted = [[to, other], [other, to]];
+    let_second_updates_wait(&world);
+
+    let (mut gate, latch) = (world.session().await, world.session().await);
+    let closed = gate.transaction().await.unwrap();
+    let (mut first, mut begun) = (Vec::new(), Vec::new());
+    for store in &stores {
+        let scene = scene(&world.store).await;
+        take_pair(&closed, &scene.to).await;
+        first.push(begin(store, &update(scene.record.id, &scene.to)));
+    }
+    world.until_waiting(2).await;
+    for ((store, records), wanted) in stores.iter().zip(records.chunks(2)).zip(&wanted) {
+        for (number, (record, to)) in records.iter().zip(wanted).enumerate() {
+            begun.push(begin(store, &update(*record, to)));
+            until_in_the_queue(store, number + 1).await;
+        }
+    }
+    latch.batch_execute("SELECT pg_advisory_lock(1)").await.unwrap();
+    closed.rollback().await.unwrap();
+    for outcome in outcomes(first).await {
+        applied(outcome.unwrap());
+    }
+    // Each has one pair and is about to want the other's.
+    world.until_waiting(2).await;
+    latch.batch_execute("SELECT pg_advisory_unlock(1)").await.unwrap();
+
+    let mut held = Vec::new();
+    for outcome in outcomes(begun).await {
+        match outcome.unwrap() {
+            Applied::Applied(record) => held.push(record.division_id),
+            Applied::Stale => {}
+            Applied::Recalled(recalled) => panic!("{recalled:?}"),
+        }
+    }
+    held.sort_unstable();
+    let mut pairs = [to.division_id, other.division_id];
+    pairs.sort_unstable();
+    assert_eq!(held, pairs);
+    wait_for("the circle to be counted", DEADLINE, async || {
+        let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+        let deadlocks = world.admin(sql);
+        if deadlocks == "1" { Ok(()) } else { Err(format!("{deadlocks} deadlocks")) }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_commit_whose_connection_is_lost_is_unavailable_to_each() {
     let world = fresh().await;

@@ -6,20 +6,26 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Figure, Measured};
+use super::{Figure, Measured, Settings};
+use crate::stats::Spread;
 
 const CRATES: [&str; 2] = ["esoz-device-dispense", "esoz-contract-division"];
 
 const AT_MOST_S: f64 = 15.0;
 
-pub(super) fn measure(measured: &mut Measured, tell: &dyn Fn(&str)) -> Result<()> {
-    for name in CRATES {
-        let took = compile(name)?;
-        tell(&format!("build: {name}: {took:.1} s"));
-        measured.figures.push(
-            Figure::new(format!("compiling {name} and all below it, from nothing"), took, "s")
-                .at_most(AT_MOST_S),
-        );
+pub(super) fn measure(settings: &Settings, measured: &mut Measured, tell: &dyn Fn(&str)) -> Result<()> {
+    let mut took = CRATES.map(|name| (name, Vec::new()));
+    for _ in 0..settings.rounds {
+        for (name, took_s) in &mut took {
+            let seconds = compile(name)?;
+            tell(&format!("build: {name}: {seconds:.1} s"));
+            took_s.push(seconds);
+        }
+    }
+    for (name, took_s) in took {
+        let what = format!("compiling {name} and all below it, from nothing");
+        let figure = Spread::of(took_s).map(|took| Figure::of(what, took, "s").at_most(AT_MOST_S));
+        measured.figures.extend(figure);
     }
     Ok(())
 }

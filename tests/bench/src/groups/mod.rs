@@ -121,7 +121,7 @@ impl Group {
             Self::Memory => memory::measure(settings, &mut measured, tell)?,
             Self::Start => start::measure(settings, &mut measured, tell)?,
             Self::Refusals => refusals::measure(settings, &mut measured, tell)?,
-            Self::Build => build::measure(&mut measured, tell)?,
+            Self::Build => build::measure(settings, &mut measured, tell)?,
         }
         Ok(measured)
     }

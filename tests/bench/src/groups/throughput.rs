@@ -59,6 +59,15 @@ impl WayName {
         }
     }
 
+    /// How that store is asked by it; for L2 with these statements.
+    pub(super) fn on(self, stage: &Stage, store: Store, server: &Server, shared: Statements) -> Result<Way> {
+        Ok(match self {
+            Self::L1 => stage.directly(store, 1, Statements::Single)?,
+            Self::L2 => stage.directly(store, TOGETHER, shared)?,
+            Self::Esoz => stage.over_http(server),
+        })
+    }
+
     /// More than it does in a second, for all that is known beforehand.
     const fn guess(self) -> f64 {
         match self {
@@ -257,11 +266,7 @@ impl<'a> Bench<'a> {
     }
 
     fn measure(&mut self, at_once: usize, way: WayName) -> Result<Reading> {
-        let by = match way {
-            WayName::L1 => self.stage.directly(self.store, 1, Statements::Single)?,
-            WayName::L2 => self.stage.directly(self.store, TOGETHER, self.shared)?,
-            WayName::Esoz => self.stage.over_http(self.server),
-        };
+        let by = way.on(self.stage, self.store, self.server, self.shared)?;
         let before = self.server.processor_time()?;
         let outcome = self.run(at_once, by, self.wanted(at_once, way))?;
         let took = self.server.processor_time()?.saturating_sub(before).as_secs_f64();

@@ -22,7 +22,7 @@ use crate::requests::{Asked, Sender};
 use crate::scene::Size;
 use crate::trial::{Setup, Trial};
 
-/// Requests that the server works on at once. Above it, it refuses.
+/// Requests that the server works on at once under overload. Above it, it refuses.
 const IN_FLIGHT: usize = 64;
 /// Connections over which requests are offered, whatever becomes of those before.
 const CONNECTIONS: u32 = 512;
@@ -47,7 +47,7 @@ pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
     if run.form == Form::Short {
         return Ok(Vec::new());
     }
-    let mut trial = begin(run, "overload").await?;
+    let mut trial = begin(run, "overload", Some(IN_FLIGHT)).await?;
     let offering = Offering::on(&trial)?;
     let mut rounds = Vec::new();
     let mut took = Vec::new();
@@ -113,30 +113,41 @@ fn round(trial: &Trial, offering: &Offering) -> Result<(Round, Vec<u64>)> {
 
 /// For that long, most of what the server can carry: no error, no growth.
 pub(super) async fn soak(run: &mut Run, length: Duration) -> Result<Vec<Report>> {
-    let mut trial = begin(run, "soak").await?;
+    // Whatever else goes on on the machine for a moment: what waits is not refused.
+    let mut trial = begin(run, "soak", None).await?;
+    trial.shared.recorder.only_count_what_is_done();
     let offering = Offering::on(&trial)?;
     let peak = offering.closed(&trial, MEASURED_FOR)?;
     // Caches, pools and allocators have filled by then.
     offering.open(&trial, peak * SOAKED_AT, length / 10)?;
-    let before = Footprint::of(&trial)?;
+    let (before, done_before) = (Footprint::of(&trial)?, trial.acknowledged());
     offering.open(&trial, peak * SOAKED_AT, length)?;
     let after = Footprint::of(&trial)?;
+    let rate = per_second(trial.acknowledged() - done_before, length);
     let told = |footprint: Footprint| {
         let Footprint { memory_kb, descriptors, connections } = footprint;
         format!("{memory_kb} kB, {descriptors} descriptors, {connections} connections to PostgreSQL")
     };
-    trial.notes.push(format!("{:.0}/s; before: {}; after: {}", peak * SOAKED_AT, told(before), told(after)));
+    let minutes = length.as_secs() / 60;
+    trial.notes.push(format!(
+        "{minutes} minutes at {rate:.0}/s; before: {}; after: {}",
+        told(before),
+        told(after)
+    ));
     ensure!(after.memory_kb <= before.memory_kb * GROWN_MAX, "memory grew: {}", trial.notes.join(", "));
     ensure!(after.descriptors <= before.descriptors, "descriptors grew: {}", trial.notes.join(", "));
     ensure!(after.connections <= before.connections, "connections grew: {}", trial.notes.join(", "));
-    let mut report = trial.end().await?;
+    let mut report = trial.end_counted().await?;
     report.must_answer_all();
     Ok(vec![report])
 }
 
-async fn begin(run: &mut Run, name: &str) -> Result<Trial> {
+async fn begin(run: &mut Run, name: &str, in_flight: Option<usize>) -> Result<Trial> {
     let stores = run.stores(Kind::Servers).await?;
-    let mut setup = Setup::new(name, run.seed, 1).variable("ESOZ_HTTP__MAX_IN_FLIGHT", IN_FLIGHT.to_string());
+    let mut setup = Setup::new(name, run.seed, 1);
+    if let Some(in_flight) = in_flight {
+        setup = setup.variable("ESOZ_HTTP__MAX_IN_FLIGHT", in_flight.to_string());
+    }
     setup.size = Size { dispenses: 4, contracts: 24, records: 512, tokens: 4 };
     Trial::without_load(setup, stores).await
 }
@@ -218,7 +229,7 @@ impl Offering {
         block_in_place(|| runtime.block_on(asking))
     }
 
-    /// As many requests at once as the server works on, each followed by the next; gives how many a second were done.
+    /// [`IN_FLIGHT`] requests at once, each followed by the next; gives how many a second were done.
     fn closed(&self, trial: &Trial, during: Duration) -> Result<f64> {
         self.block_on(self.ask_in_turn(trial, during))
     }
