@@ -68,11 +68,11 @@ fn growth() {
     assert_figures(
         "growth",
         &[
-            "stop on MongoDB among 2000, to 20 alone",
-            "stop on MongoDB among 20 with 200 events waiting, to 20 alone",
-            "update on PostgreSQL among 200, to 20 alone",
-            "stop on SQLite among 20 with 200 events waiting, to 20 alone",
-            "update on SQLite among 2000, to 20 alone",
+            "stop on MongoDB among 2000, L1, to 20 alone",
+            "stop on MongoDB among 20 with 200 events waiting, esoz, to 20 alone",
+            "update on PostgreSQL among 200, esoz, to 20 alone",
+            "stop on SQLite among 20 with 200 events waiting, esoz, to 20 alone",
+            "update on SQLite among 2000, L1, to 20 alone",
         ],
     );
 }
