@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use esoz_tests::TestStores;
 use tokio::task::block_in_place;
 
-use crate::checker::{self, Finding, Kind};
+use crate::checker::{self, Finding};
 use crate::history::{self, Operation, Recorder};
 use crate::load::{Load, Pace, Shared};
 use crate::read;
@@ -213,25 +213,7 @@ impl Trial {
             };
             anyhow::Ok((count("*")?, count("DISTINCT request_id")?))
         })?;
-        let mut findings = Vec::new();
-        if rows < done {
-            findings.push(Finding::new(
-                Kind::Lost,
-                format!("{done} updates were acknowledged, {rows} are in the audit"),
-            ));
-        }
-        if rows > requests {
-            findings.push(Finding::new(
-                Kind::Twice,
-                format!("{rows} rows of the audit are of {requests} requests"),
-            ));
-        }
-        if requests > done {
-            findings.push(Finding::new(
-                Kind::Uninvited,
-                format!("{requests} updates were made, {done} acknowledged"),
-            ));
-        }
+        let findings = checker::check_counts(done, rows, requests);
         let mut report = self.report(worked, &self.shared.recorder.history(), findings)?;
         report.operations += done;
         report.acknowledged += done;

@@ -38,11 +38,14 @@ where
         let line = line.trim_end();
         writer.write_str(line.strip_suffix('}').unwrap_or(line))?;
         let mut said = Vec::new();
-        // From the innermost on: of two fields with one name that of the inner span counts, and before all what the line says itself.
+        // From the innermost and the latest on: of two fields with one name that of the inner span counts, in one span what was recorded last,
+        // and before all what the line says itself.
         for span in context.event_scope().into_iter().flatten() {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<SpanFields>>();
-            for (name, field) in fields.map(|fields| fields.fields.as_str()).into_iter().flat_map(each) {
+            for (name, field) in
+                fields.map(|fields| fields.fields.as_str()).into_iter().flat_map(latest_first)
+            {
                 if !said.iter().any(|other| other == name) && event.metadata().fields().field(name).is_none()
                 {
                     write!(writer, ",{field}")?;
@@ -74,9 +77,9 @@ impl<'writer> FormatFields<'writer> for SpanFields {
     }
 }
 
-/// Names and texts of the fields that were kept.
-fn each(kept: &str) -> impl Iterator<Item = (&str, &str)> {
-    kept.lines().filter_map(|field| Some((field.strip_prefix('"')?.split_once('"')?.0, field)))
+/// Names and texts of the fields that were kept, the last one first.
+fn latest_first(kept: &str) -> impl Iterator<Item = (&str, &str)> {
+    kept.lines().rev().filter_map(|field| Some((field.strip_prefix('"')?.split_once('"')?.0, field)))
 }
 
 struct Written<'writer> {
@@ -131,6 +134,7 @@ mod tests {
     fn a_line_has_the_fields_of_its_spans_beside_its_own() {
         let lines = lines_of("json", || {
             let request = info_span!(target: "esoz_http", "request", request_id = "r", otel.kind = "server", trace_id = Empty);
+            request.record("trace_id", "not yet");
             request.record("trace_id", "t\"{}\n,\"depth\":2");
             let inner =
                 error_span!(target: "esoz_http", parent: &request, "use_case", use_case = "stop", depth = 1);

@@ -12,9 +12,10 @@ use crate::stats::Spread;
 /// How many times the small case the others are, and how many events wait in one more.
 const TIMES: [u64; 3] = [1, 10, 100];
 const WAITING_TIMES: u64 = 10;
+/// In which ways the same is done.
 const WAYS: [WayName; 2] = [WayName::L1, WayName::Esoz];
 
-/// How many of the records of the smallest case are stopped in a round: none can be stopped twice.
+/// How many of the records of the smallest case are stopped, all rounds together: none can be stopped twice.
 const STOPPED_PERMILLE: u64 = 900;
 
 /// What larger cases may lose.

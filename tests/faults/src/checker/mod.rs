@@ -5,12 +5,14 @@
 //! open. Per entity the stores tell in which order the effects came. What was answered must fit to that.
 
 mod chain;
+mod counts;
 mod dispenses;
 mod finding;
 mod pairs;
 mod requests;
 mod tokens;
 
+pub use counts::check_counts;
 pub use finding::{Finding, Kind};
 
 use crate::history::Operation;

@@ -96,7 +96,7 @@ impl Round {
 /// A peak and an overload; also how long each refusal took, in microseconds. What was refused is asked again afterwards.
 fn round(trial: &Trial, offering: &Offering) -> Result<(Round, Vec<u64>)> {
     let (peak, peak_had) = beside_clients(|| offering.closed(trial, MEASURED_FOR))?;
-    let before = trial.shared.recorder.history().len();
+    let before = trial.shared.recorder.count(|_| true);
     let ((), had) = beside_clients(|| offering.open(trial, peak * 2.0, MEASURED_FOR))?;
     let history = trial.shared.recorder.history();
     let offered = &history[before..];

@@ -4,7 +4,7 @@
 mod planted;
 mod simulated;
 
-use esoz_faults::checker::{Kind, check};
+use esoz_faults::checker::{Kind, check, check_counts};
 
 use simulated::Simulated;
 
@@ -16,6 +16,18 @@ fn nothing_is_found_where_all_is_well() {
         assert!(history.len() > 300, "{}", history.len());
         assert!(state.topic.len() > 20 && state.audit.len() > 60, "seed {seed}");
     }
+}
+
+#[test]
+fn numbers_that_do_not_fit_are_found_as_what_they_are() {
+    let kinds = |done, rows, requests| -> Vec<Kind> {
+        check_counts(done, rows, requests).iter().map(|finding| finding.kind).collect()
+    };
+    assert_eq!(kinds(5, 5, 5), []);
+    assert_eq!(kinds(5, 4, 4), [Kind::Lost]);
+    assert_eq!(kinds(5, 6, 5), [Kind::Twice]);
+    assert_eq!(kinds(5, 6, 6), [Kind::Uninvited]);
+    assert_eq!(kinds(5, 5, 4), [Kind::Lost, Kind::Twice]);
 }
 
 #[test]
