@@ -41,6 +41,8 @@ const REFUSED_WITHIN: Duration = Duration::from_millis(500);
 /// What a soak offers, of the capacity; and how much memory may grow in it.
 const SOAKED_AT: f64 = 0.7;
 const GROWN_MAX: f64 = 1.05;
+/// After each of these parts of a soak it is looked at what the server occupies: growth that goes on looks different from a step.
+const PARTS: u32 = 10;
 
 pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
     // A throughput is no property of a machine that is busy with something else: not for the short form.
@@ -95,7 +97,7 @@ impl Round {
 
 /// A peak and an overload; also how long each refusal took, in microseconds. What was refused is asked again afterwards.
 fn round(trial: &Trial, offering: &Offering) -> Result<(Round, Vec<u64>)> {
-    let (peak, peak_had) = beside_clients(|| offering.closed(trial, MEASURED_FOR))?;
+    let (peak, peak_had) = beside_clients(|| offering.closed(trial, IN_FLIGHT, MEASURED_FOR))?;
     let before = trial.shared.recorder.count(|_| true);
     let ((), had) = beside_clients(|| offering.open(trial, peak * 2.0, MEASURED_FOR))?;
     let history = trial.shared.recorder.history();
@@ -117,26 +119,34 @@ pub(super) async fn soak(run: &mut Run, length: Duration) -> Result<Vec<Report>>
     let mut trial = begin(run, "soak", None).await?;
     trial.shared.recorder.only_count_what_is_done();
     let offering = Offering::on(&trial)?;
-    let peak = offering.closed(&trial, MEASURED_FOR)?;
-    // Caches, pools and allocators have filled by then.
+    let peak = offering.closed(&trial, IN_FLIGHT, MEASURED_FOR)?;
+    // What a server once needed its allocator keeps. It is to have needed the most: caches and pools filled, and a request on every connection,
+    // as there is when a machine pauses.
+    offering.closed(&trial, usize::MAX, MEASURED_FOR)?;
     offering.open(&trial, peak * SOAKED_AT, length / 10)?;
     let (before, done_before) = (Footprint::of(&trial)?, trial.acknowledged());
-    offering.open(&trial, peak * SOAKED_AT, length)?;
-    let after = Footprint::of(&trial)?;
+    let mut after = Vec::new();
+    for _ in 0..PARTS {
+        offering.open(&trial, peak * SOAKED_AT, length / PARTS)?;
+        after.push(Footprint::of(&trial)?);
+    }
     let rate = per_second(trial.acknowledged() - done_before, length);
-    let told = |footprint: Footprint| {
-        let Footprint { memory_kb, descriptors, connections } = footprint;
-        format!("{memory_kb} kB, {descriptors} descriptors, {connections} connections to PostgreSQL")
-    };
-    let minutes = length.as_secs() / 60;
+    let memory: Vec<String> = after.iter().map(|footprint| footprint.memory_kb.to_string()).collect();
+    let descriptors = after.iter().map(|footprint| footprint.descriptors).max().unwrap_or_default();
+    let connections = after.iter().map(|footprint| footprint.connections).max().unwrap_or_default();
     trial.notes.push(format!(
-        "{minutes} minutes at {rate:.0}/s; before: {}; after: {}",
-        told(before),
-        told(after)
+        "{} minutes at {rate:.0}/s; memory {} kB, and after each of {PARTS} parts {}; descriptors {}, at most {descriptors}; connections \
+         to PostgreSQL {}, at most {connections}",
+        length.as_secs() / 60,
+        before.memory_kb,
+        memory.join(", "),
+        before.descriptors,
+        before.connections
     ));
-    ensure!(after.memory_kb <= before.memory_kb * GROWN_MAX, "memory grew: {}", trial.notes.join(", "));
-    ensure!(after.descriptors <= before.descriptors, "descriptors grew: {}", trial.notes.join(", "));
-    ensure!(after.connections <= before.connections, "connections grew: {}", trial.notes.join(", "));
+    let memory_kb = after.last().context("a soak has parts")?.memory_kb;
+    ensure!(memory_kb <= before.memory_kb * GROWN_MAX, "memory grew: {}", trial.notes.join(", "));
+    ensure!(descriptors <= before.descriptors, "descriptors grew: {}", trial.notes.join(", "));
+    ensure!(connections <= before.connections, "connections grew: {}", trial.notes.join(", "));
     let mut report = trial.end_counted().await?;
     report.must_answer_all();
     Ok(vec![report])
@@ -229,16 +239,16 @@ impl Offering {
         block_in_place(|| runtime.block_on(asking))
     }
 
-    /// [`IN_FLIGHT`] requests at once, each followed by the next; gives how many a second were done.
-    fn closed(&self, trial: &Trial, during: Duration) -> Result<f64> {
-        self.block_on(self.ask_in_turn(trial, during))
+    /// That many requests at once, or one on every connection, each followed by the next; gives how many a second were done.
+    fn closed(&self, trial: &Trial, at_once: usize, during: Duration) -> Result<f64> {
+        self.block_on(self.ask_in_turn(trial, at_once, during))
     }
 
-    async fn ask_in_turn(&self, trial: &Trial, during: Duration) -> Result<f64> {
+    async fn ask_in_turn(&self, trial: &Trial, at_once: usize, during: Duration) -> Result<f64> {
         let mut clients = JoinSet::new();
         let before = trial.acknowledged();
         let began = Instant::now();
-        for _ in 0..IN_FLIGHT {
+        for _ in 0..at_once {
             let Some((mut sender, asked)) = self.take() else { break };
             let (free, token) = (self.free.clone(), trial.shared.scene.updating.at(0));
             clients.spawn(async move {
