@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use esoz_faults::page;
+use esoz_faults::report::Report;
 use esoz_faults::scenarios::{Form, Run, SCENARIOS, Scenario, soak};
 
 /// The longest that a run may take, in its short form and as a whole.
@@ -30,8 +31,8 @@ struct Arguments {
     /// Instead of all scenarios, for that many minutes most of what a server can carry: nothing may grow
     #[arg(long, value_name = "MINUTES")]
     soak: Option<u64>,
-    /// Writes the results into the page that tells them, docs/explanation/faults.md
-    #[arg(long)]
+    /// Writes the results into the page that tells them, docs/explanation/faults.md, in the place of those of the same scenarios
+    #[arg(long, conflicts_with = "short")]
     write: bool,
     /// Tells which scenarios there are
     #[arg(long)]
@@ -57,8 +58,16 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {
     if let Some(minutes) = arguments.soak {
-        let seed = arguments.seed.unwrap_or_default();
-        return Box::pin(soaked(Duration::from_mins(minutes), seed)).await;
+        let mut run = Run::new(Form::Full, arguments.seed.unwrap_or_default());
+        let reports = soak(&mut run, Duration::from_mins(minutes)).await?;
+        for report in &reports {
+            println!("{report}");
+        }
+        if arguments.write {
+            write(&run, &reports)?;
+        }
+        let passed = reports.iter().all(Report::passed);
+        return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let chosen: Vec<&Scenario> = SCENARIOS
         .iter()
@@ -99,8 +108,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     println!("{}, {:.0} s", run.versions(), started.elapsed().as_secs_f64());
     if arguments.write {
-        let form = if arguments.short { "short form" } else { "whole" };
-        page::write(&all, &format!("{form}, seed {seed}, {}, {}", run.versions(), page::machine()))?;
+        write(&run, &all)?;
     }
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -112,12 +120,6 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-async fn soaked(length: Duration, seed: u64) -> Result<ExitCode> {
-    let mut run = Run::new(Form::Full, seed);
-    let reports = soak(&mut run, length).await?;
-    for report in &reports {
-        println!("{report}");
-    }
-    let passed = reports.iter().all(esoz_faults::report::Report::passed);
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+fn write(run: &Run, reports: &[Report]) -> Result<()> {
+    page::write(reports, &format!("seed {}, {}, {}", run.seed, run.versions(), page::machine()))
 }

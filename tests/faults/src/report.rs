@@ -39,8 +39,8 @@ pub struct Report {
     pub repeated: usize,
     /// Audit rows of updates.
     pub audited: usize,
-    /// The longest time during which nobody got a clear answer.
-    pub longest_silence: Duration,
+    /// The longest time between two clear answers of the servers; none where answers are counted and their times not kept.
+    pub longest_silence: Option<Duration>,
     /// What else is worth telling.
     pub notes: Vec<String>,
     /// What must not be.
@@ -87,21 +87,26 @@ impl Report {
         }
     }
 
+    /// The longest silence, to be told.
+    pub fn silence(&self) -> String {
+        self.longest_silence
+            .map_or_else(|| String::from("not kept"), |time| format!("{} ms", time.as_millis()))
+    }
+
     /// Whether all was well.
     pub const fn passed(&self) -> bool {
         self.findings.is_empty()
     }
 }
 
-/// The longest time between two clear answers of the servers.
-fn longest_silence(history: &[Operation]) -> Duration {
+fn longest_silence(history: &[Operation]) -> Option<Duration> {
     let by_server = |operation: &&Operation| {
         !matches!(operation.action, Action::Reopen { .. } | Action::Revoke { .. }) && !operation.is_unclear()
     };
     let mut ends: Vec<u64> = history.iter().filter(by_server).map(|operation| operation.ended_us).collect();
     ends.sort_unstable();
     let gaps = ends.windows(2).map(|pair| pair[1] - pair[0]);
-    Duration::from_micros(gaps.max().unwrap_or_default())
+    gaps.max().map(Duration::from_micros)
 }
 
 impl fmt::Display for Report {
@@ -126,8 +131,8 @@ impl fmt::Display for Report {
         write!(
             formatter,
             "{name}: {operations} operations, {acknowledged} acknowledged, {unanswered} unanswered ({resolved} resolved), {kills} kills, \
-             {events} events (and {repeated} repeated), {audited} audit rows, longest silence {} ms, {:.0} s",
-            self.longest_silence.as_millis(),
+             {events} events (and {repeated} repeated), {audited} audit rows, longest silence {}, {:.0} s",
+            self.silence(),
             self.took.as_secs_f64(),
         )?;
         for note in &self.notes {
