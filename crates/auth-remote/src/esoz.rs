@@ -8,6 +8,7 @@ use crate::{
     RemoteServer, SettingsError, bearer,
     claims::NumericDate,
     http::{Answer, Server},
+    json::Object,
     trouble::Trouble,
 };
 
@@ -23,7 +24,7 @@ pub struct EsozTokens {
 
 #[derive(Deserialize)]
 struct Body {
-    data: Token,
+    data: Object<Token>,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +34,7 @@ struct Token {
     name: Option<String>,
     user_id: String,
     expires_at: Expiry,
-    details: Details,
+    details: Object<Details>,
 }
 
 #[derive(Deserialize)]
@@ -102,15 +103,16 @@ pub(crate) fn told_by(presented: &Secret, body: &[u8]) -> Result<Option<TokenFac
 }
 
 fn facts(presented: &Secret, answer: &Answer) -> Result<TokenFacts, Trouble> {
-    let Body { data } = answer.read()?;
+    let Body { data: Object(data) } = answer.read()?;
+    let Object(details) = data.details;
     let is_access = data.name.is_none_or(|name| name == "access_token");
     Ok(TokenFacts {
         digest: presented.digest(),
         kind: if is_access { TokenKind::Access } else { TokenKind::Other },
         user_id: data.user_id.parse().map_err(|_| Trouble::Nonsense("has a user_id that is not a UUID"))?,
-        client_id: (data.details.client_id.parse())
+        client_id: (details.client_id.parse())
             .map_err(|_| Trouble::Nonsense("has a client_id that is not a UUID"))?,
-        scope: Scope::parse(data.details.scope.as_deref().unwrap_or_default()),
+        scope: Scope::parse(details.scope.as_deref().unwrap_or_default()),
         expires_at: (data.expires_at.timestamp())
             .ok_or(Trouble::Nonsense("has an expires_at that is no time in UTC"))?,
         is_revoked: false,

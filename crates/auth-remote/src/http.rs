@@ -14,7 +14,11 @@ use hyper::{
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-use crate::{RemoteServer, SettingsError, trouble::Trouble};
+use crate::{
+    RemoteServer, SettingsError,
+    json::{self, Unread},
+    trouble::Trouble,
+};
 
 /// A server as it is spoken to.
 pub(crate) struct Server {
@@ -107,13 +111,13 @@ impl Answer {
         Self { status: StatusCode::OK, body: Bytes::copy_from_slice(body) }
     }
 
-    /// The body of an answer that should be JSON of a certain shape. What it holds instead is not told: it may be about
+    /// The body of an answer that should be a JSON object of a certain shape. What it holds instead is not told: it may be about
     /// a token.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            Trouble::Nonsense(match error.classify() {
-                serde_json::error::Category::Data => "lacks what it must hold, or holds it in another form",
-                _ => "is not JSON",
+        json::object(&self.body).map_err(|unread| {
+            Trouble::Nonsense(match unread {
+                Unread::NotJson => "is not JSON",
+                Unread::OtherForm => "lacks what it must hold, or holds it in another form",
             })
         })
     }

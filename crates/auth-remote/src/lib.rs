@@ -7,6 +7,7 @@ mod esoz;
 pub mod fuzzing;
 mod http;
 mod introspection;
+mod json;
 mod jwt;
 mod settings;
 mod trouble;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Algorithm;
+use crate::json::Object;
 
 const MIN_RSA_BITS: usize = 2_048;
 
@@ -108,7 +109,7 @@ struct Jwk {
 impl Key {
     /// Reads a key; `None` when it is not for signatures, not of a supported kind, or too weak.
     fn read(jwk: Value) -> Option<Self> {
-        let jwk: Jwk = serde_json::from_value(jwk).ok()?;
+        let Object::<Jwk>(jwk) = serde_json::from_value(jwk).ok()?;
         let for_signatures = jwk.purpose.as_ref().is_none_or(|purpose| purpose == "sig")
             && jwk.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|name| name == "verify"));
         let alg = jwk.alg.as_ref().map(|alg| alg.parse::<Algorithm>()).transpose().ok()?;

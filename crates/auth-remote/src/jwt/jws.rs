@@ -3,7 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-use crate::claims::is_there;
+use crate::{claims::is_there, json};
 
 /// A token that was signed, maybe.
 pub(crate) struct Jws<'token> {
@@ -36,7 +36,7 @@ impl<'token> Jws<'token> {
         // The alphabet has no dot: a fourth part ends here.
         let decoded = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();
         Some(Self {
-            header: serde_json::from_slice(&decoded(header)?).ok()?,
+            header: json::object(&decoded(header)?).ok()?,
             signed,
             payload: decoded(payload)?,
             signature: decoded(signature)?,

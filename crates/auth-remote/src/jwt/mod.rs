@@ -98,13 +98,13 @@ pub(crate) fn facts_by(
     let jws = bearer::is_well_formed(token).then(|| Jws::read(token)).flatten()?;
     let profile = Profile::new(settings);
     let algorithm = profile.algorithm(&jws.header)?;
-    let (keys, _) = serde_json::from_slice::<jwk::Published>(published).ok()?.usable();
+    let (keys, _) = crate::json::object::<jwk::Published>(published).ok()?.usable();
     signed_facts(&profile, &keys, algorithm, &presented, &jws, now)
 }
 
 /// For fuzz targets: of published keys, how many can be used and how many not; `None` when they are not published in this way.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn usable_keys(published: &[u8]) -> Option<(usize, usize)> {
-    let (keys, ignored) = serde_json::from_slice::<jwk::Published>(published).ok()?.usable();
+    let (keys, ignored) = crate::json::object::<jwk::Published>(published).ok()?.usable();
     Some((keys.len(), ignored))
 }

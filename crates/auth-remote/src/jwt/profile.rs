@@ -7,7 +7,10 @@ use esoz_kernel::Timestamp;
 use serde::Deserialize;
 
 use super::{Algorithm, JwtSettings, jws::Header};
-use crate::claims::{Audience, NumericDate, is_there};
+use crate::{
+    claims::{Audience, NumericDate, is_there},
+    json,
+};
 
 /// What a token must be like.
 pub(crate) struct Profile {
@@ -58,7 +61,7 @@ impl Profile {
     /// The facts that a token's payload states, once its signature is known to be good. Whether it is expired is not
     /// decided here.
     pub(crate) fn facts(&self, presented: &Secret, payload: &[u8], now: Timestamp) -> Option<TokenFacts> {
-        let claims: Claims = serde_json::from_slice(payload).ok()?;
+        let claims: Claims = json::object(payload).ok()?;
         let latest = now.saturating_add(self.leeway).unwrap_or(Timestamp::MAX);
         let has_begun = |date: Option<NumericDate>| date.is_none_or(|date| date.0 <= latest);
         let is_for_us = claims.iss == self.issuer

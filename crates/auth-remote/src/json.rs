@@ -1,0 +1,89 @@
+//! JSON objects as issuers send them, taken as nothing else.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::Value;
+
+/// An object and nothing else: what serde derives for a struct takes an array as well, value for value in the order of the fields.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData)).map(Self)
+    }
+}
+
+/// Why bytes are not the object that they should be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// They are no JSON.
+    NotJson,
+    /// They are JSON of another form.
+    OtherForm,
+}
+
+/// Reads an object.
+pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unread> {
+    // All of it: where nothing is looked for, a reader of members passes over text that is no UTF-8 and thus no JSON (RFC 8259, section 8.1).
+    serde_json::from_slice::<Value>(bytes).map_err(|_| Unread::NotJson)?;
+    serde_json::from_slice(bytes).map(|Object(object)| object).map_err(|_| Unread::OtherForm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Answer {
+        active: bool,
+    }
+
+    #[test]
+    fn an_object_is_read_whatever_else_it_has() {
+        for json in [r#"{"active":true}"#, r#" {"name":{"active":[]},"active":true} "#] {
+            assert_eq!(object(json.as_bytes()), Ok(Answer { active: true }), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        assert_eq!(object::<Answer>(b"[true]"), Err(Unread::OtherForm));
+    }
+
+    #[test]
+    fn what_is_there_twice_or_not_at_all_is_refused() {
+        for json in [r#"{"active":false,"active":true}"#, "{}"] {
+            assert_eq!(object::<Answer>(json.as_bytes()), Err(Unread::OtherForm), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_so_wherever_that_is() {
+        for bytes in [
+            b"{\"active\":true".as_slice(),
+            b"{\"active\":true,\"name\":\"\xff\"}",
+            b"{\"active\":true,\"\xff\":1}",
+            br#"{"active":true,"name":"\ud800"}"#,
+        ] {
+            assert_eq!(object::<Answer>(bytes), Err(Unread::NotJson), "{bytes:?}");
+        }
+    }
+}
