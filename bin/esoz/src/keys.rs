@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use esoz_kernel::once::forgotten_until;
-use esoz_kernel::{Clock, KeyRecords, StoreError};
+use esoz_kernel::idempotency::expired_until;
+use esoz_kernel::{Clock, IdempotencyRecords, StoreError};
 use tokio::task::JoinSet;
 
 /// Between two looks for old keys. An old key counts for nothing also before it is found, so this bounds only the room that it takes.
@@ -20,7 +20,7 @@ pub(crate) struct Forgetting {
 
 impl Forgetting {
     /// Starts to forget, at once and then every hour.
-    pub(crate) fn start(stores: &[Arc<dyn KeyRecords>], clock: &Arc<dyn Clock>) -> Self {
+    pub(crate) fn start(stores: &[Arc<dyn IdempotencyRecords>], clock: &Arc<dyn Clock>) -> Self {
         let mut forgetting = JoinSet::new();
         for store in stores {
             forgetting.spawn(over_and_over(store.clone(), clock.clone()));
@@ -29,7 +29,7 @@ impl Forgetting {
     }
 }
 
-async fn over_and_over(store: Arc<dyn KeyRecords>, clock: Arc<dyn Clock>) {
+async fn over_and_over(store: Arc<dyn IdempotencyRecords>, clock: Arc<dyn Clock>) {
     loop {
         match forget(store.as_ref(), clock.as_ref()).await {
             Ok(0) => {}
@@ -44,11 +44,11 @@ async fn over_and_over(store: Arc<dyn KeyRecords>, clock: Arc<dyn Clock>) {
 }
 
 /// Forgets every key that is old now, and tells how many.
-async fn forget(store: &dyn KeyRecords, clock: &dyn Clock) -> Result<u64, StoreError> {
-    let until = forgotten_until(clock.now());
+async fn forget(store: &dyn IdempotencyRecords, clock: &dyn Clock) -> Result<u64, StoreError> {
+    let until = expired_until(clock.now());
     let mut all = 0_u64;
     loop {
-        match store.forget_keys(until, AT_ONCE).await? {
+        match store.purge_expired(until, AT_ONCE).await? {
             0 => return Ok(all),
             some => all = all.saturating_add(some),
         }

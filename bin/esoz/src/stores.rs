@@ -7,7 +7,7 @@ use esoz_auth::{AccessTokens, ApiKeys, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
 use esoz_events::Outbox;
-use esoz_kernel::{KeyRecords, StoreErrorKind};
+use esoz_kernel::{IdempotencyRecords, StoreErrorKind};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
@@ -39,7 +39,7 @@ pub struct Stores {
     /// Where events wait.
     pub outbox: Arc<dyn Outbox>,
     /// Everywhere that idempotency keys are kept.
-    pub keys: Vec<Arc<dyn KeyRecords>>,
+    pub keys: Vec<Arc<dyn IdempotencyRecords>>,
     /// The SQLite store, for whoever delivers to its log.
     pub(crate) sqlite: Option<Arc<SqliteStore>>,
     /// The PostgreSQL store, for whoever looks whether it answers.

@@ -16,7 +16,8 @@ use esoz_contract_division::{
 };
 use esoz_kernel::{
     ClientId, Clock, ContractDivisionId, ContractId, DivisionId, ErrorKind, Failure as _, IdempotencyKey,
-    LegalEntityId, Once, Recalled, RequestId, Stamps, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
+    IdempotentRequest, LegalEntityId, Replay, RequestId, Stamps, StoreError, StoreErrorKind, Timestamp,
+    UserId, Uuid,
 };
 
 /// Port 1: where contract divisions are kept, together with the contracts and divisions they name. One lock around all, the
@@ -33,8 +34,8 @@ struct Tables {
     contract_divisions: HashMap<ContractDivisionId, ContractDivision>,
     audit: Vec<AuditRow>,
     /// Which updates were asked for under which key, with the first answer. A service would forget them after
-    /// `esoz_kernel::once::KEPT_FOR`.
-    keys: HashMap<[u8; 32], (Once, Timestamp, ContractDivision)>,
+    /// `esoz_kernel::idempotency::RETENTION`.
+    keys: HashMap<[u8; 32], (IdempotentRequest, Timestamp, ContractDivision)>,
 }
 
 /// Who changed what, on whose request; the record before and after.
@@ -48,9 +49,9 @@ struct AuditRow {
 
 impl Tables {
     /// What was done under the key, if anything was.
-    fn recall(&self, once: &Once, now: Timestamp) -> Option<Recalled<ContractDivision>> {
-        let (kept, since, answer) = self.keys.get(once.key())?;
-        once.recall(kept.request(), *since, now, || *answer)
+    fn replay(&self, idempotency: &IdempotentRequest, now: Timestamp) -> Option<Replay<ContractDivision>> {
+        let (kept, since, answer) = self.keys.get(idempotency.key())?;
+        idempotency.replay(kept.request(), *since, now, || *answer)
     }
 
     /// All that the rules read. Nothing is filtered: what an inactive record means is for the rules to say.
@@ -92,8 +93,10 @@ impl ContractDivisions for Ledger {
     /// gathers them under its lock and asks the same pure function; a database puts what is expected into its statement.
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
         let mut tables = self.lock("updating a contract division")?;
-        if let Some(recalled) = update.once.and_then(|once| tables.recall(&once, update.at)) {
-            return Ok(Applied::Recalled(recalled));
+        if let Some(replay) =
+            update.idempotency.and_then(|idempotency| tables.replay(&idempotency, update.at))
+        {
+            return Ok(Applied::Replayed(replay));
         }
         if !update.expected.is_met_by(&tables.facts(update.id, &update.change)) {
             return Ok(Applied::Stale);
@@ -112,18 +115,18 @@ impl ContractDivisions for Ledger {
             before,
             after,
         });
-        if let Some(once) = update.once {
-            tables.keys.insert(*once.key(), (once, update.at, after));
+        if let Some(idempotency) = update.idempotency {
+            tables.keys.insert(*idempotency.key(), (idempotency, update.at, after));
         }
         Ok(Applied::Applied(after))
     }
 
-    async fn recall(
+    async fn replay(
         &self,
-        once: &Once,
+        idempotency: &IdempotentRequest,
         now: Timestamp,
-    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
-        Ok(self.lock("looking up a key")?.recall(once, now))
+    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
+        Ok(self.lock("looking up a key")?.replay(idempotency, now))
     }
 }
 

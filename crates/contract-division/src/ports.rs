@@ -1,5 +1,7 @@
 use async_trait::async_trait;
-use esoz_kernel::{ContractDivisionId, Once, Put, Recalled, RequestId, StoreError, Timestamp, UserId};
+use esoz_kernel::{
+    ContractDivisionId, IdempotentRequest, Put, Replay, RequestId, StoreError, Timestamp, UserId,
+};
 
 use crate::{Change, ContractDivision, ContractRecord, DivisionRecord, Expected, Facts};
 
@@ -19,7 +21,7 @@ pub struct Update {
     /// The request, for the audit.
     pub request_id: RequestId,
     /// The key that it was asked for under, if there is one.
-    pub once: Option<Once>,
+    pub idempotency: Option<IdempotentRequest>,
 }
 
 /// What became of an update.
@@ -30,7 +32,7 @@ pub enum Applied {
     /// Something that it needs is not so. Nothing was written.
     Stale,
     /// An update was made under the same key. Nothing was written.
-    Recalled(Recalled<ContractDivision>),
+    Replayed(Replay<ContractDivision>),
 }
 
 /// Where contract divisions, contracts and divisions are kept.
@@ -50,8 +52,8 @@ pub trait ContractDivisions: Send + Sync {
     /// division that is being changed by another at the same time is waited for, and looked at again.
     ///
     /// With a key ([`Update::once`]) the same step MUST record the key, the request and the record as it is after the update; if an
-    /// update was made under that key less than [`esoz_kernel::once::KEPT_FOR`] before, nothing is written, and the answer is
-    /// [`Applied::Recalled`] or, when something else speaks against the update as well, [`Applied::Stale`]. An update that is not
+    /// update was made under that key less than [`esoz_kernel::idempotency::RETENTION`] before, nothing is written, and the answer is
+    /// [`Applied::Replayed`] or, when something else speaks against the update as well, [`Applied::Stale`]. An update that is not
     /// applied records nothing.
     ///
     /// # Errors
@@ -59,15 +61,15 @@ pub trait ContractDivisions: Send + Sync {
     /// was written.
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError>;
 
-    /// What was done under a key less than [`esoz_kernel::once::KEPT_FOR`] before `now`; `Ok(None)` when nothing was.
+    /// What was done under a key less than [`esoz_kernel::idempotency::RETENTION`] before `now`; `Ok(None)` when nothing was.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be found out.
-    async fn recall(
+    async fn replay(
         &self,
-        once: &Once,
+        idempotency: &IdempotentRequest,
         now: Timestamp,
-    ) -> Result<Option<Recalled<ContractDivision>>, StoreError>;
+    ) -> Result<Option<Replay<ContractDivision>>, StoreError>;
 }
 
 /// Loads divisions, contracts and contract divisions from the registry that keeps them.

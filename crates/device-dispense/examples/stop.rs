@@ -21,8 +21,8 @@ use esoz_device_dispense::{
 use esoz_events::{StatusChangeEvent, wire};
 use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{
-    ClientId, Clock, DispenseId, ErrorKind, Failure as _, IdGenerator, IdempotencyKey, LegalEntityId, Once,
-    PatientId, Recalled, RequestId, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
+    ClientId, Clock, DispenseId, ErrorKind, Failure as _, IdGenerator, IdempotencyKey, IdempotentRequest,
+    LegalEntityId, PatientId, Replay, RequestId, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
 use serde_json::{Value, json};
@@ -40,15 +40,15 @@ struct Inside {
     /// What waits to be told to others. A relay would publish it and then remove it.
     outbox: Vec<StatusChangeEvent>,
     /// Which changes were asked for under which key, with the first answer. A service would forget them after
-    /// `esoz_kernel::once::KEPT_FOR`.
-    keys: HashMap<[u8; 32], (Once, Timestamp, Dispense)>,
+    /// `esoz_kernel::idempotency::RETENTION`.
+    keys: HashMap<[u8; 32], (IdempotentRequest, Timestamp, Dispense)>,
 }
 
 impl Inside {
     /// What was done under the key, if anything was.
-    fn recall(&self, once: &Once, now: Timestamp) -> Option<Recalled<Dispense>> {
-        let (kept, since, answer) = self.keys.get(once.key())?;
-        once.recall(kept.request(), *since, now, || answer.clone())
+    fn replay(&self, idempotency: &IdempotentRequest, now: Timestamp) -> Option<Replay<Dispense>> {
+        let (kept, since, answer) = self.keys.get(idempotency.key())?;
+        idempotency.replay(kept.request(), *since, now, || answer.clone())
     }
 }
 
@@ -73,8 +73,10 @@ impl DeviceDispenses for Shelf {
     /// expects, gets `Stale`, and the use case looks again to say why.
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
         let mut inside = self.inside.lock().map_err(|_| broken("changing a dispense"))?;
-        if let Some(recalled) = change.once.and_then(|once| inside.recall(&once, change.at)) {
-            return Ok(Changed::Recalled(recalled));
+        if let Some(replay) =
+            change.idempotency.and_then(|idempotency| inside.replay(&idempotency, change.at))
+        {
+            return Ok(Changed::Replayed(replay));
         }
         let Inside { dispenses, outbox, keys } = &mut *inside;
         let as_expected = |dispense: &&mut Dispense| {
@@ -96,8 +98,8 @@ impl DeviceDispenses for Shelf {
         dispense.record.insert("updated_at".to_owned(), json!(at));
         dispense.record.insert("updated_by".to_owned(), json!(change.by.to_string()));
         outbox.push(change.event.clone());
-        if let Some(once) = change.once {
-            keys.insert(*once.key(), (once, change.at, dispense.clone()));
+        if let Some(idempotency) = change.idempotency {
+            keys.insert(*idempotency.key(), (idempotency, change.at, dispense.clone()));
         }
         Ok(Changed::Applied(dispense.clone()))
     }

@@ -1,6 +1,8 @@
 use async_trait::async_trait;
 use esoz_events::StatusChangeEvent;
-use esoz_kernel::{DispenseId, LegalEntityId, Once, PatientId, Put, Recalled, StoreError, Timestamp, UserId};
+use esoz_kernel::{
+    DispenseId, IdempotentRequest, LegalEntityId, PatientId, Put, Replay, StoreError, Timestamp, UserId,
+};
 
 use crate::{Dispense, DispenseStatus, Pseudonym};
 
@@ -24,7 +26,7 @@ pub struct StatusChange {
     /// What others are told.
     pub event: StatusChangeEvent,
     /// The key that it was asked for under, if there is one.
-    pub once: Option<Once>,
+    pub idempotency: Option<IdempotentRequest>,
 }
 
 /// What became of a change.
@@ -35,7 +37,7 @@ pub enum Changed {
     /// The dispense is not as the change expects it, or not there. Nothing was written.
     Stale,
     /// A change was made under the same key. Nothing was written.
-    Recalled(Recalled<Dispense>),
+    Replayed(Replay<Dispense>),
 }
 
 /// Where dispenses are kept.
@@ -57,7 +59,7 @@ pub trait DeviceDispenses: Send + Sync {
     /// changes that expect the same status exactly one is applied.
     ///
     /// With a key ([`StatusChange::once`]) the same step MUST record the key with the change, unless a change was made under that key
-    /// less than [`esoz_kernel::once::KEPT_FOR`] before: then it answers [`Changed::Recalled`]; or [`Changed::Stale`], if the dispense
+    /// less than [`esoz_kernel::idempotency::RETENTION`] before: then it answers [`Changed::Replayed`]; or [`Changed::Stale`], if the dispense
     /// has come to another legal entity or patient since. So of any number of concurrent changes under one key exactly one is applied, and the others are told of it. A change that is not applied
     /// records nothing. The first answer holds at least the status, the history, the time and the user of that change; what other
     /// systems have written into other fields since may show.

@@ -63,7 +63,7 @@ impl World {
         let change = change_of(dispense, to, at_millis(millis));
         match block_on(self.dispenses.change_status(&change)).unwrap() {
             Changed::Applied(after) => *dispense = after,
-            other @ (Changed::Stale | Changed::Recalled(_)) => {
+            other @ (Changed::Stale | Changed::Replayed(_)) => {
                 panic!("the change was not applied: {other:?}")
             }
         }

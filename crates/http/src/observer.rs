@@ -171,7 +171,7 @@ mod tests {
     use esoz_auth::{Scope, require};
     use esoz_device_dispense::DispenseStatus;
     use esoz_kernel::{StoreError, StoreErrorKind};
-    use esoz_legal_entity::StandingError;
+    use esoz_legal_entity::LegalEntityError;
 
     use super::*;
 
@@ -207,8 +207,8 @@ mod tests {
             }
             let stop = [
                 StopError::Scope(missing()),
-                StopError::Standing(StandingError::InvalidType),
-                StopError::Standing(StandingError::NotActive),
+                StopError::LegalEntity(LegalEntityError::InvalidType),
+                StopError::LegalEntity(LegalEntityError::NotActive),
                 StopError::NotFound,
                 StopError::WrongStatus(DispenseStatus::Stopped),
                 StopError::KeyReused,

@@ -2,7 +2,7 @@
 
 mod error;
 mod id;
-pub mod once;
+pub mod idempotency;
 mod pool;
 mod ports;
 mod record;
@@ -17,10 +17,10 @@ pub use id::{
     ClientId, ContractDivisionId, ContractId, DispenseId, DivisionId, EventId, IdError, LegalEntityId,
     PatientId, UserId,
 };
+pub use idempotency::{IdempotencyKey, IdempotentRequest, Replay};
 pub use jiff::{Timestamp, civil::Date as CivilDate};
-pub use once::{IdempotencyKey, Once, Recalled};
 pub use pool::PoolStatus;
-pub use ports::{Clock, IdGenerator, KeyRecords};
+pub use ports::{Clock, IdGenerator, IdempotencyRecords};
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;
 pub use trace_context::TraceContext;

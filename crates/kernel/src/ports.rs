@@ -18,7 +18,7 @@ pub trait IdGenerator: Send + Sync {
 
 /// Where a store keeps, with every change that was asked for under a key, which key and which request that was.
 #[async_trait]
-pub trait KeyRecords: Send + Sync {
+pub trait IdempotencyRecords: Send + Sync {
     /// Forgets records of changes made at or before `until`, no more than `most` of them, and gives how many it forgot: 0 when it found
     /// none, so that a caller who repeats until then has forgotten them all. The changes themselves stay. Any number of callers may do
     /// this at the same time.
@@ -28,5 +28,5 @@ pub trait KeyRecords: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] when the store failed; asking again is safe.
-    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError>;
+    async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError>;
 }

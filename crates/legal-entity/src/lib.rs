@@ -1,15 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod active;
 mod ports;
 mod record;
-mod standing;
 
+pub use active::{
+    ActiveLegalEntity, AllowedTypes, LegalEntity, LegalEntityError, LegalEntityStatus, LegalEntityType,
+    UnknownStatus, require_active,
+};
 pub use ports::{LegalEntities, LegalEntityRegistry};
 pub use record::LegalEntityRecord;
-pub use standing::{
-    AllowedTypes, LegalEntity, LegalEntityStatus, LegalEntityType, Standing, StandingError, UnknownStatus,
-    standing,
-};
 
 #[cfg(any(test, feature = "mock"))]
 pub use ports::{MockLegalEntities, MockLegalEntityRegistry};

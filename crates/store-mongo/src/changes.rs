@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
+use esoz_batch::{BatchExecutor, BatchWriter, Limits, Queued, ReplySender};
 use esoz_device_dispense::{Changed, StatusChange};
-use esoz_gather::{Answering, Gather, Limits, Trip, Waiting};
 use esoz_kernel::{StoreError, StoreErrorKind, Uuid};
 use futures_util::{TryStreamExt, future::join_all};
 
@@ -22,27 +22,30 @@ use crate::{
 };
 
 /// As many commands at a time as kept the server busiest: one waits for the majority, one is at its documents, one on its way.
-const TRIPS: usize = 3;
+const MAX_BATCHES: usize = 3;
 /// What the server does in well under the time that the majority's acknowledgement takes.
-const JOBS: usize = 32;
+const MAX_ITEMS: usize = 32;
 
 /// What no document has as its id: see [`refusing_to_insert`].
 const NO_ID: &str = "esoz never inserts a dispense here";
 
 type Answer = Result<Changed, StoreError>;
-type Job = Waiting<StatusChange, Answer>;
+type Job = Queued<StatusChange, Answer>;
 
 /// How changes of status are made.
 pub(crate) struct Changes(Documents);
 
 impl Changes {
-    pub(crate) fn gathered(documents: Documents) -> Gather<Self> {
-        let patience = documents.operation_timeout();
-        Gather::new(Self(documents), Limits { trips: TRIPS, jobs: JOBS, patience })
+    pub(crate) fn gathered(documents: Documents) -> BatchWriter<Self> {
+        let queue_timeout = documents.operation_timeout();
+        BatchWriter::new(
+            Self(documents),
+            Limits { max_batches: MAX_BATCHES, max_items: MAX_ITEMS, queue_timeout },
+        )
     }
 
-    async fn each_alone(&self, jobs: Vec<(StatusChange, Answering<Answer>)>) {
-        join_all(jobs.into_iter().map(async |(change, answer)| answer.tell(self.0.change(&change).await)))
+    async fn each_alone(&self, jobs: Vec<(StatusChange, ReplySender<Answer>)>) {
+        join_all(jobs.into_iter().map(async |(change, reply)| reply.send(self.0.change(&change).await)))
             .await;
     }
 
@@ -51,13 +54,13 @@ impl Changes {
             Ok(outcomes) => self.tell(jobs, outcomes).await,
             // Nobody waits any longer, and whether anything took effect is unknown.
             Err(fault @ Fault::Timeout(_)) => {
-                for (change, answer) in jobs.into_iter().map(Job::into_parts) {
-                    answer.tell(Err(failed(&change, &fault)));
+                for (change, reply) in jobs.into_iter().map(Job::into_parts) {
+                    reply.send(Err(failed(&change, &fault)));
                 }
             }
             Err(fault) => {
-                let again = jobs.into_iter().map(Job::into_parts).map(async |(change, answer)| {
-                    answer.tell(self.again(&change, &fault).await);
+                let again = jobs.into_iter().map(Job::into_parts).map(async |(change, reply)| {
+                    reply.send(self.again(&change, &fault).await);
                 });
                 join_all(again).await;
             }
@@ -77,22 +80,24 @@ impl Changes {
         for (job, outcome) in jobs.into_iter().map(Job::into_parts).zip(outcomes) {
             if outcome == Outcome::Applied { applied.push(job) } else { others.push((job, outcome)) }
         }
-        let others = others.into_iter().map(async |((change, answer), outcome)| {
-            let told = match (outcome, &change.once) {
-                (Outcome::Unmet | Outcome::KeyTaken, Some(once)) => self.0.recalled(&change, once).await,
+        let others = others.into_iter().map(async |((change, reply), outcome)| {
+            let told = match (outcome, &change.idempotency) {
+                (Outcome::Unmet | Outcome::KeyTaken, Some(idempotency)) => {
+                    self.0.replay(&change, idempotency).await
+                }
                 (Outcome::Unmet, None) => Ok(Changed::Stale),
                 _ => self.0.change(&change).await,
             };
-            answer.tell(told);
+            reply.send(told);
         });
         futures_util::join!(self.tell_applied(applied), join_all(others));
     }
 
     /// Reads the dispenses as they are after their changes: a command for many gives none of them back.
-    async fn tell_applied(&self, jobs: Vec<(StatusChange, Answering<Answer>)>) {
+    async fn tell_applied(&self, jobs: Vec<(StatusChange, ReplySender<Answer>)>) {
         let ids: Vec<Uuid> = jobs.iter().map(|(change, _)| change.id.uuid()).collect();
         let found = self.found(&ids).await;
-        for (change, answer) in jobs {
+        for (change, reply) in jobs {
             let told = match &found {
                 Ok(documents) => match documents.get(&change.id.uuid()) {
                     Some(document) => Ok(Changed::Applied(Made::by(&change).dispense(&change, document))),
@@ -100,7 +105,7 @@ impl Changes {
                 },
                 Err(fault) => Err(failed(&change, fault)),
             };
-            answer.tell(told);
+            reply.send(told);
         }
     }
 
@@ -139,15 +144,15 @@ impl Changes {
 }
 
 #[async_trait]
-impl Trip for Changes {
+impl BatchExecutor for Changes {
     type Job = StatusChange;
     type Answer = Answer;
 
-    async fn alone(&self, change: &StatusChange) -> Answer {
+    async fn run_one(&self, change: &StatusChange) -> Answer {
         self.0.change(change).await
     }
 
-    async fn together(&self, waiting: Vec<Job>) {
+    async fn run_batch(&self, waiting: Vec<Job>) {
         // Without the unique index a key is looked up before the change, which one command cannot do.
         let (apart, mut shared): (Vec<Job>, Vec<Job>) =
             waiting.into_iter().partition(|job| self.0.must_look_up_before(job.job()));

@@ -1,6 +1,8 @@
 use esoz_device_dispense::{DeviceDispenses as _, Dispense, DispenseRegistry as _, DispenseStatus};
 use esoz_events::{Claim, Outbox as _};
-use esoz_kernel::{IdGenerator as _, LegalEntityId, Recalled, once::Once, system::RandomIds};
+use esoz_kernel::{
+    IdGenerator as _, LegalEntityId, Replay, idempotency::IdempotentRequest, system::RandomIds,
+};
 use esoz_testkit::builders::{at_millis, change_of, client, dispense, fresh, idempotency_key, user};
 use std::time::Duration;
 
@@ -38,8 +40,8 @@ impl Scene {
 
     /// What each is told when all wait at the same time.
     async fn together(&self, changes: &[StatusChange]) -> Vec<Answer> {
-        let (jobs, answered): (Vec<Job>, Vec<_>) = changes.iter().cloned().map(Waiting::asked).unzip();
-        self.changes().together(jobs).await;
+        let (jobs, answered): (Vec<Job>, Vec<_>) = changes.iter().cloned().map(Queued::new).unzip();
+        self.changes().run_batch(jobs).await;
         let mut answers = Vec::new();
         for answered in answered {
             answers.push(answered.answer().await.unwrap());
@@ -81,7 +83,7 @@ fn lost() -> Fault {
 async fn each_of_a_crowd_is_told_its_own_outcome() {
     let scene = Scene::new().await;
     let mut changes = Vec::new();
-    for index in 0..JOBS {
+    for index in 0..MAX_ITEMS {
         let mut change = stop(&scene.loaded().await);
         if index % 3 == 1 {
             change.owner = LegalEntityId::new(fresh());
@@ -93,13 +95,13 @@ async fn each_of_a_crowd_is_told_its_own_outcome() {
     changes.push(StatusChange { by: user(), ..changes[0].clone() });
     let answers = scene.together(&changes).await;
     for (index, (change, answer)) in changes.iter().zip(&answers).enumerate() {
-        if index >= JOBS || index % 3 == 1 {
+        if index >= MAX_ITEMS || index % 3 == 1 {
             assert_eq!(*answer.as_ref().unwrap(), Changed::Stale, "{index}");
         } else {
             assert_eq!(applied(answer), &scene.store.find(change.id).await.unwrap().unwrap(), "{index}");
         }
     }
-    assert!(scene.store.find(changes[JOBS].id).await.unwrap().is_none(), "nothing was inserted");
+    assert!(scene.store.find(changes[MAX_ITEMS].id).await.unwrap().is_none(), "nothing was inserted");
     scene.end().await;
 }
 
@@ -123,18 +125,18 @@ async fn one_that_the_server_refuses_does_not_fail_its_neighbours() {
 async fn keys_are_kept_and_known_again_in_a_crowd() {
     let scene = Scene::new().await;
     let (key, by) = (idempotency_key(), client());
-    let once = |asked: &[u8]| Once::new("stop", by, &key, &[asked]);
+    let idempotency = |asked: &[u8]| IdempotentRequest::new("stop", by, &key, &[asked]);
     let (first, other) = (scene.loaded().await, scene.loaded().await);
-    let change = StatusChange { once: Some(once(b"one")), ..stop(&first) };
+    let change = StatusChange { idempotency: Some(idempotency(b"one")), ..stop(&first) };
     let same = change.clone();
-    let misused = StatusChange { once: Some(once(b"another")), ..stop(&other) };
+    let misused = StatusChange { idempotency: Some(idempotency(b"another")), ..stop(&other) };
     let answers = scene.together(&[change, same, misused]).await;
     let mut told = [0, 0, 0];
     for answer in answers {
         match answer.unwrap() {
             Changed::Applied(_) => told[0] += 1,
-            Changed::Recalled(Recalled::FirstAnswer(_)) => told[1] += 1,
-            Changed::Recalled(Recalled::AnotherRequest) => told[2] += 1,
+            Changed::Replayed(Replay::Replayed(_)) => told[1] += 1,
+            Changed::Replayed(Replay::KeyReused) => told[2] += 1,
             Changed::Stale => panic!("a key was not known again"),
         }
     }
@@ -147,12 +149,12 @@ async fn keys_are_kept_and_known_again_in_a_crowd() {
 async fn a_change_whose_answer_was_lost_is_known_by_its_event() {
     let scene = Scene::new().await;
     let (made, not_made) = (stop(&scene.loaded().await), stop(&scene.loaded().await));
-    let first = scene.changes().alone(&made).await;
+    let first = scene.changes().run_one(&made).await;
     assert_eq!(scene.changes().again(&made, &lost()).await.unwrap(), first.unwrap());
     assert_eq!(applied(&scene.changes().again(&not_made, &lost()).await).status, DispenseStatus::Stopped);
     // Somebody else's is not taken for one's own.
     let late = StatusChange { by: user(), ..stop(&scene.loaded().await) };
-    scene.changes().alone(&StatusChange { by: user(), ..late.clone() }).await.unwrap();
+    scene.changes().run_one(&StatusChange { by: user(), ..late.clone() }).await.unwrap();
     let late = StatusChange { event: stop(&scene.loaded().await).event, ..late };
     assert_eq!(scene.changes().again(&late, &lost()).await.unwrap(), Changed::Stale);
     scene.end().await;
@@ -162,7 +164,7 @@ async fn a_change_whose_answer_was_lost_is_known_by_its_event() {
 async fn a_change_that_may_be_ones_own_and_whose_event_is_gone_is_not_called_anybodys() {
     let scene = Scene::new().await;
     let made = stop(&scene.loaded().await);
-    scene.changes().alone(&made).await.unwrap();
+    scene.changes().run_one(&made).await.unwrap();
     scene.deliver().await;
     let error = scene.changes().again(&made, &lost()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);

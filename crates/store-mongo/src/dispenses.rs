@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
+use esoz_batch::Dropped;
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
-use esoz_gather::Missed;
 use esoz_kernel::{DispenseId, StoreError, StoreErrorKind};
 use mongodb::options::ReturnDocument;
 
@@ -32,8 +32,8 @@ impl DeviceDispenses for MongoStore {
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
         self.changes.run(change).await.unwrap_or_else(|missed| {
             let kind = match missed {
-                Missed::TooLate => StoreErrorKind::Unavailable,
-                Missed::BrokenOff => StoreErrorKind::Unexpected,
+                Dropped::QueueTimeout => StoreErrorKind::Unavailable,
+                Dropped::Aborted => StoreErrorKind::Unexpected,
             };
             Err(StoreError::new(kind, attempted(change)).because(missed))
         })
@@ -51,17 +51,19 @@ impl Documents {
     /// other document has it, the unique index sees to. The key is looked up afterwards, for few requests are repetitions;
     /// without that index it is looked up before as well, for then nothing else tells that another document has it.
     pub(crate) async fn change(&self, change: &StatusChange) -> Result<Changed, StoreError> {
-        if let Some(once) = &change.once
+        if let Some(idempotency) = &change.idempotency
             && self.must_look_up_before(change)
         {
-            match self.recalled(change, once).await? {
+            match self.replay(change, idempotency).await? {
                 Changed::Stale => {}
                 known => return Ok(known),
             }
         }
-        match (self.offer(change).await, &change.once) {
-            (Ok(Changed::Stale), Some(once)) => self.recalled(change, once).await,
-            (Err(fault), Some(once)) if fault.is_duplicate_key() => self.recalled(change, once).await,
+        match (self.offer(change).await, &change.idempotency) {
+            (Ok(Changed::Stale), Some(idempotency)) => self.replay(change, idempotency).await,
+            (Err(fault), Some(idempotency)) if fault.is_duplicate_key() => {
+                self.replay(change, idempotency).await
+            }
             // A history, the outbox or the keys are no array.
             (Err(fault), _) if fault.is_bad_value() => {
                 let failed = failed(change, &fault);
@@ -73,7 +75,7 @@ impl Documents {
 
     /// Whether nothing else than a look beforehand tells that another document has the key of this change.
     pub(crate) fn must_look_up_before(&self, change: &StatusChange) -> bool {
-        change.once.is_some() && !self.has_unique_key()
+        change.idempotency.is_some() && !self.has_unique_key()
     }
 
     /// Makes the change, if the document is as the change expects it.
@@ -160,8 +162,8 @@ pub(crate) fn expected(change: &StatusChange) -> Document {
         SUBJECT: change.subject.expose(),
         OWNER: { "$in": owners },
     };
-    if let Some(once) = &change.once {
-        expected.insert(KEYS_KEY, doc! { "$ne": digest(once.key()) });
+    if let Some(idempotency) = &change.idempotency {
+        expected.insert(KEYS_KEY, doc! { "$ne": digest(idempotency.key()) });
     }
     expected
 }
@@ -185,8 +187,8 @@ fn starting(change: &StatusChange) -> Document {
 /// The event, and the key if there is one.
 fn pushing(change: &StatusChange) -> Document {
     let mut pushed = doc! { OUTBOX_EVENTS: encode::event(&change.event) };
-    if let Some(once) = &change.once {
-        pushed.insert(KEYS, encode::key(change, once));
+    if let Some(idempotency) = &change.idempotency {
+        pushed.insert(KEYS, encode::key(change, idempotency));
     }
     pushed
 }

@@ -3,7 +3,7 @@
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Dispense, StatusChange};
 use esoz_events::StatusChangeEvent;
-use esoz_kernel::{LegalEntityId, Once, Timestamp};
+use esoz_kernel::{IdempotentRequest, LegalEntityId, Timestamp};
 use serde_json::{Map, Number, Value};
 
 use crate::{
@@ -36,10 +36,10 @@ pub(crate) fn event(event: &StatusChangeEvent) -> Document {
 }
 
 /// A key as it is kept in the document that was changed under it.
-pub(crate) fn key(change: &StatusChange, once: &Once) -> Document {
+pub(crate) fn key(change: &StatusChange, idempotency: &IdempotentRequest) -> Document {
     doc! {
-        KEY: digest(once.key()),
-        KEY_REQUEST: digest(once.request()),
+        KEY: digest(idempotency.key()),
+        KEY_REQUEST: digest(idempotency.request()),
         KEY_STATUS: change.to.as_str(),
         KEY_AT: millis(change.at),
         KEY_BY: binary(change.by.uuid()),

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 use esoz_device_dispense::{Changed, StatusChange};
-use esoz_kernel::once::forgotten_until;
-use esoz_kernel::{KeyRecords, Once, Recalled, StoreError, Timestamp, UserId};
+use esoz_kernel::idempotency::expired_until;
+use esoz_kernel::{IdempotencyRecords, IdempotentRequest, Replay, StoreError, Timestamp, UserId};
 use futures_util::TryStreamExt;
 
 use crate::{
@@ -26,28 +26,32 @@ impl Documents {
     ///
     /// Read as the primary has it. What the change lost to is there, and safe: see [`Documents::dispenses`].
     ///
-    /// The first answer is made from the dispense as it is. Once that belongs to another legal entity, or is about another patient, it
+    /// The first answer is made from the dispense as it is. IdempotentRequest that belongs to another legal entity, or is about another patient, it
     /// is not for this caller any more: the change is stale, and whoever reads why finds that there is no such dispense for them.
-    pub(crate) async fn recalled(&self, change: &StatusChange, once: &Once) -> Result<Changed, StoreError> {
+    pub(crate) async fn replay(
+        &self,
+        change: &StatusChange,
+        idempotency: &IdempotentRequest,
+    ) -> Result<Changed, StoreError> {
         let failed = |fault: Fault| fault.during("looking up an idempotency key");
-        let key = digest(once.key());
+        let key = digest(idempotency.key());
         let find =
             self.dispenses().find_one(doc! { KEYS_KEY: key.clone() }).max_time(self.operation_timeout());
         let Some(document) = self.limited(find).await.map_err(failed)? else { return Ok(Changed::Stale) };
         let id = decode::uuid(&document, ID);
-        let Some(kept) = kept(&document, once) else {
+        let Some(kept) = kept(&document, idempotency) else {
             let id = id.map_or_else(|| String::from("(no UUID)"), |id| id.to_string());
             return Err(StoreError::corrupt(COLLECTION, id, KEYS));
         };
         let first_answer = || kept.made.dispense(change, &document);
-        match once.recall(&kept.request, kept.made.at, change.at, first_answer) {
-            Some(Recalled::FirstAnswer(_)) if !decode::is_of(&document, change.owner, &change.subject) => {
+        match idempotency.replay(&kept.request, kept.made.at, change.at, first_answer) {
+            Some(Replay::Replayed(_)) if !decode::is_of(&document, change.owner, &change.subject) => {
                 Ok(Changed::Stale)
             }
-            Some(recalled) => Ok(Changed::Recalled(recalled)),
+            Some(replay) => Ok(Changed::Replayed(replay)),
             None => {
                 // So that the next attempt can keep it anew; unless another one has done so meanwhile.
-                let old = doc! { KEY: key, KEY_AT: { "$lte": millis(forgotten_until(change.at)) } };
+                let old = doc! { KEY: key, KEY_AT: { "$lte": millis(expired_until(change.at)) } };
                 let of_document = doc! { ID: id.map_or(Bson::Null, binary) };
                 self.pull(of_document, old).await.map_err(failed)?;
                 Ok(Changed::Stale)
@@ -68,8 +72,8 @@ impl Documents {
 }
 
 #[async_trait]
-impl KeyRecords for MongoStore {
-    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
+impl IdempotencyRecords for MongoStore {
+    async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
         // To MongoDB a limit of zero is no limit.
         if most == 0 {
             return Ok(0);
@@ -99,10 +103,10 @@ impl KeyRecords for MongoStore {
 }
 
 /// What the document keeps under the key.
-fn kept(document: &RawDocument, once: &Once) -> Option<Kept> {
+fn kept(document: &RawDocument, idempotency: &IdempotentRequest) -> Option<Kept> {
     let keys = document.get_array(KEYS).ok()?;
     let entries = keys.into_iter().filter_map(|entry| entry.ok()?.as_document());
-    let entry = entries.into_iter().find(|entry| bytes(entry, KEY) == Some(once.key().as_slice()))?;
+    let entry = entries.into_iter().find(|entry| bytes(entry, KEY) == Some(idempotency.key().as_slice()))?;
     let made = Made {
         status: entry.get_str(KEY_STATUS).ok()?.parse().ok()?,
         at: decode::time(entry, KEY_AT)?,

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bson::doc;
-use esoz_gather::Gather;
+use esoz_batch::BatchWriter;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 use mongodb::{
     Client,
@@ -23,7 +23,7 @@ const APP_NAME: &str = "esoz";
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) documents: Documents,
-    pub(crate) changes: Gather<Changes>,
+    pub(crate) changes: BatchWriter<Changes>,
     pool: Arc<Pool>,
 }
 

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use esoz_batch::Dropped;
 use esoz_contract_division::{
     Applied, Change, Contract, ContractDivision, ContractDivisions, Current, Division, Facts, Update,
 };
-use esoz_gather::Missed;
 use esoz_kernel::{
-    ContractDivisionId, ContractId, DivisionId, LegalEntityId, Once, Recalled, Stamps, StoreError,
+    ContractDivisionId, ContractId, DivisionId, IdempotentRequest, LegalEntityId, Replay, Stamps, StoreError,
     StoreErrorKind, Timestamp, UserId,
 };
 use uuid::Uuid;
@@ -98,20 +98,20 @@ impl ContractDivisions for PostgresStore {
             Ok(Tried::ToBeDoneAlone) => self.apply_alone(update).await,
             Err(missed) => {
                 let kind = match missed {
-                    Missed::TooLate => StoreErrorKind::Unavailable,
-                    Missed::BrokenOff => StoreErrorKind::Unexpected,
+                    Dropped::QueueTimeout => StoreErrorKind::Unavailable,
+                    Dropped::Aborted => StoreErrorKind::Unexpected,
                 };
                 Err(StoreError::new(kind, attempted_update(update)).because(missed))
             }
         }
     }
 
-    async fn recall(
+    async fn replay(
         &self,
-        once: &Once,
+        idempotency: &IdempotentRequest,
         now: Timestamp,
-    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
-        self.recalled(once, now).await
+    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
+        self.replay(idempotency, now).await
     }
 }
 
@@ -129,11 +129,11 @@ impl PostgresStore {
             }
             Err(failure) if failure.violated() == Some(KEY_IS_TAKEN) => {
                 // It may have been forgotten in between: then another attempt is as good as a first one.
-                let recalled = match &update.once {
-                    Some(once) => self.recalled(once, update.at).await?,
+                let replay = match &update.idempotency {
+                    Some(idempotency) => self.replay(idempotency, update.at).await?,
                     None => None,
                 };
-                Ok(recalled.map_or(Applied::Stale, Applied::Recalled))
+                Ok(replay.map_or(Applied::Stale, Applied::Replayed))
             }
             Err(failure) => Err(failure.during(attempted_update(update))),
         }

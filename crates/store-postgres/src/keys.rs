@@ -5,8 +5,8 @@ use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bytea, Timestamptz};
 use esoz_contract_division::ContractDivision;
-use esoz_kernel::once::forgotten_until;
-use esoz_kernel::{KeyRecords, Once, Recalled, StoreError, Timestamp};
+use esoz_kernel::idempotency::expired_until;
+use esoz_kernel::{IdempotencyRecords, IdempotentRequest, Replay, StoreError, Timestamp};
 
 use crate::PostgresStore;
 use crate::contract_divisions::{RecordRow, RecordSql, contract_division};
@@ -45,36 +45,36 @@ statement! {
 
 impl PostgresStore {
     /// What was done under the key, if anything was. What is kept for too long goes, so that the key can be kept anew.
-    pub(crate) async fn recalled(
+    pub(crate) async fn replay(
         &self,
-        once: &Once,
+        idempotency: &IdempotentRequest,
         now: Timestamp,
-    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
+    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
         let attempted = "looking up an idempotency key";
-        let find = FindKey { key: once.key().to_vec() };
+        let find = FindKey { key: idempotency.key().to_vec() };
         let rows = self.connections.look::<(Vec<u8>, RecordRow), _>(find).await;
         let Some((request, row)) = only(rows.map_err(|failure| failure.during(attempted))?) else {
             return Ok(None);
         };
         let record = contract_division(row)?;
-        let recalled = once.recall(&request, record.stamps.updated_at, now, || record);
-        if recalled.is_none() {
+        let replay = idempotency.replay(&request, record.stamps.updated_at, now, || record);
+        if replay.is_none() {
             // Unless it was kept anew meanwhile.
             let old = keys::table
-                .filter(keys::key.eq(once.key().to_vec()))
-                .filter(keys::updated_at.le(to_pg(forgotten_until(now))));
+                .filter(keys::key.eq(idempotency.key().to_vec()))
+                .filter(keys::updated_at.le(to_pg(expired_until(now))));
             self.connections
                 .execute(diesel::delete(old))
                 .await
                 .map_err(|failure| failure.during(attempted))?;
         }
-        Ok(recalled)
+        Ok(replay)
     }
 }
 
 #[async_trait]
-impl KeyRecords for PostgresStore {
-    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
+impl IdempotencyRecords for PostgresStore {
+    async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
         let forget = ForgetKeys { until: to_pg(until), most: most.into() };
         let forgotten = self.connections.change::<Vec<u8>, _>(forget).await;
         let forgotten = forgotten.map_err(|failure| failure.during("forgetting old idempotency keys"))?;

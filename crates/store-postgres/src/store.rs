@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::PoolConfig;
-use esoz_gather::{Gather, Limits};
+use esoz_batch::{BatchWriter, Limits};
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 
 use crate::connect::service_session;
@@ -17,7 +17,7 @@ use crate::updates::Updates;
 #[derive(Clone)]
 pub struct PostgresStore {
     pub(crate) connections: Connections,
-    pub(crate) updates: Gather<Updates>,
+    pub(crate) updates: BatchWriter<Updates>,
 }
 
 impl PostgresStore {
@@ -43,9 +43,12 @@ impl PostgresStore {
         })?;
         let wait = Duration::from_millis(settings.pool_wait_timeout_ms);
         let connections = Connections { pool, wait, waited: Arc::default() };
-        let limits =
-            Limits { trips: settings.update_trips, jobs: settings.updates_per_commit, patience: wait };
-        let updates = Gather::new(Updates::on(connections.clone()), limits);
+        let limits = Limits {
+            max_batches: settings.update_trips,
+            max_items: settings.updates_per_commit,
+            queue_timeout: wait,
+        };
+        let updates = BatchWriter::new(Updates::on(connections.clone()), limits);
         Ok(Self { connections, updates })
     }
 
@@ -58,7 +61,7 @@ impl PostgresStore {
 
     /// How many updates of contract divisions wait for their turn, to share a commit then.
     pub fn updates_waiting(&self) -> usize {
-        self.updates.waiting()
+        self.updates.queue_len()
     }
 
     /// Has somebody told, from now on, how long each call waited for its connection, also in vain. The first to ask stays the one.

@@ -83,8 +83,8 @@ macro_rules! apply_update {
                     contract_kind: update.expected.contract_kind.as_str(),
                     contract_id: update.change.contract_id.uuid(),
                     division_id: update.change.division_id.uuid(),
-                    key: update.once.map(|once| once.key().to_vec()),
-                    request: update.once.map(|once| once.request().to_vec()),
+                    key: update.idempotency.map(|idempotency| idempotency.key().to_vec()),
+                    request: update.idempotency.map(|idempotency| idempotency.request().to_vec()),
                 }
             }
         }
@@ -240,8 +240,10 @@ impl ApplyUpdates {
             contract_kinds: each(&updates, |update| update.expected.contract_kind.as_str()),
             contract_ids: each(&updates, |update| update.change.contract_id.uuid()),
             division_ids: each(&updates, |update| update.change.division_id.uuid()),
-            keys: each(&updates, |update| update.once.map(|once| once.key().to_vec())),
-            requests: each(&updates, |update| update.once.map(|once| once.request().to_vec())),
+            keys: each(&updates, |update| update.idempotency.map(|idempotency| idempotency.key().to_vec())),
+            requests: each(&updates, |update| {
+                update.idempotency.map(|idempotency| idempotency.request().to_vec())
+            }),
         }
     }
 }

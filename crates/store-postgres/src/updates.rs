@@ -10,8 +10,8 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
+use esoz_batch::{BatchExecutor, Queued};
 use esoz_contract_division::{Applied, Update};
-use esoz_gather::{Trip, Waiting};
 use esoz_kernel::StoreError;
 
 use crate::connections::Connections;
@@ -29,7 +29,7 @@ pub(crate) enum Tried {
 }
 
 /// An update, and who waits to be told.
-type Caller = Waiting<Update, Tried>;
+type Caller = Queued<Update, Tried>;
 
 /// How updates go to the server.
 pub(crate) struct Updates {
@@ -43,11 +43,11 @@ impl Updates {
 }
 
 #[async_trait]
-impl Trip for Updates {
+impl BatchExecutor for Updates {
     type Job = Update;
     type Answer = Tried;
 
-    async fn alone(&self, update: &Update) -> Tried {
+    async fn run_one(&self, update: &Update) -> Tried {
         match self.connections.change::<RecordRow, _>(TryUpdate::from(update)).await {
             Ok(rows) => only(rows).map_or(Tried::ToBeDoneAlone, applied),
             // The pair or the key is taken, or whatever else is wrong with it.
@@ -56,9 +56,9 @@ impl Trip for Updates {
         }
     }
 
-    async fn together(&self, waiting: Vec<Caller>) {
+    async fn run_batch(&self, waiting: Vec<Caller>) {
         let (shared, others) = apart(waiting);
-        let updates = ApplyUpdates::of(shared.iter().map(Waiting::job));
+        let updates = ApplyUpdates::of(shared.iter().map(Queued::job));
         let rows = self.connections.change::<SharedRow, _>(updates).await;
         match rows {
             Ok(rows) => tell_each(shared, rows),
@@ -66,8 +66,8 @@ impl Trip for Updates {
             Err(failure) if failure.is_taken_back() => leave_alone(shared),
             Err(failure) => {
                 for waiting in shared {
-                    let (update, answer) = waiting.into_parts();
-                    answer.tell(failed(failure.clone(), &update));
+                    let (update, reply) = waiting.into_parts();
+                    reply.send(failed(failure.clone(), &update));
                 }
             }
         }
@@ -83,11 +83,11 @@ fn apart(waiting: Vec<Caller>) -> (Vec<Caller>, Vec<Caller>) {
         let pair = (update.change.contract_id, update.change.division_id);
         let is_first = !records.contains(&update.id)
             && !pairs.contains(&pair)
-            && update.once.is_none_or(|once| !keys.contains(once.key()));
+            && update.idempotency.is_none_or(|idempotency| !keys.contains(idempotency.key()));
         if is_first {
             records.insert(update.id);
             pairs.insert(pair);
-            keys.extend(update.once.map(|once| *once.key()));
+            keys.extend(update.idempotency.map(|idempotency| *idempotency.key()));
         }
         is_first
     })
@@ -97,8 +97,8 @@ fn tell_each(waiting: Vec<Caller>, rows: Vec<SharedRow>) {
     let mut outcomes: HashMap<i64, Tried> =
         rows.into_iter().map(|(place, is_met, record)| (place, outcome(is_met, record))).collect();
     for (place, waiting) in (1..).zip(waiting) {
-        let (_, answer) = waiting.into_parts();
-        answer.tell(outcomes.remove(&place).unwrap_or(Tried::ToBeDoneAlone));
+        let (_, reply) = waiting.into_parts();
+        reply.send(outcomes.remove(&place).unwrap_or(Tried::ToBeDoneAlone));
     }
 }
 
@@ -121,7 +121,7 @@ fn failed(failure: Failure, update: &Update) -> Tried {
 
 fn leave_alone(waiting: Vec<Caller>) {
     for waiting in waiting {
-        let (_, answer) = waiting.into_parts();
-        answer.tell(Tried::ToBeDoneAlone);
+        let (_, reply) = waiting.into_parts();
+        reply.send(Tried::ToBeDoneAlone);
     }
 }

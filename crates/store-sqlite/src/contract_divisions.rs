@@ -4,7 +4,7 @@ use esoz_contract_division::{
     Applied, Change, Contract, ContractDivision, ContractDivisions, Current, Division, Facts, Update,
 };
 use esoz_kernel::time::rfc3339_micros;
-use esoz_kernel::{ContractDivisionId, Once, Recalled, RequestId, StoreError, Timestamp};
+use esoz_kernel::{ContractDivisionId, IdempotentRequest, Replay, RequestId, StoreError, Timestamp};
 use serde_json::{Value, json};
 
 use crate::SqliteStore;
@@ -150,10 +150,10 @@ impl ContractDivisions for SqliteStore {
         let update = update.clone();
         self.writer
             .write(format!("updating contract division {}", update.id), move |connection| {
-                if let Some(once) = &update.once
-                    && let Some(recalled) = recall(connection, once, update.at)?
+                if let Some(idempotency) = &update.idempotency
+                    && let Some(replay) = replay(connection, idempotency, update.at)?
                 {
-                    return Ok(Applied::Recalled(recalled));
+                    return Ok(Applied::Replayed(replay));
                 }
                 let change = update.change;
                 let facts = facts(connection, update.id, change)?;
@@ -171,32 +171,33 @@ impl ContractDivisions for SqliteStore {
                     .returning(RecordRow::as_returning());
                 let row: RecordRow = Prepared(record).get_result(connection)?;
                 set_request(connection, None)?;
-                if let Some(once) = &update.once {
-                    keys::keep(connection, once, update.at, &row.json())?;
+                if let Some(idempotency) = &update.idempotency {
+                    keys::keep(connection, idempotency, update.at, &row.json())?;
                 }
                 Ok(Applied::Applied(row.record()?))
             })
             .await
     }
 
-    async fn recall(
+    async fn replay(
         &self,
-        once: &Once,
+        idempotency: &IdempotentRequest,
         now: Timestamp,
-    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
-        let once = *once;
-        self.read("looking up an idempotency key", move |connection| recall(connection, &once, now)).await
+    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
+        let idempotency = *idempotency;
+        self.read("looking up an idempotency key", move |connection| replay(connection, &idempotency, now))
+            .await
     }
 }
 
 /// What was done under the key, if anything was.
-fn recall(
+fn replay(
     connection: &mut SqliteConnection,
-    once: &Once,
+    idempotency: &IdempotentRequest,
     now: Timestamp,
-) -> Result<Option<Recalled<ContractDivision>>, Trouble> {
-    let recalled = keys::recall(connection, once, now)?;
-    Ok(recalled.map(|recalled| keys::answered(recalled, RecordRow::read)).transpose()?)
+) -> Result<Option<Replay<ContractDivision>>, Trouble> {
+    let replay = keys::replay(connection, idempotency, now)?;
+    Ok(replay.map(|replay| keys::answered(replay, RecordRow::read)).transpose()?)
 }
 
 /// All that the rules read. Inside a transaction, so at one instant.

@@ -65,16 +65,16 @@ impl DeviceDispenses for SqliteStore {
         self.writer
             .write(format!("changing the status of dispense {}", change.id), move |connection| {
                 let id = change.id.to_string();
-                if let Some(once) = &change.once
-                    && let Some(recalled) = keys::recall(connection, once, change.at)?
+                if let Some(idempotency) = &change.idempotency
+                    && let Some(replay) = keys::replay(connection, idempotency, change.at)?
                 {
-                    let recalled = keys::answered(recalled, |document| to_dispense(&id, document))?;
-                    return Ok(Changed::Recalled(recalled));
+                    let replay = keys::answered(replay, |document| to_dispense(&id, document))?;
+                    return Ok(Changed::Replayed(replay));
                 }
                 let Some(document) = compare_and_set(connection, &change)? else { return Ok(Changed::Stale) };
                 outbox::put(connection, &change.event)?;
-                if let Some(once) = &change.once {
-                    keys::keep(connection, once, change.at, &document)?;
+                if let Some(idempotency) = &change.idempotency {
+                    keys::keep(connection, idempotency, change.at, &document)?;
                 }
                 // Before the commit: afterwards nothing about the document may fail any more.
                 Ok(Changed::Applied(to_dispense(&id, &document)?))

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use esoz_kernel::time::rfc3339_micros;
-use esoz_kernel::{KeyRecords, Once, Recalled, StoreError, Timestamp};
+use esoz_kernel::{IdempotencyRecords, IdempotentRequest, Replay, StoreError, Timestamp};
 
 use crate::SqliteStore;
 use crate::error::Trouble;
@@ -22,28 +22,31 @@ struct KeyRow {
 }
 
 /// What was done under the key, if anything was: the first answer as it was kept.
-pub(crate) fn recall(
+pub(crate) fn replay(
     connection: &mut SqliteConnection,
-    once: &Once,
+    idempotency: &IdempotentRequest,
     now: Timestamp,
-) -> Result<Option<Recalled<String>>, Trouble> {
-    let row: Option<KeyRow> =
-        keys::table.find(once.key().as_slice()).select(KeyRow::as_select()).first(connection).optional()?;
+) -> Result<Option<Replay<String>>, Trouble> {
+    let row: Option<KeyRow> = keys::table
+        .find(idempotency.key().as_slice())
+        .select(KeyRow::as_select())
+        .first(connection)
+        .optional()?;
     let Some(KeyRow { request, answer, kept_since }) = row else { return Ok(None) };
-    Ok(once.recall(&request, PLACE.parse("kept_since", &kept_since)?, now, || answer))
+    Ok(idempotency.replay(&request, PLACE.parse("kept_since", &kept_since)?, now, || answer))
 }
 
 /// Keeps the key with its answer. Nothing that counts is kept under it, or [`recall`] would have said so in this transaction.
 pub(crate) fn keep(
     connection: &mut SqliteConnection,
-    once: &Once,
+    idempotency: &IdempotentRequest,
     now: Timestamp,
     answer: &str,
 ) -> QueryResult<usize> {
     diesel::replace_into(keys::table)
         .values((
-            keys::key.eq(once.key().as_slice()),
-            keys::request.eq(once.request().as_slice()),
+            keys::key.eq(idempotency.key().as_slice()),
+            keys::request.eq(idempotency.request().as_slice()),
             keys::answer.eq(answer),
             keys::kept_since.eq(rfc3339_micros(now)),
         ))
@@ -52,18 +55,18 @@ pub(crate) fn keep(
 
 /// The kept answer as what it was.
 pub(crate) fn answered<T>(
-    recalled: Recalled<String>,
+    replay: Replay<String>,
     read: impl FnOnce(&str) -> Result<T, StoreError>,
-) -> Result<Recalled<T>, StoreError> {
-    match recalled {
-        Recalled::FirstAnswer(answer) => read(&answer).map(Recalled::FirstAnswer),
-        Recalled::AnotherRequest => Ok(Recalled::AnotherRequest),
+) -> Result<Replay<T>, StoreError> {
+    match replay {
+        Replay::Replayed(answer) => read(&answer).map(Replay::Replayed),
+        Replay::KeyReused => Ok(Replay::KeyReused),
     }
 }
 
 #[async_trait]
-impl KeyRecords for SqliteStore {
-    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
+impl IdempotencyRecords for SqliteStore {
+    async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
         // Times have one form, so that they sort as text.
         let until = rfc3339_micros(until);
         let most = i64::from(most).min(i64::try_from(MAX_RECORDS_PER_TRANSACTION).unwrap_or(i64::MAX));

@@ -10,7 +10,7 @@ use esoz_events::{
     Backlog, Claim, EventPublisher, EventRef, Outbox, RelayLimits, RelayRound, StatusChangeEvent,
 };
 use esoz_kernel::{
-    Clock, ContractDivisionId, DispenseId, EventId, IdGenerator as _, Once, Recalled, StoreError,
+    Clock, ContractDivisionId, DispenseId, EventId, IdGenerator as _, IdempotentRequest, Replay, StoreError,
     StoreErrorKind, Timestamp, Uuid, time::rfc3339_millis,
 };
 use esoz_testkit::fakes::FakeDispenses;
@@ -128,20 +128,21 @@ impl DeviceDispenses for KeyApart {
     }
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
-        let Some(once) = change.once else { return self.inner.change_status(change).await };
-        let kept = lock(&self.keys).get(once.key()).cloned();
+        let Some(idempotency) = change.idempotency else { return self.inner.change_status(change).await };
+        let kept = lock(&self.keys).get(idempotency.key()).cloned();
         if let Some((request, since, answer)) = kept
-            && let Some(recalled) = once.recall(&request, since, change.at, || answer)
+            && let Some(replay) = idempotency.replay(&request, since, change.at, || answer)
         {
-            return Ok(Changed::Recalled(recalled));
+            return Ok(Changed::Replayed(replay));
         }
-        let changed = self.inner.change_status(&StatusChange { once: None, ..change.clone() }).await?;
+        let changed = self.inner.change_status(&StatusChange { idempotency: None, ..change.clone() }).await?;
         self.sim.pause().await;
         if matches!(self.sim.fate("the key's own commit", false, false), Fate::Refused(_)) {
             return unavailable();
         }
         if let Changed::Applied(dispense) = &changed {
-            lock(&self.keys).insert(*once.key(), (*once.request(), change.at, dispense.clone()));
+            lock(&self.keys)
+                .insert(*idempotency.key(), (*idempotency.request(), change.at, dispense.clone()));
         }
         Ok(changed)
     }
@@ -188,7 +189,7 @@ impl DeviceDispenses for MakesNewEvent {
             Err(error) if error.kind() == StoreErrorKind::Unavailable => {
                 let from = self.inner.find(change.id).await?.map_or(change.from, |dispense| dispense.status);
                 let event = StatusChangeEvent { id: EventId::new(self.sim.fresh()), ..change.event.clone() };
-                let again = StatusChange { from, event, once: None, ..change.clone() };
+                let again = StatusChange { from, event, idempotency: None, ..change.clone() };
                 self.inner.change_status(&again).await
             }
             other => other,
@@ -239,15 +240,15 @@ impl ContractDivisions for WithoutKey {
     }
 
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
-        self.0.apply(&Update { once: None, ..update.clone() }).await
+        self.0.apply(&Update { idempotency: None, ..update.clone() }).await
     }
 
-    async fn recall(
+    async fn replay(
         &self,
-        once: &Once,
+        idempotency: &IdempotentRequest,
         now: Timestamp,
-    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
-        self.0.recall(once, now).await
+    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
+        self.0.replay(idempotency, now).await
     }
 }
 

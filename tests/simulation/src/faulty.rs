@@ -9,8 +9,8 @@ use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivision
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
 use esoz_events::{Backlog, Claim, EventPublisher, EventRef, Outbox, PublishError, StatusChangeEvent};
 use esoz_kernel::{
-    ContractDivisionId, DispenseId, LegalEntityId, Once, Recalled, StoreError, StoreErrorKind, Timestamp,
-    Uuid,
+    ContractDivisionId, DispenseId, IdempotentRequest, LegalEntityId, Replay, StoreError, StoreErrorKind,
+    Timestamp, Uuid,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 
@@ -138,15 +138,15 @@ impl ContractDivisions for Faulty<dyn ContractDivisions> {
         self.through(Call::changing("apply"), carry_out).await
     }
 
-    async fn recall(
+    async fn replay(
         &self,
-        once: &Once,
+        idempotency: &IdempotentRequest,
         now: Timestamp,
-    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
-        let once = *once;
+    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
+        let idempotency = *idempotency;
         let carry_out =
-            move |inner: Arc<dyn ContractDivisions>| -> Answered<Option<Recalled<ContractDivision>>> {
-                Box::pin(async move { inner.recall(&once, now).await })
+            move |inner: Arc<dyn ContractDivisions>| -> Answered<Option<Replay<ContractDivision>>> {
+                Box::pin(async move { inner.replay(&idempotency, now).await })
             };
         self.through(Call::reading("recall"), carry_out).await
     }

@@ -155,7 +155,7 @@ impl Process {
             };
             let (owner, subject, from) = (found.owner, found.subject, found.status);
             let change =
-                StatusChange { id, owner, subject, from, to, at, by: request.user, event, once: None };
+                StatusChange { id, owner, subject, from, to, at, by: request.user, event, idempotency: None };
             if let Changed::Applied(dispense) = self.dispenses.change_status(&change).await? {
                 return Ok(changed(&dispense.record));
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use esoz_auth::{Scope, Secret};
 use esoz_contract_division::{Applied, Change, Expected, Update};
 use esoz_device_dispense::{Changed, DispenseStatus, StatusChange};
-use esoz_kernel::{ClientId, Once, UserId};
+use esoz_kernel::{ClientId, IdempotentRequest, UserId};
 use esoz_legal_entity::LegalEntityStatus;
 use esoz_testkit::builders::{change_of, client, fresh, idempotency_key, request_id, user};
 use esoz_testkit::clock::ManualClock;
@@ -308,14 +308,14 @@ on_every_store! {
         let world = World::new(kind).await;
         let (stop, update) = (StopScene::load(&world).await, UpdateScene::load(&world).await);
         let at = esoz_kernel::Clock::now(world.clock.as_ref());
-        let once = Once::new("test", client(), &idempotency_key(), &[]);
+        let idempotency = IdempotentRequest::new("test", client(), &idempotency_key(), &[]);
         let change = change_of(&stop.dispense, DispenseStatus::Stopped, at);
-        let change = StatusChange { once: Some(once), ..change };
+        let change = StatusChange { idempotency: Some(idempotency), ..change };
         assert!(matches!(world.stores.dispenses.change_status(&change).await, Ok(Changed::Applied(_))));
         let (id, expected, request_id) = (update.record.id, Expected::BY_THE_RULES, request_id());
         let asked = Change { division_id: update.divisions[1].facts.id, contract_id: update.contracts[1].facts.id };
-        let (by, once) = (user(), Once::new("another test", client(), &idempotency_key(), &[]));
-        let asked = Update { id, change: asked, expected, at, by, request_id, once: Some(once) };
+        let (by, idempotency) = (user(), IdempotentRequest::new("another test", client(), &idempotency_key(), &[]));
+        let asked = Update { id, change: asked, expected, at, by, request_id, idempotency: Some(idempotency) };
         assert!(matches!(world.stores.contract_divisions.apply(&asked).await, Ok(Applied::Applied(_))));
 
         let (stores, ended) = world.begin_to_stop();
@@ -325,7 +325,7 @@ on_every_store! {
         // To whoever asks as of yesterday they are there until they are gone.
         wait_for("the keys to be gone", DEADLINE, async || {
             let stopped = world.stores.dispenses.change_status(&change).await;
-            let updated = world.stores.contract_divisions.recall(&once, at).await;
+            let updated = world.stores.contract_divisions.replay(&idempotency, at).await;
             match (stopped, updated) {
                 (Ok(Changed::Stale), Ok(None)) => Ok(()),
                 others => Err(format!("{others:?}")),

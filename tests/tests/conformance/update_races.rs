@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions, Facts, Update};
-use esoz_kernel::{ContractDivisionId, Once, Recalled, StoreError, Timestamp};
+use esoz_kernel::{ContractDivisionId, IdempotentRequest, Replay, StoreError, Timestamp};
 use esoz_testkit::builders::contract_division;
 use esoz_tests::{Answer, Setup, UpdateScene, World, change, on_every_store, update_path};
 use serde_json::json;
@@ -32,12 +32,12 @@ impl ContractDivisions for Held {
         self.inner.apply(update).await
     }
 
-    async fn recall(
+    async fn replay(
         &self,
-        once: &Once,
+        idempotency: &IdempotentRequest,
         now: Timestamp,
-    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
-        self.inner.recall(once, now).await
+    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
+        self.inner.replay(idempotency, now).await
     }
 }
 

@@ -170,7 +170,7 @@ on_every_store! {
         assert!(imported.stdout.contains("device_dispense: 1 created, 0 updated, 0 kept"), "{}", imported.stdout);
         assert!(!imported.stderr.contains(&lines.patient), "a patient id is told");
 
-        // Once mended, the whole file again.
+        // IdempotentRequest mended, the whole file again.
         let mended = esoz_with_input(&variables, &["import", "-"], &lines.text());
         mended.assert_success();
         assert!(mended.stdout.contains("device_dispense: 0 created, 0 updated, 1 kept"), "{}", mended.stdout);

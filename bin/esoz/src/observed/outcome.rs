@@ -2,7 +2,7 @@ use esoz_auth::{ApiKeyFacts, TokenFacts};
 use esoz_contract_division::{Applied, ContractDivision, Facts};
 use esoz_device_dispense::{Changed, Dispense};
 use esoz_events::{Backlog, PublishError, StatusChangeEvent};
-use esoz_kernel::{Recalled, StoreError, StoreErrorKind};
+use esoz_kernel::{Replay, StoreError, StoreErrorKind};
 use esoz_legal_entity::LegalEntity;
 
 const OK: &str = "ok";
@@ -61,7 +61,7 @@ impl Success for Option<ApiKeyFacts> {}
 impl Success for Option<LegalEntity> {}
 impl Success for Option<Dispense> {}
 impl Success for Facts {}
-impl Success for Option<Recalled<ContractDivision>> {}
+impl Success for Option<Replay<ContractDivision>> {}
 impl Success for u64 {}
 impl Success for Vec<StatusChangeEvent> {}
 impl Success for Backlog {}
@@ -71,7 +71,7 @@ impl Success for Changed {
         match self {
             Self::Applied(_) => OK,
             Self::Stale => STALE,
-            Self::Recalled(_) => RECALLED,
+            Self::Replayed(_) => RECALLED,
         }
     }
 }
@@ -81,7 +81,7 @@ impl Success for Applied {
         match self {
             Self::Applied(_) => OK,
             Self::Stale => STALE,
-            Self::Recalled(_) => RECALLED,
+            Self::Replayed(_) => RECALLED,
         }
     }
 }

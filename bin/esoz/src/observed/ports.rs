@@ -4,7 +4,8 @@ use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivision
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
 use esoz_events::{Backlog, Claim, EventPublisher, EventRef, Outbox, PublishError, StatusChangeEvent};
 use esoz_kernel::{
-    ContractDivisionId, DispenseId, KeyRecords, LegalEntityId, Once, Recalled, StoreError, Timestamp, Uuid,
+    ContractDivisionId, DispenseId, IdempotencyRecords, IdempotentRequest, LegalEntityId, Replay, StoreError,
+    Timestamp, Uuid,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 
@@ -52,7 +53,7 @@ observed! {
     ContractDivisions as "contract_divisions" {
         facts(id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError>;
         apply(update: &Update) -> Result<Applied, StoreError>;
-        recall(once: &Once, now: Timestamp) -> Result<Option<Recalled<ContractDivision>>, StoreError>;
+        replay(idempotency: &IdempotentRequest, now: Timestamp) -> Result<Option<Replay<ContractDivision>>, StoreError>;
     }
     DeviceDispenses as "device_dispenses" {
         find(id: DispenseId) -> Result<Option<Dispense>, StoreError>;
@@ -64,8 +65,8 @@ observed! {
         release(by: Uuid) -> Result<(), StoreError>;
         backlog() -> Result<Backlog, StoreError>;
     }
-    KeyRecords as "key_records" {
-        forget_keys(until: Timestamp, most: u32) -> Result<u64, StoreError>;
+    IdempotencyRecords as "key_records" {
+        purge_expired(until: Timestamp, most: u32) -> Result<u64, StoreError>;
     }
     EventPublisher as "event_publisher" {
         publish(events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>>;

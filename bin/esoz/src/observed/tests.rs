@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use esoz_device_dispense::{DeviceDispenses, MockDeviceDispenses};
 use esoz_events::{EventPublisher, MockEventPublisher, PublishError};
-use esoz_kernel::{DispenseId, KeyRecords, StoreError, StoreErrorKind, Timestamp, Uuid};
+use esoz_kernel::{DispenseId, IdempotencyRecords, StoreError, StoreErrorKind, Timestamp, Uuid};
 use tracing::field::{Field, Visit};
 use tracing::instrument::WithSubscriber as _;
 use tracing::span::{Attributes, Id, Record};
@@ -83,8 +83,8 @@ async fn each_call_is_timed_by_its_outcome_and_is_a_span_that_names_no_one() {
 struct Hangs;
 
 #[async_trait]
-impl KeyRecords for Hangs {
-    async fn forget_keys(&self, _until: Timestamp, _most: u32) -> Result<u64, StoreError> {
+impl IdempotencyRecords for Hangs {
+    async fn purge_expired(&self, _until: Timestamp, _most: u32) -> Result<u64, StoreError> {
         std::future::pending().await
     }
 }
@@ -92,15 +92,15 @@ impl KeyRecords for Hangs {
 #[tokio::test]
 async fn a_call_that_nobody_waits_for_any_longer_is_cancelled() {
     let (metrics, kept) = (Arc::new(Metrics::on().unwrap()), Kept::default());
-    let inner: Arc<dyn KeyRecords> = Arc::new(Hangs);
+    let inner: Arc<dyn IdempotencyRecords> = Arc::new(Hangs);
     let observed = Observed::new(&inner, POSTGRESQL, &metrics);
-    let call = observed.forget_keys(Timestamp::UNIX_EPOCH, 1);
+    let call = observed.purge_expired(Timestamp::UNIX_EPOCH, 1);
     let waited =
         tokio::time::timeout(Duration::ZERO, call).with_subscriber(registry().with(kept.clone())).await;
     assert!(waited.is_err());
 
     let text = metrics.text();
-    assert!(text.contains("operation=\"forget_keys\",outcome=\"cancelled\"} 1\n"), "{text}");
+    assert!(text.contains("operation=\"purge_expired\",outcome=\"cancelled\"} 1\n"), "{text}");
     let spans: Vec<_> = kept.0.lock().unwrap().values().cloned().collect();
     let outcomes: Vec<&str> = spans.iter().map(|(_, fields)| fields["outcome"].as_str()).collect();
     assert_eq!(outcomes, ["\"cancelled\""]);

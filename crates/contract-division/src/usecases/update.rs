@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use esoz_auth::{Allowance, ApiKeyHolder, MissingAllowances, Principal, require};
 use esoz_kernel::{
-    ClientId, Clock, ContractDivisionId, ErrorKind, Failure, IdempotencyKey, Once, Recalled, RequestId,
-    StoreError, StoreErrorKind, UserId, time::to_micros,
+    ClientId, Clock, ContractDivisionId, ErrorKind, Failure, IdempotencyKey, IdempotentRequest, Replay,
+    RequestId, StoreError, StoreErrorKind, UserId, time::to_micros,
 };
 
 use crate::{Applied, Change, ContractDivision, ContractDivisions, Expected, Refusal, Update, decide};
@@ -199,7 +199,7 @@ impl UpdateContractDivision {
         input: UpdateInput,
     ) -> Result<ContractDivision, UpdateError> {
         let id = input.id.ok_or(UpdateError::NotFound)?;
-        let once = once(permit, id, &input);
+        let idempotency = idempotency(permit, id, &input);
         for _ in 0..MAX_ATTEMPTS {
             let update = Update {
                 id,
@@ -208,11 +208,11 @@ impl UpdateContractDivision {
                 at: to_micros(self.ports.clock.now()),
                 by: permit.user,
                 request_id: input.request_id.clone(),
-                once,
+                idempotency,
             };
             match self.ports.contract_divisions.apply(&update).await {
                 Ok(Applied::Applied(record)) => return Ok(record),
-                Ok(Applied::Recalled(recalled)) => return answer(recalled),
+                Ok(Applied::Replayed(replay)) => return answer(replay),
                 Ok(Applied::Stale) => {}
                 // It tells nothing about the facts, nor about the key.
                 Err(error) if error.kind() == StoreErrorKind::Conflict => continue,
@@ -221,10 +221,10 @@ impl UpdateContractDivision {
             let facts =
                 self.ports.contract_divisions.facts(id, &input.change).await.map_err(UpdateError::Store)?;
             // After the facts: what they speak against may be the work of the very same request.
-            if let Some(once) = &once
-                && let Some(recalled) = self.recall(once).await?
+            if let Some(idempotency) = &idempotency
+                && let Some(replay) = self.replay(idempotency).await?
             {
-                return answer(recalled);
+                return answer(replay);
             }
             decide(&facts)?;
         }
@@ -234,24 +234,31 @@ impl UpdateContractDivision {
         Err(UpdateError::Store(StoreError::new(StoreErrorKind::Conflict, attempted)))
     }
 
-    async fn recall(&self, once: &Once) -> Result<Option<Recalled<ContractDivision>>, UpdateError> {
+    async fn replay(
+        &self,
+        idempotency: &IdempotentRequest,
+    ) -> Result<Option<Replay<ContractDivision>>, UpdateError> {
         let now = self.ports.clock.now();
-        self.ports.contract_divisions.recall(once, now).await.map_err(UpdateError::Store)
+        self.ports.contract_divisions.replay(idempotency, now).await.map_err(UpdateError::Store)
     }
 }
 
 /// The key of the request, if it has one, and what it asks for.
-fn once(permit: &UpdatePermit, id: ContractDivisionId, input: &UpdateInput) -> Option<Once> {
+fn idempotency(
+    permit: &UpdatePermit,
+    id: ContractDivisionId,
+    input: &UpdateInput,
+) -> Option<IdempotentRequest> {
     let id = id.uuid();
     let (contract, division) = (input.change.contract_id.uuid(), input.change.division_id.uuid());
     let asked: [&[u8]; 3] = [id.as_bytes(), contract.as_bytes(), division.as_bytes()];
-    input.idempotency_key.as_ref().map(|key| Once::new(OPERATION, permit.client, key, &asked))
+    input.idempotency_key.as_ref().map(|key| IdempotentRequest::new(OPERATION, permit.client, key, &asked))
 }
 
-fn answer(recalled: Recalled<ContractDivision>) -> Result<ContractDivision, UpdateError> {
-    match recalled {
-        Recalled::FirstAnswer(record) => Ok(record),
-        Recalled::AnotherRequest => Err(UpdateError::KeyReused),
+fn answer(replay: Replay<ContractDivision>) -> Result<ContractDivision, UpdateError> {
+    match replay {
+        Replay::Replayed(record) => Ok(record),
+        Replay::KeyReused => Err(UpdateError::KeyReused),
     }
 }
 

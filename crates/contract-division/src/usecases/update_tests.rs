@@ -172,14 +172,14 @@ impl World {
         self
     }
 
-    /// … the request has a key, and what is recalled each time it is looked up is the next of these.
-    fn and_recalled(mut self, answers: Vec<Option<Recalled<ContractDivision>>>) -> Self {
+    /// … the request has a key, and what is replay each time it is looked up is the next of these.
+    fn and_replays(mut self, answers: Vec<Option<Replay<ContractDivision>>>) -> Self {
         self.key = IdempotencyKey::parse("k");
         let times = answers.len();
         let mut answers = answers.into_iter();
         self.contract_divisions
-            .expect_recall()
-            .withf(|asked, _| *asked == once())
+            .expect_replay()
+            .withf(|asked, _| *asked == idempotency())
             .times(times)
             .returning(move |_, _| Ok(answers.next().unwrap()));
         self
@@ -236,7 +236,7 @@ fn given_nothing_wrong_then_one_offer_and_no_look_and_the_record_after_it() {
         at: tick(1),
         by: USER,
         request_id: request_id(),
-        once: None,
+        idempotency: None,
     };
     assert_eq!(*updates.lock().unwrap(), [expected]);
 }
@@ -318,27 +318,27 @@ fn given_a_port_that_fails_then_the_failure_is_passed_on_without_another_try() {
 }
 
 /// What is kept with the update that the cases ask for.
-fn once() -> Once {
+fn idempotency() -> IdempotentRequest {
     let (id, contract, division) = (RECORD.uuid(), CHANGE.contract_id.uuid(), CHANGE.division_id.uuid());
     let asked: [&[u8]; 3] = [id.as_bytes(), contract.as_bytes(), division.as_bytes()];
-    Once::new("update_contract_division", CLIENT, &IdempotencyKey::parse("k").unwrap(), &asked)
+    IdempotentRequest::new("update_contract_division", CLIENT, &IdempotencyKey::parse("k").unwrap(), &asked)
 }
 
 const REUSED: &str = "The idempotency key was used for another request";
 
 #[test]
 fn given_a_key_then_the_update_carries_it_with_what_was_asked_and_it_is_not_looked_up() {
-    let world = World::with_answers(vec![Ok(Applied::Applied(record()))]).and_recalled(vec![]);
+    let world = World::with_answers(vec![Ok(Applied::Applied(record()))]).and_replays(vec![]);
     let updates = Arc::clone(&world.updates);
     assert_eq!(world.update(Some(RECORD)).unwrap(), record());
-    assert_eq!(updates.lock().unwrap()[0].once, Some(once()));
+    assert_eq!(updates.lock().unwrap()[0].idempotency, Some(idempotency()));
 }
 
 #[test]
 fn given_a_repetition_that_nothing_speaks_against_then_the_store_says_so() {
-    let first = Recalled::FirstAnswer(record());
-    for (recalled, expected) in [(first, None), (Recalled::AnotherRequest, Some(REUSED.to_owned()))] {
-        let world = World::with_answers(vec![Ok(Applied::Recalled(recalled))]).and_recalled(vec![]);
+    let first = Replay::Replayed(record());
+    for (replay, expected) in [(first, None), (Replay::KeyReused, Some(REUSED.to_owned()))] {
+        let world = World::with_answers(vec![Ok(Applied::Replayed(replay))]).and_replays(vec![]);
         let refusal = world.update(Some(RECORD)).err().map(|error| error.to_string());
         assert_eq!(refusal, expected);
     }
@@ -347,22 +347,21 @@ fn given_a_repetition_that_nothing_speaks_against_then_the_store_says_so() {
 #[test]
 fn given_a_repetition_then_the_first_answer_whatever_the_facts_say_by_now() {
     for (refusal, ..) in ANSWERS {
-        let world =
-            World::stale_for(refused(refusal)).and_recalled(vec![Some(Recalled::FirstAnswer(record()))]);
+        let world = World::stale_for(refused(refusal)).and_replays(vec![Some(Replay::Replayed(record()))]);
         assert_eq!(world.update(Some(RECORD)).unwrap(), record(), "{refusal:?}");
     }
 }
 
 #[test]
 fn given_a_stale_update_under_a_key_of_another_request_then_a_conflict() {
-    let world = World::stale_for(facts()).and_recalled(vec![Some(Recalled::AnotherRequest)]);
+    let world = World::stale_for(facts()).and_replays(vec![Some(Replay::KeyReused)]);
     assert_eq!(answer(world.update(Some(RECORD))), (ErrorKind::Conflict, None, REUSED.to_owned()));
 }
 
 #[test]
 fn given_a_stale_update_under_a_key_that_is_free_then_the_rule_answers() {
     for (refusal, kind, entry, text) in ANSWERS {
-        let world = World::stale_for(refused(refusal)).and_recalled(vec![None]);
+        let world = World::stale_for(refused(refusal)).and_replays(vec![None]);
         assert_eq!(answer(world.update(Some(RECORD))), (kind, entry, text.to_owned()), "{refusal:?}");
     }
 }
@@ -371,7 +370,7 @@ fn given_a_stale_update_under_a_key_that_is_free_then_the_rule_answers() {
 fn given_an_update_that_is_stale_twice_then_its_key_is_looked_up_anew() {
     let world = World::with_answers(vec![Ok(Applied::Stale), Ok(Applied::Stale)])
         .and_facts(vec![Ok(facts()), Ok(refused(Refusal::NotGlobalBudget))])
-        .and_recalled(vec![None, Some(Recalled::FirstAnswer(record()))]);
+        .and_replays(vec![None, Some(Replay::Replayed(record()))]);
     assert_eq!(world.update(Some(RECORD)).unwrap(), record());
 }
 
@@ -379,7 +378,7 @@ fn given_an_update_that_is_stale_twice_then_its_key_is_looked_up_anew() {
 fn given_a_key_that_cannot_be_looked_up_then_that_is_told_and_no_refusal() {
     let mut world = World::stale_for(refused(Refusal::PairTaken));
     world.key = IdempotencyKey::parse("k");
-    let down = |_: &Once, _| Err(store_error(StoreErrorKind::Unavailable));
-    world.contract_divisions.expect_recall().times(1).returning(down);
+    let down = |_: &IdempotentRequest, _| Err(store_error(StoreErrorKind::Unavailable));
+    world.contract_divisions.expect_replay().times(1).returning(down);
     assert_eq!(world.update(Some(RECORD)).unwrap_err().kind(), ErrorKind::Unavailable);
 }

@@ -1,4 +1,4 @@
-use esoz_legal_entity::Standing;
+use esoz_legal_entity::ActiveLegalEntity;
 
 use super::dispense::{Dispense, Pseudonym};
 use super::status::{DispenseStatus, Operation, allows};
@@ -16,13 +16,13 @@ pub enum Refusal {
 /// around it): it exists, belongs to the legal entity that asks, is about the patient named, and its status leads to `to`.
 pub fn may_undergo(
     dispense: Option<&Dispense>,
-    standing: Standing,
+    legal_entity: ActiveLegalEntity,
     subject: &Pseudonym,
     operation: Operation,
     to: DispenseStatus,
 ) -> Result<(), Refusal> {
     let dispense = dispense.ok_or(Refusal::NotFound)?;
-    if dispense.owner != standing.legal_entity_id() || dispense.subject != *subject {
+    if dispense.owner != legal_entity.legal_entity_id() || dispense.subject != *subject {
         return Err(Refusal::NotFound);
     }
     if allows(Some(dispense.status), to, operation) {
@@ -35,15 +35,15 @@ pub fn may_undergo(
 #[cfg(test)]
 mod tests {
     use esoz_kernel::{DispenseId, LegalEntityId, Uuid};
-    use esoz_legal_entity::{AllowedTypes, LegalEntity, LegalEntityStatus, LegalEntityType, standing};
+    use esoz_legal_entity::{AllowedTypes, LegalEntity, LegalEntityStatus, LegalEntityType, require_active};
 
     use super::*;
 
-    fn pharmacy(id: u128) -> Standing {
+    fn pharmacy(id: u128) -> ActiveLegalEntity {
         let id = LegalEntityId::new(Uuid::from_u128(id));
         let pharmacy =
             LegalEntity { id, kind: LegalEntityType::new("PHARMACY"), status: LegalEntityStatus::Active };
-        standing(Some(&pharmacy), &AllowedTypes::default()).unwrap()
+        require_active(Some(&pharmacy), &AllowedTypes::default()).unwrap()
     }
 
     fn dispense(status: DispenseStatus) -> Dispense {
@@ -56,7 +56,7 @@ mod tests {
         }
     }
 
-    fn stop(dispense: Option<&Dispense>, by: Standing, subject: &str) -> Result<(), Refusal> {
+    fn stop(dispense: Option<&Dispense>, by: ActiveLegalEntity, subject: &str) -> Result<(), Refusal> {
         may_undergo(dispense, by, &Pseudonym::new(subject), Operation::Stop, DispenseStatus::Stopped)
     }
 

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use esoz_auth::{Allowance, MissingAllowances, Principal, require};
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
-    ClientId, Clock, DispenseId, ErrorKind, EventId, Failure, IdGenerator, IdempotencyKey, Once, PatientId,
-    Recalled, RequestId, StoreError, StoreErrorKind, TraceContext, UserId, time::to_millis,
+    ClientId, Clock, DispenseId, ErrorKind, EventId, Failure, IdGenerator, IdempotencyKey, IdempotentRequest,
+    PatientId, Replay, RequestId, StoreError, StoreErrorKind, TraceContext, UserId, time::to_millis,
 };
-use esoz_legal_entity::{AllowedTypes, LegalEntities, Standing, StandingError, standing};
+use esoz_legal_entity::{ActiveLegalEntity, AllowedTypes, LegalEntities, LegalEntityError, require_active};
 
 use crate::{
     Changed, DeviceDispenses, Dispense, DispenseStatus, Operation, PatientPseudonyms, Pseudonym, Refusal,
@@ -62,7 +62,7 @@ pub enum StopError {
     Scope(MissingAllowances),
     /// The legal entity may not act (S08, S09).
     #[error(transparent)]
-    Standing(StandingError),
+    LegalEntity(LegalEntityError),
     /// There is no such dispense for this caller and patient (S10, S11, S12).
     #[error("not_found")]
     NotFound,
@@ -81,7 +81,7 @@ impl Failure for StopError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Scope(refusal) => refusal.kind(),
-            Self::Standing(refusal) => refusal.kind(),
+            Self::LegalEntity(refusal) => refusal.kind(),
             Self::NotFound => ErrorKind::NotFound,
             Self::WrongStatus(_) | Self::KeyReused => ErrorKind::Conflict,
             Self::Store(error) => Failure::kind(error),
@@ -91,7 +91,7 @@ impl Failure for StopError {
     fn code(&self) -> &'static str {
         match self {
             Self::Scope(refusal) => refusal.code(),
-            Self::Standing(refusal) => refusal.code(),
+            Self::LegalEntity(refusal) => refusal.code(),
             Self::NotFound => "not_found",
             Self::WrongStatus(_) => "wrong_status",
             Self::KeyReused => "key_reused",
@@ -102,15 +102,17 @@ impl Failure for StopError {
     fn codes() -> Vec<&'static str> {
         let own = [Self::NotFound, Self::WrongStatus(DispenseStatus::Stopped), Self::KeyReused];
         let own = own.iter().map(Self::code).collect();
-        [MissingAllowances::codes(), StandingError::codes(), own, StoreError::codes()].concat()
+        [MissingAllowances::codes(), LegalEntityError::codes(), own, StoreError::codes()].concat()
     }
 
     fn missing_allowances(&self) -> &[Allowance] {
         match self {
             Self::Scope(refusal) => refusal.missing_allowances(),
-            Self::Standing(_) | Self::NotFound | Self::WrongStatus(_) | Self::KeyReused | Self::Store(_) => {
-                &[]
-            }
+            Self::LegalEntity(_)
+            | Self::NotFound
+            | Self::WrongStatus(_)
+            | Self::KeyReused
+            | Self::Store(_) => &[],
         }
     }
 }
@@ -157,19 +159,19 @@ impl StopDispense {
     /// [`StopError`], of the first rule that fails. After [`StopError::Store`] the change may or may not have taken effect;
     /// the same request again tells.
     pub async fn execute(&self, permit: &StopPermit, input: StopInput) -> Result<Dispense, StopError> {
-        let standing = self.standing(permit).await?;
+        let legal_entity = self.active_legal_entity(permit).await?;
         let (Some(patient_id), Some(id)) = (input.patient_id, input.dispense_id) else {
             return Err(StopError::NotFound);
         };
         let subject = self.ports.pseudonyms.of(patient_id);
-        let change = self.planned(permit, standing, id, subject, input);
+        let change = self.planned(permit, legal_entity, id, subject, input);
         let mut refused = None;
         for _ in 0..MAX_ATTEMPTS {
             match self.ports.dispenses.change_status(&change).await {
-                Ok(Changed::Applied(dispense) | Changed::Recalled(Recalled::FirstAnswer(dispense))) => {
+                Ok(Changed::Applied(dispense) | Changed::Replayed(Replay::Replayed(dispense))) => {
                     return Ok(dispense);
                 }
-                Ok(Changed::Recalled(Recalled::AnotherRequest)) => return Err(StopError::KeyReused),
+                Ok(Changed::Replayed(Replay::KeyReused)) => return Err(StopError::KeyReused),
                 Ok(Changed::Stale) => {}
                 // It tells nothing about the dispense, nor about the key.
                 Err(error) if error.kind() == StoreErrorKind::Conflict => continue,
@@ -179,8 +181,8 @@ impl StopDispense {
             if let Some(refusal) = refused {
                 return Err(refusal);
             }
-            refused = self.refusal(&change, standing).await?;
-            if change.once.is_none()
+            refused = self.refusal(&change, legal_entity).await?;
+            if change.idempotency.is_none()
                 && let Some(refusal) = refused
             {
                 return Err(refusal);
@@ -190,15 +192,15 @@ impl StopDispense {
         Err(StopError::Store(StoreError::new(StoreErrorKind::Conflict, attempted)))
     }
 
-    async fn standing(&self, permit: &StopPermit) -> Result<Standing, StopError> {
+    async fn active_legal_entity(&self, permit: &StopPermit) -> Result<ActiveLegalEntity, StopError> {
         let found = self.ports.legal_entities.find(permit.client.into()).await.map_err(StopError::Store)?;
-        standing(found.as_ref(), &self.allowed_types).map_err(StopError::Standing)
+        require_active(found.as_ref(), &self.allowed_types).map_err(StopError::LegalEntity)
     }
 
     fn planned(
         &self,
         permit: &StopPermit,
-        standing: Standing,
+        legal_entity: ActiveLegalEntity,
         id: DispenseId,
         subject: Pseudonym,
         input: StopInput,
@@ -215,25 +217,25 @@ impl StopDispense {
             request_id: input.request_id,
             trace: input.trace,
         };
-        let once = input.idempotency_key.map(|key| {
+        let idempotency = input.idempotency_key.map(|key| {
             let id = id.uuid();
             let asked: [&[u8]; 2] = [id.as_bytes(), subject.expose().as_bytes()];
-            Once::new(OPERATION, permit.client, &key, &asked)
+            IdempotentRequest::new(OPERATION, permit.client, &key, &asked)
         });
-        let owner = standing.legal_entity_id();
+        let owner = legal_entity.legal_entity_id();
         let from = DispenseStatus::InProgress;
-        StatusChange { id, owner, subject, from, to, at, by: permit.user, event, once }
+        StatusChange { id, owner, subject, from, to, at, by: permit.user, event, idempotency }
     }
 
     /// Says why the store found the change stale. `None` when by now nothing speaks against it: then it is worth another try.
     async fn refusal(
         &self,
         change: &StatusChange,
-        standing: Standing,
+        legal_entity: ActiveLegalEntity,
     ) -> Result<Option<StopError>, StopError> {
         let found = self.ports.dispenses.find(change.id).await.map_err(StopError::Store)?;
         let refusal =
-            may_undergo(found.as_ref(), standing, &change.subject, Operation::Stop, change.to).err();
+            may_undergo(found.as_ref(), legal_entity, &change.subject, Operation::Stop, change.to).err();
         Ok(refusal.map(|refusal| match refusal {
             Refusal::NotFound => StopError::NotFound,
             Refusal::WrongStatus(status) => StopError::WrongStatus(status),

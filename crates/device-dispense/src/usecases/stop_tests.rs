@@ -229,7 +229,7 @@ fn given_a_dispense_in_progress_then_one_call_stops_it() {
             request_id: request_id(),
             trace: trace(),
         },
-        once: None,
+        idempotency: None,
     };
     assert_eq!(*changes.lock().unwrap(), [expected]);
 }
@@ -341,10 +341,10 @@ fn key(text: &str) -> Option<IdempotencyKey> {
 }
 
 /// What is kept with a stop of that dispense about the patient with that pseudonym.
-fn once(key: &str, id: DispenseId, subject: &str) -> Once {
+fn idempotency(key: &str, id: DispenseId, subject: &str) -> IdempotentRequest {
     let id = id.uuid();
     let asked: [&[u8]; 2] = [id.as_bytes(), subject.as_bytes()];
-    Once::new("stop_device_dispense", CLIENT, &IdempotencyKey::parse(key).unwrap(), &asked)
+    IdempotentRequest::new("stop_device_dispense", CLIENT, &IdempotencyKey::parse(key).unwrap(), &asked)
 }
 
 #[test]
@@ -354,27 +354,27 @@ fn given_a_key_then_the_change_carries_it_with_what_was_asked() {
     let changes = Arc::clone(&world.changes);
     assert_eq!(world.stop(StopInput { idempotency_key: key("k"), ..input() }).unwrap(), stopped);
     let changes = changes.lock().unwrap();
-    assert_eq!(changes[0].once, Some(once("k", DISPENSE, "P")));
+    assert_eq!(changes[0].idempotency, Some(idempotency("k", DISPENSE, "P")));
     for other in [
-        once("K", DISPENSE, "P"),
-        once("k", DISPENSE, "Q"),
-        once("k", DispenseId::new(Uuid::from_u128(9)), "P"),
+        idempotency("K", DISPENSE, "P"),
+        idempotency("k", DISPENSE, "Q"),
+        idempotency("k", DispenseId::new(Uuid::from_u128(9)), "P"),
     ] {
-        assert_ne!(changes[0].once, Some(other));
+        assert_ne!(changes[0].idempotency, Some(other));
     }
 }
 
 #[test]
 fn given_a_repetition_then_the_first_answer_and_no_further_look() {
     let stopped = dispense(DispenseStatus::Stopped);
-    let recalled = Changed::Recalled(Recalled::FirstAnswer(stopped.clone()));
-    let world = World::with_answers(vec![Ok(recalled)]);
+    let replay = Changed::Replayed(Replay::Replayed(stopped.clone()));
+    let world = World::with_answers(vec![Ok(replay)]);
     assert_eq!(world.stop(StopInput { idempotency_key: key("k"), ..input() }).unwrap(), stopped);
 }
 
 #[test]
 fn given_a_key_of_another_request_then_a_conflict_and_no_further_look() {
-    let world = World::with_answers(vec![Ok(Changed::Recalled(Recalled::AnotherRequest))]);
+    let world = World::with_answers(vec![Ok(Changed::Replayed(Replay::KeyReused))]);
     let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
     let text = "The idempotency key was used for another request";
     assert_eq!(answer(result), (ErrorKind::Conflict, text.to_owned()));
@@ -383,13 +383,13 @@ fn given_a_key_of_another_request_then_a_conflict_and_no_further_look() {
 #[test]
 fn given_a_concurrent_repetition_then_the_first_answer_comes_before_any_refusal() {
     let stopped = dispense(DispenseStatus::Stopped);
-    let recalled = || Ok(Changed::Recalled(Recalled::FirstAnswer(stopped.clone())));
+    let replay = || Ok(Changed::Replayed(Replay::Replayed(stopped.clone())));
     let found = || Some(dispense(DispenseStatus::Stopped));
     for (answers, looks) in [
-        (vec![conflict(), recalled()], 0),
-        (vec![Ok(Changed::Stale), recalled()], 1),
-        (vec![conflict(), Ok(Changed::Stale), recalled()], 1),
-        (vec![Ok(Changed::Stale), conflict(), recalled()], 1),
+        (vec![conflict(), replay()], 0),
+        (vec![Ok(Changed::Stale), replay()], 1),
+        (vec![conflict(), Ok(Changed::Stale), replay()], 1),
+        (vec![Ok(Changed::Stale), conflict(), replay()], 1),
     ] {
         let case = format!("{answers:?}");
         let world = World::with_answers(answers).and_found(looks, found());

@@ -3,7 +3,7 @@
 use esoz_auth::{AuthError, Principal, Scope};
 use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, StopError, StopPermit};
 use esoz_kernel::{ClientId, DispenseId, LegalEntityId, PatientId, UserId, Uuid};
-use esoz_legal_entity::StandingError;
+use esoz_legal_entity::LegalEntityError;
 use serde_json::{Map, Value, json};
 use utoipa::IntoResponses;
 
@@ -41,8 +41,8 @@ impl IntoResponses for StopAnswers {
             .refusals([("idempotency_key", Repetition::Unclear.key())])
             .failed("missing_allowance", StopPermit::for_caller(&without_scope()))
             .failure("not_found", &StopError::NotFound)
-            .failure("invalid_type", &StopError::Standing(StandingError::InvalidType))
-            .failure("not_active", &StopError::Standing(StandingError::NotActive))
+            .failure("invalid_type", &StopError::LegalEntity(LegalEntityError::InvalidType))
+            .failure("not_active", &StopError::LegalEntity(LegalEntityError::NotActive))
             .failure("wrong_status", &StopError::WrongStatus(DispenseStatus::Completed))
             .failure("already_stopped", &StopError::WrongStatus(DispenseStatus::Stopped))
             .failure("idempotency_key_reused", &StopError::KeyReused)

@@ -60,7 +60,7 @@ pub(crate) fn stop(id: Uuid, owner: Uuid) -> StatusChange {
             request_id: RequestId::parse("$set.of-a-request-id").unwrap(),
             trace: None,
         },
-        once: None,
+        idempotency: None,
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn stopped_at(fresh: &Fresh, time: Timestamp) -> StatusChange {
 pub(crate) async fn applied(fresh: &Fresh, change: &StatusChange) -> Dispense {
     match fresh.store.change_status(change).await.unwrap() {
         Changed::Applied(dispense) => dispense,
-        other @ (Changed::Stale | Changed::Recalled(_)) => panic!("the change was not applied: {other:?}"),
+        other @ (Changed::Stale | Changed::Replayed(_)) => panic!("the change was not applied: {other:?}"),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
-use esoz_kernel::{ClientId, IdempotencyKey, KeyRecords, Once, Recalled, StoreErrorKind, Timestamp, Uuid};
+use esoz_kernel::{
+    ClientId, IdempotencyKey, IdempotencyRecords, IdempotentRequest, Replay, StoreErrorKind, Timestamp, Uuid,
+};
 use futures_util::future::join_all;
 
 use crate::changes::{SUBJECT, applied, at, binary, document, fresh_id, reference, stop, stored};
@@ -11,13 +13,13 @@ use crate::support::Fresh;
 /// A stop under a key of its own.
 fn marked(id: esoz_kernel::Uuid, owner: esoz_kernel::Uuid) -> StatusChange {
     let key = IdempotencyKey::from_uuid(fresh_id());
-    let once = Once::new("test", ClientId::new(owner), &key, &[id.as_bytes()]);
-    StatusChange { once: Some(once), ..stop(id, owner) }
+    let idempotency = IdempotentRequest::new("test", ClientId::new(owner), &key, &[id.as_bytes()]);
+    StatusChange { idempotency: Some(idempotency), ..stop(id, owner) }
 }
 
-async fn recalled(fresh: &Fresh, change: &StatusChange) -> Dispense {
+async fn replay(fresh: &Fresh, change: &StatusChange) -> Dispense {
     match fresh.store.change_status(change).await.unwrap() {
-        Changed::Recalled(Recalled::FirstAnswer(dispense)) => dispense,
+        Changed::Replayed(Replay::Replayed(dispense)) => dispense,
         other => panic!("not the first answer: {other:?}"),
     }
 }
@@ -28,7 +30,7 @@ async fn a_key_is_kept_in_the_document_and_goes_without_a_trace() {
     let (id, owner) = (fresh_id(), fresh_id());
     fresh.documents.insert_one(stored(id, binary(owner))).await.unwrap();
     let change = marked(id, owner);
-    let once = change.once.unwrap();
+    let idempotency = change.idempotency.unwrap();
     let after = applied(&fresh, &change).await;
     assert!(after.record.keys().all(|field| !field.starts_with("esoz_")), "{:?}", after.record);
 
@@ -36,8 +38,8 @@ async fn a_key_is_kept_in_the_document_and_goes_without_a_trace() {
         Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: bytes.to_vec() })
     };
     let kept = doc! {
-        "key": digest(once.key()),
-        "request": digest(once.request()),
+        "key": digest(idempotency.key()),
+        "request": digest(idempotency.request()),
         "status": "stopped",
         "at": bson::DateTime::from_millis(change.at.as_millisecond()),
         "by": binary(change.by.uuid()),
@@ -45,7 +47,7 @@ async fn a_key_is_kept_in_the_document_and_goes_without_a_trace() {
     let mut with_key = document(&fresh, id).await;
     assert_eq!(with_key.get_array("esoz_keys").unwrap(), &vec![Bson::from(kept)]);
 
-    assert_eq!(fresh.store.forget_keys(Timestamp::MAX, 7).await.unwrap(), 1);
+    assert_eq!(fresh.store.purge_expired(Timestamp::MAX, 7).await.unwrap(), 1);
     with_key.remove("esoz_keys");
     assert_eq!(document(&fresh, id).await, with_key);
 }
@@ -63,9 +65,9 @@ async fn forgetting_leaves_the_young_keys_of_a_document() {
     let second = StatusChange { at: at("2026-01-31T08:15:31.123Z"), ..marked(id, owner) };
     let after = applied(&fresh, &second).await;
 
-    assert_eq!(fresh.store.forget_keys(first.at, 7).await.unwrap(), 1);
+    assert_eq!(fresh.store.purge_expired(first.at, 7).await.unwrap(), 1);
     assert_eq!(fresh.store.change_status(&first).await.unwrap(), Changed::Stale);
-    assert_eq!(recalled(&fresh, &second).await, after);
+    assert_eq!(replay(&fresh, &second).await, after);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +79,7 @@ async fn a_document_that_is_out_of_the_ordinary_keeps_a_key_as_any_other() {
     fresh.documents.insert_one(null_history).await.unwrap();
     let change = marked(id, owner);
     let first = applied(&fresh, &change).await;
-    assert_eq!(recalled(&fresh, &change).await, first);
+    assert_eq!(replay(&fresh, &change).await, first);
 
     // Text that is no UTF-8: the driver cannot read the answer to the update.
     let (id, owner) = (fresh_id(), fresh_id());
@@ -90,13 +92,14 @@ async fn a_document_that_is_out_of_the_ordinary_keeps_a_key_as_any_other() {
     raw.insert_one(RawDocumentBuf::from_bytes(bytes).unwrap()).await.unwrap();
     let change = marked(id, owner);
     let first = applied(&fresh, &change).await;
-    assert_eq!(recalled(&fresh, &change).await, first);
+    assert_eq!(replay(&fresh, &change).await, first);
 }
 
 /// Under the key of that change, another request: to stop that dispense.
 fn reusing(change: &StatusChange, key: &IdempotencyKey, id: Uuid, owner: Uuid) -> StatusChange {
-    let once = Once::new("test", ClientId::new(change.owner.uuid()), key, &[id.as_bytes()]);
-    StatusChange { once: Some(once), ..stop(id, owner) }
+    let idempotency =
+        IdempotentRequest::new("test", ClientId::new(change.owner.uuid()), key, &[id.as_bytes()]);
+    StatusChange { idempotency: Some(idempotency), ..stop(id, owner) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,11 +115,11 @@ async fn without_its_index_a_key_is_still_for_one_dispense() {
     let before = document(&fresh, other).await;
     let reused = reusing(&change, &key, other, owner);
     let outcome = fresh.store.change_status(&reused).await.unwrap();
-    assert_eq!(outcome, Changed::Recalled(Recalled::AnotherRequest));
+    assert_eq!(outcome, Changed::Replayed(Replay::KeyReused));
     assert_eq!(document(&fresh, other).await, before);
-    assert_eq!(recalled(&fresh, &change).await, first);
+    assert_eq!(replay(&fresh, &change).await, first);
     // A day later it is free.
-    let later = StatusChange { at: change.at + esoz_kernel::once::KEPT_FOR, ..reused };
+    let later = StatusChange { at: change.at + esoz_kernel::idempotency::RETENTION, ..reused };
     applied(&fresh, &later).await;
     assert!(document(&fresh, one).await.get("esoz_keys").is_none());
 }
@@ -163,11 +166,11 @@ async fn the_first_answer_is_not_for_whom_the_dispense_is_not_for_any_more() {
         assert_eq!(document(&fresh, id).await, before);
         set(&fresh, id, back.clone()).await;
         set(&fresh, id, doc! { "subject": SUBJECT }).await;
-        assert_eq!(recalled(&fresh, &change).await, first);
+        assert_eq!(replay(&fresh, &change).await, first);
     }
     // The same owner in the other spelling.
     set(&fresh, id, doc! { "performer_legal_entity": reference(owner.to_string().to_uppercase()) }).await;
-    assert_eq!(recalled(&fresh, &change).await, first);
+    assert_eq!(replay(&fresh, &change).await, first);
 }
 
 async fn set(fresh: &Fresh, id: Uuid, fields: Document) {
@@ -190,7 +193,7 @@ async fn many_repetitions_on_a_null_history_have_one_answer() {
     for outcome in join_all(racing).await {
         match outcome.unwrap() {
             Changed::Applied(_) => applied += 1,
-            Changed::Recalled(Recalled::FirstAnswer(_)) => {}
+            Changed::Replayed(Replay::Replayed(_)) => {}
             other => panic!("{other:?}"),
         }
     }

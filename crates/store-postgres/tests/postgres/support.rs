@@ -184,7 +184,7 @@ pub(crate) fn update(record: ContractDivisionId, change: &Change) -> Update {
         at: time("2026-02-01T00:00:00.000005Z"),
         by: UserId::new(id()),
         request_id: RequestId::parse("request-0123456789abcdef").unwrap(),
-        once: None,
+        idempotency: None,
     }
 }
 
@@ -192,7 +192,7 @@ pub(crate) fn update(record: ContractDivisionId, change: &Change) -> Update {
 pub(crate) fn applied(answer: Applied) -> ContractDivision {
     match answer {
         Applied::Applied(record) => record,
-        other @ (Applied::Stale | Applied::Recalled(_)) => panic!("{other:?}"),
+        other @ (Applied::Stale | Applied::Replayed(_)) => panic!("{other:?}"),
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use esoz_contract_division::{Applied, Change, ContractDivisions, Update};
-use esoz_kernel::{ClientId, IdempotencyKey, Once, Recalled, RequestId, StoreError, StoreErrorKind, Uuid};
+use esoz_kernel::{
+    ClientId, IdempotencyKey, IdempotentRequest, Replay, RequestId, StoreError, StoreErrorKind, Uuid,
+};
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
 use esoz_testkit::wait::wait_for;
 use futures_util::future::join_all;
@@ -109,16 +111,16 @@ fn only_updates(updates: &[(Scene, Update)]) -> Vec<Update> {
     updates.iter().map(|(_, update)| update.clone()).collect()
 }
 
-fn once(key: &str, asked: &str) -> Once {
+fn idempotency(key: &str, asked: &str) -> IdempotentRequest {
     let client = ClientId::new(Uuid::from_u128(1));
-    Once::new("test", client, &IdempotencyKey::parse(key).unwrap(), &[asked.as_bytes()])
+    IdempotentRequest::new("test", client, &IdempotencyKey::parse(key).unwrap(), &[asked.as_bytes()])
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_wait_together_share_a_commit_and_each_is_audited_with_its_own_request() {
     let world = fresh().await;
     let mut all = updates(&world, 8).await;
-    all[3].1.once = Some(once("a-key", "this"));
+    all[3].1.idempotency = Some(idempotency("a-key", "this"));
     let begun = together(&world, &world.store, &only_updates(&all)).await;
     let mut records = Vec::new();
     for ((scene, update), outcome) in all.iter().zip(outcomes(begun).await) {
@@ -131,8 +133,8 @@ async fn those_who_wait_together_share_a_commit_and_each_is_audited_with_its_own
     }
     assert_eq!(audited(&world, &all), (String::from("1"), requests(&all)));
     // The key is kept with its update.
-    let recalled = world.store.recall(&all[3].1.once.unwrap(), all[3].1.at).await.unwrap();
-    assert_eq!(recalled, Some(Recalled::FirstAnswer(records[3])));
+    let replay = world.store.replay(&all[3].1.idempotency.unwrap(), all[3].1.at).await.unwrap();
+    assert_eq!(replay, Some(Replay::Replayed(records[3])));
     // What is written next on the connection is on nobody's behalf.
     let division = division(&world.store, all[0].0.legal_entity).await;
     let record = contract_division(&world.store, all[0].0.to.contract_id, division).await;
@@ -248,9 +250,9 @@ async fn those_in_each_others_way_do_not_fail_their_company() {
     let third = division(&world.store, all[1].0.legal_entity).await;
     let rival = contract_division(&world.store, all[1].0.record.contract_id, third).await;
     let same_pair = update(rival.id, &all[1].0.to);
-    wanted[2].once = Some(once("a-key", "this"));
+    wanted[2].idempotency = Some(idempotency("a-key", "this"));
     let same_key = wanted[2].clone();
-    let key_of_another = Update { once: Some(once("a-key", "that")), ..wanted[3].clone() };
+    let key_of_another = Update { idempotency: Some(idempotency("a-key", "that")), ..wanted[3].clone() };
     wanted.truncate(3);
     wanted.extend([same_record, same_pair, same_key, key_of_another]);
     let begun = together(&world, &world.store, &wanted).await;
@@ -260,8 +262,8 @@ async fn those_in_each_others_way_do_not_fail_their_company() {
     let first = applied(outcomes[2]);
     assert_eq!(applied(outcomes[3]).division_id, elsewhere);
     assert_eq!(outcomes[4], Applied::Stale);
-    assert_eq!(outcomes[5], Applied::Recalled(Recalled::FirstAnswer(first)));
-    assert_eq!(outcomes[6], Applied::Recalled(Recalled::AnotherRequest));
+    assert_eq!(outcomes[5], Applied::Replayed(Replay::Replayed(first)));
+    assert_eq!(outcomes[6], Applied::Replayed(Replay::KeyReused));
     assert_eq!(audit_rows(&world, all[0].0.record.id), 3);
     assert_eq!(audit_rows(&world, all[2].0.record.id), 2);
     assert_eq!(audit_rows(&world, all[3].0.record.id), 1);
@@ -329,7 +331,7 @@ async fn shared_commits_that_wait_for_each_other_leave_every_pair_to_one_and_eac
         match outcome.unwrap() {
             Applied::Applied(record) => held.push(record.division_id),
             Applied::Stale => {}
-            Applied::Recalled(recalled) => panic!("{recalled:?}"),
+            Applied::Replayed(replay) => panic!("{replay:?}"),
         }
     }
     held.sort_unstable();

@@ -91,7 +91,7 @@ impl Scene {
             at: at_micros(1),
             by: user(),
             request_id: request_id(),
-            once: None,
+            idempotency: None,
         }
     }
 

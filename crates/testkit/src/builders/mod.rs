@@ -122,7 +122,7 @@ pub fn change_of(dispense: &Dispense, to: DispenseStatus, at: Timestamp) -> Stat
         ..event_of(dispense.id.uuid())
     };
     let Dispense { id, status: from, ref subject, owner, .. } = *dispense;
-    StatusChange { id, owner, subject: subject.clone(), from, to, at, by, event, once: None }
+    StatusChange { id, owner, subject: subject.clone(), from, to, at, by, event, idempotency: None }
 }
 
 /// An event that says that this dispense was stopped.

@@ -22,7 +22,7 @@ const CHANGED_FIELDS: [&str; 4] = ["status", "status_history", "updated_at", "up
 async fn applied(store: &DispenseStore, change: &StatusChange) -> Dispense {
     match store.dispenses.change_status(change).await.unwrap() {
         Changed::Applied(dispense) => dispense,
-        other @ (Changed::Stale | Changed::Recalled(_)) => panic!("the change was not applied: {other:?}"),
+        other @ (Changed::Stale | Changed::Replayed(_)) => panic!("the change was not applied: {other:?}"),
     }
 }
 
@@ -177,7 +177,7 @@ pub async fn of_concurrent_changes_one_is_applied(store: DispenseStore) {
                     winner = Some((change, after));
                 }
                 Ok(Changed::Stale) => {}
-                Ok(other @ Changed::Recalled(_)) => panic!("without a key: {other:?}"),
+                Ok(other @ Changed::Replayed(_)) => panic!("without a key: {other:?}"),
                 Err(error) => assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}"),
             }
         }

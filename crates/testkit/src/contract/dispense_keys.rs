@@ -1,10 +1,10 @@
 //! Changing the status of a dispense under an idempotency key:
-//! [`StatusChange::once`](esoz_device_dispense::StatusChange::once), [`KeyRecords`](esoz_kernel::KeyRecords).
+//! [`StatusChange::once`](esoz_device_dispense::StatusChange::once), [`IdempotencyRecords`](esoz_kernel::IdempotencyRecords).
 
 use std::sync::Arc;
 
 use esoz_device_dispense::{Changed, Dispense, DispenseStatus, StatusChange};
-use esoz_kernel::{Once, Recalled, Timestamp};
+use esoz_kernel::{IdempotentRequest, Replay, Timestamp};
 
 use super::DispenseStore;
 use super::dispenses::{assert_same, found, put, waiting};
@@ -17,13 +17,16 @@ const ROUNDS: usize = 5;
 const DAY: i64 = 86_400_000;
 
 /// A key that was never used before, for a request that asks that.
-fn once(asked: &str) -> Once {
-    Once::new("test", client(), &idempotency_key(), &[asked.as_bytes()])
+fn idempotency(asked: &str) -> IdempotentRequest {
+    IdempotentRequest::new("test", client(), &idempotency_key(), &[asked.as_bytes()])
 }
 
 /// A stop of the dispense under that key, by a user of its own.
-fn stop(dispense: &Dispense, millis: i64, once: Once) -> StatusChange {
-    StatusChange { once: Some(once), ..change_of(dispense, DispenseStatus::Stopped, at_millis(millis)) }
+fn stop(dispense: &Dispense, millis: i64, idempotency: IdempotentRequest) -> StatusChange {
+    StatusChange {
+        idempotency: Some(idempotency),
+        ..change_of(dispense, DispenseStatus::Stopped, at_millis(millis))
+    }
 }
 
 async fn stored(store: &DispenseStore) -> Dispense {
@@ -39,30 +42,30 @@ async fn changed(store: &DispenseStore, change: &StatusChange) -> Changed {
 async fn applied(store: &DispenseStore, change: &StatusChange) -> Dispense {
     match changed(store, change).await {
         Changed::Applied(dispense) => dispense,
-        other @ (Changed::Stale | Changed::Recalled(_)) => panic!("the change was not applied: {other:?}"),
+        other @ (Changed::Stale | Changed::Replayed(_)) => panic!("the change was not applied: {other:?}"),
     }
 }
 
 #[track_caller]
 fn assert_first_answer(outcome: &Changed, first: &Dispense) {
     match outcome {
-        Changed::Recalled(Recalled::FirstAnswer(answer)) => assert_same(answer, first),
+        Changed::Replayed(Replay::Replayed(answer)) => assert_same(answer, first),
         other => panic!("not the first answer: {other:?}"),
     }
 }
 
 async fn forget(store: &DispenseStore, until: Timestamp, most: u32) -> u64 {
-    store.keys.forget_keys(until, most).await.unwrap()
+    store.keys.purge_expired(until, most).await.unwrap()
 }
 
 /// The same request again, later and by another user of the same client: the first answer, and nothing happens.
 pub async fn a_repetition_gets_the_first_answer(store: DispenseStore) {
     let before = stored(&store).await;
-    let change = stop(&before, 1, once("a stop"));
+    let change = stop(&before, 1, idempotency("a stop"));
     let first = applied(&store, &change).await;
     let document = store.raw.document(before.id).await;
     for millis in [1, 2, DAY] {
-        let again = stop(&before, millis, change.once.unwrap());
+        let again = stop(&before, millis, change.idempotency.unwrap());
         assert_first_answer(&changed(&store, &again).await, &first);
     }
     assert_same(&found(&store, before.id).await, &first);
@@ -74,10 +77,10 @@ pub async fn a_repetition_gets_the_first_answer(store: DispenseStore) {
 pub async fn the_first_answer_outlives_the_next_change(store: DispenseStore) {
     let before = dispense().without("status_history").build();
     put(&store, &before).await;
-    let change = stop(&before, 1, once("a stop"));
+    let change = stop(&before, 1, idempotency("a stop"));
     let first = applied(&store, &change).await;
     let next = change_of(&first, DispenseStatus::EnteredInError, at_millis(2));
-    let next = StatusChange { once: Some(once("a mark")), ..next };
+    let next = StatusChange { idempotency: Some(idempotency("a mark")), ..next };
     let last = applied(&store, &next).await;
     assert_first_answer(&changed(&store, &change).await, &first);
     assert_first_answer(&changed(&store, &next).await, &last);
@@ -89,18 +92,18 @@ pub async fn the_first_answer_outlives_the_next_change(store: DispenseStore) {
 pub async fn a_key_is_for_one_request(store: DispenseStore) {
     let (one, other) = (stored(&store).await, stored(&store).await);
     let (client, key) = (client(), idempotency_key());
-    let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+    let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
     let change = stop(&one, 1, asking("one"));
     let first = applied(&store, &change).await;
     let document = store.raw.document(other.id).await;
     for reused in [stop(&one, 2, asking("other")), stop(&other, 2, asking("other"))] {
-        assert_eq!(changed(&store, &reused).await, Changed::Recalled(Recalled::AnotherRequest));
+        assert_eq!(changed(&store, &reused).await, Changed::Replayed(Replay::KeyReused));
     }
     assert_same(&found(&store, one.id).await, &first);
     assert_eq!(store.raw.document(other.id).await, document);
     assert_eq!(waiting(&store).await, [change.event]);
     // Without a key nothing speaks against it.
-    let without = StatusChange { once: None, ..stop(&other, 3, asking("other")) };
+    let without = StatusChange { idempotency: None, ..stop(&other, 3, asking("other")) };
     applied(&store, &without).await;
 }
 
@@ -109,7 +112,7 @@ pub async fn clients_and_operations_do_not_share_keys(store: DispenseStore) {
     let (mine, key) = (client(), idempotency_key());
     for (operation, client) in [("test", mine), ("test", client()), ("another test", mine)] {
         let one = stored(&store).await;
-        let change = stop(&one, 1, Once::new(operation, client, &key, &[b"a stop"]));
+        let change = stop(&one, 1, IdempotentRequest::new(operation, client, &key, &[b"a stop"]));
         let first = applied(&store, &change).await;
         assert_first_answer(&changed(&store, &change).await, &first);
     }
@@ -120,20 +123,20 @@ pub async fn clients_and_operations_do_not_share_keys(store: DispenseStore) {
 pub async fn a_stale_change_keeps_no_key(store: DispenseStore) {
     let one = stored(&store).await;
     let (client, key) = (client(), idempotency_key());
-    let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+    let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
     let stale = StatusChange { from: DispenseStatus::Completed, ..stop(&one, 1, asking("this")) };
     for _ in 0..2 {
         assert_eq!(changed(&store, &stale).await, Changed::Stale);
     }
     assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
     applied(&store, &stop(&one, 2, asking("that"))).await;
-    assert_eq!(changed(&store, &stale).await, Changed::Recalled(Recalled::AnotherRequest));
+    assert_eq!(changed(&store, &stale).await, Changed::Replayed(Replay::KeyReused));
 }
 
 /// Without a key nothing is kept, and a repetition is stale.
 pub async fn a_change_without_a_key_keeps_none(store: DispenseStore) {
     let one = stored(&store).await;
-    let change = StatusChange { once: None, ..stop(&one, 1, once("a stop")) };
+    let change = StatusChange { idempotency: None, ..stop(&one, 1, idempotency("a stop")) };
     applied(&store, &change).await;
     assert_eq!(changed(&store, &change).await, Changed::Stale);
     assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
@@ -143,7 +146,7 @@ pub async fn a_change_without_a_key_keeps_none(store: DispenseStore) {
 pub async fn concurrent_repetitions_have_one_effect_and_one_answer(store: DispenseStore) {
     for _ in 0..ROUNDS {
         let one = stored(&store).await;
-        let key = once("a stop");
+        let key = idempotency("a stop");
         let outcomes = all_at_once((0..RACERS).map(|step| {
             let (dispenses, change) = (Arc::clone(&store.dispenses), stop(&one, step, key));
             async move { dispenses.change_status(&change).await.unwrap() }
@@ -167,8 +170,8 @@ pub async fn of_two_dispenses_under_one_key_one_is_changed(store: DispenseStore)
         let both = [stored(&store).await, stored(&store).await];
         let (client, key) = (client(), idempotency_key());
         let outcomes = all_at_once(both.iter().map(|one| {
-            let once = Once::new("test", client, &key, &[one.id.uuid().as_bytes()]);
-            let (dispenses, change) = (Arc::clone(&store.dispenses), stop(one, 1, once));
+            let idempotency = IdempotentRequest::new("test", client, &key, &[one.id.uuid().as_bytes()]);
+            let (dispenses, change) = (Arc::clone(&store.dispenses), stop(one, 1, idempotency));
             async move { dispenses.change_status(&change).await.unwrap() }
         }))
         .await;
@@ -180,7 +183,7 @@ pub async fn of_two_dispenses_under_one_key_one_is_changed(store: DispenseStore)
                     assert_same(&found(&store, one.id).await, &after);
                 }
                 other => {
-                    assert_eq!(other, Changed::Recalled(Recalled::AnotherRequest));
+                    assert_eq!(other, Changed::Replayed(Replay::KeyReused));
                     assert_same(&found(&store, one.id).await, one);
                 }
             }
@@ -194,11 +197,11 @@ pub async fn of_two_dispenses_under_one_key_one_is_changed(store: DispenseStore)
 pub async fn a_day_later_a_key_is_free(store: DispenseStore) {
     let (one, other) = (stored(&store).await, stored(&store).await);
     let (client, key) = (client(), idempotency_key());
-    let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+    let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
     let change = stop(&one, 0, asking("one"));
     let first = applied(&store, &change).await;
     let reused = stop(&other, DAY - 1, asking("other"));
-    assert_eq!(changed(&store, &reused).await, Changed::Recalled(Recalled::AnotherRequest));
+    assert_eq!(changed(&store, &reused).await, Changed::Replayed(Replay::KeyReused));
     assert_eq!(
         changed(&store, &stop(&one, DAY, asking("one"))).await,
         Changed::Stale,
@@ -212,7 +215,7 @@ pub async fn a_day_later_a_key_is_free(store: DispenseStore) {
     };
     let Changed::Applied(after) = outcome else { panic!("the key is not free: {outcome:?}") };
     assert_first_answer(&changed(&store, &later).await, &after);
-    assert_eq!(changed(&store, &change).await, Changed::Recalled(Recalled::AnotherRequest));
+    assert_eq!(changed(&store, &change).await, Changed::Replayed(Replay::KeyReused));
     assert_same(&found(&store, one.id).await, &first);
 }
 
@@ -221,7 +224,7 @@ pub async fn old_keys_are_forgotten_step_by_step(store: DispenseStore) {
     let mut changes = Vec::new();
     for millis in 0..5 {
         let one = stored(&store).await;
-        let change = stop(&one, millis, once("a stop"));
+        let change = stop(&one, millis, idempotency("a stop"));
         changes.push((applied(&store, &change).await, change));
     }
     let until = at_millis(2);

@@ -1,4 +1,4 @@
-/// Runs the contract suites of `DeviceDispenses`, `DispenseRegistry`, `Outbox` and `KeyRecords`. Takes the name of an
+/// Runs the contract suites of `DeviceDispenses`, `DispenseRegistry`, `Outbox` and `IdempotencyRecords`. Takes the name of an
 /// `async fn() -> esoz_testkit::contract::DispenseStore` that makes a store of its own for every call.
 #[macro_export]
 macro_rules! dispense_store_contract {
@@ -59,7 +59,7 @@ macro_rules! dispense_store_contract {
     };
 }
 
-/// Runs the contract suites of `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry` and `KeyRecords`. Takes the
+/// Runs the contract suites of `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry` and `IdempotencyRecords`. Takes the
 /// name of an `async fn() -> esoz_testkit::contract::ContractStore` that makes a store of its own for every call.
 #[macro_export]
 macro_rules! contract_store_contract {

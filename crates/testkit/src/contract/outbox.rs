@@ -39,7 +39,7 @@ pub(super) async fn changed(
     let change = change_of(dispense, to, at_millis(millis));
     match store.dispenses.change_status(&change).await.unwrap() {
         Changed::Applied(after) => *dispense = after,
-        other @ (Changed::Stale | Changed::Recalled(_)) => panic!("the change was not applied: {other:?}"),
+        other @ (Changed::Stale | Changed::Replayed(_)) => panic!("the change was not applied: {other:?}"),
     }
     change.event
 }

@@ -15,7 +15,7 @@ use esoz_device_dispense::{
 use esoz_events::{Claim, StatusChangeEvent};
 use esoz_kernel::{
     ClientId, Clock as _, DispenseId, IdempotencyKey, LegalEntityId, PatientId, Put, StoreError, Timestamp,
-    UserId, Uuid, once, system::RandomIds, time::to_millis,
+    UserId, Uuid, idempotency, system::RandomIds, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
 use serde_json::{Value, json};
@@ -161,8 +161,8 @@ impl Played {
             }
             Step::Wait { hours } => self.clock.advance(Duration::from_hours(hours.into())),
             Step::ForgetKeys => {
-                let until = once::forgotten_until(self.now());
-                while self.store.keys.forget_keys(until, 10).await.unwrap() > 0 {}
+                let until = idempotency::expired_until(self.now());
+                while self.store.keys.purge_expired(until, 10).await.unwrap() > 0 {}
             }
             Step::Deliver { entities } => self.deliver(entities).await,
         }
@@ -211,7 +211,7 @@ impl Played {
     ) -> Told {
         let at = self.now();
         let known = key.and_then(|key| self.keys.get(&(client, key)));
-        if let Some(known) = known.filter(|known| at.duration_since(known.at) < once::KEPT_FOR) {
+        if let Some(known) = known.filter(|known| at.duration_since(known.at) < idempotency::RETENTION) {
             return if (known.dispense, known.of_patient) == (dispense, of_patient) {
                 Told::Stopped { at: known.at, by: known.by }
             } else {

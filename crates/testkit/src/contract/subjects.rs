@@ -6,7 +6,7 @@ use esoz_auth::{AccessTokens, ApiKeys, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
 use esoz_events::{EventPublisher, Outbox};
-use esoz_kernel::{ContractDivisionId, DispenseId, KeyRecords, UserId};
+use esoz_kernel::{ContractDivisionId, DispenseId, IdempotencyRecords, UserId};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub struct DispenseStore {
     /// Where the same store puts its events.
     pub outbox: Arc<dyn Outbox>,
     /// Where the same store keeps the keys of changes.
-    pub keys: Arc<dyn KeyRecords>,
+    pub keys: Arc<dyn IdempotencyRecords>,
     /// Past all ports.
     pub raw: Arc<dyn RawDispenses>,
     /// What must live as long as the store, e.g. its folder.
@@ -47,7 +47,7 @@ pub struct ContractStore {
     /// Loads legal entities.
     pub legal_entity_registry: Arc<dyn LegalEntityRegistry>,
     /// Where the same store keeps the keys of updates.
-    pub keys: Arc<dyn KeyRecords>,
+    pub keys: Arc<dyn IdempotencyRecords>,
     /// What the store's trigger wrote.
     pub audit: Arc<dyn Audit>,
     /// What must live as long as the store.

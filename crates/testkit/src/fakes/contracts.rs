@@ -7,8 +7,8 @@ use esoz_contract_division::{
     Update,
 };
 use esoz_kernel::{
-    ContractDivisionId, ContractId, DivisionId, KeyRecords, LegalEntityId, Once, Recalled, StoreError,
-    StoreErrorKind, Timestamp, UserId,
+    ContractDivisionId, ContractId, DivisionId, IdempotencyRecords, IdempotentRequest, LegalEntityId, Replay,
+    StoreError, StoreErrorKind, Timestamp, UserId,
     time::{rfc3339_micros, to_micros},
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity, LegalEntityRecord};
@@ -143,8 +143,8 @@ impl ContractDivisions for FakeContracts {
 
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
         let mut state = self.0.lock();
-        if let Some(recalled) = state.keys.recall(update.once.as_ref(), update.at) {
-            return Ok(Applied::Recalled(recalled));
+        if let Some(replay) = state.keys.replay(update.idempotency.as_ref(), update.at) {
+            return Ok(Applied::Replayed(replay));
         }
         let Some(mut record) = state.records.get(&update.id).copied() else { return Ok(Applied::Stale) };
         if !update.expected.is_met_by(&state.facts(update.id, &update.change)) {
@@ -155,22 +155,22 @@ impl ContractDivisions for FakeContracts {
         record.stamps.updated_at = to_micros(update.at);
         record.stamps.updated_by = update.by;
         state.write(record, update.by, Some(update.request_id.to_string()))?;
-        state.keys.keep(update.once.as_ref(), update.at, &record);
+        state.keys.keep(update.idempotency.as_ref(), update.at, &record);
         Ok(Applied::Applied(record))
     }
 
-    async fn recall(
+    async fn replay(
         &self,
-        once: &Once,
+        idempotency: &IdempotentRequest,
         now: Timestamp,
-    ) -> Result<Option<Recalled<ContractDivision>>, StoreError> {
-        Ok(self.0.lock().keys.recall(Some(once), now))
+    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
+        Ok(self.0.lock().keys.replay(Some(idempotency), now))
     }
 }
 
 #[async_trait]
-impl KeyRecords for FakeContracts {
-    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
+impl IdempotencyRecords for FakeContracts {
+    async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
         Ok(self.0.lock().keys.forget(until, most))
     }
 }

@@ -6,7 +6,7 @@ use esoz_device_dispense::{
     Changed, DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, RECORD_FIELDS, StatusChange,
 };
 use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
-use esoz_kernel::{DispenseId, KeyRecords, Put, StoreError, Timestamp, Uuid, time::rfc3339_millis};
+use esoz_kernel::{DispenseId, IdempotencyRecords, Put, StoreError, Timestamp, Uuid, time::rfc3339_millis};
 use serde_json::{Map, Value, json};
 
 use super::{Locked, keys::Keys, outbox::Waiting};
@@ -101,8 +101,8 @@ impl DeviceDispenses for FakeDispenses {
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
         let mut state = self.0.lock();
-        if let Some(recalled) = state.keys.recall(change.once.as_ref(), change.at) {
-            return Ok(Changed::Recalled(recalled));
+        if let Some(replay) = state.keys.replay(change.idempotency.as_ref(), change.at) {
+            return Ok(Changed::Replayed(replay));
         }
         let Some(document) = state.documents.get(&change.id) else { return Ok(Changed::Stale) };
         let before = read(change.id, document)?;
@@ -114,14 +114,14 @@ impl DeviceDispenses for FakeDispenses {
         let after = read(change.id, &document)?;
         state.documents.insert(change.id, document);
         state.waiting.push(change.event.clone());
-        state.keys.keep(change.once.as_ref(), change.at, &after);
+        state.keys.keep(change.idempotency.as_ref(), change.at, &after);
         Ok(Changed::Applied(after))
     }
 }
 
 #[async_trait]
-impl KeyRecords for FakeDispenses {
-    async fn forget_keys(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
+impl IdempotencyRecords for FakeDispenses {
+    async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
         Ok(self.0.lock().keys.forget(until, most))
     }
 }

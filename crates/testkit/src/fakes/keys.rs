@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 
-use esoz_kernel::{Once, Recalled, Timestamp};
+use esoz_kernel::{IdempotentRequest, Replay, Timestamp};
 
 /// The keys that changes were made under, each with the request, the time and the first answer.
 #[derive(Debug)]
-pub(super) struct Keys<T>(HashMap<[u8; 32], (Once, Timestamp, T)>);
+pub(super) struct Keys<T>(HashMap<[u8; 32], (IdempotentRequest, Timestamp, T)>);
 
 impl<T> Default for Keys<T> {
     fn default() -> Self {
@@ -13,15 +13,19 @@ impl<T> Default for Keys<T> {
 }
 
 impl<T: Clone> Keys<T> {
-    pub(super) fn recall(&self, once: Option<&Once>, now: Timestamp) -> Option<Recalled<T>> {
-        let once = once?;
-        let (kept, since, answer) = self.0.get(once.key())?;
-        once.recall(kept.request(), *since, now, || answer.clone())
+    pub(super) fn replay(
+        &self,
+        idempotency: Option<&IdempotentRequest>,
+        now: Timestamp,
+    ) -> Option<Replay<T>> {
+        let idempotency = idempotency?;
+        let (kept, since, answer) = self.0.get(idempotency.key())?;
+        idempotency.replay(kept.request(), *since, now, || answer.clone())
     }
 
-    pub(super) fn keep(&mut self, once: Option<&Once>, since: Timestamp, answer: &T) {
-        if let Some(once) = once {
-            self.0.insert(*once.key(), (*once, since, answer.clone()));
+    pub(super) fn keep(&mut self, idempotency: Option<&IdempotentRequest>, since: Timestamp, answer: &T) {
+        if let Some(idempotency) = idempotency {
+            self.0.insert(*idempotency.key(), (*idempotency, since, answer.clone()));
         }
     }
 

@@ -3,8 +3,8 @@
 //!
 //! | fake | ports |
 //! |---|---|
-//! | [`FakeDispenses`] | `DeviceDispenses`, `DispenseRegistry`, `Outbox`, `KeyRecords` |
-//! | [`FakeContracts`] | `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry`, `KeyRecords` |
+//! | [`FakeDispenses`] | `DeviceDispenses`, `DispenseRegistry`, `Outbox`, `IdempotencyRecords` |
+//! | [`FakeContracts`] | `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry`, `IdempotencyRecords` |
 //! | [`FakeCredentials`] | `AccessTokens`, `ApiKeys`, `Credentials` |
 //! | [`RecordingPublisher`] | `EventPublisher` |
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use esoz_contract_division::{Applied, ContractDivision, ContractType, Update};
-use esoz_kernel::{Once, Recalled, Timestamp};
+use esoz_kernel::{IdempotentRequest, Replay, Timestamp};
 
 use super::scene::{
     Scene, applied, audited_updates, expected_after, inactive_contract, put_record, stored, stored_division,
@@ -16,41 +16,41 @@ const ROUNDS: usize = 5;
 const DAY: i64 = 86_400_000_000;
 
 /// A key that was never used before, for a request that asks that.
-fn once(asked: &str) -> Once {
-    Once::new("test", client(), &idempotency_key(), &[asked.as_bytes()])
+fn idempotency(asked: &str) -> IdempotentRequest {
+    IdempotentRequest::new("test", client(), &idempotency_key(), &[asked.as_bytes()])
 }
 
 /// The scene's update under that key, by a user of its own.
-fn update(scene: &Scene, micros: i64, once: Once) -> Update {
-    Update { at: at_micros(micros), by: user(), once: Some(once), ..scene.update() }
+fn update(scene: &Scene, micros: i64, idempotency: IdempotentRequest) -> Update {
+    Update { at: at_micros(micros), by: user(), idempotency: Some(idempotency), ..scene.update() }
 }
 
 async fn apply(store: &ContractStore, update: &Update) -> Applied {
     store.contract_divisions.apply(update).await.unwrap()
 }
 
-async fn recalled(store: &ContractStore, update: &Update) -> Option<Recalled<ContractDivision>> {
-    store.contract_divisions.recall(&update.once.unwrap(), update.at).await.unwrap()
+async fn replay(store: &ContractStore, update: &Update) -> Option<Replay<ContractDivision>> {
+    store.contract_divisions.replay(&update.idempotency.unwrap(), update.at).await.unwrap()
 }
 
 async fn forget(store: &ContractStore, until: Timestamp, most: u32) -> u64 {
-    store.keys.forget_keys(until, most).await.unwrap()
+    store.keys.purge_expired(until, most).await.unwrap()
 }
 
 /// The same request again, later and by another user of the same client: the first answer, whatever became of the record, and
 /// nothing happens.
 pub async fn a_repeated_update_gets_the_first_answer(store: ContractStore) {
     let scene = Scene::set(&store).await;
-    let once = once("an update");
-    let first_update = update(&scene, 1, once);
-    assert_eq!(recalled(&store, &first_update).await, None);
+    let idempotency = idempotency("an update");
+    let first_update = update(&scene, 1, idempotency);
+    assert_eq!(replay(&store, &first_update).await, None);
     let first = applied(&store, &first_update).await;
     assert_eq!(first, expected_after(&scene.record, &first_update));
     let next = applied(&store, &scene.update_to(&scene.old_contract, &scene.old_division)).await;
     for micros in [1, 2, DAY] {
-        let again = update(&scene, micros, once);
-        assert_eq!(recalled(&store, &again).await, Some(Recalled::FirstAnswer(first)));
-        assert_eq!(apply(&store, &again).await, Applied::Recalled(Recalled::FirstAnswer(first)));
+        let again = update(&scene, micros, idempotency);
+        assert_eq!(replay(&store, &again).await, Some(Replay::Replayed(first)));
+        assert_eq!(apply(&store, &again).await, Applied::Replayed(Replay::Replayed(first)));
     }
     assert_eq!(stored(&store, &scene).await, next);
     assert_eq!(audited_updates(&store, &scene).await.len(), 2);
@@ -59,13 +59,13 @@ pub async fn a_repeated_update_gets_the_first_answer(store: ContractStore) {
 /// Also when the update would not be possible any more.
 pub async fn the_first_answer_outlives_what_it_rested_on(store: ContractStore) {
     let scene = Scene::set(&store).await;
-    let first_update = update(&scene, 1, once("an update"));
+    let first_update = update(&scene, 1, idempotency("an update"));
     let first = applied(&store, &first_update).await;
     update_contract(&store, &inactive_contract(&scene.new_contract)).await;
-    assert_eq!(recalled(&store, &first_update).await, Some(Recalled::FirstAnswer(first)));
+    assert_eq!(replay(&store, &first_update).await, Some(Replay::Replayed(first)));
     match apply(&store, &first_update).await {
         Applied::Stale => {}
-        other => assert_eq!(other, Applied::Recalled(Recalled::FirstAnswer(first))),
+        other => assert_eq!(other, Applied::Replayed(Replay::Replayed(first))),
     }
     assert_eq!(stored(&store, &scene).await, first);
     assert_eq!(audited_updates(&store, &scene).await.len(), 1);
@@ -75,11 +75,11 @@ pub async fn the_first_answer_outlives_what_it_rested_on(store: ContractStore) {
 pub async fn an_updates_key_is_for_one_request(store: ContractStore) {
     let (scene, other) = (Scene::set(&store).await, Scene::set(&store).await);
     let (client, key) = (client(), idempotency_key());
-    let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+    let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
     let first = applied(&store, &update(&scene, 1, asking("one"))).await;
     for reused in [update(&scene, 2, asking("other")), update(&other, 2, asking("other"))] {
-        assert_eq!(recalled(&store, &reused).await, Some(Recalled::AnotherRequest));
-        assert_eq!(apply(&store, &reused).await, Applied::Recalled(Recalled::AnotherRequest));
+        assert_eq!(replay(&store, &reused).await, Some(Replay::KeyReused));
+        assert_eq!(apply(&store, &reused).await, Applied::Replayed(Replay::KeyReused));
     }
     assert_eq!(stored(&store, &scene).await, first);
     assert_eq!(stored(&store, &other).await, other.record);
@@ -92,9 +92,10 @@ pub async fn clients_and_operations_do_not_share_keys(store: ContractStore) {
     let (mine, key) = (client(), idempotency_key());
     for (operation, client) in [("test", mine), ("test", client()), ("another test", mine)] {
         let scene = Scene::set(&store).await;
-        let first_update = update(&scene, 1, Once::new(operation, client, &key, &[b"an update"]));
+        let first_update =
+            update(&scene, 1, IdempotentRequest::new(operation, client, &key, &[b"an update"]));
         let first = applied(&store, &first_update).await;
-        assert_eq!(recalled(&store, &first_update).await, Some(Recalled::FirstAnswer(first)));
+        assert_eq!(replay(&store, &first_update).await, Some(Replay::Replayed(first)));
     }
 }
 
@@ -102,16 +103,16 @@ pub async fn clients_and_operations_do_not_share_keys(store: ContractStore) {
 pub async fn a_stale_update_keeps_no_key(store: ContractStore) {
     let scene = Scene::set(&store).await;
     let (client, key) = (client(), idempotency_key());
-    let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+    let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
     let mut stale = update(&scene, 1, asking("this"));
     stale.expected.contract_kind = ContractType::Capitation;
     for _ in 0..2 {
         assert_eq!(apply(&store, &stale).await, Applied::Stale);
     }
-    assert_eq!(recalled(&store, &stale).await, None);
+    assert_eq!(replay(&store, &stale).await, None);
     assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
     applied(&store, &update(&scene, 2, asking("that"))).await;
-    assert_eq!(recalled(&store, &stale).await, Some(Recalled::AnotherRequest));
+    assert_eq!(replay(&store, &stale).await, Some(Replay::KeyReused));
 }
 
 /// Without a key nothing is kept, and the same update is applied again.
@@ -126,10 +127,10 @@ pub async fn an_update_without_a_key_keeps_none(store: ContractStore) {
 /// The key is kept with the update or not at all.
 pub async fn without_its_audit_row_there_is_no_key(store: ContractStore) {
     let scene = Scene::set(&store).await;
-    let update = update(&scene, 1, once("an update"));
+    let update = update(&scene, 1, idempotency("an update"));
     store.audit.break_writing().await;
     store.contract_divisions.apply(&update).await.unwrap_err();
-    assert_eq!(recalled(&store, &update).await, None);
+    assert_eq!(replay(&store, &update).await, None);
     assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
 }
 
@@ -137,19 +138,19 @@ pub async fn without_its_audit_row_there_is_no_key(store: ContractStore) {
 pub async fn concurrent_repetitions_have_one_effect_and_one_answer(store: ContractStore) {
     for _ in 0..ROUNDS {
         let scene = Scene::set(&store).await;
-        let once = once("an update");
+        let idempotency = idempotency("an update");
         let outcomes = all_at_once((0..RACERS).map(|step| {
             let (contract_divisions, update) =
-                (Arc::clone(&store.contract_divisions), update(&scene, step, once));
+                (Arc::clone(&store.contract_divisions), update(&scene, step, idempotency));
             async move { contract_divisions.apply(&update).await.unwrap() }
         }))
         .await;
         let after = stored(&store, &scene).await;
         let applied = outcomes.iter().filter(|outcome| **outcome == Applied::Applied(after)).count();
         assert_eq!(applied, 1, "{outcomes:?}");
-        let first_answer = Applied::Recalled(Recalled::FirstAnswer(after));
-        let recalled = outcomes.iter().filter(|outcome| **outcome == first_answer).count();
-        assert_eq!(recalled, outcomes.len() - 1, "{outcomes:?}");
+        let first_answer = Applied::Replayed(Replay::Replayed(after));
+        let replay = outcomes.iter().filter(|outcome| **outcome == first_answer).count();
+        assert_eq!(replay, outcomes.len() - 1, "{outcomes:?}");
         assert_eq!(audited_updates(&store, &scene).await.len(), 1);
     }
 }
@@ -162,7 +163,7 @@ pub async fn of_two_records_under_one_key_one_is_updated(store: ContractStore) {
         let rival = contract_division(scene.old_contract.facts.id, division.facts.id);
         put_record(&store, &rival).await;
         let (client, key) = (client(), idempotency_key());
-        let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+        let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
         let third = stored_division(&store, scene.contractor).await;
         let mut to_third = update(&scene, 2, asking("the rival"));
         (to_third.id, to_third.change.division_id) = (rival.id, third.facts.id);
@@ -181,7 +182,7 @@ pub async fn of_two_records_under_one_key_one_is_updated(store: ContractStore) {
                 changed += 1;
                 assert_eq!(seen, expected_after(before, update));
             } else {
-                assert_eq!(outcome, Applied::Recalled(Recalled::AnotherRequest));
+                assert_eq!(outcome, Applied::Replayed(Replay::KeyReused));
                 assert_eq!(seen, *before);
             }
         }
@@ -193,14 +194,14 @@ pub async fn of_two_records_under_one_key_one_is_updated(store: ContractStore) {
 pub async fn a_day_later_a_key_is_free(store: ContractStore) {
     let scene = Scene::set(&store).await;
     let (client, key) = (client(), idempotency_key());
-    let asking = |asked: &str| Once::new("test", client, &key, &[asked.as_bytes()]);
+    let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
     applied(&store, &update(&scene, 0, asking("one"))).await;
     let almost = update(&scene, DAY - 1, asking("other"));
-    assert_eq!(recalled(&store, &almost).await, Some(Recalled::AnotherRequest));
+    assert_eq!(replay(&store, &almost).await, Some(Replay::KeyReused));
     let later = update(&scene, DAY, asking("other"));
-    assert_eq!(recalled(&store, &later).await, None);
+    assert_eq!(replay(&store, &later).await, None);
     let after = applied(&store, &later).await;
-    assert_eq!(recalled(&store, &later).await, Some(Recalled::FirstAnswer(after)));
+    assert_eq!(replay(&store, &later).await, Some(Replay::Replayed(after)));
     // Not looked up before: it may have to be offered again, and then the first offer has made room.
     let much_later = update(&scene, 2 * DAY, asking("one"));
     let outcome = match apply(&store, &much_later).await {
@@ -216,7 +217,7 @@ pub async fn old_keys_are_forgotten_step_by_step(store: ContractStore) {
     let mut updates = Vec::new();
     let scene = Scene::set(&store).await;
     for micros in 0..5 {
-        let update = update(&scene, micros, once("an update"));
+        let update = update(&scene, micros, idempotency("an update"));
         updates.push((applied(&store, &update).await, update));
     }
     let until = at_micros(2);
@@ -227,8 +228,8 @@ pub async fn old_keys_are_forgotten_step_by_step(store: ContractStore) {
     }
     assert_eq!(steps, [2, 1, 0]);
     for (after, update) in &updates {
-        let expected = (update.at > until).then_some(Recalled::FirstAnswer(*after));
-        assert_eq!(recalled(&store, update).await, expected);
+        let expected = (update.at > until).then_some(Replay::Replayed(*after));
+        assert_eq!(replay(&store, update).await, expected);
     }
     assert_eq!(audited_updates(&store, &scene).await.len(), updates.len());
 }

@@ -83,7 +83,7 @@ pub async fn of_two_records_to_one_pair_one_is_applied(store: ContractStore) {
             .into_iter()
             .filter_map(|outcome| match outcome.unwrap() {
                 Applied::Applied(record) => Some(record),
-                Applied::Stale | Applied::Recalled(_) => None,
+                Applied::Stale | Applied::Replayed(_) => None,
             })
             .collect();
         assert_eq!(applied.len(), 1, "{applied:?}");
@@ -144,7 +144,7 @@ pub async fn a_concurrent_deactivation_comes_before_or_after(store: ContractStor
                 assert_eq!(seen, record, "it was written after what it rests on had been deactivated");
                 (record, 1)
             }
-            (Ok(Applied::Stale | Applied::Recalled(_)), _) => (scene.record, 0),
+            (Ok(Applied::Stale | Applied::Replayed(_)), _) => (scene.record, 0),
             (Err(error), _) => {
                 assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
                 (scene.record, 0)

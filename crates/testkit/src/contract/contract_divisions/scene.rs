@@ -61,7 +61,7 @@ impl Scene {
             at: at_micros(1_000_001),
             by: user(),
             request_id: request_id(),
-            once: None,
+            idempotency: None,
         }
     }
 }
@@ -149,7 +149,7 @@ pub(in crate::contract) async fn stored(store: &ContractStore, scene: &Scene) ->
 pub(in crate::contract) async fn applied(store: &ContractStore, update: &Update) -> ContractDivision {
     match store.contract_divisions.apply(update).await.unwrap() {
         Applied::Applied(record) => record,
-        other @ (Applied::Stale | Applied::Recalled(_)) => panic!("the update was not applied: {other:?}"),
+        other @ (Applied::Stale | Applied::Replayed(_)) => panic!("the update was not applied: {other:?}"),
     }
 }
 

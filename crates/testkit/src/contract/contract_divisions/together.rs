@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use esoz_contract_division::{Applied, Update};
-use esoz_kernel::{ContractDivisionId, Once, Put, Recalled};
+use esoz_kernel::{ContractDivisionId, IdempotentRequest, Put, Replay};
 
 use super::scene::{
     Scene, applied, audited_updates, expected_after, inactive_contract, put_record, stored, stored_division,
@@ -88,10 +88,10 @@ pub async fn each_of_many_has_its_own_outcome(store: ContractStore) {
 /// Sets the scene for such an update, and says what must become of it.
 async fn prepare(store: &ContractStore, kind: Kind, scene: &Scene, update: &mut Update) -> Applied {
     let (client, key) = (client(), idempotency_key());
-    let asking = |asked: &str| Some(Once::new("test", client, &key, &[asked.as_bytes()]));
+    let asking = |asked: &str| Some(IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]));
     match kind {
         Kind::Good => {}
-        Kind::UnderAKey => update.once = asking("this"),
+        Kind::UnderAKey => update.idempotency = asking("this"),
         Kind::OfNoRecord => {
             update.id = ContractDivisionId::new(fresh());
             return Applied::Stale;
@@ -106,15 +106,15 @@ async fn prepare(store: &ContractStore, kind: Kind, scene: &Scene, update: &mut 
             return Applied::Stale;
         }
         Kind::Repeated => {
-            update.once = asking("this");
+            update.idempotency = asking("this");
             let first = Update { at: at_micros(1), request_id: request_id(), ..update.clone() };
-            return Applied::Recalled(Recalled::FirstAnswer(applied(store, &first).await));
+            return Applied::Replayed(Replay::Replayed(applied(store, &first).await));
         }
         Kind::UnderAKeyOfAnotherRequest => {
             let other = Scene::set(store).await;
-            applied(store, &Update { at: at_micros(1), once: asking("that"), ..other.update() }).await;
-            update.once = asking("this");
-            return Applied::Recalled(Recalled::AnotherRequest);
+            applied(store, &Update { at: at_micros(1), idempotency: asking("that"), ..other.update() }).await;
+            update.idempotency = asking("this");
+            return Applied::Replayed(Replay::KeyReused);
         }
     }
     Applied::Applied(expected_after(&scene.record, update))

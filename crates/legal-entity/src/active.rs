@@ -86,11 +86,11 @@ impl AllowedTypes {
     }
 }
 
-/// Proof that a legal entity may act. Only [`standing`] makes one.
+/// Proof that a legal entity may act. Only [`require_active`] makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing(LegalEntityId);
+pub struct ActiveLegalEntity(LegalEntityId);
 
-impl Standing {
+impl ActiveLegalEntity {
     /// The legal entity that may act.
     pub const fn legal_entity_id(self) -> LegalEntityId {
         self.0
@@ -99,7 +99,7 @@ impl Standing {
 
 /// Why a legal entity may not act. The texts are part of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum StandingError {
+pub enum LegalEntityError {
     /// Its type is not on the list (S09).
     #[error("Invalid LegalEntity type")]
     InvalidType,
@@ -108,7 +108,7 @@ pub enum StandingError {
     NotActive,
 }
 
-impl Failure for StandingError {
+impl Failure for LegalEntityError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Conflict
     }
@@ -127,18 +127,18 @@ impl Failure for StandingError {
 
 /// Decides whether a legal entity may act (stop rule 4): it exists, its type is allowed, its status is ACTIVE, checked in
 /// this order.
-pub fn standing(
+pub fn require_active(
     legal_entity: Option<&LegalEntity>,
     allowed: &AllowedTypes,
-) -> Result<Standing, StandingError> {
-    let legal_entity = legal_entity.ok_or(StandingError::NotActive)?;
+) -> Result<ActiveLegalEntity, LegalEntityError> {
+    let legal_entity = legal_entity.ok_or(LegalEntityError::NotActive)?;
     if !allowed.allow(&legal_entity.kind) {
-        return Err(StandingError::InvalidType);
+        return Err(LegalEntityError::InvalidType);
     }
     match legal_entity.status {
-        LegalEntityStatus::Active => Ok(Standing(legal_entity.id)),
+        LegalEntityStatus::Active => Ok(ActiveLegalEntity(legal_entity.id)),
         LegalEntityStatus::Suspended | LegalEntityStatus::Closed | LegalEntityStatus::Reorganized => {
-            Err(StandingError::NotActive)
+            Err(LegalEntityError::NotActive)
         }
     }
 }
@@ -160,13 +160,13 @@ mod tests {
 
     #[test]
     fn given_no_such_legal_entity_then_it_is_not_active() {
-        assert_eq!(standing(None, &only("MSP")), Err(StandingError::NotActive));
+        assert_eq!(require_active(None, &only("MSP")), Err(LegalEntityError::NotActive));
     }
 
     #[test]
     fn given_any_status_then_only_active_may_act() {
         for status in LegalEntityStatus::ALL {
-            let answer = standing(Some(&pharmacy(status)), &AllowedTypes::default());
+            let answer = require_active(Some(&pharmacy(status)), &AllowedTypes::default());
             assert_eq!(answer.is_ok(), status == LegalEntityStatus::Active, "{status:?}");
         }
     }
@@ -174,10 +174,13 @@ mod tests {
     #[test]
     fn given_a_list_of_types_then_the_type_is_checked_just_before_the_status() {
         let suspended = pharmacy(LegalEntityStatus::Suspended);
-        assert_eq!(standing(Some(&suspended), &only("MSP")), Err(StandingError::InvalidType));
-        assert_eq!(standing(Some(&suspended), &only("PHARMACY")), Err(StandingError::NotActive));
+        assert_eq!(require_active(Some(&suspended), &only("MSP")), Err(LegalEntityError::InvalidType));
+        assert_eq!(require_active(Some(&suspended), &only("PHARMACY")), Err(LegalEntityError::NotActive));
         let active = pharmacy(LegalEntityStatus::Active);
-        assert_eq!(standing(Some(&active), &only("PHARMACY")).map(Standing::legal_entity_id), Ok(active.id));
+        assert_eq!(
+            require_active(Some(&active), &only("PHARMACY")).map(ActiveLegalEntity::legal_entity_id),
+            Ok(active.id)
+        );
     }
 
     #[test]

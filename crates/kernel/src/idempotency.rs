@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::ClientId;
 
 /// How long it is known under which key a change was made.
-pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+pub const RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a client marks a request and its repetitions with: 1 to 255 visible ASCII characters. Hidden from `Debug`: what clients put
 /// into it is not known.
@@ -46,12 +46,12 @@ impl fmt::Debug for IdempotencyKey {
 /// without a salt: neither the key nor what was asked can be read off them, but whoever has them can try guesses, and a key that can be
 /// guessed is found. Hidden from `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Once {
+pub struct IdempotentRequest {
     key: [u8; 32],
     request: [u8; 32],
 }
 
-impl Once {
+impl IdempotentRequest {
     /// The key of one client for one operation, and what it was used to ask: every part of the request that another one could differ in.
     ///
     /// Keys of different clients or operations never meet, whatever their texts.
@@ -73,23 +73,22 @@ impl Once {
 
     /// What this request is answered where a change was made under its key at `since`, for that `request`; `None` when that was too
     /// long ago to count.
-    pub fn recall<T>(
+    pub fn replay<T>(
         &self,
         request: &[u8],
         since: Timestamp,
         now: Timestamp,
         first_answer: impl FnOnce() -> T,
-    ) -> Option<Recalled<T>> {
+    ) -> Option<Replay<T>> {
         let is_the_same = self.request == request;
-        (since > forgotten_until(now)).then(|| {
-            if is_the_same { Recalled::FirstAnswer(first_answer()) } else { Recalled::AnotherRequest }
-        })
+        (since > expired_until(now))
+            .then(|| if is_the_same { Replay::Replayed(first_answer()) } else { Replay::KeyReused })
     }
 }
 
-impl fmt::Debug for Once {
+impl fmt::Debug for IdempotentRequest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Once(…)")
+        formatter.write_str("IdempotentRequest(…)")
     }
 }
 
@@ -104,17 +103,17 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// Changes made until that time count as never having had a key.
-pub fn forgotten_until(now: Timestamp) -> Timestamp {
-    now.saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN)
+pub fn expired_until(now: Timestamp) -> Timestamp {
+    now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN)
 }
 
 /// What a store found under the key of a request. Nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recalled<T> {
+pub enum Replay<T> {
     /// The same request was carried out; its first answer.
-    FirstAnswer(T),
+    Replayed(T),
     /// The key was used for another request.
-    AnotherRequest,
+    KeyReused,
 }
 
 #[cfg(test)]
@@ -143,41 +142,42 @@ mod tests {
 
     #[test]
     fn keys_of_other_clients_and_operations_are_other_keys() {
-        let one = Once::new("stop", client(1), &key("k"), &[b"a"]);
+        let one = IdempotentRequest::new("stop", client(1), &key("k"), &[b"a"]);
         for other in [
-            Once::new("stop", client(2), &key("k"), &[b"a"]),
-            Once::new("update", client(1), &key("k"), &[b"a"]),
-            Once::new("stop", client(1), &key("K"), &[b"a"]),
+            IdempotentRequest::new("stop", client(2), &key("k"), &[b"a"]),
+            IdempotentRequest::new("update", client(1), &key("k"), &[b"a"]),
+            IdempotentRequest::new("stop", client(1), &key("K"), &[b"a"]),
         ] {
             assert_ne!(one.key(), other.key());
             assert_eq!(one.request(), other.request());
         }
-        assert_eq!(one, Once::new("stop", client(1), &key("k"), &[b"a"]));
+        assert_eq!(one, IdempotentRequest::new("stop", client(1), &key("k"), &[b"a"]));
     }
 
     #[test]
     fn where_one_part_ends_and_the_next_begins_is_part_of_the_request() {
-        let asked = |asked: &[&[u8]]| *Once::new("stop", client(1), &key("k"), asked).request();
+        let asked = |asked: &[&[u8]]| *IdempotentRequest::new("stop", client(1), &key("k"), asked).request();
         assert_ne!(asked(&[b"ab", b"c"]), asked(&[b"a", b"bc"]));
         assert_ne!(asked(&[b"abc"]), asked(&[b"abc", b""]));
     }
 
     #[test]
     fn a_record_counts_for_24_hours() {
-        let once = Once::new("stop", client(1), &key("k"), &[b"a"]);
+        let idempotency = IdempotentRequest::new("stop", client(1), &key("k"), &[b"a"]);
         let since: Timestamp = "2026-01-31T08:15:30.123Z".parse().unwrap();
-        let at = |text: &str| once.recall(once.request(), since, text.parse().unwrap(), || "first");
-        assert_eq!(at("2026-01-31T08:15:30.123Z"), Some(Recalled::FirstAnswer("first")));
-        assert_eq!(at("2026-02-01T08:15:30.122999999Z"), Some(Recalled::FirstAnswer("first")));
+        let at =
+            |text: &str| idempotency.replay(idempotency.request(), since, text.parse().unwrap(), || "first");
+        assert_eq!(at("2026-01-31T08:15:30.123Z"), Some(Replay::Replayed("first")));
+        assert_eq!(at("2026-02-01T08:15:30.122999999Z"), Some(Replay::Replayed("first")));
         assert_eq!(at("2026-02-01T08:15:30.123Z"), None);
-        assert_eq!(once.recall(&[0; 32], since, since, || "first"), Some(Recalled::AnotherRequest));
-        assert_eq!(forgotten_until(Timestamp::MIN), Timestamp::MIN);
+        assert_eq!(idempotency.replay(&[0; 32], since, since, || "first"), Some(Replay::KeyReused));
+        assert_eq!(expired_until(Timestamp::MIN), Timestamp::MIN);
     }
 
     #[test]
     fn nothing_of_it_shows_in_debug() {
         let key = key("canary");
-        let once = Once::new("stop", client(1), &key, &[b"canary"]);
-        assert_eq!(format!("{key:?} {once:?}"), "IdempotencyKey(…) Once(…)");
+        let idempotency = IdempotentRequest::new("stop", client(1), &key, &[b"canary"]);
+        assert_eq!(format!("{key:?} {idempotency:?}"), "IdempotencyKey(…) IdempotentRequest(…)");
     }
 }

@@ -1,0 +1,244 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+/// Doubles numbers, each batch when the test lets it. A shared batch with a 13 in it panics.
+struct Doubling {
+    log: Arc<Mutex<Vec<Vec<u32>>>>,
+    permits: Arc<Semaphore>,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+}
+
+impl Doubling {
+    async fn execute(&self, jobs: Vec<u32>) {
+        let in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
+        self.log.lock().unwrap().push(jobs);
+        self.permits.acquire().await.unwrap().forget();
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl BatchExecutor for Doubling {
+    type Job = u32;
+    type Answer = u32;
+
+    async fn run_one(&self, job: &u32) -> u32 {
+        self.execute(vec![*job]).await;
+        job * 2
+    }
+
+    async fn run_batch(&self, batch: Vec<Queued<u32, u32>>) {
+        let jobs: Vec<u32> = batch.iter().map(|queued| *queued.job()).collect();
+        assert!(!jobs.contains(&13), "on purpose");
+        self.execute(jobs).await;
+        for queued in batch {
+            let (job, reply) = queued.into_parts();
+            reply.send(job * 2);
+        }
+    }
+}
+
+struct Fixture {
+    writer: BatchWriter<Doubling>,
+    log: Arc<Mutex<Vec<Vec<u32>>>>,
+    permits: Arc<Semaphore>,
+}
+
+const PATIENT: Duration = Duration::from_hours(1);
+
+fn fixture(max_batches: usize, max_items: usize, queue_timeout: Duration) -> Fixture {
+    let (log, permits) = (Arc::<Mutex<Vec<Vec<u32>>>>::default(), Arc::new(Semaphore::new(0)));
+    let (in_flight, most_in_flight) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let executor = Doubling { log: log.clone(), permits: permits.clone(), in_flight, most_in_flight };
+    Fixture {
+        writer: BatchWriter::new(executor, Limits { max_batches, max_items, queue_timeout }),
+        log,
+        permits,
+    }
+}
+
+impl Fixture {
+    /// Calls, and comes back once the call is under way or waits.
+    async fn call(&self, job: u32) -> JoinHandle<Result<u32, Dropped>> {
+        let before = self.seen();
+        let writer = self.writer.clone();
+        let call = tokio::spawn(async move { writer.run(&job).await });
+        while self.seen() == before {
+            tokio::task::yield_now().await;
+        }
+        call
+    }
+
+    fn seen(&self) -> usize {
+        self.trips().iter().map(Vec::len).sum::<usize>() + self.writer.queue_len()
+    }
+
+    fn trips(&self) -> Vec<Vec<u32>> {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn who_comes_while_nothing_is_under_way_goes_at_once_and_alone() {
+    let fixture = fixture(1, 8, PATIENT);
+    for job in [1, 2] {
+        let call = fixture.call(job).await;
+        assert_eq!(fixture.writer.queue_len(), 0);
+        fixture.permits.add_permits(1);
+        assert_eq!(call.await.unwrap(), Ok(job * 2));
+    }
+    assert_eq!(fixture.trips(), [[1], [2]]);
+}
+
+#[tokio::test]
+async fn who_comes_meanwhile_goes_together_in_the_order_of_coming_and_gets_its_own_answer() {
+    let fixture = fixture(1, 3, PATIENT);
+    let mut calls = Vec::new();
+    for job in 1..=6 {
+        calls.push(fixture.call(job).await);
+    }
+    assert_eq!(fixture.writer.queue_len(), 5);
+    fixture.permits.add_permits(3);
+    for (call, job) in calls.into_iter().zip(1..) {
+        assert_eq!(call.await.unwrap(), Ok(job * 2));
+    }
+    assert_eq!(fixture.trips(), [vec![1], vec![2, 3, 4], vec![5, 6]]);
+    // And then the place is free again.
+    let call = fixture.call(7).await;
+    fixture.permits.add_permits(1);
+    assert_eq!(call.await.unwrap(), Ok(14));
+}
+
+#[tokio::test]
+async fn no_more_trips_are_under_way_than_may_be() {
+    let fixture = fixture(2, 1, PATIENT);
+    let mut calls = Vec::new();
+    for job in 0..10 {
+        calls.push(fixture.call(job).await);
+    }
+    assert_eq!(fixture.trips(), [[0], [1]]);
+    fixture.permits.add_permits(10);
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(fixture.writer.shared.executor.most_in_flight.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_further_trip_goes_once_half_of_it_is_full() {
+    let fixture = fixture(2, 4, PATIENT);
+    let mut calls = Vec::new();
+    for job in 1..=4 {
+        calls.push(fixture.call(job).await);
+    }
+    while fixture.trips().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fixture.trips(), [vec![1], vec![2, 3]]);
+    assert_eq!(fixture.writer.queue_len(), 1, "one is not enough for a further one");
+    fixture.permits.add_permits(1);
+    assert_eq!(calls.remove(0).await.unwrap(), Ok(2));
+    assert_eq!(
+        fixture.writer.queue_len(),
+        1,
+        "nor for one in place of the first, while the second is under way"
+    );
+    fixture.permits.add_permits(2);
+    for (call, job) in calls.into_iter().zip(2..) {
+        assert_eq!(call.await.unwrap(), Ok(job * 2));
+    }
+    assert_eq!(fixture.trips(), [vec![1], vec![2, 3], vec![4]]);
+    assert_eq!(fixture.writer.shared.state().in_flight, 0);
+}
+
+#[tokio::test]
+async fn who_has_gone_before_its_turn_has_asked_for_nothing() {
+    let fixture = fixture(1, 8, PATIENT);
+    let first = fixture.call(1).await;
+    let gone = fixture.call(2).await;
+    let stays = fixture.call(3).await;
+    gone.abort();
+    assert!(gone.await.unwrap_err().is_cancelled());
+    fixture.permits.add_permits(2);
+    assert_eq!(first.await.unwrap(), Ok(2));
+    assert_eq!(stays.await.unwrap(), Ok(6));
+    assert_eq!(fixture.trips(), [[1], [3]]);
+}
+
+#[tokio::test]
+async fn when_one_that_is_alone_goes_away_the_next_has_its_turn() {
+    let fixture = fixture(1, 8, PATIENT);
+    let gone = fixture.call(1).await;
+    let stays = fixture.call(2).await;
+    gone.abort();
+    fixture.permits.add_permits(1);
+    assert_eq!(stays.await.unwrap(), Ok(4));
+}
+
+#[tokio::test]
+async fn one_that_goes_away_from_a_shared_trip_does_not_end_it() {
+    let fixture = fixture(1, 8, PATIENT);
+    let first = fixture.call(1).await;
+    let gone = fixture.call(2).await;
+    let stays = fixture.call(3).await;
+    fixture.permits.add_permits(1);
+    assert_eq!(first.await.unwrap(), Ok(2));
+    while fixture.trips().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    gone.abort();
+    fixture.permits.add_permits(1);
+    assert_eq!(stays.await.unwrap(), Ok(6));
+}
+
+#[tokio::test]
+async fn who_has_waited_too_long_is_told_so_and_nothing_is_begun() {
+    let fixture = fixture(1, 8, Duration::ZERO);
+    let first = fixture.call(1).await;
+    let late = fixture.call(2).await;
+    fixture.permits.add_permits(1);
+    assert_eq!(first.await.unwrap(), Ok(2));
+    assert_eq!(late.await.unwrap(), Err(Dropped::QueueTimeout));
+    assert_eq!(fixture.trips(), [[1]]);
+    let next = fixture.call(3).await;
+    fixture.permits.add_permits(1);
+    assert_eq!(next.await.unwrap(), Ok(6));
+}
+
+#[tokio::test]
+async fn a_shared_trip_that_panics_is_told_of_and_the_next_is_made() {
+    let fixture = fixture(1, 2, PATIENT);
+    let mut calls = Vec::new();
+    for job in [1, 12, 13, 14] {
+        calls.push(fixture.call(job).await);
+    }
+    fixture.permits.add_permits(2);
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    assert_eq!(answers, [Ok(2), Err(Dropped::Aborted), Err(Dropped::Aborted), Ok(28)]);
+}
+
+#[test]
+fn a_shared_trip_outlives_the_runtime_of_the_call_that_made_way_for_it() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let (home, first, second) = (runtime(), runtime(), runtime());
+    let fixture = {
+        let _entered = home.enter();
+        fixture(1, 8, PATIENT)
+    };
+    let alone = first.block_on(fixture.call(1));
+    let shared = second.block_on(fixture.call(2));
+    fixture.permits.add_permits(1);
+    assert_eq!(first.block_on(alone).unwrap(), Ok(2));
+    drop(first);
+    fixture.permits.add_permits(1);
+    assert_eq!(second.block_on(shared).unwrap(), Ok(4));
+}

@@ -1,0 +1,256 @@
+//! Group commit: calls that wait at the same time share one round trip to a store.
+//!
+//! A store that makes each write durable on its own spends most of its time on that. A job that arrives while none is in flight is executed at
+//! once and alone; jobs that arrive meanwhile are queued and executed in one batch as soon as it ends, or as soon as they fill half a
+//! batch. So no job waits for others to arrive, and batches form by themselves under load.
+//!
+//! What a batch does, and what becomes of each job in it, is up to the store: see [`BatchExecutor`].
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// Executes writes for a [`BatchWriter`]: one alone, or a batch in one round trip.
+#[async_trait]
+pub trait BatchExecutor: Send + Sync + 'static {
+    /// What a caller asks for.
+    type Job: Clone + Send + Sync + 'static;
+    /// What the caller is answered.
+    type Answer: Send + 'static;
+
+    /// Executes one job in the caller's task: dropping the caller's future cancels it.
+    async fn run_one(&self, job: &Self::Job) -> Self::Answer;
+
+    /// Executes a batch of at least one job and answers each caller as soon as its outcome is known. A job MUST NOT fail because of
+    /// another job in its batch.
+    ///
+    /// Callers that give up do not cancel it, so it MUST end by itself within bounded time.
+    async fn run_batch(&self, batch: Vec<Queued<Self::Job, Self::Answer>>);
+}
+
+/// Concurrency and size of batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Batches in flight at the same time; at least one. The first starts as soon as a job arrives, a further one once the queue fills
+    /// half a batch: two small batches cost more than one large one.
+    pub max_batches: usize,
+    /// Jobs in one batch; at least one.
+    pub max_items: usize,
+    /// The longest time that a job waits in the queue.
+    pub queue_timeout: Duration,
+}
+
+/// A job in the queue, with the caller that waits for its answer.
+pub struct Queued<J, A> {
+    job: J,
+    reply: ReplySender<A>,
+}
+
+/// Sends the answer to the caller of a job.
+pub struct ReplySender<A>(oneshot::Sender<Result<A, Dropped>>);
+
+impl<A> ReplySender<A> {
+    /// Sends the answer. Does nothing when the caller has given up.
+    pub fn send(self, answer: A) {
+        // Fails only when the caller no longer waits.
+        drop(self.0.send(Ok(answer)));
+    }
+}
+
+/// Receives the answer to a job.
+pub struct ReplyReceiver<A>(oneshot::Receiver<Result<A, Dropped>>);
+
+impl<A> ReplyReceiver<A> {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// [`Dropped`] when the job gets no answer.
+    pub async fn answer(self) -> Result<A, Dropped> {
+        self.0.await.unwrap_or(Err(Dropped::Aborted))
+    }
+}
+
+impl<J, A> Queued<J, A> {
+    /// Pairs a job with the receiver of its answer. [`BatchWriter`] creates these; tests of a [`BatchExecutor`] do as well.
+    pub fn new(job: J) -> (Self, ReplyReceiver<A>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self { job, reply: ReplySender(sender) }, ReplyReceiver(receiver))
+    }
+
+    /// The job.
+    pub fn job(&self) -> &J {
+        &self.job
+    }
+
+    /// The job and the sender of its answer.
+    pub fn into_parts(self) -> (J, ReplySender<A>) {
+        (self.job, self.reply)
+    }
+}
+
+/// Why a job got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Dropped {
+    /// It waited longer than [`Limits::queue_timeout`]. Nothing was executed.
+    #[error("its turn came too late")]
+    QueueTimeout,
+    /// Its batch ended by a panic or with the runtime. Whether the job took effect is unknown.
+    #[error("the shared trip broke off")]
+    Aborted,
+}
+
+/// Queues jobs and executes them in batches (group commit). Clones share one queue.
+pub struct BatchWriter<T: BatchExecutor> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T: BatchExecutor> Clone for BatchWriter<T> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+struct Shared<T: BatchExecutor> {
+    executor: T,
+    limits: Limits,
+    /// Where batches run: not in a caller's task, whose runtime may end before the other callers have their answers.
+    runtime: Option<Handle>,
+    state: Mutex<State<T>>,
+}
+
+struct State<T: BatchExecutor> {
+    in_flight: usize,
+    queue: VecDeque<QueueEntry<T>>,
+}
+
+struct QueueEntry<T: BatchExecutor> {
+    since: Instant,
+    queued: Queued<T::Job, T::Answer>,
+}
+
+impl<T: BatchExecutor> BatchWriter<T> {
+    /// Creates a writer. Batches run on the Tokio runtime of this call or, if there is none, on that of the caller whose job ended last.
+    pub fn new(executor: T, limits: Limits) -> Self {
+        let state = Mutex::new(State { in_flight: 0, queue: VecDeque::new() });
+        Self { shared: Arc::new(Shared { executor, limits, runtime: Handle::try_current().ok(), state }) }
+    }
+
+    /// Executes a job, alone or in a batch, and returns its answer.
+    ///
+    /// A caller that gives up before its job leaves the queue withdraws the job; afterwards the job is executed.
+    ///
+    /// # Errors
+    /// [`Dropped`] when the job got no answer.
+    pub async fn run(&self, job: &T::Job) -> Result<T::Answer, Dropped> {
+        match self.shared.enter(job) {
+            Admission::Now(slot) => {
+                let answer = self.shared.executor.run_one(job).await;
+                drop(slot);
+                Ok(answer)
+            }
+            Admission::Queued(receiver) => receiver.answer().await,
+        }
+    }
+
+    /// Number of jobs in the queue.
+    pub fn queue_len(&self) -> usize {
+        self.shared.state().queue.len()
+    }
+}
+
+enum Admission<T: BatchExecutor> {
+    Now(Slot<T>),
+    Queued(ReplyReceiver<T::Answer>),
+}
+
+impl<T: BatchExecutor> Shared<T> {
+    fn enter(self: &Arc<Self>, job: &T::Job) -> Admission<T> {
+        let mut state = self.state();
+        // First in, first out: the queue is not empty only while a batch is in flight.
+        if state.in_flight == 0 {
+            state.in_flight = 1;
+            return Admission::Now(Slot(Arc::clone(self)));
+        }
+        let (queued, receiver) = Queued::new(job.clone());
+        state.queue.push_back(QueueEntry { since: Instant::now(), queued });
+        if state.in_flight < self.limits.max_batches && self.fills_half_a_batch(&state) {
+            state.in_flight += 1;
+            drop(state);
+            Slot(Arc::clone(self)).start_next();
+        }
+        Admission::Queued(receiver)
+    }
+
+    /// Takes the next batch off the queue. An empty one frees the slot.
+    fn next_batch(&self) -> Vec<Queued<T::Job, T::Answer>> {
+        let mut state = self.state();
+        let mut batch = Vec::new();
+        if state.in_flight > 1 && !self.fills_half_a_batch(&state) {
+            state.in_flight -= 1;
+            return batch; // These jobs go with those that arrive until another batch ends.
+        }
+        while batch.len() < self.limits.max_items.max(1)
+            && let Some(QueueEntry { since, queued }) = state.queue.pop_front()
+        {
+            if queued.reply.0.is_closed() {
+                continue; // The caller gave up, and nothing was executed.
+            }
+            if since.elapsed() > self.limits.queue_timeout {
+                drop(queued.reply.0.send(Err(Dropped::QueueTimeout)));
+            } else {
+                batch.push(queued);
+            }
+        }
+        if batch.is_empty() {
+            state.in_flight -= 1;
+        }
+        batch
+    }
+
+    /// Whether the queue is worth a batch beside another one.
+    fn fills_half_a_batch(&self, state: &State<T>) -> bool {
+        state.queue.len() >= self.limits.max_items.div_ceil(2).max(1)
+    }
+
+    /// Never held across an await or a call that could panic.
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A slot for one batch in flight. Dropping it, however the batch ended, starts the next one.
+struct Slot<T: BatchExecutor>(Arc<Shared<T>>);
+
+impl<T: BatchExecutor> Slot<T> {
+    /// Starts the next batch, as the end of one does.
+    fn start_next(self) {
+        drop(self);
+    }
+}
+
+impl<T: BatchExecutor> Drop for Slot<T> {
+    fn drop(&mut self) {
+        let batch = self.0.next_batch();
+        if batch.is_empty() {
+            return;
+        }
+        let slot = Self(Arc::clone(&self.0));
+        let Some(runtime) = self.0.runtime.clone().or_else(|| Handle::try_current().ok()) else {
+            // The runtime has ended: dropping the batch tells callers that it was aborted.
+            drop(batch);
+            return;
+        };
+        runtime.spawn(async move {
+            let slot = slot;
+            slot.0.executor.run_batch(batch).await;
+        });
+    }
+}
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -1,0 +1,158 @@
+use std::error::Error;
+use std::fmt;
+
+use crate::{ErrorKind, Failure, error_chain};
+
+/// Why a store could not do what a port asked. Drivers' errors are translated into it by code, in one file per adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreErrorKind {
+    /// Unreachable, overloaded or out of time. Whether a write took effect may be unknown.
+    Unavailable,
+    /// Others were at it at the same time, and this one lost; nothing was written. Trying again may succeed.
+    Conflict,
+    /// A stored record cannot be one that ESOZ wrote.
+    Corrupt,
+    /// Anything else.
+    Unexpected,
+}
+
+impl StoreErrorKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 4] = [Self::Unavailable, Self::Conflict, Self::Corrupt, Self::Unexpected];
+
+    /// The word for it where failures are counted.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Conflict => "conflict",
+            Self::Corrupt => "corrupt",
+            Self::Unexpected => "unexpected",
+        }
+    }
+}
+
+/// The one error of every port: opaque, with a kind, what was being attempted, and the cause.
+///
+/// Not for absence: a port answers `Ok(None)` then.
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    attempted: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// A failure of the given kind while attempting what `attempted` says, e.g. "finding a token".
+    pub fn new(kind: StoreErrorKind, attempted: impl Into<String>) -> Self {
+        Self { kind, attempted: attempted.into(), source: None }
+    }
+
+    /// A stored record that cannot be right: where it is (table or collection), its id, and which field.
+    pub fn corrupt(collection: &str, id: impl fmt::Display, field: &str) -> Self {
+        Self::new(
+            StoreErrorKind::Corrupt,
+            format!("reading {collection}, id {id}: field {field} holds what ESOZ never writes"),
+        )
+    }
+
+    /// The same, with its cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Which kind it is.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match self.kind {
+            StoreErrorKind::Unavailable | StoreErrorKind::Conflict => true,
+            StoreErrorKind::Corrupt | StoreErrorKind::Unexpected => false,
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            StoreErrorKind::Unavailable => "the store is unavailable",
+            StoreErrorKind::Conflict => "the store refused a concurrent change",
+            StoreErrorKind::Corrupt => "corrupt data",
+            StoreErrorKind::Unexpected => "the store failed",
+        };
+        write!(formatter, "{what} while {}", self.attempted)
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| -> &(dyn Error + 'static) { source })
+    }
+}
+
+impl Failure for StoreError {
+    fn kind(&self) -> ErrorKind {
+        if self.is_retryable() { ErrorKind::Unavailable } else { ErrorKind::Internal }
+    }
+
+    fn code(&self) -> &'static str {
+        store_code(self.kind)
+    }
+
+    fn codes() -> Vec<&'static str> {
+        StoreErrorKind::ALL.map(store_code).to_vec()
+    }
+}
+
+const fn store_code(kind: StoreErrorKind) -> &'static str {
+    match kind {
+        StoreErrorKind::Unavailable => "store_unavailable",
+        StoreErrorKind::Conflict => "store_conflict",
+        StoreErrorKind::Corrupt => "store_corrupt",
+        StoreErrorKind::Unexpected => "store_unexpected",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_succeed_later_is_unavailable_and_the_rest_internal() {
+        for (kind, expected) in [
+            (StoreErrorKind::Unavailable, ErrorKind::Unavailable),
+            (StoreErrorKind::Conflict, ErrorKind::Unavailable),
+            (StoreErrorKind::Corrupt, ErrorKind::Internal),
+            (StoreErrorKind::Unexpected, ErrorKind::Internal),
+        ] {
+            let error = StoreError::new(kind, "testing");
+            assert_eq!(Failure::kind(&error), expected, "{kind:?}");
+            assert_eq!(error.code(), format!("store_{}", kind.as_str()));
+            assert!(StoreError::codes().contains(&error.code()));
+        }
+    }
+
+    #[test]
+    fn every_cause_is_told_behind_what_happened() {
+        let error = StoreError::new(StoreErrorKind::Unavailable, "testing");
+        assert_eq!(error.with_causes(), "the store is unavailable while testing");
+        let inner = StoreError::new(StoreErrorKind::Conflict, "trying").because("no server");
+        assert_eq!(
+            error.because(inner).with_causes(),
+            "the store is unavailable while testing: the store refused a concurrent change while trying: no server"
+        );
+    }
+
+    #[test]
+    fn a_corrupt_record_is_named_by_place_id_and_field() {
+        let error = StoreError::corrupt("device_dispenses", "42", "status");
+        assert_eq!(
+            error.to_string(),
+            "corrupt data while reading device_dispenses, id 42: field status holds what ESOZ never writes"
+        );
+    }
+}
