@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use esoz_test_servers::raw::{KafkaTopic, MongoDocuments, PostgresAudit, SqliteFile};
+use esoz_test_servers::{PostgresAddress, shared};
 use esoz_testkit::contract::{Audit, Delivered, RawDispenses};
-use esoz_testkit::raw::{KafkaTopic, MongoDocuments, PostgresAudit, SqliteFile};
-use esoz_testkit::servers::{PostgresAddress, shared};
 use tempfile::TempDir;
 
 use crate::Kind;

@@ -38,13 +38,17 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-bus-kafka", &DOMAIN),
     ("esoz-http", &DOMAIN),
     ("esoz-testkit", &DOMAIN),
+    ("esoz-test-servers", &["esoz-kernel", "esoz-events", "esoz-testkit"]),
     ("esoz", ALL),
     ("esoz-tests", ALL),
-    ("esoz-bench", &["esoz-kernel", "esoz-device-dispense", "esoz-pseudonym", "esoz-testkit"]),
+    (
+        "esoz-bench",
+        &["esoz-kernel", "esoz-device-dispense", "esoz-pseudonym", "esoz-testkit", "esoz-test-servers"],
+    ),
     ("esoz-simulation", &[KNOWING_RULES, "esoz-testkit"]),
     ("esoz-faults", ALL),
     ("esoz-fuzz", ALL),
-    ("xtask", &["esoz-testkit"]),
+    ("xtask", &["esoz-test-servers"]),
 ];
 
 const ALL: &[&str] = &["*"];
@@ -68,6 +72,9 @@ const FORBIDDEN_IN_DOMAIN: [&str; 13] = [
     "tokio",
     "tracing",
 ];
+
+/// What an embedder's tests must not have to compile: drivers, and what starts servers.
+const FORBIDDEN_IN_TESTKIT: [&str; 6] = ["bson", "diesel", "mongodb", "rdkafka", "rustix", "tempfile"];
 
 /// The most crates that a domain crate may bring, itself included.
 const DOMAIN_MAX_CRATES: usize = 40;
@@ -152,6 +159,21 @@ fn domain_crates_depend_on_little() {
             assert!(!tree.contains(forbidden), "{name} must not depend on {forbidden}");
         }
         assert!(tree.len() <= DOMAIN_MAX_CRATES, "{name} brings {} crates: {tree:?}", tree.len());
+    }
+}
+
+#[test]
+fn testkit_starts_no_process() {
+    let tree = tree("esoz-testkit");
+    for forbidden in FORBIDDEN_IN_TESTKIT {
+        assert!(!tree.contains(forbidden), "esoz-testkit must not depend on {forbidden}");
+    }
+    let metadata = metadata();
+    let testkit = members(&metadata).into_iter().find(|package| package.name == "esoz-testkit").unwrap();
+    let features = testkit.dependencies.iter().flat_map(|dependency| &dependency.features);
+    assert!(!features.into_iter().any(|feature| feature == "process"), "esoz-testkit starts processes");
+    for (path, text) in sources(&root().join("crates/testkit")) {
+        assert!(!text.contains("std::process"), "{} uses std::process", path.display());
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use esoz_testkit::servers::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, shared};
+use esoz_test_servers::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, shared};
 use esoz_tests::process::program;
 
 /// Runs groups whose name contains that, and gives what was told.

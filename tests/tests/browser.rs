@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use esoz_testkit::servers::Browser;
+use esoz_test_servers::Browser;
 use esoz_testkit::wait::{wait_for, wait_for_blocking};
 use esoz_tests::DEADLINE;
 use esoz_tests::process::Process;

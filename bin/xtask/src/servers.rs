@@ -3,7 +3,7 @@
 use std::{process::Command, time::Instant};
 
 use anyhow::Context;
-use esoz_testkit::servers::{Browser, KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, shared};
+use esoz_test_servers::{Browser, KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, shared};
 
 use crate::steps::{Steps, say};
 

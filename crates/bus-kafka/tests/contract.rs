@@ -6,15 +6,15 @@ mod support;
 use std::sync::Arc;
 
 use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
+use esoz_test_servers::raw::KafkaTopic;
 use esoz_testkit::contract::PublisherUnderTest;
-use esoz_testkit::raw::KafkaTopic;
 use support::topic_name;
 
 const PARTITIONS: u16 = 3;
 
 async fn fresh() -> PublisherUnderTest {
     let topic = topic_name();
-    let server = esoz_testkit::servers::shared::kafka();
+    let server = esoz_test_servers::shared::kafka();
     server.create_topic(&topic, PARTITIONS).unwrap();
     let settings = KafkaSettings::new(server.brokers(), &topic);
     PublisherUnderTest {

@@ -17,7 +17,7 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let database = format!("esoz_test_{}", RandomIds.fresh().simple());
-        let settings = MongoSettings::new(esoz_testkit::servers::shared::mongodb().uri(), database);
+        let settings = MongoSettings::new(esoz_test_servers::shared::mongodb().uri(), database);
         let store = MongoStore::connect(&settings).await.unwrap();
         store.migrate().await.unwrap();
         Self { store }

@@ -165,7 +165,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_takes_the_place_of_the_unique_index_finds_keys_and_does_not_stand_in_its_way() {
         let database = format!("esoz_test_{}", RandomIds.fresh().simple());
-        let settings = MongoSettings::new(esoz_testkit::servers::shared::mongodb().uri(), database);
+        let settings = MongoSettings::new(esoz_test_servers::shared::mongodb().uri(), database);
         let store = MongoStore::connect(&settings).await.unwrap();
         store.create(sharded_key()).await.unwrap();
         let find = doc! { "find": COLLECTION, "filter": { KEYS_KEY: digest(&[7; 32]) } };

@@ -5,8 +5,8 @@ mod support;
 
 use std::sync::Arc;
 
+use esoz_test_servers::raw::MongoDocuments;
 use esoz_testkit::contract::DispenseStore;
-use esoz_testkit::raw::MongoDocuments;
 use support::Fresh;
 
 // ANCHOR: suite

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use esoz_store_postgres::{MigrationSettings, PostgresSettings, PostgresStore, migrate};
+use esoz_test_servers::raw::PostgresAudit;
+use esoz_test_servers::shared;
 use esoz_testkit::contract::{ContractStore, CredentialStore};
-use esoz_testkit::raw::PostgresAudit;
-use esoz_testkit::servers::shared;
 
 /// A store on a migrated database, and the database's URL.
 async fn fresh() -> (PostgresStore, String) {

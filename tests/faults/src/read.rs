@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 use bson::{Bson, Document};
 use esoz_kernel::Timestamp;
 use esoz_kernel::time::{rfc3339_micros, rfc3339_millis};
+use esoz_test_servers::raw::{MongoDocuments, PostgresAudit, SqliteFile};
 use esoz_testkit::contract::Message;
-use esoz_testkit::raw::{MongoDocuments, PostgresAudit, SqliteFile};
 use esoz_tests::TestStores;
 use serde_json::Value;
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use esoz_testkit::servers::ReservedPort;
+use esoz_test_servers::ReservedPort;
 use esoz_tests::process;
 use hyper::Method;
 use rustix::process::{Pid, Signal, kill_process};

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
-use esoz_testkit::proxy::Proxy;
-use esoz_testkit::servers::{Durability, Kafka, MongoDb, Postgres, ReservedPort};
+use esoz_test_servers::proxy::Proxy;
+use esoz_test_servers::{Durability, Kafka, MongoDb, Postgres, ReservedPort};
 use esoz_tests::{Addresses, TestStores};
 
 /// PostgreSQL and MongoDB with everything on the disk, a Kafka broker behind a proxy.

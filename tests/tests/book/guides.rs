@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use esoz_testkit::servers::shared;
+use esoz_test_servers::shared;
 use esoz_tests::{Addresses, Kind, Setup, StopScene, TestStores, UpdateScene, World};
 
 use crate::page::Page;

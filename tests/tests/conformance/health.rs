@@ -1,6 +1,6 @@
 //! `/health`: what a probe and an operator see.
 
-use esoz_testkit::servers::MongoDb;
+use esoz_test_servers::MongoDb;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::{Answer, DEADLINE, Kind, World, on_every_store};
 use reqwest::Method;

@@ -1,6 +1,6 @@
 //! P05 and Q04: what is behind the server is down.
 
-use esoz_testkit::servers::{Durability, Kafka, MongoDb, Postgres, shared};
+use esoz_test_servers::{Durability, Kafka, MongoDb, Postgres, shared};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopScene, TestStores, UpdateScene, World};
 

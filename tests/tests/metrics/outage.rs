@@ -1,6 +1,6 @@
 //! An operator finds the cause of a stopped MongoDB from readiness, one metric and one line of the log.
 
-use esoz_testkit::servers::{MongoDb, shared};
+use esoz_test_servers::{MongoDb, shared};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
 use esoz_tests::{Addresses, DEADLINE, Scrape, TestStores};

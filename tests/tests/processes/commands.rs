@@ -236,7 +236,7 @@ on_every_store! {
 
 #[test]
 fn the_doctor_names_what_is_wrong_and_how_to_mend_it() {
-    let nowhere = esoz_testkit::servers::ReservedPort::new().unwrap();
+    let nowhere = esoz_test_servers::ReservedPort::new().unwrap();
     let address = nowhere.address();
     let variables: Vec<(String, String)> = [
         ("ESOZ_STORE__KIND", "servers".to_owned()),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use esoz_test_servers::proxy::Proxy;
 use esoz_testkit::builders::fresh;
-use esoz_testkit::proxy::Proxy;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
 use esoz_tests::{

@@ -1,6 +1,6 @@
 //! Killed at the worst moment, nothing is lost.
 
-use esoz_testkit::servers::{Kafka, shared};
+use esoz_test_servers::{Kafka, shared};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
 use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopScene, TestStores, World};

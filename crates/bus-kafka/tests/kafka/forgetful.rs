@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
 use esoz_events::EventPublisher as _;
-use esoz_testkit::{builders, contract::Delivered as _, raw::KafkaTopic, wait::wait_for};
+use esoz_test_servers::raw::KafkaTopic;
+use esoz_testkit::{builders, contract::Delivered as _, wait::wait_for};
 use rdkafka::{
     mocking::MockCluster,
     producer::DefaultProducerContext,

@@ -4,14 +4,8 @@ use std::time::{Duration, Instant};
 
 use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
 use esoz_events::{EventPublisher, StatusChangeEvent, wire};
-use esoz_testkit::{
-    builders,
-    contract::Delivered,
-    servers::{Kafka, ReservedPort},
-    wait::wait_for,
-};
-
-use esoz_testkit::raw::KafkaTopic;
+use esoz_test_servers::{Kafka, ReservedPort, raw::KafkaTopic};
+use esoz_testkit::{builders, contract::Delivered, wait::wait_for};
 
 use crate::support::topic_name;
 

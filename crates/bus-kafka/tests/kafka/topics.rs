@@ -4,16 +4,15 @@ use std::time::{Duration, Instant};
 
 use esoz_bus_kafka::{BusError, KafkaPublisher, KafkaSettings, TopicOutcome, ensure_topic};
 use esoz_events::EventPublisher;
-use esoz_testkit::{builders, contract::Delivered, servers::ReservedPort};
+use esoz_test_servers::{ReservedPort, raw::KafkaTopic, shared};
+use esoz_testkit::{builders, contract::Delivered};
 use rdkafka::mocking::MockCluster;
-
-use esoz_testkit::raw::KafkaTopic;
 
 use crate::support::topic_name;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_is_created_once_and_can_then_be_published_to() {
-    let server = esoz_testkit::servers::shared::kafka();
+    let server = shared::kafka();
     let settings = KafkaSettings::new(server.brokers(), topic_name());
     assert_eq!(ensure_topic(&settings, 3, 1).await.unwrap(), TopicOutcome::Created);
     assert_eq!(ensure_topic(&settings, 5, 1).await.unwrap(), TopicOutcome::Existed);
@@ -30,7 +29,7 @@ async fn a_topic_is_created_once_and_can_then_be_published_to() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_that_create_a_topic_at_once_none_fails() {
-    let server = esoz_testkit::servers::shared::kafka();
+    let server = shared::kafka();
     let settings = KafkaSettings::new(server.brokers(), topic_name());
     let creating = (0..4).map(|_| ensure_topic(&settings, 1, 1));
     for outcome in futures_util::future::join_all(creating).await {

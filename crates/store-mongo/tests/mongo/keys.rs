@@ -104,7 +104,7 @@ fn reusing(change: &StatusChange, key: &IdempotencyKey, id: Uuid, owner: Uuid) -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_index_a_key_is_still_for_one_dispense() {
-    let fresh = Fresh::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+    let fresh = Fresh::at(esoz_test_servers::shared::mongodb().uri()).await;
     let ([one, other], owner) = ([fresh_id(), fresh_id()], fresh_id());
     for id in [one, other] {
         fresh.documents.insert_one(stored(id, binary(owner))).await.unwrap();
@@ -126,7 +126,7 @@ async fn without_its_index_a_key_is_still_for_one_dispense() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_request_under_a_key_makes_one_round_trip_once_the_index_is_known() {
-    let fresh = Fresh::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+    let fresh = Fresh::at(esoz_test_servers::shared::mongodb().uri()).await;
     for (migrated, expected) in [(false, 2), (true, 1)] {
         if migrated {
             fresh.store.migrate().await.unwrap();

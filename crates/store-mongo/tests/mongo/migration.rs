@@ -11,7 +11,7 @@ use crate::support::Fresh;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn migrating_again_and_by_several_at_once_changes_nothing() {
-    let fresh = Fresh::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+    let fresh = Fresh::at(esoz_test_servers::shared::mongodb().uri()).await;
     let migrating = (0..4).map(|_| fresh.store.migrate());
     for migrated in join_all(migrating).await {
         migrated.unwrap();
@@ -39,7 +39,7 @@ async fn migrating_again_and_by_several_at_once_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_of_another_shape_under_our_name_is_named_in_the_error() {
-    let fresh = Fresh::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+    let fresh = Fresh::at(esoz_test_servers::shared::mongodb().uri()).await;
     let taken = mongodb::options::IndexOptions::builder().name("esoz_outbox_waiting".to_owned()).build();
     let taken = mongodb::IndexModel::builder().keys(doc! { "note": 1 }).options(taken).build();
     fresh.documents.create_index(taken).await.unwrap();
@@ -51,7 +51,7 @@ async fn an_index_of_another_shape_under_our_name_is_named_in_the_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_else_misses_for_the_unique_index() {
-    let fresh = Fresh::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+    let fresh = Fresh::at(esoz_test_servers::shared::mongodb().uri()).await;
     let taken = mongodb::options::IndexOptions::builder().name("esoz_keys_key".to_owned()).build();
     let taken = mongodb::IndexModel::builder().keys(doc! { "note": 1 }).options(taken).build();
     fresh.documents.create_index(taken).await.unwrap();

@@ -9,7 +9,8 @@ use esoz_device_dispense::{Changed, DeviceDispenses};
 use esoz_events::Outbox;
 use esoz_kernel::{DispenseId, StoreErrorKind};
 use esoz_store_mongo::{MongoSettings, MongoStore};
-use esoz_testkit::{proxy::Proxy, servers::MongoDb, wait::wait_for};
+use esoz_test_servers::{MongoDb, proxy::Proxy};
+use esoz_testkit::wait::wait_for;
 
 use crate::{
     changes::{binary, document, fresh_id, stop, stored},
@@ -31,7 +32,7 @@ fn bounded(uri: &str, database: &str) -> MongoSettings {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connecting_waits_for_no_server_and_using_one_that_is_not_there_fails_in_time() {
-    let port = esoz_testkit::servers::ReservedPort::new().unwrap();
+    let port = esoz_test_servers::ReservedPort::new().unwrap();
     let settings = bounded(&format!("mongodb://{}/", port.address()), "esoz");
     let store = MongoStore::connect(&settings).await.unwrap();
     let started = Instant::now();

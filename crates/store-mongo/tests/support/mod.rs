@@ -16,7 +16,7 @@ pub(crate) struct Fresh {
 impl Fresh {
     /// On the server that all tests share.
     pub(crate) async fn shared() -> Self {
-        let fresh = Self::at(esoz_testkit::servers::shared::mongodb().uri()).await;
+        let fresh = Self::at(esoz_test_servers::shared::mongodb().uri()).await;
         fresh.store.migrate().await.unwrap();
         fresh
     }

@@ -2,7 +2,7 @@ use esoz_kernel::StoreErrorKind;
 use esoz_store_postgres::{
     Migrated, MigrationSettings, PostgresSettings, PostgresStore, Schema, SchemaError, migrate,
 };
-use esoz_testkit::servers::{Durability, Postgres, shared};
+use esoz_test_servers::{Durability, Postgres, shared};
 use futures_util::future::join_all;
 
 use super::support::{World, fresh};

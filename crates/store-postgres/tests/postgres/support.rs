@@ -15,7 +15,7 @@ use esoz_legal_entity::{
     LegalEntity, LegalEntityRecord, LegalEntityRegistry, LegalEntityStatus, LegalEntityType,
 };
 use esoz_store_postgres::{MigrationSettings, PostgresSettings, PostgresStore, migrate};
-use esoz_testkit::servers::{PostgresAddress, shared};
+use esoz_test_servers::{PostgresAddress, shared};
 use esoz_testkit::wait::wait_for;
 use tokio_postgres::{Client, NoTls};
 

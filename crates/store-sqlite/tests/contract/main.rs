@@ -6,8 +6,8 @@ mod common;
 
 use std::sync::Arc;
 
+use esoz_test_servers::raw::SqliteFile;
 use esoz_testkit::contract::{ContractStore, CredentialStore, DispenseStore, PublisherUnderTest};
-use esoz_testkit::raw::SqliteFile;
 
 async fn fresh_dispenses() -> DispenseStore {
     let fresh = common::fresh();

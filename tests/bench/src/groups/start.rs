@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use esoz_testkit::servers::ReservedPort;
+use esoz_test_servers::ReservedPort;
 
 use super::{Figure, Measured, Settings};
 use crate::stage::{Events, Server, Stage, Store};

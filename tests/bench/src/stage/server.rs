@@ -83,7 +83,7 @@ impl Server {
 
     /// How much processor time it has taken.
     pub fn processor_time(&self) -> Result<Duration> {
-        esoz_testkit::servers::processor_time(self.child.id()).context("the process has no times")
+        esoz_test_servers::processor_time(self.child.id()).context("the process has no times")
     }
 
     /// How much memory it has now, in kibibytes.

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
-use esoz_testkit::servers::{
+use esoz_test_servers::{
     Durability, Kafka, KafkaAddress, MongoAddress, MongoDb, MongoSize, Postgres, PostgresAddress, shared,
 };
 

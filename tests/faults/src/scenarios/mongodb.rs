@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use esoz_testkit::servers::MongoSet;
+use esoz_test_servers::MongoSet;
 
 use super::{Run, millis};
 use crate::report::Report;

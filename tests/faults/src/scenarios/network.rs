@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use esoz_testkit::proxy::Proxy;
+use esoz_test_servers::proxy::Proxy;
 
 use super::{Run, millis};
 use crate::report::Report;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use esoz_testkit::servers::processor_time;
+use esoz_test_servers::processor_time;
 use esoz_tests::Kind;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinSet, block_in_place};

@@ -38,6 +38,9 @@ mod postgres_admin;
 mod postgres_programs;
 mod proc_table;
 mod process;
+pub mod proxy;
+#[cfg(feature = "raw")]
+pub mod raw;
 mod service;
 pub mod shared;
 

@@ -1,9 +1,9 @@
 //! Starts test servers, tells where they are, one line each, and keeps them until its standard input ends:
-//! `cargo run -p esoz-testkit --bin esoz-test-servers -- postgres mongodb kafka`.
+//! `cargo run -p esoz-test-servers -- postgres mongodb kafka`.
 
 use std::{error::Error, io::Write};
 
-use esoz_testkit::servers::{Durability, Kafka, MongoDb, Postgres};
+use esoz_test_servers::{Durability, Kafka, MongoDb, Postgres};
 
 /// A server that is kept, whichever it is.
 enum Server {

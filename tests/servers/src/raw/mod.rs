@@ -21,7 +21,7 @@ pub use sqlite::SqliteFile;
 use esoz_kernel::UserId;
 use serde_json::Value;
 
-use crate::contract::AuditRow;
+use esoz_testkit::contract::AuditRow;
 
 /// An audit row from its columns as JSON.
 fn audit_row(row: &Value) -> AuditRow {

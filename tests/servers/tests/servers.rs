@@ -10,10 +10,8 @@ use std::{
 };
 
 use bson::{Document, doc};
-use esoz_testkit::{
-    servers::{Durability, Kafka, MongoDb, MongoSet, Postgres, shared},
-    wait::wait_for_blocking,
-};
+use esoz_test_servers::{Durability, Kafka, MongoDb, MongoSet, Postgres, shared};
+use esoz_testkit::wait::wait_for_blocking;
 
 const LONG: Duration = Duration::from_mins(1);
 
@@ -195,7 +193,8 @@ mod kafka {
     };
 
     use super::{Kafka, LONG, runs};
-    use esoz_testkit::{proxy::Proxy, servers::ReservedPort, wait::wait_for};
+    use esoz_test_servers::{ReservedPort, proxy::Proxy};
+    use esoz_testkit::wait::wait_for;
 
     const TOPIC: &str = "events";
 

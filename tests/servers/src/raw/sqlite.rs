@@ -8,7 +8,7 @@ use esoz_kernel::{ContractDivisionId, DispenseId};
 use serde_json::Value;
 
 use super::audit_row;
-use crate::contract::{Audit, AuditRow, Delivered, Message, RawDispenses};
+use esoz_testkit::contract::{Audit, AuditRow, Delivered, Message, RawDispenses};
 
 /// A SQLite file of ours.
 pub struct SqliteFile {

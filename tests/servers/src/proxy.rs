@@ -17,7 +17,9 @@ use tokio::{
     sync::watch,
 };
 
-use crate::{servers::ReservedPort, wait::wait_for_blocking};
+use esoz_testkit::wait::wait_for_blocking;
+
+use super::ReservedPort;
 
 const EFFECT_WITHIN: Duration = Duration::from_secs(10);
 

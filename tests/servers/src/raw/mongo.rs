@@ -4,7 +4,7 @@ use esoz_kernel::DispenseId;
 use mongodb::{Client, Collection};
 use serde_json::Value;
 
-use crate::contract::RawDispenses;
+use esoz_testkit::contract::RawDispenses;
 
 /// The documents of a MongoDB database of ours.
 pub struct MongoDocuments {

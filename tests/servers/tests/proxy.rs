@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use esoz_testkit::{proxy::Proxy, wait::wait_for_blocking};
+use esoz_test_servers::proxy::Proxy;
+use esoz_testkit::wait::wait_for_blocking;
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(200);

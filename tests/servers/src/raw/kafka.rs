@@ -9,8 +9,8 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::builders::fresh;
-use crate::contract::{Delivered, Message};
+use esoz_testkit::builders::fresh;
+use esoz_testkit::contract::{Delivered, Message};
 
 const READ_WITHIN: Duration = Duration::from_secs(30);
 /// The key of the marks that a reader puts at the end of what it reads.

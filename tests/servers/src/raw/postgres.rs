@@ -3,8 +3,8 @@ use esoz_kernel::ContractDivisionId;
 use serde_json::Value;
 
 use super::audit_row;
-use crate::contract::{Audit, AuditRow};
-use crate::servers::PostgresAddress;
+use crate::PostgresAddress;
+use esoz_testkit::contract::{Audit, AuditRow};
 
 /// The audit log of a PostgreSQL database.
 pub struct PostgresAudit {

@@ -83,7 +83,7 @@ impl PostgresAddress {
         // arguments go into errors.
         let arguments = ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-c", sql];
         let mut command = Command::new(&self.psql);
-        command.args(arguments).env("PGCONNECT_TIMEOUT", "10").env("PGAPPNAME", "esoz-testkit");
+        command.args(arguments).env("PGCONNECT_TIMEOUT", "10").env("PGAPPNAME", "esoz-test-servers");
         let connection = Connection::parse(url)?;
         command.envs(connection.variables);
         run(&mut command).map(|rows| rows.trim_end().to_owned())
