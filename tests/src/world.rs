@@ -7,7 +7,7 @@ use esoz::{Config, EsozServer, Parts, Stores};
 use esoz_auth::NewAccessToken;
 use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
 use esoz_device_dispense::{Dispense, PatientPseudonyms as _, Pseudonym};
-use esoz_http::Stopwatch;
+use esoz_http::MonotonicClock;
 use esoz_kernel::{Clock as _, PatientId, Timestamp};
 use esoz_legal_entity::LegalEntityRecord;
 use esoz_pseudonym::HmacSha256Pseudonyms;
@@ -97,7 +97,7 @@ impl Setup {
         let stores = parts.stores.clone();
         let clock = Arc::new(ManualClock::new("2026-01-31T08:16:30.123456Z".parse().unwrap()));
         parts.clock = clock.clone();
-        parts.stopwatch = Arc::new(ByClock(clock.clone()));
+        parts.monotonic_clock = Arc::new(ByClock(clock.clone()));
         parts.ids = Arc::new(SequentialIds::default());
         (self.change)(&mut parts);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -124,10 +124,10 @@ impl Setup {
     }
 }
 
-/// A stopwatch that goes on with the clock of the test.
+/// A monotonic_clock that goes on with the clock of the test.
 struct ByClock(Arc<ManualClock>);
 
-impl Stopwatch for ByClock {
+impl MonotonicClock for ByClock {
     fn elapsed(&self) -> Duration {
         self.0.now().duration_since(Timestamp::UNIX_EPOCH).unsigned_abs()
     }

@@ -103,7 +103,7 @@ async fn watch(thing: Thing, health: Arc<Health>, clock: Arc<dyn Clock>) {
         let seen = tokio::time::timeout(LOOK_FOR, look()).await;
         let seen = seen.unwrap_or_else(|_| Err(format!("no answer within {} ms", LOOK_FOR.as_millis())));
         let state = if seen.is_ok() { Condition::Up } else { Condition::Down };
-        if health.note(name, state, clock.now()) {
+        if health.record(name, state, clock.now()) {
             match seen {
                 Ok(()) => tracing::info!(name, "is up"),
                 Err(error) => tracing::error!(name, error, "is down"),

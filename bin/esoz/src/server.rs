@@ -10,7 +10,10 @@ use esoz_auth::Authentication;
 use esoz_contract_division::{UpdateContractDivision, UpdatePorts};
 use esoz_device_dispense::{PatientPseudonyms, StopDispense, StopPorts};
 use esoz_events::{Backoff, EventPublisher, Relay, RelayLimits};
-use esoz_http::{Api, GuardSettings, Guards, Health, HttpLimits, Observer, Running, SinceStart, Stopwatch};
+use esoz_http::{
+    AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, Observer, ProcessClock,
+    Running,
+};
 use esoz_kernel::system::{RandomIds, SystemClock};
 use esoz_kernel::{Clock, IdGenerator};
 use esoz_legal_entity::{AllowedTypes, LegalEntityType};
@@ -38,7 +41,7 @@ pub struct Parts {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// How much time goes by, for the budgets of clients.
-    pub stopwatch: Arc<dyn Stopwatch>,
+    pub monotonic_clock: Arc<dyn MonotonicClock>,
     /// Where fresh ids come from.
     pub ids: Arc<dyn IdGenerator>,
 }
@@ -53,8 +56,14 @@ impl Parts {
         let mut stores = Stores::open(config).await?;
         stores.access_tokens = tokens::access_tokens(config, stores.access_tokens)?;
         let publisher = bus::publisher(config, &stores)?;
-        let stopwatch = Arc::new(SinceStart::default());
-        Ok(Self { stores, publisher, clock: Arc::new(SystemClock), stopwatch, ids: Arc::new(RandomIds) })
+        let monotonic_clock = Arc::new(ProcessClock::default());
+        Ok(Self {
+            stores,
+            publisher,
+            clock: Arc::new(SystemClock),
+            monotonic_clock,
+            ids: Arc::new(RandomIds),
+        })
     }
 }
 
@@ -271,7 +280,7 @@ fn api(
         update_contract_division: UpdateContractDivision::new(update_ports),
         ids: ids.clone(),
         health,
-        guards: guards(config, &parts.stopwatch)?,
+        admission: guards(config, &parts.monotonic_clock)?,
         observer,
         limits: http_limits(config)?,
     })
@@ -290,16 +299,16 @@ pub(crate) fn pseudonyms(config: &Config) -> Result<Arc<dyn PatientPseudonyms>> 
     }
 }
 
-fn guards(config: &Config, stopwatch: &Arc<dyn Stopwatch>) -> Result<Guards> {
+fn guards(config: &Config, monotonic_clock: &Arc<dyn MonotonicClock>) -> Result<AdmissionControl> {
     let limit = &config.sections.rate_limit;
-    let settings = GuardSettings {
+    let settings = AdmissionSettings {
         max_in_flight: number(config.sections.http.max_in_flight)?,
         requests_per_second: number(limit.requests_per_second)?,
         burst: number(config.burst()?)?,
         failed_authentications_per_minute: number(limit.failed_authentications_per_minute)?,
         allowed_origins: config.allowed_origins()?.to_vec(),
     };
-    Ok(Guards::new(&settings, stopwatch))
+    Ok(AdmissionControl::new(&settings, monotonic_clock))
 }
 
 fn http_limits(config: &Config) -> Result<HttpLimits> {

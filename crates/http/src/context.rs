@@ -9,8 +9,8 @@ use esoz_kernel::{IdGenerator, IdempotencyKey, RequestId, TraceContext};
 
 use crate::envelope::Invalid;
 use crate::error::ApiError;
-use crate::guards::{AllowedOrigin, Budget, Origins};
 use crate::health::Health;
+use crate::middleware::{AllowedOrigin, Origins, RateLimitStatus};
 use crate::url;
 
 /// The header that ties an answer to its request.
@@ -44,8 +44,8 @@ pub(crate) struct RequestContext {
     pub(crate) health: Option<Arc<Health>>,
     /// The web origin that it came from, if that may read the answer.
     pub(crate) allowed_origin: AllowedOrigin,
-    /// What is left of its client's budget, once the client is known.
-    pub(crate) budget: Rc<OnceCell<Budget>>,
+    /// What is remaining of its client's budget, once the client is known.
+    pub(crate) budget: Rc<OnceCell<RateLimitStatus>>,
 }
 
 impl RequestContext {

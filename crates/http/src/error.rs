@@ -7,7 +7,7 @@ use esoz_kernel::{ErrorKind, Failure, with_causes};
 
 use crate::context::RequestContext;
 use crate::envelope::{self, ErrorBody, Invalid};
-use crate::guards::Budget;
+use crate::middleware::RateLimitStatus;
 
 /// How long a client should wait before it asks again when something is down, in seconds.
 const RETRY_AFTER_S: u32 = 1;
@@ -28,7 +28,7 @@ pub(crate) struct ApiError {
     /// Whether what the client sent was not read to its end, so that the connection cannot be used again.
     close: bool,
     /// What is not enough.
-    budget: Option<Box<Budget>>,
+    budget: Option<Box<RateLimitStatus>>,
 }
 
 impl ApiError {
@@ -95,24 +95,24 @@ impl ApiError {
     }
 
     /// The client has spent its budget.
-    pub(crate) fn too_many_requests(budget: Budget) -> Self {
-        let Budget { quota, window_s, more_after_s, .. } = budget;
+    pub(crate) fn too_many_requests(budget: RateLimitStatus) -> Self {
+        let RateLimitStatus { quota, window_s, reset_s, .. } = budget;
         let message = format!(
-            "This client has sent too many requests: it may send {quota} in {window_s} s. Please try again after {more_after_s} s."
+            "This client has sent too many requests: it may send {quota} in {window_s} s. Please try again after {reset_s} s."
         );
         Self::overdrawn(budget, message)
     }
 
     /// The address has failed too often to prove who it is.
-    pub(crate) fn too_many_failures(budget: Budget) -> Self {
-        let Budget { more_after_s, .. } = budget;
+    pub(crate) fn too_many_failures(budget: RateLimitStatus) -> Self {
+        let RateLimitStatus { reset_s, .. } = budget;
         let message = format!(
-            "Too many authentications from this address have failed. Please try again after {more_after_s} s."
+            "Too many authentications from this address have failed. Please try again after {reset_s} s."
         );
         Self::overdrawn(budget, message)
     }
 
-    fn overdrawn(budget: Budget, message: String) -> Self {
+    fn overdrawn(budget: RateLimitStatus, message: String) -> Self {
         let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message);
         Self { budget: Some(Box::new(budget)), ..error }
     }
@@ -196,7 +196,7 @@ impl ApiError {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
         if let Some(budget) = &self.budget {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(budget.more_after_s));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(budget.reset_s));
             budget.tell(headers);
         }
         // Built from our own words: it always is a header.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::context::Repetition;
-use crate::guards::AllowedOrigin;
+use crate::middleware::AllowedOrigin;
 
 const COMMITTED: &str = include_str!("../../../docs/openapi.json");
 

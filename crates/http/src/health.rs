@@ -91,7 +91,7 @@ impl Health {
     }
 
     /// Notes how the thing of that name is; gives whether that is news.
-    pub fn note(&self, name: &str, state: Condition, now: Timestamp) -> bool {
+    pub fn record(&self, name: &str, state: Condition, now: Timestamp) -> bool {
         let mut readiness = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let found = readiness.checks.iter_mut().find(|check| check.name == name && check.state != state);
         let Some(check) = found else { return false };
@@ -129,18 +129,18 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let health = Health::new([("store", true), ("bus", false)], now);
         assert!(!health.readiness().is_ready(), "nobody has looked yet");
-        assert!(health.note("store", Condition::Up, now));
-        assert!(!health.note("store", Condition::Up, now), "no news");
+        assert!(health.record("store", Condition::Up, now));
+        assert!(!health.record("store", Condition::Up, now), "no news");
         assert!(health.readiness().is_ready());
-        health.note("bus", Condition::Down, now);
+        health.record("bus", Condition::Down, now);
         assert!(health.readiness().is_ready());
-        health.note("store", Condition::Down, now);
+        health.record("store", Condition::Down, now);
         assert_eq!(
             health.readiness().told(),
             "Not ready: store is down since 1970-01-01T00:00:00.000Z, bus is down since 1970-01-01T00:00:00.000Z."
         );
         assert!(!health.readiness().is_ready());
-        health.note("store", Condition::Up, now);
+        health.record("store", Condition::Up, now);
         health.leave();
         assert!(!health.readiness().is_ready());
         assert_eq!(health.readiness().told(), "Not ready: the server is about to stop.");

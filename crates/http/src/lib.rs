@@ -1,20 +1,21 @@
 #![doc = include_str!("../README.md")]
 
-mod body;
+mod app;
+mod chunked_body;
 mod context;
-mod credentials;
+
 mod envelope;
 mod error;
-mod guard;
-mod guards;
-mod handlers;
+mod extract;
+
 mod headers;
 mod health;
 mod limits;
+mod middleware;
 mod observer;
 mod openapi;
-mod pieces;
-mod server;
+mod routes;
+
 mod spans;
 mod url;
 
@@ -25,13 +26,13 @@ use esoz_contract_division::UpdateContractDivision;
 use esoz_device_dispense::StopDispense;
 use esoz_kernel::IdGenerator;
 
-pub use guards::{GuardSettings, Guards, SinceStart, Stopwatch};
-pub use handlers::served;
+pub use app::{Running, app, serve};
 pub use health::{Condition, Health};
 pub use limits::HttpLimits;
-pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED, UseCase, routes};
+pub use middleware::{AdmissionControl, AdmissionSettings, MonotonicClock, ProcessClock};
+pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED, UseCase, route_patterns};
 pub use openapi::openapi;
-pub use server::{Running, app, serve};
+pub use routes::served;
 
 /// What the routes need: who calls, and one use case per method.
 #[derive(Clone)]
@@ -47,7 +48,7 @@ pub struct Api {
     /// How everything behind the server is.
     pub health: Arc<Health>,
     /// Who is let in, and how much.
-    pub guards: Guards,
+    pub admission: AdmissionControl,
     /// Who is told what the server does.
     pub observer: Arc<dyn Observer>,
     /// Bounds of a request.

@@ -7,7 +7,7 @@ use esoz_contract_division::UpdateError;
 use esoz_device_dispense::StopError;
 use esoz_kernel::Failure;
 
-use crate::{Api, handlers};
+use crate::{Api, routes};
 
 /// Who is told what the server does, e.g. to count it. Every call returns at once.
 pub trait Observer: Send + Sync {
@@ -33,7 +33,7 @@ impl Observer for () {
 pub struct RequestEnded {
     /// Its verb, one of [`METHODS`].
     pub method: &'static str,
-    /// The pattern of its route, one of [`routes`].
+    /// The pattern of its route, one of [`route_patterns`].
     pub route: String,
     /// The status of its answer; 499 when its client left before it.
     pub status: u16,
@@ -55,8 +55,8 @@ pub const UNMATCHED: &str = "unmatched";
 pub(crate) const CLIENT_LEFT: u16 = 499;
 
 /// Every route as it is told: its pattern, never a path, which names a patient.
-pub fn routes() -> Vec<String> {
-    handlers::patterns().chain([UNMATCHED.to_owned()]).collect()
+pub fn route_patterns() -> Vec<String> {
+    routes::patterns().chain([UNMATCHED.to_owned()]).collect()
 }
 
 /// What a request may want done.

@@ -16,7 +16,9 @@ use esoz::Config;
 use esoz_auth::{AccessTokens, ApiKeys, Authentication, NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
 use esoz_contract_division::{UpdateContractDivision, UpdatePorts};
 use esoz_device_dispense::{PatientPseudonyms, StopDispense, StopPorts};
-use esoz_http::{Api, GuardSettings, Guards, Health, HttpLimits, SinceStart, Stopwatch, app};
+use esoz_http::{
+    AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, ProcessClock, app,
+};
 use esoz_import::{ImportLimits, ImportPorts, Importer};
 use esoz_kernel::{ClientId, Clock, IdGenerator, Timestamp, UserId, Uuid};
 use esoz_legal_entity::AllowedTypes;
@@ -196,11 +198,11 @@ async fn api(gate: Option<Gate>) -> Api {
     };
     let update_ports =
         UpdatePorts { contract_divisions: stores.contracts.contract_divisions, clock: clock.clone() };
-    let stopwatch: Arc<dyn Stopwatch> = Arc::new(SinceStart::default());
-    let guards = GuardSettings {
+    let monotonic_clock: Arc<dyn MonotonicClock> = Arc::new(ProcessClock::default());
+    let guards = AdmissionSettings {
         max_in_flight: 8,
         allowed_origins: vec!["https://mis.example".to_owned()],
-        ..GuardSettings::default()
+        ..AdmissionSettings::default()
     };
     Api {
         authentication: Authentication::new(tokens, keys, clock),
@@ -208,7 +210,7 @@ async fn api(gate: Option<Gate>) -> Api {
         update_contract_division: UpdateContractDivision::new(update_ports),
         ids,
         health: Arc::new(Health::new([], now())),
-        guards: Guards::new(&guards, &stopwatch),
+        admission: AdmissionControl::new(&guards, &monotonic_clock),
         observer: Arc::new(()),
         limits: limits(),
     }

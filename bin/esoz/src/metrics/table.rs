@@ -1,6 +1,6 @@
 //! Every metric: what it is called, what it tells, and which values its labels may have.
 
-use esoz_http::{METHODS, UseCase, routes};
+use esoz_http::{METHODS, UseCase, route_patterns};
 
 use crate::caches;
 use crate::observed::{COMPONENTS, OPERATIONS, OUTCOMES, STORES};
@@ -133,7 +133,7 @@ const DELIVERY_SECONDS: &[f64] =
 const VERSION: Label =
     Label { told: Some("its version"), ..Label::new("version", || owned([env!("CARGO_PKG_VERSION")])) };
 const METHOD: Label = Label::new("method", || owned(METHODS));
-const ROUTE: Label = Label::new("route", routes);
+const ROUTE: Label = Label::new("route", route_patterns);
 const STATUS: Label = Label {
     told: Some("the HTTP status; 499 when the client left before its answer"),
     ..Label::new("status", || (200..600).map(|status: u16| status.to_string()).collect())

@@ -19,7 +19,7 @@ use super::formats;
 use crate::context::{Repetition, RequestContext};
 use crate::envelope;
 use crate::error::ApiError;
-use crate::guards::{self, AllowedOrigin};
+use crate::middleware::{self, AllowedOrigin};
 
 /// The responses of one operation.
 pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
@@ -68,7 +68,7 @@ impl Answers {
 
     /// And what a caller may be answered who asks too often.
     pub(super) fn with_budgets(self) -> Self {
-        let guards = guards::spent();
+        let guards = middleware::spent();
         self.refusals(guards)
     }
 

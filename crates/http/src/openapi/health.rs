@@ -4,8 +4,8 @@ use esoz_kernel::Timestamp;
 use utoipa::IntoResponses;
 
 use super::answers::{Answers, Responses};
-use crate::handlers::health::{Liveness, answer_to};
 use crate::health::{Condition, Health};
+use crate::routes::health::{Liveness, answer_to};
 
 /// What asking for liveness may answer.
 pub(crate) struct LiveAnswers;
@@ -25,10 +25,10 @@ impl IntoResponses for ReadyAnswers {
         let now = Timestamp::UNIX_EPOCH;
         let health = Health::new([("postgresql", true), ("mongodb", true), ("kafka", false)], now);
         for name in ["postgresql", "mongodb", "kafka"] {
-            health.note(name, Condition::Up, now);
+            health.record(name, Condition::Up, now);
         }
         let well = health.readiness();
-        health.note("mongodb", Condition::Down, now);
+        health.record("mongodb", Condition::Down, now);
         let wrong = answer_to(health.readiness()).map(drop);
         Answers::of_path("/health/ready", "GET")
             .success("ready", "It can serve.", "Readiness", well)

@@ -1,4 +1,4 @@
-//! The published description, OpenAPI 3.1: generated from the handlers, the shapes they use, and the answers they give.
+//! The published description, OpenAPI 3.1: generated from the routes, the shapes they use, and the answers they give.
 
 mod answers;
 mod dispense;
@@ -17,7 +17,7 @@ use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 use self::answers::{Answers, Responses};
 pub(crate) use self::health::{LiveAnswers, ReadyAnswers};
 use crate::envelope::{BrokenRule, ErrorBody, Invalid, Meta};
-use crate::handlers::{contract_divisions, description, device_dispenses};
+use crate::routes::{contract_divisions, description, device_dispenses};
 
 /// The OpenAPI document, as it is served at `/openapi.json`.
 ///
@@ -37,7 +37,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
             case; times are UTC. A path that is not described here is answered 404 (but for `/docs`, which shows this description), another \
             verb than the described one 405, both in the envelope of a failure."
     ),
-    paths(device_dispenses::stop, contract_divisions::update, description::show, crate::handlers::health::live, crate::handlers::health::ready),
+    paths(device_dispenses::stop, contract_divisions::update, description::show, crate::routes::health::live, crate::routes::health::ready),
     components(schemas(
         Meta,
         Failure,
@@ -46,7 +46,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         BrokenRule,
         dispense::DeviceDispense,
         contract_divisions::ContractDivisionDto,
-        crate::handlers::health::Liveness,
+        crate::routes::health::Liveness,
         crate::health::Readiness
     )),
     tags(

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use utoipa::IntoResponses;
 
 use super::answers::{Answers, Responses};
-use crate::body;
 use crate::context::Repetition;
-use crate::handlers::device_dispenses::{reference, rendered};
+use crate::extract::body;
+use crate::routes::device_dispenses::{reference, rendered};
 
 const PATIENT: Uuid = Uuid::from_u128(0x7c3d_a506_804d_4550_8993_bf17_f9ee_0402);
 const DISPENSE: Uuid = Uuid::from_u128(0xaff0_0bf6_68bf_4b49_b66d_f031_d489_22b3);

@@ -7,10 +7,10 @@ use utoipa::IntoResponses;
 
 use super::answers::{Answers, Responses};
 use super::stop::{USER, without_scope};
-use crate::body;
 use crate::context::Repetition;
 use crate::error::ApiError;
-use crate::handlers::contract_divisions::ContractDivisionDto;
+use crate::extract::body;
+use crate::routes::contract_divisions::ContractDivisionDto;
 
 const RECORD: Uuid = Uuid::from_u128(0x2a6e_4a59_9f1d_4e34_8a5c_0d7c_1b6f_3e92);
 

@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Call, id, refused};
 use crate::error::ApiError;
+use crate::extract::body;
 use crate::openapi::{parameters::Traced, stop::StopAnswers};
 use crate::spans::UseCaseSpan;
-use crate::{Api, UseCase, body};
+use crate::{Api, UseCase};
 
 /// Stop a device dispense
 ///

@@ -8,7 +8,7 @@ pub(super) struct InFlight(Arc<Semaphore>);
 
 /// One request's place. It is given back when this is dropped: after an answer as after a panic, and for a request that outlives its
 /// limit or its client when its work has really ended.
-pub(crate) struct Held(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub(crate) struct InFlightPermit(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 impl InFlight {
     pub(super) fn new(max: usize) -> Self {
@@ -16,8 +16,8 @@ impl InFlight {
     }
 
     /// A place, if one is free. Nobody waits: who would is better served by another replica.
-    pub(super) fn enter(&self) -> Option<Held> {
-        Arc::clone(&self.0).try_acquire_owned().ok().map(Held)
+    pub(super) fn enter(&self) -> Option<InFlightPermit> {
+        Arc::clone(&self.0).try_acquire_owned().ok().map(InFlightPermit)
     }
 }
 

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use crate::Api;
 use crate::context::RequestContext;
 use crate::error::{Answered, ApiError};
-use crate::guards::{Connection, Held};
+use crate::middleware::{InFlightPermit, SlowClientGuard};
 use crate::observer::{CLIENT_LEFT, Observed};
 use crate::spans::RequestSpan;
 
@@ -27,8 +27,9 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
         return Err(actix_web::error::ErrorInternalServerError("no api"));
     };
-    let context = RequestContext::attach(&request, api.ids.as_ref(), api.guards.origins(), Some(&api.health));
-    let _answering = request.conn_data::<Connection>().map(Connection::answering);
+    let context =
+        RequestContext::attach(&request, api.ids.as_ref(), api.admission.origins(), Some(&api.health));
+    let _answering = request.conn_data::<SlowClientGuard>().map(SlowClientGuard::answering);
     let mut told = Told::begin(&request, &context, &api);
     let outcome = match enter(&request, &api) {
         Err(refused) => {
@@ -117,15 +118,15 @@ impl Drop for Told {
 }
 
 /// What is refused before anything is done for it.
-fn enter(request: &ServiceRequest, api: &Api) -> Result<Option<Held>, ApiError> {
+fn enter(request: &ServiceRequest, api: &Api) -> Result<Option<InFlightPermit>, ApiError> {
     if headers_bytes(request) > api.limits.headers_max_bytes {
         return Err(ApiError::headers_too_large());
     }
-    api.guards.enter(request.match_info().as_str())
+    api.admission.enter(request.match_info().as_str())
 }
 
 /// Holds its place until the work has ended.
-async fn holding<T>(held: Option<Held>, work: impl Future<Output = T>) -> T {
+async fn holding<T>(held: Option<InFlightPermit>, work: impl Future<Output = T>) -> T {
     let outcome = work.await;
     drop(held);
     outcome

@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 
 use super::{Call, id, refused};
 use crate::error::ApiError;
+use crate::extract::body;
 use crate::openapi::{parameters::Traced, update::UpdateAnswers};
 use crate::spans::UseCaseSpan;
-use crate::{Api, UseCase, body};
+use crate::{Api, UseCase};
 
 /// Update a contract division
 ///

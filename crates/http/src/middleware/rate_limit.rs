@@ -7,36 +7,36 @@ use governor::Quota;
 
 /// The header that tells what is allowed.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// The header that tells what is left.
+/// The header that tells what is remaining.
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// What somebody may do, and how much of it is left (draft-ietf-httpapi-ratelimit-headers-11).
+/// What somebody may do, and how much of it is remaining (draft-ietf-httpapi-ratelimit-headers-11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Budget {
+pub(crate) struct RateLimitStatus {
     name: &'static str,
     /// How much may be done at once.
     pub(crate) quota: u32,
     /// Within which time it fills from nothing, in seconds.
     pub(crate) window_s: u64,
-    /// What is left.
-    pub(crate) left: u32,
+    /// What is remaining.
+    pub(crate) remaining: u32,
     /// How long it is until there is more, in seconds.
-    pub(crate) more_after_s: u32,
+    pub(crate) reset_s: u32,
 }
 
-impl Budget {
-    pub(super) fn new(name: &'static str, quota: Quota, left: u32, more_after: Duration) -> Self {
+impl RateLimitStatus {
+    pub(super) fn new(name: &'static str, quota: Quota, remaining: u32, reset: Duration) -> Self {
         let window_s = whole_seconds(quota.burst_size_replenished_in());
-        let more_after_s = u32::try_from(whole_seconds(more_after)).unwrap_or(u32::MAX);
-        Self { name, quota: quota.burst_size().get(), window_s, left, more_after_s }
+        let reset_s = u32::try_from(whole_seconds(reset)).unwrap_or(u32::MAX);
+        Self { name, quota: quota.burst_size().get(), window_s, remaining, reset_s }
     }
 
     /// Says it in the headers of an answer.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
-        let Self { name, quota, window_s, left, more_after_s } = self;
+        let Self { name, quota, window_s, remaining, reset_s } = self;
         let policy = format!("\"{name}\";q={quota};w={window_s}");
-        let left = format!("\"{name}\";r={left};t={more_after_s}");
-        for (header, value) in [(POLICY, policy), (LEFT, left)] {
+        let remaining = format!("\"{name}\";r={remaining};t={reset_s}");
+        for (header, value) in [(POLICY, policy), (LEFT, remaining)] {
             // Built from our own words: it always is a header.
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(header, value);
@@ -91,7 +91,7 @@ mod tests {
     fn a_budget_is_told_as_structured_fields() {
         let quota = quota(10, Quota::per_second).unwrap().allow_burst(NonZeroU32::new(25).unwrap());
         let mut headers = HeaderMap::new();
-        Budget::new("client", quota, 7, Duration::from_millis(30)).tell(&mut headers);
+        RateLimitStatus::new("client", quota, 7, Duration::from_millis(30)).tell(&mut headers);
         assert_eq!(headers.get(POLICY).unwrap(), "\"client\";q=25;w=3");
         assert_eq!(headers.get(LEFT).unwrap(), "\"client\";r=7;t=1");
     }

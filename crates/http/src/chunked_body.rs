@@ -7,14 +7,14 @@ use actix_web::web::Bytes;
 use futures_util::stream::{self, Stream};
 
 /// The most that is copied for a connection at a time, in bytes.
-const PIECE_BYTES: usize = 16 * 1_024;
+const CHUNK_BYTES: usize = 16 * 1_024;
 
 /// The content as a body that is handed out as its reader takes it. In one piece it would be copied whole for each connection, and a
 /// client that asks often and never reads could fill the memory.
-pub(crate) fn in_pieces(content: Bytes) -> SizedStream<impl Stream<Item = Result<Bytes, Infallible>>> {
+pub(crate) fn chunked(content: Bytes) -> SizedStream<impl Stream<Item = Result<Bytes, Infallible>>> {
     let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
     let pieces = stream::unfold(content, |mut rest| async move {
-        let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+        let piece = rest.split_to(rest.len().min(CHUNK_BYTES));
         (!piece.is_empty()).then_some((Ok(piece), rest))
     });
     SizedStream::new(length, Box::pin(pieces))
@@ -30,15 +30,15 @@ mod tests {
 
     #[actix_web::test]
     async fn the_pieces_are_small_and_together_the_whole() {
-        let content: Bytes = (0..=PIECE_BYTES * 2).map(|at| at.to_be_bytes()[7]).collect();
-        assert_eq!(to_bytes(in_pieces(content.clone())).await.unwrap(), content);
+        let content: Bytes = (0..=CHUNK_BYTES * 2).map(|at| at.to_be_bytes()[7]).collect();
+        assert_eq!(to_bytes(chunked(content.clone())).await.unwrap(), content);
 
-        let mut body = pin!(in_pieces(content.clone()));
+        let mut body = pin!(chunked(content.clone()));
         assert_eq!(body.size(), BodySize::Sized(content.len().try_into().unwrap()));
         let mut sizes = Vec::new();
         while let Some(piece) = poll_fn(|context| body.as_mut().poll_next(context)).await {
             sizes.push(piece.unwrap().len());
         }
-        assert_eq!(sizes, [PIECE_BYTES, PIECE_BYTES, 1]);
+        assert_eq!(sizes, [CHUNK_BYTES, CHUNK_BYTES, 1]);
     }
 }

@@ -88,7 +88,7 @@ fn all_faults(faults: &validator::ValidationErrors) -> Vec<Invalid> {
             }
         }
     }
-    entries.sort_by(|left, right| left.entry.cmp(&right.entry));
+    entries.sort_by(|remaining, right| remaining.entry.cmp(&right.entry));
     entries
 }
 

@@ -10,36 +10,36 @@ use governor::state::StateStore;
 use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::Stopwatch;
-use super::budget::{Budget, Pruning, quota};
-use super::stopwatch::Watched;
+use super::MonotonicClock;
+use super::clock::GovernorClock;
+use super::rate_limit::{Pruning, RateLimitStatus, quota};
 
 /// How often each address has failed of late to prove who it is. Slows guessing; behind a proxy all clients share its address.
-pub(super) struct Failures {
-    limiter: RateLimiter<Visit, Records, Watched, NoOpMiddleware<Duration>>,
+pub(super) struct AuthFailureLimit {
+    limiter: RateLimiter<Visit, Records, GovernorClock, NoOpMiddleware<Duration>>,
     quota: Quota,
     pruning: Pruning,
 }
 
-impl Failures {
+impl AuthFailureLimit {
     /// `None` when there is no limit.
-    pub(super) fn new(per_minute: u32, stopwatch: &Arc<dyn Stopwatch>) -> Option<Self> {
+    pub(super) fn new(per_minute: u32, monotonic_clock: &Arc<dyn MonotonicClock>) -> Option<Self> {
         let quota = quota(per_minute, Quota::per_minute)?;
-        let limiter = RateLimiter::new(quota, Records::default(), Watched(Arc::clone(stopwatch)));
+        let limiter = RateLimiter::new(quota, Records::default(), GovernorClock(Arc::clone(monotonic_clock)));
         Some(Self { limiter, quota, pruning: Pruning::new() })
     }
 
     /// Whether another failure would still be within the limit.
-    pub(super) fn may_try(&self, from: IpAddr) -> Result<(), Budget> {
+    pub(super) fn check_failures(&self, from: IpAddr) -> Result<(), RateLimitStatus> {
         self.limiter.check_key(&Visit { from: network(from), failed: false }).map_err(|not_yet| {
             let wait: Duration =
                 not_yet.earliest_possible().duration_since(self.limiter.clock().now()).into();
-            Budget::new("failed-authentications", self.quota, 0, wait)
+            RateLimitStatus::new("failed-authentications", self.quota, 0, wait)
         })
     }
 
     /// Notes a failure. One beyond the limit, from a request that was let in before, changes nothing.
-    pub(super) fn note(&self, from: IpAddr) {
+    pub(super) fn record(&self, from: IpAddr) {
         let within = self.limiter.check_key(&Visit { from: network(from), failed: true });
         drop(within);
         self.pruning.look(|| self.limiter.len(), || self.limiter.retain_recent());
@@ -103,13 +103,13 @@ impl ShrinkableKeyedStateStore<Visit> for Records {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stopwatch::tests::Manual;
+    use super::super::clock::tests::Manual;
     use super::*;
 
-    fn failures(per_minute: u32) -> (Failures, Arc<Manual>) {
+    fn failures(per_minute: u32) -> (AuthFailureLimit, Arc<Manual>) {
         let manual = Arc::new(Manual::default());
-        let stopwatch: Arc<dyn Stopwatch> = manual.clone();
-        (Failures::new(per_minute, &stopwatch).unwrap(), manual)
+        let monotonic_clock: Arc<dyn MonotonicClock> = manual.clone();
+        (AuthFailureLimit::new(per_minute, &monotonic_clock).unwrap(), manual)
     }
 
     fn address(text: &str) -> IpAddr {
@@ -121,31 +121,31 @@ mod tests {
         let (failures, time) = failures(3);
         let from = address("192.0.2.1");
         for _ in 0..100 {
-            assert!(failures.may_try(from).is_ok());
+            assert!(failures.check_failures(from).is_ok());
         }
         for _ in 0..3 {
-            assert!(failures.may_try(from).is_ok());
-            failures.note(from);
+            assert!(failures.check_failures(from).is_ok());
+            failures.record(from);
         }
-        let refused = failures.may_try(from).unwrap_err();
-        assert_eq!((refused.quota, refused.window_s, refused.more_after_s), (3, 60, 20));
-        assert!(failures.may_try(address("192.0.2.2")).is_ok());
+        let refused = failures.check_failures(from).unwrap_err();
+        assert_eq!((refused.quota, refused.window_s, refused.reset_s), (3, 60, 20));
+        assert!(failures.check_failures(address("192.0.2.2")).is_ok());
         // One that was let in before the limit was reached does not lengthen it.
-        failures.note(from);
+        failures.record(from);
         time.advance(Duration::from_secs(20));
-        assert!(failures.may_try(from).is_ok());
-        failures.note(from);
-        assert!(failures.may_try(from).is_err());
+        assert!(failures.check_failures(from).is_ok());
+        failures.record(from);
+        assert!(failures.check_failures(from).is_err());
     }
 
     #[test]
     fn an_ipv6_network_is_one_stranger() {
         let (failures, _) = failures(1);
-        failures.note(address("2001:db8:1:2::1"));
-        assert!(failures.may_try(address("2001:db8:1:2:ffff::2")).is_err());
-        assert!(failures.may_try(address("2001:db8:1:3::1")).is_ok());
-        failures.note(address("::ffff:192.0.2.1"));
-        assert!(failures.may_try(address("192.0.2.1")).is_err());
+        failures.record(address("2001:db8:1:2::1"));
+        assert!(failures.check_failures(address("2001:db8:1:2:ffff::2")).is_err());
+        assert!(failures.check_failures(address("2001:db8:1:3::1")).is_ok());
+        failures.record(address("::ffff:192.0.2.1"));
+        assert!(failures.check_failures(address("192.0.2.1")).is_err());
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
         let (failures, time) = failures(60);
         for round in 0..10_u32 {
             for n in 0..1_000 {
-                failures.note(IpAddr::V4((round * 1_000 + n).into()));
+                failures.record(IpAddr::V4((round * 1_000 + n).into()));
             }
             time.advance(Duration::from_mins(2));
         }

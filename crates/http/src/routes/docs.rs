@@ -13,9 +13,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use flate2::read::GzDecoder;
 
 use super::Call;
+use crate::chunked_body::chunked;
 use crate::error::{Answered, ApiError};
 use crate::headers;
-use crate::pieces::in_pieces;
 
 /// Nothing but what this server sends may run, be shown or be called; the icons in the style sheet are `data:`.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
@@ -124,9 +124,9 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, actix_web
     response.content_type(file.asset.content_type);
     if file.asset.gzipped && takes_gzip(&request) {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
-        return Ok(response.body(in_pieces(Bytes::from_static(file.asset.bytes))));
+        return Ok(response.body(chunked(Bytes::from_static(file.asset.bytes))));
     }
-    Ok(response.body(in_pieces(file.plain.clone())))
+    Ok(response.body(chunked(file.plain.clone())))
 }
 
 /// Does the client have this content?
@@ -156,8 +156,8 @@ mod tests {
 
     use super::*;
     use crate::context::{REQUEST_ID, RequestContext};
-    use crate::guards::Origins;
-    use crate::handlers::routes;
+    use crate::middleware::Origins;
+    use crate::routes::configure;
 
     struct SameId;
 
@@ -169,7 +169,7 @@ mod tests {
 
     /// The answer of the routes, without the guard but with what it attaches.
     async fn answer(request: TestRequest) -> ServiceResponse<impl MessageBody> {
-        let app = App::new().configure(routes).wrap_fn(|request, routes| {
+        let app = App::new().configure(configure).wrap_fn(|request, routes| {
             RequestContext::attach(&request, &SameId, &Origins::none(), None);
             routes.call(request)
         });

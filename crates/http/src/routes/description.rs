@@ -6,10 +6,10 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::Call;
+use crate::chunked_body::chunked;
 use crate::error::{Answered, ApiError};
 use crate::headers;
 use crate::openapi::{DescriptionAnswers, openapi};
-use crate::pieces::in_pieces;
 
 /// The document, made once.
 static DOCUMENT: LazyLock<Option<Bytes>> = LazyLock::new(|| match openapi() {
@@ -36,7 +36,7 @@ pub(crate) async fn show(request: HttpRequest) -> Result<HttpResponse, actix_web
     match DOCUMENT.as_ref() {
         Some(document) => Ok(headers::answer(&call.context, StatusCode::OK, headers::FOR_PROGRAMS)
             .insert_header(ContentType::json())
-            .body(in_pieces(document.clone()))),
+            .body(chunked(document.clone()))),
         None => Err(Answered {
             error: ApiError::internal().because("the description could not be made"),
             context: call.context,

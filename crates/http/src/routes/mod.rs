@@ -16,7 +16,7 @@ use utoipa::Path;
 
 use crate::context::RequestContext;
 use crate::error::{Answered, ApiError};
-use crate::{envelope, guards};
+use crate::{envelope, middleware};
 
 /// Every route: its verb, the paths that its description gives, and what answers.
 fn all() -> Vec<(&'static str, Vec<String>, Route)> {
@@ -31,7 +31,7 @@ fn all() -> Vec<(&'static str, Vec<String>, Route)> {
 }
 
 /// Registers every route.
-pub(crate) fn routes(config: &mut web::ServiceConfig) {
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
     for (verb, paths, route) in all() {
         config.service(only(verb, paths, route));
     }
@@ -59,7 +59,7 @@ fn only(verb: &'static str, paths: Vec<String>, route: Route) -> Resource {
 
 async fn other_verb(request: HttpRequest, verb: &'static str) -> Result<HttpResponse, actix_web::Error> {
     let call = Call::of(&request)?;
-    match guards::preflight(&request, &call.context, verb) {
+    match middleware::preflight(&request, &call.context, verb) {
         Some(answer) => Ok(answer),
         None => call.answer(async { Err::<(), _>(ApiError::method_not_allowed(verb)) }).await,
     }

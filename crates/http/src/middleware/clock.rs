@@ -5,41 +5,41 @@ use std::time::{Duration, Instant};
 use governor::clock::Clock;
 
 /// How long it is since some moment that stays the same. Never goes back: unlike the time of day, which people set.
-pub trait Stopwatch: Send + Sync {
+pub trait MonotonicClock: Send + Sync {
     /// The time since then.
     fn elapsed(&self) -> Duration;
 }
 
 /// The machine's own, since it was made.
 #[derive(Debug)]
-pub struct SinceStart(Instant);
+pub struct ProcessClock(Instant);
 
-impl Default for SinceStart {
+impl Default for ProcessClock {
     fn default() -> Self {
         Self(Instant::now())
     }
 }
 
-impl Stopwatch for SinceStart {
+impl MonotonicClock for ProcessClock {
     fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
 }
 
 /// Stands still.
-pub(super) struct Stopped;
+pub(super) struct FrozenClock;
 
-impl Stopwatch for Stopped {
+impl MonotonicClock for FrozenClock {
     fn elapsed(&self) -> Duration {
         Duration::ZERO
     }
 }
 
-/// A stopwatch as the budgets read it.
+/// A monotonic_clock as the budgets read it.
 #[derive(Clone)]
-pub(super) struct Watched(pub(super) Arc<dyn Stopwatch>);
+pub(super) struct GovernorClock(pub(super) Arc<dyn MonotonicClock>);
 
-impl Clock for Watched {
+impl Clock for GovernorClock {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
@@ -47,9 +47,9 @@ impl Clock for Watched {
     }
 }
 
-impl fmt::Debug for Watched {
+impl fmt::Debug for GovernorClock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Watched")
+        formatter.write_str("GovernorClock")
     }
 }
 
@@ -61,15 +61,15 @@ pub(super) mod tests {
 
     /// Stands still until told to go on.
     #[derive(Default)]
-    pub(in crate::guards) struct Manual(Mutex<Duration>);
+    pub(in crate::middleware) struct Manual(Mutex<Duration>);
 
     impl Manual {
-        pub(in crate::guards) fn advance(&self, by: Duration) {
+        pub(in crate::middleware) fn advance(&self, by: Duration) {
             *self.0.lock().unwrap() += by;
         }
     }
 
-    impl Stopwatch for Manual {
+    impl MonotonicClock for Manual {
         fn elapsed(&self) -> Duration {
             *self.0.lock().unwrap()
         }
@@ -77,7 +77,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_machines_own_goes_on() {
-        let watch = SinceStart::default();
+        let watch = ProcessClock::default();
         let first = watch.elapsed();
         assert!(watch.elapsed() >= first);
     }

@@ -8,9 +8,9 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, Error, HttpServer, web};
 use rustls::ServerConfig;
 
-use crate::guard::guard;
-use crate::guards::Connection;
-use crate::{Api, handlers};
+use crate::middleware::SlowClientGuard;
+use crate::middleware::request::guard;
+use crate::{Api, routes};
 
 /// The application: every route, behind the guard.
 pub fn app(
@@ -24,7 +24,7 @@ pub fn app(
         InitError = (),
     >,
 > {
-    App::new().app_data(web::Data::new(api)).configure(handlers::routes).wrap(from_fn(guard))
+    App::new().app_data(web::Data::new(api)).configure(routes::configure).wrap(from_fn(guard))
 }
 
 /// A server that is listening.
@@ -45,7 +45,7 @@ pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::
     let address = listener.local_addr()?;
     let limits = api.limits;
     let server = HttpServer::new(move || app(api.clone()))
-        .on_connect(Connection::watched(limits.patience()))
+        .on_connect(SlowClientGuard::on_connect(limits.patience()))
         .client_request_timeout(Duration::from_millis(limits.head_timeout_ms))
         .tls_handshake_timeout(Duration::from_millis(limits.head_timeout_ms))
         .keep_alive(Duration::from_millis(limits.keep_alive_ms))

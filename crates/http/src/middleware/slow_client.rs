@@ -11,7 +11,7 @@ use actix_web::dev::Extensions;
 use actix_web::rt::{net::TcpStream as Accepted, spawn, task::JoinHandle, time::sleep_until};
 
 /// What a connection is doing.
-struct Pace {
+struct Activity {
     /// How many of its requests are being answered.
     answering: usize,
     /// When it last began or ended to be answered.
@@ -20,14 +20,16 @@ struct Pace {
 
 /// A connection. It is closed when for too long none of its requests is being answered: its client sends no request to its end, or
 /// does not take its answer. (The framework itself sees to that before the first request alone.)
-pub(crate) struct Connection {
-    pace: Arc<Mutex<Pace>>,
+pub(crate) struct SlowClientGuard {
+    pace: Arc<Mutex<Activity>>,
     watch: JoinHandle<()>,
 }
 
-impl Connection {
+impl SlowClientGuard {
     /// Watches each connection that is made; `patience` is how long it may be without a request that is being answered.
-    pub(crate) fn watched(patience: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
+    pub(crate) fn on_connect(
+        patience: Duration,
+    ) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
         move |io, extensions| {
             let accepted = io
                 .downcast_ref::<Accepted>()
@@ -36,7 +38,7 @@ impl Connection {
             // connections must do.
             let handle = accepted.and_then(|accepted| accepted.as_fd().try_clone_to_owned().ok());
             if let Some(handle) = handle {
-                let pace = Arc::new(Mutex::new(Pace { answering: 0, since: Instant::now() }));
+                let pace = Arc::new(Mutex::new(Activity { answering: 0, since: Instant::now() }));
                 let watch = spawn(watch(pace.clone(), TcpStream::from(handle), patience));
                 extensions.insert(Self { pace, watch });
             }
@@ -50,14 +52,14 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for SlowClientGuard {
     fn drop(&mut self) {
         self.watch.abort();
     }
 }
 
 /// A request that is being answered.
-pub(crate) struct Answering(Arc<Mutex<Pace>>);
+pub(crate) struct Answering(Arc<Mutex<Activity>>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
@@ -67,7 +69,7 @@ impl Drop for Answering {
     }
 }
 
-async fn watch(pace: Arc<Mutex<Pace>>, socket: TcpStream, patience: Duration) {
+async fn watch(pace: Arc<Mutex<Activity>>, socket: TcpStream, patience: Duration) {
     loop {
         let now = Instant::now();
         let end = {
@@ -83,6 +85,6 @@ async fn watch(pace: Arc<Mutex<Pace>>, socket: TcpStream, patience: Duration) {
     }
 }
 
-fn lock(pace: &Mutex<Pace>) -> MutexGuard<'_, Pace> {
+fn lock(pace: &Mutex<Activity>) -> MutexGuard<'_, Activity> {
     pace.lock().unwrap_or_else(PoisonError::into_inner)
 }

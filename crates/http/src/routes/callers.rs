@@ -7,7 +7,8 @@ use esoz_auth::{ApiKeyHolder, AuthError, Principal};
 
 use super::{Call, refused};
 use crate::error::ApiError;
-use crate::{Api, UseCase, credentials};
+use crate::extract::credentials;
+use crate::{Api, UseCase};
 
 impl Call {
     /// Which software calls, as its api key proves it. Its budget is not touched: it works for many clients, and one of them must not
@@ -27,9 +28,9 @@ impl Call {
         let presented = credentials::bearer_token(request);
         let checking = api.authentication.token(presented);
         let principal = self.proved(request, api, UseCase::AuthenticateToken, checking).await?;
-        if let Some(left) = api.guards.spend(principal.client_id)? {
+        if let Some(remaining) = api.admission.check_rate(principal.client_id)? {
             // Nobody spends twice for one request, so there is nothing there yet.
-            let _ = self.context.budget.set(left);
+            let _ = self.context.budget.set(remaining);
         }
         Ok(principal)
     }
@@ -43,10 +44,10 @@ impl Call {
         checking: impl Future<Output = Result<T, AuthError>>,
     ) -> Result<T, ApiError> {
         let from = request.peer_addr().map(|address| address.ip());
-        api.guards.may_try(from)?;
+        api.admission.check_failures(from)?;
         let outcome = api.tell(use_case, checking.await);
         if matches!(outcome, Err(AuthError::InvalidToken | AuthError::InvalidApiKey)) {
-            api.guards.note_failure(from);
+            api.admission.record_failure(from);
         }
         outcome.map_err(refused)
     }

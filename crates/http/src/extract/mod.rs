@@ -1,0 +1,4 @@
+//! What is read off a request: its credentials and its body.
+
+pub(crate) mod body;
+pub(crate) mod credentials;
