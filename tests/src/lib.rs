@@ -9,13 +9,13 @@
 
 mod answer;
 pub mod collector;
-pub mod heard;
+pub mod future_schema;
 pub mod process;
 mod published;
 mod request;
 mod scene;
-pub mod schema_to_come;
 mod scrape;
+pub mod secret_scan;
 mod stores;
 mod world;
 

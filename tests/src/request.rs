@@ -2,7 +2,7 @@ use esoz_auth::Secret;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::{Answer, PUBLISHED, heard};
+use crate::{Answer, PUBLISHED, secret_scan};
 
 /// A request on its way.
 #[derive(Debug)]
@@ -38,8 +38,10 @@ impl Request {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name: HeaderName = name.parse().unwrap();
         match name.as_str() {
-            "authorization" => heard::keep_secret("a token", value.rsplit(' ').next().unwrap_or(value)),
-            "api-key" => heard::keep_secret("an api key", value),
+            "authorization" => {
+                secret_scan::register_secret("a token", value.rsplit(' ').next().unwrap_or(value));
+            }
+            "api-key" => secret_scan::register_secret("an api key", value),
             _ => {}
         }
         self.builder = self.builder.header(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
@@ -69,8 +71,8 @@ impl Request {
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await.expect("the whole answer");
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
-        heard::assert_keeps_secrets("an answer", &heard::without_own(body.clone()).to_string());
-        heard::assert_keeps_secrets("the head of an answer", &format!("{headers:?}"));
+        secret_scan::assert_no_secret("an answer", &secret_scan::without_own_data(body.clone()).to_string());
+        secret_scan::assert_no_secret("the head of an answer", &format!("{headers:?}"));
         let url = url.split('?').next().unwrap_or_default().to_owned();
         let answer = Answer { method, status, headers, body, url };
         let fault = PUBLISHED.check(&answer).err();

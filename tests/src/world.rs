@@ -19,8 +19,8 @@ use reqwest::Method;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::heard::{self, Secrecy};
 use crate::scene::assert_put;
+use crate::secret_scan::{self, SecretScan};
 use crate::stores::TestStores;
 use crate::{Request, Scrape};
 
@@ -89,7 +89,7 @@ impl Setup {
 
     /// Starts the server on those stores.
     pub async fn start_on(self, test_stores: TestStores) -> World {
-        heard::listen();
+        secret_scan::capture();
         let variables = test_stores.variables().iter().cloned().chain(self.variables);
         let environment = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let config = Config::from_sources(None, environment).unwrap();
@@ -104,7 +104,7 @@ impl Setup {
         let server = EsozServer::start(&config, parts, listener).unwrap();
         let base = format!("{}://{}", server.scheme(), server.address());
         let metrics = server.metrics_address();
-        let secrecy = Secrecy { metrics };
+        let scan = SecretScan { metrics };
         let (stop, told_to_stop) = oneshot::channel();
         let server = tokio::spawn(server.run_until(async move {
             let _ = told_to_stop.await;
@@ -117,7 +117,7 @@ impl Setup {
             metrics,
             client: client(),
             test_stores,
-            secrecy,
+            scan,
             stop,
             server,
         }
@@ -150,7 +150,7 @@ pub struct World {
     base: String,
     metrics: Option<SocketAddr>,
     client: reqwest::Client,
-    secrecy: Secrecy,
+    scan: SecretScan,
     stop: oneshot::Sender<()>,
     server: JoinHandle<anyhow::Result<()>>,
 }
@@ -163,12 +163,12 @@ impl World {
 
     /// Tells the server to stop, as SIGTERM would; gives what must outlive it, and its end. What it says until then is searched then.
     pub fn begin_to_stop(self) -> (TestStores, JoinHandle<anyhow::Result<()>>) {
-        let Self { test_stores, mut secrecy, stop, server, .. } = self;
-        secrecy.search_metrics();
+        let Self { test_stores, mut scan, stop, server, .. } = self;
+        scan.search_metrics();
         stop.send(()).expect("a running server");
         let ended = tokio::spawn(async move {
             let ended = server.await.expect("no panic");
-            drop(secrecy);
+            drop(scan);
             ended
         });
         (test_stores, ended)
@@ -178,7 +178,7 @@ impl World {
     #[must_use]
     pub fn with_metrics_at(mut self, address: SocketAddr) -> Self {
         self.metrics = Some(address);
-        self.secrecy.metrics = Some(address);
+        self.scan.metrics = Some(address);
         self
     }
 
@@ -214,7 +214,7 @@ impl World {
 
     /// Begins a request to another server on the same stores.
     pub fn request_at(&self, base: &str, method: Method, path: &str) -> Request {
-        heard::ask(path);
+        secret_scan::allow_path(path);
         Request::new(&self.client, method, format!("{base}{path}"))
     }
 
@@ -241,8 +241,8 @@ impl World {
     /// What stands for that patient in the stores.
     pub fn pseudonym_of(&self, patient: PatientId) -> Pseudonym {
         let pseudonym = HmacSha256Pseudonyms::try_new(PATIENT_KEY).unwrap().of(patient);
-        heard::keep_secret("a patient id", &patient.uuid().to_string());
-        heard::keep_secret("a pseudonym", pseudonym.expose());
+        secret_scan::register_secret("a patient id", &patient.uuid().to_string());
+        secret_scan::register_secret("a pseudonym", pseudonym.expose());
         pseudonym
     }
 
@@ -270,7 +270,7 @@ impl World {
         .await;
         let key = dispense.id.to_string();
         let messages = self.delivered().messages().await;
-        heard::assert_keeps_secrets("an event", &format!("{messages:?}"));
+        secret_scan::assert_no_secret("an event", &format!("{messages:?}"));
         messages.into_iter().filter(|message| message.key == key).collect()
     }
 

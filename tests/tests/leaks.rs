@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
 use esoz_kernel::{DispenseId, StoreError};
 use esoz_testkit::builders::{fresh, reference};
-use esoz_tests::{DEADLINE, Kind, Setup, StopScene, UpdateScene, World, heard};
+use esoz_tests::{DEADLINE, Kind, Setup, StopScene, UpdateScene, World, secret_scan};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -82,11 +82,11 @@ async fn what_a_line_or_a_span_tells_is_found_when_the_world_ends() {
     let world = World::new(Kind::Sqlite).await;
     let secrets = secrets(&world).await;
     // What is searched is really there: lines, spans of requests, of use cases and of stores.
-    let said = heard::said();
+    let captured = secret_scan::captured();
     for expected in
         ["\"message\":\"request\"", "stop_device_dispense", "store.device_dispenses.change_status"]
     {
-        assert!(said.contains(expected), "{expected} is not in what was said:\n{said}");
+        assert!(captured.contains(expected), "{expected} was not captured:\n{captured}");
     }
     for (_, secret) in &secrets {
         trace!(target: "esoz_http", "in a message: {secret}");
@@ -111,14 +111,14 @@ async fn every_form_is_found() {
         let bytes: Vec<String> = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
         bytes.concat()
     };
-    let base64 = |before: &str, secret: &str| heard::base64(&format!("{before}{secret} and more"));
+    let base64 = |before: &str, secret: &str| secret_scan::base64(&format!("{before}{secret} and more"));
     for (_, secret) in &secrets {
         trace!(target: "esoz_http", form = secret.to_uppercase(), "upper case");
         trace!(target: "esoz_http", form = secret.to_lowercase(), "lower case");
         trace!(target: "esoz_http", form = secret.replace('-', "").to_uppercase(), "without hyphens");
         trace!(target: "esoz_http", form = secret.replace('-', "%2D"), "hyphens encoded");
         trace!(target: "esoz_http", form = format!("100% of %{}", every_byte(secret)), "every byte encoded");
-        trace!(target: "esoz_http", form = heard::base64(secret), "base64 alone");
+        trace!(target: "esoz_http", form = secret_scan::base64(secret), "base64 alone");
         trace!(target: "esoz_http", form = base64("a:", secret), "base64 of the third byte on");
         trace!(target: "esoz_http", form = base64("a=b:", secret), "base64 of the fifth byte on");
     }

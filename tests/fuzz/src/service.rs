@@ -1,4 +1,4 @@
-//! The service in memory: the real routes, guards and use cases on stores that need nothing, asked without a socket, and heard as an
+//! The service in memory: the real routes, guards and use cases on stores that need nothing, asked without a socket, and captured as an
 //! operator hears it.
 
 use std::ffi::OsString;
@@ -68,7 +68,7 @@ type Call = Box<dyn Fn(TestRequest) -> Pin<Box<dyn Future<Output = (u16, HeaderM
 pub(crate) struct Service {
     system: SystemRunner,
     call: Call,
-    heard: Heard,
+    log: CapturedLog,
     dispatch: Dispatch,
 }
 
@@ -88,7 +88,7 @@ impl Service {
 
     fn new(gate: Option<Gate>) -> Self {
         let system = System::new();
-        let heard = Heard::default();
+        let log = CapturedLog::default();
         let call = system.block_on(async {
             let api = api(gate).await;
             let service = std::rc::Rc::new(init_service(app(api)).await);
@@ -106,8 +106,8 @@ impl Service {
             });
             call
         });
-        let dispatch = Dispatch::new(subscriber(heard.clone()));
-        Self { system, call, heard, dispatch }
+        let dispatch = Dispatch::new(subscriber(log.clone()));
+        Self { system, call, log, dispatch }
     }
 
     /// Asks.
@@ -115,30 +115,30 @@ impl Service {
         let work = (self.call)(request);
         let (status, headers, body) =
             tracing::dispatcher::with_default(&self.dispatch, || self.system.block_on(work));
-        Answer { status, headers, body, log: self.heard.take() }
+        Answer { status, headers, body, log: self.log.take() }
     }
 }
 
 /// Lines as `esoz serve` writes them, down to the least severe.
-fn subscriber(heard: Heard) -> impl tracing::Subscriber + Send + Sync + 'static {
+fn subscriber(log: CapturedLog) -> impl tracing::Subscriber + Send + Sync + 'static {
     let settings = [("ESOZ_LOG__FORMAT", "json"), ("ESOZ_LOG__LEVEL", "trace")];
     let environment = settings.map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let config = Config::from_sources(None, environment.into_iter()).expect("a configuration");
-    esoz::subscriber(&config, move || heard.clone(), false, None::<SdkTracer>).expect("a subscriber")
+    esoz::subscriber(&config, move || log.clone(), false, None::<SdkTracer>).expect("a subscriber")
 }
 
 /// What was logged and not yet taken.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<u8>>>);
+struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-impl Heard {
+impl CapturedLog {
     fn take(&self) -> String {
         let lines = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         String::from_utf8(lines).expect("a log is text")
     }
 }
 
-impl io::Write for Heard {
+impl io::Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())

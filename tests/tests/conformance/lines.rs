@@ -1,13 +1,13 @@
 //! The log of a request: one line, whatever became of it.
 
 use esoz_testkit::builders::fresh;
-use esoz_tests::{Kind, Setup, StopScene, World, heard, on_every_store, stop_path};
+use esoz_tests::{Kind, Setup, StopScene, World, on_every_store, secret_scan, stop_path};
 use serde_json::{Value, json};
 
 /// The lines of that request.
 pub(crate) fn lines_of(request_id: &str) -> Vec<Value> {
-    let said = heard::said();
-    let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let captured = secret_scan::captured();
+    let lines = captured.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter(|line| line["request_id"] == request_id).collect()
 }
 
@@ -62,7 +62,7 @@ async fn what_a_client_writes_in_the_place_of_a_verb_is_not_repeated() {
     let lines = lines_of(&id);
     let [line] = lines.as_slice() else { panic!("{lines:#?}") };
     assert_eq!(line["method"], "_OTHER");
-    assert!(!heard::said().contains("SECRET-OF-A-PATIENT"));
+    assert!(!secret_scan::captured().contains("SECRET-OF-A-PATIENT"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

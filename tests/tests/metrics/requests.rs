@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use esoz_kernel::{LegalEntityId, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 use esoz_testkit::builders::fresh;
-use esoz_tests::{Kind, Setup, StopScene, World, heard, on_every_store};
+use esoz_tests::{Kind, Setup, StopScene, World, on_every_store, secret_scan};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -168,9 +168,9 @@ async fn a_client_that_leaves_counts() {
     drop(client);
     assert_counted(&world, "PATCH", STOP, "499").await;
     // And it has its line, like any other.
-    let said = heard::said();
+    let captured = secret_scan::captured();
     let of_it: Vec<&str> =
-        said.lines().filter(|line| line.contains(&id) && line.contains("\"request\"")).collect();
+        captured.lines().filter(|line| line.contains(&id) && line.contains("\"request\"")).collect();
     let [line] = of_it.as_slice() else { panic!("{of_it:#?}") };
     assert!(line.contains("\"status\":499") && line.contains("INFO"), "{line}");
 }

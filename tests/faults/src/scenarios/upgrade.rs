@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use esoz_tests::Kind;
-use esoz_tests::schema_to_come::{ONE_AHEAD, TAKES_AWAY};
+use esoz_tests::future_schema::{ONE_AHEAD, TAKES_AWAY};
 
 use super::{Run, millis};
 use crate::report::Report;

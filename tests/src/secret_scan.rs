@@ -1,7 +1,8 @@
-//! What a server under test says, and what it must not say: tokens, api keys, patients and their pseudonyms. Everything that this process
-//! logs (at the level `trace`), every span, every answer, every event and the metrics are searched for those that the tests of this process
-//! use: as they are, in any case, without hyphens, percent-encoded and in base64. The path that was asked for (`meta.url`) and, as the
-//! subject of a success, the patient that it names are the client's own; nothing else may hold a patient.
+//! Scans what a server under test puts out for secrets: tokens, api keys, patients and their pseudonyms.
+//!
+//! Everything that this process logs (at the level `trace`), every span, answer, event and metric is searched for the secrets that the
+//! tests of this process use: verbatim, in any case, without hyphens, percent-encoded and in base64. The requested path (`meta.url`)
+//! and, as the subject of a success, the patient that it names are the client's own; nothing else may hold a patient.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -21,21 +22,21 @@ use tracing::subscriber::set_global_default;
 
 use crate::world::DEADLINE;
 
-/// What is shorter is no secret of ours, and may stand anywhere by chance.
+/// Anything shorter is no secret of ours, and may occur anywhere by chance.
 const SECRET_MIN_CHARS: usize = 32;
 
-static SAID: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-/// What must not be said, in each of its [`forms`], and what it is.
+static CAPTURED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// Each of the [`forms`] of every secret, and what kind of secret it is.
 static SECRETS: Mutex<BTreeMap<String, &'static str>> = Mutex::new(BTreeMap::new());
-/// The paths that were asked for. An answer may repeat them.
-static ASKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// The requested paths. An answer may repeat them.
+static REQUESTED_PATHS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 fn lock<T>(shared: &'static Mutex<T>) -> MutexGuard<'static, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on lines and spans of this process are heard, as `esoz serve` would write and send them with all that can be turned on.
-pub(crate) fn listen() {
+/// Captures the log lines and spans of this process from now on, as `esoz serve` writes and sends them with everything turned on.
+pub(crate) fn capture() {
     static LISTENING: LazyLock<()> = LazyLock::new(|| {
         let variables =
             [("LOG__LEVEL", "trace"), ("LOG__FORMAT", "json"), ("PATIENT__KEY", crate::PATIENT_KEY)];
@@ -44,7 +45,7 @@ pub(crate) fn listen() {
         let config = Config::from_sources(None, environment.into_iter()).unwrap();
         let provider = SdkTracerProvider::builder().with_simple_exporter(Spans).build();
         let subscriber = esoz::subscriber(&config, || Lines, false, Some(provider.tracer("esoz"))).unwrap();
-        set_global_default(subscriber).expect("nobody else listens");
+        set_global_default(subscriber).expect("no other subscriber");
     });
     LazyLock::force(&LISTENING);
 }
@@ -53,7 +54,7 @@ struct Lines;
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        lock(&SAID).write(bytes)
+        lock(&CAPTURED).write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -66,30 +67,30 @@ struct Spans;
 
 impl SpanExporter for Spans {
     async fn export(&self, spans: Vec<SpanData>) -> OTelSdkResult {
-        writeln!(lock(&SAID), "{spans:?}").expect("memory");
+        writeln!(lock(&CAPTURED), "{spans:?}").expect("memory");
         Ok(())
     }
 }
 
-/// Everything that was said until now.
-pub fn said() -> String {
-    String::from_utf8_lossy(&lock(&SAID)).into_owned()
+/// Everything that was captured until now.
+pub fn captured() -> String {
+    String::from_utf8_lossy(&lock(&CAPTURED)).into_owned()
 }
 
-/// From now on this must not be said. `what` names it in its place.
-pub(crate) fn keep_secret(what: &'static str, text: &str) {
+/// Registers a secret that must not be found from now on. `what` names its kind in a complaint.
+pub(crate) fn register_secret(what: &'static str, text: &str) {
     if text.len() >= SECRET_MIN_CHARS {
         lock(&SECRETS).extend(forms(text).into_iter().map(|form| (form, what)));
     }
 }
 
-/// That path is asked for; the query, if it has one, is nothing that an answer may repeat.
-pub(crate) fn ask(path: &str) {
+/// Lets answers repeat a requested path, but not its query.
+pub(crate) fn allow_path(path: &str) {
     let path = path.split('?').next().unwrap_or_default();
-    lock(&ASKED).insert(path.to_owned());
+    lock(&REQUESTED_PATHS).insert(path.to_owned());
 }
 
-/// What a secret is told by, in lower case: itself, itself without hyphens, and what its base64 has in the middle, wherever in an
+/// The forms of a secret that are searched for, in lower case: verbatim, without hyphens, and the middle of its base64, wherever in an
 /// encoded text it begins. Percent-encoding is undone in the text instead.
 fn forms(secret: &str) -> BTreeSet<String> {
     let in_base64 = [(0, 0), (1, 2), (2, 3)].map(|(before, mixed)| {
@@ -122,39 +123,39 @@ fn percent_decoded(text: &str) -> String {
     decoded
 }
 
-/// What a text tells that it must not, in whatever form.
-fn told_in(place: &str, text: &str) -> Option<String> {
+/// The complaint about secrets in a text, in whatever form; `None` when there are none.
+fn leak_in(place: &str, text: &str) -> Option<String> {
     let searched = text.to_lowercase();
     let decoded = searched.contains('%').then(|| percent_decoded(&searched).to_lowercase());
     let secrets = lock(&SECRETS);
-    let is_told =
+    let is_leaked =
         |form: &str| searched.contains(form) || decoded.as_ref().is_some_and(|text| text.contains(form));
-    let told: BTreeSet<&str> =
-        secrets.iter().filter(|(form, _)| is_told(form)).map(|(_, what)| *what).collect();
-    let told = told.into_iter().collect::<Vec<_>>().join(", ");
-    (!told.is_empty()).then(|| format!("{place} holds what nobody may see: {told}: {text}"))
+    let leaked: BTreeSet<&str> =
+        secrets.iter().filter(|(form, _)| is_leaked(form)).map(|(_, what)| *what).collect();
+    let leaked = leaked.into_iter().collect::<Vec<_>>().join(", ");
+    (!leaked.is_empty()).then(|| format!("{place} holds what nobody may see: {leaked}: {text}"))
 }
 
-/// Holds a text against what must not be said.
+/// Asserts that a text holds no secret.
 #[track_caller]
-pub(crate) fn assert_keeps_secrets(place: &str, text: &str) {
-    let told = told_in(place, text);
-    assert!(told.is_none(), "{}", told.unwrap_or_default());
+pub(crate) fn assert_no_secret(place: &str, text: &str) {
+    let leak = leak_in(place, text);
+    assert!(leak.is_none(), "{}", leak.unwrap_or_default());
 }
 
-/// The same for each line of a text; tells of all that do not.
+/// Asserts the same of each line of a text; lists every line that fails.
 #[track_caller]
-fn assert_lines_keep_secrets(place: &str, text: &str) {
-    let told: Vec<String> = text.lines().filter_map(|line| told_in(place, line)).collect();
-    assert!(told.is_empty(), "{}", told.join("\n"));
+fn assert_no_secret_in_lines(place: &str, text: &str) {
+    let leaks: Vec<String> = text.lines().filter_map(|line| leak_in(place, line)).collect();
+    assert!(leaks.is_empty(), "{}", leaks.join("\n"));
 }
 
-/// An answer's body without what is the client's own: the path that was asked for, and as the subject the patient in it.
+/// An answer's body without the client's own data: the requested path, and as the subject the patient in it.
 ///
 /// # Panics
 /// When the subject is another.
 #[track_caller]
-pub(crate) fn without_own(mut body: Value) -> Value {
+pub(crate) fn without_own_data(mut body: Value) -> Value {
     let url = body.pointer("/meta/url").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(subject) = body.pointer_mut("/data/subject") {
         let patient = url.split_once("/api/patients/").and_then(|(_, rest)| rest.split('/').next());
@@ -163,42 +164,42 @@ pub(crate) fn without_own(mut body: Value) -> Value {
         let given = Some(subject.take());
         assert!(given == own, "the subject is not the patient that was asked for: {given:?} at {url}");
     }
-    let asked = lock(&ASKED);
+    let asked = lock(&REQUESTED_PATHS);
     if let Some(path) = asked.iter().filter(|path| url.ends_with(*path)).max_by_key(|path| path.len()) {
         body["meta"]["url"] = url.strip_suffix(path).into();
     }
     body
 }
 
-/// Searches all that was said when a world ends.
-pub(crate) struct Secrecy {
-    /// Where its metrics are, while its server runs.
+/// Scans everything that was captured when a test app ends.
+pub(crate) struct SecretScan {
+    /// Where the metrics are, while the server runs.
     pub(crate) metrics: Option<SocketAddr>,
 }
 
-impl Secrecy {
-    /// Searches the metrics, for the last time: their server is about to stop.
+impl SecretScan {
+    /// Scans the metrics, for the last time: the server is about to stop.
     pub(crate) fn search_metrics(&mut self) {
         if let Some(address) = self.metrics.take() {
             let metrics = metrics_at(address);
             assert!(metrics.contains("# TYPE"), "{metrics}");
-            assert_lines_keep_secrets("a metric", &metrics);
+            assert_no_secret_in_lines("a metric", &metrics);
         }
     }
 }
 
-impl Drop for Secrecy {
+impl Drop for SecretScan {
     fn drop(&mut self) {
         // A test that has failed says why; one reason is enough.
         if std::thread::panicking() {
             return;
         }
-        assert_lines_keep_secrets("a line of the log or a span", &said());
+        assert_no_secret_in_lines("a line of the log or a span", &captured());
         self.search_metrics();
     }
 }
 
-/// The metrics, asked for in a way that needs no runtime.
+/// Requests the metrics without an async runtime.
 fn metrics_at(address: SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
