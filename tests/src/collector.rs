@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1;
 use prost::Message as _;
 
-use crate::world::DEADLINE;
+use crate::test_app::DEADLINE;
 
 /// A span as it arrived.
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ mod scene;
 mod scrape;
 pub mod secret_scan;
 mod stores;
-mod world;
+mod test_app;
 
 pub use answer::{Answer, assert_protected};
 pub use published::{COMMITTED, PUBLISHED, Published};
@@ -25,7 +25,7 @@ pub use request::Request;
 pub use scene::{StopScene, UpdateScene, change, client_of, stop_path, update_path};
 pub use scrape::{Sample, Scrape};
 pub use stores::{Addresses, TestStores};
-pub use world::{DEADLINE, Kind, PATIENT_KEY, Setup, World};
+pub use test_app::{DEADLINE, Kind, PATIENT_KEY, Setup, TestApp};
 
 /// Runs each case on the embedded store and on the real servers: `case::sqlite` and `case::servers`.
 #[macro_export]

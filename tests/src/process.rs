@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use esoz_testkit::wait::wait_for_blocking;
 
-use crate::world::DEADLINE;
+use crate::test_app::DEADLINE;
 
 type Variables = [(String, String)];
 

@@ -11,7 +11,7 @@ use esoz_testkit::builders::{
 };
 use serde_json::{Value, json};
 
-use crate::{Answer, Request, World};
+use crate::{Answer, Request, TestApp};
 
 /// A pharmacy with a dispense in progress, and a token of its own that may stop it.
 pub struct StopScene {
@@ -28,29 +28,29 @@ pub struct StopScene {
 }
 
 impl StopScene {
-    /// Makes it, and loads it into the world's stores.
-    pub async fn load(world: &World) -> Self {
-        let scene = Self::imagine(world);
-        world.put_legal_entity(&scene.pharmacy).await;
-        world.stores.credentials.add_token(&scene.stored_token).await.unwrap();
-        world.put_dispense(&scene.dispense).await;
+    /// Makes it, and loads it into the app's stores.
+    pub async fn load(app: &TestApp) -> Self {
+        let scene = Self::imagine(app);
+        app.put_legal_entity(&scene.pharmacy).await;
+        app.stores.credentials.add_token(&scene.stored_token).await.unwrap();
+        app.put_dispense(&scene.dispense).await;
         scene
     }
 
     /// Makes it without loading anything.
-    pub fn imagine(world: &World) -> Self {
+    pub fn imagine(app: &TestApp) -> Self {
         let pharmacy = legal_entity();
         let patient = PatientId::new(fresh());
         let token = secret();
         let stored_token =
-            NewAccessToken { client_id: client_of(pharmacy.facts.id), ..world.lasting(access_token(&token)) };
-        let dispense = dispense().owner(pharmacy.facts.id).subject(world.pseudonym_of(patient)).build();
+            NewAccessToken { client_id: client_of(pharmacy.facts.id), ..app.lasting(access_token(&token)) };
+        let dispense = dispense().owner(pharmacy.facts.id).subject(app.pseudonym_of(patient)).build();
         Self { pharmacy, patient, token, stored_token, dispense }
     }
 
     /// Begins another dispense of the same pharmacy and patient.
-    pub fn another(&self, world: &World) -> DispenseBuilder {
-        dispense().owner(self.pharmacy.facts.id).subject(world.pseudonym_of(self.patient))
+    pub fn another(&self, app: &TestApp) -> DispenseBuilder {
+        dispense().owner(self.pharmacy.facts.id).subject(app.pseudonym_of(self.patient))
     }
 
     /// The path that stops the dispense.
@@ -64,31 +64,31 @@ impl StopScene {
     }
 
     /// The request that stops the dispense, with nothing wrong with it.
-    pub fn request(&self, world: &World) -> Request {
-        world.patch(&self.path()).token(&self.token)
+    pub fn request(&self, app: &TestApp) -> Request {
+        app.patch(&self.path()).token(&self.token)
     }
 
     /// The same for that dispense of the same pharmacy and patient.
-    pub fn request_for(&self, world: &World, dispense: &Dispense) -> Request {
-        world.patch(&self.path_of(dispense)).token(&self.token)
+    pub fn request_for(&self, app: &TestApp, dispense: &Dispense) -> Request {
+        app.patch(&self.path_of(dispense)).token(&self.token)
     }
 
     /// Stops the dispense.
-    pub async fn stop(&self, world: &World) -> Answer {
-        self.request(world).send().await
+    pub async fn stop(&self, app: &TestApp) -> Answer {
+        self.request(app).send().await
     }
 
     /// The token, changed, as a second one for the same user and client.
-    pub async fn issue(&self, world: &World, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
-        issue(world, &self.stored_token, change).await
+    pub async fn issue(&self, app: &TestApp, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
+        issue(app, &self.stored_token, change).await
     }
 
     /// Nothing happened to that dispense: it is stored as it was loaded, and no event says otherwise.
-    pub async fn assert_untouched(&self, world: &World, dispense: &Dispense) {
-        let stored = world.stores.dispenses.find(dispense.id).await.unwrap();
+    pub async fn assert_untouched(&self, app: &TestApp, dispense: &Dispense) {
+        let stored = app.stores.dispenses.find(dispense.id).await.unwrap();
         assert_eq!(stored.as_ref(), Some(dispense));
         assert_eq!(stored.unwrap().record, dispense.record);
-        assert_eq!(world.events_of(dispense).await, []);
+        assert_eq!(app.events_of(dispense).await, []);
     }
 
     /// The data of the answer when the dispense was stopped at that time (milliseconds).
@@ -106,11 +106,11 @@ impl StopScene {
     }
 }
 
-async fn issue(world: &World, like: &NewAccessToken, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
+async fn issue(app: &TestApp, like: &NewAccessToken, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
     let token = secret();
     let mut stored = NewAccessToken { digest: token.digest(), ..like.clone() };
     change(&mut stored);
-    world.stores.credentials.add_token(&stored).await.unwrap();
+    app.stores.credentials.add_token(&stored).await.unwrap();
     token
 }
 
@@ -146,29 +146,29 @@ pub struct UpdateScene {
 }
 
 impl UpdateScene {
-    /// Makes it, and loads it into the world's stores.
-    pub async fn load(world: &World) -> Self {
-        let scene = Self::imagine(world);
-        world.put_legal_entity(&scene.clinic).await;
+    /// Makes it, and loads it into the app's stores.
+    pub async fn load(app: &TestApp) -> Self {
+        let scene = Self::imagine(app);
+        app.put_legal_entity(&scene.clinic).await;
         for division in &scene.divisions {
-            world.put_division(division).await;
+            app.put_division(division).await;
         }
         for contract in &scene.contracts {
-            world.put_contract(contract).await;
+            app.put_contract(contract).await;
         }
-        world.put_contract_division(&scene.record).await;
-        world.stores.credentials.add_token(&scene.stored_token).await.unwrap();
-        world.stores.credentials.add_api_key(&scene.stored_api_key).await.unwrap();
+        app.put_contract_division(&scene.record).await;
+        app.stores.credentials.add_token(&scene.stored_token).await.unwrap();
+        app.stores.credentials.add_api_key(&scene.stored_api_key).await.unwrap();
         scene
     }
 
-    fn imagine(world: &World) -> Self {
+    fn imagine(app: &TestApp) -> Self {
         let clinic = legal_entity();
         let divisions = [division_of(clinic.facts.id), division_of(clinic.facts.id)];
         let contracts = [contract_of(clinic.facts.id), contract_of(clinic.facts.id)];
         let record = contract_division(contracts[0].facts.id, divisions[0].facts.id);
         let (token, key) = (secret(), secret());
-        let (stored_token, stored_api_key) = (world.lasting(access_token(&token)), api_key(&key));
+        let (stored_token, stored_api_key) = (app.lasting(access_token(&token)), api_key(&key));
         Self { clinic, divisions, contracts, record, token, stored_token, api_key: key, stored_api_key }
     }
 
@@ -183,46 +183,46 @@ impl UpdateScene {
     }
 
     /// A request to the record that lacks nothing but its body.
-    pub fn request(&self, world: &World) -> Request {
-        self.request_to(world, &self.path())
+    pub fn request(&self, app: &TestApp) -> Request {
+        self.request_to(app, &self.path())
     }
 
     /// A request to another path that lacks nothing but its body.
-    pub fn request_to(&self, world: &World, path: &str) -> Request {
-        world.put(path).api_key(&self.api_key).token(&self.token)
+    pub fn request_to(&self, app: &TestApp, path: &str) -> Request {
+        app.put(path).api_key(&self.api_key).token(&self.token)
     }
 
     /// Sends the update with another body.
-    pub async fn put(&self, world: &World, body: &Value) -> Answer {
-        self.request(world).json(body).send().await
+    pub async fn put(&self, app: &TestApp, body: &Value) -> Answer {
+        self.request(app).json(body).send().await
     }
 
     /// Sends the update.
-    pub async fn update(&self, world: &World) -> Answer {
-        self.put(world, &self.change()).await
+    pub async fn update(&self, app: &TestApp) -> Answer {
+        self.put(app, &self.change()).await
     }
 
     /// The token, changed, as a second one for the same user and client.
-    pub async fn issue(&self, world: &World, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
-        issue(world, &self.stored_token, change).await
+    pub async fn issue(&self, app: &TestApp, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
+        issue(app, &self.stored_token, change).await
     }
 
     /// Nothing happened to the record: it is stored as it was loaded, and only that was audited.
-    pub async fn assert_untouched(&self, world: &World) {
-        let stored = self.stored(world).await;
+    pub async fn assert_untouched(&self, app: &TestApp) {
+        let stored = self.stored(app).await;
         assert_eq!(stored, self.record);
         let audited: Vec<String> =
-            world.audit().rows(self.record.id).await.into_iter().map(|row| row.action).collect();
+            app.audit().rows(self.record.id).await.into_iter().map(|row| row.action).collect();
         assert_eq!(audited, ["INSERT"]);
     }
 
     /// The record as it is stored.
-    pub async fn stored(&self, world: &World) -> ContractDivision {
+    pub async fn stored(&self, app: &TestApp) -> ContractDivision {
         let change = esoz_contract_division::Change {
             division_id: self.record.division_id,
             contract_id: self.record.contract_id,
         };
-        let facts = world.stores.contract_divisions.facts(self.record.id, &change).await.unwrap();
+        let facts = app.stores.contract_divisions.facts(self.record.id, &change).await.unwrap();
         facts.current.expect("the record").record
     }
 

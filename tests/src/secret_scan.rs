@@ -20,7 +20,7 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use serde_json::Value;
 use tracing::subscriber::set_global_default;
 
-use crate::world::DEADLINE;
+use crate::test_app::DEADLINE;
 
 /// Anything shorter is no secret of ours, and may occur anywhere by chance.
 const SECRET_MIN_CHARS: usize = 32;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
 use esoz_kernel::{DispenseId, StoreError};
 use esoz_testkit::builders::{fresh, reference};
-use esoz_tests::{DEADLINE, Kind, Setup, StopScene, UpdateScene, World, secret_scan};
+use esoz_tests::{DEADLINE, Kind, Setup, StopScene, TestApp, UpdateScene, secret_scan};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -20,10 +20,10 @@ use tokio::time::timeout;
 use tracing::{info_span, trace};
 
 /// A secret of each kind, after a server has seen it: what it is, and itself.
-async fn secrets(world: &World) -> [(&'static str, String); 4] {
-    let (stop, update) = (StopScene::load(world).await, UpdateScene::load(world).await);
-    assert_eq!(stop.stop(world).await.status, 200);
-    assert_eq!(update.update(world).await.status, 200);
+async fn secrets(app: &TestApp) -> [(&'static str, String); 4] {
+    let (stop, update) = (StopScene::load(app).await, UpdateScene::load(app).await);
+    assert_eq!(stop.stop(app).await.status, 200);
+    assert_eq!(update.update(app).await.status, 200);
     [
         ("a token", stop.token.expose().to_owned()),
         ("an api key", update.api_key.expose().to_owned()),
@@ -36,10 +36,10 @@ fn complaint(panic: &(dyn Any + Send)) -> String {
     panic.downcast_ref::<String>().expect("a complaint in words").clone()
 }
 
-/// What is found when the world ends.
-fn found_at_the_end_of(world: World) -> String {
-    let end = catch_unwind(AssertUnwindSafe(|| drop(world)));
-    complaint(end.expect_err("a world that ends with a complaint").as_ref())
+/// What is found when the app ends.
+fn found_at_the_end_of(app: TestApp) -> String {
+    let end = catch_unwind(AssertUnwindSafe(|| drop(app)));
+    complaint(end.expect_err("an app that ends with a complaint").as_ref())
 }
 
 /// Holds what was found against something that was planted: what it is, and what else is in the same line.
@@ -69,18 +69,18 @@ fn answering(planted: &str, body: &str) -> SocketAddr {
 }
 
 /// What is found in an answer with that header and that body, to a request for that path.
-async fn found_in_answer(world: &World, path: &str, planted: &str, body: &Value) -> String {
+async fn found_in_answer(app: &TestApp, path: &str, planted: &str, body: &Value) -> String {
     let base = format!("http://{}", answering(planted, &body.to_string()));
-    let answered = tokio::spawn(world.request_at(&base, Method::PATCH, path).send()).await;
+    let answered = tokio::spawn(app.request_at(&base, Method::PATCH, path).send()).await;
     complaint(answered.expect_err("an answer that is complained about").into_panic().as_ref())
 }
 
 const LINE_OR_SPAN: &str = "a line of the log or a span";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_line_or_a_span_tells_is_found_when_the_world_ends() {
-    let world = World::new(Kind::Sqlite).await;
-    let secrets = secrets(&world).await;
+async fn what_a_line_or_a_span_tells_is_found_when_the_app_ends() {
+    let app = TestApp::new(Kind::Sqlite).await;
+    let secrets = secrets(&app).await;
     // What is searched is really there: lines, spans of requests, of use cases and of stores.
     let captured = secret_scan::captured();
     for expected in
@@ -95,7 +95,7 @@ async fn what_a_line_or_a_span_tells_is_found_when_the_world_ends() {
         info_span!(target: "esoz_http", "around", field = secret)
             .in_scope(|| trace!(target: "esoz_http", "in a span around"));
     }
-    let found = found_at_the_end_of(world);
+    let found = found_at_the_end_of(app);
     for (what, _) in secrets {
         for mark in ["\"in a message", "\"in a field\"", "name: \"in a span\"", "\"in a span around\""] {
             assert_found(&found, LINE_OR_SPAN, what, mark);
@@ -105,8 +105,8 @@ async fn what_a_line_or_a_span_tells_is_found_when_the_world_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_form_is_found() {
-    let world = World::new(Kind::Sqlite).await;
-    let secrets = secrets(&world).await;
+    let app = TestApp::new(Kind::Sqlite).await;
+    let secrets = secrets(&app).await;
     let every_byte = |secret: &str| {
         let bytes: Vec<String> = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
         bytes.concat()
@@ -122,7 +122,7 @@ async fn every_form_is_found() {
         trace!(target: "esoz_http", form = base64("a:", secret), "base64 of the third byte on");
         trace!(target: "esoz_http", form = base64("a=b:", secret), "base64 of the fifth byte on");
     }
-    let found = found_at_the_end_of(world);
+    let found = found_at_the_end_of(app);
     for (what, _) in secrets {
         for mark in [
             "upper case",
@@ -141,23 +141,23 @@ async fn every_form_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_answer_tells_is_found_in_its_body_and_in_its_head() {
-    let world = World::new(Kind::Sqlite).await;
-    for (what, secret) in secrets(&world).await {
+    let app = TestApp::new(Kind::Sqlite).await;
+    for (what, secret) in secrets(&app).await {
         let body = json!({"data": {"deep": [secret]}});
-        assert_found(&found_in_answer(&world, "/", "nothing", &body).await, "an answer", what, "deep");
-        let found = found_in_answer(&world, "/", &secret, &json!({})).await;
+        assert_found(&found_in_answer(&app, "/", "nothing", &body).await, "an answer", what, "deep");
+        let found = found_in_answer(&app, "/", &secret, &json!({})).await;
         assert_found(&found, "the head of an answer", what, "planted");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_repeats_the_path_and_the_patient_that_were_asked_for_and_no_others() {
-    let world = World::new(Kind::Sqlite).await;
-    let scene = StopScene::load(&world).await;
-    let another = StopScene::imagine(&world);
+    let app = TestApp::new(Kind::Sqlite).await;
+    let scene = StopScene::load(&app).await;
+    let another = StopScene::imagine(&app);
     let [own, others] = [&scene, &another].map(|scene| format!("http://localhost{}", scene.path()));
     let about = |url: &str, subject: Value| json!({"meta": {"url": url}, "data": {"subject": subject}});
-    let ask = async |body: &Value| found_in_answer(&world, &scene.path(), "nothing", body).await;
+    let ask = async |body: &Value| found_in_answer(&app, &scene.path(), "nothing", body).await;
     for subject in [
         reference("patient", another.patient.uuid()),
         reference("patient", fresh()),
@@ -176,12 +176,12 @@ async fn an_answer_repeats_the_path_and_the_patient_that_were_asked_for_and_no_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_metric_tells_is_found_when_the_world_ends() {
-    let world = World::new(Kind::Sqlite).await;
-    let secrets = secrets(&world).await;
+async fn what_a_metric_tells_is_found_when_the_app_ends() {
+    let app = TestApp::new(Kind::Sqlite).await;
+    let secrets = secrets(&app).await;
     let planted = secrets.each_ref().map(|(_, secret)| format!("planted{{label=\"{secret}\"}} 1"));
     let metrics = answering("nothing", &format!("# TYPE planted counter\n{}\n", planted.join("\n")));
-    let found = found_at_the_end_of(world.with_metrics_at(metrics));
+    let found = found_at_the_end_of(app.with_metrics_at(metrics));
     for (what, secret) in secrets {
         assert_found(&found, "a metric", what, &secret);
     }
@@ -216,12 +216,12 @@ async fn what_a_server_tells_while_it_stops_is_found_when_it_has_ended() {
         let inner = parts.stores.dispenses.clone();
         parts.stores.dispenses = Arc::new(Telling { inner, begun, go_on });
     });
-    let world = setup.start().await;
-    let scene = StopScene::load(&world).await;
-    let request = tokio::spawn(scene.request(&world).send());
+    let app = setup.start().await;
+    let scene = StopScene::load(&app).await;
+    let request = tokio::spawn(scene.request(&app).send());
     timeout(DEADLINE, has_begun.acquire()).await.unwrap().unwrap().forget();
 
-    let (stores, ended) = world.begin_to_stop();
+    let (stores, ended) = app.begin_to_stop();
     may_go_on.add_permits(1);
     assert_eq!(request.await.unwrap().status, 200);
     let found = ended.await.expect_err("an end with a complaint").into_panic();

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use esoz_device_dispense::RECORD_FIELDS;
-use esoz_tests::{Answer, COMMITTED, Kind, PUBLISHED, World};
+use esoz_tests::{Answer, COMMITTED, Kind, PUBLISHED, TestApp};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -34,13 +34,13 @@ fn it_is_what_the_handlers_say() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_shows_it_to_anybody() {
-    let world = World::new(Kind::Sqlite).await;
-    let answer = world.request(Method::GET, "/openapi.json").send().await;
+    let app = TestApp::new(Kind::Sqlite).await;
+    let answer = app.request(Method::GET, "/openapi.json").send().await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["content-type"], "application/json");
     assert_eq!(answer.body, document());
     for method in [Method::POST, Method::PUT, Method::DELETE] {
-        let answer = world.request(method, "/openapi.json").send().await;
+        let answer = app.request(method, "/openapi.json").send().await;
         answer.assert_error(405, "method_not_allowed", "Method is not allowed here. Allowed: GET.");
         assert_eq!(answer.headers["allow"], "GET");
     }

@@ -3,7 +3,7 @@
 use esoz_auth::{NewAccessToken, Scope, Secret, TokenKind};
 use esoz_kernel::UserId;
 use esoz_testkit::builders::{client, secret, user};
-use esoz_tests::{Request, World};
+use esoz_tests::{Request, TestApp};
 
 /// One way of not being allowed, tried on a thing that is there and in the same way on one that is not.
 pub(crate) struct Attempt {
@@ -39,11 +39,11 @@ const INVALID_TOKEN: &str = "Invalid access token";
 /// Every `Authorization` that proves nothing: what it is, itself if it is there at all, and the message that refuses it. `like` is a token
 /// with which nothing would be wrong; those that are stored are stored beside it.
 pub(crate) async fn worthless_tokens(
-    world: &World,
+    app: &TestApp,
     like: &NewAccessToken,
     api_key: &Secret,
 ) -> Vec<(&'static str, Option<String>, &'static str)> {
-    let credentials = &world.stores.credentials;
+    let credentials = &app.stores.credentials;
     let add = async |change: &dyn Fn(&mut NewAccessToken)| {
         let token = secret();
         // A user of its own, so that blocking one blocks no other.
@@ -52,8 +52,8 @@ pub(crate) async fn worthless_tokens(
         credentials.add_token(&stored).await.unwrap();
         bearer(&token)
     };
-    let expired = add(&|token| token.expires_at = world.in_seconds(0)).await;
-    let long_expired = add(&|token| token.expires_at = world.in_seconds(-86_400)).await;
+    let expired = add(&|token| token.expires_at = app.in_seconds(0)).await;
+    let long_expired = add(&|token| token.expires_at = app.in_seconds(-86_400)).await;
     let other_kind = add(&|token| token.kind = TokenKind::Other).await;
     let blocked_user: UserId = user();
     let of_blocked_user = add(&|token| token.user_id = blocked_user).await;
@@ -63,7 +63,7 @@ pub(crate) async fn worthless_tokens(
     credentials.set_client_blocked(blocked_client, true).await.unwrap();
     let revoked = secret();
     credentials.add_token(&NewAccessToken { digest: revoked.digest(), ..like.clone() }).await.unwrap();
-    assert!(credentials.revoke_token(&revoked.digest(), world.in_seconds(0)).await.unwrap());
+    assert!(credentials.revoke_token(&revoked.digest(), app.in_seconds(0)).await.unwrap());
     let valid = bearer(&{
         let token = secret();
         credentials.add_token(&NewAccessToken { digest: token.digest(), ..like.clone() }).await.unwrap();

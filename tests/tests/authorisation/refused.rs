@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use esoz_tests::{Answer, Request, StopScene, UpdateScene, World, on_every_store};
+use esoz_tests::{Answer, Request, StopScene, TestApp, UpdateScene, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -21,28 +21,28 @@ struct Target {
 }
 
 impl Target {
-    async fn of(world: &World, verb: &str, access: Access) -> Option<Self> {
+    async fn of(app: &TestApp, verb: &str, access: Access) -> Option<Self> {
         let verb = verb.parse().unwrap();
         match access {
             Access::Anybody(_) => None,
             Access::Stop => {
-                let scene = StopScene::load(world).await;
-                let attempts = stop::attempts(world, &scene).await;
-                Some(Self { verb, good_body: None, allowed: scene.request(world), attempts })
+                let scene = StopScene::load(app).await;
+                let attempts = stop::attempts(app, &scene).await;
+                Some(Self { verb, good_body: None, allowed: scene.request(app), attempts })
             }
             Access::Update => {
-                let scene = UpdateScene::load(world).await;
-                let attempts = update::attempts(world, &scene).await;
-                let allowed = scene.request(world).json(&scene.change());
+                let scene = UpdateScene::load(app).await;
+                let attempts = update::attempts(app, &scene).await;
+                let allowed = scene.request(app).json(&scene.change());
                 Some(Self { verb, good_body: Some(scene.change()), allowed, attempts })
             }
         }
     }
 
     /// Tries it with that body, on what is there and on what is not, and holds the one answer against the other.
-    async fn try_with(&self, world: &World, attempt: &Attempt, body: Option<&Value>) -> Answer {
+    async fn try_with(&self, app: &TestApp, attempt: &Attempt, body: Option<&Value>) -> Answer {
         let send = async |path: &str| {
-            let request = attempt.presented(world.request(self.verb.clone(), path));
+            let request = attempt.presented(app.request(self.verb.clone(), path));
             match body {
                 Some(body) => request.json(body).send().await,
                 None => request.send().await,
@@ -69,35 +69,35 @@ pub(crate) fn assert_same(what: &str, there: &Answer, not_there: &Answer) {
 
 on_every_store! {
     async fn who_may_not_is_refused_and_writes_nothing_and_learns_nothing(kind) {
-        let world = World::new(kind).await;
+        let app = TestApp::new(kind).await;
         for (verb, path, access) in TABLE {
-            let Some(target) = Target::of(&world, verb, access).await else { continue };
-            let before = world.test_stores.contents().await;
+            let Some(target) = Target::of(&app, verb, access).await else { continue };
+            let before = app.test_stores.contents().await;
             assert!(!before.is_empty());
             for attempt in &target.attempts {
-                let answer = target.try_with(&world, attempt, target.good_body.as_ref()).await;
+                let answer = target.try_with(&app, attempt, target.good_body.as_ref()).await;
                 let (code, kind, message) = attempt.refusal;
                 assert_eq!(answer.status, code, "{verb} {path}: {}", attempt.what);
                 answer.assert_error(code, kind, message);
                 // A body that is no good changes nothing about that, where it is not even looked at; elsewhere it tells no more either.
-                let other = target.try_with(&world, attempt, Some(&json!({"unknown": 1}))).await;
+                let other = target.try_with(&app, attempt, Some(&json!({"unknown": 1}))).await;
                 if attempt.before_body {
                     assert_same(attempt.what, &other, &answer);
                 }
             }
-            let after = world.test_stores.contents().await;
+            let after = app.test_stores.contents().await;
             assert_eq!(after, before, "{verb} {path}: somebody who may not has written");
 
             // Nothing else was wrong with all those requests; and were something written, it would show.
             assert_eq!(target.allowed.send().await.status, 200, "{verb} {path}");
-            assert_ne!(world.test_stores.contents().await, before, "{verb} {path}: a change does not show");
+            assert_ne!(app.test_stores.contents().await, before, "{verb} {path}: a change does not show");
         }
     }
 
     async fn no_other_verb_does_anything(kind) {
-        let world = World::new(kind).await;
-        let (stop, update) = (StopScene::load(&world).await, UpdateScene::load(&world).await);
-        let before = world.test_stores.contents().await;
+        let app = TestApp::new(kind).await;
+        let (stop, update) = (StopScene::load(&app).await, UpdateScene::load(&app).await);
+        let before = app.test_stores.contents().await;
         for (verb, path, access) in TABLE {
             let path = match access {
                 Access::Anybody(_) => path.to_owned(),
@@ -110,28 +110,28 @@ on_every_store! {
                 }
                 let message = format!("Method is not allowed here. Allowed: {verb}.");
                 for token in [None, Some(&stop.token), Some(&update.token)] {
-                    let request = world.request(other.clone(), &path).api_key(&update.api_key).json(&update.change());
+                    let request = app.request(other.clone(), &path).api_key(&update.api_key).json(&update.change());
                     let request = token.into_iter().fold(request, Request::token);
                     request.send().await.assert_error(405, "method_not_allowed", &message);
                 }
             }
         }
-        assert_eq!(world.test_stores.contents().await, before);
+        assert_eq!(app.test_stores.contents().await, before);
     }
 
     async fn what_anybody_may_use_writes_nothing(kind) {
-        let world = World::new(kind).await;
-        StopScene::load(&world).await;
-        UpdateScene::load(&world).await;
-        let before = world.test_stores.contents().await;
+        let app = TestApp::new(kind).await;
+        StopScene::load(&app).await;
+        UpdateScene::load(&app).await;
+        let before = app.test_stores.contents().await;
         for (verb, path, access) in TABLE {
             if let Access::Anybody(_) = access {
-                let url = format!("{}{path}", world.base());
+                let url = format!("{}{path}", app.base());
                 let answer = reqwest::Client::new().request(verb.parse().unwrap(), url).send().await.unwrap();
                 assert_eq!(answer.status(), 200, "{verb} {path}");
                 assert!(!answer.bytes().await.unwrap().is_empty());
             }
         }
-        assert_eq!(world.test_stores.contents().await, before);
+        assert_eq!(app.test_stores.contents().await, before);
     }
 }

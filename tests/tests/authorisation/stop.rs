@@ -4,7 +4,7 @@ use esoz_auth::{NewAccessToken, Scope};
 use esoz_kernel::{DispenseId, LegalEntityId, PatientId};
 use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus};
 use esoz_testkit::builders::{fresh, legal_entity, secret, user};
-use esoz_tests::{Answer, StopScene, World, client_of, on_every_store, stop_path};
+use esoz_tests::{Answer, StopScene, TestApp, client_of, on_every_store, stop_path};
 
 use crate::attempts::{Attempt, bearer, scopes_without, worthless_tokens};
 use crate::refused::assert_same;
@@ -19,7 +19,7 @@ const FORBIDDEN: (u16, &str, &str) = (
 );
 
 /// Every way of not being allowed to stop the scene's dispense.
-pub(crate) async fn attempts(world: &World, scene: &StopScene) -> Vec<Attempt> {
+pub(crate) async fn attempts(app: &TestApp, scene: &StopScene) -> Vec<Attempt> {
     let there = scene.path();
     let not_there = stop_path(&scene.patient.uuid().to_string(), &fresh().to_string());
     let attempt = |what, authorization: Option<String>, refusal, before_body| Attempt {
@@ -31,16 +31,16 @@ pub(crate) async fn attempts(world: &World, scene: &StopScene) -> Vec<Attempt> {
         before_body,
     };
     let api_key = esoz_testkit::builders::secret();
-    let mut attempts: Vec<Attempt> = worthless_tokens(world, &scene.stored_token, &api_key)
+    let mut attempts: Vec<Attempt> = worthless_tokens(app, &scene.stored_token, &api_key)
         .await
         .into_iter()
         .map(|(what, value, message)| attempt(what, value, (401, "access_denied", message), true))
         .collect();
     for (what, scope) in scopes_without("device_dispense:stop") {
-        let token = scene.issue(world, |token| token.scope = scope.clone()).await;
+        let token = scene.issue(app, |token| token.scope = scope.clone()).await;
         attempts.push(attempt(what, Some(bearer(&token)), FORBIDDEN, true));
     }
-    let stranger = token_of(world, &active(world).await).await;
+    let stranger = token_of(app, &active(app).await).await;
     attempts.push(attempt("another pharmacy", Some(stranger.clone()), NOT_FOUND, false));
     for (what, status) in [
         ("a suspended organisation", LegalEntityStatus::Suspended),
@@ -49,10 +49,10 @@ pub(crate) async fn attempts(world: &World, scene: &StopScene) -> Vec<Attempt> {
     ] {
         let record = legal_entity();
         let record = LegalEntityRecord { facts: LegalEntity { status, ..record.facts }, ..record };
-        world.put_legal_entity(&record).await;
-        attempts.push(attempt(what, Some(token_of(world, &record).await), NOT_ACTIVE, false));
+        app.put_legal_entity(&record).await;
+        attempts.push(attempt(what, Some(token_of(app, &record).await), NOT_ACTIVE, false));
     }
-    let unknown = token_of(world, &legal_entity()).await;
+    let unknown = token_of(app, &legal_entity()).await;
     attempts.push(attempt("an organisation that nobody knows", Some(unknown), NOT_ACTIVE, false));
 
     // Whose dispense it is counts, and of whom: neither alone is enough.
@@ -67,14 +67,14 @@ pub(crate) async fn attempts(world: &World, scene: &StopScene) -> Vec<Attempt> {
     attempts
 }
 
-async fn active(world: &World) -> LegalEntityRecord {
+async fn active(app: &TestApp) -> LegalEntityRecord {
     let record = legal_entity();
-    world.put_legal_entity(&record).await;
+    app.put_legal_entity(&record).await;
     record
 }
 
 /// A valid token of that organisation, with the scope that stops.
-async fn token_of(world: &World, organisation: &LegalEntityRecord) -> String {
+async fn token_of(app: &TestApp, organisation: &LegalEntityRecord) -> String {
     let token = secret();
     let stored = NewAccessToken {
         digest: token.digest(),
@@ -83,21 +83,21 @@ async fn token_of(world: &World, organisation: &LegalEntityRecord) -> String {
         scope: Scope::parse("device_dispense:stop"),
         ..esoz_testkit::builders::access_token(&token)
     };
-    let stored = NewAccessToken { expires_at: world.in_seconds(3_600), ..stored };
-    world.stores.credentials.add_token(&stored).await.unwrap();
+    let stored = NewAccessToken { expires_at: app.in_seconds(3_600), ..stored };
+    app.stores.credentials.add_token(&stored).await.unwrap();
     bearer(&token)
 }
 
 /// What a stranger is told about that dispense, in whatever status it is.
 async fn told_a_stranger(
-    world: &World,
+    app: &TestApp,
     scene: &StopScene,
     stranger: &str,
     id: DispenseId,
     key: Option<&str>,
 ) -> Answer {
     let path = stop_path(&scene.patient.uuid().to_string(), &id.to_string());
-    let request = world.patch(&path).header("authorization", stranger);
+    let request = app.patch(&path).header("authorization", stranger);
     match key {
         Some(key) => request.header("x-idempotency-key", key).send().await,
         None => request.send().await,
@@ -106,48 +106,48 @@ async fn told_a_stranger(
 
 on_every_store! {
     async fn what_a_key_answers_to_its_owner_it_tells_no_stranger(kind) {
-        let world = World::new(kind).await;
-        let scene = StopScene::load(&world).await;
-        let stranger = token_of(&world, &active(&world).await).await;
+        let app = TestApp::new(kind).await;
+        let scene = StopScene::load(&app).await;
+        let stranger = token_of(&app, &active(&app).await).await;
         let key = "one-key-that-two-clients-happen-to-use";
-        assert_eq!(scene.request(&world).header("x-idempotency-key", key).send().await.status, 200);
-        world.events_of(&scene.dispense).await;
-        let before = world.test_stores.contents().await;
+        assert_eq!(scene.request(&app).header("x-idempotency-key", key).send().await.status, 200);
+        app.events_of(&scene.dispense).await;
+        let before = app.test_stores.contents().await;
         let (stopped, none) = (scene.dispense.id, DispenseId::new(fresh()));
-        let there = told_a_stranger(&world, &scene, &stranger, stopped, Some(key)).await;
-        let not_there = told_a_stranger(&world, &scene, &stranger, none, Some(key)).await;
+        let there = told_a_stranger(&app, &scene, &stranger, stopped, Some(key)).await;
+        let not_there = told_a_stranger(&app, &scene, &stranger, none, Some(key)).await;
         assert_same("a key of somebody else's", &there, &not_there);
-        let without_key = told_a_stranger(&world, &scene, &stranger, stopped, None).await;
+        let without_key = told_a_stranger(&app, &scene, &stranger, stopped, None).await;
         without_key.assert_not_found();
-        assert_eq!(world.test_stores.contents().await, before);
+        assert_eq!(app.test_stores.contents().await, before);
     }
 
     async fn a_stranger_learns_of_no_dispense_in_whatever_status(kind) {
-        let world = World::new(kind).await;
-        let scene = StopScene::load(&world).await;
-        let stranger = token_of(&world, &active(&world).await).await;
+        let app = TestApp::new(kind).await;
+        let scene = StopScene::load(&app).await;
+        let stranger = token_of(&app, &active(&app).await).await;
         let mut ids = Vec::new();
         for status in esoz_device_dispense::DispenseStatus::ALL {
-            let dispense = scene.another(&world).status(status).build();
-            world.put_dispense(&dispense).await;
+            let dispense = scene.another(&app).status(status).build();
+            app.put_dispense(&dispense).await;
             ids.push((status, dispense.id));
         }
         // Of other owners and other patients as well.
         let [owner, patient] = [fresh(), fresh()];
-        let pseudonym = world.pseudonym_of(PatientId::new(patient));
+        let pseudonym = app.pseudonym_of(PatientId::new(patient));
         for dispense in
-            [scene.another(&world).owner(LegalEntityId::new(owner)).build(), scene.another(&world).subject(pseudonym).build()]
+            [scene.another(&app).owner(LegalEntityId::new(owner)).build(), scene.another(&app).subject(pseudonym).build()]
         {
-            world.put_dispense(&dispense).await;
+            app.put_dispense(&dispense).await;
             ids.push((dispense.status, dispense.id));
         }
-        let before = world.test_stores.contents().await;
-        let none = told_a_stranger(&world, &scene, &stranger, DispenseId::new(fresh()), None).await;
+        let before = app.test_stores.contents().await;
+        let none = told_a_stranger(&app, &scene, &stranger, DispenseId::new(fresh()), None).await;
         none.assert_not_found();
         for (status, id) in ids {
-            let told = told_a_stranger(&world, &scene, &stranger, id, None).await;
+            let told = told_a_stranger(&app, &scene, &stranger, id, None).await;
             assert_same(status.as_str(), &told, &none);
         }
-        assert_eq!(world.test_stores.contents().await, before);
+        assert_eq!(app.test_stores.contents().await, before);
     }
 }

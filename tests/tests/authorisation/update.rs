@@ -3,7 +3,7 @@
 
 use esoz_auth::{NewApiKey, Scope};
 use esoz_testkit::builders::{client, fresh, legal_entity, secret};
-use esoz_tests::{UpdateScene, World, client_of, update_path};
+use esoz_tests::{TestApp, UpdateScene, client_of, update_path};
 
 use crate::attempts::{Attempt, bearer, scopes_without, worthless_tokens};
 
@@ -16,7 +16,7 @@ const FORBIDDEN: (u16, &str, &str) = (
 );
 
 /// Every way of not being allowed to update the scene's record.
-pub(crate) async fn attempts(world: &World, scene: &UpdateScene) -> Vec<Attempt> {
+pub(crate) async fn attempts(app: &TestApp, scene: &UpdateScene) -> Vec<Attempt> {
     let (there, not_there) = (scene.path(), update_path(&fresh().to_string()));
     let attempt = |what, api_key: Option<String>, authorization: Option<String>, refusal| Attempt {
         what,
@@ -31,32 +31,32 @@ pub(crate) async fn attempts(world: &World, scene: &UpdateScene) -> Vec<Attempt>
     };
     let (good_key, good_token) = (scene.api_key.expose().to_owned(), bearer(&scene.token));
     let mut attempts = Vec::new();
-    for (what, api_key, message) in worthless_keys(world, scene).await {
+    for (what, api_key, message) in worthless_keys(app, scene).await {
         let refusal = (401, "access_denied", message);
         attempts.push(attempt(what, api_key.clone(), Some(good_token.clone()), refusal));
         // The api key comes first, whatever the token is.
         attempts.push(attempt(what, api_key, None, refusal));
     }
-    for (what, authorization, message) in worthless_tokens(world, &scene.stored_token, &scene.api_key).await {
+    for (what, authorization, message) in worthless_tokens(app, &scene.stored_token, &scene.api_key).await {
         attempts.push(attempt(what, Some(good_key.clone()), authorization, (401, "access_denied", message)));
     }
     for (what, scope) in scopes_without("private_contracts:write") {
-        let token = bearer(&scene.issue(world, |token| token.scope = scope.clone()).await);
-        let key = key_with(world, scene, scope).await;
+        let token = bearer(&scene.issue(app, |token| token.scope = scope.clone()).await);
+        let key = key_with(app, scene, scope).await;
         attempts.push(attempt(what, Some(good_key.clone()), Some(token.clone()), FORBIDDEN));
         attempts.push(attempt(what, Some(key.clone()), Some(good_token.clone()), FORBIDDEN));
         attempts.push(attempt(what, Some(key), Some(token), FORBIDDEN));
     }
     // The organisation whose place the record names, with the scope that such organisations have, and another one.
     let another = legal_entity();
-    world.put_legal_entity(&another).await;
+    app.put_legal_entity(&another).await;
     for (what, organisation) in [("the contractor itself", &scene.clinic), ("another organisation", &another)]
     {
         let change = |token: &mut esoz_auth::NewAccessToken| {
             token.client_id = client_of(organisation.facts.id);
             token.scope = Scope::parse("device_dispense:stop private_contracts:read");
         };
-        let token = bearer(&scene.issue(world, change).await);
+        let token = bearer(&scene.issue(app, change).await);
         attempts.push(attempt(what, Some(good_key.clone()), Some(token), FORBIDDEN));
     }
     attempts
@@ -64,17 +64,17 @@ pub(crate) async fn attempts(world: &World, scene: &UpdateScene) -> Vec<Attempt>
 
 /// Every api key that proves nothing: what it is, itself if it is there at all, and the message that refuses it.
 async fn worthless_keys(
-    world: &World,
+    app: &TestApp,
     scene: &UpdateScene,
 ) -> Vec<(&'static str, Option<String>, &'static str)> {
-    let credentials = &world.stores.credentials;
+    let credentials = &app.stores.credentials;
     let add = async |stored: NewApiKey| {
         let key = secret();
         credentials.add_api_key(&NewApiKey { digest: key.digest(), ..stored }).await.unwrap();
         key
     };
     let revoked = add(scene.stored_api_key.clone()).await;
-    assert!(credentials.revoke_api_key(&revoked.digest(), world.in_seconds(0)).await.unwrap());
+    assert!(credentials.revoke_api_key(&revoked.digest(), app.in_seconds(0)).await.unwrap());
     let blocked_client = client();
     let blocked = add(NewApiKey { client_id: blocked_client, ..scene.stored_api_key.clone() }).await;
     credentials.set_client_blocked(blocked_client, true).await.unwrap();
@@ -91,9 +91,9 @@ async fn worthless_keys(
     ]
 }
 
-async fn key_with(world: &World, scene: &UpdateScene, scope: Scope) -> String {
+async fn key_with(app: &TestApp, scene: &UpdateScene, scope: Scope) -> String {
     let key = secret();
     let stored = NewApiKey { digest: key.digest(), scope, ..scene.stored_api_key.clone() };
-    world.stores.credentials.add_api_key(&stored).await.unwrap();
+    app.stores.credentials.add_api_key(&stored).await.unwrap();
     key.expose().to_owned()
 }

@@ -3,20 +3,20 @@
 use std::process::Command;
 
 use esoz_test_servers::shared;
-use esoz_tests::{Addresses, Kind, Setup, StopScene, TestStores, UpdateScene, World};
+use esoz_tests::{Addresses, Kind, Setup, StopScene, TestApp, TestStores, UpdateScene};
 
 use crate::page::Page;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_stops_a_dispense() {
-    let world = World::new(Kind::Sqlite).await;
-    let scene = StopScene::load(&world).await;
+    let app = TestApp::new(Kind::Sqlite).await;
+    let scene = StopScene::load(&app).await;
     let folder = tempfile::tempdir().unwrap();
     let client = folder.path().join("client.py");
     std::fs::write(&client, Page::of_book("how-to/write-a-client.md").only_block("python")).unwrap();
     let run = |token: &str| {
         let mut command = Command::new("python3");
-        command.arg(&client).args([world.base(), token]);
+        command.arg(&client).args([app.base(), token]);
         command.args([scene.patient.uuid().to_string(), scene.dispense.id.to_string()]);
         let output = command.output().unwrap();
         (
@@ -36,10 +36,10 @@ async fn the_client_stops_a_dispense() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_is_read() {
-    let world = World::new(Kind::Servers).await;
-    let scene = UpdateScene::load(&world).await;
-    assert_eq!(scene.update(&world).await.status, 200);
-    let database = world.test_stores.database().unwrap();
+    let app = TestApp::new(Kind::Servers).await;
+    let scene = UpdateScene::load(&app).await;
+    assert_eq!(scene.update(&app).await.status, 200);
+    let database = app.test_stores.database().unwrap();
     let page = Page::of_book("how-to/audit.md");
     let (record, user) = (scene.record.id.to_string(), scene.stored_token.user_id.to_string());
     let named = |query: &str| {
@@ -89,10 +89,10 @@ async fn it_is_attached_to_tables_that_are_there() {
     let stores = TestStores::on(&Addresses { postgres, postgres_url, mongodb, kafka }).await;
     run(after);
 
-    let world = Setup::new(Kind::Servers).start_on(stores).await;
-    let scene = UpdateScene::load(&world).await;
-    assert_eq!(scene.update(&world).await.status, 200);
+    let app = Setup::new(Kind::Servers).start_on(stores).await;
+    let scene = UpdateScene::load(&app).await;
+    assert_eq!(scene.update(&app).await.status, 200);
     let audited: Vec<String> =
-        world.audit().rows(scene.record.id).await.into_iter().map(|row| row.action).collect();
+        app.audit().rows(scene.record.id).await.into_iter().map(|row| row.action).collect();
     assert_eq!(audited, ["INSERT", "UPDATE"]);
 }

@@ -10,7 +10,7 @@ use esoz::Parts;
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
 use esoz_kernel::{DispenseId, LegalEntityId, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
-use esoz_tests::{DEADLINE, Setup, StopScene, UpdateScene, World, on_every_store};
+use esoz_tests::{DEADLINE, Setup, StopScene, TestApp, UpdateScene, on_every_store};
 use reqwest::Method;
 use tokio::sync::Semaphore;
 
@@ -74,15 +74,15 @@ impl DeviceDispenses for Held {
 
 on_every_store! {
     async fn c01_unknown_path_and_wrong_verb(kind) {
-        let world = World::new(kind).await;
-        let scene = StopScene::load(&world).await;
-        let update = UpdateScene::load(&world).await;
+        let app = TestApp::new(kind).await;
+        let scene = StopScene::load(&app).await;
+        let update = UpdateScene::load(&app).await;
         for path in ["/", "/api", "/api/nothing?with=query", "/api/admin/contract_divisions", "/..%2f..%2fetc"] {
-            world.request(Method::GET, path).send().await.assert_not_found();
+            app.request(Method::GET, path).send().await.assert_not_found();
         }
         for (path, allow) in [(scene.path(), "PATCH"), (update.path(), "PUT")] {
             for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
-                let answer = world.request(method, &path).send().await;
+                let answer = app.request(method, &path).send().await;
                 let message = format!("Method is not allowed here. Allowed: {allow}.");
                 answer.assert_error(405, "method_not_allowed", &message);
                 assert_eq!(answer.headers["allow"], allow);
@@ -91,8 +91,8 @@ on_every_store! {
     }
 
     async fn c02_request_id(kind) {
-        let world = World::new(kind).await;
-        let ask = async |id: &str| world.patch("/nothing").header("x-request-id", id).send().await;
+        let app = TestApp::new(kind).await;
+        let ask = async |id: &str| app.patch("/nothing").header("x-request-id", id).send().await;
         for good in ["abcdefghij-0123456789", &"x".repeat(200)] {
             assert_eq!(ask(good).await.request_id(), good);
         }
@@ -100,58 +100,58 @@ on_every_store! {
             let answer = ask(bad).await;
             assert_ne!(answer.request_id(), bad);
         }
-        assert_ne!(world.patch("/").send().await.request_id(), world.patch("/").send().await.request_id());
+        assert_ne!(app.patch("/").send().await.request_id(), app.patch("/").send().await.request_id());
     }
 
     async fn a_refused_caller_is_told_what_to_present(kind) {
-        let world = World::new(kind).await;
-        let scene = StopScene::load(&world).await;
-        let nothing = world.patch(&scene.path()).send().await;
+        let app = TestApp::new(kind).await;
+        let scene = StopScene::load(&app).await;
+        let nothing = app.patch(&scene.path()).send().await;
         assert_eq!(nothing.challenge(), "Bearer realm=\"esoz\"");
-        let unknown = world.patch(&scene.path()).token(&esoz_auth::Secret::new("unknown")).send().await;
+        let unknown = app.patch(&scene.path()).token(&esoz_auth::Secret::new("unknown")).send().await;
         assert_eq!(unknown.challenge(), "Bearer realm=\"esoz\", error=\"invalid_token\"");
-        let token = scene.issue(&world, |token| token.scope = esoz_auth::Scope::parse("a:b")).await;
-        let forbidden = world.patch(&scene.path()).token(&token).send().await;
+        let token = scene.issue(&app, |token| token.scope = esoz_auth::Scope::parse("a:b")).await;
+        let forbidden = app.patch(&scene.path()).token(&token).send().await;
         let challenge = "Bearer realm=\"esoz\", error=\"insufficient_scope\", scope=\"device_dispense:stop\"";
         assert_eq!(forbidden.challenge(), challenge);
     }
 
     async fn an_idempotency_key_is_echoed(kind) {
-        let world = World::new(kind).await;
-        let answer = world.patch("/nothing").header("x-idempotency-key", "key-of-a-client").send().await;
+        let app = TestApp::new(kind).await;
+        let answer = app.patch("/nothing").header("x-idempotency-key", "key-of-a-client").send().await;
         assert_eq!(answer.body["meta"]["idempotency_key"], "key-of-a-client");
-        let answer = world.patch("/nothing").header("x-idempotency-key", "no key").send().await;
+        let answer = app.patch("/nothing").header("x-idempotency-key", "no key").send().await;
         assert_eq!(answer.body["meta"].get("idempotency_key"), None);
     }
 
     async fn headers_over_the_limit(kind) {
-        let world = Setup::new(kind).variable("ESOZ_HTTP__HEADERS_MAX_BYTES", "2000").start().await;
-        let answer = world.patch("/nothing").header("x-large", &"x".repeat(2_000)).send().await;
+        let app = Setup::new(kind).variable("ESOZ_HTTP__HEADERS_MAX_BYTES", "2000").start().await;
+        let answer = app.patch("/nothing").header("x-large", &"x".repeat(2_000)).send().await;
         answer.assert_error(431, "request_too_large", "Request headers are too large.");
     }
 
     async fn c03_panic(kind) {
-        let world = Setup::new(kind).replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
-        let scene = StopScene::load(&world).await;
+        let app = Setup::new(kind).replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
+        let scene = StopScene::load(&app).await;
         for _ in 0..5 {
-            scene.stop(&world).await.assert_internal();
+            scene.stop(&app).await.assert_internal();
         }
         // The server goes on.
-        let update = UpdateScene::load(&world).await;
-        assert_eq!(update.update(&world).await.status, 200);
-        scene.assert_untouched(&world, &scene.dispense).await;
+        let update = UpdateScene::load(&app).await;
+        assert_eq!(update.update(&app).await.status, 200);
+        scene.assert_untouched(&app, &scene.dispense).await;
     }
 
     async fn c04_half_a_request(kind) {
         let setup = Setup::new(kind).variable("ESOZ_HTTP__HEAD_TIMEOUT_MS", "300");
-        let world = setup.variable("ESOZ_HTTP__BODY_TIMEOUT_MS", "300").start().await;
-        let scene = StopScene::load(&world).await;
+        let app = setup.variable("ESOZ_HTTP__BODY_TIMEOUT_MS", "300").start().await;
+        let scene = StopScene::load(&app).await;
         let token = scene.token.expose();
         let path = scene.path();
         let head = format!("PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n");
-        let half_a_head = connect(&world, &head);
-        let half_a_body = connect(&world, &format!("{head}Content-Length: 2\r\n\r\n{{"));
-        assert_eq!(scene.stop(&world).await.status, 200, "others are not affected");
+        let half_a_head = connect(&app, &head);
+        let half_a_body = connect(&app, &format!("{head}Content-Length: 2\r\n\r\n{{"));
+        assert_eq!(scene.stop(&app).await.status, 200, "others are not affected");
         let body_answer = closed(half_a_body).await.unwrap();
         assert!(body_answer.starts_with("HTTP/1.1 408") && body_answer.contains("\"request_timeout\""), "{body_answer}");
         let head_answer = closed(half_a_head).await.unwrap();
@@ -164,15 +164,15 @@ on_every_store! {
         let setup = Setup::new(kind).replace(move |parts| held.hold(parts));
         // Not shorter: the framework looks at the time every half a second.
         let setup = setup.variable("ESOZ_HTTP__HEAD_TIMEOUT_MS", "1000").variable("ESOZ_HTTP__BODY_TIMEOUT_MS", "1000");
-        let world = setup.variable("ESOZ_HTTP__KEEP_ALIVE_MS", "1000").start().await;
-        let scene = StopScene::load(&world).await;
+        let app = setup.variable("ESOZ_HTTP__KEEP_ALIVE_MS", "1000").start().await;
+        let scene = StopScene::load(&app).await;
         // This one takes long to be answered, which is none of its client's doing.
-        let request = tokio::spawn(scene.request(&world).send());
+        let request = tokio::spawn(scene.request(&app).send());
         gate.another_begun().await;
 
         for _ in 0..2 {
             let half = tokio::task::spawn_blocking({
-                let mut stream = connect(&world, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n");
+                let mut stream = connect(&app, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n");
                 move || {
                     let mut answer = Vec::new();
                     while !answer.ends_with(b"}}") {
@@ -194,14 +194,14 @@ on_every_store! {
     async fn c05_shutdown_during_a_request(kind) {
         let gate = Gate::new();
         let held = gate.clone();
-        let world = Setup::new(kind).replace(move |parts| held.hold(parts)).start().await;
-        let scene = StopScene::load(&world).await;
+        let app = Setup::new(kind).replace(move |parts| held.hold(parts)).start().await;
+        let scene = StopScene::load(&app).await;
         let expected = scene.stopped(&scene.dispense, crate::NOW_MILLIS);
-        let request = tokio::spawn(scene.request(&world).send());
+        let request = tokio::spawn(scene.request(&app).send());
         gate.another_begun().await;
 
-        let address = world.base().trim_start_matches("http://").to_owned();
-        let (stores, mut stopping) = world.begin_to_stop();
+        let address = app.base().trim_start_matches("http://").to_owned();
+        let (stores, mut stopping) = app.begin_to_stop();
         esoz_testkit::wait::wait_for("a refused connection", DEADLINE, async || {
             TcpStream::connect(&address).is_err().then_some(())
         })
@@ -227,8 +227,8 @@ fn closed(mut stream: TcpStream) -> tokio::task::JoinHandle<String> {
 }
 
 /// Sends that on a connection of its own.
-pub(crate) fn connect(world: &World, send: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(world.base().trim_start_matches("http://")).unwrap();
+pub(crate) fn connect(app: &TestApp, send: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(app.base().trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(DEADLINE + Duration::from_secs(1))).unwrap();
     stream.write_all(send.as_bytes()).unwrap();
     stream

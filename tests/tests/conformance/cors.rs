@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esoz_tests::{Kind, Setup, StopScene, World};
+use esoz_tests::{Kind, Setup, StopScene, TestApp};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 
@@ -24,9 +24,9 @@ fn told(headers: &HeaderMap) -> Vec<(&str, &str)> {
 }
 
 /// Asks as a browser does before a request of that verb.
-async fn preflight(world: &World, path: &str, origin: &str, verb: &str) -> Response {
+async fn preflight(app: &TestApp, path: &str, origin: &str, verb: &str) -> Response {
     let request = reqwest::Client::new()
-        .request(Method::OPTIONS, format!("{}{path}", world.base()))
+        .request(Method::OPTIONS, format!("{}{path}", app.base()))
         .header("origin", origin)
         .header("access-control-request-method", verb)
         .header("access-control-request-headers", "authorization");
@@ -35,13 +35,12 @@ async fn preflight(world: &World, path: &str, origin: &str, verb: &str) -> Respo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn by_default_no_page_may_read_anything() {
-    let world = World::new(Kind::Sqlite).await;
-    let scene = StopScene::load(&world).await;
-    let answer = preflight(&world, &scene.path(), MIS, "PATCH").await;
+    let app = TestApp::new(Kind::Sqlite).await;
+    let scene = StopScene::load(&app).await;
+    let answer = preflight(&app, &scene.path(), MIS, "PATCH").await;
     assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(told(answer.headers()), []);
-    for request in
-        [scene.request(&world), world.patch(&scene.path()), world.request(Method::GET, "/openapi.json")]
+    for request in [scene.request(&app), app.patch(&scene.path()), app.request(Method::GET, "/openapi.json")]
     {
         assert_eq!(told(&request.header("origin", MIS).send().await.headers), []);
     }
@@ -51,10 +50,10 @@ async fn by_default_no_page_may_read_anything() {
 async fn pages_of_a_configured_origin_may_and_no_others() {
     let setup = Setup::new(Kind::Sqlite)
         .variable("ESOZ_CORS__ALLOWED_ORIGINS", "https://other.example,https://mis.example");
-    let world = setup.start().await;
-    let scene = StopScene::load(&world).await;
+    let app = setup.start().await;
+    let scene = StopScene::load(&app).await;
 
-    let answer = preflight(&world, &scene.path(), MIS, "PATCH").await;
+    let answer = preflight(&app, &scene.path(), MIS, "PATCH").await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     let readable = (
         "access-control-expose-headers",
@@ -75,8 +74,7 @@ async fn pages_of_a_configured_origin_may_and_no_others() {
     assert_eq!(told(answer.headers()), expected);
     assert_eq!(answer.headers()["x-frame-options"], "DENY");
 
-    for request in [scene.request(&world), world.patch(&scene.path()), world.request(Method::GET, "/nothing")]
-    {
+    for request in [scene.request(&app), app.patch(&scene.path()), app.request(Method::GET, "/nothing")] {
         let answer = request.header("origin", MIS).send().await;
         assert_eq!(told(&answer.headers), [origin, readable, ("vary", "origin")], "{}", answer.status);
     }
@@ -87,14 +85,14 @@ async fn pages_of_a_configured_origin_may_and_no_others() {
         "null",
         "https://mis.example.evil.example",
     ] {
-        let answer = preflight(&world, &scene.path(), stranger, "PATCH").await;
+        let answer = preflight(&app, &scene.path(), stranger, "PATCH").await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{stranger}");
         assert_eq!(told(answer.headers()), [("vary", "origin")], "{stranger}");
-        let answer = world.patch(&scene.path()).header("origin", stranger).send().await;
+        let answer = app.patch(&scene.path()).header("origin", stranger).send().await;
         assert_eq!(told(&answer.headers), [("vary", "origin")], "{stranger}");
     }
     // OPTIONS that is no preflight.
-    let answer = world.request(Method::OPTIONS, &scene.path()).header("origin", MIS).send().await;
+    let answer = app.request(Method::OPTIONS, &scene.path()).header("origin", MIS).send().await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
@@ -103,11 +101,11 @@ async fn a_page_may_also_read_what_went_wrong() {
     let setup = Setup::new(Kind::Sqlite)
         .variable("ESOZ_CORS__ALLOWED_ORIGINS", MIS)
         .variable("ESOZ_HTTP__HEADERS_MAX_BYTES", "2000");
-    let world = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
-    let scene = StopScene::load(&world).await;
-    let panicked = scene.request(&world).header("origin", MIS).send().await;
+    let app = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
+    let scene = StopScene::load(&app).await;
+    let panicked = scene.request(&app).header("origin", MIS).send().await;
     panicked.assert_internal();
-    let too_large = world.patch("/").header("x-large", &"x".repeat(2_000)).header("origin", MIS).send().await;
+    let too_large = app.patch("/").header("x-large", &"x".repeat(2_000)).header("origin", MIS).send().await;
     assert_eq!(too_large.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     for answer in [panicked, too_large] {
         assert_eq!(answer.headers["access-control-allow-origin"], MIS);

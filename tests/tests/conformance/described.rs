@@ -3,14 +3,14 @@
 
 use std::io::Read as _;
 
-use esoz_tests::{Answer, PUBLISHED, StopScene, UpdateScene, World, on_every_store};
+use esoz_tests::{Answer, PUBLISHED, StopScene, TestApp, UpdateScene, on_every_store};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// The answer to whatever is sent, read off the connection.
-fn answer_to(world: &World, method: Method, sent: &str) -> Answer {
-    let mut stream = crate::both::connect(world, sent);
+fn answer_to(app: &TestApp, method: Method, sent: &str) -> Answer {
+    let mut stream = crate::both::connect(app, sent);
     let mut received = String::new();
     stream.read_to_string(&mut received).unwrap();
     let (head, body) = received.split_once("\r\n\r\n").unwrap();
@@ -18,7 +18,7 @@ fn answer_to(world: &World, method: Method, sent: &str) -> Answer {
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines.map(|line| line.split_once(": ").unwrap());
     let headers = headers.map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
-    let url = format!("{}/", world.base());
+    let url = format!("{}/", app.base());
     Answer { method, status, headers: headers.collect(), body: serde_json::from_str(body).unwrap(), url }
 }
 
@@ -91,7 +91,7 @@ fn assert_held<'a>(answer: &Answer, tamperings: impl IntoIterator<Item = &'a Tam
 
 on_every_store! {
     async fn what_stands_in_no_uri_is_answered_as_published_too(kind) {
-        let world = World::new(kind).await;
+        let app = TestApp::new(kind).await;
         for (path, host, url) in [
             ("/%", "esoz.example", "http://esoz.example/%25"),
             ("/%zz{a}|\"^\\", "[::1]:80", "http://[::1]:80/%25zz%7Ba%7D%7C%22%5E%5C"),
@@ -100,7 +100,7 @@ on_every_store! {
             ("/a", "a/b?c#d", "/a"),
         ] {
             let sent = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-            let answer = answer_to(&world, Method::GET, &sent);
+            let answer = answer_to(&app, Method::GET, &sent);
             assert_eq!(PUBLISHED.check(&answer), Ok(()), "{sent}");
             let told = answer.body["meta"]["url"].as_str().unwrap();
             assert!(told.ends_with(url) && !told.contains([' ', '@', '?']), "{told}");
@@ -108,40 +108,40 @@ on_every_store! {
     }
 
     async fn c06_every_answer_is_described(kind) {
-        let world = World::new(kind).await;
-        let (stop, update) = (StopScene::load(&world).await, UpdateScene::load(&world).await);
+        let app = TestApp::new(kind).await;
+        let (stop, update) = (StopScene::load(&app).await, UpdateScene::load(&app).await);
         let any = || OF_ANY.iter().chain(&OF_DESCRIBED);
 
-        let stopped = stop.stop(&world).await;
+        let stopped = stop.stop(&app).await;
         assert_eq!(stopped.status, 200);
         assert_held(&stopped, any().chain(&OF_STOPPED));
-        let updated = update.update(&world).await;
+        let updated = update.update(&app).await;
         assert_eq!(updated.status, 200);
         assert_held(&updated, any().chain(&OF_UPDATED));
         // An answer of one method is none of the other.
         assert!(PUBLISHED.check(&Answer { body: updated.body, ..stopped.clone() }).is_err());
 
         let refusals = [
-            (401, world.patch(&stop.path()).send().await),
-            (409, stop.stop(&world).await),
-            (422, stop.request(&world).json(&json!({"a": 1})).send().await),
-            (401, world.put(&update.path()).send().await),
-            (415, update.request(&world).send().await),
-            (422, update.put(&world, &json!({})).await),
+            (401, app.patch(&stop.path()).send().await),
+            (409, stop.stop(&app).await),
+            (422, stop.request(&app).json(&json!({"a": 1})).send().await),
+            (401, app.put(&update.path()).send().await),
+            (415, update.request(&app).send().await),
+            (422, update.put(&app, &json!({})).await),
         ];
         for (status, refusal) in refusals {
             assert_eq!(refusal.status, status);
             assert_held(&refusal, any().chain(&OF_REFUSALS));
         }
-        let wrong_verb = world.request(Method::DELETE, &stop.path()).send().await;
+        let wrong_verb = app.request(Method::DELETE, &stop.path()).send().await;
         assert_eq!(wrong_verb.status, 405);
         let no_allow: Tampering = ("no Allow", |answer| drop(answer.headers.remove("allow")));
         assert_held(&wrong_verb, any().chain(&OF_REFUSALS).chain([&no_allow]));
     }
 
     async fn c06_at_an_undescribed_path_only_a_refusal_will_do(kind) {
-        let world = World::new(kind).await;
-        let answer = world.patch("/nothing").send().await;
+        let app = TestApp::new(kind).await;
+        let answer = app.patch("/nothing").send().await;
         assert_eq!(answer.status, 404);
         let success: [Tampering; 2] = [
             ("a success", |answer| answer.status = StatusCode::OK),

@@ -11,7 +11,7 @@ use esoz_kernel::ClientId;
 use esoz_testkit::builders::{fresh, secret};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::{
-    Answer, DEADLINE, Kind, Setup, StopScene, UpdateScene, World, assert_protected, on_every_store,
+    Answer, DEADLINE, Kind, Setup, StopScene, TestApp, UpdateScene, assert_protected, on_every_store,
     update_path,
 };
 use reqwest::Method;
@@ -27,9 +27,9 @@ fn budget(answer: &Answer) -> (&str, &str) {
 }
 
 /// Asks for a dispense that is not there: changes nothing however often.
-async fn ask(world: &World, scene: &StopScene, token: &Secret) -> Answer {
-    let unknown = scene.another(world).build();
-    world.patch(&scene.path_of(&unknown)).token(token).send().await
+async fn ask(app: &TestApp, scene: &StopScene, token: &Secret) -> Answer {
+    let unknown = scene.another(app).build();
+    app.patch(&scene.path_of(&unknown)).token(token).send().await
 }
 
 fn limited(per_second: &str, burst: &str) -> Setup {
@@ -47,68 +47,68 @@ fn assert_spent(answer: &Answer) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_has_spent_its_budget_waits_and_no_other_does() {
-    let world = limited("2", "3").start().await;
-    let scene = StopScene::load(&world).await;
+    let app = limited("2", "3").start().await;
+    let scene = StopScene::load(&app).await;
     for left in ["\"client\";r=2;t=1", "\"client\";r=1;t=1", "\"client\";r=0;t=1"] {
-        let answer = ask(&world, &scene, &scene.token).await;
+        let answer = ask(&app, &scene, &scene.token).await;
         answer.assert_not_found();
         assert_eq!(budget(&answer), ("\"client\";q=3;w=2", left));
     }
-    assert_spent(&scene.stop(&world).await);
+    assert_spent(&scene.stop(&app).await);
     // Another token of the same client does not help.
-    let second = scene.issue(&world, |_| {}).await;
-    assert_spent(&ask(&world, &scene, &second).await);
-    scene.assert_untouched(&world, &scene.dispense).await;
+    let second = scene.issue(&app, |_| {}).await;
+    assert_spent(&ask(&app, &scene, &second).await);
+    scene.assert_untouched(&app, &scene.dispense).await;
 
-    let other = scene.issue(&world, |token| token.client_id = ClientId::new(fresh())).await;
-    assert_ne!(ask(&world, &scene, &other).await.status, 429);
+    let other = scene.issue(&app, |token| token.client_id = ClientId::new(fresh())).await;
+    assert_ne!(ask(&app, &scene, &other).await.status, 429);
 
-    world.clock.advance(Duration::from_millis(500));
-    scene.stop(&world).await.assert_data(&scene.stopped(&scene.dispense, "2026-01-31T08:16:30.623Z"));
-    assert_spent(&ask(&world, &scene, &scene.token).await);
-    world.clock.advance(Duration::from_mins(1));
-    assert_eq!(budget(&ask(&world, &scene, &scene.token).await).1, "\"client\";r=2;t=1");
+    app.clock.advance(Duration::from_millis(500));
+    scene.stop(&app).await.assert_data(&scene.stopped(&scene.dispense, "2026-01-31T08:16:30.623Z"));
+    assert_spent(&ask(&app, &scene, &scene.token).await);
+    app.clock.advance(Duration::from_mins(1));
+    assert_eq!(budget(&ask(&app, &scene, &scene.token).await).1, "\"client\";r=2;t=1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_spends_nobodys_budget() {
-    let world = limited("1", "1").start().await;
-    let scene = StopScene::load(&world).await;
+    let app = limited("1", "1").start().await;
+    let scene = StopScene::load(&app).await;
     for _ in 0..5 {
-        let answer = ask(&world, &scene, &secret()).await;
+        let answer = ask(&app, &scene, &secret()).await;
         answer.assert_invalid_token();
         assert_eq!(budget(&answer), ("", ""));
-        world.patch(&scene.path()).send().await.assert_error(
+        app.patch(&scene.path()).send().await.assert_error(
             401,
             "access_denied",
             "Authorization header is not set or doesn't contain Bearer token",
         );
     }
-    assert_eq!(scene.stop(&world).await.status, 200);
+    assert_eq!(scene.stop(&app).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn software_that_works_for_many_clients_has_no_budget_of_its_own() {
-    let world = limited("1", "1").start().await;
-    let scene = UpdateScene::load(&world).await;
-    assert_eq!(scene.update(&world).await.status, 200);
-    assert_eq!(scene.update(&world).await.status, 429);
+    let app = limited("1", "1").start().await;
+    let scene = UpdateScene::load(&app).await;
+    assert_eq!(scene.update(&app).await.status, 200);
+    assert_eq!(scene.update(&app).await.status, 429);
     // The same api key, the token of another client.
     let other = secret();
     let client_id = ClientId::new(fresh());
     let stored =
         esoz_auth::NewAccessToken { digest: other.digest(), client_id, ..scene.stored_token.clone() };
-    world.stores.credentials.add_token(&stored).await.unwrap();
-    let request = world.put(&scene.path()).api_key(&scene.api_key).token(&other);
+    app.stores.credentials.add_token(&stored).await.unwrap();
+    let request = app.put(&scene.path()).api_key(&scene.api_key).token(&other);
     assert_ne!(request.json(&scene.change()).send().await.status, 429);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_limit_nothing_is_said_about_one() {
-    let world = World::new(Kind::Sqlite).await;
-    let scene = StopScene::load(&world).await;
+    let app = TestApp::new(Kind::Sqlite).await;
+    let scene = StopScene::load(&app).await;
     for _ in 0..50 {
-        let answer = ask(&world, &scene, &scene.token).await;
+        let answer = ask(&app, &scene, &scene.token).await;
         answer.assert_not_found();
         assert_eq!(budget(&answer), ("", ""));
     }
@@ -117,37 +117,37 @@ async fn without_a_limit_nothing_is_said_about_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_guesses_is_slowed_down() {
     let setup = Setup::new(Kind::Sqlite).variable("ESOZ_RATE_LIMIT__FAILED_AUTHENTICATIONS_PER_MINUTE", "3");
-    let world = setup.start().await;
-    let scene = StopScene::load(&world).await;
-    let update = UpdateScene::load(&world).await;
+    let app = setup.start().await;
+    let scene = StopScene::load(&app).await;
+    let update = UpdateScene::load(&app).await;
     // What is right does not count, nor does what is no attempt.
     for _ in 0..5 {
-        ask(&world, &scene, &scene.token).await.assert_not_found();
-        assert_eq!(world.patch(&scene.path()).send().await.status, 401);
+        ask(&app, &scene, &scene.token).await.assert_not_found();
+        assert_eq!(app.patch(&scene.path()).send().await.status, 401);
     }
     for _ in 0..2 {
-        ask(&world, &scene, &secret()).await.assert_invalid_token();
+        ask(&app, &scene, &secret()).await.assert_invalid_token();
     }
-    let wrong_key = world.put(&update.path()).api_key(&secret()).token(&update.token);
+    let wrong_key = app.put(&update.path()).api_key(&secret()).token(&update.token);
     wrong_key.json(&update.change()).send().await.assert_error(401, "access_denied", "Invalid api key");
 
     // Now not even the right token is looked at.
     let message = "Too many authentications from this address have failed. Please try again after 20 s.";
-    for answer in [scene.stop(&world).await, update.update(&world).await] {
+    for answer in [scene.stop(&app).await, update.update(&app).await] {
         answer.assert_error(429, "too_many_requests", message);
         assert_eq!(answer.headers["retry-after"], "20");
         let told = ("\"failed-authentications\";q=3;w=60", "\"failed-authentications\";r=0;t=20");
         assert_eq!(budget(&answer), told);
     }
-    scene.assert_untouched(&world, &scene.dispense).await;
-    world.clock.advance(Duration::from_secs(20));
-    assert_eq!(scene.stop(&world).await.status, 200);
-    ask(&world, &scene, &secret()).await.assert_invalid_token();
-    assert_eq!(ask(&world, &scene, &scene.token).await.status, 429);
+    scene.assert_untouched(&app, &scene.dispense).await;
+    app.clock.advance(Duration::from_secs(20));
+    assert_eq!(scene.stop(&app).await.status, 200);
+    ask(&app, &scene, &secret()).await.assert_invalid_token();
+    assert_eq!(ask(&app, &scene, &scene.token).await.status, 429);
 }
 
-async fn health(world: &World) -> Answer {
-    world.request(Method::GET, "/health/live").send().await
+async fn health(app: &TestApp) -> Answer {
+    app.request(Method::GET, "/health/live").send().await
 }
 
 /// Asks on that connection, and gives the answer: a head, and JSON in an envelope.
@@ -164,9 +164,9 @@ fn ask_on(stream: &mut TcpStream, request: &str) -> String {
 }
 
 /// Waits until a request is let in again.
-async fn until_let_in(world: &World) {
+async fn until_let_in(app: &TestApp) {
     wait_for("a free place", DEADLINE, async || {
-        let answer = world.patch("/nothing").send().await;
+        let answer = app.patch("/nothing").send().await;
         if answer.status == 404 { Ok(()) } else { Err(answer.body.to_string()) }
     })
     .await;
@@ -177,30 +177,30 @@ on_every_store! {
         let gate = Gate::new();
         let held = gate.clone();
         let setup = Setup::new(kind).variable("ESOZ_HTTP__MAX_IN_FLIGHT", "2").replace(move |parts| held.hold(parts));
-        let world = setup.start().await;
-        let first = StopScene::load(&world).await;
-        let second = StopScene::load(&world).await;
-        let third = StopScene::load(&world).await;
-        let requests = [&first, &second].map(|scene| tokio::spawn(scene.request(&world).send()));
+        let app = setup.start().await;
+        let first = StopScene::load(&app).await;
+        let second = StopScene::load(&app).await;
+        let third = StopScene::load(&app).await;
+        let requests = [&first, &second].map(|scene| tokio::spawn(scene.request(&app).send()));
         gate.another_begun().await;
         gate.another_begun().await;
 
         // Nobody goes on, so these answers waited for nobody.
         for _ in 0..5 {
-            third.stop(&world).await.assert_overloaded();
-            world.patch("/nothing").send().await.assert_overloaded();
+            third.stop(&app).await.assert_overloaded();
+            app.patch("/nothing").send().await.assert_overloaded();
         }
-        assert_eq!(health(&world).await.status, 200);
+        assert_eq!(health(&app).await.status, 200);
         // To be busy is no fault of ours.
         let id = fresh().to_string();
-        world.patch("/nothing").header("x-request-id", &id).send().await.assert_overloaded();
+        app.patch("/nothing").header("x-request-id", &id).send().await.assert_overloaded();
         let lines = lines_of(&id);
         let [line] = lines.as_slice() else { panic!("{lines:#?}") };
         assert_eq!((&line["level"], &line["status"], line.get("error")), (&json!("INFO"), &json!(503), None));
 
         // Where there is not even time for a request, there is none for a new connection after each.
         let request = format!("PUT {} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}", update_path("x"));
-        let mut stream = connect(&world, "");
+        let mut stream = connect(&app, "");
         for _ in 0..3 {
             let answer = tokio::task::block_in_place(|| ask_on(&mut stream, &request));
             assert!(answer.starts_with("HTTP/1.1 503 ") && !answer.contains("connection: close"), "{answer}");
@@ -210,15 +210,15 @@ on_every_store! {
         for request in requests {
             assert_eq!(request.await.unwrap().status, 200);
         }
-        third.stop(&world).await.assert_data(&third.stopped(&third.dispense, crate::NOW_MILLIS));
+        third.stop(&app).await.assert_data(&third.stopped(&third.dispense, crate::NOW_MILLIS));
     }
 
     async fn a_place_is_free_again_after_a_panic(kind) {
         let setup = Setup::new(kind).variable("ESOZ_HTTP__MAX_IN_FLIGHT", "1");
-        let world = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
-        let scene = StopScene::load(&world).await;
+        let app = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
+        let scene = StopScene::load(&app).await;
         for _ in 0..5 {
-            scene.stop(&world).await.assert_internal();
+            scene.stop(&app).await.assert_internal();
         }
     }
 
@@ -229,50 +229,50 @@ on_every_store! {
             .variable("ESOZ_HTTP__MAX_IN_FLIGHT", "1")
             .variable("ESOZ_HTTP__REQUEST_TIMEOUT_MS", "300")
             .replace(move |parts| held.hold(parts));
-        let world = setup.start().await;
+        let app = setup.start().await;
 
         // Its limit has passed, but the store still works for it.
-        let scene = StopScene::load(&world).await;
-        scene.stop(&world).await.assert_unavailable();
+        let scene = StopScene::load(&app).await;
+        scene.stop(&app).await.assert_unavailable();
         gate.another_begun().await;
-        world.patch("/nothing").send().await.assert_overloaded();
+        app.patch("/nothing").send().await.assert_overloaded();
         gate.let_go(1);
-        until_let_in(&world).await;
+        until_let_in(&app).await;
 
         // Its client is gone.
-        let scene = StopScene::load(&world).await;
+        let scene = StopScene::load(&app).await;
         let (path, token) = (scene.path(), scene.token.expose());
         let head = format!("PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
-        let stream = connect(&world, &head);
+        let stream = connect(&app, &head);
         gate.another_begun().await;
         drop(stream);
-        world.patch("/nothing").send().await.assert_overloaded();
+        app.patch("/nothing").send().await.assert_overloaded();
         gate.let_go(1);
-        until_let_in(&world).await;
-        let stored = world.stores.dispenses.find(scene.dispense.id).await.unwrap().unwrap();
+        until_let_in(&app).await;
+        let stored = app.stores.dispenses.find(scene.dispense.id).await.unwrap().unwrap();
         assert_eq!(stored.status, esoz_device_dispense::DispenseStatus::Stopped, "what was begun is finished");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_tells_browsers_to_be_careful() {
-    let world = Setup::new(Kind::Sqlite)
+    let app = Setup::new(Kind::Sqlite)
         .replace(|parts| parts.stores.legal_entities = Arc::new(Panicking))
         .start()
         .await;
-    let scene = StopScene::load(&world).await;
+    let scene = StopScene::load(&app).await;
     let strict = "default-src 'none'; frame-ancestors 'none'";
     let page = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                 base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     let headers = |answer: Answer| answer.headers;
-    assert_protected(&headers(scene.stop(&world).await), strict);
-    assert_protected(&headers(world.patch(&scene.path()).send().await), strict);
+    assert_protected(&headers(scene.stop(&app).await), strict);
+    assert_protected(&headers(app.patch(&scene.path()).send().await), strict);
     for path in ["/nothing", "/openapi.json", "/health/live", "/health/ready", "/docs/nothing"] {
-        assert_protected(&headers(world.request(Method::GET, path).send().await), strict);
+        assert_protected(&headers(app.request(Method::GET, path).send().await), strict);
     }
-    assert_protected(&headers(world.patch("/openapi.json").send().await), strict);
+    assert_protected(&headers(app.patch("/openapi.json").send().await), strict);
     for path in ["/docs", "/docs/page.js", "/docs/swagger-ui-bundle.js"] {
-        let answer = reqwest::get(format!("{}{path}", world.base())).await.unwrap();
+        let answer = reqwest::get(format!("{}{path}", app.base())).await.unwrap();
         assert_protected(answer.headers(), page);
         // What came by plain HTTP may come by it again.
         assert!(!answer.headers().contains_key("strict-transport-security"));

@@ -2,20 +2,20 @@
 
 use esoz_test_servers::MongoDb;
 use esoz_testkit::wait::wait_for;
-use esoz_tests::{Answer, DEADLINE, Kind, World, on_every_store};
+use esoz_tests::{Answer, DEADLINE, Kind, TestApp, on_every_store};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::outages::world_on;
+use crate::outages::app_on;
 
-async fn ask(world: &World, path: &str) -> Answer {
-    world.request(Method::GET, path).send().await
+async fn ask(app: &TestApp, path: &str) -> Answer {
+    app.request(Method::GET, path).send().await
 }
 
 /// Waits until readiness is answered with that status.
-pub(crate) async fn until_ready_is(world: &World, status: u16) -> Answer {
+pub(crate) async fn until_ready_is(app: &TestApp, status: u16) -> Answer {
     wait_for(&format!("{status} for readiness"), DEADLINE, async || {
-        let answer = ask(world, "/health/ready").await;
+        let answer = ask(app, "/health/ready").await;
         if answer.status == status { Ok(answer) } else { Err(answer.body.to_string()) }
     })
     .await
@@ -23,15 +23,15 @@ pub(crate) async fn until_ready_is(world: &World, status: u16) -> Answer {
 
 on_every_store! {
     async fn a_server_with_everything_is_live_and_ready(kind) {
-        let world = World::new(kind).await;
-        ask(&world, "/health/live").await.assert_data(&json!({"live": true}));
+        let app = TestApp::new(kind).await;
+        ask(&app, "/health/live").await.assert_data(&json!({"live": true}));
         let check = |name, needed| json!({"name": name, "state": "up", "since": crate::NOW_MILLIS, "needed": needed});
         let expected = match kind {
             Kind::Sqlite => json!([check("sqlite", true)]),
             Kind::Servers => json!([check("postgresql", true), check("mongodb", true), check("kafka", false)]),
         };
         wait_for("everything up", DEADLINE, async || {
-            let answer = ask(&world, "/health/ready").await;
+            let answer = ask(&app, "/health/ready").await;
             if answer.body["data"]["checks"] == expected { Ok(()) } else { Err(answer.body.to_string()) }
         })
         .await;
@@ -41,14 +41,14 @@ on_every_store! {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_mongodb_is_named_and_its_return_is_noticed() {
     let mut mongodb = MongoDb::start().unwrap();
-    let world = world_on(None, Some(&mongodb), None).await;
-    until_ready_is(&world, 200).await;
+    let app = app_on(None, Some(&mongodb), None).await;
+    until_ready_is(&app, 200).await;
     mongodb.stop().unwrap();
-    let answer = until_ready_is(&world, 503).await;
+    let answer = until_ready_is(&app, 503).await;
     let told = answer.body["error"]["message"].as_str().unwrap();
     assert!(told.starts_with("Not ready: mongodb is down since "), "{told}");
     assert!(told.contains("postgresql is up"), "{told}");
-    ask(&world, "/health/live").await.assert_data(&json!({"live": true}));
+    ask(&app, "/health/live").await.assert_data(&json!({"live": true}));
     mongodb.restart().unwrap();
-    until_ready_is(&world, 200).await;
+    until_ready_is(&app, 200).await;
 }

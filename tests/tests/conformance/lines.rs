@@ -1,7 +1,7 @@
 //! The log of a request: one line, whatever became of it.
 
 use esoz_testkit::builders::fresh;
-use esoz_tests::{Kind, Setup, StopScene, World, on_every_store, secret_scan, stop_path};
+use esoz_tests::{Kind, Setup, StopScene, TestApp, on_every_store, secret_scan, stop_path};
 use serde_json::{Value, json};
 
 /// The lines of that request.
@@ -16,11 +16,11 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 on_every_store! {
     async fn a_refusal_is_one_line_of_news(kind) {
-        let world = World::new(kind).await;
-        let scene = StopScene::load(&world).await;
-        let unknown = scene.another(&world).build();
+        let app = TestApp::new(kind).await;
+        let scene = StopScene::load(&app).await;
+        let unknown = scene.another(&app).build();
         let id = fresh().to_string();
-        let ask = scene.request_for(&world, &unknown).header("x-request-id", &id);
+        let ask = scene.request_for(&app, &unknown).header("x-request-id", &id);
         ask.header("traceparent", &format!("00-{TRACE}-b7ad6b7169203331-00")).send().await.assert_not_found();
         let lines = lines_of(&id);
         let [line] = lines.as_slice() else { panic!("{lines:#?}") };
@@ -36,11 +36,11 @@ on_every_store! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_request_is_one_error_with_its_cause() {
-    let world = Setup::new(Kind::Sqlite).variable("ESOZ_SQLITE__BUSY_TIMEOUT_MS", "300").start().await;
-    let scene = StopScene::load(&world).await;
-    let lock = world.test_stores.file().unwrap().lock();
+    let app = Setup::new(Kind::Sqlite).variable("ESOZ_SQLITE__BUSY_TIMEOUT_MS", "300").start().await;
+    let scene = StopScene::load(&app).await;
+    let lock = app.test_stores.file().unwrap().lock();
     let id = fresh().to_string();
-    scene.request(&world).header("x-request-id", &id).send().await.assert_unavailable();
+    scene.request(&app).header("x-request-id", &id).send().await.assert_unavailable();
     drop(lock);
     let lines = lines_of(&id);
     let [line] = lines.as_slice() else { panic!("{lines:#?}") };
@@ -54,10 +54,10 @@ async fn a_broken_request_is_one_error_with_its_cause() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_client_writes_in_the_place_of_a_verb_is_not_repeated() {
-    let world = World::new(Kind::Sqlite).await;
+    let app = TestApp::new(Kind::Sqlite).await;
     let id = fresh().to_string();
     let odd = reqwest::Method::from_bytes(b"SECRET-OF-A-PATIENT").unwrap();
-    let answer = world.request(odd, "/api/patients").header("x-request-id", &id).send().await;
+    let answer = app.request(odd, "/api/patients").header("x-request-id", &id).send().await;
     assert_eq!(answer.status, 404);
     let lines = lines_of(&id);
     let [line] = lines.as_slice() else { panic!("{lines:#?}") };
@@ -67,10 +67,10 @@ async fn what_a_client_writes_in_the_place_of_a_verb_is_not_repeated() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_is_told_by_its_route_however_it_is_spelled() {
-    let world = World::new(Kind::Sqlite).await;
+    let app = TestApp::new(Kind::Sqlite).await;
     let id = fresh().to_string();
     let spelled = stop_path(&fresh().to_string(), &fresh().to_string()).replace("/api", "/%61pi");
-    let answer = world.patch(&spelled).header("x-request-id", &id).send().await;
+    let answer = app.patch(&spelled).header("x-request-id", &id).send().await;
     assert_eq!(answer.status, 401);
     let lines = lines_of(&id);
     let [line] = lines.as_slice() else { panic!("{lines:#?}") };

@@ -17,6 +17,6 @@ mod update;
 mod update_body;
 mod update_races;
 
-/// The times of a [`World`](esoz_tests::World)'s answers: its clock stands still.
+/// The times of a [`TestApp`](esoz_tests::TestApp)'s answers: its clock stands still.
 const NOW_MILLIS: &str = "2026-01-31T08:16:30.123Z";
 const NOW_MICROS: &str = "2026-01-31T08:16:30.123456Z";

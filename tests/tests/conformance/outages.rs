@@ -2,7 +2,7 @@
 
 use esoz_test_servers::{Durability, Kafka, MongoDb, Postgres, shared};
 use esoz_testkit::wait::wait_for;
-use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopScene, TestStores, UpdateScene, World};
+use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopScene, TestApp, TestStores, UpdateScene};
 
 fn quick_to_give_up(kind: Kind) -> Setup {
     Setup::new(kind)
@@ -13,12 +13,12 @@ fn quick_to_give_up(kind: Kind) -> Setup {
         .variable("ESOZ_EVENTS__BACKOFF_LONGEST_MS", "200")
 }
 
-/// A world on servers, one of which is the test's own.
-pub(crate) async fn world_on(
+/// A test app on servers, one of which is the test's own.
+pub(crate) async fn app_on(
     postgres: Option<&Postgres>,
     mongodb: Option<&MongoDb>,
     kafka: Option<&Kafka>,
-) -> World {
+) -> TestApp {
     let address = postgres.map_or_else(|| shared::postgres(), Postgres::address);
     let postgres_url = &address.create_database().unwrap();
     let mongodb = mongodb.map_or_else(|| shared::mongodb().uri(), MongoDb::uri);
@@ -39,49 +39,49 @@ async fn until_back(what: &str, mut ask: impl AsyncFnMut() -> esoz_tests::Answer
 #[tokio::test(flavor = "multi_thread")]
 async fn p05_mongodb_stopped() {
     let mut mongodb = MongoDb::start().unwrap();
-    let world = world_on(None, Some(&mongodb), None).await;
-    let scene = StopScene::load(&world).await;
+    let app = app_on(None, Some(&mongodb), None).await;
+    let scene = StopScene::load(&app).await;
     mongodb.stop().unwrap();
-    scene.stop(&world).await.assert_unavailable();
+    scene.stop(&app).await.assert_unavailable();
     mongodb.restart().unwrap();
-    let answer = until_back("MongoDB back", async || scene.stop(&world).await).await;
+    let answer = until_back("MongoDB back", async || scene.stop(&app).await).await;
     answer.assert_data(&scene.stopped(&scene.dispense, crate::NOW_MILLIS));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p05_and_q04_postgresql_stopped() {
     let mut postgres = Postgres::start(Durability::On).unwrap();
-    let world = world_on(Some(&postgres), None, None).await;
-    let stop = StopScene::load(&world).await;
-    let update = UpdateScene::load(&world).await;
+    let app = app_on(Some(&postgres), None, None).await;
+    let stop = StopScene::load(&app).await;
+    let update = UpdateScene::load(&app).await;
     // The pool has connections by now; they break.
-    assert_eq!(update.update(&world).await.status, 200);
+    assert_eq!(update.update(&app).await.status, 200);
     postgres.stop().unwrap();
-    stop.stop(&world).await.assert_unavailable();
-    update.update(&world).await.assert_unavailable();
+    stop.stop(&app).await.assert_unavailable();
+    update.update(&app).await.assert_unavailable();
     postgres.restart().unwrap();
-    let answer = until_back("PostgreSQL back", async || update.update(&world).await).await;
+    let answer = until_back("PostgreSQL back", async || update.update(&app).await).await;
     assert_eq!(answer.status, 200, "{:#}", answer.body);
-    assert_eq!(stop.stop(&world).await.status, 200);
+    assert_eq!(stop.stop(&app).await.status, 200);
 }
 
-async fn broker_stopped(world: World, mut broker: Kafka) {
-    let before = StopScene::load(&world).await;
-    assert_eq!(before.stop(&world).await.status, 200);
-    assert_eq!(world.events_of(&before.dispense).await.len(), 1);
+async fn broker_stopped(app: TestApp, mut broker: Kafka) {
+    let before = StopScene::load(&app).await;
+    assert_eq!(before.stop(&app).await.status, 200);
+    assert_eq!(app.events_of(&before.dispense).await.len(), 1);
 
     broker.stop().unwrap();
-    let scene = StopScene::load(&world).await;
-    scene.stop(&world).await.assert_data(&scene.stopped(&scene.dispense, crate::NOW_MILLIS));
-    assert_eq!(world.stores.outbox.backlog().await.unwrap().depth, 1, "the event waits");
+    let scene = StopScene::load(&app).await;
+    scene.stop(&app).await.assert_data(&scene.stopped(&scene.dispense, crate::NOW_MILLIS));
+    assert_eq!(app.stores.outbox.backlog().await.unwrap().depth, 1, "the event waits");
     broker.restart().unwrap();
-    assert_eq!(world.events_of(&scene.dispense).await.len(), 1);
+    assert_eq!(app.events_of(&scene.dispense).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p05_broker_stopped_servers() {
     let broker = Kafka::start().unwrap();
-    broker_stopped(world_on(None, None, Some(&broker)).await, broker).await;
+    broker_stopped(app_on(None, None, Some(&broker)).await, broker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,13 +93,13 @@ async fn p05_broker_stopped_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p05_and_q04_sqlite_file_held_by_another() {
-    let world = quick_to_give_up(Kind::Sqlite).start().await;
-    let stop = StopScene::load(&world).await;
-    let update = UpdateScene::load(&world).await;
-    let lock = world.test_stores.file().unwrap().lock();
-    stop.stop(&world).await.assert_unavailable();
-    update.update(&world).await.assert_unavailable();
+    let app = quick_to_give_up(Kind::Sqlite).start().await;
+    let stop = StopScene::load(&app).await;
+    let update = UpdateScene::load(&app).await;
+    let lock = app.test_stores.file().unwrap().lock();
+    stop.stop(&app).await.assert_unavailable();
+    update.update(&app).await.assert_unavailable();
     drop(lock);
-    stop.stop(&world).await.assert_data(&stop.stopped(&stop.dispense, crate::NOW_MILLIS));
-    assert_eq!(update.update(&world).await.status, 200);
+    stop.stop(&app).await.assert_data(&stop.stopped(&stop.dispense, crate::NOW_MILLIS));
+    assert_eq!(update.update(&app).await.status, 200);
 }

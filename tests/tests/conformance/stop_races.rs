@@ -1,6 +1,6 @@
 //! S17: many stops of one dispense at once.
 
-use esoz_tests::{StopScene, World, on_every_store};
+use esoz_tests::{StopScene, TestApp, on_every_store};
 
 use crate::stop::history;
 
@@ -8,9 +8,9 @@ const AT_ONCE: usize = 32;
 
 on_every_store! {
     async fn s17_stops_at_once(kind) {
-        let world = World::new(kind).await;
-        let scene = StopScene::load(&world).await;
-        let requests = (0..AT_ONCE).map(|_| tokio::spawn(scene.request(&world).send()));
+        let app = TestApp::new(kind).await;
+        let scene = StopScene::load(&app).await;
+        let requests = (0..AT_ONCE).map(|_| tokio::spawn(scene.request(&app).send()));
         let mut won = 0;
         for request in requests.collect::<Vec<_>>() {
             let answer = request.await.unwrap();
@@ -22,7 +22,7 @@ on_every_store! {
             }
         }
         assert_eq!(won, 1);
-        assert_eq!(history(&world, &scene).await, 2);
-        assert_eq!(world.events_of(&scene.dispense).await.len(), 1);
+        assert_eq!(history(&app, &scene).await, 2);
+        assert_eq!(app.events_of(&scene.dispense).await.len(), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! U04 to U09: the body of the update.
 
-use esoz_tests::{Setup, UpdateScene, World, on_every_store};
+use esoz_tests::{Setup, TestApp, UpdateScene, on_every_store};
 use serde_json::{Value, json};
 
 const MALFORMED: &str = "Malformed request. Probably, you have sent corrupted JSON.";
@@ -10,48 +10,48 @@ const NO_UTF_8: [&[u8]; 2] = [b"\"\xff\"", b"{\"division_id\":\"\xff\"}"];
 
 on_every_store! {
     async fn u04_content_type(kind) {
-        let world = World::new(kind).await;
-        let scene = UpdateScene::load(&world).await;
+        let app = TestApp::new(kind).await;
+        let scene = UpdateScene::load(&app).await;
         let body = scene.change().to_string();
         let message = "Content-Type must be application/json.";
-        let answer = scene.request(&world).header("content-type", "text/plain").body(body.clone()).send().await;
+        let answer = scene.request(&app).header("content-type", "text/plain").body(body.clone()).send().await;
         answer.assert_error(415, "content_type_invalid", message);
-        scene.request(&world).body(body.clone()).send().await.assert_error(415, "content_type_invalid", message);
-        scene.assert_untouched(&world).await;
+        scene.request(&app).body(body.clone()).send().await.assert_error(415, "content_type_invalid", message);
+        scene.assert_untouched(&app).await;
 
-        let with_charset = scene.request(&world).header("content-type", "Application/JSON; charset=utf-8");
+        let with_charset = scene.request(&app).header("content-type", "Application/JSON; charset=utf-8");
         assert_eq!(with_charset.body(body).send().await.status, 200);
     }
 
     async fn u05_no_object(kind) {
-        let world = World::new(kind).await;
-        let scene = UpdateScene::load(&world).await;
-        let raw = |body: &'static [u8]| scene.request(&world).header("content-type", "application/json").body(body);
+        let app = TestApp::new(kind).await;
+        let scene = UpdateScene::load(&app).await;
+        let raw = |body: &'static [u8]| scene.request(&app).header("content-type", "application/json").body(body);
         for body in ["{", "", "{\"division_id\":}", "{} {}", "\u{feff}{}"].map(str::as_bytes).into_iter().chain(NO_UTF_8) {
             raw(body).send().await.assert_error(400, "request_malformed", MALFORMED);
         }
         for body in ["1", "[]", "null", "\"text\"", "[{}]"] {
             raw(body.as_bytes()).send().await.assert_faults(&[("$", "schema")]);
         }
-        scene.assert_untouched(&world).await;
+        scene.assert_untouched(&app).await;
     }
 
     async fn u06_absent_properties(kind) {
-        let world = World::new(kind).await;
-        let scene = UpdateScene::load(&world).await;
+        let app = TestApp::new(kind).await;
+        let scene = UpdateScene::load(&app).await;
         let (division, contract) = (scene.change()["division_id"].clone(), scene.change()["contract_id"].clone());
-        let no_division = scene.put(&world, &json!({"contract_id": contract})).await;
+        let no_division = scene.put(&app, &json!({"contract_id": contract})).await;
         no_division.assert_faults(&[("$.division_id", "required")]);
-        let no_contract = scene.put(&world, &json!({"division_id": division})).await;
+        let no_contract = scene.put(&app, &json!({"division_id": division})).await;
         no_contract.assert_faults(&[("$.contract_id", "required")]);
-        let neither = scene.put(&world, &json!({})).await;
+        let neither = scene.put(&app, &json!({})).await;
         neither.assert_faults(&[("$.contract_id", "required"), ("$.division_id", "required")]);
-        scene.assert_untouched(&world).await;
+        scene.assert_untouched(&app).await;
     }
 
     async fn u07_ids_that_are_none(kind) {
-        let world = World::new(kind).await;
-        let scene = UpdateScene::load(&world).await;
+        let app = TestApp::new(kind).await;
+        let scene = UpdateScene::load(&app).await;
         for (value, rule) in [
             (json!(4_815_162_342_i64), "cast"),
             (Value::Null, "cast"),
@@ -64,25 +64,25 @@ on_every_store! {
             for property in ["division_id", "contract_id"] {
                 let mut body = scene.change();
                 body[property] = value.clone();
-                let answer = scene.put(&world, &body).await;
+                let answer = scene.put(&app, &body).await;
                 answer.assert_faults(&[(&format!("$.{property}"), rule)]);
                 let sent = value.as_str().filter(|text| !text.is_empty()).unwrap_or("4815162342");
                 assert!(!answer.body.to_string().contains(sent), "the value is echoed: {}", answer.body);
             }
         }
-        scene.assert_untouched(&world).await;
+        scene.assert_untouched(&app).await;
     }
 
     async fn u08_extra_and_double_properties(kind) {
-        let world = World::new(kind).await;
-        let scene = UpdateScene::load(&world).await;
+        let app = TestApp::new(kind).await;
+        let scene = UpdateScene::load(&app).await;
         let mut body = scene.change();
         body["extra"] = json!("canary");
-        let answer = scene.put(&world, &body).await;
+        let answer = scene.put(&app, &body).await;
         answer.assert_faults(&[("$.extra", "schema")]);
         assert!(!answer.body.to_string().contains("canary"));
 
-        let all_at_once = scene.put(&world, &json!({"division_id": 1, "a": 1, "b": 2, "no word": 3})).await;
+        let all_at_once = scene.put(&app, &json!({"division_id": 1, "a": 1, "b": 2, "no word": 3})).await;
         all_at_once.assert_faults(&[
             ("$", "schema"),
             ("$.a", "schema"),
@@ -93,24 +93,24 @@ on_every_store! {
 
         let id = scene.divisions[1].facts.id.to_string();
         let double = format!("{{\"division_id\":\"{id}\",\"contract_id\":\"{id}\",\"division_id\":\"{id}\"}}");
-        let answer = scene.request(&world).header("content-type", "application/json").body(double).send().await;
+        let answer = scene.request(&app).header("content-type", "application/json").body(double).send().await;
         answer.assert_error(400, "request_malformed", MALFORMED);
-        scene.assert_untouched(&world).await;
+        scene.assert_untouched(&app).await;
     }
 
     async fn u09_body_over_the_limit(kind) {
-        let world = Setup::new(kind).variable("ESOZ_HTTP__BODY_MAX_BYTES", "1000").start().await;
-        let scene = UpdateScene::load(&world).await;
+        let app = Setup::new(kind).variable("ESOZ_HTTP__BODY_MAX_BYTES", "1000").start().await;
+        let scene = UpdateScene::load(&app).await;
         let padded = |length: usize| {
             let body = scene.change().to_string();
             format!("{body}{}", " ".repeat(length - body.len()))
         };
-        let json = || scene.request(&world).header("content-type", "application/json");
+        let json = || scene.request(&app).header("content-type", "application/json");
         let message = "Request body is too large.";
         json().body(padded(1_001)).send().await.assert_error(413, "request_too_large", message);
         // Without a declared length it is noticed on the way.
         json().body(in_chunks(padded(1_001))).send().await.assert_error(413, "request_too_large", message);
-        scene.assert_untouched(&world).await;
+        scene.assert_untouched(&app).await;
         assert_eq!(json().body(padded(1_000)).send().await.status, 200);
     }
 }

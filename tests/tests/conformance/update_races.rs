@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions, Facts, Update};
 use esoz_kernel::{ContractDivisionId, IdempotentRequest, Replay, StoreError, Timestamp};
 use esoz_testkit::builders::contract_division;
-use esoz_tests::{Answer, Setup, UpdateScene, World, change, on_every_store, update_path};
+use esoz_tests::{Answer, Setup, TestApp, UpdateScene, change, on_every_store, update_path};
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
@@ -44,74 +44,74 @@ impl ContractDivisions for Held {
 /// Sends the update, lets `meanwhile` happen before it is written, and gives the answer.
 async fn interrupted(
     kind: esoz_tests::Kind,
-    meanwhile: impl AsyncFnOnce(&World, &UpdateScene),
-) -> (World, UpdateScene, Answer) {
+    meanwhile: impl AsyncFnOnce(&TestApp, &UpdateScene),
+) -> (TestApp, UpdateScene, Answer) {
     let (offered, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
     let (in_offered, in_go_on) = (offered.clone(), go_on.clone());
     let setup = Setup::new(kind).replace(move |parts| {
         let inner = parts.stores.contract_divisions.clone();
         parts.stores.contract_divisions = Arc::new(Held { inner, offered: in_offered, go_on: in_go_on });
     });
-    let world = setup.start().await;
-    let scene = UpdateScene::load(&world).await;
-    let request = tokio::spawn(scene.request(&world).json(&scene.change()).send());
+    let app = setup.start().await;
+    let scene = UpdateScene::load(&app).await;
+    let request = tokio::spawn(scene.request(&app).json(&scene.change()).send());
     offered.notified().await;
-    meanwhile(&world, &scene).await;
+    meanwhile(&app, &scene).await;
     // Enough for this offer and for every further one.
     go_on.add_permits(AT_ONCE);
     let answer = request.await.unwrap();
-    (world, scene, answer)
+    (app, scene, answer)
 }
 
 on_every_store! {
     async fn u21_division_deactivated_meanwhile(kind) {
-        let (world, scene, answer) = interrupted(kind, async |world, scene| {
+        let (app, scene, answer) = interrupted(kind, async |app, scene| {
             let mut division = scene.divisions[1].clone();
             division.facts.is_active = false;
-            world.put_division(&division).await;
+            app.put_division(&division).await;
         })
         .await;
         answer.assert_error_at(404, "not_found", "Division is not found", "$.division_id");
-        scene.assert_untouched(&world).await;
+        scene.assert_untouched(&app).await;
     }
 
     async fn u21_new_contract_deactivated_meanwhile(kind) {
-        let (world, scene, answer) = interrupted(kind, async |world, scene| {
+        let (app, scene, answer) = interrupted(kind, async |app, scene| {
             let mut contract = scene.contracts[1].clone();
             contract.facts.is_active = false;
-            world.put_contract(&contract).await;
+            app.put_contract(&contract).await;
         })
         .await;
         let message = "Contract must be an active and with GB_CBP type";
         answer.assert_error_at(409, "request_conflict", message, "$.contract_id");
-        scene.assert_untouched(&world).await;
+        scene.assert_untouched(&app).await;
     }
 
     async fn u21_current_contract_deactivated_meanwhile(kind) {
-        let (world, scene, answer) = interrupted(kind, async |world, scene| {
+        let (app, scene, answer) = interrupted(kind, async |app, scene| {
             let mut contract = scene.contracts[0].clone();
             contract.facts.is_active = false;
-            world.put_contract(&contract).await;
+            app.put_contract(&contract).await;
         })
         .await;
         answer.assert_conflict("Only contract divisions for contract with type GB_CBP can be updated");
-        scene.assert_untouched(&world).await;
+        scene.assert_untouched(&app).await;
     }
 
     async fn u21_pair_taken_meanwhile(kind) {
-        let (world, scene, answer) = interrupted(kind, async |world, scene| {
+        let (app, scene, answer) = interrupted(kind, async |app, scene| {
             let taken = contract_division(scene.contracts[1].facts.id, scene.divisions[1].facts.id);
-            world.put_contract_division(&taken).await;
+            app.put_contract_division(&taken).await;
         })
         .await;
         let message = "Contract division with such contract and division already exists";
         answer.assert_error_at(409, "request_conflict", message, "$.division_id");
-        scene.assert_untouched(&world).await;
+        scene.assert_untouched(&app).await;
     }
 
     async fn u22_many_updates_of_one_record(kind) {
-        let world = World::new(kind).await;
-        let scene = UpdateScene::load(&world).await;
+        let app = TestApp::new(kind).await;
+        let scene = UpdateScene::load(&app).await;
         let bodies: Vec<_> = scene
             .contracts
             .iter()
@@ -121,28 +121,28 @@ on_every_store! {
             .iter()
             .cycle()
             .take(AT_ONCE)
-            .map(|body| tokio::spawn(scene.request(&world).json(body).send()))
+            .map(|body| tokio::spawn(scene.request(&app).json(body).send()))
             .collect();
         for request in requests {
             let answer = request.await.unwrap();
             assert_eq!(answer.status, 200, "{:#}", answer.body);
         }
-        let updates = world.audit().rows(scene.record.id).await.into_iter().filter(|row| row.action == "UPDATE");
+        let updates = app.audit().rows(scene.record.id).await.into_iter().filter(|row| row.action == "UPDATE");
         assert_eq!(updates.count(), AT_ONCE);
-        let stored = scene.stored(&world).await;
+        let stored = scene.stored(&app).await;
         let last =
             json!({"division_id": stored.division_id.to_string(), "contract_id": stored.contract_id.to_string()});
         assert!(bodies.contains(&last), "{last}");
     }
 
     async fn u23_two_records_to_the_same_pair(kind) {
-        let world = World::new(kind).await;
+        let app = TestApp::new(kind).await;
         for _ in 0..10 {
-            let scene = UpdateScene::load(&world).await;
+            let scene = UpdateScene::load(&app).await;
             let second = contract_division(scene.contracts[0].facts.id, scene.divisions[1].facts.id);
-            world.put_contract_division(&second).await;
-            let to_second = scene.request_to(&world, &update_path(&second.id.to_string()));
-            let first = tokio::spawn(scene.request(&world).json(&scene.change()).send());
+            app.put_contract_division(&second).await;
+            let to_second = scene.request_to(&app, &update_path(&second.id.to_string()));
+            let first = tokio::spawn(scene.request(&app).json(&scene.change()).send());
             let other = tokio::spawn(to_second.json(&scene.change()).send());
             let (first, other) = (first.await.unwrap(), other.await.unwrap());
             let (won, lost) = if first.status == 200 { (first, other) } else { (other, first) };

@@ -98,7 +98,7 @@ fn matched(selector: &Selector, scrape: &Scrape) -> usize {
 on_every_store! {
     async fn each_reads_what_a_server_shows_or_will_show_when_it_fails(kind) {
         let busy = busy(kind).await;
-        let scrape = settled(&busy.world).await;
+        let scrape = settled(&busy.app).await;
         let mut only_possible = BTreeSet::new();
         for (place, text) in queries() {
             for selector in read(&place, &text).selectors {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use esoz_kernel::{LegalEntityId, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 use esoz_testkit::builders::fresh;
-use esoz_tests::{Kind, Setup, StopScene, World, on_every_store, secret_scan};
+use esoz_tests::{Kind, Setup, StopScene, TestApp, on_every_store, secret_scan};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -38,9 +38,9 @@ impl LegalEntities for Silent {
     }
 }
 
-async fn assert_counted(world: &World, method: &str, route: &str, status: &str) {
+async fn assert_counted(app: &TestApp, method: &str, route: &str, status: &str) {
     let labels = [("method", method), ("route", route), ("status", status)];
-    let scrape = scrape_until(world, &format!("{status} for {route}"), |scrape| {
+    let scrape = scrape_until(app, &format!("{status} for {route}"), |scrape| {
         scrape.sum(REQUESTS, &labels) == Some(1.0)
             && scrape.sum("esoz_http_requests_in_flight", &[]) == Some(0.0)
     })
@@ -52,7 +52,7 @@ async fn assert_counted(world: &World, method: &str, route: &str, status: &str) 
 on_every_store! {
     async fn each_request_counts_by_verb_route_and_status(kind) {
         let busy = busy(kind).await;
-        let scrape = settled(&busy.world).await;
+        let scrape = settled(&busy.app).await;
         for (method, route, status, count) in [
             ("PATCH", STOP, "200", 1.0),
             ("PATCH", STOP, "409", 1.0),
@@ -69,7 +69,7 @@ on_every_store! {
 
     async fn each_use_case_counts_by_its_error(kind) {
         let busy = busy(kind).await;
-        let scrape = settled(&busy.world).await;
+        let scrape = settled(&busy.app).await;
         for (use_case, outcome, count) in [
             ("authenticate_token", "ok", 4.0),
             ("authenticate_token", "invalid_token", 1.0),
@@ -89,7 +89,7 @@ on_every_store! {
 
     async fn caches_and_the_stores_behind_them_are_told_apart(kind) {
         let busy = busy(kind).await;
-        let scrape = settled(&busy.world).await;
+        let scrape = settled(&busy.app).await;
         // Six tokens were presented: two of them again, one known to nobody.
         let cache = [("cache", "access_tokens")];
         let hits = scrape.sum("esoz_cache_hits_total", &cache).unwrap();
@@ -105,7 +105,7 @@ on_every_store! {
 
     async fn pools_tell_their_connections(kind) {
         let busy = busy(kind).await;
-        let scrape = settled(&busy.world).await;
+        let scrape = settled(&busy.app).await;
         let pools: &[(&str, f64)] = match kind {
             Kind::Sqlite => &[("sqlite", 4.0)],
             Kind::Servers => &[("postgresql", 8.0), ("mongodb", 64.0)],
@@ -123,24 +123,24 @@ on_every_store! {
     }
 
     async fn headers_over_the_limit_count(kind) {
-        let world = Setup::new(kind).metrics().variable("ESOZ_HTTP__HEADERS_MAX_BYTES", "2000").start().await;
-        world.patch("/nothing").header("x-large", &"x".repeat(2_000)).send().await;
-        assert_counted(&world, "PATCH", "unmatched", "431").await;
+        let app = Setup::new(kind).metrics().variable("ESOZ_HTTP__HEADERS_MAX_BYTES", "2000").start().await;
+        app.patch("/nothing").header("x-large", &"x".repeat(2_000)).send().await;
+        assert_counted(&app, "PATCH", "unmatched", "431").await;
     }
 
     async fn a_panic_counts(kind) {
         let setup = Setup::new(kind).metrics();
-        let world = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
-        StopScene::load(&world).await.stop(&world).await.assert_internal();
-        assert_counted(&world, "PATCH", STOP, "500").await;
+        let app = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
+        StopScene::load(&app).await.stop(&app).await.assert_internal();
+        assert_counted(&app, "PATCH", STOP, "500").await;
     }
 
     async fn a_request_that_takes_too_long_counts(kind) {
         let setup = Setup::new(kind).metrics().variable("ESOZ_HTTP__REQUEST_TIMEOUT_MS", "300");
         let silent = Arc::new(Silent(Arc::default()));
-        let world = setup.replace(|parts| parts.stores.legal_entities = silent).start().await;
-        StopScene::load(&world).await.stop(&world).await.assert_unavailable();
-        assert_counted(&world, "PATCH", STOP, "503").await;
+        let app = setup.replace(|parts| parts.stores.legal_entities = silent).start().await;
+        StopScene::load(&app).await.stop(&app).await.assert_unavailable();
+        assert_counted(&app, "PATCH", STOP, "503").await;
     }
 }
 
@@ -149,9 +149,9 @@ async fn a_client_that_leaves_counts() {
     let asked = Arc::new(Notify::new());
     let silent = Arc::new(Silent(asked.clone()));
     let setup = Setup::new(Kind::Sqlite).metrics();
-    let world = setup.replace(|parts| parts.stores.legal_entities = silent).start().await;
-    let scene = StopScene::load(&world).await;
-    let mut client = TcpStream::connect(world.base().trim_start_matches("http://")).await.unwrap();
+    let app = setup.replace(|parts| parts.stores.legal_entities = silent).start().await;
+    let scene = StopScene::load(&app).await;
+    let mut client = TcpStream::connect(app.base().trim_start_matches("http://")).await.unwrap();
     let (path, token) = (scene.path(), scene.token.expose());
     let id = fresh().to_string();
     let request = format!(
@@ -159,14 +159,14 @@ async fn a_client_that_leaves_counts() {
     );
     client.write_all(request.as_bytes()).await.unwrap();
     asked.notified().await;
-    scrape_until(&world, "a request in flight", |scrape| {
+    scrape_until(&app, "a request in flight", |scrape| {
         scrape.sum("esoz_http_requests_in_flight", &[]) == Some(1.0)
     })
     .await;
     // Not just the end of what it sends: it is gone.
     client.set_zero_linger().unwrap();
     drop(client);
-    assert_counted(&world, "PATCH", STOP, "499").await;
+    assert_counted(&app, "PATCH", STOP, "499").await;
     // And it has its line, like any other.
     let captured = secret_scan::captured();
     let of_it: Vec<&str> =

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use esoz::reference::{Described, Kind as MetricKind, metrics};
-use esoz_tests::{Kind, Scrape, World, on_every_store};
+use esoz_tests::{Kind, Scrape, TestApp, on_every_store};
 use reqwest::Method;
 
 use crate::traffic::{busy, settled};
@@ -15,7 +15,7 @@ fn table() -> BTreeMap<&'static str, Described> {
 on_every_store! {
     async fn a_server_with_traffic_shows_each_metric_of_the_table_and_no_other(kind) {
         let busy = busy(kind).await;
-        let scrape = settled(&busy.world).await;
+        let scrape = settled(&busy.app).await;
         let table = table();
         for sample in &scrape.samples {
             let metric = &table[scrape.metric(sample)];
@@ -45,7 +45,7 @@ on_every_store! {
 
     async fn buckets_are_those_of_the_table_and_add_up(kind) {
         let busy = busy(kind).await;
-        let scrape = settled(&busy.world).await;
+        let scrape = settled(&busy.app).await;
         for metric in table().values() {
             let MetricKind::Histogram(bounds) = metric.kind else { continue };
             let lines = |end: &str| {
@@ -66,8 +66,8 @@ on_every_store! {
     }
 
     async fn metrics_have_an_address_of_their_own_with_nothing_else_there(kind) {
-        let world = esoz_tests::Setup::new(kind).metrics().start().await;
-        world.request(Method::GET, "/metrics").send().await.assert_not_found();
+        let app = esoz_tests::Setup::new(kind).metrics().start().await;
+        app.request(Method::GET, "/metrics").send().await.assert_not_found();
         for (method, path) in [
             (Method::GET, "/"),
             (Method::GET, "/metrics/"),
@@ -76,10 +76,10 @@ on_every_store! {
             (Method::POST, "/metrics"),
             (Method::HEAD, "/metrics"),
         ] {
-            let status = world.at_metrics(method.clone(), path).await.status();
+            let status = app.at_metrics(method.clone(), path).await.status();
             assert_eq!(status, 404, "{method} {path}");
         }
-        let scrape = world.scrape().await;
+        let scrape = app.scrape().await;
         assert_eq!(scrape.sum("esoz_build_info", &[("version", env!("CARGO_PKG_VERSION"))]), Some(1.0));
     }
 }
@@ -87,9 +87,9 @@ on_every_store! {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_of_one_process_count_for_themselves() {
     let used = busy(Kind::Sqlite).await;
-    let other: World = esoz_tests::Setup::new(Kind::Sqlite).metrics().start().await;
+    let other: TestApp = esoz_tests::Setup::new(Kind::Sqlite).metrics().start().await;
     let sum = |scrape: &Scrape| scrape.sum("esoz_use_case_outcomes_total", &[("outcome", "ok")]);
-    assert!(sum(&used.world.scrape().await).unwrap() > 0.0);
+    assert!(sum(&used.app.scrape().await).unwrap() > 0.0);
     assert_eq!(sum(&other.scrape().await), Some(0.0));
 }
 

@@ -9,7 +9,7 @@ use esoz_testkit::builders::fresh;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
 use esoz_tests::{
-    Answer, DEADLINE, Kind, Request, StopScene, TestStores, UpdateScene, World, stop_path, update_path,
+    Answer, DEADLINE, Kind, Request, StopScene, TestApp, TestStores, UpdateScene, stop_path, update_path,
 };
 use reqwest::Method;
 use serde_json::Value;
@@ -19,14 +19,14 @@ use crate::{environment, with};
 
 const KEY: &str = "the-key-of-a-client";
 
-fn stop(world: &World, base: &str, scene: &StopScene) -> Request {
-    let request = world.request_at(base, Method::PATCH, &scene.path()).token(&scene.token);
+fn stop(app: &TestApp, base: &str, scene: &StopScene) -> Request {
+    let request = app.request_at(base, Method::PATCH, &scene.path()).token(&scene.token);
     request.header("x-idempotency-key", KEY)
 }
 
-fn update(world: &World, base: &str, scene: &UpdateScene) -> Request {
+fn update(app: &TestApp, base: &str, scene: &UpdateScene) -> Request {
     let request =
-        world.request_at(base, Method::PUT, &scene.path()).api_key(&scene.api_key).token(&scene.token);
+        app.request_at(base, Method::PUT, &scene.path()).api_key(&scene.api_key).token(&scene.token);
     request.header("x-idempotency-key", KEY).json(&scene.change())
 }
 
@@ -37,24 +37,24 @@ async fn until_effect(request: Request, mut has_effect: impl AsyncFnMut() -> boo
     unread.abort();
 }
 
-async fn is_stopped(world: &World, scene: &StopScene) -> bool {
-    world.stores.dispenses.find(scene.dispense.id).await.unwrap().unwrap().status.as_str() == "stopped"
+async fn is_stopped(app: &TestApp, scene: &StopScene) -> bool {
+    app.stores.dispenses.find(scene.dispense.id).await.unwrap().unwrap().status.as_str() == "stopped"
 }
 
-async fn is_updated(world: &World, scene: &UpdateScene) -> bool {
-    scene.stored(world).await.division_id == scene.divisions[1].facts.id
+async fn is_updated(app: &TestApp, scene: &UpdateScene) -> bool {
+    scene.stored(app).await.division_id == scene.divisions[1].facts.id
 }
 
 /// The answer tells of the very change that is stored, and there is one.
-async fn assert_stopped_once(world: &World, scene: &StopScene, answer: &Answer) {
+async fn assert_stopped_once(app: &TestApp, scene: &StopScene, answer: &Answer) {
     assert_eq!(answer.status, 200, "{:#}", answer.body);
-    let stored = world.stores.dispenses.find(scene.dispense.id).await.unwrap().unwrap();
+    let stored = app.stores.dispenses.find(scene.dispense.id).await.unwrap().unwrap();
     let at = stored.record["updated_at"].as_str().unwrap();
     assert_eq!(answer.body["data"], scene.stopped(&scene.dispense, at));
     assert_eq!(Value::Object(stored.record)["status_history"], answer.body["data"]["status_history"]);
-    delivered(world, scene).await;
+    delivered(app, scene).await;
     let key = scene.dispense.id.to_string();
-    let messages = world.delivered().messages().await;
+    let messages = app.delivered().messages().await;
     let events: BTreeSet<String> = messages
         .iter()
         .filter(|message| message.key == key)
@@ -63,11 +63,11 @@ async fn assert_stopped_once(world: &World, scene: &StopScene, answer: &Answer) 
     assert_eq!(events.len(), 1, "one event, however often it is delivered");
 }
 
-async fn assert_updated_once(world: &World, scene: &UpdateScene, answer: &Answer) {
+async fn assert_updated_once(app: &TestApp, scene: &UpdateScene, answer: &Answer) {
     assert_eq!(answer.status, 200, "{:#}", answer.body);
-    let at = esoz_kernel::time::rfc3339_micros(scene.stored(world).await.stamps.updated_at);
+    let at = esoz_kernel::time::rfc3339_micros(scene.stored(app).await.stamps.updated_at);
     assert_eq!(answer.body["data"], scene.updated(&scene.contracts[1], &scene.divisions[1], &at));
-    let rows = world.audit().rows(scene.record.id).await;
+    let rows = app.audit().rows(scene.record.id).await;
     assert_eq!(rows.iter().filter(|row| row.action == "UPDATE").count(), 1);
 }
 
@@ -87,23 +87,23 @@ fn behind_a_proxy(variables: &[(String, String)], name: &str) -> (Proxy, Vec<(St
 async fn killed_before_mongodb_could_tell_that_a_dispense_is_stopped() {
     let stores = TestStores::fresh(Kind::Servers).await;
     let variables = with(environment(&stores), "ESOZ_EVENTS__LEASE_MS", "16001");
-    let world = onlooker(Kind::Servers, stores).await;
-    let scene = StopScene::load(&world).await;
+    let app = onlooker(Kind::Servers, stores).await;
+    let scene = StopScene::load(&app).await;
     let (proxy, slowed) = behind_a_proxy(&variables, "ESOZ_MONGODB__URI");
     let (server, base) = Process::serve(&slowed);
     // So that it has its connections.
     let unknown = stop_path(&scene.patient.uuid().to_string(), &fresh().to_string());
-    let warm = world.request_at(&base, Method::PATCH, &unknown).token(&scene.token).send().await;
+    let warm = app.request_at(&base, Method::PATCH, &unknown).token(&scene.token).send().await;
     assert_eq!(warm.status, 404);
 
     // From the commit on MongoDB's answer is that long on its way.
     proxy.delay(Duration::from_millis(1_500));
-    until_effect(stop(&world, &base, &scene), async || is_stopped(&world, &scene).await).await;
+    until_effect(stop(&app, &base, &scene), async || is_stopped(&app, &scene).await).await;
     server.kill();
 
     let (server, base) = Process::serve(&variables);
     for _ in 0..2 {
-        assert_stopped_once(&world, &scene, &stop(&world, &base, &scene).send().await).await;
+        assert_stopped_once(&app, &scene, &stop(&app, &base, &scene).send().await).await;
     }
     drop(server);
 }
@@ -112,21 +112,21 @@ async fn killed_before_mongodb_could_tell_that_a_dispense_is_stopped() {
 async fn killed_before_postgresql_could_tell_that_a_record_is_updated() {
     let stores = TestStores::fresh(Kind::Servers).await;
     let variables = environment(&stores);
-    let world = onlooker(Kind::Servers, stores).await;
-    let scene = UpdateScene::load(&world).await;
+    let app = onlooker(Kind::Servers, stores).await;
+    let scene = UpdateScene::load(&app).await;
     let (proxy, slowed) = behind_a_proxy(&variables, "ESOZ_POSTGRES__URL");
     let (server, base) = Process::serve(&slowed);
-    let unknown = world.request_at(&base, Method::PUT, &update_path(&fresh().to_string()));
+    let unknown = app.request_at(&base, Method::PUT, &update_path(&fresh().to_string()));
     let unknown = unknown.api_key(&scene.api_key).token(&scene.token).json(&scene.change());
     assert_eq!(unknown.send().await.status, 404);
 
     proxy.delay(Duration::from_millis(400));
-    until_effect(update(&world, &base, &scene), async || is_updated(&world, &scene).await).await;
+    until_effect(update(&app, &base, &scene), async || is_updated(&app, &scene).await).await;
     server.kill();
 
     let (server, base) = Process::serve(&variables);
     for _ in 0..2 {
-        assert_updated_once(&world, &scene, &update(&world, &base, &scene).send().await).await;
+        assert_updated_once(&app, &scene, &update(&app, &base, &scene).send().await).await;
     }
     drop(server);
 }
@@ -136,17 +136,17 @@ async fn killed_as_soon_as_it_is_in_the_file() {
     let stores = TestStores::fresh(Kind::Sqlite).await;
     let variables = with(environment(&stores), "ESOZ_KAFKA__DELIVERY_TIMEOUT_MS", "100");
     let variables = with(variables, "ESOZ_EVENTS__LEASE_MS", "6100");
-    let world = onlooker(Kind::Sqlite, stores).await;
+    let app = onlooker(Kind::Sqlite, stores).await;
     for _ in 0..3 {
-        let (stopped, updated) = (StopScene::load(&world).await, UpdateScene::load(&world).await);
+        let (stopped, updated) = (StopScene::load(&app).await, UpdateScene::load(&app).await);
         let (server, base) = Process::serve(&variables);
-        until_effect(stop(&world, &base, &stopped), async || is_stopped(&world, &stopped).await).await;
-        until_effect(update(&world, &base, &updated), async || is_updated(&world, &updated).await).await;
+        until_effect(stop(&app, &base, &stopped), async || is_stopped(&app, &stopped).await).await;
+        until_effect(update(&app, &base, &updated), async || is_updated(&app, &updated).await).await;
         server.kill();
         let (server, base) = Process::serve(&variables);
         for _ in 0..2 {
-            assert_stopped_once(&world, &stopped, &stop(&world, &base, &stopped).send().await).await;
-            assert_updated_once(&world, &updated, &update(&world, &base, &updated).send().await).await;
+            assert_stopped_once(&app, &stopped, &stop(&app, &base, &stopped).send().await).await;
+            assert_updated_once(&app, &updated, &update(&app, &base, &updated).send().await).await;
         }
         drop(server);
     }

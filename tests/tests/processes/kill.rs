@@ -3,21 +3,21 @@
 use esoz_test_servers::{Kafka, shared};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
-use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopScene, TestStores, World};
+use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopScene, TestApp, TestStores};
 use reqwest::Method;
 
 use crate::{environment, with};
 
-/// A world whose own server is not asked: it loads and looks on; processes of the same stores are asked instead.
-pub(crate) async fn onlooker(kind: Kind, stores: TestStores) -> World {
-    let world = Setup::new(kind)
+/// A test app whose own server is not asked: it loads and looks on; processes of the same stores are asked instead.
+pub(crate) async fn onlooker(kind: Kind, stores: TestStores) -> TestApp {
+    let app = Setup::new(kind)
         // Its own relay must not do the work of the ones that are killed.
         .replace(|parts| parts.publisher = std::sync::Arc::new(NoPublisher))
         .variable("ESOZ_EVENTS__POLL_MS", "3600000")
         .start_on(stores)
         .await;
-    world.clock.set(esoz_kernel::Clock::now(&esoz_kernel::system::SystemClock));
-    world
+    app.clock.set(esoz_kernel::Clock::now(&esoz_kernel::system::SystemClock));
+    app
 }
 
 struct NoPublisher;
@@ -33,16 +33,16 @@ impl esoz_events::EventPublisher for NoPublisher {
     }
 }
 
-async fn stop_at(world: &World, base: &str, scene: &StopScene) -> u16 {
-    let request = world.request_at(base, Method::PATCH, &scene.path()).token(&scene.token);
+async fn stop_at(app: &TestApp, base: &str, scene: &StopScene) -> u16 {
+    let request = app.request_at(base, Method::PATCH, &scene.path()).token(&scene.token);
     request.send().await.status.as_u16()
 }
 
 /// The events of that dispense, once there are any.
-pub(crate) async fn delivered(world: &World, scene: &StopScene) -> usize {
+pub(crate) async fn delivered(app: &TestApp, scene: &StopScene) -> usize {
     wait_for("the event in the topic", DEADLINE, async || {
         let key = scene.dispense.id.to_string();
-        let messages = world.delivered().messages().await;
+        let messages = app.delivered().messages().await;
         let count = messages.iter().filter(|message| message.key == key).count();
         if count == 0 { Err("not there yet".to_owned()) } else { Ok(count) }
     })
@@ -58,19 +58,19 @@ async fn kill_between_answer_and_delivery() {
     let stores = TestStores::on(&Addresses { postgres, postgres_url, mongodb, kafka: &kafka }).await;
     let variables = with(environment(&stores), "ESOZ_KAFKA__DELIVERY_TIMEOUT_MS", "1000");
     let variables = with(variables, "ESOZ_EVENTS__LEASE_MS", "7000");
-    let world = onlooker(Kind::Servers, stores).await;
-    let scene = StopScene::load(&world).await;
+    let app = onlooker(Kind::Servers, stores).await;
+    let scene = StopScene::load(&app).await;
 
     // With the broker away the event cannot have left when the server dies.
     broker.stop().unwrap();
     let (server, base) = Process::serve(&variables);
-    assert_eq!(stop_at(&world, &base, &scene).await, 200);
+    assert_eq!(stop_at(&app, &base, &scene).await, 200);
     server.kill();
     broker.restart().unwrap();
 
     let (server, base) = Process::serve(&variables);
-    assert_eq!(delivered(&world, &scene).await, 1);
-    assert_eq!(stop_at(&world, &base, &scene).await, 409);
+    assert_eq!(delivered(&app, &scene).await, 1);
+    assert_eq!(stop_at(&app, &base, &scene).await, 409);
     drop(server);
 }
 
@@ -79,15 +79,15 @@ async fn kill_right_after_the_answer_on_sqlite() {
     let stores = TestStores::fresh(Kind::Sqlite).await;
     let variables = with(environment(&stores), "ESOZ_KAFKA__DELIVERY_TIMEOUT_MS", "100");
     let variables = with(variables, "ESOZ_EVENTS__LEASE_MS", "6100");
-    let world = onlooker(Kind::Sqlite, stores).await;
+    let app = onlooker(Kind::Sqlite, stores).await;
     for _ in 0..5 {
-        let scene = StopScene::load(&world).await;
+        let scene = StopScene::load(&app).await;
         let (server, base) = Process::serve(&variables);
-        assert_eq!(stop_at(&world, &base, &scene).await, 200);
+        assert_eq!(stop_at(&app, &base, &scene).await, 200);
         server.kill();
         let (server, base) = Process::serve(&variables);
-        assert_eq!(delivered(&world, &scene).await, 1);
-        assert_eq!(stop_at(&world, &base, &scene).await, 409);
+        assert_eq!(delivered(&app, &scene).await, 1);
+        assert_eq!(stop_at(&app, &base, &scene).await, 409);
         drop(server);
     }
 }
@@ -96,17 +96,17 @@ async fn kill_right_after_the_answer_on_sqlite() {
 async fn replicas_deliver_each_event_once_when_none_dies() {
     let stores = TestStores::fresh(Kind::Servers).await;
     let variables = environment(&stores);
-    let world = onlooker(Kind::Servers, stores).await;
+    let app = onlooker(Kind::Servers, stores).await;
     let replicas: Vec<(Process, String)> = (0..3).map(|_| Process::serve(&variables)).collect();
     let mut scenes = Vec::new();
     for index in 0..30 {
-        let scene = StopScene::load(&world).await;
-        assert_eq!(stop_at(&world, &replicas[index % replicas.len()].1, &scene).await, 200);
+        let scene = StopScene::load(&app).await;
+        assert_eq!(stop_at(&app, &replicas[index % replicas.len()].1, &scene).await, 200);
         scenes.push(scene);
     }
     let keys: Vec<String> = scenes.iter().map(|scene| scene.dispense.id.to_string()).collect();
     let mut delivered = wait_for("every event in the topic", DEADLINE, async || {
-        let messages = world.delivered().messages().await;
+        let messages = app.delivered().messages().await;
         let delivered: Vec<String> = messages.into_iter().map(|message| message.key).collect();
         let missing = keys.iter().filter(|key| !delivered.contains(key)).count();
         if missing == 0 { Ok(delivered) } else { Err(format!("{missing} events are missing")) }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use esoz_auth::Secret;
 use esoz_tests::process::{Process, esoz};
-use esoz_tests::{Setup, StopScene, TestStores, World, on_every_store};
+use esoz_tests::{Setup, StopScene, TestApp, TestStores, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -42,8 +42,8 @@ fn answer(mut stream: TcpStream, good: &str, verified: &Value) {
     );
 }
 
-async fn ask(world: &World, base: &str, scene: &StopScene, token: &str) -> esoz_tests::Answer {
-    world.request_at(base, Method::PATCH, &scene.path()).token(&Secret::new(token)).send().await
+async fn ask(app: &TestApp, base: &str, scene: &StopScene, token: &str) -> esoz_tests::Answer {
+    app.request_at(base, Method::PATCH, &scene.path()).token(&Secret::new(token)).send().await
 }
 
 on_every_store! {
@@ -51,8 +51,8 @@ on_every_store! {
         let stores = TestStores::fresh(kind).await;
         let plain = environment(&stores);
         esoz(&plain, &["migrate"]).assert_success();
-        let world = Setup::new(kind).start_on(stores).await;
-        let scene = StopScene::load(&world).await;
+        let app = Setup::new(kind).start_on(stores).await;
+        let scene = StopScene::load(&app).await;
         let verified = json!({"data": {
             "user_id": scene.stored_token.user_id.to_string(),
             "expires_at": 4_000_000_000_u64,
@@ -63,10 +63,10 @@ on_every_store! {
         let (server, base) = Process::serve(&variables);
 
         // Our own tokens are nobody's here.
-        ask(&world, &base, &scene, scene.token.expose()).await.assert_invalid_token();
-        ask(&world, &base, &scene, "unknown").await.assert_invalid_token();
-        ask(&world, &base, &scene, "nonsense").await.assert_internal();
-        assert_eq!(ask(&world, &base, &scene, "a-good-token").await.status, 200);
+        ask(&app, &base, &scene, scene.token.expose()).await.assert_invalid_token();
+        ask(&app, &base, &scene, "unknown").await.assert_invalid_token();
+        ask(&app, &base, &scene, "nonsense").await.assert_internal();
+        assert_eq!(ask(&app, &base, &scene, "a-good-token").await.status, 200);
         let arguments = ["token", "issue", "--user", &scene.patient.uuid().to_string(), "--client", &scene.patient.uuid().to_string(), "--scope", "a:b"];
         esoz(&variables, &arguments).assert_failure("tokens are issued and revoked there, not here");
         assert!(!server.stderr().join("\n").contains("a-good-token"));

@@ -16,9 +16,9 @@ on_every_store! {
     async fn c05_sigterm_lets_a_request_finish_and_exits_0(kind) {
         let stores = TestStores::fresh(kind).await;
         let (mut server, base) = Process::serve(&environment(&stores));
-        let world = Setup::new(kind).start_on(stores).await;
-        world.clock.set(esoz_kernel::Clock::now(&esoz_kernel::system::SystemClock));
-        let scene = StopScene::load(&world).await;
+        let app = Setup::new(kind).start_on(stores).await;
+        app.clock.set(esoz_kernel::Clock::now(&esoz_kernel::system::SystemClock));
+        let scene = StopScene::load(&app).await;
 
         // A request whose body is still on its way when the signal comes.
         let address = base.trim_start_matches("http://").to_owned();
@@ -81,13 +81,13 @@ on_every_store! {
         let stores = TestStores::fresh(kind).await;
         let variables = with(environment(&stores), "ESOZ_CACHE__TTL_MS", "300");
         let (_server, base) = Process::serve(&variables);
-        let world = Setup::new(kind).start_on(stores).await;
-        world.clock.set(esoz_kernel::Clock::now(&esoz_kernel::system::SystemClock));
-        let scene = StopScene::load(&world).await;
-        let token = scene.issue(&world, |_| {}).await;
+        let app = Setup::new(kind).start_on(stores).await;
+        app.clock.set(esoz_kernel::Clock::now(&esoz_kernel::system::SystemClock));
+        let scene = StopScene::load(&app).await;
+        let token = scene.issue(&app, |_| {}).await;
         let ask = async |token| {
-            let unknown = scene.another(&world).build();
-            world.request_at(&base, Method::PATCH, &scene.path_of(&unknown)).token(token).send().await.status.as_u16()
+            let unknown = scene.another(&app).build();
+            app.request_at(&base, Method::PATCH, &scene.path_of(&unknown)).token(token).send().await.status.as_u16()
         };
         // Both facts are in the cache now.
         assert_eq!(ask(&token).await, 404);
@@ -103,7 +103,7 @@ on_every_store! {
         assert_eq!(ask(&scene.token).await, 404);
         let mut suspended = scene.pharmacy.clone();
         suspended.facts.status = LegalEntityStatus::Suspended;
-        world.put_legal_entity(&suspended).await;
+        app.put_legal_entity(&suspended).await;
         wait_for("409 for the suspended pharmacy", within, async || {
             match ask(&scene.token).await {
                 409 => Ok(()),

@@ -34,17 +34,17 @@ on_every_store! {
         let collector = Collector::start();
         let stores = TestStores::fresh(kind).await;
         let (mut server, base) = Process::serve(&traced(&stores, &collector.endpoint()));
-        let world = Setup::new(kind).start_on(stores).await;
-        world.clock.set(SystemClock.now());
-        let scene = StopScene::load(&world).await;
-        let update = UpdateScene::load(&world).await;
+        let app = Setup::new(kind).start_on(stores).await;
+        app.clock.set(SystemClock.now());
+        let scene = StopScene::load(&app).await;
+        let update = UpdateScene::load(&app).await;
 
         // First one that its caller does not keep: no span of it may be there when those of the next have come.
         let dropped = "1".repeat(32);
-        let put = world.request_at(&base, Method::PUT, &update.path()).token(&update.token).api_key(&update.api_key);
+        let put = app.request_at(&base, Method::PUT, &update.path()).token(&update.token).api_key(&update.api_key);
         let put = put.header("traceparent", &format!("00-{dropped}-{CALLER}-00")).json(&update.change());
         assert_eq!(put.send().await.status, 200);
-        let ask = || world.request_at(&base, Method::PATCH, &scene.path()).token(&scene.token);
+        let ask = || app.request_at(&base, Method::PATCH, &scene.path()).token(&scene.token);
         let ask = || ask().header("traceparent", &format!("00-{TRACE}-{CALLER}-01")).header("tracestate", "vendor=7");
         assert_eq!(ask().send().await.status, 200);
 
@@ -67,7 +67,7 @@ on_every_store! {
         assert_eq!(use_case.attributes["outcome"], "done");
         assert_eq!(collector.resource()["service.name"], "esoz");
 
-        let events = world.events_of(&scene.dispense).await;
+        let events = app.events_of(&scene.dispense).await;
         assert_eq!(events[0].traceparent, Some(format!("00-{TRACE}-{}-01", use_case.id)));
 
         // A refusal is no error.
@@ -81,7 +81,7 @@ on_every_store! {
         let others: Vec<_> = spans.iter().filter(|span| span.trace_id != TRACE).collect();
         assert!(others.is_empty(), "{others:#?}");
         let patient = scene.patient.uuid().to_string();
-        for secret in [scene.token.expose(), &patient, world.pseudonym_of(scene.patient).expose()] {
+        for secret in [scene.token.expose(), &patient, app.pseudonym_of(scene.patient).expose()] {
             assert!(!collector.text().contains(secret));
         }
     }
@@ -93,11 +93,11 @@ async fn a_store_that_is_away_is_an_error_in_every_span_above_it() {
     let stores = TestStores::fresh(Kind::Sqlite).await;
     let variables = with(traced(&stores, &collector.endpoint()), "ESOZ_SQLITE__BUSY_TIMEOUT_MS", "300");
     let (server, base) = Process::serve(&variables);
-    let world = Setup::new(Kind::Sqlite).start_on(stores).await;
-    world.clock.set(SystemClock.now());
-    let scene = StopScene::load(&world).await;
-    let lock = world.test_stores.file().unwrap().lock();
-    let ask = world.request_at(&base, Method::PATCH, &scene.path()).token(&scene.token);
+    let app = Setup::new(Kind::Sqlite).start_on(stores).await;
+    app.clock.set(SystemClock.now());
+    let scene = StopScene::load(&app).await;
+    let lock = app.test_stores.file().unwrap().lock();
+    let ask = app.request_at(&base, Method::PATCH, &scene.path()).token(&scene.token);
     let answer = ask.header("traceparent", &format!("00-{TRACE}-{CALLER}-01")).send().await;
     drop(lock);
     assert_eq!(answer.status, 503);
@@ -120,10 +120,10 @@ async fn a_collector_that_is_away_or_stalls_delays_nothing() {
         let stores = TestStores::fresh(Kind::Sqlite).await;
         let variables = with(traced(&stores, &endpoint), "ESOZ_TRACING__TIMEOUT_MS", "200");
         let (mut server, base) = Process::serve(&variables);
-        let world = Setup::new(Kind::Sqlite).start_on(stores).await;
-        world.clock.set(SystemClock.now());
-        let scene = StopScene::load(&world).await;
-        let ask = || world.request_at(&base, Method::PATCH, &scene.path()).token(&scene.token);
+        let app = Setup::new(Kind::Sqlite).start_on(stores).await;
+        app.clock.set(SystemClock.now());
+        let scene = StopScene::load(&app).await;
+        let ask = || app.request_at(&base, Method::PATCH, &scene.path()).token(&scene.token);
         assert_eq!(ask().send().await.status, 200);
         let told = "the collector takes no spans";
         server.wait_for_log(told);

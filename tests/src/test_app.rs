@@ -41,7 +41,7 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 
 type Change = Box<dyn FnOnce(&mut Parts) + Send>;
 
-/// A world that is not there yet.
+/// Builds a test app: its stores, settings and replaced parts.
 pub struct Setup {
     kind: Kind,
     variables: Vec<(String, String)>,
@@ -49,7 +49,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A world on those stores, all its settings at their defaults but for caching, which is off.
+    /// A test app on those stores, all its settings at their defaults but for caching, which is off.
     pub fn new(kind: Kind) -> Self {
         let variables = vec![
             ("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned()),
@@ -82,13 +82,13 @@ impl Setup {
     }
 
     /// Starts the server on fresh stores.
-    pub async fn start(self) -> World {
+    pub async fn start(self) -> TestApp {
         let stores = TestStores::fresh(self.kind).await;
         self.start_on(stores).await
     }
 
     /// Starts the server on those stores.
-    pub async fn start_on(self, test_stores: TestStores) -> World {
+    pub async fn start_on(self, test_stores: TestStores) -> TestApp {
         secret_scan::capture();
         let variables = test_stores.variables().iter().cloned().chain(self.variables);
         let environment = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
@@ -109,7 +109,7 @@ impl Setup {
         let server = tokio::spawn(server.run_until(async move {
             let _ = told_to_stop.await;
         }));
-        World {
+        TestApp {
             kind: self.kind,
             base,
             clock,
@@ -138,7 +138,7 @@ fn client() -> reqwest::Client {
 }
 
 /// A running server on stores of its own, at a time that the test sets.
-pub struct World {
+pub struct TestApp {
     /// On which stores it runs.
     pub kind: Kind,
     /// The server's time. It stands still.
@@ -155,8 +155,8 @@ pub struct World {
     server: JoinHandle<anyhow::Result<()>>,
 }
 
-impl World {
-    /// A world with nothing special.
+impl TestApp {
+    /// A test app with default settings.
     pub async fn new(kind: Kind) -> Self {
         Setup::new(kind).start().await
     }
