@@ -9,20 +9,20 @@
 
 mod answer;
 pub mod collector;
+mod fixtures;
 pub mod future_schema;
 pub mod process;
 mod published;
 mod request;
-mod scene;
 mod scrape;
 pub mod secret_scan;
 mod stores;
 mod test_app;
 
 pub use answer::{Answer, assert_protected};
+pub use fixtures::{StopFixture, UpdateFixture, change, client_of, stop_path, update_path};
 pub use published::{COMMITTED, PUBLISHED, Published};
 pub use request::Request;
-pub use scene::{StopScene, UpdateScene, change, client_of, stop_path, update_path};
 pub use scrape::{Sample, Scrape};
 pub use stores::{Addresses, TestStores};
 pub use test_app::{DEADLINE, Kind, PATIENT_KEY, Setup, TestApp};

@@ -19,7 +19,7 @@ use reqwest::Method;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::scene::assert_put;
+use crate::fixtures::assert_put;
 use crate::secret_scan::{self, SecretScan};
 use crate::stores::TestStores;
 use crate::{Request, Scrape};

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
 use esoz_kernel::{DispenseId, StoreError};
 use esoz_testkit::builders::{fresh, reference};
-use esoz_tests::{DEADLINE, Kind, Setup, StopScene, TestApp, UpdateScene, secret_scan};
+use esoz_tests::{DEADLINE, Kind, Setup, StopFixture, TestApp, UpdateFixture, secret_scan};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -21,7 +21,7 @@ use tracing::{info_span, trace};
 
 /// A secret of each kind, after a server has seen it: what it is, and itself.
 async fn secrets(app: &TestApp) -> [(&'static str, String); 4] {
-    let (stop, update) = (StopScene::load(app).await, UpdateScene::load(app).await);
+    let (stop, update) = (StopFixture::load(app).await, UpdateFixture::load(app).await);
     assert_eq!(stop.stop(app).await.status, 200);
     assert_eq!(update.update(app).await.status, 200);
     [
@@ -153,16 +153,16 @@ async fn what_an_answer_tells_is_found_in_its_body_and_in_its_head() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_repeats_the_path_and_the_patient_that_were_asked_for_and_no_others() {
     let app = TestApp::new(Kind::Sqlite).await;
-    let scene = StopScene::load(&app).await;
-    let another = StopScene::imagine(&app);
-    let [own, others] = [&scene, &another].map(|scene| format!("http://localhost{}", scene.path()));
+    let fixture = StopFixture::load(&app).await;
+    let another = StopFixture::new(&app);
+    let [own, others] = [&fixture, &another].map(|fixture| format!("http://localhost{}", fixture.path()));
     let about = |url: &str, subject: Value| json!({"meta": {"url": url}, "data": {"subject": subject}});
-    let ask = async |body: &Value| found_in_answer(&app, &scene.path(), "nothing", body).await;
+    let ask = async |body: &Value| found_in_answer(&app, &fixture.path(), "nothing", body).await;
     for subject in [
         reference("patient", another.patient.uuid()),
         reference("patient", fresh()),
-        reference("person", scene.patient.uuid()),
-        json!(scene.dispense.subject.expose()),
+        reference("person", fixture.patient.uuid()),
+        json!(fixture.dispense.subject.expose()),
         Value::Null,
     ] {
         let found = ask(&about(&own, subject)).await;
@@ -171,7 +171,7 @@ async fn an_answer_repeats_the_path_and_the_patient_that_were_asked_for_and_no_o
     let found = ask(&about(&others, reference("patient", another.patient.uuid()))).await;
     assert_found(&found, "an answer", "a patient id", &others);
     // Its own are passed over: what is left to complain about is that this is no answer of ours.
-    let found = ask(&about(&own, reference("patient", scene.patient.uuid()))).await;
+    let found = ask(&about(&own, reference("patient", fixture.patient.uuid()))).await;
     assert!(found.contains("not as described"), "{found}");
 }
 
@@ -217,8 +217,8 @@ async fn what_a_server_tells_while_it_stops_is_found_when_it_has_ended() {
         parts.stores.dispenses = Arc::new(Telling { inner, begun, go_on });
     });
     let app = setup.start().await;
-    let scene = StopScene::load(&app).await;
-    let request = tokio::spawn(scene.request(&app).send());
+    let fixture = StopFixture::load(&app).await;
+    let request = tokio::spawn(fixture.request(&app).send());
     timeout(DEADLINE, has_begun.acquire()).await.unwrap().unwrap().forget();
 
     let (stores, ended) = app.begin_to_stop();

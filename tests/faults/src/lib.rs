@@ -3,6 +3,7 @@
 
 pub mod checker;
 pub mod client;
+pub mod fixtures;
 pub mod history;
 pub mod load;
 pub mod page;
@@ -11,7 +12,6 @@ pub mod reopen;
 pub mod report;
 pub mod requests;
 pub mod scenarios;
-pub mod scene;
 pub mod server;
 pub mod servers;
 pub mod state;

@@ -8,10 +8,10 @@ use fastrand::Rng;
 use tokio::task::JoinSet;
 
 use crate::client::Connection;
+use crate::fixtures::{Fixtures, Tokens};
 use crate::history::{Action, Operation, Outcome, Recorder};
 use crate::reopen::Reopening;
 use crate::requests::{AGAIN_AFTER, Asked, RESOLVED_WITHIN, Sender};
-use crate::scene::{Scene, Tokens};
 use crate::server::Listening;
 
 /// How many dispenses are in everybody's reach at the same time, so that requests meet on them.
@@ -47,7 +47,7 @@ impl Default for Pace {
 /// What all clients share.
 pub struct Shared {
     /// What requests are about.
-    pub scene: Arc<Scene>,
+    pub fixtures: Arc<Fixtures>,
     /// What is taken down.
     pub recorder: Arc<Recorder>,
     /// Who is asked.
@@ -120,7 +120,7 @@ impl Client {
 
     /// Half of the requests meet on few dispenses; which these are moves on.
     fn any_dispense(&mut self) -> usize {
-        let all = self.shared.scene.dispenses.len();
+        let all = self.shared.fixtures.dispenses.len();
         if self.rng.bool() {
             let moved = usize::try_from(self.shared.recorder.now_us() / 500_000).unwrap_or_default();
             (moved + self.rng.usize(0..HOT)) % all
@@ -131,7 +131,7 @@ impl Client {
 
     /// A place of tokens whose client may stop dispenses of that pharmacy.
     fn any_place(&mut self, pharmacy: usize) -> usize {
-        pharmacy + Scene::pharmacies() * self.rng.usize(0..64)
+        pharmacy + Fixtures::pharmacies() * self.rng.usize(0..64)
     }
 
     fn any_key(&mut self) -> Option<String> {
@@ -139,21 +139,21 @@ impl Client {
     }
 
     async fn stop(&mut self) {
-        let scene = self.shared.scene.clone();
-        let target = &scene.dispenses[self.any_dispense()];
+        let fixtures = self.shared.fixtures.clone();
+        let target = &fixtures.dispenses[self.any_dispense()];
         let place = self.any_place(target.pharmacy);
         let asked = Asked::stop(target, self.any_key());
-        self.ask(&scene.stopping, place, asked).await;
+        self.ask(&fixtures.stopping, place, asked).await;
     }
 
     async fn update(&mut self) {
-        let scene = self.shared.scene.clone();
-        let record = &scene.records[self.rng.usize(0..scene.records.len())];
-        let contract = &scene.contracts[self.rng.usize(0..scene.contracts.len())];
-        let division = &scene.divisions[self.rng.usize(0..scene.divisions.len())];
+        let fixtures = self.shared.fixtures.clone();
+        let record = &fixtures.records[self.rng.usize(0..fixtures.records.len())];
+        let contract = &fixtures.contracts[self.rng.usize(0..fixtures.contracts.len())];
+        let division = &fixtures.divisions[self.rng.usize(0..fixtures.divisions.len())];
         let place = self.rng.usize(0..64);
-        let asked = Asked::update(&scene, record, contract, division, self.any_key());
-        self.ask(&scene.updating, place, asked).await;
+        let asked = Asked::update(&fixtures, record, contract, division, self.any_key());
+        self.ask(&fixtures.updating, place, asked).await;
     }
 
     /// Asks, sometimes with a revoked token, sometimes twice, and again until there is a clear answer.
@@ -169,8 +169,8 @@ impl Client {
 
     /// Requests that may never take effect.
     async fn refused(&mut self) {
-        let scene = self.shared.scene.clone();
-        let target = &scene.dispenses[self.any_dispense()];
+        let fixtures = self.shared.fixtures.clone();
+        let target = &fixtures.dispenses[self.any_dispense()];
         let mut target = target.clone();
         let mut place = self.any_place(target.pharmacy);
         match self.rng.u32(0..4) {
@@ -187,20 +187,20 @@ impl Client {
                 return;
             }
         }
-        self.ask(&scene.stopping, place, Asked::refused_stop(&target, 404)).await;
+        self.ask(&fixtures.stopping, place, Asked::refused_stop(&target, 404)).await;
     }
 
     /// A token is revoked after another of the same client has taken its place.
     async fn revoke(&mut self) {
-        let scene = self.shared.scene.clone();
-        let tokens = if self.rng.bool() { &scene.stopping } else { &scene.updating };
-        let Ok(old) = scene.relieve(tokens, self.rng.usize(0..64)).await else { return };
+        let fixtures = self.shared.fixtures.clone();
+        let tokens = if self.rng.bool() { &fixtures.stopping } else { &fixtures.updating };
+        let Ok(old) = fixtures.relieve(tokens, self.rng.usize(0..64)).await else { return };
         let mut first = None;
         let started = Instant::now();
         while started.elapsed() < RESOLVED_WITHIN {
             let recorder = &self.shared.recorder;
             let begun = recorder.begin();
-            let outcome = match scene.revoke(&old).await {
+            let outcome = match fixtures.revoke(&old).await {
                 Ok(()) => Outcome::Done { at: String::new(), by: String::new(), state: Vec::new() },
                 Err(error) => Outcome::Unanswered { why: format!("{error:#}") },
             };
@@ -228,8 +228,8 @@ impl Client {
     }
 
     async fn reopen(&mut self) {
-        let scene = self.shared.scene.clone();
-        let target = &scene.dispenses[self.any_dispense()];
+        let fixtures = self.shared.fixtures.clone();
+        let target = &fixtures.dispenses[self.any_dispense()];
         let recorder = self.shared.recorder.clone();
         self.shared.reopening.reopen(&recorder, self.sender.number, &target.id).await;
     }

@@ -7,9 +7,9 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Ask, Connection, Sent};
+use crate::fixtures::{Fixtures, Target, Token, Tokens};
 use crate::history::{Action, Operation, Outcome};
 use crate::load::Shared;
-use crate::scene::{Scene, Target, Token, Tokens};
 
 /// How long an unclear request is asked again until somebody must have answered.
 pub(crate) const RESOLVED_WITHIN: Duration = Duration::from_secs(90);
@@ -40,11 +40,17 @@ impl Asked {
     }
 
     /// Points that record at that pair.
-    pub fn update(scene: &Scene, record: &str, contract: &str, division: &str, key: Option<String>) -> Self {
+    pub fn update(
+        fixtures: &Fixtures,
+        record: &str,
+        contract: &str,
+        division: &str,
+        key: Option<String>,
+    ) -> Self {
         let ask = Ask {
             method: Method::PUT,
             path: esoz_tests::update_path(record),
-            headers: vec![("api-key", scene.api_key.expose().to_owned())],
+            headers: vec![("api-key", fixtures.api_key.expose().to_owned())],
             body: json!({"contract_id": contract, "division_id": division}).to_string(),
         };
         let (record, contract, division) = (record.to_owned(), contract.to_owned(), division.to_owned());

@@ -9,12 +9,12 @@ use esoz_tests::TestStores;
 use tokio::task::block_in_place;
 
 use crate::checker::{self, Finding};
+use crate::fixtures::{self, Fixtures, Size};
 use crate::history::{self, Operation, Recorder};
 use crate::load::{Load, Pace, Shared};
 use crate::read;
 use crate::reopen::Reopening;
 use crate::report::Report;
-use crate::scene::{self, Scene, Size};
 use crate::server::Replicas;
 
 /// How long everything that waits may take to be delivered once nothing is in its way.
@@ -82,7 +82,7 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Loads the scene, starts the servers, lets the clients begin.
+    /// Loads the fixtures, starts the servers, lets the clients begin.
     ///
     /// # Errors
     /// When something does not start.
@@ -105,12 +105,12 @@ impl Trial {
     pub async fn without_load(setup: Setup, stores: TestStores) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("esoz-faults-").tempdir()?.keep();
         let stores = Arc::new(stores);
-        let mut variables = scene::variables(&stores);
-        let scene = Scene::load(&variables, setup.size).await.context("loading")?;
+        let mut variables = fixtures::variables(&stores);
+        let fixtures = Fixtures::load(&variables, setup.size).await.context("loading")?;
         variables.extend(setup.variables.iter().cloned());
         let replicas = Replicas::start(setup.replicas, &variables, &folder).await?;
         let shared = Arc::new(Shared {
-            scene,
+            fixtures,
             recorder: Arc::new(Recorder::default()),
             listening: replicas.listening(),
             reopening: Reopening::on(stores.clone()),
@@ -189,7 +189,7 @@ impl Trial {
         let worked = self.finish().await?;
         let history = self.shared.recorder.history();
         let state = read::state(&self.stores).await?;
-        let findings = checker::check(&self.shared.scene.loaded, &history, &state);
+        let findings = checker::check(&self.shared.fixtures.loaded, &history, &state);
         let mut report = self.report(worked, &history, findings)?;
         let distinct: std::collections::BTreeSet<&String> =
             state.topic.iter().map(|event| &event.id).collect();
@@ -258,7 +258,7 @@ impl Trial {
     pub async fn drained(&self) -> Result<Duration> {
         let started = Instant::now();
         loop {
-            let waits = match self.shared.scene.stores.outbox.backlog().await {
+            let waits = match self.shared.fixtures.stores.outbox.backlog().await {
                 Ok(backlog) if backlog.depth == 0 => return Ok(started.elapsed()),
                 Ok(backlog) => format!("{} events wait", backlog.depth),
                 Err(error) => error.to_string(),

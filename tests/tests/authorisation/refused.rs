@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use esoz_tests::{Answer, Request, StopScene, TestApp, UpdateScene, on_every_store};
+use esoz_tests::{Answer, Request, StopFixture, TestApp, UpdateFixture, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -26,15 +26,15 @@ impl Target {
         match access {
             Access::Anybody(_) => None,
             Access::Stop => {
-                let scene = StopScene::load(app).await;
-                let attempts = stop::attempts(app, &scene).await;
-                Some(Self { verb, good_body: None, allowed: scene.request(app), attempts })
+                let fixture = StopFixture::load(app).await;
+                let attempts = stop::attempts(app, &fixture).await;
+                Some(Self { verb, good_body: None, allowed: fixture.request(app), attempts })
             }
             Access::Update => {
-                let scene = UpdateScene::load(app).await;
-                let attempts = update::attempts(app, &scene).await;
-                let allowed = scene.request(app).json(&scene.change());
-                Some(Self { verb, good_body: Some(scene.change()), allowed, attempts })
+                let fixture = UpdateFixture::load(app).await;
+                let attempts = update::attempts(app, &fixture).await;
+                let allowed = fixture.request(app).json(&fixture.change());
+                Some(Self { verb, good_body: Some(fixture.change()), allowed, attempts })
             }
         }
     }
@@ -96,7 +96,7 @@ on_every_store! {
 
     async fn no_other_verb_does_anything(kind) {
         let app = TestApp::new(kind).await;
-        let (stop, update) = (StopScene::load(&app).await, UpdateScene::load(&app).await);
+        let (stop, update) = (StopFixture::load(&app).await, UpdateFixture::load(&app).await);
         let before = app.test_stores.contents().await;
         for (verb, path, access) in TABLE {
             let path = match access {
@@ -121,8 +121,8 @@ on_every_store! {
 
     async fn what_anybody_may_use_writes_nothing(kind) {
         let app = TestApp::new(kind).await;
-        StopScene::load(&app).await;
-        UpdateScene::load(&app).await;
+        StopFixture::load(&app).await;
+        UpdateFixture::load(&app).await;
         let before = app.test_stores.contents().await;
         for (verb, path, access) in TABLE {
             if let Access::Anybody(_) = access {

@@ -4,7 +4,7 @@ use esoz_auth::{NewAccessToken, Scope};
 use esoz_kernel::{DispenseId, LegalEntityId, PatientId};
 use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus};
 use esoz_testkit::builders::{fresh, legal_entity, secret, user};
-use esoz_tests::{Answer, StopScene, TestApp, client_of, on_every_store, stop_path};
+use esoz_tests::{Answer, StopFixture, TestApp, client_of, on_every_store, stop_path};
 
 use crate::attempts::{Attempt, bearer, scopes_without, worthless_tokens};
 use crate::refused::assert_same;
@@ -18,10 +18,10 @@ const FORBIDDEN: (u16, &str, &str) = (
     "Your scope does not allow to access this resource. Missing allowances: device_dispense:stop",
 );
 
-/// Every way of not being allowed to stop the scene's dispense.
-pub(crate) async fn attempts(app: &TestApp, scene: &StopScene) -> Vec<Attempt> {
-    let there = scene.path();
-    let not_there = stop_path(&scene.patient.uuid().to_string(), &fresh().to_string());
+/// Every way of not being allowed to stop the fixture's dispense.
+pub(crate) async fn attempts(app: &TestApp, fixture: &StopFixture) -> Vec<Attempt> {
+    let there = fixture.path();
+    let not_there = stop_path(&fixture.patient.uuid().to_string(), &fresh().to_string());
     let attempt = |what, authorization: Option<String>, refusal, before_body| Attempt {
         what,
         headers: authorization.map(|value| ("authorization", value)).into_iter().collect(),
@@ -31,13 +31,13 @@ pub(crate) async fn attempts(app: &TestApp, scene: &StopScene) -> Vec<Attempt> {
         before_body,
     };
     let api_key = esoz_testkit::builders::secret();
-    let mut attempts: Vec<Attempt> = worthless_tokens(app, &scene.stored_token, &api_key)
+    let mut attempts: Vec<Attempt> = worthless_tokens(app, &fixture.stored_token, &api_key)
         .await
         .into_iter()
         .map(|(what, value, message)| attempt(what, value, (401, "access_denied", message), true))
         .collect();
     for (what, scope) in scopes_without("device_dispense:stop") {
-        let token = scene.issue(app, |token| token.scope = scope.clone()).await;
+        let token = fixture.issue(app, |token| token.scope = scope.clone()).await;
         attempts.push(attempt(what, Some(bearer(&token)), FORBIDDEN, true));
     }
     let stranger = token_of(app, &active(app).await).await;
@@ -56,9 +56,9 @@ pub(crate) async fn attempts(app: &TestApp, scene: &StopScene) -> Vec<Attempt> {
     attempts.push(attempt("an organisation that nobody knows", Some(unknown), NOT_ACTIVE, false));
 
     // Whose dispense it is counts, and of whom: neither alone is enough.
-    let elsewhere = stop_path(&fresh().to_string(), &scene.dispense.id.to_string());
+    let elsewhere = stop_path(&fresh().to_string(), &fixture.dispense.id.to_string());
     for (what, authorization) in [
-        ("the owner, for another patient", bearer(&scene.token)),
+        ("the owner, for another patient", bearer(&fixture.token)),
         ("another pharmacy, for another patient", stranger),
     ] {
         let there = elsewhere.clone();
@@ -91,12 +91,12 @@ async fn token_of(app: &TestApp, organisation: &LegalEntityRecord) -> String {
 /// What a stranger is told about that dispense, in whatever status it is.
 async fn told_a_stranger(
     app: &TestApp,
-    scene: &StopScene,
+    fixture: &StopFixture,
     stranger: &str,
     id: DispenseId,
     key: Option<&str>,
 ) -> Answer {
-    let path = stop_path(&scene.patient.uuid().to_string(), &id.to_string());
+    let path = stop_path(&fixture.patient.uuid().to_string(), &id.to_string());
     let request = app.patch(&path).header("authorization", stranger);
     match key {
         Some(key) => request.header("x-idempotency-key", key).send().await,
@@ -107,28 +107,28 @@ async fn told_a_stranger(
 on_every_store! {
     async fn what_a_key_answers_to_its_owner_it_tells_no_stranger(kind) {
         let app = TestApp::new(kind).await;
-        let scene = StopScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
         let stranger = token_of(&app, &active(&app).await).await;
         let key = "one-key-that-two-clients-happen-to-use";
-        assert_eq!(scene.request(&app).header("x-idempotency-key", key).send().await.status, 200);
-        app.events_of(&scene.dispense).await;
+        assert_eq!(fixture.request(&app).header("x-idempotency-key", key).send().await.status, 200);
+        app.events_of(&fixture.dispense).await;
         let before = app.test_stores.contents().await;
-        let (stopped, none) = (scene.dispense.id, DispenseId::new(fresh()));
-        let there = told_a_stranger(&app, &scene, &stranger, stopped, Some(key)).await;
-        let not_there = told_a_stranger(&app, &scene, &stranger, none, Some(key)).await;
+        let (stopped, none) = (fixture.dispense.id, DispenseId::new(fresh()));
+        let there = told_a_stranger(&app, &fixture, &stranger, stopped, Some(key)).await;
+        let not_there = told_a_stranger(&app, &fixture, &stranger, none, Some(key)).await;
         assert_same("a key of somebody else's", &there, &not_there);
-        let without_key = told_a_stranger(&app, &scene, &stranger, stopped, None).await;
+        let without_key = told_a_stranger(&app, &fixture, &stranger, stopped, None).await;
         without_key.assert_not_found();
         assert_eq!(app.test_stores.contents().await, before);
     }
 
     async fn a_stranger_learns_of_no_dispense_in_whatever_status(kind) {
         let app = TestApp::new(kind).await;
-        let scene = StopScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
         let stranger = token_of(&app, &active(&app).await).await;
         let mut ids = Vec::new();
         for status in esoz_device_dispense::DispenseStatus::ALL {
-            let dispense = scene.another(&app).status(status).build();
+            let dispense = fixture.another(&app).status(status).build();
             app.put_dispense(&dispense).await;
             ids.push((status, dispense.id));
         }
@@ -136,16 +136,16 @@ on_every_store! {
         let [owner, patient] = [fresh(), fresh()];
         let pseudonym = app.pseudonym_of(PatientId::new(patient));
         for dispense in
-            [scene.another(&app).owner(LegalEntityId::new(owner)).build(), scene.another(&app).subject(pseudonym).build()]
+            [fixture.another(&app).owner(LegalEntityId::new(owner)).build(), fixture.another(&app).subject(pseudonym).build()]
         {
             app.put_dispense(&dispense).await;
             ids.push((dispense.status, dispense.id));
         }
         let before = app.test_stores.contents().await;
-        let none = told_a_stranger(&app, &scene, &stranger, DispenseId::new(fresh()), None).await;
+        let none = told_a_stranger(&app, &fixture, &stranger, DispenseId::new(fresh()), None).await;
         none.assert_not_found();
         for (status, id) in ids {
-            let told = told_a_stranger(&app, &scene, &stranger, id, None).await;
+            let told = told_a_stranger(&app, &fixture, &stranger, id, None).await;
             assert_same(status.as_str(), &told, &none);
         }
         assert_eq!(app.test_stores.contents().await, before);

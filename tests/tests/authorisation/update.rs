@@ -3,7 +3,7 @@
 
 use esoz_auth::{NewApiKey, Scope};
 use esoz_testkit::builders::{client, fresh, legal_entity, secret};
-use esoz_tests::{TestApp, UpdateScene, client_of, update_path};
+use esoz_tests::{TestApp, UpdateFixture, client_of, update_path};
 
 use crate::attempts::{Attempt, bearer, scopes_without, worthless_tokens};
 
@@ -15,9 +15,9 @@ const FORBIDDEN: (u16, &str, &str) = (
     "Your scope does not allow to access this resource. Missing allowances: private_contracts:write",
 );
 
-/// Every way of not being allowed to update the scene's record.
-pub(crate) async fn attempts(app: &TestApp, scene: &UpdateScene) -> Vec<Attempt> {
-    let (there, not_there) = (scene.path(), update_path(&fresh().to_string()));
+/// Every way of not being allowed to update the fixture's record.
+pub(crate) async fn attempts(app: &TestApp, fixture: &UpdateFixture) -> Vec<Attempt> {
+    let (there, not_there) = (fixture.path(), update_path(&fresh().to_string()));
     let attempt = |what, api_key: Option<String>, authorization: Option<String>, refusal| Attempt {
         what,
         headers: [("api-key", api_key), ("authorization", authorization)]
@@ -29,20 +29,21 @@ pub(crate) async fn attempts(app: &TestApp, scene: &UpdateScene) -> Vec<Attempt>
         refusal,
         before_body: true,
     };
-    let (good_key, good_token) = (scene.api_key.expose().to_owned(), bearer(&scene.token));
+    let (good_key, good_token) = (fixture.api_key.expose().to_owned(), bearer(&fixture.token));
     let mut attempts = Vec::new();
-    for (what, api_key, message) in worthless_keys(app, scene).await {
+    for (what, api_key, message) in worthless_keys(app, fixture).await {
         let refusal = (401, "access_denied", message);
         attempts.push(attempt(what, api_key.clone(), Some(good_token.clone()), refusal));
         // The api key comes first, whatever the token is.
         attempts.push(attempt(what, api_key, None, refusal));
     }
-    for (what, authorization, message) in worthless_tokens(app, &scene.stored_token, &scene.api_key).await {
+    for (what, authorization, message) in worthless_tokens(app, &fixture.stored_token, &fixture.api_key).await
+    {
         attempts.push(attempt(what, Some(good_key.clone()), authorization, (401, "access_denied", message)));
     }
     for (what, scope) in scopes_without("private_contracts:write") {
-        let token = bearer(&scene.issue(app, |token| token.scope = scope.clone()).await);
-        let key = key_with(app, scene, scope).await;
+        let token = bearer(&fixture.issue(app, |token| token.scope = scope.clone()).await);
+        let key = key_with(app, fixture, scope).await;
         attempts.push(attempt(what, Some(good_key.clone()), Some(token.clone()), FORBIDDEN));
         attempts.push(attempt(what, Some(key.clone()), Some(good_token.clone()), FORBIDDEN));
         attempts.push(attempt(what, Some(key), Some(token), FORBIDDEN));
@@ -50,13 +51,14 @@ pub(crate) async fn attempts(app: &TestApp, scene: &UpdateScene) -> Vec<Attempt>
     // The organisation whose place the record names, with the scope that such organisations have, and another one.
     let another = legal_entity();
     app.put_legal_entity(&another).await;
-    for (what, organisation) in [("the contractor itself", &scene.clinic), ("another organisation", &another)]
+    for (what, organisation) in
+        [("the contractor itself", &fixture.clinic), ("another organisation", &another)]
     {
         let change = |token: &mut esoz_auth::NewAccessToken| {
             token.client_id = client_of(organisation.facts.id);
             token.scope = Scope::parse("device_dispense:stop private_contracts:read");
         };
-        let token = bearer(&scene.issue(app, change).await);
+        let token = bearer(&fixture.issue(app, change).await);
         attempts.push(attempt(what, Some(good_key.clone()), Some(token), FORBIDDEN));
     }
     attempts
@@ -65,7 +67,7 @@ pub(crate) async fn attempts(app: &TestApp, scene: &UpdateScene) -> Vec<Attempt>
 /// Every api key that proves nothing: what it is, itself if it is there at all, and the message that refuses it.
 async fn worthless_keys(
     app: &TestApp,
-    scene: &UpdateScene,
+    fixture: &UpdateFixture,
 ) -> Vec<(&'static str, Option<String>, &'static str)> {
     let credentials = &app.stores.credentials;
     let add = async |stored: NewApiKey| {
@@ -73,27 +75,27 @@ async fn worthless_keys(
         credentials.add_api_key(&NewApiKey { digest: key.digest(), ..stored }).await.unwrap();
         key
     };
-    let revoked = add(scene.stored_api_key.clone()).await;
+    let revoked = add(fixture.stored_api_key.clone()).await;
     assert!(credentials.revoke_api_key(&revoked.digest(), app.in_seconds(0)).await.unwrap());
     let blocked_client = client();
-    let blocked = add(NewApiKey { client_id: blocked_client, ..scene.stored_api_key.clone() }).await;
+    let blocked = add(NewApiKey { client_id: blocked_client, ..fixture.stored_api_key.clone() }).await;
     credentials.set_client_blocked(blocked_client, true).await.unwrap();
     let text = |text: &str| Some(text.to_owned());
     vec![
         ("no api key", None, NO_API_KEY),
         ("an empty api key", text("  "), NO_API_KEY),
         ("an unknown api key", text(secret().expose()), INVALID_API_KEY),
-        ("an api key and more", Some(format!("{}x", scene.api_key.expose())), INVALID_API_KEY),
+        ("an api key and more", Some(format!("{}x", fixture.api_key.expose())), INVALID_API_KEY),
         ("SQL as api key", text("' OR '1'='1"), INVALID_API_KEY),
-        ("a token as api key", text(scene.token.expose()), INVALID_API_KEY),
+        ("a token as api key", text(fixture.token.expose()), INVALID_API_KEY),
         ("a revoked api key", text(revoked.expose()), INVALID_API_KEY),
         ("an api key of a blocked client", text(blocked.expose()), INVALID_API_KEY),
     ]
 }
 
-async fn key_with(app: &TestApp, scene: &UpdateScene, scope: Scope) -> String {
+async fn key_with(app: &TestApp, fixture: &UpdateFixture, scope: Scope) -> String {
     let key = secret();
-    let stored = NewApiKey { digest: key.digest(), scope, ..scene.stored_api_key.clone() };
+    let stored = NewApiKey { digest: key.digest(), scope, ..fixture.stored_api_key.clone() };
     app.stores.credentials.add_api_key(&stored).await.unwrap();
     key.expose().to_owned()
 }

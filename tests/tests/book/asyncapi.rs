@@ -1,6 +1,6 @@
 //! `docs/asyncapi.json`: what really goes out is as it describes, and the example on the page is one.
 
-use esoz_tests::{StopScene, TestApp, on_every_store};
+use esoz_tests::{StopFixture, TestApp, on_every_store};
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
@@ -19,11 +19,11 @@ fn validator(schema: &Value) -> Validator {
 on_every_store! {
     async fn what_goes_out_is_as_described(kind) {
         let app = TestApp::new(kind).await;
-        let scene = StopScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
         let caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert_eq!(scene.request(&app).header("traceparent", caller).send().await.status, 200);
+        assert_eq!(fixture.request(&app).header("traceparent", caller).send().await.status, 200);
         let message = message();
-        let events = app.events_of(&scene.dispense).await;
+        let events = app.events_of(&fixture.dispense).await;
         assert_eq!(events.len(), 1);
         for delivered in events {
             validator(&message["payload"]).validate(&delivered.json).unwrap();

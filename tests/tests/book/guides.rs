@@ -3,21 +3,21 @@
 use std::process::Command;
 
 use esoz_test_servers::shared;
-use esoz_tests::{Addresses, Kind, Setup, StopScene, TestApp, TestStores, UpdateScene};
+use esoz_tests::{Addresses, Kind, Setup, StopFixture, TestApp, TestStores, UpdateFixture};
 
 use crate::page::Page;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_stops_a_dispense() {
     let app = TestApp::new(Kind::Sqlite).await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
     let folder = tempfile::tempdir().unwrap();
     let client = folder.path().join("client.py");
     std::fs::write(&client, Page::of_book("how-to/write-a-client.md").only_block("python")).unwrap();
     let run = |token: &str| {
         let mut command = Command::new("python3");
         command.arg(&client).args([app.base(), token]);
-        command.args([scene.patient.uuid().to_string(), scene.dispense.id.to_string()]);
+        command.args([fixture.patient.uuid().to_string(), fixture.dispense.id.to_string()]);
         let output = command.output().unwrap();
         (
             output.status.success(),
@@ -27,21 +27,21 @@ async fn the_client_stops_a_dispense() {
     };
     let (_, _, complaint) = run("no token of ours");
     assert!(complaint.contains("Invalid access token"), "{complaint}");
-    let (is_done, printed, complaint) = run(scene.token.expose());
+    let (is_done, printed, complaint) = run(fixture.token.expose());
     assert!(is_done, "{complaint}");
     assert_eq!(printed, "stopped\n");
-    let (_, _, complaint) = run(scene.token.expose());
+    let (_, _, complaint) = run(fixture.token.expose());
     assert!(complaint.contains("Device dispense in status stopped cannot be stopped"), "{complaint}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_is_read() {
     let app = TestApp::new(Kind::Servers).await;
-    let scene = UpdateScene::load(&app).await;
-    assert_eq!(scene.update(&app).await.status, 200);
+    let fixture = UpdateFixture::load(&app).await;
+    assert_eq!(fixture.update(&app).await.status, 200);
     let database = app.test_stores.database().unwrap();
     let page = Page::of_book("how-to/audit.md");
-    let (record, user) = (scene.record.id.to_string(), scene.stored_token.user_id.to_string());
+    let (record, user) = (fixture.record.id.to_string(), fixture.stored_token.user_id.to_string());
     let named = |query: &str| {
         query
             .replace("07ba637c-15d8-46fb-8304-c738a54e14bb", &record)
@@ -53,8 +53,8 @@ async fn the_audit_is_read() {
     let (history, of_user, columns) = (&answers[0], &answers[1], &answers[2]);
     assert!(history.find("INSERT").unwrap() < history.find("UPDATE").unwrap(), "{history}");
     assert!(of_user.contains(&record) && !of_user.contains("INSERT"), "{of_user}");
-    assert!(columns.contains(&scene.divisions[1].facts.id.to_string()), "{columns}");
-    assert!(!columns.contains(&scene.divisions[0].facts.id.to_string()), "{columns}");
+    assert!(columns.contains(&fixture.divisions[1].facts.id.to_string()), "{columns}");
+    assert!(!columns.contains(&fixture.divisions[0].facts.id.to_string()), "{columns}");
 }
 
 /// Tables as another program may have made them: with columns that esoz does not know, and other types of text.
@@ -90,9 +90,9 @@ async fn it_is_attached_to_tables_that_are_there() {
     run(after);
 
     let app = Setup::new(Kind::Servers).start_on(stores).await;
-    let scene = UpdateScene::load(&app).await;
-    assert_eq!(scene.update(&app).await.status, 200);
+    let fixture = UpdateFixture::load(&app).await;
+    assert_eq!(fixture.update(&app).await.status, 200);
     let audited: Vec<String> =
-        app.audit().rows(scene.record.id).await.into_iter().map(|row| row.action).collect();
+        app.audit().rows(fixture.record.id).await.into_iter().map(|row| row.action).collect();
     assert_eq!(audited, ["INSERT", "UPDATE"]);
 }

@@ -10,7 +10,7 @@ use esoz::Parts;
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
 use esoz_kernel::{DispenseId, LegalEntityId, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
-use esoz_tests::{DEADLINE, Setup, StopScene, TestApp, UpdateScene, on_every_store};
+use esoz_tests::{DEADLINE, Setup, StopFixture, TestApp, UpdateFixture, on_every_store};
 use reqwest::Method;
 use tokio::sync::Semaphore;
 
@@ -75,12 +75,12 @@ impl DeviceDispenses for Held {
 on_every_store! {
     async fn c01_unknown_path_and_wrong_verb(kind) {
         let app = TestApp::new(kind).await;
-        let scene = StopScene::load(&app).await;
-        let update = UpdateScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
+        let update = UpdateFixture::load(&app).await;
         for path in ["/", "/api", "/api/nothing?with=query", "/api/admin/contract_divisions", "/..%2f..%2fetc"] {
             app.request(Method::GET, path).send().await.assert_not_found();
         }
-        for (path, allow) in [(scene.path(), "PATCH"), (update.path(), "PUT")] {
+        for (path, allow) in [(fixture.path(), "PATCH"), (update.path(), "PUT")] {
             for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
                 let answer = app.request(method, &path).send().await;
                 let message = format!("Method is not allowed here. Allowed: {allow}.");
@@ -105,13 +105,13 @@ on_every_store! {
 
     async fn a_refused_caller_is_told_what_to_present(kind) {
         let app = TestApp::new(kind).await;
-        let scene = StopScene::load(&app).await;
-        let nothing = app.patch(&scene.path()).send().await;
+        let fixture = StopFixture::load(&app).await;
+        let nothing = app.patch(&fixture.path()).send().await;
         assert_eq!(nothing.challenge(), "Bearer realm=\"esoz\"");
-        let unknown = app.patch(&scene.path()).token(&esoz_auth::Secret::new("unknown")).send().await;
+        let unknown = app.patch(&fixture.path()).token(&esoz_auth::Secret::new("unknown")).send().await;
         assert_eq!(unknown.challenge(), "Bearer realm=\"esoz\", error=\"invalid_token\"");
-        let token = scene.issue(&app, |token| token.scope = esoz_auth::Scope::parse("a:b")).await;
-        let forbidden = app.patch(&scene.path()).token(&token).send().await;
+        let token = fixture.issue(&app, |token| token.scope = esoz_auth::Scope::parse("a:b")).await;
+        let forbidden = app.patch(&fixture.path()).token(&token).send().await;
         let challenge = "Bearer realm=\"esoz\", error=\"insufficient_scope\", scope=\"device_dispense:stop\"";
         assert_eq!(forbidden.challenge(), challenge);
     }
@@ -132,26 +132,26 @@ on_every_store! {
 
     async fn c03_panic(kind) {
         let app = Setup::new(kind).replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
-        let scene = StopScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
         for _ in 0..5 {
-            scene.stop(&app).await.assert_internal();
+            fixture.stop(&app).await.assert_internal();
         }
         // The server goes on.
-        let update = UpdateScene::load(&app).await;
+        let update = UpdateFixture::load(&app).await;
         assert_eq!(update.update(&app).await.status, 200);
-        scene.assert_untouched(&app, &scene.dispense).await;
+        fixture.assert_untouched(&app, &fixture.dispense).await;
     }
 
     async fn c04_half_a_request(kind) {
         let setup = Setup::new(kind).variable("ESOZ_HTTP__HEAD_TIMEOUT_MS", "300");
         let app = setup.variable("ESOZ_HTTP__BODY_TIMEOUT_MS", "300").start().await;
-        let scene = StopScene::load(&app).await;
-        let token = scene.token.expose();
-        let path = scene.path();
+        let fixture = StopFixture::load(&app).await;
+        let token = fixture.token.expose();
+        let path = fixture.path();
         let head = format!("PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n");
         let half_a_head = connect(&app, &head);
         let half_a_body = connect(&app, &format!("{head}Content-Length: 2\r\n\r\n{{"));
-        assert_eq!(scene.stop(&app).await.status, 200, "others are not affected");
+        assert_eq!(fixture.stop(&app).await.status, 200, "others are not affected");
         let body_answer = closed(half_a_body).await.unwrap();
         assert!(body_answer.starts_with("HTTP/1.1 408") && body_answer.contains("\"request_timeout\""), "{body_answer}");
         let head_answer = closed(half_a_head).await.unwrap();
@@ -165,9 +165,9 @@ on_every_store! {
         // Not shorter: the framework looks at the time every half a second.
         let setup = setup.variable("ESOZ_HTTP__HEAD_TIMEOUT_MS", "1000").variable("ESOZ_HTTP__BODY_TIMEOUT_MS", "1000");
         let app = setup.variable("ESOZ_HTTP__KEEP_ALIVE_MS", "1000").start().await;
-        let scene = StopScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
         // This one takes long to be answered, which is none of its client's doing.
-        let request = tokio::spawn(scene.request(&app).send());
+        let request = tokio::spawn(fixture.request(&app).send());
         gate.another_begun().await;
 
         for _ in 0..2 {
@@ -195,9 +195,9 @@ on_every_store! {
         let gate = Gate::new();
         let held = gate.clone();
         let app = Setup::new(kind).replace(move |parts| held.hold(parts)).start().await;
-        let scene = StopScene::load(&app).await;
-        let expected = scene.stopped(&scene.dispense, crate::NOW_MILLIS);
-        let request = tokio::spawn(scene.request(&app).send());
+        let fixture = StopFixture::load(&app).await;
+        let expected = fixture.stopped(&fixture.dispense, crate::NOW_MILLIS);
+        let request = tokio::spawn(fixture.request(&app).send());
         gate.another_begun().await;
 
         let address = app.base().trim_start_matches("http://").to_owned();

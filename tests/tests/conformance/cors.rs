@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esoz_tests::{Kind, Setup, StopScene, TestApp};
+use esoz_tests::{Kind, Setup, StopFixture, TestApp};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 
@@ -36,11 +36,12 @@ async fn preflight(app: &TestApp, path: &str, origin: &str, verb: &str) -> Respo
 #[tokio::test(flavor = "multi_thread")]
 async fn by_default_no_page_may_read_anything() {
     let app = TestApp::new(Kind::Sqlite).await;
-    let scene = StopScene::load(&app).await;
-    let answer = preflight(&app, &scene.path(), MIS, "PATCH").await;
+    let fixture = StopFixture::load(&app).await;
+    let answer = preflight(&app, &fixture.path(), MIS, "PATCH").await;
     assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(told(answer.headers()), []);
-    for request in [scene.request(&app), app.patch(&scene.path()), app.request(Method::GET, "/openapi.json")]
+    for request in
+        [fixture.request(&app), app.patch(&fixture.path()), app.request(Method::GET, "/openapi.json")]
     {
         assert_eq!(told(&request.header("origin", MIS).send().await.headers), []);
     }
@@ -51,9 +52,9 @@ async fn pages_of_a_configured_origin_may_and_no_others() {
     let setup = Setup::new(Kind::Sqlite)
         .variable("ESOZ_CORS__ALLOWED_ORIGINS", "https://other.example,https://mis.example");
     let app = setup.start().await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
 
-    let answer = preflight(&app, &scene.path(), MIS, "PATCH").await;
+    let answer = preflight(&app, &fixture.path(), MIS, "PATCH").await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     let readable = (
         "access-control-expose-headers",
@@ -74,7 +75,7 @@ async fn pages_of_a_configured_origin_may_and_no_others() {
     assert_eq!(told(answer.headers()), expected);
     assert_eq!(answer.headers()["x-frame-options"], "DENY");
 
-    for request in [scene.request(&app), app.patch(&scene.path()), app.request(Method::GET, "/nothing")] {
+    for request in [fixture.request(&app), app.patch(&fixture.path()), app.request(Method::GET, "/nothing")] {
         let answer = request.header("origin", MIS).send().await;
         assert_eq!(told(&answer.headers), [origin, readable, ("vary", "origin")], "{}", answer.status);
     }
@@ -85,14 +86,14 @@ async fn pages_of_a_configured_origin_may_and_no_others() {
         "null",
         "https://mis.example.evil.example",
     ] {
-        let answer = preflight(&app, &scene.path(), stranger, "PATCH").await;
+        let answer = preflight(&app, &fixture.path(), stranger, "PATCH").await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{stranger}");
         assert_eq!(told(answer.headers()), [("vary", "origin")], "{stranger}");
-        let answer = app.patch(&scene.path()).header("origin", stranger).send().await;
+        let answer = app.patch(&fixture.path()).header("origin", stranger).send().await;
         assert_eq!(told(&answer.headers), [("vary", "origin")], "{stranger}");
     }
     // OPTIONS that is no preflight.
-    let answer = app.request(Method::OPTIONS, &scene.path()).header("origin", MIS).send().await;
+    let answer = app.request(Method::OPTIONS, &fixture.path()).header("origin", MIS).send().await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
@@ -102,8 +103,8 @@ async fn a_page_may_also_read_what_went_wrong() {
         .variable("ESOZ_CORS__ALLOWED_ORIGINS", MIS)
         .variable("ESOZ_HTTP__HEADERS_MAX_BYTES", "2000");
     let app = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
-    let scene = StopScene::load(&app).await;
-    let panicked = scene.request(&app).header("origin", MIS).send().await;
+    let fixture = StopFixture::load(&app).await;
+    let panicked = fixture.request(&app).header("origin", MIS).send().await;
     panicked.assert_internal();
     let too_large = app.patch("/").header("x-large", &"x".repeat(2_000)).header("origin", MIS).send().await;
     assert_eq!(too_large.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);

@@ -3,7 +3,7 @@
 
 use std::io::Read as _;
 
-use esoz_tests::{Answer, PUBLISHED, StopScene, TestApp, UpdateScene, on_every_store};
+use esoz_tests::{Answer, PUBLISHED, StopFixture, TestApp, UpdateFixture, on_every_store};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -109,7 +109,7 @@ on_every_store! {
 
     async fn c06_every_answer_is_described(kind) {
         let app = TestApp::new(kind).await;
-        let (stop, update) = (StopScene::load(&app).await, UpdateScene::load(&app).await);
+        let (stop, update) = (StopFixture::load(&app).await, UpdateFixture::load(&app).await);
         let any = || OF_ANY.iter().chain(&OF_DESCRIBED);
 
         let stopped = stop.stop(&app).await;

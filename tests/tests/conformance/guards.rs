@@ -11,7 +11,7 @@ use esoz_kernel::ClientId;
 use esoz_testkit::builders::{fresh, secret};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::{
-    Answer, DEADLINE, Kind, Setup, StopScene, TestApp, UpdateScene, assert_protected, on_every_store,
+    Answer, DEADLINE, Kind, Setup, StopFixture, TestApp, UpdateFixture, assert_protected, on_every_store,
     update_path,
 };
 use reqwest::Method;
@@ -27,9 +27,9 @@ fn budget(answer: &Answer) -> (&str, &str) {
 }
 
 /// Asks for a dispense that is not there: changes nothing however often.
-async fn ask(app: &TestApp, scene: &StopScene, token: &Secret) -> Answer {
-    let unknown = scene.another(app).build();
-    app.patch(&scene.path_of(&unknown)).token(token).send().await
+async fn ask(app: &TestApp, fixture: &StopFixture, token: &Secret) -> Answer {
+    let unknown = fixture.another(app).build();
+    app.patch(&fixture.path_of(&unknown)).token(token).send().await
 }
 
 fn limited(per_second: &str, burst: &str) -> Setup {
@@ -48,67 +48,67 @@ fn assert_spent(answer: &Answer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_has_spent_its_budget_waits_and_no_other_does() {
     let app = limited("2", "3").start().await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
     for left in ["\"client\";r=2;t=1", "\"client\";r=1;t=1", "\"client\";r=0;t=1"] {
-        let answer = ask(&app, &scene, &scene.token).await;
+        let answer = ask(&app, &fixture, &fixture.token).await;
         answer.assert_not_found();
         assert_eq!(budget(&answer), ("\"client\";q=3;w=2", left));
     }
-    assert_spent(&scene.stop(&app).await);
+    assert_spent(&fixture.stop(&app).await);
     // Another token of the same client does not help.
-    let second = scene.issue(&app, |_| {}).await;
-    assert_spent(&ask(&app, &scene, &second).await);
-    scene.assert_untouched(&app, &scene.dispense).await;
+    let second = fixture.issue(&app, |_| {}).await;
+    assert_spent(&ask(&app, &fixture, &second).await);
+    fixture.assert_untouched(&app, &fixture.dispense).await;
 
-    let other = scene.issue(&app, |token| token.client_id = ClientId::new(fresh())).await;
-    assert_ne!(ask(&app, &scene, &other).await.status, 429);
+    let other = fixture.issue(&app, |token| token.client_id = ClientId::new(fresh())).await;
+    assert_ne!(ask(&app, &fixture, &other).await.status, 429);
 
     app.clock.advance(Duration::from_millis(500));
-    scene.stop(&app).await.assert_data(&scene.stopped(&scene.dispense, "2026-01-31T08:16:30.623Z"));
-    assert_spent(&ask(&app, &scene, &scene.token).await);
+    fixture.stop(&app).await.assert_data(&fixture.stopped(&fixture.dispense, "2026-01-31T08:16:30.623Z"));
+    assert_spent(&ask(&app, &fixture, &fixture.token).await);
     app.clock.advance(Duration::from_mins(1));
-    assert_eq!(budget(&ask(&app, &scene, &scene.token).await).1, "\"client\";r=2;t=1");
+    assert_eq!(budget(&ask(&app, &fixture, &fixture.token).await).1, "\"client\";r=2;t=1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_spends_nobodys_budget() {
     let app = limited("1", "1").start().await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
     for _ in 0..5 {
-        let answer = ask(&app, &scene, &secret()).await;
+        let answer = ask(&app, &fixture, &secret()).await;
         answer.assert_invalid_token();
         assert_eq!(budget(&answer), ("", ""));
-        app.patch(&scene.path()).send().await.assert_error(
+        app.patch(&fixture.path()).send().await.assert_error(
             401,
             "access_denied",
             "Authorization header is not set or doesn't contain Bearer token",
         );
     }
-    assert_eq!(scene.stop(&app).await.status, 200);
+    assert_eq!(fixture.stop(&app).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn software_that_works_for_many_clients_has_no_budget_of_its_own() {
     let app = limited("1", "1").start().await;
-    let scene = UpdateScene::load(&app).await;
-    assert_eq!(scene.update(&app).await.status, 200);
-    assert_eq!(scene.update(&app).await.status, 429);
+    let fixture = UpdateFixture::load(&app).await;
+    assert_eq!(fixture.update(&app).await.status, 200);
+    assert_eq!(fixture.update(&app).await.status, 429);
     // The same api key, the token of another client.
     let other = secret();
     let client_id = ClientId::new(fresh());
     let stored =
-        esoz_auth::NewAccessToken { digest: other.digest(), client_id, ..scene.stored_token.clone() };
+        esoz_auth::NewAccessToken { digest: other.digest(), client_id, ..fixture.stored_token.clone() };
     app.stores.credentials.add_token(&stored).await.unwrap();
-    let request = app.put(&scene.path()).api_key(&scene.api_key).token(&other);
-    assert_ne!(request.json(&scene.change()).send().await.status, 429);
+    let request = app.put(&fixture.path()).api_key(&fixture.api_key).token(&other);
+    assert_ne!(request.json(&fixture.change()).send().await.status, 429);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_limit_nothing_is_said_about_one() {
     let app = TestApp::new(Kind::Sqlite).await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
     for _ in 0..50 {
-        let answer = ask(&app, &scene, &scene.token).await;
+        let answer = ask(&app, &fixture, &fixture.token).await;
         answer.assert_not_found();
         assert_eq!(budget(&answer), ("", ""));
     }
@@ -118,32 +118,32 @@ async fn without_a_limit_nothing_is_said_about_one() {
 async fn whoever_guesses_is_slowed_down() {
     let setup = Setup::new(Kind::Sqlite).variable("ESOZ_RATE_LIMIT__FAILED_AUTHENTICATIONS_PER_MINUTE", "3");
     let app = setup.start().await;
-    let scene = StopScene::load(&app).await;
-    let update = UpdateScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
+    let update = UpdateFixture::load(&app).await;
     // What is right does not count, nor does what is no attempt.
     for _ in 0..5 {
-        ask(&app, &scene, &scene.token).await.assert_not_found();
-        assert_eq!(app.patch(&scene.path()).send().await.status, 401);
+        ask(&app, &fixture, &fixture.token).await.assert_not_found();
+        assert_eq!(app.patch(&fixture.path()).send().await.status, 401);
     }
     for _ in 0..2 {
-        ask(&app, &scene, &secret()).await.assert_invalid_token();
+        ask(&app, &fixture, &secret()).await.assert_invalid_token();
     }
     let wrong_key = app.put(&update.path()).api_key(&secret()).token(&update.token);
     wrong_key.json(&update.change()).send().await.assert_error(401, "access_denied", "Invalid api key");
 
     // Now not even the right token is looked at.
     let message = "Too many authentications from this address have failed. Please try again after 20 s.";
-    for answer in [scene.stop(&app).await, update.update(&app).await] {
+    for answer in [fixture.stop(&app).await, update.update(&app).await] {
         answer.assert_error(429, "too_many_requests", message);
         assert_eq!(answer.headers["retry-after"], "20");
         let told = ("\"failed-authentications\";q=3;w=60", "\"failed-authentications\";r=0;t=20");
         assert_eq!(budget(&answer), told);
     }
-    scene.assert_untouched(&app, &scene.dispense).await;
+    fixture.assert_untouched(&app, &fixture.dispense).await;
     app.clock.advance(Duration::from_secs(20));
-    assert_eq!(scene.stop(&app).await.status, 200);
-    ask(&app, &scene, &secret()).await.assert_invalid_token();
-    assert_eq!(ask(&app, &scene, &scene.token).await.status, 429);
+    assert_eq!(fixture.stop(&app).await.status, 200);
+    ask(&app, &fixture, &secret()).await.assert_invalid_token();
+    assert_eq!(ask(&app, &fixture, &fixture.token).await.status, 429);
 }
 
 async fn health(app: &TestApp) -> Answer {
@@ -178,10 +178,10 @@ on_every_store! {
         let held = gate.clone();
         let setup = Setup::new(kind).variable("ESOZ_HTTP__MAX_IN_FLIGHT", "2").replace(move |parts| held.hold(parts));
         let app = setup.start().await;
-        let first = StopScene::load(&app).await;
-        let second = StopScene::load(&app).await;
-        let third = StopScene::load(&app).await;
-        let requests = [&first, &second].map(|scene| tokio::spawn(scene.request(&app).send()));
+        let first = StopFixture::load(&app).await;
+        let second = StopFixture::load(&app).await;
+        let third = StopFixture::load(&app).await;
+        let requests = [&first, &second].map(|fixture| tokio::spawn(fixture.request(&app).send()));
         gate.another_begun().await;
         gate.another_begun().await;
 
@@ -216,9 +216,9 @@ on_every_store! {
     async fn a_place_is_free_again_after_a_panic(kind) {
         let setup = Setup::new(kind).variable("ESOZ_HTTP__MAX_IN_FLIGHT", "1");
         let app = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
-        let scene = StopScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
         for _ in 0..5 {
-            scene.stop(&app).await.assert_internal();
+            fixture.stop(&app).await.assert_internal();
         }
     }
 
@@ -232,16 +232,16 @@ on_every_store! {
         let app = setup.start().await;
 
         // Its limit has passed, but the store still works for it.
-        let scene = StopScene::load(&app).await;
-        scene.stop(&app).await.assert_unavailable();
+        let fixture = StopFixture::load(&app).await;
+        fixture.stop(&app).await.assert_unavailable();
         gate.another_begun().await;
         app.patch("/nothing").send().await.assert_overloaded();
         gate.let_go(1);
         until_let_in(&app).await;
 
         // Its client is gone.
-        let scene = StopScene::load(&app).await;
-        let (path, token) = (scene.path(), scene.token.expose());
+        let fixture = StopFixture::load(&app).await;
+        let (path, token) = (fixture.path(), fixture.token.expose());
         let head = format!("PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
         let stream = connect(&app, &head);
         gate.another_begun().await;
@@ -249,7 +249,7 @@ on_every_store! {
         app.patch("/nothing").send().await.assert_overloaded();
         gate.let_go(1);
         until_let_in(&app).await;
-        let stored = app.stores.dispenses.find(scene.dispense.id).await.unwrap().unwrap();
+        let stored = app.stores.dispenses.find(fixture.dispense.id).await.unwrap().unwrap();
         assert_eq!(stored.status, esoz_device_dispense::DispenseStatus::Stopped, "what was begun is finished");
     }
 }
@@ -260,13 +260,13 @@ async fn every_answer_tells_browsers_to_be_careful() {
         .replace(|parts| parts.stores.legal_entities = Arc::new(Panicking))
         .start()
         .await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
     let strict = "default-src 'none'; frame-ancestors 'none'";
     let page = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                 base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     let headers = |answer: Answer| answer.headers;
-    assert_protected(&headers(scene.stop(&app).await), strict);
-    assert_protected(&headers(app.patch(&scene.path()).send().await), strict);
+    assert_protected(&headers(fixture.stop(&app).await), strict);
+    assert_protected(&headers(app.patch(&fixture.path()).send().await), strict);
     for path in ["/nothing", "/openapi.json", "/health/live", "/health/ready", "/docs/nothing"] {
         assert_protected(&headers(app.request(Method::GET, path).send().await), strict);
     }

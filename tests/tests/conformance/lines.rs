@@ -1,7 +1,7 @@
 //! The log of a request: one line, whatever became of it.
 
 use esoz_testkit::builders::fresh;
-use esoz_tests::{Kind, Setup, StopScene, TestApp, on_every_store, secret_scan, stop_path};
+use esoz_tests::{Kind, Setup, StopFixture, TestApp, on_every_store, secret_scan, stop_path};
 use serde_json::{Value, json};
 
 /// The lines of that request.
@@ -17,10 +17,10 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 on_every_store! {
     async fn a_refusal_is_one_line_of_news(kind) {
         let app = TestApp::new(kind).await;
-        let scene = StopScene::load(&app).await;
-        let unknown = scene.another(&app).build();
+        let fixture = StopFixture::load(&app).await;
+        let unknown = fixture.another(&app).build();
         let id = fresh().to_string();
-        let ask = scene.request_for(&app, &unknown).header("x-request-id", &id);
+        let ask = fixture.request_for(&app, &unknown).header("x-request-id", &id);
         ask.header("traceparent", &format!("00-{TRACE}-b7ad6b7169203331-00")).send().await.assert_not_found();
         let lines = lines_of(&id);
         let [line] = lines.as_slice() else { panic!("{lines:#?}") };
@@ -37,10 +37,10 @@ on_every_store! {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_request_is_one_error_with_its_cause() {
     let app = Setup::new(Kind::Sqlite).variable("ESOZ_SQLITE__BUSY_TIMEOUT_MS", "300").start().await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
     let lock = app.test_stores.file().unwrap().lock();
     let id = fresh().to_string();
-    scene.request(&app).header("x-request-id", &id).send().await.assert_unavailable();
+    fixture.request(&app).header("x-request-id", &id).send().await.assert_unavailable();
     drop(lock);
     let lines = lines_of(&id);
     let [line] = lines.as_slice() else { panic!("{lines:#?}") };

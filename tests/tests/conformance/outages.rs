@@ -2,7 +2,7 @@
 
 use esoz_test_servers::{Durability, Kafka, MongoDb, Postgres, shared};
 use esoz_testkit::wait::wait_for;
-use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopScene, TestApp, TestStores, UpdateScene};
+use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopFixture, TestApp, TestStores, UpdateFixture};
 
 fn quick_to_give_up(kind: Kind) -> Setup {
     Setup::new(kind)
@@ -40,20 +40,20 @@ async fn until_back(what: &str, mut ask: impl AsyncFnMut() -> esoz_tests::Answer
 async fn p05_mongodb_stopped() {
     let mut mongodb = MongoDb::start().unwrap();
     let app = app_on(None, Some(&mongodb), None).await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
     mongodb.stop().unwrap();
-    scene.stop(&app).await.assert_unavailable();
+    fixture.stop(&app).await.assert_unavailable();
     mongodb.restart().unwrap();
-    let answer = until_back("MongoDB back", async || scene.stop(&app).await).await;
-    answer.assert_data(&scene.stopped(&scene.dispense, crate::NOW_MILLIS));
+    let answer = until_back("MongoDB back", async || fixture.stop(&app).await).await;
+    answer.assert_data(&fixture.stopped(&fixture.dispense, crate::NOW_MILLIS));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p05_and_q04_postgresql_stopped() {
     let mut postgres = Postgres::start(Durability::On).unwrap();
     let app = app_on(Some(&postgres), None, None).await;
-    let stop = StopScene::load(&app).await;
-    let update = UpdateScene::load(&app).await;
+    let stop = StopFixture::load(&app).await;
+    let update = UpdateFixture::load(&app).await;
     // The pool has connections by now; they break.
     assert_eq!(update.update(&app).await.status, 200);
     postgres.stop().unwrap();
@@ -66,16 +66,16 @@ async fn p05_and_q04_postgresql_stopped() {
 }
 
 async fn broker_stopped(app: TestApp, mut broker: Kafka) {
-    let before = StopScene::load(&app).await;
+    let before = StopFixture::load(&app).await;
     assert_eq!(before.stop(&app).await.status, 200);
     assert_eq!(app.events_of(&before.dispense).await.len(), 1);
 
     broker.stop().unwrap();
-    let scene = StopScene::load(&app).await;
-    scene.stop(&app).await.assert_data(&scene.stopped(&scene.dispense, crate::NOW_MILLIS));
+    let fixture = StopFixture::load(&app).await;
+    fixture.stop(&app).await.assert_data(&fixture.stopped(&fixture.dispense, crate::NOW_MILLIS));
     assert_eq!(app.stores.outbox.backlog().await.unwrap().depth, 1, "the event waits");
     broker.restart().unwrap();
-    assert_eq!(app.events_of(&scene.dispense).await.len(), 1);
+    assert_eq!(app.events_of(&fixture.dispense).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,8 +94,8 @@ async fn p05_broker_stopped_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p05_and_q04_sqlite_file_held_by_another() {
     let app = quick_to_give_up(Kind::Sqlite).start().await;
-    let stop = StopScene::load(&app).await;
-    let update = UpdateScene::load(&app).await;
+    let stop = StopFixture::load(&app).await;
+    let update = UpdateFixture::load(&app).await;
     let lock = app.test_stores.file().unwrap().lock();
     stop.stop(&app).await.assert_unavailable();
     update.update(&app).await.assert_unavailable();

@@ -5,7 +5,7 @@ use esoz_contract_division::{ContractStatus, ContractType, DivisionStatus};
 use esoz_kernel::ClientId;
 use esoz_testkit::builders::{contract_division, contract_of, division_of, fresh, legal_entity, secret};
 use esoz_testkit::contract::AuditRow;
-use esoz_tests::{Kind, TestApp, UpdateScene, change, on_every_store, update_path};
+use esoz_tests::{Kind, TestApp, UpdateFixture, change, on_every_store, update_path};
 use serde_json::json;
 
 use crate::NOW_MICROS;
@@ -19,9 +19,9 @@ const PAIR_TAKEN: &str = "Contract division with such contract and division alre
 const MISSING: &str =
     "Your scope does not allow to access this resource. Missing allowances: private_contracts:write";
 
-async fn issue_key(app: &TestApp, scene: &UpdateScene, change: impl FnOnce(&mut NewApiKey)) -> Secret {
+async fn issue_key(app: &TestApp, fixture: &UpdateFixture, change: impl FnOnce(&mut NewApiKey)) -> Secret {
     let key = secret();
-    let mut stored = NewApiKey { digest: key.digest(), ..scene.stored_api_key.clone() };
+    let mut stored = NewApiKey { digest: key.digest(), ..fixture.stored_api_key.clone() };
     change(&mut stored);
     app.stores.credentials.add_api_key(&stored).await.unwrap();
     key
@@ -30,171 +30,171 @@ async fn issue_key(app: &TestApp, scene: &UpdateScene, change: impl FnOnce(&mut 
 on_every_store! {
     async fn u01_api_key(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let without = || app.put(&scene.path()).token(&scene.token).json(&scene.change());
+        let fixture = UpdateFixture::load(&app).await;
+        let without = || app.put(&fixture.path()).token(&fixture.token).json(&fixture.change());
         without().send().await.assert_error(401, "access_denied", "Api key is not set");
         without().header("api-key", "").send().await.assert_error(401, "access_denied", "Api key is not set");
 
-        let revoked = issue_key(&app, &scene, |_| {}).await;
+        let revoked = issue_key(&app, &fixture, |_| {}).await;
         assert!(app.stores.credentials.revoke_api_key(&revoked.digest(), app.in_seconds(0)).await.unwrap());
-        let blocked = issue_key(&app, &scene, |key| key.client_id = ClientId::new(fresh())).await;
+        let blocked = issue_key(&app, &fixture, |key| key.client_id = ClientId::new(fresh())).await;
         let found = app.stores.api_keys.find(&blocked).await.unwrap().unwrap();
         app.stores.credentials.set_client_blocked(found.client_id, true).await.unwrap();
         for key in [Secret::new("unknown"), revoked, blocked] {
             without().api_key(&key).send().await.assert_error(401, "access_denied", "Invalid api key");
         }
         // It comes before the token.
-        let nobody = app.put(&scene.path()).json(&scene.change()).send().await;
+        let nobody = app.put(&fixture.path()).json(&fixture.change()).send().await;
         nobody.assert_error(401, "access_denied", "Api key is not set");
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u03_scope_of_token_or_key_lacks_it(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let token = scene.issue(&app, |token| token.scope = Scope::parse("private_contracts:read")).await;
-        let key = issue_key(&app, &scene, |key| key.scope = Scope::parse("private_contracts:read")).await;
-        for (token, key) in [(&token, &scene.api_key), (&scene.token, &key), (&token, &key)] {
-            let request = app.put(&scene.path()).api_key(key).token(token).json(&scene.change());
+        let fixture = UpdateFixture::load(&app).await;
+        let token = fixture.issue(&app, |token| token.scope = Scope::parse("private_contracts:read")).await;
+        let key = issue_key(&app, &fixture, |key| key.scope = Scope::parse("private_contracts:read")).await;
+        for (token, key) in [(&token, &fixture.api_key), (&fixture.token, &key), (&token, &key)] {
+            let request = app.put(&fixture.path()).api_key(key).token(token).json(&fixture.change());
             request.send().await.assert_error(403, "forbidden", MISSING);
         }
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u10_record_unknown_or_inactive_or_no_uuid(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let mut inactive = contract_division(scene.contracts[0].facts.id, scene.divisions[0].facts.id);
+        let fixture = UpdateFixture::load(&app).await;
+        let mut inactive = contract_division(fixture.contracts[0].facts.id, fixture.divisions[0].facts.id);
         inactive.is_active = false;
         app.put_contract_division(&inactive).await;
         for id in [fresh().to_string(), inactive.id.to_string(), "42".to_owned()] {
-            let answer = scene.request_to(&app, &update_path(&id)).json(&scene.change()).send().await;
+            let answer = fixture.request_to(&app, &update_path(&id)).json(&fixture.change()).send().await;
             answer.assert_error(404, "not_found", NOT_FOUND);
         }
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
 
-        let upper = update_path(&scene.record.id.to_string().to_uppercase());
-        let answer = scene.request_to(&app, &upper).json(&scene.change()).send().await;
-        answer.assert_data(&scene.updated(&scene.contracts[1], &scene.divisions[1], NOW_MICROS));
+        let upper = update_path(&fixture.record.id.to_string().to_uppercase());
+        let answer = fixture.request_to(&app, &upper).json(&fixture.change()).send().await;
+        answer.assert_data(&fixture.updated(&fixture.contracts[1], &fixture.divisions[1], NOW_MICROS));
     }
 
     async fn u11_current_contract_is_no_active_global_budget(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
+        let fixture = UpdateFixture::load(&app).await;
         for (contract_type, is_active) in
             [(ContractType::Capitation, true), (ContractType::Reimbursement, true), (ContractType::GbCbp, false)]
         {
-            let mut contract = scene.contracts[0].clone();
+            let mut contract = fixture.contracts[0].clone();
             contract.facts.kind = contract_type;
             contract.facts.is_active = is_active;
             app.put_contract(&contract).await;
-            scene.update(&app).await.assert_conflict(NOT_GLOBAL_BUDGET);
+            fixture.update(&app).await.assert_conflict(NOT_GLOBAL_BUDGET);
         }
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u12_division_unknown_or_inactive(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let unknown = json!({"division_id": fresh().to_string(), "contract_id": scene.contracts[1].facts.id.to_string()});
-        scene.put(&app, &unknown).await.assert_error_at(404, "not_found", NO_DIVISION, "$.division_id");
+        let fixture = UpdateFixture::load(&app).await;
+        let unknown = json!({"division_id": fresh().to_string(), "contract_id": fixture.contracts[1].facts.id.to_string()});
+        fixture.put(&app, &unknown).await.assert_error_at(404, "not_found", NO_DIVISION, "$.division_id");
 
-        let mut inactive = scene.divisions[1].clone();
+        let mut inactive = fixture.divisions[1].clone();
         inactive.facts.is_active = false;
         app.put_division(&inactive).await;
-        scene.update(&app).await.assert_error_at(404, "not_found", NO_DIVISION, "$.division_id");
-        scene.assert_untouched(&app).await;
+        fixture.update(&app).await.assert_error_at(404, "not_found", NO_DIVISION, "$.division_id");
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u13_division_of_another_legal_entity(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
+        let fixture = UpdateFixture::load(&app).await;
         let other = legal_entity();
         app.put_legal_entity(&other).await;
         let foreign = division_of(other.facts.id);
         app.put_division(&foreign).await;
-        let answer = scene.put(&app, &change(&scene.contracts[1], &foreign)).await;
+        let answer = fixture.put(&app, &change(&fixture.contracts[1], &foreign)).await;
         answer.assert_error_at(409, "request_conflict", FOREIGN_DIVISION, "$.division_id");
 
         // The contractor that counts is that of the contract in the body, not that of the record's.
         let foreign_contract = contract_of(other.facts.id);
         app.put_contract(&foreign_contract).await;
-        let answer = scene.put(&app, &change(&foreign_contract, &scene.divisions[1])).await;
+        let answer = fixture.put(&app, &change(&foreign_contract, &fixture.divisions[1])).await;
         answer.assert_error_at(409, "request_conflict", FOREIGN_DIVISION, "$.division_id");
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u14_new_contract_unknown_or_not_usable(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let unknown = json!({"division_id": scene.divisions[1].facts.id.to_string(), "contract_id": fresh().to_string()});
-        let answer = scene.put(&app, &unknown).await;
+        let fixture = UpdateFixture::load(&app).await;
+        let unknown = json!({"division_id": fixture.divisions[1].facts.id.to_string(), "contract_id": fresh().to_string()});
+        let answer = fixture.put(&app, &unknown).await;
         answer.assert_error_at(409, "request_conflict", UNUSABLE_CONTRACT, "$.contract_id");
         for (contract_type, is_active) in
             [(ContractType::GbCbp, false), (ContractType::Capitation, true), (ContractType::Reimbursement, true)]
         {
-            let mut contract = scene.contracts[1].clone();
+            let mut contract = fixture.contracts[1].clone();
             contract.facts.kind = contract_type;
             contract.facts.is_active = is_active;
             app.put_contract(&contract).await;
-            let answer = scene.update(&app).await;
+            let answer = fixture.update(&app).await;
             answer.assert_error_at(409, "request_conflict", UNUSABLE_CONTRACT, "$.contract_id");
         }
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u15_contract_and_division_of_another_legal_entity(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
+        let fixture = UpdateFixture::load(&app).await;
         let other = legal_entity();
         app.put_legal_entity(&other).await;
         let (division, contract) = (division_of(other.facts.id), contract_of(other.facts.id));
         app.put_division(&division).await;
         app.put_contract(&contract).await;
-        let answer = scene.put(&app, &change(&contract, &division)).await;
-        answer.assert_data(&scene.updated(&contract, &division, NOW_MICROS));
+        let answer = fixture.put(&app, &change(&contract, &division)).await;
+        answer.assert_data(&fixture.updated(&contract, &division, NOW_MICROS));
     }
 
     async fn u16_another_record_has_the_pair(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let taken = contract_division(scene.contracts[1].facts.id, scene.divisions[1].facts.id);
+        let fixture = UpdateFixture::load(&app).await;
+        let taken = contract_division(fixture.contracts[1].facts.id, fixture.divisions[1].facts.id);
         app.put_contract_division(&taken).await;
-        let answer = scene.update(&app).await;
+        let answer = fixture.update(&app).await;
         answer.assert_error_at(409, "request_conflict", PAIR_TAKEN, "$.division_id");
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u16_an_inactive_record_has_the_pair(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let mut inactive = contract_division(scene.contracts[1].facts.id, scene.divisions[1].facts.id);
+        let fixture = UpdateFixture::load(&app).await;
+        let mut inactive = contract_division(fixture.contracts[1].facts.id, fixture.divisions[1].facts.id);
         inactive.is_active = false;
         app.put_contract_division(&inactive).await;
-        let answer = scene.update(&app).await;
-        answer.assert_data(&scene.updated(&scene.contracts[1], &scene.divisions[1], NOW_MICROS));
+        let answer = fixture.update(&app).await;
+        answer.assert_data(&fixture.updated(&fixture.contracts[1], &fixture.divisions[1], NOW_MICROS));
     }
 
     async fn u17_nothing_wrong(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let answer = scene.update(&app).await;
-        answer.assert_data(&scene.updated(&scene.contracts[1], &scene.divisions[1], NOW_MICROS));
-        let stored = scene.stored(&app).await;
-        assert_eq!(stored.contract_id, scene.contracts[1].facts.id);
-        assert_eq!(stored.division_id, scene.divisions[1].facts.id);
-        assert_eq!(stored.stamps.inserted_at, scene.record.stamps.inserted_at);
-        assert_eq!(stored.stamps.inserted_by, scene.record.stamps.inserted_by);
+        let fixture = UpdateFixture::load(&app).await;
+        let answer = fixture.update(&app).await;
+        answer.assert_data(&fixture.updated(&fixture.contracts[1], &fixture.divisions[1], NOW_MICROS));
+        let stored = fixture.stored(&app).await;
+        assert_eq!(stored.contract_id, fixture.contracts[1].facts.id);
+        assert_eq!(stored.division_id, fixture.divisions[1].facts.id);
+        assert_eq!(stored.stamps.inserted_at, fixture.record.stamps.inserted_at);
+        assert_eq!(stored.stamps.inserted_by, fixture.record.stamps.inserted_by);
     }
 
     async fn u18_the_same_again(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        assert_eq!(scene.update(&app).await.status, 200);
+        let fixture = UpdateFixture::load(&app).await;
+        assert_eq!(fixture.update(&app).await.status, 200);
         app.clock.advance(std::time::Duration::from_micros(1));
         let later = "2026-01-31T08:16:30.123457Z";
-        scene.update(&app).await.assert_data(&scene.updated(&scene.contracts[1], &scene.divisions[1], later));
-        let rows = app.audit().rows(scene.record.id).await;
+        fixture.update(&app).await.assert_data(&fixture.updated(&fixture.contracts[1], &fixture.divisions[1], later));
+        let rows = app.audit().rows(fixture.record.id).await;
         let actions: Vec<&str> = rows.iter().map(|row| row.action.as_str()).collect();
         assert_eq!(actions, ["INSERT", "UPDATE", "UPDATE"]);
         assert_eq!(rows[2].before, Some(json!({"updated_at": NOW_MICROS})));
@@ -203,25 +203,25 @@ on_every_store! {
 
     async fn u19_the_audit_row(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let request = scene.request(&app).header("x-request-id", "a-request-that-is-audited");
-        assert_eq!(request.json(&scene.change()).send().await.status, 200);
-        let rows = app.audit().rows(scene.record.id).await;
+        let fixture = UpdateFixture::load(&app).await;
+        let request = fixture.request(&app).header("x-request-id", "a-request-that-is-audited");
+        assert_eq!(request.json(&fixture.change()).send().await.status, 200);
+        let rows = app.audit().rows(fixture.record.id).await;
         let expected = AuditRow {
-            actor_id: scene.stored_token.user_id,
+            actor_id: fixture.stored_token.user_id,
             resource: "contract_divisions".to_owned(),
             action: "UPDATE".to_owned(),
             before: Some(json!({
-                "contract_id": scene.contracts[0].facts.id.to_string(),
-                "division_id": scene.divisions[0].facts.id.to_string(),
-                "updated_at": esoz_kernel::time::rfc3339_micros(scene.record.stamps.updated_at),
-                "updated_by": scene.record.stamps.updated_by.to_string(),
+                "contract_id": fixture.contracts[0].facts.id.to_string(),
+                "division_id": fixture.divisions[0].facts.id.to_string(),
+                "updated_at": esoz_kernel::time::rfc3339_micros(fixture.record.stamps.updated_at),
+                "updated_by": fixture.record.stamps.updated_by.to_string(),
             })),
             after: Some(json!({
-                "contract_id": scene.contracts[1].facts.id.to_string(),
-                "division_id": scene.divisions[1].facts.id.to_string(),
+                "contract_id": fixture.contracts[1].facts.id.to_string(),
+                "division_id": fixture.divisions[1].facts.id.to_string(),
                 "updated_at": NOW_MICROS,
-                "updated_by": scene.stored_token.user_id.to_string(),
+                "updated_by": fixture.stored_token.user_id.to_string(),
             })),
             request_id: Some("a-request-that-is-audited".to_owned()),
         };
@@ -230,56 +230,56 @@ on_every_store! {
 
     async fn u20_audit_cannot_be_written(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
+        let fixture = UpdateFixture::load(&app).await;
         app.audit().break_writing().await;
-        scene.update(&app).await.assert_internal();
-        scene.assert_untouched(&app).await;
+        fixture.update(&app).await.assert_internal();
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u24_status_and_suspension_play_no_part(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let mut division = scene.divisions[1].clone();
+        let fixture = UpdateFixture::load(&app).await;
+        let mut division = fixture.divisions[1].clone();
         division.status = DivisionStatus::Inactive;
         app.put_division(&division).await;
-        for contract in &scene.contracts {
+        for contract in &fixture.contracts {
             let mut contract = contract.clone();
             contract.status = ContractStatus::Terminated;
             contract.is_suspended = true;
             app.put_contract(&contract).await;
         }
-        let answer = scene.update(&app).await;
-        answer.assert_data(&scene.updated(&scene.contracts[1], &scene.divisions[1], NOW_MICROS));
+        let answer = fixture.update(&app).await;
+        answer.assert_data(&fixture.updated(&fixture.contracts[1], &fixture.divisions[1], NOW_MICROS));
     }
 
     async fn q01_broken_body_and_missing_scope(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let token = scene.issue(&app, |token| token.scope = Scope::parse("")).await;
-        let request = app.put(&scene.path()).api_key(&scene.api_key).token(&token);
+        let fixture = UpdateFixture::load(&app).await;
+        let token = fixture.issue(&app, |token| token.scope = Scope::parse("")).await;
+        let request = app.put(&fixture.path()).api_key(&fixture.api_key).token(&token);
         request.body("{broken").send().await.assert_error(403, "forbidden", MISSING);
     }
 
     async fn q02_unknown_record_and_bad_shape(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let answer = scene.request_to(&app, &update_path(&fresh().to_string())).json(&json!({})).send().await;
+        let fixture = UpdateFixture::load(&app).await;
+        let answer = fixture.request_to(&app, &update_path(&fresh().to_string())).json(&json!({})).send().await;
         answer.assert_faults(&[("$.contract_id", "required"), ("$.division_id", "required")]);
     }
 
     async fn q03_unknown_division_and_foreign_contract_type(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let mut contract = scene.contracts[1].clone();
+        let fixture = UpdateFixture::load(&app).await;
+        let mut contract = fixture.contracts[1].clone();
         contract.facts.kind = ContractType::Capitation;
         app.put_contract(&contract).await;
         let body = json!({"division_id": fresh().to_string(), "contract_id": contract.facts.id.to_string()});
-        scene.put(&app, &body).await.assert_error_at(404, "not_found", NO_DIVISION, "$.division_id");
+        fixture.put(&app, &body).await.assert_error_at(404, "not_found", NO_DIVISION, "$.division_id");
     }
 
     async fn only_the_database_owner_can_touch_the_audit(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
+        let fixture = UpdateFixture::load(&app).await;
         match kind {
             Kind::Sqlite => {
                 let file = app.test_stores.file().unwrap();
@@ -299,6 +299,6 @@ on_every_store! {
                 }
             }
         }
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 }

@@ -1,6 +1,6 @@
 //! U04 to U09: the body of the update.
 
-use esoz_tests::{Setup, TestApp, UpdateScene, on_every_store};
+use esoz_tests::{Setup, TestApp, UpdateFixture, on_every_store};
 use serde_json::{Value, json};
 
 const MALFORMED: &str = "Malformed request. Probably, you have sent corrupted JSON.";
@@ -11,47 +11,47 @@ const NO_UTF_8: [&[u8]; 2] = [b"\"\xff\"", b"{\"division_id\":\"\xff\"}"];
 on_every_store! {
     async fn u04_content_type(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let body = scene.change().to_string();
+        let fixture = UpdateFixture::load(&app).await;
+        let body = fixture.change().to_string();
         let message = "Content-Type must be application/json.";
-        let answer = scene.request(&app).header("content-type", "text/plain").body(body.clone()).send().await;
+        let answer = fixture.request(&app).header("content-type", "text/plain").body(body.clone()).send().await;
         answer.assert_error(415, "content_type_invalid", message);
-        scene.request(&app).body(body.clone()).send().await.assert_error(415, "content_type_invalid", message);
-        scene.assert_untouched(&app).await;
+        fixture.request(&app).body(body.clone()).send().await.assert_error(415, "content_type_invalid", message);
+        fixture.assert_untouched(&app).await;
 
-        let with_charset = scene.request(&app).header("content-type", "Application/JSON; charset=utf-8");
+        let with_charset = fixture.request(&app).header("content-type", "Application/JSON; charset=utf-8");
         assert_eq!(with_charset.body(body).send().await.status, 200);
     }
 
     async fn u05_no_object(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let raw = |body: &'static [u8]| scene.request(&app).header("content-type", "application/json").body(body);
+        let fixture = UpdateFixture::load(&app).await;
+        let raw = |body: &'static [u8]| fixture.request(&app).header("content-type", "application/json").body(body);
         for body in ["{", "", "{\"division_id\":}", "{} {}", "\u{feff}{}"].map(str::as_bytes).into_iter().chain(NO_UTF_8) {
             raw(body).send().await.assert_error(400, "request_malformed", MALFORMED);
         }
         for body in ["1", "[]", "null", "\"text\"", "[{}]"] {
             raw(body.as_bytes()).send().await.assert_faults(&[("$", "schema")]);
         }
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u06_absent_properties(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let (division, contract) = (scene.change()["division_id"].clone(), scene.change()["contract_id"].clone());
-        let no_division = scene.put(&app, &json!({"contract_id": contract})).await;
+        let fixture = UpdateFixture::load(&app).await;
+        let (division, contract) = (fixture.change()["division_id"].clone(), fixture.change()["contract_id"].clone());
+        let no_division = fixture.put(&app, &json!({"contract_id": contract})).await;
         no_division.assert_faults(&[("$.division_id", "required")]);
-        let no_contract = scene.put(&app, &json!({"division_id": division})).await;
+        let no_contract = fixture.put(&app, &json!({"division_id": division})).await;
         no_contract.assert_faults(&[("$.contract_id", "required")]);
-        let neither = scene.put(&app, &json!({})).await;
+        let neither = fixture.put(&app, &json!({})).await;
         neither.assert_faults(&[("$.contract_id", "required"), ("$.division_id", "required")]);
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u07_ids_that_are_none(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
+        let fixture = UpdateFixture::load(&app).await;
         for (value, rule) in [
             (json!(4_815_162_342_i64), "cast"),
             (Value::Null, "cast"),
@@ -59,30 +59,30 @@ on_every_store! {
             (json!({"a": "canary"}), "cast"),
             (json!("canary"), "format"),
             (json!(""), "format"),
-            (json!(scene.divisions[1].facts.id.uuid().simple().to_string()), "format"),
+            (json!(fixture.divisions[1].facts.id.uuid().simple().to_string()), "format"),
         ] {
             for property in ["division_id", "contract_id"] {
-                let mut body = scene.change();
+                let mut body = fixture.change();
                 body[property] = value.clone();
-                let answer = scene.put(&app, &body).await;
+                let answer = fixture.put(&app, &body).await;
                 answer.assert_faults(&[(&format!("$.{property}"), rule)]);
                 let sent = value.as_str().filter(|text| !text.is_empty()).unwrap_or("4815162342");
                 assert!(!answer.body.to_string().contains(sent), "the value is echoed: {}", answer.body);
             }
         }
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u08_extra_and_double_properties(kind) {
         let app = TestApp::new(kind).await;
-        let scene = UpdateScene::load(&app).await;
-        let mut body = scene.change();
+        let fixture = UpdateFixture::load(&app).await;
+        let mut body = fixture.change();
         body["extra"] = json!("canary");
-        let answer = scene.put(&app, &body).await;
+        let answer = fixture.put(&app, &body).await;
         answer.assert_faults(&[("$.extra", "schema")]);
         assert!(!answer.body.to_string().contains("canary"));
 
-        let all_at_once = scene.put(&app, &json!({"division_id": 1, "a": 1, "b": 2, "no word": 3})).await;
+        let all_at_once = fixture.put(&app, &json!({"division_id": 1, "a": 1, "b": 2, "no word": 3})).await;
         all_at_once.assert_faults(&[
             ("$", "schema"),
             ("$.a", "schema"),
@@ -91,26 +91,26 @@ on_every_store! {
             ("$.division_id", "cast"),
         ]);
 
-        let id = scene.divisions[1].facts.id.to_string();
+        let id = fixture.divisions[1].facts.id.to_string();
         let double = format!("{{\"division_id\":\"{id}\",\"contract_id\":\"{id}\",\"division_id\":\"{id}\"}}");
-        let answer = scene.request(&app).header("content-type", "application/json").body(double).send().await;
+        let answer = fixture.request(&app).header("content-type", "application/json").body(double).send().await;
         answer.assert_error(400, "request_malformed", MALFORMED);
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
     }
 
     async fn u09_body_over_the_limit(kind) {
         let app = Setup::new(kind).variable("ESOZ_HTTP__BODY_MAX_BYTES", "1000").start().await;
-        let scene = UpdateScene::load(&app).await;
+        let fixture = UpdateFixture::load(&app).await;
         let padded = |length: usize| {
-            let body = scene.change().to_string();
+            let body = fixture.change().to_string();
             format!("{body}{}", " ".repeat(length - body.len()))
         };
-        let json = || scene.request(&app).header("content-type", "application/json");
+        let json = || fixture.request(&app).header("content-type", "application/json");
         let message = "Request body is too large.";
         json().body(padded(1_001)).send().await.assert_error(413, "request_too_large", message);
         // Without a declared length it is noticed on the way.
         json().body(in_chunks(padded(1_001))).send().await.assert_error(413, "request_too_large", message);
-        scene.assert_untouched(&app).await;
+        fixture.assert_untouched(&app).await;
         assert_eq!(json().body(padded(1_000)).send().await.status, 200);
     }
 }

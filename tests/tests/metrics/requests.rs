@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use esoz_kernel::{LegalEntityId, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 use esoz_testkit::builders::fresh;
-use esoz_tests::{Kind, Setup, StopScene, TestApp, on_every_store, secret_scan};
+use esoz_tests::{Kind, Setup, StopFixture, TestApp, on_every_store, secret_scan};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -131,7 +131,7 @@ on_every_store! {
     async fn a_panic_counts(kind) {
         let setup = Setup::new(kind).metrics();
         let app = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
-        StopScene::load(&app).await.stop(&app).await.assert_internal();
+        StopFixture::load(&app).await.stop(&app).await.assert_internal();
         assert_counted(&app, "PATCH", STOP, "500").await;
     }
 
@@ -139,7 +139,7 @@ on_every_store! {
         let setup = Setup::new(kind).metrics().variable("ESOZ_HTTP__REQUEST_TIMEOUT_MS", "300");
         let silent = Arc::new(Silent(Arc::default()));
         let app = setup.replace(|parts| parts.stores.legal_entities = silent).start().await;
-        StopScene::load(&app).await.stop(&app).await.assert_unavailable();
+        StopFixture::load(&app).await.stop(&app).await.assert_unavailable();
         assert_counted(&app, "PATCH", STOP, "503").await;
     }
 }
@@ -150,9 +150,9 @@ async fn a_client_that_leaves_counts() {
     let silent = Arc::new(Silent(asked.clone()));
     let setup = Setup::new(Kind::Sqlite).metrics();
     let app = setup.replace(|parts| parts.stores.legal_entities = silent).start().await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
     let mut client = TcpStream::connect(app.base().trim_start_matches("http://")).await.unwrap();
-    let (path, token) = (scene.path(), scene.token.expose());
+    let (path, token) = (fixture.path(), fixture.token.expose());
     let id = fresh().to_string();
     let request = format!(
         "PATCH {path} HTTP/1.1\r\nHost: x\r\nX-Request-Id: {id}\r\nAuthorization: Bearer {token}\r\n\r\n"

@@ -1,7 +1,7 @@
 //! A server that has had something of everything.
 
 use esoz_testkit::wait::wait_for;
-use esoz_tests::{DEADLINE, Kind, Scrape, Setup, StopScene, TestApp, UpdateScene};
+use esoz_tests::{DEADLINE, Kind, Scrape, Setup, StopFixture, TestApp, UpdateFixture};
 use reqwest::Method;
 
 /// A test app that has had traffic, and what of it must never be seen in a metric.
@@ -13,8 +13,8 @@ pub(crate) struct Busy {
 /// Starts a server with metrics and caches, and asks it for this and that.
 pub(crate) async fn busy(kind: Kind) -> Busy {
     let app = Setup::new(kind).metrics().variable("ESOZ_CACHE__TTL_MS", "60000").start().await;
-    let stop = StopScene::load(&app).await;
-    let update = UpdateScene::load(&app).await;
+    let stop = StopFixture::load(&app).await;
+    let update = UpdateFixture::load(&app).await;
     assert_eq!(stop.stop(&app).await.status, 200);
     assert_eq!(stop.stop(&app).await.status, 409);
     assert_eq!(update.update(&app).await.status, 200);

@@ -9,7 +9,7 @@ use esoz_testkit::builders::fresh;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
 use esoz_tests::{
-    Answer, DEADLINE, Kind, Request, StopScene, TestApp, TestStores, UpdateScene, stop_path, update_path,
+    Answer, DEADLINE, Kind, Request, StopFixture, TestApp, TestStores, UpdateFixture, stop_path, update_path,
 };
 use reqwest::Method;
 use serde_json::Value;
@@ -19,15 +19,15 @@ use crate::{environment, with};
 
 const KEY: &str = "the-key-of-a-client";
 
-fn stop(app: &TestApp, base: &str, scene: &StopScene) -> Request {
-    let request = app.request_at(base, Method::PATCH, &scene.path()).token(&scene.token);
+fn stop(app: &TestApp, base: &str, fixture: &StopFixture) -> Request {
+    let request = app.request_at(base, Method::PATCH, &fixture.path()).token(&fixture.token);
     request.header("x-idempotency-key", KEY)
 }
 
-fn update(app: &TestApp, base: &str, scene: &UpdateScene) -> Request {
+fn update(app: &TestApp, base: &str, fixture: &UpdateFixture) -> Request {
     let request =
-        app.request_at(base, Method::PUT, &scene.path()).api_key(&scene.api_key).token(&scene.token);
-    request.header("x-idempotency-key", KEY).json(&scene.change())
+        app.request_at(base, Method::PUT, &fixture.path()).api_key(&fixture.api_key).token(&fixture.token);
+    request.header("x-idempotency-key", KEY).json(&fixture.change())
 }
 
 /// Sends a request whose answer nobody will read, and waits until it has taken effect.
@@ -37,23 +37,23 @@ async fn until_effect(request: Request, mut has_effect: impl AsyncFnMut() -> boo
     unread.abort();
 }
 
-async fn is_stopped(app: &TestApp, scene: &StopScene) -> bool {
-    app.stores.dispenses.find(scene.dispense.id).await.unwrap().unwrap().status.as_str() == "stopped"
+async fn is_stopped(app: &TestApp, fixture: &StopFixture) -> bool {
+    app.stores.dispenses.find(fixture.dispense.id).await.unwrap().unwrap().status.as_str() == "stopped"
 }
 
-async fn is_updated(app: &TestApp, scene: &UpdateScene) -> bool {
-    scene.stored(app).await.division_id == scene.divisions[1].facts.id
+async fn is_updated(app: &TestApp, fixture: &UpdateFixture) -> bool {
+    fixture.stored(app).await.division_id == fixture.divisions[1].facts.id
 }
 
 /// The answer tells of the very change that is stored, and there is one.
-async fn assert_stopped_once(app: &TestApp, scene: &StopScene, answer: &Answer) {
+async fn assert_stopped_once(app: &TestApp, fixture: &StopFixture, answer: &Answer) {
     assert_eq!(answer.status, 200, "{:#}", answer.body);
-    let stored = app.stores.dispenses.find(scene.dispense.id).await.unwrap().unwrap();
+    let stored = app.stores.dispenses.find(fixture.dispense.id).await.unwrap().unwrap();
     let at = stored.record["updated_at"].as_str().unwrap();
-    assert_eq!(answer.body["data"], scene.stopped(&scene.dispense, at));
+    assert_eq!(answer.body["data"], fixture.stopped(&fixture.dispense, at));
     assert_eq!(Value::Object(stored.record)["status_history"], answer.body["data"]["status_history"]);
-    delivered(app, scene).await;
-    let key = scene.dispense.id.to_string();
+    delivered(app, fixture).await;
+    let key = fixture.dispense.id.to_string();
     let messages = app.delivered().messages().await;
     let events: BTreeSet<String> = messages
         .iter()
@@ -63,11 +63,11 @@ async fn assert_stopped_once(app: &TestApp, scene: &StopScene, answer: &Answer) 
     assert_eq!(events.len(), 1, "one event, however often it is delivered");
 }
 
-async fn assert_updated_once(app: &TestApp, scene: &UpdateScene, answer: &Answer) {
+async fn assert_updated_once(app: &TestApp, fixture: &UpdateFixture, answer: &Answer) {
     assert_eq!(answer.status, 200, "{:#}", answer.body);
-    let at = esoz_kernel::time::rfc3339_micros(scene.stored(app).await.stamps.updated_at);
-    assert_eq!(answer.body["data"], scene.updated(&scene.contracts[1], &scene.divisions[1], &at));
-    let rows = app.audit().rows(scene.record.id).await;
+    let at = esoz_kernel::time::rfc3339_micros(fixture.stored(app).await.stamps.updated_at);
+    assert_eq!(answer.body["data"], fixture.updated(&fixture.contracts[1], &fixture.divisions[1], &at));
+    let rows = app.audit().rows(fixture.record.id).await;
     assert_eq!(rows.iter().filter(|row| row.action == "UPDATE").count(), 1);
 }
 
@@ -88,22 +88,22 @@ async fn killed_before_mongodb_could_tell_that_a_dispense_is_stopped() {
     let stores = TestStores::fresh(Kind::Servers).await;
     let variables = with(environment(&stores), "ESOZ_EVENTS__LEASE_MS", "16001");
     let app = onlooker(Kind::Servers, stores).await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
     let (proxy, slowed) = behind_a_proxy(&variables, "ESOZ_MONGODB__URI");
     let (server, base) = Process::serve(&slowed);
     // So that it has its connections.
-    let unknown = stop_path(&scene.patient.uuid().to_string(), &fresh().to_string());
-    let warm = app.request_at(&base, Method::PATCH, &unknown).token(&scene.token).send().await;
+    let unknown = stop_path(&fixture.patient.uuid().to_string(), &fresh().to_string());
+    let warm = app.request_at(&base, Method::PATCH, &unknown).token(&fixture.token).send().await;
     assert_eq!(warm.status, 404);
 
     // From the commit on MongoDB's answer is that long on its way.
     proxy.delay(Duration::from_millis(1_500));
-    until_effect(stop(&app, &base, &scene), async || is_stopped(&app, &scene).await).await;
+    until_effect(stop(&app, &base, &fixture), async || is_stopped(&app, &fixture).await).await;
     server.kill();
 
     let (server, base) = Process::serve(&variables);
     for _ in 0..2 {
-        assert_stopped_once(&app, &scene, &stop(&app, &base, &scene).send().await).await;
+        assert_stopped_once(&app, &fixture, &stop(&app, &base, &fixture).send().await).await;
     }
     drop(server);
 }
@@ -113,20 +113,20 @@ async fn killed_before_postgresql_could_tell_that_a_record_is_updated() {
     let stores = TestStores::fresh(Kind::Servers).await;
     let variables = environment(&stores);
     let app = onlooker(Kind::Servers, stores).await;
-    let scene = UpdateScene::load(&app).await;
+    let fixture = UpdateFixture::load(&app).await;
     let (proxy, slowed) = behind_a_proxy(&variables, "ESOZ_POSTGRES__URL");
     let (server, base) = Process::serve(&slowed);
     let unknown = app.request_at(&base, Method::PUT, &update_path(&fresh().to_string()));
-    let unknown = unknown.api_key(&scene.api_key).token(&scene.token).json(&scene.change());
+    let unknown = unknown.api_key(&fixture.api_key).token(&fixture.token).json(&fixture.change());
     assert_eq!(unknown.send().await.status, 404);
 
     proxy.delay(Duration::from_millis(400));
-    until_effect(update(&app, &base, &scene), async || is_updated(&app, &scene).await).await;
+    until_effect(update(&app, &base, &fixture), async || is_updated(&app, &fixture).await).await;
     server.kill();
 
     let (server, base) = Process::serve(&variables);
     for _ in 0..2 {
-        assert_updated_once(&app, &scene, &update(&app, &base, &scene).send().await).await;
+        assert_updated_once(&app, &fixture, &update(&app, &base, &fixture).send().await).await;
     }
     drop(server);
 }
@@ -138,7 +138,7 @@ async fn killed_as_soon_as_it_is_in_the_file() {
     let variables = with(variables, "ESOZ_EVENTS__LEASE_MS", "6100");
     let app = onlooker(Kind::Sqlite, stores).await;
     for _ in 0..3 {
-        let (stopped, updated) = (StopScene::load(&app).await, UpdateScene::load(&app).await);
+        let (stopped, updated) = (StopFixture::load(&app).await, UpdateFixture::load(&app).await);
         let (server, base) = Process::serve(&variables);
         until_effect(stop(&app, &base, &stopped), async || is_stopped(&app, &stopped).await).await;
         until_effect(update(&app, &base, &updated), async || is_updated(&app, &updated).await).await;

@@ -3,7 +3,7 @@
 use esoz_test_servers::{Kafka, shared};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
-use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopScene, TestApp, TestStores};
+use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopFixture, TestApp, TestStores};
 use reqwest::Method;
 
 use crate::{environment, with};
@@ -33,15 +33,15 @@ impl esoz_events::EventPublisher for NoPublisher {
     }
 }
 
-async fn stop_at(app: &TestApp, base: &str, scene: &StopScene) -> u16 {
-    let request = app.request_at(base, Method::PATCH, &scene.path()).token(&scene.token);
+async fn stop_at(app: &TestApp, base: &str, fixture: &StopFixture) -> u16 {
+    let request = app.request_at(base, Method::PATCH, &fixture.path()).token(&fixture.token);
     request.send().await.status.as_u16()
 }
 
 /// The events of that dispense, once there are any.
-pub(crate) async fn delivered(app: &TestApp, scene: &StopScene) -> usize {
+pub(crate) async fn delivered(app: &TestApp, fixture: &StopFixture) -> usize {
     wait_for("the event in the topic", DEADLINE, async || {
-        let key = scene.dispense.id.to_string();
+        let key = fixture.dispense.id.to_string();
         let messages = app.delivered().messages().await;
         let count = messages.iter().filter(|message| message.key == key).count();
         if count == 0 { Err("not there yet".to_owned()) } else { Ok(count) }
@@ -59,18 +59,18 @@ async fn kill_between_answer_and_delivery() {
     let variables = with(environment(&stores), "ESOZ_KAFKA__DELIVERY_TIMEOUT_MS", "1000");
     let variables = with(variables, "ESOZ_EVENTS__LEASE_MS", "7000");
     let app = onlooker(Kind::Servers, stores).await;
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
 
     // With the broker away the event cannot have left when the server dies.
     broker.stop().unwrap();
     let (server, base) = Process::serve(&variables);
-    assert_eq!(stop_at(&app, &base, &scene).await, 200);
+    assert_eq!(stop_at(&app, &base, &fixture).await, 200);
     server.kill();
     broker.restart().unwrap();
 
     let (server, base) = Process::serve(&variables);
-    assert_eq!(delivered(&app, &scene).await, 1);
-    assert_eq!(stop_at(&app, &base, &scene).await, 409);
+    assert_eq!(delivered(&app, &fixture).await, 1);
+    assert_eq!(stop_at(&app, &base, &fixture).await, 409);
     drop(server);
 }
 
@@ -81,13 +81,13 @@ async fn kill_right_after_the_answer_on_sqlite() {
     let variables = with(variables, "ESOZ_EVENTS__LEASE_MS", "6100");
     let app = onlooker(Kind::Sqlite, stores).await;
     for _ in 0..5 {
-        let scene = StopScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
         let (server, base) = Process::serve(&variables);
-        assert_eq!(stop_at(&app, &base, &scene).await, 200);
+        assert_eq!(stop_at(&app, &base, &fixture).await, 200);
         server.kill();
         let (server, base) = Process::serve(&variables);
-        assert_eq!(delivered(&app, &scene).await, 1);
-        assert_eq!(stop_at(&app, &base, &scene).await, 409);
+        assert_eq!(delivered(&app, &fixture).await, 1);
+        assert_eq!(stop_at(&app, &base, &fixture).await, 409);
         drop(server);
     }
 }
@@ -98,13 +98,13 @@ async fn replicas_deliver_each_event_once_when_none_dies() {
     let variables = environment(&stores);
     let app = onlooker(Kind::Servers, stores).await;
     let replicas: Vec<(Process, String)> = (0..3).map(|_| Process::serve(&variables)).collect();
-    let mut scenes = Vec::new();
+    let mut fixtures = Vec::new();
     for index in 0..30 {
-        let scene = StopScene::load(&app).await;
-        assert_eq!(stop_at(&app, &replicas[index % replicas.len()].1, &scene).await, 200);
-        scenes.push(scene);
+        let fixture = StopFixture::load(&app).await;
+        assert_eq!(stop_at(&app, &replicas[index % replicas.len()].1, &fixture).await, 200);
+        fixtures.push(fixture);
     }
-    let keys: Vec<String> = scenes.iter().map(|scene| scene.dispense.id.to_string()).collect();
+    let keys: Vec<String> = fixtures.iter().map(|fixture| fixture.dispense.id.to_string()).collect();
     let mut delivered = wait_for("every event in the topic", DEADLINE, async || {
         let messages = app.delivered().messages().await;
         let delivered: Vec<String> = messages.into_iter().map(|message| message.key).collect();

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use esoz_auth::Secret;
 use esoz_tests::process::{Process, esoz};
-use esoz_tests::{Setup, StopScene, TestApp, TestStores, on_every_store};
+use esoz_tests::{Setup, StopFixture, TestApp, TestStores, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -42,8 +42,8 @@ fn answer(mut stream: TcpStream, good: &str, verified: &Value) {
     );
 }
 
-async fn ask(app: &TestApp, base: &str, scene: &StopScene, token: &str) -> esoz_tests::Answer {
-    app.request_at(base, Method::PATCH, &scene.path()).token(&Secret::new(token)).send().await
+async fn ask(app: &TestApp, base: &str, fixture: &StopFixture, token: &str) -> esoz_tests::Answer {
+    app.request_at(base, Method::PATCH, &fixture.path()).token(&Secret::new(token)).send().await
 }
 
 on_every_store! {
@@ -52,22 +52,22 @@ on_every_store! {
         let plain = environment(&stores);
         esoz(&plain, &["migrate"]).assert_success();
         let app = Setup::new(kind).start_on(stores).await;
-        let scene = StopScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
         let verified = json!({"data": {
-            "user_id": scene.stored_token.user_id.to_string(),
+            "user_id": fixture.stored_token.user_id.to_string(),
             "expires_at": 4_000_000_000_u64,
-            "details": {"client_id": scene.stored_token.client_id.to_string(), "scope": "device_dispense:stop", "broker_scope": null},
+            "details": {"client_id": fixture.stored_token.client_id.to_string(), "scope": "device_dispense:stop", "broker_scope": null},
         }});
         let address = issuer("a-good-token".to_owned(), verified);
         let variables = with(with(plain, "ESOZ_AUTH__TOKENS", "esoz"), "ESOZ_AUTH__URL", &format!("http://{address}"));
         let (server, base) = Process::serve(&variables);
 
         // Our own tokens are nobody's here.
-        ask(&app, &base, &scene, scene.token.expose()).await.assert_invalid_token();
-        ask(&app, &base, &scene, "unknown").await.assert_invalid_token();
-        ask(&app, &base, &scene, "nonsense").await.assert_internal();
-        assert_eq!(ask(&app, &base, &scene, "a-good-token").await.status, 200);
-        let arguments = ["token", "issue", "--user", &scene.patient.uuid().to_string(), "--client", &scene.patient.uuid().to_string(), "--scope", "a:b"];
+        ask(&app, &base, &fixture, fixture.token.expose()).await.assert_invalid_token();
+        ask(&app, &base, &fixture, "unknown").await.assert_invalid_token();
+        ask(&app, &base, &fixture, "nonsense").await.assert_internal();
+        assert_eq!(ask(&app, &base, &fixture, "a-good-token").await.status, 200);
+        let arguments = ["token", "issue", "--user", &fixture.patient.uuid().to_string(), "--client", &fixture.patient.uuid().to_string(), "--scope", "a:b"];
         esoz(&variables, &arguments).assert_failure("tokens are issued and revoked there, not here");
         assert!(!server.stderr().join("\n").contains("a-good-token"));
     }

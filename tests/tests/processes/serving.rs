@@ -7,7 +7,7 @@ use std::time::Duration;
 use esoz_legal_entity::LegalEntityStatus;
 use esoz_testkit::wait::{wait_for, wait_for_blocking};
 use esoz_tests::process::{Process, esoz};
-use esoz_tests::{DEADLINE, Setup, StopScene, TestStores, on_every_store};
+use esoz_tests::{DEADLINE, Setup, StopFixture, TestStores, on_every_store};
 use reqwest::Method;
 
 use crate::{environment, with};
@@ -18,13 +18,13 @@ on_every_store! {
         let (mut server, base) = Process::serve(&environment(&stores));
         let app = Setup::new(kind).start_on(stores).await;
         app.clock.set(esoz_kernel::Clock::now(&esoz_kernel::system::SystemClock));
-        let scene = StopScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
 
         // A request whose body is still on its way when the signal comes.
         let address = base.trim_start_matches("http://").to_owned();
         let mut stream = TcpStream::connect(&address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let (path, token) = (scene.path(), scene.token.expose());
+        let (path, token) = (fixture.path(), fixture.token.expose());
         let head = format!(
             "PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
         );
@@ -83,11 +83,11 @@ on_every_store! {
         let (_server, base) = Process::serve(&variables);
         let app = Setup::new(kind).start_on(stores).await;
         app.clock.set(esoz_kernel::Clock::now(&esoz_kernel::system::SystemClock));
-        let scene = StopScene::load(&app).await;
-        let token = scene.issue(&app, |_| {}).await;
+        let fixture = StopFixture::load(&app).await;
+        let token = fixture.issue(&app, |_| {}).await;
         let ask = async |token| {
-            let unknown = scene.another(&app).build();
-            app.request_at(&base, Method::PATCH, &scene.path_of(&unknown)).token(token).send().await.status.as_u16()
+            let unknown = fixture.another(&app).build();
+            app.request_at(&base, Method::PATCH, &fixture.path_of(&unknown)).token(token).send().await.status.as_u16()
         };
         // Both facts are in the cache now.
         assert_eq!(ask(&token).await, 404);
@@ -100,12 +100,12 @@ on_every_store! {
             }
         })
         .await;
-        assert_eq!(ask(&scene.token).await, 404);
-        let mut suspended = scene.pharmacy.clone();
+        assert_eq!(ask(&fixture.token).await, 404);
+        let mut suspended = fixture.pharmacy.clone();
         suspended.facts.status = LegalEntityStatus::Suspended;
         app.put_legal_entity(&suspended).await;
         wait_for("409 for the suspended pharmacy", within, async || {
-            match ask(&scene.token).await {
+            match ask(&fixture.token).await {
                 409 => Ok(()),
                 other => Err(other.to_string()),
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use esoz_kernel::{Clock as _, system::SystemClock};
 use esoz_tests::collector::{Collector, Span};
 use esoz_tests::process::Process;
-use esoz_tests::{Kind, Setup, StopScene, TestStores, UpdateScene, on_every_store};
+use esoz_tests::{Kind, Setup, StopFixture, TestStores, UpdateFixture, on_every_store};
 use reqwest::Method;
 
 use crate::{environment, with};
@@ -36,15 +36,15 @@ on_every_store! {
         let (mut server, base) = Process::serve(&traced(&stores, &collector.endpoint()));
         let app = Setup::new(kind).start_on(stores).await;
         app.clock.set(SystemClock.now());
-        let scene = StopScene::load(&app).await;
-        let update = UpdateScene::load(&app).await;
+        let fixture = StopFixture::load(&app).await;
+        let update = UpdateFixture::load(&app).await;
 
         // First one that its caller does not keep: no span of it may be there when those of the next have come.
         let dropped = "1".repeat(32);
         let put = app.request_at(&base, Method::PUT, &update.path()).token(&update.token).api_key(&update.api_key);
         let put = put.header("traceparent", &format!("00-{dropped}-{CALLER}-00")).json(&update.change());
         assert_eq!(put.send().await.status, 200);
-        let ask = || app.request_at(&base, Method::PATCH, &scene.path()).token(&scene.token);
+        let ask = || app.request_at(&base, Method::PATCH, &fixture.path()).token(&fixture.token);
         let ask = || ask().header("traceparent", &format!("00-{TRACE}-{CALLER}-01")).header("tracestate", "vendor=7");
         assert_eq!(ask().send().await.status, 200);
 
@@ -67,7 +67,7 @@ on_every_store! {
         assert_eq!(use_case.attributes["outcome"], "done");
         assert_eq!(collector.resource()["service.name"], "esoz");
 
-        let events = app.events_of(&scene.dispense).await;
+        let events = app.events_of(&fixture.dispense).await;
         assert_eq!(events[0].traceparent, Some(format!("00-{TRACE}-{}-01", use_case.id)));
 
         // A refusal is no error.
@@ -80,8 +80,8 @@ on_every_store! {
         // What the relay does belongs to no request, and what a caller drops is dropped.
         let others: Vec<_> = spans.iter().filter(|span| span.trace_id != TRACE).collect();
         assert!(others.is_empty(), "{others:#?}");
-        let patient = scene.patient.uuid().to_string();
-        for secret in [scene.token.expose(), &patient, app.pseudonym_of(scene.patient).expose()] {
+        let patient = fixture.patient.uuid().to_string();
+        for secret in [fixture.token.expose(), &patient, app.pseudonym_of(fixture.patient).expose()] {
             assert!(!collector.text().contains(secret));
         }
     }
@@ -95,9 +95,9 @@ async fn a_store_that_is_away_is_an_error_in_every_span_above_it() {
     let (server, base) = Process::serve(&variables);
     let app = Setup::new(Kind::Sqlite).start_on(stores).await;
     app.clock.set(SystemClock.now());
-    let scene = StopScene::load(&app).await;
+    let fixture = StopFixture::load(&app).await;
     let lock = app.test_stores.file().unwrap().lock();
-    let ask = app.request_at(&base, Method::PATCH, &scene.path()).token(&scene.token);
+    let ask = app.request_at(&base, Method::PATCH, &fixture.path()).token(&fixture.token);
     let answer = ask.header("traceparent", &format!("00-{TRACE}-{CALLER}-01")).send().await;
     drop(lock);
     assert_eq!(answer.status, 503);
@@ -122,8 +122,8 @@ async fn a_collector_that_is_away_or_stalls_delays_nothing() {
         let (mut server, base) = Process::serve(&variables);
         let app = Setup::new(Kind::Sqlite).start_on(stores).await;
         app.clock.set(SystemClock.now());
-        let scene = StopScene::load(&app).await;
-        let ask = || app.request_at(&base, Method::PATCH, &scene.path()).token(&scene.token);
+        let fixture = StopFixture::load(&app).await;
+        let ask = || app.request_at(&base, Method::PATCH, &fixture.path()).token(&fixture.token);
         assert_eq!(ask().send().await.status, 200);
         let told = "the collector takes no spans";
         server.wait_for_log(told);

@@ -17,8 +17,8 @@ use jiff::SignedDuration;
 use tokio::sync::oneshot;
 
 use super::{Run, millis};
+use crate::fixtures;
 use crate::report::Report;
-use crate::scene;
 use crate::trial::{Setup, Trial};
 
 const CHANGES_BETWEEN: usize = 30;
@@ -113,7 +113,7 @@ async fn jumping_clock(run: &mut Run) -> Result<Report> {
     let mut rng = run.rng(62);
     let stores = run.stores(Kind::Servers).await?;
     let setup = Setup::new("clock that jumps by up to two hours", rng.u64(..), 0);
-    let mut variables = scene::variables(&stores);
+    let mut variables = fixtures::variables(&stores);
     variables.push(("ESOZ_HTTP__WORKERS".to_owned(), "2".to_owned()));
     let environment = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let config = Config::from_sources(None, environment)?;

@@ -16,10 +16,10 @@ use tokio::task::{JoinSet, block_in_place};
 
 use super::{Form, Run};
 use crate::client::Connection;
+use crate::fixtures::Size;
 use crate::history::{Operation, Outcome};
 use crate::report::Report;
 use crate::requests::{Asked, Sender};
-use crate::scene::Size;
 use crate::trial::{Setup, Trial};
 
 /// Requests that the server works on at once under overload. Above it, it refuses.
@@ -216,13 +216,13 @@ impl Drop for Offering {
 
 impl Offering {
     fn on(trial: &Trial) -> Result<Self> {
-        let scene = &trial.shared.scene;
+        let fixtures = &trial.shared.fixtures;
         let one = |number: u32| {
-            let place = usize::try_from(number).unwrap_or_default() % scene.records.len();
-            let record = &scene.records[place];
+            let place = usize::try_from(number).unwrap_or_default() % fixtures.records.len();
+            let record = &fixtures.records[place];
             // The pair that it has: nobody else can be in its way.
-            let (contract, division) = &scene.loaded.records[record];
-            let asked = Asked::update(scene, record, contract, division, None);
+            let (contract, division) = &fixtures.loaded.records[record];
+            let asked = Asked::update(fixtures, record, contract, division, None);
             let shared = trial.shared.clone();
             (Sender { number, shared, connection: Connection::new(ANSWER_WITHIN, true) }, asked)
         };
@@ -250,7 +250,7 @@ impl Offering {
         let began = Instant::now();
         for _ in 0..at_once {
             let Some((mut sender, asked)) = self.take() else { break };
-            let (free, token) = (self.free.clone(), trial.shared.scene.updating.at(0));
+            let (free, token) = (self.free.clone(), trial.shared.fixtures.updating.at(0));
             clients.spawn(async move {
                 while began.elapsed() < during {
                     sender.send(&asked, Some(&token), None).await;
@@ -277,7 +277,7 @@ impl Offering {
             while offered < rate * began.elapsed().as_secs_f64() {
                 offered += 1.0;
                 let Some((mut sender, asked)) = self.take() else { continue };
-                let (free, token) = (self.free.clone(), trial.shared.scene.updating.at(0));
+                let (free, token) = (self.free.clone(), trial.shared.fixtures.updating.at(0));
                 requests.spawn(async move {
                     let sent = sender.send(&asked, Some(&token), None).await;
                     give_back(&free, sender, asked);
@@ -310,7 +310,7 @@ impl Offering {
             }
             clients.spawn(async move {
                 for first in &own {
-                    sender.resolve(&asked, Some((&shared.scene.updating, 0)), first).await;
+                    sender.resolve(&asked, Some((&shared.fixtures.updating, 0)), first).await;
                 }
                 give_back(&free, sender, asked);
             });

@@ -11,10 +11,10 @@ use futures_util::future::join_all;
 use super::Run;
 use crate::checker::{Finding, Kind as Fault};
 use crate::client::Connection;
+use crate::fixtures::{Fixtures, Size};
 use crate::history::{Operation, Outcome};
 use crate::report::Report;
 use crate::requests::{Asked, Sender};
-use crate::scene::{Scene, Size};
 use crate::state::Pair;
 use crate::trial::{Setup, Trial};
 
@@ -56,9 +56,9 @@ async fn dispenses(setup: Setup, stores: esoz_tests::TestStores, rounds: usize) 
     let trial = Trial::without_load(setup, stores).await?;
     let mut senders = senders(&trial);
     let mut pace = Rounds::default();
-    let scene = trial.shared.scene.clone();
-    for target in scene.dispenses.iter().take(rounds) {
-        let token = scene.stopping.at(target.pharmacy);
+    let fixtures = trial.shared.fixtures.clone();
+    for target in fixtures.dispenses.iter().take(rounds) {
+        let token = fixtures.stopping.at(target.pharmacy);
         let asked = Asked::stop(target, None);
         let began = Instant::now();
         let answers =
@@ -72,22 +72,22 @@ async fn pairs(setup: Setup, stores: esoz_tests::TestStores, rounds: usize, mut 
     let trial = Trial::without_load(setup, stores).await?;
     let mut senders = senders(&trial);
     let mut pace = Rounds::default();
-    let scene = trial.shared.scene.clone();
-    let mut held: BTreeMap<String, Pair> = scene.loaded.records.clone();
+    let fixtures = trial.shared.fixtures.clone();
+    let mut held: BTreeMap<String, Pair> = fixtures.loaded.records.clone();
     for _ in 0..rounds {
-        let pair = free_pair(&scene, &held, &mut rng);
-        let token = scene.updating.at(0);
-        let asked: Vec<Asked> = scene
+        let pair = free_pair(&fixtures, &held, &mut rng);
+        let token = fixtures.updating.at(0);
+        let asked: Vec<Asked> = fixtures
             .records
             .iter()
-            .map(|record| Asked::update(&scene, record, &pair.0, &pair.1, None))
+            .map(|record| Asked::update(&fixtures, record, &pair.0, &pair.1, None))
             .collect();
         let began = Instant::now();
         let sent =
             senders.iter_mut().zip(&asked).map(|(sender, asked)| sender.send(asked, Some(&token), None));
         let answers = join_all(sent).await;
         pace.take(began, &answers);
-        for (record, answer) in scene.records.iter().zip(&answers) {
+        for (record, answer) in fixtures.records.iter().zip(&answers) {
             if answer.as_ref().is_some_and(Operation::is_done) {
                 held.insert(record.clone(), pair.clone());
             }
@@ -97,10 +97,10 @@ async fn pairs(setup: Setup, stores: esoz_tests::TestStores, rounds: usize, mut 
 }
 
 /// A pair that no record holds.
-fn free_pair(scene: &Scene, held: &BTreeMap<String, Pair>, rng: &mut Rng) -> Pair {
+fn free_pair(fixtures: &Fixtures, held: &BTreeMap<String, Pair>, rng: &mut Rng) -> Pair {
     loop {
-        let contract = &scene.contracts[rng.usize(0..scene.contracts.len())];
-        let division = &scene.divisions[rng.usize(0..scene.divisions.len())];
+        let contract = &fixtures.contracts[rng.usize(0..fixtures.contracts.len())];
+        let division = &fixtures.divisions[rng.usize(0..fixtures.divisions.len())];
         let pair = (contract.clone(), division.clone());
         if held.values().all(|other| *other != pair) {
             return pair;

@@ -67,7 +67,7 @@ impl Tokens {
     pub fn revoked(&self, place: usize, pick: usize) -> Option<Token> {
         let all = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
         let may_the_same =
-            |(its, _): &&(usize, Token)| its % Scene::pharmacies() == place % Scene::pharmacies();
+            |(its, _): &&(usize, Token)| its % Fixtures::pharmacies() == place % Fixtures::pharmacies();
         let tokens: Vec<_> = all.iter().filter(may_the_same).collect();
         if tokens.is_empty() { None } else { Some(tokens[pick % tokens.len()].1.clone()) }
     }
@@ -94,7 +94,7 @@ pub struct Target {
 }
 
 /// Everything that is loaded.
-pub struct Scene {
+pub struct Fixtures {
     /// The stores, past the servers under test.
     pub stores: Stores,
     /// The dispenses.
@@ -142,7 +142,7 @@ pub async fn open(variables: &[(String, String)]) -> Result<Stores> {
     Stores::open(&Config::from_sources(None, environment)?).await
 }
 
-impl Scene {
+impl Fixtures {
     /// Makes everything and loads it.
     ///
     /// # Errors

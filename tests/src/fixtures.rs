@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{Answer, Request, TestApp};
 
 /// A pharmacy with a dispense in progress, and a token of its own that may stop it.
-pub struct StopScene {
+pub struct StopFixture {
     /// The pharmacy.
     pub pharmacy: LegalEntityRecord,
     /// The patient.
@@ -27,18 +27,18 @@ pub struct StopScene {
     pub dispense: Dispense,
 }
 
-impl StopScene {
+impl StopFixture {
     /// Makes it, and loads it into the app's stores.
     pub async fn load(app: &TestApp) -> Self {
-        let scene = Self::imagine(app);
-        app.put_legal_entity(&scene.pharmacy).await;
-        app.stores.credentials.add_token(&scene.stored_token).await.unwrap();
-        app.put_dispense(&scene.dispense).await;
-        scene
+        let fixture = Self::new(app);
+        app.put_legal_entity(&fixture.pharmacy).await;
+        app.stores.credentials.add_token(&fixture.stored_token).await.unwrap();
+        app.put_dispense(&fixture.dispense).await;
+        fixture
     }
 
-    /// Makes it without loading anything.
-    pub fn imagine(app: &TestApp) -> Self {
+    /// Makes it, loading nothing.
+    pub fn new(app: &TestApp) -> Self {
         let pharmacy = legal_entity();
         let patient = PatientId::new(fresh());
         let token = secret();
@@ -126,7 +126,7 @@ pub fn client_of(legal_entity: LegalEntityId) -> ClientId {
 
 /// A clinic with two places and two contracts of a global budget, a record that ties the first of each, and a token and an api key of
 /// the national health service that may change it to the second of each.
-pub struct UpdateScene {
+pub struct UpdateFixture {
     /// The clinic.
     pub clinic: LegalEntityRecord,
     /// The place that the record names, and the one it shall name.
@@ -145,24 +145,24 @@ pub struct UpdateScene {
     pub stored_api_key: NewApiKey,
 }
 
-impl UpdateScene {
+impl UpdateFixture {
     /// Makes it, and loads it into the app's stores.
     pub async fn load(app: &TestApp) -> Self {
-        let scene = Self::imagine(app);
-        app.put_legal_entity(&scene.clinic).await;
-        for division in &scene.divisions {
+        let fixture = Self::new(app);
+        app.put_legal_entity(&fixture.clinic).await;
+        for division in &fixture.divisions {
             app.put_division(division).await;
         }
-        for contract in &scene.contracts {
+        for contract in &fixture.contracts {
             app.put_contract(contract).await;
         }
-        app.put_contract_division(&scene.record).await;
-        app.stores.credentials.add_token(&scene.stored_token).await.unwrap();
-        app.stores.credentials.add_api_key(&scene.stored_api_key).await.unwrap();
-        scene
+        app.put_contract_division(&fixture.record).await;
+        app.stores.credentials.add_token(&fixture.stored_token).await.unwrap();
+        app.stores.credentials.add_api_key(&fixture.stored_api_key).await.unwrap();
+        fixture
     }
 
-    fn imagine(app: &TestApp) -> Self {
+    fn new(app: &TestApp) -> Self {
         let clinic = legal_entity();
         let divisions = [division_of(clinic.facts.id), division_of(clinic.facts.id)];
         let contracts = [contract_of(clinic.facts.id), contract_of(clinic.facts.id)];
