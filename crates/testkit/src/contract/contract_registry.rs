@@ -4,8 +4,8 @@ use esoz_contract_division::{Change, ContractType};
 use esoz_kernel::{ContractId, DivisionId, LegalEntityId, Put};
 
 use super::ContractStore;
-use super::contract_divisions::scene::{
-    Scene, facts, put_contract, put_record, stored, stored_division, stored_legal_entity,
+use super::contract_divisions::fixtures::{
+    Fixture, facts, put_contract, put_record, stored, stored_division, stored_legal_entity,
 };
 use crate::builders::{contract_division, contract_of, division_of, fresh, stamps};
 
@@ -18,38 +18,38 @@ fn assert_refused_for(answer: &Put, missing: &str) {
 
 /// A division is created, then takes new content.
 pub async fn a_division_takes_new_content(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let first = division_of(scene.contractor);
+    let fixture = Fixture::set(&store).await;
+    let first = division_of(fixture.contractor);
     assert_eq!(store.registry.put_divisions(std::slice::from_ref(&first)).await.unwrap(), [Put::Created]);
-    let mut second = division_of(scene.stranger);
+    let mut second = division_of(fixture.stranger);
     second.facts.id = first.facts.id;
     second.facts.is_active = false;
-    let third = division_of(scene.contractor);
+    let third = division_of(fixture.contractor);
     let answers = store.registry.put_divisions(&[second.clone(), third.clone()]).await.unwrap();
     assert_eq!(answers, [Put::Updated, Put::Created]);
     for record in [&second, &third] {
-        let change = Change { division_id: record.facts.id, ..scene.change() };
-        assert_eq!(facts(&store, &scene, &change).await.division, Some(record.facts));
+        let change = Change { division_id: record.facts.id, ..fixture.change() };
+        assert_eq!(facts(&store, &fixture, &change).await.division, Some(record.facts));
     }
     assert_eq!(store.registry.put_divisions(&[]).await.unwrap(), []);
 }
 
 /// A contract is created, then takes new content.
 pub async fn a_contract_takes_new_content(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     for kind in ContractType::ALL {
-        let mut first = contract_of(scene.contractor);
+        let mut first = contract_of(fixture.contractor);
         assert_eq!(store.registry.put_contracts(&[first.clone()]).await.unwrap(), [Put::Created]);
         first.facts.kind = *kind;
-        first.facts.contractor = scene.stranger;
+        first.facts.contractor = fixture.stranger;
         first.facts.is_active = false;
         first.stamps = stamps();
-        let other = contract_of(scene.contractor);
+        let other = contract_of(fixture.contractor);
         let answers = store.registry.put_contracts(&[first.clone(), other.clone()]).await.unwrap();
         assert_eq!(answers, [Put::Updated, Put::Created]);
         for record in [&first, &other] {
-            let change = Change { contract_id: record.facts.id, ..scene.change() };
-            assert_eq!(facts(&store, &scene, &change).await.contract, Some(record.facts));
+            let change = Change { contract_id: record.facts.id, ..fixture.change() };
+            assert_eq!(facts(&store, &fixture, &change).await.contract, Some(record.facts));
         }
     }
     assert_eq!(store.registry.put_contracts(&[]).await.unwrap(), []);
@@ -57,84 +57,84 @@ pub async fn a_contract_takes_new_content(store: ContractStore) {
 
 /// A contract division that is there stays as it is, whatever the file says by now.
 pub async fn a_contract_division_stays_as_it_is(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let mut changed = contract_division(scene.new_contract.facts.id, scene.new_division.facts.id);
-    changed.id = scene.record.id;
+    let fixture = Fixture::set(&store).await;
+    let mut changed = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
+    changed.id = fixture.record.id;
     changed.is_active = false;
-    let other = contract_division(scene.new_contract.facts.id, scene.old_division.facts.id);
-    let records = [scene.record, changed, other, other];
+    let other = contract_division(fixture.new_contract.facts.id, fixture.old_division.facts.id);
+    let records = [fixture.record, changed, other, other];
     let answers = store.registry.put_contract_divisions(&records).await.unwrap();
     assert_eq!(answers, [Put::Kept, Put::Kept, Put::Created, Put::Kept]);
-    assert_eq!(stored(&store, &scene).await, scene.record);
+    assert_eq!(stored(&store, &fixture).await, fixture.record);
     assert_eq!(store.registry.put_contract_divisions(&[]).await.unwrap(), []);
 }
 
 /// A record whose legal entity is not there is refused, in words; the others of the call are stored.
 pub async fn what_belongs_to_no_legal_entity_is_refused(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     let nobody = LegalEntityId::new(fresh());
-    let divisions = [division_of(scene.contractor), division_of(nobody), division_of(scene.stranger)];
+    let divisions = [division_of(fixture.contractor), division_of(nobody), division_of(fixture.stranger)];
     let answers = store.registry.put_divisions(&divisions).await.unwrap();
     assert_eq!((answers.len(), &answers[0], &answers[2]), (3, &Put::Created, &Put::Created));
     assert_refused_for(&answers[1], "legal entit");
     for (division, expected) in divisions.iter().zip([true, false, true]) {
-        let change = Change { division_id: division.facts.id, ..scene.change() };
-        assert_eq!(facts(&store, &scene, &change).await.division, expected.then_some(division.facts));
+        let change = Change { division_id: division.facts.id, ..fixture.change() };
+        assert_eq!(facts(&store, &fixture, &change).await.division, expected.then_some(division.facts));
     }
 
-    let contracts = [contract_of(nobody), contract_of(scene.contractor)];
+    let contracts = [contract_of(nobody), contract_of(fixture.contractor)];
     let answers = store.registry.put_contracts(&contracts).await.unwrap();
     assert_eq!((answers.len(), &answers[1]), (2, &Put::Created));
     assert_refused_for(&answers[0], "legal entit");
     for (contract, expected) in contracts.iter().zip([false, true]) {
-        let change = Change { contract_id: contract.facts.id, ..scene.change() };
-        assert_eq!(facts(&store, &scene, &change).await.contract, expected.then_some(contract.facts));
+        let change = Change { contract_id: contract.facts.id, ..fixture.change() };
+        assert_eq!(facts(&store, &fixture, &change).await.contract, expected.then_some(contract.facts));
     }
 }
 
 /// A record that is there is not moved to a legal entity that is not.
 pub async fn a_refused_update_changes_nothing(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     let nobody = LegalEntityId::new(fresh());
-    let (mut division, mut contract) = (scene.new_division.clone(), scene.new_contract.clone());
+    let (mut division, mut contract) = (fixture.new_division.clone(), fixture.new_contract.clone());
     division.facts.legal_entity = nobody;
     division.facts.is_active = false;
     contract.facts.contractor = nobody;
     contract.facts.is_active = false;
     assert_refused_for(&store.registry.put_divisions(&[division]).await.unwrap()[0], "legal entit");
     assert_refused_for(&store.registry.put_contracts(&[contract]).await.unwrap()[0], "legal entit");
-    let seen = facts(&store, &scene, &scene.change()).await;
-    assert_eq!(seen.division, Some(scene.new_division.facts));
-    assert_eq!(seen.contract, Some(scene.new_contract.facts));
+    let seen = facts(&store, &fixture, &fixture.change()).await;
+    assert_eq!(seen.division, Some(fixture.new_division.facts));
+    assert_eq!(seen.contract, Some(fixture.new_contract.facts));
 }
 
 /// A contract division of a contract or division that is not there is refused; the others of the call are stored.
 pub async fn a_contract_division_of_nothing_is_refused(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     let records = [
-        contract_division(ContractId::new(fresh()), scene.new_division.facts.id),
-        contract_division(scene.new_contract.facts.id, DivisionId::new(fresh())),
-        contract_division(scene.new_contract.facts.id, scene.new_division.facts.id),
+        contract_division(ContractId::new(fresh()), fixture.new_division.facts.id),
+        contract_division(fixture.new_contract.facts.id, DivisionId::new(fresh())),
+        contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id),
     ];
     let answers = store.registry.put_contract_divisions(&records).await.unwrap();
     assert_eq!((answers.len(), &answers[2]), (3, &Put::Created));
     assert_refused_for(&answers[0], "contract");
     assert_refused_for(&answers[1], "division");
     for (record, is_there) in records.iter().zip([false, false, true]) {
-        let seen = store.contract_divisions.facts(record.id, &scene.change()).await.unwrap().current;
+        let seen = store.contract_divisions.facts(record.id, &fixture.change()).await.unwrap().current;
         assert_eq!(seen.map(|current| current.record), is_there.then_some(*record));
     }
 }
 
 /// A second active record with the same pair is refused; an inactive one is not.
 pub async fn a_second_active_record_with_a_pair_is_refused(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let same_pair = || contract_division(scene.record.contract_id, scene.record.division_id);
+    let fixture = Fixture::set(&store).await;
+    let same_pair = || contract_division(fixture.record.contract_id, fixture.record.division_id);
     let mut inactive = same_pair();
     inactive.is_active = false;
     let active = same_pair();
-    let new_pair = contract_division(scene.new_contract.facts.id, scene.new_division.facts.id);
-    let again = contract_division(scene.new_contract.facts.id, scene.new_division.facts.id);
+    let new_pair = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
+    let again = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
     let records = [active, inactive, new_pair, again];
     let answers = store.registry.put_contract_divisions(&records).await.unwrap();
     assert_eq!(answers.len(), 4);
@@ -143,7 +143,7 @@ pub async fn a_second_active_record_with_a_pair_is_refused(store: ContractStore)
     assert_eq!(answers[1..3], [Put::Created, Put::Created]);
     assert_refused_for(&answers[3], "contract");
     for (record, is_there) in records.iter().zip([false, true, true, false]) {
-        let seen = store.contract_divisions.facts(record.id, &scene.change()).await.unwrap().current;
+        let seen = store.contract_divisions.facts(record.id, &fixture.change()).await.unwrap().current;
         assert_eq!(seen.map(|current| current.record), is_there.then_some(*record));
     }
 }

@@ -6,8 +6,8 @@ use esoz_contract_division::{
 };
 use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, Put};
 
-use super::scene::{
-    Scene, applied, audited_updates, expected_after, facts, inactive_contract, inactive_division,
+use super::fixtures::{
+    Fixture, applied, audited_updates, expected_after, facts, inactive_contract, inactive_division,
     put_contract, put_division, put_record, stored, stored_division, update_contract, update_division,
 };
 use crate::builders::{contract_division, contract_of, division_of, fresh};
@@ -15,71 +15,71 @@ use crate::contract::ContractStore;
 
 /// It sets the two ids and the two stamps, nothing else and nowhere else; what it returns is what is found.
 pub async fn an_update_sets_four_columns(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let untouched = Scene::set(&store).await;
-    let update = scene.update();
+    let fixture = Fixture::set(&store).await;
+    let untouched = Fixture::set(&store).await;
+    let update = fixture.update();
     let after = applied(&store, &update).await;
-    assert_eq!(after, expected_after(&scene.record, &update));
-    let seen = facts(&store, &scene, &scene.change()).await;
+    assert_eq!(after, expected_after(&fixture.record, &update));
+    let seen = facts(&store, &fixture, &fixture.change()).await;
     assert_eq!(seen.current.unwrap().record, after);
-    assert_eq!(seen.current.unwrap().contract, scene.new_contract.facts);
+    assert_eq!(seen.current.unwrap().contract, fixture.new_contract.facts);
     assert_eq!(stored(&store, &untouched).await, untouched.record);
 }
 
 /// An update that changes neither id is an update of the two stamps.
 pub async fn an_update_to_the_same_pair_is_an_update(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let update = scene.update_to(&scene.old_contract, &scene.old_division);
+    let fixture = Fixture::set(&store).await;
+    let update = fixture.update_to(&fixture.old_contract, &fixture.old_division);
     let after = applied(&store, &update).await;
-    assert_eq!(after, expected_after(&scene.record, &update));
-    assert_eq!(stored(&store, &scene).await, after);
+    assert_eq!(after, expected_after(&fixture.record, &update));
+    assert_eq!(stored(&store, &fixture).await, after);
 }
 
 /// To another division of the same contract, and back.
 pub async fn a_pair_that_was_left_is_free(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    applied(&store, &scene.update_to(&scene.old_contract, &scene.new_division)).await;
-    let second = contract_division(scene.old_contract.facts.id, scene.old_division.facts.id);
+    let fixture = Fixture::set(&store).await;
+    applied(&store, &fixture.update_to(&fixture.old_contract, &fixture.new_division)).await;
+    let second = contract_division(fixture.old_contract.facts.id, fixture.old_division.facts.id);
     put_record(&store, &second).await;
-    let back = scene.update_to(&scene.old_contract, &scene.old_division);
+    let back = fixture.update_to(&fixture.old_contract, &fixture.old_division);
     assert_eq!(store.contract_divisions.apply(&back).await.unwrap(), Applied::Stale);
-    applied(&store, &scene.update()).await;
+    applied(&store, &fixture.update()).await;
 }
 
 /// To a contract of another legal entity, with a division of that one (U15).
 pub async fn a_record_can_move_to_another_legal_entity(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let contract = contract_of(scene.stranger);
+    let fixture = Fixture::set(&store).await;
+    let contract = contract_of(fixture.stranger);
     put_contract(&store, &contract).await;
-    let division = stored_division(&store, scene.stranger).await;
-    let update = scene.update_to(&contract, &division);
-    assert_eq!(applied(&store, &update).await, expected_after(&scene.record, &update));
+    let division = stored_division(&store, fixture.stranger).await;
+    let update = fixture.update_to(&contract, &division);
+    assert_eq!(applied(&store, &update).await, expected_after(&fixture.record, &update));
 }
 
 /// A pair that an inactive record has is free.
 pub async fn an_inactive_record_holds_no_pair(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let mut inactive = contract_division(scene.new_contract.facts.id, scene.new_division.facts.id);
+    let fixture = Fixture::set(&store).await;
+    let mut inactive = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
     inactive.is_active = false;
     put_record(&store, &inactive).await;
-    let update = scene.update();
-    assert_eq!(applied(&store, &update).await, expected_after(&scene.record, &update));
+    let update = fixture.update();
+    assert_eq!(applied(&store, &update).await, expected_after(&fixture.record, &update));
 }
 
 /// What the expectation does not name may change: names, statuses, suspension (U24).
 pub async fn only_the_expected_facts_matter(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let mut division = scene.new_division.clone();
+    let fixture = Fixture::set(&store).await;
+    let mut division = fixture.new_division.clone();
     division.status = DivisionStatus::Inactive;
     division.name.push_str(", renamed");
     update_division(&store, &division).await;
-    for contract in [&scene.old_contract, &scene.new_contract] {
+    for contract in [&fixture.old_contract, &fixture.new_contract] {
         let mut contract = contract.clone();
         contract.status = ContractStatus::Terminated;
         contract.is_suspended = true;
         update_contract(&store, &contract).await;
     }
-    applied(&store, &scene.update()).await;
+    applied(&store, &fixture.update()).await;
 }
 
 /// A thing to put into the registry before an update is applied.
@@ -90,26 +90,26 @@ enum Moved {
 }
 
 /// Something that an update may rest on, and how it moves.
-type Row = (&'static str, fn(&Scene) -> Moved);
+type Row = (&'static str, fn(&Fixture) -> Moved);
 
 const ROWS: [Row; 8] = [
-    ("the current contract deactivated", |scene| Moved::Contract(inactive_contract(&scene.old_contract))),
-    ("the current contract of another type", |scene| Moved::Contract(capitation(&scene.old_contract))),
-    ("the division deactivated", |scene| Moved::Division(inactive_division(&scene.new_division))),
-    ("the division of another legal entity", |scene| {
-        let mut division = scene.new_division.clone();
-        division.facts.legal_entity = scene.stranger;
+    ("the current contract deactivated", |fixture| Moved::Contract(inactive_contract(&fixture.old_contract))),
+    ("the current contract of another type", |fixture| Moved::Contract(capitation(&fixture.old_contract))),
+    ("the division deactivated", |fixture| Moved::Division(inactive_division(&fixture.new_division))),
+    ("the division of another legal entity", |fixture| {
+        let mut division = fixture.new_division.clone();
+        division.facts.legal_entity = fixture.stranger;
         Moved::Division(division)
     }),
-    ("the contract deactivated", |scene| Moved::Contract(inactive_contract(&scene.new_contract))),
-    ("the contract of another type", |scene| Moved::Contract(capitation(&scene.new_contract))),
-    ("the contract of another contractor", |scene| {
-        let mut contract = scene.new_contract.clone();
-        contract.facts.contractor = scene.stranger;
+    ("the contract deactivated", |fixture| Moved::Contract(inactive_contract(&fixture.new_contract))),
+    ("the contract of another type", |fixture| Moved::Contract(capitation(&fixture.new_contract))),
+    ("the contract of another contractor", |fixture| {
+        let mut contract = fixture.new_contract.clone();
+        contract.facts.contractor = fixture.stranger;
         Moved::Contract(contract)
     }),
-    ("the pair taken", |scene| {
-        Moved::Record(contract_division(scene.new_contract.facts.id, scene.new_division.facts.id))
+    ("the pair taken", |fixture| {
+        Moved::Record(contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id))
     }),
 ];
 
@@ -122,78 +122,78 @@ fn capitation(contract: &ContractRecord) -> ContractRecord {
 /// Whatever it rests on has moved: it is stale, and nothing is written.
 pub async fn an_update_is_stale_when_what_it_rests_on_has_moved(store: ContractStore) {
     for (what, moved) in ROWS {
-        let scene = Scene::set(&store).await;
-        let update = scene.update();
-        match moved(&scene) {
+        let fixture = Fixture::set(&store).await;
+        let update = fixture.update();
+        match moved(&fixture) {
             Moved::Contract(contract) => update_contract(&store, &contract).await,
             Moved::Division(division) => update_division(&store, &division).await,
             Moved::Record(record) => put_record(&store, &record).await,
         }
-        assert_stale(&store, &scene, &update, what).await;
+        assert_stale(&store, &fixture, &update, what).await;
     }
 }
 
 /// When it comes back to what was expected, the update applies: only the facts count, not their past.
 pub async fn an_update_applies_when_the_facts_are_as_expected_again(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    update_division(&store, &inactive_division(&scene.new_division)).await;
-    assert_stale(&store, &scene, &scene.update(), "the division deactivated").await;
-    update_division(&store, &scene.new_division).await;
-    applied(&store, &scene.update()).await;
+    let fixture = Fixture::set(&store).await;
+    update_division(&store, &inactive_division(&fixture.new_division)).await;
+    assert_stale(&store, &fixture, &fixture.update(), "the division deactivated").await;
+    update_division(&store, &fixture.new_division).await;
+    applied(&store, &fixture.update()).await;
 }
 
 /// What it names is not there at all.
 pub async fn an_update_is_stale_when_what_it_names_is_not_there(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     let id = ContractDivisionId::new(fresh());
-    let update = Update { id, ..scene.update() };
-    assert_stale(&store, &scene, &update, "no such record").await;
-    let mut update = scene.update();
+    let update = Update { id, ..fixture.update() };
+    assert_stale(&store, &fixture, &update, "no such record").await;
+    let mut update = fixture.update();
     update.change.division_id = DivisionId::new(fresh());
-    assert_stale(&store, &scene, &update, "no such division").await;
-    let mut update = scene.update();
+    assert_stale(&store, &fixture, &update, "no such division").await;
+    let mut update = fixture.update();
     update.change.contract_id = ContractId::new(fresh());
-    assert_stale(&store, &scene, &update, "no such contract").await;
+    assert_stale(&store, &fixture, &update, "no such contract").await;
     assert_eq!(store.audit.rows(id).await, []);
 }
 
 /// A record that is not active cannot be updated.
 pub async fn an_update_of_an_inactive_record_is_stale(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let mut record = contract_division(scene.old_contract.facts.id, scene.old_division.facts.id);
+    let fixture = Fixture::set(&store).await;
+    let mut record = contract_division(fixture.old_contract.facts.id, fixture.old_division.facts.id);
     record.is_active = false;
     put_record(&store, &record).await;
-    let scene = Scene { record, ..scene };
-    assert_stale(&store, &scene, &scene.update(), "the record is inactive").await;
+    let fixture = Fixture { record, ..fixture };
+    assert_stale(&store, &fixture, &fixture.update(), "the record is inactive").await;
 }
 
 /// What the current contract must be is judged by the contract at that time, whichever it is then.
 pub async fn the_current_contract_is_the_one_at_the_time_of_writing(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let first = scene.update();
-    let second = scene.update_to(&scene.old_contract, &scene.old_division);
+    let fixture = Fixture::set(&store).await;
+    let first = fixture.update();
+    let second = fixture.update_to(&fixture.old_contract, &fixture.old_division);
     applied(&store, &first).await;
     // The record left this contract: what becomes of it does not matter to an update that goes elsewhere.
-    update_contract(&store, &inactive_contract(&scene.old_contract)).await;
-    applied(&store, &scene.update_to(&scene.new_contract, &scene.old_division)).await;
+    update_contract(&store, &inactive_contract(&fixture.old_contract)).await;
+    applied(&store, &fixture.update_to(&fixture.new_contract, &fixture.old_division)).await;
     assert_eq!(store.contract_divisions.apply(&second).await.unwrap(), Applied::Stale);
 }
 
 /// A division that is put in a later call can be used at once.
 pub async fn what_was_just_loaded_can_be_used(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let division = division_of(scene.contractor);
+    let fixture = Fixture::set(&store).await;
+    let division = division_of(fixture.contractor);
     put_division(&store, &division).await;
-    applied(&store, &scene.update_to(&scene.new_contract, &division)).await;
-    let again = store.registry.put_contract_divisions(slice::from_ref(&scene.record)).await.unwrap();
+    applied(&store, &fixture.update_to(&fixture.new_contract, &division)).await;
+    let again = store.registry.put_contract_divisions(slice::from_ref(&fixture.record)).await.unwrap();
     assert_eq!(again, [Put::Kept], "loading again never undoes an update");
-    assert_eq!(stored(&store, &scene).await.division_id, division.facts.id);
+    assert_eq!(stored(&store, &fixture).await.division_id, division.facts.id);
 }
 
-async fn assert_stale(store: &ContractStore, scene: &Scene, update: &Update, what: &str) {
-    let before = stored(store, scene).await;
+async fn assert_stale(store: &ContractStore, fixture: &Fixture, update: &Update, what: &str) {
+    let before = stored(store, fixture).await;
     let outcome = store.contract_divisions.apply(update).await.unwrap();
     assert_eq!(outcome, Applied::Stale, "{what}");
-    assert_eq!(stored(store, scene).await, before, "{what}");
-    assert_eq!(audited_updates(store, scene).await, [], "{what}");
+    assert_eq!(stored(store, fixture).await, before, "{what}");
+    assert_eq!(audited_updates(store, fixture).await, [], "{what}");
 }

@@ -2,7 +2,7 @@ use esoz_contract_division::{Applied, ContractDivision, Update};
 use esoz_kernel::{ErrorKind, Failure, time::rfc3339_micros};
 use serde_json::{Value, json};
 
-use super::scene::{Scene, applied, audited_updates, inactive_division, stored, update_division};
+use super::fixtures::{Fixture, applied, audited_updates, inactive_division, stored, update_division};
 use crate::builders::{at_micros, request_id};
 use crate::contract::{AuditRow, ContractStore};
 
@@ -32,70 +32,70 @@ fn row(action: &str, update: &Update, before: Value, after: Value) -> AuditRow {
 
 /// Loading a record is an insertion: the whole row, by who updated it last. Loading it again is nothing.
 pub async fn an_insertion_is_audited_whole(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     let expected = AuditRow {
-        actor_id: scene.record.stamps.updated_by,
+        actor_id: fixture.record.stamps.updated_by,
         resource: "contract_divisions".to_owned(),
         action: "INSERT".to_owned(),
         before: None,
-        after: Some(columns(&scene.record)),
+        after: Some(columns(&fixture.record)),
         request_id: None,
     };
-    assert_eq!(store.audit.rows(scene.record.id).await, std::slice::from_ref(&expected));
-    store.registry.put_contract_divisions(&[scene.record]).await.unwrap();
-    assert_eq!(store.audit.rows(scene.record.id).await, [expected]);
+    assert_eq!(store.audit.rows(fixture.record.id).await, std::slice::from_ref(&expected));
+    store.registry.put_contract_divisions(&[fixture.record]).await.unwrap();
+    assert_eq!(store.audit.rows(fixture.record.id).await, [expected]);
 }
 
 /// Actor, table, action, request, and before and after of the changed columns (U19).
 pub async fn an_update_is_audited_with_what_it_changed(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let update = scene.update();
+    let fixture = Fixture::set(&store).await;
+    let update = fixture.update();
     let after = applied(&store, &update).await;
-    let mut before = columns(&scene.record);
+    let mut before = columns(&fixture.record);
     let mut changed = columns(&after);
     for column in ["id", "is_active", "inserted_at", "inserted_by"] {
         before.as_object_mut().unwrap().remove(column);
         changed.as_object_mut().unwrap().remove(column);
     }
-    assert_eq!(audited_updates(&store, &scene).await, [row("UPDATE", &update, before, changed)]);
+    assert_eq!(audited_updates(&store, &fixture).await, [row("UPDATE", &update, before, changed)]);
 }
 
 /// An update that changes no id is audited: the stamps that it changed, and those alone (U18).
 pub async fn an_update_to_the_same_pair_is_audited(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let first = scene.update_to(&scene.old_contract, &scene.old_division);
+    let fixture = Fixture::set(&store).await;
+    let first = fixture.update_to(&fixture.old_contract, &fixture.old_division);
     let second = Update { at: at_micros(2_000_002), request_id: request_id(), ..first.clone() };
     applied(&store, &first).await;
     applied(&store, &second).await;
-    let times = [scene.record.stamps.updated_at, first.at, second.at].map(rfc3339_micros);
+    let times = [fixture.record.stamps.updated_at, first.at, second.at].map(rfc3339_micros);
     let expected = [
         row(
             "UPDATE",
             &first,
-            json!({"updated_at": times[0], "updated_by": scene.record.stamps.updated_by.to_string()}),
+            json!({"updated_at": times[0], "updated_by": fixture.record.stamps.updated_by.to_string()}),
             json!({"updated_at": times[1], "updated_by": first.by.to_string()}),
         ),
         row("UPDATE", &second, json!({"updated_at": times[1]}), json!({"updated_at": times[2]})),
     ];
-    assert_eq!(audited_updates(&store, &scene).await, expected);
+    assert_eq!(audited_updates(&store, &fixture).await, expected);
 }
 
 /// What was not written is not audited.
 pub async fn a_stale_update_is_not_audited(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let before = store.audit.rows(scene.record.id).await;
-    update_division(&store, &inactive_division(&scene.new_division)).await;
-    assert_eq!(store.contract_divisions.apply(&scene.update()).await.unwrap(), Applied::Stale);
-    assert_eq!(store.audit.rows(scene.record.id).await, before);
+    let fixture = Fixture::set(&store).await;
+    let before = store.audit.rows(fixture.record.id).await;
+    update_division(&store, &inactive_division(&fixture.new_division)).await;
+    assert_eq!(store.contract_divisions.apply(&fixture.update()).await.unwrap(), Applied::Stale);
+    assert_eq!(store.audit.rows(fixture.record.id).await, before);
 }
 
 /// An update that cannot be audited does not happen (U20).
 pub async fn without_its_audit_row_there_is_no_update(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let rows = store.audit.rows(scene.record.id).await;
+    let fixture = Fixture::set(&store).await;
+    let rows = store.audit.rows(fixture.record.id).await;
     store.audit.break_writing().await;
-    let error = store.contract_divisions.apply(&scene.update()).await.unwrap_err();
+    let error = store.contract_divisions.apply(&fixture.update()).await.unwrap_err();
     assert_eq!(Failure::kind(&error), ErrorKind::Internal, "{error}");
-    assert_eq!(stored(&store, &scene).await, scene.record);
-    assert_eq!(store.audit.rows(scene.record.id).await, rows);
+    assert_eq!(stored(&store, &fixture).await, fixture.record);
+    assert_eq!(store.audit.rows(fixture.record.id).await, rows);
 }

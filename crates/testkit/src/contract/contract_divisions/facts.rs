@@ -1,8 +1,8 @@
 use esoz_contract_division::{Change, ContractStatus, ContractType, Current, DivisionStatus, Facts};
 use esoz_kernel::{ContractDivisionId, ContractId, DivisionId};
 
-use super::scene::{
-    Scene, facts, inactive_contract, inactive_division, put_contract, put_record, stored_division,
+use super::fixtures::{
+    Fixture, facts, inactive_contract, inactive_division, put_contract, put_record, stored_division,
     update_contract, update_division,
 };
 use crate::builders::{contract_division, contract_of, fresh};
@@ -18,41 +18,41 @@ pub async fn facts_of_nothing(store: ContractStore) {
 
 /// Everything that there is, each part independent of the others, to the microsecond.
 pub async fn facts_of_everything(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     let all = Facts {
-        current: Some(Current { record: scene.record, contract: scene.old_contract.facts }),
-        division: Some(scene.new_division.facts),
-        contract: Some(scene.new_contract.facts),
+        current: Some(Current { record: fixture.record, contract: fixture.old_contract.facts }),
+        division: Some(fixture.new_division.facts),
+        contract: Some(fixture.new_contract.facts),
         is_pair_taken: false,
     };
-    let change = scene.change();
-    assert_eq!(facts(&store, &scene, &change).await, all);
+    let change = fixture.change();
+    assert_eq!(facts(&store, &fixture, &change).await, all);
 
     let unknown = ContractDivisionId::new(fresh());
     let without_record = store.contract_divisions.facts(unknown, &change).await.unwrap();
     assert_eq!(without_record, Facts { current: None, ..all });
     let no_division = Change { division_id: DivisionId::new(fresh()), ..change };
-    assert_eq!(facts(&store, &scene, &no_division).await, Facts { division: None, ..all });
+    assert_eq!(facts(&store, &fixture, &no_division).await, Facts { division: None, ..all });
     let no_contract = Change { contract_id: ContractId::new(fresh()), ..change };
-    assert_eq!(facts(&store, &scene, &no_contract).await, Facts { contract: None, ..all });
+    assert_eq!(facts(&store, &fixture, &no_contract).await, Facts { contract: None, ..all });
 }
 
 /// What is inactive is there as well: the rules decide what that means.
 pub async fn facts_of_what_is_inactive(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let division = inactive_division(&scene.new_division);
+    let fixture = Fixture::set(&store).await;
+    let division = inactive_division(&fixture.new_division);
     update_division(&store, &division).await;
-    let mut contract = inactive_contract(&scene.new_contract);
+    let mut contract = inactive_contract(&fixture.new_contract);
     contract.facts.kind = ContractType::Capitation;
     update_contract(&store, &contract).await;
-    let mut current = inactive_contract(&scene.old_contract);
+    let mut current = inactive_contract(&fixture.old_contract);
     current.facts.kind = ContractType::Reimbursement;
     update_contract(&store, &current).await;
-    let mut record = contract_division(current.facts.id, scene.old_division.facts.id);
+    let mut record = contract_division(current.facts.id, fixture.old_division.facts.id);
     record.is_active = false;
     put_record(&store, &record).await;
 
-    let seen = store.contract_divisions.facts(record.id, &scene.change()).await.unwrap();
+    let seen = store.contract_divisions.facts(record.id, &fixture.change()).await.unwrap();
     let expected = Facts {
         current: Some(Current { record, contract: current.facts }),
         division: Some(division.facts),
@@ -64,40 +64,46 @@ pub async fn facts_of_what_is_inactive(store: ContractStore) {
 
 /// The statuses and the suspension say nothing about what is active (U24).
 pub async fn facts_read_is_active_and_no_status(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let mut division = stored_division(&store, scene.contractor).await;
+    let fixture = Fixture::set(&store).await;
+    let mut division = stored_division(&store, fixture.contractor).await;
     division.status = DivisionStatus::Inactive;
     update_division(&store, &division).await;
-    let mut contract = contract_of(scene.contractor);
+    let mut contract = contract_of(fixture.contractor);
     contract.status = ContractStatus::Terminated;
     contract.is_suspended = true;
     put_contract(&store, &contract).await;
     let change = Change { division_id: division.facts.id, contract_id: contract.facts.id };
-    let seen = facts(&store, &scene, &change).await;
+    let seen = facts(&store, &fixture, &change).await;
     assert_eq!((seen.division, seen.contract), (Some(division.facts), Some(contract.facts)));
 }
 
 /// A pair is taken by another active record, and by nothing else.
 pub async fn a_pair_is_taken_by_another_active_record_only(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let own = Change { division_id: scene.record.division_id, contract_id: scene.record.contract_id };
-    assert!(!facts(&store, &scene, &own).await.is_pair_taken, "the record itself does not stand in its way");
+    let fixture = Fixture::set(&store).await;
+    let own = Change { division_id: fixture.record.division_id, contract_id: fixture.record.contract_id };
+    assert!(
+        !facts(&store, &fixture, &own).await.is_pair_taken,
+        "the record itself does not stand in its way"
+    );
 
-    let half = contract_division(scene.new_contract.facts.id, scene.old_division.facts.id);
+    let half = contract_division(fixture.new_contract.facts.id, fixture.old_division.facts.id);
     put_record(&store, &half).await;
-    let other_half = contract_division(scene.old_contract.facts.id, scene.new_division.facts.id);
+    let other_half = contract_division(fixture.old_contract.facts.id, fixture.new_division.facts.id);
     put_record(&store, &other_half).await;
-    let mut inactive = contract_division(scene.new_contract.facts.id, scene.new_division.facts.id);
+    let mut inactive = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
     inactive.is_active = false;
     put_record(&store, &inactive).await;
-    assert!(!facts(&store, &scene, &scene.change()).await.is_pair_taken, "half a pair, or an inactive one");
+    assert!(
+        !facts(&store, &fixture, &fixture.change()).await.is_pair_taken,
+        "half a pair, or an inactive one"
+    );
 
-    let active = contract_division(scene.new_contract.facts.id, scene.new_division.facts.id);
+    let active = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
     put_record(&store, &active).await;
-    assert!(facts(&store, &scene, &scene.change()).await.is_pair_taken);
-    let by_the_holder = store.contract_divisions.facts(active.id, &scene.change()).await.unwrap();
+    assert!(facts(&store, &fixture, &fixture.change()).await.is_pair_taken);
+    let by_the_holder = store.contract_divisions.facts(active.id, &fixture.change()).await.unwrap();
     assert!(!by_the_holder.is_pair_taken);
     let by_nobody =
-        store.contract_divisions.facts(ContractDivisionId::new(fresh()), &scene.change()).await.unwrap();
+        store.contract_divisions.facts(ContractDivisionId::new(fresh()), &fixture.change()).await.unwrap();
     assert!(by_nobody.is_pair_taken);
 }

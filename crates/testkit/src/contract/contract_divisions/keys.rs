@@ -3,9 +3,9 @@ use std::sync::Arc;
 use esoz_contract_division::{Applied, ContractDivision, ContractType, Update};
 use esoz_kernel::{IdempotentRequest, Replay, Timestamp};
 
-use super::scene::{
-    Scene, applied, audited_updates, expected_after, inactive_contract, put_record, stored, stored_division,
-    update_contract,
+use super::fixtures::{
+    Fixture, applied, audited_updates, expected_after, inactive_contract, put_record, stored,
+    stored_division, update_contract,
 };
 use crate::builders::{at_micros, client, contract_division, idempotency_key, user};
 use crate::contract::{ContractStore, race::all_at_once};
@@ -20,9 +20,9 @@ fn idempotency(asked: &str) -> IdempotentRequest {
     IdempotentRequest::new("test", client(), &idempotency_key(), &[asked.as_bytes()])
 }
 
-/// The scene's update under that key, by a user of its own.
-fn update(scene: &Scene, micros: i64, idempotency: IdempotentRequest) -> Update {
-    Update { at: at_micros(micros), by: user(), idempotency: Some(idempotency), ..scene.update() }
+/// The fixture's update under that key, by a user of its own.
+fn update(fixture: &Fixture, micros: i64, idempotency: IdempotentRequest) -> Update {
+    Update { at: at_micros(micros), by: user(), idempotency: Some(idempotency), ..fixture.update() }
 }
 
 async fn apply(store: &ContractStore, update: &Update) -> Applied {
@@ -40,50 +40,50 @@ async fn forget(store: &ContractStore, until: Timestamp, most: u32) -> u64 {
 /// The same request again, later and by another user of the same client: the first answer, whatever became of the record, and
 /// nothing happens.
 pub async fn a_repeated_update_gets_the_first_answer(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     let idempotency = idempotency("an update");
-    let first_update = update(&scene, 1, idempotency);
+    let first_update = update(&fixture, 1, idempotency);
     assert_eq!(replay(&store, &first_update).await, None);
     let first = applied(&store, &first_update).await;
-    assert_eq!(first, expected_after(&scene.record, &first_update));
-    let next = applied(&store, &scene.update_to(&scene.old_contract, &scene.old_division)).await;
+    assert_eq!(first, expected_after(&fixture.record, &first_update));
+    let next = applied(&store, &fixture.update_to(&fixture.old_contract, &fixture.old_division)).await;
     for micros in [1, 2, DAY] {
-        let again = update(&scene, micros, idempotency);
+        let again = update(&fixture, micros, idempotency);
         assert_eq!(replay(&store, &again).await, Some(Replay::Replayed(first)));
         assert_eq!(apply(&store, &again).await, Applied::Replayed(Replay::Replayed(first)));
     }
-    assert_eq!(stored(&store, &scene).await, next);
-    assert_eq!(audited_updates(&store, &scene).await.len(), 2);
+    assert_eq!(stored(&store, &fixture).await, next);
+    assert_eq!(audited_updates(&store, &fixture).await.len(), 2);
 }
 
 /// Also when the update would not be possible any more.
 pub async fn the_first_answer_outlives_what_it_rested_on(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let first_update = update(&scene, 1, idempotency("an update"));
+    let fixture = Fixture::set(&store).await;
+    let first_update = update(&fixture, 1, idempotency("an update"));
     let first = applied(&store, &first_update).await;
-    update_contract(&store, &inactive_contract(&scene.new_contract)).await;
+    update_contract(&store, &inactive_contract(&fixture.new_contract)).await;
     assert_eq!(replay(&store, &first_update).await, Some(Replay::Replayed(first)));
     match apply(&store, &first_update).await {
         Applied::Stale => {}
         other => assert_eq!(other, Applied::Replayed(Replay::Replayed(first))),
     }
-    assert_eq!(stored(&store, &scene).await, first);
-    assert_eq!(audited_updates(&store, &scene).await.len(), 1);
+    assert_eq!(stored(&store, &fixture).await, first);
+    assert_eq!(audited_updates(&store, &fixture).await.len(), 1);
 }
 
 /// Another request under the same key is told so, and changes nothing: neither the same record nor another.
 pub async fn an_updates_key_is_for_one_request(store: ContractStore) {
-    let (scene, other) = (Scene::set(&store).await, Scene::set(&store).await);
+    let (fixture, other) = (Fixture::set(&store).await, Fixture::set(&store).await);
     let (client, key) = (client(), idempotency_key());
     let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
-    let first = applied(&store, &update(&scene, 1, asking("one"))).await;
-    for reused in [update(&scene, 2, asking("other")), update(&other, 2, asking("other"))] {
+    let first = applied(&store, &update(&fixture, 1, asking("one"))).await;
+    for reused in [update(&fixture, 2, asking("other")), update(&other, 2, asking("other"))] {
         assert_eq!(replay(&store, &reused).await, Some(Replay::KeyReused));
         assert_eq!(apply(&store, &reused).await, Applied::Replayed(Replay::KeyReused));
     }
-    assert_eq!(stored(&store, &scene).await, first);
+    assert_eq!(stored(&store, &fixture).await, first);
     assert_eq!(stored(&store, &other).await, other.record);
-    assert_eq!(audited_updates(&store, &scene).await.len(), 1);
+    assert_eq!(audited_updates(&store, &fixture).await.len(), 1);
     assert_eq!(audited_updates(&store, &other).await, []);
 }
 
@@ -91,9 +91,9 @@ pub async fn an_updates_key_is_for_one_request(store: ContractStore) {
 pub async fn clients_and_operations_do_not_share_keys(store: ContractStore) {
     let (mine, key) = (client(), idempotency_key());
     for (operation, client) in [("test", mine), ("test", client()), ("another test", mine)] {
-        let scene = Scene::set(&store).await;
+        let fixture = Fixture::set(&store).await;
         let first_update =
-            update(&scene, 1, IdempotentRequest::new(operation, client, &key, &[b"an update"]));
+            update(&fixture, 1, IdempotentRequest::new(operation, client, &key, &[b"an update"]));
         let first = applied(&store, &first_update).await;
         assert_eq!(replay(&store, &first_update).await, Some(Replay::Replayed(first)));
     }
@@ -101,33 +101,33 @@ pub async fn clients_and_operations_do_not_share_keys(store: ContractStore) {
 
 /// An update that is not applied leaves its key free, also for another request.
 pub async fn a_stale_update_keeps_no_key(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     let (client, key) = (client(), idempotency_key());
     let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
-    let mut stale = update(&scene, 1, asking("this"));
+    let mut stale = update(&fixture, 1, asking("this"));
     stale.expected.contract_kind = ContractType::Capitation;
     for _ in 0..2 {
         assert_eq!(apply(&store, &stale).await, Applied::Stale);
     }
     assert_eq!(replay(&store, &stale).await, None);
     assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
-    applied(&store, &update(&scene, 2, asking("that"))).await;
+    applied(&store, &update(&fixture, 2, asking("that"))).await;
     assert_eq!(replay(&store, &stale).await, Some(Replay::KeyReused));
 }
 
 /// Without a key nothing is kept, and the same update is applied again.
 pub async fn an_update_without_a_key_keeps_none(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     for _ in 0..2 {
-        applied(&store, &scene.update()).await;
+        applied(&store, &fixture.update()).await;
     }
     assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
 }
 
 /// The key is kept with the update or not at all.
 pub async fn without_its_audit_row_there_is_no_key(store: ContractStore) {
-    let scene = Scene::set(&store).await;
-    let update = update(&scene, 1, idempotency("an update"));
+    let fixture = Fixture::set(&store).await;
+    let update = update(&fixture, 1, idempotency("an update"));
     store.audit.break_writing().await;
     store.contract_divisions.apply(&update).await.unwrap_err();
     assert_eq!(replay(&store, &update).await, None);
@@ -137,46 +137,46 @@ pub async fn without_its_audit_row_there_is_no_key(store: ContractStore) {
 /// 16 times the same request at once: one is applied and audited, and all have its answer.
 pub async fn concurrent_repetitions_have_one_effect_and_one_answer(store: ContractStore) {
     for _ in 0..ROUNDS {
-        let scene = Scene::set(&store).await;
+        let fixture = Fixture::set(&store).await;
         let idempotency = idempotency("an update");
         let outcomes = all_at_once((0..RACERS).map(|step| {
             let (contract_divisions, update) =
-                (Arc::clone(&store.contract_divisions), update(&scene, step, idempotency));
+                (Arc::clone(&store.contract_divisions), update(&fixture, step, idempotency));
             async move { contract_divisions.apply(&update).await.unwrap() }
         }))
         .await;
-        let after = stored(&store, &scene).await;
+        let after = stored(&store, &fixture).await;
         let applied = outcomes.iter().filter(|outcome| **outcome == Applied::Applied(after)).count();
         assert_eq!(applied, 1, "{outcomes:?}");
         let first_answer = Applied::Replayed(Replay::Replayed(after));
         let replay = outcomes.iter().filter(|outcome| **outcome == first_answer).count();
         assert_eq!(replay, outcomes.len() - 1, "{outcomes:?}");
-        assert_eq!(audited_updates(&store, &scene).await.len(), 1);
+        assert_eq!(audited_updates(&store, &fixture).await.len(), 1);
     }
 }
 
 /// Two records at once under one key: one is updated, and the other is told that the key is used.
 pub async fn of_two_records_under_one_key_one_is_updated(store: ContractStore) {
     for _ in 0..ROUNDS {
-        let scene = Scene::set(&store).await;
-        let division = stored_division(&store, scene.contractor).await;
-        let rival = contract_division(scene.old_contract.facts.id, division.facts.id);
+        let fixture = Fixture::set(&store).await;
+        let division = stored_division(&store, fixture.contractor).await;
+        let rival = contract_division(fixture.old_contract.facts.id, division.facts.id);
         put_record(&store, &rival).await;
         let (client, key) = (client(), idempotency_key());
         let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
-        let third = stored_division(&store, scene.contractor).await;
-        let mut to_third = update(&scene, 2, asking("the rival"));
+        let third = stored_division(&store, fixture.contractor).await;
+        let mut to_third = update(&fixture, 2, asking("the rival"));
         (to_third.id, to_third.change.division_id) = (rival.id, third.facts.id);
-        let updates = [update(&scene, 1, asking("the record")), to_third];
+        let updates = [update(&fixture, 1, asking("the record")), to_third];
         let outcomes = all_at_once(updates.iter().cloned().map(|update| {
             let contract_divisions = Arc::clone(&store.contract_divisions);
             async move { contract_divisions.apply(&update).await.unwrap() }
         }))
         .await;
-        let both = [scene.record, rival];
+        let both = [fixture.record, rival];
         let mut changed = 0;
         for ((before, update), outcome) in both.iter().zip(&updates).zip(outcomes) {
-            let facts = store.contract_divisions.facts(before.id, &scene.change()).await.unwrap();
+            let facts = store.contract_divisions.facts(before.id, &fixture.change()).await.unwrap();
             let seen = facts.current.unwrap().record;
             if outcome == Applied::Applied(seen) {
                 changed += 1;
@@ -192,32 +192,32 @@ pub async fn of_two_records_under_one_key_one_is_updated(store: ContractStore) {
 
 /// After 24 hours a key is as good as new, whether or not it was forgotten.
 pub async fn a_day_later_a_key_is_free(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     let (client, key) = (client(), idempotency_key());
     let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
-    applied(&store, &update(&scene, 0, asking("one"))).await;
-    let almost = update(&scene, DAY - 1, asking("other"));
+    applied(&store, &update(&fixture, 0, asking("one"))).await;
+    let almost = update(&fixture, DAY - 1, asking("other"));
     assert_eq!(replay(&store, &almost).await, Some(Replay::KeyReused));
-    let later = update(&scene, DAY, asking("other"));
+    let later = update(&fixture, DAY, asking("other"));
     assert_eq!(replay(&store, &later).await, None);
     let after = applied(&store, &later).await;
     assert_eq!(replay(&store, &later).await, Some(Replay::Replayed(after)));
     // Not looked up before: it may have to be offered again, and then the first offer has made room.
-    let much_later = update(&scene, 2 * DAY, asking("one"));
+    let much_later = update(&fixture, 2 * DAY, asking("one"));
     let outcome = match apply(&store, &much_later).await {
         Applied::Stale => apply(&store, &much_later).await,
         outcome => outcome,
     };
-    assert_eq!(outcome, Applied::Applied(stored(&store, &scene).await));
-    assert_eq!(audited_updates(&store, &scene).await.len(), 3);
+    assert_eq!(outcome, Applied::Applied(stored(&store, &fixture).await));
+    assert_eq!(audited_updates(&store, &fixture).await.len(), 3);
 }
 
 /// Old keys are forgotten, no more than asked for at a time; young keys and the updates themselves stay.
 pub async fn old_keys_are_forgotten_step_by_step(store: ContractStore) {
     let mut updates = Vec::new();
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     for micros in 0..5 {
-        let update = update(&scene, micros, idempotency("an update"));
+        let update = update(&fixture, micros, idempotency("an update"));
         updates.push((applied(&store, &update).await, update));
     }
     let until = at_micros(2);
@@ -231,5 +231,5 @@ pub async fn old_keys_are_forgotten_step_by_step(store: ContractStore) {
         let expected = (update.at > until).then_some(Replay::Replayed(*after));
         assert_eq!(replay(&store, update).await, expected);
     }
-    assert_eq!(audited_updates(&store, &scene).await.len(), updates.len());
+    assert_eq!(audited_updates(&store, &fixture).await.len(), updates.len());
 }

@@ -3,9 +3,9 @@
 mod apply;
 mod audit;
 mod facts;
+pub(super) mod fixtures;
 mod keys;
 mod races;
-pub(super) mod scene;
 mod together;
 
 pub use apply::*;

@@ -5,8 +5,8 @@ use esoz_contract_division::{Applied, ContractDivision, ContractRecord, Division
 use esoz_kernel::{Put, StoreError, StoreErrorKind};
 use serde_json::{Map, Value, json};
 
-use super::scene::{
-    Scene, audited_updates, expected_after, inactive_contract, inactive_division, put_record, stored,
+use super::fixtures::{
+    Fixture, audited_updates, expected_after, inactive_contract, inactive_division, put_record, stored,
     stored_division,
 };
 use crate::builders::{at_micros, contract_division};
@@ -25,22 +25,22 @@ async fn apply_at_once(store: &ContractStore, updates: &[Update]) -> Vec<Result<
 
 /// 32 updates of one record do not make each other stale: each is applied and audited, one after the other (U22).
 pub async fn concurrent_updates_of_one_record_are_all_applied(store: ContractStore) {
-    let scene = Scene::set(&store).await;
+    let fixture = Fixture::set(&store).await;
     let mut updates = Vec::new();
     for step in 0..RACERS {
-        let division = stored_division(&store, scene.contractor).await;
-        let contract = if step % 2 == 0 { &scene.old_contract } else { &scene.new_contract };
-        updates.push(Update { at: at_micros(step + 1), ..scene.update_to(contract, &division) });
+        let division = stored_division(&store, fixture.contractor).await;
+        let contract = if step % 2 == 0 { &fixture.old_contract } else { &fixture.new_contract };
+        updates.push(Update { at: at_micros(step + 1), ..fixture.update_to(contract, &division) });
     }
     for (update, outcome) in updates.iter().zip(apply_at_once(&store, &updates).await) {
-        assert_eq!(outcome.unwrap(), Applied::Applied(expected_after(&scene.record, update)));
+        assert_eq!(outcome.unwrap(), Applied::Applied(expected_after(&fixture.record, update)));
     }
-    let last = stored(&store, &scene).await;
-    let possible: Vec<_> = updates.iter().map(|update| expected_after(&scene.record, update)).collect();
+    let last = stored(&store, &fixture).await;
+    let possible: Vec<_> = updates.iter().map(|update| expected_after(&fixture.record, update)).collect();
     assert!(possible.contains(&last), "{last:?} is a state that no update alone could have made");
-    let rows = audited_updates(&store, &scene).await;
+    let rows = audited_updates(&store, &fixture).await;
     assert_eq!(rows.len(), updates.len());
-    assert_one_after_the_other(&scene.record, &rows, &last);
+    assert_one_after_the_other(&fixture.record, &rows, &last);
 }
 
 /// Each audit row begins where the one before ended, and the last ends in the record.
@@ -73,11 +73,11 @@ fn assert_one_after_the_other(first: &ContractDivision, rows: &[AuditRow], last:
 /// Two records to one pair at once: one gets it (U23).
 pub async fn of_two_records_to_one_pair_one_is_applied(store: ContractStore) {
     for _ in 0..ROUNDS {
-        let scene = Scene::set(&store).await;
-        let division = stored_division(&store, scene.contractor).await;
-        let rival = contract_division(scene.old_contract.facts.id, division.facts.id);
+        let fixture = Fixture::set(&store).await;
+        let division = stored_division(&store, fixture.contractor).await;
+        let rival = contract_division(fixture.old_contract.facts.id, division.facts.id);
         put_record(&store, &rival).await;
-        let updates = [scene.update(), Update { id: rival.id, ..scene.update() }];
+        let updates = [fixture.update(), Update { id: rival.id, ..fixture.update() }];
         let outcomes = apply_at_once(&store, &updates).await;
         let applied: Vec<_> = outcomes
             .into_iter()
@@ -87,12 +87,12 @@ pub async fn of_two_records_to_one_pair_one_is_applied(store: ContractStore) {
             })
             .collect();
         assert_eq!(applied.len(), 1, "{applied:?}");
-        let rival_scene = Scene { record: rival, ..scene };
+        let rival_fixture = Fixture { record: rival, ..fixture };
         let is_rival = applied[0].id == rival.id;
         let loser = usize::from(!is_rival);
         let rows = store.audit.rows(updates[loser].id).await;
         assert!(rows.iter().all(|row| row.action != "UPDATE"), "the loser was audited");
-        let seen = stored(&store, &rival_scene).await;
+        let seen = stored(&store, &rival_fixture).await;
         assert_eq!(seen, if is_rival { expected_after(&rival, &updates[1]) } else { rival });
     }
 }
@@ -100,19 +100,19 @@ pub async fn of_two_records_to_one_pair_one_is_applied(store: ContractStore) {
 /// Records that swap their places at the same time may lose, but nothing hangs, and no pair is held twice.
 pub async fn records_that_swap_their_pairs_never_share_one(store: ContractStore) {
     for _ in 0..ROUNDS {
-        let scene = Scene::set(&store).await;
-        let rival = contract_division(scene.new_contract.facts.id, scene.new_division.facts.id);
+        let fixture = Fixture::set(&store).await;
+        let rival = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
         put_record(&store, &rival).await;
-        let back = Update { id: rival.id, ..scene.update_to(&scene.old_contract, &scene.old_division) };
-        for outcome in apply_at_once(&store, &[scene.update(), back]).await {
+        let back = Update { id: rival.id, ..fixture.update_to(&fixture.old_contract, &fixture.old_division) };
+        for outcome in apply_at_once(&store, &[fixture.update(), back]).await {
             match outcome {
                 Ok(outcome) => assert_eq!(outcome, Applied::Stale, "the other record is still there"),
                 Err(error) => assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}"),
             }
         }
-        assert_eq!(stored(&store, &scene).await, scene.record);
-        let rival_scene = Scene { record: rival, ..scene };
-        assert_eq!(stored(&store, &rival_scene).await, rival);
+        assert_eq!(stored(&store, &fixture).await, fixture.record);
+        let rival_fixture = Fixture { record: rival, ..fixture };
+        assert_eq!(stored(&store, &rival_fixture).await, rival);
     }
 }
 
@@ -131,27 +131,27 @@ enum Outcome {
 /// What an update rests on is deactivated at the same time: either it came first, or it did not happen (U21).
 pub async fn a_concurrent_deactivation_comes_before_or_after(store: ContractStore) {
     for round in 0..ROUNDS {
-        let scene = Scene::set(&store).await;
-        let update = scene.update();
+        let fixture = Fixture::set(&store).await;
+        let update = fixture.update();
         let rests_on = match round % 3 {
-            0 => RestsOn::Division(inactive_division(&scene.new_division)),
-            1 => RestsOn::Contract(inactive_contract(&scene.new_contract)),
-            _ => RestsOn::Contract(inactive_contract(&scene.old_contract)),
+            0 => RestsOn::Division(inactive_division(&fixture.new_division)),
+            1 => RestsOn::Contract(inactive_contract(&fixture.new_contract)),
+            _ => RestsOn::Contract(inactive_contract(&fixture.old_contract)),
         };
-        let (expected, rows) = match race_with_deactivation(&store, &scene, &update, rests_on).await {
+        let (expected, rows) = match race_with_deactivation(&store, &fixture, &update, rests_on).await {
             (Ok(Applied::Applied(record)), seen) => {
-                assert_eq!(record, expected_after(&scene.record, &update));
+                assert_eq!(record, expected_after(&fixture.record, &update));
                 assert_eq!(seen, record, "it was written after what it rests on had been deactivated");
                 (record, 1)
             }
-            (Ok(Applied::Stale | Applied::Replayed(_)), _) => (scene.record, 0),
+            (Ok(Applied::Stale | Applied::Replayed(_)), _) => (fixture.record, 0),
             (Err(error), _) => {
                 assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
-                (scene.record, 0)
+                (fixture.record, 0)
             }
         };
-        assert_eq!(stored(&store, &scene).await, expected);
-        assert_eq!(audited_updates(&store, &scene).await.len(), rows);
+        assert_eq!(stored(&store, &fixture).await, expected);
+        assert_eq!(audited_updates(&store, &fixture).await.len(), rows);
         // The old contract does not matter any more once the record has left it.
         if round % 3 != 2 || rows == 0 {
             let again = store.contract_divisions.apply(&update).await.unwrap();
@@ -163,14 +163,14 @@ pub async fn a_concurrent_deactivation_comes_before_or_after(store: ContractStor
 /// What became of the update, and the record as it was just after the deactivation.
 async fn race_with_deactivation(
     store: &ContractStore,
-    scene: &Scene,
+    fixture: &Fixture,
     update: &Update,
     rests_on: RestsOn,
 ) -> (Result<Applied, StoreError>, ContractDivision) {
     let applying = Arc::clone(&store.contract_divisions);
     let looking = Arc::clone(&store.contract_divisions);
     let registry = Arc::clone(&store.registry);
-    let (id, change, update) = (scene.record.id, scene.change(), update.clone());
+    let (id, change, update) = (fixture.record.id, fixture.change(), update.clone());
     let tasks: [Pin<Box<dyn Future<Output = Outcome> + Send>>; 2] = [
         Box::pin(async move { Outcome::Update(applying.apply(&update).await) }),
         Box::pin(async move {

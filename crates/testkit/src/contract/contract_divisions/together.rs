@@ -5,9 +5,9 @@ use std::sync::Arc;
 use esoz_contract_division::{Applied, Update};
 use esoz_kernel::{ContractDivisionId, IdempotentRequest, Put, Replay};
 
-use super::scene::{
-    Scene, applied, audited_updates, expected_after, inactive_contract, put_record, stored, stored_division,
-    update_contract,
+use super::fixtures::{
+    Fixture, applied, audited_updates, expected_after, inactive_contract, put_record, stored,
+    stored_division, update_contract,
 };
 use crate::builders::{at_micros, client, contract_division, fresh, idempotency_key, request_id};
 use crate::contract::{ContractStore, race::all_at_once};
@@ -18,21 +18,21 @@ const ROUNDS: usize = 6;
 
 /// Updates of many records: each is applied, and audited with its own user, request and columns.
 pub async fn concurrent_updates_of_many_records_are_all_applied(store: ContractStore) {
-    let mut scenes = Vec::new();
+    let mut fixtures = Vec::new();
     let mut updates = Vec::new();
     for micros in 0..4 * OF_EACH {
-        let scene = Scene::set(&store).await;
-        updates.push(Update { at: at_micros(micros + 1), request_id: request_id(), ..scene.update() });
-        scenes.push(scene);
+        let fixture = Fixture::set(&store).await;
+        updates.push(Update { at: at_micros(micros + 1), request_id: request_id(), ..fixture.update() });
+        fixtures.push(fixture);
     }
     let outcomes = apply_at_once(&store, &updates).await;
-    for ((scene, update), outcome) in scenes.iter().zip(&updates).zip(outcomes) {
-        assert_eq!(outcome, Applied::Applied(expected_after(&scene.record, update)));
-        assert_audited_once(&store, scene, update).await;
+    for ((fixture, update), outcome) in fixtures.iter().zip(&updates).zip(outcomes) {
+        assert_eq!(outcome, Applied::Applied(expected_after(&fixture.record, update)));
+        assert_audited_once(&store, fixture, update).await;
     }
 }
 
-/// Why an update of a scene's record comes to nothing, or does not.
+/// Why an update of a fixture's record comes to nothing, or does not.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Good,
@@ -59,34 +59,34 @@ pub async fn each_of_many_has_its_own_outcome(store: ContractStore) {
     let mut cases = Vec::new();
     for micros in 0..OF_EACH {
         for kind in KINDS {
-            let scene = Scene::set(&store).await;
+            let fixture = Fixture::set(&store).await;
             let at = at_micros(100 + micros);
-            let mut update = Update { at, request_id: request_id(), ..scene.update() };
-            let expected = prepare(&store, kind, &scene, &mut update).await;
-            cases.push((kind, scene, update, expected));
+            let mut update = Update { at, request_id: request_id(), ..fixture.update() };
+            let expected = prepare(&store, kind, &fixture, &mut update).await;
+            cases.push((kind, fixture, update, expected));
         }
     }
     let updates: Vec<_> = cases.iter().map(|(_, _, update, _)| update.clone()).collect();
     let outcomes = apply_at_once(&store, &updates).await;
-    for ((kind, scene, update, expected), outcome) in cases.iter().zip(outcomes) {
+    for ((kind, fixture, update, expected), outcome) in cases.iter().zip(outcomes) {
         assert_eq!(outcome, *expected, "{kind:?}");
         match kind {
-            Kind::Good | Kind::UnderAKey => assert_audited_once(&store, scene, update).await,
+            Kind::Good | Kind::UnderAKey => assert_audited_once(&store, fixture, update).await,
             Kind::Repeated => {
-                let rows = audited_updates(&store, scene).await;
+                let rows = audited_updates(&store, fixture).await;
                 assert!(rows.iter().all(|row| row.request_id.as_deref() != Some(update.request_id.as_str())));
                 assert_eq!(rows.len(), 1);
             }
             _ => {
-                assert_eq!(stored(&store, scene).await, scene.record, "{kind:?}");
-                assert_eq!(audited_updates(&store, scene).await, [], "{kind:?}");
+                assert_eq!(stored(&store, fixture).await, fixture.record, "{kind:?}");
+                assert_eq!(audited_updates(&store, fixture).await, [], "{kind:?}");
             }
         }
     }
 }
 
-/// Sets the scene for such an update, and says what must become of it.
-async fn prepare(store: &ContractStore, kind: Kind, scene: &Scene, update: &mut Update) -> Applied {
+/// Prepares the fixture for such an update, and says what must become of it.
+async fn prepare(store: &ContractStore, kind: Kind, fixture: &Fixture, update: &mut Update) -> Applied {
     let (client, key) = (client(), idempotency_key());
     let asking = |asked: &str| Some(IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]));
     match kind {
@@ -97,11 +97,11 @@ async fn prepare(store: &ContractStore, kind: Kind, scene: &Scene, update: &mut 
             return Applied::Stale;
         }
         Kind::ToAnInactiveContract => {
-            update_contract(store, &inactive_contract(&scene.new_contract)).await;
+            update_contract(store, &inactive_contract(&fixture.new_contract)).await;
             return Applied::Stale;
         }
         Kind::ToATakenPair => {
-            let other = contract_division(scene.new_contract.facts.id, scene.new_division.facts.id);
+            let other = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
             put_record(store, &other).await;
             return Applied::Stale;
         }
@@ -111,19 +111,19 @@ async fn prepare(store: &ContractStore, kind: Kind, scene: &Scene, update: &mut 
             return Applied::Replayed(Replay::Replayed(applied(store, &first).await));
         }
         Kind::UnderAKeyOfAnotherRequest => {
-            let other = Scene::set(store).await;
+            let other = Fixture::set(store).await;
             applied(store, &Update { at: at_micros(1), idempotency: asking("that"), ..other.update() }).await;
             update.idempotency = asking("this");
             return Applied::Replayed(Replay::KeyReused);
         }
     }
-    Applied::Applied(expected_after(&scene.record, update))
+    Applied::Applied(expected_after(&fixture.record, update))
 }
 
 /// What many updates rest on is deactivated while they are applied: none is written after that (U21).
 pub async fn a_deactivation_comes_before_or_after_each_of_many(store: ContractStore) {
     for _ in 0..ROUNDS {
-        let common = Scene::set(&store).await;
+        let common = Fixture::set(&store).await;
         let mut updates = Vec::new();
         for micros in 0..2 * OF_EACH {
             let from = stored_division(&store, common.contractor).await;
@@ -165,11 +165,11 @@ pub async fn a_deactivation_comes_before_or_after_each_of_many(store: ContractSt
 pub async fn who_goes_away_takes_nobody_along(store: ContractStore) {
     let mut calls = Vec::new();
     for moment in 0..3 * OF_EACH {
-        let scene = Scene::set(&store).await;
-        let update = Update { at: at_micros(moment + 1), request_id: request_id(), ..scene.update() };
+        let fixture = Fixture::set(&store).await;
+        let update = Update { at: at_micros(moment + 1), request_id: request_id(), ..fixture.update() };
         let (contract_divisions, same) = (Arc::clone(&store.contract_divisions), update.clone());
         let call = tokio::spawn(async move { contract_divisions.apply(&same).await.unwrap() });
-        calls.push((moment % 3 == 0, scene, update, call));
+        calls.push((moment % 3 == 0, fixture, update, call));
     }
     for (moment, (leaves, _, _, call)) in calls.iter().enumerate() {
         for _ in 0..moment {
@@ -179,19 +179,19 @@ pub async fn who_goes_away_takes_nobody_along(store: ContractStore) {
             call.abort();
         }
     }
-    for (leaves, scene, update, call) in calls {
-        let after = expected_after(&scene.record, &update);
+    for (leaves, fixture, update, call) in calls {
+        let after = expected_after(&fixture.record, &update);
         match call.await {
             Ok(outcome) => {
                 assert_eq!(outcome, Applied::Applied(after));
-                assert_audited_once(&store, &scene, &update).await;
+                assert_audited_once(&store, &fixture, &update).await;
             }
             Err(gone) => {
                 assert!(leaves && gone.is_cancelled(), "{gone}");
                 // Looked at in this order: it may be happening still.
-                let rows = audited_updates(&store, &scene).await;
-                let seen = stored(&store, &scene).await;
-                assert!(seen == scene.record || seen == after, "{seen:?}");
+                let rows = audited_updates(&store, &fixture).await;
+                let seen = stored(&store, &fixture).await;
+                assert!(seen == fixture.record || seen == after, "{seen:?}");
                 assert!(rows.is_empty() || seen == after, "{rows:?} but {seen:?}");
             }
         }
@@ -207,9 +207,9 @@ async fn apply_at_once(store: &ContractStore, updates: &[Update]) -> Vec<Applied
 }
 
 /// The record is as the update left it, and the one audit row is the update's.
-async fn assert_audited_once(store: &ContractStore, scene: &Scene, update: &Update) {
-    assert_eq!(stored(store, scene).await, expected_after(&scene.record, update));
-    let rows = audited_updates(store, scene).await;
+async fn assert_audited_once(store: &ContractStore, fixture: &Fixture, update: &Update) {
+    assert_eq!(stored(store, fixture).await, expected_after(&fixture.record, update));
+    let rows = audited_updates(store, fixture).await;
     let told: Vec<_> = rows.iter().map(|row| (row.actor_id, row.request_id.as_deref())).collect();
     assert_eq!(told, [(update.by, Some(update.request_id.as_str()))]);
     let after = rows.first().unwrap().after.as_ref().unwrap();

@@ -12,7 +12,7 @@ use crate::builders::{
 use crate::contract::{AuditRow, ContractStore};
 
 /// One contractor with two contracts and two divisions, a record that joins the first two, and a stranger.
-pub(in crate::contract) struct Scene {
+pub(in crate::contract) struct Fixture {
     pub(in crate::contract) contractor: LegalEntityId,
     pub(in crate::contract) stranger: LegalEntityId,
     pub(in crate::contract) old_contract: ContractRecord,
@@ -22,7 +22,7 @@ pub(in crate::contract) struct Scene {
     pub(in crate::contract) record: ContractDivision,
 }
 
-impl Scene {
+impl Fixture {
     /// All of it stored.
     pub(in crate::contract) async fn set(store: &ContractStore) -> Self {
         let contractor = stored_legal_entity(store).await;
@@ -135,14 +135,14 @@ pub(in crate::contract) fn inactive_contract(record: &ContractRecord) -> Contrac
     record
 }
 
-/// The facts about a change of a scene's record.
-pub(in crate::contract) async fn facts(store: &ContractStore, scene: &Scene, change: &Change) -> Facts {
-    store.contract_divisions.facts(scene.record.id, change).await.unwrap()
+/// The facts about a change of a fixture's record.
+pub(in crate::contract) async fn facts(store: &ContractStore, fixture: &Fixture, change: &Change) -> Facts {
+    store.contract_divisions.facts(fixture.record.id, change).await.unwrap()
 }
 
-/// The record of a scene as it is stored now.
-pub(in crate::contract) async fn stored(store: &ContractStore, scene: &Scene) -> ContractDivision {
-    facts(store, scene, &scene.change()).await.current.unwrap().record
+/// The record of a fixture as it is stored now.
+pub(in crate::contract) async fn stored(store: &ContractStore, fixture: &Fixture) -> ContractDivision {
+    facts(store, fixture, &fixture.change()).await.current.unwrap().record
 }
 
 /// Applies an update that nothing speaks against.
@@ -153,8 +153,8 @@ pub(in crate::contract) async fn applied(store: &ContractStore, update: &Update)
     }
 }
 
-/// The audit rows of the updates of a scene's record.
-pub(in crate::contract) async fn audited_updates(store: &ContractStore, scene: &Scene) -> Vec<AuditRow> {
-    let rows = store.audit.rows(scene.record.id).await;
+/// The audit rows of the updates of a fixture's record.
+pub(in crate::contract) async fn audited_updates(store: &ContractStore, fixture: &Fixture) -> Vec<AuditRow> {
+    let rows = store.audit.rows(fixture.record.id).await;
     rows.into_iter().filter(|row| row.action == "UPDATE").collect()
 }
