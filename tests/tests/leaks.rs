@@ -9,9 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
-use esoz_kernel::{DispenseId, StoreError};
+use esoz_device_dispense::{Changed, DeviceDispenses, StatusChange};
+use esoz_kernel::StoreError;
 use esoz_testkit::builders::{fresh, reference};
+use esoz_testkit::doubles::{DeviceDispensesDouble, Double};
 use esoz_tests::{DEADLINE, Kind, Setup, StopFixture, TestApp, UpdateFixture, secret_scan};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -195,9 +196,9 @@ struct Telling {
 }
 
 #[async_trait]
-impl DeviceDispenses for Telling {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        self.inner.find(id).await
+impl DeviceDispensesDouble for Telling {
+    fn inner(&self) -> &dyn DeviceDispenses {
+        &*self.inner
     }
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
@@ -214,7 +215,7 @@ async fn what_a_server_tells_while_it_stops_is_found_when_it_has_ended() {
     let (has_begun, may_go_on) = (begun.clone(), go_on.clone());
     let setup = Setup::new(Kind::Sqlite).replace(move |parts| {
         let inner = parts.stores.dispenses.clone();
-        parts.stores.dispenses = Arc::new(Telling { inner, begun, go_on });
+        parts.stores.dispenses = Arc::new(Double(Telling { inner, begun, go_on }));
     });
     let app = setup.start().await;
     let fixture = StopFixture::load(&app).await;

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, DispenseRegistry, DispenseStatus};
 use esoz_events::{
-    Backlog, Claim, EventPublisher, EventRef, Outbox, PublishError, Relay, RelayLimits, StatusChangeEvent,
+    Backlog, EventPublisher, EventRef, Outbox, PublishError, Relay, RelayLimits, StatusChangeEvent,
 };
 use esoz_kernel::{Clock, StoreError, StoreErrorKind, Uuid};
 use esoz_testkit::builders::{at_millis, change_of, dispense, fresh};
 use esoz_testkit::clock::ManualClock;
+use esoz_testkit::doubles::{Double, OutboxDouble};
 use esoz_testkit::fakes::{FakeDispenses, RecordingPublisher};
 use pollster::block_on;
 
@@ -94,9 +95,9 @@ struct ForgetfulOutbox {
 }
 
 #[async_trait]
-impl Outbox for ForgetfulOutbox {
-    async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
-        self.inner.claim(claim).await
+impl OutboxDouble for ForgetfulOutbox {
+    fn inner(&self) -> &dyn Outbox {
+        &*self.inner
     }
 
     async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
@@ -105,14 +106,6 @@ impl Outbox for ForgetfulOutbox {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "removing delivered events"));
         }
         self.inner.remove(delivered).await
-    }
-
-    async fn release(&self, by: Uuid) -> Result<(), StoreError> {
-        self.inner.release(by).await
-    }
-
-    async fn backlog(&self) -> Result<Backlog, StoreError> {
-        self.inner.backlog().await
     }
 }
 
@@ -240,8 +233,8 @@ fn given_a_failed_round_then_another_relay_need_not_wait_for_the_claim_to_end() 
 fn given_a_store_that_fails_after_publishing_then_it_is_delivered_again() {
     let world = World::new();
     let pair = world.twice_changed(0);
-    let outbox =
-        Arc::new(ForgetfulOutbox { inner: Arc::clone(&world.dispenses), failures_left: AtomicU32::new(1) });
+    let (inner, failures_left) = (Arc::clone(&world.dispenses), AtomicU32::new(1));
+    let outbox = Arc::new(Double(ForgetfulOutbox { inner, failures_left }));
     let relay = world.relay_of(outbox, world.bus.clone(), 10);
     let error = block_on(relay.run_once()).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);

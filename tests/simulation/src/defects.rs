@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions, Facts, Update};
+use esoz_contract_division::{Applied, ContractDivisions, Update};
 use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
-use esoz_events::{
-    Backlog, Claim, EventPublisher, EventRef, Outbox, RelayLimits, RelayRound, StatusChangeEvent,
-};
+use esoz_events::{Claim, EventPublisher, EventRef, Outbox, RelayLimits, RelayRound, StatusChangeEvent};
 use esoz_kernel::{
-    Clock, ContractDivisionId, DispenseId, EventId, IdGenerator as _, IdempotentRequest, Replay, StoreError,
-    StoreErrorKind, Timestamp, Uuid, time::rfc3339_millis,
+    Clock, EventId, IdGenerator as _, StoreError, StoreErrorKind, Timestamp, Uuid, time::rfc3339_millis,
 };
+use esoz_testkit::doubles::{ContractDivisionsDouble, DeviceDispensesDouble, OutboxDouble};
 use esoz_testkit::fakes::FakeDispenses;
 use serde_json::json;
 
@@ -71,9 +69,9 @@ pub(crate) struct EventApart {
 }
 
 #[async_trait]
-impl DeviceDispenses for EventApart {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        self.inner.find(id).await
+impl DeviceDispensesDouble for EventApart {
+    fn inner(&self) -> &dyn DeviceDispenses {
+        &*self.inner
     }
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
@@ -90,24 +88,16 @@ impl DeviceDispenses for EventApart {
 }
 
 #[async_trait]
-impl Outbox for EventApart {
+impl OutboxDouble for EventApart {
+    fn inner(&self) -> &dyn Outbox {
+        &*self.inner
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
         let mut events = self.inner.claim(claim).await?;
         let not_yet = lock(&self.not_yet);
         events.retain(|event| !not_yet.contains(&event.reference()));
         Ok(events)
-    }
-
-    async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
-        self.inner.remove(delivered).await
-    }
-
-    async fn release(&self, by: Uuid) -> Result<(), StoreError> {
-        self.inner.release(by).await
-    }
-
-    async fn backlog(&self) -> Result<Backlog, StoreError> {
-        self.inner.backlog().await
     }
 }
 
@@ -122,9 +112,9 @@ pub(crate) struct KeyApart {
 }
 
 #[async_trait]
-impl DeviceDispenses for KeyApart {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        self.inner.find(id).await
+impl DeviceDispensesDouble for KeyApart {
+    fn inner(&self) -> &dyn DeviceDispenses {
+        &*self.inner
     }
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
@@ -155,9 +145,9 @@ pub(crate) struct LooksThenWrites {
 }
 
 #[async_trait]
-impl DeviceDispenses for LooksThenWrites {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        self.inner.find(id).await
+impl DeviceDispensesDouble for LooksThenWrites {
+    fn inner(&self) -> &dyn DeviceDispenses {
+        &*self.inner
     }
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
@@ -179,9 +169,9 @@ pub(crate) struct MakesNewEvent {
 }
 
 #[async_trait]
-impl DeviceDispenses for MakesNewEvent {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        self.inner.find(id).await
+impl DeviceDispensesDouble for MakesNewEvent {
+    fn inner(&self) -> &dyn DeviceDispenses {
+        &*self.inner
     }
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
@@ -204,9 +194,9 @@ pub(crate) struct AnswersBeforeCommit {
 }
 
 #[async_trait]
-impl DeviceDispenses for AnswersBeforeCommit {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        self.inner.find(id).await
+impl DeviceDispensesDouble for AnswersBeforeCommit {
+    fn inner(&self) -> &dyn DeviceDispenses {
+        &*self.inner
     }
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
@@ -234,21 +224,13 @@ impl DeviceDispenses for AnswersBeforeCommit {
 pub(crate) struct WithoutKey(pub(crate) Arc<dyn ContractDivisions>);
 
 #[async_trait]
-impl ContractDivisions for WithoutKey {
-    async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
-        self.0.facts(id, change).await
+impl ContractDivisionsDouble for WithoutKey {
+    fn inner(&self) -> &dyn ContractDivisions {
+        &*self.0
     }
 
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
         self.0.apply(&Update { idempotency: None, ..update.clone() }).await
-    }
-
-    async fn replay(
-        &self,
-        idempotency: &IdempotentRequest,
-        now: Timestamp,
-    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
-        self.0.replay(idempotency, now).await
     }
 }
 

@@ -5,14 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions, Facts, Update};
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
-use esoz_events::{Backlog, Claim, EventPublisher, EventRef, Outbox, PublishError, StatusChangeEvent};
-use esoz_kernel::{
-    ContractDivisionId, DispenseId, IdempotentRequest, LegalEntityId, Replay, StoreError, StoreErrorKind,
-    Timestamp, Uuid,
-};
-use esoz_legal_entity::{LegalEntities, LegalEntity};
+use esoz_events::{EventPublisher, PublishError, StatusChangeEvent};
+use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_testkit::store_ports;
 
 use crate::sim::{Fate, Sim};
 use crate::watch::Watch;
@@ -26,39 +21,19 @@ pub(crate) struct Faulty<P: ?Sized> {
     pub(crate) watch: Arc<Watch>,
 }
 
-/// What sort of call it is.
-#[derive(Clone, Copy)]
-struct Call {
-    what: &'static str,
-    may_conflict: bool,
-    may_repeat: bool,
-}
-
-impl Call {
-    const fn reading(what: &'static str) -> Self {
-        Self { what, may_conflict: false, may_repeat: true }
-    }
-
-    /// One that is the same twice as once.
-    const fn repeatable(what: &'static str) -> Self {
-        Self::reading(what)
-    }
-
-    const fn changing(what: &'static str) -> Self {
-        Self { what, may_conflict: true, may_repeat: false }
-    }
-}
+/// The calls that do something else when they are made twice, and that a store may refuse since others are in their way.
+const CHANGING: [&str; 2] = ["change_status", "apply"];
 
 impl<P: ?Sized + Send + Sync + 'static> Faulty<P> {
     async fn through<T: Send + 'static>(
         &self,
-        call: Call,
+        what: &'static str,
         carry_out: impl Fn(Arc<P>) -> Answered<T> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
-        let Call { what, may_conflict, may_repeat } = call;
+        let is_changing = CHANGING.contains(&what);
         let failed = |kind| Err(StoreError::new(kind, what));
         self.sim.pause().await;
-        match self.sim.fate(what, may_conflict, may_repeat) {
+        match self.sim.fate(what, is_changing, !is_changing) {
             Fate::Refused(kind) => failed(kind),
             Fate::Late => {
                 let (inner, sim, watch) = (self.inner.clone(), self.sim.clone(), self.watch.clone());
@@ -103,96 +78,51 @@ fn word<T>(outcome: &Result<T, StoreError>) -> String {
     outcome.as_ref().map_or_else(StoreError::with_causes, |_| "carried out".to_owned())
 }
 
-#[async_trait]
-impl DeviceDispenses for Faulty<dyn DeviceDispenses> {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        self.through(Call::reading("find"), move |inner| Box::pin(async move { inner.find(id).await })).await
-    }
+/// How a call gets at its arguments each time that it is carried out.
+trait Lend<'a, To> {
+    fn lend(&'a self) -> To;
+}
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
-        let change = change.clone();
-        let carry_out = move |inner: Arc<dyn DeviceDispenses>| -> Answered<Changed> {
-            let change = change.clone();
-            Box::pin(async move { inner.change_status(&change).await })
-        };
-        self.through(Call::changing("change_status"), carry_out).await
+impl<T: Clone> Lend<'_, T> for T {
+    fn lend(&self) -> T {
+        self.clone()
     }
 }
 
-#[async_trait]
-impl ContractDivisions for Faulty<dyn ContractDivisions> {
-    async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
-        let change = *change;
-        let carry_out = move |inner: Arc<dyn ContractDivisions>| -> Answered<Facts> {
-            Box::pin(async move { inner.facts(id, &change).await })
-        };
-        self.through(Call::reading("facts"), carry_out).await
-    }
-
-    async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
-        let update = update.clone();
-        let carry_out = move |inner: Arc<dyn ContractDivisions>| -> Answered<Applied> {
-            let update = update.clone();
-            Box::pin(async move { inner.apply(&update).await })
-        };
-        self.through(Call::changing("apply"), carry_out).await
-    }
-
-    async fn replay(
-        &self,
-        idempotency: &IdempotentRequest,
-        now: Timestamp,
-    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
-        let idempotency = *idempotency;
-        let carry_out =
-            move |inner: Arc<dyn ContractDivisions>| -> Answered<Option<Replay<ContractDivision>>> {
-                Box::pin(async move { inner.replay(&idempotency, now).await })
-            };
-        self.through(Call::reading("recall"), carry_out).await
+impl<'a, T> Lend<'a, &'a T> for T {
+    fn lend(&'a self) -> &'a T {
+        self
     }
 }
 
-#[async_trait]
-impl LegalEntities for Faulty<dyn LegalEntities> {
-    async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError> {
-        self.through(Call::reading("legal_entity"), move |inner| {
-            Box::pin(async move { inner.find(id).await })
-        })
-        .await
+impl<'a, T> Lend<'a, &'a [T]> for Vec<T> {
+    fn lend(&'a self) -> &'a [T] {
+        self
     }
 }
 
-#[async_trait]
-impl Outbox for Faulty<dyn Outbox> {
-    async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
-        let claim = *claim;
-        let carry_out = move |inner: Arc<dyn Outbox>| -> Answered<Vec<StatusChangeEvent>> {
-            Box::pin(async move { inner.claim(&claim).await })
-        };
-        self.through(Call::repeatable("claim"), carry_out).await
-    }
-
-    async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
-        let delivered = delivered.to_vec();
-        let carry_out = move |inner: Arc<dyn Outbox>| -> Answered<()> {
-            let delivered = delivered.clone();
-            Box::pin(async move { inner.remove(&delivered).await })
-        };
-        self.through(Call::repeatable("remove"), carry_out).await
-    }
-
-    async fn release(&self, by: Uuid) -> Result<(), StoreError> {
-        self.through(Call::repeatable("release"), move |inner| {
-            Box::pin(async move { inner.release(by).await })
-        })
-        .await
-    }
-
-    async fn backlog(&self) -> Result<Backlog, StoreError> {
-        self.through(Call::reading("backlog"), move |inner| Box::pin(async move { inner.backlog().await }))
-            .await
-    }
+/// Puts every method of a store port behind that network.
+macro_rules! faulty {
+    ($($_double:ident: $domain:ident::$port:ident {
+        $($method:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+
+    })+) => {$(
+        #[async_trait]
+        impl $domain::$port for Faulty<dyn $domain::$port> {
+            $(
+                async fn $method(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
+                    $(let $argument = $argument.to_owned();)*
+                    let carry_out = move |inner: Arc<dyn $domain::$port>| -> Answered<$answer> {
+                        $(let $argument = $argument.clone();)*
+                        Box::pin(async move { inner.$method($($argument.lend()),*).await })
+                    };
+                    self.through(stringify!($method), carry_out).await
+                }
+            )+
+        }
+    )+};
 }
+
+store_ports!(faulty);
 
 #[async_trait]
 impl EventPublisher for Faulty<dyn EventPublisher> {

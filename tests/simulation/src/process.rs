@@ -20,6 +20,7 @@ use esoz_kernel::{
     time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities};
+use esoz_testkit::doubles::Double;
 
 use crate::defects::{AnswersBeforeCommit, CarelessRelay, Defect, MakesNewEvent, WithoutKey};
 use crate::faulty::Faulty;
@@ -88,7 +89,7 @@ impl Process {
         let contract_divisions: Arc<dyn ContractDivisions> = world.watch.contracts.clone();
         let mut contract_divisions: Arc<dyn ContractDivisions> = Arc::new(world.faulty(contract_divisions));
         if world.defect == Some(Defect::UpdateWithoutItsKey) {
-            contract_divisions = Arc::new(WithoutKey(contract_divisions));
+            contract_divisions = Arc::new(Double(WithoutKey(contract_divisions)));
         }
         let update = UpdatePorts { contract_divisions, clock: clock.clone() };
         sim.note(|| format!("{owner:?} starts, {} ms ahead", ahead.as_millis()));
@@ -180,8 +181,8 @@ fn dispenses(world: &World) -> Arc<dyn DeviceDispenses> {
     let faulty: Arc<dyn DeviceDispenses> = Arc::new(world.faulty(world.dispenses.clone()));
     let sim = world.sim.clone();
     match world.defect {
-        Some(Defect::RetryMakesNewEvent) => Arc::new(MakesNewEvent { inner: faulty, sim }),
-        Some(Defect::AnswersBeforeCommit) => Arc::new(AnswersBeforeCommit { inner: faulty, sim }),
+        Some(Defect::RetryMakesNewEvent) => Arc::new(Double(MakesNewEvent { inner: faulty, sim })),
+        Some(Defect::AnswersBeforeCommit) => Arc::new(Double(AnswersBeforeCommit { inner: faulty, sim })),
         _ => faulty,
     }
 }

@@ -20,6 +20,7 @@ use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityRegistry as _
 use esoz_testkit::builders::{
     at_micros, contract_division, contract_of, division_of, legal_entity, reference,
 };
+use esoz_testkit::doubles::Double;
 use esoz_testkit::fakes::{FakeContracts, FakeDispenses, RecordingPublisher};
 use serde_json::{Value, json};
 
@@ -82,16 +83,16 @@ impl World {
         let (base, outbox): (Arc<dyn DeviceDispenses>, Arc<dyn Outbox>) = match defect {
             Some(Defect::EventApartFromState) => {
                 let (inner, sim) = (dispenses.clone(), sim.clone());
-                let apart = Arc::new(EventApart { inner, sim, not_yet: Mutex::default() });
+                let apart = Arc::new(Double(EventApart { inner, sim, not_yet: Mutex::default() }));
                 (apart.clone(), apart)
             }
             Some(Defect::KeyApartFromState) => {
                 let (inner, sim) = (dispenses.clone(), sim.clone());
-                (Arc::new(KeyApart { inner, sim, keys: Mutex::default() }), dispenses.clone())
+                (Arc::new(Double(KeyApart { inner, sim, keys: Mutex::default() })), dispenses.clone())
             }
             Some(Defect::LooksThenWrites) => {
                 let (inner, sim) = (dispenses.clone(), sim.clone());
-                (Arc::new(LooksThenWrites { inner, sim }), dispenses.clone())
+                (Arc::new(Double(LooksThenWrites { inner, sim })), dispenses.clone())
             }
             _ => (dispenses.clone(), dispenses.clone()),
         };

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use esoz::Parts;
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
-use esoz_kernel::{DispenseId, LegalEntityId, StoreError};
+use esoz_device_dispense::{Changed, DeviceDispenses, StatusChange};
+use esoz_kernel::{LegalEntityId, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
+use esoz_testkit::doubles::{DeviceDispensesDouble, Double};
 use esoz_tests::{DEADLINE, Setup, StopFixture, TestApp, UpdateFixture, on_every_store};
 use reqwest::Method;
 use tokio::sync::Semaphore;
@@ -45,7 +46,7 @@ impl Gate {
     /// Holds back all changes of dispenses.
     pub(crate) fn hold(&self, parts: &mut Parts) {
         let inner = parts.stores.dispenses.clone();
-        parts.stores.dispenses = Arc::new(Held { inner, gate: self.clone() });
+        parts.stores.dispenses = Arc::new(Double(Held { inner, gate: self.clone() }));
     }
 
     /// Waits until another change is held back.
@@ -60,9 +61,9 @@ impl Gate {
 }
 
 #[async_trait]
-impl DeviceDispenses for Held {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        self.inner.find(id).await
+impl DeviceDispensesDouble for Held {
+    fn inner(&self) -> &dyn DeviceDispenses {
+        &*self.inner
     }
 
     async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {

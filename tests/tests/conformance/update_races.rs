@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions, Facts, Update};
-use esoz_kernel::{ContractDivisionId, IdempotentRequest, Replay, StoreError, Timestamp};
+use esoz_contract_division::{Applied, ContractDivisions, Update};
+use esoz_kernel::StoreError;
 use esoz_testkit::builders::contract_division;
+use esoz_testkit::doubles::{ContractDivisionsDouble, Double};
 use esoz_tests::{Answer, Setup, TestApp, UpdateFixture, change, on_every_store, update_path};
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
@@ -20,9 +21,9 @@ struct Held {
 }
 
 #[async_trait]
-impl ContractDivisions for Held {
-    async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
-        self.inner.facts(id, change).await
+impl ContractDivisionsDouble for Held {
+    fn inner(&self) -> &dyn ContractDivisions {
+        &*self.inner
     }
 
     async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
@@ -30,14 +31,6 @@ impl ContractDivisions for Held {
         // Never closed.
         drop(self.go_on.acquire().await);
         self.inner.apply(update).await
-    }
-
-    async fn replay(
-        &self,
-        idempotency: &IdempotentRequest,
-        now: Timestamp,
-    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
-        self.inner.replay(idempotency, now).await
     }
 }
 
@@ -50,7 +43,8 @@ async fn interrupted(
     let (in_offered, in_go_on) = (offered.clone(), go_on.clone());
     let setup = Setup::new(kind).replace(move |parts| {
         let inner = parts.stores.contract_divisions.clone();
-        parts.stores.contract_divisions = Arc::new(Held { inner, offered: in_offered, go_on: in_go_on });
+        parts.stores.contract_divisions =
+            Arc::new(Double(Held { inner, offered: in_offered, go_on: in_go_on }));
     });
     let app = setup.start().await;
     let fixture = UpdateFixture::load(&app).await;

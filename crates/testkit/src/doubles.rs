@@ -1,0 +1,94 @@
+//! Test doubles that override what they are about and forward the rest to another adapter of the port.
+//!
+//! ```
+//! use async_trait::async_trait;
+//! use esoz_device_dispense::{Changed, DeviceDispenses, StatusChange};
+//! use esoz_kernel::{StoreError, StoreErrorKind};
+//! use esoz_testkit::doubles::{DeviceDispensesDouble, Double};
+//! use esoz_testkit::fakes::FakeDispenses;
+//!
+//! /// Lets dispenses be read, but not changed.
+//! struct ReadOnly(FakeDispenses);
+//!
+//! #[async_trait]
+//! impl DeviceDispensesDouble for ReadOnly {
+//!     fn inner(&self) -> &dyn DeviceDispenses {
+//!         &self.0
+//!     }
+//!
+//!     async fn change_status(&self, _: &StatusChange) -> Result<Changed, StoreError> {
+//!         Err(StoreError::new(StoreErrorKind::Unavailable, "the store is read-only"))
+//!     }
+//! }
+//!
+//! let port: &dyn DeviceDispenses = &Double(ReadOnly(FakeDispenses::default()));
+//! ```
+
+use async_trait::async_trait;
+use esoz_kernel::StoreError;
+
+/// Makes an adapter of a test double: of the port `P` when `T` implements `PDouble`.
+#[derive(Debug)]
+pub struct Double<T>(pub T);
+
+/// Calls a macro with the store ports and their methods: `name(argument: Kind) -> Answer` is a method that gives
+/// `Result<Answer, StoreError>`. The one list for all doubles; what else is to be done for every method can be generated from it as well.
+#[macro_export]
+macro_rules! store_ports {
+    ($macro:ident) => {
+        $macro! {
+            DeviceDispensesDouble: esoz_device_dispense::DeviceDispenses {
+                find(id: esoz_kernel::DispenseId) -> Option<esoz_device_dispense::Dispense>;
+                change_status(change: &esoz_device_dispense::StatusChange) -> esoz_device_dispense::Changed;
+            }
+            ContractDivisionsDouble: esoz_contract_division::ContractDivisions {
+                facts(id: esoz_kernel::ContractDivisionId, change: &esoz_contract_division::Change)
+                    -> esoz_contract_division::Facts;
+                apply(update: &esoz_contract_division::Update) -> esoz_contract_division::Applied;
+                replay(request: &esoz_kernel::IdempotentRequest, now: esoz_kernel::Timestamp)
+                    -> Option<esoz_kernel::Replay<esoz_contract_division::ContractDivision>>;
+            }
+            LegalEntitiesDouble: esoz_legal_entity::LegalEntities {
+                find(id: esoz_kernel::LegalEntityId) -> Option<esoz_legal_entity::LegalEntity>;
+            }
+            OutboxDouble: esoz_events::Outbox {
+                claim(claim: &esoz_events::Claim) -> Vec<esoz_events::StatusChangeEvent>;
+                remove(delivered: &[esoz_events::EventRef]) -> ();
+                release(by: esoz_kernel::Uuid) -> ();
+                backlog() -> esoz_events::Backlog;
+            }
+        }
+    };
+}
+
+/// Defines each port's double, which forwards by default, and the adapter that it makes.
+macro_rules! doubles {
+    ($($double:ident: $domain:ident::$port:ident {
+        $($method:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+
+    })+) => {$(
+        #[doc = concat!("A test double of [`", stringify!($port), "`](", stringify!($domain), "::", stringify!($port), ").")]
+        #[async_trait]
+        pub trait $double: Send + Sync {
+            /// Where calls go that the double does not override.
+            fn inner(&self) -> &dyn $domain::$port;
+
+            $(
+                #[doc = concat!("Forwards `", stringify!($method), "`.")]
+                async fn $method(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
+                    self.inner().$method($($argument),*).await
+                }
+            )+
+        }
+
+        #[async_trait]
+        impl<T: $double> $domain::$port for Double<T> {
+            $(
+                async fn $method(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
+                    self.0.$method($($argument),*).await
+                }
+            )+
+        }
+    )+};
+}
+
+store_ports!(doubles);
