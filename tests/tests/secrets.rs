@@ -81,7 +81,7 @@ fn is_known(path: &Path, name: &str) -> bool {
         // The name of a setting.
         ("esoz/src/config/mod.rs", "key"),
         // A digest of an idempotency key, which is no secret.
-        ("kernel/src/once.rs", "key"),
+        ("kernel/src/idempotency.rs", "key"),
         // The client's own address of a server that it asks for its health.
         ("esoz/src/cli.rs", "url"),
     ];

@@ -36,7 +36,7 @@ pub(crate) fn replay(
     Ok(idempotency.replay(&request, PLACE.parse("kept_since", &kept_since)?, now, || answer))
 }
 
-/// Keeps the key with its answer. Nothing that counts is kept under it, or [`recall`] would have said so in this transaction.
+/// Keeps the key with its answer. Nothing that counts is kept under it, or [`replay`] would have said so in this transaction.
 pub(crate) fn keep(
     connection: &mut SqliteConnection,
     idempotency: &IdempotentRequest,
