@@ -206,7 +206,7 @@ fn anyhow_stays_in_binaries() {
 }
 
 #[test]
-fn http_calls_use_cases_only() {
+fn http_executes_operations_only() {
     let stores =
         ["DeviceDispenses", "LegalEntities", "ContractDivisions", "AccessTokens", "ApiKeys", "Outbox"];
     for (path, text) in sources(&root().join("crates/http/src")) {

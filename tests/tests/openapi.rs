@@ -25,7 +25,7 @@ fn operations(document: &Value) -> Vec<(&String, &String, &Value)> {
 }
 
 #[test]
-fn it_is_what_the_handlers_say() {
+fn it_is_what_the_routes_say() {
     assert!(
         esoz_http::openapi().unwrap() == COMMITTED,
         "docs/openapi.json is not what the handlers say any more; `cargo xtask openapi` writes it anew"

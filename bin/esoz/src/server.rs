@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use esoz_auth::Authentication;
-use esoz_contract_division::{UpdateContractDivision, UpdatePorts};
-use esoz_device_dispense::{PatientPseudonyms, StopDispense, StopPorts};
+use esoz_contract_division::{ContractDivisionOperations, ContractDivisionPorts};
+use esoz_device_dispense::{DispenseOperations, DispensePorts, PatientPseudonyms};
 use esoz_events::{Backoff, EventPublisher, Relay, RelayLimits};
 use esoz_http::{
     AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, Observer, ProcessClock,
@@ -261,23 +261,24 @@ fn api(
 ) -> Result<Api> {
     let Parts { stores, clock, ids, .. } = parts;
     let allowed = config.sections.legal_entity.allowed_types.iter().map(LegalEntityType::new);
-    let stop_ports = StopPorts {
+    let dispense_ports = DispensePorts {
         dispenses: Arc::new(RingingDispenses { inner: stores.dispenses.clone(), doorbell }),
         legal_entities: cached.legal_entities.clone(),
+        allowed_types: AllowedTypes::new(allowed),
         pseudonyms: pseudonyms(config)?,
         clock: clock.clone(),
         ids: ids.clone(),
     };
-    let update_ports =
-        UpdatePorts { contract_divisions: stores.contract_divisions.clone(), clock: clock.clone() };
+    let contract_division_ports =
+        ContractDivisionPorts { contract_divisions: stores.contract_divisions.clone(), clock: clock.clone() };
     Ok(Api {
         authentication: Authentication::new(
             cached.access_tokens.clone(),
             cached.api_keys.clone(),
             clock.clone(),
         ),
-        stop_dispense: StopDispense::new(stop_ports, AllowedTypes::new(allowed)),
-        update_contract_division: UpdateContractDivision::new(update_ports),
+        device_dispenses: DispenseOperations::new(dispense_ports),
+        contract_divisions: ContractDivisionOperations::new(contract_division_ports),
         ids: ids.clone(),
         health,
         admission: guards(config, &parts.monotonic_clock)?,

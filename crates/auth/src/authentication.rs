@@ -1,51 +1,25 @@
 use std::sync::Arc;
 
-use esoz_kernel::{Clock, ErrorKind, Failure, StoreError};
+use esoz_kernel::{Clock, StoreError, failure};
 
 use crate::{AccessTokens, ApiKeyHolder, ApiKeys, Principal, Secret, api_key, token};
 
-/// Why a caller is not let in. The texts are part of the protocol.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthError {
-    /// There is no bearer token in the request (S01).
-    #[error("Authorization header is not set or doesn't contain Bearer token")]
-    NoBearerToken,
-    /// The token is not valid; why stays with us (S02, S03, S05).
-    #[error("Invalid access token")]
-    InvalidToken,
-    /// There is no api key in the request (U01).
-    #[error("Api key is not set")]
-    NoApiKey,
-    /// The api key is not valid; why stays with us (U01).
-    #[error("Invalid api key")]
-    InvalidApiKey,
-    /// The facts could not be had (P05, Q04).
-    #[error("authentication could not be carried out")]
-    Store(#[source] StoreError),
-}
-
-impl Failure for AuthError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::NoBearerToken | Self::NoApiKey | Self::InvalidApiKey => ErrorKind::Unauthenticated,
-            Self::InvalidToken => ErrorKind::InvalidToken,
-            Self::Store(error) => Failure::kind(error),
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NoBearerToken => "no_bearer_token",
-            Self::InvalidToken => "invalid_token",
-            Self::NoApiKey => "no_api_key",
-            Self::InvalidApiKey => "invalid_api_key",
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn codes() -> Vec<&'static str> {
-        let own = [Self::NoBearerToken, Self::InvalidToken, Self::NoApiKey, Self::InvalidApiKey];
-        [own.iter().map(Self::code).collect(), StoreError::codes()].concat()
+failure! {
+    /// Why a caller is not authenticated. The texts are part of the protocol.
+    #[derive(Debug)]
+    pub enum AuthError {
+        /// The request has no bearer token (S01).
+        NoBearerToken => Unauthenticated, "no_bearer_token",
+            "Authorization header is not set or doesn't contain Bearer token";
+        /// The token is not valid; the caller does not learn why (S02, S03, S05).
+        InvalidToken => InvalidToken, "invalid_token", "Invalid access token";
+        /// The request has no api key (U01).
+        NoApiKey => Unauthenticated, "no_api_key", "Api key is not set";
+        /// The api key is not valid; the caller does not learn why (U01).
+        InvalidApiKey => Unauthenticated, "invalid_api_key", "Invalid api key";
+    } wraps {
+        /// The store of tokens and keys failed (P05, Q04).
+        Store(StoreError) => "authentication could not be carried out";
     }
 }
 

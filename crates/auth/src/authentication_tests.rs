@@ -1,6 +1,6 @@
 //! Authentication on mocked ports: which failure is which answer. What makes facts good enough is tested where it is decided.
 
-use esoz_kernel::{ClientId, StoreErrorKind, Timestamp, UserId, Uuid};
+use esoz_kernel::{ClientId, ErrorKind, Failure as _, StoreErrorKind, Timestamp, UserId, Uuid};
 use pollster::block_on;
 
 use super::*;

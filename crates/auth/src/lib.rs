@@ -3,6 +3,7 @@
 pub mod api_key;
 mod authentication;
 mod credentials;
+mod operation;
 mod ports;
 mod scope;
 mod secret;
@@ -11,8 +12,9 @@ pub mod token;
 pub use api_key::{ApiKeyFacts, ApiKeyHolder};
 pub use authentication::{AuthError, Authentication};
 pub use credentials::{Credentials, NewAccessToken, NewApiKey};
+pub use operation::{Caller, CallerKind, MissingAllowances, Operation, OperationInfo, Permit, authorize};
 pub use ports::{AccessTokens, ApiKeys};
-pub use scope::{Allowance, MissingAllowances, Scope, require};
+pub use scope::{Allowance, Scope};
 pub use secret::{Secret, SecretDigest};
 pub use token::{Principal, TokenFacts, TokenKind};
 

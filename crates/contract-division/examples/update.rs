@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use esoz_auth::{ApiKeyHolder, Principal, Scope};
+use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
 use esoz_contract_division::{
     Applied, Change, Contract, ContractDivision, ContractDivisions, ContractType, Current, Division, Facts,
-    Update, UpdateContractDivision, UpdateError, UpdateInput, UpdatePermit, UpdatePorts,
+    Refusal, Update, UpdateContractDivision, UpdateError, UpdateInput,
 };
 use esoz_kernel::{
     ClientId, Clock, ContractDivisionId, ContractId, DivisionId, ErrorKind, Failure as _, IdempotencyKey,
@@ -151,16 +151,17 @@ const RECORD: ContractDivisionId = ContractDivisionId::new(Uuid::from_u128(0x30)
 
 fn main() {
     let ledger = Arc::new(Ledger { tables: Mutex::new(tables()) });
-    // The use case on its ports. It is cheap to clone and can be shared by all requests.
-    let ports = UpdatePorts { contract_divisions: ledger.clone(), clock: Arc::new(NewYear) };
-    let update = UpdateContractDivision::new(ports);
+    // The operation on its ports. It is cheap to clone and can be shared by all requests.
+    let update = UpdateContractDivision { contract_divisions: ledger.clone(), clock: Arc::new(NewYear) };
 
     // Who calls, with which software. A service gets both from `esoz_auth::Authentication`, or from its own way to know its callers.
     let scope = Scope::parse("private_contracts:write");
-    let caller = Principal { user_id: CLERK, client_id: HEALTH_SERVICE, scope: scope.clone() };
-    let software = ApiKeyHolder { client_id: HEALTH_SERVICE, scope };
+    let caller = Caller {
+        principal: Principal { user_id: CLERK, client_id: HEALTH_SERVICE, scope: scope.clone() },
+        api_key: Some(ApiKeyHolder { client_id: HEALTH_SERVICE, scope }),
+    };
     // The permit proves that both scopes were checked: without one there is no way to call the use case.
-    let permit = UpdatePermit::for_caller(&caller, &software).unwrap();
+    let permit = authorize::<UpdateContractDivision>(&caller).unwrap();
     let request_id = RequestId::from_uuid(Uuid::from_u128(0xF));
     let pointing_at = |division_id| UpdateInput {
         id: Some(RECORD),
@@ -195,8 +196,8 @@ fn main() {
     // the caller.
     let refusal = pollster::block_on(update.execute(&permit, pointing_at(FOREIGN_DIVISION))).unwrap_err();
     println!("refused: {refusal} ({:?} at {:?})", refusal.kind(), refusal.entry());
-    assert!(matches!(refusal, UpdateError::DivisionOfAnotherLegalEntity));
-    assert_eq!((refusal.kind(), refusal.entry()), (ErrorKind::Conflict, Some("$.division_id")));
+    assert!(matches!(refusal, UpdateError::Refused(Refusal::DivisionOfAnotherLegalEntity)));
+    assert_eq!((refusal.kind(), refusal.entry().as_deref()), (ErrorKind::Conflict, Some("$.division_id")));
     assert_eq!(refusal.to_string(), "Division is not correspond to contractor legal entity");
     let tables = ledger.lock("looking at what is stored").unwrap();
     assert_eq!(tables.contract_divisions.get(&RECORD), Some(&updated), "a refusal changes nothing");

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod model;
+mod operations;
 mod ports;
-mod usecases;
 
 pub use model::facts::{
     Contract, ContractDivision, ContractStatus, ContractType, Current, Division, DivisionStatus, Facts,
@@ -10,8 +10,9 @@ pub use model::facts::{
 };
 pub use model::record::{ContractRecord, DivisionRecord};
 pub use model::rules::{Change, Expected, Refusal, decide};
+pub use operations::update::{UpdateContractDivision, UpdateError, UpdateInput};
+pub use operations::{ContractDivisionOperations, ContractDivisionPorts};
 pub use ports::{Applied, ContractDivisions, ContractRegistry, Update};
-pub use usecases::update::{UpdateContractDivision, UpdateError, UpdateInput, UpdatePermit, UpdatePorts};
 
 #[cfg(any(test, feature = "mock"))]
 pub use ports::{MockContractDivisions, MockContractRegistry};

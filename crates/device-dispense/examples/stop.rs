@@ -13,10 +13,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use esoz_auth::{Principal, Scope};
+use esoz_auth::{Caller, Principal, Scope, authorize};
 use esoz_device_dispense::{
     Changed, DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange,
-    StopDispense, StopError, StopInput, StopPermit, StopPorts,
+    StopDispense, StopError, StopInput,
 };
 use esoz_events::{StatusChangeEvent, wire};
 use esoz_kernel::time::rfc3339_millis;
@@ -167,23 +167,24 @@ fn main() {
     shelf.put(begun_dispense(pharmacy.id, pseudonyms.of(PATIENT)));
 
     // ANCHOR: compose
-    // The use case on its ports. It is cheap to clone and can be shared by all requests.
-    let ports = StopPorts {
+    // The operation on its ports. It is cheap to clone and can be shared by all requests.
+    let stop = StopDispense {
         dispenses: shelf.clone(),
         legal_entities: Arc::new(Register(HashMap::from([(pharmacy.id, pharmacy)]))),
         pseudonyms,
         clock: Arc::new(NewYear),
         ids: Arc::new(OneId),
+        allowed_types: AllowedTypes::default(),
     };
-    let stop = StopDispense::new(ports, AllowedTypes::default());
     // ANCHOR_END: compose
 
     // ANCHOR: call
     // Who calls. A service gets the principal from `esoz_auth::Authentication`, or from its own way to know its callers.
     let scope = Scope::parse("device_dispense:read device_dispense:stop");
-    let caller = Principal { user_id: PHARMACIST, client_id: PHARMACY, scope };
+    let principal = Principal { user_id: PHARMACIST, client_id: PHARMACY, scope };
+    let caller = Caller { principal, api_key: None };
     // The permit proves that the scope was checked: without one there is no way to call the use case.
-    let permit = StopPermit::for_caller(&caller).unwrap();
+    let permit = authorize::<StopDispense>(&caller).unwrap();
     let input = || StopInput {
         patient_id: Some(PATIENT),
         dispense_id: Some(DISPENSE),

@@ -1,14 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod model;
+mod operations;
 mod ports;
-mod usecases;
 
 pub use model::dispense::{Dispense, Pseudonym, RECORD_FIELDS};
-pub use model::rules::{Refusal, may_undergo};
-pub use model::status::{DispenseStatus, Operation, TRANSITIONS, Transition, UnknownStatus, allows};
+pub use model::rules::visible;
+pub use model::status::{DispenseStatus, TRANSITIONS, Transition, Trigger, UnknownStatus, allows};
+pub use operations::stop::{StopDispense, StopError, StopInput};
+pub use operations::{DispenseOperations, DispensePorts};
 pub use ports::{Changed, DeviceDispenses, DispenseRegistry, PatientPseudonyms, StatusChange};
-pub use usecases::stop::{StopDispense, StopError, StopInput, StopPermit, StopPorts};
 
 #[cfg(any(test, feature = "mock"))]
 pub use ports::{MockDeviceDispenses, MockDispenseRegistry, MockPatientPseudonyms};

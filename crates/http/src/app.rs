@@ -9,10 +9,10 @@ use actix_web::{App, Error, HttpServer, web};
 use rustls::ServerConfig;
 
 use crate::middleware::SlowClientGuard;
-use crate::middleware::request::guard;
+use crate::middleware::request::handle;
 use crate::{Api, routes};
 
-/// The application: every route, behind the guard.
+/// The application: every route, behind the middleware.
 pub fn app(
     api: Api,
 ) -> App<
@@ -24,7 +24,7 @@ pub fn app(
         InitError = (),
     >,
 > {
-    App::new().app_data(web::Data::new(api)).configure(routes::configure).wrap(from_fn(guard))
+    App::new().app_data(web::Data::new(api)).configure(routes::configure).wrap(from_fn(handle))
 }
 
 /// A server that is listening.

@@ -5,51 +5,53 @@ use std::sync::Arc;
 use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderMap};
-use esoz_kernel::{IdGenerator, IdempotencyKey, RequestId, TraceContext};
+use esoz_kernel::{ClientId, IdGenerator, IdempotencyKey, RequestId, TraceContext};
 
-use crate::envelope::Invalid;
-use crate::error::ApiError;
 use crate::health::Health;
 use crate::middleware::{AllowedOrigin, Origins, RateLimitStatus};
 use crate::url;
 
 /// The header that ties an answer to its request.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
-/// The header by which a client marks a request and its repetitions, as it is published.
+/// The header that carries the idempotency key, as it is published.
 pub(crate) const IDEMPOTENCY_KEY: &str = "X-Idempotency-Key";
 
-/// What a request says about being a repetition.
+/// The `X-Idempotency-Key` of a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Repetition {
-    /// Nothing.
-    Unmarked,
-    /// It is the same as every other one with this key.
-    Marked(IdempotencyKey),
-    /// Something that cannot be a key.
-    Unclear,
+pub(crate) enum IdempotencyHeader {
+    /// The request has none.
+    Absent,
+    /// A well-formed key.
+    Key(IdempotencyKey),
+    /// Something else, or several.
+    Malformed,
 }
 
-/// What `meta` and the headers of an answer say about its request (conventions, "Envelope").
+/// What an answer, its headers and the log line say about the request (conventions, "Envelope").
 #[derive(Debug, Clone)]
 pub(crate) struct RequestContext {
     pub(crate) request_id: RequestId,
-    pub(crate) repetition: Repetition,
-    /// The span of whoever asks.
-    pub(crate) caller: Option<TraceContext>,
+    pub(crate) idempotency: IdempotencyHeader,
+    /// The caller's span, from `traceparent`.
+    pub(crate) parent: Option<TraceContext>,
     /// Scheme, host and path, without the query.
     pub(crate) url: String,
     /// Whether the request came by TLS.
     pub(crate) is_secure: bool,
-    /// Tells whether the server is about to stop; nothing, if there is no server.
+    /// The health of the server; `None` where no server runs.
     pub(crate) health: Option<Arc<Health>>,
-    /// The web origin that it came from, if that may read the answer.
+    /// The web origin of the request, if it may read the answer.
     pub(crate) allowed_origin: AllowedOrigin,
-    /// What is remaining of its client's budget, once the client is known.
-    pub(crate) budget: Rc<OnceCell<RateLimitStatus>>,
+    /// The client's rate limit, once the client is authenticated.
+    pub(crate) rate_limit: Rc<OnceCell<RateLimitStatus>>,
+    /// The authenticated client, for the log.
+    pub(crate) client_id: Rc<OnceCell<ClientId>>,
+    /// The outcome of the operation, for the log: `ok` or a failure's code.
+    pub(crate) outcome: Rc<OnceCell<&'static str>>,
 }
 
 impl RequestContext {
-    /// Reads it off the request and leaves a copy there for the handler.
+    /// Reads the context off a request and attaches a copy to it for its handler.
     pub(crate) fn attach(
         request: &ServiceRequest,
         ids: &dyn IdGenerator,
@@ -59,56 +61,55 @@ impl RequestContext {
         let headers = request.headers();
         let given = text(headers, REQUEST_ID).and_then(RequestId::parse);
         let context = Self {
-            request_id: given.unwrap_or_else(|| RequestId::from_uuid(ids.fresh())),
-            repetition: Repetition::of(headers),
-            caller: only(headers, TraceContext::HEADER).and_then(TraceContext::parse),
-            url: url(request),
+            idempotency: IdempotencyHeader::read(headers),
+            parent: single(headers, TraceContext::HEADER).and_then(TraceContext::parse),
             is_secure: request.app_config().secure(),
             health: health.cloned(),
-            allowed_origin: origins.of(headers),
-            budget: Rc::default(),
+            allowed_origin: origins.allowed(headers),
+            ..Self::new(given.unwrap_or_else(|| RequestId::from_uuid(ids.fresh())), url(request))
         };
         request.extensions_mut().insert(context.clone());
         context
     }
-}
 
-impl RequestContext {
-    /// Whether its connection is to end with its answer: the server is about to stop.
-    pub(crate) fn is_last(&self) -> bool {
+    /// The context of a request without headers.
+    pub(crate) fn new(request_id: RequestId, url: String) -> Self {
+        Self {
+            request_id,
+            idempotency: IdempotencyHeader::Absent,
+            parent: None,
+            url,
+            is_secure: false,
+            health: None,
+            allowed_origin: AllowedOrigin::default(),
+            rate_limit: Rc::default(),
+            client_id: Rc::default(),
+            outcome: Rc::default(),
+        }
+    }
+
+    /// Whether the answer closes its connection, since the server is about to stop.
+    pub(crate) fn closes_connection(&self) -> bool {
         self.health.as_ref().is_some_and(|health| health.is_leaving())
     }
+
+    /// The key that the answer repeats.
+    pub(crate) fn echoed_key(&self) -> Option<&str> {
+        match &self.idempotency {
+            IdempotencyHeader::Key(key) => Some(key.as_str()),
+            IdempotencyHeader::Absent | IdempotencyHeader::Malformed => None,
+        }
+    }
 }
 
-impl Repetition {
-    fn of(headers: &HeaderMap) -> Self {
-        let mut given = headers.get_all(IDEMPOTENCY_KEY);
-        let (first, second) = (given.next(), given.next());
+impl IdempotencyHeader {
+    fn read(headers: &HeaderMap) -> Self {
+        let mut values = headers.get_all(IDEMPOTENCY_KEY);
+        let (first, second) = (values.next(), values.next());
         match (first.map(|value| value.to_str().ok().and_then(IdempotencyKey::parse)), second) {
-            (None, _) => Self::Unmarked,
-            (Some(Some(key)), None) => Self::Marked(key),
-            (Some(_), _) => Self::Unclear,
-        }
-    }
-
-    /// What the answer repeats.
-    pub(crate) fn echoed(&self) -> Option<&str> {
-        match self {
-            Self::Marked(key) => Some(key.as_str()),
-            Self::Unmarked | Self::Unclear => None,
-        }
-    }
-
-    /// The key, if there is one. What is given and no key is refused: a client that marks its requests relies on it.
-    pub(crate) fn key(&self) -> Result<Option<IdempotencyKey>, ApiError> {
-        match self {
-            Self::Unmarked => Ok(None),
-            Self::Marked(key) => Ok(Some(key.clone())),
-            Self::Unclear => {
-                let most = IdempotencyKey::MAX_CHARS;
-                let description = format!("must be given once, as 1 to {most} visible ASCII characters");
-                Err(ApiError::invalid(vec![Invalid::header(IDEMPOTENCY_KEY, "format", description)]))
-            }
+            (None, _) => Self::Absent,
+            (Some(Some(key)), None) => Self::Key(key),
+            (Some(_), _) => Self::Malformed,
         }
     }
 }
@@ -117,8 +118,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The text of a header that is there once.
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// The text of a header that the request has exactly once.
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name);
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok()

@@ -27,6 +27,19 @@ pub(crate) struct Meta<'a> {
     idempotency_key: Option<&'a str>,
 }
 
+/// The outcome of an operation, as it is answered.
+pub(crate) struct Reply<T> {
+    status: StatusCode,
+    data: T,
+}
+
+impl<T> Reply<T> {
+    /// 200 with one object.
+    pub(crate) fn ok(data: T) -> Self {
+        Self { status: StatusCode::OK, data }
+    }
+}
+
 #[derive(Serialize)]
 struct Success<'a, T> {
     meta: Meta<'a>,
@@ -100,24 +113,25 @@ fn meta(context: &RequestContext, status: StatusCode) -> Meta<'_> {
         url: &context.url,
         kind: "object",
         request_id: context.request_id.as_str(),
-        idempotency_key: context.repetition.echoed(),
+        idempotency_key: context.echoed_key(),
     }
 }
 
-/// An answer without its body. What it holds is for its caller alone: nobody on the way may keep it.
-fn answer(context: &RequestContext, status: StatusCode) -> HttpResponseBuilder {
-    let mut answer = headers::answer(context, status, headers::FOR_PROGRAMS);
-    answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    answer
+/// An answer without its body. Only its caller may keep it: no cache on the way.
+fn builder(context: &RequestContext, status: StatusCode) -> HttpResponseBuilder {
+    let mut builder = headers::with_standard_headers(context, status, headers::FOR_PROGRAMS);
+    builder.insert_header((header::CACHE_CONTROL, "no-store"));
+    builder
 }
 
 /// An answer that carries data.
-pub(crate) fn success(context: &RequestContext, data: impl Serialize) -> HttpResponse {
-    let status = StatusCode::OK;
-    answer(context, status).json(Success { meta: meta(context, status), data })
+pub(crate) fn success<T: Serialize>(context: &RequestContext, reply: Reply<T>) -> HttpResponse {
+    let Reply { status, data } = reply;
+    builder(context, status).json(Success { meta: meta(context, status), data })
 }
 
 /// An answer that carries an error.
 pub(crate) fn failure(context: &RequestContext, status: StatusCode, error: &ErrorBody) -> HttpResponse {
-    answer(context, status).json(Failure { meta: meta(context, status), error })
+    let meta = meta(context, status);
+    builder(context, status).json(Failure { meta, error })
 }

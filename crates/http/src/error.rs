@@ -9,126 +9,132 @@ use crate::context::RequestContext;
 use crate::envelope::{self, ErrorBody, Invalid};
 use crate::middleware::RateLimitStatus;
 
-/// How long a client should wait before it asks again when something is down, in seconds.
+/// `Retry-After` of an unavailable service, in seconds.
 const RETRY_AFTER_S: u32 = 1;
 
-/// How a caller proves who calls (RFC 6750, section 3).
+/// The challenge of a 401 (RFC 6750, section 3).
 const CHALLENGE: &str = "Bearer realm=\"esoz\"";
 
-/// An error as HTTP shows it. Every failure becomes one of these, here.
+/// An error as HTTP shows it: every failure is mapped here.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     status: StatusCode,
     body: Box<ErrorBody>,
-    allow: Option<&'static str>,
+    allow: Option<String>,
     /// What a caller must present (RFC 6750).
     challenge: Option<String>,
-    /// What is broken on our side, with all its causes: for the log, never for the client.
+    /// The full error chain of a server fault, for the log alone.
     cause: Option<String>,
-    /// Whether what the client sent was not read to its end, so that the connection cannot be used again.
+    /// Whether the request was not read to its end, so that the connection cannot be used again.
     close: bool,
-    /// What is not enough.
-    budget: Option<Box<RateLimitStatus>>,
+    /// The rate limit that is exhausted.
+    rate_limit: Option<Box<RateLimitStatus>>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         let body = Box::new(ErrorBody { kind, message: message.into(), invalid: Vec::new() });
-        Self { status, body, allow: None, challenge: None, cause: None, close: false, budget: None }
+        Self { status, body, allow: None, challenge: None, cause: None, close: false, rate_limit: None }
     }
 
     fn challenging(self, challenge: String) -> Self {
         Self { challenge: Some(challenge), ..self }
     }
 
-    /// The same, with what the line of the request in the log says about it.
+    /// The same with a cause for the log.
     pub(crate) fn because(self, cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..self }
     }
 
-    /// What is broken on our side, if that is what it is.
+    /// The cause for the log, if it is a server fault.
     pub(crate) fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
 
-    /// Maps an error of a use case or of authentication. Of what is broken on our side the log gets all causes, and the client a
-    /// constant text.
+    /// Maps a failure of an operation or of authentication. The log gets the full error chain of a server fault; its body is constant.
     pub(crate) fn from_failure(failure: &dyn Failure) -> Self {
         let message = failure.to_string();
+        let new = |status, kind| Self::new(status, kind, message.clone());
         let mut error = match failure.kind() {
-            ErrorKind::Unauthenticated => Self::new(StatusCode::UNAUTHORIZED, "access_denied", message)
-                .challenging(CHALLENGE.to_owned()),
-            ErrorKind::InvalidToken => Self::new(StatusCode::UNAUTHORIZED, "access_denied", message)
-                .challenging(format!("{CHALLENGE}, error=\"invalid_token\"")),
-            ErrorKind::Forbidden => {
-                let scope = failure.missing_allowances().join(" ");
-                Self::new(StatusCode::FORBIDDEN, "forbidden", message)
-                    .challenging(format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{scope}\""))
+            ErrorKind::BadRequest => new(StatusCode::BAD_REQUEST, "request_malformed"),
+            ErrorKind::Unauthenticated => {
+                new(StatusCode::UNAUTHORIZED, "access_denied").challenging(CHALLENGE.to_owned())
             }
-            ErrorKind::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", message),
-            ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "request_conflict", message),
+            ErrorKind::InvalidToken => new(StatusCode::UNAUTHORIZED, "access_denied")
+                .challenging(format!("{CHALLENGE}, error=\"invalid_token\"")),
+            ErrorKind::Forbidden => match failure.missing_allowances() {
+                [] => new(StatusCode::FORBIDDEN, "forbidden"),
+                missing => {
+                    let scope = missing.join(" ");
+                    new(StatusCode::FORBIDDEN, "forbidden")
+                        .challenging(format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{scope}\""))
+                }
+            },
+            ErrorKind::NotFound => new(StatusCode::NOT_FOUND, "not_found"),
+            ErrorKind::Conflict => new(StatusCode::CONFLICT, "request_conflict"),
+            ErrorKind::Invalid => new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed"),
             ErrorKind::Unavailable => Self::unavailable().because(with_causes(failure)),
             ErrorKind::Internal => Self::internal().because(with_causes(failure)),
         };
         if let Some(entry) = failure.entry() {
-            error.body.invalid.push(Invalid::property(entry, "invalid", error.body.message.clone()));
+            error.body.invalid.push(Invalid::property(entry, "invalid", message));
         }
         error
     }
 
-    /// Something is broken on our side.
+    /// 500: the service is broken.
     pub(crate) fn internal() -> Self {
         let message = "Something went wrong on the server. Its log tells more under the request id.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
     }
 
-    /// A store or a bus is down, or too slow.
+    /// 503: a store or a bus is unavailable, or too slow.
     pub(crate) fn unavailable() -> Self {
         let message = "The service is temporarily unavailable. Please try again later.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
     }
 
-    /// There are as many requests as the server carries at once.
+    /// 503: load shedding, when `max_in_flight` is reached.
     pub(crate) fn overloaded() -> Self {
         let message = "The service has as many requests as it can carry at once. Please try again later.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
     }
 
-    /// The client has spent its budget.
-    pub(crate) fn too_many_requests(budget: RateLimitStatus) -> Self {
-        let RateLimitStatus { quota, window_s, reset_s, .. } = budget;
+    /// 429: the client has exhausted its rate limit.
+    pub(crate) fn too_many_requests(limit: RateLimitStatus) -> Self {
+        let RateLimitStatus { quota, window_s, reset_s, .. } = limit;
         let message = format!(
             "This client has sent too many requests: it may send {quota} in {window_s} s. Please try again after {reset_s} s."
         );
-        Self::overdrawn(budget, message)
+        Self::rate_limited(limit, message)
     }
 
-    /// The address has failed too often to prove who it is.
-    pub(crate) fn too_many_failures(budget: RateLimitStatus) -> Self {
-        let RateLimitStatus { reset_s, .. } = budget;
+    /// 429: too many authentications from the address have failed.
+    pub(crate) fn too_many_failures(limit: RateLimitStatus) -> Self {
+        let RateLimitStatus { reset_s, .. } = limit;
         let message = format!(
             "Too many authentications from this address have failed. Please try again after {reset_s} s."
         );
-        Self::overdrawn(budget, message)
+        Self::rate_limited(limit, message)
     }
 
-    fn overdrawn(budget: RateLimitStatus, message: String) -> Self {
+    fn rate_limited(limit: RateLimitStatus, message: String) -> Self {
         let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message);
-        Self { budget: Some(Box::new(budget)), ..error }
+        Self { rate_limit: Some(Box::new(limit)), ..error }
     }
 
-    /// Something that requests need is down; names it.
+    /// 503: a component that requests need is down.
     pub(crate) fn not_ready(told: String) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", told)
     }
 
-    /// The body is no JSON.
+    /// 400: the body is no JSON.
     pub(crate) fn malformed() -> Self {
         let message = "Malformed request. Probably, you have sent corrupted JSON.";
         Self::new(StatusCode::BAD_REQUEST, "request_malformed", message)
     }
 
-    /// The body is JSON of the wrong shape; all its faults at once.
+    /// 422: all faults of the request at once.
     pub(crate) fn invalid(faults: Vec<Invalid>) -> Self {
         let mut error =
             Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", "Validation failed.");
@@ -136,7 +142,7 @@ impl ApiError {
         error
     }
 
-    /// Two parts of a request: both, or what is wrong. When both have faults, all of them are told at once; else the first tells.
+    /// Combines two parts of a request. Faults of the same status are answered together; else the first is answered.
     pub(crate) fn both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
         match (one, other) {
             (Ok(one), Ok(other)) => Ok((one, other)),
@@ -148,13 +154,13 @@ impl ApiError {
         }
     }
 
-    /// There is nothing at this path.
+    /// 404: no route matches the path.
     pub(crate) fn no_such_path() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "not_found")
     }
 
-    /// The path takes other methods only.
-    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+    /// 405: the path takes other methods.
+    pub(crate) fn method_not_allowed(allow: String) -> Self {
         let message = format!("Method is not allowed here. Allowed: {allow}.");
         Self {
             allow: Some(allow),
@@ -162,27 +168,27 @@ impl ApiError {
         }
     }
 
-    /// The body is declared to be something else than JSON.
+    /// 415: the body is not declared as JSON.
     pub(crate) fn unsupported_content_type() -> Self {
         let message = "Content-Type must be application/json.";
         let error = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_invalid", message);
         Self { close: true, ..error }
     }
 
-    /// The body is over the limit.
+    /// 413: the body is over the limit.
     pub(crate) fn body_too_large() -> Self {
         let error =
             Self::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "Request body is too large.");
         Self { close: true, ..error }
     }
 
-    /// The headers are over the limit.
+    /// 431: the headers are over the limit.
     pub(crate) fn headers_too_large() -> Self {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         Self { close: true, ..Self::new(status, "request_too_large", "Request headers are too large.") }
     }
 
-    /// The body did not arrive in time.
+    /// 408: the body did not arrive in time.
     pub(crate) fn body_too_slow() -> Self {
         let message = "The request did not arrive in time.";
         Self { close: true, ..Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message) }
@@ -195,16 +201,15 @@ impl ApiError {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
-        if let Some(budget) = &self.budget {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(budget.reset_s));
-            budget.tell(headers);
+        if let Some(limit) = &self.rate_limit {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(limit.reset_s));
+            limit.write_headers(headers);
         }
-        // Built from our own words: it always is a header.
-        if let Some(Ok(challenge)) = self.challenge.as_deref().map(HeaderValue::from_str) {
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        if let Some(allow) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        // Both are built from constant texts, so they always are header values.
+        for (name, value) in [(header::WWW_AUTHENTICATE, &self.challenge), (header::ALLOW, &self.allow)] {
+            if let Some(Ok(value)) = value.as_deref().map(HeaderValue::from_str) {
+                headers.insert(name, value);
+            }
         }
         if self.close {
             response.head_mut().set_connection_type(ConnectionType::Close);
@@ -213,20 +218,20 @@ impl ApiError {
     }
 }
 
-/// An [`ApiError`] on its way through the framework, which hands errors on without the request that they answer.
+/// An [`ApiError`] with the context of its request, which the framework does not pass along with errors.
 #[derive(Debug)]
-pub(crate) struct Answered {
+pub(crate) struct RequestError {
     pub(crate) error: ApiError,
     pub(crate) context: RequestContext,
 }
 
-impl fmt::Display for Answered {
+impl fmt::Display for RequestError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.error.body.message)
     }
 }
 
-impl ResponseError for Answered {
+impl ResponseError for RequestError {
     fn status_code(&self) -> StatusCode {
         self.error.status
     }

@@ -1,7 +1,6 @@
 //! Whatever fails, in whatever words: the answer is one that the description publishes, and what is broken on our side is not in it.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::LazyLock;
 
 use actix_web::body::MessageBody as _;
@@ -11,17 +10,18 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::context::Repetition;
-use crate::middleware::AllowedOrigin;
+use crate::context::IdempotencyHeader;
 
 const COMMITTED: &str = include_str!("../../../docs/openapi.json");
 
-const KINDS: [(ErrorKind, u16, &str); 7] = [
+const KINDS: [(ErrorKind, u16, &str); 9] = [
+    (ErrorKind::BadRequest, 400, "request_malformed"),
     (ErrorKind::Unauthenticated, 401, "access_denied"),
     (ErrorKind::InvalidToken, 401, "access_denied"),
     (ErrorKind::Forbidden, 403, "forbidden"),
     (ErrorKind::NotFound, 404, "not_found"),
     (ErrorKind::Conflict, 409, "request_conflict"),
+    (ErrorKind::Invalid, 422, "validation_failed"),
     (ErrorKind::Unavailable, 503, "service_unavailable"),
     (ErrorKind::Internal, 500, "internal_error"),
 ];
@@ -52,12 +52,12 @@ impl Failure for Any {
         "any"
     }
 
-    fn codes() -> Vec<&'static str> {
-        vec!["any"]
+    fn examples() -> Vec<Self> {
+        Vec::new()
     }
 
-    fn entry(&self) -> Option<&'static str> {
-        self.entry
+    fn entry(&self) -> Option<String> {
+        self.entry.map(str::to_owned)
     }
 
     fn missing_allowances(&self) -> &[&'static str] {
@@ -86,14 +86,8 @@ fn published(document: &Value, status: u16) -> Vec<Validator> {
 
 fn context(url: String, key: Option<IdempotencyKey>) -> RequestContext {
     RequestContext {
-        request_id: RequestId::from_uuid(Uuid::from_u128(1)),
-        repetition: key.map_or(Repetition::Unmarked, Repetition::Marked),
-        caller: None,
-        url,
-        is_secure: false,
-        allowed_origin: AllowedOrigin::default(),
-        budget: Rc::default(),
-        health: None,
+        idempotency: key.map_or(IdempotencyHeader::Absent, IdempotencyHeader::Key),
+        ..RequestContext::new(RequestId::from_uuid(Uuid::from_u128(1)), url)
     }
 }
 
@@ -123,7 +117,8 @@ proptest! {
         let response = ApiError::from_failure(&failure).respond(&context);
         prop_assert_eq!(response.status().as_u16(), status);
         let is_challenged = response.headers().contains_key(header::WWW_AUTHENTICATE);
-        prop_assert_eq!(is_challenged, matches!(status, 401 | 403));
+        // A 403 asks for a scope, if that is what the caller lacks.
+        prop_assert_eq!(is_challenged, status == 401 || status == 403 && !failure.missing.is_empty());
         prop_assert_eq!(response.headers().contains_key(header::RETRY_AFTER), status == 503);
         let body = body(response);
         let schemas = &PUBLISHED[&status];

@@ -1,4 +1,4 @@
-//! The headers that every answer has, whoever makes it.
+//! The headers of every answer.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -6,16 +6,16 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::context::{REQUEST_ID, RequestContext};
 
-/// The content security policy of what is read by programs: a browser that is led there shows and runs nothing.
+/// The content security policy of answers for programs: a browser shows and runs nothing of them.
 pub(crate) const FOR_PROGRAMS: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// A year: how long a browser that has once come by TLS comes by nothing else.
+/// A year: how long a browser that came by TLS insists on it.
 const STRICT_TRANSPORT: &str = "max-age=31536000";
 
-/// Begins an answer: it names its request, is taken for nothing but what it says it is, shown in no frame, and named to no other site;
-/// and it tells what there is to tell about transport, origin and budget.
-pub(crate) fn answer(
+/// Begins an answer with the standard headers: request id, protection against sniffing, framing and referrers, and what there is to say about
+/// transport security, CORS and the rate limit.
+pub(crate) fn with_standard_headers(
     context: &RequestContext,
     status: StatusCode,
     content_security_policy: HeaderValue,
@@ -30,13 +30,13 @@ pub(crate) fn answer(
     if context.is_secure {
         answer.insert_header((header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT));
     }
-    if context.is_last() {
+    if context.closes_connection() {
         answer.force_close();
     }
     let mut more = header::HeaderMap::new();
-    context.allowed_origin.tell(&mut more);
-    if let Some(budget) = context.budget.get() {
-        budget.tell(&mut more);
+    context.allowed_origin.write_headers(&mut more);
+    if let Some(limit) = context.rate_limit.get() {
+        limit.write_headers(&mut more);
     }
     for header in more {
         answer.append_header(header);

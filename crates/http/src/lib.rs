@@ -1,55 +1,54 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod call;
 mod chunked_body;
 mod context;
-
 mod envelope;
 mod error;
 mod extract;
-
 mod headers;
 mod health;
 mod limits;
 mod middleware;
 mod observer;
 mod openapi;
+mod preflight;
 mod routes;
-
-mod spans;
+mod telemetry;
 mod url;
 
 use std::sync::Arc;
 
 use esoz_auth::Authentication;
-use esoz_contract_division::UpdateContractDivision;
-use esoz_device_dispense::StopDispense;
+use esoz_contract_division::ContractDivisionOperations;
+use esoz_device_dispense::DispenseOperations;
 use esoz_kernel::IdGenerator;
 
 pub use app::{Running, app, serve};
 pub use health::{Condition, Health};
 pub use limits::HttpLimits;
 pub use middleware::{AdmissionControl, AdmissionSettings, MonotonicClock, ProcessClock};
-pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED, UseCase, route_patterns};
-pub use openapi::openapi;
-pub use routes::served;
+pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED, outcomes, route_patterns};
+pub use openapi::document::openapi;
+pub use routes::{operations, served};
 
-/// What the routes need: who calls, and one use case per method.
+/// What the routes need: authentication, and the operations of each aggregate.
 #[derive(Clone)]
 pub struct Api {
     /// Checks tokens and api keys.
     pub authentication: Authentication,
-    /// Method 1.
-    pub stop_dispense: StopDispense,
-    /// Method 2.
-    pub update_contract_division: UpdateContractDivision,
-    /// Where a request without an id of its own gets one.
+    /// The operations on device dispenses.
+    pub device_dispenses: DispenseOperations,
+    /// The operations on contract divisions.
+    pub contract_divisions: ContractDivisionOperations,
+    /// The source of request ids.
     pub ids: Arc<dyn IdGenerator>,
-    /// How everything behind the server is.
+    /// The health of the components behind the server.
     pub health: Arc<Health>,
-    /// Who is let in, and how much.
+    /// Load shedding, rate limits and CORS.
     pub admission: AdmissionControl,
-    /// Who is told what the server does.
+    /// Observes requests and operations.
     pub observer: Arc<dyn Observer>,
     /// Bounds of a request.
     pub limits: HttpLimits,

@@ -1,242 +1,106 @@
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use esoz_auth::AuthError;
-use esoz_contract_division::UpdateError;
-use esoz_device_dispense::StopError;
-use esoz_kernel::Failure;
+use esoz_kernel::Failure as _;
 
-use crate::{Api, routes};
+use crate::routes;
 
-/// Who is told what the server does, e.g. to count it. Every call returns at once.
+/// Observes requests and operations, e.g. to count them. Every method returns at once.
 pub trait Observer: Send + Sync {
     /// A request has arrived.
     fn request_began(&self);
 
-    /// A request is over. Told once for each that began.
+    /// A request has ended. Called once for each that began.
     fn request_ended(&self, request: &RequestEnded);
 
-    /// A use case is over, `ok` or with the [`Failure::code`] of its error; one of [`UseCase::outcomes`].
-    fn use_case_ended(&self, use_case: UseCase, outcome: &'static str);
+    /// An operation has ended: `ok` or the [`Failure::code`](esoz_kernel::Failure::code) of its error. One of [`outcomes`].
+    fn operation_ended(&self, operation: &'static str, outcome: &'static str);
 }
 
-/// For whoever does not want to know.
+/// An observer that records nothing.
 impl Observer for () {
     fn request_began(&self) {}
     fn request_ended(&self, _: &RequestEnded) {}
-    fn use_case_ended(&self, _: UseCase, _: &'static str) {}
+    fn operation_ended(&self, _: &'static str, _: &'static str) {}
 }
 
-/// A request that is over. It says nothing that a client could make many of.
+/// A request that has ended. All its values are of bounded number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestEnded {
-    /// Its verb, one of [`METHODS`].
+    /// Its method, one of [`METHODS`].
     pub method: &'static str,
     /// The pattern of its route, one of [`route_patterns`].
     pub route: String,
     /// The status of its answer; 499 when its client left before it.
     pub status: u16,
-    /// How long it took.
+    /// Its duration.
     pub elapsed: Duration,
 }
 
-/// What stands for every verb that HTTP does not know: what a client may write there instead is not repeated.
+/// Stands for every method that HTTP does not define.
 const OTHER: &str = "_OTHER";
 
-/// The verbs that are told apart.
+/// The methods that are told apart.
 pub const METHODS: [&str; 10] =
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", OTHER];
 
-/// What stands for every path that no route takes.
+/// Stands for every path that no route matches.
 pub const UNMATCHED: &str = "unmatched";
 
-/// The status of a request whose client left before its answer. (No protocol has it; nginx began to call it so.)
+/// The status of a request whose client left before its answer, as nginx logs it.
 pub(crate) const CLIENT_LEFT: u16 = 499;
 
-/// Every route as it is told: its pattern, never a path, which names a patient.
+/// The outcome of success.
+pub(crate) const OK: &str = "ok";
+/// The authentication by access token, as it is counted.
+pub(crate) const AUTHENTICATE_TOKEN: &str = "authenticate_token";
+/// The authentication by api key, as it is counted.
+pub(crate) const AUTHENTICATE_API_KEY: &str = "authenticate_api_key";
+
+/// Every route as it is observed: its pattern, never a path, which names a patient.
 pub fn route_patterns() -> Vec<String> {
-    routes::patterns().chain([UNMATCHED.to_owned()]).collect()
+    routes::patterns().into_iter().chain([UNMATCHED.to_owned()]).collect()
 }
 
-/// What a request may want done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UseCase {
-    /// Telling by an access token who calls.
-    AuthenticateToken,
-    /// Telling by an api key who calls.
-    AuthenticateApiKey,
-    /// Method 1.
-    StopDeviceDispense,
-    /// Method 2.
-    UpdateContractDivision,
-}
-
-const OK: &str = "ok";
-
-impl UseCase {
-    /// Every use case.
-    pub const ALL: [Self; 4] = [
-        Self::AuthenticateToken,
-        Self::AuthenticateApiKey,
-        Self::StopDeviceDispense,
-        Self::UpdateContractDivision,
-    ];
-
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AuthenticateToken => "authenticate_token",
-            Self::AuthenticateApiKey => "authenticate_api_key",
-            Self::StopDeviceDispense => "stop_device_dispense",
-            Self::UpdateContractDivision => "update_contract_division",
-        }
-    }
-
-    /// Every way in which it may end.
-    pub fn outcomes(self) -> Vec<&'static str> {
-        let mut outcomes = match self {
-            Self::AuthenticateToken | Self::AuthenticateApiKey => AuthError::codes(),
-            Self::StopDeviceDispense => StopError::codes(),
-            Self::UpdateContractDivision => UpdateError::codes(),
-        };
-        outcomes.insert(0, OK);
-        outcomes
-    }
-}
-
-impl Api {
-    /// Tells how a use case ended, and passes it on.
-    pub(crate) fn tell<T, F: Failure>(&self, use_case: UseCase, ended: Result<T, F>) -> Result<T, F> {
-        self.observer.use_case_ended(use_case, ended.as_ref().map_or_else(Failure::code, |_| OK));
-        ended
-    }
-
-    /// Tells that a use case ended before it was carried out, if it did.
-    pub(crate) fn tell_refusal<T, F: Failure>(
-        &self,
-        use_case: UseCase,
-        permit: Result<T, F>,
-    ) -> Result<T, F> {
-        if permit.is_err() { self.tell(use_case, permit) } else { permit }
-    }
-}
-
-/// A request that is not over. When it is dropped, its client has left.
-pub(crate) struct Observed {
-    observer: Arc<dyn Observer>,
-    method: &'static str,
-    route: String,
-    started: Instant,
-    status: u16,
-}
-
-impl Observed {
-    pub(crate) fn begin(observer: &Arc<dyn Observer>, method: &'static str, route: Option<&str>) -> Self {
-        observer.request_began();
-        Self {
-            observer: observer.clone(),
-            method,
-            route: route.unwrap_or(UNMATCHED).to_owned(),
-            started: Instant::now(),
-            status: CLIENT_LEFT,
-        }
-    }
-
-    pub(crate) fn end(mut self, status: StatusCode) {
-        self.status = status.as_u16();
-    }
-}
-
-impl Drop for Observed {
-    fn drop(&mut self) {
-        self.observer.request_ended(&RequestEnded {
-            method: self.method,
-            route: std::mem::take(&mut self.route),
-            status: self.status,
-            elapsed: self.started.elapsed(),
-        });
-    }
-}
-
-/// The verb as it is told.
-pub(crate) fn known(method: &Method) -> &'static str {
+/// The method as it is observed.
+pub(crate) fn known_method(method: &Method) -> &'static str {
     METHODS.into_iter().find(|known| method.as_str() == *known).unwrap_or(OTHER)
+}
+
+/// Every operation that is observed, authentication first, with its outcomes.
+pub fn outcomes() -> Vec<(&'static str, Vec<&'static str>)> {
+    let authentications =
+        [AUTHENTICATE_TOKEN, AUTHENTICATE_API_KEY].map(|name| (name, with_ok(AuthError::codes())));
+    let operations = routes::operations();
+    let of_operation = |operation: esoz_auth::OperationInfo| (operation.name, with_ok(operation.outcomes()));
+    authentications.into_iter().chain(operations.into_iter().map(of_operation)).collect()
+}
+
+fn with_ok(codes: Vec<&'static str>) -> Vec<&'static str> {
+    [vec![OK], codes].concat()
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use esoz_auth::{Scope, require};
-    use esoz_device_dispense::DispenseStatus;
-    use esoz_kernel::{StoreError, StoreErrorKind};
-    use esoz_legal_entity::LegalEntityError;
-
     use super::*;
 
-    fn assert_known(use_case: UseCase, errors: &[&dyn Failure]) {
-        let outcomes = use_case.outcomes();
-        for error in errors {
-            assert!(outcomes.contains(&error.code()), "{error:?}");
-        }
-        let each: BTreeSet<&str> = outcomes.iter().copied().collect();
-        assert_eq!(each.len(), outcomes.len(), "one is there twice: {outcomes:?}");
-        for outcome in outcomes {
-            assert!(outcome.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{outcome}");
-        }
-    }
-
-    fn missing() -> esoz_auth::MissingAllowances {
-        require(&[&Scope::parse("")], &["a:b"]).unwrap_err()
-    }
-
     #[test]
-    fn every_error_is_an_outcome_of_its_use_case() {
-        for kind in StoreErrorKind::ALL {
-            let store = || StoreError::new(kind, "testing");
-            let auth = [
-                AuthError::NoBearerToken,
-                AuthError::InvalidToken,
-                AuthError::NoApiKey,
-                AuthError::InvalidApiKey,
-                AuthError::Store(store()),
-            ];
-            for use_case in [UseCase::AuthenticateToken, UseCase::AuthenticateApiKey] {
-                assert_known(use_case, &auth.each_ref().map(|error| -> &dyn Failure { error }));
+    fn each_outcome_is_one_word_and_stands_once() {
+        for (operation, outcomes) in outcomes() {
+            let distinct: BTreeSet<&str> = outcomes.iter().copied().collect();
+            assert_eq!(distinct.len(), outcomes.len(), "{operation}: {outcomes:?}");
+            for outcome in outcomes {
+                assert!(outcome.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{outcome}");
             }
-            let stop = [
-                StopError::Scope(missing()),
-                StopError::LegalEntity(LegalEntityError::InvalidType),
-                StopError::LegalEntity(LegalEntityError::NotActive),
-                StopError::NotFound,
-                StopError::WrongStatus(DispenseStatus::Stopped),
-                StopError::KeyReused,
-                StopError::Store(store()),
-            ];
-            assert_known(
-                UseCase::StopDeviceDispense,
-                &stop.each_ref().map(|error| -> &dyn Failure { error }),
-            );
-            let update = [
-                UpdateError::Scope(missing()),
-                UpdateError::NotFound,
-                UpdateError::NotGlobalBudget,
-                UpdateError::DivisionNotFound,
-                UpdateError::DivisionOfAnotherLegalEntity,
-                UpdateError::ContractNotUsable,
-                UpdateError::PairTaken,
-                UpdateError::KeyReused,
-                UpdateError::Store(store()),
-            ];
-            let update = update.each_ref().map(|error| -> &dyn Failure { error });
-            assert_known(UseCase::UpdateContractDivision, &update);
         }
     }
 
     #[test]
-    fn only_known_verbs_are_told_apart() {
-        assert_eq!(known(&Method::PATCH), "PATCH");
-        assert_eq!(known(&Method::from_bytes(b"TEAPOT").unwrap()), OTHER);
+    fn only_known_methods_are_told_apart() {
+        assert_eq!(known_method(&Method::PATCH), "PATCH");
+        assert_eq!(known_method(&Method::from_bytes(b"TEAPOT").unwrap()), OTHER);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::ClientId;
+use crate::{ClientId, failure};
 
 /// How long it is known under which key a change was made.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(24);
@@ -114,6 +114,15 @@ pub enum Replay<T> {
     Replayed(T),
     /// The key was used for another request.
     KeyReused,
+}
+
+failure! {
+    /// Why a request under an idempotency key is refused, whatever it asks for.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum IdempotencyError {
+        /// The key was used for another request, which took effect.
+        KeyReused => Conflict, "key_reused", "The idempotency key was used for another request";
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::{ErrorKind, Failure, error_chain};
+use crate::{ErrorKind, Failure, with_causes};
 
 /// Why a store could not do what a port asked. Drivers' errors are translated into it by code, in one file per adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +67,11 @@ impl StoreError {
         self.kind
     }
 
+    /// The error and its causes, in one line, for the log.
+    pub fn with_causes(&self) -> String {
+        with_causes(self)
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self.kind {
@@ -100,20 +105,16 @@ impl Failure for StoreError {
     }
 
     fn code(&self) -> &'static str {
-        store_code(self.kind)
+        match self.kind {
+            StoreErrorKind::Unavailable => "store_unavailable",
+            StoreErrorKind::Conflict => "store_conflict",
+            StoreErrorKind::Corrupt => "store_corrupt",
+            StoreErrorKind::Unexpected => "store_unexpected",
+        }
     }
 
-    fn codes() -> Vec<&'static str> {
-        StoreErrorKind::ALL.map(store_code).to_vec()
-    }
-}
-
-const fn store_code(kind: StoreErrorKind) -> &'static str {
-    match kind {
-        StoreErrorKind::Unavailable => "store_unavailable",
-        StoreErrorKind::Conflict => "store_conflict",
-        StoreErrorKind::Corrupt => "store_corrupt",
-        StoreErrorKind::Unexpected => "store_unexpected",
+    fn examples() -> Vec<Self> {
+        StoreErrorKind::ALL.map(|kind| Self::new(kind, "using the store")).into()
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use esoz_kernel::{ErrorKind, Failure, LegalEntityId};
+use esoz_kernel::{LegalEntityId, failure};
 
 /// The status of a legal entity. Only one lets it act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,31 +97,14 @@ impl ActiveLegalEntity {
     }
 }
 
-/// Why a legal entity may not act. The texts are part of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum LegalEntityError {
-    /// Its type is not on the list (S09).
-    #[error("Invalid LegalEntity type")]
-    InvalidType,
-    /// It does not exist, or its status is another than ACTIVE (S08).
-    #[error("client_id refers to legal entity that is not active")]
-    NotActive,
-}
-
-impl Failure for LegalEntityError {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Conflict
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidType => "invalid_legal_entity_type",
-            Self::NotActive => "legal_entity_not_active",
-        }
-    }
-
-    fn codes() -> Vec<&'static str> {
-        [Self::InvalidType, Self::NotActive].map(|error| error.code()).to_vec()
+failure! {
+    /// Why a legal entity may not act. The texts are part of the protocol.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum LegalEntityError {
+        /// Its type is not on the list (S09).
+        InvalidType => Conflict, "invalid_legal_entity_type", "Invalid LegalEntity type";
+        /// It does not exist, or its status is another than ACTIVE (S08).
+        NotActive => Conflict, "legal_entity_not_active", "client_id refers to legal entity that is not active";
     }
 }
 

@@ -14,8 +14,8 @@ use actix_web::rt::{System, SystemRunner};
 use actix_web::test::{TestRequest, init_service};
 use esoz::Config;
 use esoz_auth::{AccessTokens, ApiKeys, Authentication, NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
-use esoz_contract_division::{UpdateContractDivision, UpdatePorts};
-use esoz_device_dispense::{PatientPseudonyms, StopDispense, StopPorts};
+use esoz_contract_division::{ContractDivisionOperations, ContractDivisionPorts};
+use esoz_device_dispense::{DispenseOperations, DispensePorts, PatientPseudonyms};
 use esoz_http::{
     AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, ProcessClock, app,
 };
@@ -189,15 +189,18 @@ async fn api(gate: Option<Gate>) -> Api {
     };
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now()));
     let ids: Arc<dyn IdGenerator> = Arc::new(SequentialIds::default());
-    let stop_ports = StopPorts {
+    let dispense_ports = DispensePorts {
         dispenses: stores.dispenses.dispenses,
         legal_entities: stores.contracts.legal_entities,
+        allowed_types: AllowedTypes::default(),
         pseudonyms: pseudonyms(),
         clock: clock.clone(),
         ids: ids.clone(),
     };
-    let update_ports =
-        UpdatePorts { contract_divisions: stores.contracts.contract_divisions, clock: clock.clone() };
+    let contract_division_ports = ContractDivisionPorts {
+        contract_divisions: stores.contracts.contract_divisions,
+        clock: clock.clone(),
+    };
     let monotonic_clock: Arc<dyn MonotonicClock> = Arc::new(ProcessClock::default());
     let guards = AdmissionSettings {
         max_in_flight: 8,
@@ -206,8 +209,8 @@ async fn api(gate: Option<Gate>) -> Api {
     };
     Api {
         authentication: Authentication::new(tokens, keys, clock),
-        stop_dispense: StopDispense::new(stop_ports, AllowedTypes::default()),
-        update_contract_division: UpdateContractDivision::new(update_ports),
+        device_dispenses: DispenseOperations::new(dispense_ports),
+        contract_divisions: ContractDivisionOperations::new(contract_division_ports),
         ids,
         health: Arc::new(Health::new([], now())),
         admission: AdmissionControl::new(&guards, &monotonic_clock),

@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use esoz_auth::{ApiKeyHolder, Principal, Scope};
-use esoz_contract_division::{
-    ContractDivisions, UpdateContractDivision, UpdateInput, UpdatePermit, UpdatePorts,
-};
+use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
+use esoz_contract_division::{ContractDivisions, UpdateContractDivision, UpdateInput};
 use esoz_device_dispense::{
     Changed, DeviceDispenses, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange, StopDispense,
-    StopInput, StopPermit, StopPorts,
+    StopInput,
 };
 use esoz_events::{
     Backoff, EntityType, EventPublisher, Outbox, Relay, RelayLimits, RelayRound, StatusChangeEvent,
@@ -79,9 +77,10 @@ impl Process {
         let clock: Arc<dyn Clock> = Arc::new(OwnClock { sim: sim.clone(), ahead });
         let dispenses = dispenses(world);
         let legal_entities: Arc<dyn LegalEntities> = world.watch.contracts.clone();
-        let ports = StopPorts {
+        let stop = StopDispense {
             dispenses: dispenses.clone(),
             legal_entities: Arc::new(world.faulty(legal_entities)),
+            allowed_types: AllowedTypes::default(),
             pseudonyms: Arc::new(Themselves),
             clock: clock.clone(),
             ids: sim.clone(),
@@ -91,36 +90,31 @@ impl Process {
         if world.defect == Some(Defect::UpdateWithoutItsKey) {
             contract_divisions = Arc::new(Double(WithoutKey(contract_divisions)));
         }
-        let update = UpdatePorts { contract_divisions, clock: clock.clone() };
+        let update = UpdateContractDivision { contract_divisions, clock: clock.clone() };
         sim.note(|| format!("{owner:?} starts, {} ms ahead", ahead.as_millis()));
         sim.spawn(owner, carry(sim.clone(), carrier(world, clock.clone())));
-        Arc::new(Self {
-            owner,
-            sim,
-            clock,
-            dispenses,
-            stop: StopDispense::new(ports, AllowedTypes::default()),
-            update: UpdateContractDivision::new(update),
-        })
+        Arc::new(Self { owner, sim, clock, dispenses, stop, update })
     }
 
     /// Answers a request.
     pub(crate) async fn answer(&self, request: &Request) -> Answer {
         let scope = Scope::parse(SCOPE);
-        let principal = Principal { user_id: request.user, client_id: request.client, scope: scope.clone() };
+        let caller = Caller {
+            principal: Principal { user_id: request.user, client_id: request.client, scope: scope.clone() },
+            api_key: Some(ApiKeyHolder { client_id: request.client, scope }),
+        };
         let request_id = RequestId::from_uuid(self.sim.fresh());
         let idempotency_key = request.key.clone();
         match &request.ask {
             Ask::Stop { dispense, patient } => {
-                let permit = StopPermit::for_caller(&principal).expect("a scope with everything");
+                let permit = authorize::<StopDispense>(&caller).expect("a scope with everything");
                 let (patient_id, dispense_id) = (Some(*patient), Some(*dispense));
                 let input = StopInput { patient_id, dispense_id, request_id, trace: None, idempotency_key };
                 let stopped = self.stop.execute(&permit, input).await;
                 stopped.map_or_else(|error| refused(&error), |dispense| changed(&dispense.record))
             }
             Ask::Update { record, change } => {
-                let holder = ApiKeyHolder { client_id: request.client, scope };
-                let permit = UpdatePermit::for_caller(&principal, &holder).expect("a scope with everything");
+                let permit = authorize::<UpdateContractDivision>(&caller).expect("a scope with everything");
                 let input = UpdateInput { id: Some(*record), change: *change, request_id, idempotency_key };
                 let updated = self.update.execute(&permit, input).await;
                 updated.map_or_else(|error| refused(&error), Answer::Updated)

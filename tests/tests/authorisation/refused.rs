@@ -108,7 +108,8 @@ on_every_store! {
                 if other.as_str() == verb {
                     continue;
                 }
-                let message = format!("Method is not allowed here. Allowed: {verb}.");
+                let allowed = if verb == "GET" { "GET, HEAD" } else { verb };
+                let message = format!("Method is not allowed here. Allowed: {allowed}.");
                 for token in [None, Some(&stop.token), Some(&update.token)] {
                     let request = app.request(other.clone(), &path).api_key(&update.api_key).json(&update.change());
                     let request = token.into_iter().fold(request, Request::token);

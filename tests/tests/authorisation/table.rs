@@ -57,7 +57,8 @@ fn published() -> Value {
 #[test]
 fn every_route_that_is_served_has_its_row_and_every_row_is_served() {
     let served = esoz_http::served();
-    let served: BTreeSet<(&str, &str)> = served.iter().map(|(verb, path)| (*verb, path.as_str())).collect();
+    let served: BTreeSet<(&str, &str)> =
+        served.iter().map(|(verb, path)| (verb.as_str(), path.as_str())).collect();
     let listed: BTreeSet<(&str, &str)> = TABLE.iter().map(|(verb, path, _)| (*verb, *path)).collect();
     assert_eq!(served, listed, "a route that is served must say here who may use it");
     assert_eq!(listed.len(), TABLE.len());

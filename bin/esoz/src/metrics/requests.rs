@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use ::metrics::{Gauge, SharedString};
-use esoz_http::{Observer, RequestEnded, UseCase};
+use esoz_http::{Observer, RequestEnded};
 
 use super::Metrics;
 use super::table::{HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, USE_CASE_OUTCOMES};
@@ -13,11 +13,11 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Every outcome of a use case begins at 0, so that the first of a kind is seen to come.
+    /// Every outcome of an operation begins at 0, so that a rate sees the first of a kind.
     pub(crate) fn new(metrics: &Arc<Metrics>) -> Self {
-        for use_case in UseCase::ALL {
-            for outcome in use_case.outcomes() {
-                metrics.counter(&USE_CASE_OUTCOMES, [use_case.as_str(), outcome]).absolute(0);
+        for (operation, outcomes) in esoz_http::outcomes() {
+            for outcome in outcomes {
+                metrics.counter(&USE_CASE_OUTCOMES, [operation, outcome]).absolute(0);
             }
         }
         Self { metrics: metrics.clone(), in_flight: metrics.gauge_alone(&HTTP_REQUESTS_IN_FLIGHT) }
@@ -39,7 +39,7 @@ impl Observer for Requests {
         self.metrics.counter(&HTTP_REQUESTS, labels).increment(1);
     }
 
-    fn use_case_ended(&self, use_case: UseCase, outcome: &'static str) {
-        self.metrics.counter(&USE_CASE_OUTCOMES, [use_case.as_str(), outcome]).increment(1);
+    fn operation_ended(&self, operation: &'static str, outcome: &'static str) {
+        self.metrics.counter(&USE_CASE_OUTCOMES, [operation, outcome]).increment(1);
     }
 }

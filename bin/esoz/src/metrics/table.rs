@@ -1,6 +1,6 @@
 //! Every metric: what it is called, what it tells, and which values its labels may have.
 
-use esoz_http::{METHODS, UseCase, route_patterns};
+use esoz_http::{METHODS, outcomes, route_patterns};
 
 use crate::caches;
 use crate::observed::{COMPONENTS, OPERATIONS, OUTCOMES, STORES};
@@ -138,9 +138,9 @@ const STATUS: Label = Label {
     told: Some("the HTTP status; 499 when the client left before its answer"),
     ..Label::new("status", || (200..600).map(|status: u16| status.to_string()).collect())
 };
-const USE_CASE: Label = Label::new("use_case", || owned(UseCase::ALL.map(UseCase::as_str)));
+const USE_CASE: Label = Label::new("use_case", || owned(outcomes().into_iter().map(|(name, _)| name)));
 const USE_CASE_OUTCOME: Label =
-    Label::new("outcome", || owned(UseCase::ALL.into_iter().flat_map(UseCase::outcomes)));
+    Label::new("outcome", || owned(outcomes().into_iter().flat_map(|(_, outcomes)| outcomes)));
 const COMPONENT: Label = Label::new("component", || owned(COMPONENTS));
 const STORE: Label = Label::new("store", || owned(STORES));
 const PORT: Label = Label::new("port", || owned(OPERATIONS.iter().map(|(port, _)| *port)));

@@ -1,4 +1,4 @@
-use esoz_kernel::{ContractId, DivisionId};
+use esoz_kernel::{ContractId, DivisionId, failure};
 
 use super::facts::{Contract, ContractType, Facts};
 
@@ -11,21 +11,27 @@ pub struct Change {
     pub contract_id: ContractId,
 }
 
-/// Why an update is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// Rule 5.
-    RecordNotFound,
-    /// Rule 6.
-    NotGlobalBudget,
-    /// Rule 7.
-    DivisionNotFound,
-    /// Rule 8.
-    DivisionOfAnotherLegalEntity,
-    /// Rule 9.
-    ContractNotUsable,
-    /// Rule 10.
-    PairTaken,
+failure! {
+    /// Why the rules refuse to write a contract division. The texts, spelling included, are part of the protocol.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Refusal {
+        /// The active record does not exist (rule 5; U10).
+        RecordNotFound => NotFound, "not_found", "Contract division with such id is not found";
+        /// Its contract is of another type or not active (rule 6; U11).
+        NotGlobalBudget => Conflict, "not_global_budget",
+            "Only contract divisions for contract with type GB_CBP can be updated";
+        /// The active division does not exist (rule 7; U12).
+        DivisionNotFound => NotFound, "division_not_found", "Division is not found", at "$.division_id";
+        /// The division is not the contractor's (rule 8; U13).
+        DivisionOfAnotherLegalEntity => Conflict, "division_of_another_legal_entity",
+            "Division is not correspond to contractor legal entity", at "$.division_id";
+        /// The new contract does not exist, is of another type or not active (rule 9; U14).
+        ContractNotUsable => Conflict, "contract_not_usable",
+            "Contract must be an active and with GB_CBP type", at "$.contract_id";
+        /// Another active record has this contract and division (rule 10; U16, U23).
+        PairTaken => Conflict, "pair_taken",
+            "Contract division with such contract and division already exists", at "$.division_id";
+    }
 }
 
 /// What the rules ask of the facts, as one condition for the step that writes: a store compares what it holds with this, and judges nothing.

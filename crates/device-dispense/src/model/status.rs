@@ -49,6 +49,12 @@ impl DispenseStatus {
     }
 }
 
+impl std::fmt::Display for DispenseStatus {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
 /// The word is not a status of the model. Stored, it is corrupt data (status model, last paragraph).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a status of a device dispense")]
@@ -62,9 +68,9 @@ impl FromStr for DispenseStatus {
     }
 }
 
-/// What can happen to a dispense.
+/// What makes a dispense change its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operation {
+pub enum Trigger {
     /// A legal entity records a new one.
     Create,
     /// A new one arrives in an encounter package.
@@ -89,10 +95,10 @@ pub struct Transition {
     /// The status after.
     pub to: DispenseStatus,
     /// What makes it happen.
-    pub by: Operation,
+    pub by: Trigger,
 }
 
-const fn row(from: Option<DispenseStatus>, to: DispenseStatus, by: Operation) -> Transition {
+const fn row(from: Option<DispenseStatus>, to: DispenseStatus, by: Trigger) -> Transition {
     Transition { from, to, by }
 }
 
@@ -101,7 +107,7 @@ pub const TRANSITIONS: [Transition; 17] = {
     use DispenseStatus::{
         Cancelled, Completed, Declined, EnteredInError, InProgress, Preparation, Stopped, Unknown,
     };
-    use Operation::{AutoExpire, Complete, Create, EncounterPackage, MarkInError, SocialPolicyChannel, Stop};
+    use Trigger::{AutoExpire, Complete, Create, EncounterPackage, MarkInError, SocialPolicyChannel, Stop};
     [
         row(None, InProgress, Create),
         row(None, Completed, Create),
@@ -124,7 +130,7 @@ pub const TRANSITIONS: [Transition; 17] = {
 };
 
 /// Whether the operation may lead from one status to the other.
-pub fn allows(from: Option<DispenseStatus>, to: DispenseStatus, by: Operation) -> bool {
+pub fn allows(from: Option<DispenseStatus>, to: DispenseStatus, by: Trigger) -> bool {
     TRANSITIONS.contains(&row(from, to, by))
 }
 
@@ -145,16 +151,16 @@ mod tests {
     #[test]
     fn only_a_dispense_in_progress_can_be_stopped() {
         for status in DispenseStatus::ALL {
-            let may = allows(Some(status), DispenseStatus::Stopped, Operation::Stop);
+            let may = allows(Some(status), DispenseStatus::Stopped, Trigger::Stop);
             assert_eq!(may, status == DispenseStatus::InProgress, "{status:?}");
         }
-        assert!(!allows(None, DispenseStatus::Stopped, Operation::Stop));
+        assert!(!allows(None, DispenseStatus::Stopped, Trigger::Stop));
     }
 
     #[test]
     fn all_but_two_statuses_can_be_marked_in_error() {
         for status in DispenseStatus::ALL {
-            let may = allows(Some(status), DispenseStatus::EnteredInError, Operation::MarkInError);
+            let may = allows(Some(status), DispenseStatus::EnteredInError, Trigger::MarkInError);
             let never = [DispenseStatus::EnteredInError, DispenseStatus::Completed];
             assert_eq!(may, !never.contains(&status), "{status:?}");
         }

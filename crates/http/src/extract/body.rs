@@ -30,7 +30,7 @@ pub(crate) fn require_json(request: &HttpRequest) -> Result<(), ApiError> {
 /// Reads the body, no more and no longer than allowed.
 pub(crate) async fn read(
     request: &HttpRequest,
-    body: Payload,
+    body: &mut Payload,
     limits: &HttpLimits,
 ) -> Result<Bytes, ApiError> {
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
@@ -49,7 +49,7 @@ fn exceeds(length: u64, max_bytes: usize) -> bool {
     usize::try_from(length).map_or(true, |length| length > max_bytes)
 }
 
-async fn collect(mut body: Payload, max_bytes: usize) -> Result<Bytes, ApiError> {
+async fn collect(body: &mut Payload, max_bytes: usize) -> Result<Bytes, ApiError> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|_| ApiError::malformed())?;

@@ -1,4 +1,5 @@
-//! What is read off a request: its credentials and its body.
+//! What is read off a request: credentials, idempotency key and body.
 
 pub(crate) mod body;
 pub(crate) mod credentials;
+pub(crate) mod idempotency;

@@ -10,8 +10,7 @@ use governor::state::StateStore;
 use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::MonotonicClock;
-use super::clock::GovernorClock;
+use super::clock::{GovernorClock, MonotonicClock};
 use super::rate_limit::{Pruning, RateLimitStatus, quota};
 
 /// How often each address has failed of late to prove who it is. Slows guessing; behind a proxy all clients share its address.
@@ -30,7 +29,7 @@ impl AuthFailureLimit {
     }
 
     /// Whether another failure would still be within the limit.
-    pub(super) fn check_failures(&self, from: IpAddr) -> Result<(), RateLimitStatus> {
+    pub(super) fn check(&self, from: IpAddr) -> Result<(), RateLimitStatus> {
         self.limiter.check_key(&Visit { from: network(from), failed: false }).map_err(|not_yet| {
             let wait: Duration =
                 not_yet.earliest_possible().duration_since(self.limiter.clock().now()).into();
@@ -121,31 +120,31 @@ mod tests {
         let (failures, time) = failures(3);
         let from = address("192.0.2.1");
         for _ in 0..100 {
-            assert!(failures.check_failures(from).is_ok());
+            assert!(failures.check(from).is_ok());
         }
         for _ in 0..3 {
-            assert!(failures.check_failures(from).is_ok());
+            assert!(failures.check(from).is_ok());
             failures.record(from);
         }
-        let refused = failures.check_failures(from).unwrap_err();
+        let refused = failures.check(from).unwrap_err();
         assert_eq!((refused.quota, refused.window_s, refused.reset_s), (3, 60, 20));
-        assert!(failures.check_failures(address("192.0.2.2")).is_ok());
+        assert!(failures.check(address("192.0.2.2")).is_ok());
         // One that was let in before the limit was reached does not lengthen it.
         failures.record(from);
         time.advance(Duration::from_secs(20));
-        assert!(failures.check_failures(from).is_ok());
+        assert!(failures.check(from).is_ok());
         failures.record(from);
-        assert!(failures.check_failures(from).is_err());
+        assert!(failures.check(from).is_err());
     }
 
     #[test]
     fn an_ipv6_network_is_one_stranger() {
         let (failures, _) = failures(1);
         failures.record(address("2001:db8:1:2::1"));
-        assert!(failures.check_failures(address("2001:db8:1:2:ffff::2")).is_err());
-        assert!(failures.check_failures(address("2001:db8:1:3::1")).is_ok());
+        assert!(failures.check(address("2001:db8:1:2:ffff::2")).is_err());
+        assert!(failures.check(address("2001:db8:1:3::1")).is_ok());
         failures.record(address("::ffff:192.0.2.1"));
-        assert!(failures.check_failures(address("192.0.2.1")).is_err());
+        assert!(failures.check(address("192.0.2.1")).is_err());
     }
 
     #[test]

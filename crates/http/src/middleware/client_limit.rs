@@ -7,8 +7,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::MonotonicClock;
-use super::clock::GovernorClock;
+use super::clock::{GovernorClock, MonotonicClock};
 use super::rate_limit::{Pruning, RateLimitStatus, quota};
 
 type Limiter = RateLimiter<ClientId, HashMapStateStore<ClientId>, GovernorClock, StateInformationMiddleware>;
@@ -35,7 +34,7 @@ impl ClientRateLimit {
     }
 
     /// Takes one; gives what is remaining, or what is not enough.
-    pub(super) fn check_rate(&self, client: ClientId) -> Result<RateLimitStatus, RateLimitStatus> {
+    pub(super) fn check(&self, client: ClientId) -> Result<RateLimitStatus, RateLimitStatus> {
         let budget = |remaining, reset| RateLimitStatus::new("client", self.quota, remaining, reset);
         let spent = match self.limiter.check_key(&client) {
             Ok(state) => Ok(budget(state.remaining_burst_capacity(), self.quota.replenish_interval())),
@@ -70,25 +69,25 @@ mod tests {
     #[test]
     fn a_burst_is_spent_and_fills_again_at_the_steady_rate() {
         let (clients, time) = clients(2, 3);
-        let remaining: Vec<u32> = (0..3).map(|_| clients.check_rate(client(1)).unwrap().remaining).collect();
+        let remaining: Vec<u32> = (0..3).map(|_| clients.check(client(1)).unwrap().remaining).collect();
         assert_eq!(remaining, [2, 1, 0]);
-        let refused = clients.check_rate(client(1)).unwrap_err();
+        let refused = clients.check(client(1)).unwrap_err();
         assert_eq!((refused.remaining, refused.reset_s, refused.quota, refused.window_s), (0, 1, 3, 2));
         time.advance(Duration::from_millis(499));
-        assert!(clients.check_rate(client(1)).is_err());
+        assert!(clients.check(client(1)).is_err());
         time.advance(Duration::from_millis(1));
-        assert!(clients.check_rate(client(1)).is_ok());
-        assert!(clients.check_rate(client(1)).is_err());
+        assert!(clients.check(client(1)).is_ok());
+        assert!(clients.check(client(1)).is_err());
         time.advance(Duration::from_mins(1));
-        assert_eq!(clients.check_rate(client(1)).unwrap().remaining, 2, "no more than the burst is saved up");
+        assert_eq!(clients.check(client(1)).unwrap().remaining, 2, "no more than the burst is saved up");
     }
 
     #[test]
     fn one_client_spends_nothing_of_another() {
         let (clients, _) = clients(1, 1);
-        assert!(clients.check_rate(client(1)).is_ok());
-        assert!(clients.check_rate(client(1)).is_err());
-        assert!(clients.check_rate(client(2)).is_ok());
+        assert!(clients.check(client(1)).is_ok());
+        assert!(clients.check(client(1)).is_err());
+        assert!(clients.check(client(2)).is_ok());
     }
 
     #[test]
@@ -96,17 +95,17 @@ mod tests {
         let (clients, time) = clients(1, 1);
         for round in 0..10 {
             for n in 0..1_000 {
-                assert!(clients.check_rate(client(round * 1_000 + n)).is_ok());
+                assert!(clients.check(client(round * 1_000 + n)).is_ok());
             }
             time.advance(Duration::from_secs(10));
         }
         assert!(clients.limiter.len() < 3_000, "{}", clients.limiter.len());
         // Whoever has spent something is not.
-        assert!(clients.check_rate(client(7)).is_ok());
+        assert!(clients.check(client(7)).is_ok());
         for n in 20_000..22_000 {
-            assert!(clients.check_rate(client(n)).is_ok());
+            assert!(clients.check(client(n)).is_ok());
         }
-        assert!(clients.check_rate(client(7)).is_err());
+        assert!(clients.check(client(7)).is_err());
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl RateLimitStatus {
     }
 
     /// Says it in the headers of an answer.
-    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
         let Self { name, quota, window_s, remaining, reset_s } = self;
         let policy = format!("\"{name}\";q={quota};w={window_s}");
         let remaining = format!("\"{name}\";r={remaining};t={reset_s}");
@@ -91,7 +91,7 @@ mod tests {
     fn a_budget_is_told_as_structured_fields() {
         let quota = quota(10, Quota::per_second).unwrap().allow_burst(NonZeroU32::new(25).unwrap());
         let mut headers = HeaderMap::new();
-        RateLimitStatus::new("client", quota, 7, Duration::from_millis(30)).tell(&mut headers);
+        RateLimitStatus::new("client", quota, 7, Duration::from_millis(30)).write_headers(&mut headers);
         assert_eq!(headers.get(POLICY).unwrap(), "\"client\";q=25;w=3");
         assert_eq!(headers.get(LEFT).unwrap(), "\"client\";r=7;t=1");
     }

@@ -1,11 +1,11 @@
 //! The answers of an operation, each taken from the very value that the service sends: texts, types and headers cannot differ from it.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody as _;
 use actix_web::http::StatusCode;
+use esoz_auth::{AuthError, CallerKind, Operation, authorize};
 use esoz_kernel::{Failure, RequestId, Uuid};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,17 +15,19 @@ use utoipa::openapi::{
     Content, ContentBuilder, Header, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder,
 };
 
+use super::example::caller_without_scopes;
 use super::formats;
-use crate::context::{Repetition, RequestContext};
-use crate::envelope;
+use crate::context::{IdempotencyHeader, RequestContext};
+use crate::envelope::{self, Reply};
 use crate::error::ApiError;
-use crate::middleware::{self, AllowedOrigin};
+use crate::extract::idempotency;
+use crate::middleware;
 
 /// The responses of one operation.
-pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
+pub(crate) type Responses = BTreeMap<String, RefOr<Response>>;
 
 /// Answers, gathered.
-pub(super) struct Answers {
+pub(crate) struct Answers {
     context: RequestContext,
     by_status: BTreeMap<u16, Cases>,
 }
@@ -39,80 +41,90 @@ struct Cases {
 }
 
 impl Answers {
-    /// What every path may answer, whatever is asked for there: `path` as an example, and the one verb that it takes.
-    pub(super) fn of_path(path: &str, verb: &'static str) -> Self {
+    /// No answers yet; `path` stands in their examples.
+    pub(crate) fn new(path: &str) -> Self {
         let request_id = RequestId::from_uuid(Uuid::from_u128(0x0192_a4f0_6c1e_7b34_9d2f_5e8a_7c60_41bb));
-        let url = format!("https://esoz.example{path}");
-        let (allowed_origin, budget) = (AllowedOrigin::default(), Rc::default());
-        let context = RequestContext {
-            request_id,
-            repetition: Repetition::Unmarked,
-            caller: None,
-            url,
-            is_secure: false,
-            health: None,
-            allowed_origin,
-            budget,
-        };
+        let context = RequestContext::new(request_id, format!("https://esoz.example{path}"));
         Self { context, by_status: BTreeMap::new() }
-            .refusal("wrong_verb", &ApiError::method_not_allowed(verb))
+    }
+
+    /// What every path may answer, whatever the method.
+    pub(crate) fn of_path(path: &str) -> Self {
+        Self::new(path)
             .refusal("headers_too_large", &ApiError::headers_too_large())
             .refusal("internal", &ApiError::internal())
             .refusal("unavailable", &ApiError::unavailable())
     }
 
-    /// And what a server may answer that has too much to do.
-    pub(super) fn under_load(self) -> Self {
+    /// What an operation may answer before it succeeds: overload, rate limits, authentication, scopes, and its own failures.
+    pub(crate) fn of_operation<O: Operation>(path: &str) -> Self {
+        let [requests, failures] = middleware::exhausted();
+        let is_asked = |error: &AuthError| {
+            let about_api_key = matches!(error, AuthError::NoApiKey | AuthError::InvalidApiKey);
+            O::CALLER == CallerKind::UserWithApiKey || !about_api_key
+        };
+        let refused = authorize::<O>(&caller_without_scopes()).err();
+        Self::of_path(path)
+            .under_load()
+            .refusals([
+                (
+                    "too_many_requests",
+                    requests.map_or(Ok(()), |limit| Err(ApiError::too_many_requests(limit))),
+                ),
+                (
+                    "too_many_failures",
+                    failures.map_or(Ok(()), |limit| Err(ApiError::too_many_failures(limit))),
+                ),
+            ])
+            .failures(AuthError::examples().into_iter().filter(is_asked))
+            .failures(refused)
+            .failures(O::Error::examples())
+    }
+
+    /// And what a server under overload answers.
+    pub(crate) fn under_load(self) -> Self {
         self.refusal("overloaded", &ApiError::overloaded())
     }
 
-    /// And what a caller may be answered who asks too often.
-    pub(super) fn with_budgets(self) -> Self {
-        let guards = middleware::spent();
-        self.refusals(guards)
-    }
-
     /// And what reading a body may answer.
-    pub(super) fn with_body(self) -> Self {
+    pub(crate) fn with_body(self) -> Self {
         self.refusal("body_too_slow", &ApiError::body_too_slow())
             .refusal("body_too_large", &ApiError::body_too_large())
     }
 
-    /// A success with that data, of the shape of that name.
-    pub(super) fn success(
+    /// And what a malformed idempotency key is answered.
+    pub(crate) fn with_idempotency_key(self) -> Self {
+        self.refusals([("idempotency_key", idempotency::key(&IdempotencyHeader::Malformed))])
+    }
+
+    /// A success, with `data` of the named schema.
+    pub(crate) fn success<T: Serialize>(
         self,
         name: &'static str,
         description: &str,
-        shape: &str,
-        data: impl Serialize,
+        schema: &str,
+        reply: Reply<T>,
     ) -> Self {
-        let response = envelope::success(&self.context, data);
+        let response = envelope::success(&self.context, reply);
+        let status = response.status();
         let schema = ObjectBuilder::new()
             .schema_type(Type::Object)
-            .property("meta", meta_of(StatusCode::OK))
+            .property("meta", meta_of(status))
             .required("meta")
-            .property("data", Ref::from_schema_name(shape))
+            .property("data", Ref::from_schema_name(schema))
             .required("data")
             .additional_properties(Some(AdditionalProperties::FreeForm(false)));
         self.case(name, response, |_| (description.to_owned(), Schema::from(schema.build()).into()))
     }
 
-    /// The answer to a failure of a use case or of authentication.
-    pub(super) fn failure(self, name: &'static str, failure: &dyn Failure) -> Self {
-        let error = ApiError::from_failure(failure);
-        self.refusal(name, &error)
+    /// The answers to failures, each under its code. Server faults have one constant answer, which every path has already.
+    fn failures<F: Failure>(self, failures: impl IntoIterator<Item = F>) -> Self {
+        let told = failures.into_iter().filter(|failure| !failure.kind().is_server_fault());
+        told.fold(self, |answers, failure| answers.refusal(failure.code(), &ApiError::from_failure(&failure)))
     }
 
-    /// The answer to a check that a caller fails.
-    pub(super) fn failed<T>(self, name: &'static str, outcome: Result<T, impl Failure>) -> Self {
-        match outcome {
-            Ok(_) => self,
-            Err(failure) => self.failure(name, &failure),
-        }
-    }
-
-    /// The answers to bodies that are refused.
-    pub(super) fn refusals<T>(
+    /// The answers to requests that are refused.
+    pub(crate) fn refusals<T>(
         self,
         outcomes: impl IntoIterator<Item = (&'static str, Result<T, ApiError>)>,
     ) -> Self {
@@ -121,7 +133,7 @@ impl Answers {
     }
 
     /// An error as HTTP shows it.
-    pub(super) fn refusal(self, name: &'static str, error: &ApiError) -> Self {
+    pub(crate) fn refusal(self, name: &'static str, error: &ApiError) -> Self {
         let response = error.respond(&self.context);
         let status = response.status();
         self.case(name, response, |body| {
@@ -152,7 +164,7 @@ impl Answers {
     }
 
     /// All of them.
-    pub(super) fn responses(self) -> Responses {
+    pub(crate) fn responses(self) -> Responses {
         self.by_status
             .into_iter()
             .map(|(status, cases)| (status.to_string(), cases.response().into()))
@@ -185,7 +197,7 @@ pub(super) fn response(
 fn described_headers(response: &HttpResponse) -> BTreeMap<&'static str, Header> {
     let known = [
         ("X-Request-ID", request_id_header()),
-        ("Allow", header(ObjectBuilder::new().schema_type(Type::String), "The verb that the path takes.")),
+        ("Allow", header(ObjectBuilder::new().schema_type(Type::String), "The methods that the path takes.")),
         (
             "WWW-Authenticate",
             header(ObjectBuilder::new().schema_type(Type::String), "What a caller must present (RFC 6750)."),

@@ -2,11 +2,11 @@ use utoipa::IntoParams;
 
 use super::formats;
 
-/// The headers by which a client follows a request. Every operation of the API reads them.
+/// The headers that every operation of the API reads.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes what `RequestContext` reads off a request")]
-pub(crate) struct Traced {
+pub(crate) struct StandardHeaders {
     /// Ties the answer to the request: 20 to 200 visible ASCII characters. Any other value is replaced by a fresh one.
     #[param(rename = "X-Request-ID", required = false)]
     request_id: String,

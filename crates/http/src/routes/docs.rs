@@ -4,17 +4,18 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
 use std::sync::LazyLock;
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     self, AcceptEncoding, Encoding, EntityTag, Header as _, HeaderValue, IfNoneMatch,
 };
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse};
 use flate2::read::GzDecoder;
 
-use super::Call;
+use crate::call::{Answer, answer};
 use crate::chunked_body::chunked;
-use crate::error::{Answered, ApiError};
+use crate::context::RequestContext;
+use crate::error::ApiError;
 use crate::headers;
 
 /// Nothing but what this server sends may run, be shown or be called; the icons in the style sheet are `data:`.
@@ -105,14 +106,13 @@ static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
 });
 
 /// Shows the page or sends one of its files. Anybody may ask.
-pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, actix_web::Error> {
-    let call = Call::of(&request)?;
+pub(super) async fn show(request: HttpRequest, context: RequestContext) -> Answer {
     let Some(file) = FILES.iter().find(|file| file.asset.path == request.path()) else {
-        return Err(Answered { error: ApiError::no_such_path(), context: call.context }.into());
+        return answer::<()>(&context, Err(ApiError::no_such_path()));
     };
     let known = is_known(&request, &file.tag);
     let status = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
-    let mut response = headers::answer(&call.context, status, CONTENT_SECURITY_POLICY);
+    let mut response = headers::with_standard_headers(&context, status, CONTENT_SECURITY_POLICY);
     response
         .insert_header(header::ETag(file.tag.clone()))
         // A browser asks each time whether it still has the right one, so that the page always fits the server.
@@ -155,7 +155,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::context::{REQUEST_ID, RequestContext};
+    use crate::context::REQUEST_ID;
     use crate::middleware::Origins;
     use crate::routes::configure;
 
@@ -271,7 +271,7 @@ mod tests {
             for path in paths() {
                 let answer = answer(TestRequest::with_uri(path).method(method.clone())).await;
                 assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
-                assert_eq!(header(&answer, "allow"), "GET");
+                assert_eq!(header(&answer, "allow"), "GET, HEAD");
                 let body: Value = read_body_json(answer).await;
                 assert_eq!(body["error"]["type"], "method_not_allowed");
             }

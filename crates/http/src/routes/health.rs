@@ -1,12 +1,15 @@
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web;
+use esoz_kernel::Timestamp;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
-use super::Call;
 use crate::Api;
+use crate::call::{Answer, answer};
+use crate::context::RequestContext;
+use crate::envelope::Reply;
 use crate::error::ApiError;
-use crate::health::Readiness;
-use crate::openapi::{LiveAnswers, ReadyAnswers};
+use crate::health::{Condition, Health, Readiness};
+use crate::openapi::{Answers, Responses};
 
 /// The server runs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -16,7 +19,7 @@ pub(crate) struct Liveness {
 }
 
 impl Liveness {
-    pub(crate) const LIVE: Self = Self { live: true };
+    const LIVE: Self = Self { live: true };
 }
 
 /// Show whether the server runs
@@ -27,11 +30,10 @@ impl Liveness {
     path = "/health/live",
     operation_id = "show_liveness",
     tag = "health",
-    responses(LiveAnswers),
-    security(())
+    responses(LiveAnswers)
 )]
-pub(crate) async fn live(request: HttpRequest) -> Result<HttpResponse, actix_web::Error> {
-    Call::of(&request)?.answer(async { Ok(Liveness::LIVE) }).await
+pub(crate) async fn live(context: RequestContext) -> Answer {
+    answer(&context, Ok(Reply::ok(Liveness::LIVE)))
 }
 
 /// Show whether the server can serve
@@ -42,17 +44,43 @@ pub(crate) async fn live(request: HttpRequest) -> Result<HttpResponse, actix_web
     path = "/health/ready",
     operation_id = "show_readiness",
     tag = "health",
-    responses(ReadyAnswers),
-    security(())
+    responses(ReadyAnswers)
 )]
-pub(crate) async fn ready(
-    request: HttpRequest,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, actix_web::Error> {
-    Call::of(&request)?.answer(async { answer_to(api.health.readiness()) }).await
+pub(crate) async fn ready(context: RequestContext, api: web::Data<Api>) -> Answer {
+    answer(&context, answer_to(api.health.readiness()))
 }
 
 /// 200 with everything when the server can serve, 503 naming what it lacks when it cannot.
-pub(crate) fn answer_to(readiness: Readiness) -> Result<Readiness, ApiError> {
-    if readiness.is_ready() { Ok(readiness) } else { Err(ApiError::not_ready(readiness.told())) }
+fn answer_to(readiness: Readiness) -> Result<Reply<Readiness>, ApiError> {
+    if readiness.is_ready() { Ok(Reply::ok(readiness)) } else { Err(ApiError::not_ready(readiness.told())) }
+}
+
+/// What asking for liveness may answer.
+struct LiveAnswers;
+
+impl IntoResponses for LiveAnswers {
+    fn responses() -> Responses {
+        let answers = Answers::of_path("/health/live");
+        answers.success("live", "It runs.", "Liveness", Reply::ok(Liveness::LIVE)).responses()
+    }
+}
+
+/// What asking for readiness may answer.
+struct ReadyAnswers;
+
+impl IntoResponses for ReadyAnswers {
+    fn responses() -> Responses {
+        let now = Timestamp::UNIX_EPOCH;
+        let health = Health::new([("postgresql", true), ("mongodb", true), ("kafka", false)], now);
+        for name in ["postgresql", "mongodb", "kafka"] {
+            health.record(name, Condition::Up, now);
+        }
+        let well = health.readiness();
+        health.record("mongodb", Condition::Down, now);
+        let wrong = answer_to(health.readiness()).map(drop);
+        Answers::of_path("/health/ready")
+            .success("ready", "It can serve.", "Readiness", Reply::ok(well))
+            .refusals([("not_ready", wrong)])
+            .responses()
+    }
 }

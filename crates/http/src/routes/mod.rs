@@ -1,106 +1,112 @@
-//! One file per method, and the routes.
+//! The routes, and the registry of operations. One file per method; the path of a file is that of its route.
 
-mod callers;
 pub(crate) mod contract_divisions;
-pub(crate) mod description;
 pub(crate) mod device_dispenses;
 mod docs;
 pub(crate) mod health;
 
-use std::future::Future;
+use std::collections::BTreeMap;
 
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, Resource, Route, web};
-use esoz_kernel::Failure;
-use serde::Serialize;
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, web};
+use esoz_auth::OperationInfo;
+use esoz_contract_division::UpdateContractDivision;
+use esoz_device_dispense::StopDispense;
 use utoipa::Path;
 
+use crate::call::{Answer, answer};
 use crate::context::RequestContext;
-use crate::error::{Answered, ApiError};
-use crate::{envelope, middleware};
+use crate::envelope::Reply;
+use crate::error::ApiError;
+use crate::openapi::document;
+use crate::preflight::preflight;
 
-/// Every route: its verb, the paths that its description gives, and what answers.
-fn all() -> Vec<(&'static str, Vec<String>, Route)> {
-    vec![
-        ("PATCH", vec![device_dispenses::__path_stop::path()], web::patch().to(device_dispenses::stop)),
-        ("PUT", vec![contract_divisions::__path_update::path()], web::put().to(contract_divisions::update)),
-        ("GET", vec![description::__path_show::path()], web::get().to(description::show)),
-        ("GET", docs::paths().iter().map(ToString::to_string).collect(), web::get().to(docs::show)),
-        ("GET", vec![health::__path_live::path()], web::get().to(health::live)),
-        ("GET", vec![health::__path_ready::path()], web::get().to(health::ready)),
-    ]
+/// Every operation of the API: the labels of metrics, the security part of the description and the authorisation table of the tests are made
+/// from it.
+pub fn operations() -> Vec<OperationInfo> {
+    vec![OperationInfo::of::<StopDispense>(), OperationInfo::of::<UpdateContractDivision>()]
 }
 
-/// Registers every route.
+/// Every route. `GET` routes answer `HEAD` as well.
+fn endpoints() -> Vec<Endpoint> {
+    use self::{contract_divisions as contracts, device_dispenses as dispenses};
+    let described = vec![
+        Endpoint::new(Method::PATCH, dispenses::stop::__path_handle::path(), dispenses::stop::handle),
+        Endpoint::new(Method::PUT, contracts::update::__path_handle::path(), contracts::update::handle),
+        Endpoint::new(Method::GET, document::__path_show::path(), document::show),
+        Endpoint::new(Method::GET, health::__path_live::path(), health::live),
+        Endpoint::new(Method::GET, health::__path_ready::path(), health::ready),
+    ];
+    let docs = docs::paths().into_iter().map(|path| Endpoint::new(Method::GET, path, docs::show));
+    described.into_iter().chain(docs).collect()
+}
+
+/// One method of one path.
+struct Endpoint {
+    method: Method,
+    path: String,
+    route: Route,
+    head: Option<Route>,
+}
+
+impl Endpoint {
+    fn new<F, A>(method: Method, path: impl Into<String>, handler: F) -> Self
+    where
+        F: Handler<A>,
+        A: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let head = (method == Method::GET).then(|| web::head().to(handler.clone()));
+        let route = web::method(method.clone()).to(handler);
+        Self { method, path: path.into(), route, head }
+    }
+}
+
+/// Registers the routes, one resource for each path.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
-    for (verb, paths, route) in all() {
-        config.service(only(verb, paths, route));
+    let mut by_path: BTreeMap<String, Vec<Endpoint>> = BTreeMap::new();
+    for endpoint in endpoints() {
+        by_path.entry(endpoint.path.clone()).or_default().push(endpoint);
     }
-    config.default_service(web::to(|request| refuse(request, ApiError::no_such_path())));
-}
-
-/// What stands for each route where requests are counted: its pattern, and where it has several, the first.
-pub(crate) fn patterns() -> impl Iterator<Item = String> {
-    all().into_iter().filter_map(|(_, paths, _)| paths.into_iter().next())
-}
-
-/// Every verb and path that is served: what is not among them is answered 404 or 405.
-pub fn served() -> Vec<(&'static str, String)> {
-    let of_each = |(verb, paths, _): (&'static str, Vec<String>, Route)| {
-        paths.into_iter().map(move |path| (verb, path))
-    };
-    all().into_iter().flat_map(of_each).collect()
-}
-
-/// A resource that takes one verb.
-fn only(verb: &'static str, paths: Vec<String>, route: Route) -> Resource {
-    let others = move |request| other_verb(request, verb);
-    web::resource(paths).route(route).default_service(web::to(others))
-}
-
-async fn other_verb(request: HttpRequest, verb: &'static str) -> Result<HttpResponse, actix_web::Error> {
-    let call = Call::of(&request)?;
-    match middleware::preflight(&request, &call.context, verb) {
-        Some(answer) => Ok(answer),
-        None => call.answer(async { Err::<(), _>(ApiError::method_not_allowed(verb)) }).await,
-    }
-}
-
-async fn refuse(request: HttpRequest, error: ApiError) -> Result<HttpResponse, actix_web::Error> {
-    Call::of(&request)?.answer(async { Err::<(), _>(error) }).await
-}
-
-/// One request on its way to its answer.
-struct Call {
-    context: RequestContext,
-}
-
-impl Call {
-    /// Takes what the guard attached to the request.
-    fn of(request: &HttpRequest) -> Result<Self, actix_web::Error> {
-        let context = request.extensions().get::<RequestContext>().cloned();
-        let context =
-            context.ok_or_else(|| actix_web::error::ErrorInternalServerError("no request context"))?;
-        Ok(Self { context })
-    }
-
-    /// Puts an outcome into its envelope.
-    async fn answer<T: Serialize>(
-        &self,
-        outcome: impl Future<Output = Result<T, ApiError>>,
-    ) -> Result<HttpResponse, actix_web::Error> {
-        match outcome.await {
-            Ok(data) => Ok(envelope::success(&self.context, data)),
-            Err(error) => Err(Answered { error, context: self.context.clone() }.into()),
+    for (path, endpoints) in by_path {
+        let allow = allowed(endpoints.iter().map(|endpoint| &endpoint.method));
+        let mut resource = web::resource(path);
+        for Endpoint { route, head, .. } in endpoints {
+            resource = [Some(route), head].into_iter().flatten().fold(resource, actix_web::Resource::route);
         }
+        let refuse = move |request, context| wrong_method(request, context, allow.clone());
+        config.service(resource.default_service(web::to(refuse)));
+    }
+    config.default_service(web::to(no_such_path));
+}
+
+/// The methods that a path takes, for `Allow`: those that are given, and `HEAD` beside `GET`.
+pub(crate) fn allowed<'a>(methods: impl Iterator<Item = &'a Method>) -> String {
+    let head = |method: &'a Method| (*method == Method::GET).then_some("HEAD");
+    let names = methods.flat_map(|method| [Some(method.as_str()), head(method)]).flatten();
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The pattern of every path.
+pub(crate) fn patterns() -> Vec<String> {
+    let mut patterns: Vec<String> = endpoints().into_iter().map(|endpoint| endpoint.path).collect();
+    patterns.sort();
+    patterns.dedup();
+    patterns
+}
+
+/// Every method and path that is served. Anything else is answered 404 or 405; `HEAD` is served where `GET` is.
+pub fn served() -> Vec<(String, String)> {
+    endpoints().into_iter().map(|endpoint| (endpoint.method.to_string(), endpoint.path)).collect()
+}
+
+async fn wrong_method(request: HttpRequest, context: RequestContext, allow: String) -> Answer {
+    match preflight(&request, &context, &allow) {
+        Some(response) => Ok(response),
+        None => answer::<()>(&context, Err(ApiError::method_not_allowed(allow))),
     }
 }
 
-/// Turns the error of a use case or of authentication into its answer.
-fn refused<F: Failure>(failure: F) -> ApiError {
-    ApiError::from_failure(&failure)
-}
-
-/// A path segment as an id; `None` when it is none, which a use case answers like an id that nothing has.
-fn id<T: std::str::FromStr>(request: &HttpRequest, segment: &str) -> Option<T> {
-    request.match_info().get(segment).and_then(|text| text.parse().ok())
+async fn no_such_path(context: RequestContext) -> Answer {
+    answer::<()>(&context, Err::<Reply<()>, _>(ApiError::no_such_path()))
 }

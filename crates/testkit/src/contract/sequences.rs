@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use esoz_auth::{Principal, Scope};
+use esoz_auth::{Caller, Principal, Scope, authorize};
 use esoz_device_dispense::{
     Changed, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange, StopDispense, StopInput,
-    StopPermit, StopPorts,
 };
 use esoz_events::{Claim, StatusChangeEvent};
 use esoz_kernel::{
@@ -118,9 +117,10 @@ impl PatientPseudonyms for Plain {
 impl Played {
     fn on(store: DispenseStore) -> Self {
         let clock = Arc::new(ManualClock::new(at_millis(0)));
-        let ports = StopPorts {
+        let stop = StopDispense {
             dispenses: store.dispenses.clone(),
             legal_entities: Arc::new(Everybody),
+            allowed_types: AllowedTypes::default(),
             pseudonyms: Arc::new(Plain),
             clock: clock.clone(),
             ids: Arc::new(RandomIds),
@@ -132,7 +132,7 @@ impl Played {
         };
         Self {
             store,
-            stop: StopDispense::new(ports, AllowedTypes::default()),
+            stop,
             clock,
             things: (0..DISPENSES).map(thing).collect(),
             stored: BTreeMap::new(),
@@ -177,7 +177,7 @@ impl Played {
             if of_patient { thing.patient } else { self.things[(dispense + 1) % DISPENSES].patient };
         let principal =
             Principal { user_id: by, client_id: client, scope: Scope::parse("device_dispense:stop") };
-        let permit = StopPermit::for_caller(&principal).unwrap();
+        let permit = authorize::<StopDispense>(&Caller { principal, api_key: None }).unwrap();
         let input = StopInput {
             patient_id: Some(patient),
             dispense_id: Some(thing.id),

@@ -3,8 +3,10 @@
 
 use std::sync::Mutex;
 
-use esoz_auth::Scope;
-use esoz_kernel::{ClientId, ContractId, DivisionId, LegalEntityId, Stamps, Timestamp, Uuid};
+use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
+use esoz_kernel::{
+    ClientId, ContractId, DivisionId, ErrorKind, Failure as _, LegalEntityId, Stamps, Timestamp, UserId, Uuid,
+};
 use pollster::block_on;
 
 use super::*;
@@ -41,12 +43,11 @@ fn request_id() -> RequestId {
     RequestId::parse("a-request-id-of-some-length").unwrap()
 }
 
-fn principal(scope: &str) -> Principal {
-    Principal { user_id: USER, client_id: CLIENT, scope: Scope::parse(scope) }
-}
-
-fn api_key(scope: &str) -> ApiKeyHolder {
-    ApiKeyHolder { client_id: CLIENT, scope: Scope::parse(scope) }
+fn caller(token: &str, api_key: &str) -> Caller {
+    Caller {
+        principal: Principal { user_id: USER, client_id: CLIENT, scope: Scope::parse(token) },
+        api_key: Some(ApiKeyHolder { client_id: CLIENT, scope: Scope::parse(api_key) }),
+    }
 }
 
 fn contract(id: ContractId) -> Contract {
@@ -187,17 +188,17 @@ impl World {
 
     fn update(self, id: Option<ContractDivisionId>) -> Result<ContractDivision, UpdateError> {
         let allowed = "private_contracts:write";
-        let permit = UpdatePermit::for_caller(&principal(allowed), &api_key(allowed)).unwrap();
-        let ports = UpdatePorts {
+        let permit = authorize::<UpdateContractDivision>(&caller(allowed, allowed)).unwrap();
+        let update = UpdateContractDivision {
             contract_divisions: Arc::new(self.contract_divisions),
             clock: Arc::new(TickingClock::default()),
         };
         let input = UpdateInput { id, change: CHANGE, request_id: request_id(), idempotency_key: self.key };
-        block_on(UpdateContractDivision::new(ports).execute(&permit, input))
+        block_on(update.execute(&permit, input))
     }
 }
 
-fn answer(result: Result<ContractDivision, UpdateError>) -> (ErrorKind, Option<&'static str>, String) {
+fn answer(result: Result<ContractDivision, UpdateError>) -> (ErrorKind, Option<String>, String) {
     let error = result.unwrap_err();
     (error.kind(), error.entry(), error.to_string())
 }
@@ -206,21 +207,21 @@ fn answer(result: Result<ContractDivision, UpdateError>) -> (ErrorKind, Option<&
 fn given_a_scope_of_token_or_key_without_the_allowance_then_there_is_no_permit() {
     let allowed = "a:read private_contracts:write";
     for (token, key) in [(allowed, ""), ("", allowed), ("", ""), (allowed, "private_contracts:read")] {
-        let error = UpdatePermit::for_caller(&principal(token), &api_key(key)).unwrap_err();
+        let error = authorize::<UpdateContractDivision>(&caller(token, key)).unwrap_err();
         assert_eq!((error.kind(), error.entry()), (ErrorKind::Forbidden, None), "{token} / {key}");
         assert_eq!(
             error.to_string(),
             "Your scope does not allow to access this resource. Missing allowances: private_contracts:write"
         );
     }
-    assert!(UpdatePermit::for_caller(&principal(allowed), &api_key(allowed)).is_ok());
+    assert!(authorize::<UpdateContractDivision>(&caller(allowed, allowed)).is_ok());
 }
 
 #[test]
 fn given_an_id_that_is_no_uuid_then_not_found_and_no_port_is_asked() {
     let (refusal, kind, entry, text) = ANSWERS[0];
     assert_eq!(refusal, Refusal::RecordNotFound);
-    assert_eq!(answer(World::default().update(None)), (kind, entry, text.to_owned()));
+    assert_eq!(answer(World::default().update(None)), (kind, entry.map(str::to_owned), text.to_owned()));
 }
 
 #[test]
@@ -245,7 +246,11 @@ fn given_nothing_wrong_then_one_offer_and_no_look_and_the_record_after_it() {
 fn given_a_stale_update_then_the_facts_are_gathered_and_their_rule_answers() {
     for (refusal, kind, entry, text) in ANSWERS {
         let world = World::stale_for(refused(refusal));
-        assert_eq!(answer(world.update(Some(RECORD))), (kind, entry, text.to_owned()), "{refusal:?}");
+        assert_eq!(
+            answer(world.update(Some(RECORD))),
+            (kind, entry.map(str::to_owned), text.to_owned()),
+            "{refusal:?}"
+        );
     }
 }
 
@@ -264,7 +269,11 @@ fn given_a_stale_update_that_facts_allow_and_a_stale_one_that_they_do_not_then_t
     for (refusal, kind, entry, text) in ANSWERS {
         let world = World::with_answers(vec![Ok(Applied::Stale), Ok(Applied::Stale)])
             .and_facts(vec![Ok(facts()), Ok(refused(refusal))]);
-        assert_eq!(answer(world.update(Some(RECORD))), (kind, entry, text.to_owned()), "{refusal:?}");
+        assert_eq!(
+            answer(world.update(Some(RECORD))),
+            (kind, entry.map(str::to_owned), text.to_owned()),
+            "{refusal:?}"
+        );
     }
 }
 
@@ -362,7 +371,11 @@ fn given_a_stale_update_under_a_key_of_another_request_then_a_conflict() {
 fn given_a_stale_update_under_a_key_that_is_free_then_the_rule_answers() {
     for (refusal, kind, entry, text) in ANSWERS {
         let world = World::stale_for(refused(refusal)).and_replays(vec![None]);
-        assert_eq!(answer(world.update(Some(RECORD))), (kind, entry, text.to_owned()), "{refusal:?}");
+        assert_eq!(
+            answer(world.update(Some(RECORD))),
+            (kind, entry.map(str::to_owned), text.to_owned()),
+            "{refusal:?}"
+        );
     }
 }
 

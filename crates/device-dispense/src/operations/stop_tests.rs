@@ -3,8 +3,8 @@
 
 use std::sync::Mutex;
 
-use esoz_auth::Scope;
-use esoz_kernel::{LegalEntityId, Timestamp, Uuid};
+use esoz_auth::{Caller, Principal, Scope, authorize};
+use esoz_kernel::{ClientId, ErrorKind, Failure as _, LegalEntityId, Timestamp, UserId, Uuid};
 use esoz_legal_entity::{LegalEntity, LegalEntityStatus, LegalEntityType, MockLegalEntities};
 use pollster::block_on;
 
@@ -45,8 +45,9 @@ fn request_id() -> RequestId {
     RequestId::parse("a-request-id-of-some-length").unwrap()
 }
 
-fn principal(scope: &str) -> Principal {
-    Principal { user_id: USER, client_id: CLIENT, scope: Scope::parse(scope) }
+fn caller(scope: &str) -> Caller {
+    let principal = Principal { user_id: USER, client_id: CLIENT, scope: Scope::parse(scope) };
+    Caller { principal, api_key: None }
 }
 
 fn pharmacy(status: LegalEntityStatus) -> LegalEntity {
@@ -122,15 +123,16 @@ impl World {
     }
 
     fn stop(self, input: StopInput) -> Result<Dispense, StopError> {
-        let permit = StopPermit::for_caller(&principal("device_dispense:stop")).unwrap();
-        let ports = StopPorts {
+        let permit = authorize::<StopDispense>(&caller("device_dispense:stop")).unwrap();
+        let stop = StopDispense {
             dispenses: Arc::new(self.dispenses),
             legal_entities: Arc::new(self.legal_entities),
             pseudonyms: Arc::new(self.pseudonyms),
             clock: Arc::new(FixedClock),
             ids: Arc::new(FixedIds),
+            allowed_types: self.allowed_types,
         };
-        block_on(StopDispense::new(ports, self.allowed_types).execute(&permit, input))
+        block_on(stop.execute(&permit, input))
     }
 }
 
@@ -156,14 +158,14 @@ fn not_found() -> (ErrorKind, String) {
 #[test]
 fn given_a_scope_without_the_allowance_then_there_is_no_permit_and_so_no_call() {
     for scope in ["", "device_dispense:read", "device_dispense:stopper"] {
-        let error = StopPermit::for_caller(&principal(scope)).unwrap_err();
+        let error = authorize::<StopDispense>(&caller(scope)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Forbidden, "{scope}");
         assert_eq!(
             error.to_string(),
             "Your scope does not allow to access this resource. Missing allowances: device_dispense:stop"
         );
     }
-    assert!(StopPermit::for_caller(&principal("a:read  device_dispense:stop b:write")).is_ok());
+    assert!(authorize::<StopDispense>(&caller("a:read  device_dispense:stop b:write")).is_ok());
 }
 
 #[test]

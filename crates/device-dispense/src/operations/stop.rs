@@ -1,0 +1,175 @@
+use std::sync::Arc;
+
+use esoz_auth::{CallerKind, Operation, Permit};
+use esoz_events::{EntityType, StatusChangeEvent};
+use esoz_kernel::{
+    Clock, DispenseId, EventId, IdGenerator, IdempotencyError, IdempotencyKey, IdempotentRequest,
+    LegalEntityId, PatientId, Replay, RequestId, StoreError, StoreErrorKind, TraceContext, failure,
+    time::to_millis,
+};
+use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityError, require_active};
+
+use crate::{
+    Changed, DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange, Trigger,
+    allows, visible,
+};
+
+/// How often the change is offered to a store that keeps answering that it is stale or in conflict. A dispense leaves `in_progress`
+/// once and does not return by itself, so the second offer decides; the others are for other systems that write the same documents.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// What to stop.
+#[derive(Debug, Clone)]
+pub struct StopInput {
+    /// The patient named in the request; `None` when that was no UUID (rule 7).
+    pub patient_id: Option<PatientId>,
+    /// The dispense named in the request; `None` when that was no UUID (rule 5).
+    pub dispense_id: Option<DispenseId>,
+    /// The request, to trace the event back to it.
+    pub request_id: RequestId,
+    /// The span that the event belongs to; `None` when the request is not traced.
+    pub trace: Option<TraceContext>,
+    /// The client's idempotency key, if it sent one.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+failure! {
+    /// Why a dispense was not stopped: one variant for each answer of the conformance table. The texts are part of the protocol.
+    #[derive(Debug)]
+    pub enum StopError {
+        /// The dispense does not exist for this caller and patient (S10, S11, S12).
+        NotFound => NotFound, "not_found", "not_found";
+        /// Its status is not `in_progress` (S13, S16, S17).
+        WrongStatus(status: DispenseStatus = DispenseStatus::Completed)
+            => Conflict, "wrong_status", "Device dispense in status {status} cannot be stopped";
+    } wraps {
+        /// The idempotency key was used for another request (docs/adr/0012).
+        Idempotency(IdempotencyError);
+        /// The legal entity may not act (S08, S09).
+        LegalEntity(LegalEntityError);
+        /// A store failed (S14, P05).
+        Store(StoreError) => "the dispense could not be stopped";
+    }
+}
+
+/// Stops a device dispense (method 1).
+#[derive(Clone)]
+pub struct StopDispense {
+    /// Where dispenses are kept.
+    pub dispenses: Arc<dyn DeviceDispenses>,
+    /// Where legal entities are looked up.
+    pub legal_entities: Arc<dyn LegalEntities>,
+    /// The types of legal entity that may act (rule 4).
+    pub allowed_types: AllowedTypes,
+    /// The pseudonyms of patients.
+    pub pseudonyms: Arc<dyn PatientPseudonyms>,
+    /// The current time.
+    pub clock: Arc<dyn Clock>,
+    /// The source of event ids.
+    pub ids: Arc<dyn IdGenerator>,
+}
+
+impl Operation for StopDispense {
+    const NAME: &'static str = "stop_device_dispense";
+    const SCOPE: &'static str = "device_dispense:stop";
+    const CALLER: CallerKind = CallerKind::User;
+    type Error = StopError;
+}
+
+impl StopDispense {
+    /// Stops the dispense and returns it as it is afterwards.
+    ///
+    /// The change is offered to the store together with its conditions (rules 5 to 8); only a change that the store finds stale is
+    /// explained by reading the dispense. So a successful stop costs one round trip to the store of dispenses.
+    ///
+    /// A repetition under the same idempotency key gets the first answer. A stop that was refused changed nothing and recorded no key, so its
+    /// repetition is decided anew. With a key, a stale change is offered once more before it is refused: the same request may have been
+    /// carried out between the offer and the read.
+    ///
+    /// # Errors
+    /// [`StopError`] of the first rule that fails. After [`StopError::Store`] the change may or may not have taken effect; the same request
+    /// again tells.
+    pub async fn execute(&self, permit: &Permit<Self>, input: StopInput) -> Result<Dispense, StopError> {
+        let owner = self.active_legal_entity(permit).await?;
+        let (Some(patient_id), Some(id)) = (input.patient_id, input.dispense_id) else {
+            return Err(StopError::NotFound);
+        };
+        let subject = self.pseudonyms.of(patient_id);
+        let change = self.planned(permit, owner, id, subject, input);
+        let mut refused = None;
+        for _ in 0..MAX_ATTEMPTS {
+            match self.dispenses.change_status(&change).await {
+                Ok(Changed::Applied(dispense) | Changed::Replayed(Replay::Replayed(dispense))) => {
+                    return Ok(dispense);
+                }
+                Ok(Changed::Replayed(Replay::KeyReused)) => {
+                    return Err(StopError::Idempotency(IdempotencyError::KeyReused));
+                }
+                Ok(Changed::Stale) => {}
+                // A lost race tells nothing about the dispense, nor about the key.
+                Err(error) if error.kind() == StoreErrorKind::Conflict => continue,
+                Err(error) => return Err(StopError::Store(error)),
+            }
+            // Offered again since it was read, and nothing was recorded under the key: the refusal stands.
+            if let Some(refusal) = refused {
+                return Err(refusal);
+            }
+            refused = self.refusal(&change).await?;
+            if change.idempotency.is_none()
+                && let Some(refusal) = refused
+            {
+                return Err(refusal);
+            }
+        }
+        let attempted = format!("stopping dispense {id}: it changed under {MAX_ATTEMPTS} attempts");
+        Err(StopError::Store(StoreError::new(StoreErrorKind::Conflict, attempted)))
+    }
+
+    async fn active_legal_entity(&self, permit: &Permit<Self>) -> Result<LegalEntityId, StopError> {
+        let found = self.legal_entities.find(permit.client().into()).await.map_err(StopError::Store)?;
+        let active = require_active(found.as_ref(), &self.allowed_types).map_err(StopError::LegalEntity)?;
+        Ok(active.legal_entity_id())
+    }
+
+    fn planned(
+        &self,
+        permit: &Permit<Self>,
+        owner: LegalEntityId,
+        id: DispenseId,
+        subject: Pseudonym,
+        input: StopInput,
+    ) -> StatusChange {
+        let at = to_millis(self.clock.now());
+        let (from, to, by) = (DispenseStatus::InProgress, DispenseStatus::Stopped, permit.user());
+        let event = StatusChangeEvent {
+            id: EventId::new(self.ids.fresh()),
+            entity_type: EntityType::DeviceDispense,
+            entity_id: id.uuid(),
+            new_status: to.as_str().to_owned(),
+            event_time: at,
+            changed_by: by,
+            request_id: input.request_id,
+            trace: input.trace,
+        };
+        let idempotency = input.idempotency_key.map(|key| {
+            let id = id.uuid();
+            let parts: [&[u8]; 2] = [id.as_bytes(), subject.expose().as_bytes()];
+            IdempotentRequest::new(Self::NAME, permit.client(), &key, &parts)
+        });
+        StatusChange { id, owner, subject, from, to, at, by, event, idempotency }
+    }
+
+    /// Explains a stale change; `None` when by now nothing speaks against it, and it is worth another offer.
+    async fn refusal(&self, change: &StatusChange) -> Result<Option<StopError>, StopError> {
+        let found = self.dispenses.find(change.id).await.map_err(StopError::Store)?;
+        let Some(dispense) = visible(found.as_ref(), change.owner, &change.subject) else {
+            return Ok(Some(StopError::NotFound));
+        };
+        let may_stop = allows(Some(dispense.status), change.to, Trigger::Stop);
+        Ok((!may_stop).then_some(StopError::WrongStatus(dispense.status)))
+    }
+}
+
+#[cfg(test)]
+#[path = "stop_tests.rs"]
+mod tests;

@@ -1,3 +1,0 @@
-//! One file per use case: input, error, `execute`.
-
-pub(crate) mod stop;

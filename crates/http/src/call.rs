@@ -1,0 +1,187 @@
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
+use esoz_auth::{ApiKeyHolder, AuthError, Caller, CallerKind, Operation, Permit, Principal, authorize};
+use esoz_kernel::{Failure, IdempotencyKey, TraceContext};
+use serde::Serialize;
+use tracing::Instrument as _;
+
+use crate::Api;
+use crate::context::RequestContext;
+use crate::envelope::{self, Reply};
+use crate::error::{ApiError, RequestError};
+use crate::extract::{body, credentials, idempotency};
+use crate::observer::{AUTHENTICATE_API_KEY, AUTHENTICATE_TOKEN, OK};
+use crate::telemetry::OperationSpan;
+
+/// The answer of a handler.
+pub(crate) type Answer = Result<HttpResponse, actix_web::Error>;
+
+impl FromRequest for RequestContext {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let context = request.extensions().get::<Self>().cloned();
+        ready(context.ok_or_else(|| actix_web::error::ErrorInternalServerError("no request context")))
+    }
+}
+
+/// One request on its way through an operation.
+pub(crate) struct Call {
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+    context: RequestContext,
+    /// Where the event of a change traces back to.
+    trace: Option<TraceContext>,
+}
+
+impl FromRequest for Call {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let mut call = || {
+            Ok(Self {
+                context: RequestContext::extract(request).into_inner()?,
+                api: web::Data::extract(request).into_inner()?,
+                payload: web::Payload::from_request(request, payload).into_inner()?,
+                request: request.clone(),
+                trace: None,
+            })
+        };
+        ready(call())
+    }
+}
+
+impl Call {
+    /// Runs an operation, in the order that the specification wants: authenticates the caller, takes one request from the client's rate
+    /// limit, checks the scopes, parses the request, executes, and renders the outcome in the envelope. Metrics, span and log learn the
+    /// outcome here.
+    pub(crate) async fn run<O: Operation, I, T, D: Serialize>(
+        mut self,
+        parse: impl AsyncFnOnce(&mut Self) -> Result<I, ApiError>,
+        execute: impl AsyncFnOnce(&Api, &Permit<O>, I) -> Result<T, O::Error>,
+        render: impl FnOnce(T) -> Reply<D>,
+    ) -> Answer {
+        let outcome = async {
+            let permit = self.permit::<O>().await?;
+            let span = OperationSpan::begin(O::NAME);
+            self.trace = span.position().or(self.context.parent);
+            let input = parse(&mut self).await?;
+            let outcome = execute(&self.api, &permit, input).instrument(span.span()).await;
+            span.end(outcome.as_ref().err().map(Failure::kind));
+            self.observed(O::NAME, outcome).map_err(|failure| ApiError::from_failure(&failure))
+        };
+        let outcome = outcome.await;
+        answer(&self.context, outcome.map(render))
+    }
+
+    async fn permit<O: Operation>(&self) -> Result<Permit<O>, ApiError> {
+        let api_key = match O::CALLER {
+            CallerKind::User => None,
+            CallerKind::UserWithApiKey => Some(self.api_key_holder().await?),
+        };
+        let principal = self.principal().await?;
+        let permit = authorize::<O>(&Caller { principal, api_key });
+        // A permit alone is no outcome of the operation yet.
+        let permit = if permit.is_err() { self.observed(O::NAME, permit) } else { permit };
+        permit.map_err(|failure| ApiError::from_failure(&failure))
+    }
+
+    /// The calling software, by its api key. Its requests count for no client: software works for many.
+    async fn api_key_holder(&self) -> Result<ApiKeyHolder, ApiError> {
+        let presented = credentials::api_key(&self.request);
+        let checking = self.api.authentication.api_key(presented);
+        self.authenticated(AUTHENTICATE_API_KEY, checking).await
+    }
+
+    /// The user and client, by the access token. Takes one request from the client's rate limit.
+    async fn principal(&self) -> Result<Principal, ApiError> {
+        let presented = credentials::bearer_token(&self.request);
+        let checking = self.api.authentication.token(presented);
+        let principal = self.authenticated(AUTHENTICATE_TOKEN, checking).await?;
+        // Each cell is empty: a request is authenticated once.
+        let _ = self.context.client_id.set(principal.client_id);
+        let limit =
+            self.api.admission.check_rate(principal.client_id).map_err(ApiError::too_many_requests)?;
+        if let Some(limit) = limit {
+            let _ = self.context.rate_limit.set(limit);
+        }
+        Ok(principal)
+    }
+
+    /// Authenticates, unless too many authentications from the address have failed.
+    async fn authenticated<T>(
+        &self,
+        name: &'static str,
+        checking: impl Future<Output = Result<T, AuthError>>,
+    ) -> Result<T, ApiError> {
+        let (admission, address) = (&self.api.admission, self.peer());
+        admission.check_failures(address).map_err(ApiError::too_many_failures)?;
+        let outcome = self.observed(name, checking.await);
+        if matches!(outcome, Err(AuthError::InvalidToken | AuthError::InvalidApiKey)) {
+            admission.record_failure(address);
+        }
+        outcome.map_err(|failure| ApiError::from_failure(&failure))
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        self.request.peer_addr().map(|address| address.ip())
+    }
+
+    /// Counts an outcome, and keeps it for the log unless it is an authentication that succeeded.
+    fn observed<T, F: Failure>(&self, name: &'static str, outcome: Result<T, F>) -> Result<T, F> {
+        let code = outcome.as_ref().map_or_else(Failure::code, |_| OK);
+        self.api.observer.operation_ended(name, code);
+        if outcome.is_err() || ![AUTHENTICATE_TOKEN, AUTHENTICATE_API_KEY].contains(&name) {
+            let _ = self.context.outcome.set(code);
+        }
+        outcome
+    }
+
+    /// A segment of the path as an id; `None` when it is none, which an operation answers like an id that does not exist.
+    pub(crate) fn path_id<T: FromStr>(&self, segment: &str) -> Option<T> {
+        self.request.match_info().get(segment).and_then(|text| text.parse().ok())
+    }
+
+    /// The request, as audit rows and events name it.
+    pub(crate) fn context(&self) -> &RequestContext {
+        &self.context
+    }
+
+    /// Where the event of a change traces back to: the span of the operation or, where no spans are recorded, the caller's.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.trace
+    }
+
+    /// Reads the body and the idempotency key. Faults of both are answered together.
+    pub(crate) async fn body<T>(
+        &mut self,
+        parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
+    ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
+        let bytes = body::read(&self.request, &mut self.payload, &self.api.limits).await?;
+        ApiError::both(parse(&bytes), idempotency::key(&self.context.idempotency))
+    }
+
+    /// The same for a body that must be declared as JSON.
+    pub(crate) async fn json_body<T>(
+        &mut self,
+        parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
+    ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
+        body::require_json(&self.request)?;
+        self.body(parse).await
+    }
+}
+
+/// Puts an outcome into its envelope.
+pub(crate) fn answer<D: Serialize>(context: &RequestContext, outcome: Result<Reply<D>, ApiError>) -> Answer {
+    match outcome {
+        Ok(reply) => Ok(envelope::success(context, reply)),
+        Err(error) => Err(RequestError { error, context: context.clone() }.into()),
+    }
+}

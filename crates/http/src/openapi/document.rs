@@ -1,0 +1,211 @@
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use actix_web::http::header::ContentType;
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Bytes;
+use esoz_auth::CallerKind;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::request_body::RequestBody;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{self, ContentBuilder, RefOr, Required};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+
+use super::answers::{self, Answers, Responses};
+use super::{dispense, example};
+use crate::call::{Answer, answer};
+use crate::chunked_body::chunked;
+use crate::context::RequestContext;
+use crate::envelope::{BrokenRule, ErrorBody, Invalid, Meta};
+use crate::error::ApiError;
+use crate::headers;
+use crate::routes::{self, contract_divisions, device_dispenses, health};
+
+/// The OpenAPI document, as it is served at `/openapi.json`.
+///
+/// # Errors
+/// When it cannot be rendered as JSON, which its types rule out.
+pub fn openapi() -> Result<String, serde_json::Error> {
+    Ok(Description::openapi().to_pretty_json()? + "\n")
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "esoz",
+        description = "Two methods of Ukraine's eHealth system: a legal entity stops a device dispense, and the National Health Service \
+            updates a contract division. Every answer with a body is JSON in one envelope: `meta` beside either `data` or `error`. Where \
+            several things are wrong with a request, the first rule that fails answers. UUIDs are taken in either case and sent in lower \
+            case; times are UTC. A path that is not described here is answered 404 (but for `/docs`, which shows this description), another \
+            verb than the described one 405, both in the envelope of a failure."
+    ),
+    paths(device_dispenses::stop::handle, contract_divisions::update::handle, show, health::live, health::ready),
+    components(schemas(
+        Meta,
+        Failure,
+        ErrorBody,
+        Invalid,
+        BrokenRule,
+        dispense::DeviceDispense,
+        contract_divisions::ContractDivisionDto,
+        health::Liveness,
+        crate::health::Readiness
+    )),
+    tags(
+        (name = "device dispenses", description = "What legal entities hand over to patients."),
+        (name = "contract divisions", description = "Where the contractors of the National Health Service deliver."),
+        (name = "description", description = "This document."),
+        (name = "health", description = "For probes and operators."),
+    ),
+    modifiers(&Security, &Bodies, &WrongMethods),
+)]
+struct Description;
+
+/// The envelope of every refusal.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what the envelope writes from borrowed parts")]
+struct Failure {
+    meta: Meta<'static>,
+    error: ErrorBody,
+}
+
+/// How a caller says who it is.
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, openapi: &mut openapi::OpenApi) {
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "An opaque access token of a user who acts for a legal entity. Its scope must hold what the operation asks for, e.g. \
+                 `device_dispense:stop` or `private_contracts:write`.",
+            ))
+            .build();
+        let api_key = ApiKeyValue::with_description(
+            "api-key",
+            "Names the calling software. It has a scope of its own, which must hold what the operation asks for as well.",
+        );
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("access_token", SecurityScheme::Http(token));
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(api_key)));
+        let registry: BTreeMap<&str, _> =
+            routes::operations().into_iter().map(|operation| (operation.name, operation)).collect();
+        for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations) {
+            let required = operation.operation_id.as_deref().and_then(|id| registry.get(id));
+            let requirement = required.map_or_else(SecurityRequirement::default, |required| {
+                let token = SecurityRequirement::new("access_token", [required.scope]);
+                match required.caller {
+                    CallerKind::User => token,
+                    CallerKind::UserWithApiKey => token.add("api_key", [required.scope]),
+                }
+            });
+            operation.security = Some(vec![requirement]);
+        }
+    }
+}
+
+/// The operations of a path, with their methods.
+fn operations(path: &mut PathItem) -> Vec<(Method, &mut Operation)> {
+    let each = [
+        (Method::GET, &mut path.get),
+        (Method::PUT, &mut path.put),
+        (Method::POST, &mut path.post),
+        (Method::DELETE, &mut path.delete),
+        (Method::PATCH, &mut path.patch),
+    ];
+    each.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?))).collect()
+}
+
+/// Describes the answer to a method that a path does not take, which names those that it takes.
+struct WrongMethods;
+
+impl Modify for WrongMethods {
+    fn modify(&self, openapi: &mut openapi::OpenApi) {
+        for (path, item) in &mut openapi.paths.paths {
+            let mut operations = operations(item);
+            let allow = routes::allowed(operations.iter().map(|(method, _)| method));
+            let error = ApiError::method_not_allowed(allow);
+            for (_, operation) in &mut operations {
+                let answer = Answers::new(&example::path(path)).refusal("wrong_method", &error).responses();
+                operation.responses.responses.extend(answer);
+            }
+        }
+    }
+}
+
+/// What cannot be derived about the bodies: they gather the properties that they do not know in order to refuse them by name, so they are
+/// closed; and the one with nothing in it may be left out.
+struct Bodies;
+
+impl Modify for Bodies {
+    fn modify(&self, openapi: &mut openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        for name in ["EmptyObject", "UpdateBody"] {
+            if let Some(RefOr::T(Schema::Object(body))) = components.schemas.get_mut(name) {
+                body.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+        for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations) {
+            if let Some(RefOr::T(body)) = &mut operation.request_body
+                && is_empty_object(body)
+            {
+                body.required = Some(Required::False);
+            }
+        }
+    }
+}
+
+fn is_empty_object(body: &RequestBody) -> bool {
+    let refers = |schema: &RefOr<Schema>| matches!(schema, RefOr::Ref(to) if to.ref_location.ends_with("/EmptyObject"));
+    body.content
+        .values()
+        .any(|content| matches!(content, RefOr::T(content) if content.schema.as_ref().is_some_and(refers)))
+}
+
+/// The document, rendered once.
+static DOCUMENT: LazyLock<Option<Bytes>> = LazyLock::new(|| match openapi() {
+    Ok(text) => Some(Bytes::from(text)),
+    Err(error) => {
+        tracing::error!(%error, "the OpenAPI description cannot be rendered");
+        None
+    }
+});
+
+/// Show this description
+///
+/// The one answer without an envelope: the OpenAPI document itself. Anybody may ask.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "show_description",
+    tag = "description",
+    responses(DescriptionAnswers)
+)]
+pub(crate) async fn show(context: RequestContext) -> Answer {
+    match DOCUMENT.as_ref() {
+        Some(document) => Ok(headers::with_standard_headers(&context, StatusCode::OK, headers::FOR_PROGRAMS)
+            .insert_header(ContentType::json())
+            .body(chunked(document.clone()))),
+        None => {
+            answer::<()>(&context, Err(ApiError::internal().because("the description could not be made")))
+        }
+    }
+}
+
+/// The answers of the description's own route.
+struct DescriptionAnswers;
+
+impl IntoResponses for DescriptionAnswers {
+    fn responses() -> Responses {
+        let document = ObjectBuilder::new().schema_type(Type::Object).required("openapi").build();
+        let content = ContentBuilder::new().schema(Some(document)).build();
+        let headers = [("X-Request-ID", answers::request_id_header())].into();
+        let mut responses = Answers::of_path("/openapi.json").under_load().responses();
+        responses.insert("200".to_owned(), answers::response("This document.", content, headers).into());
+        responses
+    }
+}

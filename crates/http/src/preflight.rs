@@ -1,0 +1,31 @@
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::context::RequestContext;
+use crate::headers;
+
+/// The headers that a page may set on a request.
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, api-key, content-type, traceparent, x-request-id, x-idempotency-key",
+);
+/// How long a browser may cache the answer, in seconds.
+const MAX_AGE_S: u32 = 600;
+
+/// Answers a CORS preflight of an allowed origin, naming every method of the path; `None` when the request is something else.
+pub(crate) fn preflight(
+    request: &HttpRequest,
+    context: &RequestContext,
+    methods: &str,
+) -> Option<HttpResponse> {
+    let is_preflight = request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        && context.allowed_origin.is_allowed();
+    is_preflight.then(|| {
+        headers::with_standard_headers(context, StatusCode::NO_CONTENT, headers::FOR_PROGRAMS)
+            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS))
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_S))
+            .finish()
+    })
+}

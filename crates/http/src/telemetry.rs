@@ -1,0 +1,201 @@
+//! Telemetry of a request: its span, its metrics and its line in the log, and the span of its operation. Names and fields follow the
+//! semantic conventions of OpenTelemetry for HTTP. None of them says who the patient is.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use esoz_kernel::{ErrorKind, TraceContext};
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceFlags, TraceState};
+use tracing::field::Empty;
+use tracing::{Span, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::context::RequestContext;
+use crate::observer::{CLIENT_LEFT, Observer, RequestEnded, UNMATCHED, known_method};
+
+/// What vendors add to `traceparent`.
+const TRACESTATE: &str = "tracestate";
+/// The size that every participant must pass on (W3C Trace Context), in bytes.
+const TRACESTATE_MAX_BYTES: usize = 512;
+
+/// The target of the request's line in the log. Operators filter by it, so it stays, wherever the code moves.
+const LOG_TARGET: &str = "esoz_http::guard";
+
+/// The telemetry of one request. Dropped before [`end`](Self::end), it records that the client left.
+pub(crate) struct RequestTelemetry {
+    pub(crate) span: Span,
+    context: RequestContext,
+    observer: Arc<dyn Observer>,
+    started: Instant,
+    method: &'static str,
+    /// The pattern of the route: the path would name a patient.
+    route: Option<String>,
+    trace_id: Option<String>,
+    has_ended: bool,
+}
+
+impl RequestTelemetry {
+    /// Begins the span, as a child of the caller's.
+    pub(crate) fn begin(
+        request: &ServiceRequest,
+        context: &RequestContext,
+        observer: &Arc<dyn Observer>,
+    ) -> Self {
+        observer.request_began();
+        let method = known_method(request.method());
+        // Of the decoded path, as it is routed: an encoded one may be spelled in many ways.
+        let route = request.resource_map().match_pattern(request.match_info().as_str());
+        let name = route.as_deref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
+        let span = info_span!(
+            "request",
+            otel.name = name,
+            otel.kind = "server",
+            otel.status_code = Empty,
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = Empty,
+            "error.type" = Empty,
+            request_id = %context.request_id,
+            trace_id = Empty,
+        );
+        if let Some(parent) = context.parent {
+            // Fails where no spans are recorded: then none has a parent.
+            let _ = span.set_parent(remote(parent, request.headers()));
+        }
+        let trace_id = position(&span).or(context.parent).map(|trace| format!("{:032x}", trace.trace_id()));
+        if let Some(trace_id) = &trace_id {
+            span.record("trace_id", trace_id);
+        }
+        let (context, observer, started) = (context.clone(), observer.clone(), Instant::now());
+        Self { span, context, observer, started, method, route, trace_id, has_ended: false }
+    }
+
+    /// Records the answer. `cause` is the full error chain of a server fault.
+    pub(crate) fn end(mut self, status: StatusCode, cause: Option<&str>) {
+        self.has_ended = true;
+        self.span.record("http.response.status_code", status.as_u16());
+        if status.is_server_error() {
+            self.span.record("otel.status_code", "ERROR");
+            self.span.record("error.type", status.as_str());
+        }
+        self.observe(status.as_u16());
+        // Load shedding is a 503 without a cause: the request is refused, nothing is broken.
+        let is_broken = cause.is_some() || status == StatusCode::INTERNAL_SERVER_ERROR;
+        self.log(status.as_u16(), cause, is_broken);
+    }
+
+    fn observe(&self, status: u16) {
+        self.observer.request_ended(&RequestEnded {
+            method: self.method,
+            route: self.route.clone().unwrap_or_else(|| UNMATCHED.to_owned()),
+            status,
+            elapsed: self.started.elapsed(),
+        });
+    }
+
+    /// Writes the request's one line: an error when the service is broken, with its cause, else information.
+    fn log(&self, status: u16, error: Option<&str>, is_broken: bool) {
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: LOG_TARGET,
+                    parent: &self.span,
+                    request_id = %self.context.request_id,
+                    trace_id = self.trace_id,
+                    method = self.method,
+                    route = self.route,
+                    client_id = self.context.client_id.get().map(tracing::field::display),
+                    outcome = self.context.outcome.get(),
+                    status,
+                    elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+                    error,
+                    "request"
+                )
+            };
+        }
+        if is_broken { line!(error) } else { line!(info) }
+    }
+}
+
+impl Drop for RequestTelemetry {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.observe(CLIENT_LEFT);
+            self.log(CLIENT_LEFT, None, false);
+        }
+    }
+}
+
+/// The span of an operation.
+pub(crate) struct OperationSpan(Span);
+
+impl OperationSpan {
+    /// Begins the span, as a child of the request's.
+    pub(crate) fn begin(name: &'static str) -> Self {
+        Self(info_span!(
+            "use_case",
+            otel.name = name,
+            otel.status_code = Empty,
+            use_case = name,
+            outcome = Empty
+        ))
+    }
+
+    /// The span itself.
+    pub(crate) fn span(&self) -> Span {
+        self.0.clone()
+    }
+
+    /// Where it is in its trace; `None` where no spans are recorded.
+    pub(crate) fn position(&self) -> Option<TraceContext> {
+        position(&self.0)
+    }
+
+    /// Records the outcome; `None` is success.
+    pub(crate) fn end(&self, failure: Option<ErrorKind>) {
+        self.0.record("outcome", failure.map_or("done", word));
+        if failure.is_some_and(ErrorKind::is_server_fault) {
+            self.0.record("otel.status_code", "ERROR");
+        }
+    }
+}
+
+const fn word(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::BadRequest | ErrorKind::Invalid => "invalid",
+        ErrorKind::Unauthenticated | ErrorKind::InvalidToken => "unauthenticated",
+        ErrorKind::Forbidden => "forbidden",
+        ErrorKind::NotFound => "not_found",
+        ErrorKind::Conflict => "conflict",
+        ErrorKind::Unavailable => "unavailable",
+        ErrorKind::Internal => "internal",
+    }
+}
+
+fn position(span: &Span) -> Option<TraceContext> {
+    let context = span.context();
+    let here = context.span().span_context().clone();
+    TraceContext::new(
+        u128::from_be_bytes(here.trace_id().to_bytes()),
+        u64::from_be_bytes(here.span_id().to_bytes()),
+        here.is_sampled(),
+    )
+}
+
+/// The caller's span, as OpenTelemetry knows remote spans.
+fn remote(parent: TraceContext, headers: &HeaderMap) -> Context {
+    let flags = TraceFlags::default().with_sampled(parent.is_sampled());
+    let (trace_id, span_id) = (parent.trace_id().into(), parent.span_id().into());
+    Context::new().with_remote_span_context(SpanContext::new(trace_id, span_id, flags, true, state(headers)))
+}
+
+/// The `tracestate`; empty when it is not well-formed, or larger than must be passed on: every span keeps a copy.
+fn state(headers: &HeaderMap) -> TraceState {
+    let lines: Option<Vec<&str>> = headers.get_all(TRACESTATE).map(|line| line.to_str().ok()).collect();
+    let whole = lines.map(|lines| lines.join(",")).filter(|whole| whole.len() <= TRACESTATE_MAX_BYTES);
+    whole.and_then(|whole| whole.parse().ok()).unwrap_or_default()
+}

@@ -1,0 +1,206 @@
+use std::error::Error;
+
+/// The kind of a failure. A transport maps kinds, and nothing else, to its own status codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The request itself is wrong, whatever the state of the system.
+    BadRequest,
+    /// The caller is not authenticated: credentials are missing, or an api key is not valid.
+    Unauthenticated,
+    /// The caller is not authenticated: the access token is not valid.
+    InvalidToken,
+    /// The caller may not do this.
+    Forbidden,
+    /// The resource does not exist, or not for this caller.
+    NotFound,
+    /// The state of the resource, or of one that it depends on, rules this out.
+    Conflict,
+    /// The content of the request breaks a rule.
+    Invalid,
+    /// A store or a bus is unavailable; the same request may succeed later.
+    Unavailable,
+    /// The service is broken. Details belong in the log, never in the answer.
+    Internal,
+}
+
+impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::BadRequest,
+        Self::Unauthenticated,
+        Self::InvalidToken,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Invalid,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// Whether the service, not the caller, is at fault.
+    pub const fn is_server_fault(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Internal)
+    }
+}
+
+/// An error of an operation, as a transport sees it. Declared with [`failure!`](crate::failure).
+///
+/// `Display` is the text for the caller, unless the kind [is a server fault](ErrorKind::is_server_fault): then a transport sends a
+/// constant text.
+pub trait Failure: Error {
+    /// The kind.
+    fn kind(&self) -> ErrorKind;
+
+    /// The variant's name in snake_case, for metrics and logs. Says nothing about the request.
+    fn code(&self) -> &'static str;
+
+    /// The part of the request that the failure is about, as a JSON path, e.g. `$.details[3].device`.
+    fn entry(&self) -> Option<String> {
+        None
+    }
+
+    /// The scopes that the caller lacks; empty when the failure is another one.
+    fn missing_allowances(&self) -> &[&'static str] {
+        &[]
+    }
+
+    /// One value of each variant: the published description and the labels of metrics are made from them.
+    fn examples() -> Vec<Self>
+    where
+        Self: Sized;
+
+    /// Every [`code`](Self::code) of this type.
+    fn codes() -> Vec<&'static str>
+    where
+        Self: Sized,
+    {
+        Self::examples().iter().map(Self::code).collect()
+    }
+}
+
+/// An error and its causes, in one line, for the log.
+pub fn with_causes(error: &dyn Error) -> String {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Declares an error enum with its [`Failure`](crate::Failure), `Display` and `Error`: each variant with its kind, its code, its text and
+/// the entry that it is about, so that none of them stands anywhere else.
+///
+/// A variant under `wraps` holds another failure and takes everything from it, or, given a text, everything but the text; the failure is then
+/// its source.
+///
+/// ```
+/// use esoz_kernel::{ErrorKind, Failure, StoreError, failure};
+///
+/// failure! {
+///     /// Why a cup was not filled.
+///     #[derive(Debug)]
+///     pub enum FillError {
+///         /// There is no such cup.
+///         NotFound => NotFound, "not_found", "no such cup";
+///         /// It is full. Its field has an example value, for the description.
+///         Full(level: u32 = 10) => Conflict, "full", "the cup is full at {level}", at "$.cups[{level}]";
+///     } wraps {
+///         /// The store failed.
+///         Store(StoreError) => "the cup could not be filled";
+///     }
+/// }
+///
+/// assert_eq!(FillError::Full(3).to_string(), "the cup is full at 3");
+/// assert_eq!(FillError::Full(3).kind(), ErrorKind::Conflict);
+/// assert_eq!(FillError::Full(3).entry().as_deref(), Some("$.cups[3]"));
+/// assert_eq!(FillError::codes()[..2], ["not_found", "full"]);
+/// ```
+#[macro_export]
+macro_rules! failure {
+    (
+        $(#[$meta:meta])*
+        $vis:vis enum $name:ident {
+            $(
+                $(#[$doc:meta])*
+                $variant:ident $(($field:ident: $type:ty = $example:expr))?
+                    => $kind:ident, $code:literal, $text:literal $(, at $entry:literal)?;
+            )*
+        } $(wraps {
+            $(
+                $(#[$wrapped_doc:meta])*
+                $wrapper:ident($inner:ty) $(=> $wrapped_text:literal)?;
+            )*
+        })?
+    ) => {
+        $(#[$meta])*
+        $vis enum $name {
+            $($(#[$doc])* $variant $(($type))?,)*
+            $($($(#[$wrapped_doc])* $wrapper($inner),)*)?
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                match self {
+                    $(Self::$variant $(($field))? => ::std::write!(formatter, $text),)*
+                    $($(Self::$wrapper(inner) => $crate::failure!(@display formatter, inner $(, $wrapped_text)?),)*)?
+                }
+            }
+        }
+
+        impl ::std::error::Error for $name {
+            fn source(&self) -> ::std::option::Option<&(dyn ::std::error::Error + 'static)> {
+                match self {
+                    $(Self::$variant { .. } => ::std::option::Option::None,)*
+                    $($(Self::$wrapper(inner) => $crate::failure!(@source inner $(, $wrapped_text)?),)*)?
+                }
+            }
+        }
+
+        impl $crate::Failure for $name {
+            fn kind(&self) -> $crate::ErrorKind {
+                match self {
+                    $(Self::$variant { .. } => $crate::ErrorKind::$kind,)*
+                    $($(Self::$wrapper(inner) => $crate::Failure::kind(inner),)*)?
+                }
+            }
+
+            fn code(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $code,)*
+                    $($(Self::$wrapper(inner) => $crate::Failure::code(inner),)*)?
+                }
+            }
+
+            fn entry(&self) -> ::std::option::Option<::std::string::String> {
+                match self {
+                    $(Self::$variant $(($field))? => {
+                        // Not every entry has an index.
+                        $(let _ = $field;)?
+                        $crate::failure!(@entry $($entry)?)
+                    })*
+                    $($(Self::$wrapper(inner) => $crate::Failure::entry(inner),)*)?
+                }
+            }
+
+            fn missing_allowances(&self) -> &[&'static str] {
+                match self {
+                    $(Self::$variant { .. } => &[],)*
+                    $($(Self::$wrapper(inner) => $crate::Failure::missing_allowances(inner),)*)?
+                }
+            }
+
+            fn examples() -> ::std::vec::Vec<Self> {
+                let own = [$(Self::$variant $(($example))?),*];
+                own.into_iter()
+                    $($(.chain(<$inner as $crate::Failure>::examples().into_iter().map(Self::$wrapper)))*)?
+                    .collect()
+            }
+        }
+    };
+    (@display $formatter:ident, $inner:ident) => { ::std::fmt::Display::fmt($inner, $formatter) };
+    (@display $formatter:ident, $inner:ident, $text:literal) => {{
+        let _ = $inner;
+        ::std::write!($formatter, $text)
+    }};
+    (@source $inner:ident) => { ::std::error::Error::source($inner) };
+    (@source $inner:ident, $text:literal) => { ::std::option::Option::Some($inner) };
+    (@entry) => { ::std::option::Option::None };
+    (@entry $entry:literal) => { ::std::option::Option::Some(::std::format!($entry)) };
+}
