@@ -1,9 +1,11 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
-//! `cargo xtask bench`, `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`, `cargo xtask schemathesis`.
+//! `cargo xtask bench`, `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`, `cargo xtask schemathesis`,
+//! `cargo xtask size`.
 
 mod bench;
 mod book;
 mod check;
+mod circles;
 mod faults;
 mod fuzz;
 mod openapi;
@@ -11,6 +13,7 @@ mod reference;
 mod schemathesis;
 mod servers;
 mod simulate;
+mod size;
 mod steps;
 mod test;
 
@@ -87,6 +90,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Counts the product's lines of code by crate; lists files over 300 lines and circles between files
+    Size,
     /// Makes the book, target/book/index.html; needs mdBook, which .ci/run fetches
     Book,
 }
@@ -112,6 +117,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Reference => reference::run(&mut steps),
         Command::Bench { arguments } => bench::run(&mut steps, &arguments)?,
         Command::Simulate { arguments } => simulate::run(&mut steps, &arguments),
+        Command::Size => size::run(&mut steps)?,
         Command::Book => book::run(&mut steps)?,
     }
     Ok(steps.summary())
