@@ -1,4 +1,4 @@
-//! Scopes, against a model of them: what stands between white space, no more and no less.
+//! Scopes, against a model of them: what stands between spaces, no more and no less.
 
 use esoz_auth::{ApiKeyHolder, Caller, CallerKind, Operation, Principal, Scope, authorize};
 use esoz_kernel::{ClientId, StoreError, UserId, Uuid};
@@ -17,7 +17,7 @@ const ALLOWANCES: [&str; 4] = ["device_dispense:stop", "private_contracts:write"
 fn model(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for char in text.chars() {
-        if char.is_whitespace() {
+        if char == ' ' {
             words.push(String::new());
         } else if let Some(word) = words.last_mut() {
             word.push(char);
@@ -27,7 +27,7 @@ fn model(text: &str) -> Vec<String> {
     words
 }
 
-/// Scopes: allowances, parts of allowances, and whatever else there is, with whatever white space between.
+/// Scopes: allowances, parts of allowances, and whatever else there is, with whatever white space between, of which only the space separates.
 fn scopes() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         3 => prop::sample::select(ALLOWANCES.as_slice()).prop_map(str::to_owned),

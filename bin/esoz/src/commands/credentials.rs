@@ -47,7 +47,7 @@ pub(crate) async fn issue_token(stores: &Stores, order: TokenOrder<'_>) -> Resul
         kind: TokenKind::Access,
         user_id: order.user,
         client_id: order.client,
-        scope: Scope::parse(order.scope),
+        scope: scope(order.scope)?,
         expires_at: issued_at.checked_add(order.ttl).context("`--ttl` is too long")?,
         issued_at,
     };
@@ -57,9 +57,9 @@ pub(crate) async fn issue_token(stores: &Stores, order: TokenOrder<'_>) -> Resul
 
 /// Issues an api key and stores its digest.
 pub(crate) async fn issue_api_key(stores: &Stores, client: ClientId, scope: &str) -> Result<Secret> {
+    let scope = self::scope(scope)?;
     let secret = fresh_secret()?;
-    let issued_at = SystemClock.now();
-    let key = NewApiKey { digest: secret.digest(), client_id: client, scope: Scope::parse(scope), issued_at };
+    let key = NewApiKey { digest: secret.digest(), client_id: client, scope, issued_at: SystemClock.now() };
     stores.credentials.add_api_key(&key).await.context("storing the api key")?;
     Ok(secret)
 }
@@ -132,6 +132,14 @@ fn blocking(command: &BlockCommand) -> (uuid::Uuid, bool) {
     }
 }
 
+/// The scope of a new credential. A tab or a line feed between two allowances would make a credential that grants neither.
+fn scope(text: &str) -> Result<Scope> {
+    if !Scope::is_well_formed(text) {
+        bail!("`--scope` must be allowances like device_dispense:stop with a space (U+0020) between them");
+    }
+    Ok(Scope::parse(text))
+}
+
 /// A lifetime such as `30m`, `1h`, `7d`. A day has 24 hours.
 fn duration(text: &str) -> Result<SignedDuration> {
     let in_hours = match text.strip_suffix('d').map(str::parse::<u32>) {
@@ -167,6 +175,21 @@ mod tests {
         }
         for text in ["", "1", "-1h", "0s", "soon", "1000000000000000d"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_scope_that_would_grant_less_than_it_seems_to_is_refused() {
+        assert!(scope("a:read  b:write").unwrap().holds("b:write"));
+        for text in [
+            "a:read\tb:write",
+            "a:read\nb:write",
+            "a:read\n",
+            "a:read\u{a0}b:write",
+            "a:read\u{2003}b:write",
+            "\u{85}a:read",
+        ] {
+            assert!(scope(text).is_err(), "{text:?}");
         }
     }
 

@@ -85,7 +85,7 @@ fn trace_context(text: &str) {
 fn scope(text: &str) {
     let scope = Scope::parse(text);
     for allowance in ["device_dispense:stop", "private_contracts:write"] {
-        assert_eq!(scope.allows(allowance), text.split(char::is_whitespace).any(|word| word == allowance));
+        assert_eq!(scope.allows(allowance), text.split(' ').any(|word| word == allowance));
     }
     let rendered = scope.to_string();
     assert_eq!(Scope::parse(&rendered), scope);
