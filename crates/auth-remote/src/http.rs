@@ -114,11 +114,9 @@ impl Answer {
     /// The body of an answer that should be a JSON object of a certain shape. What it holds instead is not told: it may be about
     /// a token.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
-        json::object(&self.body).map_err(|unread| {
-            Trouble::Nonsense(match unread {
-                Unread::NotJson => "is not JSON",
-                Unread::OtherForm => "lacks what it must hold, or holds it in another form",
-            })
+        json::object(&self.body).map_err(|unread| match unread {
+            Unread::NotJson => Trouble::NotJson,
+            Unread::OtherForm => Trouble::Nonsense("lacks what it must hold, or holds it in another form"),
         })
     }
 }

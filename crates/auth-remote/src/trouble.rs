@@ -18,7 +18,10 @@ pub(crate) enum Trouble {
     /// A status that says neither yes nor no.
     #[error("the answer has the status {status}: {meaning}", status = .status.as_u16())]
     Status { status: StatusCode, meaning: &'static str },
-    /// An answer that cannot be read.
+    /// An answer that is no JSON: of something in front of the server, such as a page that says that it is being maintained.
+    #[error("the answer is not JSON")]
+    NotJson,
+    /// An answer in JSON that cannot be read.
     #[error("the answer {0}")]
     Nonsense(&'static str),
     /// There are no signing keys, or they are too old, and it is too soon to ask again.
@@ -44,7 +47,9 @@ impl Trouble {
     /// server or the settings, so it is an error of ours and not of the caller's token.
     fn kind(&self) -> StoreErrorKind {
         match self {
-            Self::TimedOut(_) | Self::Connection(_) | Self::NoKeys => StoreErrorKind::Unavailable,
+            Self::TimedOut(_) | Self::Connection(_) | Self::NotJson | Self::NoKeys => {
+                StoreErrorKind::Unavailable
+            }
             Self::Status { status, .. } if may_pass(*status) => StoreErrorKind::Unavailable,
             Self::Status { .. } | Self::TooLarge(_) | Self::Nonsense(_) => StoreErrorKind::Unexpected,
         }
@@ -57,5 +62,7 @@ impl Trouble {
 }
 
 fn may_pass(status: StatusCode) -> bool {
-    status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+    status.is_server_error()
+        || status.is_redirection()
+        || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }

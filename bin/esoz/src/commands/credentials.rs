@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_scope_that_would_grant_less_than_it_seems_to_is_refused() {
-        assert!(scope("a:read  b:write").unwrap().holds("b:write"));
+        assert!(scope("a:read  b:write").unwrap().allows("b:write"));
         for text in [
             "a:read\tb:write",
             "a:read\nb:write",

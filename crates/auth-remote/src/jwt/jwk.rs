@@ -49,20 +49,23 @@ impl KeySet {
         self.0.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
-    /// The one key that a token with that header can have been signed with. A token that names no key is taken only
-    /// where there is no choice; so is a name that several keys have.
+    /// Returns the one key that can have signed a token with that header. The same key published several times is one key. A token
+    /// without `kid` is accepted only if the issuer has one key; a `kid` that different keys of one algorithm share names none of them.
     pub(crate) fn signer(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
-        match kid {
-            None => match self.0.as_slice() {
-                [key] => Some(key).filter(|key| key.fits(algorithm)),
-                _ => None,
-            },
-            Some(kid) => {
-                let named = |key: &&Key| key.kid.as_deref() == Some(kid) && key.fits(algorithm);
-                let mut fitting = self.0.iter().filter(named);
-                fitting.next().filter(|_| fitting.next().is_none())
-            }
-        }
+        let mut candidates = self.0.iter().filter(|key| match kid {
+            None => true,
+            Some(kid) => key.kid.as_deref() == Some(kid) && key.fits(algorithm),
+        });
+        let first = candidates.clone().find(|key| key.fits(algorithm))?;
+        candidates.all(|key| key.material == first.material).then_some(first)
+    }
+
+    /// Whether different keys share a `kid` and an algorithm, so that every token that names them is refused.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        let named = self.0.iter().filter_map(|key| Some((key.kid.as_deref()?, key)));
+        named
+            .flat_map(|(kid, key)| Algorithm::ALL.map(|algorithm| (kid, key, algorithm)))
+            .any(|(kid, key, algorithm)| key.fits(algorithm) && self.signer(Some(kid), algorithm).is_none())
     }
 }
 
@@ -75,9 +78,9 @@ pub(crate) struct Key {
     material: Material,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum Material {
-    Rsa(RsaPublicKeyComponents<Vec<u8>>),
+    Rsa { n: Vec<u8>, e: Vec<u8> },
     P256(Vec<u8>),
     P384(Vec<u8>),
     Ed25519(Vec<u8>),
@@ -121,7 +124,7 @@ impl Key {
     fn fits(&self, algorithm: Algorithm) -> bool {
         use Algorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
         let of_its_kind = match self.material {
-            Material::Rsa(_) => matches!(algorithm, Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512),
+            Material::Rsa { .. } => matches!(algorithm, Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512),
             Material::P256(_) => algorithm == Es256,
             Material::P384(_) => algorithm == Es384,
             Material::Ed25519(_) => algorithm == EdDsa,
@@ -135,7 +138,7 @@ impl Key {
             return false;
         }
         let checked = match &self.material {
-            Material::Rsa(key) => {
+            Material::Rsa { n, e } => {
                 let parameters = match algorithm {
                     Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
                     Algorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
@@ -145,7 +148,7 @@ impl Key {
                     Algorithm::Ps512 => &RSA_PSS_2048_8192_SHA512,
                     Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => return false,
                 };
-                key.verify(parameters, message, signature)
+                RsaPublicKeyComponents { n, e }.verify(parameters, message, signature)
             }
             Material::P256(point) => {
                 UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
@@ -171,7 +174,7 @@ impl Material {
         match (jwk.kty.as_str(), jwk.crv.as_deref()) {
             ("RSA", _) => {
                 let (n, e) = (unsigned(bytes(&jwk.n)?), unsigned(bytes(&jwk.e)?));
-                (bits(&n) >= MIN_RSA_BITS).then_some(Self::Rsa(RsaPublicKeyComponents { n, e }))
+                (bits(&n) >= MIN_RSA_BITS).then_some(Self::Rsa { n, e })
             }
             ("EC", Some("P-256")) => point(32).map(Self::P256),
             ("EC", Some("P-384")) => point(48).map(Self::P384),

@@ -153,6 +153,41 @@ fn a_token_is_checked_with_the_one_key_it_names() {
     );
     let (namesakes, _) = set(json!([a.jwk_with("kid", "x"), b.jwk_with("kid", "x")]));
     assert!(namesakes.signer(Some("x"), Algorithm::Es256).is_some(), "the algorithm tells them apart");
-    let (twins, _) = set(json!([a.jwk_with("kid", "x"), a.jwk_with("kid", "x")]));
-    assert!(twins.signer(Some("x"), Algorithm::Es256).is_none());
+}
+
+#[test]
+fn a_key_that_is_published_several_times_is_one_key() {
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa] {
+        let case = Case::of(algorithm);
+        let (named, bare) = (case.jwk_with("kid", "x"), &case.jwk);
+        let with_alg = {
+            let mut jwk = named.clone();
+            jwk["alg"] = case.alg.as_str().into();
+            jwk
+        };
+        for twins in [json!([named, named]), json!([named, with_alg]), json!([with_alg, named, named])] {
+            let (keys, _) = set(twins.clone());
+            for kid in [Some("x"), None] {
+                let key = keys.signer(kid, algorithm).unwrap_or_else(|| panic!("{kid:?} in {twins}"));
+                assert!(key.verifies(algorithm, case.signed.as_bytes(), &case.signature()));
+            }
+            assert!(keys.signer(Some("y"), algorithm).is_none() && !keys.is_ambiguous());
+        }
+        let (keys, _) = set(json!([bare, bare, named]));
+        assert!(keys.signer(None, algorithm).is_some() && keys.signer(Some("x"), algorithm).is_some());
+    }
+}
+
+#[test]
+fn different_keys_under_one_name_are_told_of() {
+    let [rsa, p256, other] = [Algorithm::Rs256, Algorithm::Es256, Algorithm::Es256].map(Case::of);
+    let (x, y) = (&p256.jwk["x"], &p256.jwk["y"]);
+    // No point of the curve, but another key.
+    let mut other = other.jwk_with("x", y.clone());
+    other["y"] = x.clone();
+    other["kid"] = "x".into();
+    let (keys, _) = set(json!([p256.jwk_with("kid", "x"), other]));
+    assert!(keys.signer(Some("x"), Algorithm::Es256).is_none() && keys.is_ambiguous());
+    let (keys, _) = set(json!([p256.jwk_with("kid", "x"), rsa.jwk_with("kid", "x"), other["nothing"]]));
+    assert!(!keys.is_ambiguous(), "the algorithm tells them apart");
 }

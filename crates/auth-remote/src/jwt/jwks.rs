@@ -130,6 +130,13 @@ impl Jwks {
         } else if ignored > 0 {
             tracing::debug!(server, ignored, "some keys of the issuer cannot be used");
         }
+        if keys.is_ambiguous() {
+            tracing::warn!(
+                server,
+                "different signing keys of the issuer share a `kid`; tokens that name it are refused: the issuer must give each \
+                 key a `kid` of its own"
+            );
+        }
         Ok(keys)
     }
 

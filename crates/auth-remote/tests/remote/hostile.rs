@@ -109,22 +109,25 @@ async fn a_redirect_is_not_followed() {
     for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
         let location = elsewhere.url("/canary");
         let reply = raw(&format!("HTTP/1.1 {status}\nlocation: {location}\ncontent-length: 0\n\n"));
-        assert_fail(status, reply, Unexpected).await;
+        assert_fail(status, reply, Unavailable).await;
     }
     assert_eq!(elsewhere.requests(), 0);
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_answer_is_our_error() {
+async fn an_answer_in_another_form_is_our_error() {
+    for body in ["null", "true", "[]", "{}", "\"canary\""] {
+        assert_fail(body, Reply::ok(body), Unexpected).await;
+    }
+}
+
+/// Something in front of the server answers in its place: a page about maintenance, a portal to log in.
+#[tokio::test]
+async fn an_answer_that_is_no_json_is_unavailability() {
     let deep = "[".repeat(10_000);
     for body in [
         "",
         "<!doctype html><title>canary</title>",
-        "null",
-        "true",
-        "[]",
-        "{}",
-        "\"canary\"",
         "{\"active\":",
         "\u{feff}{}",
         deep.as_str(),
@@ -132,8 +135,8 @@ async fn an_answer_that_is_no_answer_is_our_error() {
         &format!("{{\"data\":{deep}"),
         &format!("{{\"active\":{deep}"),
     ] {
-        assert_fail(body.get(..20).unwrap_or(body), Reply::ok(body), Unexpected).await;
+        assert_fail(body.get(..20).unwrap_or(body), Reply::ok(body), Unavailable).await;
     }
     let binary = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n\xff\xfe\x00\x80".to_vec();
-    assert_fail("no UTF-8", Reply::Raw(binary), Unexpected).await;
+    assert_fail("no UTF-8", Reply::Raw(binary), Unavailable).await;
 }

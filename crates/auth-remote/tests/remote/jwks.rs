@@ -44,6 +44,16 @@ async fn a_new_key_is_fetched_once_when_the_first_token_names_it() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_published_twice_is_used() {
+    let key = Key::es256("a");
+    let server = TestServer::start(published(&[&key, &key])).await;
+    let (tokens, _) = jwt(&server);
+    assert!(is_good(&tokens, &key).await);
+    let nameless = key.sign_token(&Token::new(&key).header("kid", serde_json::Value::Null));
+    assert!(find(&tokens, &nameless).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_withdrawn_key_is_refused_as_soon_as_the_keys_are_due() {
     let (old, new) = (Key::es256("old"), Key::es256("new"));
     let server = TestServer::start(published(&[&old, &new])).await;
@@ -210,10 +220,17 @@ async fn keys_that_are_nonsense_are_our_error_and_spoil_no_good_ones() {
     let key = Key::es256("a");
     let server = TestServer::start(Reply::ok("{}")).await;
     let (tokens, clock) = jwt(&server);
-    for nonsense in ["<html>canary</html>", "{}", "[]", r#"{"keys":{}}"#, r#"{"keys":null}"#, ""] {
+    for (nonsense, kind) in [
+        ("<html>canary</html>", StoreErrorKind::Unavailable),
+        ("", StoreErrorKind::Unavailable),
+        ("{}", StoreErrorKind::Unexpected),
+        ("[]", StoreErrorKind::Unexpected),
+        (r#"{"keys":{}}"#, StoreErrorKind::Unexpected),
+        (r#"{"keys":null}"#, StoreErrorKind::Unexpected),
+    ] {
         server.set(Reply::ok(nonsense));
         clock.advance(seconds(10));
-        assert_eq!(failure(&tokens, &token(&key)).await, StoreErrorKind::Unexpected, "{nonsense}");
+        assert_eq!(failure(&tokens, &token(&key)).await, kind, "{nonsense}");
     }
     server.set(published(&[&key]));
     clock.advance(seconds(10));
