@@ -54,7 +54,7 @@ impl Parts {
     /// is no error.
     pub async fn configured(config: &Config) -> Result<Self> {
         let mut stores = Stores::open(config).await?;
-        stores.access_tokens = tokens::access_tokens(config, stores.access_tokens)?;
+        stores.access_tokens = tokens::access_tokens(config, &stores)?;
         let publisher = bus::publisher(config, &stores)?;
         let monotonic_clock = Arc::new(ProcessClock::default());
         Ok(Self {

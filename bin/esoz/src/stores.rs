@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use esoz_auth::{AccessTokens, ApiKeys, Credentials};
+use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
 use esoz_events::Outbox;
@@ -22,6 +22,8 @@ pub struct Stores {
     pub access_tokens: Arc<dyn AccessTokens>,
     /// Looks up api keys.
     pub api_keys: Arc<dyn ApiKeys>,
+    /// Looks up who is blocked.
+    pub blocks: Arc<dyn Blocks>,
     /// Issues, revokes, blocks.
     pub credentials: Arc<dyn Credentials>,
     /// Looks up legal entities.
@@ -64,6 +66,7 @@ impl Stores {
         Self {
             access_tokens: store.clone(),
             api_keys: store.clone(),
+            blocks: store.clone(),
             credentials: store.clone(),
             legal_entities: store.clone(),
             legal_entity_registry: store.clone(),
@@ -101,6 +104,7 @@ impl Stores {
         Ok(Self {
             access_tokens: postgres.clone(),
             api_keys: postgres.clone(),
+            blocks: postgres.clone(),
             credentials: postgres.clone(),
             legal_entities: postgres.clone(),
             legal_entity_registry: postgres.clone(),

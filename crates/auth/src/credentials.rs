@@ -38,7 +38,7 @@ pub struct NewApiKey {
 /// Issues, revokes and blocks: what an operator does to credentials.
 ///
 /// Users and clients come into being by being named: neither has to exist before. Every call that returned `Ok` is
-/// durable, and seen by [`crate::AccessTokens`] and [`crate::ApiKeys`] on the same store from then on.
+/// durable, and seen by [`crate::AccessTokens`], [`crate::ApiKeys`] and [`crate::Blocks`] on the same store from then on.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait Credentials: Send + Sync {
@@ -54,9 +54,9 @@ pub trait Credentials: Send + Sync {
     /// Revokes an api key for good; `false` when there is none with that digest. Revoking twice is the same as once.
     async fn revoke_api_key(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Blocks a user, or lets them in again: none of a blocked user's tokens is valid.
+    /// Blocks a user, or lets them in again: none of a blocked user's tokens is valid, whoever issued it.
     async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError>;
 
-    /// Blocks a client, or lets it in again: none of a blocked client's tokens and keys is valid.
+    /// Blocks a client, or lets it in again: none of a blocked client's tokens and keys is valid, whoever issued it.
     async fn set_client_blocked(&self, client: ClientId, blocked: bool) -> Result<(), StoreError>;
 }

@@ -2,6 +2,7 @@
 
 pub mod api_key;
 mod authentication;
+mod blocks;
 mod credentials;
 mod operation;
 mod ports;
@@ -11,6 +12,7 @@ pub mod token;
 
 pub use api_key::{ApiKeyFacts, ApiKeyHolder};
 pub use authentication::{AuthError, Authentication};
+pub use blocks::{Blocked, Blocks, IssuedElsewhere};
 pub use credentials::{Credentials, NewAccessToken, NewApiKey};
 pub use operation::{Caller, CallerKind, MissingAllowances, Operation, OperationInfo, Permit, authorize};
 pub use ports::{AccessTokens, ApiKeys};
@@ -20,6 +22,7 @@ pub use token::{Principal, TokenFacts, TokenKind};
 
 #[cfg(any(test, feature = "mock"))]
 pub use {
+    blocks::MockBlocks,
     credentials::MockCredentials,
     ports::{MockAccessTokens, MockApiKeys},
 };

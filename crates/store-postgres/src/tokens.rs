@@ -2,9 +2,12 @@
 
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
+use diesel::dsl::exists;
 use diesel::prelude::*;
-use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Scope, Secret, SecretDigest, TokenFacts, TokenKind};
-use esoz_kernel::{ClientId, StoreError, UserId};
+use esoz_auth::{
+    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Scope, Secret, SecretDigest, TokenFacts, TokenKind,
+};
+use esoz_kernel::{ClientId, StoreError, StoreErrorKind, UserId};
 use uuid::Uuid;
 
 use crate::PostgresStore;
@@ -67,6 +70,21 @@ impl AccessTokens for PostgresStore {
         let rows = self.connections.look::<TokenRow, _>(query).await;
         let rows = rows.map_err(|failure| failure.during("finding an access token"))?;
         only(rows).map(token_facts).transpose()
+    }
+}
+
+#[async_trait]
+impl Blocks for PostgresStore {
+    async fn find(&self, user: UserId, client: ClientId) -> Result<Blocked, StoreError> {
+        let user = users::table.find(user.uuid()).filter(users::is_blocked);
+        let client = clients::table.find(client.uuid()).filter(clients::is_blocked);
+        let query = diesel::select((exists(user), exists(client)));
+        let rows = self.connections.look::<(bool, bool), _>(query).await;
+        let attempted = "finding blocks of a user and a client";
+        let rows = rows.map_err(|failure| failure.during(attempted))?;
+        let (user, client) =
+            only(rows).ok_or_else(|| StoreError::new(StoreErrorKind::Unexpected, attempted))?;
+        Ok(Blocked { user, client })
     }
 }
 

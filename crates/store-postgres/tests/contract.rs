@@ -41,6 +41,7 @@ async fn fresh_credentials() -> CredentialStore {
     CredentialStore {
         tokens: Arc::new(store.clone()),
         api_keys: Arc::new(store.clone()),
+        blocks: Arc::new(store.clone()),
         credentials: Arc::new(store),
         keep: Box::new(()),
     }

@@ -1,8 +1,9 @@
 use async_trait::async_trait;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use esoz_auth::{
-    AccessTokens, ApiKeyFacts, ApiKeys, Credentials, NewAccessToken, NewApiKey, Scope, Secret, SecretDigest,
-    TokenFacts, TokenKind,
+    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Credentials, NewAccessToken, NewApiKey, Scope,
+    Secret, SecretDigest, TokenFacts, TokenKind,
 };
 use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
@@ -106,6 +107,19 @@ impl ApiKeys for SqliteStore {
             })
         })
         .transpose()
+    }
+}
+
+#[async_trait]
+impl Blocks for SqliteStore {
+    async fn find(&self, user: UserId, client: ClientId) -> Result<Blocked, StoreError> {
+        self.read("finding blocks of a user and a client", move |connection| {
+            let user = users::table.find(user.to_string()).filter(users::is_blocked);
+            let client = clients::table.find(client.to_string()).filter(clients::is_blocked);
+            let (user, client) = diesel::select((exists(user), exists(client))).get_result(connection)?;
+            Ok(Blocked { user, client })
+        })
+        .await
     }
 }
 

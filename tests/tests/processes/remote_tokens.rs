@@ -1,39 +1,49 @@
 //! Access tokens that somebody else issued, as the whole program checks them. (Each way in detail: the tests of their crate.)
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use esoz_auth::Secret;
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use esoz_auth::{NewAccessToken, Secret};
+use esoz_testkit::wait::wait_for;
 use esoz_tests::process::{Process, esoz};
-use esoz_tests::{Setup, StopFixture, TestApp, TestStores, on_every_store};
+use esoz_tests::{Answer, DEADLINE, Kind, Setup, StopFixture, TestStores, TestApp, on_every_store};
+use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{environment, with};
 
-/// Who issued the tokens, answering in the way of ESOZ: one token is good, one is answered with nonsense, all others are unknown.
-fn issuer(good: String, verified: Value) -> SocketAddr {
+/// The issuer of one good token, which answers what about it at which path. Another token is answered with nonsense, all others are unknown.
+fn issuer(good: &[(String, Value)]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let (address, good) = (listener.local_addr().unwrap(), good.to_vec());
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            answer(stream, &good, &verified);
+            answer(stream, &good);
         }
     });
     address
 }
 
-fn answer(mut stream: TcpStream, good: &str, verified: &Value) {
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
-    let request = lines.next().unwrap_or_default();
+fn answer(mut stream: TcpStream, good: &[(String, Value)]) {
+    let mut request = BufReader::new(stream.try_clone().unwrap());
+    let mut head = Vec::new();
     // The head ends with an empty line.
-    lines.find(String::is_empty);
-    let (status, body) = if request == format!("GET /admin/tokens/{good}/verify HTTP/1.1") {
-        ("200 OK", verified.to_string())
-    } else if request.contains("/admin/tokens/nonsense/") {
-        ("200 OK", "<html>".to_owned())
-    } else {
-        ("404 Not Found", "{}".to_owned())
+    while !matches!(head.last().map(String::as_str), Some("\r\n" | "")) {
+        let mut line = String::new();
+        request.read_line(&mut line).unwrap();
+        head.push(line);
+    }
+    let length =
+        head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+    // What is left unread when the connection closes would reset it.
+    request.read_exact(&mut vec![0; length.unwrap_or_default()]).unwrap();
+    let known = good.iter().find(|(path, _)| head[0].contains(&format!(" {path} ")));
+    let (status, body) = match known {
+        Some((_, body)) => ("200 OK", body.to_string()),
+        None if head[0].contains("/admin/tokens/nonsense/") => ("200 OK", "<html>".to_owned()),
+        None => ("404 Not Found", "{}".to_owned()),
     };
     let length = body.len();
     let _ = write!(
@@ -42,7 +52,7 @@ fn answer(mut stream: TcpStream, good: &str, verified: &Value) {
     );
 }
 
-async fn ask(app: &TestApp, base: &str, fixture: &StopFixture, token: &str) -> esoz_tests::Answer {
+async fn ask(app: &TestApp, base: &str, fixture: &StopFixture, token: &str) -> Answer {
     app.request_at(base, Method::PATCH, &fixture.path()).token(&Secret::new(token)).send().await
 }
 
@@ -58,7 +68,7 @@ on_every_store! {
             "expires_at": 4_000_000_000_u64,
             "details": {"client_id": fixture.stored_token.client_id.to_string(), "scope": "device_dispense:stop", "broker_scope": null},
         }});
-        let address = issuer("a-good-token".to_owned(), verified);
+        let address = issuer(&[("/admin/tokens/a-good-token/verify".to_owned(), verified)]);
         let variables = with(with(plain, "ESOZ_AUTH__TOKENS", "esoz"), "ESOZ_AUTH__URL", &format!("http://{address}"));
         let (server, base) = Process::serve(&variables);
 
@@ -70,5 +80,103 @@ on_every_store! {
         let arguments = ["token", "issue", "--user", &fixture.patient.uuid().to_string(), "--client", &fixture.patient.uuid().to_string(), "--scope", "a:b"];
         esoz(&variables, &arguments).assert_failure("tokens are issued and revoked there, not here");
         assert!(!server.stderr().join("\n").contains("a-good-token"));
+    }
+}
+
+const SCOPE: &str = "device_dispense:stop";
+const EXPIRES_AT: u64 = 4_000_000_000;
+
+/// A way to check tokens of another issuer: its settings, a token that is good there, and what the issuer answers at which path.
+struct Mode {
+    name: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+    /// The path of `auth.url`.
+    path: &'static str,
+    token: String,
+    answers: (String, Value),
+}
+
+/// Every mode, with a token of that user and client.
+fn modes(owner: &NewAccessToken) -> [Mode; 3] {
+    let (user, client) = (owner.user_id.to_string(), owner.client_id.to_string());
+    let opaque = || "a-good-token".to_owned();
+    let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = part(json!({"typ": "at+jwt", "alg": "EdDSA", "kid": "a"}));
+    let claims = part(json!({
+        "iss": "https://issuer.example", "aud": "esoz", "exp": EXPIRES_AT, "sub": user, "client_id": client, "scope": SCOPE,
+    }));
+    let signed = format!("{header}.{claims}");
+    let signature = BASE64_URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()).unwrap());
+    let x = BASE64_URL_SAFE_NO_PAD.encode(key.der_bytes());
+    [
+        Mode {
+            name: "jwt",
+            settings: &[("ESOZ_AUTH__ISSUER", "https://issuer.example"), ("ESOZ_AUTH__AUDIENCE", "esoz")],
+            path: "/keys",
+            token: format!("{signed}.{signature}"),
+            answers: (
+                "/keys".to_owned(),
+                json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x}]}),
+            ),
+        },
+        Mode {
+            name: "introspection",
+            settings: &[("ESOZ_AUTH__CLIENT_ID", "esoz"), ("ESOZ_AUTH__CLIENT_SECRET", "only tests know")],
+            path: "/introspect",
+            token: opaque(),
+            answers: (
+                "/introspect".to_owned(),
+                json!({"active": true, "sub": user, "client_id": client, "exp": EXPIRES_AT, "scope": SCOPE}),
+            ),
+        },
+        Mode {
+            name: "esoz",
+            settings: &[],
+            path: "",
+            token: opaque(),
+            answers: (
+                "/admin/tokens/a-good-token/verify".to_owned(),
+                json!({"data": {"user_id": user, "expires_at": EXPIRES_AT, "details": {"client_id": client, "scope": SCOPE}}}),
+            ),
+        },
+    ]
+}
+
+/// `esoz user block` and `esoz client block` apply whoever issued the token, within the bound of the cache, until they are lifted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_applies_to_the_tokens_of_every_issuer() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let plain = environment(&stores);
+    esoz(&plain, &["migrate"]).assert_success();
+    let app = Setup::new(Kind::Sqlite).start_on(stores).await;
+    let fixture = StopFixture::load(&app).await;
+    for mode in modes(&fixture.stored_token) {
+        let address = issuer(&[mode.answers]);
+        let mut variables = with(plain.clone(), "ESOZ_AUTH__TOKENS", mode.name);
+        variables = with(variables, "ESOZ_AUTH__URL", &format!("http://{address}{}", mode.path));
+        variables = with(variables, "ESOZ_CACHE__TTL_MS", "500");
+        for (name, value) in mode.settings {
+            variables = with(variables, name, value);
+        }
+        let (_server, base) = Process::serve(&variables);
+        let answers = async |status: u16| {
+            wait_for(&format!("{status} in mode {}", mode.name), DEADLINE, async || {
+                let answer = ask(&app, &base, &fixture, &mode.token).await;
+                if answer.status == status { Ok(answer) } else { Err(answer.status) }
+            })
+            .await
+        };
+        // A mode before this one has stopped the dispense.
+        let first = ask(&app, &base, &fixture, &mode.token).await;
+        assert!(matches!(first.status.as_u16(), 200 | 409), "{}: {}", mode.name, first.status);
+        let (user, client) =
+            (fixture.stored_token.user_id.to_string(), fixture.stored_token.client_id.to_string());
+        for (kind, id) in [("user", &user), ("client", &client)] {
+            esoz(&variables, &[kind, "block", id]).assert_success();
+            answers(401).await.assert_invalid_token();
+            esoz(&variables, &[kind, "unblock", id]).assert_success();
+            answers(409).await.assert_conflict("Device dispense in status stopped cannot be stopped");
+        }
     }
 }

@@ -22,8 +22,8 @@ pub use settings::JwtSettings;
 /// Access tokens by the JWT profile (RFC 9068), checked against the signing keys that their issuer publishes (a JWKS, RFC
 /// 7517).
 ///
-/// No token is sent anywhere. That a token was revoked, or its user blocked, does not show in it: such a token is good
-/// until it expires, so the issuer's tokens should live for minutes.
+/// No token is sent anywhere. A token does not show that its issuer has revoked it or blocked its user: it is accepted until it
+/// expires, so the issuer's tokens should live for minutes. [`esoz_auth::IssuedElsewhere`] adds the blocks of a store of our own.
 pub struct JwtAccessTokens {
     profile: Profile,
     keys: Arc<Jwks>,

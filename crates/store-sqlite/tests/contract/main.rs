@@ -42,6 +42,7 @@ async fn fresh_credentials() -> CredentialStore {
     CredentialStore {
         tokens: store.clone(),
         api_keys: store.clone(),
+        blocks: store.clone(),
         credentials: store,
         keep: Box::new(fresh.dir),
     }

@@ -1,7 +1,7 @@
-//! Tokens and api keys: [`AccessTokens`](esoz_auth::AccessTokens), [`ApiKeys`](esoz_auth::ApiKeys),
-//! [`Credentials`](esoz_auth::Credentials).
+//! Tokens, api keys and blocks: [`AccessTokens`](esoz_auth::AccessTokens), [`ApiKeys`](esoz_auth::ApiKeys),
+//! [`Blocks`](esoz_auth::Blocks), [`Credentials`](esoz_auth::Credentials).
 
-use esoz_auth::{ApiKeyFacts, NewAccessToken, NewApiKey, Scope, Secret, TokenFacts, TokenKind};
+use esoz_auth::{ApiKeyFacts, Blocked, NewAccessToken, NewApiKey, Scope, Secret, TokenFacts, TokenKind};
 use esoz_kernel::{ClientId, Timestamp, UserId, time::to_micros};
 
 use super::CredentialStore;
@@ -220,4 +220,25 @@ pub async fn who_is_not_known_can_be_blocked(store: CredentialStore) {
     assert_eq!(token(&store, &first).await, Some(blocked));
     store.credentials.set_user_blocked(UserId::new(fresh()), false).await.unwrap();
     store.credentials.set_client_blocked(ClientId::new(fresh()), true).await.unwrap();
+}
+
+/// A block is found by user and client alone, also of those that have no token here, until it is lifted.
+pub async fn a_block_is_found_without_any_token(store: CredentialStore) {
+    let same_id = fresh();
+    let (user, client) = (UserId::new(same_id), ClientId::new(same_id));
+    let (other_user, other_client) = (UserId::new(fresh()), ClientId::new(fresh()));
+    let found = async |user, client| store.blocks.find(user, client).await.unwrap();
+    assert_eq!(found(user, client).await, Blocked::default(), "nobody is known");
+    for is_blocked in [true, false, true] {
+        store.credentials.set_user_blocked(user, is_blocked).await.unwrap();
+        assert_eq!(found(user, client).await, Blocked { user: is_blocked, client: false });
+    }
+    for is_blocked in [true, false, true] {
+        store.credentials.set_client_blocked(client, is_blocked).await.unwrap();
+        assert_eq!(found(user, client).await, Blocked { user: true, client: is_blocked });
+    }
+    assert_eq!(found(other_user, client).await, Blocked { user: false, client: true });
+    assert_eq!(found(user, other_client).await, Blocked { user: true, client: false });
+    let (_, token) = added_token(&store).await;
+    assert_eq!(found(token.user_id, token.client_id).await, Blocked::default());
 }

@@ -128,7 +128,7 @@ macro_rules! contract_store_contract {
     };
 }
 
-/// Runs the contract suite of `AccessTokens`, `ApiKeys` and `Credentials`. Takes the name of an
+/// Runs the contract suite of `AccessTokens`, `ApiKeys`, `Blocks` and `Credentials`. Takes the name of an
 /// `async fn() -> esoz_testkit::contract::CredentialStore` that makes a store of its own for every call.
 #[macro_export]
 macro_rules! credential_store_contract {
@@ -144,6 +144,7 @@ macro_rules! credential_store_contract {
             a_block_of_a_user_is_on_all_their_tokens,
             a_block_of_a_client_is_on_all_its_tokens_and_keys,
             who_is_not_known_can_be_blocked,
+            a_block_is_found_without_any_token,
         }
     };
 }

@@ -2,7 +2,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use esoz_auth::{AccessTokens, ApiKeys, Credentials};
+use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
 use esoz_events::{EventPublisher, Outbox};
@@ -88,6 +88,8 @@ pub struct CredentialStore {
     pub tokens: Arc<dyn AccessTokens>,
     /// Finds api keys.
     pub api_keys: Arc<dyn ApiKeys>,
+    /// Finds blocks.
+    pub blocks: Arc<dyn Blocks>,
     /// Issues, revokes, blocks.
     pub credentials: Arc<dyn Credentials>,
     /// What must live as long as the store.

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_auth::{
-    AccessTokens, ApiKeyFacts, ApiKeys, Credentials, NewAccessToken, NewApiKey, Secret, SecretDigest,
-    TokenFacts,
+    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Credentials, NewAccessToken, NewApiKey, Secret,
+    SecretDigest, TokenFacts,
 };
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId, time::to_micros};
 
@@ -30,6 +30,7 @@ impl FakeCredentials {
         CredentialStore {
             tokens: fake.clone(),
             api_keys: fake.clone(),
+            blocks: fake.clone(),
             credentials: fake,
             keep: Box::new(()),
         }
@@ -56,6 +57,15 @@ impl ApiKeys for FakeCredentials {
             is_client_blocked: state.blocked_clients.contains(&key.client_id),
             ..key.clone()
         }))
+    }
+}
+
+#[async_trait]
+impl Blocks for FakeCredentials {
+    async fn find(&self, user: UserId, client: ClientId) -> Result<Blocked, StoreError> {
+        let state = self.0.lock();
+        let (user, client) = (state.blocked_users.contains(&user), state.blocked_clients.contains(&client));
+        Ok(Blocked { user, client })
     }
 }
 

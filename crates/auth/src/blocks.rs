@@ -1,0 +1,125 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use esoz_kernel::{ClientId, StoreError, UserId};
+
+use crate::{AccessTokens, Secret, TokenFacts};
+
+/// Who of the two that a token belongs to is blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Blocked {
+    /// Whether the user is.
+    pub user: bool,
+    /// Whether the client is.
+    pub client: bool,
+}
+
+/// Looks up whom [`crate::Credentials`] has blocked.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait Blocks: Send + Sync {
+    /// Whether that user and that client are blocked. One that the store does not know is not.
+    ///
+    /// # Errors
+    /// [`StoreError`] when that cannot be found out. The caller is then refused.
+    async fn find(&self, user: UserId, client: ClientId) -> Result<Blocked, StoreError>;
+}
+
+/// Access tokens of another issuer, joined with our own blocks: a block applies whoever issued the token.
+pub struct IssuedElsewhere {
+    issuer: Arc<dyn AccessTokens>,
+    blocks: Arc<dyn Blocks>,
+}
+
+impl IssuedElsewhere {
+    /// Joins the issuer's facts with those blocks.
+    pub fn new(issuer: Arc<dyn AccessTokens>, blocks: Arc<dyn Blocks>) -> Self {
+        Self { issuer, blocks }
+    }
+}
+
+#[async_trait]
+impl AccessTokens for IssuedElsewhere {
+    async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
+        let Some(facts) = self.issuer.find(presented).await? else { return Ok(None) };
+        let blocked = self.blocks.find(facts.user_id, facts.client_id).await?;
+        Ok(Some(TokenFacts {
+            is_user_blocked: facts.is_user_blocked || blocked.user,
+            is_client_blocked: facts.is_client_blocked || blocked.client,
+            ..facts
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_kernel::{StoreErrorKind, Timestamp, Uuid};
+    use pollster::block_on;
+
+    use super::*;
+    use crate::{MockAccessTokens, Scope, TokenKind};
+
+    const USER: UserId = UserId::new(Uuid::from_u128(1));
+    const CLIENT: ClientId = ClientId::new(Uuid::from_u128(2));
+
+    fn facts(is_user_blocked: bool, is_client_blocked: bool) -> TokenFacts {
+        TokenFacts {
+            digest: Secret::new("a token").digest(),
+            kind: TokenKind::Access,
+            user_id: USER,
+            client_id: CLIENT,
+            scope: Scope::parse("a:read"),
+            expires_at: Timestamp::UNIX_EPOCH,
+            is_revoked: false,
+            is_user_blocked,
+            is_client_blocked,
+        }
+    }
+
+    fn find(
+        issued: Result<Option<TokenFacts>, StoreError>,
+        blocked: Option<Result<Blocked, StoreError>>,
+    ) -> Result<Option<TokenFacts>, StoreError> {
+        let mut issuer = MockAccessTokens::new();
+        issuer.expect_find().return_once(|_| issued);
+        let mut blocks = MockBlocks::new();
+        let times = usize::from(blocked.is_some());
+        blocks
+            .expect_find()
+            .withf(|user, client| (*user, *client) == (USER, CLIENT))
+            .times(times)
+            .return_once(|_, _| blocked.unwrap_or_else(|| Ok(Blocked::default())));
+        let tokens = IssuedElsewhere::new(Arc::new(issuer), Arc::new(blocks));
+        block_on(tokens.find(&Secret::new("a token")))
+    }
+
+    fn unavailable() -> StoreError {
+        StoreError::new(StoreErrorKind::Unavailable, "testing")
+    }
+
+    #[test]
+    fn a_block_applies_whether_it_is_the_issuers_or_ours() {
+        for [issuers, ours, expected] in
+            [[false, false, false], [true, false, true], [false, true, true], [true, true, true]]
+        {
+            let blocked = Blocked { user: ours, client: false };
+            let found = find(Ok(Some(facts(issuers, false))), Some(Ok(blocked)));
+            assert_eq!(found.unwrap(), Some(facts(expected, false)));
+            let blocked = Blocked { user: false, client: ours };
+            let found = find(Ok(Some(facts(false, issuers))), Some(Ok(blocked)));
+            assert_eq!(found.unwrap(), Some(facts(false, expected)));
+        }
+    }
+
+    #[test]
+    fn a_token_that_the_issuer_does_not_know_needs_no_look_at_the_blocks() {
+        assert_eq!(find(Ok(None), None).unwrap(), None);
+        assert!(find(Err(unavailable()), None).is_err());
+    }
+
+    #[test]
+    fn without_the_blocks_there_are_no_facts() {
+        let error = find(Ok(Some(facts(false, false))), Some(Err(unavailable()))).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    }
+}
