@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod decimal;
 mod failure;
 mod id;
 pub mod idempotency;
@@ -13,6 +14,7 @@ pub mod system;
 pub mod time;
 mod trace_context;
 
+pub use decimal::lossless_f64;
 pub use failure::{ErrorKind, Failure, with_causes};
 pub use id::{
     ClientId, ContractDivisionId, ContractId, DispenseId, DivisionId, EventId, IdError, LegalEntityId,

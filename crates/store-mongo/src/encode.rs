@@ -107,11 +107,13 @@ fn nested(parent: &str, object: &Map<String, Value>) -> Document {
     object.iter().map(|(key, value)| (key.clone(), field(parent, key, value))).collect()
 }
 
-/// The narrowest type that holds the number.
+/// The narrowest type that holds the number with every digit.
 fn number(number: &Number) -> Bson {
-    let integer = number.as_i64().map(|wide| i32::try_from(wide).map_or(Bson::Int64(wide), Bson::Int32));
-    let double = || number.as_f64().map(Bson::Double);
-    integer.or_else(double).unwrap_or(Bson::Null)
+    if let Some(wide) = number.as_i64() {
+        return i32::try_from(wide).map_or(Bson::Int64(wide), Bson::Int32);
+    }
+    let wider = number.as_u64().and_then(|wider| wider.to_string().parse().ok()).map(Bson::Decimal128);
+    wider.or_else(|| number.as_f64().map(Bson::Double)).unwrap_or(Bson::Null)
 }
 
 #[cfg(test)]
@@ -193,7 +195,8 @@ mod tests {
     #[test]
     fn numbers_keep_their_value() {
         let document = stored(json!({"details": [1, 5_000_000_000_i64, -0.5, u64::MAX]}));
-        let expected = bson::bson!([1_i32, 5_000_000_000_i64, -0.5, 18_446_744_073_709_551_615.0]);
+        let most: bson::Decimal128 = u64::MAX.to_string().parse().unwrap();
+        let expected = bson::bson!([1_i32, 5_000_000_000_i64, -0.5, most]);
         assert_eq!(document.get("details"), Some(&expected));
     }
 }

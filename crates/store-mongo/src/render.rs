@@ -9,7 +9,7 @@ use bson::{
     spec::{BinarySubtype, ElementType},
 };
 use esoz_device_dispense::RECORD_FIELDS;
-use esoz_kernel::{DispenseId, Timestamp, Uuid, time::rfc3339_millis};
+use esoz_kernel::{DispenseId, Timestamp, Uuid, lossless_f64, time::rfc3339_millis};
 use serde_json::{Map, Number, Value};
 
 use crate::fields;
@@ -98,12 +98,10 @@ fn array(key: &str, items: &RawArray) -> Value {
     Value::Array(elements(document).map(|element| value(key, &element)).collect())
 }
 
-/// A decimal as a JSON number: exact as an integer, else the nearest double. What no number can say stays text.
+/// A decimal as a JSON number with the same value. What a number would round, or cannot say, stays text.
 fn decimal(text: &str) -> Value {
-    if let Ok(integer) = text.parse::<i64>() {
-        return integer.into();
-    }
-    let number = text.parse().ok().and_then(Number::from_f64);
+    let integer = text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from));
+    let number = integer.ok().or_else(|| Number::from_f64(lossless_f64(text)?));
     number.map_or_else(|| text.into(), Value::Number)
 }
 
@@ -148,6 +146,9 @@ mod tests {
         assert_eq!(shown(binary(BinarySubtype::Generic)), json!(LOWER.replace('-', "")));
         assert_eq!(shown(decimal("12.50")), json!(12.5));
         assert_eq!(shown(decimal("9007199254740993")), json!(9_007_199_254_740_993_i64));
+        assert_eq!(shown(decimal("1.50E+3")), json!(1500.0));
+        assert_eq!(shown(decimal("18446744073709551615")), json!(u64::MAX));
+        assert_eq!(shown(decimal("123456789012345678.91")), json!("123456789012345678.91"));
         assert_eq!(shown(decimal("NaN")), json!("NaN"));
         assert_eq!(shown(f64::INFINITY), json!("inf"));
         assert_eq!(shown(7_i32), json!(7));

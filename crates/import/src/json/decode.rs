@@ -93,7 +93,7 @@ impl Error for Fault {
 }
 
 /// Whether a field's name looks like one, and so can be repeated: no id, no person's name.
-fn is_plain(field: &str) -> bool {
+pub(super) fn is_plain(field: &str) -> bool {
     const MAX_BYTES: usize = 40;
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     !field.is_empty() && field.len() <= MAX_BYTES && field.bytes().all(is_plain)

@@ -1,78 +1,122 @@
+//! JSON as it is written: an object that has a field twice, and a number that would be rounded, are faults.
+
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value, error::Category};
+use esoz_kernel::lossless_f64;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Error, Number, Value, error::Category};
 
+use super::decode::is_plain;
 use crate::LineError;
 
-/// Reads JSON; a name that one object has twice is a fault, and not the last one's value.
+/// As deep as `serde_json` itself reads.
+const MAX_DEPTH: usize = 128;
+
+/// Reads JSON with every digit of its numbers.
 pub(crate) fn read(text: &str) -> Result<Value, LineError> {
-    serde_json::from_str(text).map(|Strict(value)| value).map_err(|error| {
-        let problem = match error.classify() {
-            Category::Data => "an object has the same field twice",
-            Category::Syntax | Category::Eof | Category::Io => "is not JSON",
-        };
-        LineError::new("$", format!("{problem} (column {})", error.column()))
-    })
+    let whole: &RawValue = serde_json::from_str(text).map_err(|error| malformed(&error, 0))?;
+    Reader { text }.value(whole, MAX_DEPTH, &Place::Root)
 }
 
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
-    }
+/// The fault of text that is not JSON as it must be; `before` is what of the line comes before that text, in bytes.
+fn malformed(error: &Error, before: usize) -> LineError {
+    let problem = match error.classify() {
+        Category::Data => "an object has the same field twice",
+        Category::Syntax | Category::Eof | Category::Io => "is not JSON",
+    };
+    LineError::new("$", format!("{problem} (column {})", before + error.column()))
 }
 
-struct StrictVisitor;
+/// Where in a line a value stands.
+enum Place<'a> {
+    Root,
+    Field(&'a Place<'a>, &'a str),
+    Item(&'a Place<'a>, usize),
+}
 
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(Strict(item)) = access.next_element()? {
-            items.push(item);
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => formatter.write_str("$"),
+            Self::Field(parent, name) if is_plain(name) => write!(formatter, "{parent}.{name}"),
+            // It may be a person's name.
+            Self::Field(parent, _) => write!(formatter, "{parent}.…"),
+            Self::Item(parent, index) => write!(formatter, "{parent}[{index}]"),
         }
-        Ok(Value::Array(items))
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn value(&self, raw: &'a RawValue, depth: usize, place: &Place<'_>) -> Result<Value, LineError> {
+        let depth = depth.checked_sub(1).ok_or_else(|| {
+            LineError::new(place.to_string(), format!("is nested more than {MAX_DEPTH} levels deep"))
+        })?;
+        match raw.get().bytes().next() {
+            Some(b'{') => {
+                let Members(fields) = self.parse(raw)?;
+                let fields = fields.into_iter().map(|(name, field)| {
+                    let field = self.value(field, depth, &Place::Field(place, &name))?;
+                    Ok((name, field))
+                });
+                fields.collect::<Result<_, _>>().map(Value::Object)
+            }
+            Some(b'[') => {
+                let items = self.parse::<Vec<&RawValue>>(raw)?.into_iter().enumerate();
+                items.map(|(index, item)| self.value(item, depth, &Place::Item(place, index))).collect()
+            }
+            Some(b'-' | b'0'..=b'9') => number(raw.get()).map(Value::Number).ok_or_else(|| {
+                let problem = "is a number with more digits, or further from 1, than a store can keep: it would be rounded";
+                LineError::new(place.to_string(), problem)
+            }),
+            _ => self.parse(raw),
+        }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut fields = Map::new();
-        while let Some((name, Strict(value))) = access.next_entry::<String, Strict>()? {
-            if fields.insert(name, value).is_some() {
-                return Err(A::Error::custom("the same field twice"));
+    fn parse<T: Deserialize<'a>>(&self, raw: &'a RawValue) -> Result<T, LineError> {
+        let before = raw.get().as_ptr().addr() - self.text.as_ptr().addr();
+        serde_json::from_str(raw.get()).map_err(|error| malformed(&error, before))
+    }
+}
+
+/// The number, if it has all its digits as an integer or a double: stores keep these.
+fn number(text: &str) -> Option<Number> {
+    let integer =
+        || text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok();
+    integer().or_else(|| Number::from_f64(lossless_f64(text)?))
+}
+
+/// The fields of an object, each of them there once.
+struct Members<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Members<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Members<'de>, A::Error> {
+                let mut fields = BTreeMap::new();
+                while let Some((name, value)) = access.next_entry()? {
+                    if fields.insert(name, value).is_some() {
+                        return Err(A::Error::custom("the same field twice"));
+                    }
+                }
+                Ok(Members(fields))
             }
         }
-        Ok(Value::Object(fields))
+
+        deserializer.deserialize_map(Fields)
     }
 }
 
@@ -101,9 +145,57 @@ mod tests {
             (r#"{"canary""#, "$: is not JSON (column 9)"),
             ("canary", "$: is not JSON (column 1)"),
             (r#"{"a":1} canary"#, "$: is not JSON (column 9)"),
-            ("1e999", "$: is not JSON (column 5)"),
+            (r#"{"a":["x\ud800"]}"#, "$: is not JSON (column 15)"),
         ] {
             assert_eq!(read(text).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_number_keeps_every_digit_or_is_refused_where_it_stands() {
+        for text in [
+            "0",
+            "-12.5",
+            "0.1",
+            "10.10",
+            "1e3",
+            "9007199254740993",
+            "-9223372036854775808",
+            "18446744073709551615",
+            "1e-300",
+        ] {
+            let Value::Number(number) = read(text).unwrap() else { panic!("{text} is no number") };
+            let same = number.to_string() == text || lossless_f64(&number.to_string()) == lossless_f64(text);
+            assert!(same, "{text} was read as {number}");
+        }
+        for number in [
+            "123456789012345678.91",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "18446744073709551616.5",
+            "0.30000000000000000001",
+        ] {
+            for (before, after, place) in [
+                ("", "", "$"),
+                (r#"{"a":[0,{"b_c":"#, "}]}", "$.a[1].b_c"),
+                (r#"{"Canary 1":["#, "]}", "$.…[0]"),
+            ] {
+                let error = read(&format!("{before}{number}{after}")).unwrap_err().to_string();
+                let expected = "is a number with more digits, or further from 1, than a store can keep: it would be rounded";
+                assert_eq!(error, format!("{place}: {expected}"));
+            }
+        }
+        assert!(read(r#"{"a":"123456789012345678.91 1e400"}"#).is_ok(), "a text is no number");
+    }
+
+    #[test]
+    fn nesting_ends_before_the_stack_does() {
+        let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read(&deep(MAX_DEPTH - 1)).is_ok());
+        for depth in [MAX_DEPTH, 100_000] {
+            let error = read(&deep(depth)).unwrap_err().to_string();
+            assert!(error.ends_with(": is nested more than 128 levels deep"), "{error}");
         }
     }
 }

@@ -99,6 +99,44 @@ pub async fn free_text_survives_to_the_letter(store: DispenseStore) {
     }
 }
 
+/// A number keeps every digit and its kind, integer or double, when it is loaded and when the dispense changes.
+pub async fn numbers_survive_to_the_digit(store: DispenseStore) {
+    let numbers = json!([
+        0,
+        7,
+        -1,
+        i64::from(i32::MAX) + 1,
+        i64::MIN,
+        i64::MAX,
+        u64::MAX,
+        9_007_199_254_740_993_i64,
+        2.0,
+        0.1,
+        -12.5,
+        1_234_567_890_123.91,
+        0.300_000_000_000_000_04,
+        1e-300,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+    ]);
+    let details: Vec<_> =
+        numbers.as_array().unwrap().iter().map(|number| json!({"sell_price": number})).collect();
+    let before = dispense()
+        .field("details", details.into())
+        .field("payment_amount", json!(1_234_567_890_123.91))
+        .build();
+    put(&store, &before).await;
+    assert_same(&found(&store, before.id).await, &before);
+    let change = change_of(&before, DispenseStatus::Stopped, at_millis(1_000));
+    let Changed::Applied(after) = store.dispenses.change_status(&change).await.unwrap() else {
+        panic!("the change is stale")
+    };
+    for field in ["details", "payment_amount"] {
+        assert_eq!(after.record[field].to_string(), before.record[field].to_string());
+    }
+    assert_same(&found(&store, before.id).await, &after);
+}
+
 /// Loading again changes nothing, whatever the file says by now; twice in one call neither.
 pub async fn putting_again_keeps_what_is_there(store: DispenseStore) {
     let first = dispense().build();

@@ -8,6 +8,7 @@ macro_rules! dispense_store_contract {
             a_dispense_is_found_as_it_was_put,
             a_sparse_dispense_is_found_as_it_was_put,
             free_text_survives_to_the_letter,
+            numbers_survive_to_the_digit,
             putting_again_keeps_what_is_there,
             putting_again_never_undoes_a_change,
             a_status_outside_the_model_is_corrupt,
