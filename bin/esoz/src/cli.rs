@@ -105,6 +105,10 @@ pub(crate) struct ImportArgs {
     /// What to load, in this order; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Stores fields of a dispense that are not known, at every level, as they are. Without it their line is refused: a misspelt field must
+    /// not get lost.
+    #[arg(long)]
+    pub(crate) keep_unknown: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

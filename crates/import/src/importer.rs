@@ -8,7 +8,7 @@ use esoz_legal_entity::LegalEntityRegistry;
 
 use crate::batch::Batch;
 use crate::input::{InputLine, InputLines};
-use crate::{BadLine, ImportContext, ImportError, Progress, Record, Report, parse_line};
+use crate::{BadLine, ImportContext, ImportError, Progress, Record, Report, UnknownFields, parse_line};
 
 /// Where records go, and what they are read with.
 #[derive(Clone)]
@@ -54,12 +54,19 @@ impl Default for ImportLimits {
 pub struct Importer {
     ports: ImportPorts,
     limits: ImportLimits,
+    unknown_fields: UnknownFields,
 }
 
 impl Importer {
     /// Builds it on its ports.
     pub fn new(ports: ImportPorts, limits: ImportLimits) -> Self {
-        Self { ports, limits }
+        Self { ports, limits, unknown_fields: UnknownFields::Refuse }
+    }
+
+    /// The same, but for what becomes of fields of a dispense that its form lacks.
+    #[must_use]
+    pub fn with_unknown_fields(self, unknown_fields: UnknownFields) -> Self {
+        Self { unknown_fields, ..self }
     }
 
     /// Loads all lines, in their order; consecutive records of one kind go to their store together. Blank lines are passed over, bad
@@ -76,7 +83,8 @@ impl Importer {
         progress: impl FnMut(&Progress<'_>),
     ) -> Result<Report, ImportError> {
         let now = self.ports.clock.now();
-        let context = ImportContext { now, pseudonyms: &*self.ports.pseudonyms };
+        let unknown_fields = self.unknown_fields;
+        let context = ImportContext { now, pseudonyms: &*self.ports.pseudonyms, unknown_fields };
         let mut lines = InputLines::new(input, self.limits.max_line_bytes);
         let mut run = Run::new(self, progress);
         loop {

@@ -12,5 +12,5 @@ mod report;
 pub use error::{ImportError, LineError};
 pub use importer::{ImportLimits, ImportPorts, Importer};
 pub use lines::parse_line;
-pub use record::{ImportContext, Record, RecordKind, SYSTEM_USER, UnknownKind};
+pub use record::{ImportContext, Record, RecordKind, SYSTEM_USER, UnknownFields, UnknownKind};
 pub use report::{BadLine, Counts, Progress, Report, Totals};

@@ -9,6 +9,16 @@ use esoz_legal_entity::LegalEntityRecord;
 /// Who wrote a record that does not say who: nobody, the nil UUID.
 pub const SYSTEM_USER: UserId = UserId::new(Uuid::nil());
 
+/// What becomes of fields of a dispense that its form lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownFields {
+    /// Their line is bad: a misspelt field must not get lost in silence.
+    #[default]
+    Refuse,
+    /// They are stored as they are, at every level, like those that other systems write into the store.
+    Keep,
+}
+
 /// What a line is read with.
 #[derive(Clone, Copy)]
 pub struct ImportContext<'a> {
@@ -16,6 +26,8 @@ pub struct ImportContext<'a> {
     pub now: Timestamp,
     /// What stands for a patient in the store.
     pub pseudonyms: &'a dyn PatientPseudonyms,
+    /// What becomes of unknown fields of a dispense. Those of other kinds are refused: their tables have no place for them.
+    pub unknown_fields: UnknownFields,
 }
 
 /// What a line holds.

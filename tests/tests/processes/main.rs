@@ -4,6 +4,7 @@
 mod commands;
 mod demo;
 mod idempotency;
+mod import;
 mod kill;
 mod remote_tokens;
 mod serving;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use esoz_import::{ImportLimits, ImportPorts, Importer, Progress, Report};
+use esoz_import::{ImportLimits, ImportPorts, Importer, Progress, Report, UnknownFields};
 use esoz_kernel::system::SystemClock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -17,7 +17,8 @@ use crate::server::pseudonyms;
 use crate::stores::Stores;
 
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
-    let importer = importer(config, &Stores::open(config).await?)?;
+    let unknown_fields = if args.keep_unknown { UnknownFields::Keep } else { UnknownFields::Refuse };
+    let importer = importer(config, &Stores::open(config).await?)?.with_unknown_fields(unknown_fields);
     let mut bad_lines = 0;
     for file in &args.files {
         bad_lines +=

@@ -12,7 +12,12 @@ use crate::LineError;
 
 /// Reads a value of a line as a type.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Fault> {
-    T::deserialize(Node(value))
+    T::deserialize(Node { value, only_known: false })
+}
+
+/// The same, as if no object in it had a field that its form lacks.
+pub(crate) fn decode_known<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Fault> {
+    T::deserialize(Node { value, only_known: true })
 }
 
 /// What is wrong, and where: steps from there up to where decoding began.
@@ -20,6 +25,8 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, F
 pub(crate) struct Fault {
     steps: Vec<String>,
     problem: String,
+    /// The unknown field that it is about, if it is about one.
+    unknown_field: Option<String>,
 }
 
 impl Fault {
@@ -30,8 +37,18 @@ impl Fault {
         self
     }
 
+    /// The same fault; if it is an unknown field, with what can be done about that, except for those fields where decoding began.
+    #[must_use]
+    pub(crate) fn with_remedy(mut self, remedy: &str, except: fn(&str) -> bool) -> Self {
+        let is_top = self.steps.is_empty();
+        if self.unknown_field.as_deref().is_some_and(|name| !(is_top && except(name))) {
+            self.problem.push_str(remedy);
+        }
+        self
+    }
+
     /// The same fault, seen from the array that has the faulty value there.
-    fn at(mut self, index: usize) -> Self {
+    pub(crate) fn at(mut self, index: usize) -> Self {
         self.steps.push(format!("[{index}]"));
         self
     }
@@ -55,7 +72,7 @@ impl std::error::Error for Fault {}
 impl Error for Fault {
     /// The one way for text to get in from elsewhere: from the errors of domain types, which do not repeat what they refuse.
     fn custom<T: fmt::Display>(problem: T) -> Self {
-        Self { steps: Vec::new(), problem: problem.to_string() }
+        Self { steps: Vec::new(), problem: problem.to_string(), unknown_field: None }
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -80,11 +97,12 @@ impl Error for Fault {
     }
 
     fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
-        if is_plain(field) {
+        let fault = if is_plain(field) {
             Self::custom(format_args!("has the unknown field {field}"))
         } else {
             Self::custom("has an unknown field, whose name is not one that a field can have")
-        }
+        };
+        Self { unknown_field: Some(field.to_owned()), ..fault }
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -100,11 +118,20 @@ pub(super) fn is_plain(field: &str) -> bool {
 }
 
 /// A value of a line.
-struct Node<'de>(&'de Value);
+struct Node<'de> {
+    value: &'de Value,
+    /// Whether fields that a form lacks are passed over.
+    only_known: bool,
+}
 
-impl Node<'_> {
+impl<'de> Node<'de> {
+    /// A value inside this one.
+    fn inner(&self, value: &'de Value) -> Self {
+        Self { value, ..*self }
+    }
+
     fn unexpected(&self) -> Unexpected<'_> {
-        match self.0 {
+        match self.value {
             Value::Null => Unexpected::Unit,
             Value::Bool(value) => Unexpected::Bool(*value),
             Value::Number(_) => Unexpected::Float(0.0),
@@ -119,7 +146,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.0 {
+        match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Number(number) => {
@@ -132,13 +159,13 @@ impl<'de> Deserializer<'de> for Node<'de> {
                 }
             }
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items(items.iter().enumerate())),
-            Value::Object(fields) => visitor.visit_map(Fields::of(fields)),
+            Value::Array(items) => visitor.visit_seq(Items { node: self, rest: items.iter().enumerate() }),
+            Value::Object(fields) => visitor.visit_map(Fields::of(fields, self, None)),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -153,11 +180,14 @@ impl<'de> Deserializer<'de> for Node<'de> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        match self.0 {
-            Value::Object(fields) => visitor.visit_map(Fields::of(fields)),
+        match self.value {
+            Value::Object(fields) => {
+                let known = self.only_known.then_some(known);
+                visitor.visit_map(Fields::of(fields, self, known))
+            }
             _ => Err(Fault::invalid_type(self.unexpected(), &"an object")),
         }
     }
@@ -169,26 +199,32 @@ impl<'de> Deserializer<'de> for Node<'de> {
 }
 
 /// The values of an array.
-struct Items<'de>(std::iter::Enumerate<std::slice::Iter<'de, Value>>);
+struct Items<'de> {
+    node: Node<'de>,
+    rest: std::iter::Enumerate<std::slice::Iter<'de, Value>>,
+}
 
 impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let Some((index, item)) = self.0.next() else { return Ok(None) };
-        seed.deserialize(Node(item)).map(Some).map_err(|fault| fault.at(index))
+        let Some((index, item)) = self.rest.next() else { return Ok(None) };
+        seed.deserialize(self.node.inner(item)).map(Some).map_err(|fault| fault.at(index))
     }
 }
 
 /// The fields of an object.
 struct Fields<'de> {
+    node: Node<'de>,
     rest: map::Iter<'de>,
+    /// The names that are looked at, if not all are.
+    known: Option<&'static [&'static str]>,
     next: Option<(&'de str, &'de Value)>,
 }
 
 impl<'de> Fields<'de> {
-    fn of(fields: &'de Map<String, Value>) -> Self {
-        Self { rest: fields.iter(), next: None }
+    fn of(fields: &'de Map<String, Value>, node: Node<'de>, known: Option<&'static [&'static str]>) -> Self {
+        Self { node, rest: fields.iter(), known, next: None }
     }
 }
 
@@ -196,7 +232,10 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        self.next = self.rest.next().map(|(name, value)| (name.as_str(), value));
+        let known = self.known;
+        let is_known = |name: &str| known.is_none_or(|known| known.contains(&name));
+        self.next =
+            self.rest.by_ref().map(|(name, value)| (name.as_str(), value)).find(|(name, _)| is_known(name));
         let Some((name, _)) = self.next else { return Ok(None) };
         seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
     }
@@ -204,7 +243,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     /// A fault in a field is only ever found in one that has a known name: unknown ones are refused by their names.
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let (name, value) = self.next.take().ok_or_else(|| Fault::custom("a value without a name"))?;
-        seed.deserialize(Node(value)).map_err(|fault| fault.inside(name))
+        seed.deserialize(self.node.inner(value)).map_err(|fault| fault.inside(name))
     }
 }
 

@@ -128,12 +128,17 @@ const MAX_DEPTH: u32 = 32;
 impl<'de> Deserialize<'de> for Carried {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        storable(&value, MAX_DEPTH).map_err(D::Error::custom)?;
+        check_storable(&value).map_err(D::Error::custom)?;
         Ok(Self(value))
     }
 }
 
-/// Whether a document store can hold the value: not too deep, and no name in it that has a meaning there.
+/// Whether a document store can hold the value, and else why not.
+pub(crate) fn check_storable(value: &Value) -> Result<(), &'static str> {
+    storable(value, MAX_DEPTH)
+}
+
+/// Not too deep, and no name in it that has a meaning in a document store.
 fn storable(value: &Value, depth: u32) -> Result<(), &'static str> {
     let depth = depth.checked_sub(1).ok_or("is nested more than 32 levels deep")?;
     match value {

@@ -11,12 +11,14 @@ use super::fhir::{
     Reference,
 };
 use super::stamps::StoredStamps;
-use crate::json::{Carried, Fault, Given, Parsed, Time};
+use super::unknown;
+use crate::json::{Carried, Fault, Given, Parsed, Time, decode, decode_known};
+use crate::{ImportContext, UnknownFields};
 
 /// Read from a line, and rendered as the record that is stored.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DispenseLine {
+struct DispenseLine {
     #[serde(skip_serializing)]
     id: Parsed<DispenseId>,
     #[serde(skip_serializing)]
@@ -103,12 +105,30 @@ impl<'de> Deserialize<'de> for Detail {
     }
 }
 
+/// Fields of a line that its record has under another name, or not at all.
+const NOT_STORED: [&str; 2] = ["id", "patient_id"];
+
+/// Reads the data of a line, without its stamps.
+pub(super) fn read(data: &Value, stamps: Stamps, context: &ImportContext<'_>) -> Result<Dispense, Fault> {
+    match context.unknown_fields {
+        UnknownFields::Refuse => {
+            let remedy = "; with --keep-unknown it is stored as it is";
+            let line: DispenseLine =
+                decode(data).map_err(|fault| fault.with_remedy(remedy, unknown::is_ours))?;
+            line.into_dispense(stamps, context.pseudonyms)
+        }
+        UnknownFields::Keep => {
+            let line: DispenseLine = decode_known(data)?;
+            let patient = line.patient_id.0;
+            let mut dispense = line.into_dispense(stamps, context.pseudonyms)?;
+            unknown::carry(data, &mut dispense.record, &NOT_STORED, patient)?;
+            Ok(dispense)
+        }
+    }
+}
+
 impl DispenseLine {
-    pub(super) fn into_dispense(
-        self,
-        stamps: Stamps,
-        pseudonyms: &dyn PatientPseudonyms,
-    ) -> Result<Dispense, Fault> {
+    fn into_dispense(self, stamps: Stamps, pseudonyms: &dyn PatientPseudonyms) -> Result<Dispense, Fault> {
         let mut record = rendered(&self)?;
         record.append(&mut rendered(&StoredStamps::from(stamps))?);
         Ok(Dispense {

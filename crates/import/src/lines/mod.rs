@@ -5,12 +5,12 @@ mod dispense;
 mod fhir;
 mod legal_entity;
 mod stamps;
+mod unknown;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use self::contract::{ContractDivisionLine, ContractLine, DivisionLine};
-use self::dispense::DispenseLine;
 use self::legal_entity::LegalEntityLine;
 use crate::json::{Fault, Parsed, decode, read};
 use crate::{ImportContext, LineError, Record, RecordKind};
@@ -42,9 +42,7 @@ fn record(kind: RecordKind, mut data: Value, context: &ImportContext<'_>) -> Res
         RecordKind::ContractDivision => {
             Record::ContractDivision(decode::<ContractDivisionLine>(&data)?.into_record(stamps))
         }
-        RecordKind::DeviceDispense => {
-            Record::DeviceDispense(decode::<DispenseLine>(&data)?.into_dispense(stamps, context.pseudonyms)?)
-        }
+        RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(&data, stamps, context)?),
     })
 }
 

@@ -1,7 +1,9 @@
 //! NDJSON as `esoz import` takes it: one line, and a whole input.
 
 use esoz_device_dispense::Dispense;
-use esoz_import::{ImportContext, ImportLimits, Importer, LineError, Record, RecordKind, parse_line};
+use esoz_import::{
+    ImportContext, ImportLimits, Importer, LineError, Record, RecordKind, UnknownFields, parse_line,
+};
 use serde_json::Value;
 
 use super::{Target, mongo, sqlite};
@@ -30,7 +32,10 @@ thread_local! {
 }
 
 fn read(line: &str) -> Result<Record, LineError> {
-    PSEUDONYMS.with(|pseudonyms| parse_line(line, &ImportContext { now: now(), pseudonyms: &**pseudonyms }))
+    PSEUDONYMS.with(|pseudonyms| {
+        let unknown_fields = UnknownFields::Refuse;
+        parse_line(line, &ImportContext { now: now(), pseudonyms: &**pseudonyms, unknown_fields })
+    })
 }
 
 fn line(data: &[u8]) {

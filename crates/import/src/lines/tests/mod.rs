@@ -2,13 +2,14 @@
 
 mod bad;
 mod good;
+mod unknown;
 
 use esoz_device_dispense::{MockPatientPseudonyms, PatientPseudonyms, Pseudonym};
 use esoz_kernel::{PatientId, Stamps, Timestamp};
 use serde_json::json;
 
 use super::*;
-use crate::SYSTEM_USER;
+use crate::{SYSTEM_USER, UnknownFields};
 
 const PATIENT: &str = "7C3DA506-804D-4550-8993-BF17F9EE0402";
 
@@ -36,9 +37,13 @@ fn pseudonyms() -> impl PatientPseudonyms {
     pseudonyms
 }
 
-fn parse_text(line: &str) -> Result<Record, LineError> {
+fn parse_with(line: &str, unknown_fields: UnknownFields) -> Result<Record, LineError> {
     let now = time("2026-02-03T04:05:06.123456789Z");
-    parse_line(line, &ImportContext { now, pseudonyms: &pseudonyms() })
+    parse_line(line, &ImportContext { now, pseudonyms: &pseudonyms(), unknown_fields })
+}
+
+fn parse_text(line: &str) -> Result<Record, LineError> {
+    parse_with(line, UnknownFields::Refuse)
 }
 
 fn parse(kind: &str, data: &Value) -> Result<Record, LineError> {

@@ -1,0 +1,75 @@
+//! Fields of a dispense that its form lacks, carried from the line into the record.
+
+use esoz_kernel::PatientId;
+use serde::de::Error as _;
+use serde_json::{Map, Value};
+
+use crate::json::{Fault, check_storable};
+
+/// Puts every field of the line's data that the record lacks, at whatever level, into the record. `read` are the fields of the data
+/// that the record has under another name, or not at all.
+///
+/// # Errors
+/// When a store cannot keep such a field, or would have to keep the patient's id with it.
+pub(super) fn carry(
+    data: &Value,
+    record: &mut Map<String, Value>,
+    read: &[&str],
+    patient: PatientId,
+) -> Result<(), Fault> {
+    let Value::Object(data) = data else { return Ok(()) };
+    for (name, value) in data.iter().filter(|(name, _)| !read.contains(&name.as_str())) {
+        if is_ours(name) {
+            return Err(Fault::custom("has a field that only the service writes: _id, subject or esoz_…"));
+        }
+        carry_field(name, value, record, patient)?;
+    }
+    Ok(())
+}
+
+/// Whether the field of a stored dispense is one that ESOZ itself writes and reads.
+pub(super) fn is_ours(name: &str) -> bool {
+    matches!(name, "_id" | "subject") || name.starts_with("esoz_")
+}
+
+fn carry_field(
+    name: &str,
+    value: &Value,
+    into: &mut Map<String, Value>,
+    patient: PatientId,
+) -> Result<(), Fault> {
+    let Some(known) = into.get_mut(name) else {
+        let field = Value::Object(Map::from_iter([(name.to_owned(), value.clone())]));
+        check_storable(&field).map_err(Fault::custom)?;
+        if names(&field, patient) {
+            return Err(Fault::custom(
+                "has an unknown field with the patient's id in it, which no store may hold",
+            ));
+        }
+        into.insert(name.to_owned(), value.clone());
+        return Ok(());
+    };
+    carry_inside(value, known, patient).map_err(|fault| fault.inside(name))
+}
+
+fn carry_inside(from: &Value, into: &mut Value, patient: PatientId) -> Result<(), Fault> {
+    match (from, into) {
+        (Value::Object(from), Value::Object(into)) => {
+            from.iter().try_for_each(|(name, value)| carry_field(name, value, into, patient))
+        }
+        (Value::Array(from), Value::Array(into)) => {
+            from.iter().zip(into).enumerate().try_for_each(|(index, (from, into))| {
+                carry_inside(from, into, patient).map_err(|fault| fault.at(index))
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the patient's id stands in a text or name of the value, in either case, with hyphens or without.
+fn names(value: &Value, patient: PatientId) -> bool {
+    let text = value.to_string().to_lowercase();
+    [patient.uuid().hyphenated().to_string(), patient.uuid().simple().to_string()]
+        .iter()
+        .any(|id| text.contains(id))
+}
