@@ -54,7 +54,8 @@ mod tests {
         {
             let text = format!("a:read{space}device_dispense:stop{space}b:write");
             let scope = Scope::parse(&text);
-            let holds = ["a:read", "device_dispense:stop", "b:write"].map(|allowance| scope.allows(allowance));
+            let holds =
+                ["a:read", "device_dispense:stop", "b:write"].map(|allowance| scope.allows(allowance));
             assert_eq!(holds, [false; 3], "{space:?}");
             assert!(!Scope::is_well_formed(&text), "{space:?}");
             let scope = Scope::parse(&format!("{space}device_dispense:stop"));

@@ -21,7 +21,7 @@ pub struct Claim {
 impl Claim {
     /// The instant at which the claim ends by itself.
     pub fn until(&self) -> Timestamp {
-        self.now.saturating_add(self.lease).unwrap_or(Timestamp::MAX)
+        self.now.saturating_add(self.lease)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
-use crate::{ClientId, failure};
+use crate::{ClientId, Timestamp, failure};
 
 /// How long it is known under which key a change was made.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(24);
@@ -104,7 +104,7 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
 
 /// Changes made until that time count as never having had a key.
 pub fn expired_until(now: Timestamp) -> Timestamp {
-    now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN)
+    now.saturating_sub(RETENTION)
 }
 
 /// What a store found under the key of a request. Nothing was written.

@@ -12,6 +12,7 @@ mod store_error;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod time;
+mod timestamp;
 mod trace_context;
 
 pub use decimal::lossless_f64;
@@ -21,11 +22,12 @@ pub use id::{
     PatientId, UserId,
 };
 pub use idempotency::{IdempotencyError, IdempotencyKey, IdempotentRequest, Replay};
-pub use jiff::{Timestamp, civil::Date as CivilDate};
+pub use jiff::civil::Date as CivilDate;
 pub use pool::PoolStatus;
 pub use ports::{Clock, IdGenerator, IdempotencyRecords};
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;
 pub use store_error::{StoreError, StoreErrorKind};
+pub use timestamp::{TimeError, Timestamp};
 pub use trace_context::TraceContext;
 pub use uuid::Uuid;

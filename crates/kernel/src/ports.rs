@@ -1,8 +1,7 @@
 use async_trait::async_trait;
-use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, Timestamp};
 
 /// Where a use case takes the time from, so that a test can say what time it is.
 pub trait Clock: Send + Sync {

@@ -1,6 +1,4 @@
-use jiff::Timestamp;
-
-use crate::UserId;
+use crate::{Timestamp, UserId};
 
 /// Who wrote a record and when. Stores keep microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,8 @@
 //! The clock and the ids of a running system (feature `system`).
 
-use jiff::Timestamp;
 use uuid::{Builder, Uuid};
 
-use crate::{Clock, IdGenerator};
+use crate::{Clock, IdGenerator, Timestamp};
 
 /// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,7 +11,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        Timestamp::UNIX_EPOCH.saturating_add(jiff::Timestamp::now().as_duration())
     }
 }
 

@@ -1,15 +1,15 @@
 //! UTC time in the two precisions that ESOZ keeps (conventions, "Time, ids, limits").
 
-use jiff::{Timestamp, Unit};
+use crate::Timestamp;
 
 /// The time cut to milliseconds: dispenses and events.
 pub fn to_millis(time: Timestamp) -> Timestamp {
-    cut(time, Unit::Millisecond)
+    time.floor_to(1_000_000)
 }
 
 /// The time cut to microseconds: contract records, tokens.
 pub fn to_micros(time: Timestamp) -> Timestamp {
-    cut(time, Unit::Microsecond)
+    time.floor_to(1_000)
 }
 
 /// ISO 8601 with `Z` and exactly three decimals, e.g. `2026-01-31T08:15:30.123Z`.
@@ -20,12 +20,6 @@ pub fn rfc3339_millis(time: Timestamp) -> String {
 /// ISO 8601 with `Z` and exactly six decimals, e.g. `2026-01-31T08:15:30.123456Z`.
 pub fn rfc3339_micros(time: Timestamp) -> String {
     format!("{:.6}", to_micros(time))
-}
-
-fn cut(time: Timestamp, unit: Unit) -> Timestamp {
-    let floor = jiff::TimestampRound::new().smallest(unit).mode(jiff::RoundMode::Floor);
-    // Rounding fails only for units larger than an hour.
-    time.round(floor).unwrap_or(time)
 }
 
 #[cfg(test)]
@@ -40,5 +34,16 @@ mod tests {
         let whole: Timestamp = "2026-01-31T08:15:30Z".parse().unwrap();
         assert_eq!(rfc3339_millis(whole), "2026-01-31T08:15:30.000Z");
         assert_eq!(to_millis(time).as_millisecond(), time.as_millisecond());
+        let before_1970: Timestamp = "1969-12-31T23:59:59.9999999Z".parse().unwrap();
+        assert_eq!(rfc3339_millis(before_1970), "1969-12-31T23:59:59.999Z");
+        assert_eq!(rfc3339_micros(before_1970), "1969-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn the_ends_of_time_are_rendered_as_they_are() {
+        assert_eq!(rfc3339_millis(Timestamp::MIN), "0000-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339_millis(Timestamp::MAX), "9999-12-31T23:59:59.999Z");
+        assert_eq!(rfc3339_micros(Timestamp::MIN), "0000-01-01T00:00:00.000000Z");
+        assert_eq!(rfc3339_micros(Timestamp::MAX), "9999-12-31T23:59:59.999999Z");
     }
 }

@@ -114,7 +114,7 @@ fn read(document: &RawDocumentBuf, claim: &Claim) -> Option<Claims> {
 /// The time in milliseconds, rounded up: a claim must not end early. The time it is compared with is rounded down.
 fn rounded_up(time: Timestamp) -> bson::DateTime {
     let cut = millis(time);
-    let was_cut = time.subsec_nanosecond() % 1_000_000 != 0;
+    let was_cut = time != esoz_kernel::time::to_millis(time);
     bson::DateTime::from_millis(cut.timestamp_millis().saturating_add(i64::from(was_cut)))
 }
 

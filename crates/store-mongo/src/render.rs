@@ -141,7 +141,16 @@ mod tests {
     fn every_kind_of_value_becomes_json() {
         let decimal = |text: &str| text.parse::<bson::Decimal128>().unwrap();
         assert_eq!(shown(bson::DateTime::from_millis(1_769_847_330_120)), json!("2026-01-31T08:15:30.120Z"));
-        assert_eq!(shown(bson::DateTime::from_millis(i64::MAX)), json!(i64::MAX));
+        for (millis, time) in [
+            (-62_167_219_200_000, json!("0000-01-01T00:00:00.000Z")),
+            (-62_167_219_200_001, json!(-62_167_219_200_001_i64)),
+            (253_402_300_799_000, json!("9999-12-31T23:59:59.000Z")),
+            (253_402_300_799_999, json!("9999-12-31T23:59:59.999Z")),
+            (253_402_300_800_000, json!(253_402_300_800_000_i64)),
+            (i64::MAX, json!(i64::MAX)),
+        ] {
+            assert_eq!(shown(bson::DateTime::from_millis(millis)), time);
+        }
         assert_eq!(shown(binary(BinarySubtype::Uuid)), json!(LOWER));
         assert_eq!(shown(binary(BinarySubtype::Generic)), json!(LOWER.replace('-', "")));
         assert_eq!(shown(decimal("12.50")), json!(12.5));

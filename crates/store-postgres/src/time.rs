@@ -14,7 +14,7 @@ pub(crate) fn to_pg(time: Timestamp) -> PgTimestamp {
     PgTimestamp(to_micros(time).as_microsecond() - EPOCH_MICROS)
 }
 
-/// A stored time; `None` when it is infinite or outside the years -9999 to 9999.
+/// A stored time; `None` when it is infinite or outside the years 0000 to 9999.
 pub(crate) fn from_pg(PgTimestamp(micros): PgTimestamp) -> Option<Timestamp> {
     Timestamp::from_microsecond(micros.checked_add(EPOCH_MICROS)?).ok()
 }
@@ -37,6 +37,8 @@ mod tests {
             ("2000-01-01T00:00:00.000001999Z", 1),
             ("1999-12-31T23:59:59.999999Z", -1),
             ("2026-01-31T08:15:30.123456Z", 823_162_530_123_456),
+            ("0000-01-01T00:00:00Z", -63_113_904_000_000_000),
+            ("9999-12-31T23:59:59.999999Z", 252_455_615_999_999_999),
         ] {
             let time: Timestamp = time.parse().unwrap();
             assert_eq!(to_pg(time), PgTimestamp(stored), "{time}");
@@ -45,9 +47,11 @@ mod tests {
     }
 
     #[test]
-    fn an_infinite_time_is_none() {
-        assert_eq!(from_pg(PgTimestamp(i64::MAX)), None);
-        assert_eq!(from_pg(PgTimestamp(i64::MIN)), None);
+    fn a_time_that_no_answer_can_say_is_none() {
+        let (first, last) = (to_pg(Timestamp::MIN), to_pg(Timestamp::MAX));
+        for micros in [i64::MIN, i64::MIN + 1, first.0 - 1, last.0 + 1, i64::MAX - 1, i64::MAX] {
+            assert_eq!(from_pg(PgTimestamp(micros)), None, "{micros}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use esoz_auth::{NewAccessToken, Secret};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::{Process, esoz};
-use esoz_tests::{Answer, DEADLINE, Kind, Setup, StopFixture, TestStores, TestApp, on_every_store};
+use esoz_tests::{Answer, DEADLINE, Kind, Setup, StopFixture, TestApp, TestStores, on_every_store};
 use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use esoz_device_dispense::DispenseStatus;
-use esoz_kernel::{CivilDate, Timestamp, UserId, time::rfc3339_millis};
+use esoz_kernel::{CivilDate, TimeError, Timestamp, UserId, time::rfc3339_millis};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -46,19 +46,18 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// An instant. Rendered in UTC with milliseconds.
+/// An instant of the years 0000 to 9999 in UTC. Rendered with milliseconds.
 #[derive(Clone, Copy)]
 pub(crate) struct Time(pub(crate) Timestamp);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        // A sign would begin a year of six digits, which no store of ours can hold.
-        let is_dated = text.starts_with(|first: char| first.is_ascii_digit());
-        let time = text.parse().ok().filter(|_| is_dated).map(Self);
-        time.ok_or_else(|| {
-            D::Error::custom("is not an ISO 8601 time with its offset, like 2026-01-31T08:15:30.123Z")
-        })
+        // A sign would begin a year of six digits.
+        if !text.starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(D::Error::custom(TimeError::Malformed));
+        }
+        text.parse().map(Self).map_err(D::Error::custom)
     }
 }
 

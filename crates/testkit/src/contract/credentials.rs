@@ -92,6 +92,16 @@ pub async fn a_token_is_found_as_it_was_added(store: CredentialStore) {
     }
 }
 
+/// A token may expire at any time that can be said.
+pub async fn a_token_lives_until_the_end_of_time(store: CredentialStore) {
+    for expires_at in [Timestamp::MIN, Timestamp::MAX] {
+        let secret = secret();
+        let added = NewAccessToken { expires_at, ..access_token(&secret) };
+        store.credentials.add_token(&added).await.unwrap();
+        assert_eq!(token(&store, &secret).await, Some(token_facts(&added)));
+    }
+}
+
 /// Every field of a key comes back.
 pub async fn an_api_key_is_found_as_it_was_added(store: CredentialStore) {
     let (first, added_first) = added_key(&store).await;

@@ -99,6 +99,25 @@ pub async fn free_text_survives_to_the_letter(store: DispenseStore) {
     }
 }
 
+/// The first and the last time that an answer can say come back as they went in.
+pub async fn the_ends_of_time_are_found_as_they_were_put(store: DispenseStore) {
+    for time in ["0000-01-01T00:00:00.000Z", "9999-12-30T22:00:00.001Z", "9999-12-31T23:59:59.999Z"] {
+        let fields = ["when_handed_over", "inserted_at", "updated_at"];
+        let old =
+            fields.into_iter().fold(dispense(), |dispense, field| dispense.field(field, json!(time))).build();
+        put(&store, &old).await;
+        assert_same(&found(&store, old.id).await, &old);
+        let change = change_of(&old, DispenseStatus::Stopped, at_millis(1_000));
+        let Changed::Applied(after) = store.dispenses.change_status(&change).await.unwrap() else {
+            panic!("the change is stale")
+        };
+        assert_eq!(
+            (&after.record["when_handed_over"], &after.record["inserted_at"]),
+            (&json!(time), &json!(time))
+        );
+    }
+}
+
 /// A number keeps every digit and its kind, integer or double, when it is loaded and when the dispense changes.
 pub async fn numbers_survive_to_the_digit(store: DispenseStore) {
     let numbers = json!([

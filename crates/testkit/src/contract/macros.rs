@@ -9,6 +9,7 @@ macro_rules! dispense_store_contract {
             a_sparse_dispense_is_found_as_it_was_put,
             free_text_survives_to_the_letter,
             numbers_survive_to_the_digit,
+            the_ends_of_time_are_found_as_they_were_put,
             putting_again_keeps_what_is_there,
             putting_again_never_undoes_a_change,
             a_status_outside_the_model_is_corrupt,
@@ -73,6 +74,7 @@ macro_rules! contract_store_contract {
             a_pair_is_taken_by_another_active_record_only,
             an_update_sets_four_columns,
             an_update_to_the_same_pair_is_an_update,
+            a_record_from_the_ends_of_time_is_updated,
             a_pair_that_was_left_is_free,
             a_record_can_move_to_another_legal_entity,
             an_inactive_record_holds_no_pair,
@@ -137,6 +139,7 @@ macro_rules! credential_store_contract {
         $crate::contract_cases! { $fresh => credentials:
             an_unknown_secret_is_none,
             a_token_is_found_as_it_was_added,
+            a_token_lives_until_the_end_of_time,
             an_api_key_is_found_as_it_was_added,
             users_and_clients_have_several_credentials,
             adding_again_changes_nothing,

@@ -108,7 +108,7 @@ impl Results {
 impl Group {
     /// Measures it. `tell` gets a line whenever something is known.
     pub fn measure(self, settings: &Settings, tell: &dyn Fn(&str)) -> Result<Measured> {
-        let day = SystemClock.now().strftime("%Y-%m-%d").to_string();
+        let day = SystemClock.now().to_string().chars().take("2026-01-31".len()).collect();
         let mut measured = Measured { day, ..Measured::default() };
         let mut same_work = |method, store| throughput::measure(method, store, settings, &mut measured, tell);
         match self {

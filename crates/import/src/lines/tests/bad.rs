@@ -30,6 +30,7 @@ type Fault = (&'static str, Value, &'static str);
 
 const UUID: &str = "is not a UUID";
 const WHEN: &str = "is not an ISO 8601 time with its offset, like 2026-01-31T08:15:30.123Z";
+const RANGE: &str = "is outside the years 0000 to 9999 in UTC";
 const DAY: &str = "is not a day like 2026-01-31";
 const NO_STRING: &str = "is a number, expected a string";
 const NO_BOOLEAN: &str = "is a string, expected a boolean";
@@ -51,6 +52,9 @@ fn legal_entity_faults() -> Vec<Fault> {
         ("/inserted_at", json!(1), NO_STRING),
         ("/updated_at", json!("2026-01-01T00:00:00"), WHEN),
         ("/updated_at", json!("-002026-01-01T00:00:00Z"), WHEN),
+        ("/inserted_at", json!("0000-01-01T00:00:00+02:00"), RANGE),
+        ("/updated_at", json!("9999-12-31T23:59:59-00:01"), RANGE),
+        ("/updated_at", json!("10000-01-01T00:00:00Z"), WHEN),
         ("/updated_by", json!("canary"), UUID),
     ]
 }
@@ -88,6 +92,8 @@ fn dispense_faults() -> Vec<Fault> {
         ("/details/0/quantity/value", json!("canary"), NO_NUMBER),
         ("/details/0/sell_price", json!("canary"), NO_NUMBER),
         ("/when_handed_over", json!("canary"), WHEN),
+        ("/when_handed_over", json!("0000-01-01T00:00:00+02:00"), RANGE),
+        ("/status_history/0/inserted_at", json!("9999-12-31T22:00:00-02:00"), RANGE),
         ("/primary_source", json!("canary"), NO_BOOLEAN),
         ("/payment_amount", json!("canary"), NO_NUMBER),
         ("/part_of", json!({"$canary": 1}), NO_NAME),

@@ -134,6 +134,34 @@ fn a_bare_dispense_gets_no_fields_but_history_and_stamps() {
 }
 
 #[test]
+fn the_first_and_the_last_time_that_can_be_said_are_read() {
+    for (text, stored) in [
+        ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000Z"),
+        ("0000-01-01T02:00:00+02:00", "0000-01-01T00:00:00.000Z"),
+        ("9999-12-30T22:00:01Z", "9999-12-30T22:00:01.000Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
+        ("9999-12-31T21:59:59.9999-02:00", "9999-12-31T23:59:59.999Z"),
+    ] {
+        let data = with(&full_dispense(), |data| {
+            for pointer in
+                ["/when_handed_over", "/inserted_at", "/updated_at", "/status_history/0/inserted_at"]
+            {
+                *data.pointer_mut(pointer).unwrap() = json!(text);
+            }
+        });
+        let record = read_dispense(&data).record;
+        for field in ["when_handed_over", "inserted_at", "updated_at"] {
+            assert_eq!(record[field], json!(stored), "{text}");
+        }
+        assert_eq!(record["status_history"][0]["inserted_at"], json!(stored), "{text}");
+        let data =
+            with(&contract_division(), |data| add(data, &json!({"inserted_at": text, "updated_at": text})));
+        let Ok(Record::ContractDivision(read)) = parse("contract_division", &data) else { panic!("{text}") };
+        assert_eq!(read.stamps.inserted_at, esoz_kernel::time::to_micros(time(text)), "{text}");
+    }
+}
+
+#[test]
 fn every_status_of_the_model_can_be_loaded() {
     for status in DispenseStatus::ALL {
         let read = read_dispense(&with(&dispense(), |data| data["status"] = json!(status.as_str())));

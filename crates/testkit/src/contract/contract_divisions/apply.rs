@@ -4,7 +4,7 @@ use esoz_contract_division::{
     Applied, ContractDivision, ContractRecord, ContractStatus, ContractType, DivisionRecord, DivisionStatus,
     Update,
 };
-use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, Put};
+use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, Put, Timestamp, time::to_micros};
 
 use super::fixtures::{
     Fixture, applied, audited_updates, expected_after, facts, inactive_contract, inactive_division,
@@ -33,6 +33,24 @@ pub async fn an_update_to_the_same_pair_is_an_update(store: ContractStore) {
     let after = applied(&store, &update).await;
     assert_eq!(after, expected_after(&fixture.record, &update));
     assert_eq!(stored(&store, &fixture).await, after);
+}
+
+/// A record that was written at the first or the last time that can be said is found, updated and found again.
+pub async fn a_record_from_the_ends_of_time_is_updated(store: ContractStore) {
+    for at in [Timestamp::MIN, Timestamp::MAX] {
+        let mut fixture = Fixture::set(&store).await;
+        let contract = contract_of(fixture.contractor);
+        put_contract(&store, &contract).await;
+        fixture.record = contract_division(contract.facts.id, fixture.old_division.facts.id);
+        fixture.record.stamps.inserted_at = to_micros(at);
+        fixture.record.stamps.updated_at = to_micros(at);
+        put_record(&store, &fixture.record).await;
+        assert_eq!(stored(&store, &fixture).await, fixture.record);
+        let update = fixture.update_to(&contract, &fixture.new_division);
+        let after = applied(&store, &update).await;
+        assert_eq!(after, expected_after(&fixture.record, &update));
+        assert_eq!(stored(&store, &fixture).await, after);
+    }
 }
 
 /// To another division of the same contract, and back.

@@ -1,0 +1,280 @@
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+use jiff::fmt::temporal::Pieces;
+
+/// An instant in UTC, to the nanosecond, in the years 0000 to 9999: what `YYYY-MM-DDThh:mm:ssZ` can say, all of it, and nothing else.
+///
+/// `jiff::Timestamp` has another range: it ends 26 hours before the year 9999 does, and it begins 9999 years before the year 0000.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(SignedDuration);
+
+/// Why something is no [`Timestamp`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    /// The text has another form.
+    #[error("is not an ISO 8601 time with its offset, like 2026-01-31T08:15:30.123Z")]
+    Malformed,
+    /// It is a time, and no store and no answer can hold it.
+    #[error("is outside the years 0000 to 9999 in UTC")]
+    OutOfRange,
+}
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+impl Timestamp {
+    /// 0000-01-01T00:00:00Z.
+    pub const MIN: Self = Self::constant(-62_167_219_200, 0);
+    /// 9999-12-31T23:59:59.999999999Z.
+    pub const MAX: Self = Self::constant(253_402_300_799, 999_999_999);
+    /// 1970-01-01T00:00:00Z.
+    pub const UNIX_EPOCH: Self = Self::constant(0, 0);
+
+    /// That many seconds and nanoseconds after 1970, for constants: the caller sees to it that this is in range.
+    pub const fn constant(seconds: i64, nanoseconds: i32) -> Self {
+        Self(SignedDuration::new(seconds, nanoseconds))
+    }
+
+    /// That long after 1970.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`]
+    pub fn from_duration(since_epoch: SignedDuration) -> Result<Self, TimeError> {
+        let time = Self(since_epoch);
+        if (Self::MIN..=Self::MAX).contains(&time) { Ok(time) } else { Err(TimeError::OutOfRange) }
+    }
+
+    /// That many seconds and nanoseconds after 1970.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`]
+    pub fn new(seconds: i64, nanoseconds: i32) -> Result<Self, TimeError> {
+        let nanoseconds = SignedDuration::from_nanos(nanoseconds.into());
+        let since_epoch = SignedDuration::from_secs(seconds).checked_add(nanoseconds);
+        Self::from_duration(since_epoch.ok_or(TimeError::OutOfRange)?)
+    }
+
+    /// That many seconds after 1970.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`]
+    pub fn from_second(seconds: i64) -> Result<Self, TimeError> {
+        Self::from_duration(SignedDuration::from_secs(seconds))
+    }
+
+    /// That many milliseconds after 1970.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`]
+    pub fn from_millisecond(milliseconds: i64) -> Result<Self, TimeError> {
+        Self::from_duration(SignedDuration::from_millis(milliseconds))
+    }
+
+    /// That many microseconds after 1970.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`]
+    pub fn from_microsecond(microseconds: i64) -> Result<Self, TimeError> {
+        Self::from_duration(SignedDuration::from_micros(microseconds))
+    }
+
+    /// Whole seconds since 1970, cut towards 1970.
+    pub fn as_second(self) -> i64 {
+        self.0.as_secs()
+    }
+
+    /// Whole milliseconds since 1970, cut towards 1970.
+    pub fn as_millisecond(self) -> i64 {
+        self.0.as_secs() * 1_000 + i64::from(self.0.subsec_millis())
+    }
+
+    /// Whole microseconds since 1970, cut towards 1970.
+    pub fn as_microsecond(self) -> i64 {
+        self.0.as_secs() * 1_000_000 + i64::from(self.0.subsec_micros())
+    }
+
+    /// The time since 1970.
+    pub const fn as_duration(self) -> SignedDuration {
+        self.0
+    }
+
+    /// The time from `earlier` to this instant; negative if that one is later.
+    pub fn duration_since(self, earlier: Self) -> SignedDuration {
+        // The whole range has fewer seconds than 2^39.
+        self.0 - earlier.0
+    }
+
+    /// The instant that much later.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`]
+    pub fn checked_add(self, by: SignedDuration) -> Result<Self, TimeError> {
+        Self::from_duration(self.0.checked_add(by).ok_or(TimeError::OutOfRange)?)
+    }
+
+    /// The instant that much later, but not later than [`Timestamp::MAX`] nor earlier than [`Timestamp::MIN`].
+    #[must_use]
+    pub fn saturating_add(self, by: impl TryInto<SignedDuration>) -> Self {
+        Self(self.0.saturating_add(signed(by))).clamp(Self::MIN, Self::MAX)
+    }
+
+    /// The instant that much earlier, within the same bounds.
+    #[must_use]
+    pub fn saturating_sub(self, by: impl TryInto<SignedDuration>) -> Self {
+        Self(self.0.saturating_sub(signed(by))).clamp(Self::MIN, Self::MAX)
+    }
+
+    /// The latest multiple of so many nanoseconds that is not later.
+    pub(crate) fn floor_to(self, nanoseconds: i128) -> Self {
+        let floor = self.0.as_nanos().div_euclid(nanoseconds) * nanoseconds;
+        // 0000-01-01 is such a multiple: nothing in range gets out of it.
+        Self(SignedDuration::from_nanos_i128(floor))
+    }
+}
+
+/// The duration; only a `std::time::Duration` can be too long for it.
+fn signed(duration: impl TryInto<SignedDuration>) -> SignedDuration {
+    duration.try_into().unwrap_or(SignedDuration::MAX)
+}
+
+/// Saturates, like [`Timestamp::saturating_add`].
+impl<D: TryInto<SignedDuration>> Add<D> for Timestamp {
+    type Output = Self;
+
+    fn add(self, by: D) -> Self {
+        self.saturating_add(by)
+    }
+}
+
+/// Saturates, like [`Timestamp::saturating_sub`].
+impl<D: TryInto<SignedDuration>> Sub<D> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, by: D) -> Self {
+        self.saturating_sub(by)
+    }
+}
+
+/// ISO 8601 with `Z`, with as many decimals as the precision says, e.g. `{:.3}`, or else with as many as it takes.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let civil = EPOCH.saturating_add(self.0);
+        match formatter.precision() {
+            Some(decimals) => write!(formatter, "{civil:.decimals$}Z"),
+            None => write!(formatter, "{civil}Z"),
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// Takes ISO 8601 with any offset.
+impl FromStr for Timestamp {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let pieces = Pieces::parse(text).map_err(|_| TimeError::Malformed)?;
+        let (time, offset) = pieces.time().zip(pieces.to_numeric_offset()).ok_or(TimeError::Malformed)?;
+        let local = pieces.date().to_datetime(time).duration_since(EPOCH);
+        Self::from_duration(local - SignedDuration::from_secs(offset.seconds().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<String, TimeError> {
+        text.parse::<Timestamp>().map(|time| time.to_string())
+    }
+
+    #[test]
+    fn the_first_and_the_last_instant_of_the_wire_format_are_times() {
+        for (text, shown) in [
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+            ("0000-01-01T02:00:00+02:00", "0000-01-01T00:00:00Z"),
+            ("-000001-12-31T22:00:00-02:00", "0000-01-01T00:00:00Z"),
+            ("9999-12-30T22:00:01Z", "9999-12-30T22:00:01Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+            ("9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59.999999999Z"),
+            ("9999-12-31T21:59:59.5-02:00", "9999-12-31T23:59:59.5Z"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(shown), "{text}");
+        }
+        assert_eq!(
+            (Timestamp::MIN.to_string(), Timestamp::MAX.to_string()),
+            ("0000-01-01T00:00:00Z".to_owned(), "9999-12-31T23:59:59.999999999Z".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_time_outside_is_told_from_what_is_no_time() {
+        for text in [
+            "0000-01-01T00:00:00+02:00",
+            "0000-01-01T01:59:59.999999999+02:00",
+            "9999-12-31T23:59:59-00:01",
+            "9999-12-31T22:00:00-02:00",
+            "-000001-12-31T23:59:59Z",
+            "-009999-01-01T00:00:00Z",
+        ] {
+            assert_eq!(parse(text), Err(TimeError::OutOfRange), "{text}");
+        }
+        for text in [
+            "",
+            "now",
+            "2026-01-31",
+            "2026-01-31T08:15:30",
+            "2026-02-30T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "2026-01-31T08:15:30Zz",
+        ] {
+            assert_eq!(parse(text), Err(TimeError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_unit_ends_where_the_years_end() {
+        for bound in [Timestamp::MIN, Timestamp::MAX] {
+            let (second, millisecond, microsecond) =
+                (bound.as_second(), bound.as_millisecond(), bound.as_microsecond());
+            let step = if bound == Timestamp::MIN { -1 } else { 1 };
+            assert_eq!(Timestamp::from_second(second).map(Timestamp::as_second), Ok(second));
+            assert_eq!(
+                Timestamp::from_millisecond(millisecond).map(Timestamp::as_millisecond),
+                Ok(millisecond)
+            );
+            assert_eq!(
+                Timestamp::from_microsecond(microsecond).map(Timestamp::as_microsecond),
+                Ok(microsecond)
+            );
+            assert_eq!(Timestamp::from_second(second + step), Err(TimeError::OutOfRange));
+            assert_eq!(Timestamp::from_millisecond(millisecond + step), Err(TimeError::OutOfRange));
+            assert_eq!(Timestamp::from_microsecond(microsecond + step), Err(TimeError::OutOfRange));
+        }
+        for most in [i64::MIN, i64::MAX] {
+            assert!(Timestamp::from_second(most).is_err() && Timestamp::from_millisecond(most).is_err());
+            assert!(Timestamp::from_microsecond(most).is_err() && Timestamp::new(most, 999_999_999).is_err());
+        }
+    }
+
+    #[test]
+    fn reckoning_ends_where_the_years_end() {
+        let hour = SignedDuration::from_hours(1);
+        assert_eq!((Timestamp::MAX + hour, Timestamp::MIN - hour), (Timestamp::MAX, Timestamp::MIN));
+        assert_eq!(Timestamp::MAX.saturating_add(std::time::Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX.saturating_sub(SignedDuration::MAX), Timestamp::MIN);
+        assert_eq!(Timestamp::MAX.checked_add(SignedDuration::from_nanos(1)), Err(TimeError::OutOfRange));
+        assert_eq!(Timestamp::MIN.checked_add(SignedDuration::MIN), Err(TimeError::OutOfRange));
+        assert_eq!(
+            Timestamp::MIN.checked_add(Timestamp::MAX.duration_since(Timestamp::MIN)),
+            Ok(Timestamp::MAX)
+        );
+    }
+}
