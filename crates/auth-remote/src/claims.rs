@@ -61,7 +61,7 @@ impl Audience {
 }
 
 /// For a member whose being there, with whatever value, is all that matters. To be used with `default`.
-pub(crate) fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+pub(crate) fn is_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 

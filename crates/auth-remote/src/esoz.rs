@@ -7,9 +7,9 @@ use serde::Deserialize;
 use crate::{
     RemoteServer, SettingsError, bearer,
     claims::NumericDate,
+    error::RemoteError,
     http::{Answer, Server},
     json::Object,
-    trouble::Trouble,
 };
 
 /// Access tokens that the authorisation service of ESOZ issued: it is asked about each, by
@@ -72,7 +72,7 @@ impl EsozTokens {
         Ok(Self { server, base })
     }
 
-    async fn ask(&self, presented: &Secret) -> Result<Option<TokenFacts>, Trouble> {
+    async fn look_up(&self, presented: &Secret) -> Result<Option<TokenFacts>, RemoteError> {
         let token = presented.expose();
         // Dots stay dots when they are encoded, and a segment of one or two of them leads elsewhere.
         if !bearer::is_well_formed(token) || matches!(token, "." | "..") {
@@ -81,40 +81,43 @@ impl EsozTokens {
         let segment: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
         let uri = format!("{}/admin/tokens/{segment}/verify", self.base);
         let uri: Uri =
-            uri.parse().map_err(|_| Trouble::Connection("the address could not be built".to_owned()))?;
-        let answer = self.server.ask(Method::GET, &uri, |request| request, String::new()).await?;
-        told(presented, &answer)
+            uri.parse().map_err(|_| RemoteError::Connection("the address could not be built".to_owned()))?;
+        let answer = self.server.send(Method::GET, &uri, |request| request, String::new()).await?;
+        interpret(presented, &answer)
     }
 }
 
 /// What the service's answer says about a token.
-fn told(presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, Trouble> {
+fn interpret(presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, RemoteError> {
     match answer.status {
         StatusCode::OK => facts(presented, answer).map(Some),
         StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Ok(None),
-        status => Err(Trouble::status(status)),
+        status => Err(RemoteError::status(status)),
     }
 }
 
 /// For fuzz targets: what an answer of status 200 with that body says about a token.
 #[cfg(feature = "fuzzing")]
-pub(crate) fn told_by(presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
-    told(presented, &Answer::ok(body)).map_err(|trouble| trouble.store_error("the service"))
+pub(crate) fn interpret_body(presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
+    interpret(presented, &Answer::ok(body)).map_err(|error| error.store_error("the service"))
 }
 
-fn facts(presented: &Secret, answer: &Answer) -> Result<TokenFacts, Trouble> {
+fn facts(presented: &Secret, answer: &Answer) -> Result<TokenFacts, RemoteError> {
     let Body { data: Object(data) } = answer.read()?;
     let Object(details) = data.details;
     let is_access = data.name.is_none_or(|name| name == "access_token");
     Ok(TokenFacts {
         digest: presented.digest(),
         kind: if is_access { TokenKind::Access } else { TokenKind::Other },
-        user_id: data.user_id.parse().map_err(|_| Trouble::Nonsense("has a user_id that is not a UUID"))?,
+        user_id: data
+            .user_id
+            .parse()
+            .map_err(|_| RemoteError::InvalidAnswer("has a user_id that is not a UUID"))?,
         client_id: (details.client_id.parse())
-            .map_err(|_| Trouble::Nonsense("has a client_id that is not a UUID"))?,
+            .map_err(|_| RemoteError::InvalidAnswer("has a client_id that is not a UUID"))?,
         scope: Scope::parse(details.scope.as_deref().unwrap_or_default()),
         expires_at: (data.expires_at.timestamp())
-            .ok_or(Trouble::Nonsense("has an expires_at that is no time in UTC"))?,
+            .ok_or(RemoteError::InvalidAnswer("has an expires_at that is no time in UTC"))?,
         is_revoked: false,
         is_user_blocked: false,
         is_client_blocked: false,
@@ -124,6 +127,6 @@ fn facts(presented: &Secret, answer: &Answer) -> Result<TokenFacts, Trouble> {
 #[async_trait]
 impl AccessTokens for EsozTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
-        self.ask(presented).await.map_err(|trouble| trouble.store_error(self.server.name()))
+        self.look_up(presented).await.map_err(|error| error.store_error(self.server.name()))
     }
 }

@@ -30,7 +30,7 @@ pub fn introspected(
     presented: &Secret,
     body: &[u8],
 ) -> Result<Option<TokenFacts>, StoreError> {
-    tokens.told_by(presented, body)
+    tokens.interpret_body(presented, body)
 }
 
 /// What the authorisation service of ESOZ says about a token when it answers 200 with that body.
@@ -38,5 +38,5 @@ pub fn introspected(
 /// # Errors
 /// When the answer cannot be read.
 pub fn esoz_verified(presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
-    esoz::told_by(presented, body)
+    esoz::interpret_body(presented, body)
 }

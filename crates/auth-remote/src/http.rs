@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 
 use crate::{
     RemoteServer, SettingsError,
+    error::RemoteError,
     json::{self, Unread},
-    trouble::Trouble,
 };
 
 /// A server as it is spoken to.
@@ -67,37 +67,41 @@ impl Server {
     }
 
     /// Sends a request, waits for the whole answer.
-    pub(crate) async fn ask(
+    pub(crate) async fn send(
         &self,
         method: Method,
         uri: &Uri,
-        dress: impl FnOnce(Builder) -> Builder,
+        with_headers: impl FnOnce(Builder) -> Builder,
         body: String,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<Answer, RemoteError> {
         let request = Request::builder()
             .method(method)
             .uri(uri)
             .header(ACCEPT, "application/json")
             .header(USER_AGENT, "esoz");
-        let request = dress(request)
+        let request = with_headers(request)
             .body(Full::new(Bytes::from(body)))
-            .map_err(|_| Trouble::Connection("the request could not be built".to_owned()))?;
+            .map_err(|_| RemoteError::Connection("the request could not be built".to_owned()))?;
         tokio::time::timeout(Duration::from_millis(self.timeout_ms), self.exchange(request))
             .await
-            .unwrap_or(Err(Trouble::TimedOut(self.timeout_ms)))
+            .unwrap_or(Err(RemoteError::TimedOut(self.timeout_ms)))
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Trouble> {
-        let _slot = self.slots.acquire().await.map_err(|closed| Trouble::Connection(closed.to_string()))?;
-        let response =
-            self.client.request(request).await.map_err(|error| Trouble::Connection(with_causes(&error)))?;
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, RemoteError> {
+        let _slot =
+            self.slots.acquire().await.map_err(|closed| RemoteError::Connection(closed.to_string()))?;
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| RemoteError::Connection(with_causes(&error)))?;
         let status = response.status();
         let body =
             Limited::new(response.into_body(), self.max_answer_bytes).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() {
-                    Trouble::TooLarge(self.max_answer_bytes)
+                    RemoteError::TooLarge(self.max_answer_bytes)
                 } else {
-                    Trouble::Connection(with_causes(error.as_ref()))
+                    RemoteError::Connection(with_causes(error.as_ref()))
                 }
             })?;
         Ok(Answer { status, body: body.to_bytes() })
@@ -113,10 +117,12 @@ impl Answer {
 
     /// The body of an answer that should be a JSON object of a certain shape. What it holds instead is not told: it may be about
     /// a token.
-    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, RemoteError> {
         json::object(&self.body).map_err(|unread| match unread {
-            Unread::NotJson => Trouble::NotJson,
-            Unread::OtherForm => Trouble::Nonsense("lacks what it must hold, or holds it in another form"),
+            Unread::NotJson => RemoteError::NotJson,
+            Unread::OtherForm => {
+                RemoteError::InvalidAnswer("lacks what it must hold, or holds it in another form")
+            }
         })
     }
 }

@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use crate::{
     RemoteServer, SettingsError, bearer,
-    claims::{Audience, NumericDate, is_there},
+    claims::{Audience, NumericDate, is_present},
+    error::RemoteError,
     http::{Answer, Server},
     settings::not_empty,
-    trouble::Trouble,
 };
 
 /// Where tokens are introspected and as whom.
@@ -67,7 +67,7 @@ struct ActiveToken {
     #[serde(default)]
     aud: Option<Audience>,
     /// The token is bound to a key whose possession this service does not check.
-    #[serde(default, deserialize_with = "is_there")]
+    #[serde(default, deserialize_with = "is_present")]
     cnf: bool,
 }
 
@@ -99,7 +99,7 @@ impl IntrospectedTokens {
         })
     }
 
-    async fn ask(&self, presented: &Secret) -> Result<Option<TokenFacts>, Trouble> {
+    async fn look_up(&self, presented: &Secret) -> Result<Option<TokenFacts>, RemoteError> {
         if !bearer::is_well_formed(presented.expose()) {
             return Ok(None);
         }
@@ -107,31 +107,35 @@ impl IntrospectedTokens {
             .append_pair("token", presented.expose())
             .append_pair("token_type_hint", "access_token")
             .finish();
-        let dress = |request: hyper::http::request::Builder| {
+        let with_headers = |request: hyper::http::request::Builder| {
             request
                 .header(AUTHORIZATION, self.authorization.clone())
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         };
-        let answer = self.server.ask(Method::POST, self.server.uri(), dress, form).await?;
-        self.told(presented, &answer)
+        let answer = self.server.send(Method::POST, self.server.uri(), with_headers, form).await?;
+        self.interpret(presented, &answer)
     }
 
     /// What the server's answer says about a token.
-    fn told(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, Trouble> {
+    fn interpret(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, RemoteError> {
         if answer.status != StatusCode::OK {
-            return Err(Trouble::status(answer.status));
+            return Err(RemoteError::status(answer.status));
         }
         if answer.read::<Activity>()?.active { self.facts(presented, answer) } else { Ok(None) }
     }
 
     /// For fuzz targets: what an answer of status 200 with that body says about a token.
     #[cfg(feature = "fuzzing")]
-    pub(crate) fn told_by(&self, presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
-        let told = self.told(presented, &Answer::ok(body));
-        told.map_err(|trouble| trouble.store_error(self.server.name()))
+    pub(crate) fn interpret_body(
+        &self,
+        presented: &Secret,
+        body: &[u8],
+    ) -> Result<Option<TokenFacts>, StoreError> {
+        let told = self.interpret(presented, &Answer::ok(body));
+        told.map_err(|error| error.store_error(self.server.name()))
     }
 
-    fn facts(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, Trouble> {
+    fn facts(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, RemoteError> {
         let token: ActiveToken = answer.read()?;
         if let Some(audience) = &self.audience
             && !token.aud.as_ref().is_some_and(|names| names.names(audience))
@@ -141,9 +145,12 @@ impl IntrospectedTokens {
         Ok(Some(TokenFacts {
             digest: presented.digest(),
             kind: token.kind(),
-            user_id: token.sub.parse().map_err(|_| Trouble::Nonsense("has a sub that is not a UUID"))?,
+            user_id: token
+                .sub
+                .parse()
+                .map_err(|_| RemoteError::InvalidAnswer("has a sub that is not a UUID"))?,
             client_id: (token.client_id.parse())
-                .map_err(|_| Trouble::Nonsense("has a client_id that is not a UUID"))?,
+                .map_err(|_| RemoteError::InvalidAnswer("has a client_id that is not a UUID"))?,
             scope: Scope::parse(token.scope.as_deref().unwrap_or_default()),
             expires_at: token.exp.0,
             is_revoked: false,
@@ -168,6 +175,6 @@ fn basic(client_id: &str, client_secret: &Secret) -> Result<HeaderValue, Setting
 #[async_trait]
 impl AccessTokens for IntrospectedTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
-        self.ask(presented).await.map_err(|trouble| trouble.store_error(self.server.name()))
+        self.look_up(presented).await.map_err(|error| error.store_error(self.server.name()))
     }
 }

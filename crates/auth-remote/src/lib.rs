@@ -2,6 +2,7 @@
 
 mod bearer;
 mod claims;
+mod error;
 mod esoz;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -10,7 +11,6 @@ mod introspection;
 mod json;
 mod jwt;
 mod settings;
-mod trouble;
 
 pub use esoz::EsozTokens;
 pub use esoz_https::SettingsError;

@@ -7,10 +7,10 @@ use std::{
 
 use esoz_kernel::{Clock, Timestamp};
 use hyper::{Method, StatusCode};
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::jwk::{KeySet, Published};
-use crate::{http::Server, trouble::Trouble};
+use crate::{error::RemoteError, http::Server};
 
 /// What is done at which age of the keys.
 pub(crate) struct KeyAges {
@@ -29,7 +29,7 @@ pub(crate) struct Jwks {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     /// Whoever has it fetches; the others wait for what it brings.
-    turn: Arc<Turn<()>>,
+    fetch_lock: Arc<AsyncMutex<()>>,
 }
 
 /// Changes when a fetch ends, and then whole.
@@ -40,7 +40,7 @@ struct State {
     fetches: u64,
     last_fetch_at: Option<Timestamp>,
     /// Why the last fetch brought nothing, if so.
-    trouble: Option<Trouble>,
+    error: Option<RemoteError>,
 }
 
 #[derive(Clone)]
@@ -51,7 +51,7 @@ struct Fetched {
 
 impl Jwks {
     pub(crate) fn new(server: Server, ages: KeyAges, clock: Arc<dyn Clock>) -> Self {
-        Self { server, ages, clock, state: Mutex::default(), turn: Arc::default() }
+        Self { server, ages, clock, state: Mutex::default(), fetch_lock: Arc::default() }
     }
 
     pub(crate) fn server_name(&self) -> &str {
@@ -64,7 +64,7 @@ impl Jwks {
     /// # Errors
     /// When there are none that are fresh enough; or when they lack that id and newer ones, which may have it, could not be
     /// had.
-    pub(crate) async fn current(self: &Arc<Self>, kid: Option<&str>) -> Result<Arc<KeySet>, Trouble> {
+    pub(crate) async fn current(self: &Arc<Self>, kid: Option<&str>) -> Result<Arc<KeySet>, RemoteError> {
         let seen = self.state().clone();
         let now = self.clock.now();
         if self.is_due(&seen, kid, now) && self.may_fetch(&seen, now) {
@@ -84,39 +84,39 @@ impl Jwks {
         state.last_fetch_at.is_none_or(|at| elapsed(at, now) >= self.ages.min_interval)
     }
 
-    fn usable(&self, state: State, kid: Option<&str>, now: Timestamp) -> Result<Arc<KeySet>, Trouble> {
-        let trouble = state.trouble.clone();
+    fn usable(&self, state: State, kid: Option<&str>, now: Timestamp) -> Result<Arc<KeySet>, RemoteError> {
+        let error = state.error.clone();
         let fresh = state.keys.filter(|fetched| elapsed(fetched.at, now) < self.ages.too_old);
-        match (fresh, trouble) {
-            (Some(fetched), Some(trouble)) if kid.is_some_and(|kid| !fetched.keys.knows(kid)) => Err(trouble),
+        match (fresh, error) {
+            (Some(fetched), Some(error)) if kid.is_some_and(|kid| !fetched.keys.knows(kid)) => Err(error),
             (Some(fetched), _) => Ok(fetched.keys),
-            (None, trouble) => Err(trouble.unwrap_or(Trouble::NoKeys)),
+            (None, error) => Err(error.unwrap_or(RemoteError::NoKeys)),
         }
     }
 
     /// Fetches the keys, unless somebody did since `fetches` was read. The fetch is a task of its own: callers who hang up
     /// cannot keep it from ending.
     async fn refresh(self: &Arc<Self>, fetches: u64) {
-        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let fetch_lock = Arc::clone(&self.fetch_lock).lock_owned().await;
         if self.state().fetches != fetches {
             return;
         }
         let this = Arc::clone(self);
         let fetch = tokio::spawn(async move {
             let outcome = this.fetch().await;
-            this.note(outcome);
-            drop(turn);
+            this.record(outcome);
+            drop(fetch_lock);
         });
         if let Err(error) = fetch.await {
             tracing::error!(server = self.server.name(), %error, "fetching the signing keys was broken off");
         }
     }
 
-    async fn fetch(&self) -> Result<KeySet, Trouble> {
+    async fn fetch(&self) -> Result<KeySet, RemoteError> {
         let answer =
-            self.server.ask(Method::GET, self.server.uri(), |request| request, String::new()).await?;
+            self.server.send(Method::GET, self.server.uri(), |request| request, String::new()).await?;
         if answer.status != StatusCode::OK {
-            return Err(Trouble::status(answer.status));
+            return Err(RemoteError::status(answer.status));
         }
         let (keys, ignored) = answer.read::<Published>()?.usable();
         let server = self.server.name();
@@ -140,7 +140,7 @@ impl Jwks {
         Ok(keys)
     }
 
-    fn note(&self, outcome: Result<KeySet, Trouble>) {
+    fn record(&self, outcome: Result<KeySet, RemoteError>) {
         let now = self.clock.now();
         let mut state = self.state();
         state.fetches += 1;
@@ -148,12 +148,12 @@ impl Jwks {
         match outcome {
             Ok(keys) => {
                 state.keys = Some(Fetched { keys: Arc::new(keys), at: now });
-                state.trouble = None;
+                state.error = None;
             }
-            Err(trouble) => {
+            Err(error) => {
                 let server = self.server.name();
-                tracing::warn!(server, error = %trouble, "the issuer's signing keys could not be fetched");
-                state.trouble = Some(trouble);
+                tracing::warn!(server, error = %error, "the issuer's signing keys could not be fetched");
+                state.error = Some(error);
             }
         }
     }

@@ -3,7 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-use crate::{claims::is_there, json};
+use crate::{claims::is_present, json};
 
 /// A token that was signed, maybe.
 pub(crate) struct Jws<'token> {
@@ -24,7 +24,7 @@ pub(crate) struct Header {
     #[serde(default)]
     pub(crate) kid: Option<String>,
     /// There are extensions that must be understood. None is.
-    #[serde(default, deserialize_with = "is_there")]
+    #[serde(default, deserialize_with = "is_present")]
     pub(crate) crit: bool,
 }
 

@@ -47,11 +47,7 @@ impl JwtAccessTokens {
     /// # Errors
     /// [`StoreError`] when there are none, or only such as are too old.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.keys
-            .current(None)
-            .await
-            .map(|_| ())
-            .map_err(|trouble| trouble.store_error(self.keys.server_name()))
+        self.keys.current(None).await.map(|_| ()).map_err(|error| error.store_error(self.keys.server_name()))
     }
 }
 
@@ -67,7 +63,7 @@ impl AccessTokens for JwtAccessTokens {
         };
         let kid = jws.header.kid.as_deref();
         let keys = self.keys.current(kid).await;
-        let keys = keys.map_err(|trouble| trouble.store_error(self.keys.server_name()))?;
+        let keys = keys.map_err(|error| error.store_error(self.keys.server_name()))?;
         Ok(signed_facts(&self.profile, &keys, algorithm, presented, &jws, self.clock.now()))
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Algorithm, JwtSettings, jws::Header};
 use crate::{
-    claims::{Audience, NumericDate, is_there},
+    claims::{Audience, NumericDate, is_present},
     json,
 };
 
@@ -34,7 +34,7 @@ struct Claims {
     #[serde(default)]
     scope: Option<String>,
     /// The token is bound to a key whose possession this service does not check, so it must not pass for a bearer token.
-    #[serde(default, deserialize_with = "is_there")]
+    #[serde(default, deserialize_with = "is_present")]
     cnf: bool,
 }
 

@@ -5,7 +5,7 @@ use hyper::StatusCode;
 
 /// Why a server's word on a token could not be had. Holds nothing that the server or the caller sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Trouble {
+pub(crate) enum RemoteError {
     /// It took too long.
     #[error("no complete answer within {0} ms")]
     TimedOut(u64),
@@ -23,13 +23,13 @@ pub(crate) enum Trouble {
     NotJson,
     /// An answer in JSON that cannot be read.
     #[error("the answer {0}")]
-    Nonsense(&'static str),
+    InvalidAnswer(&'static str),
     /// There are no signing keys, or they are too old, and it is too soon to ask again.
     #[error("there are no signing keys that are fresh enough")]
     NoKeys,
 }
 
-impl Trouble {
+impl RemoteError {
     /// What a status other than the expected ones means.
     pub(crate) fn status(status: StatusCode) -> Self {
         let meaning = match status {
@@ -51,7 +51,7 @@ impl Trouble {
                 StoreErrorKind::Unavailable
             }
             Self::Status { status, .. } if may_pass(*status) => StoreErrorKind::Unavailable,
-            Self::Status { .. } | Self::TooLarge(_) | Self::Nonsense(_) => StoreErrorKind::Unexpected,
+            Self::Status { .. } | Self::TooLarge(_) | Self::InvalidAnswer(_) => StoreErrorKind::Unexpected,
         }
     }
 
