@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::collector::Collector;
-use crate::queue::{Lost, Queue, WAITING_MAX};
+use crate::loss::LossReport;
+use crate::queue::{LossCounter, QUEUE_MAX, Queue};
 use crate::sampler::sampler;
 use crate::sender::Sender;
 use crate::settings::OtlpSettings;
-use crate::told::Told;
 
 /// Spans on their way to a collector.
 #[derive(Debug)]
@@ -44,16 +44,17 @@ impl Export {
             timeout: Duration::from_millis(settings.timeout_ms),
             resource: (&resource).into(),
         };
-        let (spans, waiting) = mpsc::channel(WAITING_MAX);
-        let lost = Lost::default();
+        let (spans, waiting) = mpsc::channel(QUEUE_MAX);
+        let lost = LossCounter::default();
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)
             .with_sampler(sampler(settings.sample_ratio))
             .with_span_processor(Queue { spans, lost: lost.clone() })
             .build();
-        let (stop, told_to_stop) = oneshot::channel();
-        let sender =
-            tokio::spawn(Sender { waiting, lost, told: Told::default(), collector }.run(told_to_stop));
+        let (stop, stop_requested) = oneshot::channel();
+        let sender = tokio::spawn(
+            Sender { waiting, lost, report: LossReport::default(), collector }.run(stop_requested),
+        );
         Ok(Self { provider, sender, stop })
     }
 

@@ -2,11 +2,11 @@
 
 mod collector;
 mod export;
+mod loss;
 mod queue;
 mod sampler;
 mod sender;
 mod settings;
-mod told;
 
 pub use esoz_https::SettingsError;
 pub use export::Export;

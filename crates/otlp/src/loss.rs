@@ -2,24 +2,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::queue::Lost;
+use crate::queue::LossCounter;
 
 /// How often lost spans are told of, at most.
-const TOLD_EVERY: Duration = Duration::from_mins(1);
+const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// When lost spans were told of last.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Option<Instant>);
+pub(crate) struct LossReport(Option<Instant>);
 
-impl Told {
+impl LossReport {
     /// How many lost spans to tell of now. Those that it is too early for stay counted.
-    pub(crate) fn when_due(&mut self, lost: &Lost, now: Instant) -> u64 {
-        let is_early = self.0.is_some_and(|told| now.duration_since(told) < TOLD_EVERY);
+    pub(crate) fn when_due(&mut self, lost: &LossCounter, now: Instant) -> u64 {
+        let is_early = self.0.is_some_and(|told| now.duration_since(told) < REPORT_INTERVAL);
         if is_early { 0 } else { self.at_once(lost, now) }
     }
 
     /// How many lost spans nobody was told of, however early it is.
-    pub(crate) fn at_once(&mut self, lost: &Lost, now: Instant) -> u64 {
+    pub(crate) fn at_once(&mut self, lost: &LossCounter, now: Instant) -> u64 {
         let lost = lost.take();
         if lost > 0 {
             self.0 = Some(now);
@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn the_first_are_told_of_at_once_and_the_others_a_minute_later() {
-        let (mut told, lost) = (Told::default(), Lost::default());
+        let (mut told, lost) = (LossReport::default(), LossCounter::default());
         let begin = Instant::now();
         let mut at = |seconds: f64, spans: usize| {
             lost.add(spans);

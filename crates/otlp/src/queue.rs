@@ -7,13 +7,13 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use tokio::sync::mpsc;
 
 /// The most spans that wait: some seconds of a busy server, and a few megabytes.
-pub(crate) const WAITING_MAX: usize = 4_096;
+pub(crate) const QUEUE_MAX: usize = 4_096;
 
 /// How many spans were given up.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Lost(Arc<AtomicU64>);
+pub(crate) struct LossCounter(Arc<AtomicU64>);
 
-impl Lost {
+impl LossCounter {
     pub(crate) fn add(&self, spans: usize) {
         self.0.fetch_add(u64::try_from(spans).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
@@ -28,7 +28,7 @@ impl Lost {
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) spans: mpsc::Sender<SpanData>,
-    pub(crate) lost: Lost,
+    pub(crate) lost: LossCounter,
 }
 
 impl SpanProcessor for Queue {
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_counted_and_nobody_waits() {
         let (spans, mut waiting) = mpsc::channel(2);
-        let lost = Lost::default();
+        let lost = LossCounter::default();
         let queue = Queue { spans, lost: lost.clone() };
         let provider = SdkTracerProvider::builder().with_span_processor(queue).build();
         for name in ["one", "two", "three"] {
@@ -76,7 +76,7 @@ mod tests {
         let (spans, mut waiting) = mpsc::channel(2);
         let provider = SdkTracerProvider::builder()
             .with_sampler(Sampler::AlwaysOff)
-            .with_span_processor(Queue { spans, lost: Lost::default() })
+            .with_span_processor(Queue { spans, lost: LossCounter::default() })
             .build();
         provider.tracer("test").start("one").end();
         assert!(waiting.try_recv().is_err());

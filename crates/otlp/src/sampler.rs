@@ -4,16 +4,16 @@ use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, Should
 
 /// Which traces are kept: of those that others began the ones that they keep, of the rest this part.
 pub(crate) fn sampler(ratio: f64) -> Sampler {
-    Sampler::ParentBased(Box::new(Beginnings { kept: Sampler::TraceIdRatioBased(ratio) }))
+    Sampler::ParentBased(Box::new(RootSpans { kept: Sampler::TraceIdRatioBased(ratio) }))
 }
 
 /// Lets a trace begin with a request alone: what a relay does every second is nobody's trace.
 #[derive(Debug, Clone)]
-struct Beginnings {
+struct RootSpans {
     kept: Sampler,
 }
 
-impl ShouldSample for Beginnings {
+impl ShouldSample for RootSpans {
     fn should_sample(
         &self,
         parent_context: Option<&Context>,

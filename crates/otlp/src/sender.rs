@@ -5,27 +5,27 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::collector::Collector;
-use crate::queue::Lost;
-use crate::told::Told;
+use crate::loss::LossReport;
+use crate::queue::LossCounter;
 
 /// The most spans of one delivery.
-const TOGETHER_MAX: usize = 512;
+const BATCH_MAX: usize = 512;
 
 /// How long a span waits for others to travel with.
-const WAIT: Duration = Duration::from_millis(500);
+const BATCH_DELAY: Duration = Duration::from_millis(500);
 
 /// Takes spans from the queue to the collector.
 pub(crate) struct Sender {
     pub(crate) waiting: mpsc::Receiver<SpanData>,
-    pub(crate) lost: Lost,
-    pub(crate) told: Told,
+    pub(crate) lost: LossCounter,
+    pub(crate) report: LossReport,
     pub(crate) collector: Collector,
 }
 
 impl Sender {
     /// Delivers until told to stop, then what still waits.
     pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
-        let mut together = Vec::new();
+        let mut batch = Vec::new();
         let mut is_away = false;
         let mut is_stopping = false;
         loop {
@@ -36,14 +36,14 @@ impl Sender {
                     self.waiting.close();
                     continue;
                 }
-                () = fill(&mut self.waiting, &mut together) => {}
+                () = fill(&mut self.waiting, &mut batch) => {}
             }
-            if together.is_empty() {
+            if batch.is_empty() {
                 break;
             }
-            is_away = self.deliver(std::mem::take(&mut together), is_away).await;
+            is_away = self.deliver(std::mem::take(&mut batch), is_away).await;
         }
-        tell(self.told.at_once(&self.lost, Instant::now()));
+        log_loss(self.report.at_once(&self.lost, Instant::now()));
     }
 
     /// Delivers some spans; whether the collector is away. That it went and that it came back is told once; while it stays, what is lost
@@ -54,10 +54,10 @@ impl Sender {
             Ok(refused) => {
                 self.lost.add(refused);
                 if was_away {
-                    let lost = self.told.at_once(&self.lost, Instant::now());
+                    let lost = self.report.at_once(&self.lost, Instant::now());
                     tracing::info!(lost, "the collector takes spans again");
                 } else {
-                    tell(self.told.when_due(&self.lost, Instant::now()));
+                    log_loss(self.report.when_due(&self.lost, Instant::now()));
                 }
                 false
             }
@@ -72,7 +72,7 @@ impl Sender {
     }
 }
 
-fn tell(lost: u64) {
+fn log_loss(lost: u64) {
     if lost > 0 {
         tracing::warn!(
             lost,
@@ -83,15 +83,15 @@ fn tell(lost: u64) {
 
 /// Waits for spans, and a moment for more of them. Nothing comes when nothing can come any more. What has come stays where it is when
 /// nobody waits for this any longer.
-async fn fill(waiting: &mut mpsc::Receiver<SpanData>, together: &mut Vec<SpanData>) {
-    if together.is_empty() && waiting.recv_many(together, TOGETHER_MAX).await == 0 {
+async fn fill(waiting: &mut mpsc::Receiver<SpanData>, batch: &mut Vec<SpanData>) {
+    if batch.is_empty() && waiting.recv_many(batch, BATCH_MAX).await == 0 {
         return;
     }
-    let until = Instant::now() + WAIT;
-    while let Some(room) = TOGETHER_MAX.checked_sub(together.len()).filter(|room| *room > 0) {
+    let until = Instant::now() + BATCH_DELAY;
+    while let Some(room) = BATCH_MAX.checked_sub(batch.len()).filter(|room| *room > 0) {
         tokio::select! {
             biased;
-            came = waiting.recv_many(together, room) => if came == 0 { return },
+            came = waiting.recv_many(batch, room) => if came == 0 { return },
             () = sleep_until(until) => return,
         }
     }
