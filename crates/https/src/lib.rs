@@ -18,19 +18,19 @@ use rustls::{ClientConfig, RootCertStore};
 
 pub use settings::{SettingsError, address};
 
-/// Longer than any sane header, and a bound on what is read before a body begins.
+/// Limits the head of a response, in bytes.
 const MAX_HEADER_BYTES: usize = 16_384;
 
-/// Shorter than servers and what stands before them usually keep idle connections, so that we are the ones who close.
+/// Closes idle connections before servers and load balancers usually do: a request on a connection that the other side closes would fail.
 const IDLE_CONNECTION_LIFE: Duration = Duration::from_secs(10);
 
-/// What sends requests. Neither time nor the size of a body is limited here: that is for whoever asks.
+/// An HTTP client with TLS. It limits neither the duration of a request nor the size of a response body: the caller must.
 pub type HttpsClient<B> = Client<HttpsConnector<HttpConnector>, B>;
 
-/// Why nobody can be asked.
+/// Why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpsError {
-    /// The file with certificates of authorities cannot be used.
+    /// The file with root certificates cannot be used.
     #[error("{}: {reason}", .file.display())]
     RootCertificates {
         /// The file.
@@ -38,16 +38,18 @@ pub enum HttpsError {
         /// What is wrong with it.
         reason: String,
     },
-    /// There is no TLS.
+    /// The TLS configuration was refused.
     #[error("TLS cannot be used: {0}")]
     Tls(#[from] rustls::Error),
 }
 
-/// Prepares to send requests; connects to nobody yet. `root_certificate_file` (PEM) names authorities that are trusted besides the public
-/// ones; it is read once, now. Of each server at most so many idle connections are kept.
+/// Builds a client without opening a connection.
+///
+/// `root_certificate_file` (PEM) adds certificate authorities to the public ones; it is read once, here. At most `max_idle_connections` are
+/// kept open to each server.
 ///
 /// # Errors
-/// [`HttpsError`] when the file holds no certificates.
+/// [`HttpsError`] when the file cannot be read or holds no certificate.
 pub fn client<B>(
     root_certificate_file: Option<&Path>,
     max_idle_connections: usize,
@@ -70,7 +72,7 @@ where
     Ok(client)
 }
 
-/// TLS 1.2 and 1.3 by `ring`, and whom it trusts.
+/// TLS 1.2 and 1.3 with the `ring` provider, trusting the public authorities and those of the file.
 fn tls(root_certificate_file: Option<&Path>) -> Result<ClientConfig, HttpsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(file) = root_certificate_file {

@@ -1,6 +1,6 @@
 use hyper::Uri;
 
-/// A setting that cannot be used: which one, and what it must be.
+/// A setting with a value that cannot be used. Never repeats the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting} {reason}")]
 pub struct SettingsError {
@@ -9,7 +9,7 @@ pub struct SettingsError {
 }
 
 impl SettingsError {
-    /// The reason goes on where the name of the setting ends: `must not be empty`.
+    /// Creates the error. The reason continues the sentence that begins with the setting's name: `must not be empty`.
     pub fn new(setting: &'static str, reason: impl Into<String>) -> Self {
         Self { setting, reason: reason.into() }
     }
@@ -19,20 +19,20 @@ impl SettingsError {
         self.setting
     }
 
-    /// What is wrong with it, without its name.
+    /// The reason, without the name of the setting.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 }
 
-/// The address that a setting holds, if requests can go there: absolute, `http` or `https`, and without user, password or fragment.
+/// Parses a URL that requests can be sent to: absolute, `http` or `https`, without user, password or fragment.
 ///
 /// # Errors
-/// [`SettingsError`] says what is wrong with it, and does not repeat it: people put passwords there.
+/// [`SettingsError`] when it is none. The error does not repeat the URL, which may hold a password.
 pub fn address(setting: &'static str, text: &str) -> Result<Uri, SettingsError> {
     let refused = |reason: &str| SettingsError::new(setting, reason);
     let not_one = || refused("is not an absolute http or https address, such as https://host:port/path");
-    // Else it would be cut off without a word.
+    // `Uri` would drop a fragment without an error.
     if text.contains('#') {
         return Err(refused("must have no fragment"));
     }
