@@ -10,11 +10,11 @@ use zeroize::Zeroizing;
 
 use crate::{KeyError, hex};
 
-/// The scheme `aes-128-cbc` (conventions, "Patient pseudonym"): AES-128-CBC with a fixed key and iv over the 16 raw bytes of
-/// the UUID, PKCS#7 padding, as 64 characters of upper-case hex. What ESOZ stores.
+/// Computes pseudonyms by the scheme `aes-128-cbc`, which ESOZ uses (conventions, "Patient pseudonym"): AES-128-CBC with a fixed key and IV
+/// over the 16 raw bytes of the UUID, PKCS#7 padding, rendered as 64 characters of upper-case hex.
 #[derive(Clone)]
 pub struct Aes128CbcPseudonyms {
-    /// AES with the key already in it; wiped when dropped.
+    /// The cipher with its expanded key; zeroized on drop.
     cipher: Aes128,
     iv: Zeroizing<[u8; 16]>,
 }
@@ -23,10 +23,10 @@ impl Aes128CbcPseudonyms {
     /// The name of the scheme in a configuration.
     pub const SCHEME: &'static str = "aes-128-cbc";
 
-    /// Takes the key and the iv; the bytes of each text as it is (UTF-8), 16 of them.
+    /// Creates the scheme from a key and an IV; the UTF-8 bytes of each are used as they are and must be 16.
     ///
     /// # Errors
-    /// [`KeyError::KeyLength`] or [`KeyError::IvLength`] at any other length.
+    /// [`KeyError::KeyLength`] or [`KeyError::IvLength`] when one has another length.
     pub fn try_new(key: &str, iv: &str) -> Result<Self, KeyError> {
         let cipher =
             Aes128::new_from_slice(key.as_bytes()).map_err(|_| KeyError::KeyLength { bytes: key.len() })?;

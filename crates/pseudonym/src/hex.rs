@@ -1,13 +1,13 @@
-//! The text form that both schemes share.
+//! Hexadecimal text, the form of both schemes.
 
 const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
 
-/// Upper-case hex, as ESOZ stores pseudonyms.
+/// Renders bytes as upper-case hex, as ESOZ stores pseudonyms.
 pub(crate) fn upper(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).filter_map(digit).collect()
 }
 
-/// The digit for a half byte.
+/// Returns the digit of a nibble.
 fn digit(nibble: u8) -> Option<char> {
     DIGITS.get(usize::from(nibble)).copied()
 }

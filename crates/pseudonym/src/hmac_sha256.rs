@@ -7,31 +7,31 @@ use sha2::Sha256;
 
 use crate::{KeyError, hex};
 
-/// The scheme `hmac-sha256` (conventions, "Patient pseudonym"): HMAC-SHA-256 over the 16 raw bytes of the UUID, keyed by a
-/// configured secret, as 64 characters of upper-case hex.
+/// Computes pseudonyms by the scheme `hmac-sha256` (conventions, "Patient pseudonym"): HMAC-SHA-256 over the 16 raw bytes of the UUID, keyed
+/// by a configured secret, rendered as 64 characters of upper-case hex.
 #[derive(Clone)]
 pub struct HmacSha256Pseudonyms {
-    /// HMAC with the key already in it; wiped when dropped.
+    /// The keyed HMAC state; zeroized on drop.
     keyed: Hmac<Sha256>,
 }
 
 impl HmacSha256Pseudonyms {
     /// The name of the scheme in a configuration.
     pub const SCHEME: &'static str = "hmac-sha256";
-    /// Fewest bytes of a secret: 128 bits.
+    /// The minimum length of a secret in bytes: 128 bits.
     pub const MIN_SECRET_BYTES: usize = 16;
 
-    /// Takes the secret; the bytes of the text as it is (UTF-8) are the key.
+    /// Creates the scheme from a secret; its UTF-8 bytes are the key.
     ///
     /// # Errors
-    /// [`KeyError::SecretTooShort`] below [`Self::MIN_SECRET_BYTES`] bytes.
+    /// [`KeyError::SecretTooShort`] when it has fewer than [`Self::MIN_SECRET_BYTES`] bytes.
     pub fn try_new(secret: &str) -> Result<Self, KeyError> {
         let bytes = secret.len();
         let too_short = KeyError::SecretTooShort { bytes, min_bytes: Self::MIN_SECRET_BYTES };
         if bytes < Self::MIN_SECRET_BYTES {
             return Err(too_short);
         }
-        // HMAC takes a key of any length, so this cannot fail; the type does not know that.
+        // HMAC accepts a key of any length: this error cannot occur.
         let keyed = Hmac::new_from_slice(secret.as_bytes()).map_err(|_| too_short)?;
         Ok(Self { keyed })
     }
