@@ -14,10 +14,10 @@ use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_sc
 use opentelemetry_sdk::trace::SpanData;
 use prost::Message as _;
 
-/// An answer is a few bytes; more is not read.
+/// Limits the response body; a response has a few bytes.
 const ANSWER_MAX_BYTES: usize = 65_536;
 
-/// A collector as it is spoken to.
+/// Sends spans to a collector.
 pub(crate) struct Collector {
     pub(crate) client: HttpsClient<Full<Bytes>>,
     pub(crate) endpoint: Uri,
@@ -26,7 +26,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Delivers spans; gives how many of them the collector refused, or why it took none.
+    /// Delivers spans. Returns how many of them the collector rejected, or why the request failed.
     pub(crate) async fn deliver(&self, spans: Vec<SpanData>) -> Result<usize, String> {
         let resource_spans = group_spans_by_resource_and_scope(spans, &self.resource);
         let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
@@ -46,9 +46,9 @@ impl Collector {
         if !status.is_success() {
             return Err(format!("it answered {status}"));
         }
-        // What it took it has taken, however it says so.
-        let told = body.ok().and_then(|body| ExportTraceServiceResponse::decode(body.to_bytes()).ok());
-        let refused = told.and_then(|told| told.partial_success).map_or(0, |partial| partial.rejected_spans);
+        // A success with an unreadable body is a success.
+        let response = body.ok().and_then(|body| ExportTraceServiceResponse::decode(body.to_bytes()).ok());
+        let refused = response.and_then(|it| it.partial_success).map_or(0, |partial| partial.rejected_spans);
         Ok(usize::try_from(refused).unwrap_or_default())
     }
 }

@@ -15,7 +15,7 @@ use crate::sampler::sampler;
 use crate::sender::Sender;
 use crate::settings::OtlpSettings;
 
-/// Spans on their way to a collector.
+/// Exports spans to a collector until it is stopped.
 #[derive(Debug)]
 pub struct Export {
     provider: SdkTracerProvider,
@@ -24,7 +24,7 @@ pub struct Export {
 }
 
 impl Export {
-    /// Prepares to deliver; that the collector is away is noticed by the first span. Must be called inside a Tokio runtime.
+    /// Starts the export. No connection is made before the first span. Must be called inside a Tokio runtime.
     ///
     /// # Errors
     /// [`SettingsError`] names the setting that cannot be used.
@@ -36,7 +36,7 @@ impl Export {
             KeyValue::new("service.name", settings.service_name.clone()),
             KeyValue::new("service.version", settings.service_version.clone()),
         ];
-        // Nothing from the environment: the configuration says all there is to say.
+        // Attributes come from the configuration alone, not from the environment.
         let resource = Resource::builder_empty().with_attributes(attributes).build();
         let collector = Collector {
             client,
@@ -58,14 +58,14 @@ impl Export {
         Ok(Self { provider, sender, stop })
     }
 
-    /// What makes the spans.
+    /// The tracer that creates spans for this export.
     pub fn tracer(&self) -> SdkTracer {
         self.provider.tracer("esoz")
     }
 
-    /// Delivers what waits, no longer than this, and stops.
+    /// Delivers the queued spans for at most `within`, then stops.
     pub async fn stop(mut self, within: Duration) {
-        // Nobody to tell: then it has ended already.
+        // The sender may have ended already.
         let _ = self.stop.send(());
         if tokio::time::timeout(within, &mut self.sender).await.is_err() {
             self.sender.abort();

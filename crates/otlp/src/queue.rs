@@ -6,10 +6,10 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use tokio::sync::mpsc;
 
-/// The most spans that wait: some seconds of a busy server, and a few megabytes.
+/// The maximum number of queued spans: some seconds of a busy server, a few megabytes.
 pub(crate) const QUEUE_MAX: usize = 4_096;
 
-/// How many spans were given up.
+/// Counts spans that were dropped.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LossCounter(Arc<AtomicU64>);
 
@@ -18,13 +18,13 @@ impl LossCounter {
         self.0.fetch_add(u64::try_from(spans).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// How many since the last time.
+    /// Returns the count since the last call and resets it.
     pub(crate) fn take(&self) -> u64 {
         self.0.swap(0, Ordering::Relaxed)
     }
 }
 
-/// Where ended spans wait. Whoever ends one never does.
+/// Queues ended spans without blocking the thread that ends them; a full queue drops the span.
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) spans: mpsc::Sender<SpanData>,
@@ -41,7 +41,7 @@ impl SpanProcessor for Queue {
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        // Spans leave at their own pace; `Export::stop` waits for the last of them.
+        // `Export::stop` delivers what is queued.
         Ok(())
     }
 

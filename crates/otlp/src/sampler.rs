@@ -2,12 +2,12 @@ use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
 
-/// Which traces are kept: of those that others began the ones that they keep, of the rest this part.
+/// Samples this ratio of the traces that begin here; for a trace with a remote parent, the parent's decision counts.
 pub(crate) fn sampler(ratio: f64) -> Sampler {
     Sampler::ParentBased(Box::new(RootSpans { kept: Sampler::TraceIdRatioBased(ratio) }))
 }
 
-/// Lets a trace begin with a request alone: what a relay does every second is nobody's trace.
+/// Starts traces at incoming requests only, so that periodic jobs such as the relay create none.
 #[derive(Debug, Clone)]
 struct RootSpans {
     kept: Sampler,

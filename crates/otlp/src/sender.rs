@@ -8,13 +8,13 @@ use crate::collector::Collector;
 use crate::loss::LossReport;
 use crate::queue::LossCounter;
 
-/// The most spans of one delivery.
+/// The maximum number of spans in a batch.
 const BATCH_MAX: usize = 512;
 
-/// How long a span waits for others to travel with.
+/// How long a batch is filled before it is sent.
 const BATCH_DELAY: Duration = Duration::from_millis(500);
 
-/// Takes spans from the queue to the collector.
+/// Sends batches from the queue to the collector.
 pub(crate) struct Sender {
     pub(crate) waiting: mpsc::Receiver<SpanData>,
     pub(crate) lost: LossCounter,
@@ -23,7 +23,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// Delivers until told to stop, then what still waits.
+    /// Sends batches until it is stopped, then the rest of the queue.
     pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
         let mut batch = Vec::new();
         let mut is_away = false;
@@ -46,8 +46,8 @@ impl Sender {
         log_loss(self.report.at_once(&self.lost, Instant::now()));
     }
 
-    /// Delivers some spans; whether the collector is away. That it went and that it came back is told once; while it stays, what is lost
-    /// nevertheless is told from time to time.
+    /// Sends one batch and returns whether the collector is unavailable. Logs the change to either state once; while the collector is
+    /// available, logs lost spans at most once per interval.
     async fn deliver(&mut self, spans: Vec<SpanData>, was_away: bool) -> bool {
         let number = spans.len();
         match self.collector.deliver(spans).await {
@@ -81,8 +81,8 @@ fn log_loss(lost: u64) {
     }
 }
 
-/// Waits for spans, and a moment for more of them. Nothing comes when nothing can come any more. What has come stays where it is when
-/// nobody waits for this any longer.
+/// Fills a batch: waits for the first span, then [`BATCH_DELAY`] for more. The batch stays empty once the queue is closed and drained.
+/// Cancel safe: spans that were received stay in the batch.
 async fn fill(waiting: &mut mpsc::Receiver<SpanData>, batch: &mut Vec<SpanData>) {
     if batch.is_empty() && waiting.recv_many(batch, BATCH_MAX).await == 0 {
         return;

@@ -3,28 +3,28 @@ use std::path::PathBuf;
 use esoz_https::{SettingsError, address};
 use hyper::Uri;
 
-/// Where spans go.
+/// Settings of the export.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OtlpSettings {
-    /// The address that takes spans, path and all: `http://collector:4318/v1/traces`, or `https://…`.
+    /// The URL that accepts spans, with its path: `http://collector:4318/v1/traces`, or `https://…`.
     pub endpoint: String,
-    /// The longest that one delivery may take, in milliseconds.
+    /// The time limit of one delivery, in milliseconds.
     pub timeout_ms: u64,
-    /// How many of the traces that begin here are kept: from 0, none, to 1, all.
+    /// The ratio of sampled traces among those that begin here, from 0 (none) to 1 (all).
     pub sample_ratio: f64,
-    /// What the service is called where spans are looked at.
+    /// The resource attribute `service.name`.
     pub service_name: String,
-    /// Which version of it this is.
+    /// The resource attribute `service.version`.
     pub service_version: String,
-    /// A PEM file with certificates of authorities that are trusted besides the public ones. Read once, at the start.
+    /// A PEM file with certificate authorities to trust beside the public ones. Read once, at the start.
     pub root_certificate_file: Option<PathBuf>,
 }
 
 impl OtlpSettings {
-    /// The address, if everything here can be used.
+    /// Checks every setting and returns the URL.
     ///
     /// # Errors
-    /// [`SettingsError`] names what cannot.
+    /// [`SettingsError`] names the setting that cannot be used.
     pub fn checked(&self) -> Result<Uri, SettingsError> {
         if !(0.0..=1.0).contains(&self.sample_ratio) {
             let reason = format!("must be from 0 to 1, not {}", self.sample_ratio);
