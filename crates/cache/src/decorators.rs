@@ -7,25 +7,25 @@ use esoz_legal_entity::{LegalEntities, LegalEntity};
 
 use crate::memory::{CacheLimits, CacheStats, Memory};
 
-/// The facts about access tokens, remembered for a short time under the digest of the token. A revocation, or a block of its
-/// user or client, takes effect within [`CacheLimits::ttl`].
+/// Caches facts about access tokens by the digest of the token. A revocation, or a block of its user or client, takes effect within
+/// [`CacheLimits::ttl`].
 pub struct CachedAccessTokens {
     inner: Arc<dyn AccessTokens>,
     memory: Memory<SecretDigest, TokenFacts>,
 }
 
 impl CachedAccessTokens {
-    /// Puts a memory in front of the port.
+    /// Wraps the port in a cache.
     pub fn new(inner: Arc<dyn AccessTokens>, limits: CacheLimits) -> Self {
         Self { inner, memory: Memory::new(limits) }
     }
 
-    /// How often it knew the answer.
+    /// Returns the hits and misses so far.
     pub fn stats(&self) -> CacheStats {
         self.memory.stats()
     }
 
-    /// How many facts it holds.
+    /// Returns the number of entries.
     pub fn entries(&self) -> u64 {
         self.memory.count()
     }
@@ -38,25 +38,25 @@ impl AccessTokens for CachedAccessTokens {
     }
 }
 
-/// The facts about api keys, remembered for a short time under the digest of the key. A revocation, or a block of its client,
-/// takes effect within [`CacheLimits::ttl`].
+/// Caches facts about api keys by the digest of the key. A revocation, or a block of its client, takes effect within
+/// [`CacheLimits::ttl`].
 pub struct CachedApiKeys {
     inner: Arc<dyn ApiKeys>,
     memory: Memory<SecretDigest, ApiKeyFacts>,
 }
 
 impl CachedApiKeys {
-    /// Puts a memory in front of the port.
+    /// Wraps the port in a cache.
     pub fn new(inner: Arc<dyn ApiKeys>, limits: CacheLimits) -> Self {
         Self { inner, memory: Memory::new(limits) }
     }
 
-    /// How often it knew the answer.
+    /// Returns the hits and misses so far.
     pub fn stats(&self) -> CacheStats {
         self.memory.stats()
     }
 
-    /// How many facts it holds.
+    /// Returns the number of entries.
     pub fn entries(&self) -> u64 {
         self.memory.count()
     }
@@ -69,25 +69,24 @@ impl ApiKeys for CachedApiKeys {
     }
 }
 
-/// The facts about legal entities, remembered for a short time. A change of type or status takes effect within
-/// [`CacheLimits::ttl`].
+/// Caches legal entities by id. A change of type or status takes effect within [`CacheLimits::ttl`].
 pub struct CachedLegalEntities {
     inner: Arc<dyn LegalEntities>,
     memory: Memory<LegalEntityId, LegalEntity>,
 }
 
 impl CachedLegalEntities {
-    /// Puts a memory in front of the port.
+    /// Wraps the port in a cache.
     pub fn new(inner: Arc<dyn LegalEntities>, limits: CacheLimits) -> Self {
         Self { inner, memory: Memory::new(limits) }
     }
 
-    /// How often it knew the answer.
+    /// Returns the hits and misses so far.
     pub fn stats(&self) -> CacheStats {
         self.memory.stats()
     }
 
-    /// How many facts it holds.
+    /// Returns the number of entries.
     pub fn entries(&self) -> u64 {
         self.memory.count()
     }

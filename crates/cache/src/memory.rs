@@ -1,4 +1,4 @@
-//! What the three caches share: facts, each with the time at which the lookup that found it began.
+//! The cache behind the three decorators. Each entry has the time at which the lookup that found it began.
 
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,40 +8,40 @@ use esoz_kernel::StoreError;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
 
-/// How long a cache remembers, and how much.
+/// Bounds of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// The longest that a changed fact may go unnoticed. Zero: nothing is remembered.
+    /// The maximum time for which a changed fact may go unnoticed. Zero disables the cache.
     pub ttl: Duration,
-    /// The most facts to remember.
+    /// The maximum number of entries.
     pub max_entries: u64,
 }
 
-/// How often a cache knew the answer, since it was made.
+/// Hits and misses of a cache since its creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CacheStats {
-    /// Lookups answered from memory.
+    /// Lookups that the cache answered.
     pub hits: u64,
-    /// Lookups that went on to the store.
+    /// Lookups that went to the store.
     pub misses: u64,
 }
 
-/// Says what time it is.
+/// The clock of the cache.
 type Now = Box<dyn Fn() -> Instant + Send + Sync>;
 
-/// A fact and how old it is.
+/// A cached value with its age.
 #[derive(Clone)]
 struct Remembered<V> {
-    /// When the lookup that found it began: what the store held before that is not in it, what came after may be missing.
+    /// The start of the lookup that found the value: a change in the store after that may be missing from it.
     since: Instant,
     value: V,
 }
 
-/// Moka takes no more than 1000 years. It only clears away what has grown too old; whether a fact may still be given out is
-/// decided when it is read.
+/// The age at which moka evicts an entry; it accepts at most 1000 years. Whether an entry is fresh is decided at each read, by
+/// [`CacheLimits::ttl`].
 const MAX_CLEARING_AGE: Duration = Duration::from_hours(24);
 
-/// A bounded memory of facts.
+/// A bounded cache of facts.
 pub(crate) struct Memory<K, V> {
     entries: Cache<K, Remembered<V>>,
     ttl: Duration,
@@ -66,7 +66,7 @@ where
         Self { entries, ttl, now, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
-    /// The fact from memory if it is young enough, else from the lookup; what that finds is remembered.
+    /// Returns the cached value if it is fresh, else runs the lookup and caches what it finds.
     pub(crate) async fn get_or_find(
         &self,
         key: K,
@@ -78,7 +78,7 @@ where
             return Ok(Some(known.value));
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
-        // A future does nothing before it is awaited: the lookup begins after `since`.
+        // A future does nothing before it is polled, so the lookup begins after `since`.
         let found = lookup.await?;
         if let Some(value) = &found {
             self.remember(key, Remembered { since, value: value.clone() });
@@ -90,7 +90,7 @@ where
         CacheStats { hits: self.hits.load(Ordering::Relaxed), misses: self.misses.load(Ordering::Relaxed) }
     }
 
-    /// How many facts are in memory, once what has grown too old is cleared away.
+    /// Returns the number of entries after eviction of the expired ones.
     pub(crate) fn count(&self) -> u64 {
         self.entries.run_pending_tasks();
         self.entries.entry_count()
@@ -100,7 +100,7 @@ where
         now.saturating_duration_since(known.since) < self.ttl
     }
 
-    /// Keeps the fact, unless a later lookup was faster.
+    /// Caches the value, unless one from a later lookup is there already.
     fn remember(&self, key: K, found: Remembered<V>) {
         self.entries.entry(key).and_compute_with(|known| {
             if known.is_some_and(|known| known.value().since > found.since) {
