@@ -1,7 +1,7 @@
-/// Longer than any token that a server would take in a header.
+/// The maximum length of a token, in bytes: more than servers accept in a header.
 const MAX_TOKEN_BYTES: usize = 8_192;
 
-/// Whether a bearer token may look like this (RFC 6750, section 2.1). What may not is no token, whoever is asked.
+/// Whether the text has the syntax of a bearer token (RFC 6750, section 2.1). Other text is never sent to an issuer.
 pub(crate) fn is_well_formed(token: &str) -> bool {
     let bare = token.trim_end_matches('=');
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);

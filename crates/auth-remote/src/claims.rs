@@ -1,4 +1,4 @@
-//! What the answers and tokens of issuers have in common.
+//! Claims that JWTs and introspection responses share.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{
     de::{self, IgnoredAny, Visitor},
 };
 
-/// Seconds since 1970, whole or with a fraction (RFC 7519, section 2). A number that is no such time is refused.
+/// Seconds since 1970, whole or fractional (RFC 7519, section 2). A number outside the range of [`Timestamp`] is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NumericDate(pub(crate) Timestamp);
 
@@ -43,7 +43,7 @@ impl<'de> Deserialize<'de> for NumericDate {
     }
 }
 
-/// Whom a token is for: one name or several.
+/// The audience of a token: one name or several.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Audience {
@@ -60,7 +60,7 @@ impl Audience {
     }
 }
 
-/// For a member whose being there, with whatever value, is all that matters. To be used with `default`.
+/// Deserializes the presence of a member, whatever its value. To be used with `default`.
 pub(crate) fn is_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| true)
 }

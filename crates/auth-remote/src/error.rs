@@ -1,36 +1,36 @@
-//! What can go wrong with a server, and the one place that turns it into the error of the port.
+//! Errors of a token server, and their translation into [`StoreError`].
 
 use esoz_kernel::{StoreError, StoreErrorKind};
 use hyper::StatusCode;
 
-/// Why a server's word on a token could not be had. Holds nothing that the server or the caller sent.
+/// Why a server's answer about a token is not available. Holds nothing that the server or the caller sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RemoteError {
-    /// It took too long.
+    /// The time limit of the request passed.
     #[error("no complete answer within {0} ms")]
     TimedOut(u64),
-    /// It cannot be reached, or went away in the middle of its answer.
+    /// The server cannot be reached, or closed the connection before the end of its response.
     #[error("the connection failed: {0}")]
     Connection(String),
-    /// More than we are willing to listen to.
+    /// The response body is larger than the limit.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
-    /// A status that says neither yes nor no.
+    /// A status that neither confirms nor denies the token.
     #[error("the answer has the status {status}: {meaning}", status = .status.as_u16())]
     Status { status: StatusCode, meaning: &'static str },
-    /// An answer that is no JSON: of something in front of the server, such as a page that says that it is being maintained.
+    /// The body is not JSON: something in front of the server answered, such as a maintenance page.
     #[error("the answer is not JSON")]
     NotJson,
-    /// An answer in JSON that cannot be read.
+    /// The body is JSON without the required members, or with members of another form.
     #[error("the answer {0}")]
     InvalidAnswer(&'static str),
-    /// There are no signing keys, or they are too old, and it is too soon to ask again.
+    /// There are no signing keys, or only expired ones, and the next fetch is not due yet.
     #[error("there are no signing keys that are fresh enough")]
     NoKeys,
 }
 
 impl RemoteError {
-    /// What a status other than the expected ones means.
+    /// Creates the error of an unexpected status.
     pub(crate) fn status(status: StatusCode) -> Self {
         let meaning = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -43,8 +43,8 @@ impl RemoteError {
         Self::Status { status, meaning }
     }
 
-    /// What passes by itself is unavailability: the caller may try again. The rest goes on until somebody looks after the
-    /// server or the settings, so it is an error of ours and not of the caller's token.
+    /// Temporary conditions are `Unavailable`, so that the caller retries. The others last until an operator corrects the server or the
+    /// settings: they are internal errors, never a verdict on the caller's token.
     fn kind(&self) -> StoreErrorKind {
         match self {
             Self::TimedOut(_) | Self::Connection(_) | Self::NotJson | Self::NoKeys => {
@@ -55,7 +55,7 @@ impl RemoteError {
         }
     }
 
-    /// The error of the port; `server` is the address without a path, for a path may hold a token.
+    /// Translates the error. `server` is the URL without its path, which may hold a token.
     pub(crate) fn store_error(self, server: &str) -> StoreError {
         StoreError::new(self.kind(), format!("asking {server} about access tokens")).because(self)
     }

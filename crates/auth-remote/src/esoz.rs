@@ -12,11 +12,10 @@ use crate::{
     json::Object,
 };
 
-/// Access tokens that the authorisation service of ESOZ issued: it is asked about each, by
-/// `GET {url}/admin/tokens/{token}/verify`.
+/// Looks up access tokens at the authorisation service of ESOZ, by `GET {url}/admin/tokens/{token}/verify`.
 ///
-/// It answers 200 with the token, or 401 or 404 for one that is not valid. `broker_scope` is left alone: what the calling
-/// software may do is looked up by its api key.
+/// The service answers 200 with the token, or 401 or 404 for one that is not valid. `broker_scope` is ignored: the scope of the calling
+/// software comes from its api key.
 pub struct EsozTokens {
     server: Server,
     base: String,
@@ -29,7 +28,7 @@ struct Body {
 
 #[derive(Deserialize)]
 struct Token {
-    /// What sort of token it is, where the service says so.
+    /// The kind of the token, if the service states it.
     #[serde(default)]
     name: Option<String>,
     user_id: String,
@@ -44,7 +43,7 @@ struct Details {
     scope: Option<String>,
 }
 
-/// Both forms are met: seconds since 1970, and ISO 8601 with an offset or `Z`.
+/// Services send either seconds since 1970, or ISO 8601 with an offset or `Z`.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Expiry {
@@ -62,7 +61,7 @@ impl Expiry {
 }
 
 impl EsozTokens {
-    /// Builds it on the service whose address, without `/admin/tokens`, is in the settings.
+    /// Creates the adapter. The URL of the settings ends before `/admin/tokens`.
     pub fn try_new(settings: &RemoteServer) -> Result<Self, SettingsError> {
         let server = Server::try_new(settings)?;
         if server.uri().query().is_some() {
@@ -74,7 +73,7 @@ impl EsozTokens {
 
     async fn look_up(&self, presented: &Secret) -> Result<Option<TokenFacts>, RemoteError> {
         let token = presented.expose();
-        // Dots stay dots when they are encoded, and a segment of one or two of them leads elsewhere.
+        // Encoding leaves dots alone, and a segment `.` or `..` would change the path.
         if !bearer::is_well_formed(token) || matches!(token, "." | "..") {
             return Ok(None);
         }
@@ -87,7 +86,7 @@ impl EsozTokens {
     }
 }
 
-/// What the service's answer says about a token.
+/// Interprets the response about a token.
 fn interpret(presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, RemoteError> {
     match answer.status {
         StatusCode::OK => facts(presented, answer).map(Some),
@@ -96,7 +95,7 @@ fn interpret(presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, 
     }
 }
 
-/// For fuzz targets: what an answer of status 200 with that body says about a token.
+/// For fuzz targets: interprets a response with status 200 and that body.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn interpret_body(presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
     interpret(presented, &Answer::ok(body)).map_err(|error| error.store_error("the service"))

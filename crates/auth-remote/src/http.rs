@@ -1,4 +1,4 @@
-//! HTTP with a limit on everything: one request, one answer, no redirects, no proxies from the environment.
+//! Bounded HTTP requests: limits on time, size and concurrency; no redirects, no proxies from the environment.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::{
     json::{self, Unread},
 };
 
-/// A server as it is spoken to.
+/// A token server with its limits.
 pub(crate) struct Server {
     client: HttpsClient<Full<Bytes>>,
     uri: Uri,
@@ -30,7 +30,7 @@ pub(crate) struct Server {
     slots: Semaphore,
 }
 
-/// What a server answered.
+/// A response with its whole body.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     body: Bytes,
@@ -56,17 +56,17 @@ impl Server {
         })
     }
 
-    /// The address that it was given.
+    /// The configured URL.
     pub(crate) fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// Its address without a path, to tell people.
+    /// The URL without its path, for logs and errors.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Sends a request, waits for the whole answer.
+    /// Sends a request and reads the whole response within the time limit.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -109,14 +109,13 @@ impl Server {
 }
 
 impl Answer {
-    /// For fuzz targets: an answer that no server gave.
+    /// For fuzz targets: a response with status 200 and that body.
     #[cfg(feature = "fuzzing")]
     pub(crate) fn ok(body: &[u8]) -> Self {
         Self { status: StatusCode::OK, body: Bytes::copy_from_slice(body) }
     }
 
-    /// The body of an answer that should be a JSON object of a certain shape. What it holds instead is not told: it may be about
-    /// a token.
+    /// Deserializes the body, a JSON object. The error does not repeat the body, which may describe a token.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, RemoteError> {
         json::object(&self.body).map_err(|unread| match unread {
             Unread::NotJson => RemoteError::NotJson,

@@ -17,31 +17,31 @@ use crate::{
     settings::not_empty,
 };
 
-/// Where tokens are introspected and as whom.
+/// Settings of the introspection endpoint and of this service's client there.
 #[derive(Debug, Clone)]
 pub struct IntrospectionSettings {
     /// The introspection endpoint.
     pub server: RemoteServer,
-    /// The client id that this service has at the server.
+    /// The client id of this service at the server.
     pub client_id: String,
-    /// The secret that belongs to it.
+    /// The client secret.
     pub client_secret: Secret,
-    /// The name that this service has as an audience. When it is set, a token whose `aud` does not name it is refused: it
-    /// was issued for another service. When it is not, every active token of the server is good.
+    /// The audience name of this service. If it is set, a token whose `aud` does not contain it is refused: it was issued for another
+    /// service. If it is not, every active token of the server is accepted.
     pub audience: Option<String>,
 }
 
 impl IntrospectionSettings {
-    /// Settings for this endpoint and client, whatever the audience.
+    /// Creates settings without an audience.
     pub fn new(server: RemoteServer, client_id: impl Into<String>, client_secret: Secret) -> Self {
         Self { server, client_id: client_id.into(), client_secret, audience: None }
     }
 }
 
-/// Opaque access tokens: the server that issued them is asked about each (RFC 7662).
+/// Looks up opaque access tokens at the introspection endpoint of their issuer (RFC 7662).
 ///
-/// An active token must come with `sub` and `client_id`, both UUIDs, and `exp`; a server that leaves one out is in error,
-/// not the caller. `token_type` is `Bearer` where it is given.
+/// The response for an active token must hold `sub` and `client_id`, both UUIDs, and `exp`; a response without one is an error of the
+/// server, not of the caller. `token_type`, if present, must be `Bearer`.
 pub struct IntrospectedTokens {
     server: Server,
     authorization: HeaderValue,
@@ -85,7 +85,7 @@ impl ActiveToken {
 }
 
 impl IntrospectedTokens {
-    /// Builds it; nothing is asked yet.
+    /// Creates the adapter without a request.
     pub fn try_new(settings: &IntrospectionSettings) -> Result<Self, SettingsError> {
         not_empty("client_id", &settings.client_id)?;
         not_empty("client_secret", settings.client_secret.expose())?;
@@ -116,7 +116,7 @@ impl IntrospectedTokens {
         self.interpret(presented, &answer)
     }
 
-    /// What the server's answer says about a token.
+    /// Interprets the response about a token.
     fn interpret(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, RemoteError> {
         if answer.status != StatusCode::OK {
             return Err(RemoteError::status(answer.status));
@@ -124,7 +124,7 @@ impl IntrospectedTokens {
         if answer.read::<Activity>()?.active { self.facts(presented, answer) } else { Ok(None) }
     }
 
-    /// For fuzz targets: what an answer of status 200 with that body says about a token.
+    /// For fuzz targets: interprets a response with status 200 and that body.
     #[cfg(feature = "fuzzing")]
     pub(crate) fn interpret_body(
         &self,
@@ -160,7 +160,7 @@ impl IntrospectedTokens {
     }
 }
 
-/// The value of `Authorization`; id and secret are form-encoded first (RFC 6749, section 2.3.1).
+/// Renders the `Authorization` header; id and secret are form-encoded first (RFC 6749, section 2.3.1).
 fn basic(client_id: &str, client_secret: &Secret) -> Result<HeaderValue, SettingsError> {
     let encoded =
         |text: &str| Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());

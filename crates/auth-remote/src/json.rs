@@ -1,4 +1,4 @@
-//! JSON objects as issuers send them, taken as nothing else.
+//! Strict deserialization of JSON objects.
 
 use std::{fmt, marker::PhantomData};
 
@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::Value;
 
-/// An object and nothing else: what serde derives for a struct takes an array as well, value for value in the order of the fields.
+/// Deserializes an object only: a derived struct would accept an array of its fields' values as well.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -31,18 +31,18 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Why bytes are not the object that they should be.
+/// Why bytes cannot be deserialized.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unread {
-    /// They are no JSON.
+    /// They are not JSON.
     NotJson,
-    /// They are JSON of another form.
+    /// They are JSON without the required members, or with members of another form.
     OtherForm,
 }
 
-/// Reads an object.
+/// Deserializes an object.
 pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unread> {
-    // All of it: where nothing is looked for, a reader of members passes over text that is no UTF-8 and thus no JSON (RFC 8259, section 8.1).
+    // Checks the whole text first: serde skips unknown members without checking that they are UTF-8 (RFC 8259, section 8.1).
     serde_json::from_slice::<Value>(bytes).map_err(|_| Unread::NotJson)?;
     serde_json::from_slice(bytes).map(|Object(object)| object).map_err(|_| Unread::OtherForm)
 }

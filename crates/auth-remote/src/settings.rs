@@ -3,29 +3,26 @@ use std::{fmt, net::IpAddr, path::PathBuf};
 use esoz_https::{SettingsError, address};
 use hyper::{Uri, http::uri::Scheme};
 
-/// A server that knows about tokens, and how long and how much to listen to it. `Debug` hides the address: people put
-/// passwords there, though it is refused with one.
+/// The URL of a token server and the limits of requests to it. `Debug` hides the URL: it may hold a password, although such a URL is
+/// refused.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RemoteServer {
-    /// Its address: `https://…`, without user, password or fragment. What it must point to says whoever takes these
-    /// settings.
+    /// The URL: `https://…`, without user, password or fragment. Each adapter states what it must point to.
     pub url: String,
-    /// The longest one request may take in all, in milliseconds: connecting, TLS and the last byte of the answer
-    /// included. 1 to 60 000.
+    /// The time limit of a whole request in milliseconds, from connecting to the last byte of the response. 1 to 60 000.
     pub timeout_ms: u64,
-    /// The largest body of an answer, in bytes. 1 to 16 777 216.
+    /// The maximum size of a response body, in bytes. 1 to 16 777 216.
     pub max_answer_bytes: usize,
-    /// The most requests on their way at once; others wait, within their own time limit. 1 to 1 024.
+    /// The maximum number of concurrent requests; further ones wait, within their own time limit. 1 to 1 024.
     pub max_concurrent_requests: usize,
-    /// Lets tokens and keys go over `http://` to a host that is not this machine. Whoever is on the way then reads tokens,
-    /// and may say which are valid.
+    /// Allows `http://` to a host other than this machine. The network then can read tokens and forge answers about them.
     pub allow_plain_http: bool,
-    /// A PEM file with certificates of authorities that are trusted besides the public ones. Read once, at the start.
+    /// A PEM file with certificate authorities to trust beside the public ones. Read once, at the start.
     pub root_certificate_file: Option<PathBuf>,
 }
 
 impl RemoteServer {
-    /// That server; 3 s for a request, 64 KiB for an answer, 64 requests at once, https, public authorities alone.
+    /// Creates settings with the defaults: 3 s a request, 64 KiB a response, 64 concurrent requests, https only, public authorities only.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -37,7 +34,7 @@ impl RemoteServer {
         }
     }
 
-    /// The address, if everything here can be used.
+    /// Checks every setting and returns the URL.
     pub(crate) fn checked(&self) -> Result<Uri, SettingsError> {
         in_range("timeout_ms", self.timeout_ms, 1, 60_000)?;
         in_range("max_answer_bytes", self.max_answer_bytes, 1, 16 * 1_024 * 1_024)?;

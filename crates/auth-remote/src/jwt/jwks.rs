@@ -1,4 +1,4 @@
-//! The issuer's keys, fetched when they are due and no more often than that.
+//! A cache of the issuer's signing keys (JWKS) with bounded refreshes.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,34 +12,34 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::jwk::{KeySet, Published};
 use crate::{error::RemoteError, http::Server};
 
-/// What is done at which age of the keys.
+/// The ages at which keys are refreshed and expire.
 pub(crate) struct KeyAges {
-    /// From here on they are fetched anew.
+    /// From this age on they are fetched again.
     pub(crate) due: Duration,
-    /// From here on they are not used.
+    /// From this age on they are not used.
     pub(crate) too_old: Duration,
-    /// The least time between two fetches.
+    /// The minimum time between two fetches.
     pub(crate) min_interval: Duration,
 }
 
-/// The keys and when they were fetched.
+/// The keys, the time of their fetch, and the last failure.
 pub(crate) struct Jwks {
     server: Server,
     ages: KeyAges,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Whoever has it fetches; the others wait for what it brings.
+    /// Held during a fetch; concurrent callers wait for its result.
     fetch_lock: Arc<AsyncMutex<()>>,
 }
 
-/// Changes when a fetch ends, and then whole.
+/// Changes as a whole when a fetch ends.
 #[derive(Clone, Default)]
 struct State {
     keys: Option<Fetched>,
-    /// How many fetches have ended, whether they brought keys or not.
+    /// The number of fetches that ended, successful or not.
     fetches: u64,
     last_fetch_at: Option<Timestamp>,
-    /// Why the last fetch brought nothing, if so.
+    /// The error of the last fetch, if it failed.
     error: Option<RemoteError>,
 }
 

@@ -1,14 +1,14 @@
-//! The compact form of a signed token (RFC 7515): it is taken apart here, not believed.
+//! Parses the compact form of a signed token (RFC 7515). Nothing in it is trusted before the signature is verified.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
 use crate::{claims::is_present, json};
 
-/// A token that was signed, maybe.
+/// A parsed token whose signature is not verified yet.
 pub(crate) struct Jws<'token> {
     pub(crate) header: Header,
-    /// What the signature is about.
+    /// The signing input: header and payload, encoded.
     pub(crate) signed: &'token str,
     pub(crate) payload: Vec<u8>,
     pub(crate) signature: Vec<u8>,
@@ -29,7 +29,7 @@ pub(crate) struct Header {
 }
 
 impl<'token> Jws<'token> {
-    /// Takes a token apart; `None` when it is not of this form.
+    /// Parses a token; `None` when it has another form.
     pub(crate) fn read(token: &'token str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;

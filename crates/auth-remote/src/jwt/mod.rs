@@ -1,4 +1,4 @@
-//! Access tokens that carry their facts and a signature.
+//! JWT access tokens (RFC 9068).
 
 mod algorithm;
 mod jwk;

@@ -12,7 +12,7 @@ use crate::{
     json,
 };
 
-/// What a token must be like.
+/// The requirements on header and claims.
 pub(crate) struct Profile {
     issuer: String,
     audience: String,

@@ -6,7 +6,7 @@ use crate::{
     settings::{in_range, not_empty},
 };
 
-/// Whose tokens are accepted and how long their issuer's keys are.
+/// Settings of the issuer, of the accepted tokens and of the key cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtSettings {
     /// Where the issuer publishes its signing keys (its `jwks_uri`).
