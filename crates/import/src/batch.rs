@@ -5,7 +5,7 @@ use esoz_legal_entity::LegalEntityRecord;
 
 use crate::{ImportPorts, Record, RecordKind};
 
-/// Records of one kind that go to their store together.
+/// Records of one kind.
 enum Records {
     LegalEntities(Vec<LegalEntityRecord>),
     Divisions(Vec<DivisionRecord>),
@@ -26,16 +26,16 @@ impl From<Record> for Records {
     }
 }
 
-/// The same, with the lines that they come from.
+/// Records of one kind that are stored together, with their line numbers.
 pub(crate) struct Batch {
     records: Records,
     lines: Vec<u64>,
-    /// How many bytes these lines have.
+    /// The size of the lines in bytes.
     bytes: usize,
 }
 
 impl Batch {
-    /// One that has no records yet.
+    /// Creates an empty batch.
     pub(crate) const fn empty() -> Self {
         Self { records: Records::LegalEntities(Vec::new()), lines: Vec::new(), bytes: 0 }
     }
@@ -54,17 +54,17 @@ impl Batch {
         }
     }
 
-    /// The lines, in order.
+    /// The line numbers, in order.
     pub(crate) fn lines(&self) -> &[u64] {
         &self.lines
     }
 
-    /// How many bytes the lines have.
+    /// The size of the lines in bytes.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Adds a record. If it is of another kind, it begins a new batch, and the one before comes back: that goes to its store first.
+    /// Adds a record. A record of another kind starts a new batch; the previous one is returned and must be stored first.
     #[must_use]
     pub(crate) fn push(&mut self, record: Record, line: u64, bytes: usize) -> Option<Self> {
         match (&mut self.records, record) {
@@ -83,7 +83,7 @@ impl Batch {
         None
     }
 
-    /// Hands the records to their store; one answer each in their order.
+    /// Stores the records; returns one outcome for each, in order.
     pub(crate) async fn store(&self, ports: &ImportPorts) -> Result<Vec<Put>, StoreError> {
         let answers = match &self.records {
             Records::LegalEntities(records) => ports.legal_entities.put_legal_entities(records).await,

@@ -3,7 +3,7 @@ use std::io;
 
 use esoz_kernel::StoreError;
 
-/// What is wrong with one line: in which field, and what was expected there. Never says what was found: it may be a patient's.
+/// Why a line is bad: the field, and what was expected there. Never contains the value, which may be a patient's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineError {
     path: String,
@@ -15,7 +15,7 @@ impl LineError {
         Self { path: path.into(), problem: problem.into() }
     }
 
-    /// The field, as a JSON path from the start of the line, e.g. `$.data.details[0].quantity`.
+    /// Returns the field as a JSON path from the start of the line, e.g. `$.data.details[0].quantity`.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -29,7 +29,7 @@ impl fmt::Display for LineError {
 
 impl std::error::Error for LineError {}
 
-/// Why loading stopped. What was loaded before stays; loading the same file again is safe.
+/// Why an import ended early. What was imported before stays; importing the same file again is safe.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The input could not be read.
@@ -40,15 +40,15 @@ pub enum ImportError {
         /// Why.
         source: io::Error,
     },
-    /// The store failed. Bad lines do not lead here: they are reported, and loading goes on.
+    /// A store failed. A bad line is no error: it is reported, and the import continues.
     #[error(
         "the store failed with lines {first_line} to {last_line}, which may or may not have been taken; nothing after them \
          was: load the same input again once the store is well"
     )]
     Store {
-        /// The first line of those that were being stored, counted from 1.
+        /// The first line of the batch, counted from 1.
         first_line: u64,
-        /// The last of them.
+        /// The last line of the batch.
         last_line: u64,
         /// Why.
         source: StoreError,

@@ -10,31 +10,31 @@ use crate::batch::Batch;
 use crate::input::{InputLine, InputLines};
 use crate::{BadLine, ImportContext, ImportError, Progress, Record, Report, UnknownFields, parse_line};
 
-/// Where records go, and what they are read with.
+/// The ports of an import.
 #[derive(Clone)]
 pub struct ImportPorts {
-    /// Takes legal entities.
+    /// Stores legal entities.
     pub legal_entities: Arc<dyn LegalEntityRegistry>,
-    /// Takes divisions, contracts and contract divisions.
+    /// Stores divisions, contracts and contract divisions.
     pub contracts: Arc<dyn ContractRegistry>,
-    /// Takes dispenses.
+    /// Stores dispenses.
     pub dispenses: Arc<dyn DispenseRegistry>,
-    /// What stands for a patient in the store.
+    /// Computes the pseudonym of a patient.
     pub pseudonyms: Arc<dyn PatientPseudonyms>,
-    /// What time it is when the import begins.
+    /// Gives the time of the import.
     pub clock: Arc<dyn Clock>,
 }
 
-/// How much is held in memory at once.
+/// Bounds of the memory that an import uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImportLimits {
-    /// The most bytes of a line; a longer one is a bad line.
+    /// The maximum length of a line in bytes; a longer one is a bad line.
     pub max_line_bytes: usize,
-    /// The most records that go to a store together.
+    /// The maximum number of records in a batch.
     pub max_batch_records: usize,
-    /// How many bytes of lines go to a store together; the last of these lines may go beyond.
+    /// The size of a batch in bytes of its lines; its last line may exceed it.
     pub max_batch_bytes: usize,
-    /// The most bad lines that the report lists. All of them are counted, and all are told as progress.
+    /// The maximum number of bad lines in the report. All of them are counted and passed to the progress callback.
     pub max_listed_bad_lines: usize,
 }
 
@@ -49,7 +49,7 @@ impl Default for ImportLimits {
     }
 }
 
-/// Loads lines into the stores.
+/// Imports NDJSON into the stores.
 #[derive(Clone)]
 pub struct Importer {
     ports: ImportPorts,
@@ -58,25 +58,25 @@ pub struct Importer {
 }
 
 impl Importer {
-    /// Builds it on its ports.
+    /// Creates an importer that refuses unknown fields.
     pub fn new(ports: ImportPorts, limits: ImportLimits) -> Self {
         Self { ports, limits, unknown_fields: UnknownFields::Refuse }
     }
 
-    /// The same, but for what becomes of fields of a dispense that its form lacks.
+    /// Sets how unknown fields of a dispense are handled.
     #[must_use]
     pub fn with_unknown_fields(self, unknown_fields: UnknownFields) -> Self {
         Self { unknown_fields, ..self }
     }
 
-    /// Loads all lines, in their order; consecutive records of one kind go to their store together. Blank lines are passed over, bad
-    /// lines reported, and neither stops it.
+    /// Imports all lines in order. Consecutive records of one kind form a batch. Blank lines are skipped and bad lines reported; neither
+    /// ends the import.
     ///
-    /// `progress` is called after each round trip to a store, after each so many bad lines in a row as a batch has records, and
-    /// at the end. Reading blocks the thread, as reading from a file does.
+    /// `progress` is called after each batch, after each [`ImportLimits::max_batch_records`] bad lines in a row, and at the end. Reading the
+    /// input blocks the thread.
     ///
     /// # Errors
-    /// [`ImportError`] when the input cannot be read or a store fails. What was loaded before stays.
+    /// [`ImportError`] when the input cannot be read or a store fails. What was imported before stays.
     pub async fn run(
         &self,
         input: impl BufRead,
@@ -107,10 +107,10 @@ impl Importer {
     }
 }
 
-/// Reads the record of a line, with the number of its bytes; `None` when it is blank, the reason when it is bad.
+/// Parses a line. Returns the record and the number of bytes, `None` for a blank line, or the reason why it is bad.
 fn read(bytes: &[u8], line: u64, context: &ImportContext<'_>) -> Result<Option<(Record, usize)>, String> {
     let text = str::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-    // Some editors begin a file with this mark.
+    // Some editors write a byte order mark.
     let text = if line == 1 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
     if text.trim_ascii().is_empty() {
         return Ok(None);
@@ -119,7 +119,7 @@ fn read(bytes: &[u8], line: u64, context: &ImportContext<'_>) -> Result<Option<(
     Ok(Some((record, bytes.len())))
 }
 
-/// How much of the input was read.
+/// The position in the input.
 #[derive(Clone, Copy, Default)]
 struct Seen {
     lines: u64,
@@ -132,7 +132,7 @@ struct Run<'a, P> {
     progress: P,
     seen: Seen,
     batch: Batch,
-    /// Bad lines that were not reported yet: those that were read since the batch began, so that all come in order.
+    /// Bad lines since the batch began, not reported yet so that all are reported in order.
     bad_lines: Vec<BadLine>,
     report: Report,
 }
@@ -143,7 +143,7 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
         Self { importer, progress, seen, batch: Batch::empty(), bad_lines, report }
     }
 
-    /// Takes the record of the line seen last.
+    /// Adds the record of the current line to the batch.
     async fn add(&mut self, record: Record, bytes: usize) -> Result<(), ImportError> {
         if let Some(before) = self.batch.push(record, self.seen.lines, bytes) {
             self.store(before).await?;
@@ -157,7 +157,7 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
         Ok(())
     }
 
-    /// Notes that the line seen last is bad.
+    /// Adds the current line to the bad lines.
     async fn refuse(&mut self, reason: String) -> Result<(), ImportError> {
         self.bad_lines.push(BadLine { line: self.seen.lines, reason });
         if self.bad_lines.len() >= self.importer.limits.max_batch_records {
@@ -166,13 +166,13 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
         Ok(())
     }
 
-    /// Stores what has gathered, and tells.
+    /// Stores the current batch and reports progress.
     async fn flush(&mut self) -> Result<(), ImportError> {
         let batch = std::mem::replace(&mut self.batch, Batch::empty());
         self.store(batch).await
     }
 
-    /// Stores a batch, and tells.
+    /// Stores a batch and reports progress.
     async fn store(&mut self, batch: Batch) -> Result<(), ImportError> {
         if let (Some(first_line), Some(last_line)) = (batch.lines().first(), batch.lines().last()) {
             let (first_line, last_line) = (*first_line, *last_line);
@@ -191,7 +191,7 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
         Ok(())
     }
 
-    /// Tells how far loading is, and moves the bad lines to the report.
+    /// Reports progress and moves the bad lines to the report.
     fn tell(&mut self) {
         self.bad_lines.sort_by_key(|bad| bad.line);
         let Seen { lines, bytes } = self.seen;

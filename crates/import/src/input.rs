@@ -2,13 +2,13 @@ use std::io::{self, BufRead, ErrorKind};
 
 /// One line of the input.
 pub(crate) enum InputLine<'a> {
-    /// The bytes of it, without its end.
+    /// The bytes of the line, without its end.
     Whole(&'a [u8]),
-    /// It has more bytes than a line may have. It was read over, not kept.
+    /// The line exceeds the limit; it was skipped without being kept.
     TooLong,
 }
 
-/// Splits an input into lines and never keeps more than the limit of one.
+/// Splits an input into lines of bounded length.
 pub(crate) struct InputLines<R> {
     input: R,
     max_line_bytes: usize,
@@ -22,17 +22,17 @@ impl<R: BufRead> InputLines<R> {
         Self { input, max_line_bytes, line: Vec::new(), lines: 0, bytes: 0 }
     }
 
-    /// How many lines were read: the number of the line that came last, counted from 1.
+    /// The number of lines read, which is the number of the last one.
     pub(crate) fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// How many bytes were read.
+    /// The number of bytes read.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The next line; `None` at the end. A last line without an end is a line.
+    /// Reads the next line; `None` at the end. The last line needs no line feed.
     pub(crate) fn next(&mut self) -> io::Result<Option<InputLine<'_>>> {
         self.line.clear();
         let mut line_bytes = 0_usize;

@@ -6,31 +6,31 @@ use esoz_device_dispense::{Dispense, PatientPseudonyms};
 use esoz_kernel::{Timestamp, UserId, Uuid};
 use esoz_legal_entity::LegalEntityRecord;
 
-/// Who wrote a record that does not say who: nobody, the nil UUID.
+/// The user of a record that names none: the nil UUID.
 pub const SYSTEM_USER: UserId = UserId::new(Uuid::nil());
 
-/// What becomes of fields of a dispense that its form lacks.
+/// How unknown fields of a dispense are handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum UnknownFields {
-    /// Their line is bad: a misspelt field must not get lost in silence.
+    /// The line is refused: a misspelt field must not be lost without notice.
     #[default]
     Refuse,
-    /// They are stored as they are, at every level, like those that other systems write into the store.
+    /// They are stored unchanged, at every level, like those that other systems write.
     Keep,
 }
 
-/// What a line is read with.
+/// The context in which lines are parsed.
 #[derive(Clone, Copy)]
 pub struct ImportContext<'a> {
-    /// When a record was written that does not say when.
+    /// The time of a record that states none.
     pub now: Timestamp,
-    /// What stands for a patient in the store.
+    /// Computes the pseudonym of a patient.
     pub pseudonyms: &'a dyn PatientPseudonyms,
-    /// What becomes of unknown fields of a dispense. Those of other kinds are refused: their tables have no place for them.
+    /// How unknown fields of a dispense are handled. Those of other kinds are refused: their tables cannot store them.
     pub unknown_fields: UnknownFields,
 }
 
-/// What a line holds.
+/// The record of a line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// A legal entity.
@@ -58,7 +58,7 @@ impl Record {
     }
 }
 
-/// The kind of a record. The order is one in which they can be loaded: nothing refers to a later one.
+/// The kind of a record, in an order in which they can be imported: no record refers to one of a later kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecordKind {
     /// `legal_entity`.
@@ -74,11 +74,11 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    /// Every kind there is.
+    /// All kinds.
     pub const ALL: [Self; 5] =
         [Self::LegalEntity, Self::Division, Self::Contract, Self::ContractDivision, Self::DeviceDispense];
 
-    /// The word for it in a line.
+    /// The value of `kind` in a line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::LegalEntity => "legal_entity",

@@ -4,33 +4,33 @@ use esoz_kernel::Put;
 
 use crate::RecordKind;
 
-/// What became of the records of one kind.
+/// Counts of the records of one kind by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Were not there and are now.
+    /// Records that were created.
     pub created: u64,
-    /// Were there with other content and now have this.
+    /// Records that existed and were updated.
     pub updated: u64,
-    /// Were there and stay as they were.
+    /// Records that existed and were left unchanged.
     pub kept: u64,
 }
 
-/// What became of the records, per kind.
+/// Counts of all kinds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals(BTreeMap<RecordKind, Counts>);
 
 impl Totals {
-    /// The counts of one kind.
+    /// Returns the counts of a kind.
     pub fn of(&self, kind: RecordKind) -> Counts {
         self.0.get(&kind).copied().unwrap_or_default()
     }
 
-    /// The kinds of which there were any, in the order of [`RecordKind`].
+    /// Iterates over the kinds that occurred, in the order of [`RecordKind`].
     pub fn iter(&self) -> impl Iterator<Item = (RecordKind, Counts)> {
         self.0.iter().map(|(kind, counts)| (*kind, *counts))
     }
 
-    /// Counts one answer of a store; gives back the reason if it is a refusal.
+    /// Counts the outcome of one record; returns the reason if it was refused.
     pub(crate) fn count(&mut self, kind: RecordKind, put: Put) -> Option<String> {
         let counts = self.0.entry(kind).or_default();
         match put {
@@ -43,37 +43,37 @@ impl Totals {
     }
 }
 
-/// A line that was not loaded.
+/// A line that was not imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
-    /// Which one, counted from 1.
+    /// The line number, counted from 1.
     pub line: u64,
-    /// Why, in words for whoever loads it. Repeats nothing of the line but what the store itself says when it refuses a record.
+    /// The reason. Contains nothing of the line, except what a store says when it refuses a record.
     pub reason: String,
 }
 
-/// How far loading is.
+/// The progress of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress<'a> {
     /// Lines read.
     pub lines: u64,
     /// Bytes read.
     pub bytes: u64,
-    /// What became of the records so far.
+    /// Counts so far.
     pub totals: &'a Totals,
-    /// Bad lines since the last report of progress, in the order of the lines: whoever keeps them has them all at the end.
+    /// Bad lines since the last call, in order.
     pub bad_lines: &'a [BadLine],
 }
 
-/// What came of a whole import.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
     /// Lines read, blank ones included.
     pub lines: u64,
-    /// What became of the records.
+    /// Counts by kind.
     pub totals: Totals,
-    /// How many lines were not loaded.
+    /// The number of bad lines.
     pub bad_lines: u64,
-    /// The first of these; at most [`crate::ImportLimits::max_listed_bad_lines`].
+    /// The first bad lines; at most [`crate::ImportLimits::max_listed_bad_lines`].
     pub listed_bad_lines: Vec<BadLine>,
 }

@@ -1,4 +1,4 @@
-//! From a JSON value to a type, like `serde_json::from_value`, but for the errors: they say where, and never what was found there.
+//! Deserializes JSON values like `serde_json::from_value`, with errors that state the path and never the value.
 
 use std::fmt;
 
@@ -10,34 +10,34 @@ use serde_json::{Map, Value, map};
 
 use crate::LineError;
 
-/// Reads a value of a line as a type.
+/// Deserializes a value of a line.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Fault> {
     T::deserialize(Node { value, only_known: false })
 }
 
-/// The same, as if no object in it had a field that its form lacks.
+/// Deserializes a value of a line and ignores unknown fields.
 pub(crate) fn decode_known<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Fault> {
     T::deserialize(Node { value, only_known: true })
 }
 
-/// What is wrong, and where: steps from there up to where decoding began.
+/// What is wrong, and where: path steps from the value up to the root.
 #[derive(Debug)]
 pub(crate) struct Fault {
     steps: Vec<String>,
     problem: String,
-    /// The unknown field that it is about, if it is about one.
+    /// The name of the unknown field, if that is the fault.
     unknown_field: Option<String>,
 }
 
 impl Fault {
-    /// The same fault, seen from the object that has the faulty value in that field.
+    /// Prefixes the path with a field.
     #[must_use]
     pub(crate) fn inside(mut self, field: &str) -> Self {
         self.steps.push(format!(".{field}"));
         self
     }
 
-    /// The same fault; if it is an unknown field, with what can be done about that, except for those fields where decoding began.
+    /// Appends the remedy to a fault about an unknown field, unless it is one of the excepted fields of the root.
     #[must_use]
     pub(crate) fn with_remedy(mut self, remedy: &str, except: fn(&str) -> bool) -> Self {
         let is_top = self.steps.is_empty();
@@ -47,7 +47,7 @@ impl Fault {
         self
     }
 
-    /// The same fault, seen from the array that has the faulty value there.
+    /// Prefixes the path with an index.
     pub(crate) fn at(mut self, index: usize) -> Self {
         self.steps.push(format!("[{index}]"));
         self
@@ -70,7 +70,7 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 impl Error for Fault {
-    /// The one way for text to get in from elsewhere: from the errors of domain types, which do not repeat what they refuse.
+    /// Takes text from the errors of domain types, which never contain the refused value.
     fn custom<T: fmt::Display>(problem: T) -> Self {
         Self { steps: Vec::new(), problem: problem.to_string(), unknown_field: None }
     }
@@ -110,7 +110,7 @@ impl Error for Fault {
     }
 }
 
-/// Whether a field's name looks like one, and so can be repeated: no id, no person's name.
+/// Whether a name can be shown in an error: it looks like a field's name, not like an id or a person's name.
 pub(super) fn is_plain(field: &str) -> bool {
     const MAX_BYTES: usize = 40;
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
@@ -120,12 +120,12 @@ pub(super) fn is_plain(field: &str) -> bool {
 /// A value of a line.
 struct Node<'de> {
     value: &'de Value,
-    /// Whether fields that a form lacks are passed over.
+    /// Whether unknown fields are ignored.
     only_known: bool,
 }
 
 impl<'de> Node<'de> {
-    /// A value inside this one.
+    /// Creates the node of a value inside this one.
     fn inner(&self, value: &'de Value) -> Self {
         Self { value, ..*self }
     }
@@ -176,7 +176,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// An object and nothing else: serde would take an array of the fields' values as well.
+    /// Accepts an object only: serde would accept an array of the fields' values as well.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -217,7 +217,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 struct Fields<'de> {
     node: Node<'de>,
     rest: map::Iter<'de>,
-    /// The names that are looked at, if not all are.
+    /// The known names, if the others are ignored.
     known: Option<&'static [&'static str]>,
     next: Option<(&'de str, &'de Value)>,
 }
@@ -240,7 +240,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
         seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
     }
 
-    /// A fault in a field is only ever found in one that has a known name: unknown ones are refused by their names.
+    /// The name of the field can be shown: unknown fields are refused, or ignored, by their names.
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let (name, value) = self.next.take().ok_or_else(|| Fault::custom("a value without a name"))?;
         seed.deserialize(self.node.inner(value)).map_err(|fault| fault.inside(name))

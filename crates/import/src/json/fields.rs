@@ -9,7 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// A domain type in its text form. Its error says what is wrong without repeating the text: ids, words of enumerations.
+/// A domain type in its text form, such as an id or an enumeration. Its error never contains the text.
 pub(crate) struct Parsed<T>(pub(crate) T);
 
 impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Parsed<T> {
@@ -30,7 +30,7 @@ impl Serialize for Parsed<DispenseStatus> {
     }
 }
 
-/// A text for a column: not empty, and without the NUL that no SQL text can hold.
+/// Text for an SQL column: not empty, without NUL.
 pub(crate) struct Text(pub(crate) String);
 
 impl<'de> Deserialize<'de> for Text {
@@ -80,15 +80,15 @@ impl<'de> Deserialize<'de> for Day {
     }
 }
 
-/// An optional field of a dispense: stored as it was given, absent, null or with its value.
+/// An optional field of a dispense, stored as given: absent, null or with a value.
 #[derive(Default)]
 pub(crate) enum Given<T> {
-    /// The object has no such field.
+    /// The field is absent.
     #[default]
     Absent,
-    /// It has it, and it is null.
+    /// The field is null.
     Null,
-    /// It has it.
+    /// The field has a value.
     There(T),
 }
 
@@ -117,11 +117,11 @@ impl<T: Serialize> Serialize for Given<T> {
     }
 }
 
-/// A field of a dispense that is carried through unread: any JSON that a document store can hold.
+/// A field of a dispense that is stored without interpretation: any JSON that a document store can hold.
 #[derive(Serialize)]
 pub(crate) struct Carried(Value);
 
-/// Less than document stores take, and more than any real record needs.
+/// The maximum depth: less than document stores accept, more than real records need.
 const MAX_DEPTH: u32 = 32;
 
 impl<'de> Deserialize<'de> for Carried {
@@ -132,12 +132,12 @@ impl<'de> Deserialize<'de> for Carried {
     }
 }
 
-/// Whether a document store can hold the value, and else why not.
+/// Checks that a document store can hold the value.
 pub(crate) fn check_storable(value: &Value) -> Result<(), &'static str> {
     storable(value, MAX_DEPTH)
 }
 
-/// Not too deep, and no name in it that has a meaning in a document store.
+/// Checks depth and names: names that begin with `$` have a meaning in MongoDB, and NUL ends a name in BSON.
 fn storable(value: &Value, depth: u32) -> Result<(), &'static str> {
     let depth = depth.checked_sub(1).ok_or("is nested more than 32 levels deep")?;
     match value {

@@ -1,4 +1,4 @@
-//! Reading JSON so that nothing is guessed and no error repeats what was read.
+//! Strict JSON deserialization with errors that never contain the input.
 
 mod decode;
 mod fields;

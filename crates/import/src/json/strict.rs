@@ -1,4 +1,4 @@
-//! JSON as it is written: an object that has a field twice, and a number that would be rounded, are faults.
+//! Strict JSON parsing: duplicate fields and numbers that would be rounded are errors.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,16 +11,16 @@ use serde_json::{Error, Number, Value, error::Category};
 use super::decode::is_plain;
 use crate::LineError;
 
-/// As deep as `serde_json` itself reads.
+/// The recursion limit of `serde_json`.
 const MAX_DEPTH: usize = 128;
 
-/// Reads JSON with every digit of its numbers.
+/// Parses JSON without rounding any number.
 pub(crate) fn read(text: &str) -> Result<Value, LineError> {
     let whole: &RawValue = serde_json::from_str(text).map_err(|error| malformed(&error, 0))?;
     Reader { text }.value(whole, MAX_DEPTH, &Place::Root)
 }
 
-/// The fault of text that is not JSON as it must be; `before` is what of the line comes before that text, in bytes.
+/// Translates a syntax error in a part of the line that begins `before` bytes after its start.
 fn malformed(error: &Error, before: usize) -> LineError {
     let problem = match error.classify() {
         Category::Data => "an object has the same field twice",
@@ -29,7 +29,7 @@ fn malformed(error: &Error, before: usize) -> LineError {
     LineError::new("$", format!("{problem} (column {})", before + error.column()))
 }
 
-/// Where in a line a value stands.
+/// The path of a value.
 enum Place<'a> {
     Root,
     Field(&'a Place<'a>, &'a str),
@@ -41,7 +41,7 @@ impl fmt::Display for Place<'_> {
         match self {
             Self::Root => formatter.write_str("$"),
             Self::Field(parent, name) if is_plain(name) => write!(formatter, "{parent}.{name}"),
-            // It may be a person's name.
+            // It may be personal data.
             Self::Field(parent, _) => write!(formatter, "{parent}.…"),
             Self::Item(parent, index) => write!(formatter, "{parent}[{index}]"),
         }
@@ -84,14 +84,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The number, if it has all its digits as an integer or a double: stores keep these.
+/// Parses a number; `None` when neither a 64-bit integer nor a double holds it exactly.
 fn number(text: &str) -> Option<Number> {
     let integer =
         || text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok();
     integer().or_else(|| Number::from_f64(lossless_f64(text)?))
 }
 
-/// The fields of an object, each of them there once.
+/// The fields of an object without duplicates.
 struct Members<'a>(BTreeMap<String, &'a RawValue>);
 
 impl<'de> Deserialize<'de> for Members<'de> {

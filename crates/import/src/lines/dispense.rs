@@ -1,4 +1,4 @@
-//! The dispense as a line holds it: the document's fields, but for `patient_id` in place of `subject` and `id` in place of `_id`.
+//! The line of a dispense: the document's fields, with `patient_id` in the place of `subject` and `id` in the place of `_id`.
 
 use esoz_device_dispense::{Dispense, DispenseStatus, PatientPseudonyms};
 use esoz_kernel::{DispenseId, LegalEntityId, PatientId, Stamps, UserId};
@@ -15,7 +15,7 @@ use super::unknown;
 use crate::json::{Carried, Fault, Given, Parsed, Time, decode, decode_known};
 use crate::{ImportContext, UnknownFields};
 
-/// Read from a line, and rendered as the record that is stored.
+/// Deserialized from a line, and serialized as the stored record.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct DispenseLine {
@@ -73,7 +73,7 @@ struct HistoryEntry {
     inserted_by: Parsed<UserId>,
 }
 
-/// What was handed over: a device, or a code for one.
+/// A dispensed item: a device, or a code for one.
 #[derive(Serialize)]
 struct Detail(DetailForm);
 
@@ -105,10 +105,10 @@ impl<'de> Deserialize<'de> for Detail {
     }
 }
 
-/// Fields of a line that its record has under another name, or not at all.
+/// Fields of a line that the record has under another name, or not at all.
 const NOT_STORED: [&str; 2] = ["id", "patient_id"];
 
-/// Reads the data of a line, without its stamps.
+/// Parses the data of a line from which the stamps were removed.
 pub(super) fn read(data: &Value, stamps: Stamps, context: &ImportContext<'_>) -> Result<Dispense, Fault> {
     match context.unknown_fields {
         UnknownFields::Refuse => {
@@ -141,7 +141,7 @@ impl DispenseLine {
     }
 }
 
-/// The fields in their stored form. What was read can be rendered: the error is for a case that does not occur.
+/// Serializes a part of the record. It cannot fail: what was deserialized can be serialized.
 fn rendered(part: &impl Serialize) -> Result<Map<String, Value>, Fault> {
     match serde_json::to_value(part) {
         Ok(Value::Object(fields)) => Ok(fields),

@@ -1,4 +1,4 @@
-//! The form of each kind of line, and how it becomes a record. A field that the form lacks is a fault.
+//! The form of each kind of line and its conversion to a record.
 
 mod contract;
 mod dispense;
@@ -22,10 +22,10 @@ struct Line {
     data: Value,
 }
 
-/// Reads one line: what it holds, or what is wrong with it.
+/// Parses one line.
 ///
 /// # Errors
-/// [`LineError`], of the first fault found.
+/// [`LineError`] states the first fault.
 pub fn parse_line(line: &str, context: &ImportContext<'_>) -> Result<Record, LineError> {
     let value = read(line)?;
     let Line { kind, data } = decode(&value)?;

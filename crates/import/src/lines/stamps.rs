@@ -1,4 +1,4 @@
-//! Who wrote a record and when: four optional fields that every kind has.
+//! The four optional fields of every kind that say who wrote a record and when.
 
 use esoz_kernel::{Stamps, Timestamp, UserId, time::to_micros};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ struct StampsLine {
     updated_by: Option<Parsed<UserId>>,
 }
 
-/// Takes the four fields out of the data of a line; one that is absent or null is `now`, or the system user.
+/// Removes the four fields from the data of a line; one that is absent or null becomes `now`, or the system user.
 pub(super) fn take(data: &mut Value, now: Timestamp) -> Result<Stamps, Fault> {
     let taken: Map<String, Value> = data
         .as_object_mut()
@@ -35,7 +35,7 @@ pub(super) fn take(data: &mut Value, now: Timestamp) -> Result<Stamps, Fault> {
     })
 }
 
-/// The four fields as a dispense stores them.
+/// The four fields in the form that a dispense stores.
 #[derive(Serialize)]
 pub(super) struct StoredStamps {
     inserted_at: Time,

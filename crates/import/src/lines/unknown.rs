@@ -1,4 +1,4 @@
-//! Fields of a dispense that its form lacks, carried from the line into the record.
+//! Copies unknown fields of a dispense from the line into the record.
 
 use esoz_kernel::PatientId;
 use serde::de::Error as _;
@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use crate::json::{Fault, check_storable};
 
-/// Puts every field of the line's data that the record lacks, at whatever level, into the record. `read` are the fields of the data
-/// that the record has under another name, or not at all.
+/// Copies every field of the line's data that the record lacks into the record, at every level, except the fields in `read`: the record
+/// has those under another name, or not at all.
 ///
 /// # Errors
-/// When a store cannot keep such a field, or would have to keep the patient's id with it.
+/// When a store cannot hold such a field, or when it contains the patient's id.
 pub(super) fn carry(
     data: &Value,
     record: &mut Map<String, Value>,
@@ -27,7 +27,7 @@ pub(super) fn carry(
     Ok(())
 }
 
-/// Whether the field of a stored dispense is one that ESOZ itself writes and reads.
+/// Whether only the service writes that field of a stored dispense.
 pub(super) fn is_ours(name: &str) -> bool {
     matches!(name, "_id" | "subject") || name.starts_with("esoz_")
 }
@@ -66,7 +66,7 @@ fn carry_inside(from: &Value, into: &mut Value, patient: PatientId) -> Result<()
     }
 }
 
-/// Whether the patient's id stands in a text or name of the value, in either case, with hyphens or without.
+/// Whether a text or name in the value contains the patient's id, in either case, with or without hyphens.
 fn names(value: &Value, patient: PatientId) -> bool {
     let text = value.to_string().to_lowercase();
     [patient.uuid().hyphenated().to_string(), patient.uuid().simple().to_string()]
