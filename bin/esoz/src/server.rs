@@ -321,6 +321,7 @@ fn http_limits(config: &Config) -> Result<HttpLimits> {
     Ok(HttpLimits {
         body_max_bytes: number(http.body_max_bytes)?,
         headers_max_bytes: number(http.headers_max_bytes)?,
+        headers_max_count: number(http.headers_max_count)?,
         head_timeout_ms: http.head_timeout_ms,
         body_timeout_ms: http.body_timeout_ms,
         request_timeout_ms: http.request_timeout_ms,

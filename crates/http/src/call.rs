@@ -95,14 +95,14 @@ impl Call {
 
     /// The calling software, by its api key. Its requests count for no client: software works for many.
     async fn api_key_holder(&self) -> Result<ApiKeyHolder, ApiError> {
-        let presented = credentials::api_key(&self.request);
+        let presented = credentials::api_key(&self.request)?;
         let checking = self.api.authentication.api_key(presented);
         self.authenticated(AUTHENTICATE_API_KEY, checking).await
     }
 
     /// The user and client, by the access token. Takes one request from the client's rate limit.
     async fn principal(&self) -> Result<Principal, ApiError> {
-        let presented = credentials::bearer_token(&self.request);
+        let presented = credentials::bearer_token(&self.request)?;
         let checking = self.api.authentication.token(presented);
         let principal = self.authenticated(AUTHENTICATE_TOKEN, checking).await?;
         // Each cell is empty: a request is authenticated once.

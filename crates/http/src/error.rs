@@ -134,6 +134,14 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "request_malformed", message)
     }
 
+    /// 400: a header that may be given once is repeated.
+    pub(crate) fn repeated_header(name: &'static str) -> Self {
+        let message = format!("Header {name} is given more than once.");
+        let mut error = Self::new(StatusCode::BAD_REQUEST, "request_malformed", message);
+        error.body.invalid.push(Invalid::header(name, "schema", error.body.message.clone()));
+        error
+    }
+
     /// 422: all faults of the request at once.
     pub(crate) fn invalid(faults: Vec<Invalid>) -> Self {
         let mut error =
@@ -175,11 +183,25 @@ impl ApiError {
         Self { close: true, ..error }
     }
 
+    /// 415: the body is compressed.
+    pub(crate) fn unsupported_content_encoding() -> Self {
+        let message = "Content-Encoding is not supported: send the body uncompressed.";
+        let error = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_invalid", message);
+        Self { close: true, ..error }
+    }
+
     /// 413: the body is over the limit.
     pub(crate) fn body_too_large() -> Self {
         let error =
             Self::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "Request body is too large.");
         Self { close: true, ..error }
+    }
+
+    /// 431: there are more headers than the limit.
+    pub(crate) fn too_many_headers(most: usize) -> Self {
+        let message = format!("Request has too many headers: at most {most} are read.");
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        Self { close: true, ..Self::new(status, "request_too_large", message) }
     }
 
     /// 431: the headers are over the limit.

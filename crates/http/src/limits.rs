@@ -7,6 +7,8 @@ pub struct HttpLimits {
     pub body_max_bytes: usize,
     /// All request headers together, names and values, in bytes. Above 128 KiB the connection is closed whatever is set here.
     pub headers_max_bytes: usize,
+    /// The number of request headers. Above 96 the framework answers 431 itself, without the envelope, and closes the connection.
+    pub headers_max_count: usize,
     /// How long a TLS handshake, and then the head of a request, may take to arrive, in milliseconds.
     pub head_timeout_ms: u64,
     /// How long the body of a request may take to arrive, in milliseconds.

@@ -223,6 +223,7 @@ fn limits() -> HttpLimits {
     HttpLimits {
         body_max_bytes: 2_048,
         headers_max_bytes: 2_048,
+        headers_max_count: 64,
         head_timeout_ms: 5_000,
         body_timeout_ms: 10_000,
         request_timeout_ms: 30_000,

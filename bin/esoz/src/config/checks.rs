@@ -85,6 +85,7 @@ impl Config {
         for (key, value, least, most) in [
             ("http.body_max_bytes", all.http.body_max_bytes, 2, 64 << 20),
             ("http.headers_max_bytes", all.http.headers_max_bytes, 1_024, 128 << 10),
+            ("http.headers_max_count", all.http.headers_max_count, 16, 96),
             ("http.head_timeout_ms", all.http.head_timeout_ms, 1, HOUR_MS),
             ("http.body_timeout_ms", all.http.body_timeout_ms, 1, HOUR_MS),
             ("http.request_timeout_ms", all.http.request_timeout_ms, 1, HOUR_MS),

@@ -64,6 +64,7 @@ section!(Http {
     bind: String = "127.0.0.1:8080".to_owned(),
     body_max_bytes: u64 = 65_536,
     headers_max_bytes: u64 = 32_768,
+    headers_max_count: u64 = 64,
     head_timeout_ms: u64 = 5_000,
     body_timeout_ms: u64 = 10_000,
     request_timeout_ms: u64 = 30_000,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -16,15 +16,23 @@ use validator::{Validate, ValidationError};
 use crate::HttpLimits;
 use crate::envelope::Invalid;
 use crate::error::ApiError;
+use crate::extract::headers::at_most_one;
 
-/// Refuses a body that is not declared to be JSON.
+/// Refuses a body that is not declared as JSON.
 pub(crate) fn require_json(request: &HttpRequest) -> Result<(), ApiError> {
-    let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = declared.and_then(|value| value.split(';').next()).map(str::trim);
+    let declared = at_most_one(request.headers(), &header::CONTENT_TYPE, "Content-Type")?;
+    let essence = declared.and_then(|value| value.to_str().ok()?.split(';').next()).map(str::trim);
     match essence {
         Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
         Some(_) | None => Err(ApiError::unsupported_content_type()),
     }
+}
+
+/// Refuses a compressed body: it would be read as if it were corrupted JSON.
+fn require_identity(request: &HttpRequest) -> Result<(), ApiError> {
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING);
+    let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if encodings.all(is_identity) { Ok(()) } else { Err(ApiError::unsupported_content_encoding()) }
 }
 
 /// Reads the body, no more and no longer than allowed.
@@ -33,6 +41,7 @@ pub(crate) async fn read(
     body: &mut Payload,
     limits: &HttpLimits,
 ) -> Result<Bytes, ApiError> {
+    require_identity(request)?;
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let max_bytes = limits.body_max_bytes;
     if declared.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| exceeds(length, max_bytes))

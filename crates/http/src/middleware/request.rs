@@ -61,6 +61,9 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
 
 /// Refuses a request before anything is done for it. Probes are always admitted: a busy server is not ill.
 fn admit(request: &ServiceRequest, api: &Api) -> Result<Option<InFlightPermit>, ApiError> {
+    if request.headers().len() > api.limits.headers_max_count {
+        return Err(ApiError::too_many_headers(api.limits.headers_max_count));
+    }
     if headers_bytes(request) > api.limits.headers_max_bytes {
         return Err(ApiError::headers_too_large());
     }

@@ -52,6 +52,7 @@ impl Answers {
     pub(crate) fn of_path(path: &str) -> Self {
         Self::new(path)
             .refusal("headers_too_large", &ApiError::headers_too_large())
+            .refusal("too_many_headers", &ApiError::too_many_headers(64))
             .refusal("internal", &ApiError::internal())
             .refusal("unavailable", &ApiError::unavailable())
     }
@@ -66,6 +67,7 @@ impl Answers {
         let refused = authorize::<O>(&caller_without_scopes()).err();
         Self::of_path(path)
             .under_load()
+            .refusal("repeated_header", &ApiError::repeated_header("Authorization"))
             .refusals([
                 (
                     "too_many_requests",
@@ -88,7 +90,8 @@ impl Answers {
 
     /// And what reading a body may answer.
     pub(crate) fn with_body(self) -> Self {
-        self.refusal("body_too_slow", &ApiError::body_too_slow())
+        self.refusal("unsupported_content_encoding", &ApiError::unsupported_content_encoding())
+            .refusal("body_too_slow", &ApiError::body_too_slow())
             .refusal("body_too_large", &ApiError::body_too_large())
     }
 
