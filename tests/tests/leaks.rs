@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use esoz_device_dispense::{Changed, DeviceDispenses, StatusChange};
-use esoz_kernel::StoreError;
+use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
+use esoz_kernel::{Committed, StoreError};
 use esoz_testkit::builders::{fresh, reference};
 use esoz_testkit::doubles::{DeviceDispensesDouble, Double};
 use esoz_tests::{DEADLINE, Kind, Setup, StopFixture, TestApp, UpdateFixture, secret_scan};
@@ -84,9 +84,7 @@ async fn what_a_line_or_a_span_tells_is_found_when_the_app_ends() {
     let secrets = secrets(&app).await;
     // What is searched is really there: lines, spans of requests, of use cases and of stores.
     let captured = secret_scan::captured();
-    for expected in
-        ["\"message\":\"request\"", "stop_device_dispense", "store.device_dispenses.change_status"]
-    {
+    for expected in ["\"message\":\"request\"", "stop_device_dispense", "store.device_dispenses.commit"] {
         assert!(captured.contains(expected), "{expected} was not captured:\n{captured}");
     }
     for (_, secret) in &secrets {
@@ -201,11 +199,11 @@ impl DeviceDispensesDouble for Telling {
         &*self.inner
     }
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         self.begun.add_permits(1);
         self.go_on.acquire().await.unwrap().forget();
-        trace!(target: "esoz_http", subject = change.subject.expose(), "during the shutdown");
-        self.inner.change_status(change).await
+        trace!(target: "esoz_http", subject = change.subject.as_ref().unwrap().expose(), "during the shutdown");
+        self.inner.commit(change).await
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
+use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
 use esoz_events::{Backoff, EventPublisher, Relay};
-use esoz_kernel::{DispenseId, StoreError};
+use esoz_kernel::{Committed, DispenseId, StoreError};
 use tokio::sync::{Notify, watch};
 
 use crate::config::{Bus, Config};
@@ -44,10 +44,10 @@ impl DeviceDispenses for RingingDispenses {
         self.inner.find(id).await
     }
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
-        let changed = self.inner.change_status(change).await;
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
+        let changed = self.inner.commit(change).await;
         // Also after an error: whether the change took effect may be unknown.
-        if !matches!(changed, Ok(Changed::Stale)) {
+        if !matches!(changed, Ok(Committed::Stale)) {
             self.doorbell.notify_one();
         }
         changed

@@ -15,14 +15,15 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use esoz_auth::{Caller, Principal, Scope, authorize};
 use esoz_device_dispense::{
-    Changed, DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange,
-    StopDispense, StopError, StopInput,
+    DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StopDispense, StopError,
+    StopInput, Transition,
 };
 use esoz_events::{StatusChangeEvent, wire};
 use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{
-    ClientId, Clock, DispenseId, ErrorKind, Failure as _, IdGenerator, IdempotencyKey, IdempotentRequest,
-    LegalEntityId, PatientId, Replay, RequestId, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
+    ClientId, Clock, Committed, DispenseId, ErrorKind, Failure as _, IdGenerator, IdempotencyKey,
+    IdempotentRequest, LegalEntityId, PatientId, RequestId, StoreError, StoreErrorKind, Timestamp, UserId,
+    Uuid,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
 use serde_json::{Value, json};
@@ -46,9 +47,9 @@ struct Inside {
 
 impl Inside {
     /// What was done under the key, if anything was.
-    fn replay(&self, idempotency: &IdempotentRequest, now: Timestamp) -> Option<Replay<Dispense>> {
+    fn replay(&self, idempotency: &IdempotentRequest, now: Timestamp) -> Option<Committed<Dispense>> {
         let (kept, since, answer) = self.keys.get(idempotency.key())?;
-        idempotency.replay(kept.request(), *since, now, || answer.clone())
+        idempotency.replay(kept.request(), *since, now, || answer.clone()).map(Committed::from)
     }
 }
 
@@ -71,21 +72,17 @@ impl DeviceDispenses for Shelf {
 
     /// The heart of the port: look and write in the same instant. Whoever comes second finds another status than the one it
     /// expects, gets `Stale`, and the use case looks again to say why.
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         let mut inside = self.inside.lock().map_err(|_| broken("changing a dispense"))?;
         if let Some(replay) =
             change.idempotency.and_then(|idempotency| inside.replay(&idempotency, change.at))
         {
-            return Ok(Changed::Replayed(replay));
+            return Ok(replay);
         }
         let Inside { dispenses, outbox, keys } = &mut *inside;
-        let as_expected = |dispense: &&mut Dispense| {
-            dispense.owner == change.owner
-                && dispense.subject == change.subject
-                && dispense.status == change.from
-        };
-        let Some(dispense) = dispenses.get_mut(&change.id).filter(as_expected) else {
-            return Ok(Changed::Stale);
+        let Some(dispense) = dispenses.get_mut(&change.id).filter(|dispense| change.applies_to(dispense))
+        else {
+            return Ok(Committed::Stale);
         };
         let (status, at) = (change.to.as_str(), rfc3339_millis(change.at));
         let entry = json!({"status": status, "inserted_at": at, "inserted_by": change.by.to_string()});
@@ -101,7 +98,7 @@ impl DeviceDispenses for Shelf {
         if let Some(idempotency) = change.idempotency {
             keys.insert(*idempotency.key(), (idempotency, change.at, dispense.clone()));
         }
-        Ok(Changed::Applied(dispense.clone()))
+        Ok(Committed::Applied(dispense.clone()))
     }
 }
 // ANCHOR_END: store

@@ -6,10 +6,10 @@ mod ports;
 
 pub use model::dispense::{Dispense, Pseudonym, RECORD_FIELDS};
 pub use model::rules::visible;
-pub use model::status::{DispenseStatus, TRANSITIONS, Transition, Trigger, UnknownStatus, allows};
+pub use model::status::{DispenseStatus, StatusSet, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
 pub use operations::stop::{StopDispense, StopError, StopInput};
 pub use operations::{DispenseOperations, DispensePorts};
-pub use ports::{Changed, DeviceDispenses, DispenseRegistry, PatientPseudonyms, StatusChange};
+pub use ports::{DeviceDispenses, DispenseRegistry, PatientPseudonyms, Transition};
 
 #[cfg(any(test, feature = "mock"))]
 pub use ports::{MockDeviceDispenses, MockDispenseRegistry, MockPatientPseudonyms};

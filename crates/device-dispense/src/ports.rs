@@ -1,43 +1,45 @@
 use async_trait::async_trait;
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::{
-    DispenseId, IdempotentRequest, LegalEntityId, PatientId, Put, Replay, StoreError, Timestamp, UserId,
+    Committed, DispenseId, IdempotentRequest, LegalEntityId, PatientId, Put, StoreError, Timestamp, UserId,
 };
 
-use crate::{Dispense, DispenseStatus, Pseudonym};
+use crate::{Dispense, DispenseStatus, Pseudonym, StatusSet};
 
-/// A decided change of status, with the facts that it was decided from.
+/// A change of status as data: what it sets, and the conditions that it is committed under.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StatusChange {
+pub struct Transition {
     /// Which dispense.
     pub id: DispenseId,
-    /// The legal entity it must belong to.
-    pub owner: LegalEntityId,
-    /// The patient it must be about.
-    pub subject: Pseudonym,
-    /// The status it must have.
-    pub from: DispenseStatus,
-    /// The status it gets.
+    /// The legal entity that it must belong to; `None`: any.
+    pub owner: Option<LegalEntityId>,
+    /// The patient that it must be about; `None`: any.
+    pub subject: Option<Pseudonym>,
+    /// The statuses of which it must have one, by the status model ([`StatusSet::sources`]).
+    pub from: StatusSet,
+    /// The status that it gets.
     pub to: DispenseStatus,
     /// When, in milliseconds.
     pub at: Timestamp,
     /// By whom.
     pub by: UserId,
-    /// What others are told.
+    /// The event that is published. Its id tells this transition from every other.
     pub event: StatusChangeEvent,
-    /// The key that it was asked for under, if there is one.
+    /// The idempotency key that it was asked for under, if there is one.
     pub idempotency: Option<IdempotentRequest>,
 }
 
-/// What became of a change.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Changed {
-    /// It took effect; the dispense after it.
-    Applied(Dispense),
-    /// The dispense is not as the change expects it, or not there. Nothing was written.
-    Stale,
-    /// A change was made under the same key. Nothing was written.
-    Replayed(Replay<Dispense>),
+impl Transition {
+    /// Whether the dispense belongs to the legal entity and is about the patient that the transition is for.
+    pub fn concerns(&self, dispense: &Dispense) -> bool {
+        self.owner.is_none_or(|owner| dispense.owner == owner)
+            && self.subject.as_ref().is_none_or(|subject| dispense.subject == *subject)
+    }
+
+    /// Whether the dispense meets every condition of the transition.
+    pub fn applies_to(&self, dispense: &Dispense) -> bool {
+        self.concerns(dispense) && self.from.contains(dispense.status)
+    }
 }
 
 /// Where dispenses are kept.
@@ -51,22 +53,24 @@ pub trait DeviceDispenses: Send + Sync {
     /// that ESOZ wrote.
     async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError>;
 
-    /// Applies a change if, in the same instant, the stored dispense has the expected owner, subject and status.
+    /// Commits a transition if, in the same instant, the stored dispense meets its conditions.
     ///
     /// In one atomic, durable step it MUST set `status`, `updated_at` and `updated_by`, append one entry
     /// `{status, inserted_at, inserted_by}` to `status_history`, and put the event into the [`esoz_events::Outbox`] of the same
     /// store. It MUST leave every other stored field as it is, those it does not know included. Of any number of concurrent
-    /// changes that expect the same status exactly one is applied.
+    /// transitions from the same status exactly one is applied.
     ///
-    /// With a key ([`StatusChange::once`]) the same step MUST record the key with the change, unless a change was made under that key
-    /// less than [`esoz_kernel::idempotency::RETENTION`] before: then it answers [`Changed::Replayed`]; or [`Changed::Stale`], if the dispense
-    /// has come to another legal entity or patient since. So of any number of concurrent changes under one key exactly one is applied, and the others are told of it. A change that is not applied
-    /// records nothing. The first answer holds at least the status, the history, the time and the user of that change; what other
+    /// With an idempotency key the same step MUST record the key, unless something was committed under it less than
+    /// [`esoz_kernel::idempotency::RETENTION`] before: then the answer is [`Committed::Replayed`] or [`Committed::KeyReused`]; or
+    /// [`Committed::Stale`], if the dispense has come to another legal entity or patient since, who must not see it. So of any number of
+    /// concurrent transitions under one key exactly one is applied, and the others are told of it. A transition that is not applied
+    /// records nothing. The first answer holds at least the status, the history, the time and the user of that transition; what other
     /// systems have written into other fields since may show.
     ///
     /// # Errors
-    /// [`StoreError`]; whether the change took effect may then be unknown, but never half of it did.
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError>;
+    /// [`StoreError`]; whether the transition took effect may then be unknown, but never half of it did. Of kind corrupt only when nothing
+    /// was written.
+    async fn commit(&self, transition: &Transition) -> Result<Committed<Dispense>, StoreError>;
 }
 
 /// Computes what stands for a patient in the store.

@@ -10,11 +10,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, DispenseRegistry, DispenseStatus};
+use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry, DispenseStatus};
 use esoz_events::{
     Backlog, EventPublisher, EventRef, Outbox, PublishError, Relay, RelayLimits, StatusChangeEvent,
 };
-use esoz_kernel::{Clock, StoreError, StoreErrorKind, Uuid};
+use esoz_kernel::{Clock, Committed, StoreError, StoreErrorKind, Uuid};
 use esoz_testkit::builders::{at_millis, change_of, dispense, fresh};
 use esoz_testkit::clock::ManualClock;
 use esoz_testkit::doubles::{Double, OutboxDouble};
@@ -62,9 +62,9 @@ impl World {
 
     fn change(&self, dispense: &mut Dispense, to: DispenseStatus, millis: i64) -> StatusChangeEvent {
         let change = change_of(dispense, to, at_millis(millis));
-        match block_on(self.dispenses.change_status(&change)).unwrap() {
-            Changed::Applied(after) => *dispense = after,
-            other @ (Changed::Stale | Changed::Replayed(_)) => {
+        match block_on(self.dispenses.commit(&change)).unwrap() {
+            Committed::Applied(after) => *dispense = after,
+            other => {
                 panic!("the change was not applied: {other:?}")
             }
         }

@@ -116,6 +116,28 @@ pub enum Replay<T> {
     KeyReused,
 }
 
+impl<T> From<Replay<T>> for Committed<T> {
+    fn from(replay: Replay<T>) -> Self {
+        match replay {
+            Replay::Replayed(answer) => Self::Replayed(answer),
+            Replay::KeyReused => Self::KeyReused,
+        }
+    }
+}
+
+/// What became of a change that a store was asked to commit with its conditions (compare and set).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed<T> {
+    /// It took effect; the record after it.
+    Applied(T),
+    /// The record is not there, or not as the change requires. Nothing was written.
+    Stale,
+    /// The same request took effect before, under the same idempotency key; its first answer. Nothing was written.
+    Replayed(T),
+    /// The idempotency key was used for another request. Nothing was written.
+    KeyReused,
+}
+
 failure! {
     /// Why a request under an idempotency key is refused, whatever it asks for.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]

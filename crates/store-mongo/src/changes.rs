@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_batch::{BatchExecutor, BatchWriter, Limits, Queued, ReplySender};
-use esoz_device_dispense::{Changed, StatusChange};
-use esoz_kernel::{StoreError, StoreErrorKind, Uuid};
+use esoz_device_dispense::{Dispense, Transition};
+use esoz_kernel::{Committed, StoreError, StoreErrorKind, Uuid};
 use futures_util::{TryStreamExt, future::join_all};
 
 use crate::{
@@ -29,8 +29,8 @@ const MAX_ITEMS: usize = 32;
 /// What no document has as its id: see [`refusing_to_insert`].
 const NO_ID: &str = "esoz never inserts a dispense here";
 
-type Answer = Result<Changed, StoreError>;
-type Job = Queued<StatusChange, Answer>;
+type Answer = Result<Committed<Dispense>, StoreError>;
+type Job = Queued<Transition, Answer>;
 
 /// How changes of status are made.
 pub(crate) struct Changes(Documents);
@@ -44,7 +44,7 @@ impl Changes {
         )
     }
 
-    async fn each_alone(&self, jobs: Vec<(StatusChange, ReplySender<Answer>)>) {
+    async fn each_alone(&self, jobs: Vec<(Transition, ReplySender<Answer>)>) {
         join_all(jobs.into_iter().map(async |(change, reply)| reply.send(self.0.change(&change).await)))
             .await;
     }
@@ -85,7 +85,7 @@ impl Changes {
                 (Outcome::Unmet | Outcome::KeyTaken, Some(idempotency)) => {
                     self.0.replay(&change, idempotency).await
                 }
-                (Outcome::Unmet, None) => Ok(Changed::Stale),
+                (Outcome::Unmet, None) => Ok(Committed::Stale),
                 _ => self.0.change(&change).await,
             };
             reply.send(told);
@@ -94,13 +94,13 @@ impl Changes {
     }
 
     /// Reads the dispenses as they are after their changes: a command for many gives none of them back.
-    async fn tell_applied(&self, jobs: Vec<(StatusChange, ReplySender<Answer>)>) {
+    async fn tell_applied(&self, jobs: Vec<(Transition, ReplySender<Answer>)>) {
         let ids: Vec<Uuid> = jobs.iter().map(|(change, _)| change.id.uuid()).collect();
         let found = self.found(&ids).await;
         for (change, reply) in jobs {
             let told = match &found {
                 Ok(documents) => match documents.get(&change.id.uuid()) {
-                    Some(document) => Ok(Changed::Applied(Made::by(&change).dispense(&change, document))),
+                    Some(document) => Made::by(&change).dispense(&change, document).map(Committed::Applied),
                     None => Err(gone(&change)),
                 },
                 Err(fault) => Err(failed(&change, fault)),
@@ -124,31 +124,31 @@ impl Changes {
     /// The driver repeats a single update under its number, by which the server knows it; a command for many it does not repeat.
     /// What tells instead is the event, of which there is no second. When that has gone out already, the history still has an entry, but another change by
     /// the same user in the same millisecond would have left the same one. Then nobody knows, and that is what the caller is told.
-    async fn again(&self, change: &StatusChange, unknown: &Fault) -> Answer {
+    async fn again(&self, change: &Transition, unknown: &Fault) -> Answer {
         match self.0.change(change).await {
-            Ok(Changed::Stale) => {}
+            Ok(Committed::Stale) => {}
             told => return told,
         }
         let id = change.id.uuid();
         let found = self.found(&[id]).await.map_err(|fault| failed(change, &fault))?;
-        let Some(document) = found.get(&id) else { return Ok(Changed::Stale) };
+        let Some(document) = found.get(&id) else { return Ok(Committed::Stale) };
         let waiting = decode::events(id, document);
         if waiting.is_ok_and(|events| events.iter().any(|event| event.id == change.event.id)) {
-            Ok(Changed::Applied(Made::by(change).dispense(change, document)))
+            Made::by(change).dispense(change, document).map(Committed::Applied)
         } else if Made::by(change).is_told_of(document) {
             Err(failed(change, unknown))
         } else {
-            Ok(Changed::Stale)
+            Ok(Committed::Stale)
         }
     }
 }
 
 #[async_trait]
 impl BatchExecutor for Changes {
-    type Job = StatusChange;
+    type Job = Transition;
     type Answer = Answer;
 
-    async fn run_one(&self, change: &StatusChange) -> Answer {
+    async fn run_one(&self, change: &Transition) -> Answer {
         self.0.change(change).await
     }
 
@@ -181,7 +181,7 @@ enum Outcome {
     Refused,
 }
 
-fn update(change: &StatusChange) -> Document {
+fn update(change: &Transition) -> Document {
     doc! { "q": expected(change), "u": refusing_to_insert(appending(change)), "upsert": true, "multi": false }
 }
 
@@ -218,7 +218,7 @@ fn outcomes(reply: &Document, count: usize) -> Result<Vec<Outcome>, Fault> {
     Ok(outcomes)
 }
 
-fn gone(change: &StatusChange) -> StoreError {
+fn gone(change: &Transition) -> StoreError {
     let attempted = format!("reading dispense {} after its status was changed", change.id);
     StoreError::new(StoreErrorKind::Unexpected, attempted).because("it is not there any more")
 }

@@ -1,7 +1,7 @@
 use esoz_device_dispense::{DeviceDispenses as _, Dispense, DispenseRegistry as _, DispenseStatus};
 use esoz_events::{Claim, Outbox as _};
 use esoz_kernel::{
-    IdGenerator as _, LegalEntityId, Replay, idempotency::IdempotentRequest, system::RandomIds,
+    Committed, IdGenerator as _, LegalEntityId, idempotency::IdempotentRequest, system::RandomIds,
 };
 use esoz_testkit::builders::{at_millis, change_of, client, dispense, fresh, idempotency_key, user};
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Scene {
     }
 
     /// What each is told when all wait at the same time.
-    async fn together(&self, changes: &[StatusChange]) -> Vec<Answer> {
+    async fn together(&self, changes: &[Transition]) -> Vec<Answer> {
         let (jobs, answered): (Vec<Job>, Vec<_>) = changes.iter().cloned().map(Queued::new).unzip();
         self.changes().run_batch(jobs).await;
         let mut answers = Vec::new();
@@ -64,13 +64,13 @@ impl Scene {
     }
 }
 
-fn stop(dispense: &Dispense) -> StatusChange {
+fn stop(dispense: &Dispense) -> Transition {
     change_of(dispense, DispenseStatus::Stopped, at_millis(1_001))
 }
 
 fn applied(answer: &Answer) -> &Dispense {
     match answer.as_ref().unwrap() {
-        Changed::Applied(dispense) => dispense,
+        Committed::Applied(dispense) => dispense,
         other => panic!("the change was not applied: {other:?}"),
     }
 }
@@ -86,17 +86,17 @@ async fn each_of_a_crowd_is_told_its_own_outcome() {
     for index in 0..MAX_ITEMS {
         let mut change = stop(&scene.loaded().await);
         if index % 3 == 1 {
-            change.owner = LegalEntityId::new(fresh());
+            change.owner = Some(LegalEntityId::new(fresh()));
         }
         changes.push(change);
     }
     // One that is not there, and one that somebody else in the crowd stops as well.
     changes.push(stop(&dispense().build()));
-    changes.push(StatusChange { by: user(), ..changes[0].clone() });
+    changes.push(Transition { by: user(), ..changes[0].clone() });
     let answers = scene.together(&changes).await;
     for (index, (change, answer)) in changes.iter().zip(&answers).enumerate() {
         if index >= MAX_ITEMS || index % 3 == 1 {
-            assert_eq!(*answer.as_ref().unwrap(), Changed::Stale, "{index}");
+            assert_eq!(*answer.as_ref().unwrap(), Committed::Stale, "{index}");
         } else {
             assert_eq!(applied(answer), &scene.store.find(change.id).await.unwrap().unwrap(), "{index}");
         }
@@ -127,17 +127,17 @@ async fn keys_are_kept_and_known_again_in_a_crowd() {
     let (key, by) = (idempotency_key(), client());
     let idempotency = |asked: &[u8]| IdempotentRequest::new("stop", by, &key, &[asked]);
     let (first, other) = (scene.loaded().await, scene.loaded().await);
-    let change = StatusChange { idempotency: Some(idempotency(b"one")), ..stop(&first) };
+    let change = Transition { idempotency: Some(idempotency(b"one")), ..stop(&first) };
     let same = change.clone();
-    let misused = StatusChange { idempotency: Some(idempotency(b"another")), ..stop(&other) };
+    let misused = Transition { idempotency: Some(idempotency(b"another")), ..stop(&other) };
     let answers = scene.together(&[change, same, misused]).await;
     let mut told = [0, 0, 0];
     for answer in answers {
         match answer.unwrap() {
-            Changed::Applied(_) => told[0] += 1,
-            Changed::Replayed(Replay::Replayed(_)) => told[1] += 1,
-            Changed::Replayed(Replay::KeyReused) => told[2] += 1,
-            Changed::Stale => panic!("a key was not known again"),
+            Committed::Applied(_) => told[0] += 1,
+            Committed::Replayed(_) => told[1] += 1,
+            Committed::KeyReused => told[2] += 1,
+            Committed::Stale => panic!("a key was not known again"),
         }
     }
     assert_eq!(told, [1, 1, 1]);
@@ -153,10 +153,10 @@ async fn a_change_whose_answer_was_lost_is_known_by_its_event() {
     assert_eq!(scene.changes().again(&made, &lost()).await.unwrap(), first.unwrap());
     assert_eq!(applied(&scene.changes().again(&not_made, &lost()).await).status, DispenseStatus::Stopped);
     // Somebody else's is not taken for one's own.
-    let late = StatusChange { by: user(), ..stop(&scene.loaded().await) };
-    scene.changes().run_one(&StatusChange { by: user(), ..late.clone() }).await.unwrap();
-    let late = StatusChange { event: stop(&scene.loaded().await).event, ..late };
-    assert_eq!(scene.changes().again(&late, &lost()).await.unwrap(), Changed::Stale);
+    let late = Transition { by: user(), ..stop(&scene.loaded().await) };
+    scene.changes().run_one(&Transition { by: user(), ..late.clone() }).await.unwrap();
+    let late = Transition { event: stop(&scene.loaded().await).event, ..late };
+    assert_eq!(scene.changes().again(&late, &lost()).await.unwrap(), Committed::Stale);
     scene.end().await;
 }
 

@@ -1,11 +1,12 @@
 //! Stored documents as the domain knows them. Strict for what a rule reads, and for nothing else.
 
 use bson::{RawBsonRef, RawDocument, spec::BinarySubtype};
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym};
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, Transition};
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::{
     DispenseId, EventId, LegalEntityId, RequestId, StoreError, Timestamp, TraceContext, UserId, Uuid,
 };
+use serde_json::{Map, Value};
 
 use crate::{
     fields::{
@@ -30,9 +31,33 @@ pub(crate) fn dispense(id: DispenseId, document: &RawDocument) -> Result<Dispens
     })
 }
 
-/// Whether it is a dispense of that legal entity about that patient.
-pub(crate) fn is_of(document: &RawDocument, legal_entity: LegalEntityId, subject: &Pseudonym) -> bool {
-    owner(document) == Some(legal_entity) && text(document, SUBJECT) == Some(subject.expose())
+/// The dispense that a committed transition gave that status. What its conditions name is known; that the rest can be read was a condition.
+pub(crate) fn committed(
+    transition: &Transition,
+    status: DispenseStatus,
+    document: &RawDocument,
+    record: Map<String, Value>,
+) -> Result<Dispense, StoreError> {
+    let id = transition.id;
+    let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
+    let subject = transition.subject.clone().or_else(|| text(document, SUBJECT).map(Pseudonym::new));
+    Ok(Dispense {
+        id,
+        status,
+        subject: subject.ok_or_else(|| corrupt(SUBJECT))?,
+        owner: transition.owner.or_else(|| owner(document)).ok_or_else(|| corrupt(OWNER))?,
+        record,
+    })
+}
+
+/// Whether it is a dispense of that legal entity about that patient; `None`: whichever.
+pub(crate) fn is_of(
+    document: &RawDocument,
+    legal_entity: Option<LegalEntityId>,
+    subject: Option<&Pseudonym>,
+) -> bool {
+    legal_entity.is_none_or(|legal_entity| owner(document) == Some(legal_entity))
+        && subject.is_none_or(|subject| text(document, SUBJECT) == Some(subject.expose()))
 }
 
 /// The spellings that a UUID may be stored in as text; the rest are not ESOZ's, and no filter would find them.

@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_batch::Dropped;
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
-use esoz_kernel::{DispenseId, StoreError, StoreErrorKind};
+use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseStatus, Transition};
+use esoz_kernel::{Committed, DispenseId, StoreError, StoreErrorKind};
 use mongodb::options::ReturnDocument;
 
 use crate::{
@@ -29,7 +29,7 @@ impl DeviceDispenses for MongoStore {
     }
 
     /// Alone, or with others that wait at the same time.
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         self.changes.run(change).await.unwrap_or_else(|missed| {
             let kind = match missed {
                 Dropped::QueueTimeout => StoreErrorKind::Unavailable,
@@ -50,17 +50,21 @@ impl Documents {
     /// A key is kept in the same document by the same update, which passes over a document that has the key; that no
     /// other document has it, the unique index sees to. The key is looked up afterwards, for few requests are repetitions;
     /// without that index it is looked up before as well, for then nothing else tells that another document has it.
-    pub(crate) async fn change(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+    pub(crate) async fn change(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         if let Some(idempotency) = &change.idempotency
             && self.must_look_up_before(change)
         {
             match self.replay(change, idempotency).await? {
-                Changed::Stale => {}
+                Committed::Stale => {}
                 known => return Ok(known),
             }
         }
         match (self.offer(change).await, &change.idempotency) {
-            (Ok(Changed::Stale), Some(idempotency)) => self.replay(change, idempotency).await,
+            (Ok(Some(after)), _) => {
+                decode::committed(change, change.to, &after, render::record(&after)).map(Committed::Applied)
+            }
+            (Ok(None), None) => Ok(Committed::Stale),
+            (Ok(None), Some(idempotency)) => self.replay(change, idempotency).await,
             (Err(fault), Some(idempotency)) if fault.is_duplicate_key() => {
                 self.replay(change, idempotency).await
             }
@@ -69,17 +73,17 @@ impl Documents {
                 let failed = failed(change, &fault);
                 Err(StoreError::corrupt(COLLECTION, change.id, STATUS_HISTORY).because(failed))
             }
-            (answer, _) => answer.map_err(|fault| failed(change, &fault)),
+            (Err(fault), _) => Err(failed(change, &fault)),
         }
     }
 
     /// Whether nothing else than a look beforehand tells that another document has the key of this change.
-    pub(crate) fn must_look_up_before(&self, change: &StatusChange) -> bool {
+    pub(crate) fn must_look_up_before(&self, change: &Transition) -> bool {
         change.idempotency.is_some() && !self.has_unique_key()
     }
 
-    /// Makes the change, if the document is as the change expects it.
-    async fn offer(&self, change: &StatusChange) -> Result<Changed, Fault> {
+    /// Makes the change, if the document is as the change expects it, and gives the document after it.
+    async fn offer(&self, change: &Transition) -> Result<Option<RawDocumentBuf>, Fault> {
         match self.update(change, expected(change), appending(change)).await {
             // Nothing was written: the history is no array.
             Err(fault) if fault.is_bad_value() => {}
@@ -88,7 +92,7 @@ impl Documents {
         let mut without_history = expected(change);
         without_history.insert(STATUS_HISTORY, doc! { "$type": "null" });
         let started = self.update(change, without_history, starting(change)).await?;
-        if matches!(started, Changed::Applied(_)) {
+        if started.is_some() {
             return Ok(started);
         }
         // Either somebody else has changed it in between, and the first update now tells how it stands; or the history
@@ -98,10 +102,10 @@ impl Documents {
 
     async fn update(
         &self,
-        change: &StatusChange,
+        change: &Transition,
         expected: Document,
         update: Document,
-    ) -> Result<Changed, Fault> {
+    ) -> Result<Option<RawDocumentBuf>, Fault> {
         let update = self
             .dispenses()
             .find_one_and_update(expected, update)
@@ -109,59 +113,47 @@ impl Documents {
             .max_time(self.operation_timeout());
         match self.limited(update).await {
             Err(fault) if fault.is_unreadable_answer() => {
-                self.applied_all_the_same(change).await?.ok_or(fault)
+                self.applied_all_the_same(change).await?.ok_or(fault).map(Some)
             }
-            answer => answer.map(|after| outcome(change, after)),
+            answer => answer,
         }
     }
 
     /// An answer that cannot be read holds a document with text in it that is no UTF-8, as some old drivers wrote: the
     /// driver wants the whole of it to be well-formed. The change is committed all the same, and documents that are
     /// found need not be well-formed.
-    async fn applied_all_the_same(&self, change: &StatusChange) -> Result<Option<Changed>, Fault> {
+    async fn applied_all_the_same(&self, change: &Transition) -> Result<Option<RawDocumentBuf>, Fault> {
         let changed = doc! {
             ID: binary(change.id.uuid()),
             STATUS: change.to.as_str(),
             UPDATED_AT: millis(change.at),
             UPDATED_BY: binary(change.by.uuid()),
         };
-        let find = self.dispenses().find_one(changed).max_time(self.operation_timeout());
-        Ok(self.limited(find).await?.map(|after| outcome(change, Some(after))))
+        self.limited(self.dispenses().find_one(changed).max_time(self.operation_timeout())).await
     }
 }
 
-fn attempted(change: &StatusChange) -> String {
+fn attempted(change: &Transition) -> String {
     format!("changing the status of dispense {}", change.id)
 }
 
 /// The failure of a change.
-pub(crate) fn failed(change: &StatusChange, fault: &Fault) -> StoreError {
+pub(crate) fn failed(change: &Transition, fault: &Fault) -> StoreError {
     fault.during(attempted(change))
 }
 
-/// What became of the change. Nothing is read strictly here: the change is committed, and what rules read is known.
-fn outcome(change: &StatusChange, after: Option<RawDocumentBuf>) -> Changed {
-    let Some(after) = after else { return Changed::Stale };
-    Changed::Applied(Dispense {
-        id: change.id,
-        status: change.to,
-        subject: change.subject.clone(),
-        owner: change.owner,
-        record: render::record(&after),
-    })
-}
-
 /// The dispense as the change expects it.
-pub(crate) fn expected(change: &StatusChange) -> Document {
-    let owner = change.owner.uuid();
-    let mut owners = vec![binary(owner)];
-    owners.extend(decode::spellings(owner).map(Bson::String));
-    let mut expected = doc! {
-        ID: binary(change.id.uuid()),
-        STATUS: change.from.as_str(),
-        SUBJECT: change.subject.expose(),
-        OWNER: { "$in": owners },
-    };
+pub(crate) fn expected(change: &Transition) -> Document {
+    let statuses: Vec<&str> = change.from.iter().map(DispenseStatus::as_str).collect();
+    let mut expected = doc! { ID: binary(change.id.uuid()), STATUS: { "$in": statuses } };
+    if let Some(subject) = &change.subject {
+        expected.insert(SUBJECT, subject.expose());
+    }
+    if let Some(owner) = change.owner {
+        let mut owners = vec![binary(owner.uuid())];
+        owners.extend(decode::spellings(owner.uuid()).map(Bson::String));
+        expected.insert(OWNER, doc! { "$in": owners });
+    }
     if let Some(idempotency) = &change.idempotency {
         expected.insert(KEYS_KEY, doc! { "$ne": digest(idempotency.key()) });
     }
@@ -169,7 +161,7 @@ pub(crate) fn expected(change: &StatusChange) -> Document {
 }
 
 /// Appends to the history, or starts it when the field is not there.
-pub(crate) fn appending(change: &StatusChange) -> Document {
+pub(crate) fn appending(change: &Transition) -> Document {
     let mut update = setting(change, doc! {});
     let mut pushed = pushing(change);
     pushed.insert(STATUS_HISTORY, history_entry(change));
@@ -178,14 +170,14 @@ pub(crate) fn appending(change: &StatusChange) -> Document {
 }
 
 /// Starts the history where the field is null.
-fn starting(change: &StatusChange) -> Document {
+fn starting(change: &Transition) -> Document {
     let mut update = setting(change, doc! { STATUS_HISTORY: [history_entry(change)] });
     update.insert("$push", pushing(change));
     update
 }
 
 /// The event, and the key if there is one.
-fn pushing(change: &StatusChange) -> Document {
+fn pushing(change: &Transition) -> Document {
     let mut pushed = doc! { OUTBOX_EVENTS: encode::event(&change.event) };
     if let Some(idempotency) = &change.idempotency {
         pushed.insert(KEYS, encode::key(change, idempotency));
@@ -193,7 +185,7 @@ fn pushing(change: &StatusChange) -> Document {
     pushed
 }
 
-fn setting(change: &StatusChange, mut fields: Document) -> Document {
+fn setting(change: &Transition, mut fields: Document) -> Document {
     fields.insert(STATUS, change.to.as_str());
     fields.insert(UPDATED_AT, millis(change.at));
     fields.insert(UPDATED_BY, binary(change.by.uuid()));
@@ -201,7 +193,7 @@ fn setting(change: &StatusChange, mut fields: Document) -> Document {
     doc! { "$set": fields, "$min": { OUTBOX_SINCE: millis(change.event.event_time) } }
 }
 
-fn history_entry(change: &StatusChange) -> Document {
+fn history_entry(change: &Transition) -> Document {
     doc! {
         STATUS: change.to.as_str(),
         INSERTED_AT: millis(change.at),

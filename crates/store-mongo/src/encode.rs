@@ -1,7 +1,7 @@
 //! What this store writes.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use esoz_device_dispense::{Dispense, StatusChange};
+use esoz_device_dispense::{Dispense, Transition};
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::{IdempotentRequest, LegalEntityId, Timestamp};
 use serde_json::{Map, Number, Value};
@@ -36,7 +36,7 @@ pub(crate) fn event(event: &StatusChangeEvent) -> Document {
 }
 
 /// A key as it is kept in the document that was changed under it.
-pub(crate) fn key(change: &StatusChange, idempotency: &IdempotentRequest) -> Document {
+pub(crate) fn key(change: &Transition, idempotency: &IdempotentRequest) -> Document {
     doc! {
         KEY: digest(idempotency.key()),
         KEY_REQUEST: digest(idempotency.request()),

@@ -14,7 +14,8 @@ pub fn dispense(id: DispenseId, document: &[u8]) -> Option<Result<Dispense, Stor
 
 /// Whether a stored document is a dispense of that legal entity about that patient.
 pub fn is_of(document: &[u8], owner: LegalEntityId, subject: &Pseudonym) -> bool {
-    RawDocument::from_bytes(document).is_ok_and(|document| decode::is_of(document, owner, subject))
+    RawDocument::from_bytes(document)
+        .is_ok_and(|document| decode::is_of(document, Some(owner), Some(subject)))
 }
 
 /// The events that wait in a stored document; `None` when the bytes are none that a server could send.

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
-use esoz_device_dispense::{Changed, StatusChange};
+use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::idempotency::expired_until;
-use esoz_kernel::{IdempotencyRecords, IdempotentRequest, Replay, StoreError, Timestamp, UserId};
+use esoz_kernel::{Committed, IdempotencyRecords, IdempotentRequest, Replay, StoreError, Timestamp, UserId};
 use futures_util::TryStreamExt;
 
 use crate::{
@@ -30,14 +30,14 @@ impl Documents {
     /// is not for this caller any more: the change is stale, and whoever reads why finds that there is no such dispense for them.
     pub(crate) async fn replay(
         &self,
-        change: &StatusChange,
+        change: &Transition,
         idempotency: &IdempotentRequest,
-    ) -> Result<Changed, StoreError> {
+    ) -> Result<Committed<Dispense>, StoreError> {
         let failed = |fault: Fault| fault.during("looking up an idempotency key");
         let key = digest(idempotency.key());
         let find =
             self.dispenses().find_one(doc! { KEYS_KEY: key.clone() }).max_time(self.operation_timeout());
-        let Some(document) = self.limited(find).await.map_err(failed)? else { return Ok(Changed::Stale) };
+        let Some(document) = self.limited(find).await.map_err(failed)? else { return Ok(Committed::Stale) };
         let id = decode::uuid(&document, ID);
         let Some(kept) = kept(&document, idempotency) else {
             let id = id.map_or_else(|| String::from("(no UUID)"), |id| id.to_string());
@@ -45,16 +45,17 @@ impl Documents {
         };
         let first_answer = || kept.made.dispense(change, &document);
         match idempotency.replay(&kept.request, kept.made.at, change.at, first_answer) {
-            Some(Replay::Replayed(_)) if !decode::is_of(&document, change.owner, &change.subject) => {
-                Ok(Changed::Stale)
+            Some(Replay::Replayed(_)) if !decode::is_of(&document, change.owner, change.subject.as_ref()) => {
+                Ok(Committed::Stale)
             }
-            Some(replay) => Ok(Changed::Replayed(replay)),
+            Some(Replay::Replayed(first_answer)) => first_answer.map(Committed::Replayed),
+            Some(Replay::KeyReused) => Ok(Committed::KeyReused),
             None => {
                 // So that the next attempt can keep it anew; unless another one has done so meanwhile.
                 let old = doc! { KEY: key, KEY_AT: { "$lte": millis(expired_until(change.at)) } };
                 let of_document = doc! { ID: id.map_or(Bson::Null, binary) };
                 self.pull(of_document, old).await.map_err(failed)?;
-                Ok(Changed::Stale)
+                Ok(Committed::Stale)
             }
         }
     }

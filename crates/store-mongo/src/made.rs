@@ -1,12 +1,13 @@
 //! A dispense as one change of status left it, made from the document as it is now.
 
 use bson::RawDocument;
-use esoz_device_dispense::{Dispense, DispenseStatus, StatusChange};
+use esoz_device_dispense::{Dispense, DispenseStatus, Transition};
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{Timestamp, UserId};
+use esoz_kernel::{StoreError, Timestamp, UserId};
 use serde_json::{Map, Value};
 
 use crate::{
+    decode,
     fields::{INSERTED_AT, INSERTED_BY, STATUS, STATUS_HISTORY, UPDATED_AT, UPDATED_BY},
     render,
 };
@@ -21,7 +22,7 @@ pub(crate) struct Made {
 
 impl Made {
     /// What this change leaves when it is made.
-    pub(crate) fn by(change: &StatusChange) -> Self {
+    pub(crate) fn by(change: &Transition) -> Self {
         Self { status: change.to, at: change.at, by: change.by }
     }
 
@@ -31,14 +32,13 @@ impl Made {
     }
 
     /// The dispense as it was right after, as far as changes of status go: what other systems have written into other fields since shows.
-    pub(crate) fn dispense(self, change: &StatusChange, document: &RawDocument) -> Dispense {
-        Dispense {
-            id: change.id,
-            status: self.status,
-            subject: change.subject.clone(),
-            owner: change.owner,
-            record: self.as_it_was(render::record(document)),
-        }
+    pub(crate) fn dispense(
+        self,
+        transition: &Transition,
+        document: &RawDocument,
+    ) -> Result<Dispense, StoreError> {
+        let record = self.as_it_was(render::record(document));
+        decode::committed(transition, self.status, document, record)
     }
 
     fn as_it_was(self, mut record: Map<String, Value>) -> Map<String, Value> {

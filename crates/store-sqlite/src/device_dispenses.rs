@@ -2,9 +2,11 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as Driver};
 use diesel::sql_types::{Nullable, Text};
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, DispenseRegistry, StatusChange};
+use esoz_device_dispense::{
+    DeviceDispenses, Dispense, DispenseRegistry, DispenseStatus, Pseudonym, Transition,
+};
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{DispenseId, Put, StoreError};
+use esoz_kernel::{Committed, DispenseId, Put, StoreError};
 
 use crate::SqliteStore;
 use crate::document::{from_dispense, history_entry, path, to_dispense};
@@ -47,6 +49,11 @@ diesel::define_sql_function! {
     #[sql_name = "coalesce"]
     fn or_else(value: Nullable<Text>, otherwise: Text) -> Text;
 }
+diesel::define_sql_function! {
+    /// The value, or what the column holds: then the condition is met whatever that is.
+    #[sql_name = "coalesce"]
+    fn or_itself(value: Nullable<Text>, column: Nullable<Text>) -> Nullable<Text>;
+}
 
 #[async_trait]
 impl DeviceDispenses for SqliteStore {
@@ -60,7 +67,7 @@ impl DeviceDispenses for SqliteStore {
         document.map(|document| to_dispense(&id.to_string(), &document)).transpose()
     }
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         let change = change.clone();
         self.writer
             .write(format!("changing the status of dispense {}", change.id), move |connection| {
@@ -69,27 +76,31 @@ impl DeviceDispenses for SqliteStore {
                     && let Some(replay) = keys::replay(connection, idempotency, change.at)?
                 {
                     let replay = keys::answered(replay, |document| to_dispense(&id, document))?;
-                    return Ok(Changed::Replayed(replay));
+                    return Ok(replay.into());
                 }
-                let Some(document) = compare_and_set(connection, &change)? else { return Ok(Changed::Stale) };
+                let Some(document) = compare_and_set(connection, &change)? else {
+                    return Ok(Committed::Stale);
+                };
                 outbox::put(connection, &change.event)?;
                 if let Some(idempotency) = &change.idempotency {
                     keys::keep(connection, idempotency, change.at, &document)?;
                 }
                 // Before the commit: afterwards nothing about the document may fail any more.
-                Ok(Changed::Applied(to_dispense(&id, &document)?))
+                Ok(Committed::Applied(to_dispense(&id, &document)?))
             })
             .await
     }
 }
 
 /// The document after the change, if it was as the change expects it.
-fn compare_and_set(connection: &mut SqliteConnection, change: &StatusChange) -> QueryResult<Option<String>> {
+fn compare_and_set(connection: &mut SqliteConnection, change: &Transition) -> QueryResult<Option<String>> {
+    let owner = change.owner.map(|owner| owner.to_string());
+    let subject = change.subject.as_ref().map(Pseudonym::expose);
     let expected = device_dispenses::table
         .find(change.id.to_string())
-        .filter(device_dispenses::status.eq(change.from.as_str()))
-        .filter(device_dispenses::owner.eq(change.owner.to_string()))
-        .filter(device_dispenses::subject.eq(change.subject.expose()));
+        .filter(device_dispenses::status.eq_any(change.from.iter().map(DispenseStatus::as_str)))
+        .filter(device_dispenses::owner.eq(or_itself(owner, device_dispenses::owner)))
+        .filter(device_dispenses::subject.eq(or_itself(subject, device_dispenses::subject)));
     let history = or_else(json_extract_list(device_dispenses::document, path::STATUS_HISTORY), "[]");
     let changed = json_set_texts(
         device_dispenses::document,

@@ -1,6 +1,6 @@
 //! The stored document of a dispense: the names of its fields, and the way from it to the domain's [`Dispense`] and back.
 
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS, StatusChange};
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS, Transition};
 use esoz_kernel::StoreError;
 use esoz_kernel::time::rfc3339_millis;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub(crate) mod path {
 }
 
 /// The entry that a change of status leaves in the history.
-pub(crate) fn history_entry(change: &StatusChange) -> String {
+pub(crate) fn history_entry(change: &Transition) -> String {
     json!({
         "status": change.to.as_str(),
         "inserted_at": rfc3339_millis(change.at),

@@ -2,8 +2,8 @@
 //!
 //! ```
 //! use async_trait::async_trait;
-//! use esoz_device_dispense::{Changed, DeviceDispenses, StatusChange};
-//! use esoz_kernel::{StoreError, StoreErrorKind};
+//! use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
+//! use esoz_kernel::{Committed, StoreError, StoreErrorKind};
 //! use esoz_testkit::doubles::{DeviceDispensesDouble, Double};
 //! use esoz_testkit::fakes::FakeDispenses;
 //!
@@ -16,7 +16,7 @@
 //!         &self.0
 //!     }
 //!
-//!     async fn change_status(&self, _: &StatusChange) -> Result<Changed, StoreError> {
+//!     async fn commit(&self, _: &Transition) -> Result<Committed<Dispense>, StoreError> {
 //!         Err(StoreError::new(StoreErrorKind::Unavailable, "the store is read-only"))
 //!     }
 //! }
@@ -39,7 +39,7 @@ macro_rules! store_ports {
         $macro! {
             DeviceDispensesDouble: esoz_device_dispense::DeviceDispenses {
                 find(id: esoz_kernel::DispenseId) -> Option<esoz_device_dispense::Dispense>;
-                change_status(change: &esoz_device_dispense::StatusChange) -> esoz_device_dispense::Changed;
+                commit(change: &esoz_device_dispense::Transition) -> esoz_kernel::Committed<esoz_device_dispense::Dispense>;
             }
             ContractDivisionsDouble: esoz_contract_division::ContractDivisions {
                 facts(id: esoz_kernel::ContractDivisionId, change: &esoz_contract_division::Change)

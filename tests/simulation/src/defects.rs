@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use esoz_contract_division::{Applied, ContractDivisions, Update};
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
+use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
 use esoz_events::{Claim, EventPublisher, EventRef, Outbox, RelayLimits, RelayRound, StatusChangeEvent};
 use esoz_kernel::{
-    Clock, EventId, IdGenerator as _, StoreError, StoreErrorKind, Timestamp, Uuid, time::rfc3339_millis,
+    Clock, Committed, EventId, IdGenerator as _, StoreError, StoreErrorKind, Timestamp, Uuid,
+    time::rfc3339_millis,
 };
 use esoz_testkit::doubles::{ContractDivisionsDouble, DeviceDispensesDouble, OutboxDouble};
 use esoz_testkit::fakes::FakeDispenses;
@@ -74,10 +75,10 @@ impl DeviceDispensesDouble for EventApart {
         &*self.inner
     }
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         let event = change.event.reference();
         lock(&self.not_yet).push(event);
-        let changed = self.inner.change_status(change).await?;
+        let changed = self.inner.commit(change).await?;
         self.sim.pause().await;
         if matches!(self.sim.fate("the event's own commit", false, false), Fate::Refused(_)) {
             return unavailable();
@@ -117,20 +118,20 @@ impl DeviceDispensesDouble for KeyApart {
         &*self.inner
     }
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
-        let Some(idempotency) = change.idempotency else { return self.inner.change_status(change).await };
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
+        let Some(idempotency) = change.idempotency else { return self.inner.commit(change).await };
         let kept = lock(&self.keys).get(idempotency.key()).cloned();
         if let Some((request, since, answer)) = kept
             && let Some(replay) = idempotency.replay(&request, since, change.at, || answer)
         {
-            return Ok(Changed::Replayed(replay));
+            return Ok(replay.into());
         }
-        let changed = self.inner.change_status(&StatusChange { idempotency: None, ..change.clone() }).await?;
+        let changed = self.inner.commit(&Transition { idempotency: None, ..change.clone() }).await?;
         self.sim.pause().await;
         if matches!(self.sim.fate("the key's own commit", false, false), Fate::Refused(_)) {
             return unavailable();
         }
-        if let Changed::Applied(dispense) = &changed {
+        if let Committed::Applied(dispense) = &changed {
             lock(&self.keys)
                 .insert(*idempotency.key(), (*idempotency.request(), change.at, dispense.clone()));
         }
@@ -150,15 +151,15 @@ impl DeviceDispensesDouble for LooksThenWrites {
         &*self.inner
     }
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         let before = self.inner.find(change.id).await?;
-        let fits = before.is_some_and(|dispense| dispense.status == change.from);
+        let fits = before.is_some_and(|dispense| change.from.contains(dispense.status));
         if !fits {
-            return self.inner.change_status(change).await;
+            return self.inner.commit(change).await;
         }
         self.sim.pause().await;
-        let now = self.inner.find(change.id).await?.map_or(change.from, |dispense| dispense.status);
-        self.inner.change_status(&StatusChange { from: now, ..change.clone() }).await
+        let from = self.inner.find(change.id).await?.map_or(change.from, |dispense| dispense.status.into());
+        self.inner.commit(&Transition { from, ..change.clone() }).await
     }
 }
 
@@ -174,13 +175,14 @@ impl DeviceDispensesDouble for MakesNewEvent {
         &*self.inner
     }
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
-        match self.inner.change_status(change).await {
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
+        match self.inner.commit(change).await {
             Err(error) if error.kind() == StoreErrorKind::Unavailable => {
-                let from = self.inner.find(change.id).await?.map_or(change.from, |dispense| dispense.status);
+                let from =
+                    self.inner.find(change.id).await?.map_or(change.from, |dispense| dispense.status.into());
                 let event = StatusChangeEvent { id: EventId::new(self.sim.fresh()), ..change.event.clone() };
-                let again = StatusChange { from, event, idempotency: None, ..change.clone() };
-                self.inner.change_status(&again).await
+                let again = Transition { from, event, idempotency: None, ..change.clone() };
+                self.inner.commit(&again).await
             }
             other => other,
         }
@@ -199,11 +201,10 @@ impl DeviceDispensesDouble for AnswersBeforeCommit {
         &*self.inner
     }
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
-        let Some(mut dispense) = self.inner.find(change.id).await? else { return Ok(Changed::Stale) };
-        let fits = dispense.owner == change.owner && dispense.subject == change.subject;
-        if !fits || dispense.status != change.from {
-            return self.inner.change_status(change).await;
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
+        let Some(mut dispense) = self.inner.find(change.id).await? else { return Ok(Committed::Stale) };
+        if !change.applies_to(&dispense) {
+            return self.inner.commit(change).await;
         }
         for (field, value) in [
             ("status", change.to.as_str().to_owned()),
@@ -214,9 +215,9 @@ impl DeviceDispensesDouble for AnswersBeforeCommit {
         }
         let (inner, change) = (self.inner.clone(), change.clone());
         self.sim.send_late(async move {
-            let _ = inner.change_status(&change).await;
+            let _ = inner.commit(&change).await;
         });
-        Ok(Changed::Applied(dispense))
+        Ok(Committed::Applied(dispense))
     }
 }
 

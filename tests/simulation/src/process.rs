@@ -7,15 +7,14 @@ use async_trait::async_trait;
 use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
 use esoz_contract_division::{ContractDivisions, UpdateContractDivision, UpdateInput};
 use esoz_device_dispense::{
-    Changed, DeviceDispenses, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange, StopDispense,
-    StopInput,
+    DeviceDispenses, DispenseStatus, PatientPseudonyms, Pseudonym, StopDispense, StopInput, Transition,
 };
 use esoz_events::{
     Backoff, EntityType, EventPublisher, Outbox, Relay, RelayLimits, RelayRound, StatusChangeEvent,
 };
 use esoz_kernel::{
-    Clock, DispenseId, ErrorKind, EventId, Failure, IdGenerator as _, PatientId, RequestId, StoreError,
-    time::to_millis,
+    Clock, Committed, DispenseId, ErrorKind, EventId, Failure, IdGenerator as _, PatientId, RequestId,
+    StoreError, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities};
 use esoz_testkit::doubles::Double;
@@ -148,10 +147,18 @@ impl Process {
                 request_id: request_id.clone(),
                 trace: None,
             };
-            let (owner, subject, from) = (found.owner, found.subject, found.status);
-            let change =
-                StatusChange { id, owner, subject, from, to, at, by: request.user, event, idempotency: None };
-            if let Changed::Applied(dispense) = self.dispenses.change_status(&change).await? {
+            let change = Transition {
+                id,
+                owner: Some(found.owner),
+                subject: Some(found.subject),
+                from: found.status.into(),
+                to,
+                at,
+                by: request.user,
+                event,
+                idempotency: None,
+            };
+            if let Committed::Applied(dispense) = self.dispenses.commit(&change).await? {
                 return Ok(changed(&dispense.record));
             }
         }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use esoz::Parts;
-use esoz_device_dispense::{Changed, DeviceDispenses, StatusChange};
-use esoz_kernel::{LegalEntityId, StoreError};
+use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
+use esoz_kernel::{Committed, LegalEntityId, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 use esoz_testkit::doubles::{DeviceDispensesDouble, Double};
 use esoz_tests::{DEADLINE, Setup, StopFixture, TestApp, UpdateFixture, on_every_store};
@@ -66,10 +66,10 @@ impl DeviceDispensesDouble for Held {
         &*self.inner
     }
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         self.gate.begun.add_permits(1);
         self.gate.go_on.acquire().await.unwrap().forget();
-        self.inner.change_status(change).await
+        self.inner.commit(change).await
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use esoz_auth::{Scope, Secret};
 use esoz_contract_division::{Applied, Change, Expected, Update};
-use esoz_device_dispense::{Changed, DispenseStatus, StatusChange};
-use esoz_kernel::{ClientId, IdempotentRequest, UserId};
+use esoz_device_dispense::{DispenseStatus, Transition};
+use esoz_kernel::{ClientId, Committed, IdempotentRequest, UserId};
 use esoz_legal_entity::LegalEntityStatus;
 use esoz_testkit::builders::{change_of, client, fresh, idempotency_key, request_id, user};
 use esoz_testkit::clock::ManualClock;
@@ -312,8 +312,8 @@ on_every_store! {
         let at = esoz_kernel::Clock::now(app.clock.as_ref());
         let idempotency = IdempotentRequest::new("test", client(), &idempotency_key(), &[]);
         let change = change_of(&stop.dispense, DispenseStatus::Stopped, at);
-        let change = StatusChange { idempotency: Some(idempotency), ..change };
-        assert!(matches!(app.stores.dispenses.change_status(&change).await, Ok(Changed::Applied(_))));
+        let change = Transition { idempotency: Some(idempotency), ..change };
+        assert!(matches!(app.stores.dispenses.commit(&change).await, Ok(Committed::Applied(_))));
         let (id, expected, request_id) = (update.record.id, Expected::BY_THE_RULES, request_id());
         let asked = Change { division_id: update.divisions[1].facts.id, contract_id: update.contracts[1].facts.id };
         let (by, idempotency) = (user(), IdempotentRequest::new("another test", client(), &idempotency_key(), &[]));
@@ -326,10 +326,10 @@ on_every_store! {
         let app = Setup::new(kind).replace(|parts| parts.clock = tomorrow).start_on(stores).await;
         // To whoever asks as of yesterday they are there until they are gone.
         wait_for("the keys to be gone", DEADLINE, async || {
-            let stopped = app.stores.dispenses.change_status(&change).await;
+            let stopped = app.stores.dispenses.commit(&change).await;
             let updated = app.stores.contract_divisions.replay(&idempotency, at).await;
             match (stopped, updated) {
-                (Ok(Changed::Stale), Ok(None)) => Ok(()),
+                (Ok(Committed::Stale), Ok(None)) => Ok(()),
                 others => Err(format!("{others:?}")),
             }
         })

@@ -99,7 +99,7 @@ on_every_store! {
         let port = [("port", "access_tokens"), ("outcome", "ok")];
         let calls = scrape.sum("esoz_store_operation_duration_seconds_count", &port);
         assert_eq!(calls, Some(misses), "what the cache knew did not reach the store");
-        let stale = [("port", "device_dispenses"), ("operation", "change_status"), ("outcome", "stale")];
+        let stale = [("port", "device_dispenses"), ("operation", "commit"), ("outcome", "stale")];
         assert_eq!(scrape.sum("esoz_store_operation_duration_seconds_count", &stale), Some(1.0));
     }
 

@@ -50,7 +50,7 @@ on_every_store! {
 
         let request = collector.wait_for(TRACE, "PATCH /api/patients/{patient_id}/device_dispenses/{id}/actions/stop").await;
         let use_case = collector.wait_for(TRACE, "stop_device_dispense").await;
-        let change = collector.wait_for(TRACE, "store.device_dispenses.change_status").await;
+        let change = collector.wait_for(TRACE, "store.device_dispenses.commit").await;
         let token = collector.wait_for(TRACE, "store.access_tokens.find").await;
         assert_eq!(request.parent, CALLER);
         assert_inside(&use_case, &request);

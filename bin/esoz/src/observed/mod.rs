@@ -1,6 +1,6 @@
 //! Every call of a store or of the bus is timed, and is a span: beneath the caches, so that what is measured is the store itself.
 //!
-//! A span is called after its port and operation, e.g. `store.device_dispenses.change_status`, and says which store it went to and how it
+//! A span is called after its port and operation, e.g. `store.device_dispenses.commit`, and says which store it went to and how it
 //! ended. Its target is [`SPANS`], which no log prints at its usual level.
 
 mod outcome;

@@ -1,8 +1,8 @@
 use esoz_auth::{ApiKeyFacts, TokenFacts};
 use esoz_contract_division::{Applied, ContractDivision, Facts};
-use esoz_device_dispense::{Changed, Dispense};
+use esoz_device_dispense::Dispense;
 use esoz_events::{Backlog, PublishError, StatusChangeEvent};
-use esoz_kernel::{Replay, StoreError, StoreErrorKind};
+use esoz_kernel::{Committed, Replay, StoreError, StoreErrorKind};
 use esoz_legal_entity::LegalEntity;
 
 const OK: &str = "ok";
@@ -66,12 +66,12 @@ impl Success for u64 {}
 impl Success for Vec<StatusChangeEvent> {}
 impl Success for Backlog {}
 
-impl Success for Changed {
+impl<T> Success for Committed<T> {
     fn outcome(&self) -> &'static str {
         match self {
             Self::Applied(_) => OK,
             Self::Stale => STALE,
-            Self::Replayed(_) => RECALLED,
+            Self::Replayed(_) | Self::KeyReused => RECALLED,
         }
     }
 }

@@ -1,11 +1,11 @@
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
 use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions, Facts, Update};
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
+use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
 use esoz_events::{Backlog, Claim, EventPublisher, EventRef, Outbox, PublishError, StatusChangeEvent};
 use esoz_kernel::{
-    ContractDivisionId, DispenseId, IdempotencyRecords, IdempotentRequest, LegalEntityId, Replay, StoreError,
-    Timestamp, Uuid,
+    Committed, ContractDivisionId, DispenseId, IdempotencyRecords, IdempotentRequest, LegalEntityId, Replay,
+    StoreError, Timestamp, Uuid,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 
@@ -57,7 +57,7 @@ observed! {
     }
     DeviceDispenses as "device_dispenses" {
         find(id: DispenseId) -> Result<Option<Dispense>, StoreError>;
-        change_status(change: &StatusChange) -> Result<Changed, StoreError>;
+        commit(change: &Transition) -> Result<Committed<Dispense>, StoreError>;
     }
     Outbox as "outbox" {
         claim(claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError>;

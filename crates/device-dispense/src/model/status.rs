@@ -89,7 +89,7 @@ pub enum Trigger {
 
 /// One row of the status model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Transition {
+pub struct TransitionRule {
     /// The status before; `None` for a new dispense.
     pub from: Option<DispenseStatus>,
     /// The status after.
@@ -98,12 +98,12 @@ pub struct Transition {
     pub by: Trigger,
 }
 
-const fn row(from: Option<DispenseStatus>, to: DispenseStatus, by: Trigger) -> Transition {
-    Transition { from, to, by }
+const fn row(from: Option<DispenseStatus>, to: DispenseStatus, by: Trigger) -> TransitionRule {
+    TransitionRule { from, to, by }
 }
 
 /// The whole status model: what is not here cannot happen.
-pub const TRANSITIONS: [Transition; 17] = {
+pub const TRANSITIONS: [TransitionRule; 17] = {
     use DispenseStatus::{
         Cancelled, Completed, Declined, EnteredInError, InProgress, Preparation, Stopped, Unknown,
     };
@@ -129,9 +129,60 @@ pub const TRANSITIONS: [Transition; 17] = {
     ]
 };
 
-/// Whether the operation may lead from one status to the other.
-pub fn allows(from: Option<DispenseStatus>, to: DispenseStatus, by: Trigger) -> bool {
-    TRANSITIONS.contains(&row(from, to, by))
+/// A set of statuses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StatusSet(u8);
+
+impl StatusSet {
+    /// The statuses from which the status model allows this trigger to lead to that status.
+    pub fn sources(to: DispenseStatus, by: Trigger) -> Self {
+        TRANSITIONS
+            .iter()
+            .filter(|rule| (rule.to, rule.by) == (to, by))
+            .filter_map(|rule| rule.from)
+            .collect()
+    }
+
+    /// Whether the status is in the set.
+    pub const fn contains(self, status: DispenseStatus) -> bool {
+        self.0 & Self::bit(status) != 0
+    }
+
+    /// The statuses in the set.
+    pub fn iter(self) -> impl Iterator<Item = DispenseStatus> {
+        DispenseStatus::ALL.into_iter().filter(move |status| self.contains(*status))
+    }
+
+    const fn bit(status: DispenseStatus) -> u8 {
+        match status {
+            DispenseStatus::Preparation => 1,
+            DispenseStatus::InProgress => 1 << 1,
+            DispenseStatus::Cancelled => 1 << 2,
+            DispenseStatus::Completed => 1 << 3,
+            DispenseStatus::Stopped => 1 << 4,
+            DispenseStatus::Declined => 1 << 5,
+            DispenseStatus::Unknown => 1 << 6,
+            DispenseStatus::EnteredInError => 1 << 7,
+        }
+    }
+}
+
+impl From<DispenseStatus> for StatusSet {
+    fn from(status: DispenseStatus) -> Self {
+        Self(Self::bit(status))
+    }
+}
+
+impl FromIterator<DispenseStatus> for StatusSet {
+    fn from_iter<I: IntoIterator<Item = DispenseStatus>>(statuses: I) -> Self {
+        Self(statuses.into_iter().fold(0, |set, status| set | Self::bit(status)))
+    }
+}
+
+impl std::fmt::Debug for StatusSet {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_set().entries(self.iter()).finish()
+    }
 }
 
 #[cfg(test)]
@@ -150,26 +201,33 @@ mod tests {
 
     #[test]
     fn only_a_dispense_in_progress_can_be_stopped() {
-        for status in DispenseStatus::ALL {
-            let may = allows(Some(status), DispenseStatus::Stopped, Trigger::Stop);
-            assert_eq!(may, status == DispenseStatus::InProgress, "{status:?}");
-        }
-        assert!(!allows(None, DispenseStatus::Stopped, Trigger::Stop));
+        let sources = StatusSet::sources(DispenseStatus::Stopped, Trigger::Stop);
+        assert_eq!(sources, StatusSet::from(DispenseStatus::InProgress));
     }
 
     #[test]
     fn all_but_two_statuses_can_be_marked_in_error() {
+        let sources = StatusSet::sources(DispenseStatus::EnteredInError, Trigger::MarkInError);
         for status in DispenseStatus::ALL {
-            let may = allows(Some(status), DispenseStatus::EnteredInError, Trigger::MarkInError);
             let never = [DispenseStatus::EnteredInError, DispenseStatus::Completed];
-            assert_eq!(may, !never.contains(&status), "{status:?}");
+            assert_eq!(sources.contains(status), !never.contains(&status), "{status:?}");
         }
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in_and_nothing_else() {
+        for status in DispenseStatus::ALL {
+            assert_eq!(StatusSet::from(status).iter().collect::<Vec<_>>(), [status]);
+        }
+        let all: StatusSet = DispenseStatus::ALL.into_iter().collect();
+        assert_eq!(all.iter().collect::<Vec<_>>(), DispenseStatus::ALL);
+        assert_eq!(StatusSet::sources(DispenseStatus::InProgress, Trigger::Stop).iter().count(), 0);
     }
 
     #[test]
     fn nothing_leads_out_of_entered_in_error_or_completed() {
         for last in [DispenseStatus::EnteredInError, DispenseStatus::Completed] {
-            assert!(TRANSITIONS.iter().all(|transition| transition.from != Some(last)), "{last:?}");
+            assert!(TRANSITIONS.iter().all(|rule| rule.from != Some(last)), "{last:?}");
         }
     }
 

@@ -3,15 +3,14 @@ use std::sync::Arc;
 use esoz_auth::{CallerKind, Operation, Permit};
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
-    Clock, DispenseId, EventId, IdGenerator, IdempotencyError, IdempotencyKey, IdempotentRequest,
-    LegalEntityId, PatientId, Replay, RequestId, StoreError, StoreErrorKind, TraceContext, failure,
-    time::to_millis,
+    Clock, Committed, DispenseId, EventId, IdGenerator, IdempotencyError, IdempotencyKey, IdempotentRequest,
+    LegalEntityId, PatientId, RequestId, StoreError, StoreErrorKind, TraceContext, failure, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityError, require_active};
 
 use crate::{
-    Changed, DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange, Trigger,
-    allows, visible,
+    DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StatusSet, Transition, Trigger,
+    visible,
 };
 
 /// How often the change is offered to a store that keeps answering that it is stale or in conflict. A dispense leaves `in_progress`
@@ -95,17 +94,15 @@ impl StopDispense {
             return Err(StopError::NotFound);
         };
         let subject = self.pseudonyms.of(patient_id);
-        let change = self.planned(permit, owner, id, subject, input);
+        let transition = self.transition(permit, owner, id, subject.clone(), input);
         let mut refused = None;
         for _ in 0..MAX_ATTEMPTS {
-            match self.dispenses.change_status(&change).await {
-                Ok(Changed::Applied(dispense) | Changed::Replayed(Replay::Replayed(dispense))) => {
-                    return Ok(dispense);
-                }
-                Ok(Changed::Replayed(Replay::KeyReused)) => {
+            match self.dispenses.commit(&transition).await {
+                Ok(Committed::Applied(dispense) | Committed::Replayed(dispense)) => return Ok(dispense),
+                Ok(Committed::KeyReused) => {
                     return Err(StopError::Idempotency(IdempotencyError::KeyReused));
                 }
-                Ok(Changed::Stale) => {}
+                Ok(Committed::Stale) => {}
                 // A lost race tells nothing about the dispense, nor about the key.
                 Err(error) if error.kind() == StoreErrorKind::Conflict => continue,
                 Err(error) => return Err(StopError::Store(error)),
@@ -114,8 +111,8 @@ impl StopDispense {
             if let Some(refusal) = refused {
                 return Err(refusal);
             }
-            refused = self.refusal(&change).await?;
-            if change.idempotency.is_none()
+            refused = self.refusal(&transition, owner, &subject).await?;
+            if transition.idempotency.is_none()
                 && let Some(refusal) = refused
             {
                 return Err(refusal);
@@ -131,16 +128,16 @@ impl StopDispense {
         Ok(active.legal_entity_id())
     }
 
-    fn planned(
+    fn transition(
         &self,
         permit: &Permit<Self>,
         owner: LegalEntityId,
         id: DispenseId,
         subject: Pseudonym,
         input: StopInput,
-    ) -> StatusChange {
+    ) -> Transition {
         let at = to_millis(self.clock.now());
-        let (from, to, by) = (DispenseStatus::InProgress, DispenseStatus::Stopped, permit.user());
+        let (to, by) = (DispenseStatus::Stopped, permit.user());
         let event = StatusChangeEvent {
             id: EventId::new(self.ids.fresh()),
             entity_type: EntityType::DeviceDispense,
@@ -156,16 +153,22 @@ impl StopDispense {
             let parts: [&[u8]; 2] = [id.as_bytes(), subject.expose().as_bytes()];
             IdempotentRequest::new(Self::NAME, permit.client(), &key, &parts)
         });
-        StatusChange { id, owner, subject, from, to, at, by, event, idempotency }
+        let from = StatusSet::sources(to, Trigger::Stop);
+        Transition { id, owner: Some(owner), subject: Some(subject), from, to, at, by, event, idempotency }
     }
 
-    /// Explains a stale change; `None` when by now nothing speaks against it, and it is worth another offer.
-    async fn refusal(&self, change: &StatusChange) -> Result<Option<StopError>, StopError> {
-        let found = self.dispenses.find(change.id).await.map_err(StopError::Store)?;
-        let Some(dispense) = visible(found.as_ref(), change.owner, &change.subject) else {
+    /// Explains a stale transition; `None` when by now nothing speaks against it, and it is worth another offer.
+    async fn refusal(
+        &self,
+        transition: &Transition,
+        owner: LegalEntityId,
+        subject: &Pseudonym,
+    ) -> Result<Option<StopError>, StopError> {
+        let found = self.dispenses.find(transition.id).await.map_err(StopError::Store)?;
+        let Some(dispense) = visible(found.as_ref(), owner, subject) else {
             return Ok(Some(StopError::NotFound));
         };
-        let may_stop = allows(Some(dispense.status), change.to, Trigger::Stop);
+        let may_stop = transition.from.contains(dispense.status);
         Ok((!may_stop).then_some(StopError::WrongStatus(dispense.status)))
     }
 }

@@ -79,7 +79,7 @@ struct World {
     legal_entities: MockLegalEntities,
     pseudonyms: MockPatientPseudonyms,
     allowed_types: AllowedTypes,
-    changes: Arc<Mutex<Vec<StatusChange>>>,
+    changes: Arc<Mutex<Vec<Transition>>>,
 }
 
 impl World {
@@ -102,13 +102,13 @@ impl World {
     }
 
     /// A world in which the legal entity may act and the store answers so, in this order, and no more often.
-    fn with_answers(answers: Vec<Result<Changed, StoreError>>) -> Self {
+    fn with_answers(answers: Vec<Result<Committed<Dispense>, StoreError>>) -> Self {
         let mut world = Self::with_legal_entity(Some(pharmacy(LegalEntityStatus::Active)));
         world.pseudonyms.expect_of().withf(|patient| *patient == PATIENT).return_const(Pseudonym::new("P"));
         let changes = Arc::clone(&world.changes);
         let times = answers.len();
         let mut answers = answers.into_iter();
-        world.dispenses.expect_change_status().times(times).returning(move |change| {
+        world.dispenses.expect_commit().times(times).returning(move |change| {
             changes.lock().unwrap().push(change.clone());
             answers.next().unwrap()
         });
@@ -136,12 +136,12 @@ impl World {
     }
 }
 
-fn conflict() -> Result<Changed, StoreError> {
+fn conflict() -> Result<Committed<Dispense>, StoreError> {
     Err(store_error(StoreErrorKind::Conflict))
 }
 
-fn stale(times: usize) -> Vec<Result<Changed, StoreError>> {
-    (0..times).map(|_| Ok(Changed::Stale)).collect()
+fn stale(times: usize) -> Vec<Result<Committed<Dispense>, StoreError>> {
+    (0..times).map(|_| Ok(Committed::Stale)).collect()
 }
 
 /// What a caller gets to know: kind and text.
@@ -209,15 +209,15 @@ fn given_ids_that_are_no_uuids_then_not_found_but_only_after_the_standing() {
 #[test]
 fn given_a_dispense_in_progress_then_one_call_stops_it() {
     let stopped = dispense(DispenseStatus::Stopped);
-    let world = World::with_answers(vec![Ok(Changed::Applied(stopped.clone()))]);
+    let world = World::with_answers(vec![Ok(Committed::Applied(stopped.clone()))]);
     let changes = Arc::clone(&world.changes);
     assert_eq!(world.stop(input()).unwrap(), stopped);
     let at: Timestamp = "2026-01-31T08:15:30.123Z".parse().unwrap();
-    let expected = StatusChange {
+    let expected = Transition {
         id: DISPENSE,
-        owner: owner(),
-        subject: Pseudonym::new("P"),
-        from: DispenseStatus::InProgress,
+        owner: Some(owner()),
+        subject: Some(Pseudonym::new("P")),
+        from: StatusSet::from(DispenseStatus::InProgress),
         to: DispenseStatus::Stopped,
         at,
         by: USER,
@@ -262,7 +262,7 @@ fn given_a_stale_change_then_the_dispense_says_why() {
 fn given_a_stale_change_of_a_dispense_in_progress_then_the_same_change_is_offered_again() {
     let stopped = dispense(DispenseStatus::Stopped);
     let mut answers = stale(1);
-    answers.push(Ok(Changed::Applied(stopped.clone())));
+    answers.push(Ok(Committed::Applied(stopped.clone())));
     let world = World::with_answers(answers).and_found(1, Some(dispense(DispenseStatus::InProgress)));
     let changes = Arc::clone(&world.changes);
     assert_eq!(world.stop(input()).unwrap(), stopped);
@@ -288,14 +288,14 @@ fn given_a_store_that_stays_stale_then_the_use_case_gives_up() {
 
 #[test]
 fn given_a_conflict_in_the_store_then_the_change_is_offered_again_without_a_look() {
-    let lost = World::with_answers(vec![conflict(), Ok(Changed::Stale)])
+    let lost = World::with_answers(vec![conflict(), Ok(Committed::Stale)])
         .and_found(1, Some(dispense(DispenseStatus::Stopped)));
     assert_eq!(
         answer(lost.stop(input())),
         (ErrorKind::Conflict, "Device dispense in status stopped cannot be stopped".to_owned())
     );
     let stopped = dispense(DispenseStatus::Stopped);
-    let won = World::with_answers(vec![conflict(), Ok(Changed::Applied(stopped.clone()))]);
+    let won = World::with_answers(vec![conflict(), Ok(Committed::Applied(stopped.clone()))]);
     assert_eq!(won.stop(input()).unwrap(), stopped);
     let never = World::with_answers((0..5).map(|_| conflict()).collect());
     assert_eq!(answer(never.stop(input())).0, ErrorKind::Unavailable);
@@ -352,7 +352,7 @@ fn idempotency(key: &str, id: DispenseId, subject: &str) -> IdempotentRequest {
 #[test]
 fn given_a_key_then_the_change_carries_it_with_what_was_asked() {
     let stopped = dispense(DispenseStatus::Stopped);
-    let world = World::with_answers(vec![Ok(Changed::Applied(stopped.clone()))]);
+    let world = World::with_answers(vec![Ok(Committed::Applied(stopped.clone()))]);
     let changes = Arc::clone(&world.changes);
     assert_eq!(world.stop(StopInput { idempotency_key: key("k"), ..input() }).unwrap(), stopped);
     let changes = changes.lock().unwrap();
@@ -369,14 +369,14 @@ fn given_a_key_then_the_change_carries_it_with_what_was_asked() {
 #[test]
 fn given_a_repetition_then_the_first_answer_and_no_further_look() {
     let stopped = dispense(DispenseStatus::Stopped);
-    let replay = Changed::Replayed(Replay::Replayed(stopped.clone()));
+    let replay = Committed::Replayed(stopped.clone());
     let world = World::with_answers(vec![Ok(replay)]);
     assert_eq!(world.stop(StopInput { idempotency_key: key("k"), ..input() }).unwrap(), stopped);
 }
 
 #[test]
 fn given_a_key_of_another_request_then_a_conflict_and_no_further_look() {
-    let world = World::with_answers(vec![Ok(Changed::Replayed(Replay::KeyReused))]);
+    let world = World::with_answers(vec![Ok(Committed::KeyReused)]);
     let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
     let text = "The idempotency key was used for another request";
     assert_eq!(answer(result), (ErrorKind::Conflict, text.to_owned()));
@@ -385,13 +385,13 @@ fn given_a_key_of_another_request_then_a_conflict_and_no_further_look() {
 #[test]
 fn given_a_concurrent_repetition_then_the_first_answer_comes_before_any_refusal() {
     let stopped = dispense(DispenseStatus::Stopped);
-    let replay = || Ok(Changed::Replayed(Replay::Replayed(stopped.clone())));
+    let replay = || Ok(Committed::Replayed(stopped.clone()));
     let found = || Some(dispense(DispenseStatus::Stopped));
     for (answers, looks) in [
         (vec![conflict(), replay()], 0),
-        (vec![Ok(Changed::Stale), replay()], 1),
-        (vec![conflict(), Ok(Changed::Stale), replay()], 1),
-        (vec![Ok(Changed::Stale), conflict(), replay()], 1),
+        (vec![Ok(Committed::Stale), replay()], 1),
+        (vec![conflict(), Ok(Committed::Stale), replay()], 1),
+        (vec![Ok(Committed::Stale), conflict(), replay()], 1),
     ] {
         let case = format!("{answers:?}");
         let world = World::with_answers(answers).and_found(looks, found());
@@ -413,7 +413,7 @@ fn given_a_key_under_which_nothing_was_done_then_the_refusal_is_found_once_and_s
         assert_eq!(answer(world.stop(StopInput { idempotency_key: key("k"), ..input() })), expected);
     }
     // Not known to stand: somebody else's change may be the same request's.
-    let mut answers = vec![Ok(Changed::Stale)];
+    let mut answers = vec![Ok(Committed::Stale)];
     answers.extend((0..4).map(|_| conflict()));
     let world = World::with_answers(answers).and_found(1, Some(dispense(DispenseStatus::Stopped)));
     let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });

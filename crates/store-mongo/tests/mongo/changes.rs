@@ -1,10 +1,11 @@
 //! Stored dispenses, raw, and changes that fit them.
 
 use bson::{Bson, Document, doc, spec::BinarySubtype};
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, DispenseStatus, Pseudonym, StatusChange};
+use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseStatus, Pseudonym, Transition};
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
-    DispenseId, EventId, IdGenerator, LegalEntityId, RequestId, Timestamp, UserId, Uuid, system::RandomIds,
+    Committed, DispenseId, EventId, IdGenerator, LegalEntityId, RequestId, Timestamp, UserId, Uuid,
+    system::RandomIds,
 };
 
 use crate::support::Fresh;
@@ -39,14 +40,14 @@ pub(crate) fn stored(id: Uuid, owner: impl Into<Bson>) -> Document {
 }
 
 /// Stopping it.
-pub(crate) fn stop(id: Uuid, owner: Uuid) -> StatusChange {
+pub(crate) fn stop(id: Uuid, owner: Uuid) -> Transition {
     let time = at("2026-01-31T08:15:30.123Z");
     let by = UserId::new(fresh_id());
-    StatusChange {
+    Transition {
         id: DispenseId::new(id),
-        owner: LegalEntityId::new(owner),
-        subject: Pseudonym::new(SUBJECT),
-        from: DispenseStatus::InProgress,
+        owner: Some(LegalEntityId::new(owner)),
+        subject: Some(Pseudonym::new(SUBJECT)),
+        from: DispenseStatus::InProgress.into(),
         to: DispenseStatus::Stopped,
         at: time,
         by,
@@ -65,7 +66,7 @@ pub(crate) fn stop(id: Uuid, owner: Uuid) -> StatusChange {
 }
 
 /// Stores a dispense and stops it at that time.
-pub(crate) async fn stopped_at(fresh: &Fresh, time: Timestamp) -> StatusChange {
+pub(crate) async fn stopped_at(fresh: &Fresh, time: Timestamp) -> Transition {
     let (id, owner) = (fresh_id(), fresh_id());
     fresh.documents.insert_one(stored(id, binary(owner))).await.unwrap();
     let mut change = stop(id, owner);
@@ -75,10 +76,10 @@ pub(crate) async fn stopped_at(fresh: &Fresh, time: Timestamp) -> StatusChange {
     change
 }
 
-pub(crate) async fn applied(fresh: &Fresh, change: &StatusChange) -> Dispense {
-    match fresh.store.change_status(change).await.unwrap() {
-        Changed::Applied(dispense) => dispense,
-        other @ (Changed::Stale | Changed::Replayed(_)) => panic!("the change was not applied: {other:?}"),
+pub(crate) async fn applied(fresh: &Fresh, change: &Transition) -> Dispense {
+    match fresh.store.commit(change).await.unwrap() {
+        Committed::Applied(dispense) => dispense,
+        other => panic!("the change was not applied: {other:?}"),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bson::{Bson, Document, RawDocumentBuf, doc, oid::ObjectId};
-use esoz_device_dispense::{Changed, DeviceDispenses};
+use esoz_device_dispense::DeviceDispenses;
 use esoz_events::{Claim, Outbox};
-use esoz_kernel::{DispenseId, StoreErrorKind};
+use esoz_kernel::{Committed, DispenseId, StoreErrorKind};
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -144,7 +144,7 @@ async fn a_history_that_is_missing_or_null_begins_with_the_change() {
         assert_eq!(after.get_str("status").unwrap(), "stopped");
         assert_eq!(after.get_datetime("updated_at").unwrap(), &time);
         assert_eq!(after.get("updated_by").unwrap(), &by);
-        assert_eq!(fresh.store.change_status(&change).await.unwrap(), Changed::Stale);
+        assert_eq!(fresh.store.commit(&change).await.unwrap(), Committed::Stale);
     }
 }
 
@@ -157,11 +157,11 @@ async fn of_many_changes_to_a_null_history_one_is_applied() {
     fresh.documents.insert_one(before).await.unwrap();
     let racing = (0..32).map(|_| {
         let (store, change) = (fresh.store.clone(), stop(id, owner));
-        tokio::spawn(async move { store.change_status(&change).await.unwrap() })
+        tokio::spawn(async move { store.commit(&change).await.unwrap() })
     });
     let outcomes = join_all(racing).await;
-    let applied = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Changed::Applied(_)))).count();
-    let stale = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Changed::Stale))).count();
+    let applied = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Committed::Applied(_)))).count();
+    let stale = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Committed::Stale))).count();
     assert_eq!((applied, stale), (1, 31));
     assert_eq!(document(&fresh, id).await.get_array("status_history").unwrap().len(), 1);
 }
@@ -173,7 +173,7 @@ async fn a_history_that_is_something_else_is_corrupt_and_nothing_is_written() {
     let mut before = stored(id, binary(owner));
     before.insert("status_history", doc! { "is": "an object" });
     fresh.documents.insert_one(&before).await.unwrap();
-    let error = fresh.store.change_status(&stop(id, owner)).await.unwrap_err();
+    let error = fresh.store.commit(&stop(id, owner)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     let expected = format!("reading device_dispenses, id {id}: field status_history");
     assert!(error.to_string().contains(&expected), "{error}");

@@ -1,9 +1,10 @@
 //! Idempotency keys in documents: what is stored, which indexes find it, and documents that are out of the ordinary.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use esoz_device_dispense::{Changed, DeviceDispenses, Dispense, StatusChange};
+use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
 use esoz_kernel::{
-    ClientId, IdempotencyKey, IdempotencyRecords, IdempotentRequest, Replay, StoreErrorKind, Timestamp, Uuid,
+    ClientId, Committed, IdempotencyKey, IdempotencyRecords, IdempotentRequest, StoreErrorKind, Timestamp,
+    Uuid,
 };
 use futures_util::future::join_all;
 
@@ -11,15 +12,15 @@ use crate::changes::{SUBJECT, applied, at, binary, document, fresh_id, reference
 use crate::support::Fresh;
 
 /// A stop under a key of its own.
-fn marked(id: esoz_kernel::Uuid, owner: esoz_kernel::Uuid) -> StatusChange {
+fn marked(id: esoz_kernel::Uuid, owner: esoz_kernel::Uuid) -> Transition {
     let key = IdempotencyKey::from_uuid(fresh_id());
     let idempotency = IdempotentRequest::new("test", ClientId::new(owner), &key, &[id.as_bytes()]);
-    StatusChange { idempotency: Some(idempotency), ..stop(id, owner) }
+    Transition { idempotency: Some(idempotency), ..stop(id, owner) }
 }
 
-async fn replay(fresh: &Fresh, change: &StatusChange) -> Dispense {
-    match fresh.store.change_status(change).await.unwrap() {
-        Changed::Replayed(Replay::Replayed(dispense)) => dispense,
+async fn replay(fresh: &Fresh, change: &Transition) -> Dispense {
+    match fresh.store.commit(change).await.unwrap() {
+        Committed::Replayed(dispense) => dispense,
         other => panic!("not the first answer: {other:?}"),
     }
 }
@@ -62,11 +63,11 @@ async fn forgetting_leaves_the_young_keys_of_a_document() {
     // Somebody puts it back by hand, and it is stopped once more.
     let put_back = doc! { "$set": { "status": "in_progress" } };
     fresh.documents.update_one(doc! { "_id": binary(id) }, put_back).await.unwrap();
-    let second = StatusChange { at: at("2026-01-31T08:15:31.123Z"), ..marked(id, owner) };
+    let second = Transition { at: at("2026-01-31T08:15:31.123Z"), ..marked(id, owner) };
     let after = applied(&fresh, &second).await;
 
     assert_eq!(fresh.store.purge_expired(first.at, 7).await.unwrap(), 1);
-    assert_eq!(fresh.store.change_status(&first).await.unwrap(), Changed::Stale);
+    assert_eq!(fresh.store.commit(&first).await.unwrap(), Committed::Stale);
     assert_eq!(replay(&fresh, &second).await, after);
 }
 
@@ -96,10 +97,10 @@ async fn a_document_that_is_out_of_the_ordinary_keeps_a_key_as_any_other() {
 }
 
 /// Under the key of that change, another request: to stop that dispense.
-fn reusing(change: &StatusChange, key: &IdempotencyKey, id: Uuid, owner: Uuid) -> StatusChange {
+fn reusing(change: &Transition, key: &IdempotencyKey, id: Uuid, owner: Uuid) -> Transition {
     let idempotency =
-        IdempotentRequest::new("test", ClientId::new(change.owner.uuid()), key, &[id.as_bytes()]);
-    StatusChange { idempotency: Some(idempotency), ..stop(id, owner) }
+        IdempotentRequest::new("test", ClientId::new(change.owner.unwrap().uuid()), key, &[id.as_bytes()]);
+    Transition { idempotency: Some(idempotency), ..stop(id, owner) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,12 +115,12 @@ async fn without_its_index_a_key_is_still_for_one_dispense() {
     let first = applied(&fresh, &change).await;
     let before = document(&fresh, other).await;
     let reused = reusing(&change, &key, other, owner);
-    let outcome = fresh.store.change_status(&reused).await.unwrap();
-    assert_eq!(outcome, Changed::Replayed(Replay::KeyReused));
+    let outcome = fresh.store.commit(&reused).await.unwrap();
+    assert_eq!(outcome, Committed::KeyReused);
     assert_eq!(document(&fresh, other).await, before);
     assert_eq!(replay(&fresh, &change).await, first);
     // A day later it is free.
-    let later = StatusChange { at: change.at + esoz_kernel::idempotency::RETENTION, ..reused };
+    let later = Transition { at: change.at + esoz_kernel::idempotency::RETENTION, ..reused };
     applied(&fresh, &later).await;
     assert!(document(&fresh, one).await.get("esoz_keys").is_none());
 }
@@ -138,7 +139,7 @@ async fn a_first_request_under_a_key_makes_one_round_trip_once_the_index_is_know
 }
 
 /// How many commands the server gets for it.
-async fn round_trips(fresh: &Fresh, change: &StatusChange) -> u64 {
+async fn round_trips(fresh: &Fresh, change: &Transition) -> u64 {
     let database = fresh.documents.client().database(&fresh.documents.namespace().db);
     let profile = database.collection::<Document>("system.profile");
     let of_dispenses = doc! { "ns": fresh.documents.namespace().to_string() };
@@ -162,7 +163,7 @@ async fn the_first_answer_is_not_for_whom_the_dispense_is_not_for_any_more() {
     for moved in [reassigned, merged] {
         set(&fresh, id, moved).await;
         let before = document(&fresh, id).await;
-        assert_eq!(fresh.store.change_status(&change).await.unwrap(), Changed::Stale);
+        assert_eq!(fresh.store.commit(&change).await.unwrap(), Committed::Stale);
         assert_eq!(document(&fresh, id).await, before);
         set(&fresh, id, back.clone()).await;
         set(&fresh, id, doc! { "subject": SUBJECT }).await;
@@ -187,13 +188,13 @@ async fn many_repetitions_on_a_null_history_have_one_answer() {
     let change = marked(id, owner);
     let racing = (0..16).map(|_| {
         let (store, change) = (fresh.store.clone(), change.clone());
-        tokio::spawn(async move { store.change_status(&change).await.unwrap() })
+        tokio::spawn(async move { store.commit(&change).await.unwrap() })
     });
     let mut applied = 0;
     for outcome in join_all(racing).await {
         match outcome.unwrap() {
-            Changed::Applied(_) => applied += 1,
-            Changed::Replayed(Replay::Replayed(_)) => {}
+            Committed::Applied(_) => applied += 1,
+            Committed::Replayed(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -211,7 +212,7 @@ async fn a_damaged_key_is_named_and_nothing_is_written() {
     let damage = doc! { "$set": { "esoz_keys.0.at": "yesterday" } };
     fresh.documents.update_one(doc! { "_id": binary(id) }, damage).await.unwrap();
     let before = document(&fresh, id).await;
-    let error = fresh.store.change_status(&change).await.unwrap_err();
+    let error = fresh.store.commit(&change).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     let expected = format!("reading device_dispenses, id {id}: field esoz_keys");
     assert!(error.to_string().contains(&expected), "{error}");

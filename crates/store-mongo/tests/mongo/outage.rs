@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use esoz_device_dispense::{Changed, DeviceDispenses};
+use esoz_device_dispense::DeviceDispenses;
 use esoz_events::Outbox;
-use esoz_kernel::{DispenseId, StoreErrorKind};
+use esoz_kernel::{Committed, DispenseId, StoreErrorKind};
 use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_test_servers::{MongoDb, proxy::Proxy};
 use esoz_testkit::wait::wait_for;
@@ -53,11 +53,11 @@ async fn a_killed_server_is_unavailable_in_time_and_what_it_acknowledged_is_ther
     let (id, owner) = (fresh_id(), fresh_id());
     fresh.documents.insert_many([stored(id, binary(owner)), stored(owner, binary(owner))]).await.unwrap();
     let change = stop(id, owner);
-    assert!(matches!(store.change_status(&change).await.unwrap(), Changed::Applied(_)));
+    assert!(matches!(store.commit(&change).await.unwrap(), Committed::Applied(_)));
 
     server.stop().unwrap();
     let started = Instant::now();
-    let error = store.change_status(&stop(owner, owner)).await.unwrap_err();
+    let error = store.commit(&stop(owner, owner)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
     assert!(started.elapsed() < Duration::from_millis(settings.operation_timeout_ms) + SLACK);
     assert_eq!(store.backlog().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
@@ -66,7 +66,7 @@ async fn a_killed_server_is_unavailable_in_time_and_what_it_acknowledged_is_ther
     wait_for("the store to work again", RECOVERY, async || store.ping().await).await;
     assert_eq!(store.find(change.id).await.unwrap().unwrap().status, change.to);
     assert_eq!(store.backlog().await.unwrap().depth, 1);
-    assert!(matches!(store.change_status(&stop(owner, owner)).await.unwrap(), Changed::Applied(_)));
+    assert!(matches!(store.commit(&stop(owner, owner)).await.unwrap(), Committed::Applied(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +82,7 @@ async fn a_server_that_hangs_is_unavailable_in_time_and_used_again_when_it_goes_
     server.pause().unwrap();
     let limit = Duration::from_millis(settings.operation_timeout_ms) + SLACK;
     let started = Instant::now();
-    let error = store.change_status(&stop(id, owner)).await.unwrap_err();
+    let error = store.commit(&stop(id, owner)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
     assert!(started.elapsed() < limit, "{:?}", started.elapsed());
     let started = Instant::now();
@@ -93,7 +93,7 @@ async fn a_server_that_hangs_is_unavailable_in_time_and_used_again_when_it_goes_
     wait_for("the store to work again", RECOVERY, async || store.ping().await).await;
     // The change may have been waiting in the server's socket: either it took effect whole, or it does now.
     let change = stop(id, owner);
-    wait_for("the dispense to be stopped", RECOVERY, async || store.change_status(&change).await).await;
+    wait_for("the dispense to be stopped", RECOVERY, async || store.commit(&change).await).await;
     let after = document(&fresh, id).await;
     assert_eq!(after.get_str("status").unwrap(), "stopped");
     assert_eq!(after.get_array("status_history").unwrap().len(), 1);
@@ -118,7 +118,7 @@ async fn a_connection_that_breaks_during_a_change_breaks_nothing() {
         let sent = proxy.traffic().bytes_to_target;
         let changing = tokio::spawn({
             let (store, change) = (store.clone(), change.clone());
-            async move { store.change_status(&change).await }
+            async move { store.commit(&change).await }
         });
         wait_for("the change to be sent", RECOVERY, async || {
             (proxy.traffic().bytes_to_target > sent).then_some(())
@@ -135,7 +135,7 @@ async fn a_connection_that_breaks_during_a_change_breaks_nothing() {
         assert_eq!(after.get_str("status").unwrap(), status);
         assert!(events <= 1);
         match outcome {
-            Ok(outcome) => assert!(matches!(outcome, Changed::Applied(_)) && events == 1, "{outcome:?}"),
+            Ok(outcome) => assert!(matches!(outcome, Committed::Applied(_)) && events == 1, "{outcome:?}"),
             Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}"),
         }
     }

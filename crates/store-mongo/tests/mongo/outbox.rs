@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use bson::{Document, doc};
-use esoz_device_dispense::{DispenseStatus, StatusChange};
+use esoz_device_dispense::{DispenseStatus, Transition};
 use esoz_events::{Backlog, Claim, Outbox, StatusChangeEvent};
 use esoz_kernel::{EventId, Timestamp, Uuid};
 use futures_util::{TryStreamExt, future::join_all};
@@ -24,9 +24,9 @@ async fn claimed(fresh: &Fresh, claim: &Claim) -> Vec<EventId> {
 }
 
 /// Marks the dispense of that change in error: a second event for it.
-async fn marked(fresh: &Fresh, change: &StatusChange) -> StatusChange {
+async fn marked(fresh: &Fresh, change: &Transition) -> Transition {
     let mut second = change.clone();
-    (second.from, second.to) = (DispenseStatus::Stopped, DispenseStatus::EnteredInError);
+    (second.from, second.to) = (DispenseStatus::Stopped.into(), DispenseStatus::EnteredInError);
     second.event.id = EventId::new(fresh_id());
     second.event.new_status = String::from(second.to.as_str());
     second.event.event_time = change.event.event_time.saturating_add(Duration::from_secs(1));

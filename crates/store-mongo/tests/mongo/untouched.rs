@@ -1,7 +1,8 @@
 //! Whatever others have written beside what ESOZ knows: a change leaves it byte by byte, and in its place.
 
 use bson::{Bson, RawDocument, RawDocumentBuf};
-use esoz_device_dispense::{Changed, DeviceDispenses};
+use esoz_device_dispense::DeviceDispenses;
+use esoz_kernel::Committed;
 use esoz_testkit::drawn::runner;
 use proptest::prelude::*;
 
@@ -49,8 +50,8 @@ fn a_change_leaves_every_other_byte_as_it_is() {
             }
             let by_id = bson::doc! {"_id": binary(id)};
             let before = documents.find_one(by_id.clone()).await.unwrap().unwrap();
-            let changed = fresh.store.change_status(&stop(id, owner)).await.unwrap();
-            prop_assert!(matches!(changed, Changed::Applied(_)), "{:?}", changed);
+            let changed = fresh.store.commit(&stop(id, owner)).await.unwrap();
+            prop_assert!(matches!(changed, Committed::Applied(_)), "{:?}", changed);
             let after = documents.find_one(by_id).await.unwrap().unwrap();
             prop_assert_eq!(untouched(&after).into_bytes(), untouched(&before).into_bytes());
             Ok(())

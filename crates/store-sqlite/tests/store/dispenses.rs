@@ -1,8 +1,8 @@
 use std::slice;
 
 use diesel::connection::SimpleConnection as _;
-use esoz_device_dispense::{Changed, DeviceDispenses, DispenseRegistry as _, DispenseStatus};
-use esoz_kernel::{LegalEntityId, Put};
+use esoz_device_dispense::{DeviceDispenses, DispenseRegistry as _, DispenseStatus};
+use esoz_kernel::{Committed, LegalEntityId, Put};
 use esoz_testkit::builders::{at_millis, change_of, dispense, fresh as fresh_id};
 use serde_json::json;
 
@@ -20,8 +20,8 @@ async fn numbers_and_unknown_fields_keep_their_very_text() {
     let odd = r#"{"exact":100.500,"long":12345678901234567890123,"deep":[{"a":null}]}"#;
     let set = format!("UPDATE device_dispenses SET document = json_set(document, '$.other', json('{odd}'))");
     shell.batch_execute(&set).unwrap();
-    let changed = fresh.store.change_status(&change_of(&before, STOPPED, at_millis(1))).await.unwrap();
-    assert!(matches!(changed, Changed::Applied(_)));
+    let changed = fresh.store.commit(&change_of(&before, STOPPED, at_millis(1))).await.unwrap();
+    assert!(matches!(changed, Committed::Applied(_)));
     let other = "SELECT json_extract(document, '$.other') AS answer FROM device_dispenses";
     assert_eq!(ask(&mut shell, other).as_deref(), Some(odd));
 }
@@ -36,8 +36,8 @@ async fn an_owner_in_upper_case_is_the_same_owner() {
     shell(&fresh.settings.path).batch_execute(upper).unwrap();
     let found = DeviceDispenses::find(&fresh.store, before.id).await.unwrap().unwrap();
     assert_eq!(found.owner, before.owner);
-    let changed = fresh.store.change_status(&change_of(&before, STOPPED, at_millis(1))).await.unwrap();
-    let Changed::Applied(after) = changed else { panic!("the change is stale") };
+    let changed = fresh.store.commit(&change_of(&before, STOPPED, at_millis(1))).await.unwrap();
+    let Committed::Applied(after) = changed else { panic!("the change is stale") };
     assert_eq!((after.owner, after.status), (before.owner, STOPPED));
 }
 
@@ -47,7 +47,7 @@ async fn a_history_that_is_null_begins_with_the_change() {
     let before = dispense().field("status_history", json!(null)).build();
     assert_eq!(fresh.store.put_dispenses(slice::from_ref(&before)).await.unwrap(), [Put::Created]);
     let change = change_of(&before, STOPPED, at_millis(1));
-    let Changed::Applied(after) = fresh.store.change_status(&change).await.unwrap() else {
+    let Committed::Applied(after) = fresh.store.commit(&change).await.unwrap() else {
         panic!("the change is stale")
     };
     assert_eq!(after.record["status_history"].as_array().unwrap().len(), 1);

@@ -5,9 +5,9 @@ use std::slice;
 use diesel::connection::SimpleConnection as _;
 use esoz_auth::{AccessTokens, ApiKeys, Credentials as _};
 use esoz_contract_division::{Change, ContractDivisions as _};
-use esoz_device_dispense::{Changed, DeviceDispenses, DispenseRegistry as _, DispenseStatus};
+use esoz_device_dispense::{DeviceDispenses, DispenseRegistry as _, DispenseStatus};
 use esoz_events::{Claim, Outbox as _};
-use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_kernel::{Committed, StoreError, StoreErrorKind};
 use esoz_legal_entity::LegalEntities;
 use esoz_testkit::builders::{
     access_token, api_key, at_millis, change_of, dispense, fresh as fresh_id, secret,
@@ -100,7 +100,7 @@ async fn a_document_that_cannot_be_is_named_by_field() {
         let error = DeviceDispenses::find(&fresh.store, sound.id).await.unwrap_err();
         assert_corrupt(&error, &["device_dispenses", &sound.id.to_string(), field]);
         let change = change_of(&sound, DispenseStatus::Stopped, at_millis(1));
-        assert_eq!(fresh.store.change_status(&change).await.unwrap(), Changed::Stale);
+        assert_eq!(fresh.store.commit(&change).await.unwrap(), Committed::Stale);
         assert_eq!(fresh.store.backlog().await.unwrap().depth, 0);
     }
 }
@@ -114,7 +114,7 @@ async fn an_event_that_cannot_be_is_named_and_claimed_by_nobody() {
         let sound = dispense().build();
         fresh.store.put_dispenses(slice::from_ref(&sound)).await.unwrap();
         let change = change_of(&sound, DispenseStatus::Stopped, at_millis(1));
-        fresh.store.change_status(&change).await.unwrap();
+        fresh.store.commit(&change).await.unwrap();
         tamper(&fresh, &format!("UPDATE outbox SET {column} = '{value}'"));
         let lease = std::time::Duration::from_secs(1);
         let claim = Claim { by: fresh_id(), now: at_millis(2), lease, max_entities: 10 };

@@ -4,7 +4,8 @@ use std::slice;
 
 use diesel::sql_types::Text;
 use diesel::{RunQueryDsl as _, sql_query};
-use esoz_device_dispense::{Changed, DeviceDispenses as _, DispenseRegistry as _, DispenseStatus};
+use esoz_device_dispense::{DeviceDispenses as _, DispenseRegistry as _, DispenseStatus};
+use esoz_kernel::Committed;
 use esoz_testkit::builders::{at_millis, change_of, dispense};
 use esoz_testkit::drawn::runner;
 use proptest::prelude::*;
@@ -71,8 +72,8 @@ fn a_change_leaves_every_other_character_as_it_is() {
         let untouched = format!("{UNTOUCHED}'{}'", before.id);
         let was = ask(&mut shell, &untouched);
         let change = change_of(&before, DispenseStatus::Stopped, at_millis(1));
-        let changed = runtime.block_on(fresh.store.change_status(&change)).unwrap();
-        prop_assert!(matches!(changed, Changed::Applied(_)), "{:?}", changed);
+        let changed = runtime.block_on(fresh.store.commit(&change)).unwrap();
+        prop_assert!(matches!(changed, Committed::Applied(_)), "{:?}", changed);
         prop_assert_eq!(ask(&mut shell, &untouched), was);
         Ok(())
     });

@@ -8,7 +8,7 @@ use esoz_contract_division::{
     Contract, ContractDivision, ContractRecord, ContractStatus, ContractType, Division, DivisionRecord,
     DivisionStatus,
 };
-use esoz_device_dispense::{Dispense, DispenseStatus, StatusChange};
+use esoz_device_dispense::{Dispense, DispenseStatus, Transition};
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
     CivilDate, ClientId, ContractDivisionId, ContractId, DivisionId, EventId, IdGenerator, IdempotencyKey,
@@ -113,7 +113,7 @@ pub fn contract_division(contract_id: ContractId, division_id: DivisionId) -> Co
 
 /// A change of the dispense from the status that it has, at that instant (milliseconds), by a user of its own, with its event.
 /// Whether the status model allows it is not asked.
-pub fn change_of(dispense: &Dispense, to: DispenseStatus, at: Timestamp) -> StatusChange {
+pub fn change_of(dispense: &Dispense, to: DispenseStatus, at: Timestamp) -> Transition {
     let by = user();
     let event = StatusChangeEvent {
         new_status: to.as_str().to_owned(),
@@ -121,8 +121,17 @@ pub fn change_of(dispense: &Dispense, to: DispenseStatus, at: Timestamp) -> Stat
         changed_by: by,
         ..event_of(dispense.id.uuid())
     };
-    let Dispense { id, status: from, ref subject, owner, .. } = *dispense;
-    StatusChange { id, owner, subject: subject.clone(), from, to, at, by, event, idempotency: None }
+    Transition {
+        id: dispense.id,
+        owner: Some(dispense.owner),
+        subject: Some(dispense.subject.clone()),
+        from: dispense.status.into(),
+        to,
+        at,
+        by,
+        event,
+        idempotency: None,
+    }
 }
 
 /// An event that says that this dispense was stopped.

@@ -1,11 +1,11 @@
 //! Changing the status of a dispense:
-//! [`DeviceDispenses::change_status`](esoz_device_dispense::DeviceDispenses::change_status).
+//! [`DeviceDispenses::commit`](esoz_device_dispense::DeviceDispenses::commit).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use esoz_device_dispense::{Changed, Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS, StatusChange};
-use esoz_kernel::{DispenseId, LegalEntityId, StoreErrorKind, time::rfc3339_millis};
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS, Transition};
+use esoz_kernel::{Committed, DispenseId, LegalEntityId, StoreErrorKind, time::rfc3339_millis};
 use serde_json::{Value, json};
 
 use super::DispenseStore;
@@ -19,15 +19,15 @@ const ROUNDS: usize = 5;
 /// What a change of status may set.
 const CHANGED_FIELDS: [&str; 4] = ["status", "status_history", "updated_at", "updated_by"];
 
-async fn applied(store: &DispenseStore, change: &StatusChange) -> Dispense {
-    match store.dispenses.change_status(change).await.unwrap() {
-        Changed::Applied(dispense) => dispense,
-        other @ (Changed::Stale | Changed::Replayed(_)) => panic!("the change was not applied: {other:?}"),
+async fn applied(store: &DispenseStore, change: &Transition) -> Dispense {
+    match store.dispenses.commit(change).await.unwrap() {
+        Committed::Applied(dispense) => dispense,
+        other => panic!("the change was not applied: {other:?}"),
     }
 }
 
 /// The dispense as the change must leave it.
-fn expected_after(before: &Dispense, change: &StatusChange) -> Dispense {
+fn expected_after(before: &Dispense, change: &Transition) -> Dispense {
     let mut after = before.clone();
     let (at, by) = (rfc3339_millis(change.at), change.by.to_string());
     let history = after.record.entry("status_history").or_insert(json!([]));
@@ -125,18 +125,18 @@ pub async fn a_stale_change_does_nothing(store: DispenseStore) {
     let sound = || change_of(&before, DispenseStatus::Stopped, at_millis(1));
     let unknown = DispenseId::new(fresh());
     for (what, change) in [
-        ("unknown id", StatusChange { id: unknown, ..sound() }),
-        ("another owner", StatusChange { owner: LegalEntityId::new(fresh()), ..sound() }),
-        ("another subject", StatusChange { subject: Pseudonym::new("P"), ..sound() }),
+        ("unknown id", Transition { id: unknown, ..sound() }),
+        ("another owner", Transition { owner: Some(LegalEntityId::new(fresh())), ..sound() }),
+        ("another subject", Transition { subject: Some(Pseudonym::new("P")), ..sound() }),
         (
             "subject in another case",
-            StatusChange { subject: Pseudonym::new(before.subject.expose().to_lowercase()), ..sound() },
+            Transition { subject: Some(Pseudonym::new(before.subject.expose().to_lowercase())), ..sound() },
         ),
-        ("another status", StatusChange { from: DispenseStatus::Preparation, ..sound() }),
-        ("the status it shall get", StatusChange { from: DispenseStatus::Stopped, ..sound() }),
+        ("another status", Transition { from: DispenseStatus::Preparation.into(), ..sound() }),
+        ("the status it shall get", Transition { from: DispenseStatus::Stopped.into(), ..sound() }),
     ] {
-        let outcome = store.dispenses.change_status(&change).await.unwrap();
-        assert_eq!(outcome, Changed::Stale, "{what}");
+        let outcome = store.dispenses.commit(&change).await.unwrap();
+        assert_eq!(outcome, Committed::Stale, "{what}");
         assert_eq!(store.raw.document(before.id).await, document, "{what}");
         assert_eq!(waiting(&store).await, [], "{what}");
     }
@@ -149,9 +149,9 @@ pub async fn a_change_applies_once(store: DispenseStore) {
     put(&store, &before).await;
     let change = change_of(&before, DispenseStatus::Stopped, at_millis(1));
     let after = applied(&store, &change).await;
-    assert_eq!(store.dispenses.change_status(&change).await.unwrap(), Changed::Stale);
+    assert_eq!(store.dispenses.commit(&change).await.unwrap(), Committed::Stale);
     let another = change_of(&before, DispenseStatus::Stopped, at_millis(2));
-    assert_eq!(store.dispenses.change_status(&another).await.unwrap(), Changed::Stale);
+    assert_eq!(store.dispenses.commit(&another).await.unwrap(), Committed::Stale);
     assert_same(&found(&store, before.id).await, &after);
     assert_eq!(waiting(&store).await, [change.event]);
 }
@@ -166,18 +166,18 @@ pub async fn of_concurrent_changes_one_is_applied(store: DispenseStore) {
             (0..RACERS).map(|_| change_of(&before, DispenseStatus::Stopped, at_millis(1))).collect();
         let outcomes = all_at_once(changes.clone().into_iter().map(|change| {
             let dispenses = Arc::clone(&store.dispenses);
-            async move { dispenses.change_status(&change).await }
+            async move { dispenses.commit(&change).await }
         }))
         .await;
         let mut winner = None;
         for (change, outcome) in changes.iter().zip(outcomes) {
             match outcome {
-                Ok(Changed::Applied(after)) => {
+                Ok(Committed::Applied(after)) => {
                     assert!(winner.is_none(), "two changes were applied");
                     winner = Some((change, after));
                 }
-                Ok(Changed::Stale) => {}
-                Ok(other @ Changed::Replayed(_)) => panic!("without a key: {other:?}"),
+                Ok(Committed::Stale) => {}
+                Ok(other) => panic!("without a key: {other:?}"),
                 Err(error) => assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}"),
             }
         }
@@ -206,11 +206,11 @@ pub async fn dispenses_do_not_disturb_each_other(store: DispenseStore) {
     let events: BTreeSet<_> = changes.iter().map(|change| change.event.id).collect();
     let outcomes = all_at_once(changes.into_iter().map(|change| {
         let dispenses = Arc::clone(&store.dispenses);
-        async move { dispenses.change_status(&change).await.unwrap() }
+        async move { dispenses.commit(&change).await.unwrap() }
     }))
     .await;
     for (outcome, expected) in outcomes.iter().zip(&expected) {
-        let Changed::Applied(after) = outcome else { panic!("a change that nothing disturbs is stale") };
+        let Committed::Applied(after) = outcome else { panic!("a change that nothing disturbs is stale") };
         assert_same(after, expected);
         assert_same(&found(&store, expected.id).await, expected);
     }
@@ -231,7 +231,7 @@ pub async fn each_of_a_crowd_is_told_its_own_outcome(store: DispenseStore) {
             put(&store, &before).await;
         }
         match step % 4 {
-            2 => change.owner = LegalEntityId::new(fresh()),
+            2 => change.owner = Some(LegalEntityId::new(fresh())),
             3 => {
                 let rival = change_of(&before, DispenseStatus::Completed, at_millis(step));
                 contested.push((change.event.id, rival.event.id));
@@ -243,18 +243,18 @@ pub async fn each_of_a_crowd_is_told_its_own_outcome(store: DispenseStore) {
     }
     let told = all_at_once(changes.clone().into_iter().map(|(_, _, change)| {
         let dispenses = Arc::clone(&store.dispenses);
-        async move { dispenses.change_status(&change).await.unwrap() }
+        async move { dispenses.commit(&change).await.unwrap() }
     }))
     .await;
     let mut applied = BTreeSet::new();
     for ((kind, before, change), told) in changes.iter().zip(told) {
         match (kind, told) {
-            (0 | 3, Changed::Applied(after)) => {
+            (0 | 3, Committed::Applied(after)) => {
                 assert_same(&after, &expected_after(before, change));
                 assert_same(&found(&store, before.id).await, &after);
                 applied.insert(change.event.id);
             }
-            (1..=3, Changed::Stale) => {}
+            (1..=3, Committed::Stale) => {}
             (kind, told) => panic!("a change of kind {kind} is told {told:?}"),
         }
     }

@@ -1,10 +1,10 @@
 //! Changing the status of a dispense under an idempotency key:
-//! [`StatusChange::once`](esoz_device_dispense::StatusChange::once), [`IdempotencyRecords`](esoz_kernel::IdempotencyRecords).
+//! [`Transition::once`](esoz_device_dispense::Transition::once), [`IdempotencyRecords`](esoz_kernel::IdempotencyRecords).
 
 use std::sync::Arc;
 
-use esoz_device_dispense::{Changed, Dispense, DispenseStatus, StatusChange};
-use esoz_kernel::{IdempotentRequest, Replay, Timestamp};
+use esoz_device_dispense::{Dispense, DispenseStatus, Transition};
+use esoz_kernel::{Committed, IdempotentRequest, Timestamp};
 
 use super::DispenseStore;
 use super::dispenses::{assert_same, found, put, waiting};
@@ -22,8 +22,8 @@ fn idempotency(asked: &str) -> IdempotentRequest {
 }
 
 /// A stop of the dispense under that key, by a user of its own.
-fn stop(dispense: &Dispense, millis: i64, idempotency: IdempotentRequest) -> StatusChange {
-    StatusChange {
+fn stop(dispense: &Dispense, millis: i64, idempotency: IdempotentRequest) -> Transition {
+    Transition {
         idempotency: Some(idempotency),
         ..change_of(dispense, DispenseStatus::Stopped, at_millis(millis))
     }
@@ -35,21 +35,21 @@ async fn stored(store: &DispenseStore) -> Dispense {
     one
 }
 
-async fn changed(store: &DispenseStore, change: &StatusChange) -> Changed {
-    store.dispenses.change_status(change).await.unwrap()
+async fn changed(store: &DispenseStore, change: &Transition) -> Committed<Dispense> {
+    store.dispenses.commit(change).await.unwrap()
 }
 
-async fn applied(store: &DispenseStore, change: &StatusChange) -> Dispense {
+async fn applied(store: &DispenseStore, change: &Transition) -> Dispense {
     match changed(store, change).await {
-        Changed::Applied(dispense) => dispense,
-        other @ (Changed::Stale | Changed::Replayed(_)) => panic!("the change was not applied: {other:?}"),
+        Committed::Applied(dispense) => dispense,
+        other => panic!("the change was not applied: {other:?}"),
     }
 }
 
 #[track_caller]
-fn assert_first_answer(outcome: &Changed, first: &Dispense) {
+fn assert_first_answer(outcome: &Committed<Dispense>, first: &Dispense) {
     match outcome {
-        Changed::Replayed(Replay::Replayed(answer)) => assert_same(answer, first),
+        Committed::Replayed(answer) => assert_same(answer, first),
         other => panic!("not the first answer: {other:?}"),
     }
 }
@@ -80,7 +80,7 @@ pub async fn the_first_answer_outlives_the_next_change(store: DispenseStore) {
     let change = stop(&before, 1, idempotency("a stop"));
     let first = applied(&store, &change).await;
     let next = change_of(&first, DispenseStatus::EnteredInError, at_millis(2));
-    let next = StatusChange { idempotency: Some(idempotency("a mark")), ..next };
+    let next = Transition { idempotency: Some(idempotency("a mark")), ..next };
     let last = applied(&store, &next).await;
     assert_first_answer(&changed(&store, &change).await, &first);
     assert_first_answer(&changed(&store, &next).await, &last);
@@ -97,13 +97,13 @@ pub async fn a_key_is_for_one_request(store: DispenseStore) {
     let first = applied(&store, &change).await;
     let document = store.raw.document(other.id).await;
     for reused in [stop(&one, 2, asking("other")), stop(&other, 2, asking("other"))] {
-        assert_eq!(changed(&store, &reused).await, Changed::Replayed(Replay::KeyReused));
+        assert_eq!(changed(&store, &reused).await, Committed::KeyReused);
     }
     assert_same(&found(&store, one.id).await, &first);
     assert_eq!(store.raw.document(other.id).await, document);
     assert_eq!(waiting(&store).await, [change.event]);
     // Without a key nothing speaks against it.
-    let without = StatusChange { idempotency: None, ..stop(&other, 3, asking("other")) };
+    let without = Transition { idempotency: None, ..stop(&other, 3, asking("other")) };
     applied(&store, &without).await;
 }
 
@@ -124,21 +124,21 @@ pub async fn a_stale_change_keeps_no_key(store: DispenseStore) {
     let one = stored(&store).await;
     let (client, key) = (client(), idempotency_key());
     let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
-    let stale = StatusChange { from: DispenseStatus::Completed, ..stop(&one, 1, asking("this")) };
+    let stale = Transition { from: DispenseStatus::Completed.into(), ..stop(&one, 1, asking("this")) };
     for _ in 0..2 {
-        assert_eq!(changed(&store, &stale).await, Changed::Stale);
+        assert_eq!(changed(&store, &stale).await, Committed::Stale);
     }
     assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
     applied(&store, &stop(&one, 2, asking("that"))).await;
-    assert_eq!(changed(&store, &stale).await, Changed::Replayed(Replay::KeyReused));
+    assert_eq!(changed(&store, &stale).await, Committed::KeyReused);
 }
 
 /// Without a key nothing is kept, and a repetition is stale.
 pub async fn a_change_without_a_key_keeps_none(store: DispenseStore) {
     let one = stored(&store).await;
-    let change = StatusChange { idempotency: None, ..stop(&one, 1, idempotency("a stop")) };
+    let change = Transition { idempotency: None, ..stop(&one, 1, idempotency("a stop")) };
     applied(&store, &change).await;
-    assert_eq!(changed(&store, &change).await, Changed::Stale);
+    assert_eq!(changed(&store, &change).await, Committed::Stale);
     assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
 }
 
@@ -149,13 +149,13 @@ pub async fn concurrent_repetitions_have_one_effect_and_one_answer(store: Dispen
         let key = idempotency("a stop");
         let outcomes = all_at_once((0..RACERS).map(|step| {
             let (dispenses, change) = (Arc::clone(&store.dispenses), stop(&one, step, key));
-            async move { dispenses.change_status(&change).await.unwrap() }
+            async move { dispenses.commit(&change).await.unwrap() }
         }))
         .await;
         let after = found(&store, one.id).await;
         let (applied, others): (Vec<_>, Vec<_>) =
-            outcomes.into_iter().partition(|outcome| matches!(outcome, Changed::Applied(_)));
-        assert_eq!(applied, [Changed::Applied(after.clone())]);
+            outcomes.into_iter().partition(|outcome| matches!(outcome, Committed::Applied(_)));
+        assert_eq!(applied, [Committed::Applied(after.clone())]);
         for other in others {
             assert_first_answer(&other, &after);
         }
@@ -172,18 +172,18 @@ pub async fn of_two_dispenses_under_one_key_one_is_changed(store: DispenseStore)
         let outcomes = all_at_once(both.iter().map(|one| {
             let idempotency = IdempotentRequest::new("test", client, &key, &[one.id.uuid().as_bytes()]);
             let (dispenses, change) = (Arc::clone(&store.dispenses), stop(one, 1, idempotency));
-            async move { dispenses.change_status(&change).await.unwrap() }
+            async move { dispenses.commit(&change).await.unwrap() }
         }))
         .await;
         let mut changed = 0;
         for (one, outcome) in both.iter().zip(outcomes) {
             match outcome {
-                Changed::Applied(after) => {
+                Committed::Applied(after) => {
                     changed += 1;
                     assert_same(&found(&store, one.id).await, &after);
                 }
                 other => {
-                    assert_eq!(other, Changed::Replayed(Replay::KeyReused));
+                    assert_eq!(other, Committed::KeyReused);
                     assert_same(&found(&store, one.id).await, one);
                 }
             }
@@ -201,21 +201,21 @@ pub async fn a_day_later_a_key_is_free(store: DispenseStore) {
     let change = stop(&one, 0, asking("one"));
     let first = applied(&store, &change).await;
     let reused = stop(&other, DAY - 1, asking("other"));
-    assert_eq!(changed(&store, &reused).await, Changed::Replayed(Replay::KeyReused));
+    assert_eq!(changed(&store, &reused).await, Committed::KeyReused);
     assert_eq!(
         changed(&store, &stop(&one, DAY, asking("one"))).await,
-        Changed::Stale,
+        Committed::Stale,
         "it is stopped already"
     );
     let later = stop(&other, DAY, asking("other"));
     // It may have to be offered again: then the first offer has made room.
     let outcome = match changed(&store, &later).await {
-        Changed::Stale => changed(&store, &later).await,
+        Committed::Stale => changed(&store, &later).await,
         outcome => outcome,
     };
-    let Changed::Applied(after) = outcome else { panic!("the key is not free: {outcome:?}") };
+    let Committed::Applied(after) = outcome else { panic!("the key is not free: {outcome:?}") };
     assert_first_answer(&changed(&store, &later).await, &after);
-    assert_eq!(changed(&store, &change).await, Changed::Replayed(Replay::KeyReused));
+    assert_eq!(changed(&store, &change).await, Committed::KeyReused);
     assert_same(&found(&store, one.id).await, &first);
 }
 
@@ -237,7 +237,7 @@ pub async fn old_keys_are_forgotten_step_by_step(store: DispenseStore) {
     for (after, change) in &changes {
         let outcome = changed(&store, change).await;
         if change.at <= until {
-            assert_eq!(outcome, Changed::Stale, "the key is still known");
+            assert_eq!(outcome, Committed::Stale, "the key is still known");
         } else {
             assert_first_answer(&outcome, after);
         }

@@ -3,9 +3,9 @@
 
 use std::slice;
 
-use esoz_device_dispense::{Changed, Dispense, DispenseStatus};
+use esoz_device_dispense::{Dispense, DispenseStatus};
 use esoz_events::{Claim, StatusChangeEvent};
-use esoz_kernel::{DispenseId, Put, StoreErrorKind, Timestamp};
+use esoz_kernel::{Committed, DispenseId, Put, StoreErrorKind, Timestamp};
 use serde_json::json;
 
 use super::DispenseStore;
@@ -108,7 +108,7 @@ pub async fn the_ends_of_time_are_found_as_they_were_put(store: DispenseStore) {
         put(&store, &old).await;
         assert_same(&found(&store, old.id).await, &old);
         let change = change_of(&old, DispenseStatus::Stopped, at_millis(1_000));
-        let Changed::Applied(after) = store.dispenses.change_status(&change).await.unwrap() else {
+        let Committed::Applied(after) = store.dispenses.commit(&change).await.unwrap() else {
             panic!("the change is stale")
         };
         assert_eq!(
@@ -147,7 +147,7 @@ pub async fn numbers_survive_to_the_digit(store: DispenseStore) {
     put(&store, &before).await;
     assert_same(&found(&store, before.id).await, &before);
     let change = change_of(&before, DispenseStatus::Stopped, at_millis(1_000));
-    let Changed::Applied(after) = store.dispenses.change_status(&change).await.unwrap() else {
+    let Committed::Applied(after) = store.dispenses.commit(&change).await.unwrap() else {
         panic!("the change is stale")
     };
     for field in ["details", "payment_amount"] {
@@ -176,7 +176,7 @@ pub async fn putting_again_never_undoes_a_change(store: DispenseStore) {
     let before = dispense().build();
     put(&store, &before).await;
     let change = change_of(&before, DispenseStatus::Stopped, at_millis(1_000));
-    let Changed::Applied(after) = store.dispenses.change_status(&change).await.unwrap() else {
+    let Committed::Applied(after) = store.dispenses.commit(&change).await.unwrap() else {
         panic!("the change is stale")
     };
     let document = store.raw.document(before.id).await;
@@ -202,8 +202,8 @@ pub async fn a_status_outside_the_model_is_corrupt(store: DispenseStore) {
     assert!(!text.contains(sound.subject.expose()), "the error names the patient's pseudonym");
 
     let change = change_of(&sound, DispenseStatus::Stopped, Timestamp::UNIX_EPOCH);
-    match store.dispenses.change_status(&change).await {
-        Ok(Changed::Stale) => {}
+    match store.dispenses.commit(&change).await {
+        Ok(Committed::Stale) => {}
         Ok(other) => panic!("a corrupt dispense was changed: {other:?}"),
         Err(error) => assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}"),
     }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::slice;
 use std::time::Duration;
 
-use esoz_device_dispense::{Changed, Dispense, DispenseStatus};
+use esoz_device_dispense::{Dispense, DispenseStatus};
 use esoz_events::{Backlog, Claim, EventRef, StatusChangeEvent};
-use esoz_kernel::{EventId, Uuid};
+use esoz_kernel::{Committed, EventId, Uuid};
 
 use super::DispenseStore;
 use super::dispenses::put;
@@ -37,9 +37,9 @@ pub(super) async fn changed(
     millis: i64,
 ) -> StatusChangeEvent {
     let change = change_of(dispense, to, at_millis(millis));
-    match store.dispenses.change_status(&change).await.unwrap() {
-        Changed::Applied(after) => *dispense = after,
-        other @ (Changed::Stale | Changed::Replayed(_)) => panic!("the change was not applied: {other:?}"),
+    match store.dispenses.commit(&change).await.unwrap() {
+        Committed::Applied(after) => *dispense = after,
+        other => panic!("the change was not applied: {other:?}"),
     }
     change.event
 }

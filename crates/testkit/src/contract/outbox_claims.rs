@@ -5,9 +5,9 @@ use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use esoz_device_dispense::{Changed, DispenseStatus};
+use esoz_device_dispense::DispenseStatus;
 use esoz_events::{Claim, Outbox, StatusChangeEvent};
-use esoz_kernel::{StoreErrorKind, Uuid};
+use esoz_kernel::{Committed, StoreErrorKind, Uuid};
 
 use super::DispenseStore;
 use super::outbox::{LATER, LEASE, changed, claimed, entities, references, stopped};
@@ -89,7 +89,7 @@ async fn filled(store: &DispenseStore) {
     store.registry.put_dispenses(&all).await.unwrap();
     let changes = (0..).zip(&all).map(|(step, one)| change_of(one, DispenseStatus::Stopped, at_millis(step)));
     for change in changes {
-        assert_ne!(store.dispenses.change_status(&change).await.unwrap(), Changed::Stale);
+        assert_ne!(store.dispenses.commit(&change).await.unwrap(), Committed::Stale);
     }
 }
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use esoz_auth::{Caller, Principal, Scope, authorize};
 use esoz_device_dispense::{
-    Changed, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StatusChange, StopDispense, StopInput,
+    Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StopDispense, StopInput, Transition,
 };
 use esoz_events::{Claim, StatusChangeEvent};
 use esoz_kernel::{
-    ClientId, Clock as _, DispenseId, IdempotencyKey, LegalEntityId, PatientId, Put, StoreError, Timestamp,
-    UserId, Uuid, idempotency, system::RandomIds, time::to_millis,
+    ClientId, Clock as _, Committed, DispenseId, IdempotencyKey, LegalEntityId, PatientId, Put, StoreError,
+    Timestamp, UserId, Uuid, idempotency, system::RandomIds, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
 use serde_json::{Value, json};
@@ -250,13 +250,13 @@ impl Played {
             .subject(Plain.of(thing.patient))
             .status(from)
             .build();
-        let change: StatusChange = change_of(&expected, to, self.now());
-        let changed = self.store.dispenses.change_status(&change).await.unwrap();
+        let change: Transition = change_of(&expected, to, self.now());
+        let changed = self.store.dispenses.commit(&change).await.unwrap();
         let fits = |stored: &&mut Stored| by_owner && stored.status == from;
         match self.stored.get_mut(&dispense).filter(fits) {
-            None => assert_eq!(changed, Changed::Stale),
+            None => assert_eq!(changed, Committed::Stale),
             Some(stored) => {
-                assert!(matches!(changed, Changed::Applied(_)), "{changed:?}");
+                assert!(matches!(changed, Committed::Applied(_)), "{changed:?}");
                 stored.status = to;
                 stored.history.push((to, change.at, change.by));
                 self.waiting.entry(dispense).or_default().push(change.event);

@@ -3,10 +3,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_device_dispense::{
-    Changed, DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, RECORD_FIELDS, StatusChange,
+    DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, RECORD_FIELDS, Transition,
 };
 use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
-use esoz_kernel::{DispenseId, IdempotencyRecords, Put, StoreError, Timestamp, Uuid, time::rfc3339_millis};
+use esoz_kernel::{
+    Committed, DispenseId, IdempotencyRecords, Put, StoreError, Timestamp, Uuid, time::rfc3339_millis,
+};
 use serde_json::{Map, Value, json};
 
 use super::{Locked, keys::Keys, outbox::Waiting};
@@ -80,7 +82,7 @@ fn read(id: DispenseId, document: &Map<String, Value>) -> Result<Dispense, Store
 }
 
 /// Makes the change in the document.
-fn apply(change: &StatusChange, document: &mut Map<String, Value>) -> Result<(), StoreError> {
+fn apply(change: &Transition, document: &mut Map<String, Value>) -> Result<(), StoreError> {
     let (to, at, by) = (change.to.as_str(), rfc3339_millis(change.at), change.by.to_string());
     let entry = json!({"status": to, "inserted_at": at, "inserted_by": by});
     match document.entry("status_history").or_insert_with(|| json!([])) {
@@ -99,15 +101,14 @@ impl DeviceDispenses for FakeDispenses {
         self.0.lock().documents.get(&id).map(|document| read(id, document)).transpose()
     }
 
-    async fn change_status(&self, change: &StatusChange) -> Result<Changed, StoreError> {
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         let mut state = self.0.lock();
         if let Some(replay) = state.keys.replay(change.idempotency.as_ref(), change.at) {
-            return Ok(Changed::Replayed(replay));
+            return Ok(replay.into());
         }
-        let Some(document) = state.documents.get(&change.id) else { return Ok(Changed::Stale) };
-        let before = read(change.id, document)?;
-        if before.owner != change.owner || before.subject != change.subject || before.status != change.from {
-            return Ok(Changed::Stale);
+        let Some(document) = state.documents.get(&change.id) else { return Ok(Committed::Stale) };
+        if !change.applies_to(&read(change.id, document)?) {
+            return Ok(Committed::Stale);
         }
         let mut document = document.clone();
         apply(change, &mut document)?;
@@ -115,7 +116,7 @@ impl DeviceDispenses for FakeDispenses {
         state.documents.insert(change.id, document);
         state.waiting.push(change.event.clone());
         state.keys.keep(change.idempotency.as_ref(), change.at, &after);
-        Ok(Changed::Applied(after))
+        Ok(Committed::Applied(after))
     }
 }
 
