@@ -22,13 +22,13 @@ pub(crate) fn dispense(id: DispenseId, document: &RawDocument) -> Result<Dispens
     let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
     let status = text(document, STATUS).and_then(|word| word.parse::<DispenseStatus>().ok());
     let subject = text(document, SUBJECT).map(Pseudonym::new);
-    Ok(Dispense {
+    Ok(Dispense::from_stored(
         id,
-        status: status.ok_or_else(|| corrupt(STATUS))?,
-        subject: subject.ok_or_else(|| corrupt(SUBJECT))?,
-        owner: owner(document).ok_or_else(|| corrupt(OWNER))?,
-        record: render::record(document),
-    })
+        status.ok_or_else(|| corrupt(STATUS))?,
+        subject.ok_or_else(|| corrupt(SUBJECT))?,
+        owner(document).ok_or_else(|| corrupt(OWNER))?,
+        render::record(document),
+    ))
 }
 
 /// The dispense that a committed transition gave that status. What its conditions name is known; that the rest can be read was a condition.
@@ -41,13 +41,14 @@ pub(crate) fn committed(
     let id = transition.id;
     let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
     let subject = transition.subject.clone().or_else(|| text(document, SUBJECT).map(Pseudonym::new));
-    Ok(Dispense {
+    let owner = transition.owner.or_else(|| owner(document));
+    Ok(Dispense::from_stored(
         id,
         status,
-        subject: subject.ok_or_else(|| corrupt(SUBJECT))?,
-        owner: transition.owner.or_else(|| owner(document)).ok_or_else(|| corrupt(OWNER))?,
+        subject.ok_or_else(|| corrupt(SUBJECT))?,
+        owner.ok_or_else(|| corrupt(OWNER))?,
         record,
-    })
+    ))
 }
 
 /// Whether it is a dispense of that legal entity about that patient; `None`: whichever.

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_batch::Dropped;
-use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseStatus, Transition};
+use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
 use esoz_kernel::{Committed, DispenseId, StoreError, StoreErrorKind};
 use mongodb::options::ReturnDocument;
 
@@ -144,7 +144,7 @@ pub(crate) fn failed(change: &Transition, fault: &Fault) -> StoreError {
 
 /// The dispense as the change expects it.
 pub(crate) fn expected(change: &Transition) -> Document {
-    let statuses: Vec<&str> = change.from.iter().map(DispenseStatus::as_str).collect();
+    let statuses: Vec<&str> = change.from.spellings().collect();
     let mut expected = doc! { ID: binary(change.id.uuid()), STATUS: { "$in": statuses } };
     if let Some(subject) = &change.subject {
         expected.insert(SUBJECT, subject.expose());

@@ -2,9 +2,7 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as Driver};
 use diesel::sql_types::{Nullable, Text};
-use esoz_device_dispense::{
-    DeviceDispenses, Dispense, DispenseRegistry, DispenseStatus, Pseudonym, Transition,
-};
+use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, Transition};
 use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{Committed, DispenseId, Put, StoreError};
 
@@ -98,7 +96,7 @@ fn compare_and_set(connection: &mut SqliteConnection, change: &Transition) -> Qu
     let subject = change.subject.as_ref().map(Pseudonym::expose);
     let expected = device_dispenses::table
         .find(change.id.to_string())
-        .filter(device_dispenses::status.eq_any(change.from.iter().map(DispenseStatus::as_str)))
+        .filter(device_dispenses::status.eq_any(change.from.spellings()))
         .filter(device_dispenses::owner.eq(or_itself(owner, device_dispenses::owner)))
         .filter(device_dispenses::subject.eq(or_itself(subject, device_dispenses::subject)));
     let history = or_else(json_extract_list(device_dispenses::document, path::STATUS_HISTORY), "[]");

@@ -1,6 +1,6 @@
 //! The stored document of a dispense: the names of its fields, and the way from it to the domain's [`Dispense`] and back.
 
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS, Transition};
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, Transition};
 use esoz_kernel::StoreError;
 use esoz_kernel::time::rfc3339_millis;
 use serde_json::{Value, json};
@@ -57,9 +57,8 @@ pub(crate) fn to_dispense(id: &str, document: &str) -> Result<Dispense, StoreErr
     let subject = Pseudonym::new(text(SUBJECT)?);
     let owner = place.parse(OWNER_FIELD, owner(&document).ok_or_else(|| place.corrupt(OWNER_FIELD))?)?;
     let id = place.parse(ID, id)?;
-    let Value::Object(mut record) = document else { return Err(place.corrupt("document")) };
-    record.retain(|field, _| RECORD_FIELDS.contains(&field.as_str()));
-    Ok(Dispense { id, status, subject, owner, record })
+    let Value::Object(record) = document else { return Err(place.corrupt("document")) };
+    Ok(Dispense::from_stored(id, status, subject, owner, record))
 }
 
 fn owner(document: &Value) -> Option<&str> {

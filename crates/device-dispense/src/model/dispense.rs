@@ -46,6 +46,33 @@ pub struct Dispense {
     pub record: Map<String, Value>,
 }
 
+impl Dispense {
+    /// A dispense as a store holds it: what rules read, and the stored fields as JSON, of which those of [`RECORD_FIELDS`] are taken.
+    ///
+    /// A status, in the history too, is shown as the status model spells it, however it is stored.
+    pub fn from_stored(
+        id: DispenseId,
+        status: DispenseStatus,
+        subject: Pseudonym,
+        owner: LegalEntityId,
+        mut record: Map<String, Value>,
+    ) -> Self {
+        record.retain(|field, _| RECORD_FIELDS.contains(&field.as_str()));
+        record.get_mut(STATUS).into_iter().for_each(spell);
+        if let Some(Value::Array(history)) = record.get_mut(STATUS_HISTORY) {
+            history.iter_mut().filter_map(|entry| entry.get_mut(STATUS)).for_each(spell);
+        }
+        Self { id, status, subject, owner, record }
+    }
+}
+
+/// Spells a status as the status model does; leaves everything else as it is.
+fn spell(status: &mut Value) {
+    if let Some(known) = status.as_str().and_then(|word| word.parse::<DispenseStatus>().ok()) {
+        *status = known.as_str().into();
+    }
+}
+
 impl fmt::Debug for Dispense {
     /// Leaves out the record: it is health data.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,11 +86,14 @@ impl fmt::Debug for Dispense {
     }
 }
 
+const STATUS: &str = "status";
+const STATUS_HISTORY: &str = "status_history";
+
 /// The fields of a dispense that are shown, in this order (method 1, "The document"). What else is stored stays in the store.
 pub const RECORD_FIELDS: [&str; 26] = [
-    "status",
+    STATUS,
     "status_reason",
-    "status_history",
+    STATUS_HISTORY,
     "based_on",
     "performer",
     "location",

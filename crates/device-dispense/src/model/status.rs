@@ -36,15 +36,23 @@ impl DispenseStatus {
 
     /// The word for it in stores, messages and on the wire.
     pub const fn as_str(self) -> &'static str {
+        match self.spellings() {
+            [word, ..] => word,
+            [] => "",
+        }
+    }
+
+    /// Every spelling under which stores may hold it; the first is the one that is written and shown.
+    pub const fn spellings(self) -> &'static [&'static str] {
         match self {
-            Self::Preparation => "preparation",
-            Self::InProgress => "in_progress",
-            Self::Cancelled => "cancelled",
-            Self::Completed => "completed",
-            Self::Stopped => "stopped",
-            Self::Declined => "declined",
-            Self::Unknown => "unknown",
-            Self::EnteredInError => "entered_in_error",
+            Self::Preparation => &["preparation"],
+            Self::InProgress => &["in_progress"],
+            Self::Cancelled => &["cancelled", "canceled"],
+            Self::Completed => &["completed"],
+            Self::Stopped => &["stopped"],
+            Self::Declined => &["declined"],
+            Self::Unknown => &["unknown"],
+            Self::EnteredInError => &["entered_in_error"],
         }
     }
 }
@@ -64,7 +72,7 @@ impl FromStr for DispenseStatus {
     type Err = UnknownStatus;
 
     fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
+        Self::ALL.into_iter().find(|status| status.spellings().contains(&text)).ok_or(UnknownStatus)
     }
 }
 
@@ -153,6 +161,11 @@ impl StatusSet {
         DispenseStatus::ALL.into_iter().filter(move |status| self.contains(*status))
     }
 
+    /// Every spelling under which stores may hold a status of the set.
+    pub fn spellings(self) -> impl Iterator<Item = &'static str> {
+        self.iter().flat_map(|status| status.spellings().iter().copied())
+    }
+
     const fn bit(status: DispenseStatus) -> u8 {
         match status {
             DispenseStatus::Preparation => 1,
@@ -192,8 +205,13 @@ mod tests {
     #[test]
     fn every_status_is_read_from_its_word_and_no_other_word_is() {
         for status in DispenseStatus::ALL {
-            assert_eq!(status.as_str().parse(), Ok(status));
+            assert!(!status.as_str().is_empty());
+            for word in status.spellings() {
+                assert_eq!(word.parse(), Ok(status));
+            }
         }
+        assert_eq!("canceled".parse(), Ok(DispenseStatus::Cancelled));
+        assert_eq!(DispenseStatus::Cancelled.as_str(), "cancelled");
         for word in ["", "Stopped", "in progress", "suspended"] {
             assert_eq!(word.parse::<DispenseStatus>(), Err(UnknownStatus), "{word}");
         }
@@ -222,6 +240,8 @@ mod tests {
         let all: StatusSet = DispenseStatus::ALL.into_iter().collect();
         assert_eq!(all.iter().collect::<Vec<_>>(), DispenseStatus::ALL);
         assert_eq!(StatusSet::sources(DispenseStatus::InProgress, Trigger::Stop).iter().count(), 0);
+        let spellings = StatusSet::from(DispenseStatus::Cancelled).spellings();
+        assert_eq!(spellings.collect::<Vec<_>>(), ["cancelled", "canceled"]);
     }
 
     #[test]

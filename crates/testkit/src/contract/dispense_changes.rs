@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS, Transition};
+use esoz_device_dispense::{
+    Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS, StatusSet, Transition, Trigger,
+};
 use esoz_kernel::{Committed, DispenseId, LegalEntityId, StoreErrorKind, time::rfc3339_millis};
 use serde_json::{Value, json};
 
 use super::DispenseStore;
-use super::dispenses::{assert_same, found, put, waiting};
+use super::dispenses::{assert_same, canceled, found, put, waiting};
 use super::race::all_at_once;
 use crate::builders::{at_millis, change_of, dispense, fresh};
 
@@ -114,6 +116,31 @@ pub async fn an_untraced_event_waits_like_any_other(store: DispenseStore) {
     let mut change = change_of(&before, DispenseStatus::Stopped, at_millis(1));
     change.event.trace = None;
     applied(&store, &change).await;
+    assert_eq!(waiting(&store).await, [change.event]);
+}
+
+/// A dispense that is stored as `canceled` is one that is cancelled; what its history says stays as stored.
+pub async fn a_stored_canceled_can_be_changed_as_cancelled(store: DispenseStore) {
+    let before = canceled(&store).await;
+    let sources = StatusSet::sources(DispenseStatus::EnteredInError, Trigger::MarkInError);
+    let change = change_of(&before, DispenseStatus::EnteredInError, at_millis(1));
+    let after = applied(&store, &Transition { from: sources, ..change.clone() }).await;
+    assert_same(&after, &expected_after(&before, &change));
+    assert_same(&found(&store, before.id).await, &after);
+    assert_eq!(store.raw.document(before.id).await["status_history"][1]["status"], "canceled");
+}
+
+/// A transition that names neither legal entity nor patient is of any; what it gives tells whose the dispense is.
+pub async fn a_change_may_be_of_any_owner_and_subject(store: DispenseStore) {
+    let before = dispense().build();
+    put(&store, &before).await;
+    let change = change_of(&before, DispenseStatus::Unknown, at_millis(1));
+    let stale =
+        Transition { from: DispenseStatus::Stopped.into(), owner: None, subject: None, ..change.clone() };
+    assert_eq!(store.dispenses.commit(&stale).await.unwrap(), Committed::Stale);
+    let after = applied(&store, &Transition { owner: None, subject: None, ..change.clone() }).await;
+    assert_same(&after, &expected_after(&before, &change));
+    assert_same(&found(&store, before.id).await, &after);
     assert_eq!(waiting(&store).await, [change.event]);
 }
 

@@ -186,6 +186,30 @@ pub async fn putting_again_never_undoes_a_change(store: DispenseStore) {
     assert_eq!(waiting(&store).await, [change.event]);
 }
 
+/// The other spelling of a status is read and shown as the status model has it, and left as stored.
+pub async fn a_stored_canceled_is_read_as_cancelled(store: DispenseStore) {
+    let cancelled = canceled(&store).await;
+    let document = store.raw.document(cancelled.id).await;
+    assert_same(&found(&store, cancelled.id).await, &cancelled);
+    assert_eq!(store.raw.document(cancelled.id).await, document);
+    assert_eq!(document["status"], "canceled");
+}
+
+/// Stores a cancelled dispense in whose document that is spelled `canceled`, in the history too.
+pub(super) async fn canceled(store: &DispenseStore) -> Dispense {
+    let cancelled = dispense().status(DispenseStatus::Cancelled).build();
+    put(store, &cancelled).await;
+    let mut history = cancelled.record["status_history"].clone();
+    for entry in history.as_array_mut().unwrap() {
+        if entry["status"] == "cancelled" {
+            entry["status"] = json!("canceled");
+        }
+    }
+    store.raw.set_field(cancelled.id, "status", json!("canceled")).await;
+    store.raw.set_field(cancelled.id, "status_history", history).await;
+    cancelled
+}
+
 /// A status outside the model is reported by place, id and field, and nothing is made of it.
 pub async fn a_status_outside_the_model_is_corrupt(store: DispenseStore) {
     let sound = dispense().build();

@@ -12,6 +12,7 @@ macro_rules! dispense_store_contract {
             the_ends_of_time_are_found_as_they_were_put,
             putting_again_keeps_what_is_there,
             putting_again_never_undoes_a_change,
+            a_stored_canceled_is_read_as_cancelled,
             a_status_outside_the_model_is_corrupt,
         }
         $crate::contract_cases! { $fresh => dispense_changes:
@@ -20,6 +21,8 @@ macro_rules! dispense_store_contract {
             a_missing_history_begins_with_the_change,
             an_applied_change_puts_its_event_into_the_outbox,
             an_untraced_event_waits_like_any_other,
+            a_stored_canceled_can_be_changed_as_cancelled,
+            a_change_may_be_of_any_owner_and_subject,
             a_stale_change_does_nothing,
             a_change_applies_once,
             of_concurrent_changes_one_is_applied,

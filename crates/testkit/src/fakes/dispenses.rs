@@ -2,9 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use esoz_device_dispense::{
-    DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, RECORD_FIELDS, Transition,
-};
+use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, Transition};
 use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
 use esoz_kernel::{
     Committed, DispenseId, IdempotencyRecords, Put, StoreError, Timestamp, Uuid, time::rfc3339_millis,
@@ -67,18 +65,8 @@ fn read(id: DispenseId, document: &Map<String, Value>) -> Result<Dispense, Store
         .and_then(Value::as_str)
         .and_then(|value| value.parse().ok())
         .ok_or_else(|| corrupt("performer_legal_entity.identifier.value"))?;
-    let is_shown = |field: &String| RECORD_FIELDS.contains(&field.as_str());
-    Ok(Dispense {
-        id,
-        status: text("status")?.parse().map_err(|unknown| corrupt("status").because(unknown))?,
-        subject: Pseudonym::new(text("subject")?),
-        owner,
-        record: document
-            .iter()
-            .filter(|(field, _)| is_shown(field))
-            .map(|(field, value)| (field.clone(), value.clone()))
-            .collect(),
-    })
+    let status = text("status")?.parse().map_err(|unknown| corrupt("status").because(unknown))?;
+    Ok(Dispense::from_stored(id, status, Pseudonym::new(text("subject")?), owner, document.clone()))
 }
 
 /// Makes the change in the document.
