@@ -5,8 +5,8 @@ use esoz_events::Claim;
 use esoz_kernel::{StoreError, Timestamp, Uuid};
 
 use crate::{
+    collections::{Collections, binary, millis},
     decode,
-    documents::{Documents, binary, millis},
     error::Fault,
     fields::{
         CLAIM_BY, CLAIM_ENTITIES, CLAIM_UNTIL, CLAIMS, COLLECTION, HELD, HELD_ENTITIES, ID, VERSION, path,
@@ -21,7 +21,7 @@ pub(crate) struct Claims {
     pub(crate) of_others: Vec<Bson>,
 }
 
-impl Documents {
+impl Collections {
     /// The claims as the relay that asks must know them.
     pub(crate) async fn claims(&self, claim: &Claim) -> Result<Claims, StoreError> {
         let find = self.claims_collection().find_one(this()).max_time(self.operation_timeout());

@@ -9,12 +9,12 @@ use esoz_kernel::{
 use serde_json::{Map, Value};
 
 use crate::{
+    bson_to_json,
     fields::{
         COLLECTION, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID,
         EVENT_TIME, EVENT_TRACEPARENT, EVENTS, IDENTIFIER, OUTBOX, OUTBOX_EVENTS, OWNER,
         PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
     },
-    render,
 };
 
 /// A stored dispense.
@@ -27,7 +27,7 @@ pub(crate) fn dispense(id: DispenseId, document: &RawDocument) -> Result<Dispens
         status.ok_or_else(|| corrupt(STATUS))?,
         subject.ok_or_else(|| corrupt(SUBJECT))?,
         owner(document).ok_or_else(|| corrupt(OWNER))?,
-        render::record(document),
+        bson_to_json::record(document),
     ))
 }
 
@@ -73,7 +73,7 @@ fn owner(document: &RawDocument) -> Option<LegalEntityId> {
     let value = reference.get_document(IDENTIFIER).ok()?.get(VALUE).ok()??;
     let uuid = match value {
         RawBsonRef::String(text) => {
-            render::uuid(text).filter(|uuid| spellings(*uuid).iter().any(|spelling| spelling == text))
+            bson_to_json::uuid(text).filter(|uuid| spellings(*uuid).iter().any(|spelling| spelling == text))
         }
         other => binary_uuid(other),
     };

@@ -7,13 +7,13 @@ use esoz_kernel::{IdempotentRequest, LegalEntityId, Timestamp};
 use serde_json::{Map, Number, Value};
 
 use crate::{
-    documents::{binary, digest, millis},
+    bson_to_json,
+    collections::{binary, digest, millis},
     fields::{
         self, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID, EVENT_TIME,
         EVENT_TRACEPARENT, ID, IDENTIFIER, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS, OUTBOX,
         PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
     },
-    render,
 };
 
 /// The largest document that the server stores, in bytes.
@@ -82,7 +82,7 @@ fn object(value: Option<&Bson>) -> Document {
 fn field(parent: &str, key: &str, value: &Value) -> Bson {
     let typed = value.as_str().and_then(|text| {
         if fields::holds_user(key) || fields::holds_reference(parent, key) {
-            render::uuid(text).map(binary)
+            bson_to_json::uuid(text).map(binary)
         } else if fields::holds_time(key) {
             text.parse::<Timestamp>().ok().map(|time| millis(time).into())
         } else {

@@ -1,23 +1,20 @@
 #![doc = include_str!("../README.md")]
 
-mod changes;
+mod bson_to_json;
 mod claims;
+mod collections;
 mod decode;
-mod dispenses;
-mod documents;
+mod device_dispense;
 mod encode;
 mod error;
 mod fields;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod keys;
-mod made;
+mod idempotency;
 mod outbox;
 mod pool;
 #[cfg(test)]
 mod properties;
-mod registry;
-mod render;
 mod schema;
 mod settings;
 mod store;

@@ -8,8 +8,9 @@ use futures_util::TryStreamExt;
 use mongodb::options::Hint;
 
 use crate::{
-    MongoStore, decode,
-    documents::binary,
+    MongoStore,
+    collections::binary,
+    decode,
     fields::{
         EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ID, OUTBOX_EVENT_TIME, OUTBOX_EVENTS, OUTBOX_SINCE, SINCE, path,
     },

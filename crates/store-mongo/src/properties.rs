@@ -1,4 +1,4 @@
-//! Documents as others may have written them, drawn at random: what is shown of them never fails, and what is loaded is shown as it was.
+//! Collections as others may have written them, drawn at random: what is shown of them never fails, and what is loaded is shown as it was.
 
 use bson::{Document, RawDocument, RawDocumentBuf};
 use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS};
@@ -6,7 +6,7 @@ use esoz_kernel::{DispenseId, LegalEntityId, Uuid};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::{decode, encode, render};
+use crate::{bson_to_json, decode, encode};
 
 #[path = "../tests/support/drawn.rs"]
 mod drawn;
@@ -78,7 +78,7 @@ proptest! {
 
     #[test]
     fn every_document_of_others_is_shown(document in documents()) {
-        let record = render::record(&document);
+        let record = bson_to_json::record(&document);
         for name in record.keys() {
             prop_assert!(RECORD_FIELDS.contains(&name.as_str()));
         }
@@ -99,7 +99,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(damaged) = RawDocument::from_bytes(&bytes) {
-            let _ = (render::record(damaged), decode::dispense(ID, damaged).is_ok(), decode::events(ID.uuid(), damaged).is_ok());
+            let _ = (bson_to_json::record(damaged), decode::dispense(ID, damaged).is_ok(), decode::events(ID.uuid(), damaged).is_ok());
         }
     }
 

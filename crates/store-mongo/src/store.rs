@@ -8,7 +8,9 @@ use mongodb::{
     options::{ClientOptions, ReadPreference, SelectionCriteria},
 };
 
-use crate::{MongoSettings, changes::Changes, documents::Documents, pool::Pool};
+use crate::{
+    MongoSettings, collections::Collections, device_dispense::batch::TransitionExecutor, pool::Pool,
+};
 
 /// What the server tells MongoDB about itself when the connection string does not.
 const APP_NAME: &str = "esoz";
@@ -22,8 +24,8 @@ const APP_NAME: &str = "esoz";
 /// the answer was lost. `migrate` is not limited.
 #[derive(Clone)]
 pub struct MongoStore {
-    pub(crate) documents: Documents,
-    pub(crate) changes: BatchWriter<Changes>,
+    pub(crate) documents: Collections,
+    pub(crate) changes: BatchWriter<TransitionExecutor>,
     pool: Arc<Pool>,
 }
 
@@ -47,8 +49,8 @@ impl MongoStore {
         options.cmap_event_handler = Some(Pool::listening(&pool));
         let client = Client::with_options(options).map_err(|_| unusable_uri())?;
         let database = client.database(&settings.database);
-        let documents = Documents::of(database, settings.operation_timeout());
-        let changes = Changes::gathered(documents.clone());
+        let documents = Collections::of(database, settings.operation_timeout());
+        let changes = TransitionExecutor::gathered(documents.clone());
         Ok(Self { documents, changes, pool })
     }
 

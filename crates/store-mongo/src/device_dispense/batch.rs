@@ -1,4 +1,4 @@
-//! Changes of status that wait at the same time share an acknowledgement by the majority.
+//! TransitionExecutor of status that wait at the same time share an acknowledgement by the majority.
 //!
 //! One command updates many documents, each on its own condition and in its own atomic step; only the wait until all is durable is
 //! shared. It needs no transaction, and no document waits for another.
@@ -13,12 +13,12 @@ use esoz_kernel::{Committed, StoreError, StoreErrorKind, Uuid};
 use futures_util::{TryStreamExt, future::join_all};
 
 use crate::{
+    collections::{Collections, binary},
     decode,
-    dispenses::{appending, expected, failed},
-    documents::{Documents, binary},
+    device_dispense::commit::{appending, expected, failed},
+    device_dispense::replay::Effect,
     error::{Fault, code},
     fields::{COLLECTION, ID},
-    made::Made,
 };
 
 /// As many commands at a time as kept the server busiest: one waits for the majority, one is at its documents, one on its way.
@@ -33,10 +33,10 @@ type Answer = Result<Committed<Dispense>, StoreError>;
 type Job = Queued<Transition, Answer>;
 
 /// How changes of status are made.
-pub(crate) struct Changes(Documents);
+pub(crate) struct TransitionExecutor(Collections);
 
-impl Changes {
-    pub(crate) fn gathered(documents: Documents) -> BatchWriter<Self> {
+impl TransitionExecutor {
+    pub(crate) fn gathered(documents: Collections) -> BatchWriter<Self> {
         let queue_timeout = documents.operation_timeout();
         BatchWriter::new(
             Self(documents),
@@ -100,7 +100,7 @@ impl Changes {
         for (change, reply) in jobs {
             let told = match &found {
                 Ok(documents) => match documents.get(&change.id.uuid()) {
-                    Some(document) => Made::by(&change).dispense(&change, document).map(Committed::Applied),
+                    Some(document) => Effect::by(&change).dispense(&change, document).map(Committed::Applied),
                     None => Err(gone(&change)),
                 },
                 Err(fault) => Err(failed(&change, fault)),
@@ -134,8 +134,8 @@ impl Changes {
         let Some(document) = found.get(&id) else { return Ok(Committed::Stale) };
         let waiting = decode::events(id, document);
         if waiting.is_ok_and(|events| events.iter().any(|event| event.id == change.event.id)) {
-            Made::by(change).dispense(change, document).map(Committed::Applied)
-        } else if Made::by(change).is_told_of(document) {
+            Effect::by(change).dispense(change, document).map(Committed::Applied)
+        } else if Effect::by(change).is_told_of(document) {
             Err(failed(change, unknown))
         } else {
             Ok(Committed::Stale)
@@ -144,7 +144,7 @@ impl Changes {
 }
 
 #[async_trait]
-impl BatchExecutor for Changes {
+impl BatchExecutor for TransitionExecutor {
     type Job = Transition;
     type Answer = Answer;
 
@@ -224,5 +224,5 @@ fn gone(change: &Transition) -> StoreError {
 }
 
 #[cfg(test)]
-#[path = "changes_tests.rs"]
+#[path = "batch_tests.rs"]
 mod tests;

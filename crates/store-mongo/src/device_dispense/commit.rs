@@ -6,15 +6,14 @@ use esoz_kernel::{Committed, DispenseId, StoreError, StoreErrorKind};
 use mongodb::options::ReturnDocument;
 
 use crate::{
-    MongoStore, decode,
-    documents::{Documents, binary, digest, millis},
-    encode,
+    MongoStore, bson_to_json,
+    collections::{Collections, binary, digest, millis},
+    decode, encode,
     error::Fault,
     fields::{
         COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS, OUTBOX_SINCE, OWNER, STATUS,
         STATUS_HISTORY, SUBJECT, UPDATED_AT, UPDATED_BY,
     },
-    render,
 };
 
 #[async_trait]
@@ -40,7 +39,7 @@ impl DeviceDispenses for MongoStore {
     }
 }
 
-impl Documents {
+impl Collections {
     /// Makes one change.
     ///
     /// One update of one document, which sets the status and appends the event: no transaction is needed, and only the
@@ -61,7 +60,8 @@ impl Documents {
         }
         match (self.offer(change).await, &change.idempotency) {
             (Ok(Some(after)), _) => {
-                decode::committed(change, change.to, &after, render::record(&after)).map(Committed::Applied)
+                decode::committed(change, change.to, &after, bson_to_json::record(&after))
+                    .map(Committed::Applied)
             }
             (Ok(None), None) => Ok(Committed::Stale),
             (Ok(None), Some(idempotency)) => self.replay(change, idempotency).await,

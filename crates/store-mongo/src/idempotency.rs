@@ -8,23 +8,24 @@ use esoz_kernel::{Committed, IdempotencyRecords, IdempotentRequest, Replay, Stor
 use futures_util::TryStreamExt;
 
 use crate::{
-    MongoStore, decode,
-    documents::{Documents, binary, digest, millis},
+    MongoStore,
+    collections::{Collections, binary, digest, millis},
+    decode,
+    device_dispense::replay::Effect,
     error::Fault,
     fields::{COLLECTION, ID, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS, KEYS_AT, KEYS_KEY},
-    made::Made,
 };
 
 /// A change that was made under a key.
 struct Kept {
     request: Vec<u8>,
-    made: Made,
+    made: Effect,
 }
 
-impl Documents {
+impl Collections {
     /// Says what was done under the key of a change that could not be made, if anything was: else the change is stale.
     ///
-    /// Read as the primary has it. What the change lost to is there, and safe: see [`Documents::dispenses`].
+    /// Read as the primary has it. What the change lost to is there, and safe: see [`Collections::dispenses`].
     ///
     /// The first answer is made from the dispense as it is. IdempotentRequest that belongs to another legal entity, or is about another patient, it
     /// is not for this caller any more: the change is stale, and whoever reads why finds that there is no such dispense for them.
@@ -108,7 +109,7 @@ fn kept(document: &RawDocument, idempotency: &IdempotentRequest) -> Option<Kept>
     let keys = document.get_array(KEYS).ok()?;
     let entries = keys.into_iter().filter_map(|entry| entry.ok()?.as_document());
     let entry = entries.into_iter().find(|entry| bytes(entry, KEY) == Some(idempotency.key().as_slice()))?;
-    let made = Made {
+    let made = Effect {
         status: entry.get_str(KEY_STATUS).ok()?.parse().ok()?,
         at: decode::time(entry, KEY_AT)?,
         by: UserId::new(decode::uuid(entry, KEY_BY)?),

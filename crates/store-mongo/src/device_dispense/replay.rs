@@ -7,20 +7,19 @@ use esoz_kernel::{StoreError, Timestamp, UserId};
 use serde_json::{Map, Value};
 
 use crate::{
-    decode,
+    bson_to_json, decode,
     fields::{INSERTED_AT, INSERTED_BY, STATUS, STATUS_HISTORY, UPDATED_AT, UPDATED_BY},
-    render,
 };
 
 /// A change of status that was made: what of it is in the document.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Made {
+pub(crate) struct Effect {
     pub(crate) status: DispenseStatus,
     pub(crate) at: Timestamp,
     pub(crate) by: UserId,
 }
 
-impl Made {
+impl Effect {
     /// What this change leaves when it is made.
     pub(crate) fn by(change: &Transition) -> Self {
         Self { status: change.to, at: change.at, by: change.by }
@@ -28,7 +27,7 @@ impl Made {
 
     /// Whether the history tells of it. Another change to the same status, by the same user in the same millisecond, looks the same.
     pub(crate) fn is_told_of(self, document: &RawDocument) -> bool {
-        self.place(&render::record(document)).is_some()
+        self.place(&bson_to_json::record(document)).is_some()
     }
 
     /// The dispense as it was right after, as far as changes of status go: what other systems have written into other fields since shows.
@@ -37,7 +36,7 @@ impl Made {
         transition: &Transition,
         document: &RawDocument,
     ) -> Result<Dispense, StoreError> {
-        let record = self.as_it_was(render::record(document));
+        let record = self.as_it_was(bson_to_json::record(document));
         decode::committed(transition, self.status, document, record)
     }
 

@@ -21,7 +21,7 @@ use crate::{error::Fault, fields};
 
 /// The documents. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Documents {
+pub(crate) struct Collections {
     database: Database,
     /// Read as the primary has it.
     dispenses: Collection<RawDocumentBuf>,
@@ -33,7 +33,7 @@ pub(crate) struct Documents {
     unique_key: Arc<AtomicBool>,
 }
 
-impl Documents {
+impl Collections {
     pub(crate) fn of(database: Database, operation_timeout: Duration) -> Self {
         let read_with = |collection, concern| {
             database.collection_with_options(collection, concerns(concern, operation_timeout))

@@ -34,8 +34,8 @@ impl Scene {
         dispense
     }
 
-    fn changes(&self) -> Changes {
-        Changes(self.store.documents.clone())
+    fn changes(&self) -> TransitionExecutor {
+        TransitionExecutor(self.store.documents.clone())
     }
 
     /// What each is told when all wait at the same time.
