@@ -77,7 +77,9 @@ impl DeviceDispenses for Shelf {
         if let Some(replay) =
             change.idempotency.and_then(|idempotency| inside.replay(&idempotency, change.at))
         {
-            return Ok(replay);
+            // The first answer is not for a client whose dispense has come to somebody else since.
+            let is_seen = inside.dispenses.get(&change.id).is_some_and(|now| change.concerns(now));
+            return Ok(if is_seen || replay == Committed::KeyReused { replay } else { Committed::Stale });
         }
         let Inside { dispenses, outbox, keys } = &mut *inside;
         let Some(dispense) = dispenses.get_mut(&change.id).filter(|dispense| change.applies_to(dispense))

@@ -4,7 +4,7 @@ use diesel::result::{DatabaseErrorKind, Error as Driver};
 use diesel::sql_types::{Nullable, Text};
 use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, Transition};
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{Committed, DispenseId, Put, StoreError};
+use esoz_kernel::{Committed, DispenseId, Put, Replay, StoreError};
 
 use crate::SqliteStore;
 use crate::document::{from_dispense, history_entry, path, to_dispense};
@@ -74,7 +74,9 @@ impl DeviceDispenses for SqliteStore {
                     && let Some(replay) = keys::replay(connection, idempotency, change.at)?
                 {
                     let replay = keys::answered(replay, |document| to_dispense(&id, document))?;
-                    return Ok(replay.into());
+                    let is_answer = matches!(replay, Replay::Replayed(_));
+                    let is_hidden = is_answer && !concerns(connection, &change)?;
+                    return Ok(if is_hidden { Committed::Stale } else { replay.into() });
                 }
                 let Some(document) = compare_and_set(connection, &change)? else {
                     return Ok(Committed::Stale);
@@ -88,6 +90,17 @@ impl DeviceDispenses for SqliteStore {
             })
             .await
     }
+}
+
+/// Whether the stored dispense is still that of the legal entity and the patient whose it must be: else its first answer is not for the caller.
+fn concerns(connection: &mut SqliteConnection, change: &Transition) -> QueryResult<bool> {
+    let stored = device_dispenses::table.find(change.id.to_string());
+    let stored = stored.select((device_dispenses::owner, device_dispenses::subject));
+    let stored: Option<(Option<String>, Option<String>)> = stored.first(connection).optional()?;
+    Ok(stored.is_some_and(|(owner, subject)| {
+        change.owner.is_none_or(|needed| owner == Some(needed.to_string()))
+            && change.subject.as_ref().is_none_or(|needed| subject.as_deref() == Some(needed.expose()))
+    }))
 }
 
 /// The document after the change, if it was as the change expects it.

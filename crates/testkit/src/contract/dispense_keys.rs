@@ -9,7 +9,8 @@ use esoz_kernel::{Committed, IdempotentRequest, Timestamp};
 use super::DispenseStore;
 use super::dispenses::{assert_same, found, put, waiting};
 use super::race::all_at_once;
-use crate::builders::{at_millis, change_of, client, dispense, idempotency_key};
+use crate::builders::{at_millis, change_of, client, dispense, fresh, idempotency_key, reference};
+use serde_json::json;
 
 const RACERS: i64 = 16;
 const ROUNDS: usize = 5;
@@ -86,6 +87,27 @@ pub async fn the_first_answer_outlives_the_next_change(store: DispenseStore) {
     assert_first_answer(&changed(&store, &next).await, &last);
     assert_same(&found(&store, before.id).await, &last);
     assert_eq!(waiting(&store).await.len(), 2);
+}
+
+/// A repetition for a legal entity or a patient that the dispense is not of any more is stale: they must not see it.
+pub async fn a_repetition_is_not_answered_when_the_dispense_is_somebody_elses(store: DispenseStore) {
+    let of_another = reference("legal_entity", fresh());
+    for (field, value) in [("performer_legal_entity", of_another), ("subject", json!("ANOTHER"))] {
+        let before = stored(&store).await;
+        let change = stop(&before, 1, idempotency("a stop"));
+        let first = applied(&store, &change).await;
+        store.raw.set_field(before.id, field, value).await;
+        let document = store.raw.document(before.id).await;
+        assert_eq!(changed(&store, &change).await, Committed::Stale, "{field}");
+        assert_eq!(store.raw.document(before.id).await, document, "{field}");
+        // Whoever has it back is answered as at first.
+        let back = match field {
+            "subject" => json!(before.subject.expose()),
+            owner => first.record[owner].clone(),
+        };
+        store.raw.set_field(before.id, field, back).await;
+        assert_first_answer(&changed(&store, &change).await, &first);
+    }
 }
 
 /// Another request under the same key is told so, and changes nothing: neither the same dispense nor another.

@@ -32,6 +32,7 @@ macro_rules! dispense_store_contract {
         $crate::contract_cases! { $fresh => dispense_keys:
             a_repetition_gets_the_first_answer,
             the_first_answer_outlives_the_next_change,
+            a_repetition_is_not_answered_when_the_dispense_is_somebody_elses,
             a_key_is_for_one_request,
             clients_and_operations_do_not_share_keys,
             a_stale_change_keeps_no_key,

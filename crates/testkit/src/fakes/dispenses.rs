@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, Transition};
 use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
 use esoz_kernel::{
-    Committed, DispenseId, IdempotencyRecords, Put, StoreError, Timestamp, Uuid, time::rfc3339_millis,
+    Committed, DispenseId, IdempotencyRecords, Put, Replay, StoreError, Timestamp, Uuid, time::rfc3339_millis,
 };
 use serde_json::{Map, Value, json};
 
@@ -92,7 +92,11 @@ impl DeviceDispenses for FakeDispenses {
     async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         let mut state = self.0.lock();
         if let Some(replay) = state.keys.replay(change.idempotency.as_ref(), change.at) {
-            return Ok(replay.into());
+            let stored = state.documents.get(&change.id);
+            let is_seen = stored
+                .is_some_and(|document| read(change.id, document).is_ok_and(|now| change.concerns(&now)));
+            let is_hidden = matches!(replay, Replay::Replayed(_)) && !is_seen;
+            return Ok(if is_hidden { Committed::Stale } else { replay.into() });
         }
         let Some(document) = state.documents.get(&change.id) else { return Ok(Committed::Stale) };
         if !change.applies_to(&read(change.id, document)?) {
