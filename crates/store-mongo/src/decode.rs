@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use crate::{
     bson_to_json,
     fields::{
-        COLLECTION, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID,
-        EVENT_TIME, EVENT_TRACEPARENT, EVENTS, IDENTIFIER, OUTBOX, OUTBOX_EVENTS, OWNER,
-        PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
+        CHANGES, COLLECTION, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS,
+        EVENT_REQUEST_ID, EVENT_TIME, EVENT_TRACEPARENT, EVENTS, IDENTIFIER, KEYS, OUTBOX, OUTBOX_EVENTS,
+        OWNER, PERFORMER_LEGAL_ENTITY, STATUS, STATUS_HISTORY, SUBJECT, VALUE,
     },
 };
 
@@ -59,6 +59,31 @@ pub(crate) fn is_of(
 ) -> bool {
     legal_entity.is_none_or(|legal_entity| owner(document) == Some(legal_entity))
         && subject.is_none_or(|subject| text(document, SUBJECT) == Some(subject.expose()))
+}
+
+/// Whether the transition with this event is among the most recent ones of the document.
+pub(crate) fn has_change(document: &RawDocument, event: EventId) -> bool {
+    let changes = document.get_array(CHANGES).into_iter().flatten();
+    changes.flatten().any(|change| binary_uuid(change) == Some(event.uuid()))
+}
+
+/// The field, if there is one, that no transition can be written to: it is of another type.
+pub(crate) fn unwritable_field(document: &RawDocument) -> Option<&'static str> {
+    let is_array = |document: &RawDocument, field: &str| match document.get(field) {
+        Ok(None) => true,
+        found => found.is_ok_and(|found| found.and_then(RawBsonRef::as_array).is_some()),
+    };
+    if !is_array(document, STATUS_HISTORY)
+        && !matches!(document.get(STATUS_HISTORY), Ok(Some(RawBsonRef::Null)))
+    {
+        return Some(STATUS_HISTORY);
+    }
+    match document.get(OUTBOX) {
+        Ok(Some(RawBsonRef::Document(outbox))) if !is_array(outbox, EVENTS) => return Some(OUTBOX_EVENTS),
+        Ok(Some(RawBsonRef::Document(_)) | None) => {}
+        _ => return Some(OUTBOX),
+    }
+    [CHANGES, KEYS].into_iter().find(|field| !is_array(document, field))
 }
 
 /// The spellings that a UUID may be stored in as text; the rest are not ESOZ's, and no filter would find them.

@@ -10,9 +10,9 @@ use crate::{
     bson_to_json,
     collections::{binary, digest, millis},
     fields::{
-        self, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID, EVENT_TIME,
-        EVENT_TRACEPARENT, ID, IDENTIFIER, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS, OUTBOX,
-        PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
+        self, CHANGES, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID,
+        EVENT_TIME, EVENT_TRACEPARENT, ID, IDENTIFIER, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS,
+        OUTBOX, PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
     },
 };
 
@@ -50,8 +50,8 @@ pub(crate) fn key(change: &Transition, idempotency: &IdempotentRequest) -> Docum
 pub(crate) fn dispense(dispense: &Dispense) -> Result<RawDocumentBuf, String> {
     let mut document = doc! { ID: binary(dispense.id.uuid()), SUBJECT: dispense.subject.expose() };
     for (key, value) in &dispense.record {
-        // These are ours to say; a record that brings its own would be another dispense, or bring events or keys.
-        if ![ID, SUBJECT, OUTBOX, KEYS].contains(&key.as_str()) {
+        // These are ours to say; a record that brings its own would be another dispense, or bring events, keys or changes.
+        if ![ID, SUBJECT, OUTBOX, KEYS, CHANGES].contains(&key.as_str()) {
             document.insert(key, field("", key, value));
         }
     }
@@ -170,13 +170,13 @@ mod tests {
     #[test]
     fn what_rules_read_is_what_the_dispense_says() {
         let document = stored(json!({
-            "_id": "other", "subject": "other", "status": "completed", "esoz_outbox": {"events": []}, "esoz_keys": [],
+            "_id": "other", "subject": "other", "status": "completed", "esoz_outbox": {"events": []}, "esoz_keys": [], "esoz_changes": [],
             "performer_legal_entity": {"display_value": null, "identifier": {"type": {}, "value": "other"}},
         }));
         assert_eq!(document.get(ID), Some(&binary(Uuid::from_u128(1))));
         assert_eq!(document.get_str(SUBJECT).unwrap(), "S");
         assert_eq!(document.get_str(STATUS).unwrap(), "in_progress");
-        assert!(!document.contains_key(OUTBOX) && !document.contains_key(KEYS));
+        assert!([OUTBOX, KEYS, CHANGES].iter().all(|field| !document.contains_key(*field)));
         let owner = bson::bson!({"display_value": null, "identifier": {"type": {}, "value": binary(OWNER)}});
         assert_eq!(document.get(PERFORMER_LEGAL_ENTITY), Some(&owner));
         let bare = stored(json!({"performer_legal_entity": 3}));

@@ -12,8 +12,8 @@ use mongodb::error::{Error, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, W
 /// The server's codes, <https://github.com/mongodb/mongo/blob/v6.0/src/mongo/base/error_codes.yml>.
 pub(crate) mod code {
     pub(super) const BAD_VALUE: i32 = 2;
-    /// An update would give a document another id.
-    pub(crate) const IMMUTABLE_FIELD: i32 = 66;
+    /// An update goes through a field that has no fields.
+    pub(super) const PATH_NOT_VIABLE: i32 = 28;
     pub(super) const CANNOT_CREATE_INDEX: i32 = 67;
     pub(super) const WRITE_CONFLICT: i32 = 112;
     pub(super) const DUPLICATE_KEY: [i32; 3] = [11000, 11001, 12582];
@@ -65,8 +65,9 @@ impl Fault {
     }
 
     /// Whether the server refused an update because a field is not of the type that the update needs.
-    pub(crate) fn is_bad_value(&self) -> bool {
-        matches!(self, Self::Driver(error) if server_code(error) == Some(code::BAD_VALUE))
+    pub(crate) fn is_wrong_type(&self) -> bool {
+        let codes = [code::BAD_VALUE, code::PATH_NOT_VIABLE];
+        matches!(self, Self::Driver(error) if server_code(error).is_some_and(|code| codes.contains(&code)))
     }
 
     /// Whether the server refused an index as one that cannot be, as a router (mongos) does with a unique index on a collection that is

@@ -10,6 +10,13 @@ pub const OUTBOX: &str = "esoz_outbox";
 /// empty list means the same.
 pub const KEYS: &str = "esoz_keys";
 
+/// The field of a dispense that holds the ids of its most recent transitions, those of their events: so it is known which were applied. At
+/// most [`CHANGES_MAX`], the newest last. Not there in documents that were only changed by versions that did not write it.
+pub const CHANGES: &str = "esoz_changes";
+
+/// How many: far more than can be committed between a transition and the read that looks for its id.
+pub(crate) const CHANGES_MAX: i32 = 8;
+
 pub(crate) const ID: &str = "_id";
 pub(crate) const STATUS: &str = "status";
 pub(crate) const STATUS_HISTORY: &str = "status_history";
@@ -27,6 +34,8 @@ pub(crate) const VALUE: &str = "value";
 
 /// The legal entity that a dispense belongs to.
 pub(crate) const OWNER: &str = "performer_legal_entity.identifier.value";
+/// The objects that it is in.
+pub(crate) const OWNER_PARENTS: [&str; 2] = [PERFORMER_LEGAL_ENTITY, "performer_legal_entity.identifier"];
 
 /// Inside the outbox: the time of the oldest waiting event, and the events.
 pub(crate) const SINCE: &str = "since";

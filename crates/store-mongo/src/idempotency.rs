@@ -16,10 +16,10 @@ use crate::{
     fields::{COLLECTION, ID, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS, KEYS_AT, KEYS_KEY},
 };
 
-/// A change that was made under a key.
+/// What is kept under an idempotency key.
 struct Kept {
     request: Vec<u8>,
-    made: Effect,
+    effect: Effect,
 }
 
 impl Collections {
@@ -27,8 +27,8 @@ impl Collections {
     ///
     /// Read as the primary has it. What the change lost to is there, and safe: see [`Collections::dispenses`].
     ///
-    /// The first answer is made from the dispense as it is. IdempotentRequest that belongs to another legal entity, or is about another patient, it
-    /// is not for this caller any more: the change is stale, and whoever reads why finds that there is no such dispense for them.
+    /// The first answer is rebuilt from the dispense as it is. If that belongs to another legal entity or is about another patient by now, the
+    /// answer is not for this caller any more: the change is stale, and whoever reads why finds that there is no such dispense for them.
     pub(crate) async fn replay(
         &self,
         change: &Transition,
@@ -44,8 +44,8 @@ impl Collections {
             let id = id.map_or_else(|| String::from("(no UUID)"), |id| id.to_string());
             return Err(StoreError::corrupt(COLLECTION, id, KEYS));
         };
-        let first_answer = || kept.made.dispense(change, &document);
-        match idempotency.replay(&kept.request, kept.made.at, change.at, first_answer) {
+        let first_answer = || kept.effect.dispense(change, &document);
+        match idempotency.replay(&kept.request, kept.effect.at, change.at, first_answer) {
             Some(Replay::Replayed(_)) if !decode::is_of(&document, change.owner, change.subject.as_ref()) => {
                 Ok(Committed::Stale)
             }
@@ -109,12 +109,12 @@ fn kept(document: &RawDocument, idempotency: &IdempotentRequest) -> Option<Kept>
     let keys = document.get_array(KEYS).ok()?;
     let entries = keys.into_iter().filter_map(|entry| entry.ok()?.as_document());
     let entry = entries.into_iter().find(|entry| bytes(entry, KEY) == Some(idempotency.key().as_slice()))?;
-    let made = Effect {
+    let effect = Effect {
         status: entry.get_str(KEY_STATUS).ok()?.parse().ok()?,
         at: decode::time(entry, KEY_AT)?,
         by: UserId::new(decode::uuid(entry, KEY_BY)?),
     };
-    Some(Kept { request: bytes(entry, KEY_REQUEST)?.to_vec(), made })
+    Some(Kept { request: bytes(entry, KEY_REQUEST)?.to_vec(), effect })
 }
 
 fn bytes<'a>(entry: &'a RawDocument, field: &str) -> Option<&'a [u8]> {

@@ -19,6 +19,6 @@ mod schema;
 mod settings;
 mod store;
 
-pub use fields::{COLLECTION, KEYS, OUTBOX};
+pub use fields::{CHANGES, COLLECTION, KEYS, OUTBOX};
 pub use settings::MongoSettings;
 pub use store::MongoStore;

@@ -25,7 +25,7 @@ const APP_NAME: &str = "esoz";
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) documents: Collections,
-    pub(crate) changes: BatchWriter<TransitionExecutor>,
+    pub(crate) transitions: BatchWriter<TransitionExecutor>,
     pool: Arc<Pool>,
 }
 
@@ -50,8 +50,8 @@ impl MongoStore {
         let client = Client::with_options(options).map_err(|_| unusable_uri())?;
         let database = client.database(&settings.database);
         let documents = Collections::of(database, settings.operation_timeout());
-        let changes = TransitionExecutor::gathered(documents.clone());
-        Ok(Self { documents, changes, pool })
+        let transitions = TransitionExecutor::batching(documents.clone());
+        Ok(Self { documents, transitions, pool })
     }
 
     /// How the pool of connections is now, of all servers together.

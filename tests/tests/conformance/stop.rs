@@ -282,12 +282,12 @@ on_every_store! {
     }
 }
 
-/// The names of the stored fields that differ, the store's own outbox aside.
+/// The names of the stored fields that differ, the store's own aside.
 fn changed_fields(before: &Value, after: &Value) -> Vec<String> {
     let (before, after) = (before.as_object().unwrap(), after.as_object().unwrap());
     let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let differ = |name: &&String| before.get(*name) != after.get(*name);
-    names.into_iter().filter(differ).filter(|name| *name != "esoz_outbox").cloned().collect()
+    names.into_iter().filter(differ).filter(|name| !name.starts_with("esoz_")).cloned().collect()
 }
 
 /// How long the stored history of the dispense is.

@@ -3,11 +3,15 @@ use esoz_events::{Claim, Outbox as _};
 use esoz_kernel::{
     Committed, IdGenerator as _, LegalEntityId, idempotency::IdempotentRequest, system::RandomIds,
 };
-use esoz_testkit::builders::{at_millis, change_of, client, dispense, fresh, idempotency_key, user};
+use esoz_testkit::builders::{at_millis, change_of, client, dispense, fresh, idempotency_key};
 use std::time::Duration;
 
 use super::*;
-use crate::{MongoSettings, MongoStore, fields::STATUS_HISTORY};
+use crate::{
+    MongoSettings, MongoStore,
+    collections::binary,
+    fields::{CHANGES, ID, STATUS, STATUS_HISTORY},
+};
 
 /// A migrated store on a database of its own.
 struct Scene {
@@ -34,14 +38,14 @@ impl Scene {
         dispense
     }
 
-    fn changes(&self) -> TransitionExecutor {
+    fn executor(&self) -> TransitionExecutor {
         TransitionExecutor(self.store.documents.clone())
     }
 
     /// What each is told when all wait at the same time.
     async fn together(&self, changes: &[Transition]) -> Vec<Answer> {
         let (jobs, answered): (Vec<Job>, Vec<_>) = changes.iter().cloned().map(Queued::new).unzip();
-        self.changes().run_batch(jobs).await;
+        self.executor().run_batch(jobs).await;
         let mut answers = Vec::new();
         for answered in answered {
             answers.push(answered.answer().await.unwrap());
@@ -75,10 +79,6 @@ fn applied(answer: &Answer) -> &Dispense {
     }
 }
 
-fn lost() -> Fault {
-    Fault::Server(10107)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn each_of_a_crowd_is_told_its_own_outcome() {
     let scene = Scene::new().await;
@@ -92,7 +92,8 @@ async fn each_of_a_crowd_is_told_its_own_outcome() {
     }
     // One that is not there, and one that somebody else in the crowd stops as well.
     changes.push(stop(&dispense().build()));
-    changes.push(Transition { by: user(), ..changes[0].clone() });
+    let rival = stop(&scene.store.find(changes[0].id).await.unwrap().unwrap());
+    changes.push(rival);
     let answers = scene.together(&changes).await;
     for (index, (change, answer)) in changes.iter().zip(&answers).enumerate() {
         if index >= MAX_ITEMS || index % 3 == 1 {
@@ -128,7 +129,7 @@ async fn keys_are_kept_and_known_again_in_a_crowd() {
     let idempotency = |asked: &[u8]| IdempotentRequest::new("stop", by, &key, &[asked]);
     let (first, other) = (scene.loaded().await, scene.loaded().await);
     let change = Transition { idempotency: Some(idempotency(b"one")), ..stop(&first) };
-    let same = change.clone();
+    let same = Transition { event: stop(&first).event, ..change.clone() };
     let misused = Transition { idempotency: Some(idempotency(b"another")), ..stop(&other) };
     let answers = scene.together(&[change, same, misused]).await;
     let mut told = [0, 0, 0];
@@ -146,35 +147,55 @@ async fn keys_are_kept_and_known_again_in_a_crowd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_whose_answer_was_lost_is_known_by_its_event() {
+async fn a_transition_whose_answer_was_lost_is_known_by_its_id_delivered_or_not() {
     let scene = Scene::new().await;
     let (made, not_made) = (stop(&scene.loaded().await), stop(&scene.loaded().await));
-    let first = scene.changes().run_one(&made).await;
-    assert_eq!(scene.changes().again(&made, &lost()).await.unwrap(), first.unwrap());
-    assert_eq!(applied(&scene.changes().again(&not_made, &lost()).await).status, DispenseStatus::Stopped);
-    // Somebody else's is not taken for one's own.
-    let late = Transition { by: user(), ..stop(&scene.loaded().await) };
-    scene.changes().run_one(&Transition { by: user(), ..late.clone() }).await.unwrap();
-    let late = Transition { event: stop(&scene.loaded().await).event, ..late };
-    assert_eq!(scene.changes().again(&late, &lost()).await.unwrap(), Committed::Stale);
+    let first = scene.executor().run_one(&made).await.unwrap();
+    assert_eq!(scene.executor().again(&made).await.unwrap(), first);
+    scene.deliver().await;
+    assert_eq!(scene.executor().again(&made).await.unwrap(), first);
+    assert_eq!(applied(&scene.executor().again(&not_made).await).status, DispenseStatus::Stopped);
+    // Another one by the same user in the same millisecond is not taken for it.
+    let other = Transition { event: stop(&scene.loaded().await).event, ..made };
+    assert_eq!(scene.executor().again(&other).await.unwrap(), Committed::Stale);
     scene.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_may_be_ones_own_and_whose_event_is_gone_is_not_called_anybodys() {
+async fn the_ids_of_the_most_recent_transitions_are_kept_and_no_more() {
     let scene = Scene::new().await;
-    let made = stop(&scene.loaded().await);
-    scene.changes().run_one(&made).await.unwrap();
-    scene.deliver().await;
-    let error = scene.changes().again(&made, &lost()).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    let mut dispense = scene.loaded().await;
+    let mut ids = Vec::new();
+    for step in 0..12 {
+        let to = if step % 2 == 0 { DispenseStatus::Stopped } else { DispenseStatus::InProgress };
+        let transition = change_of(&dispense, to, at_millis(step));
+        dispense = applied(&scene.executor().run_one(&transition).await).clone();
+        ids.push(binary(transition.event.id.uuid()));
+    }
+    let document = scene.store.documents.find(dispense.id).await.unwrap().unwrap();
+    let document = Document::try_from(document).unwrap();
+    assert_eq!(document.get_array(CHANGES).unwrap().as_slice(), &ids[4..]);
     scene.end().await;
 }
 
-fn reply(applied: i32, errors: &[(i32, i32)]) -> Document {
+/// A document that only a version from before has changed has no ids in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_version_has_changed_in_a_crowd_is_stale() {
+    let scene = Scene::new().await;
+    let (theirs, ours) = (scene.loaded().await, scene.loaded().await);
+    let by_id = doc! { ID: binary(theirs.id.uuid()) };
+    let changed = doc! { "$set": { STATUS: "stopped" } };
+    scene.store.documents.dispenses().update_one(by_id, changed).await.unwrap();
+    let answers = scene.together(&[stop(&theirs), stop(&ours)]).await;
+    assert_eq!(*answers[0].as_ref().unwrap(), Committed::Stale);
+    assert_eq!(applied(&answers[1]).id, ours.id);
+    scene.end().await;
+}
+
+fn reply(matched: i32, errors: &[(i32, i32)]) -> Document {
     let errors: Vec<Document> =
         errors.iter().map(|(index, code)| doc! { "index": index, "code": code, "errmsg": "…" }).collect();
-    let mut reply = doc! { "ok": 1.0, "n": applied, "nModified": applied };
+    let mut reply = doc! { "ok": 1.0, "n": matched, "nModified": matched };
     if !errors.is_empty() {
         reply.insert("writeErrors", errors);
     }
@@ -182,23 +203,17 @@ fn reply(applied: i32, errors: &[(i32, i32)]) -> Document {
 }
 
 #[test]
-fn the_servers_answer_names_each_that_was_not_applied() {
-    let read = outcomes(&reply(2, &[(1, 66), (2, 11000), (4, 2)]), 5).unwrap();
-    let expected = [Outcome::Applied, Outcome::Unmet, Outcome::KeyTaken, Outcome::Applied, Outcome::Refused];
-    assert_eq!(read, expected);
+fn the_servers_reply_counts_what_was_found_and_names_what_was_refused() {
+    let read = Reply::read(&reply(2, &[(2, 11000), (4, 2)]), 5).unwrap();
+    assert_eq!(read, Reply { errors: HashMap::from([(2, 11000), (4, 2)]), matched: 2 });
 }
 
 #[test]
-fn an_answer_that_does_not_add_up_is_no_answer() {
-    let mut inserted = reply(1, &[]);
-    inserted.insert("upserted", vec![doc! { "index": 0 }]);
+fn a_reply_that_does_not_add_up_is_none() {
     let mut without = reply(1, &[]);
     without.remove("n");
-    for odd in [reply(1, &[]), reply(3, &[]), reply(1, &[(7, 66)]), reply(2, &[(-1, 66)])] {
-        assert!(matches!(outcomes(&odd, 2), Err(Fault::Unintelligible)), "{odd}");
-    }
-    for odd in [inserted, without] {
-        assert!(matches!(outcomes(&odd, 1), Err(Fault::Unintelligible)), "{odd}");
+    for odd in [without, reply(3, &[]), reply(2, &[(1, 2)]), reply(1, &[(7, 2)]), reply(1, &[(-1, 2)])] {
+        assert!(matches!(Reply::read(&odd, 2), Err(Fault::Unintelligible)), "{odd}");
     }
 }
 
@@ -206,7 +221,7 @@ fn an_answer_that_does_not_add_up_is_no_answer() {
 fn what_the_majority_did_not_acknowledge_is_not_called_applied() {
     let mut unsafe_yet = reply(1, &[]);
     unsafe_yet.insert("writeConcernError", doc! { "code": 64, "errmsg": "…" });
-    let fault = outcomes(&unsafe_yet, 1).unwrap_err();
+    let fault = Reply::read(&unsafe_yet, 1).unwrap_err();
     let error = fault.during("stopping");
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
 }

@@ -1,202 +1,199 @@
-use async_trait::async_trait;
+//! Transitions: one update of one document each, on its own condition.
+
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use esoz_batch::Dropped;
-use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
-use esoz_kernel::{Committed, DispenseId, StoreError, StoreErrorKind};
-use mongodb::options::ReturnDocument;
+use esoz_device_dispense::{Dispense, Transition};
+use esoz_kernel::{Committed, StoreError, Uuid};
+use mongodb::options::{Collation, ReturnDocument};
 
 use crate::{
-    MongoStore, bson_to_json,
+    bson_to_json,
     collections::{Collections, binary, digest, millis},
     decode, encode,
     error::Fault,
     fields::{
-        COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS, OUTBOX_SINCE, OWNER, STATUS,
-        STATUS_HISTORY, SUBJECT, UPDATED_AT, UPDATED_BY,
+        CHANGES, CHANGES_MAX, COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS,
+        OUTBOX_SINCE, OWNER, OWNER_PARENTS, STATUS, STATUS_HISTORY, SUBJECT, UPDATED_AT, UPDATED_BY,
     },
 };
 
-#[async_trait]
-impl DeviceDispenses for MongoStore {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        let documents = &self.documents;
-        let find = documents.dispenses().find_one(doc! { ID: binary(id.uuid()) });
-        let find = find.max_time(documents.operation_timeout());
-        let found =
-            documents.limited(find).await.map_err(|fault| fault.during(format!("finding dispense {id}")))?;
-        found.map(|document| decode::dispense(id, &document)).transpose()
-    }
-
-    /// Alone, or with others that wait at the same time.
-    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
-        self.changes.run(change).await.unwrap_or_else(|missed| {
-            let kind = match missed {
-                Dropped::QueueTimeout => StoreErrorKind::Unavailable,
-                Dropped::Aborted => StoreErrorKind::Unexpected,
-            };
-            Err(StoreError::new(kind, attempted(change)).because(missed))
-        })
-    }
-}
+/// A UUID as text: all lower case or all upper case.
+const UUID_TEXT: &str =
+    r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12})\z";
 
 impl Collections {
-    /// Makes one change.
+    /// Commits one transition.
     ///
-    /// One update of one document, which sets the status and appends the event: no transaction is needed, and only the
-    /// named fields are touched. (Not a pipeline: one that sets a field which a document has twice makes MongoDB 6.0.5
-    /// abort.)
+    /// One update of one document sets the status and appends the event: no multi-document transaction is needed, and only the named fields
+    /// are touched. (Not a pipeline: one that sets a field which a document has twice makes MongoDB 6.0.5 abort.)
     ///
-    /// A key is kept in the same document by the same update, which passes over a document that has the key; that no
-    /// other document has it, the unique index sees to. The key is looked up afterwards, for few requests are repetitions;
+    /// An idempotency key is kept in the same document by the same update, which passes over a document that has the key; that no
+    /// other document has it is for the unique index to ensure. The key is looked up afterwards, for few requests are repetitions;
     /// without that index it is looked up before as well, for then nothing else tells that another document has it.
-    pub(crate) async fn change(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
-        if let Some(idempotency) = &change.idempotency
-            && self.must_look_up_before(change)
+    pub(crate) async fn commit(&self, transition: &Transition) -> Result<Committed<Dispense>, StoreError> {
+        if let Some(idempotency) = &transition.idempotency
+            && self.must_look_up_before(transition)
         {
-            match self.replay(change, idempotency).await? {
+            match self.replay(transition, idempotency).await? {
                 Committed::Stale => {}
                 known => return Ok(known),
             }
         }
-        match (self.offer(change).await, &change.idempotency) {
+        match (self.offer(transition).await, &transition.idempotency) {
             (Ok(Some(after)), _) => {
-                decode::committed(change, change.to, &after, bson_to_json::record(&after))
-                    .map(Committed::Applied)
+                let record = bson_to_json::record(&after);
+                decode::committed(transition, transition.to, &after, record).map(Committed::Applied)
             }
             (Ok(None), None) => Ok(Committed::Stale),
-            (Ok(None), Some(idempotency)) => self.replay(change, idempotency).await,
+            (Ok(None), Some(idempotency)) => self.replay(transition, idempotency).await,
             (Err(fault), Some(idempotency)) if fault.is_duplicate_key() => {
-                self.replay(change, idempotency).await
+                self.replay(transition, idempotency).await
             }
-            // A history, the outbox or the keys are no array.
-            (Err(fault), _) if fault.is_bad_value() => {
-                let failed = failed(change, &fault);
-                Err(StoreError::corrupt(COLLECTION, change.id, STATUS_HISTORY).because(failed))
-            }
-            (Err(fault), _) => Err(failed(change, &fault)),
+            (Err(fault), _) if fault.is_wrong_type() => Err(self.wrong_type(transition, &fault).await),
+            (Err(fault), _) => Err(failed(transition, &fault)),
         }
     }
 
-    /// Whether nothing else than a look beforehand tells that another document has the key of this change.
-    pub(crate) fn must_look_up_before(&self, change: &Transition) -> bool {
-        change.idempotency.is_some() && !self.has_unique_key()
+    /// Whether nothing but a look beforehand tells that another document has the idempotency key of this transition.
+    pub(crate) fn must_look_up_before(&self, transition: &Transition) -> bool {
+        transition.idempotency.is_some() && !self.has_unique_key()
     }
 
-    /// Makes the change, if the document is as the change expects it, and gives the document after it.
-    async fn offer(&self, change: &Transition) -> Result<Option<RawDocumentBuf>, Fault> {
-        match self.update(change, expected(change), appending(change)).await {
-            // Nothing was written: the history is no array.
-            Err(fault) if fault.is_bad_value() => {}
+    /// Updates the document if it meets the conditions; the document afterwards.
+    async fn offer(&self, transition: &Transition) -> Result<Option<RawDocumentBuf>, Fault> {
+        match self.update(transition, filter(transition), appending(transition)).await {
+            // Nothing was written: most likely the history is null.
+            Err(fault) if fault.is_wrong_type() => {}
             answer => return answer,
         }
-        let mut without_history = expected(change);
+        let mut without_history = filter(transition);
         without_history.insert(STATUS_HISTORY, doc! { "$type": "null" });
-        let started = self.update(change, without_history, starting(change)).await?;
+        let started = self.update(transition, without_history, starting(transition)).await?;
         if started.is_some() {
             return Ok(started);
         }
-        // Either somebody else has changed it in between, and the first update now tells how it stands; or the history
-        // is something else altogether.
-        self.update(change, expected(change), appending(change)).await
+        // Either somebody else has changed it in between, or a field is of a type that cannot be written to: the first update tells.
+        self.update(transition, filter(transition), appending(transition)).await
     }
 
     async fn update(
         &self,
-        change: &Transition,
-        expected: Document,
+        transition: &Transition,
+        filter: Document,
         update: Document,
     ) -> Result<Option<RawDocumentBuf>, Fault> {
         let update = self
             .dispenses()
-            .find_one_and_update(expected, update)
+            .find_one_and_update(filter, update)
+            .collation(Collation::builder().locale(SIMPLE).build())
             .return_document(ReturnDocument::After)
             .max_time(self.operation_timeout());
         match self.limited(update).await {
+            // An old driver wrote text that is no UTF-8, and this driver wants the whole answer to be well-formed, though not documents that
+            // are found. If the update was made, the document has its id.
             Err(fault) if fault.is_unreadable_answer() => {
-                self.applied_all_the_same(change).await?.ok_or(fault).map(Some)
+                let found = self.find(transition.id).await?;
+                found.filter(|found| decode::has_change(found, transition.event.id)).ok_or(fault).map(Some)
             }
             answer => answer,
         }
     }
 
-    /// An answer that cannot be read holds a document with text in it that is no UTF-8, as some old drivers wrote: the
-    /// driver wants the whole of it to be well-formed. The change is committed all the same, and documents that are
-    /// found need not be well-formed.
-    async fn applied_all_the_same(&self, change: &Transition) -> Result<Option<RawDocumentBuf>, Fault> {
-        let changed = doc! {
-            ID: binary(change.id.uuid()),
-            STATUS: change.to.as_str(),
-            UPDATED_AT: millis(change.at),
-            UPDATED_BY: binary(change.by.uuid()),
-        };
-        self.limited(self.dispenses().find_one(changed).max_time(self.operation_timeout())).await
+    /// Names the field that is of another type than the update needs.
+    async fn wrong_type(&self, transition: &Transition, fault: &Fault) -> StoreError {
+        let failed = failed(transition, fault);
+        match self.find(transition.id).await {
+            Ok(Some(document)) => match decode::unwritable_field(&document) {
+                Some(field) => StoreError::corrupt(COLLECTION, transition.id, field).because(failed),
+                None => failed,
+            },
+            _ => failed,
+        }
     }
 }
 
-fn attempted(change: &Transition) -> String {
-    format!("changing the status of dispense {}", change.id)
+pub(crate) fn attempted(transition: &Transition) -> String {
+    format!("changing the status of dispense {}", transition.id)
 }
 
-/// The failure of a change.
-pub(crate) fn failed(change: &Transition, fault: &Fault) -> StoreError {
-    fault.during(attempted(change))
+/// The failure of a transition.
+pub(crate) fn failed(transition: &Transition, fault: &Fault) -> StoreError {
+    fault.during(attempted(transition))
 }
 
-/// The dispense as the change expects it.
-pub(crate) fn expected(change: &Transition) -> Document {
-    let statuses: Vec<&str> = change.from.spellings().collect();
-    let mut expected = doc! { ID: binary(change.id.uuid()), STATUS: { "$in": statuses } };
-    if let Some(subject) = &change.subject {
-        expected.insert(SUBJECT, subject.expose());
+/// The collation of every update, whatever the collection's is: text is compared byte by byte.
+pub(crate) const SIMPLE: &str = "simple";
+
+/// The document that meets the conditions of the transition.
+///
+/// A filter by value alone also finds arrays that hold the value; one that names its type does as well. What rules read is neither.
+pub(crate) fn filter(transition: &Transition) -> Document {
+    let statuses: Vec<&str> = transition.from.spellings().collect();
+    let mut filter = doc! { ID: binary(transition.id.uuid()), STATUS: no_array(doc! { "$in": statuses, "$type": "string" }) };
+    let subject =
+        transition.subject.as_ref().map(|subject| doc! { "$eq": subject.expose(), "$type": "string" });
+    filter.insert(SUBJECT, no_array(subject.unwrap_or_else(|| doc! { "$type": "string" })));
+    for parent in OWNER_PARENTS {
+        filter.insert(parent, no_array(doc! {}));
     }
-    if let Some(owner) = change.owner {
+    if let Some(owner) = transition.owner {
         let mut owners = vec![binary(owner.uuid())];
         owners.extend(decode::spellings(owner.uuid()).map(Bson::String));
-        expected.insert(OWNER, doc! { "$in": owners });
+        filter.insert(OWNER, no_array(doc! { "$in": owners, "$type": ["string", "binData"] }));
+    } else {
+        // Whoever it is, it must be possible to tell afterwards.
+        let binary = doc! { "$gte": binary(Uuid::nil()), "$lte": binary(Uuid::max()) };
+        let text = doc! { "$type": "string", "$regex": UUID_TEXT };
+        filter.insert("$or", [doc! { OWNER: no_array(binary) }, doc! { OWNER: no_array(text) }].to_vec());
     }
-    if let Some(idempotency) = &change.idempotency {
-        expected.insert(KEYS_KEY, doc! { "$ne": digest(idempotency.key()) });
+    if let Some(idempotency) = &transition.idempotency {
+        filter.insert(KEYS_KEY, doc! { "$ne": digest(idempotency.key()) });
     }
-    expected
+    filter
+}
+
+fn no_array(mut condition: Document) -> Document {
+    condition.insert("$not", doc! { "$type": "array" });
+    condition
 }
 
 /// Appends to the history, or starts it when the field is not there.
-pub(crate) fn appending(change: &Transition) -> Document {
-    let mut update = setting(change, doc! {});
-    let mut pushed = pushing(change);
-    pushed.insert(STATUS_HISTORY, history_entry(change));
-    update.insert("$push", pushed);
-    update
+pub(crate) fn appending(transition: &Transition) -> Document {
+    let mut pushed = pushing(transition);
+    pushed.insert(STATUS_HISTORY, history_entry(transition));
+    updating(transition, doc! {}, pushed)
 }
 
 /// Starts the history where the field is null.
-fn starting(change: &Transition) -> Document {
-    let mut update = setting(change, doc! { STATUS_HISTORY: [history_entry(change)] });
-    update.insert("$push", pushing(change));
-    update
+fn starting(transition: &Transition) -> Document {
+    updating(transition, doc! { STATUS_HISTORY: [history_entry(transition)] }, pushing(transition))
 }
 
-/// The event, and the key if there is one.
-fn pushing(change: &Transition) -> Document {
-    let mut pushed = doc! { OUTBOX_EVENTS: encode::event(&change.event) };
-    if let Some(idempotency) = &change.idempotency {
-        pushed.insert(KEYS, encode::key(change, idempotency));
+/// The event, its id among those of the most recent transitions, and the idempotency key if there is one.
+fn pushing(transition: &Transition) -> Document {
+    let id = binary(transition.event.id.uuid());
+    let mut pushed = doc! {
+        OUTBOX_EVENTS: encode::event(&transition.event),
+        CHANGES: { "$each": [id], "$slice": -CHANGES_MAX },
+    };
+    if let Some(idempotency) = &transition.idempotency {
+        pushed.insert(KEYS, encode::key(transition, idempotency));
     }
     pushed
 }
 
-fn setting(change: &Transition, mut fields: Document) -> Document {
-    fields.insert(STATUS, change.to.as_str());
-    fields.insert(UPDATED_AT, millis(change.at));
-    fields.insert(UPDATED_BY, binary(change.by.uuid()));
+fn updating(transition: &Transition, mut fields: Document, pushed: Document) -> Document {
+    fields.insert(STATUS, transition.to.as_str());
+    fields.insert(UPDATED_AT, millis(transition.at));
+    fields.insert(UPDATED_BY, binary(transition.by.uuid()));
     // Sets the time from which events wait when none was waiting.
-    doc! { "$set": fields, "$min": { OUTBOX_SINCE: millis(change.event.event_time) } }
+    let since = doc! { OUTBOX_SINCE: millis(transition.event.event_time) };
+    doc! { "$set": fields, "$min": since, "$push": pushed }
 }
 
-fn history_entry(change: &Transition) -> Document {
+fn history_entry(transition: &Transition) -> Document {
     doc! {
-        STATUS: change.to.as_str(),
-        INSERTED_AT: millis(change.at),
-        INSERTED_BY: binary(change.by.uuid()),
+        STATUS: transition.to.as_str(),
+        INSERTED_AT: millis(transition.at),
+        INSERTED_BY: binary(transition.by.uuid()),
     }
 }

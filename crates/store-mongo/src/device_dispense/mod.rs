@@ -1,6 +1,34 @@
-//! Device dispenses: the documents, what is read of them, and transitions, alone and in batches.
+//! Device dispenses: how a document is read, found, changed and loaded.
 
 pub(crate) mod batch;
 pub(crate) mod commit;
 mod import;
+pub(crate) mod query;
 pub(crate) mod replay;
+
+use async_trait::async_trait;
+use esoz_batch::Dropped;
+use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
+use esoz_kernel::{Committed, DispenseId, StoreError, StoreErrorKind};
+
+use crate::{MongoStore, decode};
+
+#[async_trait]
+impl DeviceDispenses for MongoStore {
+    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+        let found = self.documents.find(id).await;
+        let found = found.map_err(|fault| fault.during(format!("finding dispense {id}")))?;
+        found.map(|document| decode::dispense(id, &document)).transpose()
+    }
+
+    /// Alone, or in one command with others that wait at the same time.
+    async fn commit(&self, transition: &Transition) -> Result<Committed<Dispense>, StoreError> {
+        self.transitions.run(transition).await.unwrap_or_else(|dropped| {
+            let kind = match dropped {
+                Dropped::QueueTimeout => StoreErrorKind::Unavailable,
+                Dropped::Aborted => StoreErrorKind::Unexpected,
+            };
+            Err(StoreError::new(kind, commit::attempted(transition)).because(dropped))
+        })
+    }
+}

@@ -16,7 +16,7 @@ use crate::{
 
 /// The document without what a change of status may touch.
 fn untouched(mut document: Document) -> Document {
-    for field in ["status", "status_history", "updated_at", "updated_by", "esoz_outbox"] {
+    for field in ["status", "status_history", "updated_at", "updated_by", "esoz_outbox", "esoz_changes"] {
         document.remove(field);
     }
     document
@@ -95,7 +95,7 @@ async fn fields_of_every_type_survive_a_change() {
     assert_eq!(fresh.store.find(after.id).await.unwrap().unwrap(), after);
 
     let others = |document: &RawDocumentBuf| -> Vec<(String, Vec<u8>)> {
-        let touched = ["status", "status_history", "updated_at", "updated_by", "esoz_outbox"];
+        let touched = ["status", "status_history", "updated_at", "updated_by", "esoz_outbox", "esoz_changes"];
         document
             .iter_elements()
             .map(Result::unwrap)

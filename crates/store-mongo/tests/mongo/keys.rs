@@ -187,7 +187,8 @@ async fn many_repetitions_on_a_null_history_have_one_answer() {
     fresh.documents.insert_one(before).await.unwrap();
     let change = marked(id, owner);
     let racing = (0..16).map(|_| {
-        let (store, change) = (fresh.store.clone(), change.clone());
+        let store = fresh.store.clone();
+        let change = Transition { idempotency: change.idempotency, ..stop(id, owner) };
         tokio::spawn(async move { store.commit(&change).await.unwrap() })
     });
     let mut applied = 0;

@@ -16,7 +16,8 @@ use crate::{
 const CASES: u32 = 32;
 
 /// What a change of status may touch.
-const TOUCHED: [&str; 5] = ["status", "status_history", "updated_at", "updated_by", "esoz_outbox"];
+const TOUCHED: [&str; 6] =
+    ["status", "status_history", "updated_at", "updated_by", "esoz_outbox", "esoz_changes"];
 
 /// Every other field, in the order and in the bytes that it is stored in.
 fn untouched(document: &RawDocument) -> RawDocumentBuf {
