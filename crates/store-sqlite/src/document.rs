@@ -1,8 +1,11 @@
 //! The stored document of a dispense: the names of its fields, and the way from it to the domain's [`Dispense`] and back.
 
+use std::collections::BTreeMap;
+
 use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, Transition};
 use esoz_kernel::StoreError;
 use esoz_kernel::time::rfc3339_millis;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::rows::Place;
@@ -50,7 +53,8 @@ pub(crate) fn from_dispense(dispense: &Dispense) -> Result<String, String> {
 /// The dispense in a stored document.
 pub(crate) fn to_dispense(id: &str, document: &str) -> Result<Dispense, StoreError> {
     let place = Place { table: "device_dispenses", id };
-    let document: Value = place.parse("document", document)?;
+    let document: &RawValue = serde_json::from_str(document).map_err(|_| place.corrupt("document"))?;
+    let document = lenient(document, MAX_DEPTH);
     let text =
         |field: &'static str| document.get(field).and_then(Value::as_str).ok_or_else(|| place.corrupt(field));
     let status: DispenseStatus = place.parse(STATUS, text(STATUS)?)?;
@@ -59,6 +63,29 @@ pub(crate) fn to_dispense(id: &str, document: &str) -> Result<Dispense, StoreErr
     let id = place.parse(ID, id)?;
     let Value::Object(record) = document else { return Err(place.corrupt("document")) };
     Ok(Dispense::from_stored(id, status, subject, owner, record))
+}
+
+/// As deep as MongoDB stores it.
+const MAX_DEPTH: u8 = 200;
+
+/// The value as it is written. Of what `serde_json` cannot hold (a number like 1e400, or deeper nesting) the text is shown: the record is
+/// carried, not interpreted.
+fn lenient(raw: &RawValue, depth: u8) -> Value {
+    if let Ok(value) = serde_json::from_str(raw.get()) {
+        return value;
+    }
+    let inside = |raw: &RawValue| lenient(raw, depth.saturating_sub(1));
+    if depth > 0
+        && let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get())
+    {
+        return fields.into_iter().map(|(name, field)| (name, inside(field))).collect();
+    }
+    if depth > 0
+        && let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw.get())
+    {
+        return items.into_iter().map(inside).collect();
+    }
+    raw.get().into()
 }
 
 fn owner(document: &Value) -> Option<&str> {

@@ -80,3 +80,42 @@ async fn more_records_than_one_transaction_takes_are_all_stored() {
     assert_eq!(fresh.store.put_dispenses(&all).await.unwrap(), vec![Put::Created; all.len()]);
     assert_eq!(fresh.store.put_dispenses(&all).await.unwrap(), vec![Put::Kept; all.len()]);
 }
+
+/// What SQLite takes as JSON and no JSON value in memory can hold: shown where it stands, as its text.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_can_be_stored_can_be_stopped_and_is_shown() {
+    let deep = format!("{}1{}", "[".repeat(900), "]".repeat(900));
+    for (field, value, shown) in [
+        ("note", "1e400", json!("1e400")),
+        (
+            "details",
+            r#"[{"sell_price": -1e999, "quantity": {"value": 2}}]"#,
+            json!([{"sell_price": "-1e999", "quantity": {"value": 2}}]),
+        ),
+        ("written_by_others", "1e400", serde_json::Value::Null),
+        ("supporting_info", &deep, json!("deep")),
+    ] {
+        let fresh = fresh();
+        let before = dispense().build();
+        fresh.store.put_dispenses(slice::from_ref(&before)).await.unwrap();
+        let set = format!(
+            "UPDATE device_dispenses SET document = json_set(document, '$.{field}', json('{value}'))"
+        );
+        shell(&fresh.settings.path).batch_execute(&set).unwrap();
+        let change = change_of(&before, STOPPED, at_millis(1));
+        let Committed::Applied(after) = fresh.store.commit(&change).await.unwrap() else {
+            panic!("the change is stale")
+        };
+        assert_eq!(DeviceDispenses::find(&fresh.store, before.id).await.unwrap().unwrap(), after);
+        let found = after.record.get(field).cloned().unwrap_or_default();
+        if field == "supporting_info" {
+            let mut inside = &found;
+            while let Some(inner) = inside.get(0) {
+                inside = inner;
+            }
+            assert!(inside.as_str().unwrap().starts_with("[["), "the rest is shown as its text");
+        } else {
+            assert_eq!(found, shown, "{field}");
+        }
+    }
+}

@@ -3,13 +3,13 @@
 
 use std::slice;
 
-use esoz_device_dispense::{Dispense, DispenseStatus};
+use esoz_device_dispense::{Dispense, DispenseStatus, Transition};
 use esoz_events::{Claim, StatusChangeEvent};
 use esoz_kernel::{Committed, DispenseId, Put, StoreErrorKind, Timestamp};
 use serde_json::json;
 
 use super::DispenseStore;
-use crate::builders::{DispenseBuilder, at_millis, change_of, dispense, fresh};
+use crate::builders::{DispenseBuilder, at_millis, change_of, dispense, fresh, reference};
 
 /// Stores one dispense that was not there.
 pub(super) async fn put(store: &DispenseStore, dispense: &Dispense) {
@@ -208,6 +208,58 @@ pub(super) async fn canceled(store: &DispenseStore) -> Dispense {
     store.raw.set_field(cancelled.id, "status", json!("canceled")).await;
     store.raw.set_field(cancelled.id, "status_history", history).await;
     cancelled
+}
+
+/// What rules read is one value of its type: an array that holds it is corrupt, and no transition applies to it.
+pub async fn what_rules_read_is_no_array(store: DispenseStore) {
+    for (path, field) in [
+        ("/status", "status"),
+        ("/subject", "subject"),
+        ("/performer_legal_entity", "performer_legal_entity"),
+        ("/performer_legal_entity/identifier", "performer_legal_entity"),
+        ("/performer_legal_entity/identifier/value", "performer_legal_entity"),
+    ] {
+        let sound = dispense().build();
+        put(&store, &sound).await;
+        let mut document = json!({
+            "status": "in_progress",
+            "subject": sound.subject.expose(),
+            "performer_legal_entity": reference("legal_entity", sound.owner),
+        });
+        let value = document.pointer_mut(path).unwrap();
+        *value = json!([value.clone(), "completed"]);
+        store.raw.set_field(sound.id, field, document[field].clone()).await;
+        let document = store.raw.document(sound.id).await;
+
+        let error = store.dispenses.find(sound.id).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{path}: {error}");
+        let change = change_of(&sound, DispenseStatus::Stopped, at_millis(1));
+        let of_anybody = Transition { owner: None, subject: None, ..change.clone() };
+        for change in [change, of_anybody] {
+            match store.dispenses.commit(&change).await {
+                Ok(Committed::Stale) => {}
+                Ok(other) => panic!("a corrupt dispense was changed: {path}: {other:?}"),
+                Err(error) => assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{path}: {error}"),
+            }
+        }
+        assert_eq!(store.raw.document(sound.id).await, document, "{path}");
+        assert_eq!(waiting(&store).await, [], "{path}");
+    }
+}
+
+/// What is nested deeper than most readers of JSON go is no hindrance: a dispense that is changed can be shown.
+pub async fn what_is_nested_deep_is_shown(store: DispenseStore) {
+    let before = dispense().build();
+    put(&store, &before).await;
+    let deep = (0..150).fold(json!("deep"), |inner, _| json!([inner]));
+    store.raw.set_field(before.id, "supporting_info", deep.clone()).await;
+    assert_eq!(found(&store, before.id).await.record["supporting_info"], deep);
+    let change = change_of(&before, DispenseStatus::Stopped, at_millis(1));
+    let Committed::Applied(after) = store.dispenses.commit(&change).await.unwrap() else {
+        panic!("the change is stale")
+    };
+    assert_eq!(after.record["supporting_info"], deep);
+    assert_same(&found(&store, before.id).await, &after);
 }
 
 /// A status outside the model is reported by place, id and field, and nothing is made of it.

@@ -14,6 +14,8 @@ macro_rules! dispense_store_contract {
             putting_again_never_undoes_a_change,
             a_stored_canceled_is_read_as_cancelled,
             a_status_outside_the_model_is_corrupt,
+            what_rules_read_is_no_array,
+            what_is_nested_deep_is_shown,
         }
         $crate::contract_cases! { $fresh => dispense_changes:
             a_change_sets_its_fields_and_no_other,
