@@ -120,6 +120,30 @@ on_every_store! {
         }
     }
 
+    async fn s13_a_status_that_is_stored_as_canceled(kind) {
+        let app = TestApp::new(kind).await;
+        let fixture = StopFixture::load(&app).await;
+        app.raw().set_field(fixture.dispense.id, "status", json!("canceled")).await;
+        let stored = app.raw().document(fixture.dispense.id).await;
+        fixture.stop(&app).await.assert_conflict("Device dispense in status cancelled cannot be stopped");
+        assert_eq!(app.raw().document(fixture.dispense.id).await, stored);
+    }
+
+    async fn s14_what_rules_read_is_an_array(kind) {
+        let app = TestApp::new(kind).await;
+        let fixture = StopFixture::load(&app).await;
+        let subject = fixture.dispense.subject.expose();
+        for (field, value) in [("status", json!(["completed", "in_progress"])), ("subject", json!([subject]))] {
+            let dispense = fixture.another(&app).build();
+            app.put_dispense(&dispense).await;
+            app.raw().set_field(dispense.id, field, value).await;
+            let stored = app.raw().document(dispense.id).await;
+            fixture.request_for(&app, &dispense).send().await.assert_internal();
+            assert_eq!(app.raw().document(dispense.id).await, stored);
+            assert_eq!(app.events_of(&dispense).await, []);
+        }
+    }
+
     async fn s14_status_outside_the_model(kind) {
         let app = TestApp::new(kind).await;
         let fixture = StopFixture::load(&app).await;
