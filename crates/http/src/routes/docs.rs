@@ -71,8 +71,8 @@ const ASSETS: [Asset; 9] = [
 ];
 
 /// Where the files are.
-pub(super) fn paths() -> Vec<&'static str> {
-    ASSETS.iter().map(|asset| asset.path).collect()
+pub(super) fn paths() -> Vec<String> {
+    ASSETS.iter().map(|asset| asset.path.to_owned()).collect()
 }
 
 /// A file as it is sent.
@@ -269,7 +269,7 @@ mod tests {
     async fn another_verb_is_refused() {
         for method in [Method::POST, Method::PUT, Method::DELETE] {
             for path in paths() {
-                let answer = answer(TestRequest::with_uri(path).method(method.clone())).await;
+                let answer = answer(TestRequest::with_uri(&path).method(method.clone())).await;
                 assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
                 assert_eq!(header(&answer, "allow"), "GET, HEAD");
                 let body: Value = read_body_json(answer).await;

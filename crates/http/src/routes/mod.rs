@@ -5,7 +5,7 @@ pub(crate) mod device_dispenses;
 mod docs;
 pub(crate) mod health;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, web};
@@ -30,27 +30,35 @@ pub fn operations() -> Vec<OperationInfo> {
 /// Every route. `GET` routes answer `HEAD` as well.
 fn endpoints() -> Vec<Endpoint> {
     use self::{contract_divisions as contracts, device_dispenses as dispenses};
-    let described = vec![
+    vec![
         Endpoint::new(Method::PATCH, dispenses::stop::__path_handle::path(), dispenses::stop::handle),
         Endpoint::new(Method::PUT, contracts::update::__path_handle::path(), contracts::update::handle),
         Endpoint::new(Method::GET, document::__path_show::path(), document::show),
         Endpoint::new(Method::GET, health::__path_live::path(), health::live),
         Endpoint::new(Method::GET, health::__path_ready::path(), health::ready),
-    ];
-    let docs = docs::paths().into_iter().map(|path| Endpoint::new(Method::GET, path, docs::show));
-    described.into_iter().chain(docs).collect()
+        Endpoint::of_paths(Method::GET, docs::paths(), docs::show),
+    ]
 }
 
-/// One method of one path.
+/// One method of a path, or of several that are one route to metrics.
 struct Endpoint {
     method: Method,
-    path: String,
+    paths: Vec<String>,
     route: Route,
     head: Option<Route>,
 }
 
 impl Endpoint {
-    fn new<F, A>(method: Method, path: impl Into<String>, handler: F) -> Self
+    fn new<F, A>(method: Method, path: String, handler: F) -> Self
+    where
+        F: Handler<A>,
+        A: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self::of_paths(method, vec![path], handler)
+    }
+
+    fn of_paths<F, A>(method: Method, paths: Vec<String>, handler: F) -> Self
     where
         F: Handler<A>,
         A: FromRequest + 'static,
@@ -58,19 +66,19 @@ impl Endpoint {
     {
         let head = (method == Method::GET).then(|| web::head().to(handler.clone()));
         let route = web::method(method.clone()).to(handler);
-        Self { method, path: path.into(), route, head }
+        Self { method, paths, route, head }
     }
 }
 
 /// Registers the routes, one resource for each path.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
-    let mut by_path: BTreeMap<String, Vec<Endpoint>> = BTreeMap::new();
+    let mut by_path: BTreeMap<Vec<String>, Vec<Endpoint>> = BTreeMap::new();
     for endpoint in endpoints() {
-        by_path.entry(endpoint.path.clone()).or_default().push(endpoint);
+        by_path.entry(endpoint.paths.clone()).or_default().push(endpoint);
     }
-    for (path, endpoints) in by_path {
+    for (paths, endpoints) in by_path {
         let allow = allowed(endpoints.iter().map(|endpoint| &endpoint.method));
-        let mut resource = web::resource(path);
+        let mut resource = web::resource(paths);
         for Endpoint { route, head, .. } in endpoints {
             resource = [Some(route), head].into_iter().flatten().fold(resource, actix_web::Resource::route);
         }
@@ -87,17 +95,18 @@ pub(crate) fn allowed<'a>(methods: impl Iterator<Item = &'a Method>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The pattern of every path.
-pub(crate) fn patterns() -> Vec<String> {
-    let mut patterns: Vec<String> = endpoints().into_iter().map(|endpoint| endpoint.path).collect();
-    patterns.sort();
-    patterns.dedup();
-    patterns
+/// What stands for each route in metrics: its pattern, the first where it has several.
+pub(crate) fn patterns() -> BTreeSet<String> {
+    endpoints().into_iter().filter_map(|endpoint| endpoint.paths.into_iter().next()).collect()
 }
 
 /// Every method and path that is served. Anything else is answered 404 or 405; `HEAD` is served where `GET` is.
 pub fn served() -> Vec<(String, String)> {
-    endpoints().into_iter().map(|endpoint| (endpoint.method.to_string(), endpoint.path)).collect()
+    let of_each = |endpoint: Endpoint| {
+        let method = endpoint.method.to_string();
+        endpoint.paths.into_iter().map(move |path| (method.clone(), path))
+    };
+    endpoints().into_iter().flat_map(of_each).collect()
 }
 
 async fn wrong_method(request: HttpRequest, context: RequestContext, allow: String) -> Answer {
