@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-mod connect;
-mod connections;
+mod connection;
 mod contract_divisions;
 mod credentials;
 mod error;
@@ -12,13 +11,13 @@ mod pool;
 mod registry;
 mod schema;
 mod settings;
+mod sqlstate;
 mod statement;
 mod store;
 mod time;
 mod tokens;
 mod update_statements;
 mod updates;
-mod wire;
 
 pub use migrations::{Migrated, MigrationSettings, Schema, SchemaError, migrate};
 pub use settings::PostgresSettings;

@@ -15,7 +15,7 @@ use esoz_kernel::{StoreError, StoreErrorKind};
 use tokio_postgres::error::SqlState;
 
 use crate::PostgresStore;
-use crate::connect::{NO_ROLE, open};
+use crate::connection::{NO_ROLE, open};
 use crate::error::Failure;
 use crate::schema::schema_compatibility;
 use crate::settings::{HIDDEN, parse};

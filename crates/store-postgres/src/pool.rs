@@ -1,15 +1,17 @@
 //! The pool: opens connections when they are needed and hands out none that is known to be broken.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
-use diesel_async::SimpleAsyncConnection;
+use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
+use diesel_async::methods::{ExecuteDsl, LoadQuery};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::Config;
 
-use crate::connect::{Connection, open_for_service};
+use crate::connection::{Connection, open_for_service};
 use crate::error::Failure;
 
 pub(crate) type Pool = managed::Pool<Manager>;
@@ -100,6 +102,89 @@ impl managed::Manager for Manager {
                 Err(RecycleError::Backend(Failure::of_query(error, connection.wire.take_sql_state())))
             }
             Err(_) => Err(RecycleError::message("the server does not answer")),
+        }
+    }
+}
+
+/// The connections of a store. A clone shares them.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    pub(crate) pool: Pool,
+    pub(crate) wait: Duration,
+    pub(crate) waited: Arc<OnceLock<Waited>>,
+}
+
+/// Is told how long a call waited for its connection.
+pub(crate) type Waited = Box<dyn Fn(Duration) + Send + Sync>;
+
+impl Connections {
+    /// Asks the server for an answer.
+    pub(crate) async fn answer(&self) -> Result<(), Failure> {
+        let mut connection = self.connection().await?;
+        match connection.answer().await {
+            Err(_) if connection.is_lost => self.another(connection).await?.answer().await,
+            answer => answer,
+        }
+    }
+
+    /// Runs a query that only looks, on a connection of the pool; see [`Connection::rows`]. If the connection turns out to be lost, it is
+    /// asked once more on another one: it does no harm, and else a server that went and came back would fail a call.
+    pub(crate) async fn look<Row, Q>(&self, query: Q) -> Result<Vec<Row>, Failure>
+    where
+        Row: Send + 'static,
+        Q: LoadQuery<'static, AsyncPgConnection, Row> + Clone + Send + 'static,
+    {
+        let mut connection = self.connection().await?;
+        match connection.rows(query.clone()).await {
+            Err(_) if connection.is_lost => self.another(connection).await?.rows(query).await,
+            answer => answer,
+        }
+    }
+
+    /// Runs a statement that changes something and gives rows, on a connection of the pool; see [`Connection::rows`]. If the connection turns
+    /// out to be lost, it is asked once more on another one only when it was not begun: else it may have been carried out.
+    pub(crate) async fn change<Row, Q>(&self, statement: Q) -> Result<Vec<Row>, Failure>
+    where
+        Row: Send + 'static,
+        Q: LoadQuery<'static, AsyncPgConnection, Row> + Clone + Send + 'static,
+    {
+        let mut connection = self.connection().await?;
+        match connection.rows(statement.clone()).await {
+            Err(_) if connection.is_lost_unbegun() => self.another(connection).await?.rows(statement).await,
+            answer => answer,
+        }
+    }
+
+    /// Runs a statement that gives no rows and tells how many it changed, once that is committed. It is asked once more as in
+    /// [`change`](Self::change).
+    pub(crate) async fn execute<Q>(&self, statement: Q) -> Result<usize, Failure>
+    where
+        Q: ExecuteDsl<AsyncPgConnection> + Clone + Send + 'static,
+    {
+        let mut connection = self.connection().await?;
+        match connection.run(statement.clone()).await {
+            Err(_) if connection.is_lost_unbegun() => self.another(connection).await?.run(statement).await,
+            answer => answer,
+        }
+    }
+
+    /// A connection in the place of one that is lost. Those that were trusted with it are asked for an answer from now on.
+    async fn another(&self, lost: Object<Manager>) -> Result<Object<Manager>, Failure> {
+        self.pool.manager().lost_one();
+        drop(lost);
+        self.connection().await
+    }
+
+    /// A connection that works, as far as is known.
+    pub(crate) async fn connection(&self) -> Result<Object<Manager>, Failure> {
+        let began = Instant::now();
+        let connection = timeout(self.wait, self.pool.get()).await;
+        if let Some(told) = self.waited.get() {
+            told(began.elapsed());
+        }
+        match connection {
+            Ok(connection) => Ok(connection?),
+            Err(_) => Err(Failure::unavailable("there was no connection within pool_wait_timeout_ms")),
         }
     }
 }

@@ -137,7 +137,7 @@ pub(crate) fn parse(
     Ok(config)
 }
 
-/// What [`crate::connect`] can reach.
+/// What [`crate::connection`] can reach.
 fn has_usable_hosts(config: &Config) -> bool {
     match config.get_hosts() {
         [] => false,

@@ -5,9 +5,8 @@ use deadpool::managed::PoolConfig;
 use esoz_batch::{BatchWriter, Limits};
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 
-use crate::connect::service_session;
-use crate::connections::Connections;
-use crate::pool::{Manager, Pool};
+use crate::connection::service_session;
+use crate::pool::{Connections, Manager, Pool};
 use crate::settings::PostgresSettings;
 use crate::updates::Updates;
 

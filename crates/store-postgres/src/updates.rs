@@ -14,9 +14,9 @@ use esoz_batch::{BatchExecutor, Queued};
 use esoz_contract_division::{Applied, Update};
 use esoz_kernel::StoreError;
 
-use crate::connections::Connections;
 use crate::contract_divisions::{RecordRow, attempted_update, contract_division};
 use crate::error::Failure;
+use crate::pool::Connections;
 use crate::store::only;
 use crate::update_statements::{ApplyUpdates, SharedRow, TryUpdate};
 

@@ -1,10 +1,12 @@
-//! Opens one connection and sets up its session.
+//! One connection: it is opened and set up, and runs statements, each of which is a transaction of its own.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::ConnectionResult;
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::methods::{ExecuteDsl, LoadQuery};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
@@ -14,7 +16,7 @@ use tokio_postgres::{NoTls, config::Host};
 
 use crate::error::Failure;
 use crate::settings::PostgresSettings;
-use crate::wire::{Listening, Wire};
+use crate::sqlstate::{Listening, Wire};
 
 /// The role that the service works as; the first migration makes it.
 const SERVICE_ROLE: &str = "esoz_service";
@@ -39,6 +41,70 @@ pub(crate) struct Connection {
     /// How long an answer is waited for before the connection is given up: what the server's own limits do not cover, a server or a
     /// network that stands still.
     pub(crate) answer_timeout: Duration,
+}
+
+impl Connection {
+    /// Runs a query and gives all its rows, once what it changed is committed.
+    ///
+    /// It is one statement and so a transaction of its own. (All rows are taken, also of a statement that gives at most one: the commit
+    /// comes after the last row, and who stops reading before does not learn of it.)
+    pub(crate) async fn rows<Row, Q>(&mut self, query: Q) -> Result<Vec<Row>, Failure>
+    where
+        Row: Send + 'static,
+        Q: LoadQuery<'static, AsyncPgConnection, Row> + Send + 'static,
+    {
+        self.begin();
+        let answer = timeout(self.answer_timeout, query.load(&mut self.db)).await;
+        self.end(answer)
+    }
+
+    /// Runs a statement that gives no rows.
+    pub(crate) async fn run<Q>(&mut self, statement: Q) -> Result<usize, Failure>
+    where
+        Q: ExecuteDsl<AsyncPgConnection> + Send + 'static,
+    {
+        self.begin();
+        let answer = timeout(self.answer_timeout, statement.execute(&mut self.db)).await;
+        self.end(answer)
+    }
+
+    /// Asks for nothing but an answer.
+    pub(crate) async fn answer(&mut self) -> Result<(), Failure> {
+        self.begin();
+        let answer = timeout(self.answer_timeout, self.db.batch_execute("")).await;
+        self.end(answer)
+    }
+
+    /// Whether the last statement failed because the connection was ended before the server can have begun it.
+    pub(crate) fn is_lost_unbegun(&self) -> bool {
+        self.is_lost && self.wire.has_not_begun()
+    }
+
+    /// From here on, and until [`end`](Self::end), nobody else may have this connection, also when the caller is dropped: its
+    /// statement may still be running, and the answer to it come to the next caller.
+    fn begin(&mut self) {
+        self.is_busy = true;
+        self.is_lost = false;
+        self.wire.begin();
+    }
+
+    /// The statement is over, well or badly, or was given up.
+    fn end<T>(
+        &mut self,
+        answer: Result<diesel::QueryResult<T>, tokio::time::error::Elapsed>,
+    ) -> Result<T, Failure> {
+        let Ok(result) = answer else {
+            return Err(Failure::unavailable("there was no answer in time; the connection is given up"));
+        };
+        let result = result.map_err(|error| Failure::of_query(error, self.wire.take_sql_state()));
+        self.is_busy = result.as_ref().is_err_and(Failure::is_of_the_connection);
+        self.is_lost =
+            self.is_busy && (self.wire.has_ended() || result.as_ref().is_err_and(Failure::is_a_goodbye));
+        if !self.is_busy {
+            self.last_answer = Instant::now();
+        }
+        result
+    }
 }
 
 /// Opens a connection and runs `session`, the statements that set it up.
