@@ -17,7 +17,7 @@ use crate::settings::SqliteSettings;
 const MAX_SHARING: usize = 64;
 
 /// A change that waits for its turn, and answers its caller itself.
-trait Turn: Send {
+trait WriteJob: Send {
     /// Whether to begin: not when the caller has gone, nor when it has waited too long, which it then is told.
     fn is_due(&mut self) -> bool;
     /// Makes the change inside a transaction that is open, and keeps what came of it until it is told. `false` when it failed: then
@@ -35,7 +35,7 @@ trait Turn: Send {
     fn fail(&mut self, error: diesel::result::Error);
 }
 
-type Job = Box<dyn Turn>;
+type Job = Box<dyn WriteJob>;
 
 /// The one place that changes the file: a thread with a connection of its own, taking changes in the order of their coming.
 ///
@@ -134,7 +134,7 @@ struct Waiting<T, F> {
     outcome: Option<Result<T, StoreError>>,
 }
 
-impl<T, F> Turn for Waiting<T, F>
+impl<T, F> WriteJob for Waiting<T, F>
 where
     T: Send,
     F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send,
@@ -200,7 +200,7 @@ fn transact<T>(
 
 /// Takes one change after another, or those that wait at the same time together.
 fn serve(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, connection: SqliteConnection) {
-    let mut pen = Pen { settings, ready: Some(connection) };
+    let mut writer = WriteConnection { settings, ready: Some(connection) };
     // A change that was taken but may not be in the company that it was taken for.
     let mut next: Option<Job> = None;
     while let Some(mut job) = next.take().or_else(|| waiting.blocking_recv()) {
@@ -209,20 +209,20 @@ fn serve(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, connection
         }
         // Who is alone goes alone: there is nothing to share.
         if waiting.is_empty() || !job.may_share() {
-            pen.write_alone(job);
+            writer.write_alone(job);
         } else {
-            next = pen.write_together(job, &mut waiting);
+            next = writer.write_together(job, &mut waiting);
         }
     }
 }
 
 /// What writes: a connection, or none yet.
-struct Pen<'a> {
+struct WriteConnection<'a> {
     settings: &'a SqliteSettings,
     ready: Option<SqliteConnection>,
 }
 
-impl Pen<'_> {
+impl WriteConnection<'_> {
     /// Uses the connection. One that may be in the middle of something afterwards is closed, which takes back what was not committed,
     /// and the next change gets a new one. `None` when it panicked.
     fn with<T>(&mut self, work: impl FnOnce(&mut SqliteConnection) -> T) -> Result<Option<T>, StoreError> {
