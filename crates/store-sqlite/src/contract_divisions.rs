@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::SqliteStore;
 use crate::error::Trouble;
-use crate::keys;
+use crate::idempotency;
 use crate::prepared::Prepared;
 use crate::rows::{Place, stamp_columns};
 use crate::schema::{contract_divisions, contracts, divisions, request_context};
@@ -61,7 +61,7 @@ impl RecordRow {
 
     /// The record in a row that was kept with a key.
     fn read(json: &str) -> Result<ContractDivision, StoreError> {
-        let place = keys::PLACE;
+        let place = idempotency::PLACE;
         let row: Value = place.parse("answer", json)?;
         let corrupt = || place.corrupt("answer");
         let text =
@@ -171,8 +171,8 @@ impl ContractDivisions for SqliteStore {
                     .returning(RecordRow::as_returning());
                 let row: RecordRow = Prepared(record).get_result(connection)?;
                 set_request(connection, None)?;
-                if let Some(idempotency) = &update.idempotency {
-                    keys::keep(connection, idempotency, update.at, &row.json())?;
+                if let Some(request) = &update.idempotency {
+                    idempotency::keep(connection, request, update.at, &row.json())?;
                 }
                 Ok(Applied::Applied(row.record()?))
             })
@@ -196,8 +196,8 @@ fn replay(
     idempotency: &IdempotentRequest,
     now: Timestamp,
 ) -> Result<Option<Replay<ContractDivision>>, Trouble> {
-    let replay = keys::replay(connection, idempotency, now)?;
-    Ok(replay.map(|replay| keys::answered(replay, RecordRow::read)).transpose()?)
+    let replay = idempotency::replay(connection, idempotency, now)?;
+    Ok(replay.map(|replay| idempotency::answered(replay, RecordRow::read)).transpose()?)
 }
 
 /// All that the rules read. Inside a transaction, so at one instant.

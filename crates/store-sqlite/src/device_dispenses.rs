@@ -12,7 +12,7 @@ use crate::error::Trouble;
 use crate::prepared::Prepared;
 use crate::rows::put_all;
 use crate::schema::device_dispenses;
-use crate::{keys, outbox};
+use crate::{idempotency, outbox};
 
 diesel::define_sql_function! {
     /// Sets three texts in a JSON document and leaves the rest of its text as it is.
@@ -70,10 +70,10 @@ impl DeviceDispenses for SqliteStore {
         self.writer
             .write(format!("changing the status of dispense {}", change.id), move |connection| {
                 let id = change.id.to_string();
-                if let Some(idempotency) = &change.idempotency
-                    && let Some(replay) = keys::replay(connection, idempotency, change.at)?
+                if let Some(request) = &change.idempotency
+                    && let Some(replay) = idempotency::replay(connection, request, change.at)?
                 {
-                    let replay = keys::answered(replay, |document| to_dispense(&id, document))?;
+                    let replay = idempotency::answered(replay, |document| to_dispense(&id, document))?;
                     let is_answer = matches!(replay, Replay::Replayed(_));
                     let is_hidden = is_answer && !concerns(connection, &change)?;
                     return Ok(if is_hidden { Committed::Stale } else { replay.into() });
@@ -82,8 +82,8 @@ impl DeviceDispenses for SqliteStore {
                     return Ok(Committed::Stale);
                 };
                 outbox::put(connection, &change.event)?;
-                if let Some(idempotency) = &change.idempotency {
-                    keys::keep(connection, idempotency, change.at, &document)?;
+                if let Some(request) = &change.idempotency {
+                    idempotency::keep(connection, request, change.at, &document)?;
                 }
                 // Before the commit: afterwards nothing about the document may fail any more.
                 Ok(Committed::Applied(to_dispense(&id, &document)?))

@@ -10,7 +10,7 @@ mod error;
 mod event_log;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod keys;
+mod idempotency;
 mod legal_entities;
 mod migrations;
 mod outbox;
