@@ -9,6 +9,7 @@ use esoz_testkit::builders::{
     DispenseBuilder, access_token, api_key, contract_division, contract_of, dispense, division_of, fresh,
     legal_entity, secret,
 };
+use esoz_testkit::contract_divisions;
 use serde_json::{Value, json};
 
 use crate::{Answer, Request, TestApp};
@@ -218,12 +219,8 @@ impl UpdateFixture {
 
     /// The record as it is stored.
     pub async fn stored(&self, app: &TestApp) -> ContractDivision {
-        let change = esoz_contract_division::Change {
-            division_id: self.record.division_id,
-            contract_id: self.record.contract_id,
-        };
-        let facts = app.stores.contract_divisions.facts(self.record.id, &change).await.unwrap();
-        facts.current.expect("the record").record
+        let stored = contract_divisions::stored(&*app.stores.contract_divisions, self.record.id).await;
+        stored.unwrap().expect("the record")
     }
 
     /// The data of the answer when the record was changed to that contract and division at that time (microseconds).

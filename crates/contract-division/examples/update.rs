@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
 use esoz_contract_division::{
-    Applied, Change, Contract, ContractDivision, ContractDivisions, ContractType, Current, Division, Facts,
-    Refusal, Update, UpdateContractDivision, UpdateError, UpdateInput,
+    Change, Contract, ContractDivision, ContractDivisions, ContractType, Current, Division, Facts, Refusal,
+    UpdateContractDivision, UpdateError, UpdateInput, Write,
 };
 use esoz_kernel::{
     ClientId, Clock, ContractDivisionId, ContractId, DivisionId, ErrorKind, Failure as _, IdempotencyKey,
-    IdempotentRequest, LegalEntityId, Replay, RequestId, Stamps, StoreError, StoreErrorKind, Timestamp,
-    UserId, Uuid,
+    IdempotentRequest, LegalEntityId, RequestId, Stamps, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
+    Written,
 };
 
 /// Port 1: where contract divisions are kept, together with the contracts and divisions they name. One lock around all, the
@@ -43,22 +43,17 @@ struct Tables {
 struct AuditRow {
     actor: UserId,
     request_id: RequestId,
-    before: ContractDivision,
+    before: Option<ContractDivision>,
     after: ContractDivision,
 }
 
 impl Tables {
-    /// What was done under the key, if anything was.
-    fn replay(&self, idempotency: &IdempotentRequest, now: Timestamp) -> Option<Replay<ContractDivision>> {
-        let (kept, since, answer) = self.keys.get(idempotency.key())?;
-        idempotency.replay(kept.request(), *since, now, || *answer)
-    }
-
     /// All that the rules read. Nothing is filtered: what an inactive record means is for the rules to say.
-    fn facts(&self, id: ContractDivisionId, change: &Change) -> Facts {
+    fn facts(&self, id: ContractDivisionId, pair: Option<Change>) -> Facts {
         let record = self.contract_divisions.get(&id).copied();
         let is_the_pair = |other: &ContractDivision| {
-            (other.contract_id, other.division_id) == (change.contract_id, change.division_id)
+            let ContractDivision { contract_id, division_id, .. } = *other;
+            pair == Some(Change { contract_id, division_id })
         };
         Facts {
             current: record.and_then(|record| {
@@ -66,8 +61,8 @@ impl Tables {
                     .get(&record.contract_id)
                     .map(|contract| Current { record, contract: *contract })
             }),
-            division: self.divisions.get(&change.division_id).copied(),
-            contract: self.contracts.get(&change.contract_id).copied(),
+            division: pair.and_then(|pair| self.divisions.get(&pair.division_id)).copied(),
+            contract: pair.and_then(|pair| self.contracts.get(&pair.contract_id)).copied(),
             is_pair_taken: self
                 .contract_divisions
                 .values()
@@ -84,49 +79,30 @@ impl Ledger {
 
 #[async_trait]
 impl ContractDivisions for Ledger {
-    async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
-        Ok(self.lock("gathering facts")?.facts(id, change))
-    }
-
-    /// The heart of the port: look and write in the same instant. If anything that the update rests on has moved since it was
-    /// decided, it is `Stale`; the use case gathers the facts anew and decides again. A store that can afford it, as this one,
-    /// gathers them under its lock and asks the same pure function; a database puts what is expected into its statement.
-    async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
-        let mut tables = self.lock("updating a contract division")?;
-        if let Some(replay) =
-            update.idempotency.and_then(|idempotency| tables.replay(&idempotency, update.at))
+    /// The whole port: read the facts under a lock, look the key up, decide, write. A database locks the rows instead.
+    async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {
+        let mut tables = self.lock("writing a contract division")?;
+        if let Some(idempotency) = &write.idempotency
+            && let Some((kept, since, first_answer)) = tables.keys.get(idempotency.key())
+            && let Some(replay) = idempotency.replay(kept.request(), *since, write.at, || *first_answer)
         {
-            return Ok(Applied::Replayed(replay));
+            return Ok(replay.into());
         }
-        if !update.expected.is_met_by(&tables.facts(update.id, &update.change)) {
-            return Ok(Applied::Stale);
-        }
-        let Some(record) = tables.contract_divisions.get_mut(&update.id) else {
-            return Ok(Applied::Stale);
+        let after = match (write.decide)(&tables.facts(write.id, write.pair)) {
+            Ok(after) => after,
+            Err(refusal) => return Ok(Written::Refused(refusal)),
         };
-        let before = *record;
-        record.division_id = update.change.division_id;
-        record.contract_id = update.change.contract_id;
-        record.stamps = Stamps { updated_at: update.at, updated_by: update.by, ..before.stamps };
-        let after = *record;
+        let before = tables.contract_divisions.insert(write.id, after);
         tables.audit.push(AuditRow {
-            actor: update.by,
-            request_id: update.request_id.clone(),
+            actor: after.stamps.updated_by,
+            request_id: write.request_id.clone(),
             before,
             after,
         });
-        if let Some(idempotency) = update.idempotency {
-            tables.keys.insert(*idempotency.key(), (idempotency, update.at, after));
+        if let Some(idempotency) = write.idempotency {
+            tables.keys.insert(*idempotency.key(), (idempotency, write.at, after));
         }
-        Ok(Applied::Applied(after))
-    }
-
-    async fn replay(
-        &self,
-        idempotency: &IdempotentRequest,
-        now: Timestamp,
-    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
-        Ok(self.lock("looking up a key")?.replay(idempotency, now))
+        Ok(Written::Applied(after))
     }
 }
 
@@ -180,7 +156,7 @@ fn main() {
     // The audit row that goes with it.
     let audit = ledger.lock("looking at the audit").unwrap().audit.clone();
     println!("audit:   {audit:?}");
-    let before = ContractDivision { division_id: OLD_DIVISION, stamps: made_by(CLERK), ..updated };
+    let before = Some(ContractDivision { division_id: OLD_DIVISION, stamps: made_by(CLERK), ..updated });
     assert_eq!(audit, [AuditRow { actor: CLERK, request_id: request_id.clone(), before, after: updated }]);
 
     // Marked with a key, a repetition gets the first answer again, and is not audited.

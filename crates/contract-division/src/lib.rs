@@ -9,10 +9,10 @@ pub use model::facts::{
     UnknownWord,
 };
 pub use model::record::{ContractRecord, DivisionRecord};
-pub use model::rules::{Change, Expected, Refusal, decide};
+pub use model::rules::{Change, Decide, Refusal, decide};
 pub use operations::update::{UpdateContractDivision, UpdateError, UpdateInput};
 pub use operations::{ContractDivisionOperations, ContractDivisionPorts};
-pub use ports::{Applied, ContractDivisions, ContractRegistry, Update};
+pub use ports::{ContractDivisions, ContractRegistry, Write};
 
 #[cfg(any(test, feature = "mock"))]
 pub use ports::{MockContractDivisions, MockContractRegistry};

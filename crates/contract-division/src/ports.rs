@@ -1,75 +1,61 @@
+use std::fmt;
+
 use async_trait::async_trait;
-use esoz_kernel::{
-    ContractDivisionId, IdempotentRequest, Put, Replay, RequestId, StoreError, Timestamp, UserId,
-};
+use esoz_kernel::{ContractDivisionId, IdempotentRequest, Put, RequestId, StoreError, Timestamp, Written};
 
-use crate::{Change, ContractDivision, ContractRecord, DivisionRecord, Expected, Facts};
+use crate::{Change, ContractDivision, ContractRecord, Decide, DivisionRecord, Refusal};
 
-/// An update that is offered to the store, with what must be true for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
+/// A write of a contract division, with the decision that the store takes under the facts' locks.
+#[derive(Clone)]
+pub struct Write {
     /// Which record.
     pub id: ContractDivisionId,
-    /// The division and the contract that it shall have.
-    pub change: Change,
-    /// What must be true when it is written.
-    pub expected: Expected,
-    /// When, in microseconds.
+    /// The division and the contract that the record shall have, whose facts are gathered; `None` when the write is about the record alone.
+    pub pair: Option<Change>,
+    /// What becomes of the record. Depends on its facts alone.
+    pub decide: Decide,
+    /// When, in microseconds; the idempotency key is kept since then.
     pub at: Timestamp,
-    /// By whom.
-    pub by: UserId,
     /// The request, for the audit.
     pub request_id: RequestId,
-    /// The key that it was asked for under, if there is one.
+    /// The idempotency key that it is asked for under, if there is one.
     pub idempotency: Option<IdempotentRequest>,
 }
 
-/// What became of an update.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
-    /// It took effect; the record after it.
-    Applied(ContractDivision),
-    /// Something that it needs is not so. Nothing was written.
-    Stale,
-    /// An update was made under the same key. Nothing was written.
-    Replayed(Replay<ContractDivision>),
+impl fmt::Debug for Write {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, pair, decide: _, at, request_id, idempotency } = self;
+        formatter
+            .debug_struct("Write")
+            .field("id", id)
+            .field("pair", pair)
+            .field("at", at)
+            .field("request_id", request_id)
+            .field("idempotency", idempotency)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where contract divisions, contracts and divisions are kept.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait ContractDivisions: Send + Sync {
-    /// Gathers all that the rules read, at one instant.
+    /// Creates, updates or deactivates a contract division: decides inside the write (docs/adr/0020).
+    ///
+    /// In one atomic, durable step the store
+    /// 1. locks and reads the facts: the record, its contract, the wanted contract and division, each whether active or not, and whether
+    ///    another active record has the pair. A fact that is being changed by somebody else is waited for;
+    /// 2. looks the idempotency key up as of the same instant. If a write was made under it less than
+    ///    [`esoz_kernel::idempotency::RETENTION`] before [`Write::at`], nothing is written and nothing decided: the answer is
+    ///    [`Written::Replayed`] with the first answer or [`Written::KeyReused`];
+    /// 3. calls [`Write::decide`]. Nothing is written if that refuses;
+    /// 4. stores the record that it returned, inserting it if there was none, with its audit row (by trigger) and, under a key, the
+    ///    idempotency record: all or nothing. The facts MUST hold until the commit, and the answer is the record that was returned.
     ///
     /// # Errors
-    /// [`StoreError`] when the facts cannot be had, or the stored ones are corrupt.
-    async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError>;
-
-    /// Applies an update if [`Update::expected`] is met at that moment.
-    ///
-    /// In one atomic, durable step it MUST set `division_id`, `contract_id`, `updated_at` and `updated_by`, and write the
-    /// audit row (by trigger); if that cannot be written, neither is the update. What it rests on MUST hold until the commit: a contract or
-    /// division that is being changed by another at the same time is waited for, and looked at again.
-    ///
-    /// With a key ([`Update::once`]) the same step MUST record the key, the request and the record as it is after the update; if an
-    /// update was made under that key less than [`esoz_kernel::idempotency::RETENTION`] before, nothing is written, and the answer is
-    /// [`Applied::Replayed`] or, when something else speaks against the update as well, [`Applied::Stale`]. An update that is not
-    /// applied records nothing.
-    ///
-    /// # Errors
-    /// [`StoreError`]; whether the update took effect may then be unknown, but never half of it did. Of kind conflict, nothing
-    /// was written.
-    async fn apply(&self, update: &Update) -> Result<Applied, StoreError>;
-
-    /// What was done under a key less than [`esoz_kernel::idempotency::RETENTION`] before `now`; `Ok(None)` when nothing was.
-    ///
-    /// # Errors
-    /// [`StoreError`] when it cannot be found out.
-    async fn replay(
-        &self,
-        idempotency: &IdempotentRequest,
-        now: Timestamp,
-    ) -> Result<Option<Replay<ContractDivision>>, StoreError>;
+    /// [`StoreError`]; whether the write took effect may then be unknown, but never half of it did. Of kind conflict, or when a stored
+    /// fact is corrupt, nothing was written.
+    async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError>;
 }
 
 /// Loads divisions, contracts and contract divisions from the registry that keeps them.

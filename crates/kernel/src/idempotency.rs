@@ -107,6 +107,28 @@ pub fn expired_until(now: Timestamp) -> Timestamp {
     now.saturating_sub(RETENTION)
 }
 
+/// The outcome of a write that a store decides under its locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written<T, R> {
+    /// It took effect; the record after it.
+    Applied(T),
+    /// A rule refused it. Nothing was written.
+    Refused(R),
+    /// The same request took effect before, under the same key; its first answer. Nothing was written.
+    Replayed(T),
+    /// The key was used for another request. Nothing was written.
+    KeyReused,
+}
+
+impl<T, R> From<Replay<T>> for Written<T, R> {
+    fn from(replay: Replay<T>) -> Self {
+        match replay {
+            Replay::Replayed(first_answer) => Self::Replayed(first_answer),
+            Replay::KeyReused => Self::KeyReused,
+        }
+    }
+}
+
 /// What a store found under the key of a request. Nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replay<T> {

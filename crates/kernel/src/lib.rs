@@ -21,7 +21,7 @@ pub use id::{
     ClientId, ContractDivisionId, ContractId, DispenseId, DivisionId, EventId, IdError, LegalEntityId,
     PatientId, UserId,
 };
-pub use idempotency::{Committed, IdempotencyError, IdempotencyKey, IdempotentRequest, Replay};
+pub use idempotency::{Committed, IdempotencyError, IdempotencyKey, IdempotentRequest, Replay, Written};
 pub use jiff::civil::Date as CivilDate;
 pub use pool::PoolStatus;
 pub use ports::{Clock, IdGenerator, IdempotencyRecords};

@@ -1,5 +1,7 @@
 //! One connection: it is opened and set up, and runs statements, each of which is a transaction of its own.
 
+use std::any::TypeId;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,11 +38,13 @@ pub(crate) struct Connection {
     pub(crate) is_lost: bool,
     /// When the server last said that it was done.
     pub(crate) last_answer: Instant,
-    /// How often connections were found lost when this one was last known to work; see [`Manager`](crate::pool::Manager).
+    /// How often connections were found lost when this one was last known to work.
     pub(crate) losses_known: u64,
     /// How long an answer is waited for before the connection is given up: what the server's own limits do not cover, a server or a
     /// network that stands still.
     pub(crate) answer_timeout: Duration,
+    /// The statements with which transactions were committed on it.
+    pub(crate) prepared: HashSet<TypeId>,
 }
 
 impl Connection {
@@ -82,14 +86,14 @@ impl Connection {
 
     /// From here on, and until [`end`](Self::end), nobody else may have this connection, also when the caller is dropped: its
     /// statement may still be running, and the answer to it come to the next caller.
-    fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.is_busy = true;
         self.is_lost = false;
         self.wire.begin();
     }
 
     /// The statement is over, well or badly, or was given up.
-    fn end<T>(
+    pub(crate) fn end<T>(
         &mut self,
         answer: Result<diesel::QueryResult<T>, tokio::time::error::Elapsed>,
     ) -> Result<T, Failure> {

@@ -64,6 +64,12 @@ impl Failure {
         Self { kind, sql_state: None, constraint: None, advice: None, cause: Arc::from(cause.into()) }
     }
 
+    /// Others were quicker; nothing was written.
+    pub(crate) fn conflict(cause: &'static str) -> Self {
+        let kind = StoreErrorKind::Conflict;
+        Self { kind, sql_state: None, constraint: None, advice: None, cause: Arc::from(Box::from(cause)) }
+    }
+
     /// The same, with what to do about it.
     pub(crate) fn advise(mut self, advice: &'static str) -> Self {
         self.advice = Some(advice);
@@ -90,15 +96,21 @@ impl Failure {
         self.class_is("22") || self.class_is("23")
     }
 
+    /// Whether others were quicker, and nothing was written: they have what must be unique, or this was the victim of a deadlock.
+    pub(crate) fn is_a_lost_race(&self) -> bool {
+        self.kind == StoreErrorKind::Conflict || self.sql_state == Some(SqlState::UNIQUE_VIOLATION)
+    }
+
     /// Whether the server said that it hangs up.
     pub(crate) fn is_a_goodbye(&self) -> bool {
-        self.class_is("57P")
+        self.class_is("57P") || self.sql_state == Some(SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT)
     }
 
     /// Whether the server took back what it was asked for: it said what was wrong, and stays.
     pub(crate) fn is_taken_back(&self) -> bool {
         let is_unknown = |state: &SqlState| *state == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN;
-        self.sql_state.as_ref().is_some_and(|state| !is_unknown(state)) && !self.is_of_the_connection()
+        let is_said = self.sql_state.as_ref().is_some_and(|state| !is_unknown(state));
+        (is_said || self.kind == StoreErrorKind::Conflict) && !self.is_of_the_connection()
     }
 
     /// Whether the connection cannot serve the next call: it is gone, or ends at a server that takes no writes (any more).
@@ -240,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_lost_its_server_or_found_a_replica_is_not_used_again() {
-        for code in ["08006", "57P01", "25006"] {
+        for code in ["08006", "57P01", "25P03", "25006"] {
             assert!(failure(code).is_of_the_connection(), "{code}");
         }
         for code in ["57014", "55P03", "40P01", "23505"] {

@@ -13,8 +13,7 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::registry::put_all;
 use crate::schema::legal_entities;
-use crate::statement::statement;
-use crate::store::only;
+use crate::statement::{at_most_one, statement};
 use crate::time::to_pg;
 
 #[async_trait]
@@ -24,7 +23,7 @@ impl LegalEntities for PostgresStore {
             legal_entities::table.find(id.uuid()).select((legal_entities::kind, legal_entities::status));
         let rows = self.connections.look::<(String, String), _>(query).await;
         let rows = rows.map_err(|failure| failure.during(format_args!("finding legal entity {id}")))?;
-        only(rows)
+        at_most_one(rows)
             .map(|(kind, status)| {
                 let corrupt = |_| StoreError::corrupt("legal_entities", id, "status");
                 Ok(LegalEntity {

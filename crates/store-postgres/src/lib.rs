@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod connection;
-mod contract_divisions;
+mod contract_division;
 mod credentials;
 mod error;
-mod keys;
+mod idempotency;
 mod legal_entities;
 mod migrations;
 mod pool;
@@ -16,8 +16,7 @@ mod statement;
 mod store;
 mod time;
 mod tokens;
-mod update_statements;
-mod updates;
+mod transaction;
 
 pub use migrations::{Migrated, MigrationSettings, Schema, SchemaError, migrate};
 pub use settings::PostgresSettings;

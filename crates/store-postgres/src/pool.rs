@@ -1,5 +1,6 @@
 //! The pool: opens connections when they are needed and hands out none that is known to be broken.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -71,7 +72,8 @@ impl managed::Manager for Manager {
         let (db, wire) = opened
             .map_err(|_| Failure::unavailable("the server did not let us in within connect_timeout_ms"))??;
         let (last_answer, answer_timeout) = (Instant::now(), self.answer_timeout);
-        Ok(Connection { db, wire, is_busy: false, is_lost: false, last_answer, losses_known, answer_timeout })
+        let (is_busy, is_lost, prepared) = (false, false, HashSet::new());
+        Ok(Connection { db, wire, is_busy, is_lost, last_answer, losses_known, answer_timeout, prepared })
     }
 
     /// Refuses a connection that is known to be broken, and asks the server for an answer before one is handed out that has rested, so that a
@@ -169,7 +171,7 @@ impl Connections {
     }
 
     /// A connection in the place of one that is lost. Those that were trusted with it are asked for an answer from now on.
-    async fn another(&self, lost: Object<Manager>) -> Result<Object<Manager>, Failure> {
+    pub(crate) async fn another(&self, lost: Object<Manager>) -> Result<Object<Manager>, Failure> {
         self.pool.manager().lost_one();
         drop(lost);
         self.connection().await

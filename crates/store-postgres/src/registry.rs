@@ -14,8 +14,7 @@ use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::error::Failure;
-use crate::statement::statement;
-use crate::store::only;
+use crate::statement::{at_most_one, statement};
 use crate::time::{date_to_pg, to_pg};
 
 /// Runs a statement for each record. It gives whether the record was new, and no row when it stays as it was.
@@ -35,7 +34,7 @@ where
         connection.map_err(|failure| failure.during(format_args!("storing records of {what}")))?;
     for record in records {
         answers.push(match connection.rows(statement(record)).await {
-            Ok(rows) => match only(rows) {
+            Ok(rows) => match at_most_one(rows) {
                 Some(true) => Put::Created,
                 Some(false) => Put::Updated,
                 None => Put::Kept,

@@ -122,14 +122,15 @@ table! {
     idempotency_keys (key) {
         key -> Bytea,
         request -> Bytea,
-        id -> Uuid,
-        contract_id -> Uuid,
-        division_id -> Uuid,
-        is_active -> Bool,
-        inserted_at -> Timestamptz,
-        inserted_by -> Uuid,
+        id -> Nullable<Uuid>,
+        contract_id -> Nullable<Uuid>,
+        division_id -> Nullable<Uuid>,
+        is_active -> Nullable<Bool>,
+        inserted_at -> Nullable<Timestamptz>,
+        inserted_by -> Nullable<Uuid>,
         updated_at -> Timestamptz,
-        updated_by -> Uuid,
+        updated_by -> Nullable<Uuid>,
+        answer -> Nullable<Text>,
     }
 }
 

@@ -137,7 +137,7 @@ pub(crate) fn parse(
     Ok(config)
 }
 
-/// What [`crate::connection`] can reach.
+/// Whether the hosts can be reached.
 fn has_usable_hosts(config: &Config) -> bool {
     match config.get_hosts() {
         [] => false,

@@ -26,7 +26,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// The SQLSTATE of the last error since this was last asked.
+    /// The SQLSTATE of the first error since this was last asked: those after it may be its consequences.
     pub(crate) fn take_sql_state(&self) -> Option<SqlState> {
         self.sql_state.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -62,7 +62,7 @@ impl Wire {
         if !self.has_answered.swap(true, Ordering::AcqRel) {
             self.was_turned_away.store(true, Ordering::Release);
         }
-        *self.sql_state.lock().unwrap_or_else(PoisonError::into_inner) = Some(sql_state);
+        self.sql_state.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(sql_state);
     }
 
     fn ended(&self) {

@@ -46,3 +46,8 @@ macro_rules! statement {
 }
 
 pub(crate) use statement;
+
+/// The only row of a query that gives at most one.
+pub(crate) fn at_most_one<Row>(rows: Vec<Row>) -> Option<Row> {
+    rows.into_iter().next()
+}

@@ -2,13 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::PoolConfig;
-use esoz_batch::{BatchWriter, Limits};
+use esoz_batch::Limits;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 
 use crate::connection::service_session;
+use crate::contract_division::batch::ContractDivisionWriter;
 use crate::pool::{Connections, Manager, Pool};
 use crate::settings::PostgresSettings;
-use crate::updates::Updates;
 
 /// Tokens, keys, legal entities, divisions, contracts and contract divisions in a PostgreSQL database.
 ///
@@ -16,7 +16,7 @@ use crate::updates::Updates;
 #[derive(Clone)]
 pub struct PostgresStore {
     pub(crate) connections: Connections,
-    pub(crate) updates: BatchWriter<Updates>,
+    pub(crate) contract_divisions: ContractDivisionWriter,
 }
 
 impl PostgresStore {
@@ -47,8 +47,8 @@ impl PostgresStore {
             max_items: settings.updates_per_commit,
             queue_timeout: wait,
         };
-        let updates = BatchWriter::new(Updates::on(connections.clone()), limits);
-        Ok(Self { connections, updates })
+        let contract_divisions = ContractDivisionWriter::new(connections.clone(), limits);
+        Ok(Self { connections, contract_divisions })
     }
 
     /// How the pool of connections is now.
@@ -60,7 +60,7 @@ impl PostgresStore {
 
     /// How many updates of contract divisions wait for their turn, to share a commit then.
     pub fn updates_waiting(&self) -> usize {
-        self.updates.queue_len()
+        self.contract_divisions.queue_len()
     }
 
     /// Has somebody told, from now on, how long each call waited for its connection, also in vain. The first to ask stays the one.
@@ -77,9 +77,4 @@ impl PostgresStore {
         let attempted = "asking PostgreSQL for an answer";
         self.connections.answer().await.map_err(|failure| failure.during(attempted))
     }
-}
-
-/// The only row of a query that gives at most one.
-pub(crate) fn only<Row>(rows: Vec<Row>) -> Option<Row> {
-    rows.into_iter().next()
 }

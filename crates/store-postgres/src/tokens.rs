@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::schema::{access_tokens, api_keys, clients, users};
-use crate::store::only;
+use crate::statement::at_most_one;
 use crate::time::from_pg;
 
 /// The words for [`TokenKind`].
@@ -69,7 +69,7 @@ impl AccessTokens for PostgresStore {
             ));
         let rows = self.connections.look::<TokenRow, _>(query).await;
         let rows = rows.map_err(|failure| failure.during("finding an access token"))?;
-        only(rows).map(token_facts).transpose()
+        at_most_one(rows).map(token_facts).transpose()
     }
 }
 
@@ -83,7 +83,7 @@ impl Blocks for PostgresStore {
         let attempted = "finding blocks of a user and a client";
         let rows = rows.map_err(|failure| failure.during(attempted))?;
         let (user, client) =
-            only(rows).ok_or_else(|| StoreError::new(StoreErrorKind::Unexpected, attempted))?;
+            at_most_one(rows).ok_or_else(|| StoreError::new(StoreErrorKind::Unexpected, attempted))?;
         Ok(Blocked { user, client })
     }
 }
@@ -105,7 +105,7 @@ impl ApiKeys for PostgresStore {
             ));
         let rows = self.connections.look::<ApiKeyRow, _>(query).await;
         let rows = rows.map_err(|failure| failure.during("finding an api key"))?;
-        only(rows)
+        at_most_one(rows)
             .map(|(digest, client, scope, revoked_at, is_client_blocked)| {
                 let corrupt = || StoreError::corrupt("api_keys", NAMELESS, "digest");
                 Ok(ApiKeyFacts {

@@ -1,4 +1,4 @@
-//! The keys that changes were asked for under, kept in the transaction of the change.
+//! Idempotency records: which request took effect under which key, kept in the transaction of the write.
 
 use async_trait::async_trait;
 use diesel::prelude::*;

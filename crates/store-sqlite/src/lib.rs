@@ -1,8 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod connection;
-mod contract_divisions;
-mod contract_registry;
+mod contract_division;
 mod credentials;
 mod device_dispenses;
 mod document;

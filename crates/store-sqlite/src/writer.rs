@@ -29,10 +29,8 @@ trait WriteJob: Send {
     fn may_share(&self) -> bool;
     /// Tells the caller what came of it.
     fn tell(&mut self);
-    /// Tells the caller that it could not be begun.
-    fn refuse(&mut self, error: StoreError);
-    /// The same, for this reason.
-    fn fail(&mut self, error: diesel::result::Error);
+    /// Tells the caller that it could not be begun, and why.
+    fn refuse(&mut self, why: Trouble);
 }
 
 type Job = Box<dyn WriteJob>;
@@ -100,11 +98,8 @@ impl Writer {
         T: Send + 'static,
         F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
     {
-        let unavailable =
-            |why: &'static str| StoreError::new(StoreErrorKind::Unavailable, attempted.clone()).because(why);
         let (answer, answered) = oneshot::channel();
         let job = Waiting {
-            too_late: Some(unavailable("its turn to write came too late")),
             attempted: attempted.clone(),
             change,
             may_share,
@@ -114,13 +109,16 @@ impl Writer {
             outcome: None,
         };
         self.jobs.try_send(Box::new(job)).map_err(|refused| match refused {
-            TrySendError::Full(_) => unavailable("too many writes are waiting already"),
-            TrySendError::Closed(_) => unavailable("the thread that writes has ended"),
+            TrySendError::Full(_) => unavailable(&attempted, "too many writes are waiting already"),
+            TrySendError::Closed(_) => unavailable(&attempted, "the thread that writes has ended"),
         })?;
-        answered.await.map_err(|_| {
-            StoreError::new(StoreErrorKind::Unexpected, attempted.clone()).because("the write broke off")
-        })?
+        let broke_off = StoreError::new(StoreErrorKind::Unexpected, attempted).because("the write broke off");
+        answered.await.unwrap_or(Err(broke_off))
     }
+}
+
+fn unavailable(attempted: &str, why: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, attempted).because(why)
 }
 
 struct Waiting<T, F> {
@@ -129,7 +127,6 @@ struct Waiting<T, F> {
     may_share: bool,
     since: Instant,
     patience: Duration,
-    too_late: Option<StoreError>,
     answer: Option<oneshot::Sender<Result<T, StoreError>>>,
     outcome: Option<Result<T, StoreError>>,
 }
@@ -143,13 +140,11 @@ where
         if self.answer.as_ref().is_none_or(oneshot::Sender::is_closed) {
             return false;
         }
-        if self.since.elapsed() > self.patience
-            && let Some(too_late) = self.too_late.take()
-        {
-            self.refuse(too_late);
-            return false;
+        let is_late = self.since.elapsed() > self.patience;
+        if is_late {
+            self.refuse(unavailable(&self.attempted, "its turn to write came too late").into());
         }
-        true
+        !is_late
     }
 
     fn run(&mut self, connection: &mut SqliteConnection) -> bool {
@@ -171,14 +166,9 @@ where
         }
     }
 
-    fn refuse(&mut self, error: StoreError) {
-        self.outcome = Some(Err(error));
+    fn refuse(&mut self, why: Trouble) {
+        self.outcome = Some(Err(why.while_(&self.attempted)));
         self.tell();
-    }
-
-    fn fail(&mut self, error: diesel::result::Error) {
-        let error = Trouble::Driver(error).while_(&self.attempted);
-        self.refuse(error);
     }
 }
 
@@ -243,7 +233,7 @@ impl WriteConnection<'_> {
             Ok(Some(())) => job.tell(),
             // Its caller learns of it when the job is dropped.
             Ok(None) => {}
-            Err(error) => job.refuse(error),
+            Err(error) => job.refuse(error.into()),
         }
     }
 
@@ -273,7 +263,7 @@ impl WriteConnection<'_> {
             // Then it is still the first alone.
             Ok(Some(Err(error))) if !is_begun => {
                 if let Some(first) = jobs.first_mut() {
-                    first.fail(error);
+                    first.refuse(error.into());
                 }
             }
             // What came of each rests on what was taken back.

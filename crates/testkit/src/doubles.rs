@@ -42,11 +42,8 @@ macro_rules! store_ports {
                 commit(change: &esoz_device_dispense::Transition) -> esoz_kernel::Committed<esoz_device_dispense::Dispense>;
             }
             ContractDivisionsDouble: esoz_contract_division::ContractDivisions {
-                facts(id: esoz_kernel::ContractDivisionId, change: &esoz_contract_division::Change)
-                    -> esoz_contract_division::Facts;
-                apply(update: &esoz_contract_division::Update) -> esoz_contract_division::Applied;
-                replay(request: &esoz_kernel::IdempotentRequest, now: esoz_kernel::Timestamp)
-                    -> Option<esoz_kernel::Replay<esoz_contract_division::ContractDivision>>;
+                write(write: &esoz_contract_division::Write)
+                    -> esoz_kernel::Written<esoz_contract_division::ContractDivision, esoz_contract_division::Refusal>;
             }
             LegalEntitiesDouble: esoz_legal_entity::LegalEntities {
                 find(id: esoz_kernel::LegalEntityId) -> Option<esoz_legal_entity::LegalEntity>;

@@ -3,6 +3,7 @@
 pub mod builders;
 pub mod clock;
 pub mod contract;
+pub mod contract_divisions;
 pub mod doubles;
 pub mod drawn;
 pub mod fakes;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use esoz_contract_division::{Change, ContractDivision, ContractDivisions as _};
+use esoz_contract_division::ContractDivision;
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::{EventId, UserId};
+use esoz_testkit::contract_divisions;
 use serde_json::Value;
 
 use crate::scenario::World;
@@ -152,9 +153,7 @@ fn audit(
 }
 
 fn stored(world: &World, record: &ContractDivision) -> Option<ContractDivision> {
-    let change = Change { division_id: record.division_id, contract_id: record.contract_id };
-    let facts = at_once(world.watch.contracts.facts(record.id, &change)).expect("a fake");
-    facts.current.map(|current| current.record)
+    at_once(contract_divisions::stored(&*world.watch.contracts, record.id)).expect("a fake")
 }
 
 fn no_pair_twice(world: &World) -> Result<(), String> {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use esoz_contract_division::{Applied, ContractDivisions, Update};
+use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
 use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
 use esoz_events::{Claim, EventPublisher, EventRef, Outbox, RelayLimits, RelayRound, StatusChangeEvent};
 use esoz_kernel::{
-    Clock, Committed, EventId, IdGenerator as _, StoreError, StoreErrorKind, Timestamp, Uuid,
+    Clock, Committed, EventId, IdGenerator as _, StoreError, StoreErrorKind, Timestamp, Uuid, Written,
     time::rfc3339_millis,
 };
 use esoz_testkit::doubles::{ContractDivisionsDouble, DeviceDispensesDouble, OutboxDouble};
@@ -230,8 +230,8 @@ impl ContractDivisionsDouble for WithoutKey {
         &*self.0
     }
 
-    async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
-        self.0.apply(&Update { idempotency: None, ..update.clone() }).await
+    async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {
+        self.0.write(&Write { idempotency: None, ..write.clone() }).await
     }
 }
 

@@ -7,9 +7,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use esoz_contract_division::{Change, ContractDivision, ContractDivisions as _, ContractType};
+use esoz_contract_division::{Change, ContractDivision, ContractType};
 use esoz_kernel::{ClientId, ContractDivisionId, DispenseId, IdempotencyKey, PatientId, UserId};
 use esoz_testkit::contract::{Audit as _, AuditRow, RawDispenses as _};
+use esoz_testkit::contract_divisions;
 use esoz_testkit::fakes::{FakeContracts, FakeDispenses};
 use serde_json::Value;
 
@@ -172,7 +173,8 @@ impl Watch {
     }
 
     fn honest_to_update(&self, record: ContractDivisionId, change: &Change) -> &'static str {
-        let facts = at_once(self.contracts.facts(record, change)).expect("a fake");
+        let facts =
+            at_once(contract_divisions::facts(&*self.contracts, record, Some(*change))).expect("a fake");
         let usable = |contract: &esoz_contract_division::Contract| {
             contract.is_active && contract.kind == ContractType::GbCbp
         };

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use esoz_auth::{Scope, Secret};
-use esoz_contract_division::{Applied, Change, Expected, Update};
+use esoz_contract_division::Change;
 use esoz_device_dispense::{DispenseStatus, Transition};
-use esoz_kernel::{ClientId, Committed, IdempotentRequest, UserId};
+use esoz_kernel::{ClientId, Committed, IdempotentRequest, UserId, Written};
 use esoz_legal_entity::LegalEntityStatus;
 use esoz_testkit::builders::{change_of, client, fresh, idempotency_key, request_id, user};
 use esoz_testkit::clock::ManualClock;
+use esoz_testkit::contract_divisions::Update;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::{
     Answer, DEADLINE, Request, Setup, StopFixture, TestApp, UpdateFixture, change, on_every_store,
@@ -314,11 +315,11 @@ on_every_store! {
         let change = change_of(&stop.dispense, DispenseStatus::Stopped, at);
         let change = Transition { idempotency: Some(idempotency), ..change };
         assert!(matches!(app.stores.dispenses.commit(&change).await, Ok(Committed::Applied(_))));
-        let (id, expected, request_id) = (update.record.id, Expected::BY_THE_RULES, request_id());
+        let (id, request_id) = (update.record.id, request_id());
         let asked = Change { division_id: update.divisions[1].facts.id, contract_id: update.contracts[1].facts.id };
         let (by, idempotency) = (user(), IdempotentRequest::new("another test", client(), &idempotency_key(), &[]));
-        let asked = Update { id, change: asked, expected, at, by, request_id, idempotency: Some(idempotency) };
-        assert!(matches!(app.stores.contract_divisions.apply(&asked).await, Ok(Applied::Applied(_))));
+        let asked = Update { id, change: asked, at, by, request_id, idempotency: Some(idempotency) };
+        assert!(matches!(asked.apply(&*app.stores.contract_divisions).await, Ok(Written::Applied(_))));
 
         let (stores, ended) = app.begin_to_stop();
         ended.await.unwrap().unwrap();
@@ -327,7 +328,7 @@ on_every_store! {
         // To whoever asks as of yesterday they are there until they are gone.
         wait_for("the keys to be gone", DEADLINE, async || {
             let stopped = app.stores.dispenses.commit(&change).await;
-            let updated = app.stores.contract_divisions.replay(&idempotency, at).await;
+            let updated = asked.replay(&*app.stores.contract_divisions).await;
             match (stopped, updated) {
                 (Ok(Committed::Stale), Ok(None)) => Ok(()),
                 others => Err(format!("{others:?}")),

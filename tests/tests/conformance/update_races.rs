@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use esoz_contract_division::{Applied, ContractDivisions, Update};
-use esoz_kernel::StoreError;
+use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
+use esoz_kernel::{StoreError, Written};
 use esoz_testkit::builders::contract_division;
 use esoz_testkit::doubles::{ContractDivisionsDouble, Double};
 use esoz_tests::{Answer, Setup, TestApp, UpdateFixture, change, on_every_store, update_path};
@@ -26,11 +26,11 @@ impl ContractDivisionsDouble for Held {
         &*self.inner
     }
 
-    async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
+    async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {
         self.offered.notify_one();
         // Never closed.
         drop(self.go_on.acquire().await);
-        self.inner.apply(update).await
+        self.inner.write(write).await
     }
 }
 
@@ -51,8 +51,7 @@ async fn interrupted(
     let request = tokio::spawn(fixture.request(&app).json(&fixture.change()).send());
     offered.notified().await;
     meanwhile(&app, &fixture).await;
-    // Enough for this offer and for every further one.
-    go_on.add_permits(AT_ONCE);
+    go_on.add_permits(1);
     let answer = request.await.unwrap();
     (app, fixture, answer)
 }

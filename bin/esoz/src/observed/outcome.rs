@@ -1,13 +1,14 @@
 use esoz_auth::{ApiKeyFacts, TokenFacts};
-use esoz_contract_division::{Applied, ContractDivision, Facts};
 use esoz_device_dispense::Dispense;
 use esoz_events::{Backlog, PublishError, StatusChangeEvent};
-use esoz_kernel::{Committed, Replay, StoreError, StoreErrorKind};
+use esoz_kernel::{Committed, StoreError, StoreErrorKind, Written};
 use esoz_legal_entity::LegalEntity;
 
 const OK: &str = "ok";
 /// What a change rested on was no longer so; nothing was written.
 const STALE: &str = "stale";
+/// A rule refused the write; nothing was written.
+const REFUSED: &str = "refused";
 /// The change was made before, or its idempotency key was used for another; nothing was written.
 const RECALLED: &str = "recalled";
 /// The bus did not take all events.
@@ -16,9 +17,10 @@ const UNDELIVERED: &str = "undelivered";
 pub(super) const CANCELLED: &str = "cancelled";
 
 /// Every way in which a call may end.
-pub(crate) const OUTCOMES: [&str; 9] = [
+pub(crate) const OUTCOMES: [&str; 10] = [
     OK,
     STALE,
+    REFUSED,
     RECALLED,
     StoreErrorKind::Unavailable.as_str(),
     StoreErrorKind::Conflict.as_str(),
@@ -60,8 +62,6 @@ impl Success for Option<TokenFacts> {}
 impl Success for Option<ApiKeyFacts> {}
 impl Success for Option<LegalEntity> {}
 impl Success for Option<Dispense> {}
-impl Success for Facts {}
-impl Success for Option<Replay<ContractDivision>> {}
 impl Success for u64 {}
 impl Success for Vec<StatusChangeEvent> {}
 impl Success for Backlog {}
@@ -76,12 +76,12 @@ impl<T> Success for Committed<T> {
     }
 }
 
-impl Success for Applied {
+impl<T, R> Success for Written<T, R> {
     fn outcome(&self) -> &'static str {
         match self {
             Self::Applied(_) => OK,
-            Self::Stale => STALE,
-            Self::Replayed(_) => RECALLED,
+            Self::Refused(_) => REFUSED,
+            Self::Replayed(_) | Self::KeyReused => RECALLED,
         }
     }
 }

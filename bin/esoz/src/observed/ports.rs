@@ -1,11 +1,10 @@
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
-use esoz_contract_division::{Applied, Change, ContractDivision, ContractDivisions, Facts, Update};
+use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
 use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
 use esoz_events::{Backlog, Claim, EventPublisher, EventRef, Outbox, PublishError, StatusChangeEvent};
 use esoz_kernel::{
-    Committed, ContractDivisionId, DispenseId, IdempotencyRecords, IdempotentRequest, LegalEntityId, Replay,
-    StoreError, Timestamp, Uuid,
+    Committed, DispenseId, IdempotencyRecords, LegalEntityId, StoreError, Timestamp, Uuid, Written,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 
@@ -51,9 +50,7 @@ observed! {
         find(id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError>;
     }
     ContractDivisions as "contract_divisions" {
-        facts(id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError>;
-        apply(update: &Update) -> Result<Applied, StoreError>;
-        replay(idempotency: &IdempotentRequest, now: Timestamp) -> Result<Option<Replay<ContractDivision>>, StoreError>;
+        write(write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError>;
     }
     DeviceDispenses as "device_dispenses" {
         find(id: DispenseId) -> Result<Option<Dispense>, StoreError>;

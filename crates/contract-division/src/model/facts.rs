@@ -8,20 +8,24 @@ use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, LegalEntityId, Sta
 pub struct UnknownWord(&'static str);
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $list:literal: $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)?) => {
+    (
+        $(#[$doc:meta])* $name:ident, $list:literal: $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+
+        $(; $(#[$other_doc:meta])* else $other:ident = $other_word:literal)?
+    ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $name {
             $($(#[$variant_doc])* $variant),+
+            $(, $(#[$other_doc])* $other)?
         }
 
         impl $name {
-            /// Every one there is.
+            /// Every one that has a word.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// The word for it in stores.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
+                match self { $(Self::$variant => $word),+ $(, Self::$other => $other_word)? }
             }
         }
 
@@ -43,7 +47,9 @@ words! {
     /// Medicines and devices handed out are paid back.
     Reimbursement = "REIMBURSEMENT",
     /// A global budget. Only contract divisions of such contracts can be updated.
-    GbCbp = "GB_CBP",
+    GbCbp = "GB_CBP";
+    /// A type that ESOZ does not know, in a database that others fill as well. It is read, and never stored.
+    else Other = ""
 }
 
 words! {
@@ -52,7 +58,7 @@ words! {
     /// In force.
     Verified = "VERIFIED",
     /// Ended.
-    Terminated = "TERMINATED",
+    Terminated = "TERMINATED"
 }
 
 words! {
@@ -61,7 +67,7 @@ words! {
     /// In use.
     Active = "ACTIVE",
     /// Not in use.
-    Inactive = "INACTIVE",
+    Inactive = "INACTIVE"
 }
 
 /// The facts about a contract that rules read.
@@ -112,14 +118,14 @@ pub struct Current {
     pub contract: Contract,
 }
 
-/// All that the rules of an update read, gathered at one instant.
+/// All that the rules of a write read, gathered at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
-    /// The record to update, if there is one with that id, active or not.
+    /// The record to write, if there is one with that id, active or not.
     pub current: Option<Current>,
-    /// The division it shall point at, if there is one with that id, active or not.
+    /// The division that it shall point at, if there is one with that id, active or not.
     pub division: Option<Division>,
-    /// The contract it shall belong to, if there is one with that id, active or not.
+    /// The contract that it shall belong to, if there is one with that id, active or not.
     pub contract: Option<Contract>,
     /// Whether another active record has that contract and division already.
     pub is_pair_taken: bool,

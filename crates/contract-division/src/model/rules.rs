@@ -1,6 +1,8 @@
-use esoz_kernel::{ContractId, DivisionId, failure};
+use std::sync::Arc;
 
-use super::facts::{Contract, ContractType, Facts};
+use esoz_kernel::{ContractId, DivisionId, Stamps, Timestamp, UserId, failure};
+
+use super::facts::{Contract, ContractDivision, ContractType, Facts};
 
 /// What an update asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,54 +36,33 @@ failure! {
     }
 }
 
-/// What the rules ask of the facts, as one condition for the step that writes: a store compares what it holds with this, and judges nothing.
-///
-/// It holds when there are a record, the contract that this belongs to at that moment, and the wanted division and contract; all four are
-/// active; both contracts are of [`contract_kind`](Self::contract_kind); the division is the wanted contract's contractor's; and no other
-/// active record has the pair. That is so exactly when [`decide`] accepts, which tells more: why not, and the first reason first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expected {
-    /// The type of both contracts.
-    pub contract_kind: ContractType,
-}
+/// Decides a write from the facts about it: the whole record after it, or the rule that refuses it. Pure; a store calls it while it holds
+/// the facts' locks, and more than once if it has to begin again.
+pub type Decide = Arc<dyn Fn(&Facts) -> Result<ContractDivision, Refusal> + Send + Sync>;
 
-impl Expected {
-    /// What update rules 5 to 10 ask.
-    pub const BY_THE_RULES: Self = Self { contract_kind: ContractType::GbCbp };
-
-    /// Whether it holds, for a store that gathers the facts itself when it writes.
-    pub fn is_met_by(self, facts: &Facts) -> bool {
-        let Facts {
-            current: Some(current),
-            division: Some(division),
-            contract: Some(contract),
-            is_pair_taken,
-        } = facts
-        else {
-            return false;
-        };
-        current.record.is_active
-            && self.is_usable(&current.contract)
-            && division.is_active
-            && division.legal_entity == contract.contractor
-            && self.is_usable(contract)
-            && !is_pair_taken
-    }
-
-    /// What rules 6 and 9 ask of a contract; its status and suspension play no part (U24).
-    fn is_usable(self, contract: &Contract) -> bool {
-        contract.is_active && contract.kind == self.contract_kind
+impl Change {
+    /// The decision of an update that asks for this: [`decide`], and its effect on the record.
+    pub fn update(self, at: Timestamp, by: UserId) -> Decide {
+        Arc::new(move |facts| {
+            let record = decide(facts)?;
+            let stamps = Stamps { updated_at: at, updated_by: by, ..record.stamps };
+            Ok(ContractDivision {
+                contract_id: self.contract_id,
+                division_id: self.division_id,
+                stamps,
+                ..record
+            })
+        })
     }
 }
 
-/// Decides whether an update may happen (update rules 5 to 10, in this order).
+/// Decides whether an update may happen (update rules 5 to 10, in this order); returns the record as it is before the update.
 ///
 /// # Errors
 /// The [`Refusal`] of the first rule that fails.
-pub fn decide(facts: &Facts) -> Result<(), Refusal> {
-    let expected = Expected::BY_THE_RULES;
+pub fn decide(facts: &Facts) -> Result<ContractDivision, Refusal> {
     let current = facts.current.filter(|current| current.record.is_active).ok_or(Refusal::RecordNotFound)?;
-    if !expected.is_usable(&current.contract) {
+    if !current.contract.is_usable() {
         return Err(Refusal::NotGlobalBudget);
     }
     let division = facts.division.filter(|division| division.is_active).ok_or(Refusal::DivisionNotFound)?;
@@ -90,13 +71,20 @@ pub fn decide(facts: &Facts) -> Result<(), Refusal> {
     if division.legal_entity != contract.contractor {
         return Err(Refusal::DivisionOfAnotherLegalEntity);
     }
-    if !expected.is_usable(&contract) {
+    if !contract.is_usable() {
         return Err(Refusal::ContractNotUsable);
     }
     if facts.is_pair_taken {
         return Err(Refusal::PairTaken);
     }
-    Ok(())
+    Ok(current.record)
+}
+
+impl Contract {
+    /// What rules 6 and 9 ask of a contract; its status and suspension play no part (U24).
+    fn is_usable(&self) -> bool {
+        self.is_active && self.kind == ContractType::GbCbp
+    }
 }
 
 #[cfg(test)]

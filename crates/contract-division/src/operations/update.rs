@@ -2,15 +2,11 @@ use std::sync::Arc;
 
 use esoz_auth::{CallerKind, Operation, Permit};
 use esoz_kernel::{
-    Clock, ContractDivisionId, IdempotencyError, IdempotencyKey, IdempotentRequest, Replay, RequestId,
-    StoreError, StoreErrorKind, failure, time::to_micros,
+    Clock, ContractDivisionId, IdempotencyError, IdempotencyKey, IdempotentRequest, RequestId, StoreError,
+    Written, failure, time::to_micros,
 };
 
-use crate::{Applied, Change, ContractDivision, ContractDivisions, Expected, Refusal, Update, decide};
-
-/// How often an update is offered. It is offered again only if it was not applied and then nothing was found to speak against it: facts
-/// about contracts and divisions move rarely, and concurrent updates of one record do not make each other stale.
-const MAX_ATTEMPTS: u32 = 5;
+use crate::{Change, ContractDivision, ContractDivisions, Refusal, Write};
 
 /// What to update.
 #[derive(Debug, Clone)]
@@ -58,8 +54,7 @@ impl Operation for UpdateContractDivision {
 impl UpdateContractDivision {
     /// Updates the record and returns it as it is afterwards.
     ///
-    /// The update is offered to the store together with what must be true for it (docs/adr/0017); only if the store does not apply it, the
-    /// facts are gathered and tell why.
+    /// The store decides while it holds the facts (docs/adr/0020).
     ///
     /// With an idempotency key, a repetition of an update that took effect gets its first answer, whatever became of the record since;
     /// who may call was checked anew by then. An update that was refused changed nothing, and its repetition is decided anew.
@@ -73,46 +68,20 @@ impl UpdateContractDivision {
         input: UpdateInput,
     ) -> Result<ContractDivision, UpdateError> {
         let id = input.id.ok_or(Refusal::RecordNotFound).map_err(UpdateError::Refused)?;
-        let idempotency = idempotency(permit, id, &input);
-        for _ in 0..MAX_ATTEMPTS {
-            let update = Update {
-                id,
-                change: input.change,
-                expected: Expected::BY_THE_RULES,
-                at: to_micros(self.clock.now()),
-                by: permit.user(),
-                request_id: input.request_id.clone(),
-                idempotency,
-            };
-            match self.contract_divisions.apply(&update).await {
-                Ok(Applied::Applied(record)) => return Ok(record),
-                Ok(Applied::Replayed(replay)) => return answer(replay),
-                Ok(Applied::Stale) => {}
-                // It tells nothing about the facts, nor about the key.
-                Err(error) if error.kind() == StoreErrorKind::Conflict => continue,
-                Err(error) => return Err(UpdateError::Store(error)),
-            }
-            let facts = self.contract_divisions.facts(id, &input.change).await.map_err(UpdateError::Store)?;
-            // After the facts: what they speak against may be the work of the very same request.
-            if let Some(idempotency) = &idempotency
-                && let Some(replay) = self.replay(idempotency).await?
-            {
-                return answer(replay);
-            }
-            decide(&facts).map_err(UpdateError::Refused)?;
+        let at = to_micros(self.clock.now());
+        let write = Write {
+            id,
+            pair: Some(input.change),
+            decide: input.change.update(at, permit.user()),
+            at,
+            idempotency: idempotency(permit, id, &input),
+            request_id: input.request_id,
+        };
+        match self.contract_divisions.write(&write).await.map_err(UpdateError::Store)? {
+            Written::Applied(record) | Written::Replayed(record) => Ok(record),
+            Written::Refused(refusal) => Err(UpdateError::Refused(refusal)),
+            Written::KeyReused => Err(UpdateError::Idempotency(IdempotencyError::KeyReused)),
         }
-        let attempted = format!(
-            "updating contract division {id}: what it rests on changed under {MAX_ATTEMPTS} attempts"
-        );
-        Err(UpdateError::Store(StoreError::new(StoreErrorKind::Conflict, attempted)))
-    }
-
-    async fn replay(
-        &self,
-        idempotency: &IdempotentRequest,
-    ) -> Result<Option<Replay<ContractDivision>>, UpdateError> {
-        let now = self.clock.now();
-        self.contract_divisions.replay(idempotency, now).await.map_err(UpdateError::Store)
     }
 }
 
@@ -129,13 +98,6 @@ fn idempotency(
         .idempotency_key
         .as_ref()
         .map(|key| IdempotentRequest::new(UpdateContractDivision::NAME, permit.client(), key, &asked))
-}
-
-fn answer(replay: Replay<ContractDivision>) -> Result<ContractDivision, UpdateError> {
-    match replay {
-        Replay::Replayed(record) => Ok(record),
-        Replay::KeyReused => Err(UpdateError::Idempotency(IdempotencyError::KeyReused)),
-    }
 }
 
 #[cfg(test)]

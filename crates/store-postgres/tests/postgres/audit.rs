@@ -1,8 +1,7 @@
-use esoz_contract_division::{Applied, ContractDivisions};
 use esoz_kernel::StoreErrorKind;
 use serde_json::{Value, json};
 
-use super::support::{World, audit_rows, fresh, scene, update};
+use super::support::{World, applied, audit_rows, fresh, record, scene, update};
 
 /// The newest audit row, but for its time.
 fn last(world: &World) -> Value {
@@ -36,7 +35,7 @@ async fn an_insert_an_update_and_a_delete_are_told_with_times_in_utc_and_six_dec
     );
 
     let update = update(record.id, &scene.to);
-    assert!(matches!(world.store.apply(&update).await.unwrap(), Applied::Applied(_)));
+    applied(update.apply(&world.store).await.unwrap());
     assert_eq!(
         last(&world),
         expected(json!({
@@ -87,10 +86,9 @@ async fn a_change_that_cannot_be_audited_does_not_happen() {
     let scene = scene(&world.store).await;
     let update = update(scene.record.id, &scene.to);
     world.admin("ALTER TABLE audit_log ADD CONSTRAINT broken CHECK (false) NOT VALID");
-    let error = world.store.apply(&update).await.unwrap_err();
+    let error = update.apply(&world.store).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unexpected);
-    let facts = world.store.facts(scene.record.id, &scene.to).await.unwrap();
-    assert_eq!(facts.current.unwrap().record, scene.record);
+    assert_eq!(record(&world.store, scene.record.id).await, scene.record);
     assert_eq!(audit_rows(&world, scene.record.id), 1);
 }
 
@@ -99,7 +97,7 @@ async fn a_request_id_does_not_leak_into_the_next_statement_of_the_connection() 
     let world = fresh().await;
     let scene = scene(&world.store).await;
     let update = update(scene.record.id, &scene.to);
-    assert!(matches!(world.store.apply(&update).await.unwrap(), Applied::Applied(_)));
+    applied(update.apply(&world.store).await.unwrap());
     assert_eq!(last(&world)["request_id"], json!(update.request_id.as_str()));
     // The store has one connection by now, and this goes over it.
     super::support::contract_division(&world.store, scene.record.contract_id, scene.record.division_id).await;

@@ -1,9 +1,9 @@
 use esoz_auth::{AccessTokens, Credentials, NewAccessToken, Scope, Secret, TokenKind};
-use esoz_contract_division::ContractDivisions;
-use esoz_kernel::{ClientId, StoreError, StoreErrorKind, UserId, Uuid};
+use esoz_contract_division::Refusal;
+use esoz_kernel::{ClientId, StoreError, StoreErrorKind, UserId, Uuid, Written};
 use esoz_legal_entity::LegalEntities;
 
-use super::support::{fresh, scene, time};
+use super::support::{audit_rows, fresh, scene, time, update};
 
 fn assert_corrupt(error: &StoreError, told: &[&str]) {
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
@@ -19,22 +19,38 @@ async fn a_value_that_esoz_never_writes_is_told_with_table_id_and_column() {
     for sql in [
         "ALTER TABLE legal_entities DROP CONSTRAINT legal_entities_status",
         "UPDATE legal_entities SET status = 'GONE'",
-        "ALTER TABLE contracts DROP CONSTRAINT contracts_type",
     ] {
         world.admin(sql);
     }
     let error = LegalEntities::find(&world.store, scene.legal_entity).await.unwrap_err();
     assert_corrupt(&error, &["legal_entities", &scene.legal_entity.to_string(), "status"]);
 
+    // What could not be shown is not written.
     for time in ["infinity", "-infinity", "10000-01-01T00:00:00Z", "0002-12-31T23:59:59Z BC"] {
         world.admin(&format!("UPDATE contract_divisions SET inserted_at = '{time}'"));
-        let error = world.store.facts(scene.record.id, &scene.to).await.unwrap_err();
+        let audited = audit_rows(&world, scene.record.id);
+        let error = update(scene.record.id, &scene.to).apply(&world.store).await.unwrap_err();
         assert_corrupt(&error, &["contract_divisions", &scene.record.id.to_string(), "inserted_at"]);
+        assert_eq!(audit_rows(&world, scene.record.id), audited);
     }
+}
 
-    world.admin("UPDATE contracts SET type = 'GONE'");
-    let error = world.store.facts(scene.record.id, &scene.to).await.unwrap_err();
-    assert_corrupt(&error, &["contracts", "type"]);
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_of_a_type_that_is_not_known_is_none_of_a_global_budget() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = update(scene.record.id, &scene.to);
+    world.admin("ALTER TABLE contracts DROP CONSTRAINT contracts_type");
+    for (contract, refusal) in [
+        (scene.to.contract_id, Refusal::ContractNotUsable),
+        (scene.record.contract_id, Refusal::NotGlobalBudget),
+    ] {
+        let set =
+            |kind| world.admin(&format!("UPDATE contracts SET type = '{kind}' WHERE id = '{contract}'"));
+        set("GLOBAL");
+        assert_eq!(update.apply(&world.store).await.unwrap(), Written::Refused(refusal));
+        set("GB_CBP");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,60 +1,66 @@
 //! What an update rests on holds until its commit, whoever changes it at the same time.
 
-use esoz_contract_division::{Applied, Change, ContractDivisions};
-use esoz_kernel::StoreErrorKind;
+use std::sync::Arc;
+
+use esoz_contract_division::{Change, ContractDivision, ContractDivisions, Decide, Refusal, Write};
+use esoz_kernel::{StoreErrorKind, Written};
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
+use esoz_testkit::contract_divisions::Update;
+use esoz_testkit::wait::wait_for;
 use futures_util::future::join_all;
 
 use super::support::{
-    World, applied, audit_rows, contract, contract_division, division, fresh, patient, scene, update,
+    DEADLINE, World, applied, audit_rows, contract, contract_division, division, fresh, patient, record,
+    scene, update,
 };
 
 /// Runs an update of a scene's record while another transaction has done `sql` and not committed; commits it once the
 /// update waits.
-async fn while_uncommitted(world: &World, sql: &str, update: &esoz_contract_division::Update) -> Applied {
+async fn while_uncommitted(world: &World, sql: &str, update: &Update) -> Written<ContractDivision, Refusal> {
     let mut other = world.session().await;
     let transaction = other.transaction().await.unwrap();
     transaction.batch_execute(sql).await.unwrap();
     let (store, update) = (world.store.clone(), update.clone());
-    let apply = tokio::spawn(async move { store.apply(&update).await });
+    let apply = tokio::spawn(async move { update.apply(&store).await });
     world.until_waiting(1).await;
     transaction.commit().await.unwrap();
     apply.await.unwrap().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deactivation_between_check_and_write_makes_the_update_stale() {
+async fn a_deactivation_that_is_not_committed_yet_is_waited_for_and_refuses_the_update() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
     let update = update(scene.record.id, &scene.to);
-    for (table, id) in [
-        ("contracts", scene.to.contract_id.to_string()),
-        ("contracts", scene.record.contract_id.to_string()),
-        ("divisions", scene.to.division_id.to_string()),
-        ("contract_divisions", scene.record.id.to_string()),
+    for (table, id, refusal) in [
+        ("contracts", scene.to.contract_id.to_string(), Refusal::ContractNotUsable),
+        ("contracts", scene.record.contract_id.to_string(), Refusal::NotGlobalBudget),
+        ("divisions", scene.to.division_id.to_string(), Refusal::DivisionNotFound),
+        ("contract_divisions", scene.record.id.to_string(), Refusal::RecordNotFound),
     ] {
         let sql = |is_active| format!("UPDATE {table} SET is_active = {is_active} WHERE id = '{id}'");
-        assert_eq!(while_uncommitted(&world, &sql(false), &update).await, Applied::Stale, "{table}");
+        let refused = Written::Refused(refusal);
+        assert_eq!(while_uncommitted(&world, &sql(false), &update).await, refused, "{table}");
         world.admin(&sql(true));
     }
-    let facts = world.store.facts(scene.record.id, &scene.to).await.unwrap();
-    assert_eq!(facts.current.unwrap().record, scene.record);
-    assert_eq!(applied(world.store.apply(&update).await.unwrap()).division_id, scene.to.division_id);
+    assert_eq!(record(&world.store, scene.record.id).await, scene.record);
+    assert_eq!(applied(update.apply(&world.store).await.unwrap()).division_id, scene.to.division_id);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_facts_that_move_make_the_update_stale_too() {
+async fn other_facts_that_move_refuse_the_update_too() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
     let other = super::support::legal_entity(&world.store).await;
     let update = update(scene.record.id, &scene.to);
-    for (table, column, id, value, back) in [
+    for (table, column, id, value, back, refusal) in [
         (
             "contracts",
             "type",
             scene.to.contract_id.to_string(),
             String::from("CAPITATION"),
             String::from("GB_CBP"),
+            Refusal::ContractNotUsable,
         ),
         (
             "contracts",
@@ -62,6 +68,7 @@ async fn other_facts_that_move_make_the_update_stale_too() {
             scene.record.contract_id.to_string(),
             String::from("CAPITATION"),
             String::from("GB_CBP"),
+            Refusal::NotGlobalBudget,
         ),
         (
             "contracts",
@@ -69,6 +76,7 @@ async fn other_facts_that_move_make_the_update_stale_too() {
             scene.to.contract_id.to_string(),
             other.to_string(),
             scene.legal_entity.to_string(),
+            Refusal::DivisionOfAnotherLegalEntity,
         ),
         (
             "divisions",
@@ -76,17 +84,15 @@ async fn other_facts_that_move_make_the_update_stale_too() {
             scene.to.division_id.to_string(),
             other.to_string(),
             scene.legal_entity.to_string(),
+            Refusal::DivisionOfAnotherLegalEntity,
         ),
     ] {
         let sql = |value: &str| format!("UPDATE {table} SET {column} = '{value}' WHERE id = '{id}'");
-        assert_eq!(
-            while_uncommitted(&world, &sql(&value), &update).await,
-            Applied::Stale,
-            "{table}.{column}"
-        );
+        let refused = Written::Refused(refusal);
+        assert_eq!(while_uncommitted(&world, &sql(&value), &update).await, refused, "{table}.{column}");
         world.admin(&sql(&back));
     }
-    applied(world.store.apply(&update).await.unwrap());
+    applied(update.apply(&world.store).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +119,8 @@ async fn the_contract_that_counts_is_the_one_that_the_record_has_once_its_lock_i
 
     // Moved meanwhile to a contract that is not active: rule 6 no longer holds, though it does for the old contract.
     world.admin(&format!("UPDATE contracts SET is_active = false WHERE id = '{between}'"));
-    assert_eq!(while_uncommitted(&world, &move_it, &update).await, Applied::Stale);
+    let refused = Written::Refused(Refusal::NotGlobalBudget);
+    assert_eq!(while_uncommitted(&world, &move_it, &update).await, refused);
 
     // Moved meanwhile to one that is: nothing that the decision rests on has changed.
     world.admin(&format!("UPDATE contracts SET is_active = true WHERE id = '{between}'"));
@@ -137,7 +144,7 @@ async fn a_contract_cannot_be_deactivated_under_an_update_that_has_looked_at_it(
         .await
         .unwrap();
     let (store, same) = (world.store.clone(), update.clone());
-    let apply = tokio::spawn(async move { store.apply(&same).await });
+    let apply = tokio::spawn(async move { same.apply(&store).await });
     world.until_waiting(1).await;
     let deactivate = format!(
         "SET lock_timeout = '100ms'; UPDATE contracts SET is_active = false WHERE id = '{}'",
@@ -165,14 +172,14 @@ async fn many_updates_of_one_record_queue_up_and_all_succeed() {
     }
     let answers = join_all(updates.into_iter().map(|update| {
         let store = world.store.clone();
-        tokio::spawn(async move { store.apply(&update).await })
+        tokio::spawn(async move { update.apply(&store).await })
     }))
     .await;
     for answer in answers {
         applied(answer.unwrap().unwrap());
     }
     assert_eq!(audit_rows(&world, scene.record.id), 1 + 32);
-    let last = world.store.facts(scene.record.id, &scene.to).await.unwrap().current.unwrap().record;
+    let last = record(&world.store, scene.record.id).await;
     let last = Change { contract_id: last.contract_id, division_id: last.division_id };
     assert!(targets.contains(&last));
 }
@@ -186,9 +193,9 @@ async fn of_two_records_that_want_one_pair_at_once_one_gets_it() {
     for _ in 0..10 {
         let first = update(scene.record.id, &scene.to);
         let second = update(other.id, &scene.to);
-        let (first, second) = tokio::join!(world.store.apply(&first), world.store.apply(&second));
+        let (first, second) = tokio::join!(first.apply(&world.store), second.apply(&world.store));
         let won =
-            [first.unwrap(), second.unwrap()].into_iter().filter(|one| matches!(one, Applied::Applied(_)));
+            [first.unwrap(), second.unwrap()].into_iter().filter(|one| matches!(one, Written::Applied(_)));
         assert_eq!(won.count(), 1);
         world.admin(&format!(
             "UPDATE contract_divisions SET contract_id = '{0}', division_id =
@@ -211,17 +218,17 @@ async fn a_lock_that_is_not_free_in_time_and_a_statement_that_runs_too_long_are_
         (PostgresSettings { statement_timeout_ms: 50, ..patient(&world.url) }, "57014"),
     ] {
         let store = PostgresStore::connect(&settings).unwrap();
-        let error = store.apply(&update).await.unwrap_err();
+        let error = update.apply(&store).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains(sql_state), "{cause}");
     }
     held.rollback().await.unwrap();
-    applied(world.store.apply(&update).await.unwrap());
+    applied(update.apply(&world.store).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_victim_of_a_deadlock_is_told_that_nothing_was_written() {
+async fn the_victim_of_a_deadlock_is_written_after_the_winner() {
     let world = fresh().await;
     let scene = scene(&world.store).await;
     let update = update(scene.record.id, &scene.to);
@@ -232,12 +239,49 @@ async fn the_victim_of_a_deadlock_is_told_that_nothing_was_written() {
     transaction.batch_execute("SELECT FROM contracts FOR UPDATE").await.unwrap();
     let url = format!("{}?options=-c%20deadlock_timeout%3D4s", world.url);
     let store = PostgresStore::connect(&patient(&url)).unwrap();
-    let apply = tokio::spawn(async move { store.apply(&update).await });
+    let same = update.clone();
+    let apply = tokio::spawn(async move { same.apply(&store).await });
     world.until_waiting(1).await;
+    // Returns when ours has given way, and begun anew.
     transaction.batch_execute("UPDATE contract_divisions SET updated_at = now()").await.unwrap();
-    let error = apply.await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Conflict);
-    transaction.rollback().await.unwrap();
-    let facts = world.store.facts(scene.record.id, &scene.to).await.unwrap();
-    assert_eq!(facts.current.unwrap().record, scene.record);
+    world.until_waiting(1).await;
+    transaction.commit().await.unwrap();
+    let after = applied(apply.await.unwrap().unwrap());
+    assert_eq!(record(&world.store, scene.record.id).await, after);
+    // Theirs and ours.
+    assert_eq!(audit_rows(&world, scene.record.id), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_takes_too_long_loses_its_locks_and_nothing_is_written() {
+    let world = fresh().await;
+    let scene = scene(&world.store).await;
+    let update = update(scene.record.id, &scene.to);
+    let settings = PostgresSettings {
+        idle_in_transaction_timeout_ms: 50,
+        application_name: String::from("slow"),
+        ..patient(&world.url)
+    };
+    let store = PostgresStore::connect(&settings).unwrap();
+    let (decide_now, told) = std::sync::mpsc::channel();
+    let (told, decide) = (std::sync::Mutex::new(told), update.change.update(update.at, update.by));
+    let (sign, deciding) = std::sync::mpsc::channel();
+    let slowly: Decide = Arc::new(move |facts| {
+        sign.send(()).unwrap();
+        told.lock().unwrap().recv().unwrap();
+        decide(facts)
+    });
+    let write = Write { decide: slowly, ..update.write() };
+    let writing = tokio::spawn(async move { store.write(&write).await });
+    deciding.recv().unwrap();
+    wait_for("the end of the transaction", DEADLINE, async || {
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'slow'";
+        let sessions = world.admin(open);
+        if sessions == "0" { Ok(()) } else { Err(format!("{sessions} sessions")) }
+    })
+    .await;
+    decide_now.send(()).unwrap();
+    let error = writing.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    assert_eq!(record(&world.store, scene.record.id).await, scene.record);
 }

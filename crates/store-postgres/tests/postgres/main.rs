@@ -3,6 +3,7 @@
 
 mod audit;
 mod corrupt;
+mod idempotency;
 mod locks;
 mod migrations;
 mod outages;

@@ -1,12 +1,10 @@
 use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use esoz_auth::{AccessTokens, Secret};
-use esoz_contract_division::ContractDivisions;
 use esoz_kernel::{StoreError, StoreErrorKind};
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
 use esoz_test_servers::proxy::Proxy;
@@ -15,7 +13,7 @@ use esoz_testkit::wait::wait_for;
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::support::{DEADLINE, World, applied, audit_rows, fresh, patient, scene, time, update};
+use super::support::{DEADLINE, World, applied, audit_rows, fresh, patient, record, scene, time, update};
 
 async fn look(store: &PostgresStore) -> Result<(), StoreError> {
     AccessTokens::find(store, &Secret::new("a token")).await.map(|token| assert_eq!(token, None))
@@ -55,7 +53,7 @@ async fn a_stopped_server_is_unavailable_at_once_and_the_first_request_after_its
     // Also one that writes.
     warm_up(&store).await;
     server.restart().unwrap();
-    applied(store.apply(&update(scene.record.id, &scene.to)).await.unwrap());
+    applied(update(scene.record.id, &scene.to).apply(&store).await.unwrap());
 }
 
 /// Ends all connections of the store and returns when they are gone.
@@ -76,17 +74,26 @@ async fn a_goodbye_that_was_not_heard_yet_fails_neither_a_look_nor_an_update_tha
     look(&world.store).await.unwrap();
     warm_up(&world.store).await;
     end_connections(&world);
-    applied(world.store.apply(&update(scene.record.id, &scene.to)).await.unwrap());
+    applied(update(scene.record.id, &scene.to).apply(&world.store).await.unwrap());
     warm_up(&world.store).await;
     end_connections(&world);
     world.store.ping().await.unwrap();
 }
 
+/// What a relay hangs up on: the next bytes that hold this.
+type RudeTo = Arc<Mutex<Option<&'static str>>>;
+
+/// Whether these bytes are what it hangs up on, which it does once.
+fn is_rude(rude_to: &RudeTo, bytes: &[u8]) -> bool {
+    let sent = String::from_utf8_lossy(bytes);
+    rude_to.lock().unwrap().take_if(|text| sent.contains(*text)).is_some()
+}
+
 /// Hands bytes on to a server, but for the next that clients send once it is told so: on these it hangs up.
-async fn rude_relay(server: SocketAddr) -> (SocketAddr, Arc<AtomicBool>) {
+async fn rude_relay(server: SocketAddr) -> (SocketAddr, RudeTo) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, is_rude) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
-    let told = Arc::clone(&is_rude);
+    let (address, rude_to) = (listener.local_addr().unwrap(), RudeTo::default());
+    let told = Arc::clone(&rude_to);
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
             let told = Arc::clone(&told);
@@ -97,7 +104,7 @@ async fn rude_relay(server: SocketAddr) -> (SocketAddr, Arc<AtomicBool>) {
                 let asked = async {
                     let mut bytes = [0; 4096];
                     while let Ok(count @ 1..) = from_client.read(&mut bytes).await
-                        && !told.swap(false, Ordering::SeqCst)
+                        && !is_rude(&told, bytes.get(..count).unwrap())
                     {
                         to_server.write_all(bytes.get(..count).unwrap()).await.unwrap();
                     }
@@ -109,7 +116,7 @@ async fn rude_relay(server: SocketAddr) -> (SocketAddr, Arc<AtomicBool>) {
             });
         }
     });
-    (address, is_rude)
+    (address, rude_to)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,27 +125,33 @@ async fn a_connection_that_is_lost_under_a_statement_fails_an_update_and_no_look
     let scene = scene(&world.store).await;
     let (_, place) = world.url.split_once('@').unwrap();
     let (target, database) = place.split_once('/').unwrap();
-    let (address, is_rude) = rude_relay(target.parse().unwrap()).await;
+    let (address, rude_to) = rude_relay(target.parse().unwrap()).await;
     let url = format!("postgres://postgres@{address}/{database}");
     let store = PostgresStore::connect(&patient(&url)).unwrap();
     let change = update(scene.record.id, &scene.to);
-    applied(store.apply(&change).await.unwrap());
+    applied(change.apply(&store).await.unwrap());
     warm_up(&store).await;
+    let be_rude_to = |text| *rude_to.lock().unwrap() = Some(text);
+    let was_rude = || rude_to.lock().unwrap().is_none();
     for _ in 0..2 {
-        is_rude.store(true, Ordering::SeqCst);
+        be_rude_to("");
         look(&store).await.unwrap();
-        assert!(!is_rude.load(Ordering::SeqCst), "nobody was hung up on");
-        is_rude.store(true, Ordering::SeqCst);
+        assert!(was_rude(), "nobody was hung up on");
+        be_rude_to("");
         store.ping().await.unwrap();
-        assert!(!is_rude.load(Ordering::SeqCst), "nobody was hung up on");
+        assert!(was_rude(), "nobody was hung up on");
     }
     let rows = audit_rows(&world, scene.record.id);
     // The connections that are left have been suspect since, and are asked for an answer first; after that one is trusted.
     warm_up(&store).await;
-    is_rude.store(true, Ordering::SeqCst);
-    unavailable_within(Duration::from_secs(10), async { store.apply(&change).await.map(drop) }).await;
-    assert_eq!(audit_rows(&world, scene.record.id), rows);
-    applied(store.apply(&change).await.unwrap());
+    for text in ["BEGIN", "COMMIT"] {
+        be_rude_to(text);
+        unavailable_within(Duration::from_secs(10), async { change.apply(&store).await.map(drop) }).await;
+        assert!(was_rude(), "nobody was hung up on");
+        assert_eq!(audit_rows(&world, scene.record.id), rows);
+        warm_up(&store).await;
+    }
+    applied(change.apply(&store).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,7 +231,7 @@ async fn a_backend_that_is_ended_under_a_statement_is_unavailable() {
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
     let store = world.store.clone();
-    let apply = tokio::spawn(async move { store.apply(&update).await });
+    let apply = tokio::spawn(async move { update.apply(&store).await });
     world.until_waiting(1).await;
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE application_name = 'esoz' AND datname = current_database() AND wait_event_type = 'Lock'";
@@ -240,7 +253,7 @@ async fn a_full_pool_is_unavailable_in_time() {
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
     let (waiting, same) = (store.clone(), update.clone());
-    let apply = tokio::spawn(async move { waiting.apply(&same).await });
+    let apply = tokio::spawn(async move { same.apply(&waiting).await });
     world.until_waiting(1).await;
     unavailable_within(Duration::from_secs(10), look(&store)).await;
     held.rollback().await.unwrap();
@@ -258,7 +271,7 @@ async fn a_caller_who_leaves_midway_leaves_no_dirty_connection() {
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
     let (waiting, same) = (store.clone(), update.clone());
-    let apply = tokio::spawn(async move { waiting.apply(&same).await });
+    let apply = tokio::spawn(async move { same.apply(&waiting).await });
     world.until_waiting(1).await;
     apply.abort();
     assert!(apply.await.unwrap_err().is_cancelled());
@@ -267,7 +280,7 @@ async fn a_caller_who_leaves_midway_leaves_no_dirty_connection() {
     world.until_waiting(1).await;
     held.rollback().await.unwrap();
     // Half of it never happens: it took effect, or it did not.
-    let record = store.facts(scene.record.id, &scene.to).await.unwrap().current.unwrap().record;
+    let record = record(&store, scene.record.id).await;
     assert!(record == scene.record || record.stamps.updated_at == time("2026-02-01T00:00:00.000005Z"));
 }
 
@@ -279,7 +292,7 @@ async fn a_server_that_has_become_read_only_is_unavailable_and_left() {
     let (_, database) = world.url.rsplit_once('/').unwrap();
     world.admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
     let store = PostgresStore::connect(&patient(&world.url)).unwrap();
-    let error = store.apply(&update).await.unwrap_err();
+    let error = update.apply(&store).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     // The next connection is a new one, and finds that it can write again.
     let session = world.session().await;
@@ -288,7 +301,7 @@ async fn a_server_that_has_become_read_only_is_unavailable_and_left() {
         .batch_execute(&format!("ALTER DATABASE {database} RESET default_transaction_read_only"))
         .await
         .unwrap();
-    store.apply(&update).await.unwrap();
+    update.apply(&store).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,7 +318,7 @@ async fn a_unix_socket_serves_as_well_and_tells_as_much() {
     let mut holder = world.session().await;
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
-    let error = store.apply(&update).await.unwrap_err();
+    let error = update.apply(&store).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}: {:?}", error.source());
     assert!(error.source().unwrap().to_string().contains("55P03"));
     drop(held);

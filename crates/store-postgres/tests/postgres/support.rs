@@ -4,18 +4,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use esoz_contract_division::{
-    Applied, Change, Contract, ContractDivision, ContractRecord, ContractRegistry, ContractStatus,
-    ContractType, Division, DivisionRecord, DivisionStatus, Expected, Update,
+    Change, Contract, ContractDivision, ContractRecord, ContractRegistry, ContractStatus, ContractType,
+    Division, DivisionRecord, DivisionStatus, Refusal,
 };
 use esoz_kernel::{
     ContractDivisionId, ContractId, DivisionId, LegalEntityId, Put, RequestId, Stamps, Timestamp, UserId,
-    Uuid,
+    Uuid, Written,
 };
 use esoz_legal_entity::{
     LegalEntity, LegalEntityRecord, LegalEntityRegistry, LegalEntityStatus, LegalEntityType,
 };
 use esoz_store_postgres::{MigrationSettings, PostgresSettings, PostgresStore, migrate};
 use esoz_test_servers::{PostgresAddress, shared};
+use esoz_testkit::contract_divisions::{Update, stored};
 use esoz_testkit::wait::wait_for;
 use tokio_postgres::{Client, NoTls};
 
@@ -180,7 +181,6 @@ pub(crate) fn update(record: ContractDivisionId, change: &Change) -> Update {
     Update {
         id: record,
         change: *change,
-        expected: Expected::BY_THE_RULES,
         at: time("2026-02-01T00:00:00.000005Z"),
         by: UserId::new(id()),
         request_id: RequestId::parse("request-0123456789abcdef").unwrap(),
@@ -189,11 +189,16 @@ pub(crate) fn update(record: ContractDivisionId, change: &Change) -> Update {
 }
 
 /// What an update that was applied has made of its record.
-pub(crate) fn applied(answer: Applied) -> ContractDivision {
+pub(crate) fn applied(answer: Written<ContractDivision, Refusal>) -> ContractDivision {
     match answer {
-        Applied::Applied(record) => record,
-        other @ (Applied::Stale | Applied::Replayed(_)) => panic!("{other:?}"),
+        Written::Applied(record) => record,
+        other => panic!("{other:?}"),
     }
+}
+
+/// The record as it is stored.
+pub(crate) async fn record(store: &PostgresStore, id: ContractDivisionId) -> ContractDivision {
+    stored(store, id).await.unwrap().unwrap()
 }
 
 /// How many audit rows there are about a record.

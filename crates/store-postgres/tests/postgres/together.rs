@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use esoz_contract_division::{Applied, Change, ContractDivisions, Update};
+use esoz_contract_division::{Change, Refusal};
 use esoz_kernel::{
-    ClientId, IdempotencyKey, IdempotentRequest, Replay, RequestId, StoreError, StoreErrorKind, Uuid,
+    ClientId, IdempotencyKey, IdempotentRequest, Replay, RequestId, StoreErrorKind, Uuid, Written,
 };
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
+use esoz_testkit::contract_divisions::{Outcome, Update};
 use esoz_testkit::wait::wait_for;
 use futures_util::future::join_all;
 use tokio::runtime::{Builder, Runtime};
@@ -17,8 +18,6 @@ use tokio_postgres::Transaction;
 use super::support::{
     DEADLINE, Scene, World, applied, audit_rows, contract_division, division, fresh, patient, scene, update,
 };
-
-type Outcome = Result<Applied, StoreError>;
 
 /// Several scenes, and an update of each under a request of its own.
 async fn updates(world: &World, count: usize) -> Vec<(Scene, Update)> {
@@ -34,7 +33,7 @@ async fn updates(world: &World, count: usize) -> Vec<(Scene, Update)> {
 
 fn begin(store: &PostgresStore, update: &Update) -> JoinHandle<Outcome> {
     let (store, update) = (store.clone(), update.clone());
-    tokio::spawn(async move { store.apply(&update).await })
+    tokio::spawn(async move { update.apply(&store).await })
 }
 
 async fn until_in_the_queue(store: &PostgresStore, count: usize) {
@@ -133,7 +132,7 @@ async fn those_who_wait_together_share_a_commit_and_each_is_audited_with_its_own
     }
     assert_eq!(audited(&world, &all), (String::from("1"), requests(&all)));
     // The key is kept with its update.
-    let replay = world.store.replay(&all[3].1.idempotency.unwrap(), all[3].1.at).await.unwrap();
+    let replay = all[3].1.replay(&world.store).await.unwrap();
     assert_eq!(replay, Some(Replay::Replayed(records[3])));
     // What is written next on the connection is on nobody's behalf.
     let division = division(&world.store, all[0].0.legal_entity).await;
@@ -167,7 +166,7 @@ async fn one_whose_pair_is_taken_at_the_same_moment_fails_alone() {
     rival.commit().await.unwrap();
     for (number, outcome) in outcomes(begun).await.into_iter().enumerate() {
         match (number, outcome.unwrap()) {
-            (1, outcome) => assert_eq!(outcome, Applied::Stale),
+            (1, outcome) => assert_eq!(outcome, Written::Refused(Refusal::PairTaken)),
             (_, outcome) => drop(applied(outcome)),
         }
     }
@@ -233,7 +232,7 @@ async fn a_lone_update_of_what_somebody_holds_keeps_nobody_from_coming_next() {
     holder.batch_execute(&sql).await.unwrap();
     let held = begin(&world.store, &all[0].1);
     world.until_waiting(1).await;
-    applied(world.store.apply(&all[1].1).await.unwrap());
+    applied(all[1].1.apply(&world.store).await.unwrap());
     assert!(!held.is_finished());
     holder.rollback().await.unwrap();
     applied(held.await.unwrap().unwrap());
@@ -261,9 +260,9 @@ async fn those_in_each_others_way_do_not_fail_their_company() {
     applied(outcomes[1]);
     let first = applied(outcomes[2]);
     assert_eq!(applied(outcomes[3]).division_id, elsewhere);
-    assert_eq!(outcomes[4], Applied::Stale);
-    assert_eq!(outcomes[5], Applied::Replayed(Replay::Replayed(first)));
-    assert_eq!(outcomes[6], Applied::Replayed(Replay::KeyReused));
+    assert_eq!(outcomes[4], Written::Refused(Refusal::PairTaken));
+    assert_eq!(outcomes[5], Written::Replayed(first));
+    assert_eq!(outcomes[6], Written::KeyReused);
     assert_eq!(audit_rows(&world, all[0].0.record.id), 3);
     assert_eq!(audit_rows(&world, all[2].0.record.id), 2);
     assert_eq!(audit_rows(&world, all[3].0.record.id), 1);
@@ -329,9 +328,8 @@ async fn shared_commits_that_wait_for_each_other_leave_every_pair_to_one_and_eac
     let mut held = Vec::new();
     for outcome in outcomes(begun).await {
         match outcome.unwrap() {
-            Applied::Applied(record) => held.push(record.division_id),
-            Applied::Stale => {}
-            Applied::Replayed(replay) => panic!("{replay:?}"),
+            Written::Applied(record) => held.push(record.division_id),
+            outcome => assert_eq!(outcome, Written::Refused(Refusal::PairTaken)),
         }
     }
     held.sort_unstable();
@@ -364,7 +362,7 @@ async fn a_shared_commit_whose_connection_is_lost_is_unavailable_to_each() {
     rival.rollback().await.unwrap();
     assert_eq!(audited(&world, &all), (String::from("0"), BTreeSet::new()));
     for (_, update) in &all {
-        applied(world.store.apply(update).await.unwrap());
+        applied(update.apply(&world.store).await.unwrap());
     }
 }
 

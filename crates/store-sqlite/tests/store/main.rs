@@ -8,6 +8,7 @@ mod audit;
 mod busy;
 mod dispenses;
 mod event_log;
+mod idempotency;
 mod migrations;
 mod processes;
 mod tampering;
@@ -20,15 +21,15 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use esoz_contract_division::{
-    Applied, Change, ContractDivision, ContractDivisions as _, ContractRecord, ContractRegistry as _,
-    DivisionRecord, Expected, Update,
+    Change, ContractDivision, ContractRecord, ContractRegistry as _, DivisionRecord,
 };
-use esoz_kernel::{LegalEntityId, Put};
+use esoz_kernel::{LegalEntityId, Put, Written};
 use esoz_legal_entity::LegalEntityRegistry as _;
 use esoz_store_sqlite::SqliteStore;
 use esoz_testkit::builders::{
     at_micros, contract_division, contract_of, division_of, legal_entity, request_id, user,
 };
+use esoz_testkit::contract_divisions::Update;
 
 /// What an operator with a shell has: a connection past the store, that may do anything.
 fn shell(path: &Path) -> SqliteConnection {
@@ -87,7 +88,6 @@ impl Scene {
         Update {
             id: self.record.id,
             change: Change { division_id: self.division.facts.id, contract_id: self.contract.facts.id },
-            expected: Expected::BY_THE_RULES,
             at: at_micros(1),
             by: user(),
             request_id: request_id(),
@@ -96,6 +96,6 @@ impl Scene {
     }
 
     async fn apply(&self, store: &SqliteStore) {
-        assert!(matches!(store.apply(&self.update()).await.unwrap(), Applied::Applied(_)));
+        assert!(matches!(self.update().apply(store).await.unwrap(), Written::Applied(_)));
     }
 }

@@ -4,13 +4,13 @@ use std::slice;
 
 use diesel::connection::SimpleConnection as _;
 use esoz_auth::{AccessTokens, ApiKeys, Credentials as _};
-use esoz_contract_division::{Change, ContractDivisions as _};
+use esoz_contract_division::{ContractRegistry as _, Refusal};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry as _, DispenseStatus};
 use esoz_events::{Claim, Outbox as _};
-use esoz_kernel::{Committed, StoreError, StoreErrorKind};
+use esoz_kernel::{Committed, StoreError, StoreErrorKind, Written};
 use esoz_legal_entity::LegalEntities;
 use esoz_testkit::builders::{
-    access_token, api_key, at_millis, change_of, dispense, fresh as fresh_id, secret,
+    access_token, api_key, at_millis, change_of, contract_of, dispense, fresh as fresh_id, secret,
 };
 
 use crate::common::{Fresh, fresh};
@@ -33,7 +33,6 @@ fn assert_corrupt(error: &StoreError, parts: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contract_record_that_cannot_be_is_named() {
     for (table, column, value) in [
-        ("contracts", "type", "GLOBAL"),
         ("contracts", "contractor_legal_entity_id", "nobody"),
         ("divisions", "legal_entity_id", "nobody"),
         ("contract_divisions", "updated_at", "yesterday"),
@@ -41,13 +40,28 @@ async fn a_contract_record_that_cannot_be_is_named() {
     ] {
         let fresh = fresh();
         let scene = Scene::set(&fresh.store).await;
-        let change = Change { division_id: scene.division.facts.id, contract_id: scene.contract.facts.id };
         tamper(&fresh, &format!("UPDATE {table} SET {column} = '{value}'"));
-        let error = fresh.store.facts(scene.record.id, &change).await.unwrap_err();
-        assert_corrupt(&error, &[table, column]);
-        let error = fresh.store.apply(&scene.update()).await.unwrap_err();
+        let error = scene.update().apply(&fresh.store).await.unwrap_err();
         assert_corrupt(&error, &[table, column]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_of_a_type_that_is_not_known_is_none_of_a_global_budget() {
+    let fresh = fresh();
+    let scene = Scene::set(&fresh.store).await;
+    let other = contract_of(scene.owner);
+    fresh.store.put_contracts(slice::from_ref(&other)).await.unwrap();
+    let mut update = scene.update();
+    update.change.contract_id = other.facts.id;
+    let set = |id, kind| tamper(&fresh, &format!("UPDATE contracts SET type = '{kind}' WHERE id = '{id}'"));
+    set(other.facts.id, "GLOBAL");
+    let outcome = update.apply(&fresh.store).await.unwrap();
+    assert_eq!(outcome, Written::Refused(Refusal::ContractNotUsable));
+    set(other.facts.id, "GB_CBP");
+    set(scene.contract.facts.id, "GLOBAL");
+    let outcome = update.apply(&fresh.store).await.unwrap();
+    assert_eq!(outcome, Written::Refused(Refusal::NotGlobalBudget));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,13 +3,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_contract_division::{
-    Applied, Change, ContractDivision, ContractDivisions, ContractRecord, Current, DivisionRecord, Facts,
-    Update,
+    Change, ContractDivision, ContractDivisions, ContractRecord, Current, DivisionRecord, Facts, Refusal,
+    Write,
 };
 use esoz_kernel::{
-    ContractDivisionId, ContractId, DivisionId, IdempotencyRecords, IdempotentRequest, LegalEntityId, Replay,
-    StoreError, StoreErrorKind, Timestamp, UserId,
-    time::{rfc3339_micros, to_micros},
+    ContractDivisionId, ContractId, DivisionId, IdempotencyRecords, LegalEntityId, StoreError,
+    StoreErrorKind, Timestamp, UserId, Written, time::rfc3339_micros,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity, LegalEntityRecord};
 use serde_json::{Map, Value, json};
@@ -96,16 +95,17 @@ impl State {
     }
 
     /// All that the rules read.
-    fn facts(&self, id: ContractDivisionId, change: &Change) -> Facts {
+    fn facts(&self, id: ContractDivisionId, pair: Option<Change>) -> Facts {
         let current = self.records.get(&id).and_then(|record| {
             let contract = self.contracts.get(&record.contract_id)?.facts;
             Some(Current { record: *record, contract })
         });
         Facts {
             current,
-            division: self.divisions.get(&change.division_id).map(|division| division.facts),
-            contract: self.contracts.get(&change.contract_id).map(|contract| contract.facts),
-            is_pair_taken: self.is_pair_taken(id, change.contract_id, change.division_id),
+            division: pair.and_then(|pair| Some(self.divisions.get(&pair.division_id)?.facts)),
+            contract: pair.and_then(|pair| Some(self.contracts.get(&pair.contract_id)?.facts)),
+            is_pair_taken: pair
+                .is_some_and(|pair| self.is_pair_taken(id, pair.contract_id, pair.division_id)),
         }
     }
 }
@@ -137,34 +137,18 @@ fn differing(before: &Value, after: &Value) -> (Map<String, Value>, Map<String, 
 
 #[async_trait]
 impl ContractDivisions for FakeContracts {
-    async fn facts(&self, id: ContractDivisionId, change: &Change) -> Result<Facts, StoreError> {
-        Ok(self.0.lock().facts(id, change))
-    }
-
-    async fn apply(&self, update: &Update) -> Result<Applied, StoreError> {
+    async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {
         let mut state = self.0.lock();
-        if let Some(replay) = state.keys.replay(update.idempotency.as_ref(), update.at) {
-            return Ok(Applied::Replayed(replay));
+        if let Some(replay) = state.keys.replay(write.idempotency.as_ref(), write.at) {
+            return Ok(replay.into());
         }
-        let Some(mut record) = state.records.get(&update.id).copied() else { return Ok(Applied::Stale) };
-        if !update.expected.is_met_by(&state.facts(update.id, &update.change)) {
-            return Ok(Applied::Stale);
-        }
-        record.contract_id = update.change.contract_id;
-        record.division_id = update.change.division_id;
-        record.stamps.updated_at = to_micros(update.at);
-        record.stamps.updated_by = update.by;
-        state.write(record, update.by, Some(update.request_id.to_string()))?;
-        state.keys.keep(update.idempotency.as_ref(), update.at, &record);
-        Ok(Applied::Applied(record))
-    }
-
-    async fn replay(
-        &self,
-        idempotency: &IdempotentRequest,
-        now: Timestamp,
-    ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
-        Ok(self.0.lock().keys.replay(Some(idempotency), now))
+        let record = match (write.decide)(&state.facts(write.id, write.pair)) {
+            Ok(record) => record,
+            Err(refusal) => return Ok(Written::Refused(refusal)),
+        };
+        state.write(record, record.stamps.updated_by, Some(write.request_id.to_string()))?;
+        state.keys.keep(write.idempotency.as_ref(), write.at, &record);
+        Ok(Written::Applied(record))
     }
 }
 

@@ -1,17 +1,24 @@
 use std::slice;
+use std::sync::Arc;
 
 use esoz_contract_division::{
-    Applied, ContractDivision, ContractRecord, ContractStatus, ContractType, DivisionRecord, DivisionStatus,
-    Update,
+    ContractDivision, ContractRecord, ContractStatus, ContractType, Current, Decide, DivisionRecord,
+    DivisionStatus, Facts, Refusal, Write,
 };
-use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, Put, Timestamp, time::to_micros};
+use esoz_kernel::{
+    ContractDivisionId, ContractId, DivisionId, IdempotentRequest, Put, Timestamp, Written, time::to_micros,
+};
 
 use super::fixtures::{
     Fixture, applied, audited_updates, expected_after, facts, inactive_contract, inactive_division,
-    put_contract, put_division, put_record, stored, stored_division, update_contract, update_division,
+    put_contract, put_division, put_record, stored, stored_division, stored_record, update_contract,
+    update_division,
 };
-use crate::builders::{contract_division, contract_of, division_of, fresh};
+use crate::builders::{
+    at_micros, client, contract_division, contract_of, division_of, fresh, idempotency_key, request_id,
+};
 use crate::contract::ContractStore;
+use crate::contract_divisions::Update;
 
 /// It sets the two ids and the two stamps, nothing else and nowhere else; what it returns is what is found.
 pub async fn an_update_sets_four_columns(store: ContractStore) {
@@ -60,7 +67,7 @@ pub async fn a_pair_that_was_left_is_free(store: ContractStore) {
     let second = contract_division(fixture.old_contract.facts.id, fixture.old_division.facts.id);
     put_record(&store, &second).await;
     let back = fixture.update_to(&fixture.old_contract, &fixture.old_division);
-    assert_eq!(store.contract_divisions.apply(&back).await.unwrap(), Applied::Stale);
+    assert_refused(&store, &back, Refusal::PairTaken).await;
     applied(&store, &fixture.update()).await;
 }
 
@@ -84,8 +91,8 @@ pub async fn an_inactive_record_holds_no_pair(store: ContractStore) {
     assert_eq!(applied(&store, &update).await, expected_after(&fixture.record, &update));
 }
 
-/// What the expectation does not name may change: names, statuses, suspension (U24).
-pub async fn only_the_expected_facts_matter(store: ContractStore) {
+/// What no rule reads may change: names, statuses, suspension (U24).
+pub async fn only_the_facts_of_the_rules_matter(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
     let mut division = fixture.new_division.clone();
     division.status = DivisionStatus::Inactive;
@@ -107,26 +114,36 @@ enum Moved {
     Record(ContractDivision),
 }
 
-/// Something that an update may rest on, and how it moves.
-type Row = (&'static str, fn(&Fixture) -> Moved);
+/// Something that an update may rest on, how it moves, and what speaks against the update then.
+type Row = (&'static str, Refusal, fn(&Fixture) -> Moved);
 
 const ROWS: [Row; 8] = [
-    ("the current contract deactivated", |fixture| Moved::Contract(inactive_contract(&fixture.old_contract))),
-    ("the current contract of another type", |fixture| Moved::Contract(capitation(&fixture.old_contract))),
-    ("the division deactivated", |fixture| Moved::Division(inactive_division(&fixture.new_division))),
-    ("the division of another legal entity", |fixture| {
+    ("the current contract deactivated", Refusal::NotGlobalBudget, |fixture| {
+        Moved::Contract(inactive_contract(&fixture.old_contract))
+    }),
+    ("the current contract of another type", Refusal::NotGlobalBudget, |fixture| {
+        Moved::Contract(capitation(&fixture.old_contract))
+    }),
+    ("the division deactivated", Refusal::DivisionNotFound, |fixture| {
+        Moved::Division(inactive_division(&fixture.new_division))
+    }),
+    ("the division of another legal entity", Refusal::DivisionOfAnotherLegalEntity, |fixture| {
         let mut division = fixture.new_division.clone();
         division.facts.legal_entity = fixture.stranger;
         Moved::Division(division)
     }),
-    ("the contract deactivated", |fixture| Moved::Contract(inactive_contract(&fixture.new_contract))),
-    ("the contract of another type", |fixture| Moved::Contract(capitation(&fixture.new_contract))),
-    ("the contract of another contractor", |fixture| {
+    ("the contract deactivated", Refusal::ContractNotUsable, |fixture| {
+        Moved::Contract(inactive_contract(&fixture.new_contract))
+    }),
+    ("the contract of another type", Refusal::ContractNotUsable, |fixture| {
+        Moved::Contract(capitation(&fixture.new_contract))
+    }),
+    ("the contract of another contractor", Refusal::DivisionOfAnotherLegalEntity, |fixture| {
         let mut contract = fixture.new_contract.clone();
         contract.facts.contractor = fixture.stranger;
         Moved::Contract(contract)
     }),
-    ("the pair taken", |fixture| {
+    ("the pair taken", Refusal::PairTaken, |fixture| {
         Moved::Record(contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id))
     }),
 ];
@@ -137,9 +154,9 @@ fn capitation(contract: &ContractRecord) -> ContractRecord {
     contract
 }
 
-/// Whatever it rests on has moved: it is stale, and nothing is written.
-pub async fn an_update_is_stale_when_what_it_rests_on_has_moved(store: ContractStore) {
-    for (what, moved) in ROWS {
+/// Whatever it rests on has moved: it is refused, and nothing is written.
+pub async fn an_update_is_refused_when_what_it_rests_on_has_moved(store: ContractStore) {
+    for (what, refusal, moved) in ROWS {
         let fixture = Fixture::set(&store).await;
         let update = fixture.update();
         match moved(&fixture) {
@@ -147,42 +164,44 @@ pub async fn an_update_is_stale_when_what_it_rests_on_has_moved(store: ContractS
             Moved::Division(division) => update_division(&store, &division).await,
             Moved::Record(record) => put_record(&store, &record).await,
         }
-        assert_stale(&store, &fixture, &update, what).await;
+        assert_untouched(&store, &fixture, &update, refusal, what).await;
     }
 }
 
-/// When it comes back to what was expected, the update applies: only the facts count, not their past.
-pub async fn an_update_applies_when_the_facts_are_as_expected_again(store: ContractStore) {
+/// When it comes back to what it was, the update applies: only the facts count, not their past.
+pub async fn an_update_applies_when_the_facts_allow_it_again(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
     update_division(&store, &inactive_division(&fixture.new_division)).await;
-    assert_stale(&store, &fixture, &fixture.update(), "the division deactivated").await;
+    let refusal = Refusal::DivisionNotFound;
+    assert_untouched(&store, &fixture, &fixture.update(), refusal, "the division deactivated").await;
     update_division(&store, &fixture.new_division).await;
     applied(&store, &fixture.update()).await;
 }
 
 /// What it names is not there at all.
-pub async fn an_update_is_stale_when_what_it_names_is_not_there(store: ContractStore) {
+pub async fn an_update_is_refused_when_what_it_names_is_not_there(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
     let id = ContractDivisionId::new(fresh());
     let update = Update { id, ..fixture.update() };
-    assert_stale(&store, &fixture, &update, "no such record").await;
+    assert_untouched(&store, &fixture, &update, Refusal::RecordNotFound, "no such record").await;
     let mut update = fixture.update();
     update.change.division_id = DivisionId::new(fresh());
-    assert_stale(&store, &fixture, &update, "no such division").await;
+    assert_untouched(&store, &fixture, &update, Refusal::DivisionNotFound, "no such division").await;
     let mut update = fixture.update();
     update.change.contract_id = ContractId::new(fresh());
-    assert_stale(&store, &fixture, &update, "no such contract").await;
+    assert_untouched(&store, &fixture, &update, Refusal::ContractNotUsable, "no such contract").await;
     assert_eq!(store.audit.rows(id).await, []);
 }
 
 /// A record that is not active cannot be updated.
-pub async fn an_update_of_an_inactive_record_is_stale(store: ContractStore) {
+pub async fn an_update_of_an_inactive_record_is_refused(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
     let mut record = contract_division(fixture.old_contract.facts.id, fixture.old_division.facts.id);
     record.is_active = false;
     put_record(&store, &record).await;
     let fixture = Fixture { record, ..fixture };
-    assert_stale(&store, &fixture, &fixture.update(), "the record is inactive").await;
+    let refusal = Refusal::RecordNotFound;
+    assert_untouched(&store, &fixture, &fixture.update(), refusal, "the record is inactive").await;
 }
 
 /// What the current contract must be is judged by the contract at that time, whichever it is then.
@@ -194,7 +213,7 @@ pub async fn the_current_contract_is_the_one_at_the_time_of_writing(store: Contr
     // The record left this contract: what becomes of it does not matter to an update that goes elsewhere.
     update_contract(&store, &inactive_contract(&fixture.old_contract)).await;
     applied(&store, &fixture.update_to(&fixture.new_contract, &fixture.old_division)).await;
-    assert_eq!(store.contract_divisions.apply(&second).await.unwrap(), Applied::Stale);
+    assert_refused(&store, &second, Refusal::ContractNotUsable).await;
 }
 
 /// A division that is put in a later call can be used at once.
@@ -208,10 +227,60 @@ pub async fn what_was_just_loaded_can_be_used(store: ContractStore) {
     assert_eq!(stored(&store, &fixture).await.division_id, division.facts.id);
 }
 
-async fn assert_stale(store: &ContractStore, fixture: &Fixture, update: &Update, what: &str) {
+/// What was decided where no record was is inserted, under its key, and audited as an insertion by who asked for it.
+pub async fn a_record_that_was_not_there_is_inserted(store: ContractStore) {
+    let fixture = Fixture::set(&store).await;
+    let (new_contract, new_division) = (fixture.new_contract.facts, fixture.new_division.facts);
+    let record = contract_division(new_contract.id, new_division.id);
+    let idempotency = IdempotentRequest::new("test", client(), &idempotency_key(), &[b"a record"]);
+    let decide: Decide = Arc::new(move |facts| {
+        let expected = (None, Some(new_division), Some(new_contract));
+        assert_eq!((facts.current, facts.division, facts.contract), expected);
+        if facts.is_pair_taken { Err(Refusal::PairTaken) } else { Ok(record) }
+    });
+    let pair = Some(fixture.change());
+    let (id, at, request_id) = (record.id, at_micros(1), request_id());
+    let write = Write { id, pair, decide, at, request_id, idempotency: Some(idempotency) };
+    assert_eq!(store.contract_divisions.write(&write).await.unwrap(), Written::Applied(record));
+    assert_eq!(stored_record(&store, id).await, record);
+    let rows = store.audit.rows(id).await;
+    let told: Vec<_> = rows.iter().map(|row| (row.action.as_str(), row.request_id.as_deref())).collect();
+    assert_eq!(told, [("INSERT", Some(write.request_id.as_str()))]);
+    assert_eq!(store.contract_divisions.write(&write).await.unwrap(), Written::Replayed(record));
+    let other = Write { id: ContractDivisionId::new(fresh()), idempotency: None, ..write };
+    assert_eq!(store.contract_divisions.write(&other).await.unwrap(), Written::Refused(Refusal::PairTaken));
+}
+
+/// A write about the record alone is decided by the record and its contract; the whole row takes effect.
+pub async fn a_write_without_a_pair_reads_the_record_alone(store: ContractStore) {
+    let fixture = Fixture::set(&store).await;
+    let after = ContractDivision { is_active: false, ..fixture.record };
+    let current = Current { record: fixture.record, contract: fixture.old_contract.facts };
+    let alone = Facts { current: Some(current), division: None, contract: None, is_pair_taken: false };
+    let decide: Decide = Arc::new(move |facts| {
+        assert_eq!(*facts, alone);
+        Ok(after)
+    });
+    let (id, at, request_id) = (fixture.record.id, at_micros(1), request_id());
+    let write = Write { id, pair: None, decide, at, request_id, idempotency: None };
+    assert_eq!(store.contract_divisions.write(&write).await.unwrap(), Written::Applied(after));
+    assert_eq!(stored(&store, &fixture).await, after);
+}
+
+async fn assert_refused(store: &ContractStore, update: &Update, refusal: Refusal) {
+    assert_eq!(update.apply(&*store.contract_divisions).await.unwrap(), Written::Refused(refusal));
+}
+
+async fn assert_untouched(
+    store: &ContractStore,
+    fixture: &Fixture,
+    update: &Update,
+    refusal: Refusal,
+    what: &str,
+) {
     let before = stored(store, fixture).await;
-    let outcome = store.contract_divisions.apply(update).await.unwrap();
-    assert_eq!(outcome, Applied::Stale, "{what}");
+    let outcome = update.apply(&*store.contract_divisions).await.unwrap();
+    assert_eq!(outcome, Written::Refused(refusal), "{what}");
     assert_eq!(stored(store, fixture).await, before, "{what}");
     assert_eq!(audited_updates(store, fixture).await, [], "{what}");
 }

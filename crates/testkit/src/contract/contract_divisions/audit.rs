@@ -1,10 +1,11 @@
-use esoz_contract_division::{Applied, ContractDivision, Update};
-use esoz_kernel::{ErrorKind, Failure, time::rfc3339_micros};
+use esoz_contract_division::{ContractDivision, Refusal};
+use esoz_kernel::{ErrorKind, Failure, Written, time::rfc3339_micros};
 use serde_json::{Value, json};
 
 use super::fixtures::{Fixture, applied, audited_updates, inactive_division, stored, update_division};
 use crate::builders::{at_micros, request_id};
 use crate::contract::{AuditRow, ContractStore};
+use crate::contract_divisions::Update;
 
 fn columns(record: &ContractDivision) -> Value {
     json!({
@@ -81,11 +82,12 @@ pub async fn an_update_to_the_same_pair_is_audited(store: ContractStore) {
 }
 
 /// What was not written is not audited.
-pub async fn a_stale_update_is_not_audited(store: ContractStore) {
+pub async fn a_refused_update_is_not_audited(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
     let before = store.audit.rows(fixture.record.id).await;
     update_division(&store, &inactive_division(&fixture.new_division)).await;
-    assert_eq!(store.contract_divisions.apply(&fixture.update()).await.unwrap(), Applied::Stale);
+    let outcome = fixture.update().apply(&*store.contract_divisions).await.unwrap();
+    assert_eq!(outcome, Written::Refused(Refusal::DivisionNotFound));
     assert_eq!(store.audit.rows(fixture.record.id).await, before);
 }
 
@@ -94,7 +96,7 @@ pub async fn without_its_audit_row_there_is_no_update(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
     let rows = store.audit.rows(fixture.record.id).await;
     store.audit.break_writing().await;
-    let error = store.contract_divisions.apply(&fixture.update()).await.unwrap_err();
+    let error = fixture.update().apply(&*store.contract_divisions).await.unwrap_err();
     assert_eq!(Failure::kind(&error), ErrorKind::Internal, "{error}");
     assert_eq!(stored(&store, &fixture).await, fixture.record);
     assert_eq!(store.audit.rows(fixture.record.id).await, rows);

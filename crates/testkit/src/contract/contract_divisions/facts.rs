@@ -7,13 +7,17 @@ use super::fixtures::{
 };
 use crate::builders::{contract_division, contract_of, fresh};
 use crate::contract::ContractStore;
+use crate::contract_divisions;
 
 /// What is not there is a value, not an error.
 pub async fn facts_of_nothing(store: ContractStore) {
     let id = ContractDivisionId::new(fresh());
     let change = Change { division_id: DivisionId::new(fresh()), contract_id: ContractId::new(fresh()) };
     let nothing = Facts { current: None, division: None, contract: None, is_pair_taken: false };
-    assert_eq!(store.contract_divisions.facts(id, &change).await.unwrap(), nothing);
+    assert_eq!(
+        contract_divisions::facts(&*store.contract_divisions, id, Some(change)).await.unwrap(),
+        nothing
+    );
 }
 
 /// Everything that there is, each part independent of the others, to the microsecond.
@@ -29,7 +33,8 @@ pub async fn facts_of_everything(store: ContractStore) {
     assert_eq!(facts(&store, &fixture, &change).await, all);
 
     let unknown = ContractDivisionId::new(fresh());
-    let without_record = store.contract_divisions.facts(unknown, &change).await.unwrap();
+    let without_record =
+        contract_divisions::facts(&*store.contract_divisions, unknown, Some(change)).await.unwrap();
     assert_eq!(without_record, Facts { current: None, ..all });
     let no_division = Change { division_id: DivisionId::new(fresh()), ..change };
     assert_eq!(facts(&store, &fixture, &no_division).await, Facts { division: None, ..all });
@@ -52,7 +57,9 @@ pub async fn facts_of_what_is_inactive(store: ContractStore) {
     record.is_active = false;
     put_record(&store, &record).await;
 
-    let seen = store.contract_divisions.facts(record.id, &fixture.change()).await.unwrap();
+    let seen = contract_divisions::facts(&*store.contract_divisions, record.id, Some(fixture.change()))
+        .await
+        .unwrap();
     let expected = Facts {
         current: Some(Current { record, contract: current.facts }),
         division: Some(division.facts),
@@ -101,9 +108,17 @@ pub async fn a_pair_is_taken_by_another_active_record_only(store: ContractStore)
     let active = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
     put_record(&store, &active).await;
     assert!(facts(&store, &fixture, &fixture.change()).await.is_pair_taken);
-    let by_the_holder = store.contract_divisions.facts(active.id, &fixture.change()).await.unwrap();
+    let by_the_holder =
+        contract_divisions::facts(&*store.contract_divisions, active.id, Some(fixture.change()))
+            .await
+            .unwrap();
     assert!(!by_the_holder.is_pair_taken);
-    let by_nobody =
-        store.contract_divisions.facts(ContractDivisionId::new(fresh()), &fixture.change()).await.unwrap();
+    let by_nobody = contract_divisions::facts(
+        &*store.contract_divisions,
+        ContractDivisionId::new(fresh()),
+        Some(fixture.change()),
+    )
+    .await
+    .unwrap();
     assert!(by_nobody.is_pair_taken);
 }

@@ -1,15 +1,14 @@
 use std::slice;
 
-use esoz_contract_division::{
-    Applied, Change, ContractDivision, ContractRecord, DivisionRecord, Expected, Facts, Update,
-};
-use esoz_kernel::{LegalEntityId, Put};
+use esoz_contract_division::{Change, ContractDivision, ContractRecord, DivisionRecord, Facts};
+use esoz_kernel::{ContractDivisionId, LegalEntityId, Put, Written};
 use esoz_legal_entity::LegalEntityRecord;
 
 use crate::builders::{
     at_micros, contract_division, contract_of, division_of, legal_entity, request_id, user,
 };
 use crate::contract::{AuditRow, ContractStore};
+use crate::contract_divisions::{self, Update};
 
 /// One contractor with two contracts and two divisions, a record that joins the first two, and a stranger.
 pub(in crate::contract) struct Fixture {
@@ -57,7 +56,6 @@ impl Fixture {
         Update {
             id: self.record.id,
             change: Change { division_id: division.facts.id, contract_id: contract.facts.id },
-            expected: Expected::BY_THE_RULES,
             at: at_micros(1_000_001),
             by: user(),
             request_id: request_id(),
@@ -137,19 +135,27 @@ pub(in crate::contract) fn inactive_contract(record: &ContractRecord) -> Contrac
 
 /// The facts about a change of a fixture's record.
 pub(in crate::contract) async fn facts(store: &ContractStore, fixture: &Fixture, change: &Change) -> Facts {
-    store.contract_divisions.facts(fixture.record.id, change).await.unwrap()
+    contract_divisions::facts(&*store.contract_divisions, fixture.record.id, Some(*change)).await.unwrap()
 }
 
 /// The record of a fixture as it is stored now.
 pub(in crate::contract) async fn stored(store: &ContractStore, fixture: &Fixture) -> ContractDivision {
-    facts(store, fixture, &fixture.change()).await.current.unwrap().record
+    stored_record(store, fixture.record.id).await
+}
+
+/// That record as it is stored now.
+pub(in crate::contract) async fn stored_record(
+    store: &ContractStore,
+    id: ContractDivisionId,
+) -> ContractDivision {
+    contract_divisions::stored(&*store.contract_divisions, id).await.unwrap().unwrap()
 }
 
 /// Applies an update that nothing speaks against.
 pub(in crate::contract) async fn applied(store: &ContractStore, update: &Update) -> ContractDivision {
-    match store.contract_divisions.apply(update).await.unwrap() {
-        Applied::Applied(record) => record,
-        other @ (Applied::Stale | Applied::Replayed(_)) => panic!("the update was not applied: {other:?}"),
+    match update.apply(&*store.contract_divisions).await.unwrap() {
+        Written::Applied(record) => record,
+        other => panic!("the update was not applied: {other:?}"),
     }
 }
 

@@ -1,14 +1,15 @@
 use std::sync::Arc;
 
-use esoz_contract_division::{Applied, ContractDivision, ContractType, Update};
-use esoz_kernel::{IdempotentRequest, Replay, Timestamp};
+use esoz_contract_division::{ContractDivision, Refusal};
+use esoz_kernel::{DivisionId, IdempotentRequest, Replay, Timestamp, Written};
 
 use super::fixtures::{
     Fixture, applied, audited_updates, expected_after, inactive_contract, put_record, stored,
-    stored_division, update_contract,
+    stored_division, stored_record, update_contract,
 };
-use crate::builders::{at_micros, client, contract_division, idempotency_key, user};
+use crate::builders::{at_micros, client, contract_division, fresh, idempotency_key, user};
 use crate::contract::{ContractStore, race::all_at_once};
+use crate::contract_divisions::Update;
 
 const RACERS: i64 = 16;
 const ROUNDS: usize = 5;
@@ -25,12 +26,12 @@ fn update(fixture: &Fixture, micros: i64, idempotency: IdempotentRequest) -> Upd
     Update { at: at_micros(micros), by: user(), idempotency: Some(idempotency), ..fixture.update() }
 }
 
-async fn apply(store: &ContractStore, update: &Update) -> Applied {
-    store.contract_divisions.apply(update).await.unwrap()
+async fn apply(store: &ContractStore, update: &Update) -> Written<ContractDivision, Refusal> {
+    update.apply(&*store.contract_divisions).await.unwrap()
 }
 
 async fn replay(store: &ContractStore, update: &Update) -> Option<Replay<ContractDivision>> {
-    store.contract_divisions.replay(&update.idempotency.unwrap(), update.at).await.unwrap()
+    update.replay(&*store.contract_divisions).await.unwrap()
 }
 
 async fn forget(store: &ContractStore, until: Timestamp, most: u32) -> u64 {
@@ -50,7 +51,7 @@ pub async fn a_repeated_update_gets_the_first_answer(store: ContractStore) {
     for micros in [1, 2, DAY] {
         let again = update(&fixture, micros, idempotency);
         assert_eq!(replay(&store, &again).await, Some(Replay::Replayed(first)));
-        assert_eq!(apply(&store, &again).await, Applied::Replayed(Replay::Replayed(first)));
+        assert_eq!(apply(&store, &again).await, Written::Replayed(first));
     }
     assert_eq!(stored(&store, &fixture).await, next);
     assert_eq!(audited_updates(&store, &fixture).await.len(), 2);
@@ -63,10 +64,7 @@ pub async fn the_first_answer_outlives_what_it_rested_on(store: ContractStore) {
     let first = applied(&store, &first_update).await;
     update_contract(&store, &inactive_contract(&fixture.new_contract)).await;
     assert_eq!(replay(&store, &first_update).await, Some(Replay::Replayed(first)));
-    match apply(&store, &first_update).await {
-        Applied::Stale => {}
-        other => assert_eq!(other, Applied::Replayed(Replay::Replayed(first))),
-    }
+    assert_eq!(apply(&store, &first_update).await, Written::Replayed(first));
     assert_eq!(stored(&store, &fixture).await, first);
     assert_eq!(audited_updates(&store, &fixture).await.len(), 1);
 }
@@ -79,7 +77,7 @@ pub async fn an_updates_key_is_for_one_request(store: ContractStore) {
     let first = applied(&store, &update(&fixture, 1, asking("one"))).await;
     for reused in [update(&fixture, 2, asking("other")), update(&other, 2, asking("other"))] {
         assert_eq!(replay(&store, &reused).await, Some(Replay::KeyReused));
-        assert_eq!(apply(&store, &reused).await, Applied::Replayed(Replay::KeyReused));
+        assert_eq!(apply(&store, &reused).await, Written::KeyReused);
     }
     assert_eq!(stored(&store, &fixture).await, first);
     assert_eq!(stored(&store, &other).await, other.record);
@@ -99,20 +97,20 @@ pub async fn clients_and_operations_do_not_share_keys(store: ContractStore) {
     }
 }
 
-/// An update that is not applied leaves its key free, also for another request.
-pub async fn a_stale_update_keeps_no_key(store: ContractStore) {
+/// An update that is refused leaves its key free, also for another request.
+pub async fn a_refused_update_keeps_no_key(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
     let (client, key) = (client(), idempotency_key());
     let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
-    let mut stale = update(&fixture, 1, asking("this"));
-    stale.expected.contract_kind = ContractType::Capitation;
+    let mut refused = update(&fixture, 1, asking("this"));
+    refused.change.division_id = DivisionId::new(fresh());
     for _ in 0..2 {
-        assert_eq!(apply(&store, &stale).await, Applied::Stale);
+        assert_eq!(apply(&store, &refused).await, Written::Refused(Refusal::DivisionNotFound));
     }
-    assert_eq!(replay(&store, &stale).await, None);
+    assert_eq!(replay(&store, &refused).await, None);
     assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
     applied(&store, &update(&fixture, 2, asking("that"))).await;
-    assert_eq!(replay(&store, &stale).await, Some(Replay::KeyReused));
+    assert_eq!(replay(&store, &refused).await, Some(Replay::KeyReused));
 }
 
 /// Without a key nothing is kept, and the same update is applied again.
@@ -129,7 +127,7 @@ pub async fn without_its_audit_row_there_is_no_key(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
     let update = update(&fixture, 1, idempotency("an update"));
     store.audit.break_writing().await;
-    store.contract_divisions.apply(&update).await.unwrap_err();
+    update.apply(&*store.contract_divisions).await.unwrap_err();
     assert_eq!(replay(&store, &update).await, None);
     assert_eq!(forget(&store, Timestamp::MAX, 10).await, 0);
 }
@@ -142,13 +140,13 @@ pub async fn concurrent_repetitions_have_one_effect_and_one_answer(store: Contra
         let outcomes = all_at_once((0..RACERS).map(|step| {
             let (contract_divisions, update) =
                 (Arc::clone(&store.contract_divisions), update(&fixture, step, idempotency));
-            async move { contract_divisions.apply(&update).await.unwrap() }
+            async move { update.apply(&*contract_divisions).await.unwrap() }
         }))
         .await;
         let after = stored(&store, &fixture).await;
-        let applied = outcomes.iter().filter(|outcome| **outcome == Applied::Applied(after)).count();
+        let applied = outcomes.iter().filter(|outcome| **outcome == Written::Applied(after)).count();
         assert_eq!(applied, 1, "{outcomes:?}");
-        let first_answer = Applied::Replayed(Replay::Replayed(after));
+        let first_answer = Written::Replayed(after);
         let replay = outcomes.iter().filter(|outcome| **outcome == first_answer).count();
         assert_eq!(replay, outcomes.len() - 1, "{outcomes:?}");
         assert_eq!(audited_updates(&store, &fixture).await.len(), 1);
@@ -170,19 +168,18 @@ pub async fn of_two_records_under_one_key_one_is_updated(store: ContractStore) {
         let updates = [update(&fixture, 1, asking("the record")), to_third];
         let outcomes = all_at_once(updates.iter().cloned().map(|update| {
             let contract_divisions = Arc::clone(&store.contract_divisions);
-            async move { contract_divisions.apply(&update).await.unwrap() }
+            async move { update.apply(&*contract_divisions).await.unwrap() }
         }))
         .await;
         let both = [fixture.record, rival];
         let mut changed = 0;
         for ((before, update), outcome) in both.iter().zip(&updates).zip(outcomes) {
-            let facts = store.contract_divisions.facts(before.id, &fixture.change()).await.unwrap();
-            let seen = facts.current.unwrap().record;
-            if outcome == Applied::Applied(seen) {
+            let seen = stored_record(&store, before.id).await;
+            if outcome == Written::Applied(seen) {
                 changed += 1;
                 assert_eq!(seen, expected_after(before, update));
             } else {
-                assert_eq!(outcome, Applied::Replayed(Replay::KeyReused));
+                assert_eq!(outcome, Written::KeyReused);
                 assert_eq!(seen, *before);
             }
         }
@@ -202,13 +199,9 @@ pub async fn a_day_later_a_key_is_free(store: ContractStore) {
     assert_eq!(replay(&store, &later).await, None);
     let after = applied(&store, &later).await;
     assert_eq!(replay(&store, &later).await, Some(Replay::Replayed(after)));
-    // Not looked up before: it may have to be offered again, and then the first offer has made room.
-    let much_later = update(&fixture, 2 * DAY, asking("one"));
-    let outcome = match apply(&store, &much_later).await {
-        Applied::Stale => apply(&store, &much_later).await,
-        outcome => outcome,
-    };
-    assert_eq!(outcome, Applied::Applied(stored(&store, &fixture).await));
+    // Not looked up before.
+    let outcome = apply(&store, &update(&fixture, 2 * DAY, asking("one"))).await;
+    assert_eq!(outcome, Written::Applied(stored(&store, &fixture).await));
     assert_eq!(audited_updates(&store, &fixture).await.len(), 3);
 }
 

@@ -1,8 +1,8 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use esoz_contract_division::{Applied, ContractDivision, ContractRecord, DivisionRecord, Update};
-use esoz_kernel::{Put, StoreError, StoreErrorKind};
+use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord, Refusal};
+use esoz_kernel::{Put, StoreErrorKind, Written};
 use serde_json::{Map, Value, json};
 
 use super::fixtures::{
@@ -11,19 +11,20 @@ use super::fixtures::{
 };
 use crate::builders::{at_micros, contract_division};
 use crate::contract::{AuditRow, ContractStore, race::all_at_once};
+use crate::contract_divisions::{self, Outcome, Update};
 
 const RACERS: i64 = 32;
 const ROUNDS: usize = 12;
 
-async fn apply_at_once(store: &ContractStore, updates: &[Update]) -> Vec<Result<Applied, StoreError>> {
+async fn apply_at_once(store: &ContractStore, updates: &[Update]) -> Vec<Outcome> {
     all_at_once(updates.iter().cloned().map(|update| {
         let contract_divisions = Arc::clone(&store.contract_divisions);
-        async move { contract_divisions.apply(&update).await }
+        async move { update.apply(&*contract_divisions).await }
     }))
     .await
 }
 
-/// 32 updates of one record do not make each other stale: each is applied and audited, one after the other (U22).
+/// 32 updates of one record do not hinder each other: each is applied and audited, one after the other (U22).
 pub async fn concurrent_updates_of_one_record_are_all_applied(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
     let mut updates = Vec::new();
@@ -33,7 +34,7 @@ pub async fn concurrent_updates_of_one_record_are_all_applied(store: ContractSto
         updates.push(Update { at: at_micros(step + 1), ..fixture.update_to(contract, &division) });
     }
     for (update, outcome) in updates.iter().zip(apply_at_once(&store, &updates).await) {
-        assert_eq!(outcome.unwrap(), Applied::Applied(expected_after(&fixture.record, update)));
+        assert_eq!(outcome.unwrap(), Written::Applied(expected_after(&fixture.record, update)));
     }
     let last = stored(&store, &fixture).await;
     let possible: Vec<_> = updates.iter().map(|update| expected_after(&fixture.record, update)).collect();
@@ -82,8 +83,11 @@ pub async fn of_two_records_to_one_pair_one_is_applied(store: ContractStore) {
         let applied: Vec<_> = outcomes
             .into_iter()
             .filter_map(|outcome| match outcome.unwrap() {
-                Applied::Applied(record) => Some(record),
-                Applied::Stale | Applied::Replayed(_) => None,
+                Written::Applied(record) => Some(record),
+                other => {
+                    assert_eq!(other, Written::Refused(Refusal::PairTaken));
+                    None
+                }
             })
             .collect();
         assert_eq!(applied.len(), 1, "{applied:?}");
@@ -106,7 +110,9 @@ pub async fn records_that_swap_their_pairs_never_share_one(store: ContractStore)
         let back = Update { id: rival.id, ..fixture.update_to(&fixture.old_contract, &fixture.old_division) };
         for outcome in apply_at_once(&store, &[fixture.update(), back]).await {
             match outcome {
-                Ok(outcome) => assert_eq!(outcome, Applied::Stale, "the other record is still there"),
+                Ok(outcome) => {
+                    assert_eq!(outcome, Written::Refused(Refusal::PairTaken), "the other is still there");
+                }
                 Err(error) => assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}"),
             }
         }
@@ -123,8 +129,8 @@ enum RestsOn {
 }
 
 /// What became of an update, or how the record looked once what it rests on had been deactivated.
-enum Outcome {
-    Update(Result<Applied, StoreError>),
+enum Raced {
+    Update(Outcome),
     Seen(ContractDivision),
 }
 
@@ -133,18 +139,21 @@ pub async fn a_concurrent_deactivation_comes_before_or_after(store: ContractStor
     for round in 0..ROUNDS {
         let fixture = Fixture::set(&store).await;
         let update = fixture.update();
-        let rests_on = match round % 3 {
-            0 => RestsOn::Division(inactive_division(&fixture.new_division)),
-            1 => RestsOn::Contract(inactive_contract(&fixture.new_contract)),
-            _ => RestsOn::Contract(inactive_contract(&fixture.old_contract)),
+        let (rests_on, refusal) = match round % 3 {
+            0 => (RestsOn::Division(inactive_division(&fixture.new_division)), Refusal::DivisionNotFound),
+            1 => (RestsOn::Contract(inactive_contract(&fixture.new_contract)), Refusal::ContractNotUsable),
+            _ => (RestsOn::Contract(inactive_contract(&fixture.old_contract)), Refusal::NotGlobalBudget),
         };
         let (expected, rows) = match race_with_deactivation(&store, &fixture, &update, rests_on).await {
-            (Ok(Applied::Applied(record)), seen) => {
+            (Ok(Written::Applied(record)), seen) => {
                 assert_eq!(record, expected_after(&fixture.record, &update));
                 assert_eq!(seen, record, "it was written after what it rests on had been deactivated");
                 (record, 1)
             }
-            (Ok(Applied::Stale | Applied::Replayed(_)), _) => (fixture.record, 0),
+            (Ok(outcome), _) => {
+                assert_eq!(outcome, Written::Refused(refusal));
+                (fixture.record, 0)
+            }
             (Err(error), _) => {
                 assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
                 (fixture.record, 0)
@@ -154,8 +163,8 @@ pub async fn a_concurrent_deactivation_comes_before_or_after(store: ContractStor
         assert_eq!(audited_updates(&store, &fixture).await.len(), rows);
         // The old contract does not matter any more once the record has left it.
         if round % 3 != 2 || rows == 0 {
-            let again = store.contract_divisions.apply(&update).await.unwrap();
-            assert_eq!(again, Applied::Stale, "the deactivation is not seen");
+            let again = update.apply(&*store.contract_divisions).await.unwrap();
+            assert!(matches!(again, Written::Refused(_)), "the deactivation is not seen");
         }
     }
 }
@@ -166,25 +175,25 @@ async fn race_with_deactivation(
     fixture: &Fixture,
     update: &Update,
     rests_on: RestsOn,
-) -> (Result<Applied, StoreError>, ContractDivision) {
+) -> (Outcome, ContractDivision) {
     let applying = Arc::clone(&store.contract_divisions);
     let looking = Arc::clone(&store.contract_divisions);
     let registry = Arc::clone(&store.registry);
-    let (id, change, update) = (fixture.record.id, fixture.change(), update.clone());
-    let tasks: [Pin<Box<dyn Future<Output = Outcome> + Send>>; 2] = [
-        Box::pin(async move { Outcome::Update(applying.apply(&update).await) }),
+    let (id, update) = (fixture.record.id, update.clone());
+    let tasks: [Pin<Box<dyn Future<Output = Raced> + Send>>; 2] = [
+        Box::pin(async move { Raced::Update(update.apply(&*applying).await) }),
         Box::pin(async move {
             let answers = match rests_on {
                 RestsOn::Division(division) => registry.put_divisions(&[division]).await,
                 RestsOn::Contract(contract) => registry.put_contracts(&[contract]).await,
             };
             assert_eq!(answers.unwrap(), [Put::Updated]);
-            Outcome::Seen(looking.facts(id, &change).await.unwrap().current.unwrap().record)
+            Raced::Seen(contract_divisions::stored(&*looking, id).await.unwrap().unwrap())
         }),
     ];
     let mut outcomes = all_at_once(tasks).await.into_iter();
     match (outcomes.next(), outcomes.next()) {
-        (Some(Outcome::Update(outcome)), Some(Outcome::Seen(seen))) => (outcome, seen),
+        (Some(Raced::Update(outcome)), Some(Raced::Seen(seen))) => (outcome, seen),
         _ => panic!("the outcomes come in the order of their tasks"),
     }
 }

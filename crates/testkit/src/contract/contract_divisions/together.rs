@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use esoz_contract_division::{Applied, Update};
-use esoz_kernel::{ContractDivisionId, IdempotentRequest, Put, Replay};
+use esoz_contract_division::{ContractDivision, Refusal};
+use esoz_kernel::{ContractDivisionId, IdempotentRequest, Put, Written};
 
 use super::fixtures::{
     Fixture, applied, audited_updates, expected_after, inactive_contract, put_record, stored,
@@ -11,6 +11,9 @@ use super::fixtures::{
 };
 use crate::builders::{at_micros, client, contract_division, fresh, idempotency_key, request_id};
 use crate::contract::{ContractStore, race::all_at_once};
+use crate::contract_divisions::{self, Update};
+
+type Answer = Written<ContractDivision, Refusal>;
 
 /// So many of each kind come at once.
 const OF_EACH: i64 = 6;
@@ -27,7 +30,7 @@ pub async fn concurrent_updates_of_many_records_are_all_applied(store: ContractS
     }
     let outcomes = apply_at_once(&store, &updates).await;
     for ((fixture, update), outcome) in fixtures.iter().zip(&updates).zip(outcomes) {
-        assert_eq!(outcome, Applied::Applied(expected_after(&fixture.record, update)));
+        assert_eq!(outcome, Written::Applied(expected_after(&fixture.record, update)));
         assert_audited_once(&store, fixture, update).await;
     }
 }
@@ -86,7 +89,7 @@ pub async fn each_of_many_has_its_own_outcome(store: ContractStore) {
 }
 
 /// Prepares the fixture for such an update, and says what must become of it.
-async fn prepare(store: &ContractStore, kind: Kind, fixture: &Fixture, update: &mut Update) -> Applied {
+async fn prepare(store: &ContractStore, kind: Kind, fixture: &Fixture, update: &mut Update) -> Answer {
     let (client, key) = (client(), idempotency_key());
     let asking = |asked: &str| Some(IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]));
     match kind {
@@ -94,30 +97,30 @@ async fn prepare(store: &ContractStore, kind: Kind, fixture: &Fixture, update: &
         Kind::UnderAKey => update.idempotency = asking("this"),
         Kind::OfNoRecord => {
             update.id = ContractDivisionId::new(fresh());
-            return Applied::Stale;
+            return Written::Refused(Refusal::RecordNotFound);
         }
         Kind::ToAnInactiveContract => {
             update_contract(store, &inactive_contract(&fixture.new_contract)).await;
-            return Applied::Stale;
+            return Written::Refused(Refusal::ContractNotUsable);
         }
         Kind::ToATakenPair => {
             let other = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
             put_record(store, &other).await;
-            return Applied::Stale;
+            return Written::Refused(Refusal::PairTaken);
         }
         Kind::Repeated => {
             update.idempotency = asking("this");
             let first = Update { at: at_micros(1), request_id: request_id(), ..update.clone() };
-            return Applied::Replayed(Replay::Replayed(applied(store, &first).await));
+            return Written::Replayed(applied(store, &first).await);
         }
         Kind::UnderAKeyOfAnotherRequest => {
             let other = Fixture::set(store).await;
             applied(store, &Update { at: at_micros(1), idempotency: asking("that"), ..other.update() }).await;
             update.idempotency = asking("this");
-            return Applied::Replayed(Replay::KeyReused);
+            return Written::KeyReused;
         }
     }
-    Applied::Applied(expected_after(&fixture.record, update))
+    Written::Applied(expected_after(&fixture.record, update))
 }
 
 /// What many updates rest on is deactivated while they are applied: none is written after that (U21).
@@ -140,11 +143,10 @@ pub async fn a_deactivation_comes_before_or_after_each_of_many(store: ContractSt
         let looking = (Arc::clone(&store.contract_divisions), updates.clone());
         let deactivation = tokio::spawn(async move {
             assert_eq!(registry.put_contracts(&[inactive]).await.unwrap(), [Put::Updated]);
-            let (contract_divisions, updates) = looking;
+            let (store, updates) = looking;
             let mut seen = Vec::new();
-            for (record, update) in updates {
-                let facts = contract_divisions.facts(record.id, &update.change).await.unwrap();
-                seen.push(facts.current.unwrap().record);
+            for (record, _) in updates {
+                seen.push(contract_divisions::stored(&*store, record.id).await.unwrap().unwrap());
             }
             seen
         });
@@ -154,8 +156,10 @@ pub async fn a_deactivation_comes_before_or_after_each_of_many(store: ContractSt
         for (((record, update), outcome), seen) in updates.into_iter().zip(outcomes).zip(seen) {
             let after = expected_after(&record, &update);
             match outcome {
-                Applied::Applied(applied) => assert_eq!((applied, seen), (after, after)),
-                outcome => assert_eq!((outcome, seen), (Applied::Stale, record)),
+                Written::Applied(applied) => assert_eq!((applied, seen), (after, after)),
+                outcome => {
+                    assert_eq!((outcome, seen), (Written::Refused(Refusal::ContractNotUsable), record));
+                }
             }
         }
     }
@@ -168,7 +172,7 @@ pub async fn who_goes_away_takes_nobody_along(store: ContractStore) {
         let fixture = Fixture::set(&store).await;
         let update = Update { at: at_micros(moment + 1), request_id: request_id(), ..fixture.update() };
         let (contract_divisions, same) = (Arc::clone(&store.contract_divisions), update.clone());
-        let call = tokio::spawn(async move { contract_divisions.apply(&same).await.unwrap() });
+        let call = tokio::spawn(async move { same.apply(&*contract_divisions).await.unwrap() });
         calls.push((moment % 3 == 0, fixture, update, call));
     }
     for (moment, (leaves, _, _, call)) in calls.iter().enumerate() {
@@ -183,7 +187,7 @@ pub async fn who_goes_away_takes_nobody_along(store: ContractStore) {
         let after = expected_after(&fixture.record, &update);
         match call.await {
             Ok(outcome) => {
-                assert_eq!(outcome, Applied::Applied(after));
+                assert_eq!(outcome, Written::Applied(after));
                 assert_audited_once(&store, &fixture, &update).await;
             }
             Err(gone) => {
@@ -198,10 +202,10 @@ pub async fn who_goes_away_takes_nobody_along(store: ContractStore) {
     }
 }
 
-async fn apply_at_once(store: &ContractStore, updates: &[Update]) -> Vec<Applied> {
+async fn apply_at_once(store: &ContractStore, updates: &[Update]) -> Vec<Answer> {
     all_at_once(updates.iter().cloned().map(|update| {
         let contract_divisions = Arc::clone(&store.contract_divisions);
-        async move { contract_divisions.apply(&update).await.unwrap() }
+        async move { update.apply(&*contract_divisions).await.unwrap() }
     }))
     .await
 }

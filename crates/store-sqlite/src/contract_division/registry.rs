@@ -3,8 +3,8 @@ use diesel::prelude::*;
 use esoz_contract_division::{ContractDivision, ContractRecord, ContractRegistry, DivisionRecord};
 use esoz_kernel::{Put, StoreError};
 
+use super::row::RecordRow;
 use crate::SqliteStore;
-use crate::contract_divisions::RecordRow;
 use crate::error::Trouble;
 use crate::rows::{put_all, put_unless_dangling, stamp_columns};
 use crate::schema::{contract_divisions, contracts, divisions};

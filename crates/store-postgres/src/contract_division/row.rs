@@ -1,0 +1,109 @@
+//! Rows of contract divisions, contracts and divisions as the domain's types.
+
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use esoz_contract_division::{Contract, ContractDivision, ContractType, Current, Division, Facts, Write};
+use esoz_kernel::{
+    ContractDivisionId, ContractId, DivisionId, LegalEntityId, Replay, Stamps, StoreError, UserId,
+};
+use uuid::Uuid;
+
+use crate::time::from_pg;
+
+type RecordSql = (SqlUuid, SqlUuid, SqlUuid, Bool, Timestamptz, SqlUuid, Timestamptz, SqlUuid);
+type RecordRow = (Uuid, Uuid, Uuid, bool, PgTimestamp, Uuid, PgTimestamp, Uuid);
+type ContractSql = (SqlUuid, Text, SqlUuid, Bool);
+type ContractRow = (Uuid, String, Uuid, bool);
+type DivisionSql = (SqlUuid, SqlUuid, Bool);
+type DivisionRow = (Uuid, Uuid, bool);
+/// An idempotency record: the request, since when it is kept, the first answer.
+type KeptSql = (Bytea, Timestamptz, RecordSql);
+type KeptRow = (Vec<u8>, PgTimestamp, RecordRow);
+
+/// What a write needs: its record, the record's contract, the wanted division and contract, whether the pair is taken, whether somebody else
+/// holds one of these rows, what is kept under its key.
+pub(super) type FactsSql = (
+    Nullable<RecordSql>,
+    Nullable<ContractSql>,
+    Nullable<DivisionSql>,
+    Nullable<ContractSql>,
+    Bool,
+    Bool,
+    Nullable<KeptSql>,
+);
+pub(super) type FactsRow = (
+    Option<RecordRow>,
+    Option<ContractRow>,
+    Option<DivisionRow>,
+    Option<ContractRow>,
+    bool,
+    bool,
+    Option<KeptRow>,
+);
+
+/// What is known of a write once its rows are locked.
+pub(super) enum Found {
+    /// A write was made under its key.
+    Kept(Replay<ContractDivision>),
+    /// Somebody else holds a row that it needs.
+    Held,
+    /// Its facts.
+    Facts(Facts),
+}
+
+/// Reads a row of [`FactsSql`].
+pub(super) fn found(write: &Write, row: FactsRow) -> Result<Found, StoreError> {
+    let (record, current, division, wanted, is_pair_taken, is_held, kept) = row;
+    if let (Some(idempotency), Some((request, since, answer))) = (&write.idempotency, kept) {
+        let since = from_pg(since).ok_or_else(|| corrupt_record(answer.0, "updated_at"))?;
+        let first_answer = contract_division(answer)?;
+        if let Some(replay) = idempotency.replay(&request, since, write.at, || first_answer) {
+            return Ok(Found::Kept(replay));
+        }
+    }
+    if is_held {
+        return Ok(Found::Held);
+    }
+    let current = record.zip(current).map(|(record, current)| {
+        Ok::<_, StoreError>(Current { record: contract_division(record)?, contract: contract(current) })
+    });
+    Ok(Found::Facts(Facts {
+        current: current.transpose()?,
+        division: division.map(|(id, legal_entity, is_active)| Division {
+            id: DivisionId::new(id),
+            legal_entity: LegalEntityId::new(legal_entity),
+            is_active,
+        }),
+        contract: wanted.map(contract),
+        is_pair_taken,
+    }))
+}
+
+fn contract((id, kind, contractor, is_active): ContractRow) -> Contract {
+    Contract {
+        id: ContractId::new(id),
+        kind: kind.parse().unwrap_or(ContractType::Other),
+        contractor: LegalEntityId::new(contractor),
+        is_active,
+    }
+}
+
+fn contract_division(row: RecordRow) -> Result<ContractDivision, StoreError> {
+    let (id, contract_id, division_id, is_active, inserted_at, inserted_by, updated_at, updated_by) = row;
+    Ok(ContractDivision {
+        id: ContractDivisionId::new(id),
+        contract_id: ContractId::new(contract_id),
+        division_id: DivisionId::new(division_id),
+        is_active,
+        stamps: Stamps {
+            inserted_at: from_pg(inserted_at).ok_or_else(|| corrupt_record(id, "inserted_at"))?,
+            inserted_by: UserId::new(inserted_by),
+            updated_at: from_pg(updated_at).ok_or_else(|| corrupt_record(id, "updated_at"))?,
+            updated_by: UserId::new(updated_by),
+        },
+    })
+}
+
+fn corrupt_record(id: Uuid, column: &str) -> StoreError {
+    StoreError::corrupt("contract_divisions", id, column)
+}

@@ -1,0 +1,34 @@
+//! Idempotency records: each is written by the statement of its write, and purged here.
+
+use async_trait::async_trait;
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{BigInt, Bytea, Timestamptz};
+use esoz_kernel::{IdempotencyRecords, StoreError, Timestamp};
+
+use crate::PostgresStore;
+use crate::statement::statement;
+use crate::time::to_pg;
+
+statement! {
+    /// Deletes the oldest of the expired records. Of two purges at the same time the second waits, and passes over what is gone.
+    PurgeExpired {
+        until: PgTimestamp => Timestamptz,
+        most: i64 => BigInt,
+    } -> Bytea;
+    " , old AS MATERIALIZED (
+         SELECT kept.key FROM args JOIN idempotency_keys AS kept ON kept.updated_at <= args.until
+         ORDER BY kept.updated_at
+         LIMIT (SELECT most FROM args))
+     DELETE FROM idempotency_keys AS kept USING old WHERE kept.key = old.key
+     RETURNING kept.key"
+}
+
+#[async_trait]
+impl IdempotencyRecords for PostgresStore {
+    async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
+        let purge = PurgeExpired { until: to_pg(until), most: most.into() };
+        let purged = self.connections.change::<Vec<u8>, _>(purge).await;
+        let purged = purged.map_err(|failure| failure.during("forgetting old idempotency keys"))?;
+        Ok(u64::try_from(purged.len()).unwrap_or(u64::MAX))
+    }
+}

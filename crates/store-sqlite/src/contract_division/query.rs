@@ -1,0 +1,46 @@
+//! The facts about a contract division.
+
+use diesel::prelude::*;
+use esoz_contract_division::{Change, Current, Facts};
+use esoz_kernel::{ContractDivisionId, StoreError};
+
+use super::row::{ContractRow, DivisionRow, RecordRow};
+use crate::error::Trouble;
+use crate::schema::{contract_divisions, contracts, divisions};
+
+/// All that the rules read. Inside a transaction, so at one instant.
+pub(super) fn facts(
+    connection: &mut SqliteConnection,
+    id: ContractDivisionId,
+    pair: Option<Change>,
+) -> Result<Facts, Trouble> {
+    let current: Option<(RecordRow, ContractRow)> = contract_divisions::table
+        .inner_join(contracts::table)
+        .filter(contract_divisions::id.eq(id.to_string()))
+        .select((RecordRow::as_select(), ContractRow::as_select()))
+        .first(connection)
+        .optional()?;
+    let current = current.map(|(record, contract)| {
+        Ok::<_, StoreError>(Current { record: record.record()?, contract: contract.facts()? })
+    });
+    let current = current.transpose()?;
+    let Some(Change { division_id, contract_id }) = pair else {
+        return Ok(Facts { current, division: None, contract: None, is_pair_taken: false });
+    };
+    let (division_id, contract_id) = (division_id.to_string(), contract_id.to_string());
+    let division: Option<DivisionRow> =
+        divisions::table.find(&division_id).select(DivisionRow::as_select()).first(connection).optional()?;
+    let contract: Option<ContractRow> =
+        contracts::table.find(&contract_id).select(ContractRow::as_select()).first(connection).optional()?;
+    let same_pair = contract_divisions::table
+        .filter(contract_divisions::contract_id.eq(&contract_id))
+        .filter(contract_divisions::division_id.eq(&division_id))
+        .filter(contract_divisions::is_active)
+        .filter(contract_divisions::id.ne(id.to_string()));
+    Ok(Facts {
+        current,
+        division: division.map(|row| row.facts()).transpose()?,
+        contract: contract.map(|row| row.facts()).transpose()?,
+        is_pair_taken: diesel::select(diesel::dsl::exists(same_pair)).get_result(connection)?,
+    })
+}
