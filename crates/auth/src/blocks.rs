@@ -80,8 +80,8 @@ mod tests {
         issued: Result<Option<TokenFacts>, StoreError>,
         blocked: Option<Result<Blocked, StoreError>>,
     ) -> Result<Option<TokenFacts>, StoreError> {
-        let mut issuer = MockAccessTokens::new();
-        issuer.expect_find().return_once(|_| issued);
+        let mut tokens = MockAccessTokens::new();
+        tokens.expect_find().return_once(|_| issued);
         let mut blocks = MockBlocks::new();
         let times = usize::from(blocked.is_some());
         blocks
@@ -89,7 +89,7 @@ mod tests {
             .withf(|user, client| (*user, *client) == (USER, CLIENT))
             .times(times)
             .return_once(|_, _| blocked.unwrap_or_else(|| Ok(Blocked::default())));
-        let tokens = IssuedElsewhere::new(Arc::new(issuer), Arc::new(blocks));
+        let tokens = IssuedElsewhere::new(Arc::new(tokens), Arc::new(blocks));
         block_on(tokens.find(&Secret::new("a token")))
     }
 

@@ -11,7 +11,7 @@ pub const OUTBOX: &str = "esoz_outbox";
 pub const KEYS: &str = "esoz_keys";
 
 /// The field of a dispense that holds the ids of its most recent transitions, those of their events: so it is known which were applied. At
-/// most [`CHANGES_MAX`], the newest last. Not there in documents that were only changed by versions that did not write it.
+/// most `CHANGES_MAX`, the newest last. Not there in documents that were only changed by versions that did not write it.
 pub const CHANGES: &str = "esoz_changes";
 
 /// How many: far more than can be committed between a transition and the read that looks for its id.

@@ -6,6 +6,7 @@ mod docs;
 pub(crate) mod health;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::ready;
 
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, web};
@@ -82,7 +83,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         for Endpoint { route, head, .. } in endpoints {
             resource = [Some(route), head].into_iter().flatten().fold(resource, actix_web::Resource::route);
         }
-        let refuse = move |request, context| wrong_method(request, context, allow.clone());
+        let refuse = move |request, context| ready(wrong_method(&request, &context, allow.clone()));
         config.service(resource.default_service(web::to(refuse)));
     }
     config.default_service(web::to(no_such_path));
@@ -109,10 +110,10 @@ pub fn served() -> Vec<(String, String)> {
     endpoints().into_iter().flat_map(of_each).collect()
 }
 
-async fn wrong_method(request: HttpRequest, context: RequestContext, allow: String) -> Answer {
-    match preflight(&request, &context, &allow) {
+fn wrong_method(request: &HttpRequest, context: &RequestContext, allow: String) -> Answer {
+    match preflight(request, context, &allow) {
         Some(response) => Ok(response),
-        None => answer::<()>(&context, Err(ApiError::method_not_allowed(allow))),
+        None => answer::<()>(context, Err(ApiError::method_not_allowed(allow))),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Changing the status of a dispense under an idempotency key:
-//! [`Transition::once`](esoz_device_dispense::Transition::once), [`IdempotencyRecords`](esoz_kernel::IdempotencyRecords).
+//! [`Transition::idempotency`](esoz_device_dispense::Transition::idempotency), [`IdempotencyRecords`](esoz_kernel::IdempotencyRecords).
 
 use std::sync::Arc;
 

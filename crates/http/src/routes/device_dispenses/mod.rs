@@ -37,7 +37,7 @@ mod example {
     use esoz_device_dispense::{DispenseStatus, Pseudonym};
     use esoz_kernel::{DispenseId, LegalEntityId, Uuid};
 
-    use super::*;
+    use super::{Dispense, Map, PatientId, Value, json, reference, rendered};
     use crate::openapi::example::USER;
 
     pub(super) const PATIENT: Uuid = Uuid::from_u128(0x7c3d_a506_804d_4550_8993_bf17_f9ee_0402);
