@@ -1,33 +1,41 @@
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use esoz_kernel::{EventId, RequestId, Timestamp, TraceContext, UserId, Uuid};
 
-/// What sort of thing changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EntityType {
-    /// A device dispense.
-    DeviceDispense,
-}
+/// The type of an entity that has events: the word for it on the wire and in stores. A crate names the types of its own entities.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EntityType(Cow<'static, str>);
 
 impl EntityType {
-    /// The word for it on the wire and in stores.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::DeviceDispense => "DeviceDispense",
-        }
+    /// A device dispense.
+    pub const DEVICE_DISPENSE: Self = Self::new("DeviceDispense");
+    /// Most characters of a word that [`FromStr`] accepts.
+    pub const MAX_CHARS: usize = 64;
+
+    /// Names a type; `word` must be one that [`FromStr`] accepts.
+    pub const fn new(word: &'static str) -> Self {
+        Self(Cow::Borrowed(word))
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
-/// The word is not the type of an entity that has events.
+/// The word cannot be the type of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not the type of an entity that has events")]
-pub struct UnknownEntityType;
+#[error("is not 1 to 64 ASCII letters and digits")]
+pub struct InvalidEntityType;
 
 impl FromStr for EntityType {
-    type Err = UnknownEntityType;
+    type Err = InvalidEntityType;
 
-    fn from_str(text: &str) -> Result<Self, UnknownEntityType> {
-        [Self::DeviceDispense].into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownEntityType)
+    fn from_str(text: &str) -> Result<Self, InvalidEntityType> {
+        let fits = (1..=Self::MAX_CHARS).contains(&text.len());
+        let is_word = fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_word.then(|| Self(Cow::Owned(text.to_owned()))).ok_or(InvalidEntityType)
     }
 }
 
@@ -66,4 +74,18 @@ pub struct EventRef {
     pub id: EventId,
     /// The entity it is about.
     pub entity_id: Uuid,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_one_short_word() {
+        assert_eq!("DeviceDispense".parse(), Ok(EntityType::DEVICE_DISPENSE));
+        assert_eq!("Declaration2".parse::<EntityType>().unwrap().as_str(), "Declaration2");
+        for bad in ["", "Device Dispense", "Діагноз", "device_dispense", &"a".repeat(65)] {
+            assert_eq!(bad.parse::<EntityType>(), Err(InvalidEntityType), "{bad:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ mod relay;
 pub mod wire;
 
 pub use backoff::Backoff;
-pub use event::{EntityType, EventRef, StatusChangeEvent, UnknownEntityType};
+pub use event::{EntityType, EventRef, InvalidEntityType, StatusChangeEvent};
 pub use ports::{Backlog, Claim, EventPublisher, Outbox, PublishError};
 pub use relay::{Relay, RelayLimits, RelayRound};
 

@@ -39,7 +39,7 @@ mod tests {
     fn an_event_has_exactly_the_fields_of_the_convention() {
         let event = StatusChangeEvent {
             id: EventId::new(Uuid::from_u128(1)),
-            entity_type: EntityType::DeviceDispense,
+            entity_type: EntityType::DEVICE_DISPENSE,
             entity_id: Uuid::from_u128(2),
             new_status: "stopped".to_owned(),
             event_time: "2026-01-31T08:15:30.123Z".parse().unwrap(),

@@ -108,7 +108,7 @@ proptest! {
         let [id, user, request] = ids.map(Uuid::from_u128);
         let event = esoz_events::StatusChangeEvent {
             id: esoz_kernel::EventId::new(id),
-            entity_type: esoz_events::EntityType::DeviceDispense,
+            entity_type: esoz_events::EntityType::DEVICE_DISPENSE,
             entity_id: ID.uuid(),
             new_status: status,
             event_time: esoz_kernel::Timestamp::from_millisecond(millis).expect("a time"),

@@ -139,7 +139,7 @@ impl Process {
             let (at, to) = (to_millis(self.clock.now()), DispenseStatus::EnteredInError);
             let event = StatusChangeEvent {
                 id: EventId::new(self.sim.fresh()),
-                entity_type: EntityType::DeviceDispense,
+                entity_type: EntityType::DEVICE_DISPENSE,
                 entity_id: id.uuid(),
                 new_status: to.as_str().to_owned(),
                 event_time: at,

@@ -140,7 +140,7 @@ impl StopDispense {
         let (to, by) = (DispenseStatus::Stopped, permit.user());
         let event = StatusChangeEvent {
             id: EventId::new(self.ids.fresh()),
-            entity_type: EntityType::DeviceDispense,
+            entity_type: EntityType::DEVICE_DISPENSE,
             entity_id: id.uuid(),
             new_status: to.as_str().to_owned(),
             event_time: at,

@@ -223,7 +223,7 @@ fn given_a_dispense_in_progress_then_one_call_stops_it() {
         by: USER,
         event: StatusChangeEvent {
             id: EventId::new(EVENT),
-            entity_type: EntityType::DeviceDispense,
+            entity_type: EntityType::DEVICE_DISPENSE,
             entity_id: DISPENSE.uuid(),
             new_status: "stopped".to_owned(),
             event_time: at,

@@ -53,7 +53,7 @@ pub(crate) fn stop(id: Uuid, owner: Uuid) -> Transition {
         by,
         event: StatusChangeEvent {
             id: EventId::new(fresh_id()),
-            entity_type: EntityType::DeviceDispense,
+            entity_type: EntityType::DEVICE_DISPENSE,
             entity_id: id,
             new_status: "stopped".to_owned(),
             event_time: time,

@@ -122,7 +122,7 @@ async fn a_document_that_cannot_be_is_named_by_field() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_cannot_be_is_named_and_claimed_by_nobody() {
     for (column, value) in
-        [("entity_type", "Patient"), ("event_time", "soon"), ("changed_by", "me"), ("request_id", "short")]
+        [("entity_type", "no type"), ("event_time", "soon"), ("changed_by", "me"), ("request_id", "short")]
     {
         let fresh = fresh();
         let sound = dispense().build();

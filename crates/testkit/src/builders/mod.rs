@@ -138,7 +138,7 @@ pub fn change_of(dispense: &Dispense, to: DispenseStatus, at: Timestamp) -> Tran
 pub fn event_of(dispense: Uuid) -> StatusChangeEvent {
     StatusChangeEvent {
         id: EventId::new(fresh()),
-        entity_type: EntityType::DeviceDispense,
+        entity_type: EntityType::DEVICE_DISPENSE,
         entity_id: dispense,
         new_status: DispenseStatus::Stopped.as_str().to_owned(),
         event_time: at_millis(0),
