@@ -264,7 +264,7 @@ impl TestApp {
     /// Waits until nothing waits in the outbox, then gives the events of that dispense that arrived.
     pub async fn events_of(&self, dispense: &Dispense) -> Vec<Message> {
         wait_for("an empty outbox", DEADLINE, async || {
-            let backlog = self.stores.outbox.backlog().await.map_err(|error| error.to_string())?;
+            let backlog = self.stores.backlog().await.map_err(|error| error.to_string())?;
             if backlog.depth == 0 { Ok(()) } else { Err(format!("{} events wait", backlog.depth)) }
         })
         .await;

@@ -58,8 +58,11 @@ pub(crate) enum Command {
     /// Blocks a client and lets it in again: none of a blocked client's tokens and api keys is valid.
     #[command(subcommand)]
     Client(BlockCommand),
-    /// Prints the delivered events of the embedded bus, as JSON lines.
-    #[command(after_help = "Example:\n  esoz events --follow | jq .entity_id")]
+    /// Prints the delivered events of the embedded bus, or those that cannot be delivered, as JSON lines; retries or drops the latter.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  esoz events --follow | jq .entity_id\n  esoz events --failed | jq -r .id\n  esoz events retry --all"
+    )]
     Events(EventsArgs),
     /// Looks at the configuration.
     #[command(subcommand)]
@@ -191,6 +194,29 @@ pub(crate) struct EventsArgs {
     /// Goes on printing what is delivered, until stopped.
     #[arg(long)]
     pub(crate) follow: bool,
+    /// Prints the events that cannot be delivered and were set aside, of every outbox, without their content.
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) failed: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<EventsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Lets events that were set aside be delivered, as if they had not been.
+    Retry {
+        /// Which, by the `id` that `esoz events --failed` prints.
+        #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+        ids: Vec<String>,
+        /// Every one.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Deletes an event that was set aside, undelivered; the later events of its entity are then delivered.
+    Drop {
+        /// Which, by the `id` that `esoz events --failed` prints.
+        id: String,
+    },
 }
 
 /// A secret from the command line, which no `Debug` of it shows.

@@ -11,7 +11,7 @@ use esoz_http::{Condition, Health};
 use esoz_kernel::Clock;
 use tokio::task::JoinSet;
 
-use crate::bus::kafka_settings;
+use crate::compose::bus::kafka_settings;
 use crate::config::{Bus, Config};
 use crate::observed::{KAFKA, MONGODB, POSTGRESQL, SQLITE};
 use crate::stores::Stores;
@@ -60,6 +60,7 @@ impl Watch {
         for thing in things {
             looking.spawn(watch(thing, health.clone(), clock.clone()));
         }
+        looking.spawn(count_set_aside(stores.clone(), health.clone()));
         Ok(Self { health, _looking: looking })
     }
 }
@@ -95,6 +96,24 @@ fn things(config: &Config, stores: &Stores) -> Result<Vec<Thing>> {
         }));
     }
     Ok(things)
+}
+
+/// The most set-aside events that are counted of an outbox: to look costs the less.
+const MAX_COUNTED: u32 = 1_000;
+
+/// Counts the events that were set aside.
+async fn count_set_aside(stores: Stores, health: Arc<Health>) {
+    loop {
+        let count = async {
+            let mut events = 0;
+            for (_, outbox) in &stores.outboxes {
+                events += outbox.list_set_aside(MAX_COUNTED).await.ok()?.len();
+            }
+            u64::try_from(events).ok()
+        };
+        health.note_set_aside(tokio::time::timeout(LOOK_FOR, count).await.ok().flatten());
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 async fn watch(thing: Thing, health: Arc<Health>, clock: Arc<dyn Clock>) {

@@ -1,12 +1,12 @@
 #![doc = include_str!("../README.md")]
 
-mod bus;
 mod caches;
 mod cli;
 mod commands;
+mod compose;
 mod config;
 mod health;
-mod keys;
+mod jobs;
 mod logging;
 mod metrics;
 mod observed;

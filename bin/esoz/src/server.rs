@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use esoz_auth::Authentication;
 use esoz_contract_division::{ContractDivisionOperations, ContractDivisionPorts};
 use esoz_device_dispense::{DispenseOperations, DispensePorts, PatientPseudonyms};
-use esoz_events::{Backoff, EventPublisher, Relay, RelayLimits};
+use esoz_events::{Backoff, EventPublisher};
 use esoz_http::{
     AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, Observer, ProcessClock,
     Running,
@@ -19,15 +19,16 @@ use esoz_kernel::{Clock, IdGenerator};
 use esoz_legal_entity::{AllowedTypes, LegalEntityType};
 use esoz_pseudonym::{Aes128CbcPseudonyms, HmacSha256Pseudonyms};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
-use crate::bus::{self, RelayLoop, RingingDispenses};
 use crate::caches::Cached;
+use crate::compose::bus::{self, RingingDispenses};
+use crate::compose::jobs;
 use crate::config::{Config, Pseudonym};
 use crate::health::Watch;
-use crate::keys::Forgetting;
-use crate::metrics::{Endpoint, Metrics, Requests, Rounds, Sampled};
+use crate::jobs::Jobs;
+use crate::metrics::{Endpoint, Metrics, Requests, Sampled};
 use crate::observed::observed;
 use crate::stores::{Stores, number};
 use crate::{tls, tokens};
@@ -75,12 +76,10 @@ pub struct EsozServer {
     certificates: JoinSet<()>,
     watch: Watch,
     metrics: Option<Endpoint>,
-    forgetting: Forgetting,
-    relay: JoinHandle<()>,
-    stop_relay: watch::Sender<bool>,
+    jobs: Jobs,
     /// How long everything is still answered once it was told to stop.
     drain: Duration,
-    /// How long the relay may take for its last round.
+    /// How long the jobs may take for their last runs.
     last_round: Duration,
 }
 
@@ -98,16 +97,12 @@ impl EsozServer {
         let cached = Cached::new(config, &parts.stores);
         let observer = Arc::new(Requests::new(&metrics));
         let api = api(config, &parts, &cached, doorbell.clone(), watch.health.clone(), observer)?;
-        let relay = RelayLoop {
-            relay: relay(config, &parts)?,
-            doorbell,
-            poll: Duration::from_millis(config.sections.events.poll_ms),
-            backoff: backoff(config),
-            rounds: Rounds::new(&metrics),
-        };
+        let backoff = jobs::backoff(config);
+        let jobs =
+            jobs::of_server(config, &parts.stores, &parts.publisher, &parts.clock, &doorbell, &metrics)?;
         let Parts { stores, clock, .. } = &parts;
         let sampled = Arc::new(Sampled::new(&metrics, stores, clock, &watch.health, cached.counts));
-        let metrics = bind.map(|bind| Endpoint::start(bind, sampled)).transpose()?;
+        let endpoint = bind.map(|bind| Endpoint::start(bind, sampled)).transpose()?;
         let mut certificates = JoinSet::new();
         let tls = match config.tls_files()? {
             None => None,
@@ -120,27 +115,14 @@ impl EsozServer {
         };
         let scheme = if tls.is_some() { "https" } else { "http" };
         let running = esoz_http::serve(listener, api, tls).context("serving")?;
-        let forgetting = Forgetting::start(&parts.stores.keys, &parts.clock);
         if let Some(mongo) = parts.stores.mongo {
-            tokio::spawn(make_indexes(mongo, backoff(config)));
+            tokio::spawn(make_indexes(mongo, backoff));
         }
-        let (stop_relay, stopping) = watch::channel(false);
+        let jobs = Jobs::start(jobs, backoff, &metrics);
         let last_round =
             Duration::from_millis(config.sections.kafka.delivery_timeout_ms.min(LAST_ROUND_MAX_MS));
-        let relay = tokio::spawn(relay.run(stopping));
         let drain = Duration::from_millis(config.sections.http.drain_ms);
-        Ok(Self {
-            running,
-            scheme,
-            certificates,
-            watch,
-            metrics,
-            forgetting,
-            relay,
-            stop_relay,
-            drain,
-            last_round,
-        })
+        Ok(Self { running, scheme, certificates, watch, metrics: endpoint, jobs, drain, last_round })
     }
 
     /// How it is spoken to: `http` or `https`.
@@ -179,18 +161,7 @@ impl EsozServer {
     /// # Errors
     /// When the server broke down.
     pub async fn run_until(self, told_to_stop: impl Future<Output = ()>) -> Result<()> {
-        let Self {
-            running,
-            certificates,
-            watch,
-            metrics,
-            forgetting,
-            relay,
-            stop_relay,
-            drain,
-            last_round,
-            ..
-        } = self;
+        let Self { running, certificates, watch, metrics, jobs, drain, last_round, .. } = self;
         let Running { server, handle, .. } = running;
         let server = tokio::spawn(server);
         told_to_stop.await;
@@ -200,11 +171,10 @@ impl EsozServer {
         tokio::time::sleep(drain).await;
         handle.stop(true).await;
         server.await.context("the server task")?.context("serving")?;
-        drop((watch, certificates, forgetting));
-        stop_relay.send_replace(true);
-        if tokio::time::timeout(last_round, relay).await.is_err() {
+        drop((watch, certificates));
+        if !jobs.stop(last_round).await {
             tracing::warn!(
-                "the bus did not answer in time; what waits in the outbox is delivered after the next start"
+                "the bus did not answer in time; what waits in the outboxes is delivered after the next start"
             );
         }
         if let Some(metrics) = metrics {
@@ -232,23 +202,6 @@ async fn make_indexes(mongo: Arc<esoz_store_mongo::MongoStore>, backoff: Backoff
         tracing::warn!(error = error.with_causes(), failures, "MongoDB's indexes could not be made yet");
         tokio::time::sleep(backoff.wait(failures)).await;
     }
-}
-
-fn backoff(config: &Config) -> Backoff {
-    let events = &config.sections.events;
-    let (first, longest) = (events.backoff_first_ms, events.backoff_longest_ms);
-    Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) }
-}
-
-fn relay(config: &Config, parts: &Parts) -> Result<Relay> {
-    let events = &config.sections.events;
-    let limits = RelayLimits {
-        lease: Duration::from_millis(events.lease_ms),
-        max_entities: number(events.max_entities)?,
-    };
-    let (outbox, publisher) = (parts.stores.outbox.clone(), parts.publisher.clone());
-    // Its own id even where a test gives out the others: two relays with one id would hand each other's work out twice.
-    Ok(Relay::new(outbox, publisher, parts.clock.clone(), limits, RandomIds.fresh()))
 }
 
 fn api(

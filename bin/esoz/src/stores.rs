@@ -6,14 +6,19 @@ use anyhow::{Context as _, Result};
 use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
-use esoz_events::Outbox;
-use esoz_kernel::{IdempotencyRecords, StoreErrorKind};
+use esoz_events::{Backlog, Outbox};
+use esoz_kernel::{IdempotencyRecords, StoreError, StoreErrorKind};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
 
 use crate::config::{Config, StoreKind};
+
+/// What the stores are called in metrics and in the log.
+pub(crate) const SQLITE: &str = "sqlite";
+pub(crate) const POSTGRESQL: &str = "postgresql";
+pub(crate) const MONGODB: &str = "mongodb";
 
 /// Every store port, whatever is behind it.
 #[derive(Clone)]
@@ -38,10 +43,10 @@ pub struct Stores {
     pub dispenses: Arc<dyn DeviceDispenses>,
     /// Loads dispenses.
     pub dispense_registry: Arc<dyn DispenseRegistry>,
-    /// Where events wait.
-    pub outbox: Arc<dyn Outbox>,
-    /// Everywhere that idempotency keys are kept.
-    pub keys: Vec<Arc<dyn IdempotencyRecords>>,
+    /// Everywhere that events wait, each with the name of its store; those of dispenses in the first.
+    pub outboxes: Vec<(&'static str, Arc<dyn Outbox>)>,
+    /// Everywhere that idempotency keys are kept, each with the name of its store.
+    pub keys: Vec<(&'static str, Arc<dyn IdempotencyRecords>)>,
     /// The SQLite store, for whoever delivers to its log.
     pub(crate) sqlite: Option<Arc<SqliteStore>>,
     /// The PostgreSQL store, for whoever looks whether it answers.
@@ -62,6 +67,21 @@ impl Stores {
         }
     }
 
+    /// How much waits in all outboxes.
+    ///
+    /// # Errors
+    /// When one cannot be looked at.
+    pub async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let mut all = Backlog::default();
+        for (_, outbox) in &self.outboxes {
+            let one = outbox.backlog().await?;
+            all.depth += one.depth;
+            all.set_aside += one.set_aside;
+            all.oldest = all.oldest.into_iter().chain(one.oldest).min();
+        }
+        Ok(all)
+    }
+
     fn on_sqlite(store: Arc<SqliteStore>) -> Self {
         Self {
             access_tokens: store.clone(),
@@ -74,8 +94,8 @@ impl Stores {
             contract_registry: store.clone(),
             dispenses: store.clone(),
             dispense_registry: store.clone(),
-            outbox: store.clone(),
-            keys: vec![store.clone()],
+            outboxes: vec![(SQLITE, store.clone())],
+            keys: vec![(SQLITE, store.clone())],
             sqlite: Some(store),
             postgres: None,
             mongo: None,
@@ -112,8 +132,8 @@ impl Stores {
             contract_registry: postgres.clone(),
             dispenses: mongo.clone(),
             dispense_registry: mongo.clone(),
-            outbox: mongo.clone(),
-            keys: vec![postgres.clone(), mongo.clone()],
+            outboxes: vec![(MONGODB, mongo.clone())],
+            keys: vec![(POSTGRESQL, postgres.clone()), (MONGODB, mongo.clone())],
             sqlite: None,
             postgres: Some(postgres),
             mongo: Some(mongo),

@@ -73,6 +73,19 @@ fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     }
 }
 
+/// Whether this message is refused whenever it is sent, and others are not.
+pub(crate) fn is_refusal(error: &KafkaError) -> bool {
+    matches!(
+        code(error),
+        Some(
+            RDKafkaErrorCode::MessageSizeTooLarge
+                | RDKafkaErrorCode::InvalidMessageSize
+                | RDKafkaErrorCode::MessageBatchTooLarge
+                | RDKafkaErrorCode::InvalidRecord
+        )
+    )
+}
+
 /// Whether the same may succeed later.
 fn is_unavailability(code: RDKafkaErrorCode) -> bool {
     matches!(
@@ -99,6 +112,21 @@ fn is_unavailability(code: RDKafkaErrorCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_about_the_message_itself_is_refused_for_good() {
+        let refused = |code| is_refusal(&KafkaError::MessageProduction(code));
+        assert!(refused(RDKafkaErrorCode::MessageSizeTooLarge));
+        for code in [
+            RDKafkaErrorCode::MessageTimedOut,
+            RDKafkaErrorCode::TopicAuthorizationFailed,
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+            RDKafkaErrorCode::QueueFull,
+            RDKafkaErrorCode::PolicyViolation,
+        ] {
+            assert!(!refused(code), "{code}");
+        }
+    }
 
     #[test]
     fn a_code_is_named_and_says_whether_to_try_again() {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     BusError, KafkaSettings,
     client::{Logs, blocking},
-    error::reason,
+    error::{is_refusal, reason},
 };
 
 /// librdkafka itself gives up a message in its time, and looks about once a second which. This is how much longer its
@@ -86,8 +86,28 @@ impl KafkaPublisher {
 
 #[async_trait]
 impl EventPublisher for KafkaPublisher {
+    /// A broker refuses a batch of messages as a whole. So what it refused in company is published again alone, as long as there is time.
     async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> {
         let until = Instant::now() + self.settings.delivery_timeout() + GRACE;
+        let mut answers = self.publish_together(events, until).await;
+        if events.len() > 1 {
+            for (event, answer) in events.iter().zip(&mut answers) {
+                if matches!(answer, Err(PublishError::Refused(_))) {
+                    let alone = self.publish_together(std::slice::from_ref(event), until).await;
+                    alone.into_iter().for_each(|alone| *answer = alone);
+                }
+            }
+        }
+        answers
+    }
+}
+
+impl KafkaPublisher {
+    async fn publish_together(
+        &self,
+        events: &[StatusChangeEvent],
+        until: Instant,
+    ) -> Vec<Result<(), PublishError>> {
         let enqueued: Vec<_> = events.iter().map(|event| self.enqueue(event)).collect();
         let answers = join_all(enqueued.into_iter().map(|enqueued| delivered(enqueued, until))).await;
         answers.into_iter().map(|answer| answer.map_err(PublishError::from)).collect()
@@ -103,12 +123,12 @@ enum Failure {
 
 impl From<Failure> for PublishError {
     fn from(failure: Failure) -> Self {
-        let reason = match failure {
-            Failure::Kafka(error) => reason(&error),
-            Failure::Ended => String::from("the Kafka producer ended"),
-            Failure::NoAnswer => String::from("the Kafka producer gave no answer in time"),
-        };
-        Self { reason }
+        match failure {
+            Failure::Kafka(error) if is_refusal(&error) => Self::Refused(reason(&error)),
+            Failure::Kafka(error) => Self::NotNow(reason(&error)),
+            Failure::Ended => Self::NotNow(String::from("the Kafka producer ended")),
+            Failure::NoAnswer => Self::NotNow(String::from("the Kafka producer gave no answer in time")),
+        }
     }
 }
 

@@ -3,10 +3,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use esoz_kernel::{StoreError, Timestamp, Uuid};
 
-use crate::{EventRef, StatusChangeEvent};
+use crate::{EventRef, Refused, SetAside, StatusChangeEvent, Which};
 
 /// A relay's request for work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The relay that asks; every running relay has an id of its own.
     pub by: Uuid,
@@ -16,6 +16,8 @@ pub struct Claim {
     pub lease: Duration,
     /// The most entities to hand out.
     pub max_entities: u32,
+    /// Entities to pass over: the relay backs off from them.
+    pub except: Vec<Uuid>,
 }
 
 impl Claim {
@@ -23,45 +25,81 @@ impl Claim {
     pub fn until(&self) -> Timestamp {
         self.now.saturating_add(self.lease)
     }
+
+    /// The latest end of another relay's claim that still counts: two leases from now. The clocks of two relays may differ by one; a claim that
+    /// ends later was made before a clock was set back.
+    pub fn latest_end(&self) -> Timestamp {
+        self.now.saturating_add(self.lease.saturating_mul(2))
+    }
+}
+
+/// What a claim hands out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// Events to deliver, those of one entity in the order of their commits.
+    pub events: Vec<StatusChangeEvent>,
+    /// Events that this claim set aside, because they cannot be read.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// How much waits in an outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many events.
+    /// How many events wait for delivery, those behind a set-aside one included.
     pub depth: u64,
-    /// The time of the oldest, if there is one.
+    /// The time of the oldest that can be delivered, if there is one.
     pub oldest: Option<Timestamp>,
+    /// How many events were set aside.
+    pub set_aside: u64,
 }
 
 /// Where events wait for delivery. A store puts an event there in the commit that makes the change.
+///
+/// An event that cannot be delivered is set aside: it stays in the store, it is handed out to nobody, and the later events of its entity wait behind
+/// it, until an operator retries or drops it. It MUST NOT keep any other entity's events from being handed out.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Hands out waiting events, the longest-waiting entities first.
     ///
-    /// For every entity handed out it MUST give all its waiting events, in the order of their commits, and MUST give none of
-    /// them to another relay before the claim ends: by [`Outbox::remove`], by [`Outbox::release`], or by itself. What the
-    /// asking relay holds already is handed out again.
-    async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError>;
+    /// For every entity handed out it MUST give all its waiting events, in the order of their commits, up to the first that cannot be read, and MUST
+    /// give none of them to another relay before the claim ends: by [`Outbox::remove`], by [`Outbox::release`], or by itself. What the asking relay
+    /// holds already is handed out again. An event that cannot be read and is the first of its entity MUST be set aside.
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError>;
 
     /// Forgets delivered events; ends the claim on those of their entities that have nothing else waiting. Events that are
     /// not there any more are passed over.
     async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError>;
+
+    /// Sets aside events that the bus refuses for good, each the first waiting one of its entity; ends the claims on these entities. Events that are not
+    /// there any more are passed over.
+    async fn set_aside(&self, refused: &[Refused], now: Timestamp) -> Result<(), StoreError>;
 
     /// Ends every claim of that relay: what it did not deliver is free for others at once.
     async fn release(&self, by: Uuid) -> Result<(), StoreError>;
 
     /// How much waits, claimed or not.
     async fn backlog(&self) -> Result<Backlog, StoreError>;
+
+    /// Lists events that were set aside, the first set aside first.
+    async fn list_set_aside(&self, limit: u32) -> Result<Vec<SetAside>, StoreError>;
+
+    /// Lets set-aside events be handed out again, as if they had not been; gives how many.
+    async fn retry(&self, which: &Which) -> Result<u64, StoreError>;
+
+    /// Deletes a set-aside event, undelivered, so that the later events of its entity go on; tells whether it was there.
+    async fn drop_set_aside(&self, id: &str) -> Result<bool, StoreError>;
 }
 
-/// An event that was not delivered, or not surely.
-#[derive(Debug, thiserror::Error)]
-#[error("the event was not delivered: {reason}")]
-pub struct PublishError {
-    /// What the bus said, free of the event's content.
-    pub reason: String,
+/// An event that was not delivered, or not surely. What the bus said is free of the event's content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// Not now: the same may succeed later.
+    #[error("the event was not delivered: {0}")]
+    NotNow(String),
+    /// Never: the bus takes other events, and not this one.
+    #[error("the bus refuses the event for good: {0}")]
+    Refused(String),
 }
 
 /// Where events go.
@@ -71,6 +109,6 @@ pub trait EventPublisher: Send + Sync {
     /// Publishes events of different entities, in the form of [`crate::wire`]; one answer each in their order.
     ///
     /// `Ok` MUST mean that the event survives a crash of anything on the other side. An event published twice may arrive twice.
-    /// MUST answer within a bounded time.
+    /// MUST answer within a bounded time. [`PublishError::Refused`] MUST be about that event alone, whichever others it was published with.
     async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>>;
 }

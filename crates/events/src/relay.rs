@@ -1,35 +1,43 @@
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use esoz_kernel::{Clock, StoreError, Uuid};
 
-use crate::{Claim, EventPublisher, EventRef, Outbox, PublishError, StatusChangeEvent};
+use crate::{
+    Backoff, Claim, EventPublisher, EventRef, Outbox, PublishError, Refused, SetAside, StatusChangeEvent,
+};
 
 /// Bounds of one round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayLimits {
     /// How long a claim holds. Longer than the bus may take for an answer.
     pub lease: Duration,
-    /// The most entities taken in one round.
+    /// The most entities taken in one round. When the relay backs off from twice as many, it takes no others: the bus itself is away.
     pub max_entities: u32,
+    /// How long to let an entity rest whose event was not delivered.
+    pub backoff: Backoff,
 }
 
 /// What one round did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RelayRound {
     /// How many events were delivered and removed.
     pub delivered: usize,
-    /// How many stay in the outbox because the bus did not take them.
+    /// How many stay in the outbox because the bus did not take them now.
     pub failed: usize,
     /// Why the first of those failed.
     pub failure: Option<PublishError>,
+    /// Events that were set aside.
+    pub set_aside: Vec<SetAside>,
+    /// How long until the first entity is tried again that the relay backs off from.
+    pub resume: Option<Duration>,
 }
 
 impl RelayRound {
     /// Whether there was nothing to do.
     pub fn is_idle(&self) -> bool {
-        self.delivered == 0 && self.failed == 0
+        self.delivered == 0 && self.failed == 0 && self.set_aside.is_empty()
     }
 }
 
@@ -41,6 +49,13 @@ pub struct Relay {
     clock: Arc<dyn Clock>,
     limits: RelayLimits,
     id: Uuid,
+    resting: Mutex<BTreeMap<Uuid, Rest>>,
+}
+
+/// An entity whose event was not delivered.
+struct Rest {
+    failures: u32,
+    until: Duration,
 }
 
 impl Relay {
@@ -52,19 +67,38 @@ impl Relay {
         limits: RelayLimits,
         id: Uuid,
     ) -> Self {
-        Self { outbox, publisher, clock, limits, id }
+        Self { outbox, publisher, clock, limits, id, resting: Mutex::default() }
     }
 
-    /// Takes what waits, publishes it, then removes what was taken for sure.
+    /// Claims what waits, publishes it, then removes what was delivered for sure and sets aside what the bus refuses for good.
     ///
     /// An event is published only after every earlier one of its entity: each wave holds at most one event of an entity, and
-    /// an entity whose event failed is left alone until the next round. Dying anywhere in between delivers again, never less.
-    pub async fn run_once(&self) -> Result<RelayRound, StoreError> {
-        let RelayLimits { lease, max_entities } = self.limits;
-        let claim = Claim { by: self.id, now: self.clock.now(), lease, max_entities };
-        let mut waiting = self.outbox.claim(&claim).await?;
-        let mut round = RelayRound { delivered: 0, failed: 0, failure: None };
-        let mut held_up = HashSet::new();
+    /// an entity whose event failed is left alone for the rest of the round, and for a while that doubles with each failure in a row. Dying
+    /// anywhere in between delivers again, never less.
+    ///
+    /// `at` is a monotonic time, from any fixed moment.
+    pub async fn run_once(&self, at: Duration) -> Result<RelayRound, StoreError> {
+        let except = self.resting(at);
+        let mut round = RelayRound::default();
+        let RelayLimits { lease, max_entities, .. } = self.limits;
+        if except.len() < usize::try_from(max_entities).unwrap_or(usize::MAX).saturating_mul(2) {
+            let claim = Claim { by: self.id, now: self.clock.now(), lease, max_entities, except };
+            let claimed = self.outbox.claim(&claim).await?;
+            round.set_aside = claimed.set_aside;
+            self.deliver(claimed.events, at, &mut round).await?;
+        }
+        round.resume = self.resume(at);
+        Ok(round)
+    }
+
+    async fn deliver(
+        &self,
+        mut waiting: Vec<StatusChangeEvent>,
+        at: Duration,
+        round: &mut RelayRound,
+    ) -> Result<(), StoreError> {
+        let mut failed = HashSet::new();
+        let mut refused: BTreeMap<Uuid, (Refused, SetAside)> = BTreeMap::new();
         let mut delivered: Vec<EventRef> = Vec::new();
         while !waiting.is_empty() {
             let (wave, later) = next_wave(waiting);
@@ -72,25 +106,67 @@ impl Relay {
             for (event, answer) in wave.iter().zip(self.publisher.publish(&wave).await) {
                 match answer {
                     Ok(()) => delivered.push(event.reference()),
-                    Err(error) => {
-                        held_up.insert(event.entity_id);
+                    Err(PublishError::Refused(reason)) => {
+                        refused.insert(event.entity_id, self.refusal(event, reason));
+                    }
+                    Err(error @ PublishError::NotNow(_)) => {
+                        failed.insert(event.entity_id);
                         round.failed += 1;
                         round.failure.get_or_insert(error);
                     }
                 }
             }
+            waiting.retain(|event| !refused.contains_key(&event.entity_id));
             let before = waiting.len();
-            waiting.retain(|event| !held_up.contains(&event.entity_id));
+            waiting.retain(|event| !failed.contains(&event.entity_id));
             round.failed += before - waiting.len();
         }
+        self.note(&delivered, &failed, at);
         if !delivered.is_empty() {
             self.outbox.remove(&delivered).await?;
             round.delivered = delivered.len();
         }
+        if !refused.is_empty() {
+            let (refused, set_aside): (Vec<_>, Vec<_>) = refused.into_values().unzip();
+            self.outbox.set_aside(&refused, self.clock.now()).await?;
+            round.set_aside.extend(set_aside);
+        }
         if round.failed > 0 {
             self.outbox.release(self.id).await?;
         }
-        Ok(round)
+        Ok(())
+    }
+
+    fn refusal(&self, event: &StatusChangeEvent, reason: String) -> (Refused, SetAside) {
+        let (kind, now) = (Some(event.entity_type.as_str()), self.clock.now());
+        let set_aside = SetAside::new(event.id, kind, event.entity_id, reason.clone(), Some(now));
+        (Refused { event: event.reference(), reason }, set_aside)
+    }
+
+    /// The entities that still rest. Forgets those that have long been due: another relay has delivered their events.
+    fn resting(&self, at: Duration) -> Vec<Uuid> {
+        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = self.limits.backoff.longest;
+        resting.retain(|_, rest| rest.until.saturating_add(forgotten) > at);
+        resting.iter().filter(|(_, rest)| rest.until > at).map(|(entity, _)| *entity).collect()
+    }
+
+    /// How long the first of them still rests.
+    fn resume(&self, at: Duration) -> Option<Duration> {
+        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        resting.values().filter_map(|rest| rest.until.checked_sub(at)).filter(|left| !left.is_zero()).min()
+    }
+
+    fn note(&self, delivered: &[EventRef], failed: &HashSet<Uuid>, at: Duration) {
+        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in delivered {
+            resting.remove(&event.entity_id);
+        }
+        for entity in failed {
+            let rest = resting.entry(*entity).or_insert(Rest { failures: 0, until: at });
+            rest.failures = rest.failures.saturating_add(1);
+            rest.until = at.saturating_add(self.limits.backoff.wait(rest.failures));
+        }
     }
 
     /// Gives back what this relay holds, so that others need not wait for its claim to end. For an orderly stop.

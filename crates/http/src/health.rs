@@ -48,6 +48,9 @@ pub(crate) struct Check {
 pub(crate) struct Readiness {
     /// Each store and the bus.
     checks: Vec<Check>,
+    /// How many events cannot be delivered and wait for an operator, the first thousand of each outbox; null when nobody could look. They fail no request.
+    #[schema(example = 0)]
+    set_aside_events: Option<u64>,
     /// Whether the server is about to stop.
     #[serde(skip)]
     is_leaving: bool,
@@ -87,7 +90,8 @@ impl Health {
     pub fn new(things: impl IntoIterator<Item = (&'static str, bool)>, now: Timestamp) -> Self {
         let check =
             |(name, needed)| Check { name, state: Condition::Unknown, since: rfc3339_millis(now), needed };
-        Self(RwLock::new(Readiness { checks: things.into_iter().map(check).collect(), is_leaving: false }))
+        let checks = things.into_iter().map(check).collect();
+        Self(RwLock::new(Readiness { checks, set_aside_events: None, is_leaving: false }))
     }
 
     /// Notes how the thing of that name is; gives whether that is news.
@@ -98,6 +102,11 @@ impl Health {
         check.state = state;
         check.since = rfc3339_millis(now);
         true
+    }
+
+    /// Notes how many events were set aside, if that is known.
+    pub fn note_set_aside(&self, events: Option<u64>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).set_aside_events = events;
     }
 
     /// From now on the server is about to stop: it is not ready for new clients, and each answer asks its client to leave the connection.

@@ -1,6 +1,6 @@
 //! Which relay delivers whose events: told in one document that all relays share, so that a claim writes that one and none of the dispenses.
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Bson, Document, RawBsonRef, RawDocumentBuf, doc};
 use esoz_events::Claim;
 use esoz_kernel::{StoreError, Timestamp, Uuid};
 
@@ -13,22 +13,50 @@ use crate::{
     },
 };
 
+/// How often the document is read again when it had to be repaired.
+const MAX_REPAIRS: usize = 3;
+
 /// What was read of the claims.
+#[derive(Default)]
 pub(crate) struct Claims {
     /// Grows with every new claim. `None` when nobody has claimed anything yet.
     version: Option<i64>,
     /// What other relays hold.
     pub(crate) of_others: Vec<Bson>,
+    /// The entries that can be read, if something else is there that cannot.
+    sound: Option<Vec<Bson>>,
 }
 
 impl Collections {
-    /// The claims as the relay that asks must know them.
+    /// The claims as the relay that asks must know them. What cannot be read of them holds nothing and is removed: the document saves work, and
+    /// nothing else depends on it.
     pub(crate) async fn claims(&self, claim: &Claim) -> Result<Claims, StoreError> {
-        let find = self.claims_collection().find_one(this()).max_time(self.operation_timeout());
-        let found = self.limited(find).await.map_err(|fault| fault.during("reading the relays' claims"))?;
-        found.map_or(Ok(Claims { version: None, of_others: Vec::new() }), |found| {
-            read(&found, claim).ok_or_else(|| StoreError::corrupt(CLAIMS, COLLECTION, HELD))
-        })
+        for _ in 0..MAX_REPAIRS {
+            let find = self.claims_collection().find_one(this()).max_time(self.operation_timeout());
+            let found =
+                self.limited(find).await.map_err(|fault| fault.during("reading the relays' claims"))?;
+            let Some(found) = found else { return Ok(Claims::default()) };
+            let mut claims = read(&found, claim);
+            let Some(sound) = claims.sound.take() else { return Ok(claims) };
+            let fault = self.repair(claims.version, sound).await;
+            fault.map_err(|fault| fault.during("repairing the relays' claims"))?;
+            tracing::warn!(
+                collection = CLAIMS,
+                id = COLLECTION,
+                "the relays' claims could not be read; they were repaired"
+            );
+        }
+        Err(StoreError::corrupt(CLAIMS, COLLECTION, HELD))
+    }
+
+    /// Leaves nothing but these entries, unless somebody has repaired it meanwhile.
+    async fn repair(&self, version: Option<i64>, sound: Vec<Bson>) -> Result<(), Fault> {
+        let mut filter = this();
+        filter.insert(VERSION, version.map_or(Bson::from(doc! { "$not": { "$type": "long" } }), Bson::Int64));
+        let mut repaired = this();
+        repaired.extend(doc! { VERSION: version.unwrap_or_default().wrapping_add(1), HELD: sound });
+        let claims = self.claims_collection().clone_with_type();
+        self.limited(claims.replace_one(filter, repaired)).await.map(drop)
     }
 
     /// Gives these entities to the relay that asks, unless anybody has claimed anything since the claims were read; tells whether it did.
@@ -42,7 +70,7 @@ impl Collections {
         let new = doc! { CLAIM_BY: binary(claim.by), CLAIM_UNTIL: until, CLAIM_ENTITIES: entities };
         let held = match known.version {
             None => self.first(new).await,
-            Some(version) => self.next(new, version, claim.now).await,
+            Some(version) => self.next(new, version, claim).await,
         };
         held.map_err(|fault| fault.during("claiming waiting events"))
     }
@@ -59,14 +87,16 @@ impl Collections {
     }
 
     /// What ended or was delivered goes with it, so the document does not grow.
-    async fn next(&self, new: Document, version: i64, now: Timestamp) -> Result<bool, Fault> {
+    async fn next(&self, new: Document, version: i64, claim: &Claim) -> Result<bool, Fault> {
+        let until = format!("$$this.{CLAIM_UNTIL}");
         let holds = doc! { "$and": [
-            { "$gt": [format!("$$this.{CLAIM_UNTIL}"), millis(now)] },
+            { "$gt": [&until, millis(claim.now)] },
+            { "$lte": [&until, rounded_up(claim.latest_end())] },
             { "$ne": [format!("$$this.{CLAIM_ENTITIES}"), []] },
         ] };
         let rest = doc! { "$filter": { "input": path(HELD), "cond": holds } };
         let held = doc! { "$concatArrays": [rest, { "$literal": [new] }] };
-        let update = vec![doc! { "$set": { VERSION: version + 1, HELD: held } }];
+        let update = vec![doc! { "$set": { VERSION: version.wrapping_add(1), HELD: held } }];
         let mut filter = this();
         filter.insert(VERSION, version);
         let update = self.claims_collection().update_one(filter, update);
@@ -95,20 +125,40 @@ fn this() -> Document {
     doc! { ID: COLLECTION }
 }
 
-fn read(document: &RawDocumentBuf, claim: &Claim) -> Option<Claims> {
-    let now = millis(claim.now).timestamp_millis();
-    let mut of_others = Vec::new();
-    for held in document.get_array(HELD).ok()? {
-        let held = held.ok()?.as_document()?;
-        let is_mine = decode::uuid(held, CLAIM_BY)? == claim.by;
-        let has_ended = held.get_datetime(CLAIM_UNTIL).ok()?.timestamp_millis() <= now;
-        if !is_mine && !has_ended {
-            for entity in held.get_array(CLAIM_ENTITIES).ok()? {
-                of_others.push(entity.ok()?.try_into().ok()?);
-            }
+fn read(document: &RawDocumentBuf, claim: &Claim) -> Claims {
+    let (now, latest_end) = (millis(claim.now), rounded_up(claim.latest_end()));
+    let version = document.get_i64(VERSION).ok();
+    let held = document.get_array(HELD).ok();
+    let mut is_sound = version.is_some() && held.is_some();
+    let (mut of_others, mut sound) = (Vec::new(), Vec::new());
+    for held in held.into_iter().flatten() {
+        let Some(Held { by, until, entities }) = held.ok().and_then(entry) else {
+            is_sound = false;
+            continue;
+        };
+        sound.push(doc! { CLAIM_BY: binary(by), CLAIM_UNTIL: until, CLAIM_ENTITIES: &entities }.into());
+        if by != claim.by && until > now && until <= latest_end {
+            of_others.extend(entities);
         }
     }
-    Some(Claims { version: Some(document.get_i64(VERSION).ok()?), of_others })
+    Claims { version, of_others, sound: (!is_sound).then_some(sound) }
+}
+
+/// A claim as it is stored.
+struct Held {
+    by: Uuid,
+    until: bson::DateTime,
+    entities: Vec<Bson>,
+}
+
+fn entry(stored: RawBsonRef<'_>) -> Option<Held> {
+    let stored = stored.as_document()?;
+    let entities = stored.get_array(CLAIM_ENTITIES).ok()?.into_iter();
+    Some(Held {
+        by: decode::uuid(stored, CLAIM_BY)?,
+        until: stored.get_datetime(CLAIM_UNTIL).ok()?,
+        entities: entities.map(|entity| entity.ok()?.try_into().ok()).collect::<Option<_>>()?,
+    })
 }
 
 /// The time in milliseconds, rounded up: a claim must not end early. The time it is compared with is rounded down.

@@ -107,11 +107,19 @@ fn owner(document: &RawDocument) -> Option<LegalEntityId> {
 
 /// The waiting events of a document, in the order of their commits.
 pub(crate) fn events(entity_id: Uuid, document: &RawDocument) -> Result<Vec<StatusChangeEvent>, StoreError> {
-    let corrupt = || StoreError::corrupt(COLLECTION, entity_id, OUTBOX_EVENTS);
+    each_event(entity_id, document)?.collect()
+}
+
+/// The same, each read by itself.
+pub(crate) fn each_event(
+    entity_id: Uuid,
+    document: &RawDocument,
+) -> Result<impl Iterator<Item = Result<StatusChangeEvent, StoreError>> + '_, StoreError> {
+    let corrupt = move || StoreError::corrupt(COLLECTION, entity_id, OUTBOX_EVENTS);
     let outbox = document.get_document(OUTBOX).map_err(|_| corrupt())?;
     let waiting = outbox.get_array(EVENTS).map_err(|_| corrupt())?;
-    let read = |stored: bson::error::Result<_>| stored.ok().and_then(|stored| event(entity_id, stored));
-    waiting.into_iter().map(|stored| read(stored).ok_or_else(corrupt)).collect()
+    let read = move |stored: bson::error::Result<_>| stored.ok().and_then(|stored| event(entity_id, stored));
+    Ok(waiting.into_iter().map(move |stored| read(stored).ok_or_else(corrupt)))
 }
 
 fn event(entity_id: Uuid, stored: RawBsonRef<'_>) -> Option<StatusChangeEvent> {

@@ -70,6 +70,11 @@ impl Fault {
         matches!(self, Self::Driver(error) if server_code(error).is_some_and(|code| codes.contains(&code)))
     }
 
+    /// Whether the server refused an update because a field that it goes through is no document.
+    pub(crate) fn is_path_not_viable(&self) -> bool {
+        matches!(self, Self::Driver(error) if server_code(error) == Some(code::PATH_NOT_VIABLE))
+    }
+
     /// Whether the server refused an index as one that cannot be, as a router (mongos) does with a unique index on a collection that is
     /// sharded by another field.
     pub(crate) fn is_impossible_index(&self) -> bool {

@@ -44,6 +44,16 @@ pub(crate) const OUTBOX_SINCE: &str = "esoz_outbox.since";
 pub(crate) const OUTBOX_EVENTS: &str = "esoz_outbox.events";
 pub(crate) const OUTBOX_EVENT_ID: &str = "esoz_outbox.events.id";
 pub(crate) const OUTBOX_EVENT_TIME: &str = "esoz_outbox.events.event_time";
+pub(crate) const OUTBOX_EVENT_ENTITY_TYPE: &str = "esoz_outbox.events.entity_type";
+
+/// Inside the outbox when its first event was set aside, and then `since` is not there: what names the event, since when, and why.
+pub(crate) const SET_ASIDE: &str = "set_aside";
+pub(crate) const SET_ASIDE_ID: &str = "id";
+pub(crate) const SET_ASIDE_AT: &str = "at";
+pub(crate) const SET_ASIDE_REASON: &str = "reason";
+pub(crate) const OUTBOX_SET_ASIDE: &str = "esoz_outbox.set_aside";
+pub(crate) const OUTBOX_SET_ASIDE_ID: &str = "esoz_outbox.set_aside.id";
+pub(crate) const OUTBOX_SET_ASIDE_AT: &str = "esoz_outbox.set_aside.at";
 
 /// The collection with the one document of the relays' claims.
 pub(crate) const CLAIMS: &str = "esoz_claims";
@@ -107,6 +117,10 @@ mod tests {
         assert_eq!(OUTBOX_EVENTS, format!("{OUTBOX}.{EVENTS}"));
         assert_eq!(OUTBOX_EVENT_ID, format!("{OUTBOX_EVENTS}.{EVENT_ID}"));
         assert_eq!(OUTBOX_EVENT_TIME, format!("{OUTBOX_EVENTS}.{EVENT_TIME}"));
+        assert_eq!(OUTBOX_EVENT_ENTITY_TYPE, format!("{OUTBOX_EVENTS}.{EVENT_ENTITY_TYPE}"));
+        assert_eq!(OUTBOX_SET_ASIDE, format!("{OUTBOX}.{SET_ASIDE}"));
+        assert_eq!(OUTBOX_SET_ASIDE_ID, format!("{OUTBOX_SET_ASIDE}.{SET_ASIDE_ID}"));
+        assert_eq!(OUTBOX_SET_ASIDE_AT, format!("{OUTBOX_SET_ASIDE}.{SET_ASIDE_AT}"));
         assert_eq!(KEYS_KEY, format!("{KEYS}.{KEY}"));
         assert_eq!(KEYS_AT, format!("{KEYS}.{KEY_AT}"));
         assert_eq!(HELD_ENTITIES, format!("{HELD}.$[].{CLAIM_ENTITIES}"));

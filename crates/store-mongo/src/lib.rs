@@ -16,6 +16,7 @@ mod pool;
 #[cfg(test)]
 mod properties;
 mod schema;
+mod set_aside;
 mod settings;
 mod store;
 

@@ -2,7 +2,9 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
+use esoz_events::{
+    Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which, readable,
+};
 use esoz_kernel::{StoreError, StoreErrorKind, Timestamp, Uuid};
 use futures_util::TryStreamExt;
 use mongodb::options::Hint;
@@ -12,8 +14,10 @@ use crate::{
     collections::binary,
     decode,
     fields::{
-        EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ID, OUTBOX_EVENT_TIME, OUTBOX_EVENTS, OUTBOX_SINCE, SINCE, path,
+        COLLECTION, EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ID, OUTBOX_EVENTS, OUTBOX_SET_ASIDE_AT, OUTBOX_SINCE,
+        SET_ASIDE, SET_ASIDE_AT, path,
     },
+    set_aside::{Unreadable, waiting_again},
 };
 
 /// How often a relay looks again when others claim in between. Each time at least one other has got what it wanted.
@@ -26,6 +30,7 @@ const TAKEN_AT_ONCE: usize = 100;
 /// What the backlog is counted into.
 const DEPTH: &str = "depth";
 const OLDEST: &str = "oldest";
+const ASIDE: &str = "set_aside";
 
 #[async_trait]
 impl Outbox for MongoStore {
@@ -34,17 +39,21 @@ impl Outbox for MongoStore {
     ///
     /// What waits is read as the majority has it: an event that a failover could still take back is not handed out. What was removed
     /// is seen to be gone, for the majority had that before the claim on it ended.
-    async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        let mut set_aside = Vec::new();
         for _ in 0..MAX_ATTEMPTS {
             let claims = self.documents.claims(claim).await?;
-            let found = self.waiting_for(claim, &claims.of_others).await?;
-            if found.is_empty() {
-                return Ok(Vec::new());
+            let waiting = self.waiting_for(claim, claims.of_others.clone()).await?;
+            if waiting.is_empty() {
+                return Ok(Claimed { events: Vec::new(), set_aside });
             }
-            let entities = found.iter().map(|(entity, _)| binary(*entity)).collect();
-            if self.documents.hold(claim, &claims, entities).await? {
-                return Ok(found.iter().flat_map(|(entity, document)| waiting(*entity, document)).collect());
+            let (entities, events) = self.deliverable(waiting, claim.now, &mut set_aside).await?;
+            if !entities.is_empty() && self.documents.hold(claim, &claims, entities).await? {
+                return Ok(Claimed { events, set_aside });
             }
+        }
+        if !set_aside.is_empty() {
+            return Ok(Claimed { events: Vec::new(), set_aside });
         }
         let others_were_faster = "claiming waiting events: other relays were faster each time";
         Err(StoreError::new(StoreErrorKind::Conflict, others_were_faster))
@@ -67,17 +76,33 @@ impl Outbox for MongoStore {
         self.documents.let_go(all(&entities)).await
     }
 
+    async fn set_aside(&self, refused: &[Refused], now: Timestamp) -> Result<(), StoreError> {
+        self.set_refused_aside(refused, now).await?;
+        let entities = refused.iter().map(|refused| binary(refused.event.entity_id)).collect();
+        self.documents.let_go(entities).await
+    }
+
     async fn release(&self, by: Uuid) -> Result<(), StoreError> {
         self.documents.give_back(by).await
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let is = |field: &str, kind: &str| doc! { "$eq": [{ "$type": path(field) }, kind] };
+        let is_aside = is(OUTBOX_SET_ASIDE_AT, "date");
+        let aside = doc! { "$cond": [&is_aside, 1, 0] };
+        let size =
+            doc! { "$cond": [{ "$isArray": path(OUTBOX_EVENTS) }, { "$size": path(OUTBOX_EVENTS) }, 0] };
+        let can_go = doc! { "$and": [{ "$not": is_aside }, is(OUTBOX_SINCE, "date")] };
         let pipeline = [
-            doc! { "$match": { OUTBOX_SINCE: { "$exists": true } } },
+            doc! { "$match": { "$or": [
+                { OUTBOX_SINCE: { "$exists": true } },
+                { OUTBOX_SET_ASIDE_AT: { "$exists": true } },
+            ] } },
             doc! { "$group": {
                 ID: Bson::Null,
-                DEPTH: { "$sum": { "$size": path(OUTBOX_EVENTS) } },
-                OLDEST: { "$min": path(OUTBOX_SINCE) },
+                DEPTH: { "$sum": { "$max": [0, { "$subtract": [size, &aside] }] } },
+                OLDEST: { "$min": { "$cond": [can_go, path(OUTBOX_SINCE), Bson::Null] } },
+                ASIDE: { "$sum": aside },
             } },
         ];
         let counted = self
@@ -93,37 +118,76 @@ impl Outbox for MongoStore {
             })
             .await
             .map_err(|fault| fault.during("counting waiting events"))?;
-        Ok(counted.as_ref().map_or(Backlog { depth: 0, oldest: None }, backlog))
+        Ok(counted.as_ref().map_or_else(Backlog::default, backlog))
+    }
+
+    async fn list_set_aside(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
+        self.listed(limit).await
+    }
+
+    async fn retry(&self, which: &Which) -> Result<u64, StoreError> {
+        self.retried(which).await
+    }
+
+    async fn drop_set_aside(&self, id: &str) -> Result<bool, StoreError> {
+        self.dropped(id).await
     }
 }
 
 impl MongoStore {
-    /// The entities with waiting events that none of the others hold, the longest-waiting first, and their outboxes.
+    /// The documents with waiting events that none of the others hold, the longest-waiting first: their ids and outboxes.
     async fn waiting_for(
         &self,
         claim: &Claim,
-        of_others: &[Bson],
-    ) -> Result<Vec<(Uuid, RawDocumentBuf)>, StoreError> {
+        mut not_these: Vec<Bson>,
+    ) -> Result<Vec<RawDocumentBuf>, StoreError> {
         // To MongoDB a limit of zero is no limit.
         if claim.max_entities == 0 {
             return Ok(Vec::new());
         }
+        not_these.extend(claim.except.iter().copied().map(binary));
         let mut filter = doc! { OUTBOX_SINCE: { "$exists": true } };
-        if !of_others.is_empty() {
-            filter.insert(ID, doc! { "$nin": of_others });
+        if !not_these.is_empty() {
+            filter.insert(ID, doc! { "$nin": not_these });
         }
         let find = self
             .documents
             .settled()
             .find(filter)
             .sort(doc! { OUTBOX_SINCE: 1 })
-            .projection(doc! { OUTBOX_EVENTS: 1 })
+            .projection(doc! { OUTBOX: 1 })
             .limit(i64::from(claim.max_entities))
             .batch_size(all_at_once(claim))
             .max_time(self.documents.operation_timeout());
         let found = self.documents.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
-        let found = found.map_err(|fault| fault.during("reading waiting events"))?;
-        Ok(found.into_iter().filter_map(|document| Some((decode::uuid(&document, ID)?, document))).collect())
+        found.map_err(|fault| fault.during("reading waiting events"))
+    }
+
+    /// The entities among these whose events can be delivered, and the events. What cannot be read is set aside; documents that another change has
+    /// let wait again behind an event that was set aside leave the index once more.
+    async fn deliverable(
+        &self,
+        waiting: Vec<RawDocumentBuf>,
+        now: Timestamp,
+        set_aside: &mut Vec<SetAside>,
+    ) -> Result<(Vec<Bson>, Vec<StatusChangeEvent>), StoreError> {
+        let (mut entities, mut events, mut behind, mut unreadable) = (vec![], vec![], vec![], vec![]);
+        for document in waiting {
+            let outbox = document.get_document(OUTBOX).and_then(|outbox| outbox.get_document(SET_ASIDE));
+            let is_behind = outbox.is_ok_and(|noted| noted.get(SET_ASIDE_AT).is_ok_and(|at| at.is_some()));
+            match (is_behind, of_entity(&document)) {
+                (true, _) => behind.extend(Unreadable::id(&document)),
+                (false, Ok((entity, of_entity))) => {
+                    entities.push(binary(entity));
+                    events.extend(of_entity);
+                }
+                (false, Err(error)) => unreadable.extend(Unreadable::new(&document, &error)),
+            }
+        }
+        self.set_unreadable_aside(&unreadable, now).await?;
+        set_aside.extend(unreadable.into_iter().map(|unreadable| unreadable.described(now)));
+        self.keep_behind(behind).await?;
+        Ok((entities, events))
     }
 
     /// Removes the outboxes of these entities in which nothing but what was delivered waits; tells how many those are.
@@ -193,31 +257,25 @@ fn all_at_once(claim: &Claim) -> u32 {
 fn without(events: &[Bson]) -> Vec<Document> {
     let delivered = doc! { "$in": [format!("$$this.{EVENT_ID}"), events] };
     let rest = doc! { "$filter": { "input": path(OUTBOX_EVENTS), "cond": { "$not": [delivered] } } };
-    let renewed = doc! { "$mergeObjects": [path(OUTBOX), { SINCE: { "$min": path(OUTBOX_EVENT_TIME) } }] };
-    let is_empty = doc! { "$eq": [path(OUTBOX_EVENTS), []] };
-    vec![
-        doc! { "$set": { OUTBOX_EVENTS: rest } },
-        doc! { "$set": { OUTBOX: { "$cond": [is_empty, "$$REMOVE", renewed] } } },
-    ]
+    vec![doc! { "$set": { OUTBOX_EVENTS: rest } }, waiting_again()]
 }
 
-/// The waiting events of a document. One that cannot be read holds up no other: it stays where it is, and is told of in every round.
-fn waiting(entity: Uuid, document: &RawDocumentBuf) -> Vec<StatusChangeEvent> {
-    decode::events(entity, document).unwrap_or_else(|error| {
-        tracing::error!(%error, "an outbox cannot be read; its events are not delivered");
-        Vec::new()
-    })
+/// The events of a document that can be delivered, and the entity that they are about.
+fn of_entity(document: &RawDocumentBuf) -> Result<(Uuid, Vec<StatusChangeEvent>), StoreError> {
+    let corrupt = |id: &str, field| StoreError::corrupt(COLLECTION, id, field);
+    let entity = decode::uuid(document, ID).ok_or_else(|| corrupt("(no UUID)", ID))?;
+    let events = readable(decode::each_event(entity, document)?)?;
+    // An outbox without events would never leave the index.
+    if events.is_empty() { Err(corrupt(&entity.to_string(), OUTBOX_EVENTS)) } else { Ok((entity, events)) }
 }
 
 fn backlog(counted: &Document) -> Backlog {
-    let depth = match counted.get(DEPTH) {
-        Some(Bson::Int32(depth)) => i64::from(*depth),
-        Some(Bson::Int64(depth)) => *depth,
+    let count = |field| match counted.get(field) {
+        Some(Bson::Int32(count)) => u64::try_from(*count).unwrap_or_default(),
+        Some(Bson::Int64(count)) => u64::try_from(*count).unwrap_or_default(),
         _ => 0,
     };
     let oldest = counted.get_datetime(OLDEST).ok();
-    Backlog {
-        depth: u64::try_from(depth).unwrap_or_default(),
-        oldest: oldest.and_then(|oldest| Timestamp::from_millisecond(oldest.timestamp_millis()).ok()),
-    }
+    let oldest = oldest.and_then(|oldest| Timestamp::from_millisecond(oldest.timestamp_millis()).ok());
+    Backlog { depth: count(DEPTH), oldest: oldest, set_aside: count(ASIDE) }
 }

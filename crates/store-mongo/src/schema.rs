@@ -10,7 +10,7 @@ use mongodb::{
 use crate::{
     MongoStore,
     error::Fault,
-    fields::{COLLECTION, INSERTED_AT, KEYS_AT, KEYS_KEY, OUTBOX_SINCE, OWNER},
+    fields::{COLLECTION, INSERTED_AT, KEYS_AT, KEYS_KEY, OUTBOX_SET_ASIDE_AT, OUTBOX_SINCE, OWNER},
 };
 
 /// The wire protocol of MongoDB 6.0.
@@ -116,12 +116,16 @@ fn sharded_key() -> IndexModel {
 }
 
 /// All but the unique one.
-fn indexes() -> [IndexModel; 3] {
+fn indexes() -> [IndexModel; 4] {
     let named = |name: &str| IndexOptions::builder().name(name.to_owned()).build();
     [
         IndexModel::builder()
             .keys(doc! { OUTBOX_SINCE: 1 })
             .options(partial("esoz_outbox_waiting", OUTBOX_SINCE))
+            .build(),
+        IndexModel::builder()
+            .keys(doc! { OUTBOX_SET_ASIDE_AT: 1 })
+            .options(partial("esoz_outbox_set_aside", OUTBOX_SET_ASIDE_AT))
             .build(),
         IndexModel::builder().keys(doc! { KEYS_AT: 1 }).options(partial("esoz_keys_at", KEYS_AT)).build(),
         IndexModel::builder()

@@ -1,11 +1,14 @@
 use async_trait::async_trait;
-use diesel::dsl::{count_star, exists, min, not};
+use diesel::dsl::{exists, min, not};
 use diesel::prelude::*;
-use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
+use esoz_events::{
+    Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which, readable,
+};
 use esoz_kernel::time::{rfc3339_micros, rfc3339_millis};
 use esoz_kernel::{RequestId, StoreError, Timestamp, TraceContext, Uuid};
 
 use crate::SqliteStore;
+use crate::error::Trouble;
 use crate::rows::Place;
 use crate::schema::outbox;
 
@@ -21,6 +24,7 @@ struct EventRow {
     changed_by: String,
     request_id: String,
     traceparent: Option<String>,
+    set_aside_at: Option<String>,
 }
 
 impl EventRow {
@@ -56,6 +60,7 @@ pub(crate) fn event_of(row: [&str; 7], traceparent: Option<&str>) -> Result<Stat
         changed_by,
         request_id,
         traceparent,
+        set_aside_at: None,
     }
     .event()
 }
@@ -83,7 +88,7 @@ pub(crate) fn put(connection: &mut SqliteConnection, event: &StatusChangeEvent) 
 
 /// The entities that the relay may have: the first waiting event of each, longest-waiting first.
 macro_rules! claimable {
-    ($by:expr, $now:expr, $most:expr) => {{
+    ($claim:expr) => {{
         let earlier = diesel::alias!(outbox as earlier);
         let first_of_entity = not(exists(
             earlier
@@ -91,54 +96,46 @@ macro_rules! claimable {
                 .filter(earlier.field(outbox::sequence).lt(outbox::sequence)),
         ));
         outbox::table
+            .filter(outbox::set_aside_at.is_null())
             .filter(first_of_entity)
             .filter(
                 outbox::claimed_by
                     .is_null()
-                    .or(outbox::claimed_by.eq($by))
-                    .or(outbox::claimed_until.le($now)),
+                    .or(outbox::claimed_by.eq($claim.by.to_string()))
+                    .or(outbox::claimed_until.le(rfc3339_micros($claim.now)))
+                    .or(outbox::claimed_until.gt(rfc3339_micros($claim.latest_end()))),
             )
+            .filter(outbox::entity_id.ne_all($claim.except.iter().map(ToString::to_string)))
             .order(outbox::sequence)
-            .limit($most)
+            .limit($claim.max_entities.into())
             .select(outbox::entity_id)
     }};
 }
 
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
-        let (by, now, until) =
-            (claim.by.to_string(), rfc3339_micros(claim.now), rfc3339_micros(claim.until()));
-        let most = i64::from(claim.max_entities);
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
         // An idle relay must not take turns to write from those who have something to write.
         let is_any = {
-            let (by, now) = (by.clone(), now.clone());
+            let claim = claim.clone();
             self.read("looking for waiting events", move |connection| {
-                let first: Option<String> =
-                    claimable!(Some(&by), Some(&now), most).first(connection).optional()?;
+                let first: Option<String> = claimable!(claim).first(connection).optional()?;
                 Ok(first.is_some())
             })
             .await?
         };
         if !is_any {
-            return Ok(Vec::new());
+            return Ok(Claimed::default());
         }
+        let claim = claim.clone();
         self.writer
             .write("claiming events", move |connection| {
-                let entities: Vec<String> = claimable!(Some(&by), Some(&now), most).load(connection)?;
-                let mut rows: Vec<EventRow> = Vec::new();
-                for entity in entities {
-                    let claimed = diesel::update(outbox::table.filter(outbox::entity_id.eq(entity)))
-                        .set((outbox::claimed_by.eq(Some(&by)), outbox::claimed_until.eq(Some(&until))))
-                        .returning(EventRow::as_returning())
-                        .load(connection)?;
-                    rows.extend(claimed);
+                let entities: Vec<String> = claimable!(claim).load(connection)?;
+                let mut claimed = Claimed::default();
+                for entity in &entities {
+                    claim_entity(connection, &claim, entity, &mut claimed)?;
                 }
-                rows.sort_unstable_by_key(|row| row.sequence);
-                Ok(rows
-                    .iter()
-                    .map(EventRow::event)
-                    .collect::<Result<Vec<StatusChangeEvent>, StoreError>>()?)
+                Ok(claimed)
             })
             .await
     }
@@ -155,11 +152,24 @@ impl Outbox for SqliteStore {
             .await
     }
 
+    async fn set_aside(&self, refused: &[Refused], now: Timestamp) -> Result<(), StoreError> {
+        let refused = refused.to_vec();
+        self.writer
+            .write("setting refused events aside", move |connection| {
+                for Refused { event, reason } in &refused {
+                    let entity = event.entity_id.to_string();
+                    set_aside(connection, &event.id.to_string(), &entity, reason, now)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
     async fn release(&self, by: Uuid) -> Result<(), StoreError> {
         self.writer
             .write("releasing claimed events", move |connection| {
                 diesel::update(outbox::table.filter(outbox::claimed_by.eq(by.to_string())))
-                    .set((outbox::claimed_by.eq(None::<String>), outbox::claimed_until.eq(None::<String>)))
+                    .set((outbox::claimed_by.eq(NOTHING), outbox::claimed_until.eq(NOTHING)))
                     .execute(connection)?;
                 Ok(())
             })
@@ -167,13 +177,124 @@ impl Outbox for SqliteStore {
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
-        let (depth, oldest): (i64, Option<String>) = self
+        let (depth, oldest, set_aside): (Option<i64>, Option<String>, Option<i64>) = self
             .read("measuring the backlog of events", |connection| {
-                Ok(outbox::table.select((count_star(), min(outbox::event_time))).first(connection)?)
+                let held_up = diesel::alias!(outbox as held_up);
+                let held_up = held_up
+                    .filter(held_up.field(outbox::set_aside_at).is_not_null())
+                    .select(held_up.field(outbox::entity_id));
+                let waiting = outbox::table.filter(outbox::set_aside_at.is_null());
+                let can_go = waiting.filter(outbox::entity_id.ne_all(held_up));
+                let counts = (
+                    waiting.count().single_value(),
+                    can_go.select(min(outbox::event_time)).single_value(),
+                    outbox::table.filter(outbox::set_aside_at.is_not_null()).count().single_value(),
+                );
+                Ok(diesel::select(counts).get_result(connection)?)
             })
             .await?;
-        let place = Place { table: "outbox", id: "(the oldest)" };
-        let oldest = oldest.map(|text| place.parse::<Timestamp>("event_time", &text)).transpose()?;
-        Ok(Backlog { depth: u64::try_from(depth).unwrap_or_default(), oldest })
+        let count =
+            |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
+        // One that cannot be read hides the age of the others until it is set aside.
+        let oldest = oldest.and_then(|text| text.parse().ok());
+        Ok(Backlog { depth: count(depth), oldest, set_aside: count(set_aside) })
     }
+
+    async fn list_set_aside(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
+        let rows: Vec<(String, String, String, Option<String>, Option<String>)> = self
+            .read("listing the events that were set aside", move |connection| {
+                let columns = (
+                    outbox::event_id,
+                    outbox::entity_type,
+                    outbox::entity_id,
+                    outbox::set_aside_reason,
+                    outbox::set_aside_at,
+                );
+                let rows = outbox::table.filter(outbox::set_aside_at.is_not_null()).select(columns);
+                Ok(rows
+                    .order((outbox::set_aside_at, outbox::sequence))
+                    .limit(limit.into())
+                    .load(connection)?)
+            })
+            .await?;
+        let listed =
+            |(id, kind, entity_id, reason, at): (String, String, String, Option<String>, Option<String>)| {
+                let (reason, at) = (reason.unwrap_or_default(), at.and_then(|at| at.parse().ok()));
+                SetAside::new(id, Some(&kind), entity_id, reason, at)
+            };
+        Ok(rows.into_iter().map(listed).collect())
+    }
+
+    async fn retry(&self, which: &Which) -> Result<u64, StoreError> {
+        let which = which.clone();
+        self.writer
+            .write("retrying events that were set aside", move |connection| {
+                let mut rows = outbox::table.filter(outbox::set_aside_at.is_not_null()).into_boxed();
+                if let Which::These(ids) = &which {
+                    rows = rows.filter(outbox::event_id.eq_any(ids));
+                }
+                let ids: Vec<String> = rows.select(outbox::event_id).load(connection)?;
+                let retried = diesel::update(outbox::table.filter(outbox::event_id.eq_any(&ids)))
+                    .set((outbox::set_aside_at.eq(NOTHING), outbox::set_aside_reason.eq(NOTHING)))
+                    .execute(connection)?;
+                Ok(u64::try_from(retried).unwrap_or(u64::MAX))
+            })
+            .await
+    }
+
+    async fn drop_set_aside(&self, id: &str) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.writer
+            .write("dropping an event that was set aside", move |connection| {
+                let event = outbox::table.filter(outbox::event_id.eq(&id));
+                let dropped = diesel::delete(event.filter(outbox::set_aside_at.is_not_null()));
+                Ok(dropped.execute(connection)? > 0)
+            })
+            .await
+    }
+}
+
+const NOTHING: Option<&str> = None;
+
+/// Claims the entity and hands out its events up to the first that cannot be read; sets that aside if it is the very first.
+fn claim_entity(
+    connection: &mut SqliteConnection,
+    claim: &Claim,
+    entity: &str,
+    claimed: &mut Claimed,
+) -> Result<(), Trouble> {
+    let (by, until) = (claim.by.to_string(), rfc3339_micros(claim.until()));
+    let mut rows = diesel::update(outbox::table.filter(outbox::entity_id.eq(entity)))
+        .set((outbox::claimed_by.eq(Some(by)), outbox::claimed_until.eq(Some(until))))
+        .returning(EventRow::as_returning())
+        .load(connection)?;
+    rows.sort_unstable_by_key(|row| row.sequence);
+    let deliverable = rows.iter().take_while(|row| row.set_aside_at.is_none());
+    match readable(deliverable.map(|row| row.event().map_err(|error| (row, error)))) {
+        Ok(events) => claimed.events.extend(events),
+        Err((row, error)) => {
+            let reason = error.to_string();
+            set_aside(connection, &row.event_id, entity, &reason, claim.now)?;
+            let (kind, at) = (Some(row.entity_type.as_str()), Some(claim.now));
+            claimed.set_aside.push(SetAside::new(&row.event_id, kind, entity, reason, at));
+        }
+    }
+    Ok(())
+}
+
+/// Sets the event aside and ends the claim on its entity.
+fn set_aside(
+    connection: &mut SqliteConnection,
+    event_id: &str,
+    entity: &str,
+    reason: &str,
+    now: Timestamp,
+) -> QueryResult<()> {
+    diesel::update(outbox::table.filter(outbox::event_id.eq(event_id)))
+        .set((outbox::set_aside_at.eq(rfc3339_micros(now)), outbox::set_aside_reason.eq(reason)))
+        .execute(connection)?;
+    diesel::update(outbox::table.filter(outbox::entity_id.eq(entity)))
+        .set((outbox::claimed_by.eq(NOTHING), outbox::claimed_until.eq(NOTHING)))
+        .execute(connection)?;
+    Ok(())
 }

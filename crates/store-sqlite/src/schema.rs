@@ -132,6 +132,8 @@ diesel::table! {
         claimed_by -> Nullable<Text>,
         claimed_until -> Nullable<Text>,
         traceparent -> Nullable<Text>,
+        set_aside_at -> Nullable<Text>,
+        set_aside_reason -> Nullable<Text>,
     }
 }
 

@@ -49,10 +49,14 @@ macro_rules! store_ports {
                 find(id: esoz_kernel::LegalEntityId) -> Option<esoz_legal_entity::LegalEntity>;
             }
             OutboxDouble: esoz_events::Outbox {
-                claim(claim: &esoz_events::Claim) -> Vec<esoz_events::StatusChangeEvent>;
+                claim(claim: &esoz_events::Claim) -> esoz_events::Claimed;
                 remove(delivered: &[esoz_events::EventRef]) -> ();
+                set_aside(refused: &[esoz_events::Refused], now: esoz_kernel::Timestamp) -> ();
                 release(by: esoz_kernel::Uuid) -> ();
                 backlog() -> esoz_events::Backlog;
+                list_set_aside(limit: u32) -> Vec<esoz_events::SetAside>;
+                retry(which: &esoz_events::Which) -> u64;
+                drop_set_aside(id: &str) -> bool;
             }
         }
     };

@@ -1,11 +1,17 @@
 //! The fakes keep the contracts of their ports.
 
 // ANCHOR: suites
-use esoz_testkit::contract::{ContractStore, CredentialStore, DispenseStore, PublisherUnderTest};
+use esoz_testkit::contract::{
+    ContractStore, CredentialStore, DispenseStore, OutboxUnderTest, PublisherUnderTest,
+};
 use esoz_testkit::fakes::{FakeContracts, FakeCredentials, FakeDispenses, RecordingPublisher};
 
 async fn dispense_store() -> DispenseStore {
     FakeDispenses::under_test()
+}
+
+async fn fresh_outbox() -> OutboxUnderTest {
+    FakeDispenses::outbox_under_test()
 }
 
 async fn contract_store() -> ContractStore {
@@ -21,6 +27,7 @@ async fn fresh_publisher() -> PublisherUnderTest {
 }
 
 esoz_testkit::dispense_store_contract!(dispense_store);
+esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(contract_store);
 esoz_testkit::credential_store_contract!(credential_store);
 esoz_testkit::publisher_contract!(fresh_publisher);

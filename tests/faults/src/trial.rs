@@ -258,7 +258,7 @@ impl Trial {
     pub async fn drained(&self) -> Result<Duration> {
         let started = Instant::now();
         loop {
-            let waits = match self.shared.fixtures.stores.outbox.backlog().await {
+            let waits = match self.shared.fixtures.stores.backlog().await {
                 Ok(backlog) if backlog.depth == 0 => return Ok(started.elapsed()),
                 Ok(backlog) => format!("{} events wait", backlog.depth),
                 Err(error) => error.to_string(),

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
 use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
-use esoz_events::{Claim, EventPublisher, EventRef, Outbox, RelayLimits, RelayRound, StatusChangeEvent};
+use esoz_events::{
+    Claim, Claimed, EventPublisher, EventRef, Outbox, RelayLimits, RelayRound, StatusChangeEvent,
+};
 use esoz_kernel::{
     Clock, Committed, EventId, IdGenerator as _, StoreError, StoreErrorKind, Timestamp, Uuid, Written,
     time::rfc3339_millis,
@@ -94,11 +97,11 @@ impl OutboxDouble for EventApart {
         &*self.inner
     }
 
-    async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
-        let mut events = self.inner.claim(claim).await?;
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        let mut claimed = self.inner.claim(claim).await?;
         let not_yet = lock(&self.not_yet);
-        events.retain(|event| !not_yet.contains(&event.reference()));
-        Ok(events)
+        claimed.events.retain(|event| !not_yet.contains(&event.reference()));
+        Ok(claimed)
     }
 }
 
@@ -248,11 +251,11 @@ pub(crate) struct CarelessRelay {
 
 #[async_trait]
 impl Carrier for CarelessRelay {
-    async fn round(&self) -> Result<RelayRound, StoreError> {
-        let RelayLimits { lease, max_entities } = self.limits;
-        let claim = Claim { by: self.id, now: self.clock.now(), lease, max_entities };
-        let mut waiting = self.outbox.claim(&claim).await?;
-        let mut round = RelayRound { delivered: 0, failed: 0, failure: None };
+    async fn round(&self, _at: Duration) -> Result<RelayRound, StoreError> {
+        let RelayLimits { lease, max_entities, .. } = self.limits;
+        let claim = Claim { by: self.id, now: self.clock.now(), lease, max_entities, except: Vec::new() };
+        let mut waiting = self.outbox.claim(&claim).await?.events;
+        let mut round = RelayRound::default();
         if self.removes_first {
             let all: Vec<EventRef> = waiting.iter().map(StatusChangeEvent::reference).collect();
             self.outbox.remove(&all).await?;

@@ -95,6 +95,12 @@ impl<'a, T> Lend<'a, &'a T> for T {
     }
 }
 
+impl<'a> Lend<'a, &'a str> for String {
+    fn lend(&'a self) -> &'a str {
+        self
+    }
+}
+
 impl<'a, T> Lend<'a, &'a [T]> for Vec<T> {
     fn lend(&'a self) -> &'a [T] {
         self
@@ -151,7 +157,7 @@ impl EventPublisher for Faulty<dyn EventPublisher> {
                 });
             }
             if !matches!(fate, Fate::Good | Fate::Twice) {
-                answers[index] = Err(PublishError { reason: format!("{fate:?}") });
+                answers[index] = Err(PublishError::NotNow(format!("{fate:?}")));
             }
         }
         answers

@@ -33,13 +33,13 @@ const BACKOFF: Backoff = Backoff { first: Duration::from_millis(20), longest: Du
 /// What carries events. The real one is [`Relay`].
 #[async_trait]
 pub(crate) trait Carrier: Send + Sync {
-    async fn round(&self) -> Result<RelayRound, StoreError>;
+    async fn round(&self, at: Duration) -> Result<RelayRound, StoreError>;
 }
 
 #[async_trait]
 impl Carrier for Relay {
-    async fn round(&self) -> Result<RelayRound, StoreError> {
-        self.run_once().await
+    async fn round(&self, at: Duration) -> Result<RelayRound, StoreError> {
+        self.run_once(at).await
     }
 }
 
@@ -196,6 +196,7 @@ fn carrier(world: &World, clock: Arc<dyn Clock>) -> Box<dyn Carrier> {
     let limits = RelayLimits {
         lease: Duration::from_secs(2),
         max_entities: world.sim.draw(|rng| if rng.one_in(2) { 1 } else { 3 }),
+        backoff: BACKOFF,
     };
     let careless = |removes_first| CarelessRelay {
         outbox: outbox.clone(),
@@ -216,12 +217,14 @@ fn carrier(world: &World, clock: Arc<dyn Clock>) -> Box<dyn Carrier> {
 async fn carry(sim: Arc<Sim>, carrier: Box<dyn Carrier>) {
     let mut failures = 0_u32;
     loop {
-        let wait = match carrier.round().await {
-            Ok(round) if round.failed == 0 => {
+        let at = sim.now().as_duration().unsigned_abs();
+        let wait = match carrier.round(at).await {
+            Ok(round) => {
                 failures = 0;
-                if round.delivered > 0 { Duration::ZERO } else { POLL }
+                let pause = round.resume.map_or(POLL, |resume| resume.min(POLL));
+                if round.is_idle() { pause } else { Duration::ZERO }
             }
-            Ok(_) | Err(_) => {
+            Err(_) => {
                 failures = failures.saturating_add(1);
                 BACKOFF.wait(failures)
             }

@@ -73,7 +73,7 @@ async fn broker_stopped(app: TestApp, mut broker: Kafka) {
     broker.stop().unwrap();
     let fixture = StopFixture::load(&app).await;
     fixture.stop(&app).await.assert_data(&fixture.stopped(&fixture.dispense, crate::NOW_MILLIS));
-    assert_eq!(app.stores.outbox.backlog().await.unwrap().depth, 1, "the event waits");
+    assert_eq!(app.stores.backlog().await.unwrap().depth, 1, "the event waits");
     broker.restart().unwrap();
     assert_eq!(app.events_of(&fixture.dispense).await.len(), 1);
 }

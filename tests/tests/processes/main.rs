@@ -8,6 +8,7 @@ mod import;
 mod kill;
 mod remote_tokens;
 mod serving;
+mod set_aside;
 mod spans;
 mod tls;
 

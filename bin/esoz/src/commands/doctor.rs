@@ -9,8 +9,8 @@ use esoz_store_postgres::{PostgresStore, Schema};
 use serde_json::json;
 
 use super::print;
-use crate::bus::kafka_settings;
 use crate::cli::OutputArgs;
+use crate::compose::bus::kafka_settings;
 use crate::config::{Bus, Config, StoreKind};
 use crate::server::pseudonyms;
 use crate::stores::{Stores, mongo_settings, open_sqlite, postgres_settings};
@@ -72,14 +72,16 @@ fn finding(what: &'static str, outcome: Result<()>, mend: &'static str) -> Findi
 
 /// How much waits for delivery.
 async fn outbox(config: &Config) -> Finding {
-    let look = async { anyhow::Ok(Stores::open(config).await?.outbox.backlog().await?) };
-    let mend = "first mend the store that keeps it: SQLite or MongoDB, above";
+    let look = async { anyhow::Ok(Stores::open(config).await?.backlog().await?) };
+    let mend = "first mend the store that keeps it: SQLite, or MongoDB and PostgreSQL, above";
     match look.await {
         Err(error) => finding("outbox", Err(error), mend),
-        Ok(Backlog { depth, oldest }) => {
+        Ok(Backlog { depth, oldest, set_aside }) => {
             let since = oldest.map(|oldest| format!(", the oldest since {}", rfc3339_millis(oldest)));
             let seen = format!("{depth} events wait for delivery{}", since.unwrap_or_default());
-            Finding { what: "outbox", seen: Some(seen), wrong: None }
+            let why = format!("{set_aside} events cannot be delivered and were set aside");
+            let mend = "`esoz events --failed` lists them with the reasons; then retry or drop them";
+            Finding { what: "outbox", seen: Some(seen), wrong: (set_aside > 0).then_some((why, mend)) }
         }
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use esoz_store_postgres::MigrationSettings;
 
 use super::print;
-use crate::bus::kafka_settings;
+use crate::compose::bus::kafka_settings;
 use crate::config::{Bus, Config, StoreKind};
 use crate::stores::{mongo_settings, number, sqlite_settings};
 

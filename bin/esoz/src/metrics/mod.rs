@@ -16,7 +16,7 @@ use esoz_kernel::system::SystemClock;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
 pub(crate) use endpoint::Endpoint;
-pub(crate) use relay::{Delivery, Rounds};
+pub(crate) use relay::{Delivery, JobRuns, PURGE_KEYS, RELAY, Rounds};
 pub(crate) use requests::Requests;
 pub(crate) use sampled::Sampled;
 use table::{Kind, Metric};

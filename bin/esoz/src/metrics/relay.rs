@@ -1,22 +1,52 @@
 use std::sync::Arc;
 
-use ::metrics::Histogram;
+use ::metrics::{Counter, Histogram};
 use async_trait::async_trait;
 use esoz_events::{EventPublisher, PublishError, RelayRound, StatusChangeEvent};
 use esoz_kernel::{Clock, StoreError};
 
 use super::Metrics;
-use super::table::{RELAY_DELIVERY, RELAY_EVENTS, RELAY_ROUNDS};
+use super::table::{JOB_RUNS, RELAY_DELIVERY, RELAY_EVENTS, RELAY_ROUNDS};
 
 const IDLE: &str = "idle";
 const DELIVERED: &str = "delivered";
 const UNDELIVERED: &str = "undelivered";
+const SET_ASIDE: &str = "set_aside";
 const OUTBOX_FAILED: &str = "outbox_failed";
+const DONE: &str = "done";
+const FAILED: &str = "failed";
 
 /// Every way in which a round may end.
-pub(crate) const ROUND_OUTCOMES: [&str; 4] = [IDLE, DELIVERED, UNDELIVERED, OUTBOX_FAILED];
+pub(crate) const ROUND_OUTCOMES: [&str; 5] = [IDLE, DELIVERED, UNDELIVERED, SET_ASIDE, OUTBOX_FAILED];
 /// What may become of an event in a round.
-pub(crate) const EVENT_OUTCOMES: [&str; 2] = [DELIVERED, UNDELIVERED];
+pub(crate) const EVENT_OUTCOMES: [&str; 3] = [DELIVERED, UNDELIVERED, SET_ASIDE];
+/// The jobs, by the names that metrics and the log have for them.
+pub(crate) const RELAY: &str = "relay";
+pub(crate) const PURGE_KEYS: &str = "purge_keys";
+pub(crate) const JOBS: [&str; 2] = [RELAY, PURGE_KEYS];
+/// How a run of a job may end.
+pub(crate) const RUN_OUTCOMES: [&str; 2] = [DONE, FAILED];
+
+/// Counts the runs of a job.
+pub(crate) struct JobRuns([Counter; 2]);
+
+impl JobRuns {
+    /// Each outcome begins at 0, so that the first of a kind is seen to come.
+    pub(crate) fn new(metrics: &Metrics, job: &'static str, store: &'static str) -> Self {
+        let counter = |outcome| {
+            let counter = metrics.counter(&JOB_RUNS, [job, store, outcome]);
+            counter.absolute(0);
+            counter
+        };
+        Self(RUN_OUTCOMES.map(counter))
+    }
+
+    /// Counts a run.
+    pub(crate) fn record(&self, is_done: bool) {
+        let Self([done, failed]) = self;
+        if is_done { done } else { failed }.increment(1);
+    }
+}
 
 /// Counts what the relay does.
 pub(crate) struct Rounds(Arc<Metrics>);
@@ -34,16 +64,21 @@ impl Rounds {
     }
 
     /// Counts a round.
-    pub(crate) fn tell(&self, round: &Result<RelayRound, StoreError>) {
+    pub(crate) fn record(&self, round: &Result<RelayRound, StoreError>) {
         let outcome = match round {
             Ok(round) if round.is_idle() => IDLE,
-            Ok(round) if round.failed == 0 => DELIVERED,
-            Ok(_) => UNDELIVERED,
+            Ok(round) if round.failed > 0 => UNDELIVERED,
+            Ok(round) if !round.set_aside.is_empty() => SET_ASIDE,
+            Ok(_) => DELIVERED,
             Err(_) => OUTBOX_FAILED,
         };
         self.0.counter(&RELAY_ROUNDS, [outcome]).increment(1);
         if let Ok(round) = round {
-            for (outcome, events) in [(DELIVERED, round.delivered), (UNDELIVERED, round.failed)] {
+            for (outcome, events) in [
+                (DELIVERED, round.delivered),
+                (UNDELIVERED, round.failed),
+                (SET_ASIDE, round.set_aside.len()),
+            ] {
                 let events = u64::try_from(events).unwrap_or(u64::MAX);
                 self.0.counter(&RELAY_EVENTS, [outcome]).increment(events);
             }

@@ -10,8 +10,8 @@ use tokio::sync::Mutex;
 
 use super::Metrics;
 use super::table::{
-    CACHE_ENTRIES, CACHE_HITS, CACHE_MISSES, COMPONENT_UP, OUTBOX_EVENTS, OUTBOX_OLDEST_AGE, OUTBOX_UP,
-    POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, POOL_WAIT, POOL_WAITING,
+    CACHE_ENTRIES, CACHE_HITS, CACHE_MISSES, COMPONENT_UP, OUTBOX_EVENTS, OUTBOX_OLDEST_AGE,
+    OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, POOL_WAIT, POOL_WAITING,
 };
 use crate::caches::CacheCounts;
 use crate::observed::{MONGODB, POSTGRESQL, SQLITE};
@@ -127,7 +127,7 @@ impl Sampled {
         let mut last = self.outbox.lock().await;
         let is_recent = last.is_some_and(|(at, _)| at.elapsed() < OUTBOX_LOOK_EVERY);
         if !is_recent {
-            let looked = tokio::time::timeout(OUTBOX_LOOK_FOR, self.stores.outbox.backlog()).await;
+            let looked = tokio::time::timeout(OUTBOX_LOOK_FOR, self.stores.backlog()).await;
             *last = Some((Instant::now(), looked.ok().and_then(Result::ok)));
         }
         let backlog = last.and_then(|(_, backlog)| backlog);
@@ -142,6 +142,8 @@ impl Sampled {
         self.metrics.gauge_alone(&OUTBOX_UP).set(if backlog.is_some() { 1.0 } else { 0.0 });
         self.metrics.gauge_alone(&OUTBOX_EVENTS).set(events);
         self.metrics.gauge_alone(&OUTBOX_OLDEST_AGE).set(age);
+        let set_aside = backlog.map_or(f64::NAN, |backlog| float(backlog.set_aside));
+        self.metrics.gauge_alone(&OUTBOX_SET_ASIDE).set(set_aside);
     }
 }
 

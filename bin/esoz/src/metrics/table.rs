@@ -5,7 +5,7 @@ use esoz_http::{METHODS, outcomes, route_patterns};
 use crate::caches;
 use crate::observed::{COMPONENTS, OPERATIONS, OUTCOMES, STORES};
 
-use super::relay::{EVENT_OUTCOMES, ROUND_OUTCOMES};
+use super::relay::{EVENT_OUTCOMES, JOBS, ROUND_OUTCOMES, RUN_OUTCOMES};
 use super::sampled::{POOL_STATES, POOLS, TIMED_POOLS, WAITING_POOLS};
 
 /// What sort of number it is.
@@ -111,6 +111,8 @@ pub fn all() -> Vec<Described> {
         OUTBOX_UP.described(),
         OUTBOX_EVENTS.described(),
         OUTBOX_OLDEST_AGE.described(),
+        OUTBOX_SET_ASIDE.described(),
+        JOB_RUNS.described(),
         RELAY_ROUNDS.described(),
         RELAY_EVENTS.described(),
         RELAY_DELIVERY.described(),
@@ -151,6 +153,9 @@ const POOL: Label = Label::new("store", || owned(POOLS));
 const POOL_STATE: Label = Label::new("state", || owned(POOL_STATES));
 const ROUND_OUTCOME: Label = Label::new("outcome", || owned(ROUND_OUTCOMES));
 const EVENT_OUTCOME: Label = Label::new("outcome", || owned(EVENT_OUTCOMES));
+// Not `job`: Prometheus gives that one itself.
+const JOB: Label = Label::new("job_name", || owned(JOBS));
+const RUN_OUTCOME: Label = Label::new("outcome", || owned(RUN_OUTCOMES));
 const CACHE: Label = Label::new("cache", || owned(caches::NAMES));
 
 pub(crate) const BUILD_INFO: Metric<1> =
@@ -225,31 +230,43 @@ pub(crate) const OUTBOX_UP: Metric<0> = Metric::new(
     "esoz_outbox_up",
     Kind::Gauge,
     [],
-    "Whether the outbox could be looked at: 1 or 0. At 0 nothing is known about what waits in it.",
+    "Whether all outboxes could be looked at: 1 or 0. At 0 nothing is known about what waits in it.",
 );
 pub(crate) const OUTBOX_EVENTS: Metric<0> = Metric::new(
     "esoz_outbox_events",
     Kind::Gauge,
     [],
-    "Events that wait for their delivery. All replicas share one outbox and tell the same.",
+    "Events that wait for their delivery, without those that were set aside. All replicas share the outboxes and tell the same.",
 );
 pub(crate) const OUTBOX_OLDEST_AGE: Metric<0> = Metric::new(
     "esoz_outbox_oldest_age_seconds",
     Kind::Gauge,
     [],
-    "How long the oldest event has waited for its delivery; 0 when none waits.",
+    "How long the oldest event has waited for its delivery; 0 when none waits. Events that were set aside, and those behind them, do not count.",
+);
+pub(crate) const OUTBOX_SET_ASIDE: Metric<0> = Metric::new(
+    "esoz_outbox_set_aside_events",
+    Kind::Gauge,
+    [],
+    "Events that cannot be delivered and were set aside; later ones of their entities wait behind them. `esoz events --failed` lists them.",
+);
+pub(crate) const JOB_RUNS: Metric<3> = Metric::new(
+    "esoz_job_runs_total",
+    Kind::Counter,
+    [JOB, POOL, RUN_OUTCOME],
+    "Runs of the jobs beside the requests, by the store that they work on.",
 );
 pub(crate) const RELAY_ROUNDS: Metric<1> = Metric::new(
     "esoz_relay_rounds_total",
     Kind::Counter,
     [ROUND_OUTCOME],
-    "Rounds of the relay: nothing to do, all delivered, some not taken by the bus, or the outbox failed.",
+    "Rounds of the relay: nothing to do, all delivered, some not taken by the bus, some set aside, or the outbox failed.",
 );
 pub(crate) const RELAY_EVENTS: Metric<1> = Metric::new(
     "esoz_relay_events_total",
     Kind::Counter,
     [EVENT_OUTCOME],
-    "Events that were delivered, and attempts to deliver one that failed.",
+    "Events that were delivered, attempts to deliver one that failed, and events that were set aside.",
 );
 pub(crate) const RELAY_DELIVERY: Metric<0> = Metric::new(
     "esoz_relay_delivery_duration_seconds",

@@ -17,6 +17,7 @@ use crate::config::{Bus, Config, StoreKind, TokenSource};
 use crate::metrics::{Delivery, Metrics, table::STORE_OPERATION_DURATION};
 use crate::server::Parts;
 
+pub(crate) use crate::stores::{MONGODB, POSTGRESQL, SQLITE};
 pub(crate) use outcome::OUTCOMES;
 use outcome::{CANCELLED, Outcome};
 pub(crate) use ports::OPERATIONS;
@@ -24,9 +25,6 @@ pub(crate) use ports::OPERATIONS;
 /// The target of the spans. It does not begin like our modules' names, so that `log.level` does not turn them on.
 pub(crate) const SPANS: &str = "stores";
 
-pub(crate) const SQLITE: &str = "sqlite";
-pub(crate) const POSTGRESQL: &str = "postgresql";
-pub(crate) const MONGODB: &str = "mongodb";
 pub(crate) const KAFKA: &str = "kafka";
 /// Whoever issued a token that is not ours.
 const TOKEN_ISSUER: &str = "token_issuer";
@@ -104,8 +102,10 @@ pub(crate) fn observed(config: &Config, parts: Parts, metrics: &Arc<Metrics>) ->
     stores.legal_entities = Observed::new(&stores.legal_entities, contracts, metrics);
     stores.contract_divisions = Observed::new(&stores.contract_divisions, contracts, metrics);
     stores.dispenses = Observed::new(&stores.dispenses, dispenses, metrics);
-    stores.outbox = Observed::new(&stores.outbox, dispenses, metrics);
-    for (keys, store) in stores.keys.iter_mut().zip([contracts, dispenses]) {
+    for (store, outbox) in &mut stores.outboxes {
+        *outbox = Observed::new(outbox, store, metrics);
+    }
+    for (store, keys) in &mut stores.keys {
         *keys = Observed::new(keys, store, metrics);
     }
     let publisher: Arc<dyn EventPublisher> = Observed::new(&parts.publisher, bus, metrics);

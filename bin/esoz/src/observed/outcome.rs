@@ -1,6 +1,6 @@
 use esoz_auth::{ApiKeyFacts, TokenFacts};
 use esoz_device_dispense::Dispense;
-use esoz_events::{Backlog, PublishError, StatusChangeEvent};
+use esoz_events::{Backlog, Claimed, PublishError, SetAside};
 use esoz_kernel::{Committed, StoreError, StoreErrorKind, Written};
 use esoz_legal_entity::LegalEntity;
 
@@ -63,7 +63,9 @@ impl Success for Option<ApiKeyFacts> {}
 impl Success for Option<LegalEntity> {}
 impl Success for Option<Dispense> {}
 impl Success for u64 {}
-impl Success for Vec<StatusChangeEvent> {}
+impl Success for bool {}
+impl Success for Claimed {}
+impl Success for Vec<SetAside> {}
 impl Success for Backlog {}
 
 impl<T> Success for Committed<T> {

@@ -2,7 +2,10 @@ use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
 use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
 use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
-use esoz_events::{Backlog, Claim, EventPublisher, EventRef, Outbox, PublishError, StatusChangeEvent};
+use esoz_events::{
+    Backlog, Claim, Claimed, EventPublisher, EventRef, Outbox, PublishError, Refused, SetAside,
+    StatusChangeEvent, Which,
+};
 use esoz_kernel::{
     Committed, DispenseId, IdempotencyRecords, LegalEntityId, StoreError, Timestamp, Uuid, Written,
 };
@@ -57,10 +60,14 @@ observed! {
         commit(change: &Transition) -> Result<Committed<Dispense>, StoreError>;
     }
     Outbox as "outbox" {
-        claim(claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError>;
+        claim(claim: &Claim) -> Result<Claimed, StoreError>;
         remove(delivered: &[EventRef]) -> Result<(), StoreError>;
+        set_aside(refused: &[Refused], now: Timestamp) -> Result<(), StoreError>;
         release(by: Uuid) -> Result<(), StoreError>;
         backlog() -> Result<Backlog, StoreError>;
+        list_set_aside(limit: u32) -> Result<Vec<SetAside>, StoreError>;
+        retry(which: &Which) -> Result<u64, StoreError>;
+        drop_set_aside(id: &str) -> Result<bool, StoreError>;
     }
     IdempotencyRecords as "key_records" {
         purge_expired(until: Timestamp, most: u32) -> Result<u64, StoreError>;

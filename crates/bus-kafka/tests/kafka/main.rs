@@ -3,6 +3,7 @@
 
 mod forgetful;
 mod outage;
+mod refused;
 #[path = "../support/mod.rs"]
 mod support;
 mod topics;

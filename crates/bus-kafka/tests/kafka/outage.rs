@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
-use esoz_events::{EventPublisher, StatusChangeEvent, wire};
+use esoz_events::{EventPublisher, PublishError, StatusChangeEvent, wire};
 use esoz_test_servers::{Kafka, ReservedPort, raw::KafkaTopic};
 use esoz_testkit::{builders, contract::Delivered, wait::wait_for};
 
@@ -29,7 +29,9 @@ async fn refused(publisher: &KafkaPublisher, events: &[StatusChangeEvent]) {
     assert!(started.elapsed() < limit, "{:?}", started.elapsed());
     assert_eq!(answers.len(), events.len());
     for (event, answer) in events.iter().zip(answers) {
-        let reason = answer.unwrap_err().reason;
+        let error = answer.unwrap_err();
+        assert!(matches!(error, PublishError::NotNow(_)), "{error:?}");
+        let reason = error.to_string();
         assert!(!reason.contains(&event.entity_id.to_string()), "{reason}");
         assert!(reason.contains("MessageTimedOut"), "{reason}");
     }

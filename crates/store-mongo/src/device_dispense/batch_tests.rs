@@ -60,8 +60,9 @@ impl Scene {
             now: at_millis(1_000_000),
             lease: Duration::from_secs(1),
             max_entities: 1_000,
+            except: Vec::new(),
         };
-        let events = self.store.claim(&claim).await.unwrap();
+        let events = self.store.claim(&claim).await.unwrap().events;
         assert!(!events.is_empty());
         let delivered: Vec<_> = events.iter().map(esoz_events::StatusChangeEvent::reference).collect();
         self.store.remove(&delivered).await.unwrap();

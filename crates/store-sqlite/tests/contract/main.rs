@@ -6,8 +6,16 @@ mod common;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
+use esoz_events::{EventRef, StatusChangeEvent};
+use esoz_store_sqlite::SqliteStore;
 use esoz_test_servers::raw::SqliteFile;
-use esoz_testkit::contract::{ContractStore, CredentialStore, DispenseStore, PublisherUnderTest};
+use esoz_testkit::contract::{
+    ContractStore, CredentialStore, DispenseStore, OutboxUnderTest, PublisherUnderTest, RawOutbox,
+    put_with_change,
+};
 
 async fn fresh_dispenses() -> DispenseStore {
     let fresh = common::fresh();
@@ -20,6 +28,36 @@ async fn fresh_dispenses() -> DispenseStore {
         raw: Arc::new(SqliteFile::new(&fresh.settings.path)),
         keep: Box::new(fresh.dir),
     }
+}
+
+/// The table of the file.
+struct OutboxTable {
+    store: Arc<SqliteStore>,
+    path: std::path::PathBuf,
+}
+
+#[async_trait]
+impl RawOutbox for OutboxTable {
+    async fn put(&self, event: &StatusChangeEvent) {
+        put_with_change(self.store.as_ref(), event).await;
+    }
+
+    async fn make_readable(&self, event: EventRef, is_readable: bool) {
+        let text = if is_readable { "trim(request_id)" } else { "' ' || request_id" };
+        let mut shell = SqliteConnection::establish(self.path.to_str().unwrap()).unwrap();
+        let sql = format!(
+            "PRAGMA busy_timeout = 60000; UPDATE outbox SET request_id = {text} WHERE event_id = '{}'",
+            event.id
+        );
+        shell.batch_execute(&sql).unwrap();
+    }
+}
+
+async fn fresh_outbox() -> OutboxUnderTest {
+    let fresh = common::fresh();
+    let store = Arc::new(fresh.store);
+    let raw = Arc::new(OutboxTable { store: store.clone(), path: fresh.settings.path });
+    OutboxUnderTest { outbox: store, raw, keep: Box::new(fresh.dir) }
 }
 
 async fn fresh_contracts() -> ContractStore {
@@ -58,6 +96,7 @@ async fn fresh_publisher() -> PublisherUnderTest {
 }
 
 esoz_testkit::dispense_store_contract!(fresh_dispenses);
+esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(fresh_contracts);
 esoz_testkit::credential_store_contract!(fresh_credentials);
 esoz_testkit::publisher_contract!(fresh_publisher);

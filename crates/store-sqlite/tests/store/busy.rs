@@ -109,8 +109,9 @@ async fn an_idle_relay_takes_no_turn_to_write() {
     let fresh = fresh_with(|settings| SqliteSettings { busy_timeout_ms: 50, ..settings });
     let mut other = shell(&fresh.settings.path);
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
-    let claim = Claim { by: fresh_id(), now: at_millis(0), lease: LONG, max_entities: 10 };
-    assert_eq!(fresh.store.claim(&claim).await.unwrap(), []);
+    let claim =
+        Claim { by: fresh_id(), now: at_millis(0), lease: LONG, max_entities: 10, except: Vec::new() };
+    assert_eq!(fresh.store.claim(&claim).await.unwrap().events, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,14 @@
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::thread;
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use esoz_auth::Credentials as _;
+use esoz_events::{Claim, Outbox as _};
 use esoz_kernel::StoreErrorKind;
 use esoz_store_sqlite::{SqliteSettings, SqliteStore, migrate};
-use esoz_testkit::builders::{access_token, secret};
+use esoz_testkit::builders::{access_token, at_millis, event_of, fresh as fresh_id, secret};
 
 use crate::common::fresh;
 use crate::{count, shell};
@@ -95,12 +97,11 @@ fn an_older_schema_is_refused_and_left_alone() {
 
     // As the program before the last migration left it.
     migrate(&settings).unwrap();
-    let forget = "ALTER TABLE outbox DROP COLUMN traceparent; ALTER TABLE event_log DROP COLUMN traceparent; \
-                  DELETE FROM __diesel_schema_migrations WHERE version = '0009'";
+    let forget = "DELETE FROM __diesel_schema_migrations WHERE version = '0010'";
     shell.batch_execute(forget).unwrap();
     let text = SqliteStore::open(&settings).unwrap_err().to_string();
-    assert!(text.contains("older than this program (it lacks 0009); run `esoz migrate`"), "{text}");
-    assert_eq!(migrate(&settings).unwrap(), ["0009_trace_context"]);
+    assert!(text.contains("older than this program (it lacks 0010); run `esoz migrate`"), "{text}");
+    assert_eq!(migrate(&settings).unwrap(), ["0010_outbox_of_any_entity"]);
     SqliteStore::open(&settings).unwrap();
 }
 
@@ -128,4 +129,37 @@ fn a_migration_that_breaks_a_reference_is_taken_back() {
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
     let logs = "SELECT count(*) AS number FROM sqlite_master WHERE name = 'event_log'";
     assert_eq!(count(&mut shell, logs), 0, "half of it stayed");
+}
+
+/// The migration makes the table anew: what waits in it, and who holds what, is there afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_wait_and_claims_outlive_the_new_outbox() {
+    let fresh = fresh();
+    let claim = |millis| Claim {
+        by: fresh_id(),
+        now: at_millis(millis),
+        lease: Duration::from_secs(10),
+        max_entities: 10,
+        except: Vec::new(),
+    };
+    // As the program of the version before puts an event there and claims it.
+    let (held, free) = (event_of(fresh_id()), event_of(fresh_id()));
+    let mut shell = shell(&fresh.settings.path);
+    for (event, holder) in [(&held, "'somebody', '2026-01-31T08:15:40.000000Z'"), (&free, "NULL, NULL")] {
+        let (by, at) = (event.changed_by, "2026-01-31T08:15:30.123Z");
+        let put = format!(
+            "INSERT INTO outbox (event_id, entity_type, entity_id, new_status, event_time, changed_by, request_id, traceparent, claimed_by, claimed_until)
+             VALUES ('{}', 'DeviceDispense', '{}', 'stopped', '{at}', '{by}', '{}', NULL, {holder})",
+            event.id, event.entity_id, event.request_id
+        );
+        shell.batch_execute(&put).unwrap();
+    }
+    shell.batch_execute("DELETE FROM __diesel_schema_migrations WHERE version = '0010'").unwrap();
+    migrate(&fresh.settings).unwrap();
+    let ids = async |claim| {
+        let claimed = fresh.store.claim(&claim).await.unwrap().events;
+        claimed.iter().map(|event| event.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(claim(1_000)).await, [free.id]);
+    assert_eq!(ids(claim(60_000)).await, [held.id, free.id]);
 }

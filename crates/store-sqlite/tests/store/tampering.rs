@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection as _;
 use esoz_auth::{AccessTokens, ApiKeys, Credentials as _};
 use esoz_contract_division::{ContractRegistry as _, Refusal};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry as _, DispenseStatus};
-use esoz_events::{Claim, Outbox as _};
+use esoz_events::{Claim, Claimed, Outbox as _};
 use esoz_kernel::{Committed, StoreError, StoreErrorKind, Written};
 use esoz_legal_entity::LegalEntities;
 use esoz_testkit::builders::{
@@ -120,7 +120,7 @@ async fn a_document_that_cannot_be_is_named_by_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_cannot_be_is_named_and_claimed_by_nobody() {
+async fn an_event_that_cannot_be_is_set_aside_named_and_claimed_by_nobody() {
     for (column, value) in
         [("entity_type", "no type"), ("event_time", "soon"), ("changed_by", "me"), ("request_id", "short")]
     {
@@ -131,9 +131,14 @@ async fn an_event_that_cannot_be_is_named_and_claimed_by_nobody() {
         fresh.store.commit(&change).await.unwrap();
         tamper(&fresh, &format!("UPDATE outbox SET {column} = '{value}'"));
         let lease = std::time::Duration::from_secs(1);
-        let claim = Claim { by: fresh_id(), now: at_millis(2), lease, max_entities: 10 };
-        let error = fresh.store.claim(&claim).await.unwrap_err();
-        assert_corrupt(&error, &["outbox", &change.event.id.to_string(), column]);
+        let claim = Claim { by: fresh_id(), now: at_millis(2), lease, max_entities: 10, except: Vec::new() };
+        let Claimed { events, set_aside } = fresh.store.claim(&claim).await.unwrap();
+        assert_eq!((events.len(), set_aside.len()), (0, 1));
+        assert_eq!(set_aside[0].id, change.event.id.to_string());
+        for part in ["outbox", set_aside[0].id.as_str(), column] {
+            assert!(set_aside[0].reason.contains(part), "{set_aside:?} does not name {part}");
+        }
+        assert!(!set_aside[0].reason.contains(value), "{set_aside:?}");
         let claimed = "SELECT count(*) AS number FROM outbox WHERE claimed_by IS NOT NULL";
         assert_eq!(crate::count(&mut shell(&fresh.settings.path), claimed), 0);
     }

@@ -31,8 +31,8 @@ pub(super) async fn found(store: &DispenseStore, id: DispenseId) -> Dispense {
 pub(super) async fn waiting(store: &DispenseStore) -> Vec<StatusChangeEvent> {
     let by = fresh();
     let lease = std::time::Duration::from_secs(1);
-    let claim = Claim { by, now: at_millis(3_600_000), lease, max_entities: 10_000 };
-    let events = store.outbox.claim(&claim).await.unwrap();
+    let claim = Claim { by, now: at_millis(3_600_000), lease, max_entities: 10_000, except: Vec::new() };
+    let events = store.outbox.claim(&claim).await.unwrap().events;
     store.outbox.release(by).await.unwrap();
     let backlog = store.outbox.backlog().await.unwrap();
     assert_eq!(backlog.depth, u64::try_from(events.len()).unwrap(), "an unclaimed event was not handed out");

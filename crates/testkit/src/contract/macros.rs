@@ -1,4 +1,4 @@
-/// Runs the contract suites of `DeviceDispenses`, `DispenseRegistry`, `Outbox` and `IdempotencyRecords`. Takes the name of an
+/// Runs the contract suites of `DeviceDispenses`, `DispenseRegistry` and `IdempotencyRecords`. Takes the name of an
 /// `async fn() -> esoz_testkit::contract::DispenseStore` that makes a store of its own for every call.
 #[macro_export]
 macro_rules! dispense_store_contract {
@@ -44,6 +44,14 @@ macro_rules! dispense_store_contract {
             a_day_later_a_key_is_free,
             old_keys_are_forgotten_step_by_step,
         }
+    };
+}
+
+/// Runs the contract suites of `Outbox`. Takes the name of an `async fn() -> esoz_testkit::contract::OutboxUnderTest` that makes an outbox of
+/// its own for every call.
+#[macro_export]
+macro_rules! outbox_contract {
+    ($fresh:path) => {
         $crate::contract_cases! { $fresh => outbox:
             an_empty_outbox_has_nothing,
             events_of_an_entity_come_in_the_order_of_their_commits,
@@ -63,6 +71,21 @@ macro_rules! dispense_store_contract {
             a_claim_covers_later_events_of_its_entities,
             concurrent_claims_are_disjoint_and_complete,
             concurrent_relays_drain_the_outbox,
+            a_claim_from_before_a_clock_was_set_back_is_void,
+            entities_to_pass_over_are_passed_over,
+        }
+        $crate::contract_cases! { $fresh => outbox_set_aside:
+            a_refused_event_is_set_aside_and_named,
+            an_unreadable_event_is_set_aside_and_named,
+            what_is_set_aside_holds_up_only_its_entity,
+            earlier_events_go_before_an_unreadable_one,
+            a_head_full_of_what_cannot_be_delivered_is_passed,
+            later_events_wait_behind_a_set_aside_one,
+            a_retried_event_is_handed_out_again_in_its_place,
+            retrying_in_vain_sets_it_aside_again,
+            a_dropped_event_lets_the_later_ones_go,
+            dropping_or_retrying_what_is_not_set_aside_does_nothing,
+            a_refused_event_that_is_gone_is_passed_over,
         }
     };
 }

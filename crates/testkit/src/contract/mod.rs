@@ -30,6 +30,7 @@ pub mod dispenses;
 pub mod legal_entities;
 pub mod outbox;
 pub mod outbox_claims;
+pub mod outbox_set_aside;
 pub mod publisher;
 mod sequence_steps;
 pub mod sequences;
@@ -39,8 +40,8 @@ mod race;
 mod subjects;
 
 pub use subjects::{
-    Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, Message, PublisherUnderTest,
-    RawDispenses,
+    Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, Message, OutboxUnderTest,
+    PublisherUnderTest, RawDispenses, RawOutbox, put_with_change,
 };
 
 #[cfg(test)]
@@ -63,6 +64,7 @@ mod tests {
             ("legal_entities", include_str!("legal_entities.rs")),
             ("outbox", include_str!("outbox.rs")),
             ("outbox_claims", include_str!("outbox_claims.rs")),
+            ("outbox_set_aside", include_str!("outbox_set_aside.rs")),
             ("publisher", include_str!("publisher.rs")),
         ] {
             let (_, list) = macros.split_once(&format!("=> {suite}:")).expect(suite);

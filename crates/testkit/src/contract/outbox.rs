@@ -4,13 +4,12 @@ use std::collections::HashSet;
 use std::slice;
 use std::time::Duration;
 
-use esoz_device_dispense::{Dispense, DispenseStatus};
+use esoz_device_dispense::DispenseStatus;
 use esoz_events::{Backlog, Claim, EventRef, StatusChangeEvent};
-use esoz_kernel::{Committed, EventId, Uuid};
+use esoz_kernel::{EventId, Uuid};
 
-use super::DispenseStore;
-use super::dispenses::put;
-use crate::builders::{at_millis, change_of, dispense, fresh};
+use super::OutboxUnderTest;
+use crate::builders::{at_millis, event_of, fresh};
 
 /// How long the suite's claims hold.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -18,38 +17,42 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 /// The suite's relays claim no earlier than this many milliseconds after the first event.
 pub(super) const LATER: i64 = 60_000;
 
-/// What a relay gets that asks at that many milliseconds.
+/// A claim of that relay at that many milliseconds.
+pub(super) fn claim(by: Uuid, millis: i64, max_entities: u32) -> Claim {
+    Claim { by, now: at_millis(millis), lease: LEASE, max_entities, except: Vec::new() }
+}
+
+/// What a relay gets that asks at that many milliseconds, in an outbox with nothing to set aside.
 pub(super) async fn claimed(
-    store: &DispenseStore,
+    store: &OutboxUnderTest,
     by: Uuid,
     millis: i64,
     max_entities: u32,
 ) -> Vec<StatusChangeEvent> {
-    let claim = Claim { by, now: at_millis(millis), lease: LEASE, max_entities };
-    store.outbox.claim(&claim).await.unwrap()
+    let claimed = store.outbox.claim(&claim(by, millis, max_entities)).await.unwrap();
+    assert_eq!(claimed.set_aside, []);
+    claimed.events
 }
 
-/// Changes a stored dispense at that many milliseconds and gives the event.
+/// Puts the event of a change of that dispense at that many milliseconds.
 pub(super) async fn changed(
-    store: &DispenseStore,
-    dispense: &mut Dispense,
+    store: &OutboxUnderTest,
+    dispense: Uuid,
     to: DispenseStatus,
     millis: i64,
 ) -> StatusChangeEvent {
-    let change = change_of(dispense, to, at_millis(millis));
-    match store.dispenses.commit(&change).await.unwrap() {
-        Committed::Applied(after) => *dispense = after,
-        other => panic!("the change was not applied: {other:?}"),
-    }
-    change.event
+    let event = StatusChangeEvent {
+        new_status: to.as_str().to_owned(),
+        event_time: at_millis(millis),
+        ..event_of(dispense)
+    };
+    store.raw.put(&event).await;
+    event
 }
 
-/// Stops a fresh dispense at that many milliseconds.
-pub(super) async fn stopped(store: &DispenseStore, millis: i64) -> (Dispense, StatusChangeEvent) {
-    let mut one = dispense().build();
-    put(store, &one).await;
-    let event = changed(store, &mut one, DispenseStatus::Stopped, millis).await;
-    (one, event)
+/// Puts the event of a stop of a fresh dispense at that many milliseconds.
+pub(super) async fn stopped(store: &OutboxUnderTest, millis: i64) -> StatusChangeEvent {
+    changed(store, fresh(), DispenseStatus::Stopped, millis).await
 }
 
 pub(super) fn references(events: &[StatusChangeEvent]) -> Vec<EventRef> {
@@ -68,31 +71,31 @@ pub(super) fn entities(events: &[StatusChangeEvent]) -> Vec<Uuid> {
 }
 
 /// Nothing waits, nothing is handed out, and nothing fails.
-pub async fn an_empty_outbox_has_nothing(store: DispenseStore) {
-    assert_eq!(store.outbox.backlog().await.unwrap(), Backlog { depth: 0, oldest: None });
+pub async fn an_empty_outbox_has_nothing(store: OutboxUnderTest) {
+    assert_eq!(store.outbox.backlog().await.unwrap(), Backlog::default());
     assert_eq!(claimed(&store, fresh(), LATER, 10).await, []);
     store.outbox.remove(&[]).await.unwrap();
     store.outbox.release(fresh()).await.unwrap();
 }
 
 /// All events of an entity, in the order of their commits, whatever their clocks said.
-pub async fn events_of_an_entity_come_in_the_order_of_their_commits(store: DispenseStore) {
-    let (mut one, first) = stopped(&store, 500).await;
-    let (_, between) = stopped(&store, 600).await;
+pub async fn events_of_an_entity_come_in_the_order_of_their_commits(store: OutboxUnderTest) {
+    let first = stopped(&store, 500).await;
+    let between = stopped(&store, 600).await;
     // The second change was made by a machine whose clock is behind.
-    let second = changed(&store, &mut one, DispenseStatus::EnteredInError, 400).await;
-    let third = changed(&store, &mut one, DispenseStatus::Unknown, 700).await;
+    let second = changed(&store, first.entity_id, DispenseStatus::EnteredInError, 400).await;
+    let third = changed(&store, first.entity_id, DispenseStatus::Unknown, 700).await;
     let all = claimed(&store, fresh(), LATER, 10).await;
     assert_eq!(all.len(), 4);
-    assert_eq!(of_entity(&all, one.id.uuid()), [first, second, third]);
+    assert_eq!(of_entity(&all, first.entity_id), [first, second, third]);
     assert!(all.contains(&between));
 }
 
 /// Who waits longest is served first, and nobody gets more entities than were asked for.
-pub async fn the_longest_waiting_entities_come_first(store: DispenseStore) {
+pub async fn the_longest_waiting_entities_come_first(store: OutboxUnderTest) {
     let mut waiting = Vec::new();
     for step in 0..5 {
-        waiting.push(stopped(&store, step * 10).await.1.entity_id);
+        waiting.push(stopped(&store, step * 10).await.entity_id);
     }
     let two = claimed(&store, fresh(), LATER, 2).await;
     assert_eq!(entities(&two), waiting[..2]);
@@ -103,17 +106,17 @@ pub async fn the_longest_waiting_entities_come_first(store: DispenseStore) {
 }
 
 /// The limit counts entities: all events of an entity come together.
-pub async fn the_limit_counts_entities_not_events(store: DispenseStore) {
-    let (mut one, first) = stopped(&store, 0).await;
-    let second = changed(&store, &mut one, DispenseStatus::EnteredInError, 1).await;
+pub async fn the_limit_counts_entities_not_events(store: OutboxUnderTest) {
+    let first = stopped(&store, 0).await;
+    let second = changed(&store, first.entity_id, DispenseStatus::EnteredInError, 1).await;
     stopped(&store, 2).await;
     assert_eq!(claimed(&store, fresh(), LATER, 1).await, [first, second]);
 }
 
 /// What was delivered does not come again; removing it twice, or what never was, changes nothing.
-pub async fn removed_events_are_forgotten(store: DispenseStore) {
-    let (_, delivered) = stopped(&store, 0).await;
-    let (_, kept) = stopped(&store, 1).await;
+pub async fn removed_events_are_forgotten(store: OutboxUnderTest) {
+    let delivered = stopped(&store, 0).await;
+    let kept = stopped(&store, 1).await;
     let by = fresh();
     assert_eq!(claimed(&store, by, LATER, 10).await.len(), 2);
     let unknown_event = EventRef { id: EventId::new(fresh()), entity_id: kept.entity_id };
@@ -128,10 +131,10 @@ pub async fn removed_events_are_forgotten(store: DispenseStore) {
 }
 
 /// Removing the first events of an entity leaves the others, in their order.
-pub async fn removing_some_events_of_an_entity_leaves_the_others(store: DispenseStore) {
-    let (mut one, first) = stopped(&store, 0).await;
-    let second = changed(&store, &mut one, DispenseStatus::EnteredInError, 1).await;
-    let third = changed(&store, &mut one, DispenseStatus::Unknown, 2).await;
+pub async fn removing_some_events_of_an_entity_leaves_the_others(store: OutboxUnderTest) {
+    let first = stopped(&store, 0).await;
+    let second = changed(&store, first.entity_id, DispenseStatus::EnteredInError, 1).await;
+    let third = changed(&store, first.entity_id, DispenseStatus::Unknown, 2).await;
     let by = fresh();
     assert_eq!(claimed(&store, by, LATER, 10).await.len(), 3);
     store.outbox.remove(&[first.reference()]).await.unwrap();
@@ -140,20 +143,20 @@ pub async fn removing_some_events_of_an_entity_leaves_the_others(store: Dispense
 }
 
 /// An entity whose events were all removed is claimed by nobody: its next event is free at once.
-pub async fn an_emptied_entity_is_free(store: DispenseStore) {
-    let (mut one, first) = stopped(&store, 0).await;
+pub async fn an_emptied_entity_is_free(store: OutboxUnderTest) {
+    let first = stopped(&store, 0).await;
     assert_eq!(claimed(&store, fresh(), LATER, 10).await, slice::from_ref(&first));
     store.outbox.remove(&[first.reference()]).await.unwrap();
-    let second = changed(&store, &mut one, DispenseStatus::EnteredInError, LATER + 1).await;
+    let second = changed(&store, first.entity_id, DispenseStatus::EnteredInError, LATER + 1).await;
     assert_eq!(claimed(&store, fresh(), LATER + 2, 10).await, [second]);
 }
 
 /// An event that came while its entity was being delivered is not lost, and its relay need not wait for it.
-pub async fn an_event_between_claim_and_remove_stays(store: DispenseStore) {
-    let (mut one, first) = stopped(&store, 0).await;
+pub async fn an_event_between_claim_and_remove_stays(store: OutboxUnderTest) {
+    let first = stopped(&store, 0).await;
     let by = fresh();
     assert_eq!(claimed(&store, by, LATER, 10).await, slice::from_ref(&first));
-    let second = changed(&store, &mut one, DispenseStatus::EnteredInError, LATER).await;
+    let second = changed(&store, first.entity_id, DispenseStatus::EnteredInError, LATER).await;
     assert_eq!(claimed(&store, fresh(), LATER, 10).await, [], "it would overtake the first");
     store.outbox.remove(&[first.reference()]).await.unwrap();
     assert_eq!(store.outbox.backlog().await.unwrap().depth, 1);
@@ -161,17 +164,17 @@ pub async fn an_event_between_claim_and_remove_stays(store: DispenseStore) {
 }
 
 /// The backlog counts what waits, claimed or not, and knows the oldest.
-pub async fn the_backlog_counts_what_waits(store: DispenseStore) {
+pub async fn the_backlog_counts_what_waits(store: OutboxUnderTest) {
     let backlog = async || store.outbox.backlog().await.unwrap();
-    let (mut one, first) = stopped(&store, 10).await;
-    let (_, other) = stopped(&store, 20).await;
-    let second = changed(&store, &mut one, DispenseStatus::EnteredInError, 30).await;
-    let all = Backlog { depth: 3, oldest: Some(at_millis(10)) };
+    let first = stopped(&store, 10).await;
+    let other = stopped(&store, 20).await;
+    let second = changed(&store, first.entity_id, DispenseStatus::EnteredInError, 30).await;
+    let all = Backlog { depth: 3, oldest: Some(at_millis(10)), set_aside: 0 };
     assert_eq!(backlog().await, all);
     assert_eq!(claimed(&store, fresh(), LATER, 1).await, [first.clone(), second.clone()]);
     assert_eq!(backlog().await, all);
     store.outbox.remove(&[first.reference()]).await.unwrap();
-    assert_eq!(backlog().await, Backlog { depth: 2, oldest: Some(at_millis(20)) });
+    assert_eq!(backlog().await, Backlog { depth: 2, oldest: Some(at_millis(20)), set_aside: 0 });
     store.outbox.remove(&references(&[second, other])).await.unwrap();
-    assert_eq!(backlog().await, Backlog { depth: 0, oldest: None });
+    assert_eq!(backlog().await, Backlog::default());
 }

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use esoz_device_dispense::DispenseStatus;
 use esoz_events::{Claim, Outbox, StatusChangeEvent};
-use esoz_kernel::{Committed, StoreErrorKind, Uuid};
+use esoz_kernel::{StoreErrorKind, Uuid};
 
-use super::DispenseStore;
-use super::outbox::{LATER, LEASE, changed, claimed, entities, references, stopped};
+use super::OutboxUnderTest;
+use super::outbox::{LATER, LEASE, changed, claim, claimed, entities, references, stopped};
 use super::race::all_at_once;
-use crate::builders::{at_millis, change_of, dispense, fresh};
+use crate::builders::fresh;
 
 const RELAYS: usize = 8;
-const ENTITIES: usize = 100;
+const ENTITIES: i64 = 100;
 const LONG: Duration = Duration::from_mins(1);
 
 fn lease_millis() -> i64 {
@@ -23,9 +23,9 @@ fn lease_millis() -> i64 {
 }
 
 /// What one relay holds no other gets, until the lease has ended.
-pub async fn a_claim_keeps_others_away_until_its_lease_ends(store: DispenseStore) {
-    let (_, one) = stopped(&store, 0).await;
-    let (_, two) = stopped(&store, 1).await;
+pub async fn a_claim_keeps_others_away_until_its_lease_ends(store: OutboxUnderTest) {
+    let one = stopped(&store, 0).await;
+    let two = stopped(&store, 1).await;
     let all = [one, two];
     assert_eq!(claimed(&store, fresh(), LATER, 10).await, all);
     let end = LATER + lease_millis();
@@ -35,11 +35,11 @@ pub async fn a_claim_keeps_others_away_until_its_lease_ends(store: DispenseStore
 }
 
 /// A relay gets what it holds again, and holds it for another lease from then on.
-pub async fn a_relay_gets_its_own_again(store: DispenseStore) {
-    let (_, one) = stopped(&store, 0).await;
+pub async fn a_relay_gets_its_own_again(store: OutboxUnderTest) {
+    let one = stopped(&store, 0).await;
     let by = fresh();
     assert_eq!(claimed(&store, by, LATER, 10).await, slice::from_ref(&one));
-    let (_, two) = stopped(&store, 1).await;
+    let two = stopped(&store, 1).await;
     let again = LATER + lease_millis() - 1;
     assert_eq!(claimed(&store, by, again, 10).await, [one.clone(), two.clone()]);
     assert_eq!(claimed(&store, fresh(), again + lease_millis() - 1, 10).await, []);
@@ -47,8 +47,8 @@ pub async fn a_relay_gets_its_own_again(store: DispenseStore) {
 }
 
 /// A relay that slept through its lease does not take back what another one holds by now.
-pub async fn an_ended_claim_is_not_taken_back(store: DispenseStore) {
-    let (_, one) = stopped(&store, 0).await;
+pub async fn an_ended_claim_is_not_taken_back(store: OutboxUnderTest) {
+    let one = stopped(&store, 0).await;
     let (sleeper, other) = (fresh(), fresh());
     assert_eq!(claimed(&store, sleeper, LATER, 10).await, slice::from_ref(&one));
     let ended = LATER + lease_millis();
@@ -62,9 +62,9 @@ pub async fn an_ended_claim_is_not_taken_back(store: DispenseStore) {
 }
 
 /// What a relay gives back is free at once; what others hold is not.
-pub async fn released_events_are_free_at_once(store: DispenseStore) {
-    let (_, one) = stopped(&store, 0).await;
-    let (_, two) = stopped(&store, 1).await;
+pub async fn released_events_are_free_at_once(store: OutboxUnderTest) {
+    let one = stopped(&store, 0).await;
+    let two = stopped(&store, 1).await;
     let (first, second) = (fresh(), fresh());
     assert_eq!(claimed(&store, first, LATER, 1).await, slice::from_ref(&one));
     assert_eq!(claimed(&store, second, LATER, 1).await, [two]);
@@ -73,33 +73,30 @@ pub async fn released_events_are_free_at_once(store: DispenseStore) {
 }
 
 /// A claim is on the entity: events that come later do not reach another relay before the earlier ones are delivered.
-pub async fn a_claim_covers_later_events_of_its_entities(store: DispenseStore) {
-    let (mut one, first) = stopped(&store, 0).await;
+pub async fn a_claim_covers_later_events_of_its_entities(store: OutboxUnderTest) {
+    let first = stopped(&store, 0).await;
     let by = fresh();
     assert_eq!(claimed(&store, by, LATER, 10).await, slice::from_ref(&first));
-    let second = changed(&store, &mut one, DispenseStatus::EnteredInError, LATER).await;
-    let (_, elsewhere) = stopped(&store, LATER).await;
+    let second = changed(&store, first.entity_id, DispenseStatus::EnteredInError, LATER).await;
+    let elsewhere = stopped(&store, LATER).await;
     assert_eq!(claimed(&store, fresh(), LATER, 10).await, [elsewhere]);
     assert_eq!(claimed(&store, by, LATER, 10).await, [first, second]);
 }
 
 /// An outbox with one event for each of many entities.
-async fn filled(store: &DispenseStore) {
-    let all: Vec<_> = (0..ENTITIES).map(|_| dispense().build()).collect();
-    store.registry.put_dispenses(&all).await.unwrap();
-    let changes = (0..).zip(&all).map(|(step, one)| change_of(one, DispenseStatus::Stopped, at_millis(step)));
-    for change in changes {
-        assert_ne!(store.dispenses.commit(&change).await.unwrap(), Committed::Stale);
+async fn filled(store: &OutboxUnderTest) {
+    for step in 0..ENTITIES {
+        stopped(store, step).await;
     }
 }
 
 /// Claims; a store may say that it lost a race, and is then asked again.
 async fn claim_in_race(outbox: Arc<dyn Outbox>, by: Uuid, max_entities: u32) -> Vec<StatusChangeEvent> {
-    let claim = Claim { by, now: at_millis(LATER), lease: LEASE, max_entities };
+    let claim = claim(by, LATER, max_entities);
     let deadline = Instant::now() + LONG;
     loop {
         match outbox.claim(&claim).await {
-            Ok(events) => return events,
+            Ok(claimed) => return claimed.events,
             Err(error) if error.kind() == StoreErrorKind::Conflict && Instant::now() < deadline => {
                 tokio::task::yield_now().await;
             }
@@ -109,14 +106,15 @@ async fn claim_in_race(outbox: Arc<dyn Outbox>, by: Uuid, max_entities: u32) -> 
 }
 
 /// Eight relays at once: no entity is handed to two, and none to nobody.
-pub async fn concurrent_claims_are_disjoint_and_complete(store: DispenseStore) {
+pub async fn concurrent_claims_are_disjoint_and_complete(store: OutboxUnderTest) {
     filled(&store).await;
+    let all = usize::try_from(ENTITIES).unwrap();
     let relays: Vec<Uuid> = (0..RELAYS).map(|_| fresh()).collect();
     let mut holder: HashMap<Uuid, Uuid> = HashMap::new();
     let deadline = Instant::now() + LONG;
     // One at a time may get less than it could when the others are at it; another round fills it up.
-    while holder.len() < ENTITIES {
-        assert!(Instant::now() < deadline, "only {} of {ENTITIES} were handed out", holder.len());
+    while holder.len() < all {
+        assert!(Instant::now() < deadline, "only {} of {all} were handed out", holder.len());
         let claims =
             all_at_once(relays.iter().map(|&by| claim_in_race(Arc::clone(&store.outbox), by, 15))).await;
         for (&by, events) in relays.iter().zip(claims) {
@@ -148,10 +146,33 @@ async fn drain(outbox: Arc<dyn Outbox>) -> Vec<StatusChangeEvent> {
 }
 
 /// Eight relays drain the outbox side by side: every event is handed to one of them, once.
-pub async fn concurrent_relays_drain_the_outbox(store: DispenseStore) {
+pub async fn concurrent_relays_drain_the_outbox(store: OutboxUnderTest) {
     filled(&store).await;
     let drained = all_at_once((0..RELAYS).map(|_| drain(Arc::clone(&store.outbox)))).await;
     let all: Vec<_> = drained.into_iter().flatten().collect();
     let distinct: HashSet<_> = all.iter().map(|event| event.id).collect();
-    assert_eq!((all.len(), distinct.len()), (ENTITIES, ENTITIES));
+    let expected = usize::try_from(ENTITIES).unwrap();
+    assert_eq!((all.len(), distinct.len()), (expected, expected));
+}
+
+/// A claim made an hour ahead, before the clock was set back, keeps nobody away for an hour.
+pub async fn a_claim_from_before_a_clock_was_set_back_is_void(store: OutboxUnderTest) {
+    let one = stopped(&store, 0).await;
+    let ahead = LATER + 3_600_000;
+    assert_eq!(claimed(&store, fresh(), ahead, 10).await, slice::from_ref(&one));
+    let by = fresh();
+    assert_eq!(claimed(&store, by, LATER, 10).await, slice::from_ref(&one));
+    assert_eq!(claimed(&store, fresh(), LATER, 10).await, [], "the claim that was made after that holds");
+    // Clocks of two machines differ; that makes no claim void.
+    assert_eq!(claimed(&store, fresh(), LATER - lease_millis() / 2, 10).await, []);
+}
+
+/// Entities that the relay backs off from leave their places to others, and are nobody's.
+pub async fn entities_to_pass_over_are_passed_over(store: OutboxUnderTest) {
+    let first = stopped(&store, 0).await;
+    let second = stopped(&store, 1).await;
+    let by = fresh();
+    let except = Claim { except: vec![first.entity_id, fresh()], ..claim(by, LATER, 1) };
+    assert_eq!(store.outbox.claim(&except).await.unwrap().events, [second]);
+    assert_eq!(claimed(&store, fresh(), LATER, 10).await, [first]);
 }

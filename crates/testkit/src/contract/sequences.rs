@@ -284,9 +284,14 @@ impl Played {
     }
 
     async fn deliver(&mut self, entities: u32) {
-        let claim =
-            Claim { by: self.relay, now: self.now(), lease: Duration::from_mins(1), max_entities: entities };
-        let events = self.store.outbox.claim(&claim).await.unwrap();
+        let claim = Claim {
+            by: self.relay,
+            now: self.now(),
+            lease: Duration::from_mins(1),
+            max_entities: entities,
+            except: Vec::new(),
+        };
+        let events = self.store.outbox.claim(&claim).await.unwrap().events;
         let mut of_each: BTreeMap<usize, Vec<StatusChangeEvent>> = BTreeMap::new();
         for event in &events {
             let dispense = self.things.iter().position(|thing| thing.id.uuid() == event.entity_id).unwrap();

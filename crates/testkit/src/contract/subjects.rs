@@ -4,11 +4,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
-use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
-use esoz_events::{EventPublisher, Outbox};
-use esoz_kernel::{ContractDivisionId, DispenseId, IdempotencyRecords, UserId};
+use esoz_device_dispense::{DeviceDispenses, DispenseRegistry, Transition};
+use esoz_events::{EventPublisher, EventRef, Outbox, StatusChangeEvent};
+use esoz_kernel::{Committed, ContractDivisionId, DispenseId, IdempotencyRecords, UserId};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use serde_json::Value;
+
+use crate::builders::{change_of, dispense};
 
 /// A store of dispenses, fresh and empty.
 pub struct DispenseStore {
@@ -34,6 +36,45 @@ pub trait RawDispenses: Send + Sync {
 
     /// Sets a top-level field of the stored document, whether ESOZ knows it or not.
     async fn set_field(&self, id: DispenseId, field: &str, value: Value);
+}
+
+/// An outbox, fresh and empty.
+pub struct OutboxUnderTest {
+    /// The outbox.
+    pub outbox: Arc<dyn Outbox>,
+    /// Past the port.
+    pub raw: Arc<dyn RawOutbox>,
+    /// What must live as long as the outbox, e.g. its folder.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Fills an outbox, and tampers with what waits.
+#[async_trait]
+pub trait RawOutbox: Send + Sync {
+    /// Puts an event there, as the store does with the change that it tells of.
+    async fn put(&self, event: &StatusChangeEvent);
+
+    /// Makes a stored event one that cannot be read, or mends it.
+    async fn make_readable(&self, event: EventRef, is_readable: bool);
+}
+
+/// Makes the change that the event tells of, of a dispense that is loaded first if it is not there: for [`RawOutbox::put`].
+///
+/// # Panics
+/// When the store fails, or does not make the change.
+pub async fn put_with_change<S: DeviceDispenses + DispenseRegistry>(store: &S, event: &StatusChangeEvent) {
+    let id = DispenseId::new(event.entity_id);
+    let found = match store.find(id).await.unwrap() {
+        Some(found) => found,
+        None => {
+            let one = dispense().id(id).build();
+            store.put_dispenses(std::slice::from_ref(&one)).await.unwrap();
+            one
+        }
+    };
+    let change = change_of(&found, event.new_status.parse().unwrap(), event.event_time);
+    let change = Transition { event: event.clone(), ..change };
+    assert!(matches!(store.commit(&change).await.unwrap(), Committed::Applied(_)));
 }
 
 /// A store of legal entities, divisions, contracts and contract divisions, fresh and empty.

@@ -3,14 +3,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, Transition};
-use esoz_events::{Backlog, Claim, EventRef, Outbox, StatusChangeEvent};
+use esoz_events::{Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which};
 use esoz_kernel::{
     Committed, DispenseId, IdempotencyRecords, Put, Replay, StoreError, Timestamp, Uuid, time::rfc3339_millis,
 };
 use serde_json::{Map, Value, json};
 
 use super::{Locked, keys::Keys, outbox::Waiting};
-use crate::contract::{DispenseStore, RawDispenses};
+use crate::contract::{DispenseStore, OutboxUnderTest, RawDispenses, RawOutbox};
 
 const COLLECTION: &str = "device_dispenses";
 
@@ -44,6 +44,12 @@ impl FakeDispenses {
             raw: fake,
             keep: Box::new(()),
         }
+    }
+
+    /// The outbox of an empty one, as its contract suite wants it.
+    pub fn outbox_under_test() -> OutboxUnderTest {
+        let fake = Arc::new(Self::default());
+        OutboxUnderTest { outbox: fake.clone(), raw: fake, keep: Box::new(()) }
     }
 }
 
@@ -136,12 +142,17 @@ impl DispenseRegistry for FakeDispenses {
 
 #[async_trait]
 impl Outbox for FakeDispenses {
-    async fn claim(&self, claim: &Claim) -> Result<Vec<StatusChangeEvent>, StoreError> {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
         Ok(self.0.lock().waiting.claim(claim))
     }
 
     async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
         self.0.lock().waiting.remove(delivered);
+        Ok(())
+    }
+
+    async fn set_aside(&self, refused: &[Refused], now: Timestamp) -> Result<(), StoreError> {
+        self.0.lock().waiting.set_aside(refused, now);
         Ok(())
     }
 
@@ -152,6 +163,29 @@ impl Outbox for FakeDispenses {
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         Ok(self.0.lock().waiting.backlog())
+    }
+
+    async fn list_set_aside(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
+        Ok(self.0.lock().waiting.list_set_aside(limit))
+    }
+
+    async fn retry(&self, which: &Which) -> Result<u64, StoreError> {
+        Ok(self.0.lock().waiting.retry(which))
+    }
+
+    async fn drop_set_aside(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.0.lock().waiting.drop_set_aside(id))
+    }
+}
+
+#[async_trait]
+impl RawOutbox for FakeDispenses {
+    async fn put(&self, event: &StatusChangeEvent) {
+        self.0.lock().waiting.push(event.clone());
+    }
+
+    async fn make_readable(&self, event: EventRef, is_readable: bool) {
+        self.0.lock().waiting.make_readable(event.id, is_readable);
     }
 }
 

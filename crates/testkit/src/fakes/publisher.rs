@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_events::{EventPublisher, PublishError, StatusChangeEvent, wire};
-use esoz_kernel::Uuid;
+use esoz_kernel::{EventId, Uuid};
 
 use super::Locked;
 use crate::contract::{Delivered, Message, PublisherUnderTest};
@@ -16,6 +16,7 @@ pub struct RecordingPublisher(Locked<State>);
 struct State {
     taken: Vec<StatusChangeEvent>,
     refused: HashSet<Uuid>,
+    refused_for_good: HashSet<EventId>,
 }
 
 impl RecordingPublisher {
@@ -30,9 +31,19 @@ impl RecordingPublisher {
         self.0.lock().taken.clone()
     }
 
-    /// From now on it takes no event of that entity.
+    /// From now on it takes no event of that entity for the time being.
     pub fn refuse(&self, entity: Uuid) {
         self.0.lock().refused.insert(entity);
+    }
+
+    /// From now on it refuses that event for good.
+    pub fn refuse_for_good(&self, event: EventId) {
+        self.0.lock().refused_for_good.insert(event);
+    }
+
+    /// From now on it takes that event all the same.
+    pub fn accept_event(&self, event: EventId) {
+        self.0.lock().refused_for_good.remove(&event);
     }
 
     /// From now on it takes the events of that entity again.
@@ -47,7 +58,10 @@ impl EventPublisher for RecordingPublisher {
         let mut state = self.0.lock();
         let mut publish = |event: &StatusChangeEvent| {
             if state.refused.contains(&event.entity_id) {
-                return Err(PublishError { reason: "the recording publisher was told to refuse".to_owned() });
+                return Err(PublishError::NotNow("the recording publisher was told to refuse".to_owned()));
+            }
+            if state.refused_for_good.contains(&event.id) {
+                return Err(PublishError::Refused("the recording publisher was told so".to_owned()));
             }
             state.taken.push(event.clone());
             Ok(())

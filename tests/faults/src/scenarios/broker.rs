@@ -24,7 +24,7 @@ async fn down(run: &mut Run) -> Result<Report> {
     let servers = run.started().context("a broker")?;
     tokio::task::block_in_place(|| servers.kafka.stop())?;
     tokio::time::sleep(down).await;
-    let waiting = trial.shared.fixtures.stores.outbox.backlog().await?.depth;
+    let waiting = trial.shared.fixtures.stores.backlog().await?.depth;
     let acknowledged = trial.acknowledged() - before;
     let failed = trial.refused_with(503);
     tokio::task::block_in_place(|| servers.kafka.restart())?;

@@ -1,6 +1,8 @@
 //! The relay between a real (if fleeting) outbox and publisher: nothing is lost, and the events of one entity stay in order.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod undeliverable;
+
 use std::collections::HashSet;
 use std::sync::{
     Arc,
@@ -12,7 +14,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry, DispenseStatus};
 use esoz_events::{
-    Backlog, EventPublisher, EventRef, Outbox, PublishError, Relay, RelayLimits, StatusChangeEvent,
+    Backlog, Backoff, EventPublisher, EventRef, Outbox, PublishError, Relay, RelayLimits, RelayRound,
+    StatusChangeEvent,
 };
 use esoz_kernel::{Clock, Committed, StoreError, StoreErrorKind, Uuid};
 use esoz_testkit::builders::{at_millis, change_of, dispense, fresh};
@@ -23,6 +26,17 @@ use pollster::block_on;
 
 const LEASE: Duration = Duration::from_secs(30);
 const LONG: Duration = Duration::from_mins(1);
+const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(4) };
+
+/// A round at that many seconds.
+fn round_at(relay: &Relay, seconds: u64) -> RelayRound {
+    block_on(relay.run_once(Duration::from_secs(seconds))).unwrap()
+}
+
+/// A round at the beginning of all time.
+fn round(relay: &Relay) -> RelayRound {
+    round_at(relay, 0)
+}
 
 /// An outbox, a bus and a clock that stands still at a minute after the first event.
 struct World {
@@ -50,7 +64,7 @@ impl World {
         publisher: Arc<dyn EventPublisher>,
         max_entities: u32,
     ) -> Relay {
-        let limits = RelayLimits { lease: LEASE, max_entities };
+        let limits = RelayLimits { lease: LEASE, max_entities, backoff: BACKOFF };
         Relay::new(outbox, publisher, self.clock.clone(), limits, fresh())
     }
 
@@ -123,8 +137,8 @@ impl EventPublisher for SilentBus {
 #[test]
 fn given_nothing_waiting_then_a_round_is_idle() {
     let world = World::new();
-    let round = block_on(world.relay(10).run_once()).unwrap();
-    assert!(round.is_idle());
+    let done = round(&world.relay(10));
+    assert!(done.is_idle());
     assert_eq!(world.bus.taken(), []);
 }
 
@@ -133,13 +147,13 @@ fn given_all_is_well_then_everything_is_delivered_once_and_in_order() {
     let world = World::new();
     let pairs: Vec<_> = (0..20).map(|step| world.twice_changed(step * 10)).collect();
     let relay = world.relay(8);
-    let delivered: Vec<_> = (0..4).map(|_| block_on(relay.run_once()).unwrap().delivered).collect();
+    let delivered: Vec<_> = (0..4).map(|_| round(&relay).delivered).collect();
     assert_eq!(delivered, [16, 16, 8, 0], "two events of each of at most eight entities in a round");
     assert_eq!(world.bus.taken().len(), 40);
     for pair in &pairs {
         assert_eq!(world.taken_of(pair[0].entity_id), pair);
     }
-    assert_eq!(world.backlog(), Backlog { depth: 0, oldest: None });
+    assert_eq!(world.backlog(), Backlog::default());
 }
 
 #[test]
@@ -149,15 +163,15 @@ fn given_a_refused_entity_then_it_alone_waits_and_arrives_later_in_order() {
     let entity = refused[0].entity_id;
     world.bus.refuse(entity);
     let relay = world.relay(10);
-    let round = block_on(relay.run_once()).unwrap();
-    assert_eq!((round.delivered, round.failed), (2, 2));
-    assert!(round.failure.unwrap().reason.contains("told to refuse"));
+    let done = round(&relay);
+    assert_eq!((done.delivered, done.failed), (2, 2));
+    assert!(done.failure.unwrap().to_string().contains("told to refuse"));
     assert_eq!(world.bus.taken(), well);
     assert_eq!(world.backlog().depth, 2);
 
     world.bus.accept(entity);
-    let round = block_on(relay.run_once()).unwrap();
-    assert_eq!((round.delivered, round.failed), (2, 0));
+    let done = round_at(&relay, 1);
+    assert_eq!((done.delivered, done.failed), (2, 0));
     assert_eq!(world.taken_of(entity), refused);
     assert_eq!(world.backlog().depth, 0);
 }
@@ -181,11 +195,11 @@ fn given_an_entity_refused_after_its_first_event_then_the_second_follows_alone()
     let world = World::new();
     let pair = world.twice_changed(0);
     let bus = Arc::new(OneThenNoMore(Arc::clone(&world.bus)));
-    let round = block_on(world.relay_of(world.dispenses.clone(), bus, 10).run_once()).unwrap();
-    assert_eq!((round.delivered, round.failed), (1, 1));
+    let done = block_on(world.relay_of(world.dispenses.clone(), bus, 10).run_once(Duration::ZERO)).unwrap();
+    assert_eq!((done.delivered, done.failed), (1, 1));
     assert_eq!(world.bus.taken(), pair[..1]);
     world.bus.accept(pair[0].entity_id);
-    block_on(world.relay(10).run_once()).unwrap();
+    round(&world.relay(10));
     assert_eq!(world.bus.taken(), pair, "the first is not delivered again");
 }
 
@@ -203,7 +217,7 @@ fn given_a_bus_that_stumbles_once_then_no_event_overtakes_the_one_it_stumbled_ov
             if self.has_stumbled.swap(true, Ordering::SeqCst) {
                 return self.inner.publish(events).await;
             }
-            events.iter().map(|_| Err(PublishError { reason: "stumbled".to_owned() })).collect()
+            events.iter().map(|_| Err(PublishError::NotNow("stumbled".to_owned()))).collect()
         }
     }
 
@@ -211,10 +225,10 @@ fn given_a_bus_that_stumbles_once_then_no_event_overtakes_the_one_it_stumbled_ov
     let pair = world.twice_changed(0);
     let bus = Arc::new(StumblingBus { inner: world.bus.clone(), has_stumbled: AtomicBool::new(false) });
     let relay = world.relay_of(world.dispenses.clone(), bus, 10);
-    let round = block_on(relay.run_once()).unwrap();
-    assert_eq!((round.delivered, round.failed), (0, 2));
+    let done = round(&relay);
+    assert_eq!((done.delivered, done.failed), (0, 2));
     assert_eq!(world.bus.taken(), [], "the second would overtake the first");
-    assert_eq!(block_on(relay.run_once()).unwrap().delivered, 2);
+    assert_eq!(round_at(&relay, 1).delivered, 2);
     assert_eq!(world.bus.taken(), pair);
 }
 
@@ -223,9 +237,9 @@ fn given_a_failed_round_then_another_relay_need_not_wait_for_the_claim_to_end() 
     let world = World::new();
     let pair = world.twice_changed(0);
     world.bus.refuse(pair[0].entity_id);
-    assert_eq!(block_on(world.relay(10).run_once()).unwrap().failed, 2);
+    assert_eq!(round(&world.relay(10)).failed, 2);
     world.bus.accept(pair[0].entity_id);
-    assert_eq!(block_on(world.relay(10).run_once()).unwrap().delivered, 2);
+    assert_eq!(round(&world.relay(10)).delivered, 2);
     assert_eq!(world.bus.taken(), pair);
 }
 
@@ -236,10 +250,10 @@ fn given_a_store_that_fails_after_publishing_then_it_is_delivered_again() {
     let (inner, failures_left) = (Arc::clone(&world.dispenses), AtomicU32::new(1));
     let outbox = Arc::new(Double(ForgetfulOutbox { inner, failures_left }));
     let relay = world.relay_of(outbox, world.bus.clone(), 10);
-    let error = block_on(relay.run_once()).unwrap_err();
+    let error = block_on(relay.run_once(Duration::ZERO)).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert_eq!(world.backlog().depth, 2, "published, but not surely so for the outbox");
-    assert_eq!(block_on(relay.run_once()).unwrap().delivered, 2);
+    assert_eq!(round(&relay).delivered, 2);
     let [first, second] = pair;
     assert_eq!(world.bus.taken(), [first.clone(), second.clone(), first, second]);
     assert_eq!(world.backlog().depth, 0);
@@ -252,15 +266,15 @@ fn given_a_relay_that_dies_after_publishing_then_another_delivers_when_its_claim
     let bus = Arc::new(SilentBus(Arc::clone(&world.bus)));
     let dying = world.relay_of(world.dispenses.clone(), bus, 10);
     {
-        let mut round = Box::pin(dying.run_once());
+        let mut round = Box::pin(dying.run_once(Duration::ZERO));
         assert!(matches!(round.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
     }
     assert_eq!(world.bus.taken(), pair[..1]);
 
     let heir = world.relay(10);
-    assert!(block_on(heir.run_once()).unwrap().is_idle(), "the claim of the dead relay still holds");
+    assert!(round(&heir).is_idle(), "the claim of the dead relay still holds");
     world.clock.advance(LEASE);
-    assert_eq!(block_on(heir.run_once()).unwrap().delivered, 2);
+    assert_eq!(round(&heir).delivered, 2);
     let [first, second] = pair;
     assert_eq!(world.bus.taken(), [first.clone(), first, second]);
     assert_eq!(world.backlog().depth, 0);
@@ -273,11 +287,11 @@ fn given_a_relay_that_stops_in_order_then_what_it_held_is_free() {
     let bus = Arc::new(SilentBus(Arc::clone(&world.bus)));
     let stopping = world.relay_of(world.dispenses.clone(), bus, 10);
     {
-        let mut round = Box::pin(stopping.run_once());
+        let mut round = Box::pin(stopping.run_once(Duration::ZERO));
         assert!(matches!(round.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
     }
     block_on(stopping.release()).unwrap();
-    assert_eq!(block_on(world.relay(10).run_once()).unwrap().delivered, 2);
+    assert_eq!(round(&world.relay(10)).delivered, 2);
     assert_eq!(world.taken_of(pair[0].entity_id).len(), 3);
 }
 
@@ -304,10 +318,10 @@ fn given_an_event_that_comes_while_others_are_delivered_then_it_is_not_lost() {
     let first = world.change(&mut one, DispenseStatus::Stopped, 0);
     let bus = Arc::new(MeanwhileBus { world: Arc::clone(&world), dispense: Some(one).into() });
     let relay = world.relay_of(world.dispenses.clone(), bus, 10);
-    assert_eq!(block_on(relay.run_once()).unwrap().delivered, 1);
+    assert_eq!(round(&relay).delivered, 1);
     assert_eq!(world.bus.taken(), [first]);
     assert_eq!(world.backlog().depth, 1);
-    assert_eq!(block_on(relay.run_once()).unwrap().delivered, 1);
+    assert_eq!(round(&relay).delivered, 1);
     let statuses: Vec<_> = world.bus.taken().into_iter().map(|event| event.new_status).collect();
     assert_eq!(statuses, ["stopped", "entered_in_error"]);
 }
@@ -324,7 +338,7 @@ fn given_relays_side_by_side_then_everything_arrives_and_every_entity_in_order()
                 let relay = world.relay(7);
                 loop {
                     let is_last = is_done.load(Ordering::SeqCst);
-                    block_on(relay.run_once()).unwrap();
+                    round(&relay);
                     if is_last && world.backlog().depth == 0 {
                         break;
                     }

@@ -1,0 +1,4 @@
+//! What stands behind each port, by the configuration.
+
+pub(crate) mod bus;
+pub(crate) mod jobs;

@@ -1,0 +1,201 @@
+//! Events that were set aside: they stay in the outbox of their document, which leaves the index of waiting outboxes.
+
+use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
+use esoz_events::{Refused, SetAside, Which};
+use esoz_kernel::{StoreError, Timestamp};
+use futures_util::{TryStreamExt, future::try_join_all};
+
+use crate::{
+    MongoStore,
+    collections::{binary, millis},
+    decode,
+    error::Fault,
+    fields::{
+        EVENT_ENTITY_TYPE, EVENT_ID, EVENTS, ID, OUTBOX, OUTBOX_EVENT_ENTITY_TYPE, OUTBOX_EVENT_ID,
+        OUTBOX_EVENT_TIME, OUTBOX_EVENTS, OUTBOX_SET_ASIDE, OUTBOX_SET_ASIDE_AT, OUTBOX_SET_ASIDE_ID,
+        OUTBOX_SINCE, SET_ASIDE, SET_ASIDE_AT, SET_ASIDE_ID, SET_ASIDE_REASON, SINCE, path,
+    },
+};
+
+/// How many updates go to the server at a time.
+const AT_ONCE: usize = 16;
+
+/// A document whose first waiting event cannot be read.
+pub(crate) struct Unreadable {
+    id: Bson,
+    entity_id: String,
+    event_id: Option<String>,
+    entity_type: Option<String>,
+    reason: String,
+}
+
+impl Unreadable {
+    /// The document's id, of whatever type. One that cannot be read itself is in no document that a server stores.
+    pub(crate) fn id(document: &RawDocument) -> Option<Bson> {
+        document.get(ID).ok().flatten()?.try_into().ok()
+    }
+
+    pub(crate) fn new(document: &RawDocument, error: &StoreError) -> Option<Self> {
+        let first = first_event(document);
+        Some(Self {
+            id: Self::id(document)?,
+            entity_id: entity_id(document),
+            event_id: first.and_then(|event| Some(decode::uuid(event, EVENT_ID)?.to_string())),
+            entity_type: first.and_then(|event| Some(event.get_str(EVENT_ENTITY_TYPE).ok()?.to_owned())),
+            reason: error.to_string(),
+        })
+    }
+
+    fn name(&self) -> String {
+        self.event_id.clone().unwrap_or_else(|| self.entity_id.clone())
+    }
+
+    pub(crate) fn described(self, now: Timestamp) -> SetAside {
+        SetAside::new(self.name(), self.entity_type.as_deref(), &self.entity_id, self.reason, Some(now))
+    }
+}
+
+impl MongoStore {
+    pub(crate) async fn set_unreadable_aside(
+        &self,
+        unreadable: &[Unreadable],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let update = async |unreadable: &Unreadable| {
+            let filter = doc! { ID: &unreadable.id, OUTBOX_SINCE: { "$exists": true } };
+            let note = note(&unreadable.name(), &unreadable.reason, now);
+            match self.put_aside(filter.clone(), set_aside(&note).into()).await {
+                Err(fault) if fault.is_path_not_viable() => self.put_aside(filter, wrapped(&note)).await,
+                done => done,
+            }
+        };
+        for some in unreadable.chunks(AT_ONCE) {
+            let updated = try_join_all(some.iter().map(update)).await;
+            updated.map_err(|fault| fault.during("setting unreadable events aside"))?;
+            self.documents.let_go(some.iter().map(|unreadable| unreadable.id.clone()).collect()).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn set_refused_aside(
+        &self,
+        refused: &[Refused],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let update = |Refused { event, reason }: &Refused| {
+            let filter = doc! { ID: binary(event.entity_id), OUTBOX_EVENT_ID: binary(event.id.uuid()) };
+            self.put_aside(filter, set_aside(&note(&event.id.to_string(), reason, now)).into())
+        };
+        for some in refused.chunks(AT_ONCE) {
+            let updated = try_join_all(some.iter().map(update)).await;
+            updated.map_err(|fault| fault.during("setting refused events aside"))?;
+        }
+        Ok(())
+    }
+
+    async fn put_aside(
+        &self,
+        filter: Document,
+        update: mongodb::options::UpdateModifications,
+    ) -> Result<(), Fault> {
+        self.documents.limited(self.documents.dispenses().update_one(filter, update)).await.map(drop)
+    }
+
+    /// Takes these documents, whose first event was set aside, out of the index of waiting outboxes: a change has put them there again.
+    pub(crate) async fn keep_behind(&self, documents: Vec<Bson>) -> Result<(), StoreError> {
+        if documents.is_empty() {
+            return Ok(());
+        }
+        let filter = doc! { ID: { "$in": documents }, OUTBOX_SET_ASIDE_AT: { "$exists": true } };
+        let update = self.documents.dispenses().update_many(filter, doc! { "$unset": { OUTBOX_SINCE: "" } });
+        let updated = self.documents.limited(update).await;
+        updated.map(drop).map_err(|fault| fault.during("keeping events behind those that were set aside"))
+    }
+
+    pub(crate) async fn listed(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
+        // To MongoDB a limit of zero is no limit.
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let find = self
+            .documents
+            .dispenses()
+            .find(doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true } })
+            .sort(doc! { OUTBOX_SET_ASIDE_AT: 1 })
+            .projection(doc! { OUTBOX_SET_ASIDE: 1, OUTBOX_EVENT_ENTITY_TYPE: 1 })
+            .limit(limit.into())
+            .max_time(self.documents.operation_timeout());
+        let found = self.documents.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
+        let found = found.map_err(|fault| fault.during("listing the events that were set aside"))?;
+        Ok(found.iter().map(read).collect())
+    }
+
+    pub(crate) async fn retried(&self, which: &Which) -> Result<u64, StoreError> {
+        let mut filter = doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true } };
+        if let Which::These(ids) = which {
+            filter.insert(OUTBOX_SET_ASIDE_ID, doc! { "$in": ids });
+        }
+        let update = vec![doc! { "$unset": OUTBOX_SET_ASIDE }, waiting_again()];
+        let update = self.documents.dispenses().update_many(filter, update);
+        let retried = self.documents.limited(update).await;
+        Ok(retried.map_err(|fault| fault.during("retrying events that were set aside"))?.modified_count)
+    }
+
+    pub(crate) async fn dropped(&self, id: &str) -> Result<bool, StoreError> {
+        let events = path(OUTBOX_EVENTS);
+        let but_the_first = doc! { "$slice": [&events, 1, { "$max": [1, { "$size": &events }] }] };
+        let rest = doc! { "$cond": [{ "$isArray": &events }, but_the_first, []] };
+        let update = vec![
+            doc! { "$set": { OUTBOX_EVENTS: rest } },
+            doc! { "$unset": OUTBOX_SET_ASIDE },
+            waiting_again(),
+        ];
+        let filter = doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true }, OUTBOX_SET_ASIDE_ID: id };
+        let update = self.documents.dispenses().update_one(filter, update);
+        let dropped = self.documents.limited(update).await;
+        Ok(dropped.map_err(|fault| fault.during("dropping an event that was set aside"))?.modified_count > 0)
+    }
+}
+
+/// Puts an outbox back among those that wait, as long as its oldest event has waited; one that is empty goes.
+pub(crate) fn waiting_again() -> Document {
+    let oldest = doc! { "$ifNull": [{ "$min": path(OUTBOX_EVENT_TIME) }, "$$NOW"] };
+    let renewed = doc! { "$mergeObjects": [path(OUTBOX), { SINCE: oldest }] };
+    let is_empty = doc! { "$eq": [path(OUTBOX_EVENTS), []] };
+    doc! { "$set": { OUTBOX: { "$cond": [is_empty, "$$REMOVE", renewed] } } }
+}
+
+/// What is noted in the outbox.
+fn note(id: &str, reason: &str, now: Timestamp) -> Document {
+    doc! { SET_ASIDE_ID: id, SET_ASIDE_AT: millis(now), SET_ASIDE_REASON: reason }
+}
+
+fn set_aside(note: &Document) -> Document {
+    doc! { "$set": { OUTBOX_SET_ASIDE: note }, "$unset": { OUTBOX_SINCE: "" } }
+}
+
+/// The same where the outbox is no document: it becomes the first event of one.
+fn wrapped(note: &Document) -> mongodb::options::UpdateModifications {
+    let outbox = doc! { SET_ASIDE: { "$literal": note }, EVENTS: [path(OUTBOX)] };
+    let replaced = doc! { "$setField": { "field": OUTBOX, "input": "$$ROOT", "value": outbox } };
+    vec![doc! { "$replaceWith": replaced }].into()
+}
+
+fn read(document: &RawDocumentBuf) -> SetAside {
+    let noted = document.get_document(OUTBOX).and_then(|outbox| outbox.get_document(SET_ASIDE)).ok();
+    let text = |field| noted.and_then(|noted| noted.get_str(field).ok()).unwrap_or_default().to_owned();
+    let kind = first_event(document).and_then(|event| event.get_str(EVENT_ENTITY_TYPE).ok());
+    let at = noted.and_then(|noted| decode::time(noted, SET_ASIDE_AT));
+    SetAside::new(text(SET_ASIDE_ID), kind, entity_id(document), text(SET_ASIDE_REASON), at)
+}
+
+fn first_event(document: &RawDocument) -> Option<&RawDocument> {
+    let events = document.get_document(OUTBOX).ok()?.get_array(EVENTS).ok()?;
+    events.into_iter().next()?.ok()?.as_document()
+}
+
+/// The document's id as text, of whatever type it is.
+fn entity_id(document: &RawDocument) -> String {
+    let id = || Some(Unreadable::id(document)?.to_string());
+    decode::uuid(document, ID).map(|id| id.to_string()).or_else(id).unwrap_or_default()
+}
