@@ -132,7 +132,7 @@ impl Stores {
             contract_registry: postgres.clone(),
             dispenses: mongo.clone(),
             dispense_registry: mongo.clone(),
-            outboxes: vec![(MONGODB, mongo.clone())],
+            outboxes: vec![(MONGODB, mongo.clone()), (POSTGRESQL, postgres.clone())],
             keys: vec![(POSTGRESQL, postgres.clone()), (MONGODB, mongo.clone())],
             sqlite: None,
             postgres: Some(postgres),

@@ -7,6 +7,7 @@ mod error;
 mod idempotency;
 mod legal_entities;
 mod migrations;
+mod outbox;
 mod pool;
 mod registry;
 mod schema;

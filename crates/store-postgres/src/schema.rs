@@ -135,6 +135,24 @@ table! {
 }
 
 table! {
+    outbox (sequence) {
+        sequence -> Int8,
+        event_id -> Uuid,
+        entity_type -> Text,
+        entity_id -> Uuid,
+        new_status -> Text,
+        event_time -> Timestamptz,
+        changed_by -> Uuid,
+        request_id -> Text,
+        traceparent -> Nullable<Text>,
+        claimed_by -> Nullable<Uuid>,
+        claimed_until -> Nullable<Timestamptz>,
+        set_aside_at -> Nullable<Timestamptz>,
+        set_aside_reason -> Nullable<Text>,
+    }
+}
+
+table! {
     schema_compatibility (version) {
         version -> Text,
         works_from -> Text,

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use esoz_events::{EventRef, StatusChangeEvent};
 use esoz_store_postgres::{MigrationSettings, PostgresSettings, PostgresStore, migrate};
 use esoz_test_servers::raw::PostgresAudit;
 use esoz_test_servers::shared;
-use esoz_testkit::contract::{ContractStore, CredentialStore};
+use esoz_testkit::contract::{ContractStore, CredentialStore, OutboxUnderTest, RawOutbox};
 
 /// A store on a migrated database, and the database's URL.
 async fn fresh() -> (PostgresStore, String) {
@@ -47,5 +49,43 @@ async fn fresh_credentials() -> CredentialStore {
     }
 }
 
+/// The table of a database.
+struct OutboxTable(tokio_postgres::Client);
+
+impl OutboxTable {
+    async fn run(&self, sql: &str) {
+        self.0.batch_execute(sql).await.unwrap();
+    }
+}
+
+#[async_trait]
+impl RawOutbox for OutboxTable {
+    async fn put(&self, event: &StatusChangeEvent) {
+        let StatusChangeEvent {
+            id, entity_id, new_status, event_time, changed_by, request_id, trace, ..
+        } = event;
+        let trace = trace.map_or("NULL".to_owned(), |trace| format!("'{trace}'"));
+        let sql = format!(
+            "INSERT INTO outbox (event_id, entity_type, entity_id, new_status, event_time, changed_by, request_id, traceparent)
+             VALUES ('{id}', '{}', '{entity_id}', '{new_status}', '{event_time}', '{changed_by}', '{request_id}', {trace})",
+            event.entity_type.as_str()
+        );
+        self.run(&sql).await;
+    }
+
+    async fn make_readable(&self, event: EventRef, is_readable: bool) {
+        let text = if is_readable { "trim(request_id)" } else { "' ' || request_id" };
+        self.run(&format!("UPDATE outbox SET request_id = {text} WHERE event_id = '{}'", event.id)).await;
+    }
+}
+
+async fn fresh_outbox() -> OutboxUnderTest {
+    let (store, url) = fresh().await;
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    OutboxUnderTest { outbox: Arc::new(store), raw: Arc::new(OutboxTable(client)), keep: Box::new(()) }
+}
+
+esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(fresh_contracts);
 esoz_testkit::credential_store_contract!(fresh_credentials);

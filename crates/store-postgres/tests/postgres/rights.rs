@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use super::support::{World, fresh, scene, session};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_service_role_can_only_read_the_audit_log_and_delete_nothing_but_keys() {
+async fn the_service_role_can_only_read_the_audit_log_and_delete_nothing_but_keys_and_events() {
     let world = fresh().await;
     let record = scene(&world.store).await.record;
     assert_eq!(world.admin("SELECT count(*) FROM audit_log"), "1");
@@ -15,7 +15,11 @@ async fn the_service_role_can_only_read_the_audit_log_and_delete_nothing_but_key
     service.batch_execute("SET ROLE esoz_service").await.unwrap();
     service.batch_execute("SELECT * FROM audit_log").await.unwrap();
     service.batch_execute("DELETE FROM idempotency_keys").await.unwrap();
+    service.batch_execute("DELETE FROM outbox").await.unwrap();
+    service.batch_execute("UPDATE outbox SET claimed_by = NULL, claimed_until = NULL").await.unwrap();
     let mut forbidden = vec![
+        String::from("UPDATE outbox SET new_status = ''"),
+        String::from("TRUNCATE outbox"),
         String::from("UPDATE audit_log SET actor_id = resource_id"),
         format!(
             "INSERT INTO audit_log (actor_id, resource, resource_id, action) VALUES ('{0}', 'x', '{0}', 'INSERT')",

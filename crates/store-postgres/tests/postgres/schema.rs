@@ -52,6 +52,6 @@ async fn schema_rs_equals_the_migrated_database() {
         let kind = if nullable == "YES" { format!("Nullable<{kind}>") } else { kind.to_owned() };
         found.entry(table.to_owned()).or_default().insert(column.to_owned(), kind);
     }
-    assert_eq!(found.len(), 11);
+    assert_eq!(found.len(), 12);
     assert_eq!(written(), found);
 }
