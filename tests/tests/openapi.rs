@@ -41,8 +41,8 @@ async fn the_server_shows_it_to_anybody() {
     assert_eq!(answer.body, document());
     for method in [Method::POST, Method::PUT, Method::DELETE] {
         let answer = app.request(method, "/openapi.json").send().await;
-        answer.assert_error(405, "method_not_allowed", "Method is not allowed here. Allowed: GET.");
-        assert_eq!(answer.headers["allow"], "GET");
+        answer.assert_error(405, "method_not_allowed", "Method is not allowed here. Allowed: GET, HEAD.");
+        assert_eq!(answer.headers["allow"], "GET, HEAD");
     }
 }
 
@@ -52,7 +52,7 @@ fn every_operation_names_its_scope() {
     let found: Vec<_> = operations(&document)
         .into_iter()
         .map(|(_, _, operation)| {
-            let refusal = &operation["responses"]["403"]["content"]["application/json"]["examples"]["missing_allowance"];
+            let refusal = &operation["responses"]["403"]["content"]["application/json"]["examples"]["missing_allowances"];
             let message = refusal["value"]["error"]["message"].as_str();
             let scope = message.map(|message| message.rsplit(' ').next().unwrap());
             if let Some(scope) = scope {

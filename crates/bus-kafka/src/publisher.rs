@@ -94,7 +94,9 @@ impl EventPublisher for KafkaPublisher {
             for (event, answer) in events.iter().zip(&mut answers) {
                 if matches!(answer, Err(PublishError::Refused(_))) {
                     let alone = self.publish_together(std::slice::from_ref(event), until).await;
-                    alone.into_iter().for_each(|alone| *answer = alone);
+                    if let Some(alone) = alone.into_iter().next() {
+                        *answer = alone;
+                    }
                 }
             }
         }

@@ -277,5 +277,5 @@ fn backlog(counted: &Document) -> Backlog {
     };
     let oldest = counted.get_datetime(OLDEST).ok();
     let oldest = oldest.and_then(|oldest| Timestamp::from_millisecond(oldest.timestamp_millis()).ok());
-    Backlog { depth: count(DEPTH), oldest: oldest, set_aside: count(ASIDE) }
+    Backlog { depth: count(DEPTH), oldest, set_aside: count(ASIDE) }
 }

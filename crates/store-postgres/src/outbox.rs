@@ -105,6 +105,12 @@ impl PostgresStore {
     }
 }
 
+/// How much waits, since when, and how much is set aside.
+type CountsRow = (Option<i64>, Option<PgTimestamp>, Option<i64>);
+
+/// What was set aside: event, entity type, entity, reason and time.
+type SetAsideRow = (Uuid, String, Uuid, Option<String>, Option<PgTimestamp>);
+
 #[async_trait]
 impl Outbox for PostgresStore {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
@@ -181,8 +187,7 @@ impl Outbox for PostgresStore {
             can_go.select(min(outbox::event_time)).single_value(),
             outbox::table.filter(outbox::set_aside_at.is_not_null()).count().single_value(),
         ));
-        type Counts = (Option<i64>, Option<PgTimestamp>, Option<i64>);
-        let counted = self.connections.look::<Counts, _>(counts).await;
+        let counted = self.connections.look::<CountsRow, _>(counts).await;
         let counted = counted.map_err(|failure| failure.during("counting waiting events"))?;
         let count =
             |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
@@ -205,10 +210,9 @@ impl Outbox for PostgresStore {
                 outbox::set_aside_reason,
                 outbox::set_aside_at,
             ));
-        type Row = (Uuid, String, Uuid, Option<String>, Option<PgTimestamp>);
-        let rows = self.connections.look::<Row, _>(listed).await;
+        let rows = self.connections.look::<SetAsideRow, _>(listed).await;
         let rows = rows.map_err(|failure| failure.during("listing the events that were set aside"))?;
-        let described = |(id, entity_type, entity_id, reason, at): Row| {
+        let described = |(id, entity_type, entity_id, reason, at): SetAsideRow| {
             let (reason, at) = (reason.unwrap_or_default(), at.and_then(from_pg));
             SetAside::new(id, Some(&entity_type), entity_id, reason, at)
         };

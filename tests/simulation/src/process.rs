@@ -218,16 +218,13 @@ async fn carry(sim: Arc<Sim>, carrier: Box<dyn Carrier>) {
     let mut failures = 0_u32;
     loop {
         let at = sim.now().as_duration().unsigned_abs();
-        let wait = match carrier.round(at).await {
-            Ok(round) => {
-                failures = 0;
-                let pause = round.resume.map_or(POLL, |resume| resume.min(POLL));
-                if round.is_idle() { pause } else { Duration::ZERO }
-            }
-            Err(_) => {
-                failures = failures.saturating_add(1);
-                BACKOFF.wait(failures)
-            }
+        let wait = if let Ok(round) = carrier.round(at).await {
+            failures = 0;
+            let pause = round.resume.map_or(POLL, |resume| resume.min(POLL));
+            if round.is_idle() { pause } else { Duration::ZERO }
+        } else {
+            failures = failures.saturating_add(1);
+            BACKOFF.wait(failures)
         };
         sim.sleep(wait).await;
     }

@@ -145,7 +145,7 @@ on_every_store! {
         };
 
         // What comes later waits behind it, until it is retried or dropped.
-        let [retried, dropped, _left] = poisoned.as_slice() else { panic!("three") };
+        let (retried, dropped) = (&poisoned[0], &poisoned[1]);
         for dispense in [retried, dropped] {
             let stopped = Dispense { status: DispenseStatus::Stopped, ..dispense.clone() };
             changed(&app, &stopped, DispenseStatus::EnteredInError).await;

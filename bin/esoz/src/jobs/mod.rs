@@ -44,7 +44,7 @@ pub(crate) trait Job: Send + Sync {
 
     /// Returns when there is something to do before the pause is over.
     async fn woken(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Does what is left to do when the server stops.
@@ -124,7 +124,9 @@ async fn drive(job: Box<dyn Job>, backoff: Backoff, runs: JobRuns, mut stop: wat
 /// Up to a tenth less, so that replicas do not keep step.
 fn with_jitter(pause: Duration) -> Duration {
     let [.., high, low] = *RandomIds.fresh().as_bytes();
-    pause - pause.mul_f64(f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX) / 10.0)
+    pause.saturating_sub(
+        pause.mul_f64(f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX) / 10.0),
+    )
 }
 
 #[cfg(test)]

@@ -117,9 +117,9 @@ pub async fn a_head_full_of_what_cannot_be_delivered_is_passed(store: OutboxUnde
     for step in 0..6 {
         let event = stopped(&store, step).await;
         if step % 2 == 0 {
-            damage(&store, &event).await
+            damage(&store, &event).await;
         } else {
-            refuse(&store, &event).await
+            refuse(&store, &event).await;
         }
         // Something more waits behind each of them.
         changed(&store, event.entity_id, DispenseStatus::EnteredInError, step).await;

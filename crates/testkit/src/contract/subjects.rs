@@ -64,13 +64,12 @@ pub trait RawOutbox: Send + Sync {
 /// When the store fails, or does not make the change.
 pub async fn put_with_change<S: DeviceDispenses + DispenseRegistry>(store: &S, event: &StatusChangeEvent) {
     let id = DispenseId::new(event.entity_id);
-    let found = match store.find(id).await.unwrap() {
-        Some(found) => found,
-        None => {
-            let one = dispense().id(id).build();
-            store.put_dispenses(std::slice::from_ref(&one)).await.unwrap();
-            one
-        }
+    let found = if let Some(found) = store.find(id).await.unwrap() {
+        found
+    } else {
+        let one = dispense().id(id).build();
+        store.put_dispenses(std::slice::from_ref(&one)).await.unwrap();
+        one
     };
     let change = change_of(&found, event.new_status.parse().unwrap(), event.event_time);
     let change = Transition { event: event.clone(), ..change };

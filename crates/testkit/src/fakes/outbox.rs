@@ -50,7 +50,8 @@ impl Waiting {
         for entity in taken {
             let stored = self.events.iter().filter(|event| event.entity_id == entity);
             let read = |event: &StatusChangeEvent| {
-                if self.unreadable.contains(&event.id) { Err(event.clone()) } else { Ok(event.clone()) }
+                let is_unreadable = self.unreadable.contains(&event.id);
+                if is_unreadable { Err(Box::new(event.clone())) } else { Ok(event.clone()) }
             };
             match readable(stored.map(read)) {
                 Ok(events) => {
