@@ -263,24 +263,26 @@ async fn a_decision_that_takes_too_long_loses_its_locks_and_nothing_is_written()
         ..patient(&world.url)
     };
     let store = PostgresStore::connect(&settings).unwrap();
-    let (decide_now, told) = std::sync::mpsc::channel();
+    let (decide_now, told) = std::sync::mpsc::channel::<()>();
     let (told, decide) = (std::sync::Mutex::new(told), update.change.update(update.at, update.by));
     let (sign, deciding) = std::sync::mpsc::channel();
     let slowly: Decide = Arc::new(move |facts| {
         sign.send(()).unwrap();
-        told.lock().unwrap().recv().unwrap();
+        // Ends when the test lets go, and also when it fails.
+        drop(tokio::task::block_in_place(|| told.lock().unwrap().recv()));
         decide(facts)
     });
     let write = Write { decide: slowly, ..update.write() };
     let writing = tokio::spawn(async move { store.write(&write).await });
     deciding.recv().unwrap();
     wait_for("the end of the transaction", DEADLINE, async || {
-        let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'slow'";
+        let open =
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'slow' AND state <> 'idle'";
         let sessions = world.admin(open);
         if sessions == "0" { Ok(()) } else { Err(format!("{sessions} sessions")) }
     })
     .await;
-    decide_now.send(()).unwrap();
+    drop(decide_now);
     let error = writing.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
     assert_eq!(record(&world.store, scene.record.id).await, scene.record);
