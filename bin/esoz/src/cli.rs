@@ -52,10 +52,10 @@ pub(crate) enum Command {
     /// Issues and revokes api keys.
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
-    /// Blocks a user and lets them in again: none of a blocked user's tokens is valid.
+    /// Blocks or unblocks a user: no token of a blocked user is valid, whichever issuer it comes from.
     #[command(subcommand)]
     User(BlockCommand),
-    /// Blocks a client and lets it in again: none of a blocked client's tokens and api keys is valid.
+    /// Blocks or unblocks a client: no token and no api key of a blocked client is valid, whichever issuer it comes from.
     #[command(subcommand)]
     Client(BlockCommand),
     /// Prints the delivered events of the embedded bus, or those that cannot be delivered, as JSON lines; retries or drops the latter.
@@ -166,14 +166,14 @@ pub(crate) enum ApiKeyCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BlockCommand {
-    /// Blocks.
+    /// Blocks it: its tokens and keys stop working.
     Block {
-        /// Whom.
+        /// The id of the user or client.
         id: Uuid,
     },
-    /// Lets in again.
+    /// Unblocks it.
     Unblock {
-        /// Whom.
+        /// The id of the user or client.
         id: Uuid,
     },
 }

@@ -25,7 +25,7 @@ pub trait Blocks: Send + Sync {
     async fn find(&self, user: UserId, client: ClientId) -> Result<Blocked, StoreError>;
 }
 
-/// Access tokens of another issuer, joined with our own blocks: a block applies whoever issued the token.
+/// Access tokens of an external issuer, joined with the blocks of this store: a block applies to the tokens of every issuer.
 pub struct IssuedElsewhere {
     issuer: Arc<dyn AccessTokens>,
     blocks: Arc<dyn Blocks>,

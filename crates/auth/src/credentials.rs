@@ -54,9 +54,9 @@ pub trait Credentials: Send + Sync {
     /// Revokes an api key for good; `false` when there is none with that digest. Revoking twice is the same as once.
     async fn revoke_api_key(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Blocks a user, or lets them in again: none of a blocked user's tokens is valid, whoever issued it.
+    /// Blocks or unblocks a user. No token of a blocked user is valid, whichever issuer it comes from.
     async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError>;
 
-    /// Blocks a client, or lets it in again: none of a blocked client's tokens and keys is valid, whoever issued it.
+    /// Blocks or unblocks a client. No token and no api key of a blocked client is valid, whichever issuer it comes from.
     async fn set_client_blocked(&self, client: ClientId, blocked: bool) -> Result<(), StoreError>;
 }

@@ -44,7 +44,7 @@ pub trait ContractDivisions: Send + Sync {
     ///
     /// In one atomic, durable step the store
     /// 1. locks and reads the facts: the record, its contract, the wanted contract and division, each whether active or not, and whether
-    ///    another active record has the pair. A fact that is being changed by somebody else is waited for;
+    ///    another active record has the pair. The store waits for the row lock of a fact that is being changed;
     /// 2. looks the idempotency key up as of the same instant. If a write was made under it less than
     ///    [`esoz_kernel::idempotency::RETENTION`] before [`Write::at`], nothing is written and nothing decided: the answer is
     ///    [`Written::Replayed`] with the first answer or [`Written::KeyReused`];

@@ -77,7 +77,7 @@ impl DeviceDispenses for Shelf {
         if let Some(replay) =
             change.idempotency.and_then(|idempotency| inside.replay(&idempotency, change.at))
         {
-            // The first answer is not for a client whose dispense has come to somebody else since.
+            // A former owner does not get the first answer: the dispense is not visible to it any more.
             let is_seen = inside.dispenses.get(&change.id).is_some_and(|now| change.concerns(now));
             return Ok(if is_seen || replay == Committed::KeyReused { replay } else { Committed::Stale });
         }

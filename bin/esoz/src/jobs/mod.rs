@@ -81,7 +81,7 @@ impl Jobs {
 async fn drive(job: Box<dyn Job>, backoff: Backoff, runs: JobRuns, mut stop: watch::Receiver<bool>) {
     let (name, store) = (job.name(), job.store());
     let mut failures = 0_u32;
-    // That nobody is left to say so is the same as being told to stop.
+    // A closed channel stops the job as well: its `Jobs` was dropped.
     while !*stop.borrow() && stop.has_changed().is_ok() {
         let worked = job.run_once().await;
         runs.record(worked.is_ok());

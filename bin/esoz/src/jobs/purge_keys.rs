@@ -11,7 +11,7 @@ use crate::metrics::PURGE_KEYS;
 /// The pause before the next look for old keys. An old key counts for nothing also before it is found, so this bounds only the room that it takes.
 const PAUSE: Duration = Duration::from_hours(1);
 
-/// The most keys that are deleted in one run, so that nobody else waits long for the store.
+/// Batch size: the most keys deleted in one run, so that other writers do not wait long.
 const BATCH: u32 = 500;
 
 /// Deletes idempotency keys that are older than a day. Any number of servers may do so on the same store.

@@ -15,7 +15,7 @@ pub(crate) struct RelayEvents {
     pub(crate) store: &'static str,
     pub(crate) relay: Relay,
     pub(crate) doorbell: Arc<Notify>,
-    /// How long the relay sleeps when nobody rings: events of another replica that died are found after this.
+    /// Poll interval: after it the relay finds events that no doorbell announced, e.g. those of a replica that died.
     pub(crate) poll: Duration,
     pub(crate) rounds: Rounds,
     pub(crate) started: Instant,
