@@ -105,13 +105,8 @@ fn owner(document: &RawDocument) -> Option<LegalEntityId> {
     uuid.map(LegalEntityId::new)
 }
 
-/// The waiting events of a document, in the order of their commits.
-pub(crate) fn events(entity_id: Uuid, document: &RawDocument) -> Result<Vec<StatusChangeEvent>, StoreError> {
-    each_event(entity_id, document)?.collect()
-}
-
-/// The same, each read by itself.
-pub(crate) fn each_event(
+/// The waiting events of a document, in the order of their commits; each is read by itself, so that one keeps no other from being read.
+pub(crate) fn events(
     entity_id: Uuid,
     document: &RawDocument,
 ) -> Result<impl Iterator<Item = Result<StatusChangeEvent, StoreError>> + '_, StoreError> {

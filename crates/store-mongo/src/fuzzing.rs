@@ -20,7 +20,7 @@ pub fn is_of(document: &[u8], owner: LegalEntityId, subject: &Pseudonym) -> bool
 
 /// The events that wait in a stored document; `None` when the bytes are none that a server could send.
 pub fn events(entity_id: Uuid, document: &[u8]) -> Option<Result<Vec<StatusChangeEvent>, StoreError>> {
-    RawDocument::from_bytes(document).ok().map(|document| decode::events(entity_id, document))
+    RawDocument::from_bytes(document).ok().map(|document| decode::events(entity_id, document)?.collect())
 }
 
 /// The document of a dispense that is loaded, or why it cannot be stored.

@@ -264,7 +264,7 @@ fn without(events: &[Bson]) -> Vec<Document> {
 fn of_entity(document: &RawDocumentBuf) -> Result<(Uuid, Vec<StatusChangeEvent>), StoreError> {
     let corrupt = |id: &str, field| StoreError::corrupt(COLLECTION, id, field);
     let entity = decode::uuid(document, ID).ok_or_else(|| corrupt("(no UUID)", ID))?;
-    let events = readable(decode::each_event(entity, document)?)?;
+    let events = readable(decode::events(entity, document)?)?;
     // An outbox without events would never leave the index.
     if events.is_empty() { Err(corrupt(&entity.to_string(), OUTBOX_EVENTS)) } else { Ok((entity, events)) }
 }
