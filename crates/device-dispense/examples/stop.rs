@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use esoz_auth::{Caller, Principal, Scope, authorize};
 use esoz_device_dispense::{
     DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StopDispense, StopError,
-    StopInput, Transition,
+    StopInput, StoredDispense, Transition,
 };
 use esoz_events::{StatusChangeEvent, wire};
 use esoz_kernel::time::rfc3339_millis;
@@ -66,8 +66,9 @@ impl Shelf {
 // ANCHOR: store
 #[async_trait]
 impl DeviceDispenses for Shelf {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
-        Ok(self.inside.lock().map_err(|_| broken("finding a dispense"))?.dispenses.get(&id).cloned())
+    async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
+        let inside = self.inside.lock().map_err(|_| broken("finding a dispense"))?;
+        Ok(inside.dispenses.get(&id).cloned().map(StoredDispense::from))
     }
 
     /// The heart of the port: look and write in the same instant. Whoever comes second finds another status than the one it

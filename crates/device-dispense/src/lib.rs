@@ -4,7 +4,7 @@ mod model;
 mod operations;
 mod ports;
 
-pub use model::dispense::{Dispense, Pseudonym, RECORD_FIELDS};
+pub use model::dispense::{Dispense, Pseudonym, RECORD_FIELDS, StoredDispense};
 pub use model::rules::visible;
 pub use model::status::{DispenseStatus, StatusSet, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
 pub use operations::stop::{StopDispense, StopError, StopInput};

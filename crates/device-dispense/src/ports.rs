@@ -4,7 +4,7 @@ use esoz_kernel::{
     Committed, DispenseId, IdempotentRequest, LegalEntityId, PatientId, Put, StoreError, Timestamp, UserId,
 };
 
-use crate::{Dispense, DispenseStatus, Pseudonym, StatusSet};
+use crate::{Dispense, DispenseStatus, Pseudonym, StatusSet, StoredDispense};
 
 /// A change of status as data: what it sets, and the conditions that it is committed under.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,9 +49,9 @@ pub trait DeviceDispenses: Send + Sync {
     /// The dispense; `Ok(None)` when there is none with that id.
     ///
     /// # Errors
-    /// [`StoreError`]; of kind corrupt, naming collection, id and field, when the stored status, owner or subject cannot be one
-    /// that ESOZ wrote.
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError>;
+    /// [`StoreError`]; of kind corrupt, naming collection, id and field, when the stored owner or subject cannot be one that ESOZ wrote.
+    /// A status that cannot be is an error of the same kind inside of what is found.
+    async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError>;
 
     /// Commits a transition if, in the same instant, the stored dispense meets its conditions.
     ///

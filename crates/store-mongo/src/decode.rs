@@ -1,7 +1,7 @@
 //! Stored documents as the domain knows them. Strict for what a rule reads, and for nothing else.
 
 use bson::{RawBsonRef, RawDocument, spec::BinarySubtype};
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, Transition};
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, StoredDispense, Transition};
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::{
     DispenseId, EventId, LegalEntityId, RequestId, StoreError, Timestamp, TraceContext, UserId, Uuid,
@@ -18,13 +18,13 @@ use crate::{
 };
 
 /// A stored dispense.
-pub(crate) fn dispense(id: DispenseId, document: &RawDocument) -> Result<Dispense, StoreError> {
+pub(crate) fn dispense(id: DispenseId, document: &RawDocument) -> Result<StoredDispense, StoreError> {
     let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
     let status = text(document, STATUS).and_then(|word| word.parse::<DispenseStatus>().ok());
     let subject = text(document, SUBJECT).map(Pseudonym::new);
-    Ok(Dispense::from_stored(
+    Ok(StoredDispense::new(
         id,
-        status.ok_or_else(|| corrupt(STATUS))?,
+        status.ok_or_else(|| corrupt(STATUS)),
         subject.ok_or_else(|| corrupt(SUBJECT))?,
         owner(document).ok_or_else(|| corrupt(OWNER))?,
         bson_to_json::record(document),

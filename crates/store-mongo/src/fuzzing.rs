@@ -9,7 +9,7 @@ use crate::{decode, encode};
 
 /// The dispense in a stored document; `None` when the bytes are none that a server could send.
 pub fn dispense(id: DispenseId, document: &[u8]) -> Option<Result<Dispense, StoreError>> {
-    RawDocument::from_bytes(document).ok().map(|document| decode::dispense(id, document))
+    RawDocument::from_bytes(document).ok().map(|document| decode::dispense(id, document)?.dispense)
 }
 
 /// Whether a stored document is a dispense of that legal entity about that patient.

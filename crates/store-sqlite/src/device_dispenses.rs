@@ -2,7 +2,9 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as Driver};
 use diesel::sql_types::{Nullable, Text};
-use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, Transition};
+use esoz_device_dispense::{
+    DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, StoredDispense, Transition,
+};
 use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{Committed, DispenseId, Put, Replay, StoreError};
 
@@ -55,7 +57,7 @@ diesel::define_sql_function! {
 
 #[async_trait]
 impl DeviceDispenses for SqliteStore {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+    async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
         let document: Option<String> = self
             .read(format!("finding dispense {id}"), move |connection| {
                 let dispense = device_dispenses::table.find(id.to_string());
@@ -73,7 +75,8 @@ impl DeviceDispenses for SqliteStore {
                 if let Some(request) = &change.idempotency
                     && let Some(replay) = idempotency::replay(connection, request, change.at)?
                 {
-                    let replay = idempotency::answered(replay, |document| to_dispense(&id, document))?;
+                    let replay =
+                        idempotency::answered(replay, |document| to_dispense(&id, document)?.dispense)?;
                     let is_answer = matches!(replay, Replay::Replayed(_));
                     let is_hidden = is_answer && !concerns(connection, &change)?;
                     return Ok(if is_hidden { Committed::Stale } else { replay.into() });
@@ -86,7 +89,7 @@ impl DeviceDispenses for SqliteStore {
                     idempotency::keep(connection, request, change.at, &document)?;
                 }
                 // Before the commit: afterwards nothing about the document may fail any more.
-                Ok(Committed::Applied(to_dispense(&id, &document)?))
+                Ok(Committed::Applied(to_dispense(&id, &document)?.dispense?))
             })
             .await
     }

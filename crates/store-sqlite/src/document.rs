@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, Transition};
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, StoredDispense, Transition};
 use esoz_kernel::StoreError;
 use esoz_kernel::time::rfc3339_millis;
 use serde_json::value::RawValue;
@@ -51,18 +51,18 @@ pub(crate) fn from_dispense(dispense: &Dispense) -> Result<String, String> {
 }
 
 /// The dispense in a stored document.
-pub(crate) fn to_dispense(id: &str, document: &str) -> Result<Dispense, StoreError> {
+pub(crate) fn to_dispense(id: &str, document: &str) -> Result<StoredDispense, StoreError> {
     let place = Place { table: "device_dispenses", id };
     let document: &RawValue = serde_json::from_str(document).map_err(|_| place.corrupt("document"))?;
     let document = lenient(document, MAX_DEPTH);
     let text =
         |field: &'static str| document.get(field).and_then(Value::as_str).ok_or_else(|| place.corrupt(field));
-    let status: DispenseStatus = place.parse(STATUS, text(STATUS)?)?;
+    let status = text(STATUS).and_then(|word| place.parse::<DispenseStatus>(STATUS, word));
     let subject = Pseudonym::new(text(SUBJECT)?);
     let owner = place.parse(OWNER_FIELD, owner(&document).ok_or_else(|| place.corrupt(OWNER_FIELD))?)?;
     let id = place.parse(ID, id)?;
     let Value::Object(record) = document else { return Err(place.corrupt("document")) };
-    Ok(Dispense::from_stored(id, status, subject, owner, record))
+    Ok(StoredDispense::new(id, status, subject, owner, record))
 }
 
 /// As deep as MongoDB stores it.

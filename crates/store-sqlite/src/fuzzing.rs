@@ -11,7 +11,7 @@ use crate::{document, outbox};
 /// # Errors
 /// When it holds what ESOZ never writes.
 pub fn dispense(id: &str, document: &str) -> Result<Dispense, StoreError> {
-    document::to_dispense(id, document)
+    document::to_dispense(id, document)?.dispense
 }
 
 /// The document of a dispense that is loaded.

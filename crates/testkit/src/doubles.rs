@@ -38,7 +38,7 @@ macro_rules! store_ports {
     ($macro:ident) => {
         $macro! {
             DeviceDispensesDouble: esoz_device_dispense::DeviceDispenses {
-                find(id: esoz_kernel::DispenseId) -> Option<esoz_device_dispense::Dispense>;
+                find(id: esoz_kernel::DispenseId) -> Option<esoz_device_dispense::StoredDispense>;
                 commit(change: &esoz_device_dispense::Transition) -> esoz_kernel::Committed<esoz_device_dispense::Dispense>;
             }
             ContractDivisionsDouble: esoz_contract_division::ContractDivisions {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
-use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
+use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseStatus, Transition};
 use esoz_events::{
     Claim, Claimed, EventPublisher, EventRef, Outbox, RelayLimits, RelayRound, StatusChangeEvent,
 };
@@ -142,6 +142,15 @@ impl DeviceDispensesDouble for KeyApart {
     }
 }
 
+/// The status of the dispense that a change is for.
+async fn status(
+    dispenses: &dyn DeviceDispenses,
+    change: &Transition,
+) -> Result<Option<DispenseStatus>, StoreError> {
+    let found = dispenses.find(change.id).await?.map(|found| found.dispense).transpose()?;
+    Ok(found.map(|dispense| dispense.status))
+}
+
 /// Looks, and then writes whatever it finds by then.
 pub(crate) struct LooksThenWrites {
     pub(crate) inner: Arc<FakeDispenses>,
@@ -155,13 +164,12 @@ impl DeviceDispensesDouble for LooksThenWrites {
     }
 
     async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
-        let before = self.inner.find(change.id).await?;
-        let fits = before.is_some_and(|dispense| change.from.contains(dispense.status));
+        let fits = status(&*self.inner, change).await?.is_some_and(|status| change.from.contains(status));
         if !fits {
             return self.inner.commit(change).await;
         }
         self.sim.pause().await;
-        let from = self.inner.find(change.id).await?.map_or(change.from, |dispense| dispense.status.into());
+        let from = status(&*self.inner, change).await?.map_or(change.from, Into::into);
         self.inner.commit(&Transition { from, ..change.clone() }).await
     }
 }
@@ -181,8 +189,7 @@ impl DeviceDispensesDouble for MakesNewEvent {
     async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         match self.inner.commit(change).await {
             Err(error) if error.kind() == StoreErrorKind::Unavailable => {
-                let from =
-                    self.inner.find(change.id).await?.map_or(change.from, |dispense| dispense.status.into());
+                let from = status(&*self.inner, change).await?.map_or(change.from, Into::into);
                 let event = StatusChangeEvent { id: EventId::new(self.sim.fresh()), ..change.event.clone() };
                 let again = Transition { from, event, idempotency: None, ..change.clone() };
                 self.inner.commit(&again).await
@@ -205,7 +212,8 @@ impl DeviceDispensesDouble for AnswersBeforeCommit {
     }
 
     async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
-        let Some(mut dispense) = self.inner.find(change.id).await? else { return Ok(Committed::Stale) };
+        let Some(found) = self.inner.find(change.id).await? else { return Ok(Committed::Stale) };
+        let mut dispense = found.dispense?;
         if !change.applies_to(&dispense) {
             return self.inner.commit(change).await;
         }

@@ -132,7 +132,7 @@ impl Process {
         request_id: RequestId,
     ) -> Result<Answer, StoreError> {
         for _ in 0..3 {
-            let found = self.dispenses.find(id).await?.expect("a dispense");
+            let found = self.dispenses.find(id).await?.expect("a dispense").dispense?;
             if found.status == DispenseStatus::EnteredInError {
                 return Ok(Answer::Refused(ALREADY_IN_ERROR.to_owned()));
             }

@@ -249,7 +249,7 @@ on_every_store! {
         app.patch("/nothing").send().await.assert_overloaded();
         gate.let_go(1);
         until_let_in(&app).await;
-        let stored = app.stores.dispenses.find(fixture.dispense.id).await.unwrap().unwrap();
+        let stored = app.stores.dispenses.find(fixture.dispense.id).await.unwrap().unwrap().dispense.unwrap();
         assert_eq!(stored.status, esoz_device_dispense::DispenseStatus::Stopped, "what was begun is finished");
     }
 }

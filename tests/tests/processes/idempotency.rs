@@ -38,7 +38,8 @@ async fn until_effect(request: Request, mut has_effect: impl AsyncFnMut() -> boo
 }
 
 async fn is_stopped(app: &TestApp, fixture: &StopFixture) -> bool {
-    app.stores.dispenses.find(fixture.dispense.id).await.unwrap().unwrap().status.as_str() == "stopped"
+    app.stores.dispenses.find(fixture.dispense.id).await.unwrap().unwrap().dispense.unwrap().status.as_str()
+        == "stopped"
 }
 
 async fn is_updated(app: &TestApp, fixture: &UpdateFixture) -> bool {
@@ -48,7 +49,7 @@ async fn is_updated(app: &TestApp, fixture: &UpdateFixture) -> bool {
 /// The answer tells of the very change that is stored, and there is one.
 async fn assert_stopped_once(app: &TestApp, fixture: &StopFixture, answer: &Answer) {
     assert_eq!(answer.status, 200, "{:#}", answer.body);
-    let stored = app.stores.dispenses.find(fixture.dispense.id).await.unwrap().unwrap();
+    let stored = app.stores.dispenses.find(fixture.dispense.id).await.unwrap().unwrap().dispense.unwrap();
     let at = stored.record["updated_at"].as_str().unwrap();
     assert_eq!(answer.body["data"], fixture.stopped(&fixture.dispense, at));
     assert_eq!(Value::Object(stored.record)["status_history"], answer.body["data"]["status_history"]);

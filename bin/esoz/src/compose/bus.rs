@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
-use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
+use esoz_device_dispense::{DeviceDispenses, Dispense, StoredDispense, Transition};
 use esoz_events::EventPublisher;
 use esoz_kernel::{Committed, DispenseId, StoreError};
 use tokio::sync::Notify;
@@ -38,7 +38,7 @@ pub(crate) struct RingingDispenses {
 
 #[async_trait]
 impl DeviceDispenses for RingingDispenses {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+    async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
         self.inner.find(id).await
     }
 

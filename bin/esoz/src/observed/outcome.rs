@@ -1,5 +1,5 @@
 use esoz_auth::{ApiKeyFacts, TokenFacts};
-use esoz_device_dispense::Dispense;
+use esoz_device_dispense::StoredDispense;
 use esoz_events::{Backlog, Claimed, PublishError, SetAside};
 use esoz_kernel::{Committed, StoreError, StoreErrorKind, Written};
 use esoz_legal_entity::LegalEntity;
@@ -61,12 +61,18 @@ impl Success for () {}
 impl Success for Option<TokenFacts> {}
 impl Success for Option<ApiKeyFacts> {}
 impl Success for Option<LegalEntity> {}
-impl Success for Option<Dispense> {}
 impl Success for u64 {}
 impl Success for bool {}
 impl Success for Claimed {}
 impl Success for Vec<SetAside> {}
 impl Success for Backlog {}
+
+impl Success for Option<StoredDispense> {
+    fn outcome(&self) -> &'static str {
+        let corrupt = self.as_ref().and_then(|found| found.dispense.as_ref().err());
+        corrupt.map_or(OK, |error| error.kind().as_str())
+    }
+}
 
 impl<T> Success for Committed<T> {
     fn outcome(&self) -> &'static str {

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
 use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
-use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
+use esoz_device_dispense::{DeviceDispenses, Dispense, StoredDispense, Transition};
 use esoz_events::{
     Backlog, Claim, Claimed, EventPublisher, EventRef, Outbox, PublishError, Refused, SetAside,
     StatusChangeEvent, Which,
@@ -56,7 +56,7 @@ observed! {
         write(write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError>;
     }
     DeviceDispenses as "device_dispenses" {
-        find(id: DispenseId) -> Result<Option<Dispense>, StoreError>;
+        find(id: DispenseId) -> Result<Option<StoredDispense>, StoreError>;
         commit(change: &Transition) -> Result<Committed<Dispense>, StoreError>;
     }
     Outbox as "outbox" {

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use esoz_kernel::{DispenseId, LegalEntityId};
+use esoz_kernel::{DispenseId, LegalEntityId, StoreError};
 use serde_json::{Map, Value};
 
 use super::status::DispenseStatus;
@@ -63,6 +63,39 @@ impl Dispense {
             history.iter_mut().filter_map(|entry| entry.get_mut(STATUS)).for_each(spell);
         }
         Self { id, status, subject, owner, record }
+    }
+}
+
+/// A dispense as a read finds it: whose it is and about whom, and beside that the dispense, or why it is corrupt.
+///
+/// So whoever may not know of it is not told that it is corrupt: [`visible`](crate::visible) looks at the dispense last.
+#[derive(Debug)]
+pub struct StoredDispense {
+    /// The legal entity it belongs to.
+    pub owner: LegalEntityId,
+    /// The patient, as the store knows them.
+    pub subject: Pseudonym,
+    /// The dispense; an error of kind corrupt when its status is none of the model.
+    pub dispense: Result<Dispense, StoreError>,
+}
+
+impl StoredDispense {
+    /// A dispense as a store holds it ([`Dispense::from_stored`]), or that its status cannot be read.
+    pub fn new(
+        id: DispenseId,
+        status: Result<DispenseStatus, StoreError>,
+        subject: Pseudonym,
+        owner: LegalEntityId,
+        record: Map<String, Value>,
+    ) -> Self {
+        let dispense = status.map(|status| Dispense::from_stored(id, status, subject.clone(), owner, record));
+        Self { owner, subject, dispense }
+    }
+}
+
+impl From<Dispense> for StoredDispense {
+    fn from(dispense: Dispense) -> Self {
+        Self { owner: dispense.owner, subject: dispense.subject.clone(), dispense: Ok(dispense) }
     }
 }
 

@@ -1,20 +1,26 @@
-use esoz_kernel::LegalEntityId;
+use esoz_kernel::{LegalEntityId, StoreError};
 
-use super::dispense::{Dispense, Pseudonym};
+use super::dispense::{Dispense, Pseudonym, StoredDispense};
 
 /// The dispense, if the caller may know of it (stop rules 5 to 7, the same for the operations around it): it exists, belongs to the
 /// legal entity that asks and is about the patient named. `None` does not tell which of these failed.
-pub fn visible<'a>(
-    dispense: Option<&'a Dispense>,
+///
+/// # Errors
+/// The dispense is corrupt. Looked at last: a stranger gets `None`.
+pub fn visible(
+    found: Option<StoredDispense>,
     owner: LegalEntityId,
     subject: &Pseudonym,
-) -> Option<&'a Dispense> {
-    dispense.filter(|dispense| dispense.owner == owner && dispense.subject == *subject)
+) -> Result<Option<Dispense>, StoreError> {
+    found
+        .filter(|found| found.owner == owner && found.subject == *subject)
+        .map(|found| found.dispense)
+        .transpose()
 }
 
 #[cfg(test)]
 mod tests {
-    use esoz_kernel::{DispenseId, Uuid};
+    use esoz_kernel::{DispenseId, StoreErrorKind, Uuid};
 
     use super::*;
     use crate::DispenseStatus;
@@ -35,7 +41,7 @@ mod tests {
 
     #[test]
     fn given_no_dispense_then_nothing_is_visible() {
-        assert_eq!(visible(None, owner(2), &Pseudonym::new("P")), None);
+        assert_eq!(visible(None, owner(2), &Pseudonym::new("P")).unwrap(), None);
     }
 
     #[test]
@@ -43,11 +49,23 @@ mod tests {
         for status in DispenseStatus::ALL {
             let dispense = dispense(status);
             let seen = |by: u128, subject: &str| {
-                visible(Some(&dispense), owner(by), &Pseudonym::new(subject)).is_some()
+                visible(Some(dispense.clone().into()), owner(by), &Pseudonym::new(subject)).unwrap()
             };
-            assert!(seen(2, "P"), "{status:?}");
-            assert!(!seen(3, "P"), "{status:?}");
-            assert!(!seen(2, "Q"), "{status:?}");
+            assert_eq!(seen(2, "P"), Some(dispense.clone()));
+            assert_eq!(seen(3, "P"), None, "{status:?}");
+            assert_eq!(seen(2, "Q"), None, "{status:?}");
         }
+    }
+
+    #[test]
+    fn given_a_status_outside_the_model_then_its_owner_alone_is_told() {
+        let seen = |by: u128, subject: &str| {
+            let corrupt = Err(StoreError::corrupt("device_dispenses", 1, "status"));
+            let found = StoredDispense { owner: owner(2), subject: Pseudonym::new("P"), dispense: corrupt };
+            visible(Some(found), owner(by), &Pseudonym::new(subject))
+        };
+        assert_eq!(seen(2, "P").unwrap_err().kind(), StoreErrorKind::Corrupt);
+        assert_eq!(seen(3, "P").unwrap(), None);
+        assert_eq!(seen(2, "Q").unwrap(), None);
     }
 }

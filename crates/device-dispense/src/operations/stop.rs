@@ -165,7 +165,7 @@ impl StopDispense {
         subject: &Pseudonym,
     ) -> Result<Option<StopError>, StopError> {
         let found = self.dispenses.find(transition.id).await.map_err(StopError::Store)?;
-        let Some(dispense) = visible(found.as_ref(), owner, subject) else {
+        let Some(dispense) = visible(found, owner, subject).map_err(StopError::Store)? else {
             return Ok(Some(StopError::NotFound));
         };
         let may_stop = transition.from.contains(dispense.status);

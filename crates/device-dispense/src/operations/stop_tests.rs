@@ -117,7 +117,7 @@ impl World {
 
     /// … and a look at the dispense, that often, finds this.
     fn and_found(mut self, times: usize, found: Option<Dispense>) -> Self {
-        let found = move |_| Ok(found.clone());
+        let found = move |_| Ok(found.clone().map(Into::into));
         self.dispenses.expect_find().withf(|id| *id == DISPENSE).times(times).returning(found);
         self
     }

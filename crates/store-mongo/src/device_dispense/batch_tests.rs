@@ -93,14 +93,18 @@ async fn each_of_a_crowd_is_told_its_own_outcome() {
     }
     // One that is not there, and one that somebody else in the crowd stops as well.
     changes.push(stop(&dispense().build()));
-    let rival = stop(&scene.store.find(changes[0].id).await.unwrap().unwrap());
+    let rival = stop(&scene.store.find(changes[0].id).await.unwrap().unwrap().dispense.unwrap());
     changes.push(rival);
     let answers = scene.together(&changes).await;
     for (index, (change, answer)) in changes.iter().zip(&answers).enumerate() {
         if index >= MAX_ITEMS || index % 3 == 1 {
             assert_eq!(*answer.as_ref().unwrap(), Committed::Stale, "{index}");
         } else {
-            assert_eq!(applied(answer), &scene.store.find(change.id).await.unwrap().unwrap(), "{index}");
+            assert_eq!(
+                applied(answer),
+                &scene.store.find(change.id).await.unwrap().unwrap().dispense.unwrap(),
+                "{index}"
+            );
         }
     }
     assert!(scene.store.find(changes[MAX_ITEMS].id).await.unwrap().is_none(), "nothing was inserted");
@@ -143,7 +147,10 @@ async fn keys_are_kept_and_known_again_in_a_crowd() {
         }
     }
     assert_eq!(told, [1, 1, 1]);
-    assert_eq!(scene.store.find(other.id).await.unwrap().unwrap().status, DispenseStatus::InProgress);
+    assert_eq!(
+        scene.store.find(other.id).await.unwrap().unwrap().dispense.unwrap().status,
+        DispenseStatus::InProgress
+    );
     scene.end().await;
 }
 

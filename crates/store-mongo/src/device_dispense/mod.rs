@@ -8,14 +8,14 @@ pub(crate) mod replay;
 
 use async_trait::async_trait;
 use esoz_batch::Dropped;
-use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
+use esoz_device_dispense::{DeviceDispenses, Dispense, StoredDispense, Transition};
 use esoz_kernel::{Committed, DispenseId, StoreError, StoreErrorKind};
 
 use crate::{MongoStore, decode};
 
 #[async_trait]
 impl DeviceDispenses for MongoStore {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+    async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
         let found = self.documents.find(id).await;
         let found = found.map_err(|fault| fault.during(format!("finding dispense {id}")))?;
         found.map(|document| decode::dispense(id, &document)).transpose()

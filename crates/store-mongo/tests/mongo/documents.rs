@@ -33,7 +33,7 @@ async fn an_owner_may_be_stored_as_binary_or_as_text_and_keeps_its_kind() {
         before.insert("location", reference(binary(based_on)));
         fresh.documents.insert_one(&before).await.unwrap();
 
-        let found = fresh.store.find(DispenseId::new(id)).await.unwrap().unwrap();
+        let found = fresh.store.find(DispenseId::new(id)).await.unwrap().unwrap().dispense.unwrap();
         assert_eq!(found.owner.uuid(), owner, "{kind}");
         let after = applied(&fresh, &stop(id, owner)).await;
         assert_eq!(after.owner.uuid(), owner, "{kind}");
@@ -92,7 +92,7 @@ async fn fields_of_every_type_survive_a_change() {
     assert_eq!(after.record["when_handed_over"], json!(i64::MAX));
     assert_eq!(after.record["note"], json!("\u{fffd}\u{fffd}"));
     assert_eq!(after.record["inserted_by"], json!(7));
-    assert_eq!(fresh.store.find(after.id).await.unwrap().unwrap(), after);
+    assert_eq!(fresh.store.find(after.id).await.unwrap().unwrap().dispense.unwrap(), after);
 
     let others = |document: &RawDocumentBuf| -> Vec<(String, Vec<u8>)> {
         let touched = ["status", "status_history", "updated_at", "updated_by", "esoz_outbox", "esoz_changes"];
@@ -207,7 +207,8 @@ async fn what_rules_read_is_read_strictly() {
         broken.remove(field);
         broken.extend(value.map(|value| (field.to_owned(), value)));
         fresh.documents.insert_one(&broken).await.unwrap();
-        let error = fresh.store.find(DispenseId::new(id)).await.unwrap_err();
+        let found = fresh.store.find(DispenseId::new(id)).await;
+        let error = found.and_then(|found| found.unwrap().dispense).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{field}");
         let expected = format!("reading device_dispenses, id {id}: field {field}");
         assert!(error.to_string().contains(&expected), "{error}");

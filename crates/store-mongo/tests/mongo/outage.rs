@@ -64,7 +64,7 @@ async fn a_killed_server_is_unavailable_in_time_and_what_it_acknowledged_is_ther
 
     server.restart().unwrap();
     wait_for("the store to work again", RECOVERY, async || store.ping().await).await;
-    assert_eq!(store.find(change.id).await.unwrap().unwrap().status, change.to);
+    assert_eq!(store.find(change.id).await.unwrap().unwrap().dispense.unwrap().status, change.to);
     assert_eq!(store.backlog().await.unwrap().depth, 1);
     assert!(matches!(store.commit(&stop(owner, owner)).await.unwrap(), Committed::Applied(_)));
 }

@@ -63,7 +63,8 @@ async fn a_value_of_another_type_meets_no_condition() {
             assert_eq!(outcome.unwrap(), Committed::Stale, "{before}");
         }
         assert_eq!(document(&fresh, id).await, before);
-        let error = fresh.store.find(DispenseId::new(id)).await.unwrap_err();
+        let found = fresh.store.find(DispenseId::new(id)).await;
+        let error = found.and_then(|found| found.unwrap().dispense).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
         assert!(error.to_string().contains(&format!("field {named} holds")), "{error}");
     }
@@ -171,9 +172,9 @@ async fn whatever_can_be_stored_can_be_stopped_and_is_shown() {
     let deep = (0..170).fold(Bson::Null, |inner, _| Document::from_iter([("n".to_owned(), inner)]).into());
     for value in [deep, bson::bson!([f64::INFINITY, f64::NAN, { "x": f64::NEG_INFINITY }])] {
         let id = insert(&fresh, "supporting_info", value, owner).await;
-        let shown = fresh.store.find(DispenseId::new(id)).await.unwrap().unwrap();
+        let shown = fresh.store.find(DispenseId::new(id)).await.unwrap().unwrap().dispense.unwrap();
         let after = applied(&fresh, &stop(id, owner)).await;
         assert_eq!(after.record["supporting_info"], shown.record["supporting_info"]);
-        assert_eq!(fresh.store.find(after.id).await.unwrap().unwrap(), after);
+        assert_eq!(fresh.store.find(after.id).await.unwrap().unwrap().dispense.unwrap(), after);
     }
 }

@@ -111,7 +111,8 @@ async fn a_document_that_cannot_be_is_named_by_field() {
         fresh.store.put_dispenses(slice::from_ref(&sound)).await.unwrap();
         let set = "UPDATE device_dispenses SET document = json_set(document";
         tamper(&fresh, &format!("{set}, '{path}', json('{value}'))"));
-        let error = DeviceDispenses::find(&fresh.store, sound.id).await.unwrap_err();
+        let found = DeviceDispenses::find(&fresh.store, sound.id).await;
+        let error = found.and_then(|found| found.unwrap().dispense).unwrap_err();
         assert_corrupt(&error, &["device_dispenses", &sound.id.to_string(), field]);
         let change = change_of(&sound, DispenseStatus::Stopped, at_millis(1));
         assert_eq!(fresh.store.commit(&change).await.unwrap(), Committed::Stale);

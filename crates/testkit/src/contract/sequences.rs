@@ -321,7 +321,7 @@ impl Played {
                 assert!(found.is_none(), "dispense {index} was never loaded");
                 continue;
             };
-            let found = found.unwrap();
+            let found = found.unwrap().dispense.unwrap();
             assert_eq!(found.status, stored.status, "dispense {index}");
             assert_eq!(found.owner, LegalEntityId::from(thing.owner));
             let history = found.record["status_history"].as_array().unwrap();

@@ -65,7 +65,7 @@ pub trait RawOutbox: Send + Sync {
 pub async fn put_with_change<S: DeviceDispenses + DispenseRegistry>(store: &S, event: &StatusChangeEvent) {
     let id = DispenseId::new(event.entity_id);
     let found = if let Some(found) = store.find(id).await.unwrap() {
-        found
+        found.dispense.unwrap()
     } else {
         let one = dispense().id(id).build();
         store.put_dispenses(std::slice::from_ref(&one)).await.unwrap();

@@ -2,7 +2,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, Transition};
+use esoz_device_dispense::{
+    DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, StoredDispense, Transition,
+};
 use esoz_events::{Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which};
 use esoz_kernel::{
     Committed, DispenseId, IdempotencyRecords, Put, Replay, StoreError, Timestamp, Uuid, time::rfc3339_millis,
@@ -61,7 +63,7 @@ fn document(dispense: &Dispense) -> Map<String, Value> {
 }
 
 /// Reads a document; what cannot be read is corrupt.
-fn read(id: DispenseId, document: &Map<String, Value>) -> Result<Dispense, StoreError> {
+fn read(id: DispenseId, document: &Map<String, Value>) -> Result<StoredDispense, StoreError> {
     let corrupt = |field: &str| StoreError::corrupt(COLLECTION, id, field);
     let text =
         |field: &'static str| document.get(field).and_then(Value::as_str).ok_or_else(|| corrupt(field));
@@ -71,8 +73,9 @@ fn read(id: DispenseId, document: &Map<String, Value>) -> Result<Dispense, Store
         .and_then(Value::as_str)
         .and_then(|value| value.parse().ok())
         .ok_or_else(|| corrupt("performer_legal_entity.identifier.value"))?;
-    let status = text("status")?.parse().map_err(|unknown| corrupt("status").because(unknown))?;
-    Ok(Dispense::from_stored(id, status, Pseudonym::new(text("subject")?), owner, document.clone()))
+    let status =
+        text("status").and_then(|word| word.parse().map_err(|unknown| corrupt("status").because(unknown)));
+    Ok(StoredDispense::new(id, status, Pseudonym::new(text("subject")?), owner, document.clone()))
 }
 
 /// Makes the change in the document.
@@ -91,7 +94,7 @@ fn apply(change: &Transition, document: &mut Map<String, Value>) -> Result<(), S
 
 #[async_trait]
 impl DeviceDispenses for FakeDispenses {
-    async fn find(&self, id: DispenseId) -> Result<Option<Dispense>, StoreError> {
+    async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
         self.0.lock().documents.get(&id).map(|document| read(id, document)).transpose()
     }
 
@@ -100,17 +103,18 @@ impl DeviceDispenses for FakeDispenses {
         if let Some(replay) = state.keys.replay(change.idempotency.as_ref(), change.at) {
             let stored = state.documents.get(&change.id);
             let is_seen = stored
-                .is_some_and(|document| read(change.id, document).is_ok_and(|now| change.concerns(&now)));
+                .and_then(|document| read(change.id, document).ok()?.dispense.ok())
+                .is_some_and(|now| change.concerns(&now));
             let is_hidden = matches!(replay, Replay::Replayed(_)) && !is_seen;
             return Ok(if is_hidden { Committed::Stale } else { replay.into() });
         }
         let Some(document) = state.documents.get(&change.id) else { return Ok(Committed::Stale) };
-        if !change.applies_to(&read(change.id, document)?) {
+        if !change.applies_to(&read(change.id, document)?.dispense?) {
             return Ok(Committed::Stale);
         }
         let mut document = document.clone();
         apply(change, &mut document)?;
-        let after = read(change.id, &document)?;
+        let after = read(change.id, &document)?.dispense?;
         state.documents.insert(change.id, document);
         state.waiting.push(change.event.clone());
         state.keys.keep(change.idempotency.as_ref(), change.at, &after);
