@@ -134,6 +134,11 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "request_malformed", message)
     }
 
+    /// 400: the chunked framing of the body is malformed, or ends early. What follows on the connection cannot be read.
+    pub(crate) fn broken_framing() -> Self {
+        Self { close: true, ..Self::malformed() }
+    }
+
     /// 400: a header that may be given once is repeated.
     pub(crate) fn repeated_header(name: &'static str) -> Self {
         let message = format!("Header {name} is given more than once.");

@@ -278,7 +278,7 @@ on_every_store! {
 }
 
 /// What the server sends until it closes the connection, which it must.
-fn closed(mut stream: TcpStream) -> tokio::task::JoinHandle<String> {
+pub(crate) fn closed(mut stream: TcpStream) -> tokio::task::JoinHandle<String> {
     tokio::task::spawn_blocking(move || {
         let mut received = String::new();
         let started = Instant::now();

@@ -4,6 +4,7 @@
 mod both;
 mod cors;
 mod described;
+mod framing;
 mod guards;
 mod health;
 mod idempotency;

@@ -2,6 +2,7 @@
 
 mod admission;
 mod auth_failure_limit;
+mod chunked_request;
 mod client_limit;
 mod clock;
 mod cors;

@@ -1,12 +1,15 @@
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, rt, web};
+use futures_util::future::{Either, select};
 use tracing::Instrument as _;
 
+use super::chunked_request::ChunkedRequest;
 use crate::Api;
 use crate::context::RequestContext;
 use crate::error::{ApiError, RequestError};
@@ -19,7 +22,7 @@ use crate::telemetry::RequestTelemetry;
 /// The request runs as a task of its own. So one that outlives its limit or its client still comes to its end: a store is never left in the
 /// middle of something.
 pub(crate) async fn handle<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
@@ -37,14 +40,17 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
         }
         Ok(permit) => {
             let limit = Duration::from_millis(api.limits.request_timeout_ms);
+            let broken = pin!(ChunkedRequest::take(&mut request).broken(api.limits.body_max_bytes));
             let work = holding(permit, next.call(request)).instrument(telemetry.span.clone());
-            match tokio::time::timeout(limit, rt::spawn(work)).await {
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(_panic)) => Err(ApiError::internal().because("a handler panicked")),
-                Err(_elapsed) => {
+            let work = pin!(tokio::time::timeout(limit, rt::spawn(work)));
+            match select(work, broken).await {
+                Either::Left((Ok(Ok(answer)), _)) => Ok(answer),
+                Either::Left((Ok(Err(_panic)), _)) => Err(ApiError::internal().because("a handler panicked")),
+                Either::Left((Err(_elapsed), _)) => {
                     let cause = format!("the request took longer than its limit of {} ms", limit.as_millis());
                     Err(ApiError::unavailable().because(cause))
                 }
+                Either::Right(_) => Err(ApiError::broken_framing()),
             }
         }
     };
