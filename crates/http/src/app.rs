@@ -10,6 +10,8 @@ use rustls::ServerConfig;
 
 use crate::middleware::SlowClientGuard;
 use crate::middleware::request::handle;
+use crate::openapi::document;
+use crate::routes::openapi_json::Document;
 use crate::{Api, routes};
 
 /// The application: every route, behind the middleware.
@@ -24,7 +26,12 @@ pub fn app(
         InitError = (),
     >,
 > {
-    App::new().app_data(web::Data::new(api)).configure(routes::configure).wrap(from_fn(handle))
+    let document: Document = document::rendered;
+    App::new()
+        .app_data(web::Data::new(api))
+        .app_data(web::Data::new(document))
+        .configure(routes::configure)
+        .wrap(from_fn(handle))
 }
 
 /// A server that is listening.

@@ -14,6 +14,7 @@ mod middleware;
 mod observer;
 mod openapi;
 mod preflight;
+mod registry;
 mod routes;
 mod telemetry;
 mod url;
@@ -29,9 +30,10 @@ pub use app::{Running, app, serve};
 pub use health::{Condition, Health};
 pub use limits::HttpLimits;
 pub use middleware::{AdmissionControl, AdmissionSettings, MonotonicClock, ProcessClock};
-pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED, outcomes, route_patterns};
+pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED};
 pub use openapi::document::openapi;
-pub use routes::{operations, served};
+pub use registry::{operations, outcomes};
+pub use routes::{route_patterns, served};
 
 /// What the routes need: authentication, and the operations of each aggregate.
 #[derive(Clone)]

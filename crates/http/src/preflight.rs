@@ -29,3 +29,10 @@ pub(crate) fn preflight(
             .finish()
     })
 }
+
+/// The methods that a path takes, for `Allow`: those that are given, and `HEAD` beside `GET`.
+pub(crate) fn allowed<'a>(methods: impl Iterator<Item = &'a Method>) -> String {
+    let head = |method: &'a Method| (*method == Method::GET).then_some("HEAD");
+    let names = methods.flat_map(|method| [Some(method.as_str()), head(method)]).flatten();
+    names.collect::<Vec<_>>().join(", ")
+}

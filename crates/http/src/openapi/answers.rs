@@ -187,7 +187,7 @@ impl Cases {
 }
 
 /// A response in JSON.
-pub(super) fn response(
+pub(crate) fn response(
     description: impl Into<String>,
     content: Content,
     headers: BTreeMap<&'static str, Header>,
@@ -232,7 +232,7 @@ fn described_headers(response: &HttpResponse) -> BTreeMap<&'static str, Header> 
 }
 
 /// The header that every answer has.
-pub(super) fn request_id_header() -> Header {
+pub(crate) fn request_id_header() -> Header {
     HeaderBuilder::new()
         .schema(Some(formats::request_id()))
         .description(Some("The same as `meta.request_id`. Always sent."))

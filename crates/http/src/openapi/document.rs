@@ -1,28 +1,25 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use actix_web::http::header::ContentType;
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use actix_web::web::Bytes;
 use esoz_auth::CallerKind;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::request_body::RequestBody;
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{self, ContentBuilder, RefOr, Required};
-use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+use utoipa::openapi::{self, RefOr, Required};
+use utoipa::{Modify, OpenApi, ToSchema};
 
-use super::answers::{self, Answers, Responses};
+use super::answers::Answers;
 use super::{dispense, example};
-use crate::call::{Answer, answer};
-use crate::chunked_body::chunked;
-use crate::context::RequestContext;
 use crate::envelope::{BrokenRule, ErrorBody, Invalid, Meta};
 use crate::error::ApiError;
-use crate::headers;
-use crate::routes::{self, contract_divisions, device_dispenses, health};
+use crate::preflight::allowed;
+use crate::registry;
+use crate::routes::{contract_divisions, device_dispenses, health, openapi_json};
 
 /// The OpenAPI document, as it is served at `/openapi.json`.
 ///
@@ -42,7 +39,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
             case; times are UTC. A path that is not described here is answered 404 (but for `/docs`, which shows this description), another \
             verb than the described one 405, both in the envelope of a failure."
     ),
-    paths(device_dispenses::stop::handle, contract_divisions::update::handle, show, health::live, health::ready),
+    paths(device_dispenses::stop::handle, contract_divisions::update::handle, openapi_json::show, health::live, health::ready),
     components(schemas(
         Meta,
         Failure,
@@ -93,7 +90,7 @@ impl Modify for Security {
         components.add_security_scheme("access_token", SecurityScheme::Http(token));
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(api_key)));
         let registry: BTreeMap<&str, _> =
-            routes::operations().into_iter().map(|operation| (operation.name, operation)).collect();
+            registry::operations().into_iter().map(|operation| (operation.name, operation)).collect();
         for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations) {
             let required = operation.operation_id.as_deref().and_then(|id| registry.get(id));
             let requirement = required.map_or_else(SecurityRequirement::default, |required| {
@@ -127,7 +124,7 @@ impl Modify for WrongMethods {
     fn modify(&self, openapi: &mut openapi::OpenApi) {
         for (path, item) in &mut openapi.paths.paths {
             let mut operations = operations(item);
-            let allow = routes::allowed(operations.iter().map(|(method, _)| method));
+            let allow = allowed(operations.iter().map(|(method, _)| method));
             let error = ApiError::method_not_allowed(allow);
             for (_, operation) in &mut operations {
                 let answer = Answers::new(&example::path(path)).refusal("wrong_method", &error).responses();
@@ -166,46 +163,14 @@ fn is_empty_object(body: &RequestBody) -> bool {
         .any(|content| matches!(content, RefOr::T(content) if content.schema.as_ref().is_some_and(refers)))
 }
 
-/// The document, rendered once.
-static DOCUMENT: LazyLock<Option<Bytes>> = LazyLock::new(|| match openapi() {
-    Ok(text) => Some(Bytes::from(text)),
-    Err(error) => {
-        tracing::error!(%error, "the OpenAPI description cannot be rendered");
-        None
-    }
-});
-
-/// Show this description
-///
-/// The one answer without an envelope: the OpenAPI document itself. Anybody may ask.
-#[utoipa::path(
-    get,
-    path = "/openapi.json",
-    operation_id = "show_description",
-    tag = "description",
-    responses(DescriptionAnswers)
-)]
-pub(crate) async fn show(context: RequestContext) -> Answer {
-    match DOCUMENT.as_ref() {
-        Some(document) => Ok(headers::with_standard_headers(&context, StatusCode::OK, headers::FOR_PROGRAMS)
-            .insert_header(ContentType::json())
-            .body(chunked(document.clone()))),
-        None => {
-            answer::<()>(&context, Err(ApiError::internal().because("the description could not be made")))
+/// The document, rendered once; `None` when that fails.
+pub(crate) fn rendered() -> Option<Bytes> {
+    static DOCUMENT: LazyLock<Option<Bytes>> = LazyLock::new(|| match openapi() {
+        Ok(text) => Some(Bytes::from(text)),
+        Err(error) => {
+            tracing::error!(%error, "the OpenAPI description cannot be rendered");
+            None
         }
-    }
-}
-
-/// The answers of the description's own route.
-struct DescriptionAnswers;
-
-impl IntoResponses for DescriptionAnswers {
-    fn responses() -> Responses {
-        let document = ObjectBuilder::new().schema_type(Type::Object).required("openapi").build();
-        let content = ContentBuilder::new().schema(Some(document)).build();
-        let headers = [("X-Request-ID", answers::request_id_header())].into();
-        let mut responses = Answers::of_path("/openapi.json").under_load().responses();
-        responses.insert("200".to_owned(), answers::response("This document.", content, headers).into());
-        responses
-    }
+    });
+    DOCUMENT.clone()
 }

@@ -7,4 +7,4 @@ pub(crate) mod example;
 pub(crate) mod formats;
 pub(crate) mod parameters;
 
-pub(crate) use answers::{Answers, Responses};
+pub(crate) use answers::{Answers, Responses, request_id_header, response};

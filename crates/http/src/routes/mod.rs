@@ -1,32 +1,24 @@
-//! The routes, and the registry of operations. One file per method; the path of a file is that of its route.
+//! The routes. One file per method; the path of a file is that of its route.
 
 pub(crate) mod contract_divisions;
 pub(crate) mod device_dispenses;
 mod docs;
 pub(crate) mod health;
+pub(crate) mod openapi_json;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
 
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, web};
-use esoz_auth::OperationInfo;
-use esoz_contract_division::UpdateContractDivision;
-use esoz_device_dispense::StopDispense;
 use utoipa::Path;
 
 use crate::call::{Answer, answer};
 use crate::context::RequestContext;
 use crate::envelope::Reply;
 use crate::error::ApiError;
-use crate::openapi::document;
-use crate::preflight::preflight;
-
-/// Every operation of the API: the labels of metrics, the security part of the description and the authorisation table of the tests are made
-/// from it.
-pub fn operations() -> Vec<OperationInfo> {
-    vec![OperationInfo::of::<StopDispense>(), OperationInfo::of::<UpdateContractDivision>()]
-}
+use crate::observer::UNMATCHED;
+use crate::preflight::{allowed, preflight};
 
 /// Every route. `GET` routes answer `HEAD` as well.
 fn endpoints() -> Vec<Endpoint> {
@@ -34,7 +26,7 @@ fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(Method::PATCH, dispenses::stop::__path_handle::path(), dispenses::stop::handle),
         Endpoint::new(Method::PUT, contracts::update::__path_handle::path(), contracts::update::handle),
-        Endpoint::new(Method::GET, document::__path_show::path(), document::show),
+        Endpoint::new(Method::GET, openapi_json::__path_show::path(), openapi_json::show),
         Endpoint::new(Method::GET, health::__path_live::path(), health::live),
         Endpoint::new(Method::GET, health::__path_ready::path(), health::ready),
         Endpoint::of_paths(Method::GET, docs::paths(), docs::show),
@@ -89,16 +81,11 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config.default_service(web::to(no_such_path));
 }
 
-/// The methods that a path takes, for `Allow`: those that are given, and `HEAD` beside `GET`.
-pub(crate) fn allowed<'a>(methods: impl Iterator<Item = &'a Method>) -> String {
-    let head = |method: &'a Method| (*method == Method::GET).then_some("HEAD");
-    let names = methods.flat_map(|method| [Some(method.as_str()), head(method)]).flatten();
-    names.collect::<Vec<_>>().join(", ")
-}
-
-/// What stands for each route in metrics: its pattern, the first where it has several.
-pub(crate) fn patterns() -> BTreeSet<String> {
-    endpoints().into_iter().filter_map(|endpoint| endpoint.paths.into_iter().next()).collect()
+/// Lists every route as it is observed: by its pattern, the first where it has several, never by a path, which names a patient.
+pub fn route_patterns() -> Vec<String> {
+    let first = |endpoint: Endpoint| endpoint.paths.into_iter().next();
+    let patterns: BTreeSet<String> = endpoints().into_iter().filter_map(first).collect();
+    patterns.into_iter().chain([UNMATCHED.to_owned()]).collect()
 }
 
 /// Every method and path that is served. Anything else is answered 404 or 405; `HEAD` is served where `GET` is.

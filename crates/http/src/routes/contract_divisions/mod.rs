@@ -54,9 +54,9 @@ impl From<&ContractDivision> for ContractDivisionDto {
 
 /// The record of the description's examples.
 mod example {
+    use esoz_contract_division::ContractDivision;
     use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, Stamps, Timestamp, UserId, Uuid};
 
-    use super::ContractDivision;
     use crate::openapi::example::USER;
 
     pub(super) const RECORD: Uuid = Uuid::from_u128(0x2a6e_4a59_9f1d_4e34_8a5c_0d7c_1b6f_3e92);

@@ -1,0 +1,51 @@
+use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
+use actix_web::web::{self, Bytes};
+use utoipa::IntoResponses;
+use utoipa::openapi::ContentBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+
+use crate::call::{Answer, answer};
+use crate::chunked_body::chunked;
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use crate::headers;
+use crate::openapi::{Answers, Responses, request_id_header, response};
+
+/// Gives the rendered description, which names this route among the others.
+pub(crate) type Document = fn() -> Option<Bytes>;
+
+/// Show this description
+///
+/// The one answer without an envelope: the OpenAPI document itself. Anybody may ask.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "show_description",
+    tag = "description",
+    responses(DescriptionAnswers)
+)]
+pub(crate) async fn show(context: RequestContext, document: web::Data<Document>) -> Answer {
+    match document() {
+        Some(document) => Ok(headers::with_standard_headers(&context, StatusCode::OK, headers::FOR_PROGRAMS)
+            .insert_header(ContentType::json())
+            .body(chunked(document))),
+        None => {
+            answer::<()>(&context, Err(ApiError::internal().because("the description could not be made")))
+        }
+    }
+}
+
+/// The answers of the description's own route.
+struct DescriptionAnswers;
+
+impl IntoResponses for DescriptionAnswers {
+    fn responses() -> Responses {
+        let document = ObjectBuilder::new().schema_type(Type::Object).required("openapi").build();
+        let content = ContentBuilder::new().schema(Some(document)).build();
+        let headers = [("X-Request-ID", request_id_header())].into();
+        let mut responses = Answers::of_path("/openapi.json").under_load().responses();
+        responses.insert("200".to_owned(), response("This document.", content, headers).into());
+        responses
+    }
+}
