@@ -13,7 +13,7 @@ use crate::Api;
 use crate::context::RequestContext;
 use crate::envelope::{self, Reply};
 use crate::error::{ApiError, RequestError};
-use crate::extract::{body, credentials, idempotency};
+use crate::extract::{body, headers};
 use crate::observer::{AUTHENTICATE_API_KEY, AUTHENTICATE_TOKEN, OK};
 use crate::telemetry::OperationSpan;
 
@@ -95,14 +95,14 @@ impl Call {
 
     /// The calling software, by its api key. Its requests count for no client: software works for many.
     async fn api_key_holder(&self) -> Result<ApiKeyHolder, ApiError> {
-        let presented = credentials::api_key(&self.request)?;
+        let presented = headers::api_key(&self.request)?;
         let checking = self.api.authentication.api_key(presented);
         self.authenticated(AUTHENTICATE_API_KEY, checking).await
     }
 
     /// The user and client, by the access token. Takes one request from the client's rate limit.
     async fn principal(&self) -> Result<Principal, ApiError> {
-        let presented = credentials::bearer_token(&self.request)?;
+        let presented = headers::bearer_token(&self.request)?;
         let checking = self.api.authentication.token(presented);
         let principal = self.authenticated(AUTHENTICATE_TOKEN, checking).await?;
         // Each cell is empty: a request is authenticated once.
@@ -165,7 +165,7 @@ impl Call {
         parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
     ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
         let bytes = body::read(&self.request, &mut self.payload, &self.api.limits).await?;
-        ApiError::both(parse(&bytes), idempotency::key(&self.context.idempotency))
+        ApiError::both(parse(&bytes), headers::idempotency_key(&self.context.idempotency))
     }
 
     /// The same for a body that must be declared as JSON.

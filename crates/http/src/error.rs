@@ -32,16 +32,22 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        let body = Box::new(ErrorBody { kind, message: message.into(), invalid: Vec::new() });
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        let body = Box::new(ErrorBody { kind: kind(status), message: message.into(), invalid: Vec::new() });
         Self { status, body, allow: None, challenge: None, cause: None, close: false, rate_limit: None }
     }
 
-    fn challenging(self, challenge: String) -> Self {
-        Self { challenge: Some(challenge), ..self }
+    /// An error of a request that is not read to its end.
+    fn closing(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { close: true, ..Self::new(status, message) }
     }
 
-    /// The same with a cause for the log.
+    fn with_invalid(mut self, invalid: Invalid) -> Self {
+        self.body.invalid.push(invalid);
+        self
+    }
+
+    /// Adds a cause for the log.
     pub(crate) fn because(self, cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..self }
     }
@@ -54,50 +60,56 @@ impl ApiError {
     /// Maps a failure of an operation or of authentication. The log gets the full error chain of a server fault; its body is constant.
     pub(crate) fn from_failure(failure: &dyn Failure) -> Self {
         let message = failure.to_string();
-        let new = |status, kind| Self::new(status, kind, message.clone());
-        let mut error = match failure.kind() {
-            ErrorKind::BadRequest => new(StatusCode::BAD_REQUEST, "request_malformed"),
-            ErrorKind::Unauthenticated => {
-                new(StatusCode::UNAUTHORIZED, "access_denied").challenging(CHALLENGE.to_owned())
-            }
-            ErrorKind::InvalidToken => new(StatusCode::UNAUTHORIZED, "access_denied")
-                .challenging(format!("{CHALLENGE}, error=\"invalid_token\"")),
-            ErrorKind::Forbidden => match failure.missing_allowances() {
-                [] => new(StatusCode::FORBIDDEN, "forbidden"),
-                missing => {
-                    let scope = missing.join(" ");
-                    new(StatusCode::FORBIDDEN, "forbidden")
-                        .challenging(format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{scope}\""))
-                }
+        let challenge = |detail: &str| Some(format!("{CHALLENGE}{detail}"));
+        let (status, challenge) = match failure.kind() {
+            ErrorKind::BadRequest => (StatusCode::BAD_REQUEST, None),
+            ErrorKind::Unauthenticated => (StatusCode::UNAUTHORIZED, challenge("")),
+            ErrorKind::InvalidToken => (StatusCode::UNAUTHORIZED, challenge(", error=\"invalid_token\"")),
+            ErrorKind::Forbidden => match failure.missing_allowances().join(" ").as_str() {
+                "" => (StatusCode::FORBIDDEN, None),
+                scope => (
+                    StatusCode::FORBIDDEN,
+                    challenge(&format!(", error=\"insufficient_scope\", scope=\"{scope}\"")),
+                ),
             },
-            ErrorKind::NotFound => new(StatusCode::NOT_FOUND, "not_found"),
-            ErrorKind::Conflict => new(StatusCode::CONFLICT, "request_conflict"),
-            ErrorKind::Invalid => new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed"),
-            ErrorKind::Unavailable => Self::unavailable().because(with_causes(failure)),
-            ErrorKind::Internal => Self::internal().because(with_causes(failure)),
+            ErrorKind::NotFound => (StatusCode::NOT_FOUND, None),
+            ErrorKind::Conflict => (StatusCode::CONFLICT, None),
+            ErrorKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, None),
+            ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
+            ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };
-        if let Some(entry) = failure.entry() {
-            error.body.invalid.push(Invalid::property(entry, "invalid", message));
+        let error = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Self::unavailable().because(with_causes(failure)),
+            StatusCode::INTERNAL_SERVER_ERROR => Self::internal().because(with_causes(failure)),
+            _ => Self { challenge, ..Self::new(status, message.clone()) },
+        };
+        match failure.entry() {
+            Some(entry) => error.with_invalid(Invalid::property(entry, "invalid", message)),
+            None => error,
         }
-        error
     }
 
     /// 500: the service is broken.
     pub(crate) fn internal() -> Self {
         let message = "Something went wrong on the server. Its log tells more under the request id.";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
     /// 503: a store or a bus is unavailable, or too slow.
     pub(crate) fn unavailable() -> Self {
         let message = "The service is temporarily unavailable. Please try again later.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
     /// 503: load shedding, when `max_in_flight` is reached.
     pub(crate) fn overloaded() -> Self {
         let message = "The service has as many requests as it can carry at once. Please try again later.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
+    /// 503: a component that requests need is down.
+    pub(crate) fn not_ready(message: String) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
     /// 429: the client has exhausted its rate limit.
@@ -119,19 +131,13 @@ impl ApiError {
     }
 
     fn rate_limited(limit: RateLimitStatus, message: String) -> Self {
-        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message);
-        Self { rate_limit: Some(Box::new(limit)), ..error }
-    }
-
-    /// 503: a component that requests need is down.
-    pub(crate) fn not_ready(told: String) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", told)
+        Self { rate_limit: Some(Box::new(limit)), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
     }
 
     /// 400: the body is no JSON.
     pub(crate) fn malformed() -> Self {
         let message = "Malformed request. Probably, you have sent corrupted JSON.";
-        Self::new(StatusCode::BAD_REQUEST, "request_malformed", message)
+        Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     /// 400: the chunked framing of the body is malformed, or ends early. What follows on the connection cannot be read.
@@ -142,26 +148,22 @@ impl ApiError {
     /// 400: a header that may be given once is repeated.
     pub(crate) fn repeated_header(name: &'static str) -> Self {
         let message = format!("Header {name} is given more than once.");
-        let mut error = Self::new(StatusCode::BAD_REQUEST, "request_malformed", message);
-        error.body.invalid.push(Invalid::header(name, "schema", error.body.message.clone()));
-        error
+        Self::new(StatusCode::BAD_REQUEST, message.as_str())
+            .with_invalid(Invalid::header(name, "schema", message))
     }
 
     /// 422: all faults of the request at once.
     pub(crate) fn invalid(faults: Vec<Invalid>) -> Self {
-        let mut error =
-            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", "Validation failed.");
-        error.body.invalid = faults;
-        error
+        let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Validation failed.");
+        faults.into_iter().fold(error, Self::with_invalid)
     }
 
     /// Combines two parts of a request. Faults of the same status are answered together; else the first is answered.
     pub(crate) fn both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
         match (one, other) {
             (Ok(one), Ok(other)) => Ok((one, other)),
-            (Err(mut one), Err(other)) if one.status == other.status => {
-                one.body.invalid.extend(other.body.invalid);
-                Err(one)
+            (Err(one), Err(other)) if one.status == other.status => {
+                Err(other.body.invalid.into_iter().fold(one, Self::with_invalid))
             }
             (Err(error), _) | (Ok(_), Err(error)) => Err(error),
         }
@@ -169,56 +171,45 @@ impl ApiError {
 
     /// 404: no route matches the path.
     pub(crate) fn no_such_path() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "not_found")
+        Self::new(StatusCode::NOT_FOUND, "not_found")
     }
 
     /// 405: the path takes other methods.
     pub(crate) fn method_not_allowed(allow: String) -> Self {
         let message = format!("Method is not allowed here. Allowed: {allow}.");
-        Self {
-            allow: Some(allow),
-            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
-        }
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, message) }
     }
 
     /// 415: the body is not declared as JSON.
     pub(crate) fn unsupported_content_type() -> Self {
-        let message = "Content-Type must be application/json.";
-        let error = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_invalid", message);
-        Self { close: true, ..error }
+        Self::closing(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json.")
     }
 
     /// 415: the body is compressed.
     pub(crate) fn unsupported_content_encoding() -> Self {
         let message = "Content-Encoding is not supported: send the body uncompressed.";
-        let error = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_invalid", message);
-        Self { close: true, ..error }
+        Self::closing(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
     /// 413: the body is over the limit.
     pub(crate) fn body_too_large() -> Self {
-        let error =
-            Self::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "Request body is too large.");
-        Self { close: true, ..error }
+        Self::closing(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large.")
     }
 
     /// 431: there are more headers than the limit.
     pub(crate) fn too_many_headers(most: usize) -> Self {
         let message = format!("Request has too many headers: at most {most} are read.");
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        Self { close: true, ..Self::new(status, "request_too_large", message) }
+        Self::closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message)
     }
 
     /// 431: the headers are over the limit.
     pub(crate) fn headers_too_large() -> Self {
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        Self { close: true, ..Self::new(status, "request_too_large", "Request headers are too large.") }
+        Self::closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request headers are too large.")
     }
 
     /// 408: the body did not arrive in time.
     pub(crate) fn body_too_slow() -> Self {
-        let message = "The request did not arrive in time.";
-        Self { close: true, ..Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message) }
+        Self::closing(StatusCode::REQUEST_TIMEOUT, "The request did not arrive in time.")
     }
 
     /// The answer in its envelope.
@@ -242,6 +233,25 @@ impl ApiError {
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
         response
+    }
+}
+
+/// The type of the refusals of a status (conventions, "Errors").
+fn kind(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "request_malformed",
+        StatusCode::UNAUTHORIZED => "access_denied",
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::REQUEST_TIMEOUT => "request_timeout",
+        StatusCode::CONFLICT => "request_conflict",
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "request_too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "content_type_invalid",
+        StatusCode::UNPROCESSABLE_ENTITY => "validation_failed",
+        StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
+        StatusCode::SERVICE_UNAVAILABLE => "service_unavailable",
+        _ => "internal_error",
     }
 }
 

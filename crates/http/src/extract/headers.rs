@@ -1,5 +1,10 @@
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use esoz_auth::Secret;
+use esoz_kernel::IdempotencyKey;
 
+use crate::context::{IDEMPOTENCY_KEY, IdempotencyHeader};
+use crate::envelope::Invalid;
 use crate::error::ApiError;
 
 /// The value of a header that may be given once. A second one is refused: a proxy in between might read the other.
@@ -11,4 +16,36 @@ pub(crate) fn at_most_one<'a>(
     let mut values = headers.get_all(name);
     let (first, second) = (values.next(), values.next());
     if second.is_none() { Ok(first) } else { Err(ApiError::repeated_header(published)) }
+}
+
+/// The bearer token of the request; `None` when there is no `Authorization` header, it is of another scheme, or holds nothing.
+pub(crate) fn bearer_token(request: &HttpRequest) -> Result<Option<Secret>, ApiError> {
+    let value = at_most_one(request.headers(), &header::AUTHORIZATION, "Authorization")?;
+    Ok(value.and_then(|value| bearer(&String::from_utf8_lossy(value.as_bytes()))))
+}
+
+fn bearer(value: &str) -> Option<Secret> {
+    let (scheme, token) = value.trim().split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| Secret::new(token))
+}
+
+/// The api key of the request; `None` when the header is not there or holds nothing.
+pub(crate) fn api_key(request: &HttpRequest) -> Result<Option<Secret>, ApiError> {
+    let value = at_most_one(request.headers(), &HeaderName::from_static("api-key"), "api-key")?;
+    let text = value.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
+    Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
+}
+
+/// The idempotency key, if the request has one. A malformed one is refused: a client that sends it relies on it.
+pub(crate) fn idempotency_key(header: &IdempotencyHeader) -> Result<Option<IdempotencyKey>, ApiError> {
+    match header {
+        IdempotencyHeader::Absent => Ok(None),
+        IdempotencyHeader::Key(key) => Ok(Some(key.clone())),
+        IdempotencyHeader::Malformed => {
+            let most = IdempotencyKey::MAX_CHARS;
+            let description = format!("must be given once, as 1 to {most} visible ASCII characters");
+            Err(ApiError::invalid(vec![Invalid::header(IDEMPOTENCY_KEY, "format", description)]))
+        }
+    }
 }

@@ -1,6 +1,4 @@
-//! What is read off a request: credentials, idempotency key and body.
+//! What is read off a request: credentials and idempotency key from its headers, and its body.
 
 pub(crate) mod body;
-pub(crate) mod credentials;
 pub(crate) mod headers;
-pub(crate) mod idempotency;

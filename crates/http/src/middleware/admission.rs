@@ -1,19 +1,23 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use esoz_kernel::{ClientId, Uuid};
+use esoz_kernel::ClientId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::auth_failure_limit::AuthFailureLimit;
-use super::client_limit::ClientRateLimit;
-use super::clock::{FrozenClock, MonotonicClock};
+use super::clock::MonotonicClock;
 use super::cors::Origins;
-use super::in_flight::{InFlight, InFlightPermit};
-use super::rate_limit::RateLimitStatus;
+use super::rate_limit::{RateLimitStatus, RateLimiter};
+
+/// The name of the limit of a client's requests.
+const CLIENT: &str = "client";
+/// The name of the limit of an address's failed authentications.
+const FAILED_AUTHENTICATIONS: &str = "failed-authentications";
 
 /// Limits of admission.
 #[derive(Debug, Clone, Default)]
 pub struct AdmissionSettings {
-    /// Requests at once, over all workers. Above it they are refused at once.
+    /// Requests at once, over all workers. Any more are refused at once.
     pub max_in_flight: usize,
     /// Requests per second for each client in the long run. 0: any number.
     pub requests_per_second: u32,
@@ -28,28 +32,35 @@ pub struct AdmissionSettings {
 /// Admission control of one server, shared by all its workers: load shedding, rate limits and CORS.
 #[derive(Clone)]
 pub struct AdmissionControl {
-    in_flight: InFlight,
-    clients: Option<Arc<ClientRateLimit>>,
-    failures: Option<Arc<AuthFailureLimit>>,
+    in_flight: Arc<Semaphore>,
+    /// By authenticated client: nobody spends for another, and made-up tokens fill no memory.
+    clients: Option<Arc<RateLimiter<ClientId>>>,
+    /// Slows down guessing. Behind a proxy all clients share its address.
+    failures: Option<Arc<RateLimiter<IpAddr>>>,
     origins: Arc<Origins>,
 }
 
 impl AdmissionControl {
-    /// Builds them; budgets fill by that monotonic_clock.
-    pub fn new(settings: &AdmissionSettings, monotonic_clock: &Arc<dyn MonotonicClock>) -> Self {
-        let clients = ClientRateLimit::new(settings.requests_per_second, settings.burst, monotonic_clock);
-        let failures = AuthFailureLimit::new(settings.failed_authentications_per_minute, monotonic_clock);
+    /// Creates it; rate limits refill by that clock.
+    pub fn new(settings: &AdmissionSettings, clock: &Arc<dyn MonotonicClock>) -> Self {
+        let (per_second, per_minute) =
+            (settings.requests_per_second, settings.failed_authentications_per_minute);
+        let (second, minute) = (Duration::from_secs(1), Duration::from_mins(1));
+        let burst = settings.burst.max(per_second);
+        let clients = RateLimiter::new(CLIENT, per_second, second, burst, clock);
+        let failures = RateLimiter::new(FAILED_AUTHENTICATIONS, per_minute, minute, per_minute, clock);
         Self {
-            in_flight: InFlight::new(settings.max_in_flight),
+            in_flight: Arc::new(Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS))),
             clients: clients.map(Arc::new),
             failures: failures.map(Arc::new),
             origins: Arc::new(Origins::new(&settings.allowed_origins)),
         }
     }
 
-    /// Admits a request for as long as the permit is held; sheds it when [`AdmissionSettings::max_in_flight`] is reached.
-    pub(crate) fn admit(&self) -> Option<InFlightPermit> {
-        self.in_flight.enter()
+    /// Admits a request for as long as the permit is held; sheds it when [`AdmissionSettings::max_in_flight`] is reached. None waits: it
+    /// would be better served by another replica.
+    pub(crate) fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.in_flight).try_acquire_owned().ok()
     }
 
     /// Takes one request from an authenticated client's rate limit; gives what remains, if there is a limit.
@@ -57,7 +68,7 @@ impl AdmissionControl {
     /// # Errors
     /// The exhausted limit.
     pub(crate) fn check_rate(&self, client: ClientId) -> Result<Option<RateLimitStatus>, RateLimitStatus> {
-        self.clients.as_ref().map(|clients| clients.check(client)).transpose()
+        self.clients.as_ref().map(|clients| clients.take(client)).transpose()
     }
 
     /// Refuses an address with too many failed authentications.
@@ -66,13 +77,13 @@ impl AdmissionControl {
     /// The exhausted limit.
     pub(crate) fn check_failures(&self, from: Option<IpAddr>) -> Result<(), RateLimitStatus> {
         let (Some(failures), Some(from)) = (&self.failures, from) else { return Ok(()) };
-        failures.check(from)
+        failures.check(&network(from))
     }
 
-    /// Records a failed authentication of an address.
+    /// Records a failed authentication of an address. One beyond the limit, of a request that was admitted before, changes nothing.
     pub(crate) fn record_failure(&self, from: Option<IpAddr>) {
         if let (Some(failures), Some(from)) = (&self.failures, from) {
-            failures.record(from);
+            let _ = failures.take(network(from));
         }
     }
 
@@ -82,21 +93,73 @@ impl AdmissionControl {
     }
 }
 
-/// The two exhausted rate limits, for the description: requests of a client, failed authentications of an address.
-pub(crate) fn exhausted() -> [Option<RateLimitStatus>; 2] {
-    let settings = AdmissionSettings {
-        requests_per_second: 10,
-        burst: 20,
-        failed_authentications_per_minute: 10,
-        ..AdmissionSettings::default()
-    };
-    let clock: Arc<dyn MonotonicClock> = Arc::new(FrozenClock);
-    let admission = AdmissionControl::new(&settings, &clock);
-    let client = ClientId::new(Uuid::nil());
-    let requests = (0..=settings.burst).map(|_| admission.check_rate(client)).find_map(Result::err);
-    let address = Some(IpAddr::from([192, 0, 2, 1]));
-    for _ in 0..settings.failed_authentications_per_minute {
-        admission.record_failure(address);
+/// An address, or what belongs to one subscriber: with IPv6 that is a network.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+        address @ IpAddr::V4(_) => address,
     }
-    [requests, admission.check_failures(address).err()]
+}
+
+/// Exhausted limits for the description: requests of a client, 10 a second in bursts of 20, and 10 failed authentications a minute of an
+/// address.
+pub(crate) const EXHAUSTED: [RateLimitStatus; 2] = [
+    RateLimitStatus { name: CLIENT, quota: 20, window_s: 2, remaining: 0, reset_s: 1 },
+    RateLimitStatus { name: FAILED_AUTHENTICATIONS, quota: 10, window_s: 60, remaining: 0, reset_s: 6 },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::clock::tests::Manual;
+    use super::*;
+
+    fn admission(settings: &AdmissionSettings) -> AdmissionControl {
+        let clock: Arc<dyn MonotonicClock> = Arc::new(Manual::default());
+        AdmissionControl::new(settings, &clock)
+    }
+
+    #[test]
+    fn a_place_is_free_again_however_its_holder_ended() {
+        let admission = admission(&AdmissionSettings { max_in_flight: 1, ..AdmissionSettings::default() });
+        let held = admission.admit();
+        assert!(held.is_some());
+        assert!(admission.admit().is_none());
+        drop(held);
+        let held = admission.admit();
+        assert!(held.is_some());
+        let panicked = std::thread::spawn(move || {
+            let _held = held;
+            panic!("on purpose");
+        });
+        assert!(panicked.join().is_err());
+        assert!(admission.admit().is_some());
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_stranger() {
+        let settings =
+            AdmissionSettings { failed_authentications_per_minute: 1, ..AdmissionSettings::default() };
+        let admission = admission(&settings);
+        let address = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        admission.record_failure(address("2001:db8:1:2::1"));
+        assert!(admission.check_failures(address("2001:db8:1:2:ffff::2")).is_err());
+        assert!(admission.check_failures(address("2001:db8:1:3::1")).is_ok());
+        admission.record_failure(address("::ffff:192.0.2.1"));
+        assert!(admission.check_failures(address("192.0.2.1")).is_err());
+    }
+
+    #[test]
+    fn the_limits_of_the_description_are_limits_that_can_be_exhausted() {
+        let admission = admission(&AdmissionSettings {
+            requests_per_second: 10,
+            burst: 20,
+            failed_authentications_per_minute: 10,
+            ..AdmissionSettings::default()
+        });
+        let client = ClientId::new(esoz_kernel::Uuid::nil());
+        let requests = (0..=20).find_map(|_| admission.check_rate(client).err());
+        let address = Some(IpAddr::from([192, 0, 2, 1]));
+        (0..10).for_each(|_| admission.record_failure(address));
+        assert_eq!([requests, admission.check_failures(address).err()], EXHAUSTED.map(Some));
+    }
 }

@@ -43,7 +43,7 @@ impl ChunkedRequest {
             }
         }
         let _ = chunks.send(None);
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -1,16 +1,12 @@
-use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use governor::clock::Clock;
-
-/// How long it is since some moment that stays the same. Never goes back: unlike the time of day, which people set.
+/// Monotonic time since a fixed moment, e.g. the start of the process. Unlike the time of day, it never goes back.
 pub trait MonotonicClock: Send + Sync {
-    /// The time since then.
+    /// Returns the time since that moment.
     fn elapsed(&self) -> Duration;
 }
 
-/// The machine's own, since it was made.
+/// The monotonic clock of the machine, since it was created.
 #[derive(Debug)]
 pub struct ProcessClock(Instant);
 
@@ -23,33 +19,6 @@ impl Default for ProcessClock {
 impl MonotonicClock for ProcessClock {
     fn elapsed(&self) -> Duration {
         self.0.elapsed()
-    }
-}
-
-/// Stands still.
-pub(super) struct FrozenClock;
-
-impl MonotonicClock for FrozenClock {
-    fn elapsed(&self) -> Duration {
-        Duration::ZERO
-    }
-}
-
-/// A monotonic_clock as the budgets read it.
-#[derive(Clone)]
-pub(super) struct GovernorClock(pub(super) Arc<dyn MonotonicClock>);
-
-impl Clock for GovernorClock {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
-impl fmt::Debug for GovernorClock {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("GovernorClock")
     }
 }
 

@@ -1,43 +1,39 @@
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use governor::Quota;
 
-/// The header that tells what is allowed.
+use super::clock::MonotonicClock;
+
+/// The header with the policy: what is allowed.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// The header that tells what is remaining.
-const LEFT: HeaderName = HeaderName::from_static("ratelimit");
+/// The header with what remains.
+const REMAINING: HeaderName = HeaderName::from_static("ratelimit");
 
-/// What somebody may do, and how much of it is remaining (draft-ietf-httpapi-ratelimit-headers-11).
+/// A rate limit and how much of it remains (draft-ietf-httpapi-ratelimit-headers-11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RateLimitStatus {
-    name: &'static str,
-    /// How much may be done at once.
+    pub(super) name: &'static str,
+    /// The size of a burst.
     pub(crate) quota: u32,
-    /// Within which time it fills from nothing, in seconds.
+    /// The time in which an empty quota is full again, in seconds.
     pub(crate) window_s: u64,
-    /// What is remaining.
+    /// What remains of the quota.
     pub(crate) remaining: u32,
-    /// How long it is until there is more, in seconds.
+    /// The time until more remains, in seconds.
     pub(crate) reset_s: u32,
 }
 
 impl RateLimitStatus {
-    pub(super) fn new(name: &'static str, quota: Quota, remaining: u32, reset: Duration) -> Self {
-        let window_s = whole_seconds(quota.burst_size_replenished_in());
-        let reset_s = u32::try_from(whole_seconds(reset)).unwrap_or(u32::MAX);
-        Self { name, quota: quota.burst_size().get(), window_s, remaining, reset_s }
-    }
-
-    /// Says it in the headers of an answer.
+    /// Writes the headers of an answer.
     pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
         let Self { name, quota, window_s, remaining, reset_s } = self;
         let policy = format!("\"{name}\";q={quota};w={window_s}");
         let remaining = format!("\"{name}\";r={remaining};t={reset_s}");
-        for (header, value) in [(POLICY, policy), (LEFT, remaining)] {
-            // Built from our own words: it always is a header.
+        for (header, value) in [(POLICY, policy), (REMAINING, remaining)] {
+            // Built from constant names and numbers, so it always is a header value.
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(header, value);
             }
@@ -51,34 +47,102 @@ fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(up).max(1)
 }
 
-/// So many in that time; `None` when there is no limit.
-pub(super) fn quota(many: u32, per: impl FnOnce(NonZeroU32) -> Quota) -> Option<Quota> {
-    NonZeroU32::new(many).map(per)
+/// The fewest keys that are worth pruning.
+const PRUNE_AT_LEAST: usize = 1_024;
+
+/// A rate limit for each key by the generic cell rate algorithm (GCRA, a leaky bucket): a quota that refills steadily.
+pub(super) struct RateLimiter<K> {
+    name: &'static str,
+    quota: u32,
+    /// The time in which one of the quota is refilled.
+    interval: Duration,
+    clock: Arc<dyn MonotonicClock>,
+    keys: Mutex<Keys<K>>,
 }
 
-/// The fewest entries that are worth looking through.
-const FEWEST: usize = 1_024;
+/// When the quota of each key is full again, and the number of keys at which those whose quota is full are pruned: twice as many as remained
+/// the last time.
+struct Keys<K> {
+    full_at: HashMap<K, Duration>,
+    prune_at: usize,
+}
 
-/// When entries that say no more than none at all are thrown away: whenever there are twice as many as were needed the last time.
-pub(super) struct Pruning(AtomicUsize);
-
-impl Pruning {
-    pub(super) const fn new() -> Self {
-        Self(AtomicUsize::new(FEWEST))
+impl<K: Eq + Hash> RateLimiter<K> {
+    /// Limits each key to `many` in every `period` in the long run, and to `quota` at once. `None` when `many` is 0: there is no limit.
+    pub(super) fn new(
+        name: &'static str,
+        many: u32,
+        period: Duration,
+        quota: u32,
+        clock: &Arc<dyn MonotonicClock>,
+    ) -> Option<Self> {
+        let interval = period.checked_div(many)?.max(Duration::from_nanos(1));
+        let keys = Mutex::new(Keys { full_at: HashMap::new(), prune_at: PRUNE_AT_LEAST });
+        Some(Self { name, quota, interval, clock: Arc::clone(clock), keys })
     }
 
-    /// Looks whether it is time: `len` counts entries, `prune` throws away.
-    pub(super) fn look(&self, len: impl Fn() -> usize, prune: impl FnOnce()) {
-        if len() >= self.0.load(Ordering::Relaxed) {
-            prune();
-            self.0.store(len().saturating_mul(2).max(FEWEST), Ordering::Relaxed);
+    /// Takes one from the quota of a key; gives what remains.
+    ///
+    /// # Errors
+    /// The exhausted limit.
+    pub(super) fn take(&self, key: K) -> Result<RateLimitStatus, RateLimitStatus> {
+        let (now, mut keys) = (self.clock.elapsed(), self.keys());
+        let (full_at, status) = self.after_one_more(keys.full_at.get(&key), now)?;
+        keys.full_at.insert(key, full_at);
+        if keys.full_at.len() >= keys.prune_at {
+            keys.full_at.retain(|_, full_at| *full_at > now);
+            keys.prune_at = keys.full_at.len().saturating_mul(2).max(PRUNE_AT_LEAST);
+        }
+        Ok(status)
+    }
+
+    /// Checks that something of the quota of a key remains, without taking it.
+    ///
+    /// # Errors
+    /// The exhausted limit.
+    pub(super) fn check(&self, key: &K) -> Result<(), RateLimitStatus> {
+        self.after_one_more(self.keys().full_at.get(key), self.clock.elapsed()).map(drop)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Keys<K>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the quota is full again once one more is taken, and what remains then.
+    fn after_one_more(
+        &self,
+        full_at: Option<&Duration>,
+        now: Duration,
+    ) -> Result<(Duration, RateLimitStatus), RateLimitStatus> {
+        let window = self.interval.saturating_mul(self.quota);
+        let status = |remaining, reset| RateLimitStatus {
+            name: self.name,
+            quota: self.quota,
+            window_s: whole_seconds(window),
+            remaining,
+            reset_s: u32::try_from(whole_seconds(reset)).unwrap_or(u32::MAX),
+        };
+        let full_at = full_at.map_or(now, |full_at| now.max(*full_at)).saturating_add(self.interval);
+        match now.saturating_add(window).checked_sub(full_at) {
+            Some(free) => {
+                let remaining = free.as_nanos().checked_div(self.interval.as_nanos()).unwrap_or_default();
+                Ok((full_at, status(u32::try_from(remaining).unwrap_or(u32::MAX), self.interval)))
+            }
+            None => Err(status(0, full_at.saturating_sub(now.saturating_add(window)))),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::clock::tests::Manual;
     use super::*;
+
+    fn limiter(many: u32, period_s: u64, quota: u32) -> (RateLimiter<u32>, Arc<Manual>) {
+        let manual = Arc::new(Manual::default());
+        let clock: Arc<dyn MonotonicClock> = manual.clone();
+        (RateLimiter::new("test", many, Duration::from_secs(period_s), quota, &clock).unwrap(), manual)
+    }
 
     #[test]
     fn seconds_are_rounded_up_and_never_none() {
@@ -88,11 +152,81 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_is_told_as_structured_fields() {
-        let quota = quota(10, Quota::per_second).unwrap().allow_burst(NonZeroU32::new(25).unwrap());
+    fn a_limit_is_told_as_structured_fields() {
         let mut headers = HeaderMap::new();
-        RateLimitStatus::new("client", quota, 7, Duration::from_millis(30)).write_headers(&mut headers);
+        let status = RateLimitStatus { name: "client", quota: 25, window_s: 3, remaining: 7, reset_s: 1 };
+        status.write_headers(&mut headers);
         assert_eq!(headers.get(POLICY).unwrap(), "\"client\";q=25;w=3");
-        assert_eq!(headers.get(LEFT).unwrap(), "\"client\";r=7;t=1");
+        assert_eq!(headers.get(REMAINING).unwrap(), "\"client\";r=7;t=1");
+    }
+
+    #[test]
+    fn a_burst_is_spent_and_fills_again_at_the_steady_rate() {
+        let (limiter, time) = limiter(2, 1, 3);
+        let remaining: Vec<u32> = (0..3).map(|_| limiter.take(1).unwrap().remaining).collect();
+        assert_eq!(remaining, [2, 1, 0]);
+        let refused = limiter.take(1).unwrap_err();
+        assert_eq!((refused.remaining, refused.reset_s, refused.quota, refused.window_s), (0, 1, 3, 2));
+        time.advance(Duration::from_millis(499));
+        assert!(limiter.take(1).is_err());
+        time.advance(Duration::from_millis(1));
+        assert!(limiter.take(1).is_ok());
+        assert!(limiter.take(1).is_err());
+        time.advance(Duration::from_mins(1));
+        assert_eq!(limiter.take(1).unwrap().remaining, 2, "no more than the burst is saved up");
+    }
+
+    #[test]
+    fn one_key_spends_nothing_of_another() {
+        let (limiter, _) = limiter(1, 1, 1);
+        assert!(limiter.take(1).is_ok());
+        assert!(limiter.take(1).is_err());
+        assert!(limiter.take(2).is_ok());
+    }
+
+    #[test]
+    fn only_what_is_taken_counts() {
+        let (limiter, time) = limiter(3, 60, 3);
+        for _ in 0..100 {
+            assert!(limiter.check(&1).is_ok());
+        }
+        for _ in 0..3 {
+            assert!(limiter.check(&1).is_ok());
+            assert!(limiter.take(1).is_ok());
+        }
+        let refused = limiter.check(&1).unwrap_err();
+        assert_eq!((refused.quota, refused.window_s, refused.reset_s), (3, 60, 20));
+        assert!(limiter.check(&2).is_ok());
+        // One that was let in before the limit was reached does not lengthen it.
+        assert!(limiter.take(1).is_err());
+        time.advance(Duration::from_secs(20));
+        assert!(limiter.check(&1).is_ok());
+        assert!(limiter.take(1).is_ok());
+        assert!(limiter.check(&1).is_err());
+    }
+
+    #[test]
+    fn keys_whose_quota_is_full_are_pruned() {
+        let (limiter, time) = limiter(1, 1, 1);
+        for round in 0..10 {
+            for n in 0..1_000 {
+                assert!(limiter.take(round * 1_000 + n).is_ok());
+            }
+            time.advance(Duration::from_secs(10));
+        }
+        let kept = limiter.keys().full_at.len();
+        assert!(kept < 3_000, "{kept}");
+        // A key that has spent something is not.
+        assert!(limiter.take(7).is_ok());
+        for n in 20_000..22_000 {
+            assert!(limiter.take(n).is_ok());
+        }
+        assert!(limiter.take(7).is_err());
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let clock: Arc<dyn MonotonicClock> = Arc::new(Manual::default());
+        assert!(RateLimiter::<u32>::new("test", 0, Duration::from_secs(1), 5, &clock).is_none());
     }
 }

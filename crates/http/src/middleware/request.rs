@@ -7,13 +7,14 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, rt, web};
 use futures_util::future::{Either, select};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use super::chunked_request::ChunkedRequest;
 use crate::Api;
 use crate::context::RequestContext;
 use crate::error::{ApiError, RequestError};
-use crate::middleware::{InFlightPermit, SlowClientGuard};
+use crate::middleware::SlowClientGuard;
 use crate::telemetry::RequestTelemetry;
 
 /// Wraps every request, routed or not: attaches its context, admits or sheds it, limits its time, turns a panic into an answer, and records
@@ -66,7 +67,7 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
 }
 
 /// Refuses a request before anything is done for it. Probes are always admitted: a busy server is not ill.
-fn admit(request: &ServiceRequest, api: &Api) -> Result<Option<InFlightPermit>, ApiError> {
+fn admit(request: &ServiceRequest, api: &Api) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
     if request.headers().len() > api.limits.headers_max_count {
         return Err(ApiError::too_many_headers(api.limits.headers_max_count));
     }
@@ -80,7 +81,7 @@ fn admit(request: &ServiceRequest, api: &Api) -> Result<Option<InFlightPermit>, 
 }
 
 /// Holds the permit until the work has ended.
-async fn holding<T>(permit: Option<InFlightPermit>, work: impl Future<Output = T>) -> T {
+async fn holding<T>(permit: Option<OwnedSemaphorePermit>, work: impl Future<Output = T>) -> T {
     let outcome = work.await;
     drop(permit);
     outcome

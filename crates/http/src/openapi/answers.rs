@@ -20,8 +20,8 @@ use super::formats;
 use crate::context::{IdempotencyHeader, RequestContext};
 use crate::envelope::{self, Reply};
 use crate::error::ApiError;
-use crate::extract::idempotency;
-use crate::middleware;
+use crate::extract::headers::idempotency_key;
+use crate::middleware::EXHAUSTED;
 
 /// The responses of one operation.
 pub(crate) type Responses = BTreeMap<String, RefOr<Response>>;
@@ -59,7 +59,7 @@ impl Answers {
 
     /// What an operation may answer before it succeeds: overload, rate limits, authentication, scopes, and its own failures.
     pub(crate) fn of_operation<O: Operation>(path: &str) -> Self {
-        let [requests, failures] = middleware::exhausted();
+        let [requests, failures] = EXHAUSTED;
         let is_asked = |error: &AuthError| {
             let about_api_key = matches!(error, AuthError::NoApiKey | AuthError::InvalidApiKey);
             O::CALLER == CallerKind::UserWithApiKey || !about_api_key
@@ -68,16 +68,8 @@ impl Answers {
         Self::of_path(path)
             .under_load()
             .refusal("repeated_header", &ApiError::repeated_header("Authorization"))
-            .refusals([
-                (
-                    "too_many_requests",
-                    requests.map_or(Ok(()), |limit| Err(ApiError::too_many_requests(limit))),
-                ),
-                (
-                    "too_many_failures",
-                    failures.map_or(Ok(()), |limit| Err(ApiError::too_many_failures(limit))),
-                ),
-            ])
+            .refusal("too_many_requests", &ApiError::too_many_requests(requests))
+            .refusal("too_many_failures", &ApiError::too_many_failures(failures))
             .failures(AuthError::examples().into_iter().filter(is_asked))
             .failures(refused)
             .failures(O::Error::examples())
@@ -97,7 +89,7 @@ impl Answers {
 
     /// And what a malformed idempotency key is answered.
     pub(crate) fn with_idempotency_key(self) -> Self {
-        self.refusals([("idempotency_key", idempotency::key(&IdempotencyHeader::Malformed))])
+        self.refusals([("idempotency_key", idempotency_key(&IdempotencyHeader::Malformed))])
     }
 
     /// A success, with `data` of the named schema.
