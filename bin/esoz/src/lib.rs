@@ -2,7 +2,6 @@
 
 mod caches;
 mod cli;
-mod commands;
 mod compose;
 mod config;
 mod health;
@@ -22,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use cli::{Cli, Command, ConfigCommand};
+use cli::args::{Cli, Command, ConfigCommand};
 use logging::Telling;
 use tokio::runtime::Runtime;
 
@@ -68,19 +67,19 @@ async fn carried_out(
     load: impl FnOnce() -> anyhow::Result<Config>,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Demo(args) => commands::demo::run(load()?, args).await,
-        Command::Serve => commands::serve::run(&load()?).await,
-        Command::Migrate => commands::migrate::run(&load()?).await,
-        Command::Import(args) => commands::import::run(&load()?, args).await,
-        Command::Token(command) => commands::credentials::token(&load()?, command).await,
-        Command::ApiKey(command) => commands::credentials::api_key(&load()?, command).await,
-        Command::User(command) => commands::credentials::user(&load()?, command).await,
-        Command::Client(command) => commands::credentials::client(&load()?, command).await,
-        Command::Events(args) => commands::events::run(&load()?, args).await,
-        Command::Config(ConfigCommand::Check(output)) => commands::config::check(&load()?, output),
-        Command::Doctor(output) => commands::doctor::run(&load()?, output).await,
-        Command::Health(args) => commands::health::run(&load()?, args).await,
-        Command::Completions { shell } => commands::manual::completions(shell),
-        Command::Man => commands::manual::page(),
+        Command::Demo(args) => cli::demo::run(load()?, args).await,
+        Command::Serve => cli::serve::run(&load()?).await,
+        Command::Migrate => cli::migrate::run(&load()?).await,
+        Command::Import(args) => cli::import::run(&load()?, args).await,
+        Command::Token(command) => cli::credentials::token(&load()?, command).await,
+        Command::ApiKey(command) => cli::credentials::api_key(&load()?, command).await,
+        Command::User(command) => cli::credentials::user(&load()?, command).await,
+        Command::Client(command) => cli::credentials::client(&load()?, command).await,
+        Command::Events(args) => cli::events::run(&load()?, args).await,
+        Command::Config(ConfigCommand::Check(output)) => cli::config::check(&load()?, output),
+        Command::Doctor(output) => cli::doctor::run(&load()?, output).await,
+        Command::Health(args) => cli::health::run(&load()?, args).await,
+        Command::Completions { shell } => cli::manual::completions(shell),
+        Command::Man => cli::manual::page(),
     }
 }

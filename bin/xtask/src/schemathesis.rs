@@ -20,7 +20,7 @@ const FOLDER: &str = "tests/schemathesis";
 const DESCRIPTION: &str = "docs/openapi.json";
 
 /// The data that the service has, with this dispense in progress, and as many like it as are needed.
-const DATA: &str = "bin/esoz/src/commands/demo_data.ndjson";
+const DATA: &str = "bin/esoz/src/cli/demo_data.ndjson";
 const DISPENSE: &str = "29dc859e-37fa-481d-8526-e95ac76036dd";
 const PATIENT: &str = "aff00bf6-68bf-4b49-b66d-f031d48922b3";
 const PHARMACY: &str = "1f6f2c9e-3a57-4f0b-8d2e-9c5a4b7e1d10";

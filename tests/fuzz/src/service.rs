@@ -29,7 +29,7 @@ use opentelemetry_sdk::trace::SdkTracer;
 use tracing::Dispatch;
 
 /// The data set that `esoz demo` loads.
-pub(crate) const DATA: &str = include_str!("../../../bin/esoz/src/commands/demo_data.ndjson");
+pub(crate) const DATA: &str = include_str!("../../../bin/esoz/src/cli/demo_data.ndjson");
 
 /// A token that may stop dispenses of [`PHARMACY`].
 pub(crate) const STOP_TOKEN: &str = "stop-token-canary-7f3a";

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use clap::{Command, CommandFactory as _};
 
-use crate::cli::Cli;
+use crate::cli::args::Cli;
 
 /// The help of every command, in the order of the program's own.
 pub(super) fn page() -> Result<String> {

@@ -3,8 +3,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
 
+use super::args::Cli;
 use super::print;
-use crate::cli::Cli;
 
 /// Prints the completions for a shell.
 pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {

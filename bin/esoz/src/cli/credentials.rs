@@ -10,8 +10,8 @@ use esoz_kernel::{ClientId, Clock as _, UserId};
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
 
+use super::args::{ApiKeyCommand, BlockCommand, TokenCommand};
 use super::print;
-use crate::cli::{ApiKeyCommand, BlockCommand, TokenCommand};
 use crate::config::{Config, TokenSource};
 use crate::stores::Stores;
 

@@ -8,8 +8,8 @@ use esoz_store_mongo::MongoStore;
 use esoz_store_postgres::{PostgresStore, Schema};
 use serde_json::json;
 
+use super::args::OutputArgs;
 use super::print;
-use crate::cli::OutputArgs;
 use crate::compose::bus::kafka_settings;
 use crate::config::{Bus, Config, StoreKind};
 use crate::server::pseudonyms;

@@ -2,8 +2,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
+use super::args::OutputArgs;
 use super::print;
-use crate::cli::OutputArgs;
 use crate::config::Config;
 
 /// Prints the configuration in force. That it was loaded means that it can be used.

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod args;
 pub(crate) mod config;
 pub(crate) mod credentials;
 pub(crate) mod demo;

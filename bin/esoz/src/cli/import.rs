@@ -10,8 +10,8 @@ use esoz_kernel::system::SystemClock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
+use super::args::{ImportArgs, OutputArgs};
 use super::print;
-use crate::cli::{ImportArgs, OutputArgs};
 use crate::config::Config;
 use crate::server::pseudonyms;
 use crate::stores::Stores;

@@ -6,8 +6,8 @@ use esoz_events::{SetAside, Which};
 use esoz_kernel::time::rfc3339_millis;
 use serde_json::json;
 
+use super::args::{EventsArgs, EventsCommand};
 use super::print;
-use crate::cli::{EventsArgs, EventsCommand};
 use crate::config::{Bus, Config};
 use crate::stores::{Stores, open_sqlite};
 

@@ -8,10 +8,10 @@ use esoz_kernel::{ClientId, IdGenerator as _, UserId, Uuid};
 use jiff::SignedDuration;
 use tempfile::TempDir;
 
+use super::args::DemoArgs;
 use super::credentials::{TokenOrder, fresh_secret, issue_api_key, issue_token};
 use super::import::importer;
 use super::{local, print};
-use crate::cli::DemoArgs;
 use crate::config::Config;
 use crate::server::{EsozServer, Parts};
 use crate::stores::Stores;

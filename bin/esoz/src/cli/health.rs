@@ -15,8 +15,8 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 
+use super::args::HealthArgs;
 use super::{local, print};
-use crate::cli::HealthArgs;
 use crate::config::Config;
 use crate::tls;
 
