@@ -12,9 +12,9 @@ use esoz_kernel::Clock;
 use tokio::task::JoinSet;
 
 use crate::compose::bus::kafka_settings;
+use crate::compose::stores::Stores;
 use crate::config::{Bus, Config};
 use crate::observed::{KAFKA, MONGODB, POSTGRESQL, SQLITE};
-use crate::stores::Stores;
 
 /// Between two looks at the same thing.
 const LOOK_EVERY: Duration = Duration::from_millis(700);

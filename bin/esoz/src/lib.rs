@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod caches;
 mod cli;
 mod compose;
 mod config;
@@ -11,9 +10,7 @@ mod metrics;
 mod observed;
 pub mod reference;
 mod server;
-mod stores;
 mod tls;
-mod tokens;
 
 use std::cell::OnceCell;
 use std::process::ExitCode;
@@ -25,10 +22,10 @@ use cli::args::{Cli, Command, ConfigCommand};
 use logging::Telling;
 use tokio::runtime::Runtime;
 
+pub use compose::stores::Stores;
 pub use config::Config;
 pub use logging::subscriber;
 pub use server::{EsozServer, Parts};
-pub use stores::Stores;
 
 /// How long work that cannot be interrupted, as a name that is looked up, may hold up the exit.
 const LAST_WORK: Duration = Duration::from_secs(1);

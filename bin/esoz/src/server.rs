@@ -22,16 +22,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::caches::Cached;
 use crate::compose::bus::{self, RingingDispenses};
+use crate::compose::caches::Cached;
 use crate::compose::jobs;
+use crate::compose::stores::{Stores, number};
+use crate::compose::tokens;
 use crate::config::{Config, Pseudonym};
 use crate::health::Watch;
 use crate::jobs::Jobs;
 use crate::metrics::{Endpoint, Metrics, Requests, Sampled};
 use crate::observed::observed;
-use crate::stores::{Stores, number};
-use crate::{tls, tokens};
+use crate::tls;
 
 /// What a server is made of, besides its configuration. A test replaces what it wants to control.
 pub struct Parts {

@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::args::{ApiKeyCommand, BlockCommand, TokenCommand};
 use super::print;
+use crate::compose::stores::Stores;
 use crate::config::{Config, TokenSource};
-use crate::stores::Stores;
 
 /// Random bytes of a fresh secret: twice what makes its digest safe to store.
 const SECRET_BYTES: usize = 32;

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::args::{EventsArgs, EventsCommand};
 use super::print;
+use crate::compose::stores::{Stores, open_sqlite};
 use crate::config::{Bus, Config};
-use crate::stores::{Stores, open_sqlite};
 
 /// How many events are read at once.
 const PAGE: u32 = 500;

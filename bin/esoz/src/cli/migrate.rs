@@ -5,8 +5,8 @@ use esoz_store_postgres::MigrationSettings;
 
 use super::print;
 use crate::compose::bus::kafka_settings;
+use crate::compose::stores::{mongo_settings, number, sqlite_settings};
 use crate::config::{Bus, Config, StoreKind};
-use crate::stores::{mongo_settings, number, sqlite_settings};
 
 pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
     match config.store_kind()? {

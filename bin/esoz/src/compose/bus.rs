@@ -10,8 +10,8 @@ use esoz_events::EventPublisher;
 use esoz_kernel::{Committed, DispenseId, StoreError};
 use tokio::sync::Notify;
 
+use super::stores::{Stores, number};
 use crate::config::{Bus, Config};
-use crate::stores::{Stores, number};
 
 /// The configured publisher. The log is a table of the SQLite file.
 pub(crate) fn publisher(config: &Config, stores: &Stores) -> Result<Arc<dyn EventPublisher>> {

@@ -10,10 +10,10 @@ use esoz_kernel::system::RandomIds;
 use esoz_kernel::{Clock, IdGenerator as _};
 use tokio::sync::Notify;
 
+use super::stores::{Stores, number};
 use crate::config::Config;
 use crate::jobs::{Job, PurgeKeys, RelayEvents};
 use crate::metrics::{Metrics, Rounds};
-use crate::stores::{Stores, number};
 
 /// The work beside the requests. `doorbell` is rung by changes of dispenses.
 pub(crate) fn of_server(

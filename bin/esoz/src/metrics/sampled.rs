@@ -13,9 +13,9 @@ use super::table::{
     CACHE_ENTRIES, CACHE_HITS, CACHE_MISSES, COMPONENT_UP, OUTBOX_EVENTS, OUTBOX_OLDEST_AGE,
     OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, POOL_WAIT, POOL_WAITING,
 };
-use crate::caches::CacheCounts;
+use crate::compose::caches::CacheCounts;
+use crate::compose::stores::Stores;
 use crate::observed::{MONGODB, POSTGRESQL, SQLITE};
-use crate::stores::Stores;
 
 /// The stores that have a pool of connections.
 pub(crate) const POOLS: [&str; 3] = [SQLITE, POSTGRESQL, MONGODB];

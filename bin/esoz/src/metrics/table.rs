@@ -2,7 +2,7 @@
 
 use esoz_http::{METHODS, outcomes, route_patterns};
 
-use crate::caches;
+use crate::compose::caches;
 use crate::observed::{COMPONENTS, OPERATIONS, OUTCOMES, STORES};
 
 use super::relay::{EVENT_OUTCOMES, JOBS, ROUND_OUTCOMES, RUN_OUTCOMES};

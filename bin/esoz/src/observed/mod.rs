@@ -17,7 +17,7 @@ use crate::config::{Bus, Config, StoreKind, TokenSource};
 use crate::metrics::{Delivery, Metrics, table::STORE_OPERATION_DURATION};
 use crate::server::Parts;
 
-pub(crate) use crate::stores::{MONGODB, POSTGRESQL, SQLITE};
+pub(crate) use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE};
 pub(crate) use outcome::OUTCOMES;
 use outcome::{CANCELLED, Outcome};
 pub(crate) use ports::OPERATIONS;

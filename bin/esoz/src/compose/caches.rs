@@ -7,8 +7,8 @@ use esoz_auth::{AccessTokens, ApiKeys};
 use esoz_cache::{CacheLimits, CacheStats, CachedAccessTokens, CachedApiKeys, CachedLegalEntities};
 use esoz_legal_entity::LegalEntities;
 
+use super::stores::Stores;
 use crate::config::Config;
-use crate::stores::Stores;
 
 const ACCESS_TOKENS: &str = "access_tokens";
 const API_KEYS: &str = "api_keys";

@@ -9,8 +9,8 @@ use esoz_auth_remote::{
 };
 use esoz_kernel::system::SystemClock;
 
+use super::stores::Stores;
 use crate::config::{Config, TokenSource};
-use crate::stores::Stores;
 
 /// The configured source of access tokens. Those of another issuer are joined with the blocks of our own store.
 pub(crate) fn access_tokens(config: &Config, stores: &Stores) -> Result<Arc<dyn AccessTokens>> {
