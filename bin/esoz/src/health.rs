@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::compose::bus::kafka_settings;
 use crate::compose::stores::Stores;
 use crate::config::{Bus, Config};
-use crate::observed::{KAFKA, MONGODB, POSTGRESQL, SQLITE};
+use crate::telemetry::instrumented_ports::{KAFKA, MONGODB, POSTGRESQL, SQLITE};
 
 /// Between two looks at the same thing.
 const LOOK_EVERY: Duration = Duration::from_millis(700);

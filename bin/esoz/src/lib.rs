@@ -5,11 +5,9 @@ mod compose;
 mod config;
 mod health;
 mod jobs;
-mod logging;
-mod metrics;
-mod observed;
 pub mod reference;
 mod server;
+mod telemetry;
 mod tls;
 
 use std::cell::OnceCell;
@@ -19,13 +17,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser as _;
 use cli::args::{Cli, Command, ConfigCommand};
-use logging::Telling;
+use telemetry::logging::{self, Telling};
 use tokio::runtime::Runtime;
 
 pub use compose::stores::Stores;
 pub use config::Config;
-pub use logging::subscriber;
 pub use server::{EsozServer, Parts};
+pub use telemetry::logging::subscriber;
 
 /// How long work that cannot be interrupted, as a name that is looked up, may hold up the exit.
 const LAST_WORK: Duration = Duration::from_secs(1);

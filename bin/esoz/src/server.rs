@@ -30,8 +30,8 @@ use crate::compose::tokens;
 use crate::config::{Config, Pseudonym};
 use crate::health::Watch;
 use crate::jobs::Jobs;
-use crate::metrics::{Endpoint, Metrics, Requests, Sampled};
-use crate::observed::observed;
+use crate::telemetry::instrumented_ports::observed;
+use crate::telemetry::metrics::{Endpoint, Metrics, Requests, Sampled};
 use crate::tls;
 
 /// What a server is made of, besides its configuration. A test replaces what it wants to control.

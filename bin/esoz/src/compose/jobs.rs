@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::stores::{Stores, number};
 use crate::config::Config;
 use crate::jobs::{Job, PurgeKeys, RelayEvents};
-use crate::metrics::{Metrics, Rounds};
+use crate::telemetry::metrics::{Metrics, Rounds};
 
 /// The work beside the requests. `doorbell` is rung by changes of dispenses.
 pub(crate) fn of_server(

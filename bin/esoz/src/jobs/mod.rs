@@ -13,7 +13,7 @@ use esoz_kernel::{IdGenerator as _, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::metrics::{JobRuns, Metrics};
+use crate::telemetry::metrics::{JobRuns, Metrics};
 
 pub(crate) use purge_keys::PurgeKeys;
 pub(crate) use relay::RelayEvents;
@@ -138,7 +138,7 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::metrics::RELAY;
+    use crate::telemetry::metrics::RELAY;
 
     const SHORT: Duration = Duration::from_millis(1);
     const LONG: Duration = Duration::from_mins(1);

@@ -6,7 +6,7 @@ use esoz_kernel::idempotency::expired_until;
 use esoz_kernel::{Clock, IdempotencyRecords, StoreError};
 
 use super::{Job, Worked};
-use crate::metrics::PURGE_KEYS;
+use crate::telemetry::metrics::PURGE_KEYS;
 
 /// The pause before the next look for old keys. An old key counts for nothing also before it is found, so this bounds only the room that it takes.
 const PAUSE: Duration = Duration::from_hours(1);

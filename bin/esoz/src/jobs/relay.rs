@@ -8,7 +8,7 @@ use esoz_kernel::StoreError;
 use tokio::sync::Notify;
 
 use super::{Job, Worked};
-use crate::metrics::{RELAY, Rounds};
+use crate::telemetry::metrics::{RELAY, Rounds};
 
 /// Carries the events of an outbox to the bus.
 pub(crate) struct RelayEvents {

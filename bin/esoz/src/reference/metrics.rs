@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use crate::metrics::table::{DescribedLabel, Kind, all};
+use crate::telemetry::metrics::definitions::{DescribedLabel, Kind, all};
 
 /// Every metric, with its labels and buckets.
 pub(super) fn page() -> String {

@@ -6,7 +6,7 @@ mod metrics;
 
 use anyhow::Result;
 
-pub use crate::metrics::table::{Described, DescribedLabel, Kind, all as metrics};
+pub use crate::telemetry::metrics::definitions::{Described, DescribedLabel, Kind, all as metrics};
 
 /// Every generated page: its place under `docs/`, and its text.
 ///

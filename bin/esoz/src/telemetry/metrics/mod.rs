@@ -1,13 +1,13 @@
 //! What the server counts and measures, for Prometheus.
 //!
-//! `table.rs` has every metric there is; nothing else is emitted. Each server has numbers of its own, also where several run in one
+//! `definitions.rs` has every metric there is; nothing else is emitted. Each server has numbers of its own, also where several run in one
 //! process.
 
+mod collectors;
+pub(crate) mod definitions;
 mod endpoint;
 mod relay;
 mod requests;
-mod sampled;
-pub(crate) mod table;
 
 use ::metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, SharedString, Unit};
 use anyhow::{Context as _, Result};
@@ -15,11 +15,11 @@ use esoz_kernel::Clock as _;
 use esoz_kernel::system::SystemClock;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
+pub(crate) use collectors::Sampled;
+use definitions::{Kind, Metric};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use relay::{Delivery, JobRuns, PURGE_KEYS, RELAY, Rounds};
 pub(crate) use requests::Requests;
-pub(crate) use sampled::Sampled;
-use table::{Kind, Metric};
 
 const METADATA: Metadata<'_> = Metadata::new("esoz", Level::INFO, None);
 
@@ -37,7 +37,7 @@ impl Metrics {
     /// Counts and measures what the table has.
     pub(crate) fn on() -> Result<Self> {
         let mut builder = PrometheusBuilder::new();
-        let table = table::all();
+        let table = definitions::all();
         for metric in &table {
             if let Kind::Histogram(buckets) = metric.kind {
                 let only = Matcher::Full(metric.name.to_owned());
@@ -55,8 +55,8 @@ impl Metrics {
             }
         }
         let metrics = Self { recorder: Some(recorder) };
-        metrics.gauge(&table::BUILD_INFO, [env!("CARGO_PKG_VERSION")]).set(1.0);
-        metrics.gauge_alone(&table::START_TIME).set(SystemClock.now().as_duration().as_secs_f64());
+        metrics.gauge(&definitions::BUILD_INFO, [env!("CARGO_PKG_VERSION")]).set(1.0);
+        metrics.gauge_alone(&definitions::START_TIME).set(SystemClock.now().as_duration().as_secs_f64());
         Ok(metrics)
     }
 

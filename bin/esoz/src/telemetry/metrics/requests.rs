@@ -4,7 +4,7 @@ use ::metrics::{Gauge, SharedString};
 use esoz_http::{Observer, RequestEnded};
 
 use super::Metrics;
-use super::table::{HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, USE_CASE_OUTCOMES};
+use super::definitions::{HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, USE_CASE_OUTCOMES};
 
 /// Counts and times requests.
 pub(crate) struct Requests {

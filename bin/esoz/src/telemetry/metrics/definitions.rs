@@ -3,10 +3,10 @@
 use esoz_http::{METHODS, outcomes, route_patterns};
 
 use crate::compose::caches;
-use crate::observed::{COMPONENTS, OPERATIONS, OUTCOMES, STORES};
+use crate::telemetry::instrumented_ports::{COMPONENTS, OPERATIONS, OUTCOMES, STORES};
 
+use super::collectors::{POOL_STATES, POOLS, TIMED_POOLS, WAITING_POOLS};
 use super::relay::{EVENT_OUTCOMES, JOBS, ROUND_OUTCOMES, RUN_OUTCOMES};
-use super::sampled::{POOL_STATES, POOLS, TIMED_POOLS, WAITING_POOLS};
 
 /// What sort of number it is.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,13 +9,13 @@ use esoz_kernel::{Clock, PoolStatus};
 use tokio::sync::Mutex;
 
 use super::Metrics;
-use super::table::{
+use super::definitions::{
     CACHE_ENTRIES, CACHE_HITS, CACHE_MISSES, COMPONENT_UP, OUTBOX_EVENTS, OUTBOX_OLDEST_AGE,
     OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, POOL_WAIT, POOL_WAITING,
 };
 use crate::compose::caches::CacheCounts;
 use crate::compose::stores::Stores;
-use crate::observed::{MONGODB, POSTGRESQL, SQLITE};
+use crate::telemetry::instrumented_ports::{MONGODB, POSTGRESQL, SQLITE};
 
 /// The stores that have a pool of connections.
 pub(crate) const POOLS: [&str; 3] = [SQLITE, POSTGRESQL, MONGODB];

@@ -14,8 +14,8 @@ use esoz_events::EventPublisher;
 use tracing::{Instrument as _, Span};
 
 use crate::config::{Bus, Config, StoreKind, TokenSource};
-use crate::metrics::{Delivery, Metrics, table::STORE_OPERATION_DURATION};
 use crate::server::Parts;
+use crate::telemetry::metrics::{Delivery, Metrics, definitions::STORE_OPERATION_DURATION};
 
 pub(crate) use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE};
 pub(crate) use outcome::OUTCOMES;

@@ -6,7 +6,7 @@ use esoz_events::{EventPublisher, PublishError, RelayRound, StatusChangeEvent};
 use esoz_kernel::{Clock, StoreError};
 
 use super::Metrics;
-use super::table::{JOB_RUNS, RELAY_DELIVERY, RELAY_EVENTS, RELAY_ROUNDS};
+use super::definitions::{JOB_RUNS, RELAY_DELIVERY, RELAY_EVENTS, RELAY_ROUNDS};
 
 const IDLE: &str = "idle";
 const DELIVERED: &str = "delivered";

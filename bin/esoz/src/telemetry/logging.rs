@@ -19,7 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::config::Config;
-use crate::observed;
+use crate::telemetry::instrumented_ports;
 use json_lines::{JsonLines, SpanFields};
 
 /// How long the last spans may hold up the exit.
@@ -82,7 +82,7 @@ where
 
 /// Whether it is a span of a request, of its use case or of a store. Lines are not sent: the log has them.
 fn is_our_span(metadata: &Metadata<'_>) -> bool {
-    let is_ours = metadata.target().starts_with("esoz") || metadata.target() == observed::SPANS;
+    let is_ours = metadata.target().starts_with("esoz") || metadata.target() == instrumented_ports::SPANS;
     metadata.is_span() && is_ours && *metadata.level() <= Level::INFO
 }
 
