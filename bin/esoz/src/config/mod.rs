@@ -1,24 +1,24 @@
 //! The configuration: a TOML file, environment variables over it, defaults under it.
 //!
-//! `sections.rs` has every key with its default, `layers.rs` lays the sources over one another and refuses what does not
-//! belong, `checks.rs` refuses what cannot be. Every refusal names the key and where its value came from.
+//! `schema.rs` has every key with its default, `sources.rs` lays the sources over one another and refuses what does not
+//! belong, `validate.rs` refuses what cannot be. Every refusal names the key and where its value came from.
 
-mod checks;
-mod layers;
-mod sections;
+mod schema;
+mod sources;
+mod validate;
 
 use std::path::Path;
 
 use anyhow::Result;
 
-pub(crate) use checks::{Bus, Pseudonym, StoreKind, TokenSource};
-pub(crate) use sections::Sections;
+pub(crate) use schema::Sections;
+pub(crate) use validate::{Bus, Pseudonym, StoreKind, TokenSource};
 
 /// A checked configuration. Its `Debug` hides secrets.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) sections: Sections,
-    sources: layers::Sources,
+    sources: sources::Sources,
 }
 
 impl Config {
@@ -35,7 +35,7 @@ impl Config {
         file: Option<&Path>,
         environment: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
     ) -> Result<Self> {
-        let (sections, sources) = layers::merged(file, environment)?;
+        let (sections, sources) = sources::merged(file, environment)?;
         let config = Self { sections, sources };
         config.check()?;
         Ok(config)
@@ -62,7 +62,7 @@ impl Config {
         section.path = sqlite.display().to_string();
         "log".clone_into(&mut events.bus);
         *patient =
-            sections::Patient { key_file: patient_key.display().to_string(), ..sections::Patient::default() };
+            schema::Patient { key_file: patient_key.display().to_string(), ..schema::Patient::default() };
     }
 }
 

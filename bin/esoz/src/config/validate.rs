@@ -6,7 +6,7 @@ use esoz_otlp::OtlpSettings;
 use zeroize::Zeroizing;
 
 use super::Config;
-use super::sections::Hidden;
+use super::schema::Hidden;
 use crate::tls::PairFiles;
 
 /// Which stores are used.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use toml::{Table, Value};
 use zeroize::Zeroizing;
 
-use super::sections::Sections;
+use super::schema::Sections;
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "ESOZ_";
