@@ -1,5 +1,6 @@
-//! Looks at everything behind the server, over and over, so that whoever asks for its health need not wait.
+//! Health checks: probes the stores and the bus periodically, so that `/health/ready` answers at once from the last result.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,97 +12,101 @@ use esoz_http::{Condition, Health};
 use esoz_kernel::Clock;
 use tokio::task::JoinSet;
 
-use crate::compose::bus::kafka_settings;
-use crate::compose::stores::Stores;
+use crate::compose::bus::{KAFKA, kafka_settings};
+use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE, Stores};
 use crate::config::{Bus, Config};
-use crate::telemetry::instrumented_ports::{KAFKA, MONGODB, POSTGRESQL, SQLITE};
 
-/// Between two looks at the same thing.
-const LOOK_EVERY: Duration = Duration::from_millis(700);
-/// How long a look may take. With the pause before it an outage is noticed within two seconds.
-const LOOK_FOR: Duration = Duration::from_millis(900);
-
-type Look = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
-
-/// Something behind the server.
-struct Thing {
-    name: &'static str,
-    /// Whether requests fail without it.
-    needed: bool,
-    look: Box<dyn Fn() -> Look + Send + Sync>,
-}
-
-fn thing<E, F>(name: &'static str, needed: bool, look: impl Fn() -> F + Send + Sync + 'static) -> Thing
-where
-    E: std::fmt::Display,
-    F: Future<Output = Result<(), E>> + Send + 'static,
-{
-    let look = move || -> Look {
-        let looking = look();
-        Box::pin(async move { looking.await.map_err(|error| error.to_string()) })
-    };
-    Thing { name, needed, look: Box::new(look) }
-}
-
-/// Looks at the configured stores and bus for as long as it lives.
-pub(crate) struct Watch {
-    /// What it saw last.
-    pub(crate) health: Arc<Health>,
-    _looking: JoinSet<()>,
-}
-
-impl Watch {
-    /// Starts to look.
-    pub(crate) fn start(config: &Config, stores: &Stores, clock: &Arc<dyn Clock>) -> Result<Self> {
-        let things = things(config, stores)?;
-        let named = things.iter().map(|thing| (thing.name, thing.needed));
-        let health = Arc::new(Health::new(named, clock.now()));
-        let mut looking = JoinSet::new();
-        for thing in things {
-            looking.spawn(watch(thing, health.clone(), clock.clone()));
-        }
-        looking.spawn(count_set_aside(stores.clone(), health.clone()));
-        Ok(Self { health, _looking: looking })
-    }
-}
-
-fn things(config: &Config, stores: &Stores) -> Result<Vec<Thing>> {
-    let mut things = Vec::new();
-    if let Some(sqlite) = stores.sqlite.clone() {
-        things.push(thing(SQLITE, true, move || {
-            let sqlite = sqlite.clone();
-            async move { sqlite.ping().await }
-        }));
-    }
-    if let Some(postgres) = stores.postgres.clone() {
-        things.push(thing(POSTGRESQL, true, move || {
-            let postgres = postgres.clone();
-            async move { postgres.ping().await }
-        }));
-    }
-    if let Some(mongo) = stores.mongo.clone() {
-        things.push(thing(MONGODB, true, move || {
-            let mongo = mongo.clone();
-            async move { mongo.ping().await }
-        }));
-    }
-    if config.bus()? == Bus::Kafka {
-        // A client of its own: the one that publishes may be waiting for a broker.
-        let request_timeout_ms = u32::try_from(LOOK_FOR.as_millis()).unwrap_or(u32::MAX);
-        let kafka = KafkaPublisher::new(&KafkaSettings { request_timeout_ms, ..kafka_settings(config)? })?;
-        let kafka = Arc::new(kafka);
-        things.push(thing(KAFKA, false, move || {
-            let kafka = kafka.clone();
-            async move { kafka.ping().await }
-        }));
-    }
-    Ok(things)
-}
-
-/// The most set-aside events that are counted of an outbox: to look costs the less.
+/// The pause between two probes of a component.
+const PROBE_INTERVAL: Duration = Duration::from_millis(700);
+/// The time limit of a probe. With the pause before it an outage is noticed within two seconds.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(900);
+/// Bounds the count of set-aside events of an outbox, and so the cost of counting.
 const MAX_COUNTED: u32 = 1_000;
 
-/// Counts the events that were set aside.
+type Ping = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// The health check of one component.
+struct Probe {
+    name: &'static str,
+    /// Whether requests fail while the component is down.
+    needed: bool,
+    ping: Box<dyn Fn() -> Ping + Send + Sync>,
+}
+
+impl Probe {
+    /// A probe that pings the component, if it is in use.
+    fn new<C: Send + Sync + 'static, E: Display, F: Future<Output = Result<(), E>> + Send + 'static>(
+        name: &'static str,
+        needed: bool,
+        component: Option<Arc<C>>,
+        ping: impl Fn(Arc<C>) -> F + Send + Sync + 'static,
+    ) -> Option<Self> {
+        let component = component?;
+        let ping = move || -> Ping {
+            let pinged = ping(component.clone());
+            Box::pin(async move { pinged.await.map_err(|error| error.to_string()) })
+        };
+        Some(Self { name, needed, ping: Box::new(ping) })
+    }
+
+    /// Probes until aborted.
+    async fn run(self, health: Arc<Health>, clock: Arc<dyn Clock>) {
+        let Self { name, ping, .. } = self;
+        loop {
+            let pinged = tokio::time::timeout(PROBE_TIMEOUT, ping()).await;
+            let pinged =
+                pinged.unwrap_or_else(|_| Err(format!("no answer within {} ms", PROBE_TIMEOUT.as_millis())));
+            let state = if pinged.is_ok() { Condition::Up } else { Condition::Down };
+            if health.record(name, state, clock.now()) {
+                match pinged {
+                    Ok(()) => tracing::info!(name, "is up"),
+                    Err(error) => tracing::error!(name, error, "is down"),
+                }
+            }
+            tokio::time::sleep(PROBE_INTERVAL).await;
+        }
+    }
+}
+
+/// The health checks of the configured stores and bus. They are aborted when this is dropped.
+pub(crate) struct HealthChecks {
+    /// The last results.
+    pub(crate) health: Arc<Health>,
+    _tasks: JoinSet<()>,
+}
+
+impl HealthChecks {
+    /// Starts to probe.
+    pub(crate) fn start(config: &Config, stores: &Stores, clock: &Arc<dyn Clock>) -> Result<Self> {
+        let Stores { sqlite, postgres, mongo, .. } = stores.clone();
+        let kafka = match config.bus()? {
+            Bus::Log => None,
+            Bus::Kafka => {
+                // A client of its own: the one that publishes may be waiting for a broker.
+                let request_timeout_ms = u32::try_from(PROBE_TIMEOUT.as_millis())?;
+                let settings = KafkaSettings { request_timeout_ms, ..kafka_settings(config)? };
+                Some(Arc::new(KafkaPublisher::new(&settings)?))
+            }
+        };
+        let probes = [
+            Probe::new(SQLITE, true, sqlite, |sqlite| async move { sqlite.ping().await }),
+            Probe::new(POSTGRESQL, true, postgres, |postgres| async move { postgres.ping().await }),
+            Probe::new(MONGODB, true, mongo, |mongo| async move { mongo.ping().await }),
+            Probe::new(KAFKA, false, kafka, |kafka| async move { kafka.ping().await }),
+        ];
+        let probes: Vec<Probe> = probes.into_iter().flatten().collect();
+        let components = probes.iter().map(|probe| (probe.name, probe.needed));
+        let health = Arc::new(Health::new(components, clock.now()));
+        let mut tasks = JoinSet::new();
+        for probe in probes {
+            tasks.spawn(probe.run(health.clone(), clock.clone()));
+        }
+        tasks.spawn(count_set_aside(stores.clone(), health.clone()));
+        Ok(Self { health, _tasks: tasks })
+    }
+}
+
+/// Counts the events that were set aside, until aborted.
 async fn count_set_aside(stores: Stores, health: Arc<Health>) {
     loop {
         let count = async {
@@ -111,23 +116,7 @@ async fn count_set_aside(stores: Stores, health: Arc<Health>) {
             }
             u64::try_from(events).ok()
         };
-        health.note_set_aside(tokio::time::timeout(LOOK_FOR, count).await.ok().flatten());
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-async fn watch(thing: Thing, health: Arc<Health>, clock: Arc<dyn Clock>) {
-    let Thing { name, look, .. } = thing;
-    loop {
-        let seen = tokio::time::timeout(LOOK_FOR, look()).await;
-        let seen = seen.unwrap_or_else(|_| Err(format!("no answer within {} ms", LOOK_FOR.as_millis())));
-        let state = if seen.is_ok() { Condition::Up } else { Condition::Down };
-        if health.record(name, state, clock.now()) {
-            match seen {
-                Ok(()) => tracing::info!(name, "is up"),
-                Err(error) => tracing::error!(name, error, "is down"),
-            }
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
+        health.note_set_aside(tokio::time::timeout(PROBE_TIMEOUT, count).await.ok().flatten());
+        tokio::time::sleep(PROBE_INTERVAL).await;
     }
 }

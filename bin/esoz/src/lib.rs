@@ -20,9 +20,10 @@ use cli::args::{Cli, Command, ConfigCommand};
 use telemetry::logging::{self, Telling};
 use tokio::runtime::Runtime;
 
+pub use compose::Parts;
 pub use compose::stores::Stores;
 pub use config::Config;
-pub use server::{EsozServer, Parts};
+pub use server::EsozServer;
 pub use telemetry::logging::subscriber;
 
 /// How long work that cannot be interrupted, as a name that is looked up, may hold up the exit.

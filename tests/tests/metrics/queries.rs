@@ -108,7 +108,7 @@ on_every_store! {
                 let (metric, _) = metric(&selector);
                 for matcher in selector.matchers.iter().filter(|matcher| !TARGET.contains(&matcher.label.as_str())) {
                     let label = metric.labels.iter().find(|label| label.name == matcher.label).unwrap();
-                    let is_possible = label.values.iter().any(|value| fits(matcher, value));
+                    let is_possible = (label.values)().iter().any(|value| fits(matcher, value));
                     assert!(is_possible, "{place}: no {} can be as {matcher:?} wants it", metric.name);
                 }
                 only_possible.insert((place.clone(), metric.name));

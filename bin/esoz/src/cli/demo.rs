@@ -12,9 +12,10 @@ use super::args::DemoArgs;
 use super::credentials::{TokenOrder, fresh_secret, issue_api_key, issue_token};
 use super::import::importer;
 use super::{local, print};
+use crate::compose::Parts;
 use crate::compose::stores::Stores;
 use crate::config::Config;
-use crate::server::{EsozServer, Parts};
+use crate::server::EsozServer;
 
 /// A small realistic data set, as `esoz import` takes it.
 const DATA: &str = include_str!("demo_data.ndjson");

@@ -11,9 +11,9 @@ use serde_json::json;
 use super::args::OutputArgs;
 use super::print;
 use crate::compose::bus::kafka_settings;
+use crate::compose::pseudonyms;
 use crate::compose::stores::{Stores, mongo_settings, open_sqlite, postgres_settings};
 use crate::config::{Bus, Config, StoreKind};
-use crate::server::pseudonyms;
 use crate::tls;
 
 /// What was found out about one thing that the configuration names.

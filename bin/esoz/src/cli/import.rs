@@ -12,9 +12,9 @@ use serde_json::json;
 
 use super::args::{ImportArgs, OutputArgs};
 use super::print;
+use crate::compose::pseudonyms;
 use crate::compose::stores::Stores;
 use crate::config::Config;
-use crate::server::pseudonyms;
 
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let unknown_fields = if args.keep_unknown { UnknownFields::Keep } else { UnknownFields::Refuse };

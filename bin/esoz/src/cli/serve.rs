@@ -3,8 +3,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
+use crate::compose::Parts;
 use crate::config::Config;
-use crate::server::{EsozServer, Parts};
+use crate::server::EsozServer;
 
 pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
     let bind = config.bind()?;

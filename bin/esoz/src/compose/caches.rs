@@ -1,4 +1,4 @@
-//! The caches in front of the lookups that every request makes.
+//! Which caches are in front of the lookups that every request makes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,15 @@ use esoz_legal_entity::LegalEntities;
 use super::stores::Stores;
 use crate::config::Config;
 
-const ACCESS_TOKENS: &str = "access_tokens";
-const API_KEYS: &str = "api_keys";
-const LEGAL_ENTITIES: &str = "legal_entities";
+/// The names of the caches in metrics.
+pub(crate) const ACCESS_TOKENS: &str = "access_tokens";
+pub(crate) const API_KEYS: &str = "api_keys";
+pub(crate) const LEGAL_ENTITIES: &str = "legal_entities";
 
-/// Every cache.
-pub(crate) const NAMES: [&str; 3] = [ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES];
-
-/// For each cache that there is: how often it knew the answer, and how many facts it holds.
+/// Reads the hits, misses and number of entries of each cache.
 pub(crate) type CacheCounts = Vec<(&'static str, Box<dyn Fn() -> (CacheStats, u64) + Send + Sync>)>;
 
-/// The ports behind their caches.
+/// The cached ports.
 pub(crate) struct Cached {
     pub(crate) access_tokens: Arc<dyn AccessTokens>,
     pub(crate) api_keys: Arc<dyn ApiKeys>,
@@ -29,11 +27,10 @@ pub(crate) struct Cached {
 }
 
 impl Cached {
-    /// Puts the configured caches in front of the stores; none when nothing is to be remembered.
+    /// Puts the configured caches in front of the stores; none if `cache.ttl_ms` is 0.
     pub(crate) fn new(config: &Config, stores: &Stores) -> Self {
         let cache = &config.sections.cache;
-        let (access_tokens, api_keys) = (stores.access_tokens.clone(), stores.api_keys.clone());
-        let legal_entities = stores.legal_entities.clone();
+        let Stores { access_tokens, api_keys, legal_entities, .. } = stores.clone();
         if cache.ttl_ms == 0 {
             return Self { access_tokens, api_keys, legal_entities, counts: Vec::new() };
         }

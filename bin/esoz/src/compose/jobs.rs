@@ -1,68 +1,55 @@
-//! The jobs of a server.
+//! Which jobs a server runs.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
-use esoz_events::{Backoff, EventPublisher, Outbox, Relay, RelayLimits};
+use esoz_events::{Backoff, Relay, RelayLimits};
+use esoz_kernel::IdGenerator as _;
 use esoz_kernel::system::RandomIds;
-use esoz_kernel::{Clock, IdGenerator as _};
 use tokio::sync::Notify;
 
-use super::stores::{Stores, number};
+use super::Parts;
+use super::stores::number;
 use crate::config::Config;
 use crate::jobs::{Job, PurgeKeys, RelayEvents};
-use crate::telemetry::metrics::{Metrics, Rounds};
+use crate::telemetry::metrics::Metrics;
 
-/// The work beside the requests. `doorbell` is rung by changes of dispenses.
-pub(crate) fn of_server(
+/// Builds the jobs: a relay for each outbox, a purge for each store of idempotency keys. `dispense_committed` wakes the relay of
+/// dispense events.
+pub(crate) fn all(
     config: &Config,
-    stores: &Stores,
-    publisher: &Arc<dyn EventPublisher>,
-    clock: &Arc<dyn Clock>,
-    doorbell: &Arc<Notify>,
+    parts: &Parts,
+    dispense_committed: &Arc<Notify>,
     metrics: &Arc<Metrics>,
 ) -> Result<Vec<Box<dyn Job>>> {
     let mut jobs: Vec<Box<dyn Job>> = Vec::new();
-    let mut doorbells = std::iter::once(doorbell.clone());
-    for (store, outbox) in &stores.outboxes {
-        jobs.push(Box::new(RelayEvents {
-            store,
-            relay: relay(config, outbox, publisher, clock)?,
-            doorbell: doorbells.next().unwrap_or_default(),
-            poll: Duration::from_millis(config.sections.events.poll_ms),
-            rounds: Rounds::new(metrics),
-            started: Instant::now(),
-            is_failing: AtomicBool::default(),
-        }));
-    }
-    for (store, keys) in &stores.keys {
-        jobs.push(Box::new(PurgeKeys { store, keys: keys.clone(), clock: clock.clone() }));
-    }
-    Ok(jobs)
-}
-
-fn relay(
-    config: &Config,
-    outbox: &Arc<dyn Outbox>,
-    publisher: &Arc<dyn EventPublisher>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Relay> {
     let events = &config.sections.events;
     let limits = RelayLimits {
         lease: Duration::from_millis(events.lease_ms),
         max_entities: number(events.max_entities)?,
         backoff: backoff(config),
     };
-    // Its own id even where a test gives out the others: two relays with one id would hand each other's work out twice.
-    let id = RandomIds.fresh();
-    Ok(Relay::new(outbox.clone(), publisher.clone(), clock.clone(), limits, id))
+    let mut doorbells = std::iter::once(dispense_committed.clone());
+    for (store, outbox) in &parts.stores.outboxes {
+        // An id of its own even where a test generates the others: two relays with one id would claim each other's events.
+        let id = RandomIds.fresh();
+        let relay = Relay::new(outbox.clone(), parts.publisher.clone(), parts.clock.clone(), limits, id);
+        let doorbell = doorbells.next().unwrap_or_default();
+        let poll = Duration::from_millis(events.poll_ms);
+        jobs.push(Box::new(RelayEvents::new(store, relay, doorbell, poll, metrics.clone())));
+    }
+    for (store, keys) in &parts.stores.keys {
+        jobs.push(Box::new(PurgeKeys { store, keys: keys.clone(), clock: parts.clock.clone() }));
+    }
+    Ok(jobs)
 }
 
-/// How long to wait after failures in a row.
+/// The pause after consecutive failures.
 pub(crate) fn backoff(config: &Config) -> Backoff {
     let events = &config.sections.events;
-    let (first, longest) = (events.backoff_first_ms, events.backoff_longest_ms);
-    Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) }
+    Backoff {
+        first: Duration::from_millis(events.backoff_first_ms),
+        longest: Duration::from_millis(events.backoff_longest_ms),
+    }
 }

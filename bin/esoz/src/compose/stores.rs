@@ -1,4 +1,4 @@
-//! Which store stands behind each port.
+//! Which store implements each port.
 
 use std::sync::Arc;
 
@@ -15,51 +15,51 @@ use esoz_store_sqlite::{SqliteSettings, SqliteStore};
 
 use crate::config::{Config, StoreKind};
 
-/// What the stores are called in metrics and in the log.
+/// The names of the stores in metrics, logs and health checks.
 pub(crate) const SQLITE: &str = "sqlite";
 pub(crate) const POSTGRESQL: &str = "postgresql";
 pub(crate) const MONGODB: &str = "mongodb";
 
-/// Every store port, whatever is behind it.
+/// Every store port, with the adapters of the configured stores.
 #[derive(Clone)]
 pub struct Stores {
-    /// Looks up tokens.
+    /// Looks up access tokens.
     pub access_tokens: Arc<dyn AccessTokens>,
     /// Looks up api keys.
     pub api_keys: Arc<dyn ApiKeys>,
-    /// Looks up who is blocked.
+    /// Looks up blocked users and clients.
     pub blocks: Arc<dyn Blocks>,
-    /// Issues, revokes, blocks.
+    /// Issues and revokes credentials, blocks users and clients.
     pub credentials: Arc<dyn Credentials>,
     /// Looks up legal entities.
     pub legal_entities: Arc<dyn LegalEntities>,
-    /// Loads legal entities.
+    /// Imports legal entities.
     pub legal_entity_registry: Arc<dyn LegalEntityRegistry>,
-    /// Keeps contract divisions.
+    /// Creates and updates contract divisions.
     pub contract_divisions: Arc<dyn ContractDivisions>,
-    /// Loads divisions, contracts and contract divisions.
+    /// Imports divisions, contracts and contract divisions.
     pub contract_registry: Arc<dyn ContractRegistry>,
-    /// Keeps dispenses.
+    /// Looks up and updates device dispenses.
     pub dispenses: Arc<dyn DeviceDispenses>,
-    /// Loads dispenses.
+    /// Imports device dispenses.
     pub dispense_registry: Arc<dyn DispenseRegistry>,
-    /// Everywhere that events wait, each with the name of its store; those of dispenses in the first.
+    /// The outboxes, each with the name of its store; that of device dispenses comes first.
     pub outboxes: Vec<(&'static str, Arc<dyn Outbox>)>,
-    /// Everywhere that idempotency keys are kept, each with the name of its store.
+    /// The idempotency records, each with the name of their store.
     pub keys: Vec<(&'static str, Arc<dyn IdempotencyRecords>)>,
-    /// The SQLite store, for whoever delivers to its log.
+    /// The SQLite store, if it is configured.
     pub(crate) sqlite: Option<Arc<SqliteStore>>,
-    /// The PostgreSQL store, for whoever looks whether it answers.
+    /// The PostgreSQL store, if it is configured.
     pub(crate) postgres: Option<Arc<PostgresStore>>,
-    /// The MongoDB store, for whoever makes its indexes.
+    /// The MongoDB store, if it is configured.
     pub(crate) mongo: Option<Arc<MongoStore>>,
 }
 
 impl Stores {
-    /// Opens the configured stores. A server that is down is no obstacle: its requests are answered 503 until it is back.
+    /// Opens the configured stores. A database server that is down is no error: requests that need it are answered 503 until it is up.
     ///
     /// # Errors
-    /// When a store has a schema that this version does not know, or its address makes no sense.
+    /// When the schema of a store does not fit this version, or its address cannot be parsed.
     pub async fn open(config: &Config) -> Result<Self> {
         match config.store_kind()? {
             StoreKind::Sqlite => Ok(Self::on_sqlite(Arc::new(open_sqlite(config)?))),
@@ -67,10 +67,10 @@ impl Stores {
         }
     }
 
-    /// How much waits in all outboxes.
+    /// The backlog of all outboxes together.
     ///
     /// # Errors
-    /// When one cannot be looked at.
+    /// When an outbox cannot be read.
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         let mut all = Backlog::default();
         for (_, outbox) in &self.outboxes {
@@ -84,21 +84,10 @@ impl Stores {
 
     fn on_sqlite(store: Arc<SqliteStore>) -> Self {
         Self {
-            access_tokens: store.clone(),
-            api_keys: store.clone(),
-            blocks: store.clone(),
-            credentials: store.clone(),
-            legal_entities: store.clone(),
-            legal_entity_registry: store.clone(),
-            contract_divisions: store.clone(),
-            contract_registry: store.clone(),
-            dispenses: store.clone(),
-            dispense_registry: store.clone(),
             outboxes: vec![(SQLITE, store.clone())],
             keys: vec![(SQLITE, store.clone())],
-            sqlite: Some(store),
-            postgres: None,
-            mongo: None,
+            sqlite: Some(store.clone()),
+            ..Self::of(&store, &store)
         }
     }
 
@@ -107,7 +96,7 @@ impl Stores {
         match postgres.check_schema().await {
             Err(SchemaError::Store(error)) if error.kind() == StoreErrorKind::Unavailable => {
                 tracing::warn!(
-                    "PostgreSQL cannot be reached yet; requests that need it are answered 503 until it can"
+                    "PostgreSQL cannot be reached; requests that need it are answered 503 until it can"
                 );
             }
             Ok(Schema::Newer { unknown, known_until }) => {
@@ -115,42 +104,58 @@ impl Stores {
                 tracing::warn!(
                     unknown,
                     known_until,
-                    "PostgreSQL's schema is newer than this program, which may work on it: update it"
+                    "the schema of PostgreSQL is newer than this program, but compatible with it: update the program"
                 );
             }
             checked => drop(checked.context("PostgreSQL")?),
         }
         let mongo = Arc::new(MongoStore::connect(&mongo_settings(config)?).await.context("MongoDB")?);
         Ok(Self {
-            access_tokens: postgres.clone(),
-            api_keys: postgres.clone(),
-            blocks: postgres.clone(),
-            credentials: postgres.clone(),
-            legal_entities: postgres.clone(),
-            legal_entity_registry: postgres.clone(),
-            contract_divisions: postgres.clone(),
-            contract_registry: postgres.clone(),
-            dispenses: mongo.clone(),
-            dispense_registry: mongo.clone(),
             outboxes: vec![(MONGODB, mongo.clone()), (POSTGRESQL, postgres.clone())],
             keys: vec![(POSTGRESQL, postgres.clone()), (MONGODB, mongo.clone())],
-            sqlite: None,
-            postgres: Some(postgres),
-            mongo: Some(mongo),
+            postgres: Some(postgres.clone()),
+            mongo: Some(mongo.clone()),
+            ..Self::of(&postgres, &mongo)
         })
+    }
+
+    /// The ports of a store that keeps everything but dispenses, and of one that keeps those.
+    fn of<S, D>(store: &Arc<S>, dispenses: &Arc<D>) -> Self
+    where
+        S: AccessTokens + ApiKeys + Blocks + Credentials + LegalEntities + LegalEntityRegistry,
+        S: ContractDivisions + ContractRegistry + 'static,
+        D: DeviceDispenses + DispenseRegistry + 'static,
+    {
+        Self {
+            access_tokens: store.clone(),
+            api_keys: store.clone(),
+            blocks: store.clone(),
+            credentials: store.clone(),
+            legal_entities: store.clone(),
+            legal_entity_registry: store.clone(),
+            contract_divisions: store.clone(),
+            contract_registry: store.clone(),
+            dispenses: dispenses.clone(),
+            dispense_registry: dispenses.clone(),
+            outboxes: Vec::new(),
+            keys: Vec::new(),
+            sqlite: None,
+            postgres: None,
+            mongo: None,
+        }
     }
 }
 
-/// Opens the SQLite file; one that is not there yet is made, so that there is nothing to set up.
+/// Opens the SQLite file. Creates a missing file, so that no setup is needed.
 pub(crate) fn open_sqlite(config: &Config) -> Result<SqliteStore> {
     let settings = sqlite_settings(config)?;
     if !settings.path.exists() {
-        esoz_store_sqlite::migrate(&settings).context("making the SQLite file")?;
+        esoz_store_sqlite::migrate(&settings).context("creating the SQLite file")?;
     }
     SqliteStore::open(&settings).context("opening the SQLite file")
 }
 
-/// A number of the configuration as the type that a setting wants; the checks keep it in range.
+/// Converts a number of the configuration to the type of an adapter's setting. Validation has checked its range.
 pub(crate) fn number<T: TryFrom<u64>>(value: u64) -> Result<T> {
     T::try_from(value).ok().with_context(|| format!("{value} is out of range"))
 }

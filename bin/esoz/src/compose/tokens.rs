@@ -1,4 +1,4 @@
-//! Whose access tokens are accepted.
+//! Which access tokens are accepted.
 
 use std::sync::Arc;
 
@@ -10,15 +10,20 @@ use esoz_auth_remote::{
 use esoz_kernel::system::SystemClock;
 
 use super::stores::Stores;
-use crate::config::{Config, TokenSource};
+use crate::config::{Config, TokenSource, optional};
 
-/// The configured source of access tokens. Those of another issuer are joined with the blocks of our own store.
-pub(crate) fn access_tokens(config: &Config, stores: &Stores) -> Result<Arc<dyn AccessTokens>> {
+/// Builds the configured source of access tokens. Blocks of users and clients in our own store apply to tokens of a remote issuer too.
+pub(super) fn access_tokens(config: &Config, stores: &Stores) -> Result<Arc<dyn AccessTokens>> {
     let auth = &config.sections.auth;
+    let server = RemoteServer {
+        timeout_ms: auth.timeout_ms,
+        root_certificate_file: optional(&auth.root_certificate_file),
+        ..RemoteServer::new(&auth.url)
+    };
     let issuer: Arc<dyn AccessTokens> = match config.token_source()? {
         TokenSource::Store => return Ok(stores.access_tokens.clone()),
         TokenSource::Jwt => {
-            let mut settings = JwtSettings::new(server(config), &auth.issuer, &auth.audience);
+            let mut settings = JwtSettings::new(server, &auth.issuer, &auth.audience);
             if !auth.algorithms.is_empty() {
                 let algorithms: Result<_, _> = auth.algorithms.iter().map(|name| name.parse()).collect();
                 settings.algorithms = algorithms.context("`auth.algorithms`")?;
@@ -27,18 +32,11 @@ pub(crate) fn access_tokens(config: &Config, stores: &Stores) -> Result<Arc<dyn 
         }
         TokenSource::Introspection => {
             let secret = Secret::new(config.client_secret()?.expose());
-            let mut settings = IntrospectionSettings::new(server(config), &auth.client_id, secret);
-            settings.audience = (!auth.audience.is_empty()).then(|| auth.audience.clone());
+            let mut settings = IntrospectionSettings::new(server, &auth.client_id, secret);
+            settings.audience = optional(&auth.audience);
             Arc::new(IntrospectedTokens::try_new(&settings).context("section `auth`")?)
         }
-        TokenSource::Esoz => Arc::new(EsozTokens::try_new(&server(config)).context("section `auth`")?),
+        TokenSource::Esoz => Arc::new(EsozTokens::try_new(&server).context("section `auth`")?),
     };
     Ok(Arc::new(IssuedElsewhere::new(issuer, stores.blocks.clone())))
-}
-
-fn server(config: &Config) -> RemoteServer {
-    let auth = &config.sections.auth;
-    let root_certificate_file =
-        (!auth.root_certificate_file.is_empty()).then(|| (&auth.root_certificate_file).into());
-    RemoteServer { timeout_ms: auth.timeout_ms, root_certificate_file, ..RemoteServer::new(&auth.url) }
 }

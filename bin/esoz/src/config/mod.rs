@@ -66,6 +66,11 @@ impl Config {
     }
 }
 
+/// The value of a key that may be left empty; none if it is.
+pub(crate) fn optional<T: for<'a> From<&'a str>>(text: &str) -> Option<T> {
+    (!text.is_empty()).then(|| text.into())
+}
+
 /// One key of the configuration as it is in force.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Effective {

@@ -5,8 +5,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use esoz_otlp::OtlpSettings;
 use zeroize::Zeroizing;
 
-use super::Config;
 use super::schema::Hidden;
+use super::{Config, optional};
 use crate::tls::PairFiles;
 
 /// Which stores are used.
@@ -365,14 +365,13 @@ impl Config {
         }
         // Out of range, it has been refused already.
         let kept = u32::try_from(tracing.sample_permille.min(1_000))?;
-        let file = &tracing.root_certificate_file;
         let settings = OtlpSettings {
             endpoint: tracing.endpoint.clone(),
             timeout_ms: tracing.timeout_ms,
             sample_ratio: f64::from(kept) / 1_000.0,
             service_name: tracing.service_name.clone(),
             service_version: env!("CARGO_PKG_VERSION").to_owned(),
-            root_certificate_file: (!file.is_empty()).then(|| file.into()),
+            root_certificate_file: optional(&tracing.root_certificate_file),
         };
         let refused = |error: esoz_otlp::SettingsError| {
             self.refuse(&format!("tracing.{}", error.setting()), error.reason())

@@ -1,4 +1,4 @@
-//! Work that is done over and over beside the requests: one file a job, one loop for all.
+//! Periodic jobs beside the requests: one file per job, and the loop that drives them all.
 
 mod purge_keys;
 mod relay;
@@ -6,6 +6,7 @@ mod relay;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::metrics::Counter;
 use async_trait::async_trait;
 use esoz_events::Backoff;
 use esoz_kernel::system::RandomIds;
@@ -13,63 +14,67 @@ use esoz_kernel::{IdGenerator as _, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::telemetry::metrics::{JobRuns, Metrics};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::definitions::{JOB_RUNS, RUN_OUTCOMES};
 
 pub(crate) use purge_keys::PurgeKeys;
 pub(crate) use relay::RelayEvents;
 
-/// What a run of a job did.
+/// The result of a successful run of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Worked {
-    /// There may be more to do at once.
+    /// More work may be waiting: the next run follows at once.
     More,
-    /// Nothing is left to do until then.
+    /// No work is left; the next run follows after the pause.
     Done {
-        /// The pause before the next run.
+        /// The pause before the next run, unless the job is woken.
         pause: Duration,
     },
 }
 
-/// Work that is done over and over.
+/// A periodic job.
 #[async_trait]
 pub(crate) trait Job: Send + Sync {
-    /// What it is called in metrics and in the log.
+    /// Its name in metrics and logs.
     fn name(&self) -> &'static str;
 
     /// The store that it works on.
     fn store(&self) -> &'static str;
 
-    /// Does a bounded piece of the work.
+    /// Does a bounded amount of work.
     async fn run_once(&self) -> Result<Worked, StoreError>;
 
-    /// Returns when there is something to do before the pause is over.
+    /// Resolves when there is work before the pause is over.
     async fn woken(&self) {
         std::future::pending::<()>().await;
     }
 
-    /// Does what is left to do when the server stops.
+    /// Finishes the work when the server stops.
     async fn stop(&self) {}
 }
 
-/// The jobs of a server, each in a task of its own. They are aborted when this is dropped.
+/// The running jobs, each in a task of its own. They are aborted when this is dropped.
 pub(crate) struct Jobs {
     running: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
 
 impl Jobs {
-    /// Runs each of these at once and then over and over. After failures in a row a job pauses for as long as `backoff` says.
+    /// Starts the jobs. After consecutive failures a job pauses as `backoff` says.
     pub(crate) fn start(jobs: Vec<Box<dyn Job>>, backoff: Backoff, metrics: &Arc<Metrics>) -> Self {
         let stop = watch::Sender::new(false);
         let mut running = JoinSet::new();
         for job in jobs {
-            let runs = JobRuns::new(metrics, job.name(), job.store());
+            let runs =
+                RUN_OUTCOMES.map(|outcome| metrics.counter(&JOB_RUNS, [job.name(), job.store(), outcome]));
+            // Exported as 0 before the first run, so that a rate counts that one too.
+            runs.iter().for_each(|counter| counter.absolute(0));
             running.spawn(drive(job, backoff, runs, stop.subscribe()));
         }
         Self { running, stop }
     }
 
-    /// Has every job end after its present run; tells whether all did within that time.
+    /// Stops every job after its current run. Returns whether all stopped within that time.
     pub(crate) async fn stop(mut self, within: Duration) -> bool {
         self.stop.send_replace(true);
         tokio::time::timeout(within, async { while self.running.join_next().await.is_some() {} })
@@ -78,15 +83,19 @@ impl Jobs {
     }
 }
 
-async fn drive(job: Box<dyn Job>, backoff: Backoff, runs: JobRuns, mut stop: watch::Receiver<bool>) {
+/// Runs a job until it is stopped, or its [`Jobs`] is dropped.
+async fn drive(
+    job: Box<dyn Job>,
+    backoff: Backoff,
+    [done, failed]: [Counter; 2],
+    mut stop: watch::Receiver<bool>,
+) {
     let (name, store) = (job.name(), job.store());
     let mut failures = 0_u32;
-    // A closed channel stops the job as well: its `Jobs` was dropped.
     while !*stop.borrow() && stop.has_changed().is_ok() {
-        let worked = job.run_once().await;
-        runs.record(worked.is_ok());
-        let pause = match worked {
+        let pause = match job.run_once().await {
             Ok(worked) => {
+                done.increment(1);
                 if failures > 0 {
                     tracing::info!(job = name, store, failures, "the job works again");
                 }
@@ -97,20 +106,16 @@ async fn drive(job: Box<dyn Job>, backoff: Backoff, runs: JobRuns, mut stop: wat
                 }
             }
             Err(error) => {
+                failed.increment(1);
                 failures = failures.saturating_add(1);
                 if failures == 1 {
                     let error = error.with_causes();
-                    tracing::warn!(
-                        job = name,
-                        store,
-                        error,
-                        "the job failed; it is tried again until it works"
-                    );
+                    tracing::warn!(job = name, store, error, "the job failed and is retried until it works");
                 }
                 backoff.wait(failures)
             }
         };
-        // After a failure nothing shortens the pause: the store gets its rest.
+        // After a failure nothing shortens the pause: back-off spares the store.
         let woken = async { if failures > 0 { std::future::pending().await } else { job.woken().await } };
         tokio::select! {
             () = tokio::time::sleep(with_jitter(pause)) => {}
@@ -121,7 +126,7 @@ async fn drive(job: Box<dyn Job>, backoff: Backoff, runs: JobRuns, mut stop: wat
     job.stop().await;
 }
 
-/// Up to a tenth less, so that replicas do not keep step.
+/// Shortens the pause by up to a tenth, so that replicas do not run in step.
 fn with_jitter(pause: Duration) -> Duration {
     let [.., high, low] = *RandomIds.fresh().as_bytes();
     pause.saturating_sub(
@@ -138,22 +143,22 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::telemetry::metrics::RELAY;
+    use crate::telemetry::metrics::definitions::RELAY;
 
     const SHORT: Duration = Duration::from_millis(1);
     const LONG: Duration = Duration::from_mins(1);
 
-    /// A job whose runs end as it was told, and then are done for an hour.
+    /// A job with scripted results (none: it fails). Then it is done for an hour.
     #[derive(Default)]
-    struct Told {
-        ends: Mutex<Vec<Option<Worked>>>,
+    struct Scripted {
+        results: Mutex<Vec<Option<Worked>>>,
         doorbell: Notify,
         ran: Notify,
         is_stopped: AtomicBool,
     }
 
     #[async_trait]
-    impl Job for Arc<Told> {
+    impl Job for Arc<Scripted> {
         fn name(&self) -> &'static str {
             RELAY
         }
@@ -163,15 +168,15 @@ mod tests {
         }
 
         async fn run_once(&self) -> Result<Worked, StoreError> {
-            let end = {
-                let mut ends = self.ends.lock().unwrap();
-                if ends.is_empty() {
+            let result = {
+                let mut results = self.results.lock().unwrap();
+                if results.is_empty() {
                     self.ran.notify_one();
                     return Ok(Worked::Done { pause: Duration::from_hours(1) });
                 }
-                ends.remove(0)
+                results.remove(0)
             };
-            end.ok_or_else(|| StoreError::new(StoreErrorKind::Unavailable, "testing"))
+            result.ok_or_else(|| StoreError::new(StoreErrorKind::Unavailable, "testing"))
         }
 
         async fn woken(&self) {
@@ -183,14 +188,14 @@ mod tests {
         }
     }
 
-    /// Runs it until it has done what it was told.
-    async fn runs(ends: Vec<Option<Worked>>) -> (Arc<Told>, Jobs, Arc<Metrics>) {
-        let told = Arc::new(Told { ends: Mutex::new(ends), ..Told::default() });
+    /// Runs a job until its script has ended.
+    async fn run(results: Vec<Option<Worked>>) -> (Arc<Scripted>, Jobs, Arc<Metrics>) {
+        let job = Arc::new(Scripted { results: Mutex::new(results), ..Scripted::default() });
         let metrics = Arc::new(Metrics::on().unwrap());
         let backoff = Backoff { first: SHORT, longest: SHORT };
-        let jobs = Jobs::start(vec![Box::new(told.clone())], backoff, &metrics);
-        tokio::time::timeout(LONG, told.ran.notified()).await.unwrap();
-        (told, jobs, metrics)
+        let jobs = Jobs::start(vec![Box::new(job.clone())], backoff, &metrics);
+        tokio::time::timeout(LONG, job.ran.notified()).await.unwrap();
+        (job, jobs, metrics)
     }
 
     fn counted(metrics: &Metrics, outcome: &str) -> String {
@@ -202,9 +207,9 @@ mod tests {
     #[tokio::test]
     async fn a_job_goes_on_after_a_pause_and_ends_in_order() {
         let done = Worked::Done { pause: SHORT };
-        let (told, jobs, metrics) = runs(vec![Some(Worked::More), Some(done), Some(Worked::More)]).await;
+        let (job, jobs, metrics) = run(vec![Some(Worked::More), Some(done), Some(Worked::More)]).await;
         assert!(jobs.stop(LONG).await);
-        assert!(told.is_stopped.load(Ordering::SeqCst));
+        assert!(job.is_stopped.load(Ordering::SeqCst));
         assert_eq!(
             (counted(&metrics, "done"), counted(&metrics, "failed")),
             ("4".to_owned(), "0".to_owned())
@@ -213,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_fails_is_tried_again_until_it_works() {
-        let (_told, jobs, metrics) = runs(vec![None; 5]).await;
+        let (_job, jobs, metrics) = run(vec![None; 5]).await;
         assert!(jobs.stop(LONG).await);
         assert_eq!(
             (counted(&metrics, "done"), counted(&metrics, "failed")),
@@ -223,9 +228,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_is_woken_does_not_wait_for_the_end_of_its_pause() {
-        let (told, _jobs, _) = runs(Vec::new()).await;
-        told.doorbell.notify_one();
-        tokio::time::timeout(LONG, told.ran.notified()).await.unwrap();
+        let (job, _jobs, _) = run(Vec::new()).await;
+        job.doorbell.notify_one();
+        tokio::time::timeout(LONG, job.ran.notified()).await.unwrap();
     }
 
     #[test]

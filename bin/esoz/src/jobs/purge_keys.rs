@@ -6,15 +6,15 @@ use esoz_kernel::idempotency::expired_until;
 use esoz_kernel::{Clock, IdempotencyRecords, StoreError};
 
 use super::{Job, Worked};
-use crate::telemetry::metrics::PURGE_KEYS;
+use crate::telemetry::metrics::definitions::PURGE_KEYS;
 
-/// The pause before the next look for old keys. An old key counts for nothing also before it is found, so this bounds only the room that it takes.
+/// The pause between purges. A key expires whether it was purged or not, so this bounds only the disk space that expired keys take.
 const PAUSE: Duration = Duration::from_hours(1);
 
 /// Batch size: the most keys deleted in one run, so that other writers do not wait long.
 const BATCH: u32 = 500;
 
-/// Deletes idempotency keys that are older than a day. Any number of servers may do so on the same store.
+/// Purges idempotency keys older than a day. Any number of servers may purge the same store.
 pub(crate) struct PurgeKeys {
     pub(crate) store: &'static str,
     pub(crate) keys: Arc<dyn IdempotencyRecords>,
@@ -35,7 +35,7 @@ impl Job for PurgeKeys {
         match self.keys.purge_expired(expired_until(self.clock.now()), BATCH).await? {
             0 => Ok(Worked::Done { pause: PAUSE }),
             purged => {
-                tracing::debug!(purged, "old idempotency keys deleted");
+                tracing::debug!(purged, "expired idempotency keys purged");
                 Ok(Worked::More)
             }
         }

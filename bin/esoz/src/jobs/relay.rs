@@ -8,49 +8,98 @@ use esoz_kernel::StoreError;
 use tokio::sync::Notify;
 
 use super::{Job, Worked};
-use crate::telemetry::metrics::{RELAY, Rounds};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::definitions::{
+    DELIVERED, EVENT_OUTCOMES, IDLE, OUTBOX_FAILED, RELAY, RELAY_EVENTS, RELAY_ROUNDS, ROUND_OUTCOMES,
+    SET_ASIDE, UNDELIVERED,
+};
 
-/// Carries the events of an outbox to the bus.
+/// Publishes the events of an outbox to the bus.
 pub(crate) struct RelayEvents {
-    pub(crate) store: &'static str,
-    pub(crate) relay: Relay,
-    pub(crate) doorbell: Arc<Notify>,
-    /// Poll interval: after it the relay finds events that no doorbell announced, e.g. those of a replica that died.
-    pub(crate) poll: Duration,
-    pub(crate) rounds: Rounds,
-    pub(crate) started: Instant,
-    /// Whether events wait that the bus did not take.
-    pub(crate) is_failing: AtomicBool,
+    store: &'static str,
+    relay: Relay,
+    doorbell: Arc<Notify>,
+    poll: Duration,
+    metrics: Arc<Metrics>,
+    started: Instant,
+    /// Whether events wait because the bus did not take them.
+    is_failing: AtomicBool,
 }
 
 impl RelayEvents {
+    /// Relays when `doorbell` is notified, and every `poll` interval: for events of which no notification came, e.g. those of a replica
+    /// that died.
+    pub(crate) fn new(
+        store: &'static str,
+        relay: Relay,
+        doorbell: Arc<Notify>,
+        poll: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        // Exported as 0 before the first event, so that a rate counts that one too.
+        for outcome in ROUND_OUTCOMES {
+            metrics.counter(&RELAY_ROUNDS, [outcome]).absolute(0);
+        }
+        for outcome in EVENT_OUTCOMES {
+            metrics.counter(&RELAY_EVENTS, [outcome]).absolute(0);
+        }
+        Self {
+            store,
+            relay,
+            doorbell,
+            poll,
+            metrics,
+            started: Instant::now(),
+            is_failing: AtomicBool::default(),
+        }
+    }
+
     async fn round(&self, at: Duration) -> Result<RelayRound, StoreError> {
         let round = self.relay.run_once(at).await;
-        self.rounds.record(&round);
+        self.count(&round);
         let round = round?;
         if round.delivered > 0 {
             tracing::debug!(delivered = round.delivered, "events delivered");
         }
         for set_aside in &round.set_aside {
-            let kind = set_aside.entity_type.as_deref();
             tracing::error!(
                 event_id = set_aside.id,
-                entity_type = kind,
+                entity_type = set_aside.entity_type,
                 entity_id = set_aside.entity_id,
                 reason = set_aside.reason,
-                "an event cannot be delivered and was set aside; later ones of its entity wait behind it: see `esoz events --failed`"
+                "an event cannot be delivered and was set aside; later events of its entity wait behind it: see `esoz events --failed`"
             );
         }
         let is_failing = round.failed > 0 || round.resume.is_some();
         match (self.is_failing.swap(is_failing, Ordering::Relaxed), is_failing) {
             (false, true) => {
                 let reason = round.failure.as_ref().map(ToString::to_string);
-                tracing::warn!(reason, waiting = round.failed, "the bus did not take all events; they wait");
+                tracing::warn!(
+                    reason,
+                    waiting = round.failed,
+                    "the bus did not take all events; the relay retries until it does"
+                );
             }
             (true, false) => tracing::info!("the bus takes all events again"),
             _ => {}
         }
         Ok(round)
+    }
+
+    fn count(&self, round: &Result<RelayRound, StoreError>) {
+        let outcome = match round {
+            Ok(round) if round.is_idle() => IDLE,
+            Ok(round) if round.failed > 0 => UNDELIVERED,
+            Ok(round) if !round.set_aside.is_empty() => SET_ASIDE,
+            Ok(_) => DELIVERED,
+            Err(_) => OUTBOX_FAILED,
+        };
+        self.metrics.counter(&RELAY_ROUNDS, [outcome]).increment(1);
+        let Ok(RelayRound { delivered, failed, set_aside, .. }) = round else { return };
+        for (outcome, events) in EVENT_OUTCOMES.into_iter().zip([*delivered, *failed, set_aside.len()]) {
+            let events = u64::try_from(events).unwrap_or(u64::MAX);
+            self.metrics.counter(&RELAY_EVENTS, [outcome]).increment(events);
+        }
     }
 }
 
@@ -76,14 +125,13 @@ impl Job for RelayEvents {
         self.doorbell.notified().await;
     }
 
-    /// Carries once more what is there, also what it backs off from, and gives back what it holds.
+    /// Retries every event once more, also those in back-off, and releases the claims.
     async fn stop(&self) {
         let last = self.round(Duration::MAX).await.map(drop);
         if let Err(error) = last.and(self.relay.release().await) {
-            let error = error.with_causes();
             tracing::warn!(
-                error,
-                "the relay could not give back what it holds; others get it when its claim ends"
+                error = error.with_causes(),
+                "the relay could not release its claims; other relays take the events over when the claims expire"
             );
         }
     }

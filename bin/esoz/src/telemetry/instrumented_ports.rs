@@ -1,88 +1,226 @@
-//! Every call of a store or of the bus is timed, and is a span: beneath the caches, so that what is measured is the store itself.
+//! Decorators that time every call of a store or of the bus and trace it as a span. They are beneath the caches, so that they measure
+//! the store itself.
 //!
-//! A span is called after its port and operation, e.g. `store.device_dispenses.commit`, and says which store it went to and how it
-//! ended. Its target is [`SPANS`], which no log prints at its usual level.
-
-mod outcome;
-mod ports;
+//! A span has the name of its port and operation, e.g. `store.device_dispenses.commit`, and the fields `store`, `operation` and
+//! `outcome`. Its target is [`SPANS`], which the log leaves out at its usual level.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use ::metrics::Histogram;
 use anyhow::Result;
-use esoz_events::EventPublisher;
+use async_trait::async_trait;
+use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
+use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
+use esoz_device_dispense::{DeviceDispenses, Dispense, StoredDispense, Transition};
+use esoz_events::{
+    Backlog, Claim, Claimed, EventPublisher, EventRef, Outbox, PublishError, Refused, SetAside,
+    StatusChangeEvent, Which,
+};
+use esoz_kernel::{
+    Clock, Committed, DispenseId, IdempotencyRecords, LegalEntityId, StoreError, StoreErrorKind, Timestamp,
+    Uuid, Written,
+};
+use esoz_legal_entity::{LegalEntities, LegalEntity};
+use tokio::sync::Notify;
 use tracing::{Instrument as _, Span};
 
+use crate::compose::Parts;
+use crate::compose::bus::KAFKA;
+use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE};
 use crate::config::{Bus, Config, StoreKind, TokenSource};
-use crate::server::Parts;
-use crate::telemetry::metrics::{Delivery, Metrics, definitions::STORE_OPERATION_DURATION};
 
-pub(crate) use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE};
-pub(crate) use outcome::OUTCOMES;
-use outcome::{CANCELLED, Outcome};
-pub(crate) use ports::OPERATIONS;
-
-/// The target of the spans. It does not begin like our modules' names, so that `log.level` does not turn them on.
+/// The target of the spans. It lacks the prefix of our modules, so that `log.level` does not enable them.
 pub(crate) const SPANS: &str = "stores";
 
-pub(crate) const KAFKA: &str = "kafka";
-/// Whoever issued a token that is not ours.
-const TOKEN_ISSUER: &str = "token_issuer";
+/// The remote issuer of access tokens, as a store in metrics.
+pub(crate) const TOKEN_ISSUER: &str = "token_issuer";
 
-/// Everything that a call may go to.
-pub(crate) const STORES: [&str; 5] = [SQLITE, POSTGRESQL, MONGODB, KAFKA, TOKEN_ISSUER];
-/// What `/health/ready` looks at.
-pub(crate) const COMPONENTS: [&str; 4] = [SQLITE, POSTGRESQL, MONGODB, KAFKA];
+const OK: &str = "ok";
+/// The record was absent or not as the change requires; nothing was written.
+const STALE: &str = "stale";
+/// A rule refused the write; nothing was written.
+const REFUSED: &str = "refused";
+/// A replay of an idempotent request, or a reused idempotency key; nothing was written.
+const RECALLED: &str = "recalled";
+/// The bus refused at least one event.
+const UNDELIVERED: &str = "undelivered";
+/// The caller dropped the call before its answer, e.g. at a time limit. Whether a write took effect is unknown.
+const CANCELLED: &str = "cancelled";
 
-/// A port whose calls are observed.
-struct Observed<P: ?Sized> {
+/// Every outcome of a call.
+pub(crate) const OUTCOMES: [&str; 10] = [
+    OK,
+    STALE,
+    REFUSED,
+    RECALLED,
+    StoreErrorKind::Unavailable.as_str(),
+    StoreErrorKind::Conflict.as_str(),
+    StoreErrorKind::Corrupt.as_str(),
+    StoreErrorKind::Unexpected.as_str(),
+    UNDELIVERED,
+    CANCELLED,
+];
+
+/// What the decorators of a server record to.
+pub(crate) struct Instruments {
+    /// The histogram of call durations in seconds, by store, port, operation and outcome.
+    pub(crate) durations: Box<dyn Fn([&'static str; 4]) -> Histogram + Send + Sync>,
+    /// The delivery time of events in seconds, from the change to the bus.
+    pub(crate) delivery: Histogram,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Notified after a commit of a dispense, so that the relay publishes its event before the next poll.
+    pub(crate) dispense_committed: Arc<Notify>,
+}
+
+impl Instruments {
+    fn found(&self, _: DispenseId, answer: &Result<Option<StoredDispense>, StoreError>) -> &'static str {
+        let corrupt = answer.as_ref().ok().and_then(|found| found.as_ref()?.dispense.as_ref().err());
+        corrupt.map_or_else(|| outcome(answer), |error| error.kind().as_str())
+    }
+
+    fn committed(&self, _: &Transition, answer: &Result<Committed<Dispense>, StoreError>) -> &'static str {
+        // Also after an error: the change may have taken effect.
+        if !matches!(answer, Ok(Committed::Stale)) {
+            self.dispense_committed.notify_one();
+        }
+        match answer {
+            Ok(Committed::Stale) => STALE,
+            Ok(Committed::Replayed(_) | Committed::KeyReused) => RECALLED,
+            answer => outcome(answer),
+        }
+    }
+
+    fn written<T, R>(&self, _: &Write, answer: &Result<Written<T, R>, StoreError>) -> &'static str {
+        match answer {
+            Ok(Written::Refused(_)) => REFUSED,
+            Ok(Written::Replayed(_) | Written::KeyReused) => RECALLED,
+            answer => outcome(answer),
+        }
+    }
+
+    fn published(&self, events: &[StatusChangeEvent], answers: &[Result<(), PublishError>]) -> &'static str {
+        let now = self.clock.now();
+        for (event, _) in events.iter().zip(answers).filter(|(_, answer)| answer.is_ok()) {
+            // Negative if the clock of the replica that made the change is ahead.
+            self.delivery.record(now.duration_since(event.event_time).as_secs_f64().max(0.0));
+        }
+        if answers.iter().all(Result::is_ok) { OK } else { UNDELIVERED }
+    }
+}
+
+/// The outcome of a call that fails only as a store does. Absence is a success.
+fn outcome<T>(answer: &Result<T, StoreError>) -> &'static str {
+    answer.as_ref().map_or_else(|error| error.kind().as_str(), |_| OK)
+}
+
+/// A port whose calls are timed and traced.
+struct Instrumented<P: ?Sized> {
     inner: Arc<P>,
     store: &'static str,
-    metrics: Arc<Metrics>,
+    instruments: Arc<Instruments>,
 }
 
-impl<P: ?Sized> Observed<P> {
-    fn new(inner: &Arc<P>, store: &'static str, metrics: &Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { inner: inner.clone(), store, metrics: metrics.clone() })
-    }
-
-    async fn observe<T: Outcome>(
-        &self,
-        port: &'static str,
-        operation: &'static str,
-        span: Span,
-        call: impl Future<Output = T>,
-    ) -> T {
-        let called = [self.store, port, operation];
-        let metrics = &self.metrics;
-        let mut under_way = Call { called, outcome: CANCELLED, started: Instant::now(), span, metrics };
-        let answer = call.instrument(under_way.span.clone()).await;
-        under_way.outcome = answer.outcome();
-        answer
+impl<P: ?Sized> Instrumented<P> {
+    fn new(inner: &Arc<P>, store: &'static str, instruments: &Arc<Instruments>) -> Arc<Self> {
+        Arc::new(Self { inner: inner.clone(), store, instruments: instruments.clone() })
     }
 }
 
-/// A call under way, told when it is over: also when it is dropped before its answer, as by a time limit around it.
+/// A call in progress. Records its duration and outcome when dropped, and so also when it is cancelled.
 struct Call<'a> {
     /// The store, the port and the operation.
     called: [&'static str; 3],
     outcome: &'static str,
     started: Instant,
     span: Span,
-    metrics: &'a Metrics,
+    instruments: &'a Instruments,
 }
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         let ([store, port, operation], outcome) = (self.called, self.outcome);
         self.span.record("outcome", outcome);
-        let took = self.started.elapsed().as_secs_f64();
-        self.metrics.histogram(&STORE_OPERATION_DURATION, [store, port, operation, outcome]).record(took);
+        let elapsed = self.started.elapsed().as_secs_f64();
+        (self.instruments.durations)([store, port, operation, outcome]).record(elapsed);
     }
 }
 
-/// The parts with every port observed that requests and the relay use.
-pub(crate) fn observed(config: &Config, parts: Parts, metrics: &Arc<Metrics>) -> Result<Parts> {
+/// Implements the ports by forwarding every call to the inner port, timed and traced. `=> f` has `f` of [`Instruments`] tell the outcome
+/// from the arguments and the answer.
+macro_rules! instrumented {
+    (@outcome $self:ident, ($($argument:ident),*), $answer:ident) => { outcome(&$answer) };
+    (@outcome $self:ident, ($($argument:ident),*), $answer:ident, $outcome:ident) => {
+        $self.instruments.$outcome($($argument,)* &$answer)
+    };
+    ($($port:ident as $name:literal {
+        $($operation:ident($($argument:ident: $kind:ty),*) -> $answer:ty $(=> $outcome:ident)?;)+
+    })+) => {
+        /// Each port with its operations.
+        pub(crate) const OPERATIONS: &[(&str, &[&str])] = &[$(($name, &[$(stringify!($operation)),+])),+];
+
+        $(
+            #[async_trait]
+            impl $port for Instrumented<dyn $port> {
+                $(
+                    async fn $operation(&self, $($argument: $kind),*) -> $answer {
+                        let span = tracing::info_span!(
+                            target: SPANS,
+                            concat!("store.", $name, ".", stringify!($operation)),
+                            store = self.store,
+                            operation = stringify!($operation),
+                            outcome = tracing::field::Empty,
+                        );
+                        let called = [self.store, $name, stringify!($operation)];
+                        let (started, instruments) = (Instant::now(), &*self.instruments);
+                        let mut call = Call { called, outcome: CANCELLED, started, span, instruments };
+                        let answer = self.inner.$operation($($argument),*).instrument(call.span.clone()).await;
+                        call.outcome = instrumented!(@outcome self, ($($argument),*), answer $(, $outcome)?);
+                        answer
+                    }
+                )+
+            }
+        )+
+    };
+}
+
+instrumented! {
+    AccessTokens as "access_tokens" {
+        find(presented: &Secret) -> Result<Option<TokenFacts>, StoreError>;
+    }
+    ApiKeys as "api_keys" {
+        find(presented: &Secret) -> Result<Option<ApiKeyFacts>, StoreError>;
+    }
+    LegalEntities as "legal_entities" {
+        find(id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError>;
+    }
+    ContractDivisions as "contract_divisions" {
+        write(write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> => written;
+    }
+    DeviceDispenses as "device_dispenses" {
+        find(id: DispenseId) -> Result<Option<StoredDispense>, StoreError> => found;
+        commit(change: &Transition) -> Result<Committed<Dispense>, StoreError> => committed;
+    }
+    Outbox as "outbox" {
+        claim(claim: &Claim) -> Result<Claimed, StoreError>;
+        remove(delivered: &[EventRef]) -> Result<(), StoreError>;
+        set_aside(refused: &[Refused], now: Timestamp) -> Result<(), StoreError>;
+        release(by: Uuid) -> Result<(), StoreError>;
+        backlog() -> Result<Backlog, StoreError>;
+        list_set_aside(limit: u32) -> Result<Vec<SetAside>, StoreError>;
+        retry(which: &Which) -> Result<u64, StoreError>;
+        drop_set_aside(id: &str) -> Result<bool, StoreError>;
+    }
+    IdempotencyRecords as "key_records" {
+        purge_expired(until: Timestamp, most: u32) -> Result<u64, StoreError>;
+    }
+    EventPublisher as "event_publisher" {
+        publish(events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> => published;
+    }
+}
+
+/// Instruments every port that requests and jobs use.
+pub(crate) fn instrument(config: &Config, mut parts: Parts, instruments: &Arc<Instruments>) -> Result<Parts> {
     let (contracts, dispenses) = match config.store_kind()? {
         StoreKind::Sqlite => (SQLITE, SQLITE),
         StoreKind::Servers => (POSTGRESQL, MONGODB),
@@ -95,21 +233,19 @@ pub(crate) fn observed(config: &Config, parts: Parts, metrics: &Arc<Metrics>) ->
         Bus::Log => SQLITE,
         Bus::Kafka => KAFKA,
     };
-    let mut parts = parts;
     let stores = &mut parts.stores;
-    stores.access_tokens = Observed::new(&stores.access_tokens, tokens, metrics);
-    stores.api_keys = Observed::new(&stores.api_keys, contracts, metrics);
-    stores.legal_entities = Observed::new(&stores.legal_entities, contracts, metrics);
-    stores.contract_divisions = Observed::new(&stores.contract_divisions, contracts, metrics);
-    stores.dispenses = Observed::new(&stores.dispenses, dispenses, metrics);
+    stores.access_tokens = Instrumented::new(&stores.access_tokens, tokens, instruments);
+    stores.api_keys = Instrumented::new(&stores.api_keys, contracts, instruments);
+    stores.legal_entities = Instrumented::new(&stores.legal_entities, contracts, instruments);
+    stores.contract_divisions = Instrumented::new(&stores.contract_divisions, contracts, instruments);
+    stores.dispenses = Instrumented::new(&stores.dispenses, dispenses, instruments);
     for (store, outbox) in &mut stores.outboxes {
-        *outbox = Observed::new(outbox, store, metrics);
+        *outbox = Instrumented::new(outbox, store, instruments);
     }
     for (store, keys) in &mut stores.keys {
-        *keys = Observed::new(keys, store, metrics);
+        *keys = Instrumented::new(keys, store, instruments);
     }
-    let publisher: Arc<dyn EventPublisher> = Observed::new(&parts.publisher, bus, metrics);
-    parts.publisher = Arc::new(Delivery::new(publisher, &parts.clock, metrics));
+    parts.publisher = Instrumented::new(&parts.publisher, bus, instruments);
     Ok(parts)
 }
 

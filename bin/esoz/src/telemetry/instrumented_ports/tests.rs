@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use esoz_device_dispense::{DeviceDispenses, MockDeviceDispenses};
 use esoz_events::{EventPublisher, MockEventPublisher, PublishError};
+use esoz_kernel::system::SystemClock;
 use esoz_kernel::{DispenseId, IdempotencyRecords, StoreError, StoreErrorKind, Timestamp, Uuid};
 use tracing::field::{Field, Visit};
 use tracing::instrument::WithSubscriber as _;
@@ -14,6 +15,11 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry;
 
 use super::*;
+use crate::telemetry::metrics::Metrics;
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
 
 type Fields = BTreeMap<String, String>;
 
@@ -51,7 +57,8 @@ async fn each_call_is_timed_by_its_outcome_and_is_a_span_that_names_no_one() {
     inner.expect_find().times(2).returning(|_| Ok(None));
     inner.expect_find().returning(|_| Err(StoreError::new(StoreErrorKind::Unavailable, "testing")));
     let inner: Arc<dyn DeviceDispenses> = Arc::new(inner);
-    let observed: Arc<dyn DeviceDispenses> = Observed::new(&inner, MONGODB, &metrics);
+    let observed: Arc<dyn DeviceDispenses> =
+        Instrumented::new(&inner, MONGODB, &metrics.instruments(&clock()));
     async {
         for _ in 0..3 {
             // That it fails is what is observed.
@@ -93,7 +100,7 @@ impl IdempotencyRecords for Hangs {
 async fn a_call_that_nobody_waits_for_any_longer_is_cancelled() {
     let (metrics, kept) = (Arc::new(Metrics::on().unwrap()), Kept::default());
     let inner: Arc<dyn IdempotencyRecords> = Arc::new(Hangs);
-    let observed = Observed::new(&inner, POSTGRESQL, &metrics);
+    let observed = Instrumented::new(&inner, POSTGRESQL, &metrics.instruments(&clock()));
     let call = observed.purge_expired(Timestamp::UNIX_EPOCH, 1);
     let waited =
         tokio::time::timeout(Duration::ZERO, call).with_subscriber(registry().with(kept.clone())).await;
@@ -115,7 +122,7 @@ async fn a_bus_that_takes_not_all_events_is_told_apart() {
     let refused = || Err(PublishError::NotNow("testing".to_owned()));
     inner.expect_publish().returning(move |_| vec![Ok(()), refused()]);
     let inner: Arc<dyn EventPublisher> = Arc::new(inner);
-    let observed: Arc<dyn EventPublisher> = Observed::new(&inner, KAFKA, &metrics);
+    let observed: Arc<dyn EventPublisher> = Instrumented::new(&inner, KAFKA, &metrics.instruments(&clock()));
     for _ in 0..2 {
         observed.publish(&[]).await;
     }
@@ -127,7 +134,7 @@ async fn a_bus_that_takes_not_all_events_is_told_apart() {
 
 #[test]
 fn when_nobody_may_ask_nothing_is_counted() {
-    let metrics = Metrics::off();
-    metrics.histogram(&STORE_OPERATION_DURATION, [SQLITE, "outbox", "claim", "ok"]).record(1.0);
+    let metrics = Arc::new(Metrics::off());
+    (metrics.instruments(&clock()).durations)([SQLITE, "outbox", "claim", "ok"]).record(1.0);
     assert_eq!(metrics.text(), "");
 }

@@ -1,4 +1,4 @@
-//! What is looked at when somebody asks for the metrics.
+//! Collects gauges when Prometheus scrapes: health checks, pools, caches, outboxes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,43 +8,32 @@ use esoz_http::{Condition, Health};
 use esoz_kernel::{Clock, PoolStatus};
 use tokio::sync::Mutex;
 
-use super::Metrics;
 use super::definitions::{
     CACHE_ENTRIES, CACHE_HITS, CACHE_MISSES, COMPONENT_UP, OUTBOX_EVENTS, OUTBOX_OLDEST_AGE,
-    OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, POOL_WAIT, POOL_WAITING,
+    OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, POOL_STATES, POOL_WAIT,
+    POOL_WAITING,
 };
+use super::{Metrics, NO_LABELS};
 use crate::compose::caches::CacheCounts;
-use crate::compose::stores::Stores;
-use crate::telemetry::instrumented_ports::{MONGODB, POSTGRESQL, SQLITE};
+use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE, Stores};
 
-/// The stores that have a pool of connections.
-pub(crate) const POOLS: [&str; 3] = [SQLITE, POSTGRESQL, MONGODB];
-/// Those that tell how many wait for one.
-pub(crate) const WAITING_POOLS: [&str; 2] = [SQLITE, POSTGRESQL];
-/// Those that tell how long somebody waited for one.
-pub(crate) const TIMED_POOLS: [&str; 2] = [POSTGRESQL, MONGODB];
+/// How long a backlog is reused: however many scrapers there are, the outboxes are read at most this often.
+const BACKLOG_MAX_AGE: Duration = Duration::from_secs(2);
+/// The time limit of reading the backlog. A scrape waits for it.
+const BACKLOG_TIMEOUT: Duration = Duration::from_secs(1);
 
-const IDLE: &str = "idle";
-const IN_USE: &str = "in_use";
-/// What a connection may be.
-pub(crate) const POOL_STATES: [&str; 2] = [IDLE, IN_USE];
-
-/// How long a look at the outbox is good for: however many ask, the store is asked no more often than that.
-const OUTBOX_LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How long a look at the outbox may take: whoever asks for metrics waits for it.
-const OUTBOX_LOOK_FOR: Duration = Duration::from_secs(1);
-
-/// Everything that numbers are read from when they are asked for.
-pub(crate) struct Sampled {
+/// Collects the values that are read at a scrape.
+pub(crate) struct Collectors {
     metrics: Arc<Metrics>,
     stores: Stores,
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
     caches: CacheCounts,
-    outbox: Mutex<Option<(Instant, Option<Backlog>)>>,
+    /// The last backlog that was read, and when; none if the outboxes could not be read.
+    backlog: Mutex<Option<(Instant, Option<Backlog>)>>,
 }
 
-impl Sampled {
+impl Collectors {
     pub(crate) fn new(
         metrics: &Arc<Metrics>,
         stores: &Stores,
@@ -52,7 +41,7 @@ impl Sampled {
         health: &Arc<Health>,
         caches: CacheCounts,
     ) -> Self {
-        // How long somebody waited is told when it happens.
+        // Waits are recorded as they happen.
         if let Some(postgres) = &stores.postgres {
             let waits = metrics.histogram(&POOL_WAIT, [POSTGRESQL]);
             postgres.on_waited(move |waited| waits.record(waited.as_secs_f64()));
@@ -67,25 +56,25 @@ impl Sampled {
             clock: clock.clone(),
             health: health.clone(),
             caches,
-            outbox: Mutex::default(),
+            backlog: Mutex::default(),
         }
     }
 
-    /// All numbers as they are now, in the text format of Prometheus.
+    /// Collects all values and renders all metrics in the Prometheus text format.
     pub(crate) async fn text(&self) -> String {
-        self.look_at_components();
-        self.look_at_pools();
-        self.look_at_caches();
-        self.look_at_outbox().await;
+        self.collect_health();
+        self.collect_pools();
+        self.collect_caches();
+        self.collect_backlog().await;
         self.metrics.text()
     }
 
-    /// Sorts measured values into their buckets. Until then, or until somebody asks, each takes memory.
-    pub(crate) fn tidy(&self) {
-        self.metrics.tidy();
+    /// See [`Metrics::run_upkeep`].
+    pub(crate) fn run_upkeep(&self) {
+        self.metrics.run_upkeep();
     }
 
-    fn look_at_components(&self) {
+    fn collect_health(&self) {
         for (component, condition) in self.health.conditions() {
             let up = match condition {
                 Condition::Up => 1.0,
@@ -96,7 +85,7 @@ impl Sampled {
         }
     }
 
-    fn look_at_pools(&self) {
+    fn collect_pools(&self) {
         let Stores { sqlite, postgres, mongo, .. } = &self.stores;
         for (store, status) in [
             (SQLITE, sqlite.as_ref().map(|store| store.pool_status())),
@@ -104,8 +93,9 @@ impl Sampled {
             (MONGODB, mongo.as_ref().map(|store| store.pool_status())),
         ] {
             let Some(PoolStatus { idle, in_use, max, waiting }) = status else { continue };
-            self.metrics.gauge(&POOL_CONNECTIONS, [store, IDLE]).set(float(idle));
-            self.metrics.gauge(&POOL_CONNECTIONS, [store, IN_USE]).set(float(in_use));
+            for (state, connections) in POOL_STATES.into_iter().zip([idle, in_use]) {
+                self.metrics.gauge(&POOL_CONNECTIONS, [store, state]).set(float(connections));
+            }
             self.metrics.gauge(&POOL_CONNECTIONS_MAX, [store]).set(float(max));
             if let Some(waiting) = waiting {
                 self.metrics.gauge(&POOL_WAITING, [store]).set(float(waiting));
@@ -113,7 +103,7 @@ impl Sampled {
         }
     }
 
-    fn look_at_caches(&self) {
+    fn collect_caches(&self) {
         for (cache, count) in &self.caches {
             let (stats, entries) = count();
             self.metrics.counter(&CACHE_HITS, [*cache]).absolute(stats.hits);
@@ -122,32 +112,34 @@ impl Sampled {
         }
     }
 
-    async fn look_at_outbox(&self) {
-        // Whoever asks meanwhile waits for this look, and takes it for theirs.
-        let mut last = self.outbox.lock().await;
-        let is_recent = last.is_some_and(|(at, _)| at.elapsed() < OUTBOX_LOOK_EVERY);
-        if !is_recent {
-            let looked = tokio::time::timeout(OUTBOX_LOOK_FOR, self.stores.backlog()).await;
-            *last = Some((Instant::now(), looked.ok().and_then(Result::ok)));
+    async fn collect_backlog(&self) {
+        // A concurrent scrape waits for the lock and reuses the backlog.
+        let mut last = self.backlog.lock().await;
+        if last.is_none_or(|(at, _)| at.elapsed() >= BACKLOG_MAX_AGE) {
+            let backlog = tokio::time::timeout(BACKLOG_TIMEOUT, self.stores.backlog()).await;
+            *last = Some((Instant::now(), backlog.ok().and_then(Result::ok)));
         }
         let backlog = last.and_then(|(_, backlog)| backlog);
         drop(last);
-        let age = |backlog: Backlog| {
-            let oldest = backlog.oldest?;
-            Some(self.clock.now().duration_since(oldest).as_secs_f64().max(0.0))
+        let age = |oldest| self.clock.now().duration_since(oldest).as_secs_f64().max(0.0);
+        let [up, events, oldest_age, set_aside] = match backlog {
+            None => [0.0, f64::NAN, f64::NAN, f64::NAN],
+            Some(Backlog { depth, oldest, set_aside }) => {
+                [1.0, float(depth), oldest.map_or(0.0, age), float(set_aside)]
+            }
         };
-        // What is not known is no number.
-        let events = backlog.map_or(f64::NAN, |backlog| float(backlog.depth));
-        let age = backlog.map_or(f64::NAN, |backlog| age(backlog).unwrap_or_default());
-        self.metrics.gauge_alone(&OUTBOX_UP).set(if backlog.is_some() { 1.0 } else { 0.0 });
-        self.metrics.gauge_alone(&OUTBOX_EVENTS).set(events);
-        self.metrics.gauge_alone(&OUTBOX_OLDEST_AGE).set(age);
-        let set_aside = backlog.map_or(f64::NAN, |backlog| float(backlog.set_aside));
-        self.metrics.gauge_alone(&OUTBOX_SET_ASIDE).set(set_aside);
+        for (metric, value) in [
+            (&OUTBOX_UP, up),
+            (&OUTBOX_EVENTS, events),
+            (&OUTBOX_OLDEST_AGE, oldest_age),
+            (&OUTBOX_SET_ASIDE, set_aside),
+        ] {
+            self.metrics.gauge(metric, NO_LABELS).set(value);
+        }
     }
 }
 
-/// A count as Prometheus has all its numbers. More than four billion are shown as so many.
+/// Converts a count to a Prometheus value. Caps it at `u32::MAX`.
 fn float(count: impl TryInto<u32>) -> f64 {
     count.try_into().unwrap_or(u32::MAX).into()
 }

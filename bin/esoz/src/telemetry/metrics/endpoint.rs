@@ -1,3 +1,5 @@
+//! The `GET /metrics` endpoint.
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,31 +9,31 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
-use super::Sampled;
+use super::collectors::Collectors;
 
-/// The version of the text format is part of its name.
+/// The content type of the Prometheus text format; the version of the format is part of it.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How often measured values are tidied up when nobody asks for them.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often histograms are updated between scrapes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// `GET /metrics`, on an address of its own.
+/// Serves `GET /metrics` at an address of its own.
 pub(crate) struct Endpoint {
-    /// Where it listens.
+    /// The address that it listens on.
     pub(crate) address: SocketAddr,
     handle: ServerHandle,
     _tasks: JoinSet<()>,
 }
 
 impl Endpoint {
-    /// Listens there.
-    pub(crate) fn start(bind: SocketAddr, sampled: Arc<Sampled>) -> Result<Self> {
+    /// Starts to listen.
+    pub(crate) fn start(bind: SocketAddr, collectors: Arc<Collectors>) -> Result<Self> {
         let attempted = || format!("listening on {bind} (`metrics.bind`)");
         let listener = TcpListener::bind(bind).with_context(attempted)?;
         let address = listener.local_addr().with_context(attempted)?;
-        let shown = web::Data::from(sampled.clone());
+        let data = web::Data::from(collectors.clone());
         let server = HttpServer::new(move || {
-            App::new().app_data(shown.clone()).route("/metrics", web::get().to(show))
+            App::new().app_data(data.clone()).route("/metrics", web::get().to(metrics))
         })
         .workers(1)
         .disable_signals()
@@ -42,24 +44,24 @@ impl Endpoint {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             if let Err(error) = server.await {
-                tracing::error!(%error, "metrics are not shown any more");
+                tracing::error!(%error, "the metrics endpoint failed; restart the server to get metrics again");
             }
         });
         tasks.spawn(async move {
             loop {
-                tokio::time::sleep(UPKEEP_EVERY).await;
-                sampled.tidy();
+                tokio::time::sleep(UPKEEP_INTERVAL).await;
+                collectors.run_upkeep();
             }
         });
         Ok(Self { address, handle, _tasks: tasks })
     }
 
-    /// Stops to listen.
+    /// Stops listening.
     pub(crate) async fn stop(self) {
         self.handle.stop(false).await;
     }
 }
 
-async fn show(sampled: web::Data<Sampled>) -> HttpResponse {
-    HttpResponse::Ok().content_type(CONTENT_TYPE).body(sampled.text().await)
+async fn metrics(collectors: web::Data<Collectors>) -> HttpResponse {
+    HttpResponse::Ok().content_type(CONTENT_TYPE).body(collectors.text().await)
 }

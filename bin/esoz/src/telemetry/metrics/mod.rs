@@ -1,118 +1,115 @@
-//! What the server counts and measures, for Prometheus.
+//! Metrics for Prometheus.
 //!
-//! `definitions.rs` has every metric there is; nothing else is emitted. Each server has numbers of its own, also where several run in one
+//! `definitions.rs` defines every metric; no other is exported. Each server has a registry of its own, also where several run in one
 //! process.
 
-mod collectors;
+pub(crate) mod collectors;
 pub(crate) mod definitions;
-mod endpoint;
-mod relay;
-mod requests;
+pub(crate) mod endpoint;
+pub(crate) mod requests;
 
-use ::metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, SharedString, Unit};
+use std::sync::Arc;
+
+use ::metrics::{
+    Counter, Gauge, Histogram, Key, Label, Level, Metadata, NoopRecorder, Recorder, SharedString,
+};
 use anyhow::{Context as _, Result};
-use esoz_kernel::Clock as _;
+use esoz_kernel::Clock;
 use esoz_kernel::system::SystemClock;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::sync::Notify;
 
-pub(crate) use collectors::Sampled;
+use super::instrumented_ports::Instruments;
 use definitions::{Kind, Metric};
-pub(crate) use endpoint::Endpoint;
-pub(crate) use relay::{Delivery, JobRuns, PURGE_KEYS, RELAY, Rounds};
-pub(crate) use requests::Requests;
 
 const METADATA: Metadata<'_> = Metadata::new("esoz", Level::INFO, None);
 
-/// The numbers of one server, or nothing when nobody may ask for them.
+/// The values of a metric without labels.
+pub(crate) const NO_LABELS: [&str; 0] = [];
+
+/// The metrics of one server.
 pub(crate) struct Metrics {
-    recorder: Option<PrometheusRecorder>,
+    recorder: Box<dyn Recorder + Send + Sync>,
+    exporter: Option<PrometheusHandle>,
 }
 
 impl Metrics {
-    /// Counts and measures nothing.
-    pub(crate) const fn off() -> Self {
-        Self { recorder: None }
+    /// Records nothing.
+    pub(crate) fn off() -> Self {
+        Self { recorder: Box::new(NoopRecorder), exporter: None }
     }
 
-    /// Counts and measures what the table has.
+    /// Records the defined metrics.
     pub(crate) fn on() -> Result<Self> {
         let mut builder = PrometheusBuilder::new();
-        let table = definitions::all();
-        for metric in &table {
+        let all = definitions::all();
+        for metric in &all {
             if let Kind::Histogram(buckets) = metric.kind {
-                let only = Matcher::Full(metric.name.to_owned());
-                builder = builder.set_buckets_for_metric(only, buckets).context(metric.name)?;
+                let name = Matcher::Full(metric.name.to_owned());
+                builder = builder.set_buckets_for_metric(name, buckets).context(metric.name)?;
             }
         }
         let recorder = builder.build_recorder();
-        for metric in table {
+        for metric in all {
             let (name, help) = (metric.name.into(), metric.help.into());
-            let unit: Option<Unit> = None;
             match metric.kind {
-                Kind::Counter => recorder.describe_counter(name, unit, help),
-                Kind::Gauge => recorder.describe_gauge(name, unit, help),
-                Kind::Histogram(_) => recorder.describe_histogram(name, unit, help),
+                Kind::Counter => recorder.describe_counter(name, None, help),
+                Kind::Gauge => recorder.describe_gauge(name, None, help),
+                Kind::Histogram(_) => recorder.describe_histogram(name, None, help),
             }
         }
-        let metrics = Self { recorder: Some(recorder) };
+        let metrics = Self { exporter: Some(recorder.handle()), recorder: Box::new(recorder) };
         metrics.gauge(&definitions::BUILD_INFO, [env!("CARGO_PKG_VERSION")]).set(1.0);
-        metrics.gauge_alone(&definitions::START_TIME).set(SystemClock.now().as_duration().as_secs_f64());
+        let started = SystemClock.now().as_duration().as_secs_f64();
+        metrics.gauge(&definitions::START_TIME, NO_LABELS).set(started);
         Ok(metrics)
     }
 
-    /// A counter of the table, for those values of its labels.
+    /// The counter with these label values.
     pub(crate) fn counter<const N: usize, V: Into<SharedString>>(
         &self,
         metric: &Metric<N>,
         values: [V; N],
     ) -> Counter {
-        let key = key(metric, values);
-        self.recorder
-            .as_ref()
-            .map_or_else(Counter::noop, |recorder| recorder.register_counter(&key, &METADATA))
+        self.recorder.register_counter(&key(metric, values), &METADATA)
     }
 
-    /// A gauge of the table without labels.
-    pub(crate) fn gauge_alone(&self, metric: &Metric<0>) -> Gauge {
-        self.gauge::<0, &str>(metric, [])
+    /// The gauge with these label values.
+    pub(crate) fn gauge<const N: usize>(&self, metric: &Metric<N>, values: [&'static str; N]) -> Gauge {
+        self.recorder.register_gauge(&key(metric, values), &METADATA)
     }
 
-    /// A histogram of the table without labels.
-    pub(crate) fn histogram_alone(&self, metric: &Metric<0>) -> Histogram {
-        self.histogram::<0, &str>(metric, [])
-    }
-
-    /// A gauge of the table, for those values of its labels.
-    pub(crate) fn gauge<const N: usize, V: Into<SharedString>>(
-        &self,
-        metric: &Metric<N>,
-        values: [V; N],
-    ) -> Gauge {
-        let key = key(metric, values);
-        self.recorder.as_ref().map_or_else(Gauge::noop, |recorder| recorder.register_gauge(&key, &METADATA))
-    }
-
-    /// A histogram of the table, for those values of its labels.
+    /// The histogram with these label values.
     pub(crate) fn histogram<const N: usize, V: Into<SharedString>>(
         &self,
         metric: &Metric<N>,
         values: [V; N],
     ) -> Histogram {
-        let key = key(metric, values);
-        self.recorder
-            .as_ref()
-            .map_or_else(Histogram::noop, |recorder| recorder.register_histogram(&key, &METADATA))
+        self.recorder.register_histogram(&key(metric, values), &METADATA)
     }
 
-    /// All numbers, in the text format of Prometheus.
+    /// What instrumented ports record to.
+    pub(crate) fn instruments(self: &Arc<Self>, clock: &Arc<dyn Clock>) -> Arc<Instruments> {
+        let metrics = self.clone();
+        Arc::new(Instruments {
+            durations: Box::new(move |labels| {
+                metrics.histogram(&definitions::STORE_OPERATION_DURATION, labels)
+            }),
+            delivery: self.histogram(&definitions::RELAY_DELIVERY, NO_LABELS),
+            clock: clock.clone(),
+            dispense_committed: Arc::new(Notify::new()),
+        })
+    }
+
+    /// Renders all metrics in the Prometheus text format.
     pub(crate) fn text(&self) -> String {
-        self.recorder.as_ref().map(|recorder| recorder.handle().render()).unwrap_or_default()
+        self.exporter.as_ref().map(PrometheusHandle::render).unwrap_or_default()
     }
 
-    /// Sorts measured values into their buckets. Until then, or until somebody asks, each takes memory.
-    fn tidy(&self) {
-        if let Some(recorder) = &self.recorder {
-            recorder.handle().run_upkeep();
+    /// Moves recorded values into the buckets of their histograms. Until then, or until the next scrape, each takes memory.
+    fn run_upkeep(&self) {
+        if let Some(exporter) = &self.exporter {
+            exporter.run_upkeep();
         }
     }
 }

@@ -1,10 +1,12 @@
+//! Metrics of requests.
+
 use std::sync::Arc;
 
 use ::metrics::{Gauge, SharedString};
 use esoz_http::{Observer, RequestEnded};
 
-use super::Metrics;
 use super::definitions::{HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, USE_CASE_OUTCOMES};
+use super::{Metrics, NO_LABELS};
 
 /// Counts and times requests.
 pub(crate) struct Requests {
@@ -13,14 +15,14 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Every outcome of an operation begins at 0, so that a rate sees the first of a kind.
     pub(crate) fn new(metrics: &Arc<Metrics>) -> Self {
+        // Exported as 0 before the first event, so that a rate counts that one too.
         for (operation, outcomes) in esoz_http::outcomes() {
             for outcome in outcomes {
                 metrics.counter(&USE_CASE_OUTCOMES, [operation, outcome]).absolute(0);
             }
         }
-        Self { metrics: metrics.clone(), in_flight: metrics.gauge_alone(&HTTP_REQUESTS_IN_FLIGHT) }
+        Self { metrics: metrics.clone(), in_flight: metrics.gauge(&HTTP_REQUESTS_IN_FLIGHT, NO_LABELS) }
     }
 }
 
