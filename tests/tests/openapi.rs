@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use esoz_device_dispense::RECORD_FIELDS;
+use esoz_device_dispense::RECORD;
 use esoz_tests::{Answer, COMMITTED, Kind, PUBLISHED, TestApp};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
@@ -116,7 +116,7 @@ fn it_describes_every_field_of_a_dispense_and_no_other() {
     let shape = &document["components"]["schemas"]["DeviceDispense"];
     let described: BTreeSet<&str> =
         shape["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(described, RECORD_FIELDS.into_iter().chain(["id", "subject"]).collect());
+    assert_eq!(described, RECORD.fields.iter().map(|field| field.name).chain(["id", "subject"]).collect());
     assert_eq!(shape["additionalProperties"], false);
 }
 

@@ -4,7 +4,10 @@ mod model;
 mod operations;
 mod ports;
 
-pub use model::dispense::{Dispense, Pseudonym, RECORD_FIELDS, StoredDispense};
+pub use model::dispense::{Dispense, Pseudonym, StoredDispense};
+pub use model::fields::{
+    CODEABLE_CONCEPT, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE, RESOURCES, kind_of,
+};
 pub use model::rules::visible;
 pub use model::status::{DispenseStatus, StatusSet, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
 pub use operations::stop::{StopDispense, StopError, StopInput};

@@ -8,18 +8,16 @@ use bson::{
     raw::RawElement,
     spec::{BinarySubtype, ElementType},
 };
-use esoz_device_dispense::RECORD_FIELDS;
+use esoz_device_dispense::{FieldKind, RECORD, kind_of};
 use esoz_kernel::{DispenseId, Timestamp, Uuid, lossless_f64, time::rfc3339_millis};
 use serde_json::{Map, Number, Value};
-
-use crate::fields;
 
 /// The shown fields of a stored dispense. Of a field that stands twice the first counts, as for the server.
 pub(crate) fn record(document: &RawDocument) -> Map<String, Value> {
     let mut record = Map::new();
     for element in elements(document) {
         let key = element.key().as_str();
-        if RECORD_FIELDS.contains(&key) && !record.contains_key(key) {
+        if RECORD.field(key).is_some() && !record.contains_key(key) {
             record.insert(key.to_owned(), field("", &element));
         }
     }
@@ -33,10 +31,11 @@ fn elements(document: &RawDocument) -> impl Iterator<Item = RawElement<'_>> {
 
 fn field(parent: &str, element: &RawElement<'_>) -> Value {
     let key = element.key().as_str();
-    let value = value(key, element);
-    let holds_uuid = fields::holds_user(key) || fields::holds_reference(parent, key);
-    match value {
-        Value::String(text) if holds_uuid => Value::String(uuid(&text).map_or(text, |uuid| uuid.to_string())),
+    match value(key, element) {
+        Value::String(text) => match uuid(&text) {
+            Some(uuid) if matches!(kind_of(parent, key), Some(FieldKind::Uuid)) => uuid.to_string().into(),
+            _ => text.into(),
+        },
         other => other,
     }
 }

@@ -1,7 +1,7 @@
 //! What this store writes.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use esoz_device_dispense::{Dispense, Transition};
+use esoz_device_dispense::{Dispense, FieldKind, Transition, kind_of};
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::{IdempotentRequest, LegalEntityId, Timestamp};
 use serde_json::{Map, Number, Value};
@@ -10,7 +10,7 @@ use crate::{
     bson_to_json,
     collections::{binary, digest, millis},
     fields::{
-        self, CHANGES, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID,
+        CHANGES, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID,
         EVENT_TIME, EVENT_TRACEPARENT, ID, IDENTIFIER, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS,
         OUTBOX, PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
     },
@@ -80,14 +80,10 @@ fn object(value: Option<&Bson>) -> Document {
 }
 
 fn field(parent: &str, key: &str, value: &Value) -> Bson {
-    let typed = value.as_str().and_then(|text| {
-        if fields::holds_user(key) || fields::holds_reference(parent, key) {
-            bson_to_json::uuid(text).map(binary)
-        } else if fields::holds_time(key) {
-            text.parse::<Timestamp>().ok().map(|time| millis(time).into())
-        } else {
-            None
-        }
+    let typed = value.as_str().and_then(|text| match kind_of(parent, key)? {
+        FieldKind::Uuid => bson_to_json::uuid(text).map(binary),
+        FieldKind::Time => text.parse::<Timestamp>().ok().map(|time| millis(time).into()),
+        _ => None,
     });
     typed.unwrap_or_else(|| plain(key, value))
 }

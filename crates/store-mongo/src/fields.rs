@@ -22,7 +22,6 @@ pub(crate) const STATUS: &str = "status";
 pub(crate) const STATUS_HISTORY: &str = "status_history";
 pub(crate) const SUBJECT: &str = "subject";
 pub(crate) const PERFORMER_LEGAL_ENTITY: &str = "performer_legal_entity";
-pub(crate) const WHEN_HANDED_OVER: &str = "when_handed_over";
 pub(crate) const INSERTED_AT: &str = "inserted_at";
 pub(crate) const INSERTED_BY: &str = "inserted_by";
 pub(crate) const UPDATED_AT: &str = "updated_at";
@@ -89,21 +88,6 @@ pub(crate) const KEYS_AT: &str = "esoz_keys.at";
 /// How a pipeline names a field.
 pub(crate) fn path(field: &str) -> String {
     format!("${field}")
-}
-
-/// Whether the field, wherever it stands, holds the id of a user.
-pub(crate) fn holds_user(field: &str) -> bool {
-    matches!(field, INSERTED_BY | UPDATED_BY)
-}
-
-/// Whether the field, wherever it stands, holds a time.
-pub(crate) fn holds_time(field: &str) -> bool {
-    matches!(field, INSERTED_AT | UPDATED_AT | WHEN_HANDED_OVER)
-}
-
-/// Whether the field of an object, itself a field called `parent`, holds the UUID of a reference.
-pub(crate) fn holds_reference(parent: &str, field: &str) -> bool {
-    parent == IDENTIFIER && field == VALUE
 }
 
 #[cfg(test)]

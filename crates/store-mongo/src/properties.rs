@@ -1,7 +1,7 @@
 //! Collections as others may have written them, drawn at random: what is shown of them never fails, and what is loaded is shown as it was.
 
 use bson::{Document, RawDocument, RawDocumentBuf};
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD_FIELDS};
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD};
 use esoz_kernel::{DispenseId, LegalEntityId, Uuid};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -57,7 +57,7 @@ fn shown(record: Map<String, Value>) -> Map<String, Value> {
 }
 
 fn documents() -> impl Strategy<Value = RawDocumentBuf> {
-    let known = prop::sample::select(RECORD_FIELDS.as_slice()).prop_map(str::to_owned);
+    let known = prop::sample::select(RECORD.fields).prop_map(|field| field.name.to_owned());
     prop::collection::vec((prop_oneof![3 => known, 1 => names(true)], bsons()), 0..8)
         .prop_filter_map("a document", |fields| {
             RawDocumentBuf::try_from(&fields.into_iter().collect::<Document>()).ok()
@@ -80,10 +80,10 @@ proptest! {
     fn every_document_of_others_is_shown(document in documents()) {
         let record = bson_to_json::record(&document);
         for name in record.keys() {
-            prop_assert!(RECORD_FIELDS.contains(&name.as_str()));
+            prop_assert!(RECORD.field(name).is_some());
         }
         let stored = Document::try_from(document.clone()).expect("a document");
-        for name in RECORD_FIELDS {
+        for name in RECORD.fields.iter().map(|field| field.name) {
             prop_assert_eq!(record.contains_key(name), stored.contains_key(name), "{}", name);
         }
         // What rules read is strict, and says where; nothing of the document stands in what it says.

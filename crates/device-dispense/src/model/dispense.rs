@@ -3,6 +3,7 @@ use std::fmt;
 use esoz_kernel::{DispenseId, LegalEntityId, StoreError};
 use serde_json::{Map, Value};
 
+use super::fields::RECORD;
 use super::status::DispenseStatus;
 
 /// What stands for a patient in a store: computed from the patient id, never the id itself. Hidden from `Debug`, and it
@@ -41,13 +42,13 @@ pub struct Dispense {
     pub subject: Pseudonym,
     /// The legal entity it belongs to (`performer_legal_entity.identifier.value`).
     pub owner: LegalEntityId,
-    /// The fields of [`RECORD_FIELDS`] that are stored, `status` included, as JSON: UUIDs as lower-case text, times as ISO 8601
+    /// The fields of [`RECORD`] that are stored, `status` included, as JSON: UUIDs as lower-case text, times as ISO 8601
     /// in UTC with milliseconds. Neither the id nor the subject.
     pub record: Map<String, Value>,
 }
 
 impl Dispense {
-    /// A dispense as a store holds it: what rules read, and the stored fields as JSON, of which those of [`RECORD_FIELDS`] are taken.
+    /// A dispense as a store holds it: what rules read, and the stored fields as JSON, of which those of [`RECORD`] are taken.
     ///
     /// A status, in the history too, is shown as the status model spells it, however it is stored.
     pub fn from_stored(
@@ -57,7 +58,7 @@ impl Dispense {
         owner: LegalEntityId,
         mut record: Map<String, Value>,
     ) -> Self {
-        record.retain(|field, _| RECORD_FIELDS.contains(&field.as_str()));
+        record.retain(|field, _| RECORD.field(field).is_some());
         record.get_mut(STATUS).into_iter().for_each(spell);
         if let Some(Value::Array(history)) = record.get_mut(STATUS_HISTORY) {
             history.iter_mut().filter_map(|entry| entry.get_mut(STATUS)).for_each(spell);
@@ -121,33 +122,3 @@ impl fmt::Debug for Dispense {
 
 const STATUS: &str = "status";
 const STATUS_HISTORY: &str = "status_history";
-
-/// The fields of a dispense that are shown, in this order (method 1, "The document"). What else is stored stays in the store.
-pub const RECORD_FIELDS: [&str; 26] = [
-    STATUS,
-    "status_reason",
-    STATUS_HISTORY,
-    "based_on",
-    "performer",
-    "location",
-    "performer_legal_entity",
-    "program",
-    "primary_source",
-    "when_handed_over",
-    "note",
-    "details",
-    "payment_id",
-    "payment_amount",
-    "part_of",
-    "encounter",
-    "context_episode_id",
-    "origin_episode_id",
-    "supporting_info",
-    "external_provider",
-    "report_origin",
-    "signed_content_links",
-    "inserted_at",
-    "inserted_by",
-    "updated_at",
-    "updated_by",
-];

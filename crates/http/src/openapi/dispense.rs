@@ -1,145 +1,90 @@
-//! The shape of a dispense. The record is carried as JSON and not interpreted (docs/adr/0003), so only what a stop has read or written is
-//! required; the rest is as ESOZ writes it, if it is there.
-#![expect(dead_code, reason = "these types describe what is carried as JSON; none is ever made")]
+//! The schemas of a dispense, made from the table of its fields. The record is carried as JSON and not interpreted (docs/adr/0003), so only
+//! what a stop has read or written is required; the rest is as ESOZ writes it, if it is there.
 
-use serde_json::Value;
-use utoipa::ToSchema;
+use esoz_device_dispense::{CODEABLE_CONCEPT, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE};
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, RefBuilder, Schema,
+    SchemaFormat, SchemaType, Type,
+};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::formats;
 
-/// A device dispense: what a legal entity hands over to a patient.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DeviceDispense {
-    #[schema(format = "uuid")]
-    id: String,
-    #[schema(schema_with = formats::dispense_status)]
-    status: String,
-    status_reason: Option<CodeableConcept>,
-    /// Every status that it has had, the present one last.
-    status_history: Vec<StatusHistoryEntry>,
-    /// The patient.
-    subject: Reference,
-    /// The device request.
-    based_on: Option<Reference>,
-    /// The employee who dispenses.
-    performer: Option<Reference>,
-    /// The division where it is dispensed.
-    location: Option<Reference>,
-    /// The legal entity that owns the dispense.
-    performer_legal_entity: Reference,
-    /// The medical program.
-    program: Option<Reference>,
-    primary_source: Option<bool>,
-    #[schema(format = DateTime, pattern = r"\.\d{3}Z$")]
-    when_handed_over: Option<String>,
-    note: Option<String>,
-    /// What is dispensed.
-    details: Option<Vec<DispenseDetail>>,
-    payment_id: Option<String>,
-    /// In hryvnias.
-    payment_amount: Option<f64>,
-    /// Carried through.
-    #[schema(required = false)]
-    part_of: Value,
-    /// Carried through.
-    #[schema(required = false)]
-    encounter: Value,
-    /// Carried through.
-    #[schema(required = false)]
-    context_episode_id: Value,
-    /// Carried through.
-    #[schema(required = false)]
-    origin_episode_id: Value,
-    /// Carried through.
-    #[schema(required = false)]
-    supporting_info: Value,
-    /// Carried through.
-    #[schema(required = false)]
-    external_provider: Value,
-    /// Carried through.
-    #[schema(required = false)]
-    report_origin: Value,
-    /// Carried through.
-    #[schema(required = false)]
-    signed_content_links: Value,
-    /// When it was recorded.
-    #[schema(format = DateTime, pattern = r"\.\d{3}Z$", required = false)]
-    inserted_at: String,
-    /// The user who recorded it.
-    #[schema(format = "uuid", required = false)]
-    inserted_by: String,
-    /// When it was last changed.
-    #[schema(format = DateTime, pattern = r"\.\d{3}Z$")]
-    updated_at: String,
-    /// The user who last changed it.
-    #[schema(format = "uuid")]
-    updated_by: String,
+/// The schema of the record, with the id and the patient.
+pub(crate) struct DeviceDispense;
+
+impl PartialSchema for DeviceDispense {
+    fn schema() -> RefOr<Schema> {
+        let id = Field::new("id", FieldKind::Uuid, Presence::Always, "");
+        let subject =
+            Field::new("subject", FieldKind::Reference(Some("patient")), Presence::Always, "The patient.");
+        let closed = AdditionalProperties::FreeForm(false);
+        object(&RECORD, [&id, &subject]).additional_properties(Some(closed)).into()
+    }
 }
 
-/// One status that a dispense has had.
-#[derive(ToSchema)]
-struct StatusHistoryEntry {
-    #[schema(schema_with = formats::dispense_status)]
-    status: String,
-    status_reason: Option<CodeableConcept>,
-    /// Since when.
-    #[schema(format = DateTime, pattern = r"\.\d{3}Z$")]
-    inserted_at: String,
-    /// By which user.
-    #[schema(format = "uuid")]
-    inserted_by: String,
+impl ToSchema for DeviceDispense {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        collect(&RECORD, schemas);
+    }
 }
 
-/// One device, by reference or by code. Money is in hryvnias.
-#[derive(ToSchema)]
-struct DispenseDetail {
-    device: Option<Reference>,
-    device_code: Option<CodeableConcept>,
-    quantity: Option<Quantity>,
-    /// The device in the medical program.
-    #[schema(required = false)]
-    program_device: Value,
-    sell_price: Option<f64>,
-    discount_amount: Option<f64>,
-    reimbursement_amount: Option<f64>,
+/// Collects the schemas of the objects inside that object.
+fn collect(outer: &ObjectType, schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    for inner in outer.fields.iter().filter_map(|field| field.kind.object()) {
+        schemas.push((inner.name.to_owned(), object(inner, []).into()));
+        collect(inner, schemas);
+    }
 }
 
-/// How much of it.
-#[derive(ToSchema)]
-struct Quantity {
-    value: f64,
-    system: Option<String>,
-    code: Option<String>,
-    unit: Option<String>,
+/// The schema of an object; `more` are fields that it has besides those of the table.
+fn object<'a>(object: &'a ObjectType, more: impl IntoIterator<Item = &'a Field>) -> ObjectBuilder {
+    let described = ObjectBuilder::new().schema_type(Type::Object).description(Some(object.meaning));
+    object.fields.iter().chain(more).fold(described, |schema, field| {
+        let schema = schema.property(field.name, property(field));
+        if field.presence == Presence::Always { schema.required(field.name) } else { schema }
+    })
 }
 
-/// A FHIR Reference by identifier.
-#[derive(ToSchema)]
-struct Reference {
-    identifier: Identifier,
-    display_value: Option<String>,
+fn property(field: &Field) -> RefOr<Schema> {
+    let meaning = Some(field.meaning).filter(|meaning| !meaning.is_empty());
+    let is_nullable = field.presence.is_nullable();
+    let types = |one| if is_nullable { SchemaType::from_iter([one, Type::Null]) } else { one.into() };
+    let scalar = |types| ObjectBuilder::new().schema_type(types).description(meaning);
+    let text = || scalar(types(Type::String));
+    match field.kind {
+        FieldKind::Text => text().into(),
+        FieldKind::Uuid => text().format(Some(SchemaFormat::Custom("uuid".to_owned()))).into(),
+        FieldKind::Time => {
+            let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+            text().format(Some(format)).pattern(Some(r"\.\d{3}Z$")).into()
+        }
+        FieldKind::Boolean => scalar(types(Type::Boolean)).into(),
+        FieldKind::Number => {
+            let format = SchemaFormat::KnownFormat(KnownFormat::Double);
+            scalar(types(Type::Number)).format(Some(format)).into()
+        }
+        FieldKind::Status => formats::dispense_status().into(),
+        FieldKind::Any => scalar(SchemaType::AnyValue).into(),
+        FieldKind::List(item) => {
+            let list =
+                ArrayBuilder::new().schema_type(types(Type::Array)).items(Ref::from_schema_name(item.name));
+            list.description(meaning).into()
+        }
+        FieldKind::Reference(_) => nested(&REFERENCE, meaning, is_nullable),
+        FieldKind::CodeableConcept => nested(&CODEABLE_CONCEPT, meaning, is_nullable),
+        FieldKind::Object(inner) => nested(inner, meaning, is_nullable),
+    }
 }
 
-/// Names one thing of some type.
-#[derive(ToSchema)]
-struct Identifier {
-    #[serde(rename = "type")]
-    kind: CodeableConcept,
-    #[schema(format = "uuid")]
-    value: String,
-}
-
-/// A FHIR CodeableConcept.
-#[derive(ToSchema)]
-struct CodeableConcept {
-    coding: Vec<Coding>,
-    text: Option<String>,
-}
-
-/// A code of some system.
-#[derive(ToSchema)]
-struct Coding {
-    system: String,
-    code: String,
+/// An object by reference to its schema, or null.
+fn nested(inner: &ObjectType, meaning: Option<&str>, is_nullable: bool) -> RefOr<Schema> {
+    let schema = RefBuilder::new().ref_location_from_schema_name(inner.name).description(meaning);
+    if is_nullable {
+        let null = ObjectBuilder::new().schema_type(Type::Null);
+        OneOfBuilder::new().item(schema).item(null).into()
+    } else {
+        RefOr::Ref(schema.build())
+    }
 }

@@ -12,12 +12,28 @@ use crate::LineError;
 
 /// Deserializes a value of a line.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Fault> {
-    T::deserialize(Node { value, only_known: false })
+    T::deserialize(Node(value))
 }
 
-/// Deserializes a value of a line and ignores unknown fields.
-pub(crate) fn decode_known<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Fault> {
-    T::deserialize(Node { value, only_known: true })
+/// The fields of a value that must be an object.
+pub(crate) fn object(value: &Value) -> Result<&Map<String, Value>, Fault> {
+    value.as_object().ok_or_else(|| Fault::invalid_type(unexpected(value), &"an object"))
+}
+
+/// The items of a value that must be an array.
+pub(crate) fn array(value: &Value) -> Result<&Vec<Value>, Fault> {
+    value.as_array().ok_or_else(|| Fault::invalid_type(unexpected(value), &"a sequence"))
+}
+
+fn unexpected(value: &Value) -> Unexpected<'_> {
+    match value {
+        Value::Null => Unexpected::Unit,
+        Value::Bool(value) => Unexpected::Bool(*value),
+        Value::Number(_) => Unexpected::Float(0.0),
+        Value::String(text) => Unexpected::Str(text),
+        Value::Array(_) => Unexpected::Seq,
+        Value::Object(_) => Unexpected::Map,
+    }
 }
 
 /// What is wrong, and where: path steps from the value up to the root.
@@ -118,35 +134,13 @@ pub(super) fn is_plain(field: &str) -> bool {
 }
 
 /// A value of a line.
-struct Node<'de> {
-    value: &'de Value,
-    /// Whether unknown fields are ignored.
-    only_known: bool,
-}
-
-impl<'de> Node<'de> {
-    /// Creates the node of a value inside this one.
-    fn inner(&self, value: &'de Value) -> Self {
-        Self { value, ..*self }
-    }
-
-    fn unexpected(&self) -> Unexpected<'_> {
-        match self.value {
-            Value::Null => Unexpected::Unit,
-            Value::Bool(value) => Unexpected::Bool(*value),
-            Value::Number(_) => Unexpected::Float(0.0),
-            Value::String(text) => Unexpected::Str(text),
-            Value::Array(_) => Unexpected::Seq,
-            Value::Object(_) => Unexpected::Map,
-        }
-    }
-}
+struct Node<'de>(&'de Value);
 
 impl<'de> Deserializer<'de> for Node<'de> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.value {
+        match self.0 {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Number(number) => {
@@ -159,13 +153,13 @@ impl<'de> Deserializer<'de> for Node<'de> {
                 }
             }
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items { node: self, rest: items.iter().enumerate() }),
-            Value::Object(fields) => visitor.visit_map(Fields::of(fields, self, None)),
+            Value::Array(items) => visitor.visit_seq(Items(items.iter().enumerate())),
+            Value::Object(fields) => visitor.visit_map(Fields { rest: fields.iter(), next: None }),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -180,16 +174,10 @@ impl<'de> Deserializer<'de> for Node<'de> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        known: &'static [&'static str],
+        _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        match self.value {
-            Value::Object(fields) => {
-                let known = self.only_known.then_some(known);
-                visitor.visit_map(Fields::of(fields, self, known))
-            }
-            _ => Err(Fault::invalid_type(self.unexpected(), &"an object")),
-        }
+        visitor.visit_map(Fields { rest: object(self.0)?.iter(), next: None })
     }
 
     forward_to_deserialize_any! {
@@ -198,52 +186,37 @@ impl<'de> Deserializer<'de> for Node<'de> {
     }
 }
 
-/// The values of an array.
-struct Items<'de> {
-    node: Node<'de>,
-    rest: std::iter::Enumerate<std::slice::Iter<'de, Value>>,
-}
+/// The items of an array that are left, with their indexes.
+struct Items<'de>(std::iter::Enumerate<std::slice::Iter<'de, Value>>);
 
 impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let Some((index, item)) = self.rest.next() else { return Ok(None) };
-        seed.deserialize(self.node.inner(item)).map(Some).map_err(|fault| fault.at(index))
+        let Some((index, item)) = self.0.next() else { return Ok(None) };
+        seed.deserialize(Node(item)).map(Some).map_err(|fault| fault.at(index))
     }
 }
 
-/// The fields of an object.
+/// The fields of an object that are left, and the one whose name was taken.
 struct Fields<'de> {
-    node: Node<'de>,
     rest: map::Iter<'de>,
-    /// The known names, if the others are ignored.
-    known: Option<&'static [&'static str]>,
     next: Option<(&'de str, &'de Value)>,
-}
-
-impl<'de> Fields<'de> {
-    fn of(fields: &'de Map<String, Value>, node: Node<'de>, known: Option<&'static [&'static str]>) -> Self {
-        Self { node, rest: fields.iter(), known, next: None }
-    }
 }
 
 impl<'de> MapAccess<'de> for Fields<'de> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        let known = self.known;
-        let is_known = |name: &str| known.is_none_or(|known| known.contains(&name));
-        self.next =
-            self.rest.by_ref().map(|(name, value)| (name.as_str(), value)).find(|(name, _)| is_known(name));
+        self.next = self.rest.next().map(|(name, value)| (name.as_str(), value));
         let Some((name, _)) = self.next else { return Ok(None) };
         seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
     }
 
-    /// The name of the field can be shown: unknown fields are refused, or ignored, by their names.
+    /// The name of the field can be shown: unknown fields are refused by their names.
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let (name, value) = self.next.take().ok_or_else(|| Fault::custom("a value without a name"))?;
-        seed.deserialize(self.node.inner(value)).map_err(|fault| fault.inside(name))
+        seed.deserialize(Node(value)).map_err(|fault| fault.inside(name))
     }
 }
 

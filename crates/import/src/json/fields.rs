@@ -3,10 +3,9 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use esoz_device_dispense::DispenseStatus;
-use esoz_kernel::{CivilDate, TimeError, Timestamp, UserId, time::rfc3339_millis};
+use esoz_kernel::{CivilDate, TimeError, Timestamp};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// A domain type in its text form, such as an id or an enumeration. Its error never contains the text.
@@ -15,18 +14,6 @@ pub(crate) struct Parsed<T>(pub(crate) T);
 impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
-    }
-}
-
-impl Serialize for Parsed<UserId> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl Serialize for Parsed<DispenseStatus> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.as_str())
     }
 }
 
@@ -46,7 +33,7 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// An instant of the years 0000 to 9999 in UTC. Rendered with milliseconds.
+/// An instant of the years 0000 to 9999 in UTC.
 #[derive(Clone, Copy)]
 pub(crate) struct Time(pub(crate) Timestamp);
 
@@ -58,12 +45,6 @@ impl<'de> Deserialize<'de> for Time {
             return Err(D::Error::custom(TimeError::Malformed));
         }
         text.parse().map(Self).map_err(D::Error::custom)
-    }
-}
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&rfc3339_millis(self.0))
     }
 }
 
@@ -80,59 +61,10 @@ impl<'de> Deserialize<'de> for Day {
     }
 }
 
-/// An optional field of a dispense, stored as given: absent, null or with a value.
-#[derive(Default)]
-pub(crate) enum Given<T> {
-    /// The field is absent.
-    #[default]
-    Absent,
-    /// The field is null.
-    Null,
-    /// The field has a value.
-    There(T),
-}
-
-impl<T> Given<T> {
-    pub(crate) fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent)
-    }
-
-    pub(crate) fn is_there(&self) -> bool {
-        matches!(self, Self::There(_))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::There))
-    }
-}
-
-impl<T: Serialize> Serialize for Given<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Absent | Self::Null => serializer.serialize_none(),
-            Self::There(value) => serializer.serialize_some(value),
-        }
-    }
-}
-
-/// A field of a dispense that is stored without interpretation: any JSON that a document store can hold.
-#[derive(Serialize)]
-pub(crate) struct Carried(Value);
-
 /// The maximum depth: less than document stores accept, more than real records need.
 const MAX_DEPTH: u32 = 32;
 
-impl<'de> Deserialize<'de> for Carried {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        check_storable(&value).map_err(D::Error::custom)?;
-        Ok(Self(value))
-    }
-}
-
-/// Checks that a document store can hold the value.
+/// Checks that a document store can hold the value, which is stored without interpretation.
 pub(crate) fn check_storable(value: &Value) -> Result<(), &'static str> {
     storable(value, MAX_DEPTH)
 }

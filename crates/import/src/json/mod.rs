@@ -4,6 +4,6 @@ mod decode;
 mod fields;
 mod strict;
 
-pub(crate) use decode::{Fault, decode, decode_known};
-pub(crate) use fields::{Carried, Day, Given, Parsed, Text, Time, check_storable};
+pub(crate) use decode::{Fault, array, decode, object};
+pub(crate) use fields::{Day, Parsed, Text, Time, check_storable};
 pub(crate) use strict::read;

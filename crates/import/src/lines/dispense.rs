@@ -1,150 +1,134 @@
-//! The line of a dispense: the document's fields, with `patient_id` in the place of `subject` and `id` in the place of `_id`.
+//! The line of a dispense: the fields of its record, with `patient_id` in the place of `subject` and `id` in the place of `_id`.
 
-use esoz_device_dispense::{Dispense, DispenseStatus, PatientPseudonyms};
-use esoz_kernel::{DispenseId, LegalEntityId, PatientId, Stamps, UserId};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Number, Value};
+use std::fmt::Display;
+use std::str::FromStr;
 
-use super::fhir::{
-    AnyResource, CodeableConcept, DeviceRequest, Division, Employee, LegalEntity, MedicalProgram, Quantity,
-    Reference,
+use esoz_device_dispense::{
+    CODEABLE_CONCEPT, Dispense, DispenseStatus, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE,
+    RESOURCES,
 };
-use super::stamps::StoredStamps;
-use super::unknown;
-use crate::json::{Carried, Fault, Given, Parsed, Time, decode, decode_known};
+use esoz_kernel::{Stamps, UserId, time::rfc3339_millis};
+use serde::de::Error as _;
+use serde_json::{Map, Number, Value, json};
+
+use super::{stamps, unknown};
+use crate::json::{Fault, Parsed, Time, array, check_storable, decode, object};
 use crate::{ImportContext, UnknownFields};
 
-/// Deserialized from a line, and serialized as the stored record.
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct DispenseLine {
-    #[serde(skip_serializing)]
-    id: Parsed<DispenseId>,
-    #[serde(skip_serializing)]
-    patient_id: Parsed<PatientId>,
-    status: Parsed<DispenseStatus>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    status_reason: Given<CodeableConcept>,
-    #[serde(default)]
-    status_history: Vec<HistoryEntry>,
-    based_on: Reference<DeviceRequest>,
-    performer: Reference<Employee>,
-    location: Reference<Division>,
-    performer_legal_entity: Reference<LegalEntity>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    program: Given<Reference<MedicalProgram>>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    primary_source: Given<bool>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    when_handed_over: Given<Time>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    note: Given<String>,
-    details: Vec<Detail>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    payment_id: Given<String>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    payment_amount: Given<Number>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    part_of: Given<Carried>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    encounter: Given<Carried>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    context_episode_id: Given<Carried>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    origin_episode_id: Given<Carried>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    supporting_info: Given<Carried>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    external_provider: Given<Carried>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    report_origin: Given<Carried>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    signed_content_links: Given<Carried>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct HistoryEntry {
-    status: Parsed<DispenseStatus>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    status_reason: Given<CodeableConcept>,
-    inserted_at: Time,
-    inserted_by: Parsed<UserId>,
-}
-
-/// A dispensed item: a device, or a code for one.
-#[derive(Serialize)]
-struct Detail(DetailForm);
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct DetailForm {
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    device: Given<Reference<AnyResource>>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    device_code: Given<CodeableConcept>,
-    quantity: Quantity,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    program_device: Given<Carried>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    sell_price: Given<Number>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    discount_amount: Given<Number>,
-    #[serde(default, skip_serializing_if = "Given::is_absent")]
-    reimbursement_amount: Given<Number>,
-}
-
-impl<'de> Deserialize<'de> for Detail {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let form = DetailForm::deserialize(deserializer)?;
-        if form.device.is_there() == form.device_code.is_there() {
-            return Err(D::Error::custom("must have either device or device_code, and not both"));
-        }
-        Ok(Self(form))
-    }
-}
-
 /// Fields of a line that the record has under another name, or not at all.
-const NOT_STORED: [&str; 2] = ["id", "patient_id"];
+static NOT_STORED: [Field; 2] = [
+    Field::new("id", FieldKind::Uuid, Presence::Always, ""),
+    Field::new("patient_id", FieldKind::Uuid, Presence::Always, ""),
+];
 
 /// Parses the data of a line from which the stamps were removed.
 pub(super) fn read(data: &Value, stamps: Stamps, context: &ImportContext<'_>) -> Result<Dispense, Fault> {
-    match context.unknown_fields {
-        UnknownFields::Refuse => {
-            let remedy = "; with --keep-unknown it is stored as it is";
-            let line: DispenseLine =
-                decode(data).map_err(|fault| fault.with_remedy(remedy, unknown::is_ours))?;
-            line.into_dispense(stamps, context.pseudonyms)
-        }
-        UnknownFields::Keep => {
-            let line: DispenseLine = decode_known(data)?;
-            let patient = line.patient_id.0;
-            let mut dispense = line.into_dispense(stamps, context.pseudonyms)?;
-            unknown::carry(data, &mut dispense.record, &NOT_STORED, patient)?;
-            Ok(dispense)
-        }
+    let mut given = object(data)?.clone();
+    given.extend(stamps::fields(stamps));
+    given.entry("status_history").or_insert_with(|| json!([]));
+    let known = NOT_STORED.iter().chain(RECORD.fields);
+    let mut record = fields(&given, known, context.unknown_fields).map_err(|fault| {
+        fault.with_remedy("; with --keep-unknown it is stored as it is", unknown::is_ours)
+    })?;
+    let patient = parsed(record.get("patient_id"))?;
+    if context.unknown_fields == UnknownFields::Keep {
+        unknown::carry(&given, &mut record, patient)?;
     }
+    let owner = record.get("performer_legal_entity").and_then(|owner| owner.pointer("/identifier/value"));
+    let (id, owner, status) = (parsed(record.get("id"))?, parsed(owner)?, parsed(record.get("status"))?);
+    record.retain(|name, _| NOT_STORED.iter().all(|field| field.name != name));
+    Ok(Dispense { id, status, subject: context.pseudonyms.of(patient), owner, record })
 }
 
-impl DispenseLine {
-    fn into_dispense(self, stamps: Stamps, pseudonyms: &dyn PatientPseudonyms) -> Result<Dispense, Fault> {
-        let mut record = rendered(&self)?;
-        record.append(&mut rendered(&StoredStamps::from(stamps))?);
-        Ok(Dispense {
-            id: self.id.0,
-            status: self.status.0,
-            subject: pseudonyms.of(self.patient_id.0),
-            owner: LegalEntityId::new(self.performer_legal_entity.value()),
-            record,
-        })
-    }
+/// A field that was decoded before, as its domain type.
+fn parsed<T: FromStr<Err: Display>>(field: Option<&Value>) -> Result<T, Fault> {
+    decode(field.unwrap_or(&Value::Null)).map(|Parsed(value)| value)
 }
 
-/// Serializes a part of the record. It cannot fail: what was deserialized can be serialized.
-fn rendered(part: &impl Serialize) -> Result<Map<String, Value>, Fault> {
-    match serde_json::to_value(part) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) | Err(_) => Err(Fault::custom("cannot be rendered")),
+/// Decodes the fields of an object. One that is unknown is a fault, or left out.
+fn fields(
+    given: &Map<String, Value>,
+    known: impl Iterator<Item = &'static Field> + Clone,
+    unknown: UnknownFields,
+) -> Result<Map<String, Value>, Fault> {
+    let mut decoded = Map::new();
+    for (name, given) in given {
+        let value = match known.clone().find(|field| field.name == name) {
+            Some(field) if field.presence.is_optional() && given.is_null() => Value::Null,
+            Some(field) => value(given, field.kind, unknown).map_err(|fault| fault.inside(name))?,
+            None if unknown == UnknownFields::Keep => continue,
+            None => return Err(Fault::unknown_field(name, &[])),
+        };
+        decoded.insert(name.clone(), value);
     }
+    let mut required = known.filter(|field| !field.presence.is_optional());
+    let missing = required.find(|field| !decoded.contains_key(field.name));
+    missing.map_or(Ok(decoded), |field| Err(Fault::missing_field(field.name)))
+}
+
+fn value(given: &Value, kind: FieldKind, unknown: UnknownFields) -> Result<Value, Fault> {
+    Ok(match kind {
+        FieldKind::Text => decode::<String>(given)?.into(),
+        FieldKind::Boolean => decode::<bool>(given)?.into(),
+        FieldKind::Number => decode::<Number>(given)?.into(),
+        FieldKind::Time => rfc3339_millis(decode::<Time>(given)?.0).into(),
+        // Every typed id reads a UUID in the same way; which of them does it here makes no difference.
+        FieldKind::Uuid => decode::<Parsed<UserId>>(given)?.0.to_string().into(),
+        FieldKind::Status => decode::<Parsed<DispenseStatus>>(given)?.0.as_str().into(),
+        FieldKind::Reference(code) => reference(given, code, unknown)?,
+        FieldKind::CodeableConcept => {
+            let concept = nested(given, &CODEABLE_CONCEPT, unknown)?;
+            if concept.get("coding") == Some(&json!([])) {
+                return Err(Fault::custom("coding is empty"));
+            }
+            concept.into()
+        }
+        FieldKind::Object(object) => nested(given, object, unknown)?.into(),
+        FieldKind::List(item) => {
+            let items = array(given)?.iter().enumerate();
+            let items = items.map(|(index, given)| {
+                nested(given, item, unknown).map(Value::Object).map_err(|fault| fault.at(index))
+            });
+            items.collect::<Result<_, _>>()?
+        }
+        FieldKind::Any => {
+            check_storable(given).map_err(Fault::custom)?;
+            given.clone()
+        }
+    })
+}
+
+fn nested(
+    given: &Value,
+    object_type: &'static ObjectType,
+    unknown: UnknownFields,
+) -> Result<Map<String, Value>, Fault> {
+    let decoded = fields(object(given)?, object_type.fields.iter(), unknown)?;
+    let alternatives = object_type.fields.iter().filter(|field| field.presence == Presence::Alternative);
+    let names: Vec<&str> = alternatives.map(|field| field.name).collect();
+    let is_there = |name: &&&str| decoded.get(**name).is_some_and(|value| !value.is_null());
+    if !names.is_empty() && names.iter().filter(is_there).count() != 1 {
+        return Err(Fault::custom(format_args!("must have either {}, and not both", names.join(" or "))));
+    }
+    Ok(decoded)
+}
+
+/// Decodes a Reference and fills in what it can lack.
+fn reference(given: &Value, code: Option<&str>, unknown: UnknownFields) -> Result<Value, Fault> {
+    let mut reference = nested(given, &REFERENCE, unknown)?;
+    reference.entry("display_value").or_insert(Value::Null);
+    let concept = reference.get_mut("identifier").and_then(|identifier| identifier.get_mut("type"));
+    let fits = concept.and_then(Value::as_object_mut).is_some_and(|concept| {
+        concept.entry("text").or_insert_with(|| "".into());
+        let is = |coding: &Value, field, value| coding.get(field).is_some_and(|given| given == value);
+        let coding = concept.get("coding").and_then(Value::as_array).map(Vec::as_slice);
+        matches!(coding, Some([one]) if is(one, "system", RESOURCES) && code.is_none_or(|code| is(one, "code", code)))
+    });
+    if fits {
+        return Ok(reference.into());
+    }
+    let code = code.map(|code| format!(" and the code {code}")).unwrap_or_default();
+    Err(Fault::custom(format_args!(
+        "identifier.type.coding is not one coding with the system {RESOURCES}{code}"
+    )))
 }

@@ -2,7 +2,6 @@
 
 mod contract;
 mod dispense;
-mod fhir;
 mod legal_entity;
 mod stamps;
 mod unknown;

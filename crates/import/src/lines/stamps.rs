@@ -1,7 +1,8 @@
 //! The four optional fields of every kind that say who wrote a record and when.
 
-use esoz_kernel::{Stamps, Timestamp, UserId, time::to_micros};
-use serde::{Deserialize, Serialize};
+use esoz_kernel::time::{rfc3339_millis, to_micros};
+use esoz_kernel::{Stamps, Timestamp, UserId};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::SYSTEM_USER;
@@ -36,21 +37,10 @@ pub(super) fn take(data: &mut Value, now: Timestamp) -> Result<Stamps, Fault> {
 }
 
 /// The four fields in the form that a dispense stores.
-#[derive(Serialize)]
-pub(super) struct StoredStamps {
-    inserted_at: Time,
-    inserted_by: Parsed<UserId>,
-    updated_at: Time,
-    updated_by: Parsed<UserId>,
-}
-
-impl From<Stamps> for StoredStamps {
-    fn from(stamps: Stamps) -> Self {
-        Self {
-            inserted_at: Time(stamps.inserted_at),
-            inserted_by: Parsed(stamps.inserted_by),
-            updated_at: Time(stamps.updated_at),
-            updated_by: Parsed(stamps.updated_by),
-        }
-    }
+pub(super) fn fields(stamps: Stamps) -> Map<String, Value> {
+    let Stamps { inserted_at, inserted_by, updated_at, updated_by } = stamps;
+    let [inserted_at, updated_at] = [inserted_at, updated_at].map(rfc3339_millis);
+    let [inserted_by, updated_by] = [inserted_by, updated_by].map(|user| user.to_string());
+    let values = [inserted_at, inserted_by, updated_at, updated_by];
+    FIELDS.map(str::to_owned).into_iter().zip(values.map(Value::String)).collect()
 }

@@ -6,19 +6,16 @@ use serde_json::{Map, Value};
 
 use crate::json::{Fault, check_storable};
 
-/// Copies every field of the line's data that the record lacks into the record, at every level, except the fields in `read`: the record
-/// has those under another name, or not at all.
+/// Copies every field of the line's data that the record lacks into the record, at every level.
 ///
 /// # Errors
 /// When a store cannot hold such a field, or when it contains the patient's id.
 pub(super) fn carry(
-    data: &Value,
+    data: &Map<String, Value>,
     record: &mut Map<String, Value>,
-    read: &[&str],
     patient: PatientId,
 ) -> Result<(), Fault> {
-    let Value::Object(data) = data else { return Ok(()) };
-    for (name, value) in data.iter().filter(|(name, _)| !read.contains(&name.as_str())) {
+    for (name, value) in data {
         if is_ours(name) {
             return Err(Fault::custom("has a field that only the service writes: _id, subject or esoz_…"));
         }

@@ -180,13 +180,13 @@ fn history(status: DispenseStatus, by: UserId) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use esoz_device_dispense::RECORD_FIELDS;
+    use esoz_device_dispense::RECORD;
 
     use super::*;
 
     #[test]
     fn a_dispense_has_every_field_of_the_record_and_no_other() {
-        let mut fields: Vec<_> = RECORD_FIELDS.into();
+        let mut fields: Vec<_> = RECORD.fields.iter().map(|field| field.name).collect();
         fields.sort_unstable();
         let built = dispense().build();
         let mut names: Vec<_> = built.record.keys().map(String::as_str).collect();

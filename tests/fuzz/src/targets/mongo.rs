@@ -2,7 +2,7 @@
 
 use bson::spec::BinarySubtype;
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use esoz_device_dispense::{Dispense, DispenseStatus, RECORD_FIELDS};
+use esoz_device_dispense::{Dispense, DispenseStatus, RECORD};
 use esoz_events::wire;
 use esoz_kernel::{DispenseId, Uuid};
 use esoz_store_mongo::fuzzing;
@@ -41,7 +41,7 @@ fn document(data: &[u8]) {
                 fuzzing::is_of(data, dispense.owner, &dispense.subject),
                 "it is its owner's and its patient's"
             );
-            assert!(dispense.record.keys().all(|field| RECORD_FIELDS.contains(&field.as_str())));
+            assert!(dispense.record.keys().all(|field| RECORD.field(field).is_some()));
             assert_keeps_quiet(&format!("{dispense:?}"));
             let json = Value::Object(dispense.record.clone()).to_string();
             assert_eq!(
@@ -59,8 +59,7 @@ pub(super) fn comes_back(dispense: &Dispense) {
     let read = fuzzing::dispense(dispense.id, &stored).expect("a document").expect("as ESOZ writes it");
     assert_eq!((read.id, read.status, read.owner), (dispense.id, dispense.status, dispense.owner));
     assert_eq!(read.subject, dispense.subject);
-    let names: Vec<_> =
-        dispense.record.keys().filter(|field| RECORD_FIELDS.contains(&field.as_str())).collect();
+    let names: Vec<_> = dispense.record.keys().filter(|field| RECORD.field(field).is_some()).collect();
     assert!(names.into_iter().all(|field| read.record.contains_key(field)), "nothing is lost");
     let stored_again = fuzzing::document(&read).expect("what was stored once");
     let read_again = fuzzing::dispense(dispense.id, &stored_again).expect("a document").expect("the same");

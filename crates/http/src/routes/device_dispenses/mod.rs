@@ -2,19 +2,17 @@
 
 pub(crate) mod stop;
 
-use esoz_device_dispense::{Dispense, RECORD_FIELDS};
+use std::iter;
+
+use esoz_device_dispense::{Dispense, RECORD, RESOURCES};
 use esoz_kernel::PatientId;
 use serde_json::{Map, Value, json};
 
 /// Renders a dispense: its stored fields, and as its subject the patient that the caller named.
 fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String, Value> {
-    let mut data = Map::new();
-    data.insert("id".to_owned(), Value::String(dispense.id.to_string()));
-    for field in RECORD_FIELDS {
-        if let Some(value) = dispense.record.remove(field) {
-            data.insert(field.to_owned(), value);
-        }
-    }
+    let id = ("id".to_owned(), dispense.id.to_string().into());
+    let fields = RECORD.fields.iter().filter_map(|field| dispense.record.remove_entry(field.name));
+    let mut data: Map<String, Value> = iter::once(id).chain(fields).collect();
     if let Some(patient_id) = patient_id {
         data.insert("subject".to_owned(), reference("patient", &patient_id.uuid().to_string()));
     }
@@ -25,7 +23,7 @@ fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String
 fn reference(code: &str, value: &str) -> Value {
     json!({
         "identifier": {
-            "type": {"coding": [{"system": "eHealth/resources", "code": code}], "text": ""},
+            "type": {"coding": [{"system": RESOURCES, "code": code}], "text": ""},
             "value": value,
         },
         "display_value": null,

@@ -4,7 +4,7 @@ use esoz_contract_division::{
     Contract, ContractDivision, ContractRecord, ContractStatus, ContractType, Division, DivisionRecord,
     DivisionStatus,
 };
-use esoz_device_dispense::{Dispense, DispenseStatus, RECORD_FIELDS};
+use esoz_device_dispense::{Dispense, DispenseStatus, RECORD};
 use esoz_kernel::{UserId, Uuid};
 use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus, LegalEntityType};
 
@@ -85,7 +85,7 @@ fn a_full_dispense_is_read_into_every_field_of_the_record() {
     assert_eq!((read.id, read.status, read.owner), (id(5), DispenseStatus::InProgress, id(13)));
     assert_eq!(read.subject, Pseudonym::new("P"));
     let mut fields: Vec<&str> = read.record.keys().map(String::as_str).collect();
-    let mut expected = RECORD_FIELDS;
+    let mut expected: Vec<_> = RECORD.fields.iter().map(|field| field.name).collect();
     fields.sort_unstable();
     expected.sort_unstable();
     assert_eq!(fields, expected);
