@@ -143,6 +143,7 @@ pub static RECORD: ObjectType = ObjectType {
         Field::new("primary_source", Boolean, Optional, ""),
         Field::new("when_handed_over", Time, Optional, ""),
         Field::new("note", Text, Optional, ""),
+        Field::new("explanatory_letter", Text, Optional, "Explains why it was marked in error."),
         Field::new("details", List(&DETAIL), Expected, "What is dispensed."),
         Field::new("payment_id", Text, Optional, ""),
         Field::new("payment_amount", Number, Optional, "In hryvnias."),

@@ -113,6 +113,7 @@ fn record(status: DispenseStatus, owner: LegalEntityId) -> Map<String, Value> {
         "primary_source": true,
         "when_handed_over": rfc3339_millis(at_millis(-30_000)),
         "note": "Вручено особисто",
+        "explanatory_letter": "Пояснення",
         "details": details(),
         "payment_id": "pay-0001",
         "payment_amount": 174.25,

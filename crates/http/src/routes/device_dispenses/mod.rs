@@ -89,3 +89,33 @@ mod example {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use esoz_device_dispense::{DispenseStatus, Pseudonym};
+    use esoz_kernel::{DispenseId, LegalEntityId, Uuid};
+
+    use super::*;
+
+    #[test]
+    fn every_field_of_the_record_is_shown_and_described_and_no_other() {
+        let names = RECORD.fields.iter().map(|field| field.name);
+        let record = names.clone().chain(["of_others"]).map(|name| (name.to_owned(), Value::Null)).collect();
+        let dispense = Dispense {
+            id: DispenseId::new(Uuid::nil()),
+            status: DispenseStatus::Stopped,
+            subject: Pseudonym::new("S"),
+            owner: LegalEntityId::new(Uuid::nil()),
+            record,
+        };
+        let mut expected: Vec<&str> = names.chain(["id", "subject"]).collect();
+        expected.sort_unstable();
+        assert!(expected.contains(&"explanatory_letter"));
+        let shown = rendered(dispense, Some(PatientId::new(Uuid::nil())));
+        assert_eq!(shown.keys().collect::<Vec<_>>(), expected);
+        let description: Value = serde_json::from_str(&crate::openapi().unwrap()).unwrap();
+        let described = &description["components"]["schemas"]["DeviceDispense"]["properties"];
+        assert_eq!(described.as_object().unwrap().keys().collect::<Vec<_>>(), expected);
+        assert_eq!(described["explanatory_letter"]["type"], json!(["string", "null"]));
+    }
+}

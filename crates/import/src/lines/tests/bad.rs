@@ -95,6 +95,7 @@ fn dispense_faults() -> Vec<Fault> {
         ("/when_handed_over", json!("0000-01-01T00:00:00+02:00"), RANGE),
         ("/status_history/0/inserted_at", json!("9999-12-31T22:00:00-02:00"), RANGE),
         ("/primary_source", json!("canary"), NO_BOOLEAN),
+        ("/explanatory_letter", json!(1), NO_STRING),
         ("/payment_amount", json!("canary"), NO_NUMBER),
         ("/part_of", json!({"$canary": 1}), NO_NAME),
         ("/part_of", json!({"a": [{"canary\0": 1}]}), NO_NAME),

@@ -102,6 +102,7 @@ fn a_full_dispense_is_read_into_every_field_of_the_record() {
             "location": stored_reference("division", 12), "performer_legal_entity": stored_reference("legal_entity", 13),
             "program": stored_reference("medical_program", 14),
             "primary_source": true, "when_handed_over": "2026-01-01T08:00:00.000Z", "note": null,
+            "explanatory_letter": "Лист",
             "details": [{
                 "device": stored_reference("device_definition", 15), "device_code": null, "quantity": quantity(),
                 "program_device": {"any": ["thing"]}, "sell_price": 10.05, "discount_amount": 0, "reimbursement_amount": 10,

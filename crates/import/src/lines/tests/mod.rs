@@ -153,7 +153,7 @@ fn full_dispense() -> Value {
                     {"status": "stopped", "status_reason": null, "inserted_at": "2026-01-01T00:00:00.9999Z", "inserted_by": upper(91)},
                 ],
                 "program": reference("medical_program", 14),
-                "primary_source": true, "when_handed_over": "2026-01-01T10:00:00+02:00", "note": null,
+                "primary_source": true, "when_handed_over": "2026-01-01T10:00:00+02:00", "note": null, "explanatory_letter": "Лист",
                 "details": [{
                     "device": reference("device_definition", 15), "device_code": null, "quantity": quantity(),
                     "program_device": {"any": ["thing"]}, "sell_price": 10.05, "discount_amount": 0, "reimbursement_amount": 10,
