@@ -14,7 +14,6 @@ mod middleware;
 mod observer;
 mod openapi;
 mod preflight;
-mod registry;
 mod routes;
 mod telemetry;
 mod url;
@@ -32,8 +31,7 @@ pub use limits::HttpLimits;
 pub use middleware::{AdmissionControl, AdmissionSettings, MonotonicClock, ProcessClock};
 pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED};
 pub use openapi::document::openapi;
-pub use registry::{operations, outcomes};
-pub use routes::{route_patterns, served};
+pub use routes::{operations, outcomes, route_patterns, served};
 
 /// What the routes need: authentication, and the operations of each aggregate.
 #[derive(Clone)]

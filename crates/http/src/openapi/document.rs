@@ -17,29 +17,32 @@ use super::answers::Answers;
 use super::{dispense, example};
 use crate::envelope::{BrokenRule, ErrorBody, Invalid, Meta};
 use crate::error::ApiError;
+use crate::extract::body;
 use crate::preflight::allowed;
-use crate::registry;
-use crate::routes::{contract_divisions, device_dispenses, health, openapi_json};
+use crate::routes::{self, contract_divisions, health};
 
 /// The OpenAPI document, as it is served at `/openapi.json`.
 ///
 /// # Errors
 /// When it cannot be rendered as JSON, which its types rule out.
 pub fn openapi() -> Result<String, serde_json::Error> {
-    Ok(Description::openapi().to_pretty_json()? + "\n")
+    let mut document = Description::openapi();
+    document.paths = routes::described();
+    let modifiers: [&dyn Modify; 3] = [&Security, &Bodies, &WrongMethods];
+    modifiers.into_iter().for_each(|modifier| modifier.modify(&mut document));
+    Ok(document.to_pretty_json()? + "\n")
 }
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "esoz",
-        description = "Two methods of Ukraine's eHealth system: a legal entity stops a device dispense, and the National Health Service \
-            updates a contract division. Every answer with a body is JSON in one envelope: `meta` beside either `data` or `error`. Where \
+        description = "Methods of Ukraine's eHealth system on device dispenses, which legal entities hand over to patients, and contract \
+            divisions, which the National Health Service manages. Every answer with a body is JSON in one envelope: `meta` beside either `data` or `error`. Where \
             several things are wrong with a request, the first rule that fails answers. UUIDs are taken in either case and sent in lower \
             case; times are UTC. A path that is not described here is answered 404 (but for `/docs`, which shows this description), another \
             verb than the described one 405, both in the envelope of a failure."
     ),
-    paths(device_dispenses::stop::handle, contract_divisions::update::handle, openapi_json::show, health::live, health::ready),
     components(schemas(
         Meta,
         Failure,
@@ -48,16 +51,17 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         BrokenRule,
         dispense::DeviceDispense,
         contract_divisions::ContractDivisionDto,
+        body::EmptyObject,
+        body::UpdateBody,
         health::Liveness,
         crate::health::Readiness
     )),
     tags(
-        (name = "device dispenses", description = "What legal entities hand over to patients."),
-        (name = "contract divisions", description = "Where the contractors of the National Health Service deliver."),
-        (name = "description", description = "This document."),
-        (name = "health", description = "For probes and operators."),
+        (name = routes::DEVICE_DISPENSES, description = "What legal entities hand over to patients."),
+        (name = routes::CONTRACT_DIVISIONS, description = "Where the contractors of the National Health Service deliver."),
+        (name = routes::DESCRIPTION, description = "This document."),
+        (name = routes::HEALTH, description = "For probes and operators."),
     ),
-    modifiers(&Security, &Bodies, &WrongMethods),
 )]
 struct Description;
 
@@ -90,7 +94,7 @@ impl Modify for Security {
         components.add_security_scheme("access_token", SecurityScheme::Http(token));
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(api_key)));
         let registry: BTreeMap<&str, _> =
-            registry::operations().into_iter().map(|operation| (operation.name, operation)).collect();
+            routes::operations().into_iter().map(|operation| (operation.name, operation)).collect();
         for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations) {
             let required = operation.operation_id.as_deref().and_then(|id| registry.get(id));
             let requirement = required.map_or_else(SecurityRequirement::default, |required| {

@@ -13,8 +13,8 @@ pub(crate) struct StandardHeaders {
     /// Marks this request and its repetitions: 1 to 255 visible ASCII characters, chosen by the client, e.g. a fresh UUID. A repetition
     /// of a request that took effect less than 24 hours ago does nothing and gets the first answer's `data` again, also when that answer
     /// never arrived; who calls is checked anew. Another request under the same key is refused (409). A request that was refused may be
-    /// corrected and sent under the same key. Repeated in `meta.idempotency_key`. Keys of different clients, and of the two operations,
-    /// are different keys.
+    /// corrected and sent under the same key. Repeated in `meta.idempotency_key`. Keys of different clients, and of
+    /// different operations, are different keys.
     #[param(rename = "X-Idempotency-Key", required = false, schema_with = formats::idempotency_key)]
     idempotency_key: String,
 }

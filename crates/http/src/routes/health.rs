@@ -25,13 +25,7 @@ impl Liveness {
 /// Show whether the server runs
 ///
 /// Looks at nothing behind it. Anybody may ask.
-#[utoipa::path(
-    get,
-    path = "/health/live",
-    operation_id = "show_liveness",
-    tag = "health",
-    responses(LiveAnswers)
-)]
+#[utoipa::path(get, path = "/health/live", operation_id = "show_liveness", responses(LiveAnswers))]
 pub(crate) async fn live(context: RequestContext) -> Answer {
     answer(&context, Ok(Reply::ok(Liveness::LIVE)))
 }
@@ -39,13 +33,7 @@ pub(crate) async fn live(context: RequestContext) -> Answer {
 /// Show whether the server can serve
 ///
 /// How each store and the bus was when it was last looked at, not longer than two seconds ago. Anybody may ask.
-#[utoipa::path(
-    get,
-    path = "/health/ready",
-    operation_id = "show_readiness",
-    tag = "health",
-    responses(ReadyAnswers)
-)]
+#[utoipa::path(get, path = "/health/ready", operation_id = "show_readiness", responses(ReadyAnswers))]
 pub(crate) async fn ready(context: RequestContext, api: web::Data<Api>) -> Answer {
     answer(&context, answer_to(api.health.readiness()))
 }

@@ -1,4 +1,4 @@
-//! The routes. One file per method; the path of a file is that of its route.
+//! The routes, and the registry of operations. One file per method; the path of a file is that of its route.
 
 pub(crate) mod contract_divisions;
 pub(crate) mod device_dispenses;
@@ -11,25 +11,39 @@ use std::future::ready;
 
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, web};
+use esoz_auth::{AuthError, Operation, OperationInfo};
+use esoz_contract_division::UpdateContractDivision;
+use esoz_device_dispense::StopDispense;
+use esoz_kernel::Failure as _;
 use utoipa::Path;
+use utoipa::openapi::{self, HttpMethod, Paths};
 
 use crate::call::{Answer, answer};
 use crate::context::RequestContext;
 use crate::envelope::Reply;
 use crate::error::ApiError;
-use crate::observer::UNMATCHED;
+use crate::observer::{AUTHENTICATE_API_KEY, AUTHENTICATE_TOKEN, OK, UNMATCHED};
 use crate::preflight::{allowed, preflight};
 
-/// Every route. `GET` routes answer `HEAD` as well.
+/// The groups of the description.
+pub(crate) const DEVICE_DISPENSES: &str = "device dispenses";
+pub(crate) const CONTRACT_DIVISIONS: &str = "contract divisions";
+pub(crate) const DESCRIPTION: &str = "description";
+pub(crate) const HEALTH: &str = "health";
+
+/// Every route: the one list that routing, description, metrics and the authorisation tests are made from. `GET` routes answer `HEAD` as
+/// well.
 fn endpoints() -> Vec<Endpoint> {
     use self::{contract_divisions as contracts, device_dispenses as dispenses};
     vec![
-        Endpoint::new(Method::PATCH, dispenses::stop::__path_handle::path(), dispenses::stop::handle),
-        Endpoint::new(Method::PUT, contracts::update::__path_handle::path(), contracts::update::handle),
-        Endpoint::new(Method::GET, openapi_json::__path_show::path(), openapi_json::show),
-        Endpoint::new(Method::GET, health::__path_live::path(), health::live),
-        Endpoint::new(Method::GET, health::__path_ready::path(), health::ready),
-        Endpoint::of_paths(Method::GET, docs::paths(), docs::show),
+        Endpoint::new(DEVICE_DISPENSES, dispenses::stop::__path_handle, dispenses::stop::handle)
+            .runs::<StopDispense>(),
+        Endpoint::new(CONTRACT_DIVISIONS, contracts::update::__path_handle, contracts::update::handle)
+            .runs::<UpdateContractDivision>(),
+        Endpoint::new(DESCRIPTION, openapi_json::__path_show, openapi_json::show),
+        Endpoint::new(HEALTH, health::__path_live, health::live),
+        Endpoint::new(HEALTH, health::__path_ready, health::ready),
+        Endpoint::undescribed(Method::GET, docs::paths(), docs::show),
     ]
 }
 
@@ -39,19 +53,31 @@ struct Endpoint {
     paths: Vec<String>,
     route: Route,
     head: Option<Route>,
+    /// The operation that it runs, for a caller who is authenticated.
+    operation: Option<OperationInfo>,
+    /// Its tag, methods and operation in the description.
+    described: Option<(&'static str, Vec<HttpMethod>, openapi::path::Operation)>,
 }
 
 impl Endpoint {
-    fn new<F, A>(method: Method, path: String, handler: F) -> Self
+    /// The endpoint that a handler's `utoipa::path` describes, in that group of the description.
+    fn new<P, F, A>(tag: &'static str, _description: P, handler: F) -> Self
     where
+        P: Path,
         F: Handler<A>,
         A: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        Self::of_paths(method, vec![path], handler)
+        let method = P::methods().first().map_or(Method::GET, method);
+        let described = Some((tag, P::methods(), P::operation()));
+        Self { described, ..Self::undescribed(method, vec![P::path()], handler) }
     }
 
-    fn of_paths<F, A>(method: Method, paths: Vec<String>, handler: F) -> Self
+    fn runs<O: Operation>(self) -> Self {
+        Self { operation: Some(OperationInfo::of::<O>()), ..self }
+    }
+
+    fn undescribed<F, A>(method: Method, paths: Vec<String>, handler: F) -> Self
     where
         F: Handler<A>,
         A: FromRequest + 'static,
@@ -59,8 +85,46 @@ impl Endpoint {
     {
         let head = (method == Method::GET).then(|| web::head().to(handler.clone()));
         let route = web::method(method.clone()).to(handler);
-        Self { method, paths, route, head }
+        Self { method, paths, route, head, operation: None, described: None }
     }
+}
+
+fn method(described: &HttpMethod) -> Method {
+    match described {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}
+
+/// Lists every operation of the API.
+pub fn operations() -> Vec<OperationInfo> {
+    endpoints().into_iter().filter_map(|endpoint| endpoint.operation).collect()
+}
+
+/// Lists every operation that is observed, authentication first, with its outcomes.
+pub fn outcomes() -> Vec<(&'static str, Vec<&'static str>)> {
+    let authentications = [AUTHENTICATE_TOKEN, AUTHENTICATE_API_KEY].map(|name| (name, AuthError::codes()));
+    let operations = operations().into_iter().map(|operation| (operation.name, operation.outcomes()));
+    let with_ok = |(name, codes)| (name, [vec![OK], codes].concat());
+    authentications.into_iter().chain(operations).map(with_ok).collect()
+}
+
+/// Describes every route.
+pub(crate) fn described() -> Paths {
+    let mut paths = Paths::new();
+    for Endpoint { paths: of_endpoint, described, .. } in endpoints() {
+        for (path, (tag, methods, mut operation)) in of_endpoint.into_iter().zip(described) {
+            operation.tags = Some(vec![tag.to_owned()]);
+            paths.add_path_operation(path, methods, operation);
+        }
+    }
+    paths
 }
 
 /// Registers the routes, one resource for each path.
@@ -106,4 +170,22 @@ fn wrong_method(request: &HttpRequest, context: &RequestContext, allow: String) 
 
 async fn no_such_path(context: RequestContext) -> Answer {
     answer::<()>(&context, Err::<Reply<()>, _>(ApiError::no_such_path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_outcome_is_one_word_and_stands_once() {
+        for (operation, outcomes) in outcomes() {
+            let distinct: BTreeSet<&str> = outcomes.iter().copied().collect();
+            assert_eq!(distinct.len(), outcomes.len(), "{operation}: {outcomes:?}");
+            for outcome in outcomes {
+                assert!(outcome.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{outcome}");
+            }
+        }
+    }
 }

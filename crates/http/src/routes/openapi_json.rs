@@ -18,13 +18,7 @@ pub(crate) type Document = fn() -> Option<Bytes>;
 /// Show this description
 ///
 /// The one answer without an envelope: the OpenAPI document itself. Anybody may ask.
-#[utoipa::path(
-    get,
-    path = "/openapi.json",
-    operation_id = "show_description",
-    tag = "description",
-    responses(DescriptionAnswers)
-)]
+#[utoipa::path(get, path = "/openapi.json", operation_id = "show_description", responses(DescriptionAnswers))]
 pub(crate) async fn show(context: RequestContext, document: web::Data<Document>) -> Answer {
     match document() {
         Some(document) => Ok(headers::with_standard_headers(&context, StatusCode::OK, headers::FOR_PROGRAMS)

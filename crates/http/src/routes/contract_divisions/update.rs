@@ -16,7 +16,6 @@ use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
     put,
     path = "/api/admin/contract_divisions/{id}",
     operation_id = "update_contract_division",
-    tag = "contract divisions",
     params(
         ("id" = String, Path, format = "uuid", description = "The contract division. What is no UUID is answered like an unknown one."),
         StandardHeaders,

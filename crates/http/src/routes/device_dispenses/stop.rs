@@ -16,7 +16,6 @@ use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
     patch,
     path = "/api/patients/{patient_id}/device_dispenses/{id}/actions/stop",
     operation_id = "stop_device_dispense",
-    tag = "device dispenses",
     params(
         ("patient_id" = String, Path, format = "uuid", description = "The patient. What is no UUID is answered like an unknown one."),
         ("id" = String, Path, format = "uuid", description = "The dispense. What is no UUID is answered like an unknown one."),
