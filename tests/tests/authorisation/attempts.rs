@@ -16,9 +16,23 @@ pub(crate) struct Attempt {
     /// The path of one that is not.
     pub(crate) not_there: String,
     /// The answer that both get: status, type and message.
-    pub(crate) refusal: (u16, &'static str, &'static str),
+    pub(crate) refusal: Refusal,
     /// Whether it is refused whatever the body is.
     pub(crate) before_body: bool,
+}
+
+/// An answer's status, type and message.
+pub(crate) type Refusal = (u16, &'static str, String);
+
+/// The refusal of a scope that lacks the allowance.
+pub(crate) fn forbidden(allowance: &str) -> Refusal {
+    let message = "Your scope does not allow to access this resource. Missing allowances:";
+    (403, "forbidden", format!("{message} {allowance}"))
+}
+
+/// The refusal of what proves nothing.
+pub(crate) fn unauthenticated(message: &str) -> Refusal {
+    (401, "access_denied", message.to_owned())
 }
 
 impl Attempt {

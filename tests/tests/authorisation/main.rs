@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod attempts;
+mod contract_divisions;
+mod dispenses;
 mod refused;
-mod stop;
 mod table;
-mod update;

@@ -1,16 +1,16 @@
 //! Each row of the table, tried with everything that must not do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use esoz_tests::{Answer, Request, StopFixture, TestApp, UpdateFixture, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::attempts::Attempt;
-use crate::table::{Access, TABLE};
-use crate::{stop, update};
+use crate::table::{ANYBODY, Protected, protected, verbs_of};
+use crate::{contract_divisions, dispenses};
 
-/// A protected route, with something there that whoever may could change.
+/// A protected route, with something there for whoever may.
 struct Target {
     verb: Method,
     /// What the method takes.
@@ -21,22 +21,27 @@ struct Target {
 }
 
 impl Target {
-    async fn of(app: &TestApp, verb: &str, access: Access) -> Option<Self> {
-        let verb = verb.parse().unwrap();
-        match access {
-            Access::Anybody(_) => None,
-            Access::Stop => {
+    async fn of(app: &TestApp, route: &Protected) -> Self {
+        let verb: Method = route.verb.parse().unwrap();
+        match route.operation.name {
+            "stop_device_dispense" => {
                 let fixture = StopFixture::load(app).await;
-                let attempts = stop::attempts(app, &fixture).await;
-                Some(Self { verb, good_body: None, allowed: fixture.request(app), attempts })
+                let attempts = dispenses::attempts(app, &fixture, route, dispenses::not_active()).await;
+                Self { verb, good_body: None, allowed: fixture.request(app), attempts }
             }
-            Access::Update => {
+            "update_contract_division" => {
                 let fixture = UpdateFixture::load(app).await;
-                let attempts = update::attempts(app, &fixture).await;
+                let attempts = contract_divisions::attempts(app, &fixture, route).await;
                 let allowed = fixture.request(app).json(&fixture.change());
-                Some(Self { verb, good_body: Some(fixture.change()), allowed, attempts })
+                Self { verb, good_body: Some(fixture.change()), allowed, attempts }
             }
+            name => panic!("{name}: say here what is there, and who may not"),
         }
+    }
+
+    /// Whether it only reads.
+    fn is_read(&self) -> bool {
+        self.verb == Method::GET
     }
 
     /// Tries it with that body, on what is there and on what is not, and holds the one answer against the other.
@@ -70,15 +75,16 @@ pub(crate) fn assert_same(what: &str, there: &Answer, not_there: &Answer) {
 on_every_store! {
     async fn who_may_not_is_refused_and_writes_nothing_and_learns_nothing(kind) {
         let app = TestApp::new(kind).await;
-        for (verb, path, access) in TABLE {
-            let Some(target) = Target::of(&app, verb, access).await else { continue };
+        for route in protected() {
+            let Protected { verb, path, .. } = &route;
+            let target = Target::of(&app, &route).await;
             let before = app.test_stores.contents().await;
             assert!(!before.is_empty());
             for attempt in &target.attempts {
                 let answer = target.try_with(&app, attempt, target.good_body.as_ref()).await;
-                let (code, kind, message) = attempt.refusal;
-                assert_eq!(answer.status, code, "{verb} {path}: {}", attempt.what);
-                answer.assert_error(code, kind, message);
+                let (code, kind, message) = &attempt.refusal;
+                assert_eq!(answer.status, *code, "{verb} {path}: {}", attempt.what);
+                answer.assert_error(*code, kind, message);
                 // A body that is no good changes nothing about that, where it is not even looked at; elsewhere it tells no more either.
                 let other = target.try_with(&app, attempt, Some(&json!({"unknown": 1}))).await;
                 if attempt.before_body {
@@ -89,8 +95,10 @@ on_every_store! {
             assert_eq!(after, before, "{verb} {path}: somebody who may not has written");
 
             // Nothing else was wrong with all those requests; and were something written, it would show.
+            let is_read = target.is_read();
             assert_eq!(target.allowed.send().await.status, 200, "{verb} {path}");
-            assert_ne!(app.test_stores.contents().await, before, "{verb} {path}: a change does not show");
+            let changed = app.test_stores.contents().await != before;
+            assert_eq!(changed, !is_read, "{verb} {path}: a change does not show, or a read is one");
         }
     }
 
@@ -98,17 +106,17 @@ on_every_store! {
         let app = TestApp::new(kind).await;
         let (stop, update) = (StopFixture::load(&app).await, UpdateFixture::load(&app).await);
         let before = app.test_stores.contents().await;
-        for (verb, path, access) in TABLE {
-            let path = match access {
-                Access::Anybody(_) => path.to_owned(),
-                Access::Stop => stop.path(),
-                Access::Update => update.path(),
-            };
+        let (patient, dispense) = (stop.patient.uuid().to_string(), stop.dispense.id.to_string());
+        let paths: BTreeSet<String> = esoz_http::served().into_iter().map(|(_, path)| path).collect();
+        for pattern in paths {
+            let verbs = verbs_of(&pattern);
+            let id = if pattern.contains("{patient_id}") { &dispense } else { &update.record.id.to_string() };
+            let path = pattern.replace("{patient_id}", &patient).replace("{id}", id);
             for other in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
-                if other.as_str() == verb {
+                if verbs.iter().any(|verb| other.as_str() == verb) {
                     continue;
                 }
-                let allowed = if verb == "GET" { "GET, HEAD" } else { verb };
+                let allowed = verbs.join(", ").replace("GET", "GET, HEAD");
                 let message = format!("Method is not allowed here. Allowed: {allowed}.");
                 for token in [None, Some(&stop.token), Some(&update.token)] {
                     let request = app.request(other.clone(), &path).api_key(&update.api_key).json(&update.change());
@@ -125,13 +133,10 @@ on_every_store! {
         StopFixture::load(&app).await;
         UpdateFixture::load(&app).await;
         let before = app.test_stores.contents().await;
-        for (verb, path, access) in TABLE {
-            if let Access::Anybody(_) = access {
-                let url = format!("{}{path}", app.base());
-                let answer = reqwest::Client::new().request(verb.parse().unwrap(), url).send().await.unwrap();
-                assert_eq!(answer.status(), 200, "{verb} {path}");
-                assert!(!answer.bytes().await.unwrap().is_empty());
-            }
+        for (path, _) in ANYBODY {
+            let answer = reqwest::get(format!("{}{path}", app.base())).await.unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+            assert!(!answer.bytes().await.unwrap().is_empty());
         }
         assert_eq!(app.test_stores.contents().await, before);
     }

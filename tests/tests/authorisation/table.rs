@@ -1,96 +1,94 @@
-//! The table of routes, and that none is missing from it.
+//! Who may use which route, and that nobody may use one that does not say so.
 
 use std::collections::BTreeSet;
 
+use esoz_auth::{CallerKind, OperationInfo};
 use esoz_tests::COMMITTED;
 use serde_json::Value;
-
-/// Who may use a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Whoever asks, and why that may be.
-    Anybody(&'static str),
-    /// Who stops a dispense: `stop.rs` has everybody who may not.
-    Stop,
-    /// Who updates a contract division: `update.rs` has everybody who may not.
-    Update,
-}
-
-impl Access {
-    /// The published security schemes that the route must ask for, in alphabetical order.
-    fn schemes(self) -> &'static [&'static str] {
-        match self {
-            Self::Anybody(_) => &[],
-            Self::Stop => &["access_token"],
-            Self::Update => &["access_token", "api_key"],
-        }
-    }
-}
 
 const PAGE: &str =
     "the page that shows the description: files out of the binary, which say nothing about any installation";
 const PROBE: &str =
     "probes present nothing; says only which servers are up, and is made from what was looked at before";
 
-/// Every route: its verb, its path, and who may use it.
-pub(crate) const TABLE: [(&str, &str, Access); 14] = [
-    ("PATCH", "/api/patients/{patient_id}/device_dispenses/{id}/actions/stop", Access::Stop),
-    ("PUT", "/api/admin/contract_divisions/{id}", Access::Update),
-    ("GET", "/openapi.json", Access::Anybody("the published description: the same in every installation")),
-    ("GET", "/health/live", Access::Anybody(PROBE)),
-    ("GET", "/health/ready", Access::Anybody(PROBE)),
-    ("GET", "/docs", Access::Anybody(PAGE)),
-    ("GET", "/docs/", Access::Anybody(PAGE)),
-    ("GET", "/docs/page.js", Access::Anybody(PAGE)),
-    ("GET", "/docs/page.css", Access::Anybody(PAGE)),
-    ("GET", "/docs/swagger-ui-bundle.js", Access::Anybody(PAGE)),
-    ("GET", "/docs/swagger-ui.css", Access::Anybody(PAGE)),
-    ("GET", "/docs/LICENSE", Access::Anybody(PAGE)),
-    ("GET", "/docs/NOTICE", Access::Anybody(PAGE)),
-    ("GET", "/docs/swagger-ui-bundle.js.LICENSE.txt", Access::Anybody(PAGE)),
+/// The routes that anybody may `GET`, and why.
+pub(crate) const ANYBODY: [(&str, &str); 12] = [
+    ("/openapi.json", "the published description: the same in every installation"),
+    ("/health/live", PROBE),
+    ("/health/ready", PROBE),
+    ("/docs", PAGE),
+    ("/docs/", PAGE),
+    ("/docs/page.js", PAGE),
+    ("/docs/page.css", PAGE),
+    ("/docs/swagger-ui-bundle.js", PAGE),
+    ("/docs/swagger-ui.css", PAGE),
+    ("/docs/LICENSE", PAGE),
+    ("/docs/NOTICE", PAGE),
+    ("/docs/swagger-ui-bundle.js.LICENSE.txt", PAGE),
 ];
 
-fn published() -> Value {
-    serde_json::from_str(COMMITTED).unwrap()
+/// A route that asks who calls: its verb, its path, and the operation whose scope the caller must hold.
+pub(crate) struct Protected {
+    pub(crate) verb: String,
+    pub(crate) path: String,
+    pub(crate) operation: OperationInfo,
+}
+
+/// Every route that is served and is not for anybody.
+pub(crate) fn protected() -> Vec<Protected> {
+    let published: Value = serde_json::from_str(COMMITTED).unwrap();
+    let operations = esoz_http::operations();
+    let of_anybody = |verb: &str, path: &str| ANYBODY.iter().any(|known| ("GET", known.0) == (verb, path));
+    let served = esoz_http::served().into_iter().filter(|(verb, path)| !of_anybody(verb, path));
+    served
+        .map(|(verb, path)| {
+            let name = &published["paths"][&path][verb.to_lowercase()]["operationId"];
+            let operation = operations.iter().find(|operation| name == operation.name);
+            let operation = *operation.unwrap_or_else(|| panic!("{verb} {path} does not say who may use it"));
+            Protected { verb, path, operation }
+        })
+        .collect()
+}
+
+/// Every verb that a path takes, `HEAD` aside.
+pub(crate) fn verbs_of(path: &str) -> Vec<String> {
+    esoz_http::served().into_iter().filter(|(_, served)| served == path).map(|(verb, _)| verb).collect()
 }
 
 #[test]
-fn every_route_that_is_served_has_its_row_and_every_row_is_served() {
+fn every_route_for_anybody_is_served_and_every_operation_has_its_route() {
     let served = esoz_http::served();
-    let served: BTreeSet<(&str, &str)> =
-        served.iter().map(|(verb, path)| (verb.as_str(), path.as_str())).collect();
-    let listed: BTreeSet<(&str, &str)> = TABLE.iter().map(|(verb, path, _)| (*verb, *path)).collect();
-    assert_eq!(served, listed, "a route that is served must say here who may use it");
-    assert_eq!(listed.len(), TABLE.len());
+    for (path, why) in ANYBODY {
+        assert!(served.contains(&("GET".to_owned(), path.to_owned())), "GET {path} is not served");
+        assert!(!why.is_empty(), "GET {path} must say why anybody may use it");
+    }
+    let routed: BTreeSet<&str> = protected().iter().map(|route| route.operation.name).collect();
+    let registered: BTreeSet<&str> = esoz_http::operations().iter().map(|operation| operation.name).collect();
+    assert_eq!(routed, registered);
+    assert_eq!(served.len(), ANYBODY.len() + routed.len(), "an operation with two routes");
 }
 
 #[test]
-fn every_route_that_is_published_has_its_row_and_is_published_as_protected_as_it_is() {
-    let published = published();
+fn every_route_that_is_published_is_published_as_protected_as_it_is() {
+    let published: Value = serde_json::from_str(COMMITTED).unwrap();
+    let protected = protected();
     let mut seen = 0;
     for (path, item) in published["paths"].as_object().unwrap() {
         for (verb, operation) in item.as_object().unwrap() {
-            let verb = verb.to_uppercase();
-            let row = TABLE.iter().find(|row| (row.0, row.1) == (verb.as_str(), path.as_str()));
-            let (.., access) = row.unwrap_or_else(|| panic!("{verb} {path} is published and has no row"));
+            let route = protected
+                .iter()
+                .find(|route| (route.verb.to_lowercase(), &route.path) == (verb.clone(), path));
+            let expected: &[&str] = match route.map(|route| route.operation.caller) {
+                None => &[],
+                Some(CallerKind::User) => &["access_token"],
+                Some(CallerKind::UserWithApiKey) => &["access_token", "api_key"],
+            };
             // Each entry of `security` is one sufficient way in: there must be one, and all of it is asked for.
             let ways = operation["security"].as_array().unwrap();
             let schemes: Vec<&str> = ways[0].as_object().unwrap().keys().map(String::as_str).collect();
-            assert_eq!((ways.len(), schemes.as_slice()), (1, access.schemes()), "{verb} {path}");
+            assert_eq!((ways.len(), schemes.as_slice()), (1, expected), "{verb} {path}");
             seen += 1;
         }
     }
-    assert!(seen >= 5, "{seen} operations");
-}
-
-#[test]
-fn only_what_anybody_may_use_goes_unpublished() {
-    let published = published();
-    for (verb, path, access) in TABLE {
-        let is_published = published["paths"][path].get(verb.to_lowercase()).is_some();
-        assert!(is_published || matches!(access, Access::Anybody(_)), "{verb} {path} must be published");
-        if let Access::Anybody(why) = access {
-            assert!(!why.is_empty(), "{verb} {path} must say why anybody may use it");
-        }
-    }
+    assert!(seen >= protected.len() + 3, "{seen} operations");
 }

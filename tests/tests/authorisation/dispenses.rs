@@ -1,4 +1,4 @@
-//! Everybody who may not stop a dispense.
+//! Everybody who may not use the methods of device dispenses.
 
 use esoz_auth::{NewAccessToken, Scope};
 use esoz_kernel::{DispenseId, LegalEntityId, PatientId};
@@ -6,22 +6,33 @@ use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus};
 use esoz_testkit::builders::{fresh, legal_entity, secret, user};
 use esoz_tests::{Answer, StopFixture, TestApp, client_of, on_every_store, stop_path};
 
-use crate::attempts::{Attempt, bearer, scopes_without, worthless_tokens};
+use crate::attempts::{
+    Attempt, Refusal, bearer, forbidden, scopes_without, unauthenticated, worthless_tokens,
+};
 use crate::refused::assert_same;
+use crate::table::Protected;
 
-const NOT_FOUND: (u16, &str, &str) = (404, "not_found", "not_found");
-const NOT_ACTIVE: (u16, &str, &str) =
-    (409, "request_conflict", "client_id refers to legal entity that is not active");
-const FORBIDDEN: (u16, &str, &str) = (
-    403,
-    "forbidden",
-    "Your scope does not allow to access this resource. Missing allowances: device_dispense:stop",
-);
+/// The refusal of a legal entity that may not act.
+pub(crate) fn not_active() -> Refusal {
+    (409, "request_conflict", "client_id refers to legal entity that is not active".to_owned())
+}
 
-/// Every way of not being allowed to stop the fixture's dispense.
-pub(crate) async fn attempts(app: &TestApp, fixture: &StopFixture) -> Vec<Attempt> {
-    let there = fixture.path();
-    let not_there = stop_path(&fixture.patient.uuid().to_string(), &fresh().to_string());
+/// The refusal of what is not there, or not for the caller.
+pub(crate) fn not_found() -> Refusal {
+    (404, "not_found", "not_found".to_owned())
+}
+
+/// Every way of not being allowed to use a route on the fixture's dispense. `inactive` answers a stranger who may not act.
+pub(crate) async fn attempts(
+    app: &TestApp,
+    fixture: &StopFixture,
+    route: &Protected,
+    inactive: Refusal,
+) -> Vec<Attempt> {
+    let allowance = route.operation.scope;
+    let path = |patient: &str, id: &str| route.path.replace("{patient_id}", patient).replace("{id}", id);
+    let (patient, id) = (fixture.patient.uuid().to_string(), fixture.dispense.id.to_string());
+    let (there, not_there) = (path(&patient, &id), path(&patient, &fresh().to_string()));
     let attempt = |what, authorization: Option<String>, refusal, before_body| Attempt {
         what,
         headers: authorization.map(|value| ("authorization", value)).into_iter().collect(),
@@ -34,14 +45,14 @@ pub(crate) async fn attempts(app: &TestApp, fixture: &StopFixture) -> Vec<Attemp
     let mut attempts: Vec<Attempt> = worthless_tokens(app, &fixture.stored_token, &api_key)
         .await
         .into_iter()
-        .map(|(what, value, message)| attempt(what, value, (401, "access_denied", message), true))
+        .map(|(what, value, message)| attempt(what, value, unauthenticated(message), true))
         .collect();
-    for (what, scope) in scopes_without("device_dispense:stop") {
+    for (what, scope) in scopes_without(allowance) {
         let token = fixture.issue(app, |token| token.scope = scope.clone()).await;
-        attempts.push(attempt(what, Some(bearer(&token)), FORBIDDEN, true));
+        attempts.push(attempt(what, Some(bearer(&token)), forbidden(allowance), true));
     }
-    let stranger = token_of(app, &active(app).await).await;
-    attempts.push(attempt("another pharmacy", Some(stranger.clone()), NOT_FOUND, false));
+    let stranger = token_of(app, &active(app).await, allowance).await;
+    attempts.push(attempt("another pharmacy", Some(stranger.clone()), not_found(), false));
     for (what, status) in [
         ("a suspended organisation", LegalEntityStatus::Suspended),
         ("a closed organisation", LegalEntityStatus::Closed),
@@ -50,19 +61,20 @@ pub(crate) async fn attempts(app: &TestApp, fixture: &StopFixture) -> Vec<Attemp
         let record = legal_entity();
         let record = LegalEntityRecord { facts: LegalEntity { status, ..record.facts }, ..record };
         app.put_legal_entity(&record).await;
-        attempts.push(attempt(what, Some(token_of(app, &record).await), NOT_ACTIVE, false));
+        attempts.push(attempt(what, Some(token_of(app, &record, allowance).await), inactive.clone(), false));
     }
-    let unknown = token_of(app, &legal_entity()).await;
-    attempts.push(attempt("an organisation that nobody knows", Some(unknown), NOT_ACTIVE, false));
+    let unknown = token_of(app, &legal_entity(), allowance).await;
+    attempts.push(attempt("an organisation that nobody knows", Some(unknown), inactive.clone(), false));
 
     // Whose dispense it is counts, and of whom: neither alone is enough.
-    let elsewhere = stop_path(&fresh().to_string(), &fixture.dispense.id.to_string());
+    let elsewhere = path(&fresh().to_string(), &id);
+    let owner = fixture.issue(app, |token| token.scope = Scope::parse(allowance)).await;
     for (what, authorization) in [
-        ("the owner, for another patient", bearer(&fixture.token)),
+        ("the owner, for another patient", bearer(&owner)),
         ("another pharmacy, for another patient", stranger),
     ] {
         let there = elsewhere.clone();
-        attempts.push(Attempt { there, ..attempt(what, Some(authorization), NOT_FOUND, false) });
+        attempts.push(Attempt { there, ..attempt(what, Some(authorization), not_found(), false) });
     }
     attempts
 }
@@ -73,20 +85,23 @@ async fn active(app: &TestApp) -> LegalEntityRecord {
     record
 }
 
-/// A valid token of that organisation, with the scope that stops.
-async fn token_of(app: &TestApp, organisation: &LegalEntityRecord) -> String {
+/// A valid token of that organisation, with that allowance.
+async fn token_of(app: &TestApp, organisation: &LegalEntityRecord, allowance: &str) -> String {
     let token = secret();
     let stored = NewAccessToken {
         digest: token.digest(),
         user_id: user(),
         client_id: client_of(organisation.facts.id),
-        scope: Scope::parse("device_dispense:stop"),
+        scope: Scope::parse(allowance),
         ..esoz_testkit::builders::access_token(&token)
     };
     let stored = NewAccessToken { expires_at: app.in_seconds(3_600), ..stored };
     app.stores.credentials.add_token(&stored).await.unwrap();
     bearer(&token)
 }
+
+/// The allowance of the method that keys and statuses matter to.
+const STOP: &str = "device_dispense:stop";
 
 /// What a stranger is told about that dispense, in whatever status it is.
 async fn told_a_stranger(
@@ -108,7 +123,7 @@ on_every_store! {
     async fn what_a_key_answers_to_its_owner_it_tells_no_stranger(kind) {
         let app = TestApp::new(kind).await;
         let fixture = StopFixture::load(&app).await;
-        let stranger = token_of(&app, &active(&app).await).await;
+        let stranger = token_of(&app, &active(&app).await, STOP).await;
         let key = "one-key-that-two-clients-happen-to-use";
         assert_eq!(fixture.request(&app).header("x-idempotency-key", key).send().await.status, 200);
         app.events_of(&fixture.dispense).await;
@@ -125,7 +140,7 @@ on_every_store! {
     async fn a_stranger_learns_of_no_dispense_in_whatever_status(kind) {
         let app = TestApp::new(kind).await;
         let fixture = StopFixture::load(&app).await;
-        let stranger = token_of(&app, &active(&app).await).await;
+        let stranger = token_of(&app, &active(&app).await, STOP).await;
         let mut ids = Vec::new();
         for status in esoz_device_dispense::DispenseStatus::ALL {
             let dispense = fixture.another(&app).status(status).build();

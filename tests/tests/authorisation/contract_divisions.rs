@@ -1,23 +1,21 @@
-//! Everybody who may not update a contract division. The method has no owner: it is the National Health Service's, and whoever's token and
-//! api key both hold its scope may change every record. What another organisation lacks is that scope.
+//! Everybody who may not use the methods of contract divisions. They have no owner: they are the National Health Service's, and whoever's
+//! token and api key both hold the scope may use every record. What another organisation lacks is that scope.
 
 use esoz_auth::{NewApiKey, Scope};
 use esoz_testkit::builders::{client, fresh, legal_entity, secret};
-use esoz_tests::{TestApp, UpdateFixture, client_of, update_path};
+use esoz_tests::{TestApp, UpdateFixture, client_of};
 
-use crate::attempts::{Attempt, bearer, scopes_without, worthless_tokens};
+use crate::attempts::{Attempt, bearer, forbidden, scopes_without, unauthenticated, worthless_tokens};
+use crate::table::Protected;
 
 const NO_API_KEY: &str = "Api key is not set";
 const INVALID_API_KEY: &str = "Invalid api key";
-const FORBIDDEN: (u16, &str, &str) = (
-    403,
-    "forbidden",
-    "Your scope does not allow to access this resource. Missing allowances: private_contracts:write",
-);
 
-/// Every way of not being allowed to update the fixture's record.
-pub(crate) async fn attempts(app: &TestApp, fixture: &UpdateFixture) -> Vec<Attempt> {
-    let (there, not_there) = (fixture.path(), update_path(&fresh().to_string()));
+/// Every way of not being allowed to use a route on the fixture's record.
+pub(crate) async fn attempts(app: &TestApp, fixture: &UpdateFixture, route: &Protected) -> Vec<Attempt> {
+    let allowance = route.operation.scope;
+    let path = |id: &str| route.path.replace("{id}", id);
+    let (there, not_there) = (path(&fixture.record.id.to_string()), path(&fresh().to_string()));
     let attempt = |what, api_key: Option<String>, authorization: Option<String>, refusal| Attempt {
         what,
         headers: [("api-key", api_key), ("authorization", authorization)]
@@ -32,21 +30,21 @@ pub(crate) async fn attempts(app: &TestApp, fixture: &UpdateFixture) -> Vec<Atte
     let (good_key, good_token) = (fixture.api_key.expose().to_owned(), bearer(&fixture.token));
     let mut attempts = Vec::new();
     for (what, api_key, message) in worthless_keys(app, fixture).await {
-        let refusal = (401, "access_denied", message);
-        attempts.push(attempt(what, api_key.clone(), Some(good_token.clone()), refusal));
+        let refusal = unauthenticated(message);
+        attempts.push(attempt(what, api_key.clone(), Some(good_token.clone()), refusal.clone()));
         // The api key comes first, whatever the token is.
         attempts.push(attempt(what, api_key, None, refusal));
     }
     for (what, authorization, message) in worthless_tokens(app, &fixture.stored_token, &fixture.api_key).await
     {
-        attempts.push(attempt(what, Some(good_key.clone()), authorization, (401, "access_denied", message)));
+        attempts.push(attempt(what, Some(good_key.clone()), authorization, unauthenticated(message)));
     }
-    for (what, scope) in scopes_without("private_contracts:write") {
+    for (what, scope) in scopes_without(allowance) {
         let token = bearer(&fixture.issue(app, |token| token.scope = scope.clone()).await);
         let key = key_with(app, fixture, scope).await;
-        attempts.push(attempt(what, Some(good_key.clone()), Some(token.clone()), FORBIDDEN));
-        attempts.push(attempt(what, Some(key.clone()), Some(good_token.clone()), FORBIDDEN));
-        attempts.push(attempt(what, Some(key), Some(token), FORBIDDEN));
+        attempts.push(attempt(what, Some(good_key.clone()), Some(token.clone()), forbidden(allowance)));
+        attempts.push(attempt(what, Some(key.clone()), Some(good_token.clone()), forbidden(allowance)));
+        attempts.push(attempt(what, Some(key), Some(token), forbidden(allowance)));
     }
     // The organisation whose place the record names, with the scope that such organisations have, and another one.
     let another = legal_entity();
@@ -56,10 +54,10 @@ pub(crate) async fn attempts(app: &TestApp, fixture: &UpdateFixture) -> Vec<Atte
     {
         let change = |token: &mut esoz_auth::NewAccessToken| {
             token.client_id = client_of(organisation.facts.id);
-            token.scope = Scope::parse("device_dispense:stop private_contracts:read");
+            token.scope = Scope::parse("device_dispense:stop device_dispense:read");
         };
         let token = bearer(&fixture.issue(app, change).await);
-        attempts.push(attempt(what, Some(good_key.clone()), Some(token), FORBIDDEN));
+        attempts.push(attempt(what, Some(good_key.clone()), Some(token), forbidden(allowance)));
     }
     attempts
 }
