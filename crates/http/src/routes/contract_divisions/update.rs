@@ -6,7 +6,10 @@ use crate::call::{Answer, Call};
 use crate::envelope::Reply;
 use crate::error::ApiError;
 use crate::extract::body;
-use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
+use crate::openapi::{
+    Answers, Responses,
+    parameters::{IdempotencyHeader, StandardHeaders},
+};
 
 /// Update a contract division
 ///
@@ -19,6 +22,7 @@ use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
     params(
         ("id" = String, Path, format = "uuid", description = "The contract division. What is no UUID is answered like an unknown one."),
         StandardHeaders,
+        IdempotencyHeader,
     ),
     request_body = body::UpdateBody,
     responses(UpdateAnswers),

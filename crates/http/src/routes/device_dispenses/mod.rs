@@ -1,5 +1,6 @@
 //! Device dispenses: one file per method, and how a dispense is shown.
 
+mod example;
 pub(crate) mod stop;
 
 use std::iter;
@@ -7,6 +8,20 @@ use std::iter;
 use esoz_device_dispense::{Dispense, RECORD, RESOURCES};
 use esoz_kernel::PatientId;
 use serde_json::{Map, Value, json};
+use utoipa::IntoParams;
+
+/// The segments of the path of a dispense.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes the path")]
+struct DispensePath {
+    /// The patient. What is no UUID is answered like an unknown one.
+    #[param(format = "uuid")]
+    patient_id: String,
+    /// The dispense. What is no UUID is answered like an unknown one.
+    #[param(format = "uuid")]
+    id: String,
+}
 
 /// Renders a dispense: its stored fields, and as its subject the patient that the caller named.
 fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String, Value> {
@@ -28,66 +43,6 @@ fn reference(code: &str, value: &str) -> Value {
         },
         "display_value": null,
     })
-}
-
-/// The dispense of the description's examples.
-mod example {
-    use esoz_device_dispense::{DispenseStatus, Pseudonym};
-    use esoz_kernel::{DispenseId, LegalEntityId, Uuid};
-
-    use super::{Dispense, Map, PatientId, Value, json, reference, rendered};
-    use crate::openapi::example::USER;
-
-    pub(super) const PATIENT: Uuid = Uuid::from_u128(0x7c3d_a506_804d_4550_8993_bf17_f9ee_0402);
-    pub(super) const DISPENSE: Uuid = Uuid::from_u128(0xaff0_0bf6_68bf_4b49_b66d_f031_d489_22b3);
-    const PHARMACY: Uuid = Uuid::from_u128(0x4cbf_3a4b_4a5e_4a0b_9d35_0b1c_2f0a_6d11);
-
-    /// A stopped dispense, as it is shown.
-    pub(super) fn stopped() -> Map<String, Value> {
-        let dispense = Dispense {
-            id: DispenseId::new(DISPENSE),
-            status: DispenseStatus::Stopped,
-            subject: Pseudonym::new(""),
-            owner: LegalEntityId::new(PHARMACY),
-            record: record(),
-        };
-        rendered(dispense, Some(PatientId::new(PATIENT)))
-    }
-
-    fn record() -> Map<String, Value> {
-        let (user, begun, stopped) =
-            (USER.to_string(), "2026-01-31T08:15:30.123Z", "2026-01-31T09:02:11.480Z");
-        let record = json!({
-            "status": DispenseStatus::Stopped.as_str(),
-            "status_history": [
-                {"status": DispenseStatus::InProgress.as_str(), "inserted_at": begun, "inserted_by": user},
-                {"status": DispenseStatus::Stopped.as_str(), "inserted_at": stopped, "inserted_by": user},
-            ],
-            "based_on": reference("device_request", "f2c5c1a6-1c5b-4b7e-8b44-7b0c1d2e3f40"),
-            "performer": reference("employee", "0d7f6d8e-2f1a-4f6c-9f0b-3f8f2b6f7a51"),
-            "location": reference("division", "b075f148-7f93-4fc2-b2ec-2d81b19a9b7b"),
-            "performer_legal_entity": reference("legal_entity", &PHARMACY.to_string()),
-            "program": reference("medical_program", "3f9d6f2e-6c55-4f0e-8a0e-55b0e6d1c862"),
-            "primary_source": true,
-            "details": [{
-                "device_code": {
-                    "coding": [{"system": "device_definition_classification_type", "code": "30221"}],
-                    "text": "",
-                },
-                "quantity": {"value": 2, "system": "device_unit", "code": "piece", "unit": "шт"},
-                "sell_price": 100.5,
-                "reimbursement_amount": 73.75,
-            }],
-            "inserted_at": begun,
-            "inserted_by": user,
-            "updated_at": stopped,
-            "updated_by": user,
-        });
-        match record {
-            Value::Object(record) => record,
-            _ => Map::new(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,14 @@ use esoz_device_dispense::{StopDispense, StopInput};
 use esoz_kernel::PatientId;
 use utoipa::IntoResponses;
 
-use super::{example, rendered};
+use super::{DispensePath, example, rendered};
 use crate::call::{Answer, Call};
 use crate::envelope::Reply;
 use crate::extract::body;
-use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
+use crate::openapi::{
+    Answers, Responses,
+    parameters::{IdempotencyHeader, StandardHeaders},
+};
 
 /// Stop a device dispense
 ///
@@ -16,11 +19,7 @@ use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
     patch,
     path = "/api/patients/{patient_id}/device_dispenses/{id}/actions/stop",
     operation_id = "stop_device_dispense",
-    params(
-        ("patient_id" = String, Path, format = "uuid", description = "The patient. What is no UUID is answered like an unknown one."),
-        ("id" = String, Path, format = "uuid", description = "The dispense. What is no UUID is answered like an unknown one."),
-        StandardHeaders,
-    ),
+    params(DispensePath, StandardHeaders, IdempotencyHeader),
     request_body(content = body::EmptyObject, description = "Nothing, or an object with nothing in it."),
     responses(StopAnswers),
 )]
