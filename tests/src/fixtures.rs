@@ -92,12 +92,18 @@ impl StopFixture {
         assert_eq!(app.events_of(dispense).await, []);
     }
 
-    /// The data of the answer when the dispense was stopped at that time (milliseconds).
-    pub fn stopped(&self, dispense: &Dispense, at: &str) -> Value {
-        let by = self.stored_token.user_id.to_string();
+    /// The data of an answer that shows the dispense.
+    pub fn shown(&self, dispense: &Dispense) -> Value {
         let mut data = Value::Object(dispense.record.clone());
         data["id"] = json!(dispense.id.to_string());
         data["subject"] = esoz_testkit::builders::reference("patient", self.patient.uuid());
+        data
+    }
+
+    /// The data of the answer when the dispense was stopped at that time (milliseconds).
+    pub fn stopped(&self, dispense: &Dispense, at: &str) -> Value {
+        let by = self.stored_token.user_id.to_string();
+        let mut data = self.shown(dispense);
         data["status"] = json!("stopped");
         data["updated_at"] = json!(at);
         data["updated_by"] = json!(by);
@@ -107,7 +113,11 @@ impl StopFixture {
     }
 }
 
-async fn issue(app: &TestApp, like: &NewAccessToken, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
+/// Stores a token like another one, changed, for the same user and client.
+///
+/// # Panics
+/// When it cannot be stored.
+pub async fn issue(app: &TestApp, like: &NewAccessToken, change: impl FnOnce(&mut NewAccessToken)) -> Secret {
     let token = secret();
     let mut stored = NewAccessToken { digest: token.digest(), ..like.clone() };
     change(&mut stored);

@@ -20,7 +20,7 @@ mod stores;
 mod test_app;
 
 pub use answer::{Answer, assert_protected};
-pub use fixtures::{StopFixture, UpdateFixture, change, client_of, stop_path, update_path};
+pub use fixtures::{StopFixture, UpdateFixture, change, client_of, issue, stop_path, update_path};
 pub use published::{COMMITTED, PUBLISHED, Published};
 pub use request::Request;
 pub use scrape::{Sample, Scrape};
