@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use esoz_auth::Scope;
 use esoz_tests::{Answer, Request, StopFixture, TestApp, UpdateFixture, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -24,6 +25,14 @@ impl Target {
     async fn of(app: &TestApp, route: &Protected) -> Self {
         let verb: Method = route.verb.parse().unwrap();
         match route.operation.name {
+            "show_device_dispense" => {
+                let fixture = StopFixture::load(app).await;
+                let attempts = dispenses::attempts(app, &fixture, route, dispenses::not_found()).await;
+                let token =
+                    fixture.issue(app, |token| token.scope = Scope::parse(route.operation.scope)).await;
+                let allowed = app.request(verb.clone(), &attempts[0].there).token(&token);
+                Self { verb, good_body: None, allowed, attempts }
+            }
             "stop_device_dispense" => {
                 let fixture = StopFixture::load(app).await;
                 let attempts = dispenses::attempts(app, &fixture, route, dispenses::not_active()).await;

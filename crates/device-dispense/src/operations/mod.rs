@@ -1,5 +1,6 @@
 //! One file per operation: input, error, `execute`.
 
+pub(crate) mod show;
 pub(crate) mod stop;
 
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use esoz_kernel::{Clock, IdGenerator};
 use esoz_legal_entity::{AllowedTypes, LegalEntities};
 
-use crate::{DeviceDispenses, PatientPseudonyms, StopDispense};
+use crate::{DeviceDispenses, PatientPseudonyms, ShowDispense, StopDispense};
 
 /// What the operations on device dispenses need together.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct DispensePorts {
 /// Every operation on device dispenses.
 #[derive(Clone)]
 pub struct DispenseOperations {
+    /// Shows a dispense.
+    pub show: ShowDispense,
     /// Stops a dispense.
     pub stop: StopDispense,
 }
@@ -37,6 +40,9 @@ impl DispenseOperations {
     /// Builds the operations on their ports.
     pub fn new(ports: DispensePorts) -> Self {
         let DispensePorts { dispenses, legal_entities, allowed_types, pseudonyms, clock, ids } = ports;
-        Self { stop: StopDispense { dispenses, legal_entities, allowed_types, pseudonyms, clock, ids } }
+        Self {
+            show: ShowDispense { dispenses: dispenses.clone(), pseudonyms: pseudonyms.clone() },
+            stop: StopDispense { dispenses, legal_entities, allowed_types, pseudonyms, clock, ids },
+        }
     }
 }

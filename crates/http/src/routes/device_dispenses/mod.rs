@@ -1,6 +1,7 @@
 //! Device dispenses: one file per method, and how a dispense is shown.
 
 mod example;
+pub(crate) mod show;
 pub(crate) mod stop;
 
 use std::iter;
