@@ -1,6 +1,6 @@
 //! The things that a request needs so that nothing is wrong with it. A test changes the one thing that it is about.
 
-use esoz_auth::{NewAccessToken, NewApiKey, Secret};
+use esoz_auth::{NewAccessToken, NewApiKey, Scope, Secret};
 use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
 use esoz_device_dispense::Dispense;
 use esoz_kernel::{ClientId, LegalEntityId, PatientId, Put};
@@ -181,6 +181,20 @@ impl UpdateFixture {
         let (token, key) = (secret(), secret());
         let (stored_token, stored_api_key) = (app.lasting(access_token(&token)), api_key(&key));
         Self { clinic, divisions, contracts, record, token, stored_token, api_key: key, stored_api_key }
+    }
+
+    /// The same with a token and an api key that hold another scope.
+    ///
+    /// # Panics
+    /// When they cannot be stored.
+    pub async fn with_scope(self, app: &TestApp, scope: &str) -> Self {
+        let (token, key, scope) = (secret(), secret(), Scope::parse(scope));
+        let stored_token =
+            NewAccessToken { digest: token.digest(), scope: scope.clone(), ..self.stored_token.clone() };
+        let stored_api_key = NewApiKey { digest: key.digest(), scope, ..self.stored_api_key.clone() };
+        app.stores.credentials.add_token(&stored_token).await.unwrap();
+        app.stores.credentials.add_api_key(&stored_api_key).await.unwrap();
+        Self { token, stored_token, api_key: key, stored_api_key, ..self }
     }
 
     /// The path of the record.

@@ -9,9 +9,8 @@ pub use model::facts::{
     UnknownWord,
 };
 pub use model::record::{ContractRecord, DivisionRecord};
-pub use model::rules::{Change, Decide, Refusal, decide};
-pub use operations::update::{UpdateContractDivision, UpdateError, UpdateInput};
-pub use operations::{ContractDivisionOperations, ContractDivisionPorts};
+pub use model::rules::{Change, Decide, LookupError, Refusal, decide};
+pub use operations::*;
 pub use ports::{ContractDivisions, ContractRegistry, Write};
 
 #[cfg(any(test, feature = "mock"))]

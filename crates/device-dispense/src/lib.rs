@@ -10,9 +10,7 @@ pub use model::fields::{
 };
 pub use model::rules::visible;
 pub use model::status::{DispenseStatus, StatusSet, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
-pub use operations::show::{ShowDispense, ShowError, ShowInput};
-pub use operations::stop::{StopDispense, StopError, StopInput};
-pub use operations::{DispenseOperations, DispensePorts};
+pub use operations::*;
 pub use ports::{DeviceDispenses, DispenseRegistry, PatientPseudonyms, Transition};
 
 #[cfg(any(test, feature = "mock"))]

@@ -59,7 +59,7 @@ impl Update {
         &self,
         store: &(impl ContractDivisions + ?Sized),
     ) -> Result<Option<Replay<ContractDivision>>, StoreError> {
-        let refuse: Decide = Arc::new(|_| Err(Refusal::RecordNotFound));
+        let refuse: Decide = Arc::new(|_| Err(Refusal::RECORD_NOT_FOUND));
         Ok(match store.write(&Write { decide: refuse, ..self.write() }).await? {
             Written::Replayed(record) => Some(Replay::Replayed(record)),
             Written::KeyReused => Some(Replay::KeyReused),
@@ -81,7 +81,7 @@ pub async fn facts(
     let looking = Arc::clone(&seen);
     let decide: Decide = Arc::new(move |facts| {
         *looking.lock().unwrap_or_else(PoisonError::into_inner) = Some(*facts);
-        Err(Refusal::RecordNotFound)
+        Err(Refusal::RECORD_NOT_FOUND)
     });
     let (at, request_id) = (Timestamp::UNIX_EPOCH, request_id());
     store.write(&Write { id, pair, decide, at, request_id, idempotency: None }).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use esoz_auth::Scope;
+use esoz_auth::{NewAccessToken, Scope};
 use esoz_tests::{Answer, Request, StopFixture, TestApp, UpdateFixture, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -24,15 +24,8 @@ struct Target {
 impl Target {
     async fn of(app: &TestApp, route: &Protected) -> Self {
         let verb: Method = route.verb.parse().unwrap();
+        let allowance = |token: &mut NewAccessToken| token.scope = Scope::parse(route.operation.scope);
         match route.operation.name {
-            "show_device_dispense" => {
-                let fixture = StopFixture::load(app).await;
-                let attempts = dispenses::attempts(app, &fixture, route, dispenses::not_found()).await;
-                let token =
-                    fixture.issue(app, |token| token.scope = Scope::parse(route.operation.scope)).await;
-                let allowed = app.request(verb.clone(), &attempts[0].there).token(&token);
-                Self { verb, good_body: None, allowed, attempts }
-            }
             "stop_device_dispense" => {
                 let fixture = StopFixture::load(app).await;
                 let attempts = dispenses::attempts(app, &fixture, route, dispenses::not_active()).await;
@@ -43,6 +36,22 @@ impl Target {
                 let attempts = contract_divisions::attempts(app, &fixture, route).await;
                 let allowed = fixture.request(app).json(&fixture.change());
                 Self { verb, good_body: Some(fixture.change()), allowed, attempts }
+            }
+            _ if verb == Method::GET
+                && route.path.starts_with("/api/patients/{patient_id}/device_dispenses") =>
+            {
+                let fixture = StopFixture::load(app).await;
+                let attempts = dispenses::attempts(app, &fixture, route, dispenses::not_found()).await;
+                let token = fixture.issue(app, allowance).await;
+                let allowed = app.request(verb.clone(), &attempts[0].there).token(&token);
+                Self { verb, good_body: None, allowed, attempts }
+            }
+            _ if verb == Method::GET && route.path.starts_with("/api/admin/contract_divisions") => {
+                let fixture = UpdateFixture::load(app).await.with_scope(app, route.operation.scope).await;
+                let attempts = contract_divisions::attempts(app, &fixture, route).await;
+                let allowed = app.request(verb.clone(), &fixture.path());
+                let allowed = allowed.api_key(&fixture.api_key).token(&fixture.token);
+                Self { verb, good_body: None, allowed, attempts }
             }
             name => panic!("{name}: say here what is there, and who may not"),
         }

@@ -14,11 +14,18 @@ pub struct Change {
 }
 
 failure! {
+    /// Why no method finds a record. The text is part of the protocol.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum LookupError {
+        /// The active record does not exist, or not for this method (update rule 5; U10, D07).
+        NotFound => NotFound, "not_found", "Contract division with such id is not found";
+    }
+}
+
+failure! {
     /// Why the rules refuse to write a contract division. The texts, spelling included, are part of the protocol.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum Refusal {
-        /// The active record does not exist (rule 5; U10).
-        RecordNotFound => NotFound, "not_found", "Contract division with such id is not found";
         /// Its contract is of another type or not active (rule 6; U11).
         NotGlobalBudget => Conflict, "not_global_budget",
             "Only contract divisions for contract with type GB_CBP can be updated";
@@ -33,7 +40,15 @@ failure! {
         /// Another active record has this contract and division (rule 10; U16, U23).
         PairTaken => Conflict, "pair_taken",
             "Contract division with such contract and division already exists", at "$.division_id";
+    } wraps {
+        /// The record is not found (rule 5; U10).
+        Lookup(LookupError);
     }
+}
+
+impl Refusal {
+    /// The active record does not exist (rule 5; U10).
+    pub const RECORD_NOT_FOUND: Self = Self::Lookup(LookupError::NotFound);
 }
 
 /// Decides a write from the facts about it: the whole record after it, or the rule that refuses it. Pure; a store calls it while it holds
@@ -61,7 +76,8 @@ impl Change {
 /// # Errors
 /// The [`Refusal`] of the first rule that fails.
 pub fn decide(facts: &Facts) -> Result<ContractDivision, Refusal> {
-    let current = facts.current.filter(|current| current.record.is_active).ok_or(Refusal::RecordNotFound)?;
+    let current =
+        facts.current.filter(|current| current.record.is_active).ok_or(Refusal::RECORD_NOT_FOUND)?;
     if !current.contract.is_usable() {
         return Err(Refusal::NotGlobalBudget);
     }

@@ -55,8 +55,8 @@ struct Fault {
 fn faults() -> Vec<Fault> {
     let fault = |refusal, what, spoil| Fault { refusal, what, spoil };
     vec![
-        fault(Refusal::RecordNotFound, "no record", |facts| facts.current = None),
-        fault(Refusal::RecordNotFound, "inactive record", |facts| {
+        fault(Refusal::RECORD_NOT_FOUND, "no record", |facts| facts.current = None),
+        fault(Refusal::RECORD_NOT_FOUND, "inactive record", |facts| {
             facts.current = facts.current.map(|mut current| {
                 current.record.is_active = false;
                 current

@@ -1,12 +1,14 @@
 //! One file per operation: input, error, `execute`.
 
-pub(crate) mod update;
+mod update;
 
 use std::sync::Arc;
 
 use esoz_kernel::Clock;
 
-use crate::{ContractDivisions, UpdateContractDivision};
+pub use update::{UpdateContractDivision, UpdateError, UpdateInput};
+
+use crate::ContractDivisions;
 
 /// What the operations on contract divisions need together.
 #[derive(Clone)]

@@ -67,7 +67,7 @@ impl UpdateContractDivision {
         permit: &Permit<Self>,
         input: UpdateInput,
     ) -> Result<ContractDivision, UpdateError> {
-        let id = input.id.ok_or(Refusal::RecordNotFound).map_err(UpdateError::Refused)?;
+        let id = input.id.ok_or(Refusal::RECORD_NOT_FOUND).map_err(UpdateError::Refused)?;
         let at = to_micros(self.clock.now());
         let write = Write {
             id,

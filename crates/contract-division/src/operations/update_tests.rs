@@ -77,7 +77,7 @@ fn facts() -> Facts {
 fn refused(refusal: Refusal) -> Facts {
     let good = facts();
     match refusal {
-        Refusal::RecordNotFound => Facts { current: None, ..good },
+        Refusal::RECORD_NOT_FOUND => Facts { current: None, ..good },
         Refusal::NotGlobalBudget => {
             let capitation = |current: Current| Current {
                 contract: Contract { kind: ContractType::Capitation, ..current.contract },
@@ -96,7 +96,7 @@ fn refused(refusal: Refusal) -> Facts {
 
 /// Every refusal, with what a caller gets to know of it.
 const ANSWERS: [(Refusal, ErrorKind, Option<&str>, &str); 6] = [
-    (Refusal::RecordNotFound, ErrorKind::NotFound, None, "Contract division with such id is not found"),
+    (Refusal::RECORD_NOT_FOUND, ErrorKind::NotFound, None, "Contract division with such id is not found"),
     (
         Refusal::NotGlobalBudget,
         ErrorKind::Conflict,
@@ -189,7 +189,7 @@ fn given_a_scope_of_token_or_key_without_the_allowance_then_there_is_no_permit()
 #[test]
 fn given_an_id_that_is_no_uuid_then_not_found_and_the_store_is_not_asked() {
     let (refusal, kind, entry, text) = ANSWERS[0];
-    assert_eq!(refusal, Refusal::RecordNotFound);
+    assert_eq!(refusal, Refusal::RECORD_NOT_FOUND);
     let unasked = execute(MockContractDivisions::new(), None, None);
     assert_eq!(answer(unasked), (kind, entry.map(str::to_owned), text.to_owned()));
 }

@@ -1,14 +1,17 @@
 //! One file per operation: input, error, `execute`.
 
-pub(crate) mod show;
-pub(crate) mod stop;
+mod show;
+mod stop;
 
 use std::sync::Arc;
 
 use esoz_kernel::{Clock, IdGenerator};
 use esoz_legal_entity::{AllowedTypes, LegalEntities};
 
-use crate::{DeviceDispenses, PatientPseudonyms, ShowDispense, StopDispense};
+pub use show::{ShowDispense, ShowError, ShowInput};
+pub use stop::{StopDispense, StopError, StopInput};
+
+use crate::{DeviceDispenses, PatientPseudonyms};
 
 /// What the operations on device dispenses need together.
 #[derive(Clone)]

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::time::from_pg;
 
-type RecordSql = (SqlUuid, SqlUuid, SqlUuid, Bool, Timestamptz, SqlUuid, Timestamptz, SqlUuid);
-type RecordRow = (Uuid, Uuid, Uuid, bool, PgTimestamp, Uuid, PgTimestamp, Uuid);
-type ContractSql = (SqlUuid, Text, SqlUuid, Bool);
-type ContractRow = (Uuid, String, Uuid, bool);
+pub(super) type RecordSql = (SqlUuid, SqlUuid, SqlUuid, Bool, Timestamptz, SqlUuid, Timestamptz, SqlUuid);
+pub(super) type RecordRow = (Uuid, Uuid, Uuid, bool, PgTimestamp, Uuid, PgTimestamp, Uuid);
+pub(super) type ContractSql = (SqlUuid, Text, SqlUuid, Bool);
+pub(super) type ContractRow = (Uuid, String, Uuid, bool);
 type DivisionSql = (SqlUuid, SqlUuid, Bool);
 type DivisionRow = (Uuid, Uuid, bool);
 /// An idempotency record: the request, since when it is kept, the first answer.
@@ -64,11 +64,8 @@ pub(super) fn found(write: &Write, row: FactsRow) -> Result<Found, StoreError> {
     if is_held {
         return Ok(Found::Held);
     }
-    let current = record.zip(current).map(|(record, current)| {
-        Ok::<_, StoreError>(Current { record: contract_division(record)?, contract: contract(current) })
-    });
     Ok(Found::Facts(Facts {
-        current: current.transpose()?,
+        current: record.zip(current).map(to_current).transpose()?,
         division: division.map(|(id, legal_entity, is_active)| Division {
             id: DivisionId::new(id),
             legal_entity: LegalEntityId::new(legal_entity),
@@ -77,6 +74,11 @@ pub(super) fn found(write: &Write, row: FactsRow) -> Result<Found, StoreError> {
         contract: wanted.map(contract),
         is_pair_taken,
     }))
+}
+
+/// A record with the contract that it belongs to.
+pub(super) fn to_current((record, current): (RecordRow, ContractRow)) -> Result<Current, StoreError> {
+    Ok(Current { record: contract_division(record)?, contract: contract(current) })
 }
 
 fn contract((id, kind, contractor, is_active): ContractRow) -> Contract {

@@ -36,7 +36,7 @@ async fn a_deactivation_that_is_not_committed_yet_is_waited_for_and_refuses_the_
         ("contracts", scene.to.contract_id.to_string(), Refusal::ContractNotUsable),
         ("contracts", scene.record.contract_id.to_string(), Refusal::NotGlobalBudget),
         ("divisions", scene.to.division_id.to_string(), Refusal::DivisionNotFound),
-        ("contract_divisions", scene.record.id.to_string(), Refusal::RecordNotFound),
+        ("contract_divisions", scene.record.id.to_string(), Refusal::RECORD_NOT_FOUND),
     ] {
         let sql = |is_active| format!("UPDATE {table} SET is_active = {is_active} WHERE id = '{id}'");
         let refused = Written::Refused(refusal);

@@ -8,12 +8,11 @@ use super::row::{ContractRow, DivisionRow, RecordRow};
 use crate::error::Trouble;
 use crate::schema::{contract_divisions, contracts, divisions};
 
-/// All that the rules read. Inside a transaction, so at one instant.
-pub(super) fn facts(
+/// Finds a record with the contract that it belongs to.
+pub(super) fn current(
     connection: &mut SqliteConnection,
     id: ContractDivisionId,
-    pair: Option<Change>,
-) -> Result<Facts, Trouble> {
+) -> Result<Option<Current>, Trouble> {
     let current: Option<(RecordRow, ContractRow)> = contract_divisions::table
         .inner_join(contracts::table)
         .filter(contract_divisions::id.eq(id.to_string()))
@@ -23,7 +22,16 @@ pub(super) fn facts(
     let current = current.map(|(record, contract)| {
         Ok::<_, StoreError>(Current { record: record.record()?, contract: contract.facts()? })
     });
-    let current = current.transpose()?;
+    Ok(current.transpose()?)
+}
+
+/// All that the rules read. Inside a transaction, so at one instant.
+pub(super) fn facts(
+    connection: &mut SqliteConnection,
+    id: ContractDivisionId,
+    pair: Option<Change>,
+) -> Result<Facts, Trouble> {
+    let current = current(connection, id)?;
     let Some(Change { division_id, contract_id }) = pair else {
         return Ok(Facts { current, division: None, contract: None, is_pair_taken: false });
     };

@@ -183,7 +183,7 @@ pub async fn an_update_is_refused_when_what_it_names_is_not_there(store: Contrac
     let fixture = Fixture::set(&store).await;
     let id = ContractDivisionId::new(fresh());
     let update = Update { id, ..fixture.update() };
-    assert_untouched(&store, &fixture, &update, Refusal::RecordNotFound, "no such record").await;
+    assert_untouched(&store, &fixture, &update, Refusal::RECORD_NOT_FOUND, "no such record").await;
     let mut update = fixture.update();
     update.change.division_id = DivisionId::new(fresh());
     assert_untouched(&store, &fixture, &update, Refusal::DivisionNotFound, "no such division").await;
@@ -200,7 +200,7 @@ pub async fn an_update_of_an_inactive_record_is_refused(store: ContractStore) {
     record.is_active = false;
     put_record(&store, &record).await;
     let fixture = Fixture { record, ..fixture };
-    let refusal = Refusal::RecordNotFound;
+    let refusal = Refusal::RECORD_NOT_FOUND;
     assert_untouched(&store, &fixture, &fixture.update(), refusal, "the record is inactive").await;
 }
 

@@ -97,7 +97,7 @@ async fn prepare(store: &ContractStore, kind: Kind, fixture: &Fixture, update: &
         Kind::UnderAKey => update.idempotency = asking("this"),
         Kind::OfNoRecord => {
             update.id = ContractDivisionId::new(fresh());
-            return Written::Refused(Refusal::RecordNotFound);
+            return Written::Refused(Refusal::RECORD_NOT_FOUND);
         }
         Kind::ToAnInactiveContract => {
             update_contract(store, &inactive_contract(&fixture.new_contract)).await;
