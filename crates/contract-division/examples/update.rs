@@ -79,7 +79,11 @@ impl Ledger {
 
 #[async_trait]
 impl ContractDivisions for Ledger {
-    /// The whole port: read the facts under a lock, look the key up, decide, write. A database locks the rows instead.
+    async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError> {
+        Ok(self.lock("finding a contract division")?.facts(id, None).current)
+    }
+
+    /// The heart of the port: read the facts under a lock, look the key up, decide, write. A database locks the rows instead.
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {
         let mut tables = self.lock("writing a contract division")?;
         if let Some(idempotency) = &write.idempotency

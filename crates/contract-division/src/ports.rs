@@ -3,7 +3,7 @@ use std::fmt;
 use async_trait::async_trait;
 use esoz_kernel::{ContractDivisionId, IdempotentRequest, Put, RequestId, StoreError, Timestamp, Written};
 
-use crate::{Change, ContractDivision, ContractRecord, Decide, DivisionRecord, Refusal};
+use crate::{Change, ContractDivision, ContractRecord, Current, Decide, DivisionRecord, Refusal};
 
 /// A write of a contract division, with the decision that the store takes under the facts' locks.
 #[derive(Clone)]
@@ -40,6 +40,12 @@ impl fmt::Debug for Write {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait ContractDivisions: Send + Sync {
+    /// Finds a record, active or not, with the contract that it belongs to; `Ok(None)` when there is none with that id.
+    ///
+    /// # Errors
+    /// [`StoreError`]; of kind corrupt when what is stored cannot be what ESOZ wrote.
+    async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError>;
+
     /// Creates, updates or deactivates a contract division: decides inside the write (docs/adr/0020).
     ///
     /// In one atomic, durable step the store

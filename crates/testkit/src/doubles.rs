@@ -42,6 +42,7 @@ macro_rules! store_ports {
                 commit(change: &esoz_device_dispense::Transition) -> esoz_kernel::Committed<esoz_device_dispense::Dispense>;
             }
             ContractDivisionsDouble: esoz_contract_division::ContractDivisions {
+                find(id: esoz_kernel::ContractDivisionId) -> Option<esoz_contract_division::Current>;
                 write(write: &esoz_contract_division::Write)
                     -> esoz_kernel::Written<esoz_contract_division::ContractDivision, esoz_contract_division::Refusal>;
             }

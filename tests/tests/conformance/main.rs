@@ -10,6 +10,7 @@ mod health;
 mod idempotency;
 mod lines;
 mod outages;
+mod show_contract_division;
 mod show_dispense;
 mod stop;
 mod stop_order;

@@ -1,11 +1,13 @@
 //! One file per operation: input, error, `execute`.
 
+mod show;
 mod update;
 
 use std::sync::Arc;
 
 use esoz_kernel::Clock;
 
+pub use show::{ShowContractDivision, ShowError};
 pub use update::{UpdateContractDivision, UpdateError, UpdateInput};
 
 use crate::ContractDivisions;
@@ -22,6 +24,8 @@ pub struct ContractDivisionPorts {
 /// Every operation on contract divisions.
 #[derive(Clone)]
 pub struct ContractDivisionOperations {
+    /// Shows a contract division.
+    pub show: ShowContractDivision,
     /// Updates a contract division.
     pub update: UpdateContractDivision,
 }
@@ -30,6 +34,9 @@ impl ContractDivisionOperations {
     /// Builds the operations on their ports.
     pub fn new(ports: ContractDivisionPorts) -> Self {
         let ContractDivisionPorts { contract_divisions, clock } = ports;
-        Self { update: UpdateContractDivision { contract_divisions, clock } }
+        Self {
+            show: ShowContractDivision { contract_divisions: contract_divisions.clone() },
+            update: UpdateContractDivision { contract_divisions, clock },
+        }
     }
 }

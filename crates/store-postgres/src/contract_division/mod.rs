@@ -6,13 +6,21 @@ mod query;
 mod row;
 
 use async_trait::async_trait;
-use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
-use esoz_kernel::{StoreError, Written};
+use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Refusal, Write};
+use esoz_kernel::{ContractDivisionId, StoreError, Written};
 
+use self::query::FindCurrent;
 use crate::PostgresStore;
+use crate::statement::at_most_one;
 
 #[async_trait]
 impl ContractDivisions for PostgresStore {
+    async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError> {
+        let rows = self.connections.look(FindCurrent { id: id.uuid() }).await;
+        let rows = rows.map_err(|failure| failure.during(format_args!("finding contract division {id}")))?;
+        at_most_one(rows).map(row::to_current).transpose()
+    }
+
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {
         self.contract_divisions.write(write).await
     }

@@ -1,11 +1,22 @@
-//! The query that locks and reads what writes of contract divisions need.
+//! The queries: one finds a record, one locks and reads what writes of contract divisions need.
 
 use diesel::sql_types::{Array, Bytea, Nullable, Uuid as SqlUuid};
 use esoz_contract_division::Write;
 use uuid::Uuid;
 
-use super::row::FactsSql;
+use super::row::{ContractSql, FactsSql, RecordSql};
 use crate::statement::statement;
+
+statement! {
+    /// Finds a record with the contract that it belongs to.
+    FindCurrent { id: Uuid => SqlUuid, } -> (RecordSql, ContractSql);
+    " SELECT record.id, record.contract_id, record.division_id, record.is_active,
+             record.inserted_at, record.inserted_by, record.updated_at, record.updated_by,
+             current.id, current.type, current.contractor_legal_entity_id, current.is_active
+         FROM args
+         JOIN contract_divisions AS record ON record.id = args.id
+         JOIN contracts AS current ON current.id = record.contract_id"
+}
 
 /// Declares the query. `$locked` says what becomes of a row that somebody else holds.
 macro_rules! lock_facts {

@@ -6,13 +6,18 @@ mod registry;
 mod row;
 
 use async_trait::async_trait;
-use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
-use esoz_kernel::{StoreError, Written};
+use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Refusal, Write};
+use esoz_kernel::{ContractDivisionId, StoreError, Written};
 
 use crate::SqliteStore;
 
 #[async_trait]
 impl ContractDivisions for SqliteStore {
+    async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError> {
+        let attempted = format!("finding contract division {id}");
+        self.read(attempted, move |connection| query::current(connection, id)).await
+    }
+
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {
         let write = write.clone();
         let attempted = format!("writing contract division {}", write.id);

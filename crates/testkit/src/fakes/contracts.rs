@@ -94,14 +94,16 @@ impl State {
         Ok(())
     }
 
+    fn current(&self, id: ContractDivisionId) -> Option<Current> {
+        let record = *self.records.get(&id)?;
+        let contract = self.contracts.get(&record.contract_id)?.facts;
+        Some(Current { record, contract })
+    }
+
     /// All that the rules read.
     fn facts(&self, id: ContractDivisionId, pair: Option<Change>) -> Facts {
-        let current = self.records.get(&id).and_then(|record| {
-            let contract = self.contracts.get(&record.contract_id)?.facts;
-            Some(Current { record: *record, contract })
-        });
         Facts {
-            current,
+            current: self.current(id),
             division: pair.and_then(|pair| Some(self.divisions.get(&pair.division_id)?.facts)),
             contract: pair.and_then(|pair| Some(self.contracts.get(&pair.contract_id)?.facts)),
             is_pair_taken: pair
@@ -137,6 +139,10 @@ fn differing(before: &Value, after: &Value) -> (Map<String, Value>, Map<String, 
 
 #[async_trait]
 impl ContractDivisions for FakeContracts {
+    async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError> {
+        Ok(self.0.lock().current(id))
+    }
+
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {
         let mut state = self.0.lock();
         if let Some(replay) = state.keys.replay(write.idempotency.as_ref(), write.at) {

@@ -18,6 +18,7 @@ pub async fn facts_of_nothing(store: ContractStore) {
         contract_divisions::facts(&*store.contract_divisions, id, Some(change)).await.unwrap(),
         nothing
     );
+    assert_eq!(store.contract_divisions.find(id).await.unwrap(), None);
 }
 
 /// Everything that there is, each part independent of the others, to the microsecond.
@@ -31,6 +32,7 @@ pub async fn facts_of_everything(store: ContractStore) {
     };
     let change = fixture.change();
     assert_eq!(facts(&store, &fixture, &change).await, all);
+    assert_eq!(store.contract_divisions.find(fixture.record.id).await.unwrap(), all.current);
 
     let unknown = ContractDivisionId::new(fresh());
     let without_record =
@@ -67,6 +69,7 @@ pub async fn facts_of_what_is_inactive(store: ContractStore) {
         is_pair_taken: false,
     };
     assert_eq!(seen, expected);
+    assert_eq!(store.contract_divisions.find(record.id).await.unwrap(), expected.current);
 }
 
 /// The statuses and the suspension say nothing about what is active (U24).
