@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use esoz_auth::{ApiKeyHolder, AuthError, Caller, CallerKind, Operation, Permit, Principal, authorize};
 use esoz_kernel::{Failure, IdempotencyKey, TraceContext};
 use serde::Serialize;
@@ -20,15 +20,8 @@ use crate::telemetry::OperationSpan;
 /// The answer of a handler.
 pub(crate) type Answer = Result<HttpResponse, actix_web::Error>;
 
-impl FromRequest for RequestContext {
-    type Error = actix_web::Error;
-    type Future = Ready<Result<Self, Self::Error>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let context = request.extensions().get::<Self>().cloned();
-        ready(context.ok_or_else(|| actix_web::error::ErrorInternalServerError("no request context")))
-    }
-}
+/// The context that the middleware has attached to a request.
+pub(crate) type Context = web::ReqData<RequestContext>;
 
 /// One request on its way through an operation.
 pub(crate) struct Call {
@@ -47,7 +40,7 @@ impl FromRequest for Call {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let mut call = || {
             Ok(Self {
-                context: RequestContext::extract(request).into_inner()?,
+                context: Context::extract(request).into_inner()?.into_inner(),
                 api: web::Data::extract(request).into_inner()?,
                 payload: web::Payload::from_request(request, payload).into_inner()?,
                 request: request.clone(),

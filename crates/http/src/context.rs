@@ -16,16 +16,12 @@ pub(crate) const REQUEST_ID: &str = "x-request-id";
 /// The header that carries the idempotency key, as it is published.
 pub(crate) const IDEMPOTENCY_KEY: &str = "X-Idempotency-Key";
 
-/// The `X-Idempotency-Key` of a request.
-#[derive(Debug, Clone)]
-pub(crate) enum IdempotencyHeader {
-    /// The request has none.
-    Absent,
-    /// A well-formed key.
-    Key(IdempotencyKey),
-    /// Something else, or several.
-    Malformed,
-}
+/// The `X-Idempotency-Key` of a request, if it has one.
+pub(crate) type IdempotencyHeader = Result<Option<IdempotencyKey>, MalformedKey>;
+
+/// The `X-Idempotency-Key` is no key, or there are several.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MalformedKey;
 
 /// What an answer, its headers and the log line say about the request (conventions, "Envelope").
 #[derive(Debug, Clone)]
@@ -61,7 +57,7 @@ impl RequestContext {
         let headers = request.headers();
         let given = text(headers, REQUEST_ID).and_then(RequestId::parse);
         let context = Self {
-            idempotency: IdempotencyHeader::read(headers),
+            idempotency: idempotency_header(headers),
             parent: single(headers, TraceContext::HEADER).and_then(TraceContext::parse),
             is_secure: request.app_config().secure(),
             health: health.cloned(),
@@ -76,7 +72,7 @@ impl RequestContext {
     pub(crate) fn new(request_id: RequestId, url: String) -> Self {
         Self {
             request_id,
-            idempotency: IdempotencyHeader::Absent,
+            idempotency: Ok(None),
             parent: None,
             url,
             is_secure: false,
@@ -95,23 +91,15 @@ impl RequestContext {
 
     /// The key that the answer repeats.
     pub(crate) fn echoed_key(&self) -> Option<&str> {
-        match &self.idempotency {
-            IdempotencyHeader::Key(key) => Some(key.as_str()),
-            IdempotencyHeader::Absent | IdempotencyHeader::Malformed => None,
-        }
+        self.idempotency.as_ref().ok()?.as_ref().map(IdempotencyKey::as_str)
     }
 }
 
-impl IdempotencyHeader {
-    fn read(headers: &HeaderMap) -> Self {
-        let mut values = headers.get_all(IDEMPOTENCY_KEY);
-        let (first, second) = (values.next(), values.next());
-        match (first.map(|value| value.to_str().ok().and_then(IdempotencyKey::parse)), second) {
-            (None, _) => Self::Absent,
-            (Some(Some(key)), None) => Self::Key(key),
-            (Some(_), _) => Self::Malformed,
-        }
-    }
+fn idempotency_header(headers: &HeaderMap) -> IdempotencyHeader {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY);
+    let (Some(value), more) = (values.next(), values.next()) else { return Ok(None) };
+    let key = value.to_str().ok().and_then(IdempotencyKey::parse).filter(|_| more.is_none());
+    key.map(Some).ok_or(MalformedKey)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -10,7 +10,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::context::IdempotencyHeader;
 
 const COMMITTED: &str = include_str!("../../../docs/openapi.json");
 
@@ -86,7 +85,7 @@ fn published(document: &Value, status: u16) -> Vec<Validator> {
 
 fn context(url: String, key: Option<IdempotencyKey>) -> RequestContext {
     RequestContext {
-        idempotency: key.map_or(IdempotencyHeader::Absent, IdempotencyHeader::Key),
+        idempotency: Ok(key),
         ..RequestContext::new(RequestId::from_uuid(Uuid::from_u128(1)), url)
     }
 }

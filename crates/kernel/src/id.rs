@@ -49,7 +49,27 @@ macro_rules! typed_ids {
     )+};
 }
 
-typed_ids! {
+macro_rules! shown_ids {
+    ($($(#[$doc:meta])* $name:ident;)+) => {
+        typed_ids! { $($(#[$doc])* $name;)+ }
+
+        $(
+            impl fmt::Debug for $name {
+                fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    write!(formatter, concat!(stringify!($name), "({})"), self.0)
+                }
+            }
+
+            impl fmt::Display for $name {
+                fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    fmt::Display::fmt(&self.0, formatter)
+                }
+            }
+        )+
+    };
+}
+
+shown_ids! {
     /// A user of ESOZ: who did it.
     UserId;
     /// A client of ESOZ: the organisation that a token or an api key was given to.
@@ -67,24 +87,6 @@ typed_ids! {
     /// An event; the key by which consumers drop duplicates.
     EventId;
 }
-
-macro_rules! shown {
-    ($($name:ident)+) => {$(
-        impl fmt::Debug for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(formatter, concat!(stringify!($name), "({})"), self.0)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(&self.0, formatter)
-            }
-        }
-    )+};
-}
-
-shown! { UserId ClientId LegalEntityId DispenseId DivisionId ContractId ContractDivisionId EventId }
 
 typed_ids! {
     /// A patient. Never stored, never logged: it has no `Display`, and its `Debug` hides it. Whoever renders the answer

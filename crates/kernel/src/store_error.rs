@@ -20,13 +20,18 @@ impl StoreErrorKind {
     /// Every kind there is.
     pub const ALL: [Self; 4] = [Self::Unavailable, Self::Conflict, Self::Corrupt, Self::Unexpected];
 
-    /// The word for it where failures are counted.
+    /// Returns the name under which failures of ports are counted.
     pub const fn as_str(self) -> &'static str {
+        self.texts().0
+    }
+
+    /// Its name, the code of the failure, and the text of the error.
+    const fn texts(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Unavailable => "unavailable",
-            Self::Conflict => "conflict",
-            Self::Corrupt => "corrupt",
-            Self::Unexpected => "unexpected",
+            Self::Unavailable => ("unavailable", "store_unavailable", "the store is unavailable"),
+            Self::Conflict => ("conflict", "store_conflict", "the store refused a concurrent change"),
+            Self::Corrupt => ("corrupt", "store_corrupt", "corrupt data"),
+            Self::Unexpected => ("unexpected", "store_unexpected", "the store failed"),
         }
     }
 }
@@ -74,21 +79,13 @@ impl StoreError {
 
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        match self.kind {
-            StoreErrorKind::Unavailable | StoreErrorKind::Conflict => true,
-            StoreErrorKind::Corrupt | StoreErrorKind::Unexpected => false,
-        }
+        matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Conflict)
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            StoreErrorKind::Unavailable => "the store is unavailable",
-            StoreErrorKind::Conflict => "the store refused a concurrent change",
-            StoreErrorKind::Corrupt => "corrupt data",
-            StoreErrorKind::Unexpected => "the store failed",
-        };
+        let what = self.kind.texts().2;
         write!(formatter, "{what} while {}", self.attempted)
     }
 }
@@ -105,12 +102,7 @@ impl Failure for StoreError {
     }
 
     fn code(&self) -> &'static str {
-        match self.kind {
-            StoreErrorKind::Unavailable => "store_unavailable",
-            StoreErrorKind::Conflict => "store_conflict",
-            StoreErrorKind::Corrupt => "store_corrupt",
-            StoreErrorKind::Unexpected => "store_unexpected",
-        }
+        self.kind.texts().1
     }
 
     fn examples() -> Vec<Self> {

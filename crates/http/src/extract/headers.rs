@@ -3,7 +3,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use esoz_auth::Secret;
 use esoz_kernel::IdempotencyKey;
 
-use crate::context::{IDEMPOTENCY_KEY, IdempotencyHeader};
+use crate::context::{IDEMPOTENCY_KEY, IdempotencyHeader, MalformedKey};
 use crate::envelope::Invalid;
 use crate::error::ApiError;
 
@@ -39,13 +39,9 @@ pub(crate) fn api_key(request: &HttpRequest) -> Result<Option<Secret>, ApiError>
 
 /// The idempotency key, if the request has one. A malformed one is refused: a client that sends it relies on it.
 pub(crate) fn idempotency_key(header: &IdempotencyHeader) -> Result<Option<IdempotencyKey>, ApiError> {
-    match header {
-        IdempotencyHeader::Absent => Ok(None),
-        IdempotencyHeader::Key(key) => Ok(Some(key.clone())),
-        IdempotencyHeader::Malformed => {
-            let most = IdempotencyKey::MAX_CHARS;
-            let description = format!("must be given once, as 1 to {most} visible ASCII characters");
-            Err(ApiError::invalid(vec![Invalid::header(IDEMPOTENCY_KEY, "format", description)]))
-        }
-    }
+    header.clone().map_err(|MalformedKey| {
+        let most = IdempotencyKey::MAX_CHARS;
+        let description = format!("must be given once, as 1 to {most} visible ASCII characters");
+        ApiError::invalid(vec![Invalid::header(IDEMPOTENCY_KEY, "format", description)])
+    })
 }

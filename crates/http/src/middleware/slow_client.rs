@@ -1,9 +1,10 @@
-//! Connections that do not come to the point.
+//! Closes connections that send a request too slowly (slowloris), or do not take their answers.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix_tls::accept::rustls_0_23::TlsStream;
@@ -11,17 +12,18 @@ use actix_web::dev::Extensions;
 use actix_web::rt::{net::TcpStream as Accepted, spawn, task::JoinHandle, time::sleep_until};
 
 /// What a connection is doing.
+#[derive(Clone, Copy)]
 struct Activity {
-    /// How many of its requests are being answered.
+    /// The number of its requests that are being answered.
     answering: usize,
     /// When it last began or ended to be answered.
     since: Instant,
 }
 
-/// A connection. It is closed when for too long none of its requests is being answered: its client sends no request to its end, or
-/// does not take its answer. (The framework itself sees to that before the first request alone.)
+/// Closes a connection when for too long none of its requests is being answered: its client sends no request to its end, or does not take
+/// its answer. (The framework itself sees to that before the first request alone.)
 pub(crate) struct SlowClientGuard {
-    pace: Arc<Mutex<Activity>>,
+    activity: Rc<Cell<Activity>>,
     watch: JoinHandle<()>,
 }
 
@@ -38,17 +40,18 @@ impl SlowClientGuard {
             // connections must do.
             let handle = accepted.and_then(|accepted| accepted.as_fd().try_clone_to_owned().ok());
             if let Some(handle) = handle {
-                let pace = Arc::new(Mutex::new(Activity { answering: 0, since: Instant::now() }));
-                let watch = spawn(watch(pace.clone(), TcpStream::from(handle), patience));
-                extensions.insert(Self { pace, watch });
+                let activity = Rc::new(Cell::new(Activity { answering: 0, since: Instant::now() }));
+                let watch = spawn(watch(activity.clone(), TcpStream::from(handle), patience));
+                extensions.insert(Self { activity, watch });
             }
         }
     }
 
-    /// One of its requests is being answered, until what this gives is dropped.
+    /// Marks one of its requests as being answered, until what this gives is dropped.
     pub(crate) fn answering(&self) -> Answering {
-        lock(&self.pace).answering += 1;
-        Answering(self.pace.clone())
+        self.activity
+            .update(|activity| Activity { answering: activity.answering.saturating_add(1), ..activity });
+        Answering(self.activity.clone())
     }
 }
 
@@ -59,23 +62,21 @@ impl Drop for SlowClientGuard {
 }
 
 /// A request that is being answered.
-pub(crate) struct Answering(Arc<Mutex<Activity>>);
+pub(crate) struct Answering(Rc<Cell<Activity>>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let mut pace = lock(&self.0);
-        pace.answering = pace.answering.saturating_sub(1);
-        pace.since = Instant::now();
+        self.0.update(|Activity { answering, .. }| Activity {
+            answering: answering.saturating_sub(1),
+            since: Instant::now(),
+        });
     }
 }
 
-async fn watch(pace: Arc<Mutex<Activity>>, socket: TcpStream, patience: Duration) {
+async fn watch(activity: Rc<Cell<Activity>>, socket: TcpStream, patience: Duration) {
     loop {
-        let now = Instant::now();
-        let end = {
-            let pace = lock(&pace);
-            if pace.answering > 0 { now + patience } else { pace.since + patience }
-        };
+        let (now, Activity { answering, since }) = (Instant::now(), activity.get());
+        let end = if answering > 0 { now + patience } else { since + patience };
         if end <= now {
             // It is closed already, or it is now: both are what is wanted.
             let _ = socket.shutdown(Shutdown::Both);
@@ -83,8 +84,4 @@ async fn watch(pace: Arc<Mutex<Activity>>, socket: TcpStream, patience: Duration
         }
         sleep_until(end.into()).await;
     }
-}
-
-fn lock(pace: &Mutex<Activity>) -> MutexGuard<'_, Activity> {
-    pace.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,7 +17,7 @@ use utoipa::openapi::{
 
 use super::example::caller_without_scopes;
 use super::formats;
-use crate::context::{IdempotencyHeader, RequestContext};
+use crate::context::{MalformedKey, RequestContext};
 use crate::envelope::{self, Reply};
 use crate::error::ApiError;
 use crate::extract::headers::idempotency_key;
@@ -89,7 +89,7 @@ impl Answers {
 
     /// And what a malformed idempotency key is answered.
     pub(crate) fn with_idempotency_key(self) -> Self {
-        self.refusals([("idempotency_key", idempotency_key(&IdempotencyHeader::Malformed))])
+        self.refusals([("idempotency_key", idempotency_key(&Err(MalformedKey)))])
     }
 
     /// A success, with `data` of the named schema.
@@ -190,35 +190,17 @@ pub(crate) fn response(
 
 /// Those headers of an answer that mean something to a client.
 fn described_headers(response: &HttpResponse) -> BTreeMap<&'static str, Header> {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+    let policy = "What is allowed (draft-ietf-httpapi-ratelimit-headers). While requests per client are limited, every answer to a client \
+                  that has proved who it is has it too.";
     let known = [
         ("X-Request-ID", request_id_header()),
-        ("Allow", header(ObjectBuilder::new().schema_type(Type::String), "The methods that the path takes.")),
-        (
-            "WWW-Authenticate",
-            header(ObjectBuilder::new().schema_type(Type::String), "What a caller must present (RFC 6750)."),
-        ),
-        (
-            "Retry-After",
-            header(
-                ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),
-                "After how many seconds the same request may succeed.",
-            ),
-        ),
-        (
-            "RateLimit-Policy",
-            header(
-                ObjectBuilder::new().schema_type(Type::String),
-                "What is allowed (draft-ietf-httpapi-ratelimit-headers). While requests per client are limited, every answer to a client \
-                 that has proved who it is has it too.",
-            ),
-        ),
-        (
-            "RateLimit",
-            header(
-                ObjectBuilder::new().schema_type(Type::String),
-                "What is left of it. Comes with `RateLimit-Policy`.",
-            ),
-        ),
+        ("Allow", header(text(), "The methods that the path takes.")),
+        ("WWW-Authenticate", header(text(), "What a caller must present (RFC 6750).")),
+        ("Retry-After", header(seconds, "After how many seconds the same request may succeed.")),
+        ("RateLimit-Policy", header(text(), policy)),
+        ("RateLimit", header(text(), "What is left of it. Comes with `RateLimit-Policy`.")),
     ];
     known.into_iter().filter(|(name, _)| response.headers().contains_key(*name)).collect()
 }

@@ -12,9 +12,8 @@ use actix_web::http::header::{
 use actix_web::web::Bytes;
 use flate2::read::GzDecoder;
 
-use crate::call::{Answer, answer};
+use crate::call::{Answer, Context, answer};
 use crate::chunked_body::chunked;
-use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::headers;
 
@@ -29,45 +28,40 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// A file as it is kept.
+/// A file as it is kept, some of them compressed by gzip.
 struct Asset {
     path: &'static str,
     content_type: &'static str,
     bytes: &'static [u8],
-    gzipped: bool,
 }
 
 impl Asset {
-    const fn plain(path: &'static str, content_type: &'static str, bytes: &'static [u8]) -> Self {
-        Self { path, content_type, bytes, gzipped: false }
-    }
-
-    const fn gzipped(path: &'static str, content_type: &'static str, bytes: &'static [u8]) -> Self {
-        Self { path, content_type, bytes, gzipped: true }
+    fn is_gzipped(&self) -> bool {
+        self.bytes.starts_with(&[0x1f, 0x8b])
     }
 }
 
 macro_rules! asset {
-    ($file:literal) => {
-        include_bytes!(concat!("../../assets/", $file))
+    ($path:literal, $content_type:ident, $file:literal) => {
+        Asset {
+            path: $path,
+            content_type: $content_type,
+            bytes: include_bytes!(concat!("../../assets/", $file)),
+        }
     };
 }
 
 /// Swagger UI's licences are served beside it: whoever gets the one gets the other.
 const ASSETS: [Asset; 9] = [
-    Asset::plain("/docs", HTML, asset!("docs/index.html")),
-    Asset::plain("/docs/", HTML, asset!("docs/index.html")),
-    Asset::plain("/docs/page.js", SCRIPT, asset!("docs/page.js")),
-    Asset::plain("/docs/page.css", CSS, asset!("docs/page.css")),
-    Asset::gzipped("/docs/swagger-ui-bundle.js", SCRIPT, asset!("swagger-ui/swagger-ui-bundle.js.gz")),
-    Asset::gzipped("/docs/swagger-ui.css", CSS, asset!("swagger-ui/swagger-ui.css.gz")),
-    Asset::plain("/docs/LICENSE", TEXT, asset!("swagger-ui/LICENSE")),
-    Asset::plain("/docs/NOTICE", TEXT, asset!("swagger-ui/NOTICE")),
-    Asset::plain(
-        "/docs/swagger-ui-bundle.js.LICENSE.txt",
-        TEXT,
-        asset!("swagger-ui/swagger-ui-bundle.js.LICENSE.txt"),
-    ),
+    asset!("/docs", HTML, "docs/index.html"),
+    asset!("/docs/", HTML, "docs/index.html"),
+    asset!("/docs/page.js", SCRIPT, "docs/page.js"),
+    asset!("/docs/page.css", CSS, "docs/page.css"),
+    asset!("/docs/swagger-ui-bundle.js", SCRIPT, "swagger-ui/swagger-ui-bundle.js.gz"),
+    asset!("/docs/swagger-ui.css", CSS, "swagger-ui/swagger-ui.css.gz"),
+    asset!("/docs/LICENSE", TEXT, "swagger-ui/LICENSE"),
+    asset!("/docs/NOTICE", TEXT, "swagger-ui/NOTICE"),
+    asset!("/docs/swagger-ui-bundle.js.LICENSE.txt", TEXT, "swagger-ui/swagger-ui-bundle.js.LICENSE.txt"),
 ];
 
 /// Where the files are.
@@ -85,7 +79,7 @@ struct File {
 impl File {
     fn new(asset: &'static Asset) -> io::Result<Self> {
         let mut plain = Bytes::from_static(asset.bytes);
-        if asset.gzipped {
+        if asset.is_gzipped() {
             let mut text = Vec::new();
             GzDecoder::new(asset.bytes).read_to_end(&mut text)?;
             plain = Bytes::from(text);
@@ -106,7 +100,7 @@ static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
 });
 
 /// Shows the page or sends one of its files. Anybody may ask.
-pub(super) async fn show(request: HttpRequest, context: RequestContext) -> Answer {
+pub(super) async fn show(request: HttpRequest, context: Context) -> Answer {
     let Some(file) = FILES.iter().find(|file| file.asset.path == request.path()) else {
         return answer::<()>(&context, Err(ApiError::no_such_path()));
     };
@@ -122,7 +116,7 @@ pub(super) async fn show(request: HttpRequest, context: RequestContext) -> Answe
         return Ok(response.finish());
     }
     response.content_type(file.asset.content_type);
-    if file.asset.gzipped && takes_gzip(&request) {
+    if file.asset.is_gzipped() && takes_gzip(&request) {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
         return Ok(response.body(chunked(Bytes::from_static(file.asset.bytes))));
     }
@@ -155,7 +149,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::context::REQUEST_ID;
+    use crate::context::{REQUEST_ID, RequestContext};
     use crate::middleware::Origins;
     use crate::routes::configure;
 

@@ -4,8 +4,7 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::Api;
-use crate::call::{Answer, answer};
-use crate::context::RequestContext;
+use crate::call::{Answer, Context, answer};
 use crate::envelope::Reply;
 use crate::error::ApiError;
 use crate::health::{Condition, Health, Readiness};
@@ -26,7 +25,7 @@ impl Liveness {
 ///
 /// Looks at nothing behind it. Anybody may ask.
 #[utoipa::path(get, path = "/health/live", operation_id = "show_liveness", responses(LiveAnswers))]
-pub(crate) async fn live(context: RequestContext) -> Answer {
+pub(crate) async fn live(context: Context) -> Answer {
     answer(&context, Ok(Reply::ok(Liveness::LIVE)))
 }
 
@@ -34,7 +33,7 @@ pub(crate) async fn live(context: RequestContext) -> Answer {
 ///
 /// How each store and the bus was when it was last looked at, not longer than two seconds ago. Anybody may ask.
 #[utoipa::path(get, path = "/health/ready", operation_id = "show_readiness", responses(ReadyAnswers))]
-pub(crate) async fn ready(context: RequestContext, api: web::Data<Api>) -> Answer {
+pub(crate) async fn ready(context: Context, api: web::Data<Api>) -> Answer {
     answer(&context, answer_to(api.health.readiness()))
 }
 

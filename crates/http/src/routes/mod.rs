@@ -18,8 +18,7 @@ use esoz_kernel::Failure as _;
 use utoipa::Path;
 use utoipa::openapi::{self, HttpMethod, Paths};
 
-use crate::call::{Answer, answer};
-use crate::context::RequestContext;
+use crate::call::{Answer, Context, answer};
 use crate::envelope::Reply;
 use crate::error::ApiError;
 use crate::observer::{AUTHENTICATE_API_KEY, AUTHENTICATE_TOKEN, OK, UNMATCHED};
@@ -165,14 +164,14 @@ pub fn served() -> Vec<(String, String)> {
     endpoints().into_iter().flat_map(of_each).collect()
 }
 
-fn wrong_method(request: &HttpRequest, context: &RequestContext, allow: String) -> Answer {
+fn wrong_method(request: &HttpRequest, context: &Context, allow: String) -> Answer {
     match preflight(request, context, &allow) {
         Some(response) => Ok(response),
         None => answer::<()>(context, Err(ApiError::method_not_allowed(allow))),
     }
 }
 
-async fn no_such_path(context: RequestContext) -> Answer {
+async fn no_such_path(context: Context) -> Answer {
     answer::<()>(&context, Err::<Reply<()>, _>(ApiError::no_such_path()))
 }
 

@@ -5,9 +5,8 @@ use utoipa::IntoResponses;
 use utoipa::openapi::ContentBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use crate::call::{Answer, answer};
+use crate::call::{Answer, Context, answer};
 use crate::chunked_body::chunked;
-use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::headers;
 use crate::openapi::{Answers, Responses, request_id_header, response};
@@ -19,7 +18,7 @@ pub(crate) type Document = fn() -> Option<Bytes>;
 ///
 /// The one answer without an envelope: the OpenAPI document itself. Anybody may ask.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "show_description", responses(DescriptionAnswers))]
-pub(crate) async fn show(context: RequestContext, document: web::Data<Document>) -> Answer {
+pub(crate) async fn show(context: Context, document: web::Data<Document>) -> Answer {
     match document() {
         Some(document) => Ok(headers::with_standard_headers(&context, StatusCode::OK, headers::FOR_PROGRAMS)
             .insert_header(ContentType::json())
