@@ -230,7 +230,7 @@ impl TestApp {
 
     /// The server's time with that many seconds added.
     pub fn in_seconds(&self, seconds: i64) -> Timestamp {
-        self.clock.now() + SignedDuration::from_secs(seconds)
+        self.clock.now().saturating_add(SignedDuration::from_secs(seconds))
     }
 
     /// The token, valid for an hour from now.

@@ -1,5 +1,4 @@
 use std::future::{Ready, ready};
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use actix_web::dev::Payload;
@@ -15,7 +14,7 @@ use crate::envelope::{self, Reply};
 use crate::error::{ApiError, RequestError};
 use crate::extract::{body, headers};
 use crate::observer::{AUTHENTICATE_API_KEY, AUTHENTICATE_TOKEN, OK};
-use crate::telemetry::OperationSpan;
+use crate::telemetry::{end_operation, operation_span, position};
 
 /// The answer of a handler.
 pub(crate) type Answer = Result<HttpResponse, actix_web::Error>;
@@ -63,11 +62,11 @@ impl Call {
     ) -> Answer {
         let outcome = async {
             let permit = self.permit::<O>().await?;
-            let span = OperationSpan::begin(O::NAME);
-            self.trace = span.position().or(self.context.parent);
+            let span = operation_span(O::NAME);
+            self.trace = position(&span).or(self.context.parent);
             let input = parse(&mut self).await?;
-            let outcome = execute(&self.api, &permit, input).instrument(span.span()).await;
-            span.end(outcome.as_ref().err().map(Failure::kind));
+            let outcome = execute(&self.api, &permit, input).instrument(span.clone()).await;
+            end_operation(&span, outcome.as_ref().err().map(Failure::kind));
             self.observed(O::NAME, outcome).map_err(|failure| ApiError::from_failure(&failure))
         };
         let outcome = outcome.await;
@@ -114,17 +113,14 @@ impl Call {
         name: &'static str,
         checking: impl Future<Output = Result<T, AuthError>>,
     ) -> Result<T, ApiError> {
-        let (admission, address) = (&self.api.admission, self.peer());
+        let address = self.request.peer_addr().map(|address| address.ip());
+        let admission = &self.api.admission;
         admission.check_failures(address).map_err(ApiError::too_many_failures)?;
         let outcome = self.observed(name, checking.await);
         if matches!(outcome, Err(AuthError::InvalidToken | AuthError::InvalidApiKey)) {
             admission.record_failure(address);
         }
         outcome.map_err(|failure| ApiError::from_failure(&failure))
-    }
-
-    fn peer(&self) -> Option<IpAddr> {
-        self.request.peer_addr().map(|address| address.ip())
     }
 
     /// Counts an outcome, and keeps it for the log unless it is an authentication that succeeded.

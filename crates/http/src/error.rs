@@ -1,6 +1,6 @@
 use std::fmt;
 
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use esoz_kernel::{ErrorKind, Failure, with_causes};
@@ -20,9 +20,8 @@ const CHALLENGE: &str = "Bearer realm=\"esoz\"";
 pub(crate) struct ApiError {
     status: StatusCode,
     body: Box<ErrorBody>,
-    allow: Option<String>,
-    /// What a caller must present (RFC 6750).
-    challenge: Option<String>,
+    /// The header that the status asks for: what a caller must present (RFC 6750), or the methods of the path.
+    header: Option<(HeaderName, String)>,
     /// The full error chain of a server fault, for the log alone.
     cause: Option<String>,
     /// Whether the request was not read to its end, so that the connection cannot be used again.
@@ -31,15 +30,50 @@ pub(crate) struct ApiError {
     rate_limit: Option<Box<RateLimitStatus>>,
 }
 
+macro_rules! constant_errors {
+    ($($(#[$doc:meta])* $name:ident => $status:ident, $message:literal, close: $close:literal;)+) => {
+        impl ApiError {
+            $(
+                $(#[$doc])*
+                pub(crate) fn $name() -> Self {
+                    Self { close: $close, ..Self::new(StatusCode::$status, $message) }
+                }
+            )+
+        }
+    };
+}
+
+constant_errors! {
+    /// The body is no JSON.
+    malformed => BAD_REQUEST, "Malformed request. Probably, you have sent corrupted JSON.", close: false;
+    /// No route matches the path.
+    no_such_path => NOT_FOUND, "not_found", close: false;
+    /// The body did not arrive in time.
+    body_too_slow => REQUEST_TIMEOUT, "The request did not arrive in time.", close: true;
+    /// The body is over the limit.
+    body_too_large => PAYLOAD_TOO_LARGE, "Request body is too large.", close: true;
+    /// The body is not declared as JSON.
+    unsupported_content_type => UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json.", close: true;
+    /// The body is compressed.
+    unsupported_content_encoding => UNSUPPORTED_MEDIA_TYPE,
+        "Content-Encoding is not supported: send the body uncompressed.", close: true;
+    /// The headers are over the limit.
+    headers_too_large => REQUEST_HEADER_FIELDS_TOO_LARGE, "Request headers are too large.", close: true;
+    /// The service is broken.
+    internal => INTERNAL_SERVER_ERROR,
+        "Something went wrong on the server. Its log tells more under the request id.", close: false;
+    /// A store or a bus is unavailable, or too slow.
+    unavailable => SERVICE_UNAVAILABLE,
+        "The service is temporarily unavailable. Please try again later.", close: false;
+    /// Load shedding, when `max_in_flight` is reached.
+    overloaded => SERVICE_UNAVAILABLE,
+        "The service has as many requests as it can carry at once. Please try again later.", close: false;
+}
+
 impl ApiError {
     fn new(status: StatusCode, message: impl Into<String>) -> Self {
         let body = Box::new(ErrorBody { kind: kind(status), message: message.into(), invalid: Vec::new() });
-        Self { status, body, allow: None, challenge: None, cause: None, close: false, rate_limit: None }
-    }
-
-    /// An error of a request that is not read to its end.
-    fn closing(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { close: true, ..Self::new(status, message) }
+        Self { status, body, header: None, cause: None, close: false, rate_limit: None }
     }
 
     fn with_invalid(mut self, invalid: Invalid) -> Self {
@@ -60,8 +94,8 @@ impl ApiError {
     /// Maps a failure of an operation or of authentication. The log gets the full error chain of a server fault; its body is constant.
     pub(crate) fn from_failure(failure: &dyn Failure) -> Self {
         let message = failure.to_string();
-        let challenge = |detail: &str| Some(format!("{CHALLENGE}{detail}"));
-        let (status, challenge) = match failure.kind() {
+        let challenge = |detail: &str| Some((header::WWW_AUTHENTICATE, format!("{CHALLENGE}{detail}")));
+        let (status, header) = match failure.kind() {
             ErrorKind::BadRequest => (StatusCode::BAD_REQUEST, None),
             ErrorKind::Unauthenticated => (StatusCode::UNAUTHORIZED, challenge("")),
             ErrorKind::InvalidToken => (StatusCode::UNAUTHORIZED, challenge(", error=\"invalid_token\"")),
@@ -81,30 +115,12 @@ impl ApiError {
         let error = match status {
             StatusCode::SERVICE_UNAVAILABLE => Self::unavailable().because(with_causes(failure)),
             StatusCode::INTERNAL_SERVER_ERROR => Self::internal().because(with_causes(failure)),
-            _ => Self { challenge, ..Self::new(status, message.clone()) },
+            _ => Self { header, ..Self::new(status, message.clone()) },
         };
         match failure.entry() {
             Some(entry) => error.with_invalid(Invalid::property(entry, "invalid", message)),
             None => error,
         }
-    }
-
-    /// 500: the service is broken.
-    pub(crate) fn internal() -> Self {
-        let message = "Something went wrong on the server. Its log tells more under the request id.";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
-    }
-
-    /// 503: a store or a bus is unavailable, or too slow.
-    pub(crate) fn unavailable() -> Self {
-        let message = "The service is temporarily unavailable. Please try again later.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
-    }
-
-    /// 503: load shedding, when `max_in_flight` is reached.
-    pub(crate) fn overloaded() -> Self {
-        let message = "The service has as many requests as it can carry at once. Please try again later.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
     /// 503: a component that requests need is down.
@@ -132,12 +148,6 @@ impl ApiError {
 
     fn rate_limited(limit: RateLimitStatus, message: String) -> Self {
         Self { rate_limit: Some(Box::new(limit)), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
-    }
-
-    /// 400: the body is no JSON.
-    pub(crate) fn malformed() -> Self {
-        let message = "Malformed request. Probably, you have sent corrupted JSON.";
-        Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     /// 400: the chunked framing of the body is malformed, or ends early. What follows on the connection cannot be read.
@@ -169,47 +179,16 @@ impl ApiError {
         }
     }
 
-    /// 404: no route matches the path.
-    pub(crate) fn no_such_path() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found")
-    }
-
     /// 405: the path takes other methods.
     pub(crate) fn method_not_allowed(allow: String) -> Self {
         let message = format!("Method is not allowed here. Allowed: {allow}.");
-        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, message) }
-    }
-
-    /// 415: the body is not declared as JSON.
-    pub(crate) fn unsupported_content_type() -> Self {
-        Self::closing(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json.")
-    }
-
-    /// 415: the body is compressed.
-    pub(crate) fn unsupported_content_encoding() -> Self {
-        let message = "Content-Encoding is not supported: send the body uncompressed.";
-        Self::closing(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
-    }
-
-    /// 413: the body is over the limit.
-    pub(crate) fn body_too_large() -> Self {
-        Self::closing(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large.")
+        Self { header: Some((header::ALLOW, allow)), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, message) }
     }
 
     /// 431: there are more headers than the limit.
     pub(crate) fn too_many_headers(most: usize) -> Self {
         let message = format!("Request has too many headers: at most {most} are read.");
-        Self::closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message)
-    }
-
-    /// 431: the headers are over the limit.
-    pub(crate) fn headers_too_large() -> Self {
-        Self::closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request headers are too large.")
-    }
-
-    /// 408: the body did not arrive in time.
-    pub(crate) fn body_too_slow() -> Self {
-        Self::closing(StatusCode::REQUEST_TIMEOUT, "The request did not arrive in time.")
+        Self { close: true, ..Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message) }
     }
 
     /// The answer in its envelope.
@@ -223,11 +202,11 @@ impl ApiError {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(limit.reset_s));
             limit.write_headers(headers);
         }
-        // Both are built from constant texts, so they always are header values.
-        for (name, value) in [(header::WWW_AUTHENTICATE, &self.challenge), (header::ALLOW, &self.allow)] {
-            if let Some(Ok(value)) = value.as_deref().map(HeaderValue::from_str) {
-                headers.insert(name, value);
-            }
+        // Built from constant texts, so it always is a header value.
+        if let Some((name, Ok(value))) =
+            self.header.clone().map(|(name, text)| (name, HeaderValue::try_from(text)))
+        {
+            headers.insert(name, value);
         }
         if self.close {
             response.head_mut().set_connection_type(ConnectionType::Close);

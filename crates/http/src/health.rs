@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{PoisonError, RwLock};
 
 use esoz_kernel::Timestamp;
@@ -18,13 +18,9 @@ pub enum Condition {
     Down,
 }
 
-impl Condition {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Up => "up",
-            Self::Down => "down",
-        }
+impl fmt::Display for Condition {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(formatter)
     }
 }
 
@@ -73,8 +69,7 @@ impl Readiness {
         for (index, check) in wrong.into_iter().chain(well).enumerate() {
             let separator = if index == 0 { ": " } else { ", " };
             // Writing to a text cannot fail.
-            let _ =
-                write!(line, "{separator}{} is {} since {}", check.name, check.state.as_str(), check.since);
+            let _ = write!(line, "{separator}{} is {} since {}", check.name, check.state, check.since);
         }
         line.push('.');
         line

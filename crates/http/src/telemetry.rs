@@ -130,37 +130,16 @@ impl Drop for RequestTelemetry {
     }
 }
 
-/// The span of an operation.
-pub(crate) struct OperationSpan(Span);
+/// Begins the span of an operation, as a child of the request's.
+pub(crate) fn operation_span(name: &'static str) -> Span {
+    info_span!("use_case", otel.name = name, otel.status_code = Empty, use_case = name, outcome = Empty)
+}
 
-impl OperationSpan {
-    /// Begins the span, as a child of the request's.
-    pub(crate) fn begin(name: &'static str) -> Self {
-        Self(info_span!(
-            "use_case",
-            otel.name = name,
-            otel.status_code = Empty,
-            use_case = name,
-            outcome = Empty
-        ))
-    }
-
-    /// The span itself.
-    pub(crate) fn span(&self) -> Span {
-        self.0.clone()
-    }
-
-    /// Where it is in its trace; `None` where no spans are recorded.
-    pub(crate) fn position(&self) -> Option<TraceContext> {
-        position(&self.0)
-    }
-
-    /// Records the outcome; `None` is success.
-    pub(crate) fn end(&self, failure: Option<ErrorKind>) {
-        self.0.record("outcome", failure.map_or("done", word));
-        if failure.is_some_and(ErrorKind::is_server_fault) {
-            self.0.record("otel.status_code", "ERROR");
-        }
+/// Records the outcome of an operation; `None` is success.
+pub(crate) fn end_operation(span: &Span, failure: Option<ErrorKind>) {
+    span.record("outcome", failure.map_or("done", word));
+    if failure.is_some_and(ErrorKind::is_server_fault) {
+        span.record("otel.status_code", "ERROR");
     }
 }
 
@@ -176,7 +155,8 @@ const fn word(kind: ErrorKind) -> &'static str {
     }
 }
 
-fn position(span: &Span) -> Option<TraceContext> {
+/// The place of a span in its trace; `None` where no spans are recorded.
+pub(crate) fn position(span: &Span) -> Option<TraceContext> {
     let context = span.context();
     let here = context.span().span_context().clone();
     TraceContext::new(

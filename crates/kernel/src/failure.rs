@@ -24,19 +24,6 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Every kind.
-    pub const ALL: [Self; 9] = [
-        Self::BadRequest,
-        Self::Unauthenticated,
-        Self::InvalidToken,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::Conflict,
-        Self::Invalid,
-        Self::Unavailable,
-        Self::Internal,
-    ];
-
     /// Whether the service, not the caller, is at fault.
     pub const fn is_server_fault(self) -> bool {
         matches!(self, Self::Unavailable | Self::Internal)

@@ -4,7 +4,6 @@ mod decimal;
 mod failure;
 mod id;
 pub mod idempotency;
-mod pool;
 mod ports;
 mod record;
 mod request_id;
@@ -23,8 +22,7 @@ pub use id::{
 };
 pub use idempotency::{Committed, IdempotencyError, IdempotencyKey, IdempotentRequest, Replay, Written};
 pub use jiff::civil::Date as CivilDate;
-pub use pool::PoolStatus;
-pub use ports::{Clock, IdGenerator, IdempotencyRecords};
+pub use ports::{Clock, IdGenerator, IdempotencyRecords, PoolStatus};
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;
 pub use store_error::{StoreError, StoreErrorKind};

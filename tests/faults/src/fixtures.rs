@@ -253,7 +253,7 @@ fn new_token(numbers: &AtomicU32, client: esoz_kernel::ClientId) -> Token {
     let stored = NewAccessToken {
         client_id: client,
         issued_at: now,
-        expires_at: now + SignedDuration::from_hours(6),
+        expires_at: now.saturating_add(SignedDuration::from_hours(6)),
         ..builders::access_token(&secret)
     };
     let number = numbers.fetch_add(1, Ordering::Relaxed) + 1;

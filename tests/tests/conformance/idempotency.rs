@@ -72,7 +72,9 @@ async fn updates(app: &TestApp, fixture: &UpdateFixture) -> usize {
 /// A day later less that many milliseconds.
 fn a_day_later(app: &TestApp, less: i64) {
     let now = esoz_kernel::Clock::now(app.clock.as_ref());
-    app.clock.set(now + SignedDuration::from_hours(24) - SignedDuration::from_millis(less));
+    app.clock.set(
+        now.saturating_add(SignedDuration::from_hours(24)).saturating_sub(SignedDuration::from_millis(less)),
+    );
 }
 
 /// A token of the same user and client that is good for days.
@@ -323,7 +325,7 @@ on_every_store! {
 
         let (stores, ended) = app.begin_to_stop();
         ended.await.unwrap().unwrap();
-        let tomorrow = Arc::new(ManualClock::new(at + SignedDuration::from_hours(24)));
+        let tomorrow = Arc::new(ManualClock::new(at.saturating_add(SignedDuration::from_hours(24))));
         let app = Setup::new(kind).replace(|parts| parts.clock = tomorrow).start_on(stores).await;
         // To whoever asks as of yesterday they are there until they are gone.
         wait_for("the keys to be gone", DEADLINE, async || {

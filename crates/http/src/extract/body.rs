@@ -43,19 +43,15 @@ pub(crate) async fn read(
 ) -> Result<Bytes, ApiError> {
     require_identity(request)?;
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let declared: Option<u64> = declared.and_then(|length| length.parse().ok());
     let max_bytes = limits.body_max_bytes;
-    if declared.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| exceeds(length, max_bytes))
-    {
+    if declared.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max_bytes)) {
         return Err(ApiError::body_too_large());
     }
     let limit = Duration::from_millis(limits.body_timeout_ms);
     tokio::time::timeout(limit, collect(body, max_bytes))
         .await
         .unwrap_or_else(|_| Err(ApiError::body_too_slow()))
-}
-
-fn exceeds(length: u64, max_bytes: usize) -> bool {
-    usize::try_from(length).map_or(true, |length| length > max_bytes)
 }
 
 async fn collect(body: &mut Payload, max_bytes: usize) -> Result<Bytes, ApiError> {
@@ -97,7 +93,7 @@ fn all_faults(faults: &validator::ValidationErrors) -> Vec<Invalid> {
             }
         }
     }
-    entries.sort_by(|remaining, right| remaining.entry.cmp(&right.entry));
+    entries.sort_by(|left, right| left.entry.cmp(&right.entry));
     entries
 }
 
@@ -131,17 +127,13 @@ fn fault(code: &'static str, description: &'static str) -> ValidationError {
 
 fn uuid_text(value: &Value) -> Result<(), ValidationError> {
     match value {
-        Value::String(text) if is_uuid(text) => Ok(()),
+        // Every typed id is read by the same rule.
+        Value::String(text) if text.parse::<esoz_kernel::DivisionId>().is_ok() => Ok(()),
         Value::String(_) => Err(fault("format", "string does not match the format of a UUID")),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             Err(fault("cast", "type mismatch. Expected a string that holds a UUID"))
         }
     }
-}
-
-fn is_uuid(text: &str) -> bool {
-    // Every typed id is read by the same rule.
-    text.parse::<esoz_kernel::DivisionId>().is_ok()
 }
 
 /// The parameter of a validation error that lists property names.

@@ -17,15 +17,9 @@ pub(crate) struct AllowedOrigin {
 }
 
 impl Origins {
-    pub(super) fn new(allowed: &[String]) -> Self {
+    pub(crate) fn new(allowed: &[String]) -> Self {
         // What cannot be a header is no origin.
         Self(allowed.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect())
-    }
-
-    /// No page of any other origin may read anything.
-    #[cfg(test)]
-    pub(crate) const fn none() -> Self {
-        Self(Vec::new())
     }
 
     /// Whether the origin that the request names is allowed, to the letter.

@@ -1,4 +1,3 @@
-use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -42,7 +41,13 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
         Ok(permit) => {
             let limit = Duration::from_millis(api.limits.request_timeout_ms);
             let broken = pin!(ChunkedRequest::take(&mut request).broken(api.limits.body_max_bytes));
-            let work = holding(permit, next.call(request)).instrument(telemetry.span.clone());
+            let work = async move {
+                let outcome = next.call(request).await;
+                // The place of the request is taken until its work has ended.
+                drop(permit);
+                outcome
+            };
+            let work = work.instrument(telemetry.span.clone());
             let work = pin!(tokio::time::timeout(limit, rt::spawn(work)));
             match select(work, broken).await {
                 Either::Left((Ok(Ok(answer)), _)) => Ok(answer),
@@ -71,22 +76,12 @@ fn admit(request: &ServiceRequest, api: &Api) -> Result<Option<OwnedSemaphorePer
     if request.headers().len() > api.limits.headers_max_count {
         return Err(ApiError::too_many_headers(api.limits.headers_max_count));
     }
-    if headers_bytes(request) > api.limits.headers_max_bytes {
+    let bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > api.limits.headers_max_bytes {
         return Err(ApiError::headers_too_large());
     }
     if request.match_info().as_str().starts_with("/health/") {
         return Ok(None);
     }
     api.admission.admit().map(Some).ok_or_else(ApiError::overloaded)
-}
-
-/// Holds the permit until the work has ended.
-async fn holding<T>(permit: Option<OwnedSemaphorePermit>, work: impl Future<Output = T>) -> T {
-    let outcome = work.await;
-    drop(permit);
-    outcome
-}
-
-fn headers_bytes(request: &ServiceRequest) -> usize {
-    request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }

@@ -64,7 +64,7 @@ const ASSETS: [Asset; 9] = [
     asset!("/docs/swagger-ui-bundle.js.LICENSE.txt", TEXT, "swagger-ui/swagger-ui-bundle.js.LICENSE.txt"),
 ];
 
-/// Where the files are.
+/// The paths of the files, that of the page first.
 pub(super) fn paths() -> Vec<String> {
     ASSETS.iter().map(|asset| asset.path.to_owned()).collect()
 }
@@ -164,7 +164,7 @@ mod tests {
     /// The answer of the routes, without the guard but with what it attaches.
     async fn answer(request: TestRequest) -> ServiceResponse<impl MessageBody> {
         let app = App::new().configure(configure).wrap_fn(|request, routes| {
-            RequestContext::attach(&request, &SameId, &Origins::none(), None);
+            RequestContext::attach(&request, &SameId, &Origins::new(&[]), None);
             routes.call(request)
         });
         let app = init_service(app).await;

@@ -120,7 +120,7 @@ async fn without_its_index_a_key_is_still_for_one_dispense() {
     assert_eq!(document(&fresh, other).await, before);
     assert_eq!(replay(&fresh, &change).await, first);
     // A day later it is free.
-    let later = Transition { at: change.at + esoz_kernel::idempotency::RETENTION, ..reused };
+    let later = Transition { at: change.at.saturating_add(esoz_kernel::idempotency::RETENTION), ..reused };
     applied(&fresh, &later).await;
     assert!(document(&fresh, one).await.get("esoz_keys").is_none());
 }

@@ -46,13 +46,13 @@ pub fn request_id() -> RequestId {
 
 /// That many milliseconds after the instant at which the builders' dispenses were last written, 2026-01-31T08:15:30.123Z.
 pub fn at_millis(millis: i64) -> Timestamp {
-    Timestamp::constant(1_769_847_330, 123_000_000) + SignedDuration::from_millis(millis)
+    Timestamp::constant(1_769_847_330, 123_000_000).saturating_add(SignedDuration::from_millis(millis))
 }
 
 /// That many microseconds after the instant at which the builders' other records were last written,
 /// 2026-01-31T08:15:30.123456Z.
 pub fn at_micros(micros: i64) -> Timestamp {
-    Timestamp::constant(1_769_847_330, 123_456_000) + SignedDuration::from_micros(micros)
+    Timestamp::constant(1_769_847_330, 123_456_000).saturating_add(SignedDuration::from_micros(micros))
 }
 
 /// Stamps of a record written by one user and changed by another, a day later.
