@@ -116,7 +116,7 @@ async fn count_set_aside(stores: Stores, health: Arc<Health>) {
             }
             u64::try_from(events).ok()
         };
-        health.note_set_aside(tokio::time::timeout(PROBE_TIMEOUT, count).await.ok().flatten());
+        health.record_set_aside(tokio::time::timeout(PROBE_TIMEOUT, count).await.ok().flatten());
         tokio::time::sleep(PROBE_INTERVAL).await;
     }
 }

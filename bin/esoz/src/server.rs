@@ -132,7 +132,7 @@ impl EsozServer {
         let server = tokio::spawn(server);
         stop.await;
         tracing::info!("stopping: draining connections, then finishing the requests in flight");
-        health_checks.health.leave();
+        health_checks.health.begin_shutdown();
         // Each connection is closed by an answer: closed between two requests, it could lose one that is on its way.
         tokio::time::sleep(drain).await;
         handle.stop(true).await;

@@ -26,12 +26,12 @@ pub trait Blocks: Send + Sync {
 }
 
 /// Access tokens of an external issuer, joined with the blocks of this store: a block applies to the tokens of every issuer.
-pub struct IssuedElsewhere {
+pub struct ExternalAccessTokens {
     issuer: Arc<dyn AccessTokens>,
     blocks: Arc<dyn Blocks>,
 }
 
-impl IssuedElsewhere {
+impl ExternalAccessTokens {
     /// Joins the issuer's facts with those blocks.
     pub fn new(issuer: Arc<dyn AccessTokens>, blocks: Arc<dyn Blocks>) -> Self {
         Self { issuer, blocks }
@@ -39,7 +39,7 @@ impl IssuedElsewhere {
 }
 
 #[async_trait]
-impl AccessTokens for IssuedElsewhere {
+impl AccessTokens for ExternalAccessTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
         let Some(facts) = self.issuer.find(presented).await? else { return Ok(None) };
         let blocked = self.blocks.find(facts.user_id, facts.client_id).await?;
@@ -89,7 +89,7 @@ mod tests {
             .withf(|user, client| (*user, *client) == (USER, CLIENT))
             .times(times)
             .return_once(|_, _| blocked.unwrap_or_else(|| Ok(Blocked::default())));
-        let tokens = IssuedElsewhere::new(Arc::new(tokens), Arc::new(blocks));
+        let tokens = ExternalAccessTokens::new(Arc::new(tokens), Arc::new(blocks));
         block_on(tokens.find(&Secret::new("a token")))
     }
 

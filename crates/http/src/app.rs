@@ -52,7 +52,7 @@ pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::
     let address = listener.local_addr()?;
     let limits = api.limits;
     let server = HttpServer::new(move || app(api.clone()))
-        .on_connect(SlowClientGuard::on_connect(limits.patience()))
+        .on_connect(SlowClientGuard::on_connect(limits.idle_timeout()))
         .client_request_timeout(Duration::from_millis(limits.head_timeout_ms))
         .tls_handshake_timeout(Duration::from_millis(limits.head_timeout_ms))
         .keep_alive(Duration::from_millis(limits.keep_alive_ms))

@@ -67,7 +67,7 @@ impl Call {
             let input = parse(&mut self).await?;
             let outcome = execute(&self.api, &permit, input).instrument(span.clone()).await;
             end_operation(&span, outcome.as_ref().err().map(Failure::kind));
-            self.observed(O::NAME, outcome).map_err(|failure| ApiError::from_failure(&failure))
+            self.record_outcome(O::NAME, outcome).map_err(|failure| ApiError::from_failure(&failure))
         };
         let outcome = outcome.await;
         answer(&self.context, outcome.map(render))
@@ -81,7 +81,7 @@ impl Call {
         let principal = self.principal().await?;
         let permit = authorize::<O>(&Caller { principal, api_key });
         // A permit alone is no outcome of the operation yet.
-        let permit = if permit.is_err() { self.observed(O::NAME, permit) } else { permit };
+        let permit = if permit.is_err() { self.record_outcome(O::NAME, permit) } else { permit };
         permit.map_err(|failure| ApiError::from_failure(&failure))
     }
 
@@ -116,7 +116,7 @@ impl Call {
         let address = self.request.peer_addr().map(|address| address.ip());
         let admission = &self.api.admission;
         admission.check_failures(address).map_err(ApiError::too_many_failures)?;
-        let outcome = self.observed(name, checking.await);
+        let outcome = self.record_outcome(name, checking.await);
         if matches!(outcome, Err(AuthError::InvalidToken | AuthError::InvalidApiKey)) {
             admission.record_failure(address);
         }
@@ -124,7 +124,7 @@ impl Call {
     }
 
     /// Counts an outcome, and keeps it for the log unless it is an authentication that succeeded.
-    fn observed<T, F: Failure>(&self, name: &'static str, outcome: Result<T, F>) -> Result<T, F> {
+    fn record_outcome<T, F: Failure>(&self, name: &'static str, outcome: Result<T, F>) -> Result<T, F> {
         let code = outcome.as_ref().map_or_else(Failure::code, |_| OK);
         self.api.observer.operation_ended(name, code);
         if outcome.is_err() || ![AUTHENTICATE_TOKEN, AUTHENTICATE_API_KEY].contains(&name) {
@@ -154,7 +154,7 @@ impl Call {
         parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
     ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
         let bytes = body::read(&self.request, &mut self.payload, &self.api.limits).await?;
-        ApiError::both(parse(&bytes), headers::idempotency_key(&self.context.idempotency))
+        ApiError::combine(parse(&bytes), headers::idempotency_key(&self.context.idempotency))
     }
 
     /// The same for a body that must be declared as JSON.

@@ -55,10 +55,10 @@ impl RequestContext {
         health: Option<&Arc<Health>>,
     ) -> Self {
         let headers = request.headers();
-        let given = text(headers, REQUEST_ID).and_then(RequestId::parse);
+        let given = header_text(headers, REQUEST_ID).and_then(RequestId::parse);
         let context = Self {
             idempotency: idempotency_header(headers),
-            parent: single(headers, TraceContext::HEADER).and_then(TraceContext::parse),
+            parent: single_header(headers, TraceContext::HEADER).and_then(TraceContext::parse),
             is_secure: request.app_config().secure(),
             health: health.cloned(),
             allowed_origin: origins.allowed(headers),
@@ -86,7 +86,7 @@ impl RequestContext {
 
     /// Whether the answer closes its connection, since the server is about to stop.
     pub(crate) fn closes_connection(&self) -> bool {
-        self.health.as_ref().is_some_and(|health| health.is_leaving())
+        self.health.as_ref().is_some_and(|health| health.is_shutting_down())
     }
 
     /// The key that the answer repeats.
@@ -102,12 +102,12 @@ fn idempotency_header(headers: &HeaderMap) -> IdempotencyHeader {
     key.map(Some).ok_or(MalformedKey)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// The text of a header that the request has exactly once.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn single_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name);
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok()
@@ -116,5 +116,5 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn url(request: &ServiceRequest) -> String {
     let config = request.app_config();
     let scheme = if config.secure() { "https" } else { "http" };
-    url::of(scheme, text(request.headers(), header::HOST.as_str()), config.host(), request.path())
+    url::build(scheme, header_text(request.headers(), header::HOST.as_str()), config.host(), request.path())
 }

@@ -119,7 +119,7 @@ fn meta(context: &RequestContext, status: StatusCode) -> Meta<'_> {
 
 /// An answer without its body. Only its caller may keep it: no cache on the way.
 fn builder(context: &RequestContext, status: StatusCode) -> HttpResponseBuilder {
-    let mut builder = headers::with_standard_headers(context, status, headers::FOR_PROGRAMS);
+    let mut builder = headers::with_standard_headers(context, status, headers::API_CSP);
     builder.insert_header((header::CACHE_CONTROL, "no-store"));
     builder
 }

@@ -169,7 +169,7 @@ impl ApiError {
     }
 
     /// Combines two parts of a request. Faults of the same status are answered together; else the first is answered.
-    pub(crate) fn both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
+    pub(crate) fn combine<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
         match (one, other) {
             (Ok(one), Ok(other)) => Ok((one, other)),
             (Err(one), Err(other)) if one.status == other.status => {

@@ -112,7 +112,7 @@ fn keys() -> impl Strategy<Value = Option<IdempotencyKey>> {
 proptest! {
     #[test]
     fn every_failure_is_answered_as_published((failure, status, kind) in failures(), host in any::<String>(), path in "(/[ -~]{0,12}){1,5}", key in keys(),) {
-        let context = context(crate::url::of("https", Some(&host), "esoz.example", &path), key);
+        let context = context(crate::url::build("https", Some(&host), "esoz.example", &path), key);
         let response = ApiError::from_failure(&failure).respond(&context);
         prop_assert_eq!(response.status().as_u16(), status);
         let is_challenged = response.headers().contains_key(header::WWW_AUTHENTICATE);

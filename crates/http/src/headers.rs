@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use crate::context::{REQUEST_ID, RequestContext};
 
 /// The content security policy of answers for programs: a browser shows and runs nothing of them.
-pub(crate) const FOR_PROGRAMS: HeaderValue =
+pub(crate) const API_CSP: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// A year: how long a browser that came by TLS insists on it.

@@ -49,18 +49,19 @@ pub(crate) struct Readiness {
     set_aside_events: Option<u64>,
     /// Whether the server is about to stop.
     #[serde(skip)]
-    is_leaving: bool,
+    is_shutting_down: bool,
 }
 
 impl Readiness {
     /// Whether everything that is needed answers, and the server stays.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.is_leaving && self.checks.iter().all(|check| !check.needed || check.state == Condition::Up)
+        !self.is_shutting_down
+            && self.checks.iter().all(|check| !check.needed || check.state == Condition::Up)
     }
 
     /// One line about everything, what is wrong first.
-    pub(crate) fn told(&self) -> String {
-        if self.is_leaving {
+    pub(crate) fn summary(&self) -> String {
+        if self.is_shutting_down {
             return String::from("Not ready: the server is about to stop.");
         }
         let (well, wrong): (Vec<&Check>, Vec<&Check>) =
@@ -86,7 +87,7 @@ impl Health {
         let check =
             |(name, needed)| Check { name, state: Condition::Unknown, since: rfc3339_millis(now), needed };
         let checks = things.into_iter().map(check).collect();
-        Self(RwLock::new(Readiness { checks, set_aside_events: None, is_leaving: false }))
+        Self(RwLock::new(Readiness { checks, set_aside_events: None, is_shutting_down: false }))
     }
 
     /// Notes how the thing of that name is; gives whether that is news.
@@ -100,18 +101,18 @@ impl Health {
     }
 
     /// Notes how many events were set aside, if that is known.
-    pub fn note_set_aside(&self, events: Option<u64>) {
+    pub fn record_set_aside(&self, events: Option<u64>) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).set_aside_events = events;
     }
 
     /// From now on the server is about to stop: it is not ready for new clients, and each answer asks its client to leave the connection.
-    pub fn leave(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).is_leaving = true;
+    pub fn begin_shutdown(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).is_shutting_down = true;
     }
 
     /// Whether the server is about to stop.
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).is_leaving
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is_shutting_down
     }
 
     /// How each thing is, by its name.
@@ -140,13 +141,13 @@ mod tests {
         assert!(health.readiness().is_ready());
         health.record("store", Condition::Down, now);
         assert_eq!(
-            health.readiness().told(),
+            health.readiness().summary(),
             "Not ready: store is down since 1970-01-01T00:00:00.000Z, bus is down since 1970-01-01T00:00:00.000Z."
         );
         assert!(!health.readiness().is_ready());
         health.record("store", Condition::Up, now);
-        health.leave();
+        health.begin_shutdown();
         assert!(!health.readiness().is_ready());
-        assert_eq!(health.readiness().told(), "Not ready: the server is about to stop.");
+        assert_eq!(health.readiness().summary(), "Not ready: the server is about to stop.");
     }
 }

@@ -28,7 +28,7 @@ pub struct HttpLimits {
 impl HttpLimits {
     /// How long a connection may be without a request that is being answered: as long as it may be idle, and then send the head of the
     /// next one; or as long as its client may take its answer.
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) fn idle_timeout(&self) -> Duration {
         let idle = self.keep_alive_ms.saturating_add(self.head_timeout_ms);
         Duration::from_millis(idle.max(self.body_timeout_ms))
     }

@@ -44,7 +44,7 @@ pub const METHODS: [&str; 10] =
 pub const UNMATCHED: &str = "unmatched";
 
 /// The status of a request whose client left before its answer, as nginx logs it.
-pub(crate) const CLIENT_LEFT: u16 = 499;
+pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// The outcome of success.
 pub(crate) const OK: &str = "ok";

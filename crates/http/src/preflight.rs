@@ -22,7 +22,7 @@ pub(crate) fn preflight(
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         && context.allowed_origin.is_allowed();
     is_preflight.then(|| {
-        headers::with_standard_headers(context, StatusCode::NO_CONTENT, headers::FOR_PROGRAMS)
+        headers::with_standard_headers(context, StatusCode::NO_CONTENT, headers::API_CSP)
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods))
             .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS))
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_S))
@@ -31,7 +31,7 @@ pub(crate) fn preflight(
 }
 
 /// The methods that a path takes, for `Allow`: those that are given, and `HEAD` beside `GET`.
-pub(crate) fn allowed<'a>(methods: impl Iterator<Item = &'a Method>) -> String {
+pub(crate) fn allow_header<'a>(methods: impl Iterator<Item = &'a Method>) -> String {
     let head = |method: &'a Method| (*method == Method::GET).then_some("HEAD");
     let names = methods.flat_map(|method| [Some(method.as_str()), head(method)]).flatten();
     names.collect::<Vec<_>>().join(", ")

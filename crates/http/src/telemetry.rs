@@ -15,7 +15,7 @@ use tracing::{Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::context::RequestContext;
-use crate::observer::{CLIENT_LEFT, Observer, RequestEnded, UNMATCHED, known_method};
+use crate::observer::{CLIENT_CLOSED_REQUEST, Observer, RequestEnded, UNMATCHED, known_method};
 
 /// What vendors add to `traceparent`.
 const TRACESTATE: &str = "tracestate";
@@ -64,7 +64,7 @@ impl RequestTelemetry {
         );
         if let Some(parent) = context.parent {
             // Fails where no spans are recorded: then none has a parent.
-            let _ = span.set_parent(remote(parent, request.headers()));
+            let _ = span.set_parent(remote_context(parent, request.headers()));
         }
         let trace_id = position(&span).or(context.parent).map(|trace| format!("{:032x}", trace.trace_id()));
         if let Some(trace_id) = &trace_id {
@@ -124,8 +124,8 @@ impl RequestTelemetry {
 impl Drop for RequestTelemetry {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.observe(CLIENT_LEFT);
-            self.log(CLIENT_LEFT, None, false);
+            self.observe(CLIENT_CLOSED_REQUEST);
+            self.log(CLIENT_CLOSED_REQUEST, None, false);
         }
     }
 }
@@ -137,13 +137,13 @@ pub(crate) fn operation_span(name: &'static str) -> Span {
 
 /// Records the outcome of an operation; `None` is success.
 pub(crate) fn end_operation(span: &Span, failure: Option<ErrorKind>) {
-    span.record("outcome", failure.map_or("done", word));
+    span.record("outcome", failure.map_or("done", outcome_label));
     if failure.is_some_and(ErrorKind::is_server_fault) {
         span.record("otel.status_code", "ERROR");
     }
 }
 
-const fn word(kind: ErrorKind) -> &'static str {
+const fn outcome_label(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::BadRequest | ErrorKind::Invalid => "invalid",
         ErrorKind::Unauthenticated | ErrorKind::InvalidToken => "unauthenticated",
@@ -167,14 +167,20 @@ pub(crate) fn position(span: &Span) -> Option<TraceContext> {
 }
 
 /// The caller's span, as OpenTelemetry knows remote spans.
-fn remote(parent: TraceContext, headers: &HeaderMap) -> Context {
+fn remote_context(parent: TraceContext, headers: &HeaderMap) -> Context {
     let flags = TraceFlags::default().with_sampled(parent.is_sampled());
     let (trace_id, span_id) = (parent.trace_id().into(), parent.span_id().into());
-    Context::new().with_remote_span_context(SpanContext::new(trace_id, span_id, flags, true, state(headers)))
+    Context::new().with_remote_span_context(SpanContext::new(
+        trace_id,
+        span_id,
+        flags,
+        true,
+        trace_state(headers),
+    ))
 }
 
 /// The `tracestate`; empty when it is not well-formed, or larger than must be passed on: every span keeps a copy.
-fn state(headers: &HeaderMap) -> TraceState {
+fn trace_state(headers: &HeaderMap) -> TraceState {
     let lines: Option<Vec<&str>> = headers.get_all(TRACESTATE).map(|line| line.to_str().ok()).collect();
     let whole = lines.map(|lines| lines.join(",")).filter(|whole| whole.len() <= TRACESTATE_MAX_BYTES);
     whole.and_then(|whole| whole.parse().ok()).unwrap_or_default()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// Scheme, host and path. A client may send bytes that stand in no URI, and framework and server take them: in the path they are
 /// percent-encoded, and a host that is none is left out for the server's own.
-pub(crate) fn of(scheme: &str, host: Option<&str>, own_host: &str, path: &str) -> String {
+pub(crate) fn build(scheme: &str, host: Option<&str>, own_host: &str, path: &str) -> String {
     let host = host.filter(|host| is_host(host)).unwrap_or(own_host);
     let mut url = format!("{scheme}://{host}");
     let bytes = path.as_bytes();
@@ -49,13 +49,16 @@ mod tests {
     use super::*;
 
     fn with_host(host: &str) -> String {
-        of("http", Some(host), "own.example", "/")
+        build("http", Some(host), "own.example", "/")
     }
 
     #[test]
     fn what_is_a_uri_is_repeated_as_it_was_sent() {
         for path in ["/", "/api/patients/7c3d-x/y~z", "/..%2f..%2Fetc", "/a;b=c,d:e@f!$&'()*+"] {
-            assert_eq!(of("https", Some("esoz.example"), "own", path), format!("https://esoz.example{path}"));
+            assert_eq!(
+                build("https", Some("esoz.example"), "own", path),
+                format!("https://esoz.example{path}")
+            );
         }
         for host in ["esoz.example", "127.0.0.1:8080", "[::1]:8080", "[2001:db8::1]", "a_b-c.d:"] {
             assert_eq!(with_host(host), format!("http://{host}/"));
@@ -71,7 +74,7 @@ mod tests {
             ("/{a}|\"<>^`\\", "/%7Ba%7D%7C%22%3C%3E%5E%60%5C"),
             ("/ї", "/%D1%97"),
         ] {
-            assert_eq!(of("https", None, "own", path), format!("https://own{expected}"));
+            assert_eq!(build("https", None, "own", path), format!("https://own{expected}"));
         }
         for host in [
             "",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use esoz_auth::{AccessTokens, IssuedElsewhere, Secret};
+use esoz_auth::{AccessTokens, ExternalAccessTokens, Secret};
 use esoz_auth_remote::{
     EsozTokens, IntrospectedTokens, IntrospectionSettings, JwtAccessTokens, JwtSettings, RemoteServer,
 };
@@ -38,5 +38,5 @@ pub(super) fn access_tokens(config: &Config, stores: &Stores) -> Result<Arc<dyn 
         }
         TokenSource::Esoz => Arc::new(EsozTokens::try_new(&server).context("section `auth`")?),
     };
-    Ok(Arc::new(IssuedElsewhere::new(issuer, stores.blocks.clone())))
+    Ok(Arc::new(ExternalAccessTokens::new(issuer, stores.blocks.clone())))
 }

@@ -23,7 +23,7 @@ pub use settings::JwtSettings;
 /// 7517).
 ///
 /// No token is sent anywhere. A token does not show that its issuer has revoked it or blocked its user: it is accepted until it
-/// expires, so the issuer's tokens should live for minutes. [`esoz_auth::IssuedElsewhere`] adds the blocks of a store of our own.
+/// expires, so the issuer's tokens should live for minutes. [`esoz_auth::ExternalAccessTokens`] adds the blocks of a store of our own.
 pub struct JwtAccessTokens {
     profile: Profile,
     keys: Arc<Jwks>,

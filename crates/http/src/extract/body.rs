@@ -102,7 +102,7 @@ fn unknown_properties(names: &Value, code: &str, description: &str) -> Vec<Inval
     names
         .iter()
         .filter_map(Value::as_str)
-        .map(|name| Invalid::property(entry(name), code, description))
+        .map(|name| Invalid::property(json_path(name), code, description))
         .collect()
 }
 
@@ -110,18 +110,18 @@ fn unknown_properties(names: &Value, code: &str, description: &str) -> Vec<Inval
 const NAME_MAX_CHARS: usize = 64;
 
 /// Where a property is. A name that is no plain word is not repeated.
-fn entry(name: &str) -> String {
+fn json_path(name: &str) -> String {
     let is_plain =
         name.len() <= NAME_MAX_CHARS && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if is_plain { format!("$.{name}") } else { "$".to_owned() }
 }
 
 /// Tells a property that is there, even as `null`, from one that is not.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+fn present_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
-fn fault(code: &'static str, description: &'static str) -> ValidationError {
+fn validation_error(code: &'static str, description: &'static str) -> ValidationError {
     ValidationError::new(code).with_message(description.into())
 }
 
@@ -129,9 +129,9 @@ fn uuid_text(value: &Value) -> Result<(), ValidationError> {
     match value {
         // Every typed id is read by the same rule.
         Value::String(text) if text.parse::<esoz_kernel::DivisionId>().is_ok() => Ok(()),
-        Value::String(_) => Err(fault("format", "string does not match the format of a UUID")),
+        Value::String(_) => Err(validation_error("format", "string does not match the format of a UUID")),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Err(fault("cast", "type mismatch. Expected a string that holds a UUID"))
+            Err(validation_error("cast", "type mismatch. Expected a string that holds a UUID"))
         }
     }
 }
@@ -141,11 +141,11 @@ const UNKNOWN_PROPERTIES: &str = "unknown_properties";
 
 type Unknown = BTreeMap<String, Value>;
 
-fn nothing_more(unknown: &Unknown) -> Result<(), ValidationError> {
+fn no_unknown_properties(unknown: &Unknown) -> Result<(), ValidationError> {
     if unknown.is_empty() {
         return Ok(());
     }
-    let mut fault = fault("schema", "schema does not allow additional properties");
+    let mut fault = validation_error("schema", "schema does not allow additional properties");
     fault.add_param(UNKNOWN_PROPERTIES.into(), &unknown.keys().collect::<Vec<_>>());
     Err(fault)
 }
@@ -155,7 +155,7 @@ fn nothing_more(unknown: &Unknown) -> Result<(), ValidationError> {
 pub(crate) struct EmptyObject {
     #[serde(flatten)]
     #[schema(ignore)]
-    #[validate(custom(function = "nothing_more"))]
+    #[validate(custom(function = "no_unknown_properties"))]
     unknown: Unknown,
 }
 
@@ -169,7 +169,7 @@ pub(crate) fn parse_nothing(bytes: &[u8]) -> Result<(), ApiError> {
 #[derive(Deserialize, Validate, ToSchema)]
 pub(crate) struct UpdateBody {
     /// The division that the record shall point at.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_or_null")]
     #[schema(value_type = String, format = "uuid", required = true)]
     #[validate(
         required(message = "required property division_id was not present"),
@@ -177,7 +177,7 @@ pub(crate) struct UpdateBody {
     )]
     division_id: Option<Value>,
     /// The contract that the record shall belong to.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_or_null")]
     #[schema(value_type = String, format = "uuid", required = true)]
     #[validate(
         required(message = "required property contract_id was not present"),
@@ -186,7 +186,7 @@ pub(crate) struct UpdateBody {
     contract_id: Option<Value>,
     #[serde(flatten)]
     #[schema(ignore)]
-    #[validate(custom(function = "nothing_more"))]
+    #[validate(custom(function = "no_unknown_properties"))]
     unknown: Unknown,
 }
 

@@ -12,7 +12,7 @@ pub(crate) struct Origins(Vec<HeaderValue>);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AllowedOrigin {
     /// Whether answers differ by who asks.
-    differs: bool,
+    varies: bool,
     origin: Option<HeaderValue>,
 }
 
@@ -25,7 +25,7 @@ impl Origins {
     /// Whether the origin that the request names is allowed, to the letter.
     pub(crate) fn allowed(&self, request: &HeaderMap) -> AllowedOrigin {
         let asking = request.get(header::ORIGIN).filter(|origin| self.0.contains(origin));
-        AllowedOrigin { differs: !self.0.is_empty(), origin: asking.cloned() }
+        AllowedOrigin { varies: !self.0.is_empty(), origin: asking.cloned() }
     }
 }
 
@@ -37,7 +37,7 @@ impl AllowedOrigin {
 
     /// Says it in the headers of an answer.
     pub(crate) fn write_headers(&self, answer: &mut HeaderMap) {
-        if self.differs {
+        if self.varies {
             answer.append(header::VARY, HeaderValue::from_static("origin"));
         }
         if let Some(origin) = &self.origin {

@@ -28,9 +28,9 @@ pub(crate) struct SlowClientGuard {
 }
 
 impl SlowClientGuard {
-    /// Watches each connection that is made; `patience` is how long it may be without a request that is being answered.
+    /// Watches each connection that is made; `idle_timeout` is how long it may be without a request that is being answered.
     pub(crate) fn on_connect(
-        patience: Duration,
+        idle_timeout: Duration,
     ) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
         move |io, extensions| {
             let accepted = io
@@ -41,7 +41,7 @@ impl SlowClientGuard {
             let handle = accepted.and_then(|accepted| accepted.as_fd().try_clone_to_owned().ok());
             if let Some(handle) = handle {
                 let activity = Rc::new(Cell::new(Activity { answering: 0, since: Instant::now() }));
-                let watch = spawn(watch(activity.clone(), TcpStream::from(handle), patience));
+                let watch = spawn(watch(activity.clone(), TcpStream::from(handle), idle_timeout));
                 extensions.insert(Self { activity, watch });
             }
         }
@@ -73,10 +73,10 @@ impl Drop for Answering {
     }
 }
 
-async fn watch(activity: Rc<Cell<Activity>>, socket: TcpStream, patience: Duration) {
+async fn watch(activity: Rc<Cell<Activity>>, socket: TcpStream, idle_timeout: Duration) {
     loop {
         let (now, Activity { answering, since }) = (Instant::now(), activity.get());
-        let end = if answering > 0 { now + patience } else { since + patience };
+        let end = if answering > 0 { now + idle_timeout } else { since + idle_timeout };
         if end <= now {
             // It is closed already, or it is now: both are what is wanted.
             let _ = socket.shutdown(Shutdown::Both);

@@ -18,7 +18,7 @@ use super::{dispense, example};
 use crate::envelope::{BrokenRule, ErrorBody, Invalid, Meta};
 use crate::error::ApiError;
 use crate::extract::body;
-use crate::preflight::allowed;
+use crate::preflight::allow_header;
 use crate::routes::{self, contract_divisions, health};
 
 /// The OpenAPI document, as it is served at `/openapi.json`.
@@ -95,7 +95,7 @@ impl Modify for Security {
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(api_key)));
         let registry: BTreeMap<&str, _> =
             routes::operations().into_iter().map(|operation| (operation.name, operation)).collect();
-        for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations) {
+        for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations_of) {
             let required = operation.operation_id.as_deref().and_then(|id| registry.get(id));
             let requirement = required.map_or_else(SecurityRequirement::default, |required| {
                 let token = SecurityRequirement::new("access_token", [required.scope]);
@@ -110,7 +110,7 @@ impl Modify for Security {
 }
 
 /// The operations of a path, with their methods.
-fn operations(path: &mut PathItem) -> Vec<(Method, &mut Operation)> {
+fn operations_of(path: &mut PathItem) -> Vec<(Method, &mut Operation)> {
     let each = [
         (Method::GET, &mut path.get),
         (Method::PUT, &mut path.put),
@@ -127,8 +127,8 @@ struct WrongMethods;
 impl Modify for WrongMethods {
     fn modify(&self, openapi: &mut openapi::OpenApi) {
         for (path, item) in &mut openapi.paths.paths {
-            let mut operations = operations(item);
-            let allow = allowed(operations.iter().map(|(method, _)| method));
+            let mut operations = operations_of(item);
+            let allow = allow_header(operations.iter().map(|(method, _)| method));
             let error = ApiError::method_not_allowed(allow);
             for (_, operation) in &mut operations {
                 let answer = Answers::new(&example::path(path)).refusal("wrong_method", &error).responses();
@@ -150,7 +150,7 @@ impl Modify for Bodies {
                 body.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             }
         }
-        for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations) {
+        for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations_of) {
             if let Some(RefOr::T(body)) = &mut operation.request_body
                 && is_empty_object(body)
             {

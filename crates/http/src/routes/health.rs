@@ -39,7 +39,11 @@ pub(crate) async fn ready(context: Context, api: web::Data<Api>) -> Answer {
 
 /// 200 with everything when the server can serve, 503 naming what it lacks when it cannot.
 fn answer_to(readiness: Readiness) -> Result<Reply<Readiness>, ApiError> {
-    if readiness.is_ready() { Ok(Reply::ok(readiness)) } else { Err(ApiError::not_ready(readiness.told())) }
+    if readiness.is_ready() {
+        Ok(Reply::ok(readiness))
+    } else {
+        Err(ApiError::not_ready(readiness.summary()))
+    }
 }
 
 /// What asking for liveness may answer.
@@ -62,7 +66,7 @@ impl IntoResponses for ReadyAnswers {
         for name in ["postgresql", "mongodb", "kafka"] {
             health.record(name, Condition::Up, now);
         }
-        health.note_set_aside(Some(0));
+        health.record_set_aside(Some(0));
         let well = health.readiness();
         health.record("mongodb", Condition::Down, now);
         let wrong = answer_to(health.readiness()).map(drop);

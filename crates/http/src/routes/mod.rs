@@ -22,7 +22,7 @@ use crate::call::{Answer, Context, answer};
 use crate::envelope::Reply;
 use crate::error::ApiError;
 use crate::observer::{AUTHENTICATE_API_KEY, AUTHENTICATE_TOKEN, OK, UNMATCHED};
-use crate::preflight::{allowed, preflight};
+use crate::preflight::{allow_header, preflight};
 
 /// The groups of the description.
 pub(crate) const DEVICE_DISPENSES: &str = "device dispenses";
@@ -137,7 +137,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         by_path.entry(endpoint.paths.clone()).or_default().push(endpoint);
     }
     for (paths, endpoints) in by_path {
-        let allow = allowed(endpoints.iter().map(|endpoint| &endpoint.method));
+        let allow = allow_header(endpoints.iter().map(|endpoint| &endpoint.method));
         let mut resource = web::resource(paths);
         for Endpoint { route, head, .. } in endpoints {
             resource = [Some(route), head].into_iter().flatten().fold(resource, actix_web::Resource::route);

@@ -20,7 +20,7 @@ pub(crate) type Document = fn() -> Option<Bytes>;
 #[utoipa::path(get, path = "/openapi.json", operation_id = "show_description", responses(DescriptionAnswers))]
 pub(crate) async fn show(context: Context, document: web::Data<Document>) -> Answer {
     match document() {
-        Some(document) => Ok(headers::with_standard_headers(&context, StatusCode::OK, headers::FOR_PROGRAMS)
+        Some(document) => Ok(headers::with_standard_headers(&context, StatusCode::OK, headers::API_CSP)
             .insert_header(ContentType::json())
             .body(chunked(document))),
         None => {
