@@ -72,8 +72,7 @@ struct ActiveToken {
 }
 
 impl ActiveToken {
-    /// Only a bearer access token opens anything. Servers disagree on where to tell a refresh token: some say so in
-    /// `token_type`, some in `token_use`.
+    /// The kind of the token. Servers mark a refresh token differently: in `token_type` or in `token_use`.
     fn kind(&self) -> TokenKind {
         let is_one_of = |text: &Option<String>, names: &[&str]| {
             text.as_ref().is_none_or(|text| names.iter().any(|name| text.eq_ignore_ascii_case(name)))

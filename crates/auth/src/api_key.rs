@@ -4,14 +4,14 @@ use esoz_kernel::ClientId;
 
 use crate::{Scope, Secret, SecretDigest};
 
-/// What is known about an api key.
+/// The stored facts about an api key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeyFacts {
-    /// Digest under which it is stored.
+    /// The digest under which it is stored.
     pub digest: SecretDigest,
-    /// The client it was given to.
+    /// The client that it was issued to.
     pub client_id: ClientId,
-    /// What it allows.
+    /// Its scope.
     pub scope: Scope,
     /// Whether it was revoked.
     pub is_revoked: bool,
@@ -19,16 +19,16 @@ pub struct ApiKeyFacts {
     pub is_client_blocked: bool,
 }
 
-/// Which software calls, as a valid api key proves it.
+/// The calling software, authenticated by its api key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeyHolder {
-    /// The client that the key was given to.
+    /// The client that the key was issued to.
     pub client_id: ClientId,
-    /// What the key allows.
+    /// The scope of the key.
     pub scope: Scope,
 }
 
-/// Decides whether an api key is valid (update rule 1): known, not revoked, its client not blocked. `None` does not say
+/// Decides whether an api key is valid (update rule 1): known, not revoked, its client not blocked. `None` does not tell
 /// which of these failed.
 pub fn verify(presented: &Secret, facts: Option<ApiKeyFacts>) -> Option<ApiKeyHolder> {
     let facts = facts?;

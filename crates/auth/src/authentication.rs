@@ -23,7 +23,7 @@ failure! {
     }
 }
 
-/// Checks tokens and api keys.
+/// Authenticates callers by access token and api key.
 #[derive(Clone)]
 pub struct Authentication {
     tokens: Arc<dyn AccessTokens>,
@@ -32,19 +32,25 @@ pub struct Authentication {
 }
 
 impl Authentication {
-    /// Builds it on the two ports it asks and the clock that says what is expired.
+    /// Creates it on the ports of tokens and api keys, and the clock for expiry.
     pub fn new(tokens: Arc<dyn AccessTokens>, api_keys: Arc<dyn ApiKeys>, clock: Arc<dyn Clock>) -> Self {
         Self { tokens, api_keys, clock }
     }
 
-    /// Checks an access token (stop rules 1 and 2, update rule 2). `presented` is what followed `Bearer`, if anything did.
+    /// Authenticates a user by access token (stop rules 1 and 2, update rule 2). `presented` is what followed `Bearer`, if anything did.
+    ///
+    /// # Errors
+    /// [`AuthError`] when there is no token, it is not valid, or the lookup failed.
     pub async fn token(&self, presented: Option<Secret>) -> Result<Principal, AuthError> {
         let presented = presented.ok_or(AuthError::NoBearerToken)?;
         let facts = self.tokens.find(&presented).await.map_err(AuthError::Store)?;
         token::verify(&presented, facts, self.clock.now()).ok_or(AuthError::InvalidToken)
     }
 
-    /// Checks an api key (update rule 1). `presented` is the value of the header, if it is there and not empty.
+    /// Authenticates the calling software by api key (update rule 1). `presented` is the value of the header, if it is not empty.
+    ///
+    /// # Errors
+    /// [`AuthError`] when there is no key, it is not valid, or the lookup failed.
     pub async fn api_key(&self, presented: Option<Secret>) -> Result<ApiKeyHolder, AuthError> {
         let presented = presented.ok_or(AuthError::NoApiKey)?;
         let facts = self.api_keys.find(&presented).await.map_err(AuthError::Store)?;

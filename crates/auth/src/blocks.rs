@@ -5,23 +5,23 @@ use esoz_kernel::{ClientId, StoreError, UserId};
 
 use crate::{AccessTokens, Secret, TokenFacts};
 
-/// Who of the two that a token belongs to is blocked.
+/// Whether the user and the client of a token are blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Blocked {
-    /// Whether the user is.
+    /// Whether the user is blocked.
     pub user: bool,
-    /// Whether the client is.
+    /// Whether the client is blocked.
     pub client: bool,
 }
 
-/// Looks up whom [`crate::Credentials`] has blocked.
+/// Looks up the users and clients that [`crate::Credentials`] has blocked.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait Blocks: Send + Sync {
-    /// Whether that user and that client are blocked. One that the store does not know is not.
+    /// Looks up whether a user and a client are blocked. An unknown one is not.
     ///
     /// # Errors
-    /// [`StoreError`] when that cannot be found out. The caller is then refused.
+    /// [`StoreError`] when the lookup failed. The caller is then refused.
     async fn find(&self, user: UserId, client: ClientId) -> Result<Blocked, StoreError>;
 }
 
@@ -32,7 +32,7 @@ pub struct ExternalAccessTokens {
 }
 
 impl ExternalAccessTokens {
-    /// Joins the issuer's facts with those blocks.
+    /// Creates it on the issuer's tokens and the blocks of this store.
     pub fn new(issuer: Arc<dyn AccessTokens>, blocks: Arc<dyn Blocks>) -> Self {
         Self { issuer, blocks }
     }

@@ -6,17 +6,17 @@ use crate::{Scope, SecretDigest, TokenKind};
 /// An access token to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAccessToken {
-    /// Digest of the token.
+    /// The digest of the token.
     pub digest: SecretDigest,
     /// Its kind; `esoz token issue` makes access tokens only.
     pub kind: TokenKind,
-    /// The user it belongs to.
+    /// The user that it is issued to.
     pub user_id: UserId,
-    /// The client it belongs to.
+    /// The client that it is issued to.
     pub client_id: ClientId,
-    /// What it allows.
+    /// Its scope.
     pub scope: Scope,
-    /// The instant from which on it is expired. Stores keep microseconds.
+    /// The instant from which it is expired. Stores keep microseconds.
     pub expires_at: Timestamp,
     /// When it was issued. Stores keep microseconds.
     pub issued_at: Timestamp,
@@ -25,20 +25,23 @@ pub struct NewAccessToken {
 /// An api key to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewApiKey {
-    /// Digest of the key.
+    /// The digest of the key.
     pub digest: SecretDigest,
-    /// The client it is given to.
+    /// The client that it is issued to.
     pub client_id: ClientId,
-    /// What it allows.
+    /// Its scope.
     pub scope: Scope,
     /// When it was issued. Stores keep microseconds.
     pub issued_at: Timestamp,
 }
 
-/// Issues, revokes and blocks: what an operator does to credentials.
+/// Manages credentials for an operator: issues and revokes tokens and api keys, blocks users and clients.
 ///
-/// Users and clients come into being by being named: neither has to exist before. Every call that returned `Ok` is
-/// durable, and seen by [`crate::AccessTokens`], [`crate::ApiKeys`] and [`crate::Blocks`] on the same store from then on.
+/// Users and clients need not exist before. A call that returned `Ok` is durable, and from then on seen by [`crate::AccessTokens`],
+/// [`crate::ApiKeys`] and [`crate::Blocks`] on the same store.
+///
+/// # Errors
+/// Every method returns [`StoreError`] when the store failed; the same call again is safe.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait Credentials: Send + Sync {

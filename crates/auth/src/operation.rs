@@ -5,20 +5,20 @@ use esoz_kernel::{ClientId, ErrorKind, Failure, UserId};
 
 use crate::{Allowance, ApiKeyHolder, Principal};
 
-/// What a caller may ask for: a method of the API. The use case implements it.
+/// An operation of the API, implemented by its use case.
 pub trait Operation: 'static {
     /// Its name in snake_case: the operation id of the description, the label of metrics, the span, and the namespace of idempotency
     /// keys. Stored with those keys, so it never changes.
     const NAME: &'static str;
     /// The scope that the caller must hold, e.g. `device_dispense:stop`.
     const SCOPE: Allowance;
-    /// What proves who calls.
+    /// The credentials that its caller must present.
     const CALLER: CallerKind;
-    /// Its outcomes beside success.
+    /// Its failures.
     type Error: Failure;
 }
 
-/// What a caller of an operation must present.
+/// The credentials that the caller of an operation must present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CallerKind {
     /// An access token.
@@ -30,13 +30,13 @@ pub enum CallerKind {
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The user, as the access token proves it.
+    /// The user and client, authenticated by access token.
     pub principal: Principal,
-    /// The calling software, as its api key proves it; `None` where no api key is asked for.
+    /// The calling software, authenticated by api key; `None` where none is required.
     pub api_key: Option<ApiKeyHolder>,
 }
 
-/// Proof that a caller may ask for the operation `O`. Only [`authorize`] makes one.
+/// Proof that a caller is authorized for the operation `O`. Only [`authorize`] creates one.
 pub struct Permit<O> {
     user: UserId,
     client: ClientId,
@@ -44,12 +44,12 @@ pub struct Permit<O> {
 }
 
 impl<O> Permit<O> {
-    /// The user who asks.
+    /// Returns the calling user.
     pub const fn user(&self) -> UserId {
         self.user
     }
 
-    /// The client that the user acts for.
+    /// Returns the client that the user acts for.
     pub const fn client(&self) -> ClientId {
         self.client
     }
@@ -61,11 +61,10 @@ impl<O: Operation> fmt::Debug for Permit<O> {
     }
 }
 
-/// Checks that the scopes of the caller allow the operation (stop rule 3, update rule 3). A transport calls this before it reads
-/// anything else of the request.
+/// Authorizes a caller by scope (stop rule 3, update rule 3). A transport calls this before it reads anything else of the request.
 ///
 /// # Errors
-/// [`MissingAllowances`] when the scope of the token, or of the api key where the operation asks for one, lacks [`Operation::SCOPE`].
+/// [`MissingAllowances`] when the scope of the token, or of the api key where one is required, lacks [`Operation::SCOPE`].
 pub fn authorize<O: Operation>(caller: &Caller) -> Result<Permit<O>, MissingAllowances> {
     let Caller { principal, api_key } = caller;
     let software_allows = match O::CALLER {
@@ -79,7 +78,7 @@ pub fn authorize<O: Operation>(caller: &Caller) -> Result<Permit<O>, MissingAllo
     }
 }
 
-/// The scope lacks what the operation needs: 403.
+/// The scope lacks the allowance of the operation: 403.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Your scope does not allow to access this resource. Missing allowances: {0}")]
 pub struct MissingAllowances(Allowance);
@@ -115,12 +114,12 @@ pub struct OperationInfo {
 }
 
 impl OperationInfo {
-    /// The code of every way in which the operation may fail, [`MissingAllowances`] first.
+    /// Lists the code of every failure of the operation, [`MissingAllowances`] first.
     pub fn outcomes(&self) -> Vec<&'static str> {
         [MissingAllowances::codes(), (self.error_codes)()].concat()
     }
 
-    /// Describes an operation.
+    /// Creates the description of an operation.
     pub const fn of<O: Operation>() -> Self {
         Self { name: O::NAME, scope: O::SCOPE, caller: O::CALLER, error_codes: O::Error::codes }
     }

@@ -7,12 +7,12 @@ use crate::{ApiKeyFacts, Secret, TokenFacts};
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait AccessTokens: Send + Sync {
-    /// The facts about the presented token; `Ok(None)` when there is no such token.
+    /// Looks up the facts about a presented token; `Ok(None)` when there is no such token.
     ///
-    /// An adapter MUST return what is stored and leave it to [`crate::token::verify`] whether that is good enough.
+    /// An adapter MUST return what is stored and leave it to [`crate::token::verify`] whether it is valid.
     ///
     /// # Errors
-    /// [`StoreError`] when the facts cannot be had. The caller is then refused.
+    /// [`StoreError`] when the lookup failed. The caller is then refused.
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError>;
 }
 
@@ -20,11 +20,11 @@ pub trait AccessTokens: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait ApiKeys: Send + Sync {
-    /// The facts about the presented key; `Ok(None)` when there is no such key.
+    /// Looks up the facts about a presented key; `Ok(None)` when there is no such key.
     ///
-    /// An adapter MUST return what is stored and leave it to [`crate::api_key::verify`] whether that is good enough.
+    /// An adapter MUST return what is stored and leave it to [`crate::api_key::verify`] whether it is valid.
     ///
     /// # Errors
-    /// [`StoreError`] when the facts cannot be had. The caller is then refused.
+    /// [`StoreError`] when the lookup failed. The caller is then refused.
     async fn find(&self, presented: &Secret) -> Result<Option<ApiKeyFacts>, StoreError>;
 }

@@ -15,19 +15,19 @@ impl Scope {
     }
 
     /// Whether the text has only characters that RFC 6749, section 3.3, allows in a scope. Other text can be parsed, but an issuer
-    /// of credentials should refuse it: part of it would grant nothing.
+    /// of credentials should refuse it, since part of it would grant nothing.
     pub fn is_well_formed(text: &str) -> bool {
         text.bytes().all(|byte| byte == b' ' || (byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')))
     }
 
-    /// Whether it contains the allowance, whole.
+    /// Whether it contains exactly that allowance.
     pub fn allows(&self, allowance: Allowance) -> bool {
         self.0.contains(allowance)
     }
 }
 
 impl std::fmt::Display for Scope {
-    /// The allowances in alphabetical order, one space between.
+    /// Renders the allowances in alphabetical order, separated by a space.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (index, allowance) in self.0.iter().enumerate() {
             write!(formatter, "{}{allowance}", if index == 0 { "" } else { " " })?;

@@ -4,22 +4,22 @@ use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-/// A token or an api key as its holder sends it. Wiped from memory when dropped, hidden from `Debug`.
+/// A token or an api key in plain text. Zeroized when dropped, hidden from `Debug`.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes what a caller presented, or what was made for one.
+    /// Wraps a secret that was presented or generated.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The secret itself, to hand it to its holder once or to send it to the server that issued it.
+    /// Returns the plain text, to show it to its holder once or to send it to its issuer.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The form in which it may be stored, cached and looked up.
+    /// Returns the digest, by which it may be stored, cached and looked up.
     pub fn digest(&self) -> SecretDigest {
         SecretDigest(Sha256::digest(self.0.as_bytes()).into())
     }
@@ -31,17 +31,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// SHA-256 of a secret of at least 128 random bits: safe to store, useless to present. Compared in constant time.
+/// The SHA-256 digest of a secret of at least 128 random bits: safe to store, useless to present. Compared in constant time.
 #[derive(Clone, Copy, Eq)]
 pub struct SecretDigest([u8; 32]);
 
 impl SecretDigest {
-    /// A stored digest.
+    /// Creates it from a stored digest.
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes to store and to look up by.
+    /// Returns the bytes to store and to look up by.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -54,7 +54,7 @@ impl ConstantTimeEq for SecretDigest {
 }
 
 impl PartialEq for SecretDigest {
-    /// In no other way than [`ConstantTimeEq`].
+    /// Compares by [`ConstantTimeEq`].
     fn eq(&self, other: &Self) -> bool {
         self.ct_eq(other).into()
     }

@@ -4,29 +4,29 @@ use esoz_kernel::{ClientId, Timestamp, UserId};
 
 use crate::{Scope, Secret, SecretDigest};
 
-/// What sort of token it is. Only an access token opens anything.
+/// The kind of a token. Only an access token is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
-    /// Presented with requests.
+    /// An access token, presented with requests.
     Access,
-    /// Any other kind, e.g. one that only buys a new access token.
+    /// Any other kind, e.g. a refresh token.
     Other,
 }
 
-/// What is known about a token.
+/// The facts about a token, stored or stated by its issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenFacts {
-    /// Digest under which it is stored. A verifier that has no stored form gives the digest of what was presented.
+    /// The digest under which it is stored; of a token that is not stored, the digest of the presented one.
     pub digest: SecretDigest,
     /// Its kind.
     pub kind: TokenKind,
-    /// The user it belongs to.
+    /// The user that it was issued to.
     pub user_id: UserId,
-    /// The client it belongs to.
+    /// The client that it was issued to.
     pub client_id: ClientId,
-    /// What it allows.
+    /// Its scope.
     pub scope: Scope,
-    /// The instant from which on it is expired.
+    /// The instant from which it is expired.
     pub expires_at: Timestamp,
     /// Whether it was revoked.
     pub is_revoked: bool,
@@ -36,19 +36,19 @@ pub struct TokenFacts {
     pub is_client_blocked: bool,
 }
 
-/// Who calls, as a valid access token proves it.
+/// The calling user and client, authenticated by an access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The user.
     pub user_id: UserId,
     /// The client: the legal entity that the user acts for.
     pub client_id: ClientId,
-    /// What the token allows.
+    /// The scope of the token.
     pub scope: Scope,
 }
 
 /// Decides whether a token is valid now (stop rules 1 and 2, update rule 2): known, of kind access token, neither expired
-/// nor revoked, nobody blocked. A token is expired from the very second of its expiry on. `None` does not say which of
+/// nor revoked, neither user nor client blocked. A token is expired from the second of its expiry. `None` does not tell which of
 /// these failed: the caller must not learn it.
 pub fn verify(presented: &Secret, facts: Option<TokenFacts>, now: Timestamp) -> Option<Principal> {
     let facts = facts?;

@@ -14,7 +14,7 @@ use crate::openapi::document;
 use crate::routes::openapi_json::Document;
 use crate::{Api, routes};
 
-/// The application: every route, behind the middleware.
+/// Builds the application: every route, behind the middleware.
 pub fn app(
     api: Api,
 ) -> App<
@@ -40,14 +40,14 @@ pub struct Running {
     pub address: SocketAddr,
     /// Finishes when the server has stopped.
     pub server: Server,
-    /// Stops it: `handle.stop(true)` lets requests in flight finish.
+    /// Stops the server: `handle.stop(true)` lets requests in flight finish.
     pub handle: ServerHandle,
 }
 
-/// Starts to serve on a socket that is already listening, by TLS if that is configured. Signals are the caller's business.
+/// Serves on a listening socket, by TLS if it is configured. Signals are left to the caller.
 ///
 /// # Errors
-/// When the socket cannot be used.
+/// [`io::Error`] when the socket cannot be used.
 pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::Result<Running> {
     let address = listener.local_addr()?;
     let limits = api.limits;
@@ -57,7 +57,7 @@ pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::
         .tls_handshake_timeout(Duration::from_millis(limits.head_timeout_ms))
         .keep_alive(Duration::from_millis(limits.keep_alive_ms))
         .max_connections(limits.max_connections)
-        // TLS handshakes at once: with fewer, some silent strangers would keep everybody else from theirs.
+        // Concurrent TLS handshakes: with fewer, a few silent clients would block all others.
         .max_connection_rate(limits.max_connections)
         .workers(limits.workers)
         .shutdown_timeout(limits.shutdown_timeout_s)

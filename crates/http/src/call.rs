@@ -123,7 +123,7 @@ impl Call {
         outcome.map_err(|failure| ApiError::from_failure(&failure))
     }
 
-    /// Counts an outcome, and keeps it for the log unless it is an authentication that succeeded.
+    /// Records an outcome for metrics, and for the log unless it is a successful authentication.
     fn record_outcome<T, F: Failure>(&self, name: &'static str, outcome: Result<T, F>) -> Result<T, F> {
         let code = outcome.as_ref().map_or_else(Failure::code, |_| OK);
         self.api.observer.operation_ended(name, code);
@@ -133,7 +133,7 @@ impl Call {
         outcome
     }
 
-    /// A segment of the path as an id; `None` when it is none, which an operation answers like an id that does not exist.
+    /// Parses a segment of the path as an id; `None` when it is none, which an operation answers like an unknown id.
     pub(crate) fn path_id<T: FromStr>(&self, segment: &str) -> Option<T> {
         self.request.match_info().get(segment).and_then(|text| text.parse().ok())
     }
@@ -157,7 +157,7 @@ impl Call {
         ApiError::combine(parse(&bytes), headers::idempotency_key(&self.context.idempotency))
     }
 
-    /// The same for a body that must be declared as JSON.
+    /// Reads a body that must be declared as JSON, and the idempotency key.
     pub(crate) async fn json_body<T>(
         &mut self,
         parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
@@ -167,7 +167,7 @@ impl Call {
     }
 }
 
-/// Puts an outcome into its envelope.
+/// Renders an outcome in its envelope.
 pub(crate) fn answer<D: Serialize>(context: &RequestContext, outcome: Result<Reply<D>, ApiError>) -> Answer {
     match outcome {
         Ok(reply) => Ok(envelope::success(context, reply)),

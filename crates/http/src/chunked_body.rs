@@ -1,4 +1,4 @@
-//! Large answers in pieces.
+//! Streaming of large answers.
 
 use std::convert::Infallible;
 
@@ -6,11 +6,11 @@ use actix_web::body::SizedStream;
 use actix_web::web::Bytes;
 use futures_util::stream::{self, Stream};
 
-/// The most that is copied for a connection at a time, in bytes.
+/// The size of a chunk, in bytes.
 const CHUNK_BYTES: usize = 16 * 1_024;
 
-/// The content as a body that is handed out as its reader takes it. In one piece it would be copied whole for each connection, and a
-/// client that asks often and never reads could fill the memory.
+/// Streams the content in chunks as its reader takes them. A whole body would be copied for each connection, and a client that asks often
+/// and never reads could fill the memory.
 pub(crate) fn chunked(content: Bytes) -> SizedStream<impl Stream<Item = Result<Bytes, Infallible>>> {
     let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
     let pieces = stream::unfold(content, |mut rest| async move {

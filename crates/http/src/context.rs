@@ -47,7 +47,7 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
-    /// Reads the context off a request and attaches a copy to it for its handler.
+    /// Reads the context of a request and attaches a copy to it for its handler.
     pub(crate) fn attach(
         request: &ServiceRequest,
         ids: &dyn IdGenerator,
@@ -84,12 +84,12 @@ impl RequestContext {
         }
     }
 
-    /// Whether the answer closes its connection, since the server is about to stop.
+    /// Whether the answer closes its connection, since the server is shutting down.
     pub(crate) fn closes_connection(&self) -> bool {
         self.health.as_ref().is_some_and(|health| health.is_shutting_down())
     }
 
-    /// The key that the answer repeats.
+    /// The idempotency key that the answer repeats.
     pub(crate) fn echoed_key(&self) -> Option<&str> {
         self.idempotency.as_ref().ok()?.as_ref().map(IdempotencyKey::as_str)
     }

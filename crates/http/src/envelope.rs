@@ -7,13 +7,13 @@ use crate::context::RequestContext;
 use crate::headers;
 use crate::openapi::formats;
 
-/// What every answer says about itself.
+/// The metadata of an answer.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Meta<'a> {
     /// The HTTP status.
     code: u16,
-    /// What was asked for, without the query.
+    /// The requested URL, without its query.
     #[schema(format = "uri")]
     url: &'a str,
     #[serde(rename = "type")]
@@ -27,7 +27,7 @@ pub(crate) struct Meta<'a> {
     idempotency_key: Option<&'a str>,
 }
 
-/// The outcome of an operation, as it is answered.
+/// A success: status and data.
 pub(crate) struct Reply<T> {
     status: StatusCode,
     data: T,
@@ -52,51 +52,51 @@ struct Failure<'a> {
     error: &'a ErrorBody,
 }
 
-/// Why a request was refused.
+/// The error of a request.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ErrorBody {
-    /// The sort of refusal: one for each status.
+    /// The type of the error: one for each status.
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
-    /// Why. Never holds what the client sent.
+    /// The reason. Never repeats what the client sent.
     pub(crate) message: String,
-    /// The parts of the request that it is about, if it is about some.
+    /// The parts of the request that are at fault, if some are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) invalid: Vec<Invalid>,
 }
 
-/// One fault of a request, or the property that a refusal is about.
+/// A part of the request that is at fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Invalid {
     /// Which part of the request `entry` is in: `json_data_property` or `header`.
     pub(crate) entry_type: &'static str,
-    /// Where, e.g. `$.division_id`, or the name of the header.
+    /// Its JSON path, e.g. `$.division_id`, or the name of the header.
     pub(crate) entry: String,
-    /// What is wrong there.
+    /// The rules that it breaks.
     pub(crate) rules: Vec<BrokenRule>,
 }
 
-/// Which rule an entry breaks. Never holds what the client sent.
+/// A rule that an entry breaks. Never repeats what the client sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BrokenRule {
     /// Its name: `required`, `cast`, `format`, `schema` or `invalid`.
     pub(crate) rule: String,
-    /// It in words.
+    /// Its description.
     pub(crate) description: String,
-    /// What it was applied with.
+    /// Its parameters.
     pub(crate) params: Vec<String>,
 }
 
 impl Invalid {
-    /// One broken rule of a property of the body.
+    /// A property of the body that breaks a rule.
     pub(crate) fn property(entry: impl Into<String>, rule: &str, description: impl Into<String>) -> Self {
         Self::new("json_data_property", entry.into(), rule, description.into())
     }
 
-    /// One broken rule of a header.
+    /// A header that breaks a rule.
     pub(crate) fn header(name: &str, rule: &str, description: impl Into<String>) -> Self {
         Self::new("header", name.to_owned(), rule, description.into())
     }
@@ -117,20 +117,20 @@ fn meta(context: &RequestContext, status: StatusCode) -> Meta<'_> {
     }
 }
 
-/// An answer without its body. Only its caller may keep it: no cache on the way.
+/// Begins an answer that no cache may store.
 fn builder(context: &RequestContext, status: StatusCode) -> HttpResponseBuilder {
     let mut builder = headers::with_standard_headers(context, status, headers::API_CSP);
     builder.insert_header((header::CACHE_CONTROL, "no-store"));
     builder
 }
 
-/// An answer that carries data.
+/// Renders an answer with data.
 pub(crate) fn success<T: Serialize>(context: &RequestContext, reply: Reply<T>) -> HttpResponse {
     let Reply { status, data } = reply;
     builder(context, status).json(Success { meta: meta(context, status), data })
 }
 
-/// An answer that carries an error.
+/// Renders an answer with an error.
 pub(crate) fn failure(context: &RequestContext, status: StatusCode, error: &ErrorBody) -> HttpResponse {
     let meta = meta(context, status);
     builder(context, status).json(Failure { meta, error })

@@ -15,7 +15,7 @@ const RETRY_AFTER_S: u32 = 1;
 /// The challenge of a 401 (RFC 6750, section 3).
 const CHALLENGE: &str = "Bearer realm=\"esoz\"";
 
-/// An error as HTTP shows it: every failure is mapped here.
+/// An error as an HTTP answer: the one mapping of every failure.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     status: StatusCode,
@@ -24,7 +24,7 @@ pub(crate) struct ApiError {
     header: Option<(HeaderName, String)>,
     /// The full error chain of a server fault, for the log alone.
     cause: Option<String>,
-    /// Whether the request was not read to its end, so that the connection cannot be used again.
+    /// Whether the request was not read to its end, so that the connection must be closed.
     close: bool,
     /// The rate limit that is exhausted.
     rate_limit: Option<Box<RateLimitStatus>>,
@@ -191,7 +191,7 @@ impl ApiError {
         Self { close: true, ..Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message) }
     }
 
-    /// The answer in its envelope.
+    /// Renders the answer in its envelope.
     pub(crate) fn respond(&self, context: &RequestContext) -> HttpResponse {
         let mut response = envelope::failure(context, self.status, &self.body);
         let headers = response.headers_mut();
@@ -215,7 +215,7 @@ impl ApiError {
     }
 }
 
-/// The type of the refusals of a status (conventions, "Errors").
+/// The type of the errors of a status (conventions, "Errors").
 fn kind(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST => "request_malformed",
@@ -234,7 +234,7 @@ fn kind(status: StatusCode) -> &'static str {
     }
 }
 
-/// An [`ApiError`] with the context of its request, which the framework does not pass along with errors.
+/// An [`ApiError`] with the context of its request, which the framework does not pass on with errors.
 #[derive(Debug)]
 pub(crate) struct RequestError {
     pub(crate) error: ApiError,

@@ -6,15 +6,14 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::context::{REQUEST_ID, RequestContext};
 
-/// The content security policy of answers for programs: a browser shows and runs nothing of them.
+/// The content security policy (CSP) of API answers: a browser renders and runs nothing of them.
 pub(crate) const API_CSP: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// A year: how long a browser that came by TLS insists on it.
+/// The time for which a browser that came by TLS insists on it: a year.
 const STRICT_TRANSPORT: &str = "max-age=31536000";
 
-/// Begins an answer with the standard headers: request id, protection against sniffing, framing and referrers, and what there is to say about
-/// transport security, CORS and the rate limit.
+/// Begins an answer with the standard headers: request id, security headers (sniffing, framing, referrer, CSP, HSTS), CORS and rate limit.
 pub(crate) fn with_standard_headers(
     context: &RequestContext,
     status: StatusCode,

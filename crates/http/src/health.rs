@@ -6,11 +6,11 @@ use esoz_kernel::time::rfc3339_millis;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How something behind the server is.
+/// The condition of a component behind the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// Nobody has looked yet.
+    /// It was not checked yet.
     Unknown,
     /// It answers.
     Up,
@@ -24,27 +24,27 @@ impl fmt::Display for Condition {
     }
 }
 
-/// How one thing behind the server is.
+/// The last check of a component behind the server.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Check {
-    /// What it is.
+    /// The component.
     #[schema(value_type = String, example = "mongodb")]
     name: &'static str,
-    /// How it is.
+    /// Its condition.
     state: Condition,
-    /// Since when, or the last look that found it otherwise.
+    /// The time of the check that found its condition changed.
     #[schema(value_type = String, format = DateTime)]
     since: String,
-    /// Whether requests fail without it. A bus that is down delays events and fails no request.
+    /// Whether requests fail without the component. A bus that is down delays events and fails no request.
     needed: bool,
 }
 
-/// How everything behind the server is.
+/// Readiness: the condition of every component behind the server.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Readiness {
     /// Each store and the bus.
     checks: Vec<Check>,
-    /// How many events cannot be delivered and wait for an operator, the first thousand of each outbox; null when nobody could look. They fail no request.
+    /// The number of events that cannot be delivered and wait for an operator, up to a thousand of each outbox; null when they could not be counted. They fail no request.
     #[schema(example = 0)]
     set_aside_events: Option<u64>,
     /// Whether the server is about to stop.
@@ -53,13 +53,13 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    /// Whether everything that is needed answers, and the server stays.
+    /// Whether every needed component is up, and the server is not shutting down.
     pub(crate) fn is_ready(&self) -> bool {
         !self.is_shutting_down
             && self.checks.iter().all(|check| !check.needed || check.state == Condition::Up)
     }
 
-    /// One line about everything, what is wrong first.
+    /// Describes every component in one line, those that are not up first.
     pub(crate) fn summary(&self) -> String {
         if self.is_shutting_down {
             return String::from("Not ready: the server is about to stop.");
@@ -77,20 +77,21 @@ impl Readiness {
     }
 }
 
-/// What `/health/ready` tells: the last look at each thing behind the server. Whoever looks writes it here, so that asking costs nothing.
+/// The health of a server: the last check of each component behind it, recorded by whoever checks. `/health/ready` answers from it, so
+/// that a probe costs nothing.
 #[derive(Debug)]
 pub struct Health(RwLock<Readiness>);
 
 impl Health {
-    /// Begins with things that nobody has looked at: each by name, and whether requests fail without it.
-    pub fn new(things: impl IntoIterator<Item = (&'static str, bool)>, now: Timestamp) -> Self {
+    /// Creates it with components that were not checked yet: each by name, and whether requests fail without it.
+    pub fn new(components: impl IntoIterator<Item = (&'static str, bool)>, now: Timestamp) -> Self {
         let check =
             |(name, needed)| Check { name, state: Condition::Unknown, since: rfc3339_millis(now), needed };
-        let checks = things.into_iter().map(check).collect();
+        let checks = components.into_iter().map(check).collect();
         Self(RwLock::new(Readiness { checks, set_aside_events: None, is_shutting_down: false }))
     }
 
-    /// Notes how the thing of that name is; gives whether that is news.
+    /// Records the condition of a component; returns whether it changed.
     pub fn record(&self, name: &str, state: Condition, now: Timestamp) -> bool {
         let mut readiness = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let found = readiness.checks.iter_mut().find(|check| check.name == name && check.state != state);
@@ -100,22 +101,22 @@ impl Health {
         true
     }
 
-    /// Notes how many events were set aside, if that is known.
+    /// Records the number of events that were set aside, if it is known.
     pub fn record_set_aside(&self, events: Option<u64>) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).set_aside_events = events;
     }
 
-    /// From now on the server is about to stop: it is not ready for new clients, and each answer asks its client to leave the connection.
+    /// Begins the shutdown: from now on the server is not ready, and every answer closes its connection.
     pub fn begin_shutdown(&self) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).is_shutting_down = true;
     }
 
-    /// Whether the server is about to stop.
+    /// Whether the shutdown has begun.
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).is_shutting_down
     }
 
-    /// How each thing is, by its name.
+    /// Returns the condition of each component by its name.
     pub fn conditions(&self) -> Vec<(&'static str, Condition)> {
         self.readiness().checks.into_iter().map(|check| (check.name, check.state)).collect()
     }

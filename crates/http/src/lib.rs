@@ -50,6 +50,6 @@ pub struct Api {
     pub admission: AdmissionControl,
     /// Observes requests and operations.
     pub observer: Arc<dyn Observer>,
-    /// Bounds of a request.
+    /// Limits of requests and connections.
     pub limits: HttpLimits,
 }

@@ -3,13 +3,13 @@ use std::time::Duration;
 use actix_web::http::Method;
 /// Observes requests and operations, e.g. to count them. Every method returns at once.
 pub trait Observer: Send + Sync {
-    /// A request has arrived.
+    /// Called when a request has arrived.
     fn request_began(&self);
 
-    /// A request has ended. Called once for each that began.
+    /// Called when a request has ended, once for each that began.
     fn request_ended(&self, request: &RequestEnded);
 
-    /// An operation has ended: `ok` or the [`Failure::code`](esoz_kernel::Failure::code) of its error. One of [`outcomes`](crate::outcomes).
+    /// Called when an operation has ended: with `ok` or the [`Failure::code`](esoz_kernel::Failure::code) of its error. One of [`outcomes`](crate::outcomes).
     fn operation_ended(&self, operation: &'static str, outcome: &'static str);
 }
 
@@ -20,40 +20,40 @@ impl Observer for () {
     fn operation_ended(&self, _: &'static str, _: &'static str) {}
 }
 
-/// A request that has ended. All its values are of bounded number.
+/// A request that has ended. Each field has a bounded number of values, to be used as a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestEnded {
     /// Its method, one of [`METHODS`].
     pub method: &'static str,
     /// The pattern of its route, one of [`route_patterns`](crate::route_patterns).
     pub route: String,
-    /// The status of its answer; 499 when its client left before it.
+    /// The status of its answer; 499 when its client closed the connection before.
     pub status: u16,
     /// Its duration.
     pub elapsed: Duration,
 }
 
-/// Stands for every method that HTTP does not define.
+/// The label of every method that HTTP does not define.
 const OTHER: &str = "_OTHER";
 
-/// The methods that are told apart.
+/// The methods as they are observed.
 pub const METHODS: [&str; 10] =
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", OTHER];
 
-/// Stands for every path that no route matches.
+/// The label of every path that no route matches.
 pub const UNMATCHED: &str = "unmatched";
 
-/// The status of a request whose client left before its answer, as nginx logs it.
+/// The status of a request whose client closed the connection before its answer, as nginx logs it.
 pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// The outcome of success.
 pub(crate) const OK: &str = "ok";
-/// The authentication by access token, as it is counted.
+/// The name of authentication by access token.
 pub(crate) const AUTHENTICATE_TOKEN: &str = "authenticate_token";
-/// The authentication by api key, as it is counted.
+/// The name of authentication by api key.
 pub(crate) const AUTHENTICATE_API_KEY: &str = "authenticate_api_key";
 
-/// The method as it is observed.
+/// Returns the method as it is observed.
 pub(crate) fn known_method(method: &Method) -> &'static str {
     METHODS.into_iter().find(|known| method.as_str() == *known).unwrap_or(OTHER)
 }

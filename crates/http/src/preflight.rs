@@ -5,11 +5,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::context::RequestContext;
 use crate::headers;
 
-/// The headers that a page may set on a request.
+/// The request headers that a page may set.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, api-key, content-type, traceparent, x-request-id, x-idempotency-key",
 );
-/// How long a browser may cache the answer, in seconds.
+/// The time for which a browser may cache the answer, in seconds.
 const MAX_AGE_S: u32 = 600;
 
 /// Answers a CORS preflight of an allowed origin, naming every method of the path; `None` when the request is something else.
@@ -30,7 +30,7 @@ pub(crate) fn preflight(
     })
 }
 
-/// The methods that a path takes, for `Allow`: those that are given, and `HEAD` beside `GET`.
+/// Renders the value of `Allow`: the methods that a path takes, and `HEAD` beside `GET`.
 pub(crate) fn allow_header<'a>(methods: impl Iterator<Item = &'a Method>) -> String {
     let head = |method: &'a Method| (*method == Method::GET).then_some("HEAD");
     let names = methods.flat_map(|method| [Some(method.as_str()), head(method)]).flatten();

@@ -1,5 +1,5 @@
 //! Telemetry of a request: its span, its metrics and its line in the log, and the span of its operation. Names and fields follow the
-//! semantic conventions of OpenTelemetry for HTTP. None of them says who the patient is.
+//! semantic conventions of OpenTelemetry for HTTP. None of them identifies a patient.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,12 +17,12 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use crate::context::RequestContext;
 use crate::observer::{CLIENT_CLOSED_REQUEST, Observer, RequestEnded, UNMATCHED, known_method};
 
-/// What vendors add to `traceparent`.
+/// The header with vendors' additions to `traceparent`.
 const TRACESTATE: &str = "tracestate";
 /// The size that every participant must pass on (W3C Trace Context), in bytes.
 const TRACESTATE_MAX_BYTES: usize = 512;
 
-/// The target of the request's line in the log. Operators filter by it, so it stays, wherever the code moves.
+/// The target of the access log. Operators filter by it, so it is independent of the module.
 const LOG_TARGET: &str = "esoz_http::guard";
 
 /// The telemetry of one request. Dropped before [`end`](Self::end), it records that the client left.
@@ -32,7 +32,7 @@ pub(crate) struct RequestTelemetry {
     observer: Arc<dyn Observer>,
     started: Instant,
     method: &'static str,
-    /// The pattern of the route: the path would name a patient.
+    /// The pattern of the route, since the path names a patient.
     route: Option<String>,
     trace_id: Option<String>,
     has_ended: bool,
@@ -47,7 +47,7 @@ impl RequestTelemetry {
     ) -> Self {
         observer.request_began();
         let method = known_method(request.method());
-        // Of the decoded path, as it is routed: an encoded one may be spelled in many ways.
+        // The decoded path, as it is routed: an encoded one can be spelled in many ways.
         let route = request.resource_map().match_pattern(request.match_info().as_str());
         let name = route.as_deref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
         let span = info_span!(
@@ -63,7 +63,7 @@ impl RequestTelemetry {
             trace_id = Empty,
         );
         if let Some(parent) = context.parent {
-            // Fails where no spans are recorded: then none has a parent.
+            // Fails where no spans are recorded.
             let _ = span.set_parent(remote_context(parent, request.headers()));
         }
         let trace_id = position(&span).or(context.parent).map(|trace| format!("{:032x}", trace.trace_id()));
@@ -97,7 +97,7 @@ impl RequestTelemetry {
         });
     }
 
-    /// Writes the request's one line: an error when the service is broken, with its cause, else information.
+    /// Writes the access log: one line for a request, an error with its cause when the service is broken.
     fn log(&self, status: u16, error: Option<&str>, is_broken: bool) {
         macro_rules! line {
             ($level:ident) => {
@@ -166,7 +166,7 @@ pub(crate) fn position(span: &Span) -> Option<TraceContext> {
     )
 }
 
-/// The caller's span, as OpenTelemetry knows remote spans.
+/// The caller's span as a remote span of OpenTelemetry.
 fn remote_context(parent: TraceContext, headers: &HeaderMap) -> Context {
     let flags = TraceFlags::default().with_sampled(parent.is_sampled());
     let (trace_id, span_id) = (parent.trace_id().into(), parent.span_id().into());
@@ -179,7 +179,7 @@ fn remote_context(parent: TraceContext, headers: &HeaderMap) -> Context {
     ))
 }
 
-/// The `tracestate`; empty when it is not well-formed, or larger than must be passed on: every span keeps a copy.
+/// Reads the `tracestate`; empty when it is malformed, or larger than must be passed on: every span keeps a copy.
 fn trace_state(headers: &HeaderMap) -> TraceState {
     let lines: Option<Vec<&str>> = headers.get_all(TRACESTATE).map(|line| line.to_str().ok()).collect();
     let whole = lines.map(|lines| lines.join(",")).filter(|whole| whole.len() <= TRACESTATE_MAX_BYTES);

@@ -1,9 +1,9 @@
-//! What was asked for, as `meta.url` repeats it: always a URI, whatever was sent.
+//! The requested URL, as `meta.url` repeats it: always a URI, whatever was sent.
 
 use std::fmt::Write as _;
 
-/// Scheme, host and path. A client may send bytes that stand in no URI, and framework and server take them: in the path they are
-/// percent-encoded, and a host that is none is left out for the server's own.
+/// Builds the URL of scheme, host and path. Bytes that no URI may hold are percent-encoded in the path; an invalid host is replaced by the
+/// server's own.
 pub(crate) fn build(scheme: &str, host: Option<&str>, own_host: &str, path: &str) -> String {
     let host = host.filter(|host| is_host(host)).unwrap_or(own_host);
     let mut url = format!("{scheme}://{host}");
@@ -21,14 +21,14 @@ pub(crate) fn build(scheme: &str, host: Option<&str>, own_host: &str, path: &str
     url
 }
 
-/// What may stand in a path as it is (RFC 3986, `pchar` and `/`).
+/// Whether a path may hold the byte unencoded (RFC 3986, `pchar` and `/`).
 const fn is_path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@')
         || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
 }
 
-/// A name, an IPv4 address or an IPv6 address in brackets, and a port behind it or not.
+/// Whether the text is a name, an IPv4 address or an IPv6 address in brackets, with or without a port.
 fn is_host(text: &str) -> bool {
     let in_brackets = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let (is_name, port) = in_brackets.map_or_else(

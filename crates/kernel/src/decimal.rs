@@ -1,13 +1,13 @@
 //! Decimal numbers and the doubles that hold them.
 
-/// The double that holds the number of a text with every digit: its shortest decimal form has the same value, so that whoever reads it
-/// back reads that number. `None` when a double would round it, or the text is no number.
+/// Parses a decimal number as a double without loss: the shortest decimal form of the double has the same value. `None` when a double would
+/// round it, or the text is no number.
 pub fn lossless_f64(text: &str) -> Option<f64> {
     let number: f64 = text.parse().ok()?;
     (decimal(text)? == decimal(&format!("{number:e}"))?).then_some(number)
 }
 
-/// Whether it is negative, its digits without zeros at either end, and the power of ten of the last of them. Zero has no digits.
+/// Normalizes a decimal: its sign, its digits without zeros at either end, and the power of ten of the last one. Zero has no digits.
 fn decimal(text: &str) -> Option<(bool, String, i64)> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (is_negative, mantissa) = mantissa.strip_prefix('-').map_or((false, mantissa), |rest| (true, rest));

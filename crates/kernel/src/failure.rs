@@ -35,28 +35,28 @@ impl ErrorKind {
 /// `Display` is the text for the caller, unless the kind [is a server fault](ErrorKind::is_server_fault): then a transport sends a
 /// constant text.
 pub trait Failure: Error {
-    /// The kind.
+    /// Returns the kind.
     fn kind(&self) -> ErrorKind;
 
-    /// The variant's name in snake_case, for metrics and logs. Says nothing about the request.
+    /// Returns the variant's name in snake_case, for metrics and logs. Tells nothing about the request.
     fn code(&self) -> &'static str;
 
-    /// The part of the request that the failure is about, as a JSON path, e.g. `$.details[3].device`.
+    /// Returns the part of the request that the failure is about, as a JSON path, e.g. `$.details[3].device`.
     fn entry(&self) -> Option<String> {
         None
     }
 
-    /// The scopes that the caller lacks; empty when the failure is another one.
+    /// Returns the scopes that the caller lacks; empty when the failure is another one.
     fn missing_allowances(&self) -> &[&'static str] {
         &[]
     }
 
-    /// One value of each variant: the published description and the labels of metrics are made from them.
+    /// Lists one value of each variant, from which the published description and the labels of metrics are made.
     fn examples() -> Vec<Self>
     where
         Self: Sized;
 
-    /// Every [`code`](Self::code) of this type.
+    /// Lists every [`code`](Self::code) of this type.
     fn codes() -> Vec<&'static str>
     where
         Self: Sized,
@@ -65,14 +65,14 @@ pub trait Failure: Error {
     }
 }
 
-/// An error and its causes, in one line, for the log.
+/// Renders an error chain in one line, for the log.
 pub fn with_causes(error: &dyn Error) -> String {
     let chain = std::iter::successors(Some(error), |&error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Declares an error enum with its [`Failure`](crate::Failure), `Display` and `Error`: each variant with its kind, its code, its text and
-/// the entry that it is about, so that none of them stands anywhere else.
+/// the entry that it is about. None of them is repeated anywhere else.
 ///
 /// A variant under `wraps` holds another failure and takes everything from it, or, given a text, everything but the text; the failure is then
 /// its source.

@@ -3,12 +3,12 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// The text is not a UUID. The text itself is not repeated: it came from outside.
+/// Why a text is no id. Does not repeat the text, which came from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a UUID")]
 pub struct IdError;
 
-/// Reads a UUID in its hyphenated form of 36 characters, in either case (conventions, "Time, ids, limits").
+/// Parses a UUID in its hyphenated form of 36 characters, in either case (conventions, "Time, ids, limits").
 ///
 /// Braces, URNs and forms without hyphens are refused: ESOZ never writes them.
 fn parse(text: &str) -> Result<Uuid, IdError> {
@@ -28,12 +28,12 @@ macro_rules! typed_ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Wraps a UUID that is known to be such an id.
+            /// Creates the id from its UUID.
             pub const fn new(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The bare UUID, for a boundary that stores or sends it.
+            /// Returns the UUID, for a boundary that stores or sends it.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
@@ -70,27 +70,27 @@ macro_rules! shown_ids {
 }
 
 shown_ids! {
-    /// A user of ESOZ: who did it.
+    /// A user of ESOZ.
     UserId;
-    /// A client of ESOZ: the organisation that a token or an api key was given to.
+    /// A client of ESOZ: the organisation that a token or an api key was issued to.
     ClientId;
     /// A legal entity: a clinic, a pharmacy, the national health service.
     LegalEntityId;
     /// A device dispense.
     DispenseId;
-    /// A place where a legal entity delivers.
+    /// A division: a place where a legal entity delivers.
     DivisionId;
     /// A contract between the national health service and a legal entity.
     ContractId;
-    /// A place of delivery of a contract.
+    /// A contract division: a place of delivery of a contract.
     ContractDivisionId;
     /// An event; the key by which consumers drop duplicates.
     EventId;
 }
 
 typed_ids! {
-    /// A patient. Never stored, never logged: it has no `Display`, and its `Debug` hides it. Whoever renders the answer
-    /// to the very caller who named the patient takes [`PatientId::uuid`].
+    /// A patient. Never stored, never logged: it has no `Display`, and its `Debug` hides it.
+    /// [`PatientId::uuid`] is for the answer to the caller who named the patient.
     PatientId;
 }
 

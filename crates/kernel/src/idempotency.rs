@@ -7,30 +7,30 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{ClientId, Timestamp, failure};
 
-/// How long it is known under which key a change was made.
+/// The time for which idempotency records are kept.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
-/// What a client marks a request and its repetitions with: 1 to 255 visible ASCII characters. Hidden from `Debug`: what clients put
-/// into it is not known.
+/// An idempotency key: marks a request and its retries. 1 to 255 visible ASCII characters. Hidden from `Debug`, since clients may put
+/// anything into it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Most characters.
+    /// The maximum length, in characters.
     pub const MAX_CHARS: usize = 255;
 
-    /// Takes the text if it is well-formed.
+    /// Parses a key; `None` when it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_CHARS).contains(&text.len());
         (fits && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(text.to_owned()))
     }
 
-    /// A key made from a fresh UUID.
+    /// Creates a key from a fresh UUID.
     pub fn from_uuid(uuid: uuid::Uuid) -> Self {
         Self(uuid.to_string())
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -42,9 +42,8 @@ impl fmt::Debug for IdempotencyKey {
     }
 }
 
-/// What is kept with a change that was asked for under a key, so that the same request is known again. Two SHA-256 digests,
-/// without a salt: neither the key nor what was asked can be read off them, but whoever has them can try guesses, and a key that can be
-/// guessed is found. Hidden from `Debug`.
+/// The idempotency record of a request: kept with its change, so that a retry is recognized. Two SHA-256 digests without a salt: they reveal
+/// neither the key nor the request, but guesses can be tried against them. Hidden from `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IdempotentRequest {
     key: [u8; 32],
@@ -52,27 +51,27 @@ pub struct IdempotentRequest {
 }
 
 impl IdempotentRequest {
-    /// The key of one client for one operation, and what it was used to ask: every part of the request that another one could differ in.
+    /// Creates the record of a client's key for an operation. `asked` holds every part in which another request could differ.
     ///
-    /// Keys of different clients or operations never meet, whatever their texts.
+    /// Keys of different clients or operations are different keys, whatever their texts.
     pub fn new(operation: &'static str, client: ClientId, key: &IdempotencyKey, asked: &[&[u8]]) -> Self {
         let client = client.uuid();
         let key = [operation.as_bytes(), client.as_bytes(), key.0.as_bytes()];
         Self { key: digest(&key), request: digest(asked) }
     }
 
-    /// The key, as it is stored and looked up.
+    /// Returns the digest of the key, as it is stored and looked up.
     pub const fn key(&self) -> &[u8; 32] {
         &self.key
     }
 
-    /// What was asked, as it is stored and compared.
+    /// Returns the digest of the request, as it is stored and compared.
     pub const fn request(&self) -> &[u8; 32] {
         &self.request
     }
 
-    /// What this request is answered where a change was made under its key at `since`, for that `request`; `None` when that was too
-    /// long ago to count.
+    /// Decides what this request is answered when a change was made under its key at `since`, for the request with that digest; `None` when
+    /// that record has expired.
     pub fn replay<T>(
         &self,
         request: &[u8],
@@ -92,7 +91,7 @@ impl fmt::Debug for IdempotentRequest {
     }
 }
 
-/// Every part with its length before it, so that no two lists of parts are the same bytes.
+/// Hashes every part with its length before it, so that no two lists of parts are the same bytes.
 fn digest(parts: &[&[u8]]) -> [u8; 32] {
     let mut digest = Sha256::new();
     for part in parts {
@@ -102,7 +101,7 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// Changes made until that time count as never having had a key.
+/// Returns the time until which idempotency records have expired.
 pub fn expired_until(now: Timestamp) -> Timestamp {
     now.saturating_sub(RETENTION)
 }

@@ -3,42 +3,41 @@ use uuid::Uuid;
 
 use crate::{StoreError, Timestamp};
 
-/// Where a use case takes the time from, so that a test can say what time it is.
+/// Tells operations the time, so that a test can set it.
 pub trait Clock: Send + Sync {
-    /// The current time, UTC.
+    /// Returns the current time, UTC.
     fn now(&self) -> Timestamp;
 }
 
-/// Where a use case takes fresh ids from, so that a test can say which.
+/// Generates ids for operations, so that a test can choose them.
 pub trait IdGenerator: Send + Sync {
-    /// A UUID that was never given out before.
+    /// Returns a UUID that was never returned before.
     fn fresh(&self) -> Uuid;
 }
 
-/// Where a store keeps, with every change that was asked for under a key, which key and which request that was.
+/// The idempotency records of a store: it keeps one with every change that was made under an idempotency key.
 #[async_trait]
 pub trait IdempotencyRecords: Send + Sync {
-    /// Forgets records of changes made at or before `until`, no more than `most` of them, and gives how many it forgot: 0 when it found
-    /// none, so that a caller who repeats until then has forgotten them all. The changes themselves stay. Any number of callers may do
-    /// this at the same time.
+    /// Deletes records of changes made at or before `until`, at most `most` of them, and returns how many: a caller repeats until it is 0.
+    /// The changes themselves stay. Concurrent calls are safe.
     ///
-    /// A store that keeps the records inside what was changed (the one on MongoDB does) counts that instead: it forgets every old record
-    /// of no more than `most` dispenses, and gives of how many dispenses it forgot any.
+    /// A store that keeps the records inside the changed documents (MongoDB) counts documents instead: it deletes every expired record of at
+    /// most `most` documents, and returns the number of documents.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed; asking again is safe.
+    /// [`StoreError`] when the store failed; the same call again is safe.
     async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError>;
 }
 
-/// How busy the connections of a store are.
+/// The state of a store's connection pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStatus {
-    /// Connections that are open, or being opened, and that nobody uses.
+    /// Connections that are open, or being opened, and not in use.
     pub idle: usize,
-    /// Connections that are used.
+    /// Connections in use.
     pub in_use: usize,
-    /// The most that may be open; where there are several servers, to each.
+    /// The maximum number of connections; where there are several servers, to each.
     pub max: usize,
-    /// Calls that wait for their turn; `None` where nobody counts them.
+    /// Calls that wait for a connection; `None` where they are not counted.
     pub waiting: Option<usize>,
 }

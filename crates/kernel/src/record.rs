@@ -1,27 +1,27 @@
 use crate::{Timestamp, UserId};
 
-/// Who wrote a record and when. Stores keep microseconds.
+/// The audit fields of a record: who created and last changed it, and when. Stores keep microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamps {
-    /// When it was first written.
+    /// When it was created.
     pub inserted_at: Timestamp,
-    /// By whom.
+    /// Who created it.
     pub inserted_by: UserId,
-    /// When it was last written.
+    /// When it was last changed.
     pub updated_at: Timestamp,
-    /// By whom.
+    /// Who last changed it.
     pub updated_by: UserId,
 }
 
-/// What loading one record did.
+/// The outcome of importing one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
-    /// It was not there and is now.
+    /// It was created.
     Created,
-    /// It was there and now holds what was loaded.
+    /// It existed and now holds what was imported.
     Updated,
-    /// It was there and stays as it was.
+    /// It existed and was left as it was.
     Kept,
-    /// It cannot be stored, and why, in words for whoever loads it (e.g. what it refers to is not there). Nothing changed.
+    /// It cannot be stored, with the reason for the operator, e.g. a missing reference. Nothing changed.
     Refused(String),
 }

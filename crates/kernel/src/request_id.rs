@@ -1,29 +1,29 @@
 use std::fmt;
 
-/// What ties an answer, its log lines, its audit row and its event together.
+/// A request id: correlates an answer with its log lines, its audit row and its event.
 ///
 /// 20 to 200 visible ASCII characters (conventions, "Envelope").
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RequestId(String);
 
 impl RequestId {
-    /// Fewest characters.
+    /// The minimum length, in characters.
     pub const MIN_CHARS: usize = 20;
-    /// Most characters.
+    /// The maximum length, in characters.
     pub const MAX_CHARS: usize = 200;
 
-    /// Takes the text if it is well-formed, else `None`: the caller then makes a fresh one.
+    /// Parses a request id; `None` when it is malformed, and the caller makes a fresh one.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (Self::MIN_CHARS..=Self::MAX_CHARS).contains(&text.len());
         (fits && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(text.to_owned()))
     }
 
-    /// A request id made from a fresh UUID.
+    /// Creates a request id from a fresh UUID.
     pub fn from_uuid(uuid: uuid::Uuid) -> Self {
         Self(uuid.to_string())
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

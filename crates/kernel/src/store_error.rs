@@ -3,21 +3,21 @@ use std::fmt;
 
 use crate::{ErrorKind, Failure, with_causes};
 
-/// Why a store could not do what a port asked. Drivers' errors are translated into it by code, in one file per adapter.
+/// The kind of a store failure. Each adapter maps its driver's error codes to it in one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreErrorKind {
-    /// Unreachable, overloaded or out of time. Whether a write took effect may be unknown.
+    /// The store is unreachable, overloaded or too slow. Whether a write took effect may be unknown.
     Unavailable,
-    /// Others were at it at the same time, and this one lost; nothing was written. Trying again may succeed.
+    /// A concurrent change won; nothing was written. The same call again may succeed.
     Conflict,
     /// A stored record cannot be one that ESOZ wrote.
     Corrupt,
-    /// Anything else.
+    /// Any other failure.
     Unexpected,
 }
 
 impl StoreErrorKind {
-    /// Every kind there is.
+    /// Every kind.
     pub const ALL: [Self; 4] = [Self::Unavailable, Self::Conflict, Self::Corrupt, Self::Unexpected];
 
     /// Returns the name under which failures of ports are counted.
@@ -36,9 +36,9 @@ impl StoreErrorKind {
     }
 }
 
-/// The one error of every port: opaque, with a kind, what was being attempted, and the cause.
+/// The error of every port: opaque, with a kind, the attempted action, and the cause.
 ///
-/// Not for absence: a port answers `Ok(None)` then.
+/// Absence is no error: a port returns `Ok(None)`.
 #[derive(Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
@@ -47,12 +47,12 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// A failure of the given kind while attempting what `attempted` says, e.g. "finding a token".
+    /// Creates a failure of that kind; `attempted` names the action, e.g. "finding a token".
     pub fn new(kind: StoreErrorKind, attempted: impl Into<String>) -> Self {
         Self { kind, attempted: attempted.into(), source: None }
     }
 
-    /// A stored record that cannot be right: where it is (table or collection), its id, and which field.
+    /// Creates the failure of a corrupt record: its table or collection, its id, and the field at fault.
     pub fn corrupt(collection: &str, id: impl fmt::Display, field: &str) -> Self {
         Self::new(
             StoreErrorKind::Corrupt,
@@ -60,19 +60,19 @@ impl StoreError {
         )
     }
 
-    /// The same, with its cause.
+    /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Which kind it is.
+    /// Returns the kind.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }
 
-    /// The error and its causes, in one line, for the log.
+    /// Renders the error chain in one line, for the log.
     pub fn with_causes(&self) -> String {
         with_causes(self)
     }

@@ -15,7 +15,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// UUIDs of version 7: their order is about the order of their making, which keeps an index on them compact.
+/// Generates UUIDs of version 7, which are ordered by time and keep an index compact.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomIds;
 

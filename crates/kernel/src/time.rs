@@ -2,22 +2,22 @@
 
 use crate::Timestamp;
 
-/// The time cut to milliseconds: dispenses and events.
+/// Truncates to milliseconds, the precision of dispenses and events.
 pub fn to_millis(time: Timestamp) -> Timestamp {
     time.floor_to(1_000_000)
 }
 
-/// The time cut to microseconds: contract records, tokens.
+/// Truncates to microseconds, the precision of contract records and tokens.
 pub fn to_micros(time: Timestamp) -> Timestamp {
     time.floor_to(1_000)
 }
 
-/// ISO 8601 with `Z` and exactly three decimals, e.g. `2026-01-31T08:15:30.123Z`.
+/// Renders ISO 8601 with `Z` and exactly three decimals, e.g. `2026-01-31T08:15:30.123Z`.
 pub fn rfc3339_millis(time: Timestamp) -> String {
     format!("{:.3}", to_millis(time))
 }
 
-/// ISO 8601 with `Z` and exactly six decimals, e.g. `2026-01-31T08:15:30.123456Z`.
+/// Renders ISO 8601 with `Z` and exactly six decimals, e.g. `2026-01-31T08:15:30.123456Z`.
 pub fn rfc3339_micros(time: Timestamp) -> String {
     format!("{:.6}", to_micros(time))
 }

@@ -5,19 +5,19 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
 
-/// An instant in UTC, to the nanosecond, in the years 0000 to 9999: what `YYYY-MM-DDThh:mm:ssZ` can say, all of it, and nothing else.
+/// An instant in UTC, to the nanosecond, in the years 0000 to 9999: exactly the range of `YYYY-MM-DDThh:mm:ssZ`.
 ///
 /// `jiff::Timestamp` has another range: it ends 26 hours before the year 9999 does, and it begins 9999 years before the year 0000.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(SignedDuration);
 
-/// Why something is no [`Timestamp`].
+/// Why a value is no [`Timestamp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
     /// The text has another form.
     #[error("is not an ISO 8601 time with its offset, like 2026-01-31T08:15:30.123Z")]
     Malformed,
-    /// It is a time, and no store and no answer can hold it.
+    /// It is a time that no store and no answer can hold.
     #[error("is outside the years 0000 to 9999 in UTC")]
     OutOfRange,
 }
@@ -32,12 +32,12 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const UNIX_EPOCH: Self = Self::constant(0, 0);
 
-    /// That many seconds and nanoseconds after 1970, for constants: the caller sees to it that this is in range.
+    /// Creates a constant from seconds and nanoseconds since 1970. The caller ensures that it is in range.
     pub const fn constant(seconds: i64, nanoseconds: i32) -> Self {
         Self(SignedDuration::new(seconds, nanoseconds))
     }
 
-    /// That long after 1970.
+    /// Creates the instant that long after 1970.
     ///
     /// # Errors
     /// [`TimeError::OutOfRange`]
@@ -46,7 +46,7 @@ impl Timestamp {
         if (Self::MIN..=Self::MAX).contains(&time) { Ok(time) } else { Err(TimeError::OutOfRange) }
     }
 
-    /// That many seconds and nanoseconds after 1970.
+    /// Creates the instant that many seconds and nanoseconds after 1970.
     ///
     /// # Errors
     /// [`TimeError::OutOfRange`]
@@ -56,7 +56,7 @@ impl Timestamp {
         Self::from_duration(since_epoch.ok_or(TimeError::OutOfRange)?)
     }
 
-    /// That many seconds after 1970.
+    /// Creates the instant that many seconds after 1970.
     ///
     /// # Errors
     /// [`TimeError::OutOfRange`]
@@ -64,7 +64,7 @@ impl Timestamp {
         Self::from_duration(SignedDuration::from_secs(seconds))
     }
 
-    /// That many milliseconds after 1970.
+    /// Creates the instant that many milliseconds after 1970.
     ///
     /// # Errors
     /// [`TimeError::OutOfRange`]
@@ -72,7 +72,7 @@ impl Timestamp {
         Self::from_duration(SignedDuration::from_millis(milliseconds))
     }
 
-    /// That many microseconds after 1970.
+    /// Creates the instant that many microseconds after 1970.
     ///
     /// # Errors
     /// [`TimeError::OutOfRange`]
@@ -80,33 +80,33 @@ impl Timestamp {
         Self::from_duration(SignedDuration::from_micros(microseconds))
     }
 
-    /// Whole seconds since 1970, cut towards 1970.
+    /// Returns the whole seconds since 1970, truncated towards 1970.
     pub fn as_second(self) -> i64 {
         self.0.as_secs()
     }
 
-    /// Whole milliseconds since 1970, cut towards 1970.
+    /// Returns the whole milliseconds since 1970, truncated towards 1970.
     pub fn as_millisecond(self) -> i64 {
         self.0.as_secs() * 1_000 + i64::from(self.0.subsec_millis())
     }
 
-    /// Whole microseconds since 1970, cut towards 1970.
+    /// Returns the whole microseconds since 1970, truncated towards 1970.
     pub fn as_microsecond(self) -> i64 {
         self.0.as_secs() * 1_000_000 + i64::from(self.0.subsec_micros())
     }
 
-    /// The time since 1970.
+    /// Returns the duration since 1970.
     pub const fn as_duration(self) -> SignedDuration {
         self.0
     }
 
-    /// The time from `earlier` to this instant; negative if that one is later.
+    /// Returns the duration from `earlier` to this instant; negative if that one is later.
     pub fn duration_since(self, earlier: Self) -> SignedDuration {
         // The whole range has fewer seconds than 2^39.
         self.0 - earlier.0
     }
 
-    /// The instant that much later.
+    /// Returns the instant that much later.
     ///
     /// # Errors
     /// [`TimeError::OutOfRange`]
@@ -114,22 +114,22 @@ impl Timestamp {
         Self::from_duration(self.0.checked_add(by).ok_or(TimeError::OutOfRange)?)
     }
 
-    /// The instant that much later, but not later than [`Timestamp::MAX`] nor earlier than [`Timestamp::MIN`].
+    /// Returns the instant that much later, within [`Timestamp::MIN`] and [`Timestamp::MAX`].
     #[must_use]
     pub fn saturating_add(self, by: impl TryInto<SignedDuration>) -> Self {
         Self(self.0.saturating_add(signed(by))).clamp(Self::MIN, Self::MAX)
     }
 
-    /// The instant that much earlier, within the same bounds.
+    /// Returns the instant that much earlier, within the same bounds.
     #[must_use]
     pub fn saturating_sub(self, by: impl TryInto<SignedDuration>) -> Self {
         Self(self.0.saturating_sub(signed(by))).clamp(Self::MIN, Self::MAX)
     }
 
-    /// The latest multiple of so many nanoseconds that is not later.
+    /// Truncates to a multiple of so many nanoseconds, towards the past.
     pub(crate) fn floor_to(self, nanoseconds: i128) -> Self {
         let floor = self.0.as_nanos().div_euclid(nanoseconds) * nanoseconds;
-        // 0000-01-01 is such a multiple: nothing in range gets out of it.
+        // 0000-01-01 is such a multiple, so the result is in range.
         Self(SignedDuration::from_nanos_i128(floor))
     }
 }
@@ -139,7 +139,7 @@ fn signed(duration: impl TryInto<SignedDuration>) -> SignedDuration {
     duration.try_into().unwrap_or(SignedDuration::MAX)
 }
 
-/// ISO 8601 with `Z`, with as many decimals as the precision says, e.g. `{:.3}`, or else with as many as it takes.
+/// Renders ISO 8601 with `Z`, with as many decimals as the precision, e.g. `{:.3}`, or as many as needed.
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let civil = EPOCH.saturating_add(self.0);
@@ -156,7 +156,7 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Takes ISO 8601 with any offset.
+/// Parses ISO 8601 with any offset.
 impl FromStr for Timestamp {
     type Err = TimeError;
 

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Where in a trace that spans several systems something happened: the `traceparent` of W3C Trace Context.
+/// A position in a distributed trace: the `traceparent` of W3C Trace Context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceContext {
     trace_id: u128,
@@ -8,22 +8,22 @@ pub struct TraceContext {
     is_sampled: bool,
 }
 
-/// The only version that is written, and known whole.
+/// The version that is written.
 const VERSION: &str = "00";
 
-/// How long a `traceparent` of that version is, in characters. Later versions are at least as long.
+/// The length of a `traceparent` of that version, in characters. Later versions are at least as long.
 const CHARS: usize = 55;
 
 impl TraceContext {
-    /// The name of the header that carries it, of requests and of messages.
+    /// The header of requests and messages that carries it.
     pub const HEADER: &str = "traceparent";
 
-    /// A span of a trace; `None` when one of the two ids is zero, which is no id.
+    /// Creates the position of a span in a trace; `None` when one of the two ids is zero, which is no id.
     pub fn new(trace_id: u128, span_id: u64, is_sampled: bool) -> Option<Self> {
         (trace_id != 0 && span_id != 0).then_some(Self { trace_id, span_id, is_sampled })
     }
 
-    /// Takes the text of a `traceparent` if it is well-formed, else `None`. Of a later version than ours what we know is taken.
+    /// Parses a `traceparent`; `None` when it is malformed. Of a later version the known part is read.
     pub fn parse(text: &str) -> Option<Self> {
         let (known, more) = text.split_at_checked(CHARS)?;
         let parts: Vec<&str> = known.split('-').collect();
@@ -38,29 +38,29 @@ impl TraceContext {
         Self::new(hex(trace_id, 32)?, u64::try_from(hex(span_id, 16)?).ok()?, is_sampled)
     }
 
-    /// The trace.
+    /// Returns the id of the trace.
     pub const fn trace_id(&self) -> u128 {
         self.trace_id
     }
 
-    /// The span of the trace.
+    /// Returns the id of the span.
     pub const fn span_id(&self) -> u64 {
         self.span_id
     }
 
-    /// Whether whoever began the trace keeps it.
+    /// Whether the caller samples the trace.
     pub const fn is_sampled(&self) -> bool {
         self.is_sampled
     }
 }
 
-/// A number of exactly so many lower-case hexadecimal digits.
+/// Parses a number of exactly so many lower-case hexadecimal digits.
 fn hex(text: &str, digits: usize) -> Option<u128> {
     let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     (is_hex && text.len() == digits).then(|| u128::from_str_radix(text, 16).ok())?
 }
 
-/// As `traceparent` says it.
+/// Renders a `traceparent`.
 impl fmt::Display for TraceContext {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { trace_id, span_id, is_sampled } = self;

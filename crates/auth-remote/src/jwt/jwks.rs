@@ -58,12 +58,11 @@ impl Jwks {
         self.server.name()
     }
 
-    /// The keys to check a token with that key id against, fetched anew if they are due or lack that id and the last fetch
-    /// was long enough ago.
+    /// Returns the keys for a token with that key id. Fetches them if they are due, or lack that id, and the last fetch was long enough
+    /// ago.
     ///
     /// # Errors
-    /// When there are none that are fresh enough; or when they lack that id and newer ones, which may have it, could not be
-    /// had.
+    /// [`RemoteError`] when the keys have expired; or when they lack that id and the fetch of newer ones failed.
     pub(crate) async fn current(self: &Arc<Self>, kid: Option<&str>) -> Result<Arc<KeySet>, RemoteError> {
         let seen = self.state().clone();
         let now = self.clock.now();
@@ -94,8 +93,8 @@ impl Jwks {
         }
     }
 
-    /// Fetches the keys, unless somebody did since `fetches` was read. The fetch is a task of its own: callers who hang up
-    /// cannot keep it from ending.
+    /// Fetches the keys, unless another caller did since `fetches` was read. The fetch is a task of its own, so that a cancelled caller
+    /// does not cancel it.
     async fn refresh(self: &Arc<Self>, fetches: u64) {
         let fetch_lock = Arc::clone(&self.fetch_lock).lock_owned().await;
         if self.state().fetches != fetches {
@@ -108,7 +107,7 @@ impl Jwks {
             drop(fetch_lock);
         });
         if let Err(error) = fetch.await {
-            tracing::error!(server = self.server.name(), %error, "fetching the signing keys was broken off");
+            tracing::error!(server = self.server.name(), %error, "the fetch of the signing keys was cancelled");
         }
     }
 
@@ -121,7 +120,7 @@ impl Jwks {
         let (keys, ignored) = answer.read::<Published>()?.usable();
         let server = self.server.name();
         if keys.is_empty() {
-            // Not an error: an issuer that withdraws its keys must be obeyed.
+            // Not an error: an issuer may withdraw its keys.
             tracing::warn!(
                 server,
                 ignored,
@@ -163,7 +162,7 @@ impl Jwks {
     }
 }
 
-/// The time between the two, whichever is earlier: a clock that was set back must not make keys young.
+/// The absolute time between the two: a clock that was set back must not make keys fresh again.
 fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
     to.duration_since(from).unsigned_abs()
 }

@@ -14,8 +14,8 @@ pub(crate) struct Jws<'token> {
     pub(crate) signature: Vec<u8>,
 }
 
-/// What a header says. Keys that it carries or points to (`jwk`, `jku`, `x5c`, `x5u`) are not even read: the keys come from
-/// the configured place alone.
+/// The header of a token. Keys that it carries or points to (`jwk`, `jku`, `x5c`, `x5u`) are not read: keys come from the configured
+/// URL alone.
 #[derive(Deserialize)]
 pub(crate) struct Header {
     pub(crate) alg: String,

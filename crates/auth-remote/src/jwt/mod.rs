@@ -19,11 +19,11 @@ use crate::{SettingsError, bearer, http::Server};
 pub use algorithm::{Algorithm, AlgorithmError};
 pub use settings::JwtSettings;
 
-/// Access tokens by the JWT profile (RFC 9068), checked against the signing keys that their issuer publishes (a JWKS, RFC
+/// Verifies access tokens of the JWT profile (RFC 9068) against the signing keys that their issuer publishes (a JWKS, RFC
 /// 7517).
 ///
 /// No token is sent anywhere. A token does not show that its issuer has revoked it or blocked its user: it is accepted until it
-/// expires, so the issuer's tokens should live for minutes. [`esoz_auth::ExternalAccessTokens`] adds the blocks of a store of our own.
+/// expires, so the issuer's tokens should live for minutes. [`esoz_auth::ExternalAccessTokens`] adds the blocks of a local store.
 pub struct JwtAccessTokens {
     profile: Profile,
     keys: Arc<Jwks>,
@@ -31,7 +31,7 @@ pub struct JwtAccessTokens {
 }
 
 impl JwtAccessTokens {
-    /// Builds it; the keys are fetched when the first token comes, or by [`JwtAccessTokens::ping`].
+    /// Creates the adapter. The keys are fetched when the first token comes, or by [`JwtAccessTokens::ping`].
     pub fn try_new(settings: &JwtSettings, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
         settings.check()?;
         let server = Server::try_new(&settings.server)?;
@@ -42,10 +42,10 @@ impl JwtAccessTokens {
         })
     }
 
-    /// Whether there are signing keys to check tokens against; fetches them if that is due.
+    /// Checks that there are signing keys, and fetches them if that is due.
     ///
     /// # Errors
-    /// [`StoreError`] when there are none, or only such as are too old.
+    /// [`StoreError`] when there are none, or only expired ones.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.keys.current(None).await.map(|_| ()).map_err(|error| error.store_error(self.keys.server_name()))
     }
@@ -68,7 +68,7 @@ impl AccessTokens for JwtAccessTokens {
     }
 }
 
-/// What a token states, if one of those keys has signed it. What is not signed is not read.
+/// Returns the facts of a token that one of those keys has signed. An unsigned payload is not read.
 fn signed_facts(
     profile: &Profile,
     keys: &KeySet,

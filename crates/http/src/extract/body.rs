@@ -1,4 +1,4 @@
-//! Request bodies: bytes within their limits, then JSON, then a shape whose faults are all told at once.
+//! Request bodies: bytes within their limits, then JSON, then a shape whose faults are all reported at once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,14 +28,14 @@ pub(crate) fn require_json(request: &HttpRequest) -> Result<(), ApiError> {
     }
 }
 
-/// Refuses a compressed body: it would be read as if it were corrupted JSON.
+/// Refuses a compressed body, which would be read as corrupted JSON.
 fn require_identity(request: &HttpRequest) -> Result<(), ApiError> {
     let mut encodings = request.headers().get_all(header::CONTENT_ENCODING);
     let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if encodings.all(is_identity) { Ok(()) } else { Err(ApiError::unsupported_content_encoding()) }
 }
 
-/// Reads the body, no more and no longer than allowed.
+/// Reads the body within the limits of size and time.
 pub(crate) async fn read(
     request: &HttpRequest,
     body: &mut Payload,
@@ -66,22 +66,22 @@ async fn collect(body: &mut Payload, max_bytes: usize) -> Result<Bytes, ApiError
     Ok(bytes.freeze())
 }
 
-/// Parses a body and checks its shape. Syntax comes first: what is no JSON is malformed, whatever else is wrong with it.
+/// Parses a body and validates its shape. Syntax comes first: a body that is no JSON is malformed, whatever else is wrong with it.
 fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, ApiError> {
-    // What is passed over is not looked at byte by byte: that it is UTF-8, as JSON must be, is seen here.
+    // serde_json does not validate the UTF-8 of ignored values.
     let text = str::from_utf8(bytes).map_err(|_| ApiError::malformed())?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|_| ApiError::malformed())?;
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         let fault = Invalid::property("$", "schema", "type mismatch. Expected an object");
         return Err(ApiError::invalid(vec![fault]));
     }
-    // The shapes take any value for any property, so what fails here is a number or text that nothing can hold, or a property given twice.
+    // The shapes accept any value for any property, so this fails for a number or text that no value can hold, or a property given twice.
     let shape: T = serde_json::from_str(text).map_err(|_| ApiError::malformed())?;
     shape.validate().map_err(|faults| ApiError::invalid(all_faults(&faults)))?;
     Ok(shape)
 }
 
-/// Every fault as an entry, in the order of the properties' names.
+/// Lists every fault as an entry, in the order of the properties' names.
 fn all_faults(faults: &validator::ValidationErrors) -> Vec<Invalid> {
     let mut entries = Vec::new();
     for (property, errors) in faults.field_errors() {
@@ -109,14 +109,14 @@ fn unknown_properties(names: &Value, code: &str, description: &str) -> Vec<Inval
 /// The longest name of a property that an error repeats, in characters.
 const NAME_MAX_CHARS: usize = 64;
 
-/// Where a property is. A name that is no plain word is not repeated.
+/// The JSON path of a property. A name that is no plain word is not repeated.
 fn json_path(name: &str) -> String {
     let is_plain =
         name.len() <= NAME_MAX_CHARS && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if is_plain { format!("$.{name}") } else { "$".to_owned() }
 }
 
-/// Tells a property that is there, even as `null`, from one that is not.
+/// Deserializes a property that is there, even as `null`, as `Some`. To be used with `default`.
 fn present_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -164,8 +164,7 @@ pub(crate) fn parse_nothing(bytes: &[u8]) -> Result<(), ApiError> {
     if bytes.is_empty() { Ok(()) } else { parse::<EmptyObject>(bytes).map(drop) }
 }
 
-// The body of method 2.
-/// What an update asks for.
+/// What an update of a contract division asks for.
 #[derive(Deserialize, Validate, ToSchema)]
 pub(crate) struct UpdateBody {
     /// The division that the record shall point at.
@@ -190,10 +189,10 @@ pub(crate) struct UpdateBody {
     unknown: Unknown,
 }
 
-/// Reads what an update asks for.
+/// Parses the body of an update (method 2, "Body").
 pub(crate) fn parse_change(bytes: &[u8]) -> Result<esoz_contract_division::Change, ApiError> {
     let body: UpdateBody = parse(bytes)?;
-    // Both are there and UUIDs, or the shape would have been refused.
+    // The shape was validated: both are there, and UUIDs.
     let text =
         |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
     let division_id = text(body.division_id).parse().map_err(|_| ApiError::malformed())?;

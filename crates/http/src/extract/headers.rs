@@ -7,7 +7,7 @@ use crate::context::{IDEMPOTENCY_KEY, IdempotencyHeader, MalformedKey};
 use crate::envelope::Invalid;
 use crate::error::ApiError;
 
-/// The value of a header that may be given once. A second one is refused: a proxy in between might read the other.
+/// Returns the value of a header that may be given once. A second one is refused: a proxy in between might read the other.
 pub(crate) fn at_most_one<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -18,7 +18,7 @@ pub(crate) fn at_most_one<'a>(
     if second.is_none() { Ok(first) } else { Err(ApiError::repeated_header(published)) }
 }
 
-/// The bearer token of the request; `None` when there is no `Authorization` header, it is of another scheme, or holds nothing.
+/// Reads the bearer token; `None` when there is no `Authorization` header, it is of another scheme, or it is empty.
 pub(crate) fn bearer_token(request: &HttpRequest) -> Result<Option<Secret>, ApiError> {
     let value = at_most_one(request.headers(), &header::AUTHORIZATION, "Authorization")?;
     Ok(value.and_then(|value| bearer(&String::from_utf8_lossy(value.as_bytes()))))
@@ -30,14 +30,14 @@ fn bearer(value: &str) -> Option<Secret> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| Secret::new(token))
 }
 
-/// The api key of the request; `None` when the header is not there or holds nothing.
+/// Reads the api key; `None` when there is no such header, or it is empty.
 pub(crate) fn api_key(request: &HttpRequest) -> Result<Option<Secret>, ApiError> {
     let value = at_most_one(request.headers(), &HeaderName::from_static("api-key"), "api-key")?;
     let text = value.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
     Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
 }
 
-/// The idempotency key, if the request has one. A malformed one is refused: a client that sends it relies on it.
+/// Reads the idempotency key, if there is one. A malformed one is refused: its client relies on it.
 pub(crate) fn idempotency_key(header: &IdempotencyHeader) -> Result<Option<IdempotencyKey>, ApiError> {
     header.clone().map_err(|MalformedKey| {
         let most = IdempotencyKey::MAX_CHARS;

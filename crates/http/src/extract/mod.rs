@@ -1,4 +1,4 @@
-//! What is read off a request: credentials and idempotency key from its headers, and its body.
+//! Extraction of credentials, idempotency key and body from a request.
 
 pub(crate) mod body;
 pub(crate) mod headers;

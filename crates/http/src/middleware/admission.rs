@@ -17,7 +17,7 @@ const FAILED_AUTHENTICATIONS: &str = "failed-authentications";
 /// Limits of admission.
 #[derive(Debug, Clone, Default)]
 pub struct AdmissionSettings {
-    /// Requests at once, over all workers. Any more are refused at once.
+    /// Requests in flight, over all workers. Any more are refused at once.
     pub max_in_flight: usize,
     /// Requests per second for each client in the long run. 0: any number.
     pub requests_per_second: u32,
@@ -41,7 +41,7 @@ pub struct AdmissionControl {
 }
 
 impl AdmissionControl {
-    /// Creates it; rate limits refill by that clock.
+    /// Creates it with limits that refill by that clock.
     pub fn new(settings: &AdmissionSettings, clock: &Arc<dyn MonotonicClock>) -> Self {
         let (per_second, per_minute) =
             (settings.requests_per_second, settings.failed_authentications_per_minute);
@@ -63,7 +63,7 @@ impl AdmissionControl {
         Arc::clone(&self.in_flight).try_acquire_owned().ok()
     }
 
-    /// Takes one request from an authenticated client's rate limit; gives what remains, if there is a limit.
+    /// Takes one request from an authenticated client's rate limit; returns what remains, if there is a limit.
     ///
     /// # Errors
     /// The exhausted limit.
@@ -93,7 +93,7 @@ impl AdmissionControl {
     }
 }
 
-/// An address, or what belongs to one subscriber: with IPv6 that is a network.
+/// The address, or the network that belongs to one subscriber (IPv6).
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),

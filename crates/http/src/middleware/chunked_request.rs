@@ -18,7 +18,7 @@ type Chunks = UnboundedSender<Option<Bytes>>;
 pub(super) struct ChunkedRequest(Option<(Payload, Chunks)>);
 
 impl ChunkedRequest {
-    /// Takes the body off a request, if it is chunked, and leaves one that is forwarded.
+    /// Takes the body of a request, if it is chunked, and leaves the forwarded one in its place.
     pub(super) fn take(request: &mut ServiceRequest) -> Self {
         if !request.chunked().unwrap_or(false) {
             return Self(None);

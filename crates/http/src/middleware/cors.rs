@@ -5,24 +5,24 @@ const ANSWER_HEADERS: HeaderValue = HeaderValue::from_static(
     "allow, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id",
 );
 
-/// The web origins whose pages may read answers (CORS). Credentials are never allowed beside: a token is what a page sends itself.
+/// The web origins whose pages may read answers (CORS). Browsers' credentials are never allowed: a page sends its token itself.
 pub(crate) struct Origins(Vec<HeaderValue>);
 
-/// What the origin that asks is told.
+/// What an answer says about the web origin of its request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AllowedOrigin {
-    /// Whether answers differ by who asks.
+    /// Whether answers vary by origin.
     varies: bool,
     origin: Option<HeaderValue>,
 }
 
 impl Origins {
     pub(crate) fn new(allowed: &[String]) -> Self {
-        // What cannot be a header is no origin.
+        // A text that is no header value is no origin.
         Self(allowed.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect())
     }
 
-    /// Whether the origin that the request names is allowed, to the letter.
+    /// Looks up the origin of a request among the allowed ones, to the letter.
     pub(crate) fn allowed(&self, request: &HeaderMap) -> AllowedOrigin {
         let asking = request.get(header::ORIGIN).filter(|origin| self.0.contains(origin));
         AllowedOrigin { varies: !self.0.is_empty(), origin: asking.cloned() }
@@ -35,7 +35,7 @@ impl AllowedOrigin {
         self.origin.is_some()
     }
 
-    /// Says it in the headers of an answer.
+    /// Writes the headers of an answer.
     pub(crate) fn write_headers(&self, answer: &mut HeaderMap) {
         if self.varies {
             answer.append(header::VARY, HeaderValue::from_static("origin"));

@@ -41,7 +41,7 @@ impl RateLimitStatus {
     }
 }
 
-/// Rounded up, and at least one.
+/// The duration in seconds, rounded up, and at least one.
 fn whole_seconds(duration: Duration) -> u64 {
     let up = u64::from(duration.subsec_nanos() > 0);
     duration.as_secs().saturating_add(up).max(1)
@@ -81,7 +81,7 @@ impl<K: Eq + Hash> RateLimiter<K> {
         Some(Self { name, quota, interval, clock: Arc::clone(clock), keys })
     }
 
-    /// Takes one from the quota of a key; gives what remains.
+    /// Takes one from the quota of a key; returns what remains.
     ///
     /// # Errors
     /// The exhausted limit.

@@ -19,8 +19,7 @@ use crate::telemetry::RequestTelemetry;
 /// Wraps every request, routed or not: attaches its context, admits or sheds it, limits its time, turns a panic into an answer, and records
 /// its telemetry.
 ///
-/// The request runs as a task of its own. So one that outlives its limit or its client still comes to its end: a store is never left in the
-/// middle of something.
+/// The handler runs as a task of its own, which outlives the time limit and the client: a store is never left in the middle of a change.
 pub(crate) async fn handle<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -34,7 +33,7 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
     let telemetry = RequestTelemetry::begin(&request, &context, &api.observer);
     let outcome = match admit(&request, &api) {
         Err(refused) => {
-            // Meanwhile the part of the body that came with the head is read, without which the connection could not be used again.
+            // Lets the framework read the part of the body that came with the head; else it would close the connection.
             tokio::task::yield_now().await;
             Err(refused)
         }
@@ -43,7 +42,7 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
             let broken = pin!(ChunkedRequest::take(&mut request).broken(api.limits.body_max_bytes));
             let work = async move {
                 let outcome = next.call(request).await;
-                // The place of the request is taken until its work has ended.
+                // Held until the work has ended, even when its client has left.
                 drop(permit);
                 outcome
             };
@@ -71,7 +70,7 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
     answer
 }
 
-/// Refuses a request before anything is done for it. Probes are always admitted: a busy server is not ill.
+/// Admits or refuses a request before anything is done for it. Health probes are always admitted: a busy server is not broken.
 fn admit(request: &ServiceRequest, api: &Api) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
     if request.headers().len() > api.limits.headers_max_count {
         return Err(ApiError::too_many_headers(api.limits.headers_max_count));

@@ -11,24 +11,24 @@ use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
 use actix_web::rt::{net::TcpStream as Accepted, spawn, task::JoinHandle, time::sleep_until};
 
-/// What a connection is doing.
+/// The activity of a connection.
 #[derive(Clone, Copy)]
 struct Activity {
     /// The number of its requests that are being answered.
     answering: usize,
-    /// When it last began or ended to be answered.
+    /// The time of the connection, or of the end of the last answer.
     since: Instant,
 }
 
-/// Closes a connection when for too long none of its requests is being answered: its client sends no request to its end, or does not take
-/// its answer. (The framework itself sees to that before the first request alone.)
+/// Closes a connection when for too long none of its requests is being answered: its client does not finish a request, or does not take an
+/// answer. (The framework limits the time of the first request alone.)
 pub(crate) struct SlowClientGuard {
     activity: Rc<Cell<Activity>>,
     watch: JoinHandle<()>,
 }
 
 impl SlowClientGuard {
-    /// Watches each connection that is made; `idle_timeout` is how long it may be without a request that is being answered.
+    /// Watches every new connection. It may be for `idle_timeout` without a request that is being answered.
     pub(crate) fn on_connect(
         idle_timeout: Duration,
     ) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
@@ -36,8 +36,7 @@ impl SlowClientGuard {
             let accepted = io
                 .downcast_ref::<Accepted>()
                 .or_else(|| io.downcast_ref::<TlsStream<Accepted>>().map(|tls| tls.get_ref().0));
-            // A second handle on the socket, only to close it by. Where there is none, descriptors are short, and the limits on
-            // connections must do.
+            // A second handle closes the socket. Without file descriptors for it, the limit on connections must do.
             let handle = accepted.and_then(|accepted| accepted.as_fd().try_clone_to_owned().ok());
             if let Some(handle) = handle {
                 let activity = Rc::new(Cell::new(Activity { answering: 0, since: Instant::now() }));
@@ -47,7 +46,7 @@ impl SlowClientGuard {
         }
     }
 
-    /// Marks one of its requests as being answered, until what this gives is dropped.
+    /// Marks a request as being answered until the returned guard is dropped.
     pub(crate) fn answering(&self) -> Answering {
         self.activity
             .update(|activity| Activity { answering: activity.answering.saturating_add(1), ..activity });
@@ -78,7 +77,7 @@ async fn watch(activity: Rc<Cell<Activity>>, socket: TcpStream, idle_timeout: Du
         let (now, Activity { answering, since }) = (Instant::now(), activity.get());
         let end = if answering > 0 { now + idle_timeout } else { since + idle_timeout };
         if end <= now {
-            // It is closed already, or it is now: both are what is wanted.
+            // Fails when the socket is closed already.
             let _ = socket.shutdown(Shutdown::Both);
             return;
         }

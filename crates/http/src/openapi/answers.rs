@@ -26,7 +26,7 @@ use crate::middleware::EXHAUSTED;
 /// The responses of one operation.
 pub(crate) type Responses = BTreeMap<String, RefOr<Response>>;
 
-/// Answers, gathered.
+/// Collects the answers of an operation.
 pub(crate) struct Answers {
     context: RequestContext,
     by_status: BTreeMap<u16, Cases>,
@@ -41,14 +41,14 @@ struct Cases {
 }
 
 impl Answers {
-    /// No answers yet; `path` stands in their examples.
+    /// Creates it without answers; `path` is the one in their examples.
     pub(crate) fn new(path: &str) -> Self {
         let request_id = RequestId::from_uuid(Uuid::from_u128(0x0192_a4f0_6c1e_7b34_9d2f_5e8a_7c60_41bb));
         let context = RequestContext::new(request_id, format!("https://esoz.example{path}"));
         Self { context, by_status: BTreeMap::new() }
     }
 
-    /// What every path may answer, whatever the method.
+    /// Creates it with the answers that every path may give, whatever the method.
     pub(crate) fn of_path(path: &str) -> Self {
         Self::new(path)
             .refusal("headers_too_large", &ApiError::headers_too_large())
@@ -57,7 +57,7 @@ impl Answers {
             .refusal("unavailable", &ApiError::unavailable())
     }
 
-    /// What an operation may answer before it succeeds: overload, rate limits, authentication, scopes, and its own failures.
+    /// Creates it with every error of an operation: overload, rate limits, authentication, scopes, and its own failures.
     pub(crate) fn of_operation<O: Operation>(path: &str) -> Self {
         let [requests, failures] = EXHAUSTED;
         let is_asked = |error: &AuthError| {
@@ -75,24 +75,24 @@ impl Answers {
             .failures(O::Error::examples())
     }
 
-    /// And what a server under overload answers.
+    /// Adds the answer of a server under overload.
     pub(crate) fn under_load(self) -> Self {
         self.refusal("overloaded", &ApiError::overloaded())
     }
 
-    /// And what reading a body may answer.
+    /// Adds the answers to a body that cannot be read.
     pub(crate) fn with_body(self) -> Self {
         self.refusal("unsupported_content_encoding", &ApiError::unsupported_content_encoding())
             .refusal("body_too_slow", &ApiError::body_too_slow())
             .refusal("body_too_large", &ApiError::body_too_large())
     }
 
-    /// And what a malformed idempotency key is answered.
+    /// Adds the answer to a malformed idempotency key.
     pub(crate) fn with_idempotency_key(self) -> Self {
         self.refusals([("idempotency_key", idempotency_key(&Err(MalformedKey)))])
     }
 
-    /// A success, with `data` of the named schema.
+    /// Adds a success, with `data` of the named schema.
     pub(crate) fn success<T: Serialize>(
         self,
         name: &'static str,
@@ -112,13 +112,13 @@ impl Answers {
         self.case(name, response, |_| (description.to_owned(), Schema::from(schema.build()).into()))
     }
 
-    /// The answers to failures, each under its code. Server faults have one constant answer, which every path has already.
+    /// Adds the answers to failures, each under its code. Server faults have one constant answer, which every path has already.
     fn failures<F: Failure>(self, failures: impl IntoIterator<Item = F>) -> Self {
         let told = failures.into_iter().filter(|failure| !failure.kind().is_server_fault());
         told.fold(self, |answers, failure| answers.refusal(failure.code(), &ApiError::from_failure(&failure)))
     }
 
-    /// The answers to requests that are refused.
+    /// Adds the errors among these outcomes.
     pub(crate) fn refusals<T>(
         self,
         outcomes: impl IntoIterator<Item = (&'static str, Result<T, ApiError>)>,
@@ -127,7 +127,7 @@ impl Answers {
         errors.fold(self, |answers, (name, error)| answers.refusal(name, &error))
     }
 
-    /// An error as HTTP shows it.
+    /// Adds an error.
     pub(crate) fn refusal(self, name: &'static str, error: &ApiError) -> Self {
         let response = error.respond(&self.context);
         let status = response.status();
@@ -158,7 +158,7 @@ impl Answers {
         self
     }
 
-    /// All of them.
+    /// Renders all answers.
     pub(crate) fn responses(self) -> Responses {
         self.by_status
             .into_iter()
@@ -188,7 +188,7 @@ pub(crate) fn response(
     headers.into_iter().fold(response, |response, (name, header)| response.header(name, header)).build()
 }
 
-/// Those headers of an answer that mean something to a client.
+/// Describes the headers of an answer that mean something to a client.
 fn described_headers(response: &HttpResponse) -> BTreeMap<&'static str, Header> {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
@@ -237,7 +237,7 @@ fn failure_of(status: StatusCode, kind: Option<Value>) -> RefOr<Schema> {
     Schema::from(whole).into()
 }
 
-/// A shape, one property of which has one value only.
+/// A schema, one property of which has one value only.
 fn narrowed(shape: &str, property: &str, kind: Type, value: Value) -> Schema {
     let only = ObjectBuilder::new().schema_type(kind).enum_values(Some([value])).build();
     let part = ObjectBuilder::new().schema_type(Type::Object).property(property, only).build();

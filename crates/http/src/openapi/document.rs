@@ -21,10 +21,10 @@ use crate::extract::body;
 use crate::preflight::allow_header;
 use crate::routes::{self, contract_divisions, health};
 
-/// The OpenAPI document, as it is served at `/openapi.json`.
+/// Renders the OpenAPI document, as it is served at `/openapi.json`.
 ///
 /// # Errors
-/// When it cannot be rendered as JSON, which its types rule out.
+/// [`serde_json::Error`] when it cannot be rendered, which its types rule out.
 pub fn openapi() -> Result<String, serde_json::Error> {
     let mut document = Description::openapi();
     document.paths = routes::described();
@@ -74,7 +74,7 @@ struct Failure {
     error: ErrorBody,
 }
 
-/// How a caller says who it is.
+/// Describes how callers authenticate.
 struct Security;
 
 impl Modify for Security {
@@ -109,7 +109,7 @@ impl Modify for Security {
     }
 }
 
-/// The operations of a path, with their methods.
+/// Lists the operations of a path with their methods.
 fn operations_of(path: &mut PathItem) -> Vec<(Method, &mut Operation)> {
     let each = [
         (Method::GET, &mut path.get),
@@ -138,8 +138,8 @@ impl Modify for WrongMethods {
     }
 }
 
-/// What cannot be derived about the bodies: they gather the properties that they do not know in order to refuse them by name, so they are
-/// closed; and the one with nothing in it may be left out.
+/// Describes what cannot be derived about the bodies: they collect unknown properties to refuse them by name, so no others are allowed; and
+/// the empty one may be left out.
 struct Bodies;
 
 impl Modify for Bodies {

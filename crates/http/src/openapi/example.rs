@@ -1,4 +1,4 @@
-//! Who calls in the description's examples.
+//! The caller in the description's examples.
 
 use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope};
 use esoz_kernel::{ClientId, UserId, Uuid};
@@ -15,7 +15,7 @@ pub(crate) fn caller_without_scopes() -> Caller {
     }
 }
 
-/// A path of the pattern.
+/// Fills in the parameters of a route's pattern.
 pub(crate) fn path(pattern: &str) -> String {
     let id = USER.to_string();
     let segment = |segment| if str::starts_with(segment, '{') { id.as_str() } else { segment };

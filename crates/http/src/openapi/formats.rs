@@ -1,4 +1,4 @@
-//! Values of which only some are possible, as the domain knows them.
+//! Schemas of strings with a format that the domain defines.
 
 use esoz_device_dispense::DispenseStatus;
 use esoz_kernel::{IdempotencyKey, RequestId};
@@ -8,7 +8,7 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-/// The word for data that is one object.
+/// The type of data that is one object.
 pub(crate) fn object() -> Object {
     text().enum_values(Some(["object"])).description(Some("What `data` is.")).build()
 }

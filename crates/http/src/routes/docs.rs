@@ -1,4 +1,4 @@
-//! The page on which a person reads and tries the API: Swagger UI over the published description. Its files are in the binary.
+//! The API reference for people: Swagger UI over the published description. Its files are compiled in.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
@@ -17,7 +17,7 @@ use crate::chunked_body::chunked;
 use crate::error::ApiError;
 use crate::headers;
 
-/// Nothing but what this server sends may run, be shown or be called; the icons in the style sheet are `data:`.
+/// Allows what this server sends and nothing else; the icons in the style sheet are `data:`.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -28,7 +28,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// A file as it is kept, some of them compressed by gzip.
+/// A file as it is compiled in, as it is or compressed by gzip.
 struct Asset {
     path: &'static str,
     content_type: &'static str,
@@ -51,7 +51,7 @@ macro_rules! asset {
     };
 }
 
-/// Swagger UI's licences are served beside it: whoever gets the one gets the other.
+/// The files. Swagger UI's licences are served beside it.
 const ASSETS: [Asset; 9] = [
     asset!("/docs", HTML, "docs/index.html"),
     asset!("/docs/", HTML, "docs/index.html"),
@@ -91,10 +91,10 @@ impl File {
     }
 }
 
-/// The files, unpacked once.
+/// The files, decompressed once.
 static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     ASSETS.iter().map(File::new).collect::<io::Result<_>>().unwrap_or_else(|error| {
-        tracing::error!(%error, "the files of the API reference cannot be unpacked");
+        tracing::error!(%error, "the files of the API reference cannot be decompressed; /docs is not served");
         Vec::new()
     })
 });
@@ -109,7 +109,7 @@ pub(super) async fn show(request: HttpRequest, context: Context) -> Answer {
     let mut response = headers::with_standard_headers(&context, status, CONTENT_SECURITY_POLICY);
     response
         .insert_header(header::ETag(file.tag.clone()))
-        // A browser asks each time whether it still has the right one, so that the page always fits the server.
+        // A browser revalidates each time, so that the page always fits the server.
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .append_header((header::VARY, "accept-encoding"));
     if known {
@@ -123,7 +123,7 @@ pub(super) async fn show(request: HttpRequest, context: Context) -> Answer {
     Ok(response.body(chunked(file.plain.clone())))
 }
 
-/// Does the client have this content?
+/// Whether the client has this content (`If-None-Match`).
 fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
     match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Any) => true,

@@ -37,7 +37,7 @@ pub(crate) async fn ready(context: Context, api: web::Data<Api>) -> Answer {
     answer(&context, answer_to(api.health.readiness()))
 }
 
-/// 200 with everything when the server can serve, 503 naming what it lacks when it cannot.
+/// 200 with every check when the server is ready, else 503 with what it lacks.
 fn answer_to(readiness: Readiness) -> Result<Reply<Readiness>, ApiError> {
     if readiness.is_ready() {
         Ok(Reply::ok(readiness))
@@ -46,7 +46,7 @@ fn answer_to(readiness: Readiness) -> Result<Reply<Readiness>, ApiError> {
     }
 }
 
-/// What asking for liveness may answer.
+/// The answers of the liveness probe, for its description.
 struct LiveAnswers;
 
 impl IntoResponses for LiveAnswers {
@@ -56,7 +56,7 @@ impl IntoResponses for LiveAnswers {
     }
 }
 
-/// What asking for readiness may answer.
+/// The answers of the readiness probe, for its description.
 struct ReadyAnswers;
 
 impl IntoResponses for ReadyAnswers {

@@ -148,14 +148,14 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config.default_service(web::to(no_such_path));
 }
 
-/// Lists every route as it is observed: by its pattern, the first where it has several, never by a path, which names a patient.
+/// Lists every route as it is observed: by its pattern (the first where it has several), never by a path, which names a patient.
 pub fn route_patterns() -> Vec<String> {
     let first = |endpoint: Endpoint| endpoint.paths.into_iter().next();
     let patterns: BTreeSet<String> = endpoints().into_iter().filter_map(first).collect();
     patterns.into_iter().chain([UNMATCHED.to_owned()]).collect()
 }
 
-/// Every method and path that is served. Anything else is answered 404 or 405; `HEAD` is served where `GET` is.
+/// Lists every method and path that is served. Anything else is answered 404 or 405; `HEAD` is served where `GET` is.
 pub fn served() -> Vec<(String, String)> {
     let of_each = |endpoint: Endpoint| {
         let method = endpoint.method.to_string();

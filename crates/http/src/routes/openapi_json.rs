@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::headers;
 use crate::openapi::{Answers, Responses, request_id_header, response};
 
-/// Gives the rendered description, which names this route among the others.
+/// Returns the rendered description. The application passes it in, since the description names this route.
 pub(crate) type Document = fn() -> Option<Bytes>;
 
 /// Show this description
