@@ -29,7 +29,9 @@ pub fn openapi() -> Result<String, serde_json::Error> {
     let mut document = Description::openapi();
     document.paths = routes::described();
     let modifiers: [&dyn Modify; 3] = [&Security, &Bodies, &WrongMethods];
-    modifiers.into_iter().for_each(|modifier| modifier.modify(&mut document));
+    for modifier in modifiers {
+        modifier.modify(&mut document);
+    }
     Ok(document.to_pretty_json()? + "\n")
 }
 
