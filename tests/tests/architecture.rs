@@ -248,6 +248,25 @@ fn every_crate_is_documented() {
 }
 
 #[test]
+fn a_walk_enters_each_file_once() {
+    let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let (_, walks) = page.split_once("## One request, one walk").unwrap();
+    let mut entered = BTreeSet::new();
+    let mut begun = 0;
+    for line in walks.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_digit())) {
+        let mut parts = line.split('`');
+        if parts.next() == Some("1. ") {
+            begun += 1;
+            entered.clear();
+        }
+        let file = parts.next().unwrap();
+        assert!(entered.insert(file), "a walk enters {file} twice");
+        assert!(root().join("crates").join(file).exists(), "there is no {file}");
+    }
+    assert_eq!(begun, 2, "one walk for each method");
+}
+
+#[test]
 fn every_test_that_a_page_names_exists() {
     let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
     let tests: String = sources(&root().join("tests")).into_iter().map(|(_, text)| text).collect();
