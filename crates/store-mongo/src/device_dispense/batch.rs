@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use bson::{Bson, Document, RawDocument, doc};
+use bson::{Bson, Document, RawDocument, Timestamp, doc};
 use esoz_batch::{BatchExecutor, BatchWriter, Limits, Queued, ReplySender};
 use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::{Committed, StoreError, StoreErrorKind, Uuid};
@@ -89,22 +89,22 @@ impl TransitionExecutor {
             });
         };
         let refused = join_all(refused.into_iter().map(answer_refused));
-        futures_util::join!(refused, self.answer_accepted(accepted, reply.matched));
+        futures_util::join!(refused, self.answer_accepted(accepted, &reply));
     }
 
     /// Answers the jobs whose statements found their documents, or found nothing.
     ///
     /// The documents are read, for a command of many gives none of them back. If the server counts fewer than there are statements, they tell
     /// which of these found nothing: the others' ids are in them.
-    async fn answer_accepted(&self, jobs: Vec<Parts>, matched: usize) {
+    async fn answer_accepted(&self, jobs: Vec<Parts>, server: &Reply) {
         let ids: Vec<Uuid> = jobs.iter().map(|(transition, _)| transition.id.uuid()).collect();
         let found = self.0.find_all(&ids).await;
-        let all_matched = matched == jobs.len();
+        let all_matched = server.matched == jobs.len();
         let answer = async |(transition, reply): Parts| {
             let document = found.as_ref().map(|found| found.get(&transition.id.uuid()));
             reply.send(match document {
                 Err(fault) => Err(failed(&transition, fault)),
-                Ok(None) if all_matched => Err(gone(&transition)),
+                Ok(None) if all_matched => self.answer_deleted(&transition, server.operation_time).await,
                 Ok(Some(document)) if all_matched || has_committed(&transition, document) => {
                     committed(&transition, document)
                 }
@@ -115,6 +115,21 @@ impl TransitionExecutor {
             });
         };
         join_all(jobs.into_iter().map(answer)).await;
+    }
+
+    /// Answers a job whose document was deleted after its transition was committed: with the document as it was when the command ended.
+    ///
+    /// A server that cannot tell any more leaves it unknown what the dispense held. Its idempotency key went with it, so a repetition
+    /// finds out that it is not there.
+    async fn answer_deleted(&self, transition: &Transition, ended: Option<Timestamp>) -> Answer {
+        let found = match ended {
+            Some(time) => self.0.find_as_of(transition.id, time).await.ok().flatten(),
+            None => None,
+        };
+        match found.filter(|document| has_committed(transition, document)) {
+            Some(document) => committed(transition, &document),
+            None => Err(deleted(transition)),
+        }
     }
 
     /// Commits a transition that was in a command whose fate is unknown. When it is stale, that may be its own doing: then its id is in the
@@ -174,9 +189,9 @@ fn committed(transition: &Transition, document: &RawDocument) -> Answer {
     Effect::of(transition).dispense(transition, document).map(Committed::Applied)
 }
 
-fn gone(transition: &Transition) -> StoreError {
+fn deleted(transition: &Transition) -> StoreError {
     let attempted = format!("reading dispense {} after its status was changed", transition.id);
-    StoreError::new(StoreErrorKind::Unexpected, attempted).because("it is not there any more")
+    StoreError::new(StoreErrorKind::Unavailable, attempted).because("it was deleted in between")
 }
 
 /// The server's reply to a command of many statements.
@@ -186,6 +201,8 @@ struct Reply {
     errors: HashMap<usize, i32>,
     /// How many of the others found their documents.
     matched: usize,
+    /// When the server had carried out the command; a server of its own (no replica set) does not say.
+    operation_time: Option<Timestamp>,
 }
 
 impl Reply {
@@ -202,7 +219,8 @@ impl Reply {
         }
         let matched = reply.get_i32("n").ok().and_then(|counted| usize::try_from(counted).ok());
         let matched = matched.filter(|matched| matched + errors.len() <= statements);
-        Ok(Self { errors, matched: matched.ok_or(Fault::Unintelligible)? })
+        let operation_time = reply.get_timestamp("operationTime").ok();
+        Ok(Self { errors, matched: matched.ok_or(Fault::Unintelligible)?, operation_time })
     }
 }
 

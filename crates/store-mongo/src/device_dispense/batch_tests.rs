@@ -155,6 +155,34 @@ async fn keys_are_kept_and_known_again_in_a_crowd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dispense_that_is_deleted_after_its_transition_is_answered_as_the_transition_left_it() {
+    let scene = Scene::new().await;
+    for knows_when in [true, false] {
+        let dispenses = [scene.loaded().await, scene.loaded().await];
+        let jobs = dispenses.each_ref().map(|dispense| Queued::new(stop(dispense)));
+        let (jobs, answered): (Vec<Job>, Vec<_>) = jobs.into_iter().unzip();
+        let jobs: Vec<Parts> = jobs.into_iter().map(Job::into_parts).collect();
+        let mut reply = scene.executor().send(&jobs).await.unwrap();
+        let expected = scene.store.find(dispenses[0].id).await.unwrap().unwrap().dispense.unwrap();
+        let by_id = doc! { ID: binary(dispenses[0].id.uuid()) };
+        scene.store.documents.dispenses().delete_one(by_id).await.unwrap();
+        reply.operation_time = reply.operation_time.filter(|_| knows_when);
+        scene.executor().answer(jobs, reply).await;
+        let mut answers = Vec::new();
+        for answered in answered {
+            answers.push(answered.answer().await.unwrap());
+        }
+        if knows_when {
+            assert_eq!(applied(&answers[0]), &expected);
+        } else {
+            assert_eq!(answers[0].as_ref().unwrap_err().kind(), StoreErrorKind::Unavailable);
+        }
+        assert_eq!(applied(&answers[1]).id, dispenses[1].id);
+    }
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_transition_whose_answer_was_lost_is_known_by_its_id_delivered_or_not() {
     let scene = Scene::new().await;
     let (made, not_made) = (stop(&scene.loaded().await), stop(&scene.loaded().await));
@@ -213,7 +241,7 @@ fn reply(matched: i32, errors: &[(i32, i32)]) -> Document {
 #[test]
 fn the_servers_reply_counts_what_was_found_and_names_what_was_refused() {
     let read = Reply::read(&reply(2, &[(2, 11000), (4, 2)]), 5).unwrap();
-    assert_eq!(read, Reply { errors: HashMap::from([(2, 11000), (4, 2)]), matched: 2 });
+    assert_eq!(read, Reply { errors: HashMap::from([(2, 11000), (4, 2)]), matched: 2, operation_time: None });
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use bson::{Bson, RawDocumentBuf, doc};
+use bson::{Bson, RawDocumentBuf, Timestamp, doc};
 use esoz_kernel::{DispenseId, Uuid};
 use futures_util::TryStreamExt;
+use mongodb::options::ReadConcern;
 
 use crate::{
     collections::{Collections, binary},
@@ -17,6 +18,21 @@ impl Collections {
     pub(crate) async fn find(&self, id: DispenseId) -> Result<Option<RawDocumentBuf>, Fault> {
         let find = self.dispenses().find_one(doc! { ID: binary(id.uuid()) });
         self.limited(find.max_time(self.operation_timeout())).await
+    }
+
+    /// The document as it was at a time of the server's, which a replica set can tell for some minutes.
+    pub(crate) async fn find_as_of(
+        &self,
+        id: DispenseId,
+        time: Timestamp,
+    ) -> Result<Option<RawDocumentBuf>, Fault> {
+        let find = async {
+            let session = self.database().client().start_session().snapshot(true).snapshot_time(time);
+            let find = self.dispenses().find_one(doc! { ID: binary(id.uuid()) });
+            let find = find.read_concern(ReadConcern::snapshot()).max_time(self.operation_timeout());
+            find.session(&mut session.await?).await
+        };
+        self.limited(find).await
     }
 
     pub(crate) async fn find_all(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, RawDocumentBuf>, Fault> {
