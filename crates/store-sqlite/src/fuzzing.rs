@@ -4,7 +4,8 @@ use esoz_device_dispense::Dispense;
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::StoreError;
 
-use crate::{document, outbox};
+use crate::device_dispense::document;
+use crate::outbox;
 
 /// The dispense in a stored document.
 ///

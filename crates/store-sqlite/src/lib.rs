@@ -3,8 +3,7 @@
 mod connection;
 mod contract_division;
 mod credentials;
-mod device_dispenses;
-mod document;
+mod device_dispense;
 mod error;
 mod event_log;
 #[cfg(feature = "fuzzing")]

@@ -1,8 +1,8 @@
-//! Contract divisions: `row` maps, `query` reads, `commit` writes, `registry` loads.
+//! Contract divisions: `row` maps, `query` reads, `commit` writes, `import` loads.
 
 mod commit;
+mod import;
 mod query;
-mod registry;
 mod row;
 
 use async_trait::async_trait;

@@ -1,0 +1,105 @@
+//! Changes of status.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+use esoz_device_dispense::{Dispense, Pseudonym, Transition};
+use esoz_kernel::time::rfc3339_millis;
+use esoz_kernel::{Committed, Replay};
+
+use super::document::{history_entry, path, to_dispense};
+use super::query;
+use crate::error::Trouble;
+use crate::prepared::Prepared;
+use crate::schema::device_dispenses;
+use crate::{idempotency, outbox};
+
+diesel::define_sql_function! {
+    /// Sets three texts in a JSON document and leaves the rest of its text as it is.
+    #[sql_name = "json_set"]
+    fn json_set_texts(
+        document: Text,
+        first_path: Text, first: Text,
+        second_path: Text, second: Text,
+        third_path: Text, third: Text,
+    ) -> Text;
+}
+diesel::define_sql_function! {
+    /// Sets a part of a JSON document. It must come right from another JSON function, else it is taken as a text.
+    #[sql_name = "json_set"]
+    fn json_set_part(document: Text, path: Text, part: Text) -> Text;
+}
+diesel::define_sql_function! {
+    /// Puts a value where none is.
+    fn json_insert(document: Text, path: Text, value: Text) -> Text;
+}
+diesel::define_sql_function! {
+    /// A list as JSON text; NULL when it is absent or null.
+    #[sql_name = "json_extract"]
+    fn json_extract_list(document: Text, path: Text) -> Nullable<Text>;
+}
+diesel::define_sql_function! {
+    /// Takes a text as JSON.
+    fn json(text: Text) -> Text;
+}
+diesel::define_sql_function! {
+    /// The first of the two that is not NULL.
+    #[sql_name = "coalesce"]
+    fn or_else(value: Nullable<Text>, otherwise: Text) -> Text;
+}
+diesel::define_sql_function! {
+    /// The value, or what the column holds: then the condition is met whatever that is.
+    #[sql_name = "coalesce"]
+    fn or_itself(value: Nullable<Text>, column: Nullable<Text>) -> Nullable<Text>;
+}
+
+/// Commits a transition, inside a transaction.
+pub(super) fn commit(
+    connection: &mut SqliteConnection,
+    change: &Transition,
+) -> Result<Committed<Dispense>, Trouble> {
+    let id = change.id.to_string();
+    if let Some(request) = &change.idempotency
+        && let Some(replay) = idempotency::replay(connection, request, change.at)?
+    {
+        let replay = idempotency::answered(replay, |document| to_dispense(&id, document)?.dispense)?;
+        let is_answer = matches!(replay, Replay::Replayed(_));
+        let is_hidden = is_answer && !query::concerns(connection, change)?;
+        return Ok(if is_hidden { Committed::Stale } else { replay.into() });
+    }
+    let Some(document) = compare_and_set(connection, change)? else {
+        return Ok(Committed::Stale);
+    };
+    outbox::put(connection, &change.event)?;
+    if let Some(request) = &change.idempotency {
+        idempotency::keep(connection, request, change.at, &document)?;
+    }
+    // Before the commit: afterwards nothing about the document may fail any more.
+    Ok(Committed::Applied(to_dispense(&id, &document)?.dispense?))
+}
+
+/// The document after the change, if it was as the change expects it.
+fn compare_and_set(connection: &mut SqliteConnection, change: &Transition) -> QueryResult<Option<String>> {
+    let owner = change.owner.map(|owner| owner.to_string());
+    let subject = change.subject.as_ref().map(Pseudonym::expose);
+    let expected = device_dispenses::table
+        .find(change.id.to_string())
+        .filter(device_dispenses::status.eq_any(change.from.spellings()))
+        .filter(device_dispenses::owner.eq(or_itself(owner, device_dispenses::owner)))
+        .filter(device_dispenses::subject.eq(or_itself(subject, device_dispenses::subject)));
+    let history = or_else(json_extract_list(device_dispenses::document, path::STATUS_HISTORY), "[]");
+    let changed = json_set_texts(
+        device_dispenses::document,
+        path::STATUS,
+        change.to.as_str(),
+        path::UPDATED_AT,
+        rfc3339_millis(change.at),
+        path::UPDATED_BY,
+        change.by.to_string(),
+    );
+    let lengthened = json_insert(history, path::END, json(history_entry(change)));
+    let changed = json_set_part(changed, path::STATUS_HISTORY, lengthened);
+    let update = diesel::update(expected)
+        .set(device_dispenses::document.eq(changed))
+        .returning(device_dispenses::document);
+    Prepared(update).get_result(connection).optional()
+}

@@ -1,0 +1,53 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as Driver};
+use esoz_device_dispense::{Dispense, DispenseRegistry};
+use esoz_kernel::{Put, StoreError};
+
+use super::document::from_dispense;
+use crate::SqliteStore;
+use crate::error::Trouble;
+use crate::rows::put_all;
+use crate::schema::device_dispenses;
+
+#[async_trait]
+impl DispenseRegistry for SqliteStore {
+    async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError> {
+        put_all(self, "loading dispenses", dispenses, put).await
+    }
+}
+
+#[derive(Clone)]
+struct Row {
+    id: String,
+    /// Or why there can be none.
+    document: Result<String, String>,
+}
+
+impl From<&Dispense> for Row {
+    fn from(dispense: &Dispense) -> Self {
+        Self { id: dispense.id.to_string(), document: from_dispense(dispense) }
+    }
+}
+
+fn put(connection: &mut SqliteConnection, row: Row) -> Result<Put, Trouble> {
+    let Row { id, document } = row;
+    let document = match document {
+        Ok(document) => document,
+        Err(reason) => return Ok(Put::Refused(reason)),
+    };
+    let inserted = diesel::insert_into(device_dispenses::table)
+        .values((device_dispenses::id.eq(id), device_dispenses::document.eq(document)))
+        .on_conflict(device_dispenses::id)
+        .do_nothing()
+        .execute(connection);
+    match inserted {
+        Ok(0) => Ok(Put::Kept),
+        Ok(_) => Ok(Put::Created),
+        // Of the table's checks this is the only one that a document made by `from_dispense` can fail.
+        Err(Driver::DatabaseError(DatabaseErrorKind::CheckViolation, _)) => {
+            Ok(Put::Refused("status_history is not a list".to_owned()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,24 @@
+//! Reads of dispenses.
+
+use diesel::prelude::*;
+use esoz_device_dispense::Transition;
+use esoz_kernel::DispenseId;
+
+use crate::schema::device_dispenses;
+
+/// The stored document.
+pub(super) fn document(connection: &mut SqliteConnection, id: DispenseId) -> QueryResult<Option<String>> {
+    let dispense = device_dispenses::table.find(id.to_string());
+    dispense.select(device_dispenses::document).first(connection).optional()
+}
+
+/// Whether the stored dispense is still that of the legal entity and the patient whose it must be: else its first answer is not for the caller.
+pub(super) fn concerns(connection: &mut SqliteConnection, change: &Transition) -> QueryResult<bool> {
+    let stored = device_dispenses::table.find(change.id.to_string());
+    let stored = stored.select((device_dispenses::owner, device_dispenses::subject));
+    let stored: Option<(Option<String>, Option<String>)> = stored.first(connection).optional()?;
+    Ok(stored.is_some_and(|(owner, subject)| {
+        change.owner.is_none_or(|needed| owner == Some(needed.to_string()))
+            && change.subject.as_ref().is_none_or(|needed| subject.as_deref() == Some(needed.expose()))
+    }))
+}
