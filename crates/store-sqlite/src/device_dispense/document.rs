@@ -1,13 +1,11 @@
 //! The stored document of a dispense: the names of its fields, and the way from it to the domain's [`Dispense`] and back.
 
-use std::collections::BTreeMap;
-
 use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, StoredDispense, Transition};
 use esoz_kernel::StoreError;
 use esoz_kernel::time::rfc3339_millis;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::json;
 use crate::rows::Place;
 
 const ID: &str = "id";
@@ -53,8 +51,7 @@ pub(crate) fn from_dispense(dispense: &Dispense) -> Result<String, String> {
 /// The dispense in a stored document.
 pub(crate) fn to_dispense(id: &str, document: &str) -> Result<StoredDispense, StoreError> {
     let place = Place { table: "device_dispenses", id };
-    let document: &RawValue = serde_json::from_str(document).map_err(|_| place.corrupt("document"))?;
-    let document = lenient(document, MAX_DEPTH);
+    let document = json::read(document).ok_or_else(|| place.corrupt("document"))?;
     let text =
         |field: &'static str| document.get(field).and_then(Value::as_str).ok_or_else(|| place.corrupt(field));
     let status = text(STATUS).and_then(|word| place.parse::<DispenseStatus>(STATUS, word));
@@ -63,29 +60,6 @@ pub(crate) fn to_dispense(id: &str, document: &str) -> Result<StoredDispense, St
     let id = place.parse(ID, id)?;
     let Value::Object(record) = document else { return Err(place.corrupt("document")) };
     Ok(StoredDispense::new(id, status, subject, owner, record))
-}
-
-/// As deep as MongoDB stores it.
-const MAX_DEPTH: u8 = 200;
-
-/// The value as it is written. Of what `serde_json` cannot hold (a number like 1e400, or deeper nesting) the text is shown: the record is
-/// carried, not interpreted.
-fn lenient(raw: &RawValue, depth: u8) -> Value {
-    if let Ok(value) = serde_json::from_str(raw.get()) {
-        return value;
-    }
-    let inside = |raw: &RawValue| lenient(raw, depth.saturating_sub(1));
-    if depth > 0
-        && let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get())
-    {
-        return fields.into_iter().map(|(name, field)| (name, inside(field))).collect();
-    }
-    if depth > 0
-        && let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw.get())
-    {
-        return items.into_iter().map(inside).collect();
-    }
-    raw.get().into()
 }
 
 fn owner(document: &Value) -> Option<&str> {

@@ -3,6 +3,7 @@
 mod commit;
 pub(crate) mod document;
 mod import;
+mod json;
 mod query;
 
 use async_trait::async_trait;

@@ -122,3 +122,25 @@ async fn whatever_can_be_stored_can_be_stopped_and_is_shown() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_field_that_stands_twice_the_first_counts_for_changes_and_for_reads() {
+    let before = "'{\"status\":\"completed\",' || substr(document, 2)";
+    let after =
+        "substr(document, 1, length(document) - 1) || ',\"status\":\"completed\",\"updated_at\":\"\"}'";
+    for (twice, status) in [(before, DispenseStatus::Completed), (after, STOPPED)] {
+        let fresh = fresh();
+        let dispense = dispense().build();
+        fresh.store.put_dispenses(slice::from_ref(&dispense)).await.unwrap();
+        let set = format!("UPDATE device_dispenses SET document = {twice}");
+        shell(&fresh.settings.path).batch_execute(&set).unwrap();
+        let changed = fresh.store.commit(&change_of(&dispense, STOPPED, at_millis(1))).await.unwrap();
+        let found = DeviceDispenses::find(&fresh.store, dispense.id).await.unwrap().unwrap();
+        let found = found.dispense.unwrap();
+        assert_eq!((found.status, &found.record["status"]), (status, &json!(status.as_str())));
+        match changed {
+            Committed::Applied(applied) => assert_eq!(applied, found),
+            other => assert_eq!((other, status), (Committed::Stale, DispenseStatus::Completed)),
+        }
+    }
+}

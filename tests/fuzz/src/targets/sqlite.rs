@@ -7,6 +7,7 @@ use esoz_testkit::builders;
 use serde_json::Value;
 
 use super::{Target, mongo, seeds};
+use crate::json::has_twice;
 use crate::secrecy::assert_keeps_quiet;
 
 /// See [`Target::about`].
@@ -21,6 +22,7 @@ pub(super) const SQLITE_DOCUMENT: Target = Target {
             r#"{"status":"stopped","subject":"S","performer_legal_entity":{"identifier":{"value":"canary-7f3a"}}}"#,
             r#"{"status":"in_progress","subject":"S","performer_legal_entity":{"identifier":{"value":"AFF00BF6-68BF-4B49-B66D-F031D48922B3"}},"note":1e400}"#,
             r#"{"status":"in_progress","subject":"","performer_legal_entity":{"identifier":{"value":"aff00bf6-68bf-4b49-b66d-f031d48922b3"}},"payment_amount":0.1,"x":[]}"#,
+            r#"{"status":"stopped","subject":"S","performer_legal_entity":{"identifier":{"value":"aff00bf6-68bf-4b49-b66d-f031d48922b3"}},"status":1}"#,
             "[]",
         ]);
         all.push(fuzzing::document(&built).expect("a document").into_bytes());
@@ -52,8 +54,11 @@ fn document(data: &[u8]) {
             assert!(DispenseStatus::ALL.contains(&dispense.status));
             assert!(dispense.record.keys().all(|field| RECORD.field(field).is_some()));
             assert_keeps_quiet(&format!("{dispense:?}"));
-            // `canceled` is read as `cancelled`; what no reader of JSON holds (a number like 1e400, deep nesting) is shown as its text.
-            if let Ok(given) = serde_json::from_str::<Value>(&text.replace("\"canceled\"", "\"cancelled\"")) {
+            // Of what stands twice the first counts; `canceled` is read as `cancelled`; what no reader of JSON holds (a number like 1e400, deep nesting) is shown as its text.
+            if !has_twice(text)
+                && let Ok(given) =
+                    serde_json::from_str::<Value>(&text.replace("\"canceled\"", "\"cancelled\""))
+            {
                 assert_eq!(given["status"], dispense.status.as_str());
                 assert!(
                     dispense.record.iter().all(|(field, value)| given[field] == *value),
