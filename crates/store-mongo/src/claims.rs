@@ -5,12 +5,12 @@ use esoz_events::Claim;
 use esoz_kernel::{StoreError, Timestamp, Uuid};
 
 use crate::{
-    collections::{Collections, binary, millis},
-    decode,
+    collections::Collections,
     error::Fault,
     fields::{
         CLAIM_BY, CLAIM_ENTITIES, CLAIM_UNTIL, CLAIMS, COLLECTION, HELD, HELD_ENTITIES, ID, VERSION, path,
     },
+    values::{binary, millis, uuid},
 };
 
 /// How often the document is read again when it had to be repaired.
@@ -155,7 +155,7 @@ fn entry(stored: RawBsonRef<'_>) -> Option<Held> {
     let stored = stored.as_document()?;
     let entities = stored.get_array(CLAIM_ENTITIES).ok()?.into_iter();
     Some(Held {
-        by: decode::uuid(stored, CLAIM_BY)?,
+        by: uuid(stored, CLAIM_BY)?,
         until: stored.get_datetime(CLAIM_UNTIL).ok()?,
         entities: entities.map(|entity| entity.ok()?.try_into().ok()).collect::<Option<_>>()?,
     })

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Document, RawDocumentBuf, doc};
 use mongodb::{
     Collection, Database,
     options::{
@@ -121,19 +121,4 @@ fn concerns(read: ReadConcern, operation_timeout: Duration) -> CollectionOptions
         .read_concern(read)
         .write_concern(write)
         .build()
-}
-
-/// A UUID as this store writes it: binary subtype 4.
-pub(crate) fn binary(uuid: esoz_kernel::Uuid) -> Bson {
-    Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() })
-}
-
-/// A digest as this store writes it.
-pub(crate) fn digest(bytes: &[u8; 32]) -> Bson {
-    Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: bytes.to_vec() })
-}
-
-/// A time as this store writes it: cut to milliseconds.
-pub(crate) fn millis(time: esoz_kernel::Timestamp) -> bson::DateTime {
-    bson::DateTime::from_millis(esoz_kernel::time::to_millis(time).as_millisecond())
 }

@@ -5,22 +5,22 @@ use esoz_device_dispense::{Dispense, Pseudonym};
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::{DispenseId, LegalEntityId, StoreError, Uuid};
 
-use crate::{decode, encode};
+use crate::{device_dispense::document, event};
 
 /// The dispense in a stored document; `None` when the bytes are none that a server could send.
 pub fn dispense(id: DispenseId, document: &[u8]) -> Option<Result<Dispense, StoreError>> {
-    RawDocument::from_bytes(document).ok().map(|document| decode::dispense(id, document)?.dispense)
+    RawDocument::from_bytes(document).ok().map(|document| document::to_dispense(id, document)?.dispense)
 }
 
 /// Whether a stored document is a dispense of that legal entity about that patient.
 pub fn is_of(document: &[u8], owner: LegalEntityId, subject: &Pseudonym) -> bool {
     RawDocument::from_bytes(document)
-        .is_ok_and(|document| decode::is_of(document, Some(owner), Some(subject)))
+        .is_ok_and(|document| document::is_of(document, Some(owner), Some(subject)))
 }
 
 /// The events that wait in a stored document; `None` when the bytes are none that a server could send.
 pub fn events(entity_id: Uuid, document: &[u8]) -> Option<Result<Vec<StatusChangeEvent>, StoreError>> {
-    RawDocument::from_bytes(document).ok().map(|document| decode::events(entity_id, document)?.collect())
+    RawDocument::from_bytes(document).ok().map(|document| event::events(entity_id, document)?.collect())
 }
 
 /// The document of a dispense that is loaded, or why it cannot be stored.
@@ -28,7 +28,7 @@ pub fn events(entity_id: Uuid, document: &[u8]) -> Option<Result<Vec<StatusChang
 /// # Errors
 /// The reason, for whoever loads it.
 pub fn document(dispense: &Dispense) -> Result<Vec<u8>, String> {
-    encode::dispense(dispense).map(bson::RawDocumentBuf::into_bytes)
+    document::from_dispense(dispense).map(bson::RawDocumentBuf::into_bytes)
 }
 
 /// An event as it waits in the outbox of its entity, in a document that holds nothing else.
@@ -36,6 +36,6 @@ pub fn document(dispense: &Dispense) -> Result<Vec<u8>, String> {
 /// # Errors
 /// When it cannot be stored.
 pub fn outbox(event: &StatusChangeEvent) -> Result<Vec<u8>, bson::error::Error> {
-    let waiting = bson::doc! { crate::OUTBOX: { crate::fields::EVENTS: [encode::event(event)] } };
+    let waiting = bson::doc! { crate::OUTBOX: { crate::fields::EVENTS: [event::stored(event)] } };
     bson::RawDocumentBuf::try_from(&waiting).map(bson::RawDocumentBuf::into_bytes)
 }

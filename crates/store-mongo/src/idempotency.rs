@@ -9,11 +9,11 @@ use futures_util::TryStreamExt;
 
 use crate::{
     MongoStore,
-    collections::{Collections, binary, digest, millis},
-    decode,
-    device_dispense::replay::Effect,
+    collections::Collections,
+    device_dispense::{document, replay::Effect},
     error::Fault,
     fields::{COLLECTION, ID, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS, KEYS_AT, KEYS_KEY},
+    values::{binary, digest, millis, time, uuid},
 };
 
 /// What is kept under an idempotency key.
@@ -39,14 +39,16 @@ impl Collections {
         let find =
             self.dispenses().find_one(doc! { KEYS_KEY: key.clone() }).max_time(self.operation_timeout());
         let Some(document) = self.limited(find).await.map_err(failed)? else { return Ok(Committed::Stale) };
-        let id = decode::uuid(&document, ID);
+        let id = uuid(&document, ID);
         let Some(kept) = kept(&document, idempotency) else {
             let id = id.map_or_else(|| String::from("(no UUID)"), |id| id.to_string());
             return Err(StoreError::corrupt(COLLECTION, id, KEYS));
         };
         let first_answer = || kept.effect.dispense(change, &document);
         match idempotency.replay(&kept.request, kept.effect.at, change.at, first_answer) {
-            Some(Replay::Replayed(_)) if !decode::is_of(&document, change.owner, change.subject.as_ref()) => {
+            Some(Replay::Replayed(_))
+                if !document::is_of(&document, change.owner, change.subject.as_ref()) =>
+            {
                 Ok(Committed::Stale)
             }
             Some(Replay::Replayed(first_answer)) => first_answer.map(Committed::Replayed),
@@ -95,12 +97,22 @@ impl IdempotencyRecords for MongoStore {
         if found.is_empty() {
             return Ok(0);
         }
-        let ids: Vec<Bson> =
-            found.iter().filter_map(|document| decode::uuid(document, ID)).map(binary).collect();
+        let ids: Vec<Bson> = found.iter().filter_map(|document| uuid(document, ID)).map(binary).collect();
         self.documents
             .pull(doc! { ID: { "$in": ids } }, doc! { KEY_AT: { "$lte": until } })
             .await
             .map_err(failed)
+    }
+}
+
+/// A key as it is kept in the document that was changed under it.
+pub(crate) fn stored(change: &Transition, idempotency: &IdempotentRequest) -> Document {
+    doc! {
+        KEY: digest(idempotency.key()),
+        KEY_REQUEST: digest(idempotency.request()),
+        KEY_STATUS: change.to.as_str(),
+        KEY_AT: millis(change.at),
+        KEY_BY: binary(change.by.uuid()),
     }
 }
 
@@ -111,8 +123,8 @@ fn kept(document: &RawDocument, idempotency: &IdempotentRequest) -> Option<Kept>
     let entry = entries.into_iter().find(|entry| bytes(entry, KEY) == Some(idempotency.key().as_slice()))?;
     let effect = Effect {
         status: entry.get_str(KEY_STATUS).ok()?.parse().ok()?,
-        at: decode::time(entry, KEY_AT)?,
-        by: UserId::new(decode::uuid(entry, KEY_BY)?),
+        at: time(entry, KEY_AT)?,
+        by: UserId::new(uuid(entry, KEY_BY)?),
     };
     Some(Kept { request: bytes(entry, KEY_REQUEST)?.to_vec(), effect })
 }

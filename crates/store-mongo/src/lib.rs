@@ -1,12 +1,10 @@
 #![doc = include_str!("../README.md")]
 
-mod bson_to_json;
 mod claims;
 mod collections;
-mod decode;
 mod device_dispense;
-mod encode;
 mod error;
+mod event;
 mod fields;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -19,6 +17,7 @@ mod schema;
 mod set_aside;
 mod settings;
 mod store;
+mod values;
 
 pub use fields::{CHANGES, COLLECTION, KEYS, OUTBOX};
 pub use settings::MongoSettings;

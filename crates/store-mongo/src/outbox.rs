@@ -10,14 +10,13 @@ use futures_util::TryStreamExt;
 use mongodb::options::Hint;
 
 use crate::{
-    MongoStore,
-    collections::binary,
-    decode,
+    MongoStore, event,
     fields::{
         COLLECTION, EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ID, OUTBOX_EVENTS, OUTBOX_SET_ASIDE_AT, OUTBOX_SINCE,
         SET_ASIDE, SET_ASIDE_AT, path,
     },
     set_aside::{Unreadable, waiting_again},
+    values::{binary, uuid},
 };
 
 /// How often a relay looks again when others claim in between. Each time at least one other has got what it wanted.
@@ -219,7 +218,7 @@ impl MongoStore {
             .max_time(self.documents.operation_timeout());
         let found = self.documents.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
         let found = found.map_err(|fault| fault.during("looking for what waits beside delivered events"))?;
-        Ok(found.iter().filter_map(|document| decode::uuid(document, ID)).collect())
+        Ok(found.iter().filter_map(|document| uuid(document, ID)).collect())
     }
 
     /// Takes these events out of outboxes in which others wait.
@@ -263,8 +262,8 @@ fn without(events: &[Bson]) -> Vec<Document> {
 /// The events of a document that can be delivered, and the entity that they are about.
 fn of_entity(document: &RawDocumentBuf) -> Result<(Uuid, Vec<StatusChangeEvent>), StoreError> {
     let corrupt = |id: &str, field| StoreError::corrupt(COLLECTION, id, field);
-    let entity = decode::uuid(document, ID).ok_or_else(|| corrupt("(no UUID)", ID))?;
-    let events = readable(decode::events(entity, document)?)?;
+    let entity = uuid(document, ID).ok_or_else(|| corrupt("(no UUID)", ID))?;
+    let events = readable(event::events(entity, document)?)?;
     // An outbox without events would never leave the index.
     if events.is_empty() { Err(corrupt(&entity.to_string(), OUTBOX_EVENTS)) } else { Ok((entity, events)) }
 }

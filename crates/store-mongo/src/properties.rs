@@ -6,7 +6,8 @@ use esoz_kernel::{DispenseId, LegalEntityId, Uuid};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::{bson_to_json, decode, encode};
+use crate::device_dispense::{bson_to_json, document};
+use crate::event;
 
 #[path = "../tests/support/drawn.rs"]
 mod drawn;
@@ -48,8 +49,8 @@ fn loaded(record: Map<String, Value>) -> Dispense {
 
 /// What is shown of a dispense that was loaded with that record, but for what the dispense itself says.
 fn shown(record: Map<String, Value>) -> Map<String, Value> {
-    let stored = encode::dispense(&loaded(record)).expect("a document");
-    let found = decode::dispense(ID, &stored).and_then(|found| found.dispense).expect("a dispense");
+    let stored = document::from_dispense(&loaded(record)).expect("a document");
+    let found = document::to_dispense(ID, &stored).and_then(|found| found.dispense).expect("a dispense");
     assert_eq!((found.status, found.owner), (DispenseStatus::InProgress, OWNER));
     let mut record = found.record;
     record.retain(|name, _| !["status", "performer_legal_entity"].contains(&name.as_str()));
@@ -87,7 +88,7 @@ proptest! {
             prop_assert_eq!(record.contains_key(name), stored.contains_key(name), "{}", name);
         }
         // What rules read is strict, and says where; nothing of the document stands in what it says.
-        if let Err(error) = decode::dispense(ID, &document).and_then(|found| found.dispense) {
+        if let Err(error) = document::to_dispense(ID, &document).and_then(|found| found.dispense) {
             let told = error.to_string();
             prop_assert!(told.contains("reading device_dispenses, id 00000000-0000-0000-0000-000000000001: field "), "{}", told);
         }
@@ -99,7 +100,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(damaged) = RawDocument::from_bytes(&bytes) {
-            let _ = (bson_to_json::record(damaged), decode::dispense(ID, damaged).is_ok(), decode::events(ID.uuid(), damaged).map(Iterator::count).is_ok());
+            let _ = (bson_to_json::record(damaged), document::to_dispense(ID, damaged).is_ok(), event::events(ID.uuid(), damaged).map(Iterator::count).is_ok());
         }
     }
 
@@ -117,9 +118,9 @@ proptest! {
             trace: traced.then(|| esoz_kernel::TraceContext::new(7, 8, true)).flatten(),
         };
         let mut stored = Document::new();
-        stored.insert("esoz_outbox", bson::doc! {"events": [encode::event(&event)]});
+        stored.insert("esoz_outbox", bson::doc! {"events": [event::stored(&event)]});
         let stored = RawDocumentBuf::try_from(&stored).expect("a document");
-        let read: Result<Vec<_>, _> = decode::events(ID.uuid(), &stored).expect("events").collect();
+        let read: Result<Vec<_>, _> = event::events(ID.uuid(), &stored).expect("events").collect();
         prop_assert_eq!(read.expect("events"), vec![event]);
     }
 }

@@ -140,7 +140,7 @@ mod tests {
     use esoz_kernel::{IdGenerator as _, system::RandomIds};
 
     use super::*;
-    use crate::{MongoSettings, collections::digest, error::tests::command_error};
+    use crate::{MongoSettings, error::tests::command_error, values::digest};
 
     fn is_unique(index: &IndexModel) -> bool {
         index.options.as_ref().and_then(|options| options.unique) == Some(true)

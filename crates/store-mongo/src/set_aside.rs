@@ -7,14 +7,13 @@ use futures_util::{TryStreamExt, future::try_join_all};
 
 use crate::{
     MongoStore,
-    collections::{binary, millis},
-    decode,
     error::Fault,
     fields::{
         EVENT_ENTITY_TYPE, EVENT_ID, EVENTS, ID, OUTBOX, OUTBOX_EVENT_ENTITY_TYPE, OUTBOX_EVENT_ID,
         OUTBOX_EVENT_TIME, OUTBOX_EVENTS, OUTBOX_SET_ASIDE, OUTBOX_SET_ASIDE_AT, OUTBOX_SET_ASIDE_ID,
         OUTBOX_SINCE, SET_ASIDE, SET_ASIDE_AT, SET_ASIDE_ID, SET_ASIDE_REASON, SINCE, path,
     },
+    values::{binary, millis, time, uuid},
 };
 
 /// How many updates go to the server at a time.
@@ -40,7 +39,7 @@ impl Unreadable {
         Some(Self {
             id: Self::id(document)?,
             entity_id: entity_id(document),
-            event_id: first.and_then(|event| Some(decode::uuid(event, EVENT_ID)?.to_string())),
+            event_id: first.and_then(|event| Some(uuid(event, EVENT_ID)?.to_string())),
             entity_type: first.and_then(|event| Some(event.get_str(EVENT_ENTITY_TYPE).ok()?.to_owned())),
             reason: error.to_string(),
         })
@@ -185,7 +184,7 @@ fn read(document: &RawDocumentBuf) -> SetAside {
     let noted = document.get_document(OUTBOX).and_then(|outbox| outbox.get_document(SET_ASIDE)).ok();
     let text = |field| noted.and_then(|noted| noted.get_str(field).ok()).unwrap_or_default().to_owned();
     let kind = first_event(document).and_then(|event| event.get_str(EVENT_ENTITY_TYPE).ok());
-    let at = noted.and_then(|noted| decode::time(noted, SET_ASIDE_AT));
+    let at = noted.and_then(|noted| time(noted, SET_ASIDE_AT));
     SetAside::new(text(SET_ASIDE_ID), kind, entity_id(document), text(SET_ASIDE_REASON), at)
 }
 
@@ -197,5 +196,5 @@ fn first_event(document: &RawDocument) -> Option<&RawDocument> {
 /// The document's id as text, of whatever type it is.
 fn entity_id(document: &RawDocument) -> String {
     let id = || Some(Unreadable::id(document)?.to_string());
-    decode::uuid(document, ID).map(|id| id.to_string()).or_else(id).unwrap_or_default()
+    uuid(document, ID).map(|id| id.to_string()).or_else(id).unwrap_or_default()
 }

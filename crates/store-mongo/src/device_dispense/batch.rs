@@ -14,11 +14,11 @@ use futures_util::future::join_all;
 
 use super::{
     commit::{SIMPLE, appending, failed, filter},
+    document,
     replay::Effect,
 };
 use crate::{
     collections::Collections,
-    decode,
     error::{Fault, is_duplicate_key},
     fields::COLLECTION,
 };
@@ -182,7 +182,7 @@ fn statement(transition: &Transition) -> Document {
 }
 
 fn has_committed(transition: &Transition, document: &RawDocument) -> bool {
-    decode::has_change(document, transition.event.id)
+    document::has_change(document, transition.event.id)
 }
 
 fn committed(transition: &Transition, document: &RawDocument) -> Answer {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::*;
 use crate::{
     MongoSettings, MongoStore,
-    collections::binary,
     fields::{CHANGES, ID, STATUS, STATUS_HISTORY},
+    values::binary,
 };
 
 /// A migrated store on a database of its own.

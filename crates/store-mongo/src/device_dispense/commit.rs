@@ -5,15 +5,17 @@ use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::{Committed, StoreError, Uuid};
 use mongodb::options::{Collation, ReturnDocument};
 
+use super::{bson_to_json, document};
 use crate::{
-    bson_to_json,
-    collections::{Collections, binary, digest, millis},
-    decode, encode,
+    collections::Collections,
     error::Fault,
+    event,
     fields::{
         CHANGES, CHANGES_MAX, COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS,
         OUTBOX_SINCE, OWNER, OWNER_PARENTS, STATUS, STATUS_HISTORY, SUBJECT, UPDATED_AT, UPDATED_BY,
     },
+    idempotency,
+    values::{binary, digest, millis},
 };
 
 /// A UUID as text: all lower case or all upper case.
@@ -41,7 +43,7 @@ impl Collections {
         match (self.offer(transition).await, &transition.idempotency) {
             (Ok(Some(after)), _) => {
                 let record = bson_to_json::record(&after);
-                decode::committed(transition, transition.to, &after, record).map(Committed::Applied)
+                document::committed(transition, transition.to, &after, record).map(Committed::Applied)
             }
             (Ok(None), None) => Ok(Committed::Stale),
             (Ok(None), Some(idempotency)) => self.replay(transition, idempotency).await,
@@ -92,7 +94,7 @@ impl Collections {
             // are found. If the update was made, the document has its id.
             Err(fault) if fault.is_unreadable_answer() => {
                 let found = self.find(transition.id).await?;
-                found.filter(|found| decode::has_change(found, transition.event.id)).ok_or(fault).map(Some)
+                found.filter(|found| document::has_change(found, transition.event.id)).ok_or(fault).map(Some)
             }
             answer => answer,
         }
@@ -102,7 +104,7 @@ impl Collections {
     async fn wrong_type(&self, transition: &Transition, fault: &Fault) -> StoreError {
         let failed = failed(transition, fault);
         match self.find(transition.id).await {
-            Ok(Some(document)) => match decode::unwritable_field(&document) {
+            Ok(Some(document)) => match document::unwritable_field(&document) {
                 Some(field) => StoreError::corrupt(COLLECTION, transition.id, field).because(failed),
                 None => failed,
             },
@@ -137,7 +139,7 @@ pub(crate) fn filter(transition: &Transition) -> Document {
     }
     if let Some(owner) = transition.owner {
         let mut owners = vec![binary(owner.uuid())];
-        owners.extend(decode::spellings(owner.uuid()).map(Bson::String));
+        owners.extend(document::spellings(owner.uuid()).map(Bson::String));
         filter.insert(OWNER, no_array(doc! { "$in": owners, "$type": ["string", "binData"] }));
     } else {
         // Whoever it is, it must be possible to tell afterwards.
@@ -172,11 +174,11 @@ fn starting(transition: &Transition) -> Document {
 fn pushing(transition: &Transition) -> Document {
     let id = binary(transition.event.id.uuid());
     let mut pushed = doc! {
-        OUTBOX_EVENTS: encode::event(&transition.event),
+        OUTBOX_EVENTS: event::stored(&transition.event),
         CHANGES: { "$each": [id], "$slice": -CHANGES_MAX },
     };
     if let Some(idempotency) = &transition.idempotency {
-        pushed.insert(KEYS, encode::key(transition, idempotency));
+        pushed.insert(KEYS, idempotency::stored(transition, idempotency));
     }
     pushed
 }

@@ -3,8 +3,9 @@ use esoz_device_dispense::{Dispense, DispenseRegistry};
 use esoz_kernel::{Put, StoreError};
 use mongodb::error::{ErrorKind, IndexedWriteError};
 
+use super::document;
 use crate::{
-    MongoStore, encode,
+    MongoStore,
     error::{Fault, is_duplicate_key},
 };
 
@@ -16,7 +17,7 @@ impl DispenseRegistry for MongoStore {
         // Where in the answers each document's stands.
         let mut places = Vec::with_capacity(dispenses.len());
         for (place, dispense) in dispenses.iter().enumerate() {
-            match encode::dispense(dispense) {
+            match document::from_dispense(dispense) {
                 Ok(document) => {
                     documents.push(document);
                     places.push(place);

@@ -1,7 +1,9 @@
-//! Device dispenses: how a document is read, found, changed and loaded.
+//! Device dispenses: `document` maps, `query` reads, `commit` and `batch` write, `replay` rebuilds a first answer, `import` loads.
 
 pub(crate) mod batch;
+pub(crate) mod bson_to_json;
 pub(crate) mod commit;
+pub(crate) mod document;
 mod import;
 pub(crate) mod query;
 pub(crate) mod replay;
@@ -11,14 +13,14 @@ use esoz_batch::Dropped;
 use esoz_device_dispense::{DeviceDispenses, Dispense, StoredDispense, Transition};
 use esoz_kernel::{Committed, DispenseId, StoreError, StoreErrorKind};
 
-use crate::{MongoStore, decode};
+use crate::MongoStore;
 
 #[async_trait]
 impl DeviceDispenses for MongoStore {
     async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
         let found = self.documents.find(id).await;
         let found = found.map_err(|fault| fault.during(format!("finding dispense {id}")))?;
-        found.map(|document| decode::dispense(id, &document)).transpose()
+        found.map(|document| document::to_dispense(id, &document)).transpose()
     }
 
     /// Alone, or in one command with others that wait at the same time.

@@ -8,10 +8,10 @@ use futures_util::TryStreamExt;
 use mongodb::options::ReadConcern;
 
 use crate::{
-    collections::{Collections, binary},
-    decode,
+    collections::Collections,
     error::Fault,
     fields::ID,
+    values::{binary, uuid},
 };
 
 impl Collections {
@@ -42,6 +42,6 @@ impl Collections {
         let ids: Vec<Bson> = ids.iter().copied().map(binary).collect();
         let find = self.dispenses().find(doc! { ID: { "$in": ids } }).max_time(self.operation_timeout());
         let found: Vec<RawDocumentBuf> = self.limited(async { find.await?.try_collect().await }).await?;
-        Ok(found.into_iter().filter_map(|document| Some((decode::uuid(&document, ID)?, document))).collect())
+        Ok(found.into_iter().filter_map(|document| Some((uuid(&document, ID)?, document))).collect())
     }
 }

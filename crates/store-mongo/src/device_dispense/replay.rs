@@ -6,10 +6,8 @@ use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{StoreError, Timestamp, UserId};
 use serde_json::{Map, Value};
 
-use crate::{
-    bson_to_json, decode,
-    fields::{INSERTED_AT, INSERTED_BY, STATUS, STATUS_HISTORY, UPDATED_AT, UPDATED_BY},
-};
+use super::{bson_to_json, document};
+use crate::fields::{INSERTED_AT, INSERTED_BY, STATUS, STATUS_HISTORY, UPDATED_AT, UPDATED_BY};
 
 /// What a transition set.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +29,7 @@ impl Effect {
         document: &RawDocument,
     ) -> Result<Dispense, StoreError> {
         let record = self.as_it_was(bson_to_json::record(document));
-        decode::committed(transition, self.status, document, record)
+        document::committed(transition, self.status, document, record)
     }
 
     fn as_it_was(self, mut record: Map<String, Value>) -> Map<String, Value> {

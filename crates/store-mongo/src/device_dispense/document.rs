@@ -1,53 +1,115 @@
-//! What this store writes.
+//! The stored document of a dispense, and the way from it to the domain's [`Dispense`] and back. Strict for what a rule reads, and for
+//! nothing else.
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
-use esoz_device_dispense::{Dispense, FieldKind, Transition, kind_of};
-use esoz_events::StatusChangeEvent;
-use esoz_kernel::{IdempotentRequest, LegalEntityId, Timestamp};
+use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use esoz_device_dispense::{
+    Dispense, DispenseStatus, FieldKind, Pseudonym, StoredDispense, Transition, kind_of,
+};
+use esoz_kernel::{DispenseId, EventId, LegalEntityId, StoreError, Timestamp, Uuid};
 use serde_json::{Map, Number, Value};
 
+use super::bson_to_json;
 use crate::{
-    bson_to_json,
-    collections::{binary, digest, millis},
     fields::{
-        CHANGES, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID,
-        EVENT_TIME, EVENT_TRACEPARENT, ID, IDENTIFIER, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS,
-        OUTBOX, PERFORMER_LEGAL_ENTITY, STATUS, SUBJECT, VALUE,
+        CHANGES, COLLECTION, EVENTS, ID, IDENTIFIER, KEYS, OUTBOX, OUTBOX_EVENTS, OWNER,
+        PERFORMER_LEGAL_ENTITY, STATUS, STATUS_HISTORY, SUBJECT, VALUE,
     },
+    values::{binary, binary_uuid, millis, text},
 };
+
+/// A stored dispense.
+pub(crate) fn to_dispense(id: DispenseId, document: &RawDocument) -> Result<StoredDispense, StoreError> {
+    let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
+    let status = text(document, STATUS).and_then(|word| word.parse::<DispenseStatus>().ok());
+    let subject = text(document, SUBJECT).map(Pseudonym::new);
+    Ok(StoredDispense::new(
+        id,
+        status.ok_or_else(|| corrupt(STATUS)),
+        subject.ok_or_else(|| corrupt(SUBJECT))?,
+        owner(document).ok_or_else(|| corrupt(OWNER))?,
+        bson_to_json::record(document),
+    ))
+}
+
+/// The dispense that a committed transition gave that status. What its conditions name is known; that the rest can be read was a condition.
+pub(crate) fn committed(
+    transition: &Transition,
+    status: DispenseStatus,
+    document: &RawDocument,
+    record: Map<String, Value>,
+) -> Result<Dispense, StoreError> {
+    let id = transition.id;
+    let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
+    let subject = transition.subject.clone().or_else(|| text(document, SUBJECT).map(Pseudonym::new));
+    let owner = transition.owner.or_else(|| owner(document));
+    Ok(Dispense::from_stored(
+        id,
+        status,
+        subject.ok_or_else(|| corrupt(SUBJECT))?,
+        owner.ok_or_else(|| corrupt(OWNER))?,
+        record,
+    ))
+}
+
+/// Whether it is a dispense of that legal entity about that patient; `None`: whichever.
+pub(crate) fn is_of(
+    document: &RawDocument,
+    legal_entity: Option<LegalEntityId>,
+    subject: Option<&Pseudonym>,
+) -> bool {
+    legal_entity.is_none_or(|legal_entity| owner(document) == Some(legal_entity))
+        && subject.is_none_or(|subject| text(document, SUBJECT) == Some(subject.expose()))
+}
+
+/// Whether the transition with this event is among the most recent ones of the document.
+pub(crate) fn has_change(document: &RawDocument, event: EventId) -> bool {
+    let changes = document.get_array(CHANGES).into_iter().flatten();
+    changes.flatten().any(|change| binary_uuid(change) == Some(event.uuid()))
+}
+
+/// The field, if there is one, that no transition can be written to: it is of another type.
+pub(crate) fn unwritable_field(document: &RawDocument) -> Option<&'static str> {
+    let is_array = |document: &RawDocument, field: &str| match document.get(field) {
+        Ok(None) => true,
+        found => found.is_ok_and(|found| found.and_then(RawBsonRef::as_array).is_some()),
+    };
+    if !is_array(document, STATUS_HISTORY)
+        && !matches!(document.get(STATUS_HISTORY), Ok(Some(RawBsonRef::Null)))
+    {
+        return Some(STATUS_HISTORY);
+    }
+    match document.get(OUTBOX) {
+        Ok(Some(RawBsonRef::Document(outbox))) if !is_array(outbox, EVENTS) => return Some(OUTBOX_EVENTS),
+        Ok(Some(RawBsonRef::Document(_)) | None) => {}
+        _ => return Some(OUTBOX),
+    }
+    [CHANGES, KEYS].into_iter().find(|field| !is_array(document, field))
+}
+
+/// The spellings that a UUID may be stored in as text; the rest are not ESOZ's, and no filter would find them.
+pub(crate) fn spellings(uuid: Uuid) -> [String; 2] {
+    let lower = uuid.to_string();
+    let upper = lower.to_uppercase();
+    [lower, upper]
+}
+
+fn owner(document: &RawDocument) -> Option<LegalEntityId> {
+    let reference = document.get_document(PERFORMER_LEGAL_ENTITY).ok()?;
+    let value = reference.get_document(IDENTIFIER).ok()?.get(VALUE).ok()??;
+    let uuid = match value {
+        RawBsonRef::String(text) => {
+            bson_to_json::uuid(text).filter(|uuid| spellings(*uuid).iter().any(|spelling| spelling == text))
+        }
+        other => binary_uuid(other),
+    };
+    uuid.map(LegalEntityId::new)
+}
 
 /// The largest document that the server stores, in bytes.
 const DOCUMENT_MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// An event as it waits in the outbox of its entity.
-pub(crate) fn event(event: &StatusChangeEvent) -> Document {
-    let mut stored = doc! {
-        EVENT_ID: binary(event.id.uuid()),
-        EVENT_ENTITY_TYPE: event.entity_type.as_str(),
-        EVENT_NEW_STATUS: &event.new_status,
-        EVENT_TIME: millis(event.event_time),
-        EVENT_CHANGED_BY: binary(event.changed_by.uuid()),
-        EVENT_REQUEST_ID: event.request_id.as_str(),
-    };
-    if let Some(trace) = event.trace {
-        stored.insert(EVENT_TRACEPARENT, trace.to_string());
-    }
-    stored
-}
-
-/// A key as it is kept in the document that was changed under it.
-pub(crate) fn key(change: &Transition, idempotency: &IdempotentRequest) -> Document {
-    doc! {
-        KEY: digest(idempotency.key()),
-        KEY_REQUEST: digest(idempotency.request()),
-        KEY_STATUS: change.to.as_str(),
-        KEY_AT: millis(change.at),
-        KEY_BY: binary(change.by.uuid()),
-    }
-}
-
 /// A dispense to load: UUIDs in references and of users as binary, times as times. Or why it cannot be stored.
-pub(crate) fn dispense(dispense: &Dispense) -> Result<RawDocumentBuf, String> {
+pub(crate) fn from_dispense(dispense: &Dispense) -> Result<RawDocumentBuf, String> {
     let mut document = doc! { ID: binary(dispense.id.uuid()), SUBJECT: dispense.subject.expose() };
     for (key, value) in &dispense.record {
         // These are ours to say; a record that brings its own would be another dispense, or bring events, keys or changes.
@@ -134,7 +196,7 @@ mod tests {
     }
 
     fn stored(record: Value) -> Document {
-        Document::try_from(dispense(&loaded(record)).unwrap()).unwrap()
+        Document::try_from(from_dispense(&loaded(record)).unwrap()).unwrap()
     }
 
     #[test]
@@ -182,9 +244,9 @@ mod tests {
 
     #[test]
     fn what_mongodb_cannot_store_is_refused_with_a_reason() {
-        let reason = dispense(&loaded(json!({"a\u{0}b": 1}))).unwrap_err();
+        let reason = from_dispense(&loaded(json!({"a\u{0}b": 1}))).unwrap_err();
         assert!(reason.contains("zero character"), "{reason}");
-        let reason = dispense(&loaded(json!({"note": "x".repeat(DOCUMENT_MAX_BYTES)}))).unwrap_err();
+        let reason = from_dispense(&loaded(json!({"note": "x".repeat(DOCUMENT_MAX_BYTES)}))).unwrap_err();
         assert!(reason.contains("larger than 16777216 bytes"), "{reason}");
     }
 
