@@ -1,29 +1,9 @@
 use std::io::BufRead;
-use std::sync::Arc;
-
-use esoz_contract_division::ContractRegistry;
-use esoz_device_dispense::{DispenseRegistry, PatientPseudonyms};
-use esoz_kernel::Clock;
-use esoz_legal_entity::LegalEntityRegistry;
 
 use crate::batch::Batch;
 use crate::input::{InputLine, InputLines};
+use crate::ports::ImportPorts;
 use crate::{BadLine, ImportContext, ImportError, Progress, Record, Report, UnknownFields, parse_line};
-
-/// The ports of an import.
-#[derive(Clone)]
-pub struct ImportPorts {
-    /// Stores legal entities.
-    pub legal_entities: Arc<dyn LegalEntityRegistry>,
-    /// Stores divisions, contracts and contract divisions.
-    pub contracts: Arc<dyn ContractRegistry>,
-    /// Stores dispenses.
-    pub dispenses: Arc<dyn DispenseRegistry>,
-    /// Computes the pseudonym of a patient.
-    pub pseudonyms: Arc<dyn PatientPseudonyms>,
-    /// Gives the time of the import.
-    pub clock: Arc<dyn Clock>,
-}
 
 /// Bounds of the memory that an import uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +120,7 @@ struct Run<'a, P> {
 impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
     fn new(importer: &'a Importer, progress: P) -> Self {
         let (seen, bad_lines, report) = (Seen::default(), Vec::new(), Report::default());
-        Self { importer, progress, seen, batch: Batch::empty(), bad_lines, report }
+        Self { importer, progress, seen, batch: Batch::default(), bad_lines, report }
     }
 
     /// Adds the record of the current line to the batch.
@@ -168,22 +148,19 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
 
     /// Stores the current batch and reports progress.
     async fn flush(&mut self) -> Result<(), ImportError> {
-        let batch = std::mem::replace(&mut self.batch, Batch::empty());
+        let batch = std::mem::take(&mut self.batch);
         self.store(batch).await
     }
 
     /// Stores a batch and reports progress.
     async fn store(&mut self, batch: Batch) -> Result<(), ImportError> {
-        if let (Some(first_line), Some(last_line)) = (batch.lines().first(), batch.lines().last()) {
-            let (first_line, last_line) = (*first_line, *last_line);
-            let answers = batch.store(&self.importer.ports).await.map_err(|source| ImportError::Store {
-                first_line,
-                last_line,
-                source,
-            })?;
-            for (line, put) in batch.lines().iter().zip(answers) {
-                if let Some(reason) = self.report.totals.count(batch.kind(), put) {
-                    self.bad_lines.push(BadLine { line: *line, reason });
+        let (kind, lines) = (batch.kind(), batch.lines().to_vec());
+        if let (Some(kind), Some(&first_line), Some(&last_line)) = (kind, lines.first(), lines.last()) {
+            let failed = |source| ImportError::Store { first_line, last_line, source };
+            let answers = batch.store(&self.importer.ports).await.map_err(failed)?;
+            for (line, put) in lines.into_iter().zip(answers) {
+                if let Some(reason) = self.report.totals.count(kind, put) {
+                    self.bad_lines.push(BadLine { line, reason });
                 }
             }
         }

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use esoz_contract_division::MockContractRegistry;
 use esoz_device_dispense::{MockDispenseRegistry, MockPatientPseudonyms, Pseudonym};
-use esoz_kernel::{Put, StoreError, StoreErrorKind, Timestamp, Uuid};
+use esoz_kernel::{Clock, Put, StoreError, StoreErrorKind, Timestamp, Uuid};
 use esoz_legal_entity::MockLegalEntityRegistry;
 use pollster::block_on;
 use serde_json::{Value, json};

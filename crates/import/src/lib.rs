@@ -6,11 +6,13 @@ mod importer;
 mod input;
 mod json;
 mod lines;
+mod ports;
 mod record;
 mod report;
 
 pub use error::{ImportError, LineError};
-pub use importer::{ImportLimits, ImportPorts, Importer};
+pub use importer::{ImportLimits, Importer};
 pub use lines::parse_line;
+pub use ports::ImportPorts;
 pub use record::{ImportContext, Record, RecordKind, SYSTEM_USER, UnknownFields, UnknownKind};
 pub use report::{BadLine, Counts, Progress, Report, Totals};
