@@ -1,26 +1,20 @@
 //! The keys that changes were asked for under. A change puts its key into the document; here they are looked up and forgotten.
 
 use async_trait::async_trait;
-use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
+use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::idempotency::expired_until;
-use esoz_kernel::{Committed, IdempotencyRecords, IdempotentRequest, Replay, StoreError, Timestamp, UserId};
+use esoz_kernel::{Committed, IdempotencyRecords, IdempotentRequest, Replay, StoreError, Timestamp};
 use futures_util::TryStreamExt;
 
 use crate::{
     MongoStore,
     collections::Collections,
-    device_dispense::{document, replay::Effect},
+    device_dispense::{document, replay::kept},
     error::Fault,
-    fields::{COLLECTION, ID, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS, KEYS_AT, KEYS_KEY},
-    values::{binary, digest, millis, time, uuid},
+    fields::{COLLECTION, ID, KEY, KEY_AT, KEYS, KEYS_AT, KEYS_KEY},
+    values::{binary, digest, millis, uuid},
 };
-
-/// What is kept under an idempotency key.
-struct Kept {
-    request: Vec<u8>,
-    effect: Effect,
-}
 
 impl Collections {
     /// Says what was done under the key of a change that could not be made, if anything was: else the change is stale.
@@ -103,32 +97,4 @@ impl IdempotencyRecords for MongoStore {
             .await
             .map_err(failed)
     }
-}
-
-/// A key as it is kept in the document that was changed under it.
-pub(crate) fn stored(change: &Transition, idempotency: &IdempotentRequest) -> Document {
-    doc! {
-        KEY: digest(idempotency.key()),
-        KEY_REQUEST: digest(idempotency.request()),
-        KEY_STATUS: change.to.as_str(),
-        KEY_AT: millis(change.at),
-        KEY_BY: binary(change.by.uuid()),
-    }
-}
-
-/// What the document keeps under the key.
-fn kept(document: &RawDocument, idempotency: &IdempotentRequest) -> Option<Kept> {
-    let keys = document.get_array(KEYS).ok()?;
-    let entries = keys.into_iter().filter_map(|entry| entry.ok()?.as_document());
-    let entry = entries.into_iter().find(|entry| bytes(entry, KEY) == Some(idempotency.key().as_slice()))?;
-    let effect = Effect {
-        status: entry.get_str(KEY_STATUS).ok()?.parse().ok()?,
-        at: time(entry, KEY_AT)?,
-        by: UserId::new(uuid(entry, KEY_BY)?),
-    };
-    Some(Kept { request: bytes(entry, KEY_REQUEST)?.to_vec(), effect })
-}
-
-fn bytes<'a>(entry: &'a RawDocument, field: &str) -> Option<&'a [u8]> {
-    Some(entry.get_binary(field).ok()?.bytes)
 }

@@ -5,7 +5,7 @@ use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::{Committed, StoreError, Uuid};
 use mongodb::options::{Collation, ReturnDocument};
 
-use super::{bson_to_json, document};
+use super::{bson_to_json, document, replay};
 use crate::{
     collections::Collections,
     error::Fault,
@@ -14,7 +14,6 @@ use crate::{
         CHANGES, CHANGES_MAX, COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS,
         OUTBOX_SINCE, OWNER, OWNER_PARENTS, STATUS, STATUS_HISTORY, SUBJECT, UPDATED_AT, UPDATED_BY,
     },
-    idempotency,
     values::{binary, digest, millis},
 };
 
@@ -178,7 +177,7 @@ fn pushing(transition: &Transition) -> Document {
         CHANGES: { "$each": [id], "$slice": -CHANGES_MAX },
     };
     if let Some(idempotency) = &transition.idempotency {
-        pushed.insert(KEYS, idempotency::stored(transition, idempotency));
+        pushed.insert(KEYS, replay::stored_key(transition, idempotency));
     }
     pushed
 }

@@ -1,13 +1,20 @@
-//! A dispense as one transition left it, rebuilt from the document as it is now.
+//! First answers: what is kept of a transition under its idempotency key, and the dispense as that transition left it, rebuilt from the
+//! document as it is now.
 
-use bson::RawDocument;
+use bson::{Document, RawDocument, doc};
 use esoz_device_dispense::{Dispense, DispenseStatus, Transition};
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{StoreError, Timestamp, UserId};
+use esoz_kernel::{IdempotentRequest, StoreError, Timestamp, UserId};
 use serde_json::{Map, Value};
 
 use super::{bson_to_json, document};
-use crate::fields::{INSERTED_AT, INSERTED_BY, STATUS, STATUS_HISTORY, UPDATED_AT, UPDATED_BY};
+use crate::{
+    fields::{
+        INSERTED_AT, INSERTED_BY, KEY, KEY_AT, KEY_BY, KEY_REQUEST, KEY_STATUS, KEYS, STATUS, STATUS_HISTORY,
+        UPDATED_AT, UPDATED_BY,
+    },
+    values::{binary, digest, millis, time, uuid},
+};
 
 /// What a transition set.
 #[derive(Debug, Clone, Copy)]
@@ -48,4 +55,38 @@ impl Effect {
         record.insert(UPDATED_BY.to_owned(), by.into());
         record
     }
+}
+
+/// What is kept under an idempotency key.
+pub(crate) struct Kept {
+    pub(crate) request: Vec<u8>,
+    pub(crate) effect: Effect,
+}
+
+/// A key as it is kept in the document that was changed under it.
+pub(crate) fn stored_key(change: &Transition, idempotency: &IdempotentRequest) -> Document {
+    doc! {
+        KEY: digest(idempotency.key()),
+        KEY_REQUEST: digest(idempotency.request()),
+        KEY_STATUS: change.to.as_str(),
+        KEY_AT: millis(change.at),
+        KEY_BY: binary(change.by.uuid()),
+    }
+}
+
+/// What the document keeps under the key.
+pub(crate) fn kept(document: &RawDocument, idempotency: &IdempotentRequest) -> Option<Kept> {
+    let keys = document.get_array(KEYS).ok()?;
+    let entries = keys.into_iter().filter_map(|entry| entry.ok()?.as_document());
+    let entry = entries.into_iter().find(|entry| bytes(entry, KEY) == Some(idempotency.key().as_slice()))?;
+    let effect = Effect {
+        status: entry.get_str(KEY_STATUS).ok()?.parse().ok()?,
+        at: time(entry, KEY_AT)?,
+        by: UserId::new(uuid(entry, KEY_BY)?),
+    };
+    Some(Kept { request: bytes(entry, KEY_REQUEST)?.to_vec(), effect })
+}
+
+fn bytes<'a>(entry: &'a RawDocument, field: &str) -> Option<&'a [u8]> {
+    Some(entry.get_binary(field).ok()?.bytes)
 }
