@@ -76,7 +76,7 @@ impl Importer {
                     Err(format!("has more than {} bytes", self.limits.max_line_bytes))
                 }
             };
-            run.seen = Seen { lines: line, bytes: lines.bytes() };
+            run.position = Position { lines: line, bytes: lines.bytes() };
             match read {
                 Ok(Some((record, bytes))) => run.add(record, bytes).await?,
                 Ok(None) => {}
@@ -101,7 +101,7 @@ fn read(bytes: &[u8], line: u64, context: &ImportContext<'_>) -> Result<Option<(
 
 /// The position in the input.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct Position {
     lines: u64,
     bytes: u64,
 }
@@ -110,7 +110,7 @@ struct Seen {
 struct Run<'a, P> {
     importer: &'a Importer,
     progress: P,
-    seen: Seen,
+    position: Position,
     batch: Batch,
     /// Bad lines since the batch began, not reported yet so that all are reported in order.
     bad_lines: Vec<BadLine>,
@@ -119,13 +119,13 @@ struct Run<'a, P> {
 
 impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
     fn new(importer: &'a Importer, progress: P) -> Self {
-        let (seen, bad_lines, report) = (Seen::default(), Vec::new(), Report::default());
-        Self { importer, progress, seen, batch: Batch::default(), bad_lines, report }
+        let (position, bad_lines, report) = (Position::default(), Vec::new(), Report::default());
+        Self { importer, progress, position, batch: Batch::default(), bad_lines, report }
     }
 
     /// Adds the record of the current line to the batch.
     async fn add(&mut self, record: Record, bytes: usize) -> Result<(), ImportError> {
-        if let Some(before) = self.batch.push(record, self.seen.lines, bytes) {
+        if let Some(before) = self.batch.push(record, self.position.lines, bytes) {
             self.store(before).await?;
         }
         let limits = &self.importer.limits;
@@ -139,7 +139,7 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
 
     /// Adds the current line to the bad lines.
     async fn refuse(&mut self, reason: String) -> Result<(), ImportError> {
-        self.bad_lines.push(BadLine { line: self.seen.lines, reason });
+        self.bad_lines.push(BadLine { line: self.position.lines, reason });
         if self.bad_lines.len() >= self.importer.limits.max_batch_records {
             self.flush().await?;
         }
@@ -164,14 +164,14 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
                 }
             }
         }
-        self.tell();
+        self.report_progress();
         Ok(())
     }
 
     /// Reports progress and moves the bad lines to the report.
-    fn tell(&mut self) {
+    fn report_progress(&mut self) {
         self.bad_lines.sort_by_key(|bad| bad.line);
-        let Seen { lines, bytes } = self.seen;
+        let Position { lines, bytes } = self.position;
         let (totals, bad_lines) = (&self.report.totals, self.bad_lines.as_slice());
         (self.progress)(&Progress { lines, bytes, totals, bad_lines });
         let report = &mut self.report;
@@ -183,7 +183,7 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
 
     async fn finish(mut self) -> Result<Report, ImportError> {
         self.flush().await?;
-        self.report.lines = self.seen.lines;
+        self.report.lines = self.position.lines;
         Ok(self.report)
     }
 }

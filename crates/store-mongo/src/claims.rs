@@ -6,7 +6,7 @@ use esoz_kernel::{StoreError, Timestamp, Uuid};
 
 use crate::{
     collections::Collections,
-    error::Fault,
+    error::MongoError,
     fields::{
         CLAIM_BY, CLAIM_ENTITIES, CLAIM_UNTIL, CLAIMS, COLLECTION, HELD, HELD_ENTITIES, ID, VERSION, path,
     },
@@ -22,7 +22,7 @@ pub(crate) struct Claims {
     /// Grows with every new claim. `None` when nobody has claimed anything yet.
     version: Option<i64>,
     /// What other relays hold.
-    pub(crate) of_others: Vec<Bson>,
+    pub(crate) held_by_others: Vec<Bson>,
     /// The entries that can be read, if something else is there that cannot.
     sound: Option<Vec<Bson>>,
 }
@@ -34,12 +34,12 @@ impl Collections {
         for _ in 0..MAX_REPAIRS {
             let find = self.claims_collection().find_one(this()).max_time(self.operation_timeout());
             let found =
-                self.limited(find).await.map_err(|fault| fault.during("reading the relays' claims"))?;
+                self.with_timeout(find).await.map_err(|error| error.during("reading the relays' claims"))?;
             let Some(found) = found else { return Ok(Claims::default()) };
             let mut claims = read(&found, claim);
             let Some(sound) = claims.sound.take() else { return Ok(claims) };
-            let fault = self.repair(claims.version, sound).await;
-            fault.map_err(|fault| fault.during("repairing the relays' claims"))?;
+            let error = self.repair(claims.version, sound).await;
+            error.map_err(|error| error.during("repairing the relays' claims"))?;
             tracing::warn!(
                 collection = CLAIMS,
                 id = COLLECTION,
@@ -50,17 +50,17 @@ impl Collections {
     }
 
     /// Leaves nothing but these entries, unless somebody has repaired it meanwhile.
-    async fn repair(&self, version: Option<i64>, sound: Vec<Bson>) -> Result<(), Fault> {
+    async fn repair(&self, version: Option<i64>, sound: Vec<Bson>) -> Result<(), MongoError> {
         let mut filter = this();
         filter.insert(VERSION, version.map_or(Bson::from(doc! { "$not": { "$type": "long" } }), Bson::Int64));
         let mut repaired = this();
         repaired.extend(doc! { VERSION: version.unwrap_or_default().wrapping_add(1), HELD: sound });
         let claims = self.claims_collection().clone_with_type();
-        self.limited(claims.replace_one(filter, repaired)).await.map(drop)
+        self.with_timeout(claims.replace_one(filter, repaired)).await.map(drop)
     }
 
     /// Gives these entities to the relay that asks, unless anybody has claimed anything since the claims were read; tells whether it did.
-    pub(crate) async fn hold(
+    pub(crate) async fn try_claim(
         &self,
         claim: &Claim,
         known: &Claims,
@@ -69,25 +69,25 @@ impl Collections {
         let until = rounded_up(claim.until());
         let new = doc! { CLAIM_BY: binary(claim.by), CLAIM_UNTIL: until, CLAIM_ENTITIES: entities };
         let held = match known.version {
-            None => self.first(new).await,
-            Some(version) => self.next(new, version, claim).await,
+            None => self.insert_claims(new).await,
+            Some(version) => self.replace_claims(new, version, claim).await,
         };
-        held.map_err(|fault| fault.during("claiming waiting events"))
+        held.map_err(|error| error.during("claiming waiting events"))
     }
 
-    async fn first(&self, new: Document) -> Result<bool, Fault> {
+    async fn insert_claims(&self, new: Document) -> Result<bool, MongoError> {
         let mut document = this();
         document.extend(doc! { VERSION: 1_i64, HELD: [new] });
         let claims = self.claims_collection().clone_with_type();
-        match self.limited(claims.insert_one(document)).await {
+        match self.with_timeout(claims.insert_one(document)).await {
             Ok(_) => Ok(true),
-            Err(fault) if fault.is_duplicate_key() => Ok(false),
-            Err(fault) => Err(fault),
+            Err(error) if error.is_duplicate_key() => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
     /// What ended or was delivered goes with it, so the document does not grow.
-    async fn next(&self, new: Document, version: i64, claim: &Claim) -> Result<bool, Fault> {
+    async fn replace_claims(&self, new: Document, version: i64, claim: &Claim) -> Result<bool, MongoError> {
         let until = format!("$$this.{CLAIM_UNTIL}");
         let holds = doc! { "$and": [
             { "$gt": [&until, millis(claim.now)] },
@@ -100,22 +100,22 @@ impl Collections {
         let mut filter = this();
         filter.insert(VERSION, version);
         let update = self.claims_collection().update_one(filter, update);
-        self.limited(update).await.map(|updated| updated.matched_count > 0)
+        self.with_timeout(update).await.map(|updated| updated.matched_count > 0)
     }
 
     /// Nobody holds these any more.
-    pub(crate) async fn let_go(&self, entities: Vec<Bson>) -> Result<(), StoreError> {
+    pub(crate) async fn end_claims(&self, entities: Vec<Bson>) -> Result<(), StoreError> {
         let gone = doc! { "$pull": { HELD_ENTITIES: { "$in": entities } } };
         let update = self.claims_collection().update_one(this(), gone);
-        self.limited(update).await.map_err(|fault| fault.during("ending claims on delivered events"))?;
+        self.with_timeout(update).await.map_err(|error| error.during("ending claims on delivered events"))?;
         Ok(())
     }
 
     /// This relay holds nothing any more.
-    pub(crate) async fn give_back(&self, by: Uuid) -> Result<(), StoreError> {
+    pub(crate) async fn release_claims(&self, by: Uuid) -> Result<(), StoreError> {
         let gone = doc! { "$pull": { HELD: { CLAIM_BY: binary(by) } } };
         let update = self.claims_collection().update_one(this(), gone);
-        self.limited(update).await.map_err(|fault| fault.during("giving claimed events back"))?;
+        self.with_timeout(update).await.map_err(|error| error.during("giving claimed events back"))?;
         Ok(())
     }
 }
@@ -130,7 +130,7 @@ fn read(document: &RawDocumentBuf, claim: &Claim) -> Claims {
     let version = document.get_i64(VERSION).ok();
     let held = document.get_array(HELD).ok();
     let mut is_sound = version.is_some() && held.is_some();
-    let (mut of_others, mut sound) = (Vec::new(), Vec::new());
+    let (mut held_by_others, mut sound) = (Vec::new(), Vec::new());
     for held in held.into_iter().flatten() {
         let Some(Held { by, until, entities }) = held.ok().and_then(entry) else {
             is_sound = false;
@@ -138,10 +138,10 @@ fn read(document: &RawDocumentBuf, claim: &Claim) -> Claims {
         };
         sound.push(doc! { CLAIM_BY: binary(by), CLAIM_UNTIL: until, CLAIM_ENTITIES: &entities }.into());
         if by != claim.by && until > now && until <= latest_end {
-            of_others.extend(entities);
+            held_by_others.extend(entities);
         }
     }
-    Claims { version, of_others, sound: (!is_sound).then_some(sound) }
+    Claims { version, held_by_others, sound: (!is_sound).then_some(sound) }
 }
 
 /// A claim as it is stored.

@@ -17,7 +17,7 @@ use mongodb::{
     },
 };
 
-use crate::{error::Fault, fields};
+use crate::{error::MongoError, fields};
 
 /// The documents. Cheap to clone.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub(crate) struct Collections {
     /// Read as the primary has it.
     dispenses: Collection<RawDocumentBuf>,
     /// Read as the majority has it.
-    settled: Collection<RawDocumentBuf>,
+    majority: Collection<RawDocumentBuf>,
     claims: Collection<RawDocumentBuf>,
     operation_timeout: Duration,
     /// Whether the unique index on keys is known to be there.
@@ -40,7 +40,7 @@ impl Collections {
         };
         Self {
             dispenses: read_with(fields::COLLECTION, ReadConcern::local()),
-            settled: read_with(fields::COLLECTION, ReadConcern::majority()),
+            majority: read_with(fields::COLLECTION, ReadConcern::majority()),
             claims: read_with(fields::CLAIMS, ReadConcern::local()),
             database,
             operation_timeout,
@@ -65,8 +65,8 @@ impl Collections {
     }
 
     /// The dispenses, for reads of what must never be rolled back: events that will be published.
-    pub(crate) const fn settled(&self) -> &Collection<RawDocumentBuf> {
-        &self.settled
+    pub(crate) const fn majority(&self) -> &Collection<RawDocumentBuf> {
+        &self.majority
     }
 
     /// The relays' claims. Read as the primary has them: what a failover takes back of them is noticed by the write that follows.
@@ -79,7 +79,7 @@ impl Collections {
         self.unique_key.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn found_unique_key(&self) {
+    pub(crate) fn set_unique_key(&self) {
         self.unique_key.store(true, Ordering::Relaxed);
     }
 
@@ -88,7 +88,7 @@ impl Collections {
     }
 
     /// A command that writes, with what the collection's own writes are acknowledged by.
-    pub(crate) fn writing(&self, mut command: Document) -> Document {
+    pub(crate) fn with_write_concern(&self, mut command: Document) -> Document {
         let within = i64::try_from(self.operation_timeout.as_millis()).unwrap_or(i64::MAX);
         command.insert("writeConcern", doc! { "w": "majority", "j": true, "wtimeout": within });
         command.insert("maxTimeMS", within);
@@ -98,13 +98,13 @@ impl Collections {
     /// Runs one operation within its time. The driver has no such limit of its own: without this one, a server that
     /// hangs would hang the caller. An operation given up may still take effect, and that is all it may: none leaves
     /// anything open on the server. Its connection is closed, not used again.
-    pub(crate) async fn limited<T>(
+    pub(crate) async fn with_timeout<T>(
         &self,
         operation: impl IntoFuture<Output = mongodb::error::Result<T>>,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, MongoError> {
         match tokio::time::timeout(self.operation_timeout, operation.into_future()).await {
-            Ok(answer) => answer.map_err(Fault::from),
-            Err(_) => Err(Fault::Timeout(self.operation_timeout)),
+            Ok(answer) => answer.map_err(MongoError::from),
+            Err(_) => Err(MongoError::Timeout(self.operation_timeout)),
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) mod code {
 
 /// How an operation failed.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum MongoError {
     /// The driver or the server says why.
     Driver(Error),
     /// There was no answer within this time. Whether a write took effect is unknown.
@@ -40,16 +40,16 @@ pub(crate) enum Fault {
     /// The server answers a command that it carried out with this code.
     Server(i32),
     /// The server's answer to a command is not one that the command has.
-    Unintelligible,
+    MalformedReply,
 }
 
-impl From<Error> for Fault {
+impl From<Error> for MongoError {
     fn from(error: Error) -> Self {
         Self::Driver(error)
     }
 }
 
-impl Fault {
+impl MongoError {
     /// The failure of what was attempted.
     pub(crate) fn during(&self, attempted: impl Into<String>) -> StoreError {
         match self {
@@ -59,7 +59,7 @@ impl Fault {
             Self::Server(code) => {
                 StoreError::new(kind_of_code(*code), attempted).because(Cause(answered(*code, "")))
             }
-            Self::Unintelligible => StoreError::new(StoreErrorKind::Unexpected, attempted)
+            Self::MalformedReply => StoreError::new(StoreErrorKind::Unexpected, attempted)
                 .because(Cause("MongoDB answered what cannot be".to_owned())),
         }
     }
@@ -209,7 +209,7 @@ pub(crate) mod tests {
             (121, StoreErrorKind::Unexpected),
             (13, StoreErrorKind::Unexpected),
         ] {
-            let error = Fault::from(command_error(code, "X")).during("testing");
+            let error = MongoError::from(command_error(code, "X")).during("testing");
             assert_eq!(error.kind(), expected, "{code}");
         }
     }
@@ -217,17 +217,20 @@ pub(crate) mod tests {
     #[test]
     fn a_network_that_fails_is_unavailability_and_an_unreadable_document_corruption() {
         let io = Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
-        assert_eq!(Fault::from(io).during("testing").kind(), StoreErrorKind::Unavailable);
-        let timeout = Fault::Timeout(Duration::from_millis(7)).during("testing");
+        assert_eq!(MongoError::from(io).during("testing").kind(), StoreErrorKind::Unavailable);
+        let timeout = MongoError::Timeout(Duration::from_millis(7)).during("testing");
         assert_eq!(timeout.kind(), StoreErrorKind::Unavailable);
         assert_eq!(timeout.source().unwrap().to_string(), "no answer within 7 ms");
         let unreadable = bson::RawDocumentBuf::from_bytes(vec![1, 2]).unwrap_err();
-        assert_eq!(Fault::from(Error::from(unreadable)).during("testing").kind(), StoreErrorKind::Corrupt);
+        assert_eq!(
+            MongoError::from(Error::from(unreadable)).during("testing").kind(),
+            StoreErrorKind::Corrupt
+        );
     }
 
     #[test]
     fn the_servers_words_stay_behind() {
-        let error = Fault::from(command_error(13, "Unauthorized")).during("testing");
+        let error = MongoError::from(command_error(13, "Unauthorized")).during("testing");
         let shown = format!("{error} {error:?} {}", error.source().unwrap());
         assert!(!shown.contains("F648B223"), "{shown}");
         assert!(shown.contains("13 (Unauthorized)"), "{shown}");

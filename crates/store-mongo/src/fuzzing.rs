@@ -13,9 +13,9 @@ pub fn dispense(id: DispenseId, document: &[u8]) -> Option<Result<Dispense, Stor
 }
 
 /// Whether a stored document is a dispense of that legal entity about that patient.
-pub fn is_of(document: &[u8], owner: LegalEntityId, subject: &Pseudonym) -> bool {
+pub fn belongs_to(document: &[u8], owner: LegalEntityId, subject: &Pseudonym) -> bool {
     RawDocument::from_bytes(document)
-        .is_ok_and(|document| document::is_of(document, Some(owner), Some(subject)))
+        .is_ok_and(|document| document::belongs_to(document, Some(owner), Some(subject)))
 }
 
 /// The events that wait in a stored document; `None` when the bytes are none that a server could send.

@@ -11,7 +11,7 @@ use crate::{
     MongoStore,
     collections::Collections,
     device_dispense::{document, replay::kept},
-    error::Fault,
+    error::MongoError,
     fields::{COLLECTION, ID, KEY, KEY_AT, KEYS, KEYS_AT, KEYS_KEY},
     values::{binary, digest, millis, uuid},
 };
@@ -28,11 +28,13 @@ impl Collections {
         change: &Transition,
         idempotency: &IdempotentRequest,
     ) -> Result<Committed<Dispense>, StoreError> {
-        let failed = |fault: Fault| fault.during("looking up an idempotency key");
+        let failed = |error: MongoError| error.during("looking up an idempotency key");
         let key = digest(idempotency.key());
         let find =
             self.dispenses().find_one(doc! { KEYS_KEY: key.clone() }).max_time(self.operation_timeout());
-        let Some(document) = self.limited(find).await.map_err(failed)? else { return Ok(Committed::Stale) };
+        let Some(document) = self.with_timeout(find).await.map_err(failed)? else {
+            return Ok(Committed::Stale);
+        };
         let id = uuid(&document, ID);
         let Some(kept) = kept(&document, idempotency) else {
             let id = id.map_or_else(|| String::from("(no UUID)"), |id| id.to_string());
@@ -41,7 +43,7 @@ impl Collections {
         let first_answer = || kept.effect.dispense(change, &document);
         match idempotency.replay(&kept.request, kept.effect.at, change.at, first_answer) {
             Some(Replay::Replayed(_))
-                if !document::is_of(&document, change.owner, change.subject.as_ref()) =>
+                if !document::belongs_to(&document, change.owner, change.subject.as_ref()) =>
             {
                 Ok(Committed::Stale)
             }
@@ -59,12 +61,12 @@ impl Collections {
 
     /// Takes those keys out of those documents, and tells how many documents that changed. A list that is empty then goes;
     /// one that stays behind when this is broken off does no harm, and goes with the next key of its document.
-    async fn pull(&self, documents: Document, keys: Document) -> Result<u64, Fault> {
+    async fn pull(&self, documents: Document, keys: Document) -> Result<u64, MongoError> {
         let pull = doc! { "$pull": { KEYS: keys } };
-        let pulled = self.limited(self.dispenses().update_many(documents.clone(), pull)).await?;
+        let pulled = self.with_timeout(self.dispenses().update_many(documents.clone(), pull)).await?;
         let mut emptied = documents;
         emptied.insert(KEYS, doc! { "$size": 0 });
-        self.limited(self.dispenses().update_many(emptied, doc! { "$unset": { KEYS: "" } })).await?;
+        self.with_timeout(self.dispenses().update_many(emptied, doc! { "$unset": { KEYS: "" } })).await?;
         Ok(pulled.modified_count)
     }
 }
@@ -76,7 +78,7 @@ impl IdempotencyRecords for MongoStore {
         if most == 0 {
             return Ok(0);
         }
-        let failed = |fault: Fault| fault.during("forgetting old idempotency keys");
+        let failed = |error: MongoError| error.during("forgetting old idempotency keys");
         let until = millis(until);
         let find = self
             .documents
@@ -85,8 +87,10 @@ impl IdempotencyRecords for MongoStore {
             .projection(doc! { ID: 1 })
             .limit(most.into())
             .max_time(self.documents.operation_timeout());
-        let found =
-            self.documents.limited(async { find.await?.try_collect::<Vec<RawDocumentBuf>>().await }).await;
+        let found = self
+            .documents
+            .with_timeout(async { find.await?.try_collect::<Vec<RawDocumentBuf>>().await })
+            .await;
         let found = found.map_err(failed)?;
         if found.is_empty() {
             return Ok(0);

@@ -15,7 +15,7 @@ use crate::{
         COLLECTION, EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ID, OUTBOX_EVENTS, OUTBOX_SET_ASIDE_AT, OUTBOX_SINCE,
         SET_ASIDE, SET_ASIDE_AT, path,
     },
-    set_aside::{Unreadable, waiting_again},
+    set_aside::{Unreadable, requeue},
     values::{binary, uuid},
 };
 
@@ -42,12 +42,12 @@ impl Outbox for MongoStore {
         let mut set_aside = Vec::new();
         for _ in 0..MAX_ATTEMPTS {
             let claims = self.documents.claims(claim).await?;
-            let waiting = self.waiting_for(claim, claims.of_others.clone()).await?;
+            let waiting = self.waiting_for(claim, claims.held_by_others.clone()).await?;
             if waiting.is_empty() {
                 return Ok(Claimed { events: Vec::new(), set_aside });
             }
             let (entities, events) = self.deliverable(waiting, claim.now, &mut set_aside).await?;
-            if !entities.is_empty() && self.documents.hold(claim, &claims, entities).await? {
+            if !entities.is_empty() && self.documents.try_claim(claim, &claims, entities).await? {
                 return Ok(Claimed { events, set_aside });
             }
         }
@@ -72,17 +72,17 @@ impl Outbox for MongoStore {
             }
             entities.retain(|entity| !left.contains(entity));
         }
-        self.documents.let_go(all(&entities)).await
+        self.documents.end_claims(all(&entities)).await
     }
 
     async fn set_aside(&self, refused: &[Refused], now: Timestamp) -> Result<(), StoreError> {
         self.set_refused_aside(refused, now).await?;
         let entities = refused.iter().map(|refused| binary(refused.event.entity_id)).collect();
-        self.documents.let_go(entities).await
+        self.documents.end_claims(entities).await
     }
 
     async fn release(&self, by: Uuid) -> Result<(), StoreError> {
-        self.documents.give_back(by).await
+        self.documents.release_claims(by).await
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
@@ -106,7 +106,7 @@ impl Outbox for MongoStore {
         ];
         let counted = self
             .documents
-            .limited(async {
+            .with_timeout(async {
                 let counted = self
                     .documents
                     .dispenses()
@@ -116,7 +116,7 @@ impl Outbox for MongoStore {
                 counted.with_type::<Document>().try_next().await
             })
             .await
-            .map_err(|fault| fault.during("counting waiting events"))?;
+            .map_err(|error| error.during("counting waiting events"))?;
         Ok(counted.as_ref().map_or_else(Backlog::default, backlog))
     }
 
@@ -151,15 +151,15 @@ impl MongoStore {
         }
         let find = self
             .documents
-            .settled()
+            .majority()
             .find(filter)
             .sort(doc! { OUTBOX_SINCE: 1 })
             .projection(doc! { OUTBOX: 1 })
             .limit(i64::from(claim.max_entities))
             .batch_size(all_at_once(claim))
             .max_time(self.documents.operation_timeout());
-        let found = self.documents.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
-        found.map_err(|fault| fault.during("reading waiting events"))
+        let found = self.documents.with_timeout(async { find.await?.try_collect::<Vec<_>>().await }).await;
+        found.map_err(|error| error.during("reading waiting events"))
     }
 
     /// The entities among these whose events can be delivered, and the events. What cannot be read is set aside; documents that another change has
@@ -185,7 +185,7 @@ impl MongoStore {
         }
         self.set_unreadable_aside(&unreadable, now).await?;
         set_aside.extend(unreadable.into_iter().map(|unreadable| unreadable.described(now)));
-        self.keep_behind(behind).await?;
+        self.keep_out_of_index(behind).await?;
         Ok((entities, events))
     }
 
@@ -202,8 +202,8 @@ impl MongoStore {
             OUTBOX_EVENTS: { "$not": undelivered },
         };
         let update = self.documents.dispenses().update_many(filter, doc! { "$unset": { OUTBOX: "" } });
-        let removed = self.documents.limited(update.hint(by_id())).await;
-        let removed = removed.map_err(|fault| fault.during("removing delivered events"))?.matched_count;
+        let removed = self.documents.with_timeout(update.hint(by_id())).await;
+        let removed = removed.map_err(|error| error.during("removing delivered events"))?.matched_count;
         Ok(usize::try_from(removed).unwrap_or(usize::MAX))
     }
 
@@ -216,8 +216,8 @@ impl MongoStore {
             .projection(doc! { ID: 1 })
             .hint(by_id())
             .max_time(self.documents.operation_timeout());
-        let found = self.documents.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
-        let found = found.map_err(|fault| fault.during("looking for what waits beside delivered events"))?;
+        let found = self.documents.with_timeout(async { find.await?.try_collect::<Vec<_>>().await }).await;
+        let found = found.map_err(|error| error.during("looking for what waits beside delivered events"))?;
         Ok(found.iter().filter_map(|document| uuid(document, ID)).collect())
     }
 
@@ -227,7 +227,10 @@ impl MongoStore {
         let events = ids(delivered.iter().copied());
         let filter = doc! { ID: { "$in": entities }, OUTBOX_EVENT_ID: { "$in": events.clone() } };
         let update = self.documents.dispenses().update_many(filter, without(&events)).hint(by_id());
-        self.documents.limited(update).await.map_err(|fault| fault.during("removing delivered events"))?;
+        self.documents
+            .with_timeout(update)
+            .await
+            .map_err(|error| error.during("removing delivered events"))?;
         Ok(())
     }
 }
@@ -256,7 +259,7 @@ fn all_at_once(claim: &Claim) -> u32 {
 fn without(events: &[Bson]) -> Vec<Document> {
     let delivered = doc! { "$in": [format!("$$this.{EVENT_ID}"), events] };
     let rest = doc! { "$filter": { "input": path(OUTBOX_EVENTS), "cond": { "$not": [delivered] } } };
-    vec![doc! { "$set": { OUTBOX_EVENTS: rest } }, waiting_again()]
+    vec![doc! { "$set": { OUTBOX_EVENTS: rest } }, requeue()]
 }
 
 /// The events of a document that can be delivered, and the entity that they are about.

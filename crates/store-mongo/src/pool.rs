@@ -36,7 +36,7 @@ impl Pool {
     }
 
     /// What the driver must tell its events to.
-    pub(crate) fn listening(pool: &Arc<Self>) -> EventHandler<CmapEvent> {
+    pub(crate) fn event_handler(pool: &Arc<Self>) -> EventHandler<CmapEvent> {
         let pool = pool.clone();
         EventHandler::callback(move |event| pool.note(event))
     }

@@ -9,7 +9,7 @@ use mongodb::{
 
 use crate::{
     MongoStore,
-    error::Fault,
+    error::MongoError,
     fields::{COLLECTION, INSERTED_AT, KEYS_AT, KEYS_KEY, OUTBOX_SET_ASIDE_AT, OUTBOX_SINCE, OWNER},
 };
 
@@ -30,16 +30,16 @@ impl MongoStore {
         let server = self.check_server().await?;
         for index in indexes() {
             let attempted = creating(&index);
-            self.create(index).await.map_err(|fault| fault.during(attempted))?;
+            self.create(index).await.map_err(|error| error.during(attempted))?;
         }
         let unique = unique_key();
         let attempted = creating(&unique);
         match self.create(unique).await {
             Ok(()) => {
-                self.documents.found_unique_key();
+                self.documents.set_unique_key();
                 Ok(())
             }
-            Err(fault) if goes_without(server, &fault) => {
+            Err(error) if goes_without(server, &error) => {
                 tracing::warn!(
                     collection = COLLECTION,
                     "MongoDB has no unique index on idempotency keys, for the collection is sharded by another field; \
@@ -47,21 +47,24 @@ impl MongoStore {
                 );
                 let index = sharded_key();
                 let attempted = creating(&index);
-                self.create(index).await.map_err(|fault| fault.during(attempted))
+                self.create(index).await.map_err(|error| error.during(attempted))
             }
-            Err(fault) => Err(fault.during(attempted)),
+            Err(error) => Err(error.during(attempted)),
         }
     }
 
-    async fn create(&self, index: IndexModel) -> Result<(), Fault> {
-        self.documents.dispenses().create_index(index).await.map(drop).map_err(Fault::from)
+    async fn create(&self, index: IndexModel) -> Result<(), MongoError> {
+        self.documents.dispenses().create_index(index).await.map(drop).map_err(MongoError::from)
     }
 
     async fn check_server(&self) -> Result<Server, StoreError> {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
         let hello = self.documents.database().run_command(doc! { "hello": 1 }).selection_criteria(primary);
-        let hello =
-            self.documents.limited(hello).await.map_err(|fault| fault.during("asking MongoDB what it is"))?;
+        let hello = self
+            .documents
+            .with_timeout(hello)
+            .await
+            .map_err(|error| error.during("asking MongoDB what it is"))?;
         let server = if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
             Server::Router
         } else {
@@ -88,7 +91,7 @@ enum Server {
 }
 
 /// Whether the store goes on without the unique index that was refused so.
-fn goes_without(server: Server, refused: &Fault) -> bool {
+fn goes_without(server: Server, refused: &MongoError) -> bool {
     server == Server::Router && refused.is_impossible_index()
 }
 
@@ -157,13 +160,13 @@ mod tests {
 
     #[test]
     fn only_a_router_may_refuse_the_unique_index_and_only_as_impossible() {
-        let impossible = Fault::from(command_error(67, "CannotCreateIndex"));
+        let impossible = MongoError::from(command_error(67, "CannotCreateIndex"));
         assert!(goes_without(Server::Router, &impossible));
         assert!(!goes_without(Server::ReplicaSet, &impossible));
         for (code, name) in [(85, "IndexOptionsConflict"), (13, "Unauthorized"), (11000, "DuplicateKey")] {
-            assert!(!goes_without(Server::Router, &Fault::from(command_error(code, name))), "{name}");
+            assert!(!goes_without(Server::Router, &MongoError::from(command_error(code, name))), "{name}");
         }
-        assert!(!goes_without(Server::Router, &Fault::Timeout(std::time::Duration::ZERO)));
+        assert!(!goes_without(Server::Router, &MongoError::Timeout(std::time::Duration::ZERO)));
     }
 
     #[tokio::test(flavor = "multi_thread")]

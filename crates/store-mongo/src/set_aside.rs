@@ -7,7 +7,7 @@ use futures_util::{TryStreamExt, future::try_join_all};
 
 use crate::{
     MongoStore,
-    error::Fault,
+    error::MongoError,
     fields::{
         EVENT_ENTITY_TYPE, EVENT_ID, EVENTS, ID, OUTBOX, OUTBOX_EVENT_ENTITY_TYPE, OUTBOX_EVENT_ID,
         OUTBOX_EVENT_TIME, OUTBOX_EVENTS, OUTBOX_SET_ASIDE, OUTBOX_SET_ASIDE_AT, OUTBOX_SET_ASIDE_ID,
@@ -63,15 +63,15 @@ impl MongoStore {
         let update = async |unreadable: &Unreadable| {
             let filter = doc! { ID: &unreadable.id, OUTBOX_SINCE: { "$exists": true } };
             let note = note(&unreadable.name(), &unreadable.reason, now);
-            match self.put_aside(filter.clone(), set_aside(&note).into()).await {
-                Err(fault) if fault.is_path_not_viable() => self.put_aside(filter, wrapped(&note)).await,
+            match self.update_outbox(filter.clone(), set_aside(&note).into()).await {
+                Err(error) if error.is_path_not_viable() => self.update_outbox(filter, wrapped(&note)).await,
                 done => done,
             }
         };
         for some in unreadable.chunks(AT_ONCE) {
             let updated = try_join_all(some.iter().map(update)).await;
-            updated.map_err(|fault| fault.during("setting unreadable events aside"))?;
-            self.documents.let_go(some.iter().map(|unreadable| unreadable.id.clone()).collect()).await?;
+            updated.map_err(|error| error.during("setting unreadable events aside"))?;
+            self.documents.end_claims(some.iter().map(|unreadable| unreadable.id.clone()).collect()).await?;
         }
         Ok(())
     }
@@ -83,32 +83,32 @@ impl MongoStore {
     ) -> Result<(), StoreError> {
         let update = |Refused { event, reason }: &Refused| {
             let filter = doc! { ID: binary(event.entity_id), OUTBOX_EVENT_ID: binary(event.id.uuid()) };
-            self.put_aside(filter, set_aside(&note(&event.id.to_string(), reason, now)).into())
+            self.update_outbox(filter, set_aside(&note(&event.id.to_string(), reason, now)).into())
         };
         for some in refused.chunks(AT_ONCE) {
             let updated = try_join_all(some.iter().map(update)).await;
-            updated.map_err(|fault| fault.during("setting refused events aside"))?;
+            updated.map_err(|error| error.during("setting refused events aside"))?;
         }
         Ok(())
     }
 
-    async fn put_aside(
+    async fn update_outbox(
         &self,
         filter: Document,
         update: mongodb::options::UpdateModifications,
-    ) -> Result<(), Fault> {
-        self.documents.limited(self.documents.dispenses().update_one(filter, update)).await.map(drop)
+    ) -> Result<(), MongoError> {
+        self.documents.with_timeout(self.documents.dispenses().update_one(filter, update)).await.map(drop)
     }
 
     /// Takes these documents, whose first event was set aside, out of the index of waiting outboxes: a change has put them there again.
-    pub(crate) async fn keep_behind(&self, documents: Vec<Bson>) -> Result<(), StoreError> {
+    pub(crate) async fn keep_out_of_index(&self, documents: Vec<Bson>) -> Result<(), StoreError> {
         if documents.is_empty() {
             return Ok(());
         }
         let filter = doc! { ID: { "$in": documents }, OUTBOX_SET_ASIDE_AT: { "$exists": true } };
         let update = self.documents.dispenses().update_many(filter, doc! { "$unset": { OUTBOX_SINCE: "" } });
-        let updated = self.documents.limited(update).await;
-        updated.map(drop).map_err(|fault| fault.during("keeping events behind those that were set aside"))
+        let updated = self.documents.with_timeout(update).await;
+        updated.map(drop).map_err(|error| error.during("keeping events behind those that were set aside"))
     }
 
     pub(crate) async fn listed(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
@@ -124,8 +124,8 @@ impl MongoStore {
             .projection(doc! { OUTBOX_SET_ASIDE: 1, OUTBOX_EVENT_ENTITY_TYPE: 1 })
             .limit(limit.into())
             .max_time(self.documents.operation_timeout());
-        let found = self.documents.limited(async { find.await?.try_collect::<Vec<_>>().await }).await;
-        let found = found.map_err(|fault| fault.during("listing the events that were set aside"))?;
+        let found = self.documents.with_timeout(async { find.await?.try_collect::<Vec<_>>().await }).await;
+        let found = found.map_err(|error| error.during("listing the events that were set aside"))?;
         Ok(found.iter().map(read).collect())
     }
 
@@ -134,30 +134,27 @@ impl MongoStore {
         if let Which::These(ids) = which {
             filter.insert(OUTBOX_SET_ASIDE_ID, doc! { "$in": ids });
         }
-        let update = vec![doc! { "$unset": OUTBOX_SET_ASIDE }, waiting_again()];
+        let update = vec![doc! { "$unset": OUTBOX_SET_ASIDE }, requeue()];
         let update = self.documents.dispenses().update_many(filter, update);
-        let retried = self.documents.limited(update).await;
-        Ok(retried.map_err(|fault| fault.during("retrying events that were set aside"))?.modified_count)
+        let retried = self.documents.with_timeout(update).await;
+        Ok(retried.map_err(|error| error.during("retrying events that were set aside"))?.modified_count)
     }
 
     pub(crate) async fn dropped(&self, id: &str) -> Result<bool, StoreError> {
         let events = path(OUTBOX_EVENTS);
         let but_the_first = doc! { "$slice": [&events, 1, { "$max": [1, { "$size": &events }] }] };
         let rest = doc! { "$cond": [{ "$isArray": &events }, but_the_first, []] };
-        let update = vec![
-            doc! { "$set": { OUTBOX_EVENTS: rest } },
-            doc! { "$unset": OUTBOX_SET_ASIDE },
-            waiting_again(),
-        ];
+        let update =
+            vec![doc! { "$set": { OUTBOX_EVENTS: rest } }, doc! { "$unset": OUTBOX_SET_ASIDE }, requeue()];
         let filter = doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true }, OUTBOX_SET_ASIDE_ID: id };
         let update = self.documents.dispenses().update_one(filter, update);
-        let dropped = self.documents.limited(update).await;
-        Ok(dropped.map_err(|fault| fault.during("dropping an event that was set aside"))?.modified_count > 0)
+        let dropped = self.documents.with_timeout(update).await;
+        Ok(dropped.map_err(|error| error.during("dropping an event that was set aside"))?.modified_count > 0)
     }
 }
 
 /// Puts an outbox back among those that wait, as long as its oldest event has waited; one that is empty goes.
-pub(crate) fn waiting_again() -> Document {
+pub(crate) fn requeue() -> Document {
     let oldest = doc! { "$ifNull": [{ "$min": path(OUTBOX_EVENT_TIME) }, "$$NOW"] };
     let renewed = doc! { "$mergeObjects": [path(OUTBOX), { SINCE: oldest }] };
     let is_empty = doc! { "$eq": [path(OUTBOX_EVENTS), []] };

@@ -46,7 +46,7 @@ impl MongoStore {
         // it answers as the first time and does not apply it twice.
         options.retry_writes = Some(true);
         let pool = Arc::new(Pool::new(settings.max_pool_size));
-        options.cmap_event_handler = Some(Pool::listening(&pool));
+        options.cmap_event_handler = Some(Pool::event_handler(&pool));
         let client = Client::with_options(options).map_err(|_| unusable_uri())?;
         let database = client.database(&settings.database);
         let documents = Collections::of(database, settings.operation_timeout());
@@ -72,10 +72,10 @@ impl MongoStore {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
         let ping = self.documents.database().run_command(doc! { "ping": 1 }).selection_criteria(primary);
         self.documents
-            .limited(ping)
+            .with_timeout(ping)
             .await
             .map(drop)
-            .map_err(|fault| fault.during("asking MongoDB for a sign of life"))
+            .map_err(|error| error.during("asking MongoDB for a sign of life"))
     }
 }
 

@@ -9,14 +9,14 @@ use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
 
 use crate::SqliteStore;
-use crate::rows::Place;
+use crate::rows::Location;
 use crate::schema::{access_tokens, api_keys, clients, users};
 
 /// What stands for the id of a secret in an error: neither it nor its digest may show.
 const HIDDEN: &str = "(hidden)";
 
-const TOKENS: Place<'_> = Place { table: "access_tokens", id: HIDDEN };
-const KEYS: Place<'_> = Place { table: "api_keys", id: HIDDEN };
+const TOKENS: Location<'_> = Location { table: "access_tokens", id: HIDDEN };
+const KEYS: Location<'_> = Location { table: "api_keys", id: HIDDEN };
 
 /// The word for a kind of token in the column `kind`.
 const fn word(kind: TokenKind) -> &'static str {

@@ -7,28 +7,28 @@ use esoz_kernel::{StoreError, StoreErrorKind};
 
 /// What may go wrong inside a read or a write: the driver fails, or what is stored cannot be right.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum SqliteError {
     /// The driver's own error, not yet translated.
     Driver(Driver),
     /// Already in the port's words.
     Store(StoreError),
 }
 
-impl From<Driver> for Trouble {
+impl From<Driver> for SqliteError {
     fn from(error: Driver) -> Self {
         Self::Driver(error)
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for SqliteError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl Trouble {
+impl SqliteError {
     /// In the port's words, saying what was being attempted.
-    pub(crate) fn while_(self, attempted: &str) -> StoreError {
+    pub(crate) fn during(self, attempted: &str) -> StoreError {
         match self {
             Self::Store(error) => error,
             Self::Driver(error) => driver_failed(attempted, error),
@@ -47,7 +47,7 @@ pub(crate) fn driver_failed(attempted: &str, error: Driver) -> StoreError {
 }
 
 /// Translates a failure to open the file or to get a connection from the pool: whatever it is, it may be over later.
-pub(crate) fn not_connected(attempted: &str, error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+pub(crate) fn connect_failed(attempted: &str, error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, attempted).because(error)
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn not_connected(attempted: &str, error: impl Into<Box<dyn Error + Se
 pub(crate) fn connection_failed(attempted: &str, error: ConnectionError) -> StoreError {
     match error {
         ConnectionError::CouldntSetupConfiguration(error) => driver_failed(attempted, error),
-        other => not_connected(attempted, other),
+        other => connect_failed(attempted, other),
     }
 }
 

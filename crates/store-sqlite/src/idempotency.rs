@@ -6,12 +6,12 @@ use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{IdempotencyRecords, IdempotentRequest, Replay, StoreError, Timestamp};
 
 use crate::SqliteStore;
-use crate::error::Trouble;
-use crate::rows::{MAX_RECORDS_PER_TRANSACTION, Place};
+use crate::error::SqliteError;
+use crate::rows::{Location, MAX_RECORDS_PER_TRANSACTION};
 use crate::schema::idempotency_keys as keys;
 
 /// Where a row of the table is; the key itself is not shown.
-pub(crate) const PLACE: Place<'static> = Place { table: "idempotency_keys", id: "(a digest)" };
+pub(crate) const LOCATION: Location<'static> = Location { table: "idempotency_keys", id: "(a digest)" };
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = keys)]
@@ -26,14 +26,14 @@ pub(crate) fn replay(
     connection: &mut SqliteConnection,
     idempotency: &IdempotentRequest,
     now: Timestamp,
-) -> Result<Option<Replay<String>>, Trouble> {
+) -> Result<Option<Replay<String>>, SqliteError> {
     let row: Option<KeyRow> = keys::table
         .find(idempotency.key().as_slice())
         .select(KeyRow::as_select())
         .first(connection)
         .optional()?;
     let Some(KeyRow { request, answer, kept_since }) = row else { return Ok(None) };
-    Ok(idempotency.replay(&request, PLACE.parse("kept_since", &kept_since)?, now, || answer))
+    Ok(idempotency.replay(&request, LOCATION.parse("kept_since", &kept_since)?, now, || answer))
 }
 
 /// Keeps the key with its answer. Nothing that counts is kept under it, or [`replay`] would have said so in this transaction.

@@ -6,8 +6,8 @@ use esoz_legal_entity::{
 };
 
 use crate::SqliteStore;
-use crate::error::Trouble;
-use crate::rows::{Place, put_all, stamp_columns};
+use crate::error::SqliteError;
+use crate::rows::{Location, put_all, stamp_columns};
 use crate::schema::legal_entities;
 
 #[derive(Clone, Queryable, Insertable, AsChangeset, PartialEq)]
@@ -56,8 +56,12 @@ impl LegalEntities for SqliteStore {
             })
             .await?;
         row.map(|(kind, status)| {
-            let place = Place { table: "legal_entities", id: &id.to_string() };
-            Ok(LegalEntity { id, kind: LegalEntityType::new(kind), status: place.parse("status", &status)? })
+            let location = Location { table: "legal_entities", id: &id.to_string() };
+            Ok(LegalEntity {
+                id,
+                kind: LegalEntityType::new(kind),
+                status: location.parse("status", &status)?,
+            })
         })
         .transpose()
     }
@@ -70,7 +74,7 @@ impl LegalEntityRegistry for SqliteStore {
     }
 }
 
-fn put(connection: &mut SqliteConnection, mut row: Row) -> Result<Put, Trouble> {
+fn put(connection: &mut SqliteConnection, mut row: Row) -> Result<Put, SqliteError> {
     let there: Option<Row> = legal_entities::table.find(&row.id).first(connection).optional()?;
     let Some(there) = there else {
         diesel::insert_into(legal_entities::table).values(&row).execute(connection)?;

@@ -11,7 +11,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrati
 use esoz_kernel::{StoreError, StoreErrorKind};
 
 use crate::connection::{for_writing, use_write_ahead_log};
-use crate::error::{Trouble, driver_failed, migration_failed};
+use crate::error::{SqliteError, driver_failed, migration_failed};
 use crate::settings::SqliteSettings;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -44,7 +44,7 @@ pub fn migrate(settings: &SqliteSettings) -> Result<Vec<String>, StoreError> {
     make_file(settings)?;
     let attempted = format!("migrating the database {}", settings.path.display());
     let mut connection = for_writing(settings)?;
-    let deadline = Instant::now() + settings.patience();
+    let deadline = Instant::now() + settings.queue_timeout();
     // SQLite does not wait for others when it changes the journal, so this has to.
     while let Err(error) = use_write_ahead_log(&mut connection, settings) {
         if error.kind() != StoreErrorKind::Unavailable || Instant::now() >= deadline {
@@ -60,11 +60,11 @@ pub fn migrate(settings: &SqliteSettings) -> Result<Vec<String>, StoreError> {
         .map_err(|error| driver_failed(&attempted, error))?;
     connection
         .immediate_transaction(|connection| apply_pending(connection, &attempted))
-        .map_err(|trouble| trouble.while_(&attempted))
+        .map_err(|error| error.during(&attempted))
 }
 
-fn apply_pending(connection: &mut SqliteConnection, attempted: &str) -> Result<Vec<String>, Trouble> {
-    let failed = |error| Trouble::Store(migration_failed(attempted, error));
+fn apply_pending(connection: &mut SqliteConnection, attempted: &str) -> Result<Vec<String>, SqliteError> {
+    let failed = |error| SqliteError::Store(migration_failed(attempted, error));
     refuse_newer(&applied_versions(connection)?, attempted)?;
     let pending = connection.pending_migrations(MIGRATIONS).map_err(failed)?;
     let mut applied = Vec::new();
@@ -102,7 +102,7 @@ pub(crate) fn require_current_schema(
     settings: &SqliteSettings,
 ) -> Result<(), StoreError> {
     let attempted = format!("opening the database {}", settings.path.display());
-    let applied = applied_versions(connection).map_err(|trouble| trouble.while_(&attempted))?;
+    let applied = applied_versions(connection).map_err(|error| error.during(&attempted))?;
     refuse_newer(&applied, &attempted)?;
     let known = known_versions(&attempted)?;
     let missing: Vec<&str> = known.difference(&applied).map(String::as_str).collect();
@@ -133,7 +133,7 @@ fn known_versions(attempted: &str) -> Result<BTreeSet<String>, StoreError> {
 }
 
 /// The migrations that the file has had. Unlike diesel's own look at them this writes nothing.
-fn applied_versions(connection: &mut SqliteConnection) -> Result<BTreeSet<String>, Trouble> {
+fn applied_versions(connection: &mut SqliteConnection) -> Result<BTreeSet<String>, SqliteError> {
     let table: Counted = diesel::sql_query(
         "SELECT count(*) AS number FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'",
     )

@@ -8,8 +8,8 @@ use esoz_kernel::time::{rfc3339_micros, rfc3339_millis};
 use esoz_kernel::{RequestId, StoreError, Timestamp, TraceContext, Uuid};
 
 use crate::SqliteStore;
-use crate::error::Trouble;
-use crate::rows::Place;
+use crate::error::SqliteError;
+use crate::rows::Location;
 use crate::schema::outbox;
 
 #[derive(Queryable, Selectable)]
@@ -29,15 +29,15 @@ struct EventRow {
 
 impl EventRow {
     fn event(&self) -> Result<StatusChangeEvent, StoreError> {
-        let place = Place { table: "outbox", id: &self.event_id };
+        let location = Location { table: "outbox", id: &self.event_id };
         Ok(StatusChangeEvent {
-            id: place.parse("event_id", &self.event_id)?,
-            entity_type: place.parse("entity_type", &self.entity_type)?,
-            entity_id: place.parse("entity_id", &self.entity_id)?,
+            id: location.parse("event_id", &self.event_id)?,
+            entity_type: location.parse("entity_type", &self.entity_type)?,
+            entity_id: location.parse("entity_id", &self.entity_id)?,
             new_status: self.new_status.clone(),
-            event_time: place.parse("event_time", &self.event_time)?,
-            changed_by: place.parse("changed_by", &self.changed_by)?,
-            request_id: RequestId::parse(&self.request_id).ok_or_else(|| place.corrupt("request_id"))?,
+            event_time: location.parse("event_time", &self.event_time)?,
+            changed_by: location.parse("changed_by", &self.changed_by)?,
+            request_id: RequestId::parse(&self.request_id).ok_or_else(|| location.corrupt("request_id"))?,
             // What only traces need holds no event up.
             trace: self.traceparent.as_deref().and_then(TraceContext::parse),
         })
@@ -169,7 +169,7 @@ impl Outbox for SqliteStore {
         self.writer
             .write("releasing claimed events", move |connection| {
                 diesel::update(outbox::table.filter(outbox::claimed_by.eq(by.to_string())))
-                    .set((outbox::claimed_by.eq(NOTHING), outbox::claimed_until.eq(NOTHING)))
+                    .set((outbox::claimed_by.eq(NULL), outbox::claimed_until.eq(NULL)))
                     .execute(connection)?;
                 Ok(())
             })
@@ -235,7 +235,7 @@ impl Outbox for SqliteStore {
                 }
                 let ids: Vec<String> = rows.select(outbox::event_id).load(connection)?;
                 let retried = diesel::update(outbox::table.filter(outbox::event_id.eq_any(&ids)))
-                    .set((outbox::set_aside_at.eq(NOTHING), outbox::set_aside_reason.eq(NOTHING)))
+                    .set((outbox::set_aside_at.eq(NULL), outbox::set_aside_reason.eq(NULL)))
                     .execute(connection)?;
                 Ok(u64::try_from(retried).unwrap_or(u64::MAX))
             })
@@ -254,7 +254,7 @@ impl Outbox for SqliteStore {
     }
 }
 
-const NOTHING: Option<&str> = None;
+const NULL: Option<&str> = None;
 
 /// Claims the entity and hands out its events up to the first that cannot be read; sets that aside if it is the very first.
 fn claim_entity(
@@ -262,7 +262,7 @@ fn claim_entity(
     claim: &Claim,
     entity: &str,
     claimed: &mut Claimed,
-) -> Result<(), Trouble> {
+) -> Result<(), SqliteError> {
     let (by, until) = (claim.by.to_string(), rfc3339_micros(claim.until()));
     let mut rows = diesel::update(outbox::table.filter(outbox::entity_id.eq(entity)))
         .set((outbox::claimed_by.eq(Some(by)), outbox::claimed_until.eq(Some(until))))
@@ -294,7 +294,7 @@ fn set_aside(
         .set((outbox::set_aside_at.eq(rfc3339_micros(now)), outbox::set_aside_reason.eq(reason)))
         .execute(connection)?;
     diesel::update(outbox::table.filter(outbox::entity_id.eq(entity)))
-        .set((outbox::claimed_by.eq(NOTHING), outbox::claimed_until.eq(NOTHING)))
+        .set((outbox::claimed_by.eq(NULL), outbox::claimed_until.eq(NULL)))
         .execute(connection)?;
     Ok(())
 }

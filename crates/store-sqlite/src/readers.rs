@@ -7,14 +7,14 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::connection::{Purpose, prepare};
-use crate::error::{Trouble, not_connected};
+use crate::error::{SqliteError, connect_failed};
 use crate::settings::SqliteSettings;
 
 /// Connections for reading. In a write-ahead log readers wait for nobody, and see what was committed when they began.
 pub(crate) struct Readers {
     pool: Pool<ConnectionManager<SqliteConnection>>,
     /// As many as connections: who has none yet waits as a future, not as a blocked thread.
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     max: usize,
 }
 
@@ -25,40 +25,40 @@ impl Readers {
             .max_size(settings.max_connections)
             .min_idle(Some(0))
             .test_on_check_out(false) // A file does not hang up.
-            .connection_timeout(settings.patience())
+            .connection_timeout(settings.queue_timeout())
             .connection_customizer(Box::new(Prepare(settings.clone())))
             .error_handler(Box::new(NopErrorHandler)) // What goes wrong reaches the caller.
             .build_unchecked(ConnectionManager::new(settings.url()?));
         let max = usize::try_from(settings.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
-        Ok(Self { pool, turns: Arc::new(Semaphore::new(max)), max })
+        Ok(Self { pool, permits: Arc::new(Semaphore::new(max)), max })
     }
 
     /// How many connections are open, how many are used, and how many there may be.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let open = usize::try_from(self.pool.state().connections).unwrap_or(usize::MAX);
-        (open, self.max - self.turns.available_permits().min(self.max), self.max)
+        (open, self.max - self.permits.available_permits().min(self.max), self.max)
     }
 
     /// Runs `look` on a connection that cannot write. When more than one statement must see the same instant, `look` opens a transaction.
-    pub(crate) async fn read<T, F>(&self, attempted: impl Into<String>, look: F) -> Result<T, StoreError>
+    pub(crate) async fn read<T, F>(&self, attempted: impl Into<String>, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
     {
         let attempted = attempted.into();
-        let broke_off = StoreError::new(StoreErrorKind::Unexpected, attempted.clone());
-        let turn = match Arc::clone(&self.turns).acquire_owned().await {
-            Ok(turn) => turn,
-            Err(closed) => return Err(broke_off.because(closed)),
+        let aborted = StoreError::new(StoreErrorKind::Unexpected, attempted.clone());
+        let permit = match Arc::clone(&self.permits).acquire_owned().await {
+            Ok(permit) => permit,
+            Err(closed) => return Err(aborted.because(closed)),
         };
         let pool = self.pool.clone();
-        let looked = spawn_blocking(move || {
-            let mut connection = pool.get().map_err(|error| not_connected(&attempted, error))?;
-            let result = look(&mut connection).map_err(|trouble| trouble.while_(&attempted));
-            drop((connection, turn)); // The connection first: whoever gets the turn finds it.
+        let answer = spawn_blocking(move || {
+            let mut connection = pool.get().map_err(|error| connect_failed(&attempted, error))?;
+            let result = query(&mut connection).map_err(|error| error.during(&attempted));
+            drop((connection, permit)); // The connection first: whoever gets the turn finds it.
             result
         });
-        looked.await.unwrap_or_else(|error| Err(broke_off.because(error)))
+        answer.await.unwrap_or_else(|error| Err(aborted.because(error)))
     }
 }
 

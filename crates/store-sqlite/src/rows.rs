@@ -8,7 +8,7 @@ use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{Put, Stamps, StoreError};
 
 use crate::SqliteStore;
-use crate::error::Trouble;
+use crate::error::SqliteError;
 
 /// The most records that one transaction takes: loading many must not keep others from writing for long.
 pub(crate) const MAX_RECORDS_PER_TRANSACTION: usize = 500;
@@ -18,7 +18,7 @@ pub(crate) async fn put_all<Record, Row>(
     store: &SqliteStore,
     attempted: &'static str,
     records: &[Record],
-    put: fn(&mut SqliteConnection, Row) -> Result<Put, Trouble>,
+    put: fn(&mut SqliteConnection, Row) -> Result<Put, SqliteError>,
 ) -> Result<Vec<Put>, StoreError>
 where
     Row: for<'a> From<&'a Record> + Clone + Send + 'static,
@@ -27,21 +27,21 @@ where
     for some in records.chunks(MAX_RECORDS_PER_TRANSACTION) {
         let rows: Vec<Row> = some.iter().map(Row::from).collect();
         let put_some = move |connection: &mut SqliteConnection| {
-            rows.iter().cloned().map(|row| put(connection, row)).collect::<Result<Vec<Put>, Trouble>>()
+            rows.iter().cloned().map(|row| put(connection, row)).collect::<Result<Vec<Put>, SqliteError>>()
         };
-        answers.extend(store.writer.write_much(attempted, put_some).await?);
+        answers.extend(store.writer.write_unshared(attempted, put_some).await?);
     }
     Ok(answers)
 }
 
 /// Names one stored row, for whoever has to look at it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct Location<'a> {
     pub(crate) table: &'static str,
     pub(crate) id: &'a str,
 }
 
-impl Place<'_> {
+impl Location<'_> {
     /// The value of a column as what it must be.
     pub(crate) fn parse<T: FromStr>(self, column: &'static str, text: &str) -> Result<T, StoreError> {
         text.parse().map_err(|_| self.corrupt(column))
@@ -79,7 +79,7 @@ pub(crate) fn put_unless_dangling(
     result: Result<usize, Driver>,
     done: Put,
     missing: impl FnOnce() -> String,
-) -> Result<Put, Trouble> {
+) -> Result<Put, SqliteError> {
     match result {
         Ok(_) => Ok(done),
         Err(Driver::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => Ok(Put::Refused(missing())),

@@ -55,7 +55,7 @@ impl SqliteSettings {
     }
 
     /// How long a call may wait.
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) fn queue_timeout(&self) -> Duration {
         Duration::from_millis(self.busy_timeout_ms.into())
     }
 

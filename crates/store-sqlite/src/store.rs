@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 
 use crate::connection::{for_writing, use_write_ahead_log};
-use crate::error::Trouble;
+use crate::error::SqliteError;
 use crate::migrations::require_current_schema;
 use crate::readers::Readers;
 use crate::schema::legal_entities;
@@ -65,12 +65,12 @@ impl SqliteStore {
     }
 
     /// Looks, on a connection that cannot write.
-    pub(crate) async fn read<T, F>(&self, attempted: impl Into<String>, look: F) -> Result<T, StoreError>
+    pub(crate) async fn read<T, F>(&self, attempted: impl Into<String>, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
     {
-        self.readers.read(attempted, look).await
+        self.readers.read(attempted, query).await
     }
 }
 

@@ -9,12 +9,12 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection;
-use crate::error::Trouble;
+use crate::error::SqliteError;
 use crate::settings::SqliteSettings;
 
 /// The most changes that share a commit. Those that come while one is under way are the next ones, so it is about as many as there are
 /// callers at the same time; each costs well under a tenth of what the commit does.
-const MAX_SHARING: usize = 64;
+const MAX_BATCH: usize = 64;
 
 /// A change that waits for its turn, and answers its caller itself.
 trait WriteJob: Send {
@@ -28,9 +28,9 @@ trait WriteJob: Send {
     /// Whether it may be in one transaction with others, and be run again when that is taken back.
     fn may_share(&self) -> bool;
     /// Tells the caller what came of it.
-    fn tell(&mut self);
+    fn reply(&mut self);
     /// Tells the caller that it could not be begun, and why.
-    fn refuse(&mut self, why: Trouble);
+    fn reject(&mut self, why: SqliteError);
 }
 
 type Job = Box<dyn WriteJob>;
@@ -44,7 +44,7 @@ type Job = Box<dyn WriteJob>;
 /// and each is made in a transaction of its own: none fails for another's sake.
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
-    patience: Duration,
+    queue_timeout: Duration,
 }
 
 impl Writer {
@@ -53,14 +53,14 @@ impl Writer {
         let most = usize::try_from(settings.max_waiting_writes).unwrap_or(usize::MAX);
         let (jobs, waiting) = mpsc::channel(most);
         let settings = settings.clone();
-        let patience = settings.patience();
+        let queue_timeout = settings.queue_timeout();
         thread::Builder::new()
             .name("esoz-sqlite-writer".to_owned())
-            .spawn(move || serve(waiting, &settings, connection))
+            .spawn(move || run_writer(waiting, &settings, connection))
             .map_err(|error| {
                 StoreError::new(StoreErrorKind::Unexpected, "starting the thread that writes").because(error)
             })?;
-        Ok(Self { jobs, patience })
+        Ok(Self { jobs, queue_timeout })
     }
 
     /// How many changes wait for their turn.
@@ -75,36 +75,36 @@ impl Writer {
     pub(crate) async fn write<T, F>(&self, attempted: impl Into<String>, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+        F: Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
     {
-        self.wait_for(attempted.into(), change, true).await
+        self.enqueue(attempted.into(), change, true).await
     }
 
     /// The same in a transaction that it shares with no other: for a change that takes long.
-    pub(crate) async fn write_much<T, F>(
+    pub(crate) async fn write_unshared<T, F>(
         &self,
         attempted: impl Into<String>,
         change: F,
     ) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+        F: Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
     {
-        self.wait_for(attempted.into(), change, false).await
+        self.enqueue(attempted.into(), change, false).await
     }
 
-    async fn wait_for<T, F>(&self, attempted: String, change: F, may_share: bool) -> Result<T, StoreError>
+    async fn enqueue<T, F>(&self, attempted: String, change: F, may_share: bool) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+        F: Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = Waiting {
+        let job = Queued {
             attempted: attempted.clone(),
             change,
             may_share,
             since: Instant::now(),
-            patience: self.patience,
+            queue_timeout: self.queue_timeout,
             answer: Some(answer),
             outcome: None,
         };
@@ -112,8 +112,8 @@ impl Writer {
             TrySendError::Full(_) => unavailable(&attempted, "too many writes are waiting already"),
             TrySendError::Closed(_) => unavailable(&attempted, "the thread that writes has ended"),
         })?;
-        let broke_off = StoreError::new(StoreErrorKind::Unexpected, attempted).because("the write broke off");
-        answered.await.unwrap_or(Err(broke_off))
+        let aborted = StoreError::new(StoreErrorKind::Unexpected, attempted).because("the write broke off");
+        answered.await.unwrap_or(Err(aborted))
     }
 }
 
@@ -121,75 +121,75 @@ fn unavailable(attempted: &str, why: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, attempted).because(why)
 }
 
-struct Waiting<T, F> {
+struct Queued<T, F> {
     attempted: String,
     change: F,
     may_share: bool,
     since: Instant,
-    patience: Duration,
+    queue_timeout: Duration,
     answer: Option<oneshot::Sender<Result<T, StoreError>>>,
     outcome: Option<Result<T, StoreError>>,
 }
 
-impl<T, F> WriteJob for Waiting<T, F>
+impl<T, F> WriteJob for Queued<T, F>
 where
     T: Send,
-    F: Fn(&mut SqliteConnection) -> Result<T, Trouble> + Send,
+    F: Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send,
 {
     fn is_due(&mut self) -> bool {
         if self.answer.as_ref().is_none_or(oneshot::Sender::is_closed) {
             return false;
         }
-        let is_late = self.since.elapsed() > self.patience;
+        let is_late = self.since.elapsed() > self.queue_timeout;
         if is_late {
-            self.refuse(unavailable(&self.attempted, "its turn to write came too late").into());
+            self.reject(unavailable(&self.attempted, "its turn to write came too late").into());
         }
         !is_late
     }
 
     fn run(&mut self, connection: &mut SqliteConnection) -> bool {
-        let outcome = (self.change)(connection).map_err(|trouble| trouble.while_(&self.attempted));
+        let outcome = (self.change)(connection).map_err(|error| error.during(&self.attempted));
         self.outcome.insert(outcome).is_ok()
     }
 
     fn run_alone(&mut self, connection: &mut SqliteConnection) {
-        self.outcome = Some(transact(connection, &self.attempted, &self.change));
+        self.outcome = Some(in_transaction(connection, &self.attempted, &self.change));
     }
 
     fn may_share(&self) -> bool {
         self.may_share
     }
 
-    fn tell(&mut self) {
+    fn reply(&mut self) {
         if let (Some(answer), Some(outcome)) = (self.answer.take(), self.outcome.take()) {
             drop(answer.send(outcome));
         }
     }
 
-    fn refuse(&mut self, why: Trouble) {
-        self.outcome = Some(Err(why.while_(&self.attempted)));
-        self.tell();
+    fn reject(&mut self, why: SqliteError) {
+        self.outcome = Some(Err(why.during(&self.attempted)));
+        self.reply();
     }
 }
 
-fn transact<T>(
+fn in_transaction<T>(
     connection: &mut SqliteConnection,
     attempted: &str,
-    change: impl FnOnce(&mut SqliteConnection) -> Result<T, Trouble>,
+    change: impl FnOnce(&mut SqliteConnection) -> Result<T, SqliteError>,
 ) -> Result<T, StoreError> {
     // SQLite ends a transaction itself when e.g. the disk is full; rolling back fails then, and must not hide why.
     let mut cause = None;
-    let result: Result<T, Trouble> = connection.immediate_transaction(|connection| {
-        change(connection).map_err(|trouble| {
-            cause = Some(trouble.while_(attempted));
-            Trouble::Driver(diesel::result::Error::RollbackTransaction)
+    let result: Result<T, SqliteError> = connection.immediate_transaction(|connection| {
+        change(connection).map_err(|error| {
+            cause = Some(error.during(attempted));
+            SqliteError::Driver(diesel::result::Error::RollbackTransaction)
         })
     });
-    result.map_err(|trouble| cause.unwrap_or_else(|| trouble.while_(attempted)))
+    result.map_err(|error| cause.unwrap_or_else(|| error.during(attempted)))
 }
 
 /// Takes one change after another, or those that wait at the same time together.
-fn serve(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, connection: SqliteConnection) {
+fn run_writer(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, connection: SqliteConnection) {
     let mut writer = WriteConnection { settings, ready: Some(connection) };
     // A change that was taken but may not be in the company that it was taken for.
     let mut next: Option<Job> = None;
@@ -199,9 +199,9 @@ fn serve(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, connection
         }
         // Who is alone goes alone: there is nothing to share.
         if waiting.is_empty() || !job.may_share() {
-            writer.write_alone(job);
+            writer.write_one(job);
         } else {
-            next = writer.write_together(job, &mut waiting);
+            next = writer.write_batch(job, &mut waiting);
         }
     }
 }
@@ -228,22 +228,22 @@ impl WriteConnection<'_> {
         Ok(Some(done))
     }
 
-    fn write_alone(&mut self, mut job: Job) {
+    fn write_one(&mut self, mut job: Job) {
         match self.with(|connection| job.run_alone(connection)) {
-            Ok(Some(())) => job.tell(),
+            Ok(Some(())) => job.reply(),
             // Its caller learns of it when the job is dropped.
             Ok(None) => {}
-            Err(error) => job.refuse(error.into()),
+            Err(error) => job.reject(error.into()),
         }
     }
 
     /// Makes this change and those that come until it is done, as one. Gives back one that was taken and may not be among them.
-    fn write_together(&mut self, first: Job, waiting: &mut mpsc::Receiver<Job>) -> Option<Job> {
+    fn write_batch(&mut self, first: Job, waiting: &mut mpsc::Receiver<Job>) -> Option<Job> {
         let mut jobs = vec![first];
-        let (mut apart, mut is_begun) = (None, false);
-        let together = self.with(|connection| {
+        let (mut unshared, mut has_begun) = (None, false);
+        let batch_result = self.with(|connection| {
             connection.immediate_transaction(|connection| {
-                is_begun = true;
+                has_begun = true;
                 let mut done = 0;
                 while let Some(job) = jobs.get_mut(done) {
                     if !job.run(connection) {
@@ -251,30 +251,30 @@ impl WriteConnection<'_> {
                     }
                     done += 1;
                     // Taken only now: until the first has its turn, those that wait count as waiting.
-                    if done == jobs.len() && done < MAX_SHARING {
-                        apart = take_another(&mut jobs, waiting);
+                    if done == jobs.len() && done < MAX_BATCH {
+                        unshared = take_next(&mut jobs, waiting);
                     }
                 }
                 Ok(())
             })
         });
-        match together {
-            Ok(Some(Ok(()))) => jobs.iter_mut().for_each(|job| job.tell()),
+        match batch_result {
+            Ok(Some(Ok(()))) => jobs.iter_mut().for_each(|job| job.reply()),
             // Then it is still the first alone.
-            Ok(Some(Err(error))) if !is_begun => {
+            Ok(Some(Err(error))) if !has_begun => {
                 if let Some(first) = jobs.first_mut() {
-                    first.refuse(error.into());
+                    first.reject(error.into());
                 }
             }
             // What came of each rests on what was taken back.
-            _ => jobs.into_iter().for_each(|job| self.write_alone(job)),
+            _ => jobs.into_iter().for_each(|job| self.write_one(job)),
         }
-        apart
+        unshared
     }
 }
 
 /// Adds one that is waiting and due. Gives it back when it may not share.
-fn take_another(jobs: &mut Vec<Job>, waiting: &mut mpsc::Receiver<Job>) -> Option<Job> {
+fn take_next(jobs: &mut Vec<Job>, waiting: &mut mpsc::Receiver<Job>) -> Option<Job> {
     while let Ok(mut job) = waiting.try_recv() {
         if !job.may_share() {
             return Some(job);

@@ -20,7 +20,7 @@ const FILL: &str = "PRAGMA max_page_count = 10; INSERT INTO filling VALUES (zero
 fn a_full_disk_is_unavailable_and_leaves_a_clean_connection() {
     let mut connection = connection();
     let error =
-        transact(&mut connection, "filling the disk", |connection| Ok(connection.batch_execute(FILL)?))
+        in_transaction(&mut connection, "filling the disk", |connection| Ok(connection.batch_execute(FILL)?))
             .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
     assert_eq!(error.to_string(), "the store is unavailable while filling the disk");
@@ -32,8 +32,9 @@ fn a_transaction_that_sqlite_ended_itself_still_says_why() {
     // ON CONFLICT ROLLBACK ends the transaction behind diesel's back, as some failures of the disk do.
     let ended = "CREATE TABLE once (it INTEGER UNIQUE ON CONFLICT ROLLBACK);
         INSERT INTO once VALUES (1); INSERT INTO once VALUES (1)";
-    let error = transact(&mut connection, "writing twice", |connection| Ok(connection.batch_execute(ended)?))
-        .unwrap_err();
+    let error =
+        in_transaction(&mut connection, "writing twice", |connection| Ok(connection.batch_execute(ended)?))
+            .unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(cause, "UNIQUE constraint failed: once.it");
 }
@@ -73,7 +74,7 @@ impl Desk {
                 told.lock().unwrap().recv().unwrap();
                 Ok(())
             };
-            writer.write_much("holding the turn", hold).await
+            writer.write_unshared("holding the turn", hold).await
         });
         while has_turn.try_recv().is_err() {
             tokio::task::yield_now().await;
@@ -82,18 +83,22 @@ impl Desk {
     }
 
     /// What becomes of these statements when all wait at the same time; those at these places share with nobody.
-    async fn together(&self, statements: &[&'static str], apart: &[usize]) -> Vec<Result<(), StoreError>> {
+    async fn batch_result(
+        &self,
+        statements: &[&'static str],
+        unshared: &[usize],
+    ) -> Vec<Result<(), StoreError>> {
         let (let_go, holder) = self.hold().await;
         let mut writes = Vec::new();
-        for (place, statement) in statements.iter().copied().enumerate() {
-            let (turn, is_apart) = (self.writer.clone(), apart.contains(&place));
+        for (location, statement) in statements.iter().copied().enumerate() {
+            let (turn, is_apart) = (self.writer.clone(), unshared.contains(&location));
             let change = move |connection: &mut SqliteConnection| {
                 assert_ne!(statement, "panic", "on purpose");
                 Ok(connection.batch_execute(statement)?)
             };
             writes.push(tokio::spawn(async move {
                 if is_apart {
-                    turn.write_much("writing", change).await
+                    turn.write_unshared("writing", change).await
                 } else {
                     turn.write("writing", change).await
                 }
@@ -139,7 +144,7 @@ async fn those_that_wait_at_the_same_time_share_a_commit() {
     let desk = Desk::new();
     let mut look = connection::for_writing(&desk.settings).unwrap();
     look.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    for outcome in desk.together(&INSERTS, &[]).await {
+    for outcome in desk.batch_result(&INSERTS, &[]).await {
         outcome.unwrap();
     }
     assert_eq!(desk.users(), 8);
@@ -155,7 +160,7 @@ async fn one_that_fails_takes_none_of_its_neighbours_with_it_and_leaves_nothing(
     let mut statements = INSERTS.to_vec();
     statements.insert(3, "INSERT INTO users (id) VALUES ('half'); INSERT INTO users (id) VALUES ('a')");
     statements.insert(6, FILL);
-    let outcomes = desk.together(&statements, &[]).await;
+    let outcomes = desk.batch_result(&statements, &[]).await;
     let failed: Vec<usize> =
         outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_err()).map(|(index, _)| index).collect();
     assert_eq!(failed, [3, 6], "{outcomes:?}");
@@ -167,7 +172,7 @@ async fn one_that_panics_takes_none_of_its_neighbours_with_it() {
     let desk = Desk::new();
     let mut statements = INSERTS.to_vec();
     statements.insert(2, "panic");
-    let outcomes = desk.together(&statements, &[]).await;
+    let outcomes = desk.batch_result(&statements, &[]).await;
     let failed: Vec<_> = outcomes.into_iter().filter_map(Result::err).map(|error| error.kind()).collect();
     assert_eq!(failed, [StoreErrorKind::Unexpected]);
     assert_eq!(desk.users(), 8);
@@ -176,7 +181,7 @@ async fn one_that_panics_takes_none_of_its_neighbours_with_it() {
 #[tokio::test]
 async fn those_that_share_with_nobody_have_their_turn_between_the_others() {
     let desk = Desk::new();
-    for outcome in desk.together(&INSERTS, &[1, 4, 7]).await {
+    for outcome in desk.batch_result(&INSERTS, &[1, 4, 7]).await {
         outcome.unwrap();
     }
     assert_eq!(desk.users(), 8);

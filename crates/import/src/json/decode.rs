@@ -11,18 +11,18 @@ use serde_json::{Map, Value, map};
 use crate::LineError;
 
 /// Deserializes a value of a line.
-pub(crate) fn decode<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Fault> {
+pub(crate) fn decode<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, DecodeError> {
     T::deserialize(Node(value))
 }
 
 /// The fields of a value that must be an object.
-pub(crate) fn object(value: &Value) -> Result<&Map<String, Value>, Fault> {
-    value.as_object().ok_or_else(|| Fault::invalid_type(unexpected(value), &"an object"))
+pub(crate) fn object(value: &Value) -> Result<&Map<String, Value>, DecodeError> {
+    value.as_object().ok_or_else(|| DecodeError::invalid_type(unexpected(value), &"an object"))
 }
 
 /// The items of a value that must be an array.
-pub(crate) fn array(value: &Value) -> Result<&Vec<Value>, Fault> {
-    value.as_array().ok_or_else(|| Fault::invalid_type(unexpected(value), &"a sequence"))
+pub(crate) fn array(value: &Value) -> Result<&Vec<Value>, DecodeError> {
+    value.as_array().ok_or_else(|| DecodeError::invalid_type(unexpected(value), &"a sequence"))
 }
 
 fn unexpected(value: &Value) -> Unexpected<'_> {
@@ -38,14 +38,14 @@ fn unexpected(value: &Value) -> Unexpected<'_> {
 
 /// What is wrong, and where: path steps from the value up to the root.
 #[derive(Debug)]
-pub(crate) struct Fault {
+pub(crate) struct DecodeError {
     steps: Vec<String>,
     problem: String,
     /// The name of the unknown field, if that is the fault.
     unknown_field: Option<String>,
 }
 
-impl Fault {
+impl DecodeError {
     /// Prefixes the path with a field.
     #[must_use]
     pub(crate) fn inside(mut self, field: &str) -> Self {
@@ -70,22 +70,22 @@ impl Fault {
     }
 }
 
-impl From<Fault> for LineError {
-    fn from(fault: Fault) -> Self {
-        let path: String = std::iter::once("$").chain(fault.steps.iter().rev().map(String::as_str)).collect();
-        Self::new(path, fault.problem)
+impl From<DecodeError> for LineError {
+    fn from(error: DecodeError) -> Self {
+        let path: String = std::iter::once("$").chain(error.steps.iter().rev().map(String::as_str)).collect();
+        Self::new(path, error.problem)
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for DecodeError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.problem)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for DecodeError {}
 
-impl Error for Fault {
+impl Error for DecodeError {
     /// Takes text from the errors of domain types, which never contain the refused value.
     fn custom<T: fmt::Display>(problem: T) -> Self {
         Self { steps: Vec::new(), problem: problem.to_string(), unknown_field: None }
@@ -113,12 +113,12 @@ impl Error for Fault {
     }
 
     fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
-        let fault = if is_plain(field) {
+        let error = if is_field_name(field) {
             Self::custom(format_args!("has the unknown field {field}"))
         } else {
             Self::custom("has an unknown field, whose name is not one that a field can have")
         };
-        Self { unknown_field: Some(field.to_owned()), ..fault }
+        Self { unknown_field: Some(field.to_owned()), ..error }
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -127,19 +127,19 @@ impl Error for Fault {
 }
 
 /// Whether a name can be shown in an error: it looks like a field's name, not like an id or a person's name.
-pub(super) fn is_plain(field: &str) -> bool {
+pub(super) fn is_field_name(field: &str) -> bool {
     const MAX_BYTES: usize = 40;
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-    !field.is_empty() && field.len() <= MAX_BYTES && field.bytes().all(is_plain)
+    let is_field_name = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    !field.is_empty() && field.len() <= MAX_BYTES && field.bytes().all(is_field_name)
 }
 
 /// A value of a line.
 struct Node<'de>(&'de Value);
 
 impl<'de> Deserializer<'de> for Node<'de> {
-    type Error = Fault;
+    type Error = DecodeError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.0 {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
@@ -158,7 +158,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
@@ -166,7 +166,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, DecodeError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -176,7 +176,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, DecodeError> {
         visitor.visit_map(Fields { rest: object(self.0)?.iter(), next: None })
     }
 
@@ -190,11 +190,14 @@ impl<'de> Deserializer<'de> for Node<'de> {
 struct Items<'de>(std::iter::Enumerate<std::slice::Iter<'de, Value>>);
 
 impl<'de> SeqAccess<'de> for Items<'de> {
-    type Error = Fault;
+    type Error = DecodeError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, DecodeError> {
         let Some((index, item)) = self.0.next() else { return Ok(None) };
-        seed.deserialize(Node(item)).map(Some).map_err(|fault| fault.at(index))
+        seed.deserialize(Node(item)).map(Some).map_err(|error| error.at(index))
     }
 }
 
@@ -205,18 +208,18 @@ struct Fields<'de> {
 }
 
 impl<'de> MapAccess<'de> for Fields<'de> {
-    type Error = Fault;
+    type Error = DecodeError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DecodeError> {
         self.next = self.rest.next().map(|(name, value)| (name.as_str(), value));
         let Some((name, _)) = self.next else { return Ok(None) };
         seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
     }
 
     /// The name of the field can be shown: unknown fields are refused by their names.
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        let (name, value) = self.next.take().ok_or_else(|| Fault::custom("a value without a name"))?;
-        seed.deserialize(Node(value)).map_err(|fault| fault.inside(name))
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DecodeError> {
+        let (name, value) = self.next.take().ok_or_else(|| DecodeError::custom("a value without a name"))?;
+        seed.deserialize(Node(value)).map_err(|error| error.inside(name))
     }
 }
 

@@ -4,6 +4,6 @@ mod decode;
 mod fields;
 mod strict;
 
-pub(crate) use decode::{Fault, array, decode, object};
+pub(crate) use decode::{DecodeError, array, decode, object};
 pub(crate) use fields::{Day, Parsed, Text, Time, check_storable};
 pub(crate) use strict::read;

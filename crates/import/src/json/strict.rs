@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Error, Number, Value, error::Category};
 
-use super::decode::is_plain;
+use super::decode::is_field_name;
 use crate::LineError;
 
 /// The recursion limit of `serde_json`.
@@ -16,12 +16,12 @@ const MAX_DEPTH: usize = 128;
 
 /// Parses JSON without rounding any number.
 pub(crate) fn read(text: &str) -> Result<Value, LineError> {
-    let whole: &RawValue = serde_json::from_str(text).map_err(|error| malformed(&error, 0))?;
-    Reader { text }.value(whole, MAX_DEPTH, &Place::Root)
+    let whole: &RawValue = serde_json::from_str(text).map_err(|error| syntax_error(&error, 0))?;
+    Reader { text }.value(whole, MAX_DEPTH, &JsonPath::Root)
 }
 
 /// Translates a syntax error in a part of the line that begins `before` bytes after its start.
-fn malformed(error: &Error, before: usize) -> LineError {
+fn syntax_error(error: &Error, before: usize) -> LineError {
     let problem = match error.classify() {
         Category::Data => "an object has the same field twice",
         Category::Syntax | Category::Eof | Category::Io => "is not JSON",
@@ -30,17 +30,17 @@ fn malformed(error: &Error, before: usize) -> LineError {
 }
 
 /// The path of a value.
-enum Place<'a> {
+enum JsonPath<'a> {
     Root,
-    Field(&'a Place<'a>, &'a str),
-    Item(&'a Place<'a>, usize),
+    Field(&'a JsonPath<'a>, &'a str),
+    Item(&'a JsonPath<'a>, usize),
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for JsonPath<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => formatter.write_str("$"),
-            Self::Field(parent, name) if is_plain(name) => write!(formatter, "{parent}.{name}"),
+            Self::Field(parent, name) if is_field_name(name) => write!(formatter, "{parent}.{name}"),
             // It may be personal data.
             Self::Field(parent, _) => write!(formatter, "{parent}.…"),
             Self::Item(parent, index) => write!(formatter, "{parent}[{index}]"),
@@ -53,26 +53,26 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value(&self, raw: &'a RawValue, depth: usize, place: &Place<'_>) -> Result<Value, LineError> {
+    fn value(&self, raw: &'a RawValue, depth: usize, path: &JsonPath<'_>) -> Result<Value, LineError> {
         let depth = depth.checked_sub(1).ok_or_else(|| {
-            LineError::new(place.to_string(), format!("is nested more than {MAX_DEPTH} levels deep"))
+            LineError::new(path.to_string(), format!("is nested more than {MAX_DEPTH} levels deep"))
         })?;
         match raw.get().bytes().next() {
             Some(b'{') => {
                 let Members(fields) = self.parse(raw)?;
                 let fields = fields.into_iter().map(|(name, field)| {
-                    let field = self.value(field, depth, &Place::Field(place, &name))?;
+                    let field = self.value(field, depth, &JsonPath::Field(path, &name))?;
                     Ok((name, field))
                 });
                 fields.collect::<Result<_, _>>().map(Value::Object)
             }
             Some(b'[') => {
                 let items = self.parse::<Vec<&RawValue>>(raw)?.into_iter().enumerate();
-                items.map(|(index, item)| self.value(item, depth, &Place::Item(place, index))).collect()
+                items.map(|(index, item)| self.value(item, depth, &JsonPath::Item(path, index))).collect()
             }
             Some(b'-' | b'0'..=b'9') => number(raw.get()).map(Value::Number).ok_or_else(|| {
                 let problem = "is a number with more digits, or further from 1, than a store can keep: it would be rounded";
-                LineError::new(place.to_string(), problem)
+                LineError::new(path.to_string(), problem)
             }),
             _ => self.parse(raw),
         }
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
 
     fn parse<T: Deserialize<'a>>(&self, raw: &'a RawValue) -> Result<T, LineError> {
         let before = raw.get().as_ptr().addr() - self.text.as_ptr().addr();
-        serde_json::from_str(raw.get()).map_err(|error| malformed(&error, before))
+        serde_json::from_str(raw.get()).map_err(|error| syntax_error(&error, before))
     }
 }
 
@@ -176,14 +176,14 @@ mod tests {
             "18446744073709551616.5",
             "0.30000000000000000001",
         ] {
-            for (before, after, place) in [
+            for (before, after, path) in [
                 ("", "", "$"),
                 (r#"{"a":[0,{"b_c":"#, "}]}", "$.a[1].b_c"),
                 (r#"{"Canary 1":["#, "]}", "$.…[0]"),
             ] {
                 let error = read(&format!("{before}{number}{after}")).unwrap_err().to_string();
                 let expected = "is a number with more digits, or further from 1, than a store can keep: it would be rounded";
-                assert_eq!(error, format!("{place}: {expected}"));
+                assert_eq!(error, format!("{path}: {expected}"));
             }
         }
         assert!(read(r#"{"a":"123456789012345678.91 1e400"}"#).is_ok(), "a text is no number");

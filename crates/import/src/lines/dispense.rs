@@ -12,7 +12,7 @@ use serde::de::Error as _;
 use serde_json::{Map, Number, Value, json};
 
 use super::{stamps, unknown};
-use crate::json::{Fault, Parsed, Time, array, check_storable, decode, object};
+use crate::json::{DecodeError, Parsed, Time, array, check_storable, decode, object};
 use crate::{ImportContext, UnknownFields};
 
 /// Fields of a line that the record has under another name, or not at all.
@@ -22,13 +22,17 @@ static NOT_STORED: [Field; 2] = [
 ];
 
 /// Parses the data of a line from which the stamps were removed.
-pub(super) fn read(data: &Value, stamps: Stamps, context: &ImportContext<'_>) -> Result<Dispense, Fault> {
+pub(super) fn read(
+    data: &Value,
+    stamps: Stamps,
+    context: &ImportContext<'_>,
+) -> Result<Dispense, DecodeError> {
     let mut given = object(data)?.clone();
     given.extend(stamps::fields(stamps));
     given.entry("status_history").or_insert_with(|| json!([]));
     let known = NOT_STORED.iter().chain(RECORD.fields);
-    let mut record = fields(&given, known, context.unknown_fields).map_err(|fault| {
-        fault.with_remedy("; with --keep-unknown it is stored as it is", unknown::is_ours)
+    let mut record = fields(&given, known, context.unknown_fields).map_err(|error| {
+        error.with_remedy("; with --keep-unknown it is stored as it is", unknown::is_ours)
     })?;
     let patient = parsed(record.get("patient_id"))?;
     if context.unknown_fields == UnknownFields::Keep {
@@ -41,7 +45,7 @@ pub(super) fn read(data: &Value, stamps: Stamps, context: &ImportContext<'_>) ->
 }
 
 /// A field that was decoded before, as its domain type.
-fn parsed<T: FromStr<Err: Display>>(field: Option<&Value>) -> Result<T, Fault> {
+fn parsed<T: FromStr<Err: Display>>(field: Option<&Value>) -> Result<T, DecodeError> {
     decode(field.unwrap_or(&Value::Null)).map(|Parsed(value)| value)
 }
 
@@ -50,23 +54,23 @@ fn fields(
     given: &Map<String, Value>,
     known: impl Iterator<Item = &'static Field> + Clone,
     unknown: UnknownFields,
-) -> Result<Map<String, Value>, Fault> {
+) -> Result<Map<String, Value>, DecodeError> {
     let mut decoded = Map::new();
     for (name, given) in given {
         let value = match known.clone().find(|field| field.name == name) {
             Some(field) if field.presence.is_optional() && given.is_null() => Value::Null,
-            Some(field) => value(given, field.kind, unknown).map_err(|fault| fault.inside(name))?,
+            Some(field) => value(given, field.kind, unknown).map_err(|error| error.inside(name))?,
             None if unknown == UnknownFields::Keep => continue,
-            None => return Err(Fault::unknown_field(name, &[])),
+            None => return Err(DecodeError::unknown_field(name, &[])),
         };
         decoded.insert(name.clone(), value);
     }
     let mut required = known.filter(|field| !field.presence.is_optional());
     let missing = required.find(|field| !decoded.contains_key(field.name));
-    missing.map_or(Ok(decoded), |field| Err(Fault::missing_field(field.name)))
+    missing.map_or(Ok(decoded), |field| Err(DecodeError::missing_field(field.name)))
 }
 
-fn value(given: &Value, kind: FieldKind, unknown: UnknownFields) -> Result<Value, Fault> {
+fn value(given: &Value, kind: FieldKind, unknown: UnknownFields) -> Result<Value, DecodeError> {
     Ok(match kind {
         FieldKind::Text => decode::<String>(given)?.into(),
         FieldKind::Boolean => decode::<bool>(given)?.into(),
@@ -79,7 +83,7 @@ fn value(given: &Value, kind: FieldKind, unknown: UnknownFields) -> Result<Value
         FieldKind::CodeableConcept => {
             let concept = nested(given, &CODEABLE_CONCEPT, unknown)?;
             if concept.get("coding") == Some(&json!([])) {
-                return Err(Fault::custom("coding is empty"));
+                return Err(DecodeError::custom("coding is empty"));
             }
             concept.into()
         }
@@ -87,12 +91,12 @@ fn value(given: &Value, kind: FieldKind, unknown: UnknownFields) -> Result<Value
         FieldKind::List(item) => {
             let items = array(given)?.iter().enumerate();
             let items = items.map(|(index, given)| {
-                nested(given, item, unknown).map(Value::Object).map_err(|fault| fault.at(index))
+                nested(given, item, unknown).map(Value::Object).map_err(|error| error.at(index))
             });
             items.collect::<Result<_, _>>()?
         }
         FieldKind::Any => {
-            check_storable(given).map_err(Fault::custom)?;
+            check_storable(given).map_err(DecodeError::custom)?;
             given.clone()
         }
     })
@@ -102,19 +106,22 @@ fn nested(
     given: &Value,
     object_type: &'static ObjectType,
     unknown: UnknownFields,
-) -> Result<Map<String, Value>, Fault> {
+) -> Result<Map<String, Value>, DecodeError> {
     let decoded = fields(object(given)?, object_type.fields.iter(), unknown)?;
     let alternatives = object_type.fields.iter().filter(|field| field.presence == Presence::Alternative);
     let names: Vec<&str> = alternatives.map(|field| field.name).collect();
     let is_there = |name: &&&str| decoded.get(**name).is_some_and(|value| !value.is_null());
     if !names.is_empty() && names.iter().filter(is_there).count() != 1 {
-        return Err(Fault::custom(format_args!("must have either {}, and not both", names.join(" or "))));
+        return Err(DecodeError::custom(format_args!(
+            "must have either {}, and not both",
+            names.join(" or ")
+        )));
     }
     Ok(decoded)
 }
 
 /// Decodes a Reference and fills in what it can lack.
-fn reference(given: &Value, code: Option<&str>, unknown: UnknownFields) -> Result<Value, Fault> {
+fn reference(given: &Value, code: Option<&str>, unknown: UnknownFields) -> Result<Value, DecodeError> {
     let mut reference = nested(given, &REFERENCE, unknown)?;
     reference.entry("display_value").or_insert(Value::Null);
     let concept = reference.get_mut("identifier").and_then(|identifier| identifier.get_mut("type"));
@@ -128,7 +135,7 @@ fn reference(given: &Value, code: Option<&str>, unknown: UnknownFields) -> Resul
         return Ok(reference.into());
     }
     let code = code.map(|code| format!(" and the code {code}")).unwrap_or_default();
-    Err(Fault::custom(format_args!(
+    Err(DecodeError::custom(format_args!(
         "identifier.type.coding is not one coding with the system {RESOURCES}{code}"
     )))
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use self::contract::{ContractDivisionLine, ContractLine, DivisionLine};
 use self::legal_entity::LegalEntityLine;
-use crate::json::{Fault, Parsed, decode, read};
+use crate::json::{DecodeError, Parsed, decode, read};
 use crate::{ImportContext, LineError, Record, RecordKind};
 
 #[derive(Deserialize)]
@@ -28,11 +28,11 @@ struct Line {
 pub fn parse_line(line: &str, context: &ImportContext<'_>) -> Result<Record, LineError> {
     let value = read(line)?;
     let Line { kind, data } = decode(&value)?;
-    let record = record(kind.0, data, context).map_err(|fault| fault.inside("data"))?;
+    let record = record(kind.0, data, context).map_err(|error| error.inside("data"))?;
     Ok(record)
 }
 
-fn record(kind: RecordKind, mut data: Value, context: &ImportContext<'_>) -> Result<Record, Fault> {
+fn record(kind: RecordKind, mut data: Value, context: &ImportContext<'_>) -> Result<Record, DecodeError> {
     let stamps = stamps::take(&mut data, context.now)?;
     Ok(match kind {
         RecordKind::LegalEntity => Record::LegalEntity(decode::<LegalEntityLine>(&data)?.into_record(stamps)),

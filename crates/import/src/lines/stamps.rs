@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::SYSTEM_USER;
-use crate::json::{Fault, Parsed, Time, decode};
+use crate::json::{DecodeError, Parsed, Time, decode};
 
 const FIELDS: [&str; 4] = ["inserted_at", "inserted_by", "updated_at", "updated_by"];
 
@@ -19,7 +19,7 @@ struct StampsLine {
 }
 
 /// Removes the four fields from the data of a line; one that is absent or null becomes `now`, or the system user.
-pub(super) fn take(data: &mut Value, now: Timestamp) -> Result<Stamps, Fault> {
+pub(super) fn take(data: &mut Value, now: Timestamp) -> Result<Stamps, DecodeError> {
     let taken: Map<String, Value> = data
         .as_object_mut()
         .map(|fields| FIELDS.iter().filter_map(|name| fields.remove_entry(*name)).collect())

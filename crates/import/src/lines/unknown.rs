@@ -4,7 +4,7 @@ use esoz_kernel::PatientId;
 use serde::de::Error as _;
 use serde_json::{Map, Value};
 
-use crate::json::{Fault, check_storable};
+use crate::json::{DecodeError, check_storable};
 
 /// Copies every field of the line's data that the record lacks into the record, at every level.
 ///
@@ -14,10 +14,12 @@ pub(super) fn carry(
     data: &Map<String, Value>,
     record: &mut Map<String, Value>,
     patient: PatientId,
-) -> Result<(), Fault> {
+) -> Result<(), DecodeError> {
     for (name, value) in data {
         if is_ours(name) {
-            return Err(Fault::custom("has a field that only the service writes: _id, subject or esoz_…"));
+            return Err(DecodeError::custom(
+                "has a field that only the service writes: _id, subject or esoz_…",
+            ));
         }
         carry_field(name, value, record, patient)?;
     }
@@ -34,29 +36,29 @@ fn carry_field(
     value: &Value,
     into: &mut Map<String, Value>,
     patient: PatientId,
-) -> Result<(), Fault> {
+) -> Result<(), DecodeError> {
     let Some(known) = into.get_mut(name) else {
         let field = Value::Object(Map::from_iter([(name.to_owned(), value.clone())]));
-        check_storable(&field).map_err(Fault::custom)?;
+        check_storable(&field).map_err(DecodeError::custom)?;
         if names(&field, patient) {
-            return Err(Fault::custom(
+            return Err(DecodeError::custom(
                 "has an unknown field with the patient's id in it, which no store may hold",
             ));
         }
         into.insert(name.to_owned(), value.clone());
         return Ok(());
     };
-    carry_inside(value, known, patient).map_err(|fault| fault.inside(name))
+    carry_inside(value, known, patient).map_err(|error| error.inside(name))
 }
 
-fn carry_inside(from: &Value, into: &mut Value, patient: PatientId) -> Result<(), Fault> {
+fn carry_inside(from: &Value, into: &mut Value, patient: PatientId) -> Result<(), DecodeError> {
     match (from, into) {
         (Value::Object(from), Value::Object(into)) => {
             from.iter().try_for_each(|(name, value)| carry_field(name, value, into, patient))
         }
         (Value::Array(from), Value::Array(into)) => {
             from.iter().zip(into).enumerate().try_for_each(|(index, (from, into))| {
-                carry_inside(from, into, patient).map_err(|fault| fault.at(index))
+                carry_inside(from, into, patient).map_err(|error| error.at(index))
             })
         }
         _ => Ok(()),

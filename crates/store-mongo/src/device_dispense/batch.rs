@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     collections::Collections,
-    error::{Fault, is_duplicate_key},
+    error::{MongoError, is_duplicate_key},
     fields::COLLECTION,
 };
 
@@ -44,31 +44,32 @@ impl TransitionExecutor {
         )
     }
 
-    async fn each_alone(&self, jobs: Vec<Parts>) {
+    async fn run_each(&self, jobs: Vec<Parts>) {
         let each = async |(transition, reply): Parts| reply.send(self.0.commit(&transition).await);
         join_all(jobs.into_iter().map(each)).await;
     }
 
-    async fn in_one_command(&self, jobs: Vec<Parts>) {
+    async fn run_as_one_command(&self, jobs: Vec<Parts>) {
         match self.send(&jobs).await {
             Ok(reply) => self.answer(jobs, reply).await,
             // Nobody waits any longer, and whether anything took effect is unknown.
-            Err(fault @ Fault::Timeout(_)) => {
+            Err(error @ MongoError::Timeout(_)) => {
                 for (transition, reply) in jobs {
-                    reply.send(Err(failed(&transition, &fault)));
+                    reply.send(Err(failed(&transition, &error)));
                 }
             }
             Err(_) => {
-                let again = async |(transition, reply): Parts| reply.send(self.again(&transition).await);
-                join_all(jobs.into_iter().map(again)).await;
+                let retry = async |(transition, reply): Parts| reply.send(self.retry(&transition).await);
+                join_all(jobs.into_iter().map(retry)).await;
             }
         }
     }
 
-    async fn send(&self, jobs: &[Parts]) -> Result<Reply, Fault> {
+    async fn send(&self, jobs: &[Parts]) -> Result<Reply, MongoError> {
         let updates: Vec<Document> = jobs.iter().map(|(transition, _)| statement(transition)).collect();
-        let command = self.0.writing(doc! { "update": COLLECTION, "updates": updates, "ordered": false });
-        let reply = self.0.limited(self.0.database().run_command(command)).await?;
+        let command =
+            self.0.with_write_concern(doc! { "update": COLLECTION, "updates": updates, "ordered": false });
+        let reply = self.0.with_timeout(self.0.database().run_command(command)).await?;
         Reply::read(&reply, jobs.len())
     }
 
@@ -103,7 +104,7 @@ impl TransitionExecutor {
         let answer = async |(transition, reply): Parts| {
             let document = found.as_ref().map(|found| found.get(&transition.id.uuid()));
             reply.send(match document {
-                Err(fault) => Err(failed(&transition, fault)),
+                Err(error) => Err(failed(&transition, error)),
                 Ok(None) if all_matched => self.answer_deleted(&transition, server.operation_time).await,
                 Ok(Some(document)) if all_matched || has_committed(&transition, document) => {
                     committed(&transition, document)
@@ -136,12 +137,12 @@ impl TransitionExecutor {
     /// document.
     ///
     /// The driver repeats a single update under its number, by which the server knows it; a command of many it does not repeat.
-    async fn again(&self, transition: &Transition) -> Answer {
+    async fn retry(&self, transition: &Transition) -> Answer {
         let answer = self.0.commit(transition).await?;
         if answer != Committed::Stale {
             return Ok(answer);
         }
-        let found = self.0.find(transition.id).await.map_err(|fault| failed(transition, &fault))?;
+        let found = self.0.find(transition.id).await.map_err(|error| failed(transition, &error))?;
         match found.filter(|document| has_committed(transition, document)) {
             Some(document) => committed(transition, &document),
             None => Ok(Committed::Stale),
@@ -169,10 +170,10 @@ impl BatchExecutor for TransitionExecutor {
         }
         let shared = async {
             if !shared.is_empty() {
-                self.in_one_command(shared).await;
+                self.run_as_one_command(shared).await;
             }
         };
-        futures_util::join!(self.each_alone(alone), shared);
+        futures_util::join!(self.run_each(alone), shared);
     }
 }
 
@@ -206,21 +207,21 @@ struct Reply {
 }
 
 impl Reply {
-    fn read(reply: &Document, statements: usize) -> Result<Self, Fault> {
+    fn read(reply: &Document, statements: usize) -> Result<Self, MongoError> {
         if let Ok(concern) = reply.get_document("writeConcernError") {
-            return Err(Fault::Server(concern.get_i32("code").unwrap_or_default()));
+            return Err(MongoError::Server(concern.get_i32("code").unwrap_or_default()));
         }
         let mut errors = HashMap::new();
         let listed = reply.get_array("writeErrors").map(Vec::as_slice).unwrap_or_default();
         for error in listed.iter().filter_map(Bson::as_document) {
             let place = error.get_i32("index").ok().and_then(|index| usize::try_from(index).ok());
-            let place = place.filter(|place| *place < statements).ok_or(Fault::Unintelligible)?;
+            let place = place.filter(|place| *place < statements).ok_or(MongoError::MalformedReply)?;
             errors.insert(place, error.get_i32("code").unwrap_or_default());
         }
         let matched = reply.get_i32("n").ok().and_then(|counted| usize::try_from(counted).ok());
         let matched = matched.filter(|matched| matched + errors.len() <= statements);
         let operation_time = reply.get_timestamp("operationTime").ok();
-        Ok(Self { errors, matched: matched.ok_or(Fault::Unintelligible)?, operation_time })
+        Ok(Self { errors, matched: matched.ok_or(MongoError::MalformedReply)?, operation_time })
     }
 }
 

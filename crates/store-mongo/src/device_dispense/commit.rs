@@ -8,7 +8,7 @@ use mongodb::options::{Collation, ReturnDocument};
 use super::{bson_to_json, document, replay};
 use crate::{
     collections::Collections,
-    error::Fault,
+    error::MongoError,
     event,
     fields::{
         CHANGES, CHANGES_MAX, COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS,
@@ -39,18 +39,18 @@ impl Collections {
                 known => return Ok(known),
             }
         }
-        match (self.offer(transition).await, &transition.idempotency) {
+        match (self.compare_and_set(transition).await, &transition.idempotency) {
             (Ok(Some(after)), _) => {
                 let record = bson_to_json::record(&after);
                 document::committed(transition, transition.to, &after, record).map(Committed::Applied)
             }
             (Ok(None), None) => Ok(Committed::Stale),
             (Ok(None), Some(idempotency)) => self.replay(transition, idempotency).await,
-            (Err(fault), Some(idempotency)) if fault.is_duplicate_key() => {
+            (Err(error), Some(idempotency)) if error.is_duplicate_key() => {
                 self.replay(transition, idempotency).await
             }
-            (Err(fault), _) if fault.is_wrong_type() => Err(self.wrong_type(transition, &fault).await),
-            (Err(fault), _) => Err(failed(transition, &fault)),
+            (Err(error), _) if error.is_wrong_type() => Err(self.wrong_type(transition, &error).await),
+            (Err(error), _) => Err(failed(transition, &error)),
         }
     }
 
@@ -60,10 +60,10 @@ impl Collections {
     }
 
     /// Updates the document if it meets the conditions; the document afterwards.
-    async fn offer(&self, transition: &Transition) -> Result<Option<RawDocumentBuf>, Fault> {
+    async fn compare_and_set(&self, transition: &Transition) -> Result<Option<RawDocumentBuf>, MongoError> {
         match self.update(transition, filter(transition), appending(transition)).await {
             // Nothing was written: most likely the history is null.
-            Err(fault) if fault.is_wrong_type() => {}
+            Err(error) if error.is_wrong_type() => {}
             answer => return answer,
         }
         let mut without_history = filter(transition);
@@ -81,27 +81,27 @@ impl Collections {
         transition: &Transition,
         filter: Document,
         update: Document,
-    ) -> Result<Option<RawDocumentBuf>, Fault> {
+    ) -> Result<Option<RawDocumentBuf>, MongoError> {
         let update = self
             .dispenses()
             .find_one_and_update(filter, update)
             .collation(Collation::builder().locale(SIMPLE).build())
             .return_document(ReturnDocument::After)
             .max_time(self.operation_timeout());
-        match self.limited(update).await {
+        match self.with_timeout(update).await {
             // An old driver wrote text that is no UTF-8, and this driver wants the whole answer to be well-formed, though not documents that
             // are found. If the update was made, the document has its id.
-            Err(fault) if fault.is_unreadable_answer() => {
+            Err(error) if error.is_unreadable_answer() => {
                 let found = self.find(transition.id).await?;
-                found.filter(|found| document::has_change(found, transition.event.id)).ok_or(fault).map(Some)
+                found.filter(|found| document::has_change(found, transition.event.id)).ok_or(error).map(Some)
             }
             answer => answer,
         }
     }
 
     /// Names the field that is of another type than the update needs.
-    async fn wrong_type(&self, transition: &Transition, fault: &Fault) -> StoreError {
-        let failed = failed(transition, fault);
+    async fn wrong_type(&self, transition: &Transition, error: &MongoError) -> StoreError {
+        let failed = failed(transition, error);
         match self.find(transition.id).await {
             Ok(Some(document)) => match document::unwritable_field(&document) {
                 Some(field) => StoreError::corrupt(COLLECTION, transition.id, field).because(failed),
@@ -117,8 +117,8 @@ pub(crate) fn attempted(transition: &Transition) -> String {
 }
 
 /// The failure of a transition.
-pub(crate) fn failed(transition: &Transition, fault: &Fault) -> StoreError {
-    fault.during(attempted(transition))
+pub(crate) fn failed(transition: &Transition, error: &MongoError) -> StoreError {
+    error.during(attempted(transition))
 }
 
 /// The collation of every update, whatever the collection's is: text is compared byte by byte.

@@ -52,7 +52,7 @@ pub(crate) fn committed(
 }
 
 /// Whether it is a dispense of that legal entity about that patient; `None`: whichever.
-pub(crate) fn is_of(
+pub(crate) fn belongs_to(
     document: &RawDocument,
     legal_entity: Option<LegalEntityId>,
     subject: Option<&Pseudonym>,

@@ -6,7 +6,7 @@ use mongodb::error::{ErrorKind, IndexedWriteError};
 use super::document;
 use crate::{
     MongoStore,
-    error::{Fault, is_duplicate_key},
+    error::{MongoError, is_duplicate_key},
 };
 
 #[async_trait]
@@ -42,16 +42,20 @@ impl MongoStore {
         if documents.is_empty() {
             return Ok(Vec::new());
         }
-        let failed = |fault: Fault| fault.during(format!("loading {} dispenses", documents.len()));
-        match self.documents.limited(self.documents.dispenses().insert_many(documents).ordered(false)).await {
+        let failed = |error: MongoError| error.during(format!("loading {} dispenses", documents.len()));
+        match self
+            .documents
+            .with_timeout(self.documents.dispenses().insert_many(documents).ordered(false))
+            .await
+        {
             Ok(_) => Ok(Vec::new()),
-            Err(Fault::Driver(error)) => match *error.kind {
+            Err(MongoError::Driver(error)) => match *error.kind {
                 ErrorKind::InsertMany(ref partly) if partly.write_concern_error.is_none() => {
-                    partly.write_errors.clone().ok_or_else(|| failed(Fault::Driver(error.clone())))
+                    partly.write_errors.clone().ok_or_else(|| failed(MongoError::Driver(error.clone())))
                 }
-                _ => Err(failed(Fault::Driver(error))),
+                _ => Err(failed(MongoError::Driver(error))),
             },
-            Err(fault) => Err(failed(fault)),
+            Err(error) => Err(failed(error)),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::MongoStore;
 impl DeviceDispenses for MongoStore {
     async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
         let found = self.documents.find(id).await;
-        let found = found.map_err(|fault| fault.during(format!("finding dispense {id}")))?;
+        let found = found.map_err(|error| error.during(format!("finding dispense {id}")))?;
         found.map(|document| document::to_dispense(id, &document)).transpose()
     }
 

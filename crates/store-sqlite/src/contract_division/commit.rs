@@ -6,7 +6,7 @@ use esoz_kernel::{RequestId, Written};
 
 use super::query::facts;
 use super::row::RecordRow;
-use crate::error::Trouble;
+use crate::error::SqliteError;
 use crate::idempotency;
 use crate::prepared::Prepared;
 use crate::schema::{contract_divisions, request_context};
@@ -15,7 +15,7 @@ use crate::schema::{contract_divisions, request_context};
 pub(super) fn write(
     connection: &mut SqliteConnection,
     write: &Write,
-) -> Result<Written<ContractDivision, Refusal>, Trouble> {
+) -> Result<Written<ContractDivision, Refusal>, SqliteError> {
     if let Some(request) = &write.idempotency
         && let Some(replay) = idempotency::replay(connection, request, write.at)?
     {

@@ -5,7 +5,7 @@ use esoz_kernel::{Put, StoreError};
 
 use super::row::RecordRow;
 use crate::SqliteStore;
-use crate::error::Trouble;
+use crate::error::SqliteError;
 use crate::rows::{put_all, put_unless_dangling, stamp_columns};
 use crate::schema::{contract_divisions, contracts, divisions};
 
@@ -102,7 +102,7 @@ impl ContractRegistry for SqliteStore {
     }
 }
 
-fn put_division(connection: &mut SqliteConnection, mut row: DivisionRow) -> Result<Put, Trouble> {
+fn put_division(connection: &mut SqliteConnection, mut row: DivisionRow) -> Result<Put, SqliteError> {
     let there: Option<DivisionRow> = divisions::table.find(&row.id).first(connection).optional()?;
     let missing = |row: &DivisionRow| format!("its legal entity {} is not there", row.legal_entity_id);
     let Some(there) = there else {
@@ -118,7 +118,7 @@ fn put_division(connection: &mut SqliteConnection, mut row: DivisionRow) -> Resu
     put_unless_dangling(updated, Put::Updated, || missing(&row))
 }
 
-fn put_contract(connection: &mut SqliteConnection, mut row: ContractRow) -> Result<Put, Trouble> {
+fn put_contract(connection: &mut SqliteConnection, mut row: ContractRow) -> Result<Put, SqliteError> {
     let there: Option<ContractRow> = contracts::table.find(&row.id).first(connection).optional()?;
     let missing = |row: &ContractRow| {
         format!("its contractor legal entity {} is not there", row.contractor_legal_entity_id)
@@ -136,7 +136,7 @@ fn put_contract(connection: &mut SqliteConnection, mut row: ContractRow) -> Resu
     put_unless_dangling(updated, Put::Updated, || missing(&row))
 }
 
-fn put_contract_division(connection: &mut SqliteConnection, row: RecordRow) -> Result<Put, Trouble> {
+fn put_contract_division(connection: &mut SqliteConnection, row: RecordRow) -> Result<Put, SqliteError> {
     let there = contract_divisions::table.find(&row.id);
     if diesel::select(diesel::dsl::exists(there)).get_result(connection)? {
         return Ok(Put::Kept);

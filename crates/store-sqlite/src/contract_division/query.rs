@@ -5,14 +5,14 @@ use esoz_contract_division::{Change, Current, Facts};
 use esoz_kernel::{ContractDivisionId, StoreError};
 
 use super::row::{ContractRow, DivisionRow, RecordRow};
-use crate::error::Trouble;
+use crate::error::SqliteError;
 use crate::schema::{contract_divisions, contracts, divisions};
 
 /// Finds a record with the contract that it belongs to.
 pub(super) fn current(
     connection: &mut SqliteConnection,
     id: ContractDivisionId,
-) -> Result<Option<Current>, Trouble> {
+) -> Result<Option<Current>, SqliteError> {
     let current: Option<(RecordRow, ContractRow)> = contract_divisions::table
         .inner_join(contracts::table)
         .filter(contract_divisions::id.eq(id.to_string()))
@@ -30,7 +30,7 @@ pub(super) fn facts(
     connection: &mut SqliteConnection,
     id: ContractDivisionId,
     pair: Option<Change>,
-) -> Result<Facts, Trouble> {
+) -> Result<Facts, SqliteError> {
     let current = current(connection, id)?;
     let Some(Change { division_id, contract_id }) = pair else {
         return Ok(Facts { current, division: None, contract: None, is_pair_taken: false });

@@ -6,7 +6,7 @@ use esoz_kernel::{StoreError, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 
 use crate::idempotency;
-use crate::rows::{Place, stamp_columns};
+use crate::rows::{Location, stamp_columns};
 use crate::schema::{contract_divisions, contracts, divisions};
 
 /// A contract division as its row, and as JSON with the columns' names in an idempotency record.
@@ -49,18 +49,18 @@ impl RecordRow {
 
     /// The record in the answer of an idempotency record.
     pub(super) fn read(json: &str) -> Result<ContractDivision, StoreError> {
-        let row: Self = serde_json::from_str(json).map_err(|_| idempotency::PLACE.corrupt("answer"))?;
+        let row: Self = serde_json::from_str(json).map_err(|_| idempotency::LOCATION.corrupt("answer"))?;
         row.record()
     }
 
     pub(super) fn record(&self) -> Result<ContractDivision, StoreError> {
-        let place = Place { table: "contract_divisions", id: &self.id };
+        let location = Location { table: "contract_divisions", id: &self.id };
         Ok(ContractDivision {
-            id: place.parse("id", &self.id)?,
-            contract_id: place.parse("contract_id", &self.contract_id)?,
-            division_id: place.parse("division_id", &self.division_id)?,
+            id: location.parse("id", &self.id)?,
+            contract_id: location.parse("contract_id", &self.contract_id)?,
+            division_id: location.parse("division_id", &self.division_id)?,
             is_active: self.is_active,
-            stamps: place.stamps([
+            stamps: location.stamps([
                 &self.inserted_at,
                 &self.inserted_by,
                 &self.updated_at,
@@ -81,11 +81,11 @@ pub(super) struct ContractRow {
 
 impl ContractRow {
     pub(super) fn facts(&self) -> Result<Contract, StoreError> {
-        let place = Place { table: "contracts", id: &self.id };
+        let location = Location { table: "contracts", id: &self.id };
         Ok(Contract {
-            id: place.parse("id", &self.id)?,
+            id: location.parse("id", &self.id)?,
             kind: self.kind.parse().unwrap_or(ContractType::Other),
-            contractor: place.parse("contractor_legal_entity_id", &self.contractor_legal_entity_id)?,
+            contractor: location.parse("contractor_legal_entity_id", &self.contractor_legal_entity_id)?,
             is_active: self.is_active,
         })
     }
@@ -101,10 +101,10 @@ pub(super) struct DivisionRow {
 
 impl DivisionRow {
     pub(super) fn facts(&self) -> Result<Division, StoreError> {
-        let place = Place { table: "divisions", id: &self.id };
+        let location = Location { table: "divisions", id: &self.id };
         Ok(Division {
-            id: place.parse("id", &self.id)?,
-            legal_entity: place.parse("legal_entity_id", &self.legal_entity_id)?,
+            id: location.parse("id", &self.id)?,
+            legal_entity: location.parse("legal_entity_id", &self.legal_entity_id)?,
             is_active: self.is_active,
         })
     }

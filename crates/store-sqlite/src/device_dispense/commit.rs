@@ -8,7 +8,7 @@ use esoz_kernel::{Committed, Replay};
 
 use super::document::{history_entry, path, to_dispense};
 use super::query;
-use crate::error::Trouble;
+use crate::error::SqliteError;
 use crate::prepared::Prepared;
 use crate::schema::device_dispenses;
 use crate::{idempotency, outbox};
@@ -56,7 +56,7 @@ diesel::define_sql_function! {
 pub(super) fn commit(
     connection: &mut SqliteConnection,
     change: &Transition,
-) -> Result<Committed<Dispense>, Trouble> {
+) -> Result<Committed<Dispense>, SqliteError> {
     let id = change.id.to_string();
     if let Some(request) = &change.idempotency
         && let Some(replay) = idempotency::replay(connection, request, change.at)?

@@ -6,7 +6,7 @@ use esoz_kernel::time::rfc3339_millis;
 use serde_json::{Value, json};
 
 use super::json;
-use crate::rows::Place;
+use crate::rows::Location;
 
 const ID: &str = "id";
 const STATUS: &str = "status";
@@ -50,15 +50,17 @@ pub(crate) fn from_dispense(dispense: &Dispense) -> Result<String, String> {
 
 /// The dispense in a stored document.
 pub(crate) fn to_dispense(id: &str, document: &str) -> Result<StoredDispense, StoreError> {
-    let place = Place { table: "device_dispenses", id };
-    let document = json::read(document).ok_or_else(|| place.corrupt("document"))?;
-    let text =
-        |field: &'static str| document.get(field).and_then(Value::as_str).ok_or_else(|| place.corrupt(field));
-    let status = text(STATUS).and_then(|word| place.parse::<DispenseStatus>(STATUS, word));
+    let location = Location { table: "device_dispenses", id };
+    let document = json::read(document).ok_or_else(|| location.corrupt("document"))?;
+    let text = |field: &'static str| {
+        document.get(field).and_then(Value::as_str).ok_or_else(|| location.corrupt(field))
+    };
+    let status = text(STATUS).and_then(|word| location.parse::<DispenseStatus>(STATUS, word));
     let subject = Pseudonym::new(text(SUBJECT)?);
-    let owner = place.parse(OWNER_FIELD, owner(&document).ok_or_else(|| place.corrupt(OWNER_FIELD))?)?;
-    let id = place.parse(ID, id)?;
-    let Value::Object(record) = document else { return Err(place.corrupt("document")) };
+    let owner =
+        location.parse(OWNER_FIELD, owner(&document).ok_or_else(|| location.corrupt(OWNER_FIELD))?)?;
+    let id = location.parse(ID, id)?;
+    let Value::Object(record) = document else { return Err(location.corrupt("document")) };
     Ok(StoredDispense::new(id, status, subject, owner, record))
 }
 

@@ -6,7 +6,7 @@ use esoz_kernel::{Put, StoreError};
 
 use super::document::from_dispense;
 use crate::SqliteStore;
-use crate::error::Trouble;
+use crate::error::SqliteError;
 use crate::rows::put_all;
 use crate::schema::device_dispenses;
 
@@ -30,7 +30,7 @@ impl From<&Dispense> for Row {
     }
 }
 
-fn put(connection: &mut SqliteConnection, row: Row) -> Result<Put, Trouble> {
+fn put(connection: &mut SqliteConnection, row: Row) -> Result<Put, SqliteError> {
     let Row { id, document } = row;
     let document = match document {
         Ok(document) => document,

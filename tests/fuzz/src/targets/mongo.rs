@@ -38,7 +38,7 @@ fn document(data: &[u8]) {
         Some(Ok(dispense)) => {
             assert!(DispenseStatus::ALL.contains(&dispense.status));
             assert!(
-                fuzzing::is_of(data, dispense.owner, &dispense.subject),
+                fuzzing::belongs_to(data, dispense.owner, &dispense.subject),
                 "it is its owner's and its patient's"
             );
             assert!(dispense.record.keys().all(|field| RECORD.field(field).is_some()));
