@@ -1,4 +1,4 @@
-//! Which relay delivers whose events: told in one document that all relays share, so that a claim writes that one and none of the dispenses.
+//! The relays' claims on entities: one shared document, so that a claim writes only that and no dispense.
 
 use bson::{Bson, Document, RawBsonRef, RawDocumentBuf, doc};
 use esoz_events::Claim;
@@ -13,23 +13,22 @@ use crate::{
     values::{binary, millis, uuid},
 };
 
-/// How often the document is read again when it had to be repaired.
+/// How often the document is read again after a repair.
 const MAX_REPAIRS: usize = 3;
 
 /// What was read of the claims.
 #[derive(Default)]
 pub(crate) struct Claims {
-    /// Grows with every new claim. `None` when nobody has claimed anything yet.
+    /// Incremented by every claim. `None` before the first claim.
     version: Option<i64>,
-    /// What other relays hold.
+    /// The entities that other relays have claimed.
     pub(crate) held_by_others: Vec<Bson>,
-    /// The entries that can be read, if something else is there that cannot.
+    /// The readable entries, if some are unreadable.
     sound: Option<Vec<Bson>>,
 }
 
 impl Collections {
-    /// The claims as the relay that asks must know them. What cannot be read of them holds nothing and is removed: the document saves work, and
-    /// nothing else depends on it.
+    /// Reads the claims. Unreadable entries are removed and claim nothing: losing one costs work, not correctness.
     pub(crate) async fn claims(&self, claim: &Claim) -> Result<Claims, StoreError> {
         for _ in 0..MAX_REPAIRS {
             let find = self.claims_collection().find_one(this()).max_time(self.operation_timeout());
@@ -49,7 +48,7 @@ impl Collections {
         Err(StoreError::corrupt(CLAIMS, COLLECTION, HELD))
     }
 
-    /// Leaves nothing but these entries, unless somebody has repaired it meanwhile.
+    /// Removes all other entries, unless another relay has repaired the document first.
     async fn repair(&self, version: Option<i64>, sound: Vec<Bson>) -> Result<(), MongoError> {
         let mut filter = this();
         filter.insert(VERSION, version.map_or(Bson::from(doc! { "$not": { "$type": "long" } }), Bson::Int64));
@@ -59,7 +58,7 @@ impl Collections {
         self.with_timeout(claims.replace_one(filter, repaired)).await.map(drop)
     }
 
-    /// Gives these entities to the relay that asks, unless anybody has claimed anything since the claims were read; tells whether it did.
+    /// Claims the entities unless another claim was made since the claims were read; returns whether it did.
     pub(crate) async fn try_claim(
         &self,
         claim: &Claim,
@@ -86,7 +85,7 @@ impl Collections {
         }
     }
 
-    /// What ended or was delivered goes with it, so the document does not grow.
+    /// Removes ended and empty claims by the way, so that the document does not grow.
     async fn replace_claims(&self, new: Document, version: i64, claim: &Claim) -> Result<bool, MongoError> {
         let until = format!("$$this.{CLAIM_UNTIL}");
         let holds = doc! { "$and": [
@@ -103,7 +102,7 @@ impl Collections {
         self.with_timeout(update).await.map(|updated| updated.matched_count > 0)
     }
 
-    /// Nobody holds these any more.
+    /// Ends all claims on these entities.
     pub(crate) async fn end_claims(&self, entities: Vec<Bson>) -> Result<(), StoreError> {
         let gone = doc! { "$pull": { HELD_ENTITIES: { "$in": entities } } };
         let update = self.claims_collection().update_one(this(), gone);
@@ -111,7 +110,7 @@ impl Collections {
         Ok(())
     }
 
-    /// This relay holds nothing any more.
+    /// Ends all claims of this relay.
     pub(crate) async fn release_claims(&self, by: Uuid) -> Result<(), StoreError> {
         let gone = doc! { "$pull": { HELD: { CLAIM_BY: binary(by) } } };
         let update = self.claims_collection().update_one(this(), gone);
@@ -120,7 +119,7 @@ impl Collections {
     }
 }
 
-/// The one document, by the name of the collection whose events it is about.
+/// The filter for the document: its id is the name of the collection of dispenses.
 fn this() -> Document {
     doc! { ID: COLLECTION }
 }

@@ -1,4 +1,4 @@
-//! The collections as every part of this store reaches them.
+//! The collections with their read and write concerns.
 
 use std::{
     future::IntoFuture,
@@ -23,13 +23,13 @@ use crate::{error::MongoError, fields};
 #[derive(Clone)]
 pub(crate) struct Collections {
     database: Database,
-    /// Read as the primary has it.
+    /// Read concern `local`, from the primary.
     dispenses: Collection<RawDocumentBuf>,
-    /// Read as the majority has it.
+    /// Read concern `majority`.
     majority: Collection<RawDocumentBuf>,
     claims: Collection<RawDocumentBuf>,
     operation_timeout: Duration,
-    /// Whether the unique index on keys is known to be there.
+    /// Whether the unique index on keys is known to exist.
     unique_key: Arc<AtomicBool>,
 }
 
@@ -54,12 +54,10 @@ impl Collections {
 
     /// The dispenses, for every write, and for reads that must see the latest.
     ///
-    /// A dispense is read to say why a change was refused. Local reads from the primary always see what refused it,
-    /// for it is there; majority reads may lag behind right after a failover and show the state before. What the
-    /// refused update matched against is durable besides: the server acknowledges with majority even an update that
-    /// changed nothing, so the refusal comes after what caused it is safe. A still newer, not yet safe state may be
-    /// shown and then rolled back by a failover; then a caller was told of a conflict that is gone, nothing was
-    /// written or promised, and asking again tells.
+    /// A dispense is read to explain why a transition was refused. A local read from the primary always sees the cause; a majority read may
+    /// lag behind it right after a failover. The cause is durable: the server acknowledges with majority even an update that changed nothing.
+    /// A newer state that is not durable yet may be read and then be rolled back by a failover: then a caller was told of a conflict that is
+    /// gone, nothing was written or promised, and a retry tells.
     pub(crate) const fn dispenses(&self) -> &Collection<RawDocumentBuf> {
         &self.dispenses
     }
@@ -69,12 +67,12 @@ impl Collections {
         &self.majority
     }
 
-    /// The relays' claims. Read as the primary has them: what a failover takes back of them is noticed by the write that follows.
+    /// The relays' claims, read from the primary: the write that follows notices what a failover rolled back.
     pub(crate) const fn claims_collection(&self) -> &Collection<RawDocumentBuf> {
         &self.claims
     }
 
-    /// Whether the server is known to keep one key from two documents. Not so until this store, or a clone of it, has migrated.
+    /// Whether the unique index on keys is known to exist: only after this store, or a clone of it, has migrated.
     pub(crate) fn has_unique_key(&self) -> bool {
         self.unique_key.load(Ordering::Relaxed)
     }
@@ -87,7 +85,7 @@ impl Collections {
         self.operation_timeout
     }
 
-    /// A command that writes, with what the collection's own writes are acknowledged by.
+    /// Adds the write concern of the collection to a command.
     pub(crate) fn with_write_concern(&self, mut command: Document) -> Document {
         let within = i64::try_from(self.operation_timeout.as_millis()).unwrap_or(i64::MAX);
         command.insert("writeConcern", doc! { "w": "majority", "j": true, "wtimeout": within });
@@ -95,9 +93,8 @@ impl Collections {
         command
     }
 
-    /// Runs one operation within its time. The driver has no such limit of its own: without this one, a server that
-    /// hangs would hang the caller. An operation given up may still take effect, and that is all it may: none leaves
-    /// anything open on the server. Its connection is closed, not used again.
+    /// Runs one operation with the operation time-out, which the driver lacks: a server that hangs would hang the caller. A cancelled
+    /// operation may still take effect, but leaves nothing open on the server; its connection is closed.
     pub(crate) async fn with_timeout<T>(
         &self,
         operation: impl IntoFuture<Output = mongodb::error::Result<T>>,
@@ -110,7 +107,7 @@ impl Collections {
 }
 
 fn concerns(read: ReadConcern, operation_timeout: Duration) -> CollectionOptions {
-    // With the time limit the server does not keep waiting for a majority that nobody waits for any more.
+    // Limits the wait for the majority on the server too, when the caller has stopped waiting.
     let write = WriteConcern::builder()
         .w(Acknowledgment::Majority)
         .journal(true)

@@ -1,4 +1,4 @@
-//! Events as they wait in the outbox of their entity.
+//! Maps events to the outbox of their document and back.
 
 use bson::{Document, RawBsonRef, RawDocument, doc};
 use esoz_events::StatusChangeEvent;
@@ -12,7 +12,7 @@ use crate::{
     values::{binary, millis, text, time, uuid},
 };
 
-/// An event as it waits in the outbox of its entity.
+/// Encodes an event for the outbox.
 pub(crate) fn stored(event: &StatusChangeEvent) -> Document {
     let mut stored = doc! {
         EVENT_ID: binary(event.id.uuid()),
@@ -28,7 +28,7 @@ pub(crate) fn stored(event: &StatusChangeEvent) -> Document {
     stored
 }
 
-/// The waiting events of a document, in the order of their commits; each is read by itself, so that one keeps no other from being read.
+/// Decodes the waiting events of a document, in the order of their commits; an unreadable one is an error of its own.
 pub(crate) fn events(
     entity_id: Uuid,
     document: &RawDocument,
@@ -50,7 +50,7 @@ fn event(entity_id: Uuid, stored: RawBsonRef<'_>) -> Option<StatusChangeEvent> {
         event_time: time(stored, EVENT_TIME)?,
         changed_by: UserId::new(uuid(stored, EVENT_CHANGED_BY)?),
         request_id: RequestId::parse(text(stored, EVENT_REQUEST_ID)?)?,
-        // What only traces need holds no event up.
+        // An invalid trace context is dropped: it must not hold the event up.
         trace: text(stored, EVENT_TRACEPARENT).and_then(TraceContext::parse),
     })
 }

@@ -1,20 +1,19 @@
-//! The names of what is stored: here and nowhere else.
+//! The names of stored fields and collections.
 
 /// The collection of device dispenses.
 pub const COLLECTION: &str = "device_dispenses";
 
-/// The field of a dispense that holds its waiting events. Not there when nothing waits.
+/// The field of a dispense that holds its waiting events. Absent when none waits.
 pub const OUTBOX: &str = "esoz_outbox";
 
-/// The field of a dispense that holds the keys under which its changes were asked for. As a rule not there when none is kept; an
-/// empty list means the same.
+/// The field of a dispense that holds the idempotency keys of its transitions. Absent, or rarely empty, when none is kept.
 pub const KEYS: &str = "esoz_keys";
 
-/// The field of a dispense that holds the ids of its most recent transitions, those of their events: so it is known which were applied. At
-/// most `CHANGES_MAX`, the newest last. Not there in documents that were only changed by versions that did not write it.
+/// The field of a dispense that holds the event ids of its recent transitions, which tell whether a transition was applied. At most
+/// `CHANGES_MAX`, the newest last. Absent in documents that only older versions have changed.
 pub const CHANGES: &str = "esoz_changes";
 
-/// How many: far more than can be committed between a transition and the read that looks for its id.
+/// The length of that list: far more than the transitions that can commit before the read that looks for an id.
 pub(crate) const CHANGES_MAX: i32 = 8;
 
 pub(crate) const ID: &str = "_id";

@@ -26,7 +26,7 @@ pub fn events(entity_id: Uuid, document: &[u8]) -> Option<Result<Vec<StatusChang
 /// The document of a dispense that is loaded, or why it cannot be stored.
 ///
 /// # Errors
-/// The reason, for whoever loads it.
+/// Why it cannot be stored.
 pub fn document(dispense: &Dispense) -> Result<Vec<u8>, String> {
     document::from_dispense(dispense).map(bson::RawDocumentBuf::into_bytes)
 }

@@ -1,4 +1,4 @@
-//! The keys that changes were asked for under. A change puts its key into the document; here they are looked up and forgotten.
+//! Looks up and purges idempotency keys. The transition itself stores its key in the document.
 
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
@@ -17,12 +17,12 @@ use crate::{
 };
 
 impl Collections {
-    /// Says what was done under the key of a change that could not be made, if anything was: else the change is stale.
+    /// Looks up the key of a transition that was not applied. Stale when there is none.
     ///
-    /// Read as the primary has it. What the change lost to is there, and safe: see [`Collections::dispenses`].
+    /// Reads from the primary, where the competing change is visible and durable: see [`Collections::dispenses`].
     ///
-    /// The first answer is rebuilt from the dispense as it is. If that belongs to another legal entity or is about another patient by now, the
-    /// answer is not for this caller any more: the change is stale, and whoever reads why finds that there is no such dispense for them.
+    /// The first answer is rebuilt from the dispense as it is now. If that belongs to another legal entity or is about another patient by now,
+    /// the caller must not see it: the transition is stale, and the read that explains it finds no such dispense.
     pub(crate) async fn replay(
         &self,
         change: &Transition,
@@ -50,7 +50,7 @@ impl Collections {
             Some(Replay::Replayed(first_answer)) => first_answer.map(Committed::Replayed),
             Some(Replay::KeyReused) => Ok(Committed::KeyReused),
             None => {
-                // So that the next attempt can keep it anew; unless another one has done so meanwhile.
+                // Expired: removed, so that the next attempt can store it anew.
                 let old = doc! { KEY: key, KEY_AT: { "$lte": millis(expired_until(change.at)) } };
                 let of_document = doc! { ID: id.map_or(Bson::Null, binary) };
                 self.pull(of_document, old).await.map_err(failed)?;
@@ -59,8 +59,8 @@ impl Collections {
         }
     }
 
-    /// Takes those keys out of those documents, and tells how many documents that changed. A list that is empty then goes;
-    /// one that stays behind when this is broken off does no harm, and goes with the next key of its document.
+    /// Removes keys from documents; returns the number of documents changed. Empty lists are removed by a second update; one that stays
+    /// behind when the caller is dropped in between is harmless, and goes with the next key of its document.
     async fn pull(&self, documents: Document, keys: Document) -> Result<u64, MongoError> {
         let pull = doc! { "$pull": { KEYS: keys } };
         let pulled = self.with_timeout(self.dispenses().update_many(documents.clone(), pull)).await?;
@@ -78,7 +78,7 @@ impl IdempotencyRecords for MongoStore {
         if most == 0 {
             return Ok(0);
         }
-        let failed = |error: MongoError| error.during("forgetting old idempotency keys");
+        let failed = |error: MongoError| error.during("purging expired idempotency keys");
         let until = millis(until);
         let find = self
             .documents

@@ -19,25 +19,25 @@ use crate::{
     values::{binary, uuid},
 };
 
-/// How often a relay looks again when others claim in between. Each time at least one other has got what it wanted.
+/// Attempts at a claim when other relays claim concurrently. Each failed attempt means that another relay's succeeded.
 const MAX_ATTEMPTS: usize = 10;
 
-/// How many events one update takes out of outboxes in which others wait. The server compares every event of every document with every one of
-/// them, so a few small updates take less than a large one.
+/// The most events that one update removes from outboxes in which others wait. The server compares every event of every document with all of
+/// them, so several small updates are faster than a large one.
 const TAKEN_AT_ONCE: usize = 100;
 
-/// What the backlog is counted into.
+/// The fields of the aggregated backlog.
 const DEPTH: &str = "depth";
 const OLDEST: &str = "oldest";
 const ASIDE: &str = "set_aside";
 
 #[async_trait]
 impl Outbox for MongoStore {
-    /// Reads who holds what, then what waits and is held by nobody else, and claims that; if anybody has claimed anything meanwhile,
-    /// it begins anew. So of two relays that race for a document the second sees what the first got.
+    /// Reads the claims, then the waiting events that no other relay has claimed, and claims them; after a concurrent claim it starts again.
+    /// So of two relays that race for a document the second sees the claim of the first.
     ///
-    /// What waits is read as the majority has it: an event that a failover could still take back is not handed out. What was removed
-    /// is seen to be gone, for the majority had that before the claim on it ended.
+    /// Events are read with majority concern: one that a failover could still roll back is not delivered. Removed events are never seen
+    /// again, because their removal was acknowledged by the majority before the claim ended.
     async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
         let mut set_aside = Vec::new();
         for _ in 0..MAX_ATTEMPTS {
@@ -58,7 +58,7 @@ impl Outbox for MongoStore {
         Err(StoreError::new(StoreErrorKind::Conflict, others_were_faster))
     }
 
-    /// Almost always nothing else waits in the outboxes, and they go whole.
+    /// Removes whole outboxes first: almost always nothing else waits in them.
     async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
         let mut entities: HashSet<Uuid> = delivered.iter().map(|event| event.entity_id).collect();
         if entities.is_empty() {
@@ -134,7 +134,7 @@ impl Outbox for MongoStore {
 }
 
 impl MongoStore {
-    /// The documents with waiting events that none of the others hold, the longest-waiting first: their ids and outboxes.
+    /// Reads ids and outboxes of the documents with waiting events that no other relay has claimed, oldest first.
     async fn waiting_for(
         &self,
         claim: &Claim,
@@ -162,8 +162,8 @@ impl MongoStore {
         found.map_err(|error| error.during("reading waiting events"))
     }
 
-    /// The entities among these whose events can be delivered, and the events. What cannot be read is set aside; documents that another change has
-    /// let wait again behind an event that was set aside leave the index once more.
+    /// Splits the documents: entities whose events can be delivered, with the events; unreadable ones, which are set aside; and those that a
+    /// transition has put back into the index although their first event is set aside, which are removed from it.
     async fn deliverable(
         &self,
         waiting: Vec<RawDocumentBuf>,
@@ -189,7 +189,7 @@ impl MongoStore {
         Ok((entities, events))
     }
 
-    /// Removes the outboxes of these entities in which nothing but what was delivered waits; tells how many those are.
+    /// Removes the outboxes that hold only delivered events; returns their number.
     async fn remove_outboxes(
         &self,
         entities: &HashSet<Uuid>,
@@ -207,7 +207,7 @@ impl MongoStore {
         Ok(usize::try_from(removed).unwrap_or(usize::MAX))
     }
 
-    /// Those of these entities for which something still waits.
+    /// Finds the entities for which events still wait.
     async fn left_of(&self, entities: &HashSet<Uuid>) -> Result<HashSet<Uuid>, StoreError> {
         let find = self
             .documents
@@ -221,7 +221,7 @@ impl MongoStore {
         Ok(found.iter().filter_map(|document| uuid(document, ID)).collect())
     }
 
-    /// Takes these events out of outboxes in which others wait.
+    /// Removes these events from outboxes in which others wait.
     async fn remove_events(&self, delivered: &[&EventRef]) -> Result<(), StoreError> {
         let entities: Vec<Bson> = delivered.iter().map(|event| binary(event.entity_id)).collect();
         let events = ids(delivered.iter().copied());
@@ -243,26 +243,25 @@ fn ids<'a>(events: impl IntoIterator<Item = &'a EventRef>) -> Vec<Bson> {
     events.into_iter().map(|event| binary(event.id.uuid())).collect()
 }
 
-/// The index by which documents that are known by their ids are found. Without being told, the server may go through all that waits instead,
-/// which takes the longer the more that is.
+/// The hint for updates by id. Without it the server may scan the index of waiting outboxes instead.
 fn by_id() -> Hint {
     Hint::Keys(doc! { ID: 1 })
 }
 
-/// So that the server gives all of a claim's documents with its first answer, where it else gives a hundred and one and waits to be asked for more.
-/// One more than there are, for with exactly as many it does not notice that it is done.
+/// The batch size with which the first reply holds all documents of a claim; the default is 101. One more than the limit, or the server keeps
+/// the cursor open.
 fn all_at_once(claim: &Claim) -> u32 {
     claim.max_entities.saturating_add(1)
 }
 
-/// Takes these events out of an outbox; an outbox that is empty then goes, and so out of the index.
+/// Removes these events from an outbox, and an outbox that is empty then.
 fn without(events: &[Bson]) -> Vec<Document> {
     let delivered = doc! { "$in": [format!("$$this.{EVENT_ID}"), events] };
     let rest = doc! { "$filter": { "input": path(OUTBOX_EVENTS), "cond": { "$not": [delivered] } } };
     vec![doc! { "$set": { OUTBOX_EVENTS: rest } }, requeue()]
 }
 
-/// The events of a document that can be delivered, and the entity that they are about.
+/// Decodes the entity and the deliverable events of a document.
 fn of_entity(document: &RawDocumentBuf) -> Result<(Uuid, Vec<StatusChangeEvent>), StoreError> {
     let corrupt = |id: &str, field| StoreError::corrupt(COLLECTION, id, field);
     let entity = uuid(document, ID).ok_or_else(|| corrupt("(no UUID)", ID))?;

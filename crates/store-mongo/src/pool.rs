@@ -1,4 +1,4 @@
-//! What the driver tells about its connections.
+//! The state of the connection pool, from the driver's events.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,14 +9,13 @@ use mongodb::event::EventHandler;
 use mongodb::event::cmap::CmapEvent;
 use mongodb::options::ServerAddress;
 
-/// Is told how long a call waited for its connection.
+/// The callback for the time that a call waited for a connection.
 type Waited = Box<dyn Fn(Duration) + Send + Sync>;
 
-/// A connection: its number is the driver's, for each server anew.
+/// A connection id; the driver numbers the connections of each server.
 type Id = (ServerAddress, u32);
 
-/// The connections that there are. They are kept by name: of a call that is given up at the wrong moment the driver tells only half, so
-/// that sums would go wrong for good.
+/// The connections, by id: for a call that is cancelled at the wrong moment the driver emits only one of two events, so counters would drift.
 pub(crate) struct Pool {
     connections: Mutex<Connections>,
     max: usize,
@@ -35,14 +34,14 @@ impl Pool {
         Self { connections: Mutex::default(), max, waited: OnceLock::new() }
     }
 
-    /// What the driver must tell its events to.
+    /// The handler for the driver's events.
     pub(crate) fn event_handler(pool: &Arc<Self>) -> EventHandler<CmapEvent> {
         let pool = pool.clone();
         EventHandler::callback(move |event| pool.note(event))
     }
 
     pub(crate) fn on_waited(&self, told: Waited) {
-        // Whoever was first is there already.
+        // Only the first callback counts.
         let _ = self.waited.set(told);
     }
 
@@ -75,7 +74,7 @@ impl Pool {
                 connections.in_use.remove(&id);
                 connections.open.remove(&id);
             }
-            // What the pool as a whole does, and what comes to no connection.
+            // Events of the whole pool, and of connections that were not made.
             _ => {}
         }
     }

@@ -21,7 +21,7 @@ impl MongoStore {
     /// times, by several at once. Takes as long as the server needs to build an index over what is stored.
     ///
     /// The unique index on keys comes last, so that no other is missing when it cannot be made. On a collection that is sharded by another field
-    /// MongoDB has no such index: that is told as a warning, and [`MongoStore`] goes on without.
+    /// MongoDB has no such index: that is logged as a warning, and [`MongoStore`] works without it.
     ///
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] when there is no primary; [`StoreErrorKind::Unexpected`] when the server is no
@@ -64,7 +64,7 @@ impl MongoStore {
             .documents
             .with_timeout(hello)
             .await
-            .map_err(|error| error.during("asking MongoDB what it is"))?;
+            .map_err(|error| error.during("asking MongoDB for its topology and version"))?;
         let server = if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
             Server::Router
         } else {

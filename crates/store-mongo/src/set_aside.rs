@@ -16,7 +16,7 @@ use crate::{
     values::{binary, millis, time, uuid},
 };
 
-/// How many updates go to the server at a time.
+/// The number of concurrent updates.
 const AT_ONCE: usize = 16;
 
 /// A document whose first waiting event cannot be read.
@@ -100,7 +100,7 @@ impl MongoStore {
         self.documents.with_timeout(self.documents.dispenses().update_one(filter, update)).await.map(drop)
     }
 
-    /// Takes these documents, whose first event was set aside, out of the index of waiting outboxes: a change has put them there again.
+    /// Removes documents whose first event is set aside from the index of waiting outboxes, into which a transition has put them again.
     pub(crate) async fn keep_out_of_index(&self, documents: Vec<Bson>) -> Result<(), StoreError> {
         if documents.is_empty() {
             return Ok(());
@@ -153,7 +153,7 @@ impl MongoStore {
     }
 }
 
-/// Puts an outbox back among those that wait, as long as its oldest event has waited; one that is empty goes.
+/// Puts an outbox back into the index of waiting ones, with the time of its oldest event; removes an empty one.
 pub(crate) fn requeue() -> Document {
     let oldest = doc! { "$ifNull": [{ "$min": path(OUTBOX_EVENT_TIME) }, "$$NOW"] };
     let renewed = doc! { "$mergeObjects": [path(OUTBOX), { SINCE: oldest }] };
@@ -161,7 +161,7 @@ pub(crate) fn requeue() -> Document {
     doc! { "$set": { OUTBOX: { "$cond": [is_empty, "$$REMOVE", renewed] } } }
 }
 
-/// What is noted in the outbox.
+/// The note about an event that was set aside.
 fn note(id: &str, reason: &str, now: Timestamp) -> Document {
     doc! { SET_ASIDE_ID: id, SET_ASIDE_AT: millis(now), SET_ASIDE_REASON: reason }
 }

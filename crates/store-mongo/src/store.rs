@@ -12,16 +12,15 @@ use crate::{
     MongoSettings, collections::Collections, device_dispense::batch::TransitionExecutor, pool::Pool,
 };
 
-/// What the server tells MongoDB about itself when the connection string does not.
+/// The application name for MongoDB, when the connection string has none.
 const APP_NAME: &str = "esoz";
 
 /// Device dispenses and their outbox in MongoDB. Cheap to clone; clones share their connections.
 ///
-/// Every call ends within [`MongoSettings::operation_timeout_ms`] per round trip. A change of status that comes alone makes one. One under a
-/// key makes a second when it is not applied, or when it is not known that the unique index on keys is there; the worst case, a document
-/// whose history is null and keys that expired, makes nine. One that comes while others are under way waits for its turn first, no
-/// longer than such a time; those that go together make two, and what a change alone makes more when it was refused in their company or
-/// the answer was lost. `migrate` is not limited.
+/// Every round trip is limited to [`MongoSettings::operation_timeout_ms`]. A transition alone makes one. With an idempotency key it makes a
+/// second when it is not applied, or when the unique index on keys is not known to exist; the worst case, a null history and expired keys,
+/// makes nine. While others are under way a transition is queued first, for at most the same time; a batch makes two, and those of a single
+/// transition in addition when it failed in the batch or the reply was lost. `migrate` has no limit.
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) documents: Collections,
@@ -30,8 +29,8 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Prepares to use the database. Waits for no server: one that is down is noticed by the first call that needs it.
-    /// Must be called inside a Tokio runtime, which the driver's tasks then live in.
+    /// Creates the client. Does not wait for a server: the first call that needs one notices that it is down. Must be called inside a Tokio
+    /// runtime, which runs the driver's tasks.
     ///
     /// # Errors
     /// [`StoreErrorKind::Unexpected`] when the connection string cannot be understood.
@@ -42,8 +41,7 @@ impl MongoStore {
         options.connect_timeout = Some(Duration::from_millis(settings.connect_timeout_ms));
         options.server_selection_timeout = Some(Duration::from_millis(settings.server_selection_timeout_ms));
         options.retry_reads = Some(true);
-        // A write whose acknowledgement was lost is sent again by the driver, and the server knows it by its number:
-        // it answers as the first time and does not apply it twice.
+        // The driver repeats a write whose acknowledgement was lost, and the server recognises it and does not apply it twice.
         options.retry_writes = Some(true);
         let pool = Arc::new(Pool::new(settings.max_pool_size));
         options.cmap_event_handler = Some(Pool::event_handler(&pool));
@@ -54,32 +52,28 @@ impl MongoStore {
         Ok(Self { documents, transitions, pool })
     }
 
-    /// How the pool of connections is now, of all servers together.
+    /// Returns the state of the connection pool, summed over all servers.
     pub fn pool_status(&self) -> PoolStatus {
         self.pool.status()
     }
 
-    /// Has somebody told, from now on, how long each call waited for its connection, also in vain. The first to ask stays the one.
+    /// Sets the callback for the time that each call waited for a connection, in vain or not. Only the first call has an effect.
     pub fn on_waited(&self, told: impl Fn(Duration) + Send + Sync + 'static) {
         self.pool.on_waited(Box::new(told));
     }
 
-    /// Asks the primary for a sign of life.
+    /// Pings the primary.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Unavailable`] when there is none in time.
+    /// [`StoreErrorKind::Unavailable`] when it does not answer in time.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
         let ping = self.documents.database().run_command(doc! { "ping": 1 }).selection_criteria(primary);
-        self.documents
-            .with_timeout(ping)
-            .await
-            .map(drop)
-            .map_err(|error| error.during("asking MongoDB for a sign of life"))
+        self.documents.with_timeout(ping).await.map(drop).map_err(|error| error.during("pinging MongoDB"))
     }
 }
 
-/// The driver's reason is left out: it may quote a piece of the password.
+/// Leaves out the driver's reason: it may quote a part of the password.
 fn unusable_uri() -> StoreError {
     let attempted = "reading the MongoDB connection string; it must be \
                      mongodb://[user:password@]host:port[,host:port…]/[?options], with user and password \

@@ -6,19 +6,19 @@ use esoz_kernel::{StoreError, StoreErrorKind};
 use crate::error::{connection_failed, driver_failed};
 use crate::settings::SqliteSettings;
 
-/// The longest that the write-ahead log stays after it was carried over into the file, in bytes.
+/// The size in bytes that the write-ahead log is cut to after a checkpoint.
 const JOURNAL_SIZE_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Only for looking.
+    /// Reads only.
     Read,
-    /// For changes.
+    /// Reads and writes.
     Write,
 }
 
-/// The settings of a connection, as one batch: how long to wait for others first, so that the rest waits as well.
+/// The settings of a connection as one batch of statements: the busy time-out first, so that it applies to the rest.
 pub(crate) fn prepare(
     connection: &mut SqliteConnection,
     settings: &SqliteSettings,
@@ -34,7 +34,7 @@ pub(crate) fn prepare(
     connection.batch_execute(&format!("PRAGMA busy_timeout = {wait}; PRAGMA foreign_keys = ON; {rest}"))
 }
 
-/// Opens a connection for changes on a file that is there.
+/// Opens a connection for writing to an existing file.
 pub(crate) fn for_writing(settings: &SqliteSettings) -> Result<SqliteConnection, StoreError> {
     let attempted = format!("opening the database {}", settings.path.display());
     let mut connection = SqliteConnection::establish(&settings.url()?)
@@ -49,7 +49,7 @@ struct JournalMode {
     journal_mode: String,
 }
 
-/// Turns the write-ahead log on, which lets others read while one writes. It stays on, so this does nothing but the first time.
+/// Switches the file to a write-ahead log, so that reads and writes run concurrently. The file keeps the setting.
 pub(crate) fn use_write_ahead_log(
     connection: &mut SqliteConnection,
     settings: &SqliteSettings,

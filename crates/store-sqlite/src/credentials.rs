@@ -12,7 +12,7 @@ use crate::SqliteStore;
 use crate::rows::Location;
 use crate::schema::{access_tokens, api_keys, clients, users};
 
-/// What stands for the id of a secret in an error: neither it nor its digest may show.
+/// Replaces the id of a secret in errors: neither it nor its digest may show.
 const HIDDEN: &str = "(hidden)";
 
 const TOKENS: Location<'_> = Location { table: "access_tokens", id: HIDDEN };
@@ -123,7 +123,7 @@ impl Blocks for SqliteStore {
     }
 }
 
-/// Makes a user exist.
+/// Inserts the user if it does not exist.
 fn name_user(connection: &mut SqliteConnection, user: UserId) -> QueryResult<usize> {
     diesel::insert_into(users::table)
         .values((users::id.eq(user.to_string()), users::is_blocked.eq(false)))
@@ -132,7 +132,7 @@ fn name_user(connection: &mut SqliteConnection, user: UserId) -> QueryResult<usi
         .execute(connection)
 }
 
-/// Makes a client exist.
+/// Inserts the client if it does not exist.
 fn name_client(connection: &mut SqliteConnection, client: ClientId) -> QueryResult<usize> {
     diesel::insert_into(clients::table)
         .values((clients::id.eq(client.to_string()), clients::is_blocked.eq(false)))

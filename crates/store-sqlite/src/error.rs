@@ -1,16 +1,16 @@
-//! The one place where errors of diesel and SQLite become [`StoreError`]s.
+//! Translates errors of diesel and SQLite into [`StoreError`]s.
 
 use std::error::Error;
 
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as Driver};
 use esoz_kernel::{StoreError, StoreErrorKind};
 
-/// What may go wrong inside a read or a write: the driver fails, or what is stored cannot be right.
+/// Why a read or a write failed.
 #[derive(Debug)]
 pub(crate) enum SqliteError {
-    /// The driver's own error, not yet translated.
+    /// An error of the driver, not translated yet.
     Driver(Driver),
-    /// Already in the port's words.
+    /// An error of the port: a stored row is corrupt.
     Store(StoreError),
 }
 
@@ -27,7 +27,7 @@ impl From<StoreError> for SqliteError {
 }
 
 impl SqliteError {
-    /// In the port's words, saying what was being attempted.
+    /// Translates it; `attempted` says what the call was doing.
     pub(crate) fn during(self, attempted: &str) -> StoreError {
         match self {
             Self::Store(error) => error,
@@ -38,7 +38,7 @@ impl SqliteError {
 
 /// Translates an error of the driver.
 pub(crate) fn driver_failed(attempted: &str, error: Driver) -> StoreError {
-    // Of a commit that failed and could not be rolled back either, the first failure tells more.
+    // When the commit and the rollback both failed, the commit's error names the cause.
     let error = match error {
         Driver::RollbackErrorOnCommit { commit_error, .. } => *commit_error,
         other => other,
@@ -46,7 +46,7 @@ pub(crate) fn driver_failed(attempted: &str, error: Driver) -> StoreError {
     StoreError::new(kind_of(&error), attempted).because(error)
 }
 
-/// Translates a failure to open the file or to get a connection from the pool: whatever it is, it may be over later.
+/// Translates a failure to open the file or to get a connection from the pool: a later attempt may succeed.
 pub(crate) fn connect_failed(attempted: &str, error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, attempted).because(error)
 }
@@ -59,7 +59,7 @@ pub(crate) fn connection_failed(attempted: &str, error: ConnectionError) -> Stor
     }
 }
 
-/// Translates what the machinery of migrations reports.
+/// Translates an error of the migration harness.
 pub(crate) fn migration_failed(attempted: &str, error: Box<dyn Error + Send + Sync>) -> StoreError {
     match error.downcast::<Driver>() {
         Ok(error) => driver_failed(attempted, *error),
@@ -76,8 +76,8 @@ fn kind_of(error: &Driver) -> StoreErrorKind {
     }
 }
 
-/// The result codes that say more than "unexpected", each by the constant text that SQLite has for it (`sqlite3_errstr`): diesel keeps the
-/// code of a constraint, but of other codes this text alone. Tests provoke busy, full, corrupt and not-a-database for real.
+/// Maps SQLite's result codes by their constant texts (`sqlite3_errstr`): diesel keeps the code of a constraint, but only the text of other
+/// codes. Tests provoke busy, full, corrupt and not-a-database on a real file.
 fn kind_of_code(text: &str) -> Option<StoreErrorKind> {
     const CODES: [(&str, StoreErrorKind); 9] = [
         ("database is locked", StoreErrorKind::Unavailable), // SQLITE_BUSY

@@ -18,7 +18,7 @@ pub fn dispense(id: &str, document: &str) -> Result<Dispense, StoreError> {
 /// The document of a dispense that is loaded.
 ///
 /// # Errors
-/// Why it cannot be stored, for whoever loads it.
+/// Why it cannot be stored.
 pub fn document(dispense: &Dispense) -> Result<String, String> {
     document::from_dispense(dispense)
 }

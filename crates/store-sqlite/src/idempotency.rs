@@ -10,7 +10,7 @@ use crate::error::SqliteError;
 use crate::rows::{Location, MAX_RECORDS_PER_TRANSACTION};
 use crate::schema::idempotency_keys as keys;
 
-/// Where a row of the table is; the key itself is not shown.
+/// The location of a row for error messages; the key itself is not shown.
 pub(crate) const LOCATION: Location<'static> = Location { table: "idempotency_keys", id: "(a digest)" };
 
 #[derive(Queryable, Selectable)]
@@ -21,7 +21,7 @@ struct KeyRow {
     kept_since: String,
 }
 
-/// What was done under the key, if anything was: the first answer as it was kept.
+/// Looks up the key: the first answer as it was kept, or that the key was reused.
 pub(crate) fn replay(
     connection: &mut SqliteConnection,
     idempotency: &IdempotentRequest,
@@ -36,7 +36,7 @@ pub(crate) fn replay(
     Ok(idempotency.replay(&request, LOCATION.parse("kept_since", &kept_since)?, now, || answer))
 }
 
-/// Keeps the key with its answer. Nothing that counts is kept under it, or [`replay`] would have said so in this transaction.
+/// Stores the key with its answer. Replaces an expired record; [`replay`] has found no other in this transaction.
 pub(crate) fn keep(
     connection: &mut SqliteConnection,
     idempotency: &IdempotentRequest,
@@ -53,7 +53,7 @@ pub(crate) fn keep(
         .execute(connection)
 }
 
-/// The kept answer as what it was.
+/// Parses the kept answer.
 pub(crate) fn answered<T>(
     replay: Replay<String>,
     read: impl FnOnce(&str) -> Result<T, StoreError>,
@@ -71,16 +71,16 @@ impl IdempotencyRecords for SqliteStore {
         let until = rfc3339_micros(until);
         let most = i64::from(most).min(i64::try_from(MAX_RECORDS_PER_TRANSACTION).unwrap_or(i64::MAX));
         let old = keys::table.filter(keys::kept_since.le(until.clone())).select(keys::key).limit(most);
-        // Whoever has nothing to forget must not take turns to write from those who have something to write.
+        // A purge with nothing to delete must not queue a write.
         let found: Vec<Vec<u8>> = self
-            .read("looking for old idempotency keys", move |connection| Ok(old.load(connection)?))
+            .read("looking for expired idempotency keys", move |connection| Ok(old.load(connection)?))
             .await?;
         if found.is_empty() {
             return Ok(0);
         }
         self.writer
-            .write("forgetting old idempotency keys", move |connection| {
-                // Meanwhile one of them may have been used again.
+            .write("purging expired idempotency keys", move |connection| {
+                // One of them may have been used again since the read.
                 let still_old =
                     keys::table.filter(keys::key.eq_any(&found)).filter(keys::kept_since.le(&until));
                 Ok(u64::try_from(diesel::delete(still_old).execute(connection)?).unwrap_or(u64::MAX))

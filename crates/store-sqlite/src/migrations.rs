@@ -16,7 +16,7 @@ use crate::settings::SqliteSettings;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
-/// How long to let others finish before the write-ahead log is asked for again.
+/// The delay between attempts to switch on the write-ahead log while others use the file.
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(QueryableByName)]
@@ -44,8 +44,8 @@ pub fn migrate(settings: &SqliteSettings) -> Result<Vec<String>, StoreError> {
     make_file(settings)?;
     let attempted = format!("migrating the database {}", settings.path.display());
     let mut connection = for_writing(settings)?;
-    let deadline = Instant::now() + settings.queue_timeout();
-    // SQLite does not wait for others when it changes the journal, so this has to.
+    let deadline = Instant::now() + settings.busy_timeout();
+    // SQLite's busy time-out does not cover a change of the journal mode.
     while let Err(error) = use_write_ahead_log(&mut connection, settings) {
         if error.kind() != StoreErrorKind::Unavailable || Instant::now() >= deadline {
             return Err(error);
@@ -132,7 +132,7 @@ fn known_versions(attempted: &str) -> Result<BTreeSet<String>, StoreError> {
     Ok(known.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
-/// The migrations that the file has had. Unlike diesel's own look at them this writes nothing.
+/// Lists the migrations that were applied to the file. Unlike diesel's own query this writes nothing.
 fn applied_versions(connection: &mut SqliteConnection) -> Result<BTreeSet<String>, SqliteError> {
     let table: Counted = diesel::sql_query(
         "SELECT count(*) AS number FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'",

@@ -38,7 +38,7 @@ impl EventRow {
             event_time: location.parse("event_time", &self.event_time)?,
             changed_by: location.parse("changed_by", &self.changed_by)?,
             request_id: RequestId::parse(&self.request_id).ok_or_else(|| location.corrupt("request_id"))?,
-            // What only traces need holds no event up.
+            // An invalid trace context is dropped: it must not hold the event up.
             trace: self.traceparent.as_deref().and_then(TraceContext::parse),
         })
     }
@@ -65,8 +65,7 @@ pub(crate) fn event_of(row: [&str; 7], traceparent: Option<&str>) -> Result<Stat
     .event()
 }
 
-/// Puts an event at the end, in the transaction that makes the change. While a relay holds the entity, it holds this event as well: no other
-/// may overtake it.
+/// Appends an event in the transaction of its change. A relay's claim on the entity covers this event too, so that none overtakes another.
 pub(crate) fn put(connection: &mut SqliteConnection, event: &StatusChangeEvent) -> QueryResult<usize> {
     let entity_id = event.entity_id.to_string();
     let waiting = outbox::table.filter(outbox::entity_id.eq(&entity_id)).limit(1);
@@ -86,7 +85,7 @@ pub(crate) fn put(connection: &mut SqliteConnection, event: &StatusChangeEvent) 
         .execute(connection)
 }
 
-/// The entities that the relay may have: the first waiting event of each, longest-waiting first.
+/// The entities that the relay can claim, by the first waiting event of each, oldest first.
 macro_rules! claimable {
     ($claim:expr) => {{
         let earlier = diesel::alias!(outbox as earlier);
@@ -115,7 +114,7 @@ macro_rules! claimable {
 #[async_trait]
 impl Outbox for SqliteStore {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
-        // An idle relay must not take turns to write from those who have something to write.
+        // An idle relay must not queue writes.
         let is_any = {
             let claim = claim.clone();
             self.read("looking for waiting events", move |connection| {
@@ -256,7 +255,7 @@ impl Outbox for SqliteStore {
 
 const NULL: Option<&str> = None;
 
-/// Claims the entity and hands out its events up to the first that cannot be read; sets that aside if it is the very first.
+/// Claims the entity and adds its events up to the first unreadable one; sets that aside if it is the first of all.
 fn claim_entity(
     connection: &mut SqliteConnection,
     claim: &Claim,

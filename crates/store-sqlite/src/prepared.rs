@@ -1,13 +1,13 @@
-//! Updates that are prepared once.
+//! Cached prepared statements for updates.
 
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sqlite::Sqlite;
 
-/// An update whose text is always the same, kept prepared for the connection's next one.
+/// An update whose SQL text is always the same: its prepared statement is cached on the connection.
 ///
-/// diesel prepares every update anew, as it cannot know that: which columns an update sets may depend on its values. That took more time than
-/// the update itself. What is kept is found by its text, so a text that did change would be right as well, but never be dropped.
+/// diesel prepares every update anew, because the columns that an update sets may depend on its values. That took longer than the update
+/// itself. The cache is keyed by the text, so a text that varies would still be right, but never be evicted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Prepared<Q>(pub(crate) Q);
 

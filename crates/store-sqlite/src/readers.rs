@@ -10,36 +10,36 @@ use crate::connection::{Purpose, prepare};
 use crate::error::{SqliteError, connect_failed};
 use crate::settings::SqliteSettings;
 
-/// Connections for reading. In a write-ahead log readers wait for nobody, and see what was committed when they began.
+/// The pool of connections for reading. With a write-ahead log readers never wait for the writer, and see what was committed when they began.
 pub(crate) struct Readers {
     pool: Pool<ConnectionManager<SqliteConnection>>,
-    /// As many as connections: who has none yet waits as a future, not as a blocked thread.
+    /// One per connection: a caller without a connection waits as a future, not as a blocked thread.
     permits: Arc<Semaphore>,
     max: usize,
 }
 
 impl Readers {
-    /// Opens none yet.
+    /// Creates the pool; connections are opened when they are needed.
     pub(crate) fn new(settings: &SqliteSettings) -> Result<Self, StoreError> {
         let pool = Pool::builder()
             .max_size(settings.max_connections)
             .min_idle(Some(0))
-            .test_on_check_out(false) // A file does not hang up.
-            .connection_timeout(settings.queue_timeout())
+            .test_on_check_out(false) // A file does not close a connection.
+            .connection_timeout(settings.busy_timeout())
             .connection_customizer(Box::new(Prepare(settings.clone())))
-            .error_handler(Box::new(NopErrorHandler)) // What goes wrong reaches the caller.
+            .error_handler(Box::new(NopErrorHandler)) // The caller gets every error.
             .build_unchecked(ConnectionManager::new(settings.url()?));
         let max = usize::try_from(settings.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
         Ok(Self { pool, permits: Arc::new(Semaphore::new(max)), max })
     }
 
-    /// How many connections are open, how many are used, and how many there may be.
+    /// Returns the numbers of open and used connections, and their maximum.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let open = usize::try_from(self.pool.state().connections).unwrap_or(usize::MAX);
         (open, self.max - self.permits.available_permits().min(self.max), self.max)
     }
 
-    /// Runs `look` on a connection that cannot write. When more than one statement must see the same instant, `look` opens a transaction.
+    /// Runs a query on a read-only connection. A query of several statements that must see the same snapshot opens a transaction.
     pub(crate) async fn read<T, F>(&self, attempted: impl Into<String>, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -55,7 +55,7 @@ impl Readers {
         let answer = spawn_blocking(move || {
             let mut connection = pool.get().map_err(|error| connect_failed(&attempted, error))?;
             let result = query(&mut connection).map_err(|error| error.during(&attempted));
-            drop((connection, permit)); // The connection first: whoever gets the turn finds it.
+            drop((connection, permit)); // The connection first: the next permit holder finds it in the pool.
             result
         });
         answer.await.unwrap_or_else(|error| Err(aborted.because(error)))

@@ -1,4 +1,4 @@
-//! From stored text to the domain's words. What cannot be is reported by table, id and column, never repaired.
+//! Parses stored text into domain types. A value that is invalid is reported by table, id and column, never repaired.
 
 use std::str::FromStr;
 
@@ -10,10 +10,10 @@ use esoz_kernel::{Put, Stamps, StoreError};
 use crate::SqliteStore;
 use crate::error::SqliteError;
 
-/// The most records that one transaction takes: loading many must not keep others from writing for long.
+/// The most records in one transaction: an import must not block other writes for long.
 pub(crate) const MAX_RECORDS_PER_TRANSACTION: usize = 500;
 
-/// Stores the records in order, one answer each. A transaction that is broken off is made again, so its rows are kept until it is over.
+/// Stores the records in order, one outcome each. A transaction that is rolled back runs again, so its rows are kept until it commits.
 pub(crate) async fn put_all<Record, Row>(
     store: &SqliteStore,
     attempted: &'static str,
@@ -34,7 +34,7 @@ where
     Ok(answers)
 }
 
-/// Names one stored row, for whoever has to look at it.
+/// The location of a stored row, for error messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Location<'a> {
     pub(crate) table: &'static str,
@@ -42,17 +42,17 @@ pub(crate) struct Location<'a> {
 }
 
 impl Location<'_> {
-    /// The value of a column as what it must be.
+    /// Parses the text of a column.
     pub(crate) fn parse<T: FromStr>(self, column: &'static str, text: &str) -> Result<T, StoreError> {
         text.parse().map_err(|_| self.corrupt(column))
     }
 
-    /// That the column holds what cannot be.
+    /// The error for an invalid value in a column.
     pub(crate) fn corrupt(self, column: &'static str) -> StoreError {
         StoreError::corrupt(self.table, self.id, column)
     }
 
-    /// Who wrote the row and when.
+    /// Parses the four columns of [`Stamps`].
     pub(crate) fn stamps(self, row: [&str; 4]) -> Result<Stamps, StoreError> {
         let [inserted_at, inserted_by, updated_at, updated_by] = row;
         Ok(Stamps {
@@ -74,7 +74,7 @@ pub(crate) fn stamp_columns(stamps: &Stamps) -> [String; 4] {
     ]
 }
 
-/// What became of a statement that stores one record: a reference to what is not there refuses that record alone.
+/// The outcome of a statement that stores one record: a dangling reference refuses that record alone.
 pub(crate) fn put_unless_dangling(
     result: Result<usize, Driver>,
     done: Put,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use esoz_kernel::{StoreError, StoreErrorKind};
 
-/// Where the file is and how hard it may be used.
+/// The path of the file and the limits of its use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteSettings {
     /// The database file. SQLite keeps two more beside it, named alike with `-wal` and `-shm` at the end. The directory must be on
@@ -11,10 +11,10 @@ pub struct SqliteSettings {
     pub path: PathBuf,
     /// The most connections for reading, 1 to 1,000. Writing has one more of its own.
     pub max_connections: u32,
-    /// How long to wait, in milliseconds, for others to let go of the file or for a turn to write, 1 to 600,000. After that the call
-    /// fails as unavailable.
+    /// How long a call waits for a lock on the file or in the queue of writes, in milliseconds, 1 to 600,000. After that it fails as
+    /// unavailable.
     pub busy_timeout_ms: u32,
-    /// The most writes that may wait for their turn in this process, 1 to 1,000,000. Those beyond fail as unavailable at once.
+    /// The maximum length of the queue of writes in this process, 1 to 1,000,000. Writes beyond it fail as unavailable at once.
     pub max_waiting_writes: u32,
 }
 
@@ -26,7 +26,7 @@ impl SqliteSettings {
     /// The default of [`SqliteSettings::max_waiting_writes`].
     pub const DEFAULT_MAX_WAITING_WRITES: u32 = 1_024;
 
-    /// That file, everything else by default.
+    /// Settings for that file; everything else has its default.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -54,8 +54,8 @@ impl SqliteSettings {
         Ok(())
     }
 
-    /// How long a call may wait.
-    pub(crate) fn queue_timeout(&self) -> Duration {
+    /// The longest that a call waits.
+    pub(crate) fn busy_timeout(&self) -> Duration {
         Duration::from_millis(self.busy_timeout_ms.into())
     }
 

@@ -43,7 +43,7 @@ impl SqliteStore {
         Ok(Self { writer: Arc::new(Writer::start(settings, connection)?), readers })
     }
 
-    /// How busy the file is now: its connections for reading, and the writes that wait for their turn.
+    /// Returns the state of the pool: its connections for reading, and the number of queued writes.
     pub fn pool_status(&self) -> PoolStatus {
         let (open, in_use, max) = self.readers.counts();
         let waiting = Some(self.writer.waiting());
@@ -64,7 +64,7 @@ impl SqliteStore {
         .await
     }
 
-    /// Looks, on a connection that cannot write.
+    /// Runs a query on a read-only connection.
     pub(crate) async fn read<T, F>(&self, attempted: impl Into<String>, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

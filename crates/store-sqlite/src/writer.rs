@@ -12,48 +12,48 @@ use crate::connection;
 use crate::error::SqliteError;
 use crate::settings::SqliteSettings;
 
-/// The most changes that share a commit. Those that come while one is under way are the next ones, so it is about as many as there are
-/// callers at the same time; each costs well under a tenth of what the commit does.
+/// The most writes in one batch. Writes that arrive during a commit form the next batch, so a batch is about as large as the number of
+/// concurrent callers; each write costs well under a tenth of the commit.
 const MAX_BATCH: usize = 64;
 
-/// A change that waits for its turn, and answers its caller itself.
+/// A queued write. It replies to its caller itself.
 trait WriteJob: Send {
-    /// Whether to begin: not when the caller has gone, nor when it has waited too long, which it then is told.
+    /// Whether to run it: not when the caller is gone. One that waited longer than the queue time-out is rejected.
     fn is_due(&mut self) -> bool;
-    /// Makes the change inside a transaction that is open, and keeps what came of it until it is told. `false` when it failed: then
-    /// the transaction must be taken back.
+    /// Runs the write inside an open transaction and keeps the outcome for [`WriteJob::reply`]. `false` when it failed: then the
+    /// transaction must be rolled back.
     fn run(&mut self, connection: &mut SqliteConnection) -> bool;
-    /// Makes the change in a transaction of its own; what came of it is kept until it is told.
+    /// Runs the write in a transaction of its own and keeps the outcome for [`WriteJob::reply`].
     fn run_alone(&mut self, connection: &mut SqliteConnection);
-    /// Whether it may be in one transaction with others, and be run again when that is taken back.
+    /// Whether it may share a transaction with others, and run again when that is rolled back.
     fn may_share(&self) -> bool;
-    /// Tells the caller what came of it.
+    /// Sends the outcome to the caller.
     fn reply(&mut self);
-    /// Tells the caller that it could not be begun, and why.
+    /// Sends the caller the reason why it was not run.
     fn reject(&mut self, why: SqliteError);
 }
 
 type Job = Box<dyn WriteJob>;
 
-/// The one place that changes the file: a thread with a connection of its own, taking changes in the order of their coming.
+/// The single writer of the file: a thread with its own connection and a bounded queue, first in, first out.
 ///
-/// SQLite has one writer at a time anyway. Waiting here costs no thread, and a caller that goes away meanwhile neither interrupts a
-/// transaction nor leaves one open: its change runs whole, or, when its turn has not come yet, not at all.
+/// SQLite allows one writer at a time. A queued write blocks no thread, and a caller that is dropped neither interrupts a transaction nor
+/// leaves one open: its write runs completely, or, while it is still queued, not at all.
 ///
-/// Changes that wait at the same time share a transaction, and so the wait until it is on the disk. When any of them fails, all is taken back
-/// and each is made in a transaction of its own: none fails for another's sake.
+/// Writes that are queued at the same time share a transaction and its sync to disk. When one of them fails, the transaction is rolled back
+/// and each runs in a transaction of its own, so that none fails because of another.
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
     queue_timeout: Duration,
 }
 
 impl Writer {
-    /// Starts the thread; it ends when the writer is dropped and all that waits is done.
+    /// Starts the thread; it ends when the writer is dropped and the queue is empty.
     pub(crate) fn start(settings: &SqliteSettings, connection: SqliteConnection) -> Result<Self, StoreError> {
         let most = usize::try_from(settings.max_waiting_writes).unwrap_or(usize::MAX);
         let (jobs, waiting) = mpsc::channel(most);
         let settings = settings.clone();
-        let queue_timeout = settings.queue_timeout();
+        let queue_timeout = settings.busy_timeout();
         thread::Builder::new()
             .name("esoz-sqlite-writer".to_owned())
             .spawn(move || run_writer(waiting, &settings, connection))
@@ -63,15 +63,15 @@ impl Writer {
         Ok(Self { jobs, queue_timeout })
     }
 
-    /// How many changes wait for their turn.
+    /// The number of queued writes.
     pub(crate) fn waiting(&self) -> usize {
         self.jobs.max_capacity() - self.jobs.capacity()
     }
 
-    /// Runs a change inside a transaction that has the right to write from its very start (`BEGIN IMMEDIATE`): what it reads cannot
-    /// change before it commits. Commits when it returns `Ok`, else takes everything back. `Ok` here means that it is on the disk.
+    /// Runs a write inside a `BEGIN IMMEDIATE` transaction: what it reads cannot change before it commits. Commits when the write returns
+    /// `Ok`, else rolls back. `Ok` here means that it is on disk.
     ///
-    /// The transaction may be shared with changes that wait at the same time, and the change be run again in one of its own.
+    /// Other queued writes may share the transaction, and the write may then run again in a transaction of its own.
     pub(crate) async fn write<T, F>(&self, attempted: impl Into<String>, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -80,7 +80,7 @@ impl Writer {
         self.enqueue(attempted.into(), change, true).await
     }
 
-    /// The same in a transaction that it shares with no other: for a change that takes long.
+    /// Runs a write in a transaction that no other shares: for one that takes long.
     pub(crate) async fn write_unshared<T, F>(
         &self,
         attempted: impl Into<String>,
@@ -142,7 +142,7 @@ where
         }
         let is_late = self.since.elapsed() > self.queue_timeout;
         if is_late {
-            self.reject(unavailable(&self.attempted, "its turn to write came too late").into());
+            self.reject(unavailable(&self.attempted, "it was queued for too long").into());
         }
         !is_late
     }
@@ -177,7 +177,7 @@ fn in_transaction<T>(
     attempted: &str,
     change: impl FnOnce(&mut SqliteConnection) -> Result<T, SqliteError>,
 ) -> Result<T, StoreError> {
-    // SQLite ends a transaction itself when e.g. the disk is full; rolling back fails then, and must not hide why.
+    // SQLite ends a transaction itself when, for example, the disk is full; then the rollback fails, and must not hide the cause.
     let mut cause = None;
     let result: Result<T, SqliteError> = connection.immediate_transaction(|connection| {
         change(connection).map_err(|error| {
@@ -188,16 +188,16 @@ fn in_transaction<T>(
     result.map_err(|error| cause.unwrap_or_else(|| error.during(attempted)))
 }
 
-/// Takes one change after another, or those that wait at the same time together.
+/// Runs queued writes until the queue is closed: one alone, several as a batch.
 fn run_writer(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, connection: SqliteConnection) {
     let mut writer = WriteConnection { settings, ready: Some(connection) };
-    // A change that was taken but may not be in the company that it was taken for.
+    // A write that was dequeued for a batch and may not share one.
     let mut next: Option<Job> = None;
     while let Some(mut job) = next.take().or_else(|| waiting.blocking_recv()) {
         if !job.is_due() {
             continue;
         }
-        // Who is alone goes alone: there is nothing to share.
+        // A batch of one would only be slower.
         if waiting.is_empty() || !job.may_share() {
             writer.write_one(job);
         } else {
@@ -206,15 +206,15 @@ fn run_writer(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, conne
     }
 }
 
-/// What writes: a connection, or none yet.
+/// The connection for writing; opened anew after one that was not clean.
 struct WriteConnection<'a> {
     settings: &'a SqliteSettings,
     ready: Option<SqliteConnection>,
 }
 
 impl WriteConnection<'_> {
-    /// Uses the connection. One that may be in the middle of something afterwards is closed, which takes back what was not committed,
-    /// and the next change gets a new one. `None` when it panicked.
+    /// Uses the connection. One with an open transaction afterwards is closed, which rolls back, and the next write gets a new one. `None`
+    /// when `work` panicked.
     fn with<T>(&mut self, work: impl FnOnce(&mut SqliteConnection) -> T) -> Result<Option<T>, StoreError> {
         let ready = self.ready.take();
         let mut connection = ready.map_or_else(|| connection::for_writing(self.settings), Ok)?;
@@ -231,13 +231,13 @@ impl WriteConnection<'_> {
     fn write_one(&mut self, mut job: Job) {
         match self.with(|connection| job.run_alone(connection)) {
             Ok(Some(())) => job.reply(),
-            // Its caller learns of it when the job is dropped.
+            // Dropping the job closes its caller's channel.
             Ok(None) => {}
             Err(error) => job.reject(error.into()),
         }
     }
 
-    /// Makes this change and those that come until it is done, as one. Gives back one that was taken and may not be among them.
+    /// Runs this write, and those that are queued until it is done, in one transaction. Returns one that was dequeued and may not share it.
     fn write_batch(&mut self, first: Job, waiting: &mut mpsc::Receiver<Job>) -> Option<Job> {
         let mut jobs = vec![first];
         let (mut unshared, mut has_begun) = (None, false);
@@ -250,7 +250,7 @@ impl WriteConnection<'_> {
                         return Err(diesel::result::Error::RollbackTransaction);
                     }
                     done += 1;
-                    // Taken only now: until the first has its turn, those that wait count as waiting.
+                    // Dequeued only now: while the first waits for the lock, the others count as waiting.
                     if done == jobs.len() && done < MAX_BATCH {
                         unshared = take_next(&mut jobs, waiting);
                     }
@@ -260,20 +260,20 @@ impl WriteConnection<'_> {
         });
         match batch_result {
             Ok(Some(Ok(()))) => jobs.iter_mut().for_each(|job| job.reply()),
-            // Then it is still the first alone.
+            // The transaction was not begun, so the first is the only one.
             Ok(Some(Err(error))) if !has_begun => {
                 if let Some(first) = jobs.first_mut() {
                     first.reject(error.into());
                 }
             }
-            // What came of each rests on what was taken back.
+            // Every outcome rests on what was rolled back.
             _ => jobs.into_iter().for_each(|job| self.write_one(job)),
         }
         unshared
     }
 }
 
-/// Adds one that is waiting and due. Gives it back when it may not share.
+/// Dequeues a due write into the batch. Returns it when it may not share.
 fn take_next(jobs: &mut Vec<Job>, waiting: &mut mpsc::Receiver<Job>) -> Option<Job> {
     while let Ok(mut job) = waiting.try_recv() {
         if !job.may_share() {

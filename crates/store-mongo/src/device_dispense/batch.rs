@@ -1,7 +1,7 @@
-//! Transitions that wait at the same time share an acknowledgement by the majority.
+//! Batches: concurrent transitions share one majority acknowledgement.
 //!
-//! One command updates many documents, each on its own condition and in its own atomic step; only the wait until all is durable is
-//! shared. It needs no multi-document transaction, and no document waits for another.
+//! One command updates many documents, each under its own conditions and atomically; only the wait for durability is shared. There is no
+//! multi-document transaction, and no document waits for another.
 
 use std::collections::HashMap;
 
@@ -23,16 +23,16 @@ use crate::{
     fields::COLLECTION,
 };
 
-/// As many commands at a time as kept the server busiest: one waits for the majority, one is at its documents, one on its way.
+/// Concurrent commands; three gave the highest throughput: one waits for the majority, one updates documents, one is on its way.
 const MAX_BATCHES: usize = 3;
-/// What the server does in well under the time that the majority's acknowledgement takes.
+/// Statements in one command; the server runs them in well under the time of a majority acknowledgement.
 const MAX_ITEMS: usize = 32;
 
 type Answer = Result<Committed<Dispense>, StoreError>;
 type Job = Queued<Transition, Answer>;
 type Parts = (Transition, ReplySender<Answer>);
 
-/// Commits transitions of dispenses, alone or many in one command.
+/// Commits transitions, one alone or many in one command.
 pub(crate) struct TransitionExecutor(Collections);
 
 impl TransitionExecutor {
@@ -52,7 +52,7 @@ impl TransitionExecutor {
     async fn run_as_one_command(&self, jobs: Vec<Parts>) {
         match self.send(&jobs).await {
             Ok(reply) => self.answer(jobs, reply).await,
-            // Nobody waits any longer, and whether anything took effect is unknown.
+            // The callers' time is over, and whether anything took effect is unknown.
             Err(error @ MongoError::Timeout(_)) => {
                 for (transition, reply) in jobs {
                     reply.send(Err(failed(&transition, &error)));
@@ -85,7 +85,7 @@ impl TransitionExecutor {
         let answer_refused = async |((transition, reply), code): (Parts, i32)| {
             reply.send(match &transition.idempotency {
                 Some(idempotency) if is_duplicate_key(code) => self.0.replay(&transition, idempotency).await,
-                // Nothing was written, for a reason that the single update knows how to deal with.
+                // Nothing was written; the single update handles the reason.
                 _ => self.0.commit(&transition).await,
             });
         };
@@ -93,10 +93,10 @@ impl TransitionExecutor {
         futures_util::join!(refused, self.answer_accepted(accepted, &reply));
     }
 
-    /// Answers the jobs whose statements found their documents, or found nothing.
+    /// Answers the jobs whose statements ran without an error.
     ///
-    /// The documents are read, for a command of many gives none of them back. If the server counts fewer than there are statements, they tell
-    /// which of these found nothing: the others' ids are in them.
+    /// The documents are read, because an update of many returns none. When the server counts fewer matches than statements, the ids of recent
+    /// transitions in the documents tell which statements matched.
     async fn answer_accepted(&self, jobs: Vec<Parts>, server: &Reply) {
         let ids: Vec<Uuid> = jobs.iter().map(|(transition, _)| transition.id.uuid()).collect();
         let found = self.0.find_all(&ids).await;
@@ -120,8 +120,8 @@ impl TransitionExecutor {
 
     /// Answers a job whose document was deleted after its transition was committed: with the document as it was when the command ended.
     ///
-    /// A server that cannot tell any more leaves it unknown what the dispense held. Its idempotency key went with it, so a repetition
-    /// finds out that it is not there.
+    /// Unavailable when the server cannot read that any more: the record is unknown, and must not be made up. The idempotency key was deleted
+    /// with the document, so a retry is answered that there is no such dispense.
     async fn answer_deleted(&self, transition: &Transition, ended: Option<Timestamp>) -> Answer {
         let found = match ended {
             Some(time) => self.0.find_as_of(transition.id, time).await.ok().flatten(),
@@ -133,10 +133,9 @@ impl TransitionExecutor {
         }
     }
 
-    /// Commits a transition that was in a command whose fate is unknown. When it is stale, that may be its own doing: then its id is in the
-    /// document.
+    /// Retries a transition of a command whose outcome is unknown. If it is stale because the command had applied it, its id is in the document.
     ///
-    /// The driver repeats a single update under its number, by which the server knows it; a command of many it does not repeat.
+    /// The driver retries single updates itself (retryable writes), but not commands.
     async fn retry(&self, transition: &Transition) -> Answer {
         let answer = self.0.commit(transition).await?;
         if answer != Committed::Stale {
@@ -160,7 +159,7 @@ impl BatchExecutor for TransitionExecutor {
     }
 
     async fn run_batch(&self, batch: Vec<Job>) {
-        // Without the unique index a key is looked up before the change, which one command cannot do.
+        // Without the unique index a key must be looked up before the update, which a command cannot do.
         let (mut alone, mut shared): (Vec<Parts>, Vec<Parts>) = batch
             .into_iter()
             .map(Job::into_parts)
@@ -198,11 +197,11 @@ fn deleted(transition: &Transition) -> StoreError {
 /// The server's reply to a command of many statements.
 #[derive(Debug, PartialEq, Eq)]
 struct Reply {
-    /// The codes of the statements that were refused, by their places.
+    /// The error codes of the statements that failed, by index.
     errors: HashMap<usize, i32>,
-    /// How many of the others found their documents.
+    /// The number of statements that matched a document.
     matched: usize,
-    /// When the server had carried out the command; a server of its own (no replica set) does not say.
+    /// The server's time at the end of the command; `None` when it is not part of a replica set.
     operation_time: Option<Timestamp>,
 }
 

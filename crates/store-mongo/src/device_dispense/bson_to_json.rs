@@ -1,5 +1,5 @@
-//! Stored values as JSON, for the part of a dispense that is carried and not interpreted. Nothing here fails: it runs
-//! after a change has committed, and then the answer must not depend on what others wrote into the document.
+//! Renders stored values as JSON, for the part of a dispense that is carried and not interpreted. Never fails: it runs after a transition
+//! has committed, and the answer must not depend on what other systems wrote into the document.
 
 use std::fmt::Write as _;
 
@@ -24,7 +24,7 @@ pub(crate) fn record(document: &RawDocument) -> Map<String, Value> {
     record
 }
 
-/// The document's elements up to the first that cannot be told from the next.
+/// The document's elements up to the first malformed one.
 fn elements(document: &RawDocument) -> impl Iterator<Item = RawElement<'_>> {
     document.iter_elements().map_while(Result::ok)
 }
@@ -97,7 +97,7 @@ fn array(key: &str, items: &RawArray) -> Value {
     Value::Array(elements(document).map(|element| value(key, &element)).collect())
 }
 
-/// A decimal as a JSON number with the same value. What a number would round, or cannot say, stays text.
+/// A decimal as a JSON number of the same value; text when a number would round it or cannot represent it.
 fn decimal(text: &str) -> Value {
     let integer = text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from));
     let number = integer.ok().or_else(|| Number::from_f64(lossless_f64(text)?));
@@ -112,7 +112,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The UUID in this text, by the one rule for their spelling, which belongs to the typed ids.
+/// Parses a UUID by the rule of the typed ids.
 pub(crate) fn uuid(text: &str) -> Option<Uuid> {
     text.parse().ok().map(DispenseId::uuid)
 }

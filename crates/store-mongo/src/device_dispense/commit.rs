@@ -1,4 +1,4 @@
-//! Transitions: one update of one document each, on its own condition.
+//! Commits transitions: each is one conditional update of one document.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Dispense, Transition};
@@ -27,9 +27,9 @@ impl Collections {
     /// One update of one document sets the status and appends the event: no multi-document transaction is needed, and only the named fields
     /// are touched. (Not a pipeline: one that sets a field which a document has twice makes MongoDB 6.0.5 abort.)
     ///
-    /// An idempotency key is kept in the same document by the same update, which passes over a document that has the key; that no
-    /// other document has it is for the unique index to ensure. The key is looked up afterwards, for few requests are repetitions;
-    /// without that index it is looked up before as well, for then nothing else tells that another document has it.
+    /// The same update stores the idempotency key in the document, and does not match a document that has the key; the unique index keeps it
+    /// out of other documents. The key is looked up afterwards, because few requests are repetitions; without the index it is looked up
+    /// before as well, because nothing else finds it in another document.
     pub(crate) async fn commit(&self, transition: &Transition) -> Result<Committed<Dispense>, StoreError> {
         if let Some(idempotency) = &transition.idempotency
             && self.must_look_up_before(transition)
@@ -54,12 +54,12 @@ impl Collections {
         }
     }
 
-    /// Whether nothing but a look beforehand tells that another document has the idempotency key of this transition.
+    /// Whether the idempotency key must be looked up before the update: no unique index keeps it out of other documents.
     pub(crate) fn must_look_up_before(&self, transition: &Transition) -> bool {
         transition.idempotency.is_some() && !self.has_unique_key()
     }
 
-    /// Updates the document if it meets the conditions; the document afterwards.
+    /// Updates the document if it meets the conditions; returns the document after it.
     async fn compare_and_set(&self, transition: &Transition) -> Result<Option<RawDocumentBuf>, MongoError> {
         match self.update(transition, filter(transition), appending(transition)).await {
             // Nothing was written: most likely the history is null.
@@ -72,7 +72,7 @@ impl Collections {
         if started.is_some() {
             return Ok(started);
         }
-        // Either somebody else has changed it in between, or a field is of a type that cannot be written to: the first update tells.
+        // Either a concurrent change came first, or another field has the wrong type: the first update tells which.
         self.update(transition, filter(transition), appending(transition)).await
     }
 
@@ -89,8 +89,8 @@ impl Collections {
             .return_document(ReturnDocument::After)
             .max_time(self.operation_timeout());
         match self.with_timeout(update).await {
-            // An old driver wrote text that is no UTF-8, and this driver wants the whole answer to be well-formed, though not documents that
-            // are found. If the update was made, the document has its id.
+            // The document has text that is not UTF-8, which this driver refuses in the reply to an update, but not in what `find` returns. If
+            // the update was applied, the document has its id.
             Err(error) if error.is_unreadable_answer() => {
                 let found = self.find(transition.id).await?;
                 found.filter(|found| document::has_change(found, transition.event.id)).ok_or(error).map(Some)
@@ -99,7 +99,7 @@ impl Collections {
         }
     }
 
-    /// Names the field that is of another type than the update needs.
+    /// Names the field whose type the update cannot write to.
     async fn wrong_type(&self, transition: &Transition, error: &MongoError) -> StoreError {
         let failed = failed(transition, error);
         match self.find(transition.id).await {
@@ -121,12 +121,12 @@ pub(crate) fn failed(transition: &Transition, error: &MongoError) -> StoreError 
     error.during(attempted(transition))
 }
 
-/// The collation of every update, whatever the collection's is: text is compared byte by byte.
+/// The collation of every update, whatever the collection's own: binary comparison.
 pub(crate) const SIMPLE: &str = "simple";
 
-/// The document that meets the conditions of the transition.
+/// The filter for the conditions of the transition.
 ///
-/// A filter by value alone also finds arrays that hold the value; one that names its type does as well. What rules read is neither.
+/// Arrays are excluded: a filter by value or by type also matches an array that contains such a value.
 pub(crate) fn filter(transition: &Transition) -> Document {
     let statuses: Vec<&str> = transition.from.spellings().collect();
     let mut filter = doc! { ID: binary(transition.id.uuid()), STATUS: no_array(doc! { "$in": statuses, "$type": "string" }) };
@@ -141,7 +141,7 @@ pub(crate) fn filter(transition: &Transition) -> Document {
         owners.extend(document::spellings(owner.uuid()).map(Bson::String));
         filter.insert(OWNER, no_array(doc! { "$in": owners, "$type": ["string", "binData"] }));
     } else {
-        // Whoever it is, it must be possible to tell afterwards.
+        // Any owner, but one that can be decoded afterwards.
         let binary = doc! { "$gte": binary(Uuid::nil()), "$lte": binary(Uuid::max()) };
         let text = doc! { "$type": "string", "$regex": UUID_TEXT };
         filter.insert("$or", [doc! { OWNER: no_array(binary) }, doc! { OWNER: no_array(text) }].to_vec());
@@ -186,7 +186,7 @@ fn updating(transition: &Transition, mut fields: Document, pushed: Document) -> 
     fields.insert(STATUS, transition.to.as_str());
     fields.insert(UPDATED_AT, millis(transition.at));
     fields.insert(UPDATED_BY, binary(transition.by.uuid()));
-    // Sets the time from which events wait when none was waiting.
+    // Sets the time of the oldest waiting event if there was none.
     let since = doc! { OUTBOX_SINCE: millis(transition.event.event_time) };
     doc! { "$set": fields, "$min": since, "$push": pushed }
 }

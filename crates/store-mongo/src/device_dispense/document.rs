@@ -1,5 +1,4 @@
-//! The stored document of a dispense, and the way from it to the domain's [`Dispense`] and back. Strict for what a rule reads, and for
-//! nothing else.
+//! Maps a [`Dispense`] to its stored document and back. Strict for what a rule reads, and for nothing else.
 
 use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use esoz_device_dispense::{
@@ -17,7 +16,7 @@ use crate::{
     values::{binary, binary_uuid, millis, text},
 };
 
-/// A stored dispense.
+/// Decodes a stored document.
 pub(crate) fn to_dispense(id: DispenseId, document: &RawDocument) -> Result<StoredDispense, StoreError> {
     let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
     let status = text(document, STATUS).and_then(|word| word.parse::<DispenseStatus>().ok());
@@ -31,7 +30,8 @@ pub(crate) fn to_dispense(id: DispenseId, document: &RawDocument) -> Result<Stor
     ))
 }
 
-/// The dispense that a committed transition gave that status. What its conditions name is known; that the rest can be read was a condition.
+/// The dispense after a committed transition. Owner and subject are taken from its conditions; where it names none, the filter required that
+/// they can be decoded.
 pub(crate) fn committed(
     transition: &Transition,
     status: DispenseStatus,
@@ -51,7 +51,7 @@ pub(crate) fn committed(
     ))
 }
 
-/// Whether it is a dispense of that legal entity about that patient; `None`: whichever.
+/// Whether the dispense belongs to the legal entity and is about the patient; `None`: any.
 pub(crate) fn belongs_to(
     document: &RawDocument,
     legal_entity: Option<LegalEntityId>,
@@ -61,13 +61,13 @@ pub(crate) fn belongs_to(
         && subject.is_none_or(|subject| text(document, SUBJECT) == Some(subject.expose()))
 }
 
-/// Whether the transition with this event is among the most recent ones of the document.
+/// Whether the transition with this event is among the recent ones in the document.
 pub(crate) fn has_change(document: &RawDocument, event: EventId) -> bool {
     let changes = document.get_array(CHANGES).into_iter().flatten();
     changes.flatten().any(|change| binary_uuid(change) == Some(event.uuid()))
 }
 
-/// The field, if there is one, that no transition can be written to: it is of another type.
+/// Finds the field that a transition cannot write to because of its type.
 pub(crate) fn unwritable_field(document: &RawDocument) -> Option<&'static str> {
     let is_array = |document: &RawDocument, field: &str| match document.get(field) {
         Ok(None) => true,
@@ -86,7 +86,7 @@ pub(crate) fn unwritable_field(document: &RawDocument) -> Option<&'static str> {
     [CHANGES, KEYS].into_iter().find(|field| !is_array(document, field))
 }
 
-/// The spellings that a UUID may be stored in as text; the rest are not ESOZ's, and no filter would find them.
+/// The spellings of a UUID that is stored as text; ESOZ writes no other, and no filter would find one.
 pub(crate) fn spellings(uuid: Uuid) -> [String; 2] {
     let lower = uuid.to_string();
     let upper = lower.to_uppercase();
@@ -108,11 +108,11 @@ fn owner(document: &RawDocument) -> Option<LegalEntityId> {
 /// The largest document that the server stores, in bytes.
 const DOCUMENT_MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// A dispense to load: UUIDs in references and of users as binary, times as times. Or why it cannot be stored.
+/// Encodes a dispense, or says why it cannot be stored. UUIDs of references and users become binary, times become dates.
 pub(crate) fn from_dispense(dispense: &Dispense) -> Result<RawDocumentBuf, String> {
     let mut document = doc! { ID: binary(dispense.id.uuid()), SUBJECT: dispense.subject.expose() };
     for (key, value) in &dispense.record {
-        // These are ours to say; a record that brings its own would be another dispense, or bring events, keys or changes.
+        // These do not come from the record: it must not name another dispense, or bring events, keys or transitions.
         if ![ID, SUBJECT, OUTBOX, KEYS, CHANGES].contains(&key.as_str()) {
             document.insert(key, field("", key, value));
         }

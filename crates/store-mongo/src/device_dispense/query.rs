@@ -1,4 +1,4 @@
-//! Reads of dispenses, as the primary has them.
+//! Reads dispenses from the primary.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ impl Collections {
         self.with_timeout(find.max_time(self.operation_timeout())).await
     }
 
-    /// The document as it was at a time of the server's, which a replica set can tell for some minutes.
+    /// The document as of a time of the server (a snapshot read, which a replica set supports for some minutes).
     pub(crate) async fn find_as_of(
         &self,
         id: DispenseId,

@@ -1,5 +1,4 @@
-//! First answers: what is kept of a transition under its idempotency key, and the dispense as that transition left it, rebuilt from the
-//! document as it is now.
+//! Replays: what is kept of a transition under its idempotency key, and the first answer, rebuilt from the document as it is now.
 
 use bson::{Document, RawDocument, doc};
 use esoz_device_dispense::{Dispense, DispenseStatus, Transition};
@@ -29,7 +28,7 @@ impl Effect {
         Self { status: transition.to, at: transition.at, by: transition.by }
     }
 
-    /// The dispense right after, as far as transitions go: what other systems have written into other fields since shows.
+    /// The dispense right after the transition. Later transitions are taken out; what other systems have written since shows.
     pub(crate) fn dispense(
         self,
         transition: &Transition,
@@ -63,7 +62,7 @@ pub(crate) struct Kept {
     pub(crate) effect: Effect,
 }
 
-/// A key as it is kept in the document that was changed under it.
+/// Encodes an idempotency key for the document of its transition.
 pub(crate) fn stored_key(change: &Transition, idempotency: &IdempotentRequest) -> Document {
     doc! {
         KEY: digest(idempotency.key()),
@@ -74,7 +73,7 @@ pub(crate) fn stored_key(change: &Transition, idempotency: &IdempotentRequest) -
     }
 }
 
-/// What the document keeps under the key.
+/// Decodes what the document keeps under the key.
 pub(crate) fn kept(document: &RawDocument, idempotency: &IdempotentRequest) -> Option<Kept> {
     let keys = document.get_array(KEYS).ok()?;
     let entries = keys.into_iter().filter_map(|entry| entry.ok()?.as_document());

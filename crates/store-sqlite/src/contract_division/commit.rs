@@ -1,4 +1,4 @@
-//! The write of a contract division, inside a transaction that nobody else writes beside.
+//! Writes contract divisions; the transaction has no concurrent writer.
 
 use diesel::prelude::*;
 use esoz_contract_division::{ContractDivision, Refusal, Write};
@@ -11,7 +11,7 @@ use crate::idempotency;
 use crate::prepared::Prepared;
 use crate::schema::{contract_divisions, request_context};
 
-/// Decides the write and stores what was decided.
+/// Reads the facts, decides, and stores the decision.
 pub(super) fn write(
     connection: &mut SqliteConnection,
     write: &Write,

@@ -141,7 +141,7 @@ fn put_contract_division(connection: &mut SqliteConnection, row: RecordRow) -> R
     if diesel::select(diesel::dsl::exists(there)).get_result(connection)? {
         return Ok(Put::Kept);
     }
-    // Nobody else writes meanwhile, so what the index would refuse can be found, and named, before.
+    // There is no concurrent writer, so the row that the index would refuse can be looked up, and named, beforehand.
     let same_pair: Option<String> = contract_divisions::table
         .filter(contract_divisions::contract_id.eq(&row.contract_id))
         .filter(contract_divisions::division_id.eq(&row.division_id))

@@ -1,4 +1,4 @@
-//! The facts about a contract division.
+//! Reads the facts about a contract division.
 
 use diesel::prelude::*;
 use esoz_contract_division::{Change, Current, Facts};
@@ -25,7 +25,7 @@ pub(super) fn current(
     Ok(current.transpose()?)
 }
 
-/// All that the rules read. Inside a transaction, so at one instant.
+/// Reads all facts that the rules need. Inside a transaction, so from one snapshot.
 pub(super) fn facts(
     connection: &mut SqliteConnection,
     id: ContractDivisionId,

@@ -29,7 +29,7 @@ diesel::define_sql_function! {
     fn json_set_part(document: Text, path: Text, part: Text) -> Text;
 }
 diesel::define_sql_function! {
-    /// Puts a value where none is.
+    /// Inserts a value where none is.
     fn json_insert(document: Text, path: Text, value: Text) -> Text;
 }
 diesel::define_sql_function! {
@@ -38,7 +38,7 @@ diesel::define_sql_function! {
     fn json_extract_list(document: Text, path: Text) -> Nullable<Text>;
 }
 diesel::define_sql_function! {
-    /// Takes a text as JSON.
+    /// Parses a text as JSON.
     fn json(text: Text) -> Text;
 }
 diesel::define_sql_function! {
@@ -47,12 +47,12 @@ diesel::define_sql_function! {
     fn or_else(value: Nullable<Text>, otherwise: Text) -> Text;
 }
 diesel::define_sql_function! {
-    /// The value, or what the column holds: then the condition is met whatever that is.
+    /// The value, or else the column itself: a condition on NULL is always met.
     #[sql_name = "coalesce"]
     fn or_itself(value: Nullable<Text>, column: Nullable<Text>) -> Nullable<Text>;
 }
 
-/// Commits a transition, inside a transaction.
+/// Applies a transition; called inside a transaction.
 pub(super) fn commit(
     connection: &mut SqliteConnection,
     change: &Transition,
@@ -73,11 +73,11 @@ pub(super) fn commit(
     if let Some(request) = &change.idempotency {
         idempotency::keep(connection, request, change.at, &document)?;
     }
-    // Before the commit: afterwards nothing about the document may fail any more.
+    // Decoded before the commit, so that an unreadable document rolls back.
     Ok(Committed::Applied(to_dispense(&id, &document)?.dispense?))
 }
 
-/// The document after the change, if it was as the change expects it.
+/// Updates the document if it meets the conditions of the transition; returns the document after it.
 fn compare_and_set(connection: &mut SqliteConnection, change: &Transition) -> QueryResult<Option<String>> {
     let owner = change.owner.map(|owner| owner.to_string());
     let subject = change.subject.as_ref().map(Pseudonym::expose);

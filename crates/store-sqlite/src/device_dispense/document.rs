@@ -1,4 +1,4 @@
-//! The stored document of a dispense: the names of its fields, and the way from it to the domain's [`Dispense`] and back.
+//! Maps a [`Dispense`] to its stored document and back.
 
 use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, StoredDispense, Transition};
 use esoz_kernel::StoreError;
@@ -14,17 +14,17 @@ const SUBJECT: &str = "subject";
 const OWNER: [&str; 3] = ["performer_legal_entity", "identifier", "value"];
 const OWNER_FIELD: &str = "performer_legal_entity.identifier.value";
 
-/// Where the fields that a change of status writes stand, as SQLite's JSON functions take it.
+/// The JSON paths of the fields that a transition writes.
 pub(crate) mod path {
     pub(crate) const STATUS: &str = "$.status";
     pub(crate) const UPDATED_AT: &str = "$.updated_at";
     pub(crate) const UPDATED_BY: &str = "$.updated_by";
     pub(crate) const STATUS_HISTORY: &str = "$.status_history";
-    /// Behind the last element of a list.
+    /// The end of a list.
     pub(crate) const END: &str = "$[#]";
 }
 
-/// The entry that a change of status leaves in the history.
+/// The entry that a transition appends to the history.
 pub(crate) fn history_entry(change: &Transition) -> String {
     json!({
         "status": change.to.as_str(),
@@ -34,7 +34,7 @@ pub(crate) fn history_entry(change: &Transition) -> String {
     .to_string()
 }
 
-/// The document of a dispense that is to be stored, or why it cannot be.
+/// Encodes a dispense, or says why it cannot be stored.
 pub(crate) fn from_dispense(dispense: &Dispense) -> Result<String, String> {
     let mut document = dispense.record.clone();
     document.insert(ID.to_owned(), dispense.id.to_string().into());
@@ -48,7 +48,7 @@ pub(crate) fn from_dispense(dispense: &Dispense) -> Result<String, String> {
     Ok(document.to_string())
 }
 
-/// The dispense in a stored document.
+/// Decodes a stored document.
 pub(crate) fn to_dispense(id: &str, document: &str) -> Result<StoredDispense, StoreError> {
     let location = Location { table: "device_dispenses", id };
     let document = json::read(document).ok_or_else(|| location.corrupt("document"))?;

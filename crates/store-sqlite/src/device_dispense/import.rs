@@ -20,7 +20,7 @@ impl DispenseRegistry for SqliteStore {
 #[derive(Clone)]
 struct Row {
     id: String,
-    /// Or why there can be none.
+    /// The document, or the reason why it cannot be stored.
     document: Result<String, String>,
 }
 

@@ -6,13 +6,14 @@ use esoz_kernel::DispenseId;
 
 use crate::schema::device_dispenses;
 
-/// The stored document.
+/// Looks up a stored document.
 pub(super) fn document(connection: &mut SqliteConnection, id: DispenseId) -> QueryResult<Option<String>> {
     let dispense = device_dispenses::table.find(id.to_string());
     dispense.select(device_dispenses::document).first(connection).optional()
 }
 
-/// Whether the stored dispense is still that of the legal entity and the patient whose it must be: else its first answer is not for the caller.
+/// Whether the stored dispense still belongs to the legal entity and is about the patient of the transition. If not, the caller must not see
+/// the first answer.
 pub(super) fn concerns(connection: &mut SqliteConnection, change: &Transition) -> QueryResult<bool> {
     let stored = device_dispenses::table.find(change.id.to_string());
     let stored = stored.select((device_dispenses::owner, device_dispenses::subject));
