@@ -1,20 +1,25 @@
-//! The configuration: a TOML file, environment variables over it, defaults under it.
+//! The configuration: a TOML file, overridden by environment variables; defaults fill the rest.
 //!
-//! `schema.rs` has every key with its default, `sources.rs` lays the sources over one another and refuses what does not
-//! belong, `validate.rs` refuses what cannot be. Every refusal names the key and where its value came from.
+//! `schema.rs` defines every key, `sources.rs` merges the sources, `validate.rs` refuses impossible values, `typed.rs` and `secrets.rs`
+//! give the values their types. Every refusal names the key and the source of its value.
 
 mod schema;
+mod secrets;
 mod sources;
+mod typed;
 mod validate;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Result;
+use toml::{Table, Value};
 
 pub(crate) use schema::Sections;
-pub(crate) use validate::{Bus, Pseudonym, StoreKind, TokenSource};
+pub(crate) use secrets::Pseudonym;
+pub(crate) use typed::{Bus, StoreKind, TokenSource};
 
-/// A checked configuration. Its `Debug` hides secrets.
+/// A valid configuration. Its `Debug` masks secrets.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) sections: Sections,
@@ -22,40 +27,38 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads and checks the configuration from the file, if one is given, and the environment.
+    /// Loads the configuration from the file, if one is given, and the environment of the process.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
         Self::from_sources(file, std::env::vars_os())
     }
 
-    /// The same from a given environment.
+    /// Loads the configuration from the file, if one is given, and these environment variables.
     ///
     /// # Errors
-    /// Unknown keys and impossible values, each with the name of the key and of its source.
+    /// An unknown key or an impossible value, with the name of the key and its source.
     pub fn from_sources(
         file: Option<&Path>,
-        environment: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self> {
         let (sections, sources) = sources::merged(file, environment)?;
         let config = Self { sections, sources };
-        config.check()?;
+        config.validate()?;
         Ok(config)
     }
 
-    /// Every key, with its value as it would stand in the file and where that came from. Secrets are masked.
+    /// Lists every key with its effective value and its source. Secrets are masked.
     pub(crate) fn effective(&self) -> Result<Vec<Effective>> {
-        let masked = toml::Table::try_from(self.sections.masked())?;
-        let keys = masked.into_iter().flat_map(|(section, keys)| match keys {
-            toml::Value::Table(keys) => {
-                keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value)).collect()
+        let mut effective = Vec::new();
+        for (section, keys) in Table::try_from(&self.sections)? {
+            for (key, value) in keys.try_into::<Table>()? {
+                let key = format!("{section}.{key}");
+                effective.push(Effective { source: self.sources.of(&key).to_string(), key, value });
             }
-            _ => Vec::new(),
-        });
-        Ok(keys
-            .map(|(key, value)| Effective { source: self.sources.of(&key).to_string(), key, value })
-            .collect())
+        }
+        Ok(effective)
     }
 
-    /// The same with everything in that SQLite file and the secret of the pseudonyms in that file, whatever was configured.
+    /// Replaces the configured stores, bus and pseudonyms: everything in this SQLite file, the secret of the pseudonyms in this file.
     pub(crate) fn use_embedded_store(&mut self, sqlite: &Path, patient_key: &Path) {
         let Sections { store, sqlite: section, events, patient, .. } = &mut self.sections;
         "sqlite".clone_into(&mut store.kind);
@@ -71,11 +74,11 @@ pub(crate) fn optional<T: for<'a> From<&'a str>>(text: &str) -> Option<T> {
     (!text.is_empty()).then(|| text.into())
 }
 
-/// One key of the configuration as it is in force.
+/// The effective value of a key.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Effective {
     pub(crate) key: String,
-    pub(crate) value: toml::Value,
+    pub(crate) value: Value,
     pub(crate) source: String,
 }
 

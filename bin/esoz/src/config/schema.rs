@@ -1,13 +1,14 @@
-//! Every key of the configuration with its default. What each means stands in `docs/esoz.example.toml`, which a test holds
-//! against this file.
+//! Every key of the configuration with its default and, for a number, its range. `docs/esoz.example.toml` explains the keys; a test
+//! holds it against this file.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
-/// A value that no log and no error shows, and that is wiped from memory when dropped.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A secret. `Debug` and `Serialize` mask it; dropping it wipes it from memory.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Hidden(String);
 
@@ -24,9 +25,8 @@ impl Hidden {
         self.0.is_empty()
     }
 
-    /// What is shown in its place.
-    fn masked(&self) -> Self {
-        Self::new(if self.is_empty() { "" } else { "…" })
+    const fn masked(&self) -> &'static str {
+        if self.0.is_empty() { "" } else { "…" }
     }
 }
 
@@ -40,174 +40,166 @@ impl ZeroizeOnDrop for Hidden {}
 
 impl fmt::Debug for Hidden {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?}", self.masked().0)
+        fmt::Debug::fmt(self.masked(), formatter)
     }
 }
 
-macro_rules! section {
-    ($name:ident { $($key:ident: $kind:ty = $default:expr),+ $(,)? }) => {
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+impl Serialize for Hidden {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.masked())
+    }
+}
+
+/// One hour, the upper bound of every time limit.
+pub(super) const HOUR_MS: u64 = 3_600_000;
+
+/// MongoDB's relays share one document, which holds the claims of dozens of relays if each claims at most so many entities.
+const MAX_ENTITIES: u64 = 10_000;
+
+/// Defines the sections: `section: Type { key: type [range] = default; }`. A range that depends on other keys is in `validate.rs`.
+macro_rules! sections {
+    ($($section:ident: $name:ident {
+        $($key:ident: $kind:ty $([$range:expr])? = $default:expr;)+
+    })+) => {
+        $(
+            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub(crate) struct $name {
+                $(pub(crate) $key: $kind),+
+            }
+
+            impl Default for $name {
+                fn default() -> Self {
+                    Self { $($key: $default),+ }
+                }
+            }
+        )+
+
+        /// The whole configuration.
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
-        pub(crate) struct $name {
-            $(pub(crate) $key: $kind),+
+        pub(crate) struct Sections {
+            $(pub(crate) $section: $name),+
         }
 
-        impl Default for $name {
-            fn default() -> Self {
-                Self { $($key: $default),+ }
+        impl Sections {
+            /// The keys of numbers with their values and ranges.
+            pub(super) fn numbers(&self) -> Vec<(&'static str, u64, RangeInclusive<u64>)> {
+                vec![$($($(
+                    (concat!(stringify!($section), ".", stringify!($key)), self.$section.$key, $range),
+                )?)+)+]
             }
         }
     };
 }
 
-section!(Http {
-    bind: String = "127.0.0.1:8080".to_owned(),
-    body_max_bytes: u64 = 65_536,
-    headers_max_bytes: u64 = 32_768,
-    headers_max_count: u64 = 64,
-    head_timeout_ms: u64 = 5_000,
-    body_timeout_ms: u64 = 10_000,
-    request_timeout_ms: u64 = 30_000,
-    keep_alive_ms: u64 = 5_000,
-    max_connections: u64 = 10_000,
-    max_in_flight: u64 = 1_024,
-    workers: u64 = 0,
-    drain_ms: u64 = 500,
-    shutdown_timeout_s: u64 = 6,
-});
-
-section!(Tls {
-    certificate_file: String = String::new(),
-    private_key_file: String = String::new(),
-    reload_ms: u64 = 5_000,
-});
-
-section!(RateLimit {
-    requests_per_second: u64 = 0,
-    burst: u64 = 0,
-    failed_authentications_per_minute: u64 = 0,
-});
-
-section!(Cors { allowed_origins: Vec<String> = Vec::new() });
-
-section!(Store { kind: String = "sqlite".to_owned() });
-
-section!(Sqlite {
-    path: String = "esoz.sqlite".to_owned(),
-    max_connections: u64 = 4,
-    busy_timeout_ms: u64 = 5_000,
-});
-
-section!(Postgres {
-    url: Hidden = Hidden::default(),
-    migration_url: Hidden = Hidden::default(),
-    max_connections: u64 = 16,
-    connect_timeout_ms: u64 = 2_000,
-    pool_wait_timeout_ms: u64 = 2_000,
-    statement_timeout_ms: u64 = 5_000,
-    lock_timeout_ms: u64 = 3_000,
-});
-
-section!(Mongodb {
-    uri: Hidden = Hidden::default(),
-    database: String = "esoz".to_owned(),
-    max_connections: u64 = 64,
-    connect_timeout_ms: u64 = 2_000,
-    server_selection_timeout_ms: u64 = 2_000,
-    operation_timeout_ms: u64 = 5_000,
-});
-
-section!(Events {
-    bus: String = String::new(),
-    topic: String = "event_manager_topic".to_owned(),
-    poll_ms: u64 = 1_000,
-    lease_ms: u64 = 20_000,
-    max_entities: u64 = 500,
-    backoff_first_ms: u64 = 100,
-    backoff_longest_ms: u64 = 5_000,
-});
-
-section!(Kafka {
-    brokers: String = String::new(),
-    delivery_timeout_ms: u64 = 10_000,
-    partitions: u64 = 6,
-    replication: u64 = 1,
-});
-
-section!(Patient {
-    pseudonym: String = "hmac-sha256".to_owned(),
-    key: Hidden = Hidden::default(),
-    key_file: String = String::new(),
-    iv: Hidden = Hidden::default(),
-    iv_file: String = String::new(),
-});
-
-section!(Auth {
-    tokens: String = "store".to_owned(),
-    url: String = String::new(),
-    issuer: String = String::new(),
-    audience: String = String::new(),
-    algorithms: Vec<String> = Vec::new(),
-    client_id: String = String::new(),
-    client_secret: Hidden = Hidden::default(),
-    client_secret_file: String = String::new(),
-    timeout_ms: u64 = 3_000,
-    root_certificate_file: String = String::new(),
-});
-
-section!(LegalEntity { allowed_types: Vec<String> = Vec::new() });
-
-section!(Cache { ttl_ms: u64 = 2_000, max_entries: u64 = 100_000 });
-
-section!(Metrics { bind: String = String::new() });
-
-section!(Log { level: String = "info".to_owned(), format: String = "auto".to_owned() });
-
-section!(Tracing {
-    endpoint: String = String::new(),
-    sample_permille: u64 = 1_000,
-    service_name: String = "esoz".to_owned(),
-    timeout_ms: u64 = 3_000,
-    root_certificate_file: String = String::new(),
-});
-
-/// The whole configuration.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Sections {
-    pub(crate) http: Http,
-    pub(crate) tls: Tls,
-    pub(crate) rate_limit: RateLimit,
-    pub(crate) cors: Cors,
-    pub(crate) store: Store,
-    pub(crate) sqlite: Sqlite,
-    pub(crate) postgres: Postgres,
-    pub(crate) mongodb: Mongodb,
-    pub(crate) events: Events,
-    pub(crate) kafka: Kafka,
-    pub(crate) patient: Patient,
-    pub(crate) auth: Auth,
-    pub(crate) legal_entity: LegalEntity,
-    pub(crate) cache: Cache,
-    pub(crate) metrics: Metrics,
-    pub(crate) log: Log,
-    pub(crate) tracing: Tracing,
-}
-
-impl Sections {
-    /// The same with nothing in it that may not be shown.
-    pub(crate) fn masked(&self) -> Self {
-        let mut masked = self.clone();
-        for secret in [
-            &mut masked.postgres.url,
-            &mut masked.postgres.migration_url,
-            &mut masked.mongodb.uri,
-            &mut masked.patient.key,
-            &mut masked.patient.iv,
-            &mut masked.auth.client_secret,
-        ] {
-            *secret = secret.masked();
-        }
-        masked
+sections! {
+    http: Http {
+        bind: String = "127.0.0.1:8080".to_owned();
+        body_max_bytes: u64 [2..=64 << 20] = 65_536;
+        headers_max_bytes: u64 [1_024..=128 << 10] = 32_768;
+        headers_max_count: u64 [16..=96] = 64;
+        head_timeout_ms: u64 [1..=HOUR_MS] = 5_000;
+        body_timeout_ms: u64 [1..=HOUR_MS] = 10_000;
+        request_timeout_ms: u64 [1..=HOUR_MS] = 30_000;
+        keep_alive_ms: u64 [0..=HOUR_MS] = 5_000;
+        max_connections: u64 [1..=1_000_000] = 10_000;
+        max_in_flight: u64 [1..=1_000_000] = 1_024;
+        workers: u64 [0..=1_024] = 0;
+        drain_ms: u64 [0..=HOUR_MS] = 500;
+        shutdown_timeout_s: u64 [0..=3_600] = 6;
+    }
+    tls: Tls {
+        certificate_file: String = String::new();
+        private_key_file: String = String::new();
+        reload_ms: u64 [100..=HOUR_MS] = 5_000;
+    }
+    rate_limit: RateLimit {
+        requests_per_second: u64 [0..=1_000_000] = 0;
+        burst: u64 = 0;
+        failed_authentications_per_minute: u64 [0..=1_000_000] = 0;
+    }
+    cors: Cors {
+        allowed_origins: Vec<String> = Vec::new();
+    }
+    store: Store {
+        kind: String = "sqlite".to_owned();
+    }
+    sqlite: Sqlite {
+        path: String = "esoz.sqlite".to_owned();
+        max_connections: u64 [1..=64] = 4;
+        busy_timeout_ms: u64 [1..=HOUR_MS] = 5_000;
+    }
+    postgres: Postgres {
+        url: Hidden = Hidden::default();
+        migration_url: Hidden = Hidden::default();
+        max_connections: u64 [1..=1_024] = 16;
+        connect_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
+        pool_wait_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
+        statement_timeout_ms: u64 [1..=HOUR_MS] = 5_000;
+        lock_timeout_ms: u64 [1..=HOUR_MS] = 3_000;
+    }
+    mongodb: Mongodb {
+        uri: Hidden = Hidden::default();
+        database: String = "esoz".to_owned();
+        max_connections: u64 [1..=10_000] = 64;
+        connect_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
+        server_selection_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
+        operation_timeout_ms: u64 [1..=HOUR_MS] = 5_000;
+    }
+    events: Events {
+        bus: String = String::new();
+        topic: String = "event_manager_topic".to_owned();
+        poll_ms: u64 [10..=HOUR_MS] = 1_000;
+        lease_ms: u64 = 20_000;
+        max_entities: u64 [1..=MAX_ENTITIES] = 500;
+        backoff_first_ms: u64 [1..=HOUR_MS] = 100;
+        backoff_longest_ms: u64 = 5_000;
+    }
+    kafka: Kafka {
+        brokers: String = String::new();
+        delivery_timeout_ms: u64 [100..=HOUR_MS] = 10_000;
+        partitions: u64 [1..=10_000] = 6;
+        replication: u64 [1..=100] = 1;
+    }
+    patient: Patient {
+        pseudonym: String = "hmac-sha256".to_owned();
+        key: Hidden = Hidden::default();
+        key_file: String = String::new();
+        iv: Hidden = Hidden::default();
+        iv_file: String = String::new();
+    }
+    auth: Auth {
+        tokens: String = "store".to_owned();
+        url: String = String::new();
+        issuer: String = String::new();
+        audience: String = String::new();
+        algorithms: Vec<String> = Vec::new();
+        client_id: String = String::new();
+        client_secret: Hidden = Hidden::default();
+        client_secret_file: String = String::new();
+        timeout_ms: u64 [1..=HOUR_MS] = 3_000;
+        root_certificate_file: String = String::new();
+    }
+    legal_entity: LegalEntity {
+        allowed_types: Vec<String> = Vec::new();
+    }
+    cache: Cache {
+        ttl_ms: u64 [0..=HOUR_MS] = 2_000;
+        max_entries: u64 [1..=100_000_000] = 100_000;
+    }
+    metrics: Metrics {
+        bind: String = String::new();
+    }
+    log: Log {
+        level: String = "info".to_owned();
+        format: String = "auto".to_owned();
+    }
+    tracing: Tracing {
+        endpoint: String = String::new();
+        sample_permille: u64 [0..=1_000] = 1_000;
+        service_name: String = "esoz".to_owned();
+        timeout_ms: u64 [1..=HOUR_MS] = 3_000;
+        root_certificate_file: String = String::new();
     }
 }

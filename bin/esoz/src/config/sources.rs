@@ -1,3 +1,5 @@
+//! Merges the sources of the configuration, and refuses unknown keys and values of a wrong type.
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -9,12 +11,12 @@ use zeroize::Zeroizing;
 
 use super::schema::Sections;
 
-/// What every variable of ours begins with.
+/// The prefix of the environment variables.
 const PREFIX: &str = "ESOZ_";
-/// What stands between section and key in a variable.
+/// Separates section and key in a variable.
 const SEPARATOR: &str = "__";
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     Default,
@@ -42,7 +44,7 @@ impl Sources {
     }
 }
 
-/// The defaults, the file over them, the environment over that.
+/// Merges the defaults, the file and the environment; the later source wins.
 pub(crate) fn merged(
     file: Option<&Path>,
     environment: impl Iterator<Item = (OsString, OsString)>,
@@ -66,11 +68,11 @@ struct Layers {
 
 impl Layers {
     fn add_file(&mut self, path: &Path) -> Result<()> {
-        // It may hold secrets.
+        // The text may hold secrets.
         let text = std::fs::read_to_string(path)
             .map(Zeroizing::new)
             .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
-        // The parser's own error would quote the line, which may hold a secret.
+        // The parser's own message would quote the line, which may hold a secret.
         let table: Table = toml::from_str(&text).map_err(|error: toml::de::Error| {
             let line = error
                 .span()
@@ -81,7 +83,7 @@ impl Layers {
         for (section, content) in table {
             let Value::Table(content) = content else {
                 bail!(
-                    "`{section}` in {source} stands outside a section; the sections are {}",
+                    "`{section}` in {source} is outside a section; the sections are {}",
                     self.section_names().join(", ")
                 );
             };
@@ -116,13 +118,13 @@ impl Layers {
         let Some(Value::Table(keys)) = self.table.get_mut(section) else {
             bail!(
                 "unknown section `{section}` in {source}{}; the sections are {}",
-                hint(section, &sections),
+                suggestion(section, &sections),
                 sections.join(", ")
             );
         };
         let names: Vec<String> = keys.keys().cloned().collect();
         let Some(slot) = keys.get_mut(key) else {
-            let (hint, names) = (hint(key, &names), names.join(", "));
+            let (hint, names) = (suggestion(key, &names), names.join(", "));
             bail!("unknown key `{section}.{key}` in {source}{hint}; the keys of this section are {names}");
         };
         *slot = read(slot).with_context(|| format!("`{section}.{key}` in {source}"))?;
@@ -135,20 +137,19 @@ impl Layers {
     }
 }
 
-/// How alike two names must be for the one to be offered in the place of the other, from 0 to 1.
-const ALIKE: f64 = 0.8;
+/// The least similarity of a name that is suggested for an unknown one, from 0 to 1.
+const MIN_SIMILARITY: f64 = 0.8;
 
-/// The name that was probably meant, if there is one.
-fn hint(name: &str, known: &[String]) -> String {
-    let likeness = |known: &String| (strsim::jaro_winkler(name, known), known.clone());
-    let nearest = known.iter().map(likeness).max_by(|(left, _), (right, _)| left.total_cmp(right));
-    match nearest {
-        Some((likeness, nearest)) if likeness >= ALIKE => format!(" (did you mean `{nearest}`?)"),
-        Some(_) | None => String::new(),
-    }
+/// Suggests the most similar known name, if one is similar enough.
+fn suggestion(name: &str, known: &[String]) -> String {
+    let similar = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = similar.max_by(|(left, _), (right, _)| left.total_cmp(right));
+    best.filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
+        .map(|(_, best)| format!(" (did you mean `{best}`?)"))
+        .unwrap_or_default()
 }
 
-/// A value of the file, if it is of the kind of the default.
+/// Accepts a value of the file that has the type of the default.
 fn typed(known: &Value, value: Value) -> Result<Value> {
     let fits = match (known, &value) {
         (Value::Integer(_), Value::Integer(number)) => *number >= 0,
@@ -158,7 +159,7 @@ fn typed(known: &Value, value: Value) -> Result<Value> {
     if fits { Ok(value) } else { Err(anyhow!("must be {}", kind(known))) }
 }
 
-/// The text of a variable, read as what the default is.
+/// Parses the text of a variable as the type of the default.
 fn parsed(known: &Value, text: String) -> Result<Value> {
     match known {
         Value::Integer(_) => {
@@ -166,7 +167,7 @@ fn parsed(known: &Value, text: String) -> Result<Value> {
             Ok(Value::Integer(i64::from(number)))
         }
         Value::Array(_) if text.trim_start().starts_with('[') => {
-            // As the file would have it; its parser takes whole documents.
+            // Parsed as TOML, like the file; the parser takes whole documents.
             let document: Option<Table> = format!("list = {text}").parse().ok();
             match document
                 .filter(|document| document.len() == 1)
@@ -184,6 +185,7 @@ fn parsed(known: &Value, text: String) -> Result<Value> {
     }
 }
 
+/// Describes the type of the default in an error.
 fn kind(known: &Value) -> &'static str {
     match known {
         Value::Integer(_) => "a whole number that is not negative",

@@ -1,0 +1,184 @@
+//! The typed values of keys that the file and the environment give as texts.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use esoz_otlp::{OtlpSettings, SettingsError};
+
+use super::{Config, optional};
+use crate::tls::PairFiles;
+
+/// Which stores are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreKind {
+    Sqlite,
+    Servers,
+}
+
+/// Which bus events are published to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bus {
+    Log,
+    Kafka,
+}
+
+/// Which access tokens are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenSource {
+    /// Tokens in our own store, which `esoz token issue` issues.
+    Store,
+    /// JWTs, verified by the key set of their issuer.
+    Jwt,
+    /// Tokens that a remote server introspects (RFC 7662).
+    Introspection,
+    /// Tokens that an ESOZ server verifies.
+    Esoz,
+}
+
+impl Config {
+    /// The address to listen on.
+    pub(crate) fn bind(&self) -> Result<SocketAddr> {
+        let bind = self.sections.http.bind.parse();
+        bind.map_err(|_| self.refuse("http.bind", "must be an IP address and a port, such as 127.0.0.1:8080"))
+    }
+
+    /// The address of the metrics endpoint, if there is one.
+    pub(crate) fn metrics_bind(&self) -> Result<Option<SocketAddr>> {
+        let bind = &self.sections.metrics.bind;
+        if bind.is_empty() {
+            return Ok(None);
+        }
+        let what = "must be empty or an IP address and a port, such as 127.0.0.1:9100";
+        bind.parse().map(Some).map_err(|_| self.refuse("metrics.bind", what))
+    }
+
+    /// The files of the TLS certificate and its private key, if TLS is on. Does not read them.
+    pub(crate) fn tls_files(&self) -> Result<Option<PairFiles>> {
+        let tls = &self.sections.tls;
+        let (certificate, private_key) = (&tls.certificate_file, &tls.private_key_file);
+        if certificate.is_empty() && private_key.is_empty() {
+            return Ok(None);
+        }
+        Self::require("tls.certificate_file", certificate, "`tls.private_key_file` is")?;
+        Self::require("tls.private_key_file", private_key, "`tls.certificate_file` is")?;
+        Ok(Some(PairFiles::new(certificate, private_key)))
+    }
+
+    /// The burst of the rate limit: as configured, or the requests of one second.
+    pub(crate) fn burst(&self) -> Result<u64> {
+        let (least, most) = (self.sections.rate_limit.requests_per_second, 1_000_000);
+        match self.sections.rate_limit.burst {
+            0 => Ok(least),
+            burst if (least..=most).contains(&burst) => Ok(burst),
+            burst => {
+                let what = format!("must be 0 or from {least} to {most}, not {burst}");
+                Err(self.refuse("rate_limit.burst", &what))
+            }
+        }
+    }
+
+    /// The allowed CORS origins.
+    pub(crate) fn allowed_origins(&self) -> Result<&[String]> {
+        let origins = &self.sections.cors.allowed_origins;
+        match origins.iter().find(|origin| !is_origin(origin)) {
+            None => Ok(origins),
+            Some(wrong) => {
+                let what = format!(
+                    "must hold origins as browsers send them, such as https://mis.example or http://localhost:3000, in lower case and \
+                     with nothing after the host and port, not {wrong:?}"
+                );
+                Err(self.refuse("cors.allowed_origins", &what))
+            }
+        }
+    }
+
+    /// Which stores are used.
+    pub(crate) fn store_kind(&self) -> Result<StoreKind> {
+        match self.sections.store.kind.as_str() {
+            "sqlite" => Ok(StoreKind::Sqlite),
+            "servers" => Ok(StoreKind::Servers),
+            _ => Err(self.refuse("store.kind", "must be `sqlite` or `servers`")),
+        }
+    }
+
+    /// Which bus events are published to: as configured, or the default of the stores.
+    pub(crate) fn bus(&self) -> Result<Bus> {
+        let all = &self.sections;
+        match (all.events.bus.as_str(), self.store_kind()?) {
+            ("" | "log", StoreKind::Sqlite) => Ok(Bus::Log),
+            ("kafka", _) | ("", StoreKind::Servers) => {
+                Self::require("kafka.brokers", &all.kafka.brokers, "events go to Kafka")?;
+                Self::require("events.topic", &all.events.topic, "events go to Kafka")?;
+                Ok(Bus::Kafka)
+            }
+            ("log", StoreKind::Servers) => {
+                let what =
+                    "cannot be `log` with `store.kind` = `servers`: the log is a table of the SQLite file";
+                Err(self.refuse("events.bus", what))
+            }
+            _ => Err(self.refuse("events.bus", "must be `log` or `kafka`")),
+        }
+    }
+
+    /// Which access tokens are accepted.
+    pub(crate) fn token_source(&self) -> Result<TokenSource> {
+        match self.sections.auth.tokens.as_str() {
+            "store" => Ok(TokenSource::Store),
+            "jwt" => Ok(TokenSource::Jwt),
+            "introspection" => Ok(TokenSource::Introspection),
+            "esoz" => Ok(TokenSource::Esoz),
+            _ => Err(self.refuse("auth.tokens", "must be `store`, `jwt`, `introspection` or `esoz`")),
+        }
+    }
+
+    /// The log level.
+    pub(crate) fn log_level(&self) -> Result<tracing::Level> {
+        let what = "must be `error`, `warn`, `info`, `debug` or `trace`";
+        self.sections.log.level.parse().map_err(|_| self.refuse("log.level", what))
+    }
+
+    /// Whether the log is JSON: as configured, or unless it goes to a terminal.
+    pub(crate) fn log_as_json(&self, is_terminal: bool) -> Result<bool> {
+        match self.sections.log.format.as_str() {
+            "json" => Ok(true),
+            "text" => Ok(false),
+            "auto" => Ok(!is_terminal),
+            _ => Err(self.refuse("log.format", "must be `auto`, `json` or `text`")),
+        }
+    }
+
+    /// The settings of the OTLP exporter, if spans are exported.
+    pub(crate) fn otlp(&self) -> Result<Option<OtlpSettings>> {
+        let tracing = &self.sections.tracing;
+        if tracing.endpoint.is_empty() {
+            return Ok(None);
+        }
+        // Validation refuses a number out of range; here it only must fit.
+        let sampled = u32::try_from(tracing.sample_permille.min(1_000))?;
+        let settings = OtlpSettings {
+            endpoint: tracing.endpoint.clone(),
+            timeout_ms: tracing.timeout_ms,
+            sample_ratio: f64::from(sampled) / 1_000.0,
+            service_name: tracing.service_name.clone(),
+            service_version: env!("CARGO_PKG_VERSION").to_owned(),
+            root_certificate_file: optional(&tracing.root_certificate_file),
+        };
+        let refused =
+            |error: SettingsError| self.refuse(&format!("tracing.{}", error.setting()), error.reason());
+        settings.checked().map_err(refused)?;
+        Ok(Some(settings))
+    }
+}
+
+/// Whether the text is an origin as browsers serialize it: scheme, host, and the port unless it is the default of the scheme.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    let default_port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return false,
+    };
+    let is_allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
+    !authority.is_empty() && authority.bytes().all(is_allowed) && !authority.ends_with(default_port)
+}
