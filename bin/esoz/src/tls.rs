@@ -1,4 +1,4 @@
-//! TLS: the certificate and its private key, read from their files, and again when those change.
+//! TLS: loads the certificate and its private key from files, and reloads them when the files change.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,18 +14,18 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{Error, InconsistentKeys, ServerConfig};
 use zeroize::Zeroizing;
 
-/// What to do about files that cannot be used.
-pub(crate) const MEND: &str = "tls.certificate_file must hold the server's certificate and then those that vouch for it, \
+/// The remedy for files that cannot be used.
+pub(crate) const REMEDY: &str = "tls.certificate_file must hold the server's certificate and then its chain, \
     tls.private_key_file the private key of the first; both in PEM, and readable by the server";
 
-/// Where the certificate and its private key are.
+/// The paths of the certificate chain and its private key.
 #[derive(Debug, Clone)]
 pub(crate) struct PairFiles {
     certificate: PathBuf,
     private_key: PathBuf,
 }
 
-/// What the files hold.
+/// The contents of the files.
 #[derive(PartialEq, Eq)]
 struct Pair {
     certificate: Vec<u8>,
@@ -37,7 +37,7 @@ impl PairFiles {
         Self { certificate: certificate.into(), private_key: private_key.into() }
     }
 
-    /// Whether a server could use them.
+    /// Checks that a server can use the files.
     pub(crate) fn check(&self) -> Result<()> {
         self.key_of(&self.read()?).map(drop)
     }
@@ -50,11 +50,11 @@ impl PairFiles {
         })
     }
 
-    /// The key with its certificates, if they are what they should be and belong together.
+    /// Parses the certificate chain and its private key. Refuses a key that does not belong to the first certificate.
     fn key_of(&self, pair: &Pair) -> Result<CertifiedKey> {
         let (certificate, private_key) = (self.certificate.display(), self.private_key.display());
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pair.certificate).collect();
-        // What is wrong with a private key is not repeated: it might quote it.
+        // A parse error is not passed on: it might quote a private key.
         let chain = chain.map_err(|_| ()).unwrap_or_default();
         if chain.is_empty() {
             bail!("{certificate} holds no certificate in PEM");
@@ -76,92 +76,89 @@ impl PairFiles {
     }
 }
 
-/// The cryptography of the whole program.
+/// The cryptography provider of the whole program.
 pub(crate) fn provider() -> CryptoProvider {
     ring::default_provider()
 }
 
-/// The certificate in force: what each new connection is shown.
-struct InForce(RwLock<Arc<CertifiedKey>>);
+/// The certificate that new connections get.
+struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
 
-impl InForce {
+impl CurrentCertificate {
     fn get(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
-
-    fn replace(&self, by: CertifiedKey) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(by);
-    }
 }
 
-impl fmt::Debug for InForce {
+impl fmt::Debug for CurrentCertificate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("InForce")
+        formatter.write_str("CurrentCertificate")
     }
 }
 
-impl ResolvesServerCert for InForce {
+impl ResolvesServerCert for CurrentCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.get())
     }
 }
 
-/// Reads the files; gives what a server is configured with, and what looks after the files from then on.
-pub(crate) fn load(files: PairFiles, every: Duration) -> Result<(ServerConfig, Reload)> {
+/// Loads the files: the TLS configuration of a server, and the task that reloads the files at this interval.
+pub(crate) fn load(files: PairFiles, interval: Duration) -> Result<(ServerConfig, Reload)> {
     let pair = files.read()?;
-    let in_force = Arc::new(InForce(RwLock::new(Arc::new(files.key_of(&pair)?))));
+    let current = Arc::new(CurrentCertificate(RwLock::new(Arc::new(files.key_of(&pair)?))));
     let config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .context("TLS 1.2 and 1.3")?
         .with_no_client_auth()
-        .with_cert_resolver(in_force.clone());
-    Ok((config, Reload { files, every, in_force, pair, trouble: None }))
+        .with_cert_resolver(current.clone());
+    Ok((config, Reload { files, interval, current, pair, problem: None }))
 }
 
-/// Looks after the files. Connections that are open keep the certificate that they were opened with.
+/// Reloads the files when they change. Open connections keep their certificate.
 pub(crate) struct Reload {
     files: PairFiles,
-    every: Duration,
-    in_force: Arc<InForce>,
-    /// What is in force, as the files held it.
+    interval: Duration,
+    current: Arc<CurrentCertificate>,
+    /// The contents of the files that the current certificate was parsed from.
     pair: Pair,
-    /// What was wrong at the last look, and whether it was told.
-    trouble: Option<(String, bool)>,
+    /// The problem that the last check found, and whether it was logged.
+    problem: Option<(String, bool)>,
 }
 
 impl Reload {
-    /// Looks over and over.
+    /// Checks the files periodically, until aborted.
     pub(crate) async fn run(mut self) {
         loop {
-            tokio::time::sleep(self.every).await;
-            let looked = tokio::task::spawn_blocking(move || {
-                self.look();
+            tokio::time::sleep(self.interval).await;
+            let checked = tokio::task::spawn_blocking(move || {
+                self.check();
                 self
             });
-            match looked.await {
+            match checked.await {
                 Ok(reload) => self = reload,
                 Err(error) => {
-                    tracing::error!(%error, "the TLS certificate is not looked after any more");
+                    tracing::error!(%error, "the TLS certificate is no longer reloaded; restart the server after replacing its files");
                     return;
                 }
             }
         }
     }
 
-    fn look(&mut self) {
-        match self.news() {
-            Ok(None) => self.trouble = None,
+    fn check(&mut self) {
+        match self.changed() {
+            Ok(None) => self.problem = None,
             Ok(Some((pair, key))) => {
-                self.in_force.replace(key);
+                *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
                 self.pair = pair;
-                self.trouble = None;
-                tracing::info!("new connections are shown the new TLS certificate");
+                self.problem = None;
+                tracing::info!("the TLS certificate was reloaded; new connections use the new one");
             }
             Err(error) => self.note(format!("{error:#}")),
         }
     }
 
-    fn news(&self) -> Result<Option<(Pair, CertifiedKey)>> {
+    /// The files, if they have changed.
+    fn changed(&self) -> Result<Option<(Pair, CertifiedKey)>> {
         let pair = self.files.read()?;
         if pair == self.pair {
             return Ok(None);
@@ -170,17 +167,20 @@ impl Reload {
         Ok(Some((pair, key)))
     }
 
-    /// Tells what is wrong once, and not before a second look finds the same: between two files that are replaced there is a moment in
-    /// which they do not go together.
+    /// Logs a problem once, when a second check in a row finds it: while both files are being replaced, they do not match for a moment.
     fn note(&mut self, found: String) {
-        match &mut self.trouble {
-            Some((known, told)) if *known == found => {
-                if !*told {
-                    tracing::error!(error = found, mend = MEND, "the old TLS certificate stays in force");
-                    *told = true;
+        match &mut self.problem {
+            Some((known, is_logged)) if *known == found => {
+                if !*is_logged {
+                    tracing::error!(
+                        error = found,
+                        remedy = REMEDY,
+                        "the TLS certificate was not reloaded; the old one stays in use"
+                    );
+                    *is_logged = true;
                 }
             }
-            _ => self.trouble = Some((found, false)),
+            _ => self.problem = Some((found, false)),
         }
     }
 }

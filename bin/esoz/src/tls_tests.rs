@@ -69,30 +69,30 @@ fn what_can_be_used_replaces_what_was_and_nothing_else_does() {
     let (old, new) = (made(), made());
     folder.write_pair(&old);
     let (_, mut reload) = load(folder.files(), Duration::from_secs(1)).unwrap();
-    let shown = |reload: &Reload| reload.in_force.get().cert[0].clone();
+    let shown = |reload: &Reload| reload.current.get().cert[0].clone();
     assert_eq!(shown(&reload), *old.cert.der());
 
     // Between two files that are replaced.
     folder.write(&new.cert.pem(), &old.signing_key.serialize_pem());
-    reload.look();
+    reload.check();
     assert_eq!(shown(&reload), *old.cert.der());
-    assert!(matches!(reload.trouble, Some((_, false))), "not told yet: {:?}", reload.trouble);
-    reload.look();
-    assert!(matches!(reload.trouble, Some((_, true))), "told: {:?}", reload.trouble);
-    reload.look();
+    assert!(matches!(reload.problem, Some((_, false))), "not logged yet: {:?}", reload.problem);
+    reload.check();
+    assert!(matches!(reload.problem, Some((_, true))), "logged: {:?}", reload.problem);
+    reload.check();
     assert_eq!(shown(&reload), *old.cert.der());
 
     folder.write_pair(&new);
-    reload.look();
+    reload.check();
     assert_eq!(shown(&reload), *new.cert.der());
-    assert_eq!(reload.trouble, None);
+    assert_eq!(reload.problem, None);
 
     std::fs::remove_file(folder.files().certificate).unwrap();
-    reload.look();
-    reload.look();
-    assert!(matches!(reload.trouble, Some((_, true))), "{:?}", reload.trouble);
+    reload.check();
+    reload.check();
+    assert!(matches!(reload.problem, Some((_, true))), "{:?}", reload.problem);
     assert_eq!(shown(&reload), *new.cert.der());
     folder.write_pair(&new);
-    reload.look();
-    assert_eq!(reload.trouble, None);
+    reload.check();
+    assert_eq!(reload.problem, None);
 }

@@ -165,7 +165,7 @@ async fn a_new_certificate_is_shown_to_new_connections_and_old_ones_live_on() {
     server.until_shown(&new).await.assert_alive().await;
     assert!(server.connect(&old).await.is_err());
     before.assert_alive().await;
-    server.process.wait_for_log("new connections are shown the new TLS certificate");
+    server.process.wait_for_log("the TLS certificate was reloaded; new connections use the new one");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,7 +173,7 @@ async fn a_pair_that_cannot_be_used_leaves_the_old_one_in_force() {
     let (old, new) = (made(), made());
     let server = Server::start(&old).await;
     write(&server.folder, &new.cert.pem(), &old.signing_key.serialize_pem());
-    let line = server.process.wait_for_log("the old TLS certificate stays in force");
+    let line = server.process.wait_for_log("the TLS certificate was not reloaded; the old one stays in use");
     assert!(
         line.contains("is not that of the first certificate in") && line.contains("tls.private_key_file"),
         "{line}"
@@ -188,7 +188,7 @@ async fn a_pair_that_cannot_be_used_leaves_the_old_one_in_force() {
     );
     write(&server.folder, &new.cert.pem(), &new.signing_key.serialize_pem());
     server.until_shown(&new).await.assert_alive().await;
-    let told = server.process.stderr().iter().filter(|line| line.contains("stays in force")).count();
+    let told = server.process.stderr().iter().filter(|line| line.contains("stays in use")).count();
     assert_eq!(told, 1);
     assert!(esoz(&server.variables, &["doctor"]).stdout.contains("ok     TLS certificate"));
 }

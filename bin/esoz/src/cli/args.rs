@@ -1,31 +1,32 @@
-//! What the command line takes.
+//! The command line, as clap parses it.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use esoz_auth::Secret;
 use uuid::Uuid;
 
-/// Told below the help of the whole program.
-const ENDING: &str = "\
+/// Shown below the help of the whole program.
+const AFTER_HELP: &str = "\
 Exit codes:
-  0  done
-  1  not done, or not all of it (a bad line of an import, something wrong for `doctor`); standard error says why
-  2  the command line makes no sense
+  0  success
+  1  failure, complete or partial (a bad line of an import, a problem that `doctor` found); standard error says why
+  2  the command line is invalid
 
-Output goes to standard output, logs and complaints to standard error. NO_COLOR in the environment switches colours off.
+Output goes to standard output, logs and errors to standard error. NO_COLOR in the environment switches colours off.
 
 Examples:
-  esoz demo                                   a server to try, with nothing to set up
-  esoz migrate --config esoz.toml             tables, indexes and the topic
-  esoz serve --config esoz.toml               serve
-  ESOZ_HTTP__BIND=127.0.0.1:0 esoz serve      any key of the configuration as a variable";
+  esoz demo                                   a server to try, without any setup
+  esoz migrate --config esoz.toml             create or update tables, indexes and the topic
+  esoz serve --config esoz.toml               run the server
+  ESOZ_HTTP__BIND=127.0.0.1:0 esoz serve      set any key of the configuration by a variable";
 
 /// Stops device dispenses and updates contract divisions of Ukraine's electronic healthcare system.
 #[derive(Debug, Parser)]
-#[command(name = "esoz", version, max_term_width = 100, after_help = ENDING)]
+#[command(name = "esoz", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
-    /// The configuration file. `ESOZ_<SECTION>__<KEY>` variables override it, defaults fill what it leaves out.
+    /// The configuration file (TOML). `ESOZ_<SECTION>__<KEY>` environment variables override it; keys that neither sets have defaults.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
@@ -34,15 +35,15 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Starts a server with an embedded store and a small data set, and prints requests to paste.
+    /// Starts a server with an embedded store and sample data, and prints requests to paste.
     Demo(DemoArgs),
-    /// Serves.
+    /// Runs the server.
     Serve,
-    /// Brings the stores up to date: tables, indexes, the topic. Safe to run twice and beside running servers.
+    /// Migrates the stores: creates or updates tables, indexes and the topic. Safe to repeat, and while servers run.
     Migrate,
-    /// Loads NDJSON: one {"kind": …, "data": {…}} a line.
+    /// Imports NDJSON files: one {"kind": …, "data": {…}} per line.
     #[command(
-        after_help = "Loading again undoes nothing: dispenses and contract divisions that are there stay as they are.\n\n\
+        after_help = "An import can be repeated: it leaves dispenses and contract divisions that already exist as they are.\n\n\
         Example:\n  esoz import registry.ndjson dispenses.ndjson"
     )]
     Import(ImportArgs),
@@ -52,30 +53,30 @@ pub(crate) enum Command {
     /// Issues and revokes api keys.
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
-    /// Blocks or unblocks a user: no token of a blocked user is valid, whichever issuer it comes from.
+    /// Blocks or unblocks a user. Every token of a blocked user is refused, whichever issuer it comes from.
     #[command(subcommand)]
     User(BlockCommand),
-    /// Blocks or unblocks a client: no token and no api key of a blocked client is valid, whichever issuer it comes from.
+    /// Blocks or unblocks a client. Every token and api key of a blocked client is refused, whichever issuer it comes from.
     #[command(subcommand)]
     Client(BlockCommand),
-    /// Prints the delivered events of the embedded bus, or those that cannot be delivered, as JSON lines; retries or drops the latter.
+    /// Prints events as JSON lines: those delivered to the embedded bus, or those set aside as undeliverable. Retries or drops the latter.
     #[command(
         args_conflicts_with_subcommands = true,
         after_help = "Examples:\n  esoz events --follow | jq .entity_id\n  esoz events --failed | jq -r .id\n  esoz events retry --all"
     )]
     Events(EventsArgs),
-    /// Looks at the configuration.
+    /// Checks and shows the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Looks at what the configuration names, and says what is wrong with it and how to mend it.
+    /// Checks every store, broker and file that the configuration names. Prints each problem and its remedy.
     Doctor(OutputArgs),
-    /// Asks a running server whether it can serve. For the probe of a container.
+    /// Asks a running server whether it is ready. For container health checks.
     #[command(after_help = "Example, in a Dockerfile:\n  HEALTHCHECK CMD [\"esoz\", \"health\"]")]
     Health(HealthArgs),
-    /// Prints the completions for a shell.
+    /// Prints shell completions.
     #[command(after_help = "Example:\n  esoz completions bash > /etc/bash_completion.d/esoz")]
     Completions {
-        /// Which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
     /// Prints the manual page.
@@ -85,7 +86,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Checks it, and prints every key with its value and where that came from. Secrets are masked.
+    /// Validates the configuration, and prints every key with its value and the source of the value. Secrets are masked.
     Check(OutputArgs),
 }
 
@@ -98,18 +99,18 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Keeps the store in this folder. Without it the store is temporary and gone at the end.
+    /// Keeps the store in this folder. Without it the store is temporary: deleted at exit.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// What to load, in this order; `-` is standard input.
+    /// The files to import, in this order; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Stores fields of a dispense that are not known, at every level, as they are. Without it their line is refused: a misspelt field must
-    /// not get lost.
+    /// Stores unknown fields of a dispense unchanged, at every level. Without it a line with an unknown field is refused, since the field
+    /// may be misspelt.
     #[arg(long)]
     pub(crate) keep_unknown: bool,
     #[command(flatten)]
@@ -118,60 +119,60 @@ pub(crate) struct ImportArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Issues a token and prints it, alone. It is shown this once.
+    /// Issues a token and prints only it. It cannot be shown again.
     #[command(
         after_help = "Example:\n  esoz token issue --user 5b0c2a50-6f0e-4a6e-9a62-0d3f1c7e9b01 \\\n    \
         --client 1f6f2c9e-3a57-4f0b-8d2e-9c5a4b7e1d10 --scope device_dispense:stop --ttl 8h"
     )]
     Issue {
-        /// The user it belongs to.
+        /// The user that the token authenticates.
         #[arg(long, value_name = "UUID")]
         user: Uuid,
-        /// The client it belongs to: the id of the legal entity that the user acts for.
+        /// The client that the token authenticates: the id of the legal entity that the user acts for.
         #[arg(long, value_name = "UUID")]
         client: Uuid,
-        /// What it allows, e.g. "device_dispense:stop".
+        /// The scope, e.g. "device_dispense:stop".
         #[arg(long)]
         scope: String,
-        /// How long it is valid, e.g. 30m, 1h, 7d.
+        /// The lifetime, e.g. 30m, 1h, 7d.
         #[arg(long, default_value = "1h", value_name = "DURATION")]
         ttl: String,
     },
-    /// Revokes a token for good.
+    /// Revokes a token permanently.
     Revoke {
-        /// The token; `-` reads it from standard input, where no list of processes shows it.
-        #[arg(value_parser = presented)]
+        /// The token; `-` reads it from standard input, which hides it from process listings.
+        #[arg(value_parser = secret)]
         token: Secret,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ApiKeyCommand {
-    /// Issues an api key and prints it, alone. It is shown this once.
+    /// Issues an api key and prints only it. It cannot be shown again.
     Issue {
-        /// The client it is given to.
+        /// The client that the key authenticates.
         #[arg(long, value_name = "UUID")]
         client: Uuid,
-        /// What it allows, e.g. "private_contracts:write".
+        /// The scope, e.g. "private_contracts:write".
         #[arg(long)]
         scope: String,
     },
-    /// Revokes an api key for good.
+    /// Revokes an api key permanently.
     Revoke {
-        /// The key; `-` reads it from standard input, where no list of processes shows it.
-        #[arg(value_parser = presented)]
+        /// The key; `-` reads it from standard input, which hides it from process listings.
+        #[arg(value_parser = secret)]
         api_key: Secret,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BlockCommand {
-    /// Blocks it: its tokens and keys stop working.
+    /// Blocks the user or client: its tokens and keys are refused.
     Block {
         /// The id of the user or client.
         id: Uuid,
     },
-    /// Unblocks it.
+    /// Unblocks the user or client.
     Unblock {
         /// The id of the user or client.
         id: Uuid,
@@ -180,18 +181,18 @@ pub(crate) enum BlockCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// Where the server is; with https its certificate must be vouched for by a public authority. Without it: at `http.bind` on this
-    /// machine, by TLS if `tls` is configured, whatever name the certificate is made out to.
+    /// The URL of the server. With https a public authority must have signed its certificate. Default: `http.bind` on this machine, by
+    /// TLS if section `tls` is configured; there any certificate is accepted.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// Asks only whether it runs, not whether it can serve.
+    /// Asks whether the server is alive, not whether it is ready.
     #[arg(long)]
     pub(crate) live: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct EventsArgs {
-    /// Goes on printing what is delivered, until stopped.
+    /// Keeps printing events as they are delivered, until interrupted.
     #[arg(long)]
     pub(crate) follow: bool,
     /// Prints the events that cannot be delivered and were set aside, of every outbox, without their content.
@@ -203,24 +204,34 @@ pub(crate) struct EventsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
-    /// Lets events that were set aside be delivered, as if they had not been.
+    /// Retries events that were set aside: puts them back for delivery.
     Retry {
-        /// Which, by the `id` that `esoz events --failed` prints.
+        /// The `id`s of the events, as `esoz events --failed` prints them.
         #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
         ids: Vec<String>,
-        /// Every one.
+        /// Retries all events that were set aside.
         #[arg(long)]
         all: bool,
     },
     /// Deletes an event that was set aside, undelivered; the later events of its entity are then delivered.
     Drop {
-        /// Which, by the `id` that `esoz events --failed` prints.
+        /// The `id` of the event, as `esoz events --failed` prints it.
         id: String,
     },
 }
 
-/// A secret from the command line, which no `Debug` of it shows.
+impl BlockCommand {
+    /// The id, and whether to block it.
+    pub(crate) const fn target(&self) -> (Uuid, bool) {
+        match self {
+            Self::Block { id } => (*id, true),
+            Self::Unblock { id } => (*id, false),
+        }
+    }
+}
+
+/// Parses a secret into a type whose `Debug` hides it.
 #[expect(clippy::unnecessary_wraps, reason = "clap asks for a result")]
-fn presented(text: &str) -> Result<Secret, std::convert::Infallible> {
+fn secret(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
 }

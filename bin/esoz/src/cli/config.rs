@@ -1,23 +1,17 @@
-use std::process::ExitCode;
-
 use anyhow::{Context as _, Result};
 
 use super::args::OutputArgs;
 use super::print;
 use crate::config::Config;
 
-/// Prints the configuration in force. That it was loaded means that it can be used.
-pub(crate) fn check(config: &Config, output: OutputArgs) -> Result<ExitCode> {
+/// Prints the effective configuration, which was validated when it was loaded. Validates the files of the TLS certificate as well.
+pub(crate) fn check(config: &Config, output: OutputArgs) -> Result<()> {
     if let Some(files) = config.tls_files()? {
         files.check().context("section `tls`")?;
     }
     let effective = config.effective()?;
     if output.json {
-        print(&serde_json::to_string(&effective)?)?;
-        return Ok(ExitCode::SUCCESS);
+        return print(&serde_json::to_string(&effective)?);
     }
-    for one in effective {
-        print(&format!("{} = {}    # {}", one.key, one.value, one.source))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    effective.iter().try_for_each(|one| print(&format!("{} = {}    # {}", one.key, one.value, one.source)))
 }

@@ -1,5 +1,4 @@
 use std::io::stdin;
-use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use base64::Engine as _;
@@ -15,11 +14,11 @@ use super::print;
 use crate::compose::stores::Stores;
 use crate::config::{Config, TokenSource};
 
-/// Random bytes of a fresh secret: twice what makes its digest safe to store.
+/// The random bytes of a new secret: twice as many as make its digest safe to store.
 const SECRET_BYTES: usize = 32;
 
-/// A fresh secret, as text that fits into a header, and on a command line: it does not begin with a hyphen, as an option would.
-pub(crate) fn fresh_secret() -> Result<Secret> {
+/// Generates a secret, in base64url: fit for a header, and, since it does not begin with a hyphen like an option, for a command line.
+pub(crate) fn generate_secret() -> Result<Secret> {
     loop {
         let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES]);
         getrandom::fill(bytes.as_mut_slice()).map_err(|error| anyhow!("no random bytes: {error}"))?;
@@ -30,25 +29,24 @@ pub(crate) fn fresh_secret() -> Result<Secret> {
     }
 }
 
-/// A token to issue.
-pub(crate) struct TokenOrder<'a> {
-    pub(crate) user: UserId,
-    pub(crate) client: ClientId,
-    pub(crate) scope: &'a str,
-    pub(crate) ttl: SignedDuration,
-}
-
 /// Issues a token and stores its digest.
-pub(crate) async fn issue_token(stores: &Stores, order: TokenOrder<'_>) -> Result<Secret> {
-    let secret = fresh_secret()?;
+pub(crate) async fn issue_token(
+    stores: &Stores,
+    user_id: UserId,
+    client_id: ClientId,
+    scope: &str,
+    ttl: SignedDuration,
+) -> Result<Secret> {
+    let scope = parse_scope(scope)?;
+    let secret = generate_secret()?;
     let issued_at = SystemClock.now();
     let token = NewAccessToken {
         digest: secret.digest(),
         kind: TokenKind::Access,
-        user_id: order.user,
-        client_id: order.client,
-        scope: scope(order.scope)?,
-        expires_at: issued_at.checked_add(order.ttl).context("`--ttl` is too long")?,
+        user_id,
+        client_id,
+        scope,
+        expires_at: issued_at.checked_add(ttl).context("`--ttl` is too long")?,
         issued_at,
     };
     stores.credentials.add_token(&token).await.context("storing the token")?;
@@ -57,91 +55,81 @@ pub(crate) async fn issue_token(stores: &Stores, order: TokenOrder<'_>) -> Resul
 
 /// Issues an api key and stores its digest.
 pub(crate) async fn issue_api_key(stores: &Stores, client: ClientId, scope: &str) -> Result<Secret> {
-    let scope = self::scope(scope)?;
-    let secret = fresh_secret()?;
+    let scope = parse_scope(scope)?;
+    let secret = generate_secret()?;
     let key = NewApiKey { digest: secret.digest(), client_id: client, scope, issued_at: SystemClock.now() };
     stores.credentials.add_api_key(&key).await.context("storing the api key")?;
     Ok(secret)
 }
 
-pub(crate) async fn token(config: &Config, command: TokenCommand) -> Result<ExitCode> {
+/// Issues or revokes an access token of our own store.
+pub(crate) async fn token(config: &Config, command: TokenCommand) -> Result<()> {
     if config.token_source()? != TokenSource::Store {
-        bail!(
-            "`auth.tokens` is `{}`: tokens are issued and revoked there, not here",
-            config.sections.auth.tokens
-        );
+        let source = &config.sections.auth.tokens;
+        bail!("`auth.tokens` is `{source}`: issue and revoke tokens at their issuer, not here");
     }
     let stores = Stores::open(config).await?;
     match command {
         TokenCommand::Issue { user, client, scope, ttl } => {
-            let ttl = duration(&ttl)?;
-            let (user, client) = (UserId::new(user), ClientId::new(client));
-            let secret = issue_token(&stores, TokenOrder { user, client, scope: &scope, ttl }).await?;
-            print(secret.expose())?;
+            let (user, client, ttl) = (UserId::new(user), ClientId::new(client), parse_ttl(&ttl)?);
+            print(issue_token(&stores, user, client, &scope, ttl).await?.expose())
         }
         TokenCommand::Revoke { token } => {
-            let digest = given(token)?.digest();
-            let known = stores
-                .credentials
-                .revoke_token(&digest, SystemClock.now())
-                .await
-                .context("revoking the token")?;
-            if !known {
+            let digest = read_secret(token)?.digest();
+            let is_known = stores.credentials.revoke_token(&digest, SystemClock.now()).await;
+            if !is_known.context("revoking the token")? {
                 bail!("there is no such token; nothing was revoked");
             }
+            Ok(())
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn api_key(config: &Config, command: ApiKeyCommand) -> Result<ExitCode> {
+/// Issues or revokes an api key.
+pub(crate) async fn api_key(config: &Config, command: ApiKeyCommand) -> Result<()> {
     let stores = Stores::open(config).await?;
     match command {
         ApiKeyCommand::Issue { client, scope } => {
-            print(issue_api_key(&stores, ClientId::new(client), &scope).await?.expose())?;
+            print(issue_api_key(&stores, ClientId::new(client), &scope).await?.expose())
         }
         ApiKeyCommand::Revoke { api_key } => {
-            let digest = given(api_key)?.digest();
-            let known = stores.credentials.revoke_api_key(&digest, SystemClock.now()).await;
-            if !known.context("revoking the api key")? {
+            let digest = read_secret(api_key)?.digest();
+            let is_known = stores.credentials.revoke_api_key(&digest, SystemClock.now()).await;
+            if !is_known.context("revoking the api key")? {
                 bail!("there is no such api key; nothing was revoked");
             }
+            Ok(())
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn user(config: &Config, command: BlockCommand) -> Result<ExitCode> {
-    let (id, blocked) = blocking(&command);
-    let stores = Stores::open(config).await?;
-    stores.credentials.set_user_blocked(UserId::new(id), blocked).await.context("blocking the user")?;
-    Ok(ExitCode::SUCCESS)
+/// Blocks or unblocks a user.
+pub(crate) async fn user(config: &Config, command: BlockCommand) -> Result<()> {
+    let (id, is_blocked) = command.target();
+    let credentials = Stores::open(config).await?.credentials;
+    credentials.set_user_blocked(UserId::new(id), is_blocked).await.context("blocking or unblocking the user")
 }
 
-pub(crate) async fn client(config: &Config, command: BlockCommand) -> Result<ExitCode> {
-    let (id, blocked) = blocking(&command);
-    let stores = Stores::open(config).await?;
-    stores.credentials.set_client_blocked(ClientId::new(id), blocked).await.context("blocking the client")?;
-    Ok(ExitCode::SUCCESS)
+/// Blocks or unblocks a client.
+pub(crate) async fn client(config: &Config, command: BlockCommand) -> Result<()> {
+    let (id, is_blocked) = command.target();
+    let credentials = Stores::open(config).await?.credentials;
+    credentials
+        .set_client_blocked(ClientId::new(id), is_blocked)
+        .await
+        .context("blocking or unblocking the client")
 }
 
-fn blocking(command: &BlockCommand) -> (uuid::Uuid, bool) {
-    match command {
-        BlockCommand::Block { id } => (*id, true),
-        BlockCommand::Unblock { id } => (*id, false),
-    }
-}
-
-/// The scope of a new credential. A tab or a line feed between two allowances would make a credential that grants neither.
-fn scope(text: &str) -> Result<Scope> {
+/// Parses the scope of a new credential. Other white space than a space between two scopes would make a credential that grants neither.
+fn parse_scope(text: &str) -> Result<Scope> {
     if !Scope::is_well_formed(text) {
-        bail!("`--scope` must be allowances like device_dispense:stop with a space (U+0020) between them");
+        bail!("`--scope` must be scopes such as device_dispense:stop, separated by a space (U+0020)");
     }
     Ok(Scope::parse(text))
 }
 
-/// A lifetime such as `30m`, `1h`, `7d`. A day has 24 hours.
-fn duration(text: &str) -> Result<SignedDuration> {
+/// Parses a lifetime such as `30m`, `1h`, `7d`. A day has 24 hours.
+fn parse_ttl(text: &str) -> Result<SignedDuration> {
     let in_hours = match text.strip_suffix('d').map(str::parse::<u32>) {
         Some(Ok(days)) => format!("{}h", u64::from(days) * 24),
         Some(Err(_)) | None => text.to_owned(),
@@ -152,8 +140,8 @@ fn duration(text: &str) -> Result<SignedDuration> {
     }
 }
 
-/// A secret from the command line or, for `-`, from standard input.
-fn given(secret: Secret) -> Result<Secret> {
+/// Reads a secret from standard input if the argument is `-`.
+fn read_secret(secret: Secret) -> Result<Secret> {
     match secret.expose() {
         "-" => {
             let mut line = Zeroizing::new(String::new());
@@ -171,16 +159,16 @@ mod tests {
     #[test]
     fn a_lifetime_is_read_in_days_hours_and_minutes() {
         for (text, hours) in [("1h", 1), ("7d", 168), ("120m", 2)] {
-            assert_eq!(duration(text).unwrap(), SignedDuration::from_hours(hours), "{text}");
+            assert_eq!(parse_ttl(text).unwrap(), SignedDuration::from_hours(hours), "{text}");
         }
         for text in ["", "1", "-1h", "0s", "soon", "1000000000000000d"] {
-            assert!(duration(text).is_err(), "{text}");
+            assert!(parse_ttl(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_scope_that_would_grant_less_than_it_seems_to_is_refused() {
-        assert!(scope("a:read  b:write").unwrap().allows("b:write"));
+        assert!(parse_scope("a:read  b:write").unwrap().allows("b:write"));
         for text in [
             "a:read\tb:write",
             "a:read\nb:write",
@@ -189,23 +177,23 @@ mod tests {
             "a:read\u{2003}b:write",
             "\u{85}a:read",
         ] {
-            assert!(scope(text).is_err(), "{text:?}");
+            assert!(parse_scope(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
-    fn a_fresh_secret_has_256_bits_and_fits_into_a_header() {
-        let secret = fresh_secret().unwrap();
+    fn a_generate_secret_has_256_bits_and_fits_into_a_header() {
+        let secret = generate_secret().unwrap();
         assert_eq!(secret.expose().len(), 43);
         assert!(secret.expose().bytes().all(|byte| byte.is_ascii_graphic()));
-        assert!(fresh_secret().unwrap().digest() != secret.digest());
+        assert!(generate_secret().unwrap().digest() != secret.digest());
     }
 
     #[test]
     fn a_secret_can_be_an_argument_of_a_command() {
-        // One in 64 would begin so.
+        // Without the check one in 64 would begin so.
         for _ in 0..2_000 {
-            assert!(!fresh_secret().unwrap().expose().starts_with('-'));
+            assert!(!generate_secret().unwrap().expose().starts_with('-'));
         }
     }
 }

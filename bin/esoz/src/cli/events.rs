@@ -1,4 +1,3 @@
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -11,14 +10,15 @@ use super::print;
 use crate::compose::stores::{Stores, open_sqlite};
 use crate::config::{Bus, Config};
 
-/// How many events are read at once.
+/// The page size of reading delivered events.
 const PAGE: u32 = 500;
-/// How often `--follow` looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// The poll interval of `--follow`.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// The most events that `--failed` lists of an outbox.
 const MAX_LISTED: u32 = 100_000;
 
-pub(crate) async fn run(config: &Config, args: EventsArgs) -> Result<ExitCode> {
+/// Prints, retries or drops events.
+pub(crate) async fn run(config: &Config, args: EventsArgs) -> Result<()> {
     match args.command {
         Some(EventsCommand::Retry { ids, all }) => retry(config, ids, all).await,
         Some(EventsCommand::Drop { id }) => drop_set_aside(config, &id).await,
@@ -27,12 +27,10 @@ pub(crate) async fn run(config: &Config, args: EventsArgs) -> Result<ExitCode> {
     }
 }
 
-async fn print_delivered(config: &Config, follow: bool) -> Result<ExitCode> {
+async fn print_delivered(config: &Config, follow: bool) -> Result<()> {
     if config.bus()? == Bus::Kafka {
-        bail!(
-            "events go to the Kafka topic {}: read them there (kafka-console-consumer, kcat)",
-            config.sections.events.topic
-        );
+        let topic = &config.sections.events.topic;
+        bail!("events go to the Kafka topic {topic}: read them there (kafka-console-consumer, kcat)");
     }
     let store = open_sqlite(config)?;
     let mut after = 0;
@@ -44,14 +42,14 @@ async fn print_delivered(config: &Config, follow: bool) -> Result<ExitCode> {
         }
         if delivered.is_empty() {
             if !follow {
-                return Ok(ExitCode::SUCCESS);
+                return Ok(());
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-async fn list_set_aside(config: &Config) -> Result<ExitCode> {
+async fn list_set_aside(config: &Config) -> Result<()> {
     for (store, outbox) in Stores::open(config).await?.outboxes {
         for SetAside { id, entity_type, entity_id, reason, at } in outbox.list_set_aside(MAX_LISTED).await? {
             let set_aside_at = at.map(rfc3339_millis);
@@ -62,10 +60,10 @@ async fn list_set_aside(config: &Config) -> Result<ExitCode> {
             print(&line.to_string())?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-async fn retry(config: &Config, ids: Vec<String>, all: bool) -> Result<ExitCode> {
+async fn retry(config: &Config, ids: Vec<String>, all: bool) -> Result<()> {
     let outboxes = Stores::open(config).await?.outboxes;
     let which =
         if all { vec![Which::All] } else { ids.into_iter().map(|id| Which::These(vec![id])).collect() };
@@ -79,16 +77,16 @@ async fn retry(config: &Config, ids: Vec<String>, all: bool) -> Result<ExitCode>
                 bail!("no event that was set aside has the id {}", ids.concat())
             }
             Which::These(_) => {}
-            Which::All => tracing::info!("{retried} events are delivered again as soon as a server runs"),
+            Which::All => tracing::info!("{retried} events are retried as soon as a server runs"),
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-async fn drop_set_aside(config: &Config, id: &str) -> Result<ExitCode> {
+async fn drop_set_aside(config: &Config, id: &str) -> Result<()> {
     for (_, outbox) in Stores::open(config).await?.outboxes {
         if outbox.drop_set_aside(id).await? {
-            return Ok(ExitCode::SUCCESS);
+            return Ok(());
         }
     }
     bail!("no event that was set aside has the id {id}")

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal as _, Write as _, stderr, stdin};
+use std::io::{BufRead, BufReader, Write as _, stderr, stdin};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::compose::pseudonyms;
 use crate::compose::stores::Stores;
 use crate::config::Config;
 
+/// Imports the files in order. Fails if a line is bad.
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let unknown_fields = if args.keep_unknown { UnknownFields::Keep } else { UnknownFields::Refuse };
     let importer = importer(config, &Stores::open(config).await?)?.with_unknown_fields(unknown_fields);
@@ -27,7 +28,7 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     Ok(if bad_lines == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// An importer into those stores.
+/// An importer that writes to these stores.
 pub(crate) fn importer(config: &Config, stores: &Stores) -> Result<Importer> {
     let ports = ImportPorts {
         legal_entities: stores.legal_entity_registry.clone(),
@@ -39,7 +40,7 @@ pub(crate) fn importer(config: &Config, stores: &Stores) -> Result<Importer> {
     Ok(Importer::new(ports, ImportLimits::default()))
 }
 
-/// Loads one file; gives the number of its bad lines.
+/// Imports one file. Returns the number of its bad lines.
 async fn import(importer: &Importer, path: &Path, output: OutputArgs) -> Result<u64> {
     let is_stdin = path == Path::new("-");
     let (input, bytes): (Box<dyn BufRead>, Option<u64>) = if is_stdin {
@@ -62,11 +63,9 @@ async fn import(importer: &Importer, path: &Path, output: OutputArgs) -> Result<
     Ok(report.bad_lines)
 }
 
-/// A bar on a terminal; nothing elsewhere.
+/// A progress bar on a terminal; elsewhere it draws nothing.
 fn progress_bar(bytes: Option<u64>) -> Result<ProgressBar> {
-    let target =
-        if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(bytes, target);
+    let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr());
     let template = match bytes {
         Some(_) => "{bar:40} {bytes}/{total_bytes} {msg} ({eta} left)",
         None => "{spinner} {bytes} {msg}",
@@ -78,7 +77,7 @@ fn progress_bar(bytes: Option<u64>) -> Result<ProgressBar> {
 fn show(name: &str, bar: &ProgressBar, progress: &Progress<'_>) {
     bar.suspend(|| {
         for bad in progress.bad_lines {
-            // Nobody is left to tell when standard error is gone.
+            // A closed standard error leaves nowhere to report to.
             let _ = writeln!(stderr(), "{name}, line {}: {}", bad.line, bad.reason);
         }
     });

@@ -1,6 +1,5 @@
-use std::process::ExitCode;
-
 use anyhow::{Context as _, Result};
+use esoz_store_mongo::MongoStore;
 use esoz_store_postgres::MigrationSettings;
 
 use super::print;
@@ -8,7 +7,8 @@ use crate::compose::bus::kafka_settings;
 use crate::compose::stores::{mongo_settings, number, sqlite_settings};
 use crate::config::{Bus, Config, StoreKind};
 
-pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
+/// Migrates the configured stores, and creates the topic. Prints what it did.
+pub(crate) async fn run(config: &Config) -> Result<()> {
     match config.store_kind()? {
         StoreKind::Sqlite => {
             let settings = sqlite_settings(config)?;
@@ -28,8 +28,7 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
                     "PostgreSQL: nothing was done: the schema is newer than this program (unknown to it: {unknown})"
                 ))?;
             }
-            let mongo =
-                esoz_store_mongo::MongoStore::connect(&mongo_settings(config)?).await.context("MongoDB")?;
+            let mongo = MongoStore::connect(&mongo_settings(config)?).await.context("MongoDB")?;
             mongo.migrate().await.context("MongoDB")?;
             print("MongoDB: the indexes are there")?;
         }
@@ -41,7 +40,7 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
         esoz_bus_kafka::ensure_topic(&settings, partitions, replication).await.context("Kafka")?;
         print(&format!("Kafka: the topic {} is there", settings.topic))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn report(store: &str, applied: &[String]) -> Result<()> {

@@ -1,4 +1,4 @@
-//! One file per command.
+//! The command line, one file per command.
 
 pub(crate) mod args;
 pub(crate) mod config;
@@ -17,17 +17,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Context as _, Result};
 
-/// Prints one line of output. A reader that went away is an error like any other.
+/// Prints a line to standard output. A closed pipe is an error like any other.
 fn print(line: &str) -> Result<()> {
     writeln!(stdout(), "{line}").context("writing to standard output")
 }
 
-/// The address as a client on this machine reaches it.
-fn local(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
+/// The address by which a client on this machine reaches a listening address: loopback in the place of 0.0.0.0 or `::`.
+fn loopback(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }

@@ -1,5 +1,4 @@
 use std::net::TcpListener;
-use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
@@ -7,7 +6,8 @@ use crate::compose::Parts;
 use crate::config::Config;
 use crate::server::EsozServer;
 
-pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
+/// Runs the server until SIGTERM or SIGINT.
+pub(crate) async fn run(config: &Config) -> Result<()> {
     let bind = config.bind()?;
     let listener = TcpListener::bind(bind).with_context(|| format!("listening on {bind} (`http.bind`)"))?;
     let server = EsozServer::start(config, Parts::configured(config).await?, listener)?;
@@ -15,6 +15,5 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode> {
     if let Some(metrics) = server.metrics_address() {
         tracing::info!("metrics are at http://{metrics}/metrics");
     }
-    server.run_until_signal().await?;
-    Ok(ExitCode::SUCCESS)
+    server.run_until_signal().await
 }

@@ -65,10 +65,12 @@ impl Jobs {
         let stop = watch::Sender::new(false);
         let mut running = JoinSet::new();
         for job in jobs {
-            let runs =
-                RUN_OUTCOMES.map(|outcome| metrics.counter(&JOB_RUNS, [job.name(), job.store(), outcome]));
-            // Exported as 0 before the first run, so that a rate counts that one too.
-            runs.iter().for_each(|counter| counter.absolute(0));
+            let runs = RUN_OUTCOMES.map(|outcome| {
+                let counter = metrics.counter(&JOB_RUNS, [job.name(), job.store(), outcome]);
+                // Exported as 0 before the first run, so that a rate counts that one too.
+                counter.absolute(0);
+                counter
+            });
             running.spawn(drive(job, backoff, runs, stop.subscribe()));
         }
         Self { running, stop }

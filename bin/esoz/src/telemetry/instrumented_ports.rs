@@ -73,45 +73,59 @@ pub(crate) struct Instruments {
     pub(crate) dispense_committed: Arc<Notify>,
 }
 
-impl Instruments {
-    fn found(&self, _: DispenseId, answer: &Result<Option<StoredDispense>, StoreError>) -> &'static str {
-        let corrupt = answer.as_ref().ok().and_then(|found| found.as_ref()?.dispense.as_ref().err());
-        corrupt.map_or_else(|| outcome(answer), |error| error.kind().as_str())
-    }
-
-    fn committed(&self, _: &Transition, answer: &Result<Committed<Dispense>, StoreError>) -> &'static str {
-        // Also after an error: the change may have taken effect.
-        if !matches!(answer, Ok(Committed::Stale)) {
-            self.dispense_committed.notify_one();
-        }
-        match answer {
-            Ok(Committed::Stale) => STALE,
-            Ok(Committed::Replayed(_) | Committed::KeyReused) => RECALLED,
-            answer => outcome(answer),
-        }
-    }
-
-    fn written<T, R>(&self, _: &Write, answer: &Result<Written<T, R>, StoreError>) -> &'static str {
-        match answer {
-            Ok(Written::Refused(_)) => REFUSED,
-            Ok(Written::Replayed(_) | Written::KeyReused) => RECALLED,
-            answer => outcome(answer),
-        }
-    }
-
-    fn published(&self, events: &[StatusChangeEvent], answers: &[Result<(), PublishError>]) -> &'static str {
-        let now = self.clock.now();
-        for (event, _) in events.iter().zip(answers).filter(|(_, answer)| answer.is_ok()) {
-            // Negative if the clock of the replica that made the change is ahead.
-            self.delivery.record(now.duration_since(event.event_time).as_secs_f64().max(0.0));
-        }
-        if answers.iter().all(Result::is_ok) { OK } else { UNDELIVERED }
-    }
-}
-
 /// The outcome of a call that fails only as a store does. Absence is a success.
 fn outcome<T>(answer: &Result<T, StoreError>) -> &'static str {
     answer.as_ref().map_or_else(|error| error.kind().as_str(), |_| OK)
+}
+
+/// The outcome of reading a dispense, whose record may be corrupt although it was found.
+fn found(
+    _: &Instruments,
+    _: DispenseId,
+    answer: &Result<Option<StoredDispense>, StoreError>,
+) -> &'static str {
+    let corrupt = answer.as_ref().ok().and_then(|found| found.as_ref()?.dispense.as_ref().err());
+    corrupt.map_or_else(|| outcome(answer), |error| error.kind().as_str())
+}
+
+/// The outcome of a conditional update. Wakes the relay.
+fn committed(
+    instruments: &Instruments,
+    _: &Transition,
+    answer: &Result<Committed<Dispense>, StoreError>,
+) -> &'static str {
+    // Also after an error: the change may have taken effect.
+    if !matches!(answer, Ok(Committed::Stale)) {
+        instruments.dispense_committed.notify_one();
+    }
+    match answer {
+        Ok(Committed::Stale) => STALE,
+        Ok(Committed::Replayed(_) | Committed::KeyReused) => RECALLED,
+        answer => outcome(answer),
+    }
+}
+
+/// The outcome of a write that the store decides.
+fn written<T, R>(_: &Instruments, _: &Write, answer: &Result<Written<T, R>, StoreError>) -> &'static str {
+    match answer {
+        Ok(Written::Refused(_)) => REFUSED,
+        Ok(Written::Replayed(_) | Written::KeyReused) => RECALLED,
+        answer => outcome(answer),
+    }
+}
+
+/// The outcome of publishing events. Records their delivery times.
+fn published(
+    instruments: &Instruments,
+    events: &[StatusChangeEvent],
+    answers: &[Result<(), PublishError>],
+) -> &'static str {
+    let now = instruments.clock.now();
+    for (event, _) in events.iter().zip(answers).filter(|(_, answer)| answer.is_ok()) {
+        // Negative if the clock of the replica that made the change is ahead.
+        instruments.delivery.record(now.duration_since(event.event_time).as_secs_f64().max(0.0));
+    }
+    if answers.iter().all(Result::is_ok) { OK } else { UNDELIVERED }
 }
 
 /// A port whose calls are timed and traced.
@@ -146,12 +160,12 @@ impl Drop for Call<'_> {
     }
 }
 
-/// Implements the ports by forwarding every call to the inner port, timed and traced. `=> f` has `f` of [`Instruments`] tell the outcome
-/// from the arguments and the answer.
+/// Implements the ports by forwarding every call to the inner port, timed and traced. The outcome comes from [`outcome`], or
+/// from the function after `=>`.
 macro_rules! instrumented {
     (@outcome $self:ident, ($($argument:ident),*), $answer:ident) => { outcome(&$answer) };
     (@outcome $self:ident, ($($argument:ident),*), $answer:ident, $outcome:ident) => {
-        $self.instruments.$outcome($($argument,)* &$answer)
+        $outcome(&$self.instruments, $($argument,)* &$answer)
     };
     ($($port:ident as $name:literal {
         $($operation:ident($($argument:ident: $kind:ty),*) -> $answer:ty $(=> $outcome:ident)?;)+

@@ -1,8 +1,9 @@
-//! Logs go to standard error: one line an event, JSON unless a person reads them. Spans go to a collector, if one is configured.
+//! The log goes to standard error, one line per event: text on a terminal, JSON elsewhere. Spans are exported to a collector, if one is
+//! configured.
 
 mod json_lines;
 
-use std::io::{IsTerminal as _, Write as _, stderr};
+use std::io::{IsTerminal as _, stderr};
 use std::panic::PanicHookInfo;
 use std::time::Duration;
 
@@ -22,38 +23,38 @@ use crate::config::Config;
 use crate::telemetry::instrumented_ports;
 use json_lines::{JsonLines, SpanFields};
 
-/// How long the last spans may hold up the exit.
-const LAST_SPANS: Duration = Duration::from_secs(1);
+/// How long the exit waits for the last spans to be exported.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What is said of the program's work while it runs.
-pub(crate) struct Telling {
+/// Log output and export of spans.
+pub(crate) struct Logging {
     export: Option<Export>,
 }
 
-impl Telling {
-    /// Starts to log, and to send spans, as configured. Must be called inside a Tokio runtime.
+impl Logging {
+    /// Installs the configured subscriber, and a hook that logs panics. Must be called inside a Tokio runtime.
     pub(crate) fn start(config: &Config) -> Result<Self> {
         let export = config.otlp()?.map(|settings| Export::start(&settings)).transpose();
         let export = export.context("`tracing`")?;
         subscriber(config, stderr, stderr().is_terminal(), export.as_ref().map(Export::tracer))?
             .try_init()
-            .map_err(|error| anyhow!("logging could not be started: {error}"))?;
-        std::panic::set_hook(Box::new(tell_of_panic));
+            .map_err(|error| anyhow!("starting the log: {error}"))?;
+        std::panic::set_hook(Box::new(log_panic));
         Ok(Self { export })
     }
 
-    /// Sends the spans that are left.
+    /// Exports the spans that are left.
     pub(crate) async fn stop(self) {
         if let Some(export) = self.export {
-            export.stop(LAST_SPANS).await;
+            export.stop(FLUSH_TIMEOUT).await;
         }
     }
 }
 
-/// Whoever hears lines and spans, as `esoz serve` has it: lines as configured go to the writer, spans to where the tracer takes them.
+/// The subscriber of `esoz serve`: log lines as configured go to the writer, spans to the tracer.
 ///
 /// # Errors
-/// When `log.level` or `log.format` is impossible.
+/// When `log.level` or `log.format` is invalid.
 pub fn subscriber<W, T>(
     config: &Config,
     writer: W,
@@ -66,7 +67,7 @@ where
     T::Span: Send + Sync,
 {
     let spans = tracer.map(|tracer| {
-        // Where in the code and on which thread is of no use to whoever looks at a request.
+        // The place in the code and the thread say nothing about a request.
         let layer = tracing_opentelemetry::layer()
             .with_tracer(tracer)
             .with_location(false)
@@ -80,63 +81,56 @@ where
     Ok(Registry::default().with(spans).with(lines(config, writer, is_terminal)?))
 }
 
-/// Whether it is a span of a request, of its use case or of a store. Lines are not sent: the log has them.
+/// Whether it is a span of a request, a use case or a store. Events are not exported: the log has them.
 fn is_our_span(metadata: &Metadata<'_>) -> bool {
     let is_ours = metadata.target().starts_with("esoz") || metadata.target() == instrumented_ports::SPANS;
     metadata.is_span() && is_ours && *metadata.level() <= Level::INFO
 }
 
-/// What writes the lines.
+/// The layer that writes log lines.
 fn lines<S, W>(config: &Config, writer: W, is_terminal: bool) -> Result<Box<dyn Layer<S> + Send + Sync>>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let level = LevelFilter::from_level(config.log_level()?);
-    // The libraries below us say at `info` what only their authors want to know, and at `trace` what nobody may: some print what they
-    // send and receive. No configuration lifts this.
-    let heard = Targets::new()
+    // Other crates log only from WARN on: at TRACE some print what they send and receive. No configuration lifts this.
+    let targets = Targets::new()
         .with_default(LevelFilter::WARN)
-        // What is no HTTP is a stranger's business, and would be an error each time.
+        // It logs an error for every connection that does not speak HTTP.
         .with_target("actix_http", LevelFilter::OFF)
         .with_target("esoz", level);
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     Ok(if config.log_as_json(is_terminal)? {
-        // Whatever the level of a line, the spans around it say what it belongs to.
+        // Spans are enabled at every log level, so that each line has the fields of its request.
         let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("esoz"));
-        let heard = heard.or(ours.with_max_level_hint(LevelFilter::INFO));
+        let targets = targets.or(ours.with_max_level_hint(LevelFilter::INFO));
         lines
             .with_ansi(false)
             .fmt_fields(SpanFields)
             .event_format(JsonLines::new())
-            .with_filter(heard)
+            .with_filter(targets)
             .boxed()
     } else {
-        // A line for a person is short: without what is around it.
-        let heard = heard.and(filter_fn(is_line));
-        lines.with_ansi(is_terminal && has_colours()).with_target(false).with_filter(heard).boxed()
+        // On a terminal a line is short: without spans.
+        let targets = targets.and(filter_fn(is_event));
+        lines.with_ansi(is_terminal && has_colours()).with_target(false).with_filter(targets).boxed()
     })
 }
 
-fn is_line(metadata: &Metadata<'_>) -> bool {
+fn is_event(metadata: &Metadata<'_>) -> bool {
     metadata.is_event()
 }
 
-/// Says where, in a line like any other. What a panic says itself may hold what nobody may see, and is not told.
-fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+/// Logs the location of a panic. Its message is left out: it may hold personal data.
+fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
-    tracing::error!(place, "a panic");
+    tracing::error!(place, "the program panicked");
 }
 
-/// On a terminal, unless its user wants none (no-color.org).
+/// Whether colours are allowed (no-color.org).
 fn has_colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// Tells why the command failed, with all causes.
-pub(crate) fn complain(error: &anyhow::Error) {
-    // Nobody is left to tell when standard error is gone.
-    let _ = writeln!(stderr(), "esoz: {error:#}");
 }
 
 #[cfg(test)]
@@ -161,7 +155,7 @@ mod tests {
         }
     }
 
-    /// The lines that are written in that form, at the level `trace`, while something is done.
+    /// Captures the log lines of `work` in this format, at level `trace`.
     pub(super) fn lines_of(format: &str, work: impl FnOnce()) -> Vec<String> {
         let variables = [
             ("ESOZ_PATIENT__KEY", "sixteen bytes and more"),
@@ -196,14 +190,16 @@ mod tests {
     fn a_panic_is_told_by_its_place_alone() {
         let lines = lines_of("json", || {
             let before = std::panic::take_hook();
-            std::panic::set_hook(Box::new(tell_of_panic));
+            std::panic::set_hook(Box::new(log_panic));
             let caught = std::panic::catch_unwind(|| panic!("of a patient"));
             std::panic::set_hook(before);
             assert!(caught.is_err());
         });
         let [line] = lines.as_slice() else { panic!("{lines:?}") };
         assert!(
-            line.contains("a panic") && line.contains("logging.rs:") && !line.contains("patient"),
+            line.contains("the program panicked")
+                && line.contains("logging.rs:")
+                && !line.contains("patient"),
             "{line}"
         );
     }

@@ -1,4 +1,4 @@
-//! A line of the log as one flat JSON object: what the line itself says, and what the spans around it say.
+//! Formats a log line as one flat JSON object: the fields of the event and of the spans around it.
 
 use std::fmt::{self, Debug};
 
@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::format::{Format, Json, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Makes the lines. Times are UTC, as in RFC 3339, in microseconds.
+/// Formats log lines as JSON. Timestamps are RFC 3339, in UTC, with microseconds.
 pub(super) struct JsonLines {
     line: Format<Json>,
 }
@@ -37,19 +37,19 @@ where
         self.line.format_event(context, Writer::new(&mut line), event)?;
         let line = line.trim_end();
         writer.write_str(line.strip_suffix('}').unwrap_or(line))?;
-        let mut said = Vec::new();
-        // From the innermost and the latest on: of two fields with one name that of the inner span counts, in one span what was recorded last,
-        // and before all what the line says itself.
+        let mut written = Vec::new();
+        // Innermost span and latest value first: of fields with one name the event's counts, then that of the inner span, then the latest.
         for span in context.event_scope().into_iter().flatten() {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<SpanFields>>();
             for (name, field) in
                 fields.map(|fields| fields.fields.as_str()).into_iter().flat_map(latest_first)
             {
-                if !said.iter().any(|other| other == name) && event.metadata().fields().field(name).is_none()
+                if !written.iter().any(|other| other == name)
+                    && event.metadata().fields().field(name).is_none()
                 {
                     write!(writer, ",{field}")?;
-                    said.push(name.to_owned());
+                    written.push(name.to_owned());
                 }
             }
         }
@@ -57,8 +57,8 @@ where
     }
 }
 
-/// Keeps the fields of a span as text: each as it stands in a JSON object, and a line end, which JSON has nowhere inside. So what is recorded
-/// later is put behind what is there, and none of it read again. Fields with a dot in their names are for whoever collects spans, and left out.
+/// Keeps the fields of a span as text, one JSON member per line: a later value is appended, and nothing is parsed again. Leaves out names
+/// with a dot, which are for the exported spans only.
 pub(super) struct SpanFields;
 
 impl<'writer> FormatFields<'writer> for SpanFields {
@@ -77,7 +77,7 @@ impl<'writer> FormatFields<'writer> for SpanFields {
     }
 }
 
-/// Names and texts of the fields that were kept, the last one first.
+/// The names and JSON members of the kept fields, the latest first.
 fn latest_first(kept: &str) -> impl Iterator<Item = (&str, &str)> {
     kept.lines().rev().filter_map(|field| Some((field.strip_prefix('"')?.split_once('"')?.0, field)))
 }
