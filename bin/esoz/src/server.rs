@@ -1,4 +1,4 @@
-//! Puts the server together: config → adapters → use cases → HTTP, with the relay beside it.
+//! Starts the server: config → adapters → use cases → HTTP API and jobs. Shuts it down gracefully.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generate_secret_has_256_bits_and_fits_into_a_header() {
+    fn a_fresh_secret_has_256_bits_and_fits_into_a_header() {
         let secret = generate_secret().unwrap();
         assert_eq!(secret.expose().len(), 43);
         assert!(secret.expose().bytes().all(|byte| byte.is_ascii_graphic()));
