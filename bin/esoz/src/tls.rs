@@ -20,46 +20,46 @@ pub(crate) const REMEDY: &str = "tls.certificate_file must hold the server's cer
 
 /// The paths of the certificate chain and its private key.
 #[derive(Debug, Clone)]
-pub(crate) struct PairFiles {
+pub(crate) struct CertificateFiles {
     certificate: PathBuf,
     private_key: PathBuf,
 }
 
 /// The contents of the files.
 #[derive(PartialEq, Eq)]
-struct Pair {
+struct Contents {
     certificate: Vec<u8>,
     private_key: Zeroizing<Vec<u8>>,
 }
 
-impl PairFiles {
+impl CertificateFiles {
     pub(crate) fn new(certificate: impl Into<PathBuf>, private_key: impl Into<PathBuf>) -> Self {
         Self { certificate: certificate.into(), private_key: private_key.into() }
     }
 
     /// Checks that a server can use the files.
     pub(crate) fn check(&self) -> Result<()> {
-        self.key_of(&self.read()?).map(drop)
+        self.parse(&self.read()?).map(drop)
     }
 
-    fn read(&self) -> Result<Pair> {
+    fn read(&self) -> Result<Contents> {
         let read = |path: &Path| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
-        Ok(Pair {
+        Ok(Contents {
             certificate: read(&self.certificate)?,
             private_key: Zeroizing::new(read(&self.private_key)?),
         })
     }
 
     /// Parses the certificate chain and its private key. Refuses a key that does not belong to the first certificate.
-    fn key_of(&self, pair: &Pair) -> Result<CertifiedKey> {
+    fn parse(&self, contents: &Contents) -> Result<CertifiedKey> {
         let (certificate, private_key) = (self.certificate.display(), self.private_key.display());
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pair.certificate).collect();
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&contents.certificate).collect();
         // A parse error is not passed on: it might quote a private key.
         let chain = chain.map_err(|_| ()).unwrap_or_default();
         if chain.is_empty() {
             bail!("{certificate} holds no certificate in PEM");
         }
-        let Ok(key) = PrivateKeyDer::from_pem_slice(&pair.private_key) else {
+        let Ok(key) = PrivateKeyDer::from_pem_slice(&contents.private_key) else {
             bail!("{private_key} holds no private key in PEM");
         };
         CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
@@ -103,24 +103,24 @@ impl ResolvesServerCert for CurrentCertificate {
 }
 
 /// Loads the files: the TLS configuration of a server, and the task that reloads the files at this interval.
-pub(crate) fn load(files: PairFiles, interval: Duration) -> Result<(ServerConfig, Reload)> {
-    let pair = files.read()?;
-    let current = Arc::new(CurrentCertificate(RwLock::new(Arc::new(files.key_of(&pair)?))));
+pub(crate) fn load(files: CertificateFiles, interval: Duration) -> Result<(ServerConfig, Reload)> {
+    let contents = files.read()?;
+    let current = Arc::new(CurrentCertificate(RwLock::new(Arc::new(files.parse(&contents)?))));
     let config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .context("TLS 1.2 and 1.3")?
         .with_no_client_auth()
         .with_cert_resolver(current.clone());
-    Ok((config, Reload { files, interval, current, pair, problem: None }))
+    Ok((config, Reload { files, interval, current, contents, problem: None }))
 }
 
 /// Reloads the files when they change. Open connections keep their certificate.
 pub(crate) struct Reload {
-    files: PairFiles,
+    files: CertificateFiles,
     interval: Duration,
     current: Arc<CurrentCertificate>,
     /// The contents of the files that the current certificate was parsed from.
-    pair: Pair,
+    contents: Contents,
     /// The problem that the last check found, and whether it was logged.
     problem: Option<(String, bool)>,
 }
@@ -147,28 +147,28 @@ impl Reload {
     fn check(&mut self) {
         match self.changed() {
             Ok(None) => self.problem = None,
-            Ok(Some((pair, key))) => {
+            Ok(Some((contents, key))) => {
                 *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
-                self.pair = pair;
+                self.contents = contents;
                 self.problem = None;
                 tracing::info!("the TLS certificate was reloaded; new connections use the new one");
             }
-            Err(error) => self.note(format!("{error:#}")),
+            Err(error) => self.log_once(format!("{error:#}")),
         }
     }
 
-    /// The files, if they have changed.
-    fn changed(&self) -> Result<Option<(Pair, CertifiedKey)>> {
-        let pair = self.files.read()?;
-        if pair == self.pair {
+    /// The contents of the files with the parsed certificate, if they have changed.
+    fn changed(&self) -> Result<Option<(Contents, CertifiedKey)>> {
+        let contents = self.files.read()?;
+        if contents == self.contents {
             return Ok(None);
         }
-        let key = self.files.key_of(&pair)?;
-        Ok(Some((pair, key)))
+        let key = self.files.parse(&contents)?;
+        Ok(Some((contents, key)))
     }
 
     /// Logs a problem once, when a second check in a row finds it: while both files are being replaced, they do not match for a moment.
-    fn note(&mut self, found: String) {
+    fn log_once(&mut self, found: String) {
         match &mut self.problem {
             Some((known, is_logged)) if *known == found => {
                 if !*is_logged {

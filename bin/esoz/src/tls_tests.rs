@@ -15,8 +15,8 @@ impl Folder {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn files(&self) -> PairFiles {
-        PairFiles::new(self.0.path().join("certificate.pem"), self.0.path().join("key.pem"))
+    fn files(&self) -> CertificateFiles {
+        CertificateFiles::new(self.0.path().join("certificate.pem"), self.0.path().join("key.pem"))
     }
 
     fn write(&self, certificate: &str, private_key: &str) {

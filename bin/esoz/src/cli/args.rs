@@ -11,7 +11,7 @@ use uuid::Uuid;
 const AFTER_HELP: &str = "\
 Exit codes:
   0  success
-  1  failure, complete or partial (a bad line of an import, a problem that `doctor` found); standard error says why
+  1  failure, complete or partial (a bad line of an import, a problem that `doctor` found); the output says why
   2  the command line is invalid
 
 Output goes to standard output, logs and errors to standard error. NO_COLOR in the environment switches colours off.
@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Runs the server.
     Serve,
-    /// Migrates the stores: creates or updates tables, indexes and the topic. Safe to repeat, and while servers run.
+    /// Migrates the stores: creates or updates tables and indexes, creates the topic. Safe to repeat, and while servers run.
     Migrate,
     /// Imports NDJSON files: one {"kind": …, "data": {…}} per line.
     #[command(

@@ -10,9 +10,9 @@ use zeroize::{Zeroize as _, ZeroizeOnDrop};
 /// A secret. `Debug` and `Serialize` mask it; dropping it wipes it from memory.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Hidden(String);
+pub(crate) struct SecretString(String);
 
-impl Hidden {
+impl SecretString {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -30,21 +30,21 @@ impl Hidden {
     }
 }
 
-impl Drop for Hidden {
+impl Drop for SecretString {
     fn drop(&mut self) {
         self.0.zeroize();
     }
 }
 
-impl ZeroizeOnDrop for Hidden {}
+impl ZeroizeOnDrop for SecretString {}
 
-impl fmt::Debug for Hidden {
+impl fmt::Debug for SecretString {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.masked(), formatter)
     }
 }
 
-impl Serialize for Hidden {
+impl Serialize for SecretString {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.masked())
     }
@@ -131,8 +131,8 @@ sections! {
         busy_timeout_ms: u64 [1..=HOUR_MS] = 5_000;
     }
     postgres: Postgres {
-        url: Hidden = Hidden::default();
-        migration_url: Hidden = Hidden::default();
+        url: SecretString = SecretString::default();
+        migration_url: SecretString = SecretString::default();
         max_connections: u64 [1..=1_024] = 16;
         connect_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
         pool_wait_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
@@ -140,7 +140,7 @@ sections! {
         lock_timeout_ms: u64 [1..=HOUR_MS] = 3_000;
     }
     mongodb: Mongodb {
-        uri: Hidden = Hidden::default();
+        uri: SecretString = SecretString::default();
         database: String = "esoz".to_owned();
         max_connections: u64 [1..=10_000] = 64;
         connect_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
@@ -164,9 +164,9 @@ sections! {
     }
     patient: Patient {
         pseudonym: String = "hmac-sha256".to_owned();
-        key: Hidden = Hidden::default();
+        key: SecretString = SecretString::default();
         key_file: String = String::new();
-        iv: Hidden = Hidden::default();
+        iv: SecretString = SecretString::default();
         iv_file: String = String::new();
     }
     auth: Auth {
@@ -176,7 +176,7 @@ sections! {
         audience: String = String::new();
         algorithms: Vec<String> = Vec::new();
         client_id: String = String::new();
-        client_secret: Hidden = Hidden::default();
+        client_secret: SecretString = SecretString::default();
         client_secret_file: String = String::new();
         timeout_ms: u64 [1..=HOUR_MS] = 3_000;
         root_certificate_file: String = String::new();

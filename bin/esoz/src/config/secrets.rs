@@ -4,17 +4,17 @@ use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
 
 use super::Config;
-use super::schema::Hidden;
+use super::schema::SecretString;
 
 /// The scheme of patient pseudonyms, with its secrets.
 pub(crate) enum Pseudonym {
-    HmacSha256 { key: Hidden },
-    Aes128Cbc { key: Hidden, iv: Hidden },
+    HmacSha256 { key: SecretString },
+    Aes128Cbc { key: SecretString, iv: SecretString },
 }
 
 impl Config {
     /// The secret that authenticates us to the introspection endpoint.
-    pub(crate) fn client_secret(&self) -> Result<Hidden> {
+    pub(crate) fn client_secret(&self) -> Result<SecretString> {
         let auth = &self.sections.auth;
         let why = "`auth.tokens` is `introspection`";
         self.secret("auth.client_secret", &auth.client_secret, &auth.client_secret_file, why)
@@ -37,7 +37,7 @@ impl Config {
     }
 
     /// The secret of a key, or of the file that `<key>_file` names, without the line break at its end.
-    fn secret(&self, key: &str, inline: &Hidden, file: &str, why: &str) -> Result<Hidden> {
+    fn secret(&self, key: &str, inline: &SecretString, file: &str, why: &str) -> Result<SecretString> {
         let file_key = format!("{key}_file");
         match (inline.is_empty(), file.is_empty()) {
             (false, false) => Err(self.refuse(key, &format!("and `{file_key}` are both set; set one"))),
@@ -50,7 +50,7 @@ impl Config {
             (true, false) => {
                 let text = std::fs::read_to_string(file).map(Zeroizing::new);
                 let what = || self.problem(&file_key, &format!("names {file}, which cannot be read"));
-                Ok(Hidden::new(text.with_context(what)?.trim_end_matches(['\r', '\n'])))
+                Ok(SecretString::new(text.with_context(what)?.trim_end_matches(['\r', '\n'])))
             }
         }
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use esoz_otlp::{OtlpSettings, SettingsError};
 
 use super::{Config, optional};
-use crate::tls::PairFiles;
+use crate::tls::CertificateFiles;
 
 /// Which stores are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Config {
     }
 
     /// The files of the TLS certificate and its private key, if TLS is on. Does not read them.
-    pub(crate) fn tls_files(&self) -> Result<Option<PairFiles>> {
+    pub(crate) fn tls_files(&self) -> Result<Option<CertificateFiles>> {
         let tls = &self.sections.tls;
         let (certificate, private_key) = (&tls.certificate_file, &tls.private_key_file);
         if certificate.is_empty() && private_key.is_empty() {
@@ -61,7 +61,7 @@ impl Config {
         }
         Self::require("tls.certificate_file", certificate, "`tls.private_key_file` is")?;
         Self::require("tls.private_key_file", private_key, "`tls.certificate_file` is")?;
-        Ok(Some(PairFiles::new(certificate, private_key)))
+        Ok(Some(CertificateFiles::new(certificate, private_key)))
     }
 
     /// The burst of the rate limit: as configured, or the requests of one second.

@@ -99,7 +99,7 @@ async fn drive(
             Ok(worked) => {
                 done.increment(1);
                 if failures > 0 {
-                    tracing::info!(job = name, store, failures, "the job works again");
+                    tracing::info!(job = name, store, failures, "the job has recovered");
                 }
                 failures = 0;
                 match worked {
