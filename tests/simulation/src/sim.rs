@@ -333,6 +333,6 @@ pub(crate) struct OwnClock {
 
 impl Clock for OwnClock {
     fn now(&self) -> Timestamp {
-        self.sim.now() + self.ahead
+        self.sim.now().saturating_add(self.ahead)
     }
 }
