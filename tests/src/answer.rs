@@ -74,6 +74,20 @@ impl Answer {
     /// When it is another answer, or a description is missing.
     #[track_caller]
     pub fn assert_faults(&self, faults: &[(&str, &str)]) {
+        self.assert_faults_of("json_data_property", faults);
+    }
+
+    /// The same of query parameters.
+    ///
+    /// # Panics
+    /// When it is another answer, or a description is missing.
+    #[track_caller]
+    pub fn assert_query_faults(&self, faults: &[(&str, &str)]) {
+        self.assert_faults_of("query_parameter", faults);
+    }
+
+    #[track_caller]
+    fn assert_faults_of(&self, entry_type: &str, faults: &[(&str, &str)]) {
         let invalid = self.body["error"]["invalid"].as_array().expect("`invalid`");
         let found: Vec<Value> = invalid
             .iter()
@@ -91,7 +105,7 @@ impl Answer {
             })
             .collect();
         let expected: Vec<Value> =
-            faults.iter().map(|(entry, rule)| json!(["json_data_property", entry, 1, rule])).collect();
+            faults.iter().map(|(entry, rule)| json!([entry_type, entry, 1, rule])).collect();
         assert_eq!(found, expected, "{:#}", self.body);
         self.assert_whole(
             422,
@@ -106,6 +120,17 @@ impl Answer {
     #[track_caller]
     pub fn assert_data(&self, data: &Value) {
         self.assert_whole(200, &json!({"meta": self.meta(200), "data": data}));
+    }
+
+    /// Holds the answer against a page of a list.
+    ///
+    /// # Panics
+    /// When it is another.
+    #[track_caller]
+    pub fn assert_list(&self, data: &[Value], paging: &Value) {
+        let mut meta = self.meta(200);
+        meta["type"] = json!("list");
+        self.assert_whole(200, &json!({"meta": meta, "data": data, "paging": paging}));
     }
 
     /// What the answer says about proving who calls.

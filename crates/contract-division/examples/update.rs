@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
 use esoz_contract_division::{
-    Change, Contract, ContractDivision, ContractDivisions, ContractType, Current, Division, Facts, Refusal,
-    UpdateContractDivision, UpdateError, UpdateInput, Write,
+    Change, Contract, ContractDivision, ContractDivisions, ContractType, Current, Division, Facts, Filter,
+    Refusal, UpdateContractDivision, UpdateError, UpdateInput, Write,
 };
 use esoz_kernel::{
     ClientId, Clock, ContractDivisionId, ContractId, DivisionId, ErrorKind, Failure as _, IdempotencyKey,
-    IdempotentRequest, LegalEntityId, RequestId, Stamps, StoreError, StoreErrorKind, Timestamp, UserId, Uuid,
-    Written,
+    IdempotentRequest, LegalEntityId, Page, PageRequest, RequestId, Stamps, StoreError, StoreErrorKind,
+    Timestamp, UserId, Uuid, Written,
 };
 
 /// Port 1: where contract divisions are kept, together with the contracts and divisions they name. One lock around all, the
@@ -81,6 +81,15 @@ impl Ledger {
 impl ContractDivisions for Ledger {
     async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError> {
         Ok(self.lock("finding a contract division")?.facts(id, None).current)
+    }
+
+    async fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError> {
+        let tables = self.lock("listing contract divisions")?;
+        let all = tables.contract_divisions.keys().filter_map(|id| tables.facts(*id, None).current);
+        let mut matching: Vec<_> =
+            all.filter(|current| filter.matches(current)).map(|current| current.record).collect();
+        matching.sort_by_key(|record| (record.stamps.inserted_at, record.id));
+        Ok(Page::of(matching, page))
     }
 
     /// The heart of the port: read the facts under a lock, look the key up, decide, write. A database locks the rows instead.

@@ -9,9 +9,9 @@ pub use model::facts::{
     UnknownWord,
 };
 pub use model::record::{ContractRecord, DivisionRecord};
-pub use model::rules::{Change, Decide, LookupError, Refusal, decide};
+pub use model::rules::{Change, Decide, LookupError, Refusal, Visibility, decide};
 pub use operations::*;
-pub use ports::{ContractDivisions, ContractRegistry, Write};
+pub use ports::{ContractDivisions, ContractRegistry, Filter, Write};
 
 #[cfg(any(test, feature = "mock"))]
 pub use ports::{MockContractDivisions, MockContractRegistry};

@@ -1,9 +1,12 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use esoz_kernel::{ContractDivisionId, IdempotentRequest, Put, RequestId, StoreError, Timestamp, Written};
+use esoz_kernel::{
+    ContractDivisionId, ContractId, DivisionId, IdempotentRequest, Page, PageRequest, Put, RequestId,
+    StoreError, Timestamp, Written,
+};
 
-use crate::{Change, ContractDivision, ContractRecord, Current, Decide, DivisionRecord, Refusal};
+use crate::{Change, ContractDivision, ContractRecord, Current, Decide, DivisionRecord, Refusal, Visibility};
 
 /// A write of a contract division, with the decision that the store takes under the facts' locks.
 #[derive(Clone)]
@@ -36,6 +39,30 @@ impl fmt::Debug for Write {
     }
 }
 
+/// Which contract divisions are listed: those that meet all of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filter {
+    /// With this id; `None`: any.
+    pub id: Option<ContractDivisionId>,
+    /// Of this contract; `None`: any.
+    pub contract_id: Option<ContractId>,
+    /// Of this division; `None`: any.
+    pub division_id: Option<DivisionId>,
+    /// Visible in this way.
+    pub visibility: Visibility,
+}
+
+impl Filter {
+    /// Whether a record meets it.
+    pub fn matches(&self, current: &Current) -> bool {
+        let record = &current.record;
+        self.visibility.includes(current)
+            && self.id.is_none_or(|id| record.id == id)
+            && self.contract_id.is_none_or(|id| record.contract_id == id)
+            && self.division_id.is_none_or(|id| record.division_id == id)
+    }
+}
+
 /// Where contract divisions, contracts and divisions are kept.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
@@ -45,6 +72,12 @@ pub trait ContractDivisions: Send + Sync {
     /// # Errors
     /// [`StoreError`]; of kind corrupt when what is stored cannot be what ESOZ wrote.
     async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError>;
+
+    /// Lists the records that [match](Filter::matches), ascending by `inserted_at` and then by id, as of one instant.
+    ///
+    /// # Errors
+    /// [`StoreError`]; of kind corrupt when a record of the page cannot be what ESOZ wrote.
+    async fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError>;
 
     /// Creates, updates or deactivates a contract division: decides inside the write (docs/adr/0020).
     ///

@@ -12,6 +12,7 @@ use crate::Api;
 use crate::context::RequestContext;
 use crate::envelope::{self, Reply};
 use crate::error::{ApiError, RequestError};
+use crate::extract::query::Query;
 use crate::extract::{body, headers};
 use crate::observer::{AUTHENTICATE_API_KEY, AUTHENTICATE_TOKEN, OK};
 use crate::telemetry::{end_operation, operation_span, position};
@@ -136,6 +137,11 @@ impl Call {
     /// Parses a segment of the path as an id; `None` when it is none, which an operation answers like an unknown id.
     pub(crate) fn path_id<T: FromStr>(&self, segment: &str) -> Option<T> {
         self.request.match_info().get(segment).and_then(|text| text.parse().ok())
+    }
+
+    /// The query parameters of the request.
+    pub(crate) fn query(&self) -> Query {
+        Query::parse(self.request.query_string())
     }
 
     /// The request, as audit rows and events name it.

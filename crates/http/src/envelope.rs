@@ -1,6 +1,7 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use serde::Serialize;
+use esoz_kernel::{Page, PageRequest};
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::context::RequestContext;
@@ -17,7 +18,7 @@ pub(crate) struct Meta<'a> {
     #[schema(format = "uri")]
     url: &'a str,
     #[serde(rename = "type")]
-    #[schema(schema_with = formats::object)]
+    #[schema(schema_with = formats::data_type)]
     kind: &'static str,
     #[schema(schema_with = formats::request_id)]
     request_id: &'a str,
@@ -27,16 +28,60 @@ pub(crate) struct Meta<'a> {
     idempotency_key: Option<&'a str>,
 }
 
-/// A success: status and data.
+/// A success: status, data, and of a list its paging.
 pub(crate) struct Reply<T> {
     status: StatusCode,
     data: T,
+    pub(crate) paging: Option<Paging>,
 }
 
 impl<T> Reply<T> {
     /// 200 with one object.
     pub(crate) fn ok(data: T) -> Self {
-        Self { status: StatusCode::OK, data }
+        Self { status: StatusCode::OK, data, paging: None }
+    }
+}
+
+impl<T> Reply<Vec<T>> {
+    /// 200 with a page of a list. The field that has its number is called `number`.
+    pub(crate) fn page<S>(
+        number: &'static str,
+        request: PageRequest,
+        page: Page<S>,
+        render: impl Fn(S) -> T,
+    ) -> Self {
+        let paging = Some(Paging { number, request, total_entries: page.total_entries });
+        Self { status: StatusCode::OK, data: page.items.into_iter().map(render).collect(), paging }
+    }
+}
+
+/// Which page of a list an answer holds, and how long the list is.
+pub(crate) struct Paging {
+    /// The name of the field with the number of the page; the aggregates differ in it.
+    pub(crate) number: &'static str,
+    request: PageRequest,
+    total_entries: u64,
+}
+
+/// The name of the page's number in lists of contract divisions.
+pub(crate) const PAGE_NUMBER: &str = "page_number";
+
+impl Paging {
+    /// Its fields, in their order.
+    pub(crate) fn fields(&self) -> [(&'static str, u64); 4] {
+        let Self { number, request, total_entries } = self;
+        [
+            (number, request.number().into()),
+            ("page_size", request.size().into()),
+            ("total_entries", *total_entries),
+            ("total_pages", request.total_pages(*total_entries)),
+        ]
+    }
+}
+
+impl Serialize for Paging {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.fields())
     }
 }
 
@@ -44,6 +89,8 @@ impl<T> Reply<T> {
 struct Success<'a, T> {
     meta: Meta<'a>,
     data: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paging: Option<Paging>,
 }
 
 #[derive(Serialize)]
@@ -70,9 +117,9 @@ pub(crate) struct ErrorBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Invalid {
-    /// Which part of the request `entry` is in: `json_data_property` or `header`.
+    /// Which part of the request `entry` is in: `json_data_property`, `query_parameter` or `header`.
     pub(crate) entry_type: &'static str,
-    /// Its JSON path, e.g. `$.division_id`, or the name of the header.
+    /// Its JSON path, e.g. `$.division_id`, `$.` and the name of the query parameter, or the name of the header.
     pub(crate) entry: String,
     /// The rules that it breaks.
     pub(crate) rules: Vec<BrokenRule>,
@@ -82,7 +129,7 @@ pub(crate) struct Invalid {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BrokenRule {
-    /// Its name: `required`, `cast`, `format`, `schema` or `invalid`.
+    /// Its name: `required`, `cast`, `number`, `format`, `schema` or `invalid`.
     pub(crate) rule: String,
     /// Its description.
     pub(crate) description: String,
@@ -101,17 +148,32 @@ impl Invalid {
         Self::new("header", name.to_owned(), rule, description.into())
     }
 
+    /// A query parameter that breaks a rule.
+    pub(crate) fn query_parameter(
+        entry: String,
+        rule: &str,
+        description: String,
+        params: Vec<String>,
+    ) -> Self {
+        let rule = BrokenRule { rule: rule.to_owned(), description, params };
+        Self { entry_type: "query_parameter", entry, rules: vec![rule] }
+    }
+
     fn new(entry_type: &'static str, entry: String, rule: &str, description: String) -> Self {
         let rule = BrokenRule { rule: rule.to_owned(), description, params: Vec::new() };
         Self { entry_type, entry, rules: vec![rule] }
     }
 }
 
-fn meta(context: &RequestContext, status: StatusCode) -> Meta<'_> {
+/// The types of data.
+pub(crate) const OBJECT: &str = "object";
+pub(crate) const LIST: &str = "list";
+
+fn meta<'a>(context: &'a RequestContext, status: StatusCode, kind: &'static str) -> Meta<'a> {
     Meta {
         code: status.as_u16(),
         url: &context.url,
-        kind: "object",
+        kind,
         request_id: context.request_id.as_str(),
         idempotency_key: context.echoed_key(),
     }
@@ -126,12 +188,13 @@ fn builder(context: &RequestContext, status: StatusCode) -> HttpResponseBuilder 
 
 /// Renders an answer with data.
 pub(crate) fn success<T: Serialize>(context: &RequestContext, reply: Reply<T>) -> HttpResponse {
-    let Reply { status, data } = reply;
-    builder(context, status).json(Success { meta: meta(context, status), data })
+    let Reply { status, data, paging } = reply;
+    let kind = if paging.is_some() { LIST } else { OBJECT };
+    builder(context, status).json(Success { meta: meta(context, status, kind), data, paging })
 }
 
 /// Renders an answer with an error.
 pub(crate) fn failure(context: &RequestContext, status: StatusCode, error: &ErrorBody) -> HttpResponse {
-    let meta = meta(context, status);
+    let meta = meta(context, status, OBJECT);
     builder(context, status).json(Failure { meta, error })
 }

@@ -4,6 +4,7 @@ mod decimal;
 mod failure;
 mod id;
 pub mod idempotency;
+mod page;
 mod ports;
 mod record;
 mod request_id;
@@ -22,6 +23,7 @@ pub use id::{
 };
 pub use idempotency::{Committed, IdempotencyError, IdempotencyKey, IdempotentRequest, Replay, Written};
 pub use jiff::civil::Date as CivilDate;
+pub use page::{Page, PageRequest};
 pub use ports::{Clock, IdGenerator, IdempotencyRecords, PoolStatus};
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;

@@ -9,6 +9,7 @@ mod guards;
 mod health;
 mod idempotency;
 mod lines;
+mod list_contract_divisions;
 mod outages;
 mod show_contract_division;
 mod show_dispense;

@@ -1,6 +1,6 @@
 //! D01 and D07: a contract division is shown.
 
-use esoz_auth::Scope;
+use esoz_auth::{NewAccessToken, Scope};
 use esoz_contract_division::{ContractDivision, ContractType};
 use esoz_testkit::builders::{contract_division, contract_of, fresh, secret};
 use esoz_tests::{Answer, Request, TestApp, UpdateFixture, on_every_store, update_path};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::tokens::every_wrong_token;
 
-const READ: &str = "private_contracts:read";
+pub(crate) const READ: &str = "private_contracts:read";
 const NOT_FOUND: &str = "Contract division with such id is not found";
 
 async fn fixture(app: &TestApp) -> UpdateFixture {
@@ -25,8 +25,40 @@ async fn show(app: &TestApp, fixture: &UpdateFixture, id: &str) -> Answer {
     request(app, id).api_key(&fixture.api_key).token(&fixture.token).send().await
 }
 
+/// U01 to U03 for a method that reads: `request` begins a request that lacks nothing but who calls, which the fixture's token and api key may.
+pub(crate) async fn every_wrong_caller(
+    app: &TestApp,
+    fixture: &UpdateFixture,
+    request: impl Fn() -> Request,
+) {
+    let with_key = || request().api_key(&fixture.api_key);
+    every_wrong_token(app, &fixture.stored_token, &fixture.token, with_key).await;
+
+    let with_token = || request().token(&fixture.token);
+    with_token().send().await.assert_error(401, "access_denied", "Api key is not set");
+    with_token().header("api-key", "  ").send().await.assert_error(
+        401,
+        "access_denied",
+        "Api key is not set",
+    );
+    let unknown = with_token().api_key(&secret()).send().await;
+    unknown.assert_error(401, "access_denied", "Invalid api key");
+    let blocked = fixture.stored_api_key.client_id;
+    app.stores.credentials.set_client_blocked(blocked, true).await.unwrap();
+    with_token().api_key(&fixture.api_key).send().await.assert_error(401, "access_denied", "Invalid api key");
+    app.stores.credentials.set_client_blocked(blocked, false).await.unwrap();
+
+    let message =
+        "Your scope does not allow to access this resource. Missing allowances: private_contracts:read";
+    let writes = |token: &mut NewAccessToken| token.scope = Scope::parse("private_contracts:write");
+    let token = fixture.issue(app, writes).await;
+    with_key().token(&token).send().await.assert_error(403, "forbidden", message);
+    let writer = UpdateFixture::load(app).await;
+    with_token().api_key(&writer.api_key).send().await.assert_error(403, "forbidden", message);
+}
+
 /// The eight fields of the record.
-fn shown(record: &ContractDivision) -> Value {
+pub(crate) fn shown(record: &ContractDivision) -> Value {
     let time = esoz_kernel::time::rfc3339_micros;
     json!({
         "id": record.id.to_string(),
@@ -45,24 +77,7 @@ on_every_store! {
         let app = TestApp::new(kind).await;
         let fixture = fixture(&app).await;
         let id = fixture.record.id.to_string();
-        let with_key = || request(&app, &id).api_key(&fixture.api_key);
-        every_wrong_token(&app, &fixture.stored_token, &fixture.token, with_key).await;
-
-        let with_token = || request(&app, &id).token(&fixture.token);
-        with_token().send().await.assert_error(401, "access_denied", "Api key is not set");
-        with_token().header("api-key", "  ").send().await.assert_error(401, "access_denied", "Api key is not set");
-        let unknown = with_token().api_key(&secret()).send().await;
-        unknown.assert_error(401, "access_denied", "Invalid api key");
-        app.stores.credentials.set_client_blocked(fixture.stored_api_key.client_id, true).await.unwrap();
-        show(&app, &fixture, &id).await.assert_error(401, "access_denied", "Invalid api key");
-        app.stores.credentials.set_client_blocked(fixture.stored_api_key.client_id, false).await.unwrap();
-
-        let message = "Your scope does not allow to access this resource. Missing allowances: private_contracts:read";
-        let writes = |token: &mut esoz_auth::NewAccessToken| token.scope = Scope::parse("private_contracts:write");
-        let token = fixture.issue(&app, writes).await;
-        with_key().token(&token).send().await.assert_error(403, "forbidden", message);
-        let of_another = UpdateFixture::load(&app).await;
-        with_token().api_key(&of_another.api_key).send().await.assert_error(403, "forbidden", message);
+        every_wrong_caller(&app, &fixture, || request(&app, &id)).await;
         assert_eq!(show(&app, &fixture, &id).await.status, 200);
     }
 

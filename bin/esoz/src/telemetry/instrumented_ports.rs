@@ -11,15 +11,15 @@ use ::metrics::Histogram;
 use anyhow::Result;
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
-use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Refusal, Write};
+use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Filter, Refusal, Write};
 use esoz_device_dispense::{DeviceDispenses, Dispense, StoredDispense, Transition};
 use esoz_events::{
     Backlog, Claim, Claimed, EventPublisher, EventRef, Outbox, PublishError, Refused, SetAside,
     StatusChangeEvent, Which,
 };
 use esoz_kernel::{
-    Clock, Committed, ContractDivisionId, DispenseId, IdempotencyRecords, LegalEntityId, StoreError,
-    StoreErrorKind, Timestamp, Uuid, Written,
+    Clock, Committed, ContractDivisionId, DispenseId, IdempotencyRecords, LegalEntityId, Page, PageRequest,
+    StoreError, StoreErrorKind, Timestamp, Uuid, Written,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 use tokio::sync::Notify;
@@ -210,6 +210,7 @@ instrumented! {
     }
     ContractDivisions as "contract_divisions" {
         find(id: ContractDivisionId) -> Result<Option<Current>, StoreError>;
+        list(filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError>;
         write(write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> => written;
     }
     DeviceDispenses as "device_dispenses" {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use esoz_kernel::{ContractId, DivisionId, Stamps, Timestamp, UserId, failure};
 
-use super::facts::{Contract, ContractDivision, ContractType, Facts};
+use super::facts::{Contract, ContractDivision, ContractType, Current, Facts};
 
 /// What an update asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +94,25 @@ pub fn decide(facts: &Facts) -> Result<ContractDivision, Refusal> {
         return Err(Refusal::PairTaken);
     }
     Ok(current.record)
+}
+
+/// Which records a method reads: those with this `is_active`, of contracts of this type, whether or not these are active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visibility {
+    /// Whether the record is active.
+    pub is_active: bool,
+    /// The type of its contract.
+    pub contract_type: ContractType,
+}
+
+impl Visibility {
+    /// The records that are shown and listed (D07, D08).
+    pub const SHOWN: Self = Self { is_active: true, contract_type: ContractType::GbCbp };
+
+    /// Whether a record is one of them.
+    pub fn includes(self, current: &Current) -> bool {
+        current.record.is_active == self.is_active && current.contract.kind == self.contract_type
+    }
 }
 
 impl Contract {

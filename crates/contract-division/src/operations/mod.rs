@@ -1,5 +1,6 @@
 //! One file per operation: input, error, `execute`.
 
+mod list;
 mod show;
 mod update;
 
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use esoz_kernel::Clock;
 
+pub use list::{ListContractDivisions, ListError, ListInput};
 pub use show::{ShowContractDivision, ShowError};
 pub use update::{UpdateContractDivision, UpdateError, UpdateInput};
 
@@ -24,6 +26,8 @@ pub struct ContractDivisionPorts {
 /// Every operation on contract divisions.
 #[derive(Clone)]
 pub struct ContractDivisionOperations {
+    /// Lists contract divisions.
+    pub list: ListContractDivisions,
     /// Shows a contract division.
     pub show: ShowContractDivision,
     /// Updates a contract division.
@@ -35,6 +39,7 @@ impl ContractDivisionOperations {
     pub fn new(ports: ContractDivisionPorts) -> Self {
         let ContractDivisionPorts { contract_divisions, clock } = ports;
         Self {
+            list: ListContractDivisions { contract_divisions: contract_divisions.clone() },
             show: ShowContractDivision { contract_divisions: contract_divisions.clone() },
             update: UpdateContractDivision { contract_divisions, clock },
         }

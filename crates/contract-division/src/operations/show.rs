@@ -3,7 +3,7 @@ use std::sync::Arc;
 use esoz_auth::{CallerKind, Operation, Permit};
 use esoz_kernel::{ContractDivisionId, StoreError, failure};
 
-use crate::{ContractDivision, ContractDivisions, ContractType, Current, LookupError};
+use crate::{ContractDivision, ContractDivisions, LookupError, Visibility};
 
 failure! {
     /// Why a contract division was not shown.
@@ -44,14 +44,9 @@ impl ShowContractDivision {
         let not_found = || ShowError::Lookup(LookupError::NotFound);
         let id = id.ok_or_else(not_found)?;
         let found = self.contract_divisions.find(id).await.map_err(ShowError::Store)?;
-        found.as_ref().and_then(shown).ok_or_else(not_found)
+        let shown = found.filter(|current| Visibility::SHOWN.includes(current));
+        shown.map(|current| current.record).ok_or_else(not_found)
     }
-}
-
-/// The record, if the methods that read show it: it is active, and its contract is of type `GB_CBP`, whether or not that is active.
-fn shown(current: &Current) -> Option<ContractDivision> {
-    let is_shown = current.record.is_active && current.contract.kind == ContractType::GbCbp;
-    is_shown.then_some(current.record)
 }
 
 #[cfg(test)]
@@ -64,7 +59,7 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::{Contract, MockContractDivisions};
+    use crate::{Contract, ContractType, Current, MockContractDivisions};
 
     const ID: ContractDivisionId = ContractDivisionId::new(Uuid::from_u128(1));
     const USER: UserId = UserId::new(Uuid::from_u128(2));

@@ -110,7 +110,7 @@ fn unknown_properties(names: &Value, code: &str, description: &str) -> Vec<Inval
 const NAME_MAX_CHARS: usize = 64;
 
 /// The JSON path of a property. A name that is no plain word is not repeated.
-fn json_path(name: &str) -> String {
+pub(super) fn json_path(name: &str) -> String {
     let is_plain =
         name.len() <= NAME_MAX_CHARS && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if is_plain { format!("$.{name}") } else { "$".to_owned() }

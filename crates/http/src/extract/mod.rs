@@ -1,4 +1,5 @@
-//! Extraction of credentials, idempotency key and body from a request.
+//! Extraction of credentials, idempotency key, query parameters and body from a request.
 
 pub(crate) mod body;
 pub(crate) mod headers;
+pub(crate) mod query;

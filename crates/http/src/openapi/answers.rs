@@ -10,7 +10,9 @@ use esoz_kernel::{Failure, RequestId, Uuid};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::schema::{AdditionalProperties, AllOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, AllOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type,
+};
 use utoipa::openapi::{
     Content, ContentBuilder, Header, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder,
 };
@@ -18,7 +20,7 @@ use utoipa::openapi::{
 use super::example::caller_without_scopes;
 use super::formats;
 use crate::context::{MalformedKey, RequestContext};
-use crate::envelope::{self, Reply};
+use crate::envelope::{self, LIST, OBJECT, Paging, Reply};
 use crate::error::ApiError;
 use crate::extract::headers::idempotency_key;
 use crate::middleware::EXHAUSTED;
@@ -100,15 +102,24 @@ impl Answers {
         schema: &str,
         reply: Reply<T>,
     ) -> Self {
+        let paging = reply.paging.as_ref().map(paging_of);
         let response = envelope::success(&self.context, reply);
         let status = response.status();
+        let data = Ref::from_schema_name(schema);
+        let (kind, data) = match paging {
+            Some(_) => (LIST, Schema::from(ArrayBuilder::new().items(data).build()).into()),
+            None => (OBJECT, RefOr::Ref(data)),
+        };
         let schema = ObjectBuilder::new()
             .schema_type(Type::Object)
-            .property("meta", meta_of(status))
+            .property("meta", meta_of(status, kind))
             .required("meta")
-            .property("data", Ref::from_schema_name(schema))
+            .property("data", data)
             .required("data")
             .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        let schema = paging
+            .into_iter()
+            .fold(schema, |schema, paging| schema.property("paging", paging).required("paging"));
         self.case(name, response, |_| (description.to_owned(), Schema::from(schema.build()).into()))
     }
 
@@ -220,26 +231,40 @@ fn header(schema: ObjectBuilder, description: &str) -> Header {
         .build()
 }
 
-/// `meta`, with the status that the answer has.
-fn meta_of(status: StatusCode) -> Schema {
-    narrowed("Meta", "code", Type::Integer, Value::from(status.as_u16()))
+/// `meta`, with the status and the type of data that the answer has.
+fn meta_of(status: StatusCode, kind: &str) -> Schema {
+    let code = (Type::Integer, "code", Value::from(status.as_u16()));
+    narrowed("Meta", [code, (Type::String, "type", kind.into())])
+}
+
+/// `paging` of a list.
+fn paging_of(paging: &Paging) -> Schema {
+    let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build();
+    let object = ObjectBuilder::new().schema_type(Type::Object);
+    let object = paging
+        .fields()
+        .into_iter()
+        .fold(object, |object, (name, _)| object.property(name, number()).required(name));
+    Schema::from(object.additional_properties(Some(AdditionalProperties::FreeForm(false))).build())
 }
 
 /// The envelope of a failure, with the status and the type that it has.
 fn failure_of(status: StatusCode, kind: Option<Value>) -> RefOr<Schema> {
-    let error = narrowed("ErrorBody", "type", Type::String, kind.unwrap_or_default());
+    let error = narrowed("ErrorBody", [(Type::String, "type", kind.unwrap_or_default())]);
     let part = ObjectBuilder::new()
         .schema_type(Type::Object)
-        .property("meta", meta_of(status))
+        .property("meta", meta_of(status, OBJECT))
         .property("error", error)
         .build();
     let whole = AllOfBuilder::new().item(Ref::from_schema_name("Failure")).item(part).build();
     Schema::from(whole).into()
 }
 
-/// A schema, one property of which has one value only.
-fn narrowed(shape: &str, property: &str, kind: Type, value: Value) -> Schema {
-    let only = ObjectBuilder::new().schema_type(kind).enum_values(Some([value])).build();
-    let part = ObjectBuilder::new().schema_type(Type::Object).property(property, only).build();
-    AllOfBuilder::new().item(Ref::from_schema_name(shape)).item(part).build().into()
+/// A schema, some properties of which have one value only.
+fn narrowed(shape: &str, properties: impl IntoIterator<Item = (Type, &'static str, Value)>) -> Schema {
+    let part = ObjectBuilder::new().schema_type(Type::Object);
+    let part = properties.into_iter().fold(part, |part, (kind, name, value)| {
+        part.property(name, ObjectBuilder::new().schema_type(kind).enum_values(Some([value])).build())
+    });
+    AllOfBuilder::new().item(Ref::from_schema_name(shape)).item(part.build()).build().into()
 }

@@ -1,5 +1,6 @@
 //! Schemas of strings with a format that the domain defines.
 
+use crate::envelope::{LIST, OBJECT};
 use esoz_device_dispense::DispenseStatus;
 use esoz_kernel::{IdempotencyKey, RequestId};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
@@ -8,9 +9,9 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-/// The type of data that is one object.
-pub(crate) fn object() -> Object {
-    text().enum_values(Some(["object"])).description(Some("What `data` is.")).build()
+/// The type of data.
+pub(crate) fn data_type() -> Object {
+    text().enum_values(Some([OBJECT, LIST])).description(Some("What `data` is.")).build()
 }
 
 /// A well-formed request id.

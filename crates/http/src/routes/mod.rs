@@ -12,7 +12,7 @@ use std::future::ready;
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, web};
 use esoz_auth::{AuthError, Operation, OperationInfo};
-use esoz_contract_division::{ShowContractDivision, UpdateContractDivision};
+use esoz_contract_division::{ListContractDivisions, ShowContractDivision, UpdateContractDivision};
 use esoz_device_dispense::{ShowDispense, StopDispense};
 use esoz_kernel::Failure as _;
 use utoipa::Path;
@@ -39,6 +39,8 @@ fn endpoints() -> Vec<Endpoint> {
             .runs::<ShowDispense>(),
         Endpoint::new(DEVICE_DISPENSES, dispenses::stop::__path_handle, dispenses::stop::handle)
             .runs::<StopDispense>(),
+        Endpoint::new(CONTRACT_DIVISIONS, contracts::list::__path_handle, contracts::list::handle)
+            .runs::<ListContractDivisions>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::show::__path_handle, contracts::show::handle)
             .runs::<ShowContractDivision>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::update::__path_handle, contracts::update::handle)

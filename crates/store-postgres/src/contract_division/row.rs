@@ -90,7 +90,7 @@ fn contract((id, kind, contractor, is_active): ContractRow) -> Contract {
     }
 }
 
-fn contract_division(row: RecordRow) -> Result<ContractDivision, StoreError> {
+pub(super) fn contract_division(row: RecordRow) -> Result<ContractDivision, StoreError> {
     let (id, contract_id, division_id, is_active, inserted_at, inserted_by, updated_at, updated_by) = row;
     Ok(ContractDivision {
         id: ContractDivisionId::new(id),

@@ -6,8 +6,8 @@ mod query;
 mod row;
 
 use async_trait::async_trait;
-use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Refusal, Write};
-use esoz_kernel::{ContractDivisionId, StoreError, Written};
+use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Filter, Refusal, Write};
+use esoz_kernel::{ContractDivisionId, Page, PageRequest, StoreError, Written};
 
 use crate::SqliteStore;
 
@@ -16,6 +16,12 @@ impl ContractDivisions for SqliteStore {
     async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError> {
         let attempted = format!("finding contract division {id}");
         self.read(attempted, move |connection| query::current(connection, id)).await
+    }
+
+    async fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError> {
+        let filter = *filter;
+        self.read("listing contract divisions", move |connection| query::list(connection, &filter, page))
+            .await
     }
 
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {

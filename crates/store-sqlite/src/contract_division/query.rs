@@ -1,8 +1,8 @@
-//! Reads the facts about a contract division.
+//! Reads contract divisions and the facts about them.
 
 use diesel::prelude::*;
-use esoz_contract_division::{Change, Current, Facts};
-use esoz_kernel::{ContractDivisionId, StoreError};
+use esoz_contract_division::{Change, ContractDivision, Current, Facts, Filter};
+use esoz_kernel::{ContractDivisionId, Page, PageRequest, StoreError};
 
 use super::row::{ContractRow, DivisionRow, RecordRow};
 use crate::error::SqliteError;
@@ -23,6 +23,43 @@ pub(super) fn current(
         Ok::<_, StoreError>(Current { record: record.record()?, contract: contract.facts()? })
     });
     Ok(current.transpose()?)
+}
+
+/// Lists a page of the records that meet a filter.
+pub(super) fn list(
+    connection: &mut SqliteConnection,
+    filter: &Filter,
+    page: PageRequest,
+) -> Result<Page<ContractDivision>, SqliteError> {
+    let matching = || {
+        let mut matching = contract_divisions::table
+            .inner_join(contracts::table)
+            .filter(contract_divisions::is_active.eq(filter.visibility.is_active))
+            .filter(contracts::kind.eq(filter.visibility.contract_type.as_str()))
+            .into_boxed();
+        if let Some(id) = filter.id {
+            matching = matching.filter(contract_divisions::id.eq(id.to_string()));
+        }
+        if let Some(id) = filter.contract_id {
+            matching = matching.filter(contract_divisions::contract_id.eq(id.to_string()));
+        }
+        if let Some(id) = filter.division_id {
+            matching = matching.filter(contract_divisions::division_id.eq(id.to_string()));
+        }
+        matching
+    };
+    // One snapshot for both.
+    connection.transaction(|connection| {
+        let total: i64 = matching().count().get_result(connection)?;
+        let rows: Vec<RecordRow> = matching()
+            .order((contract_divisions::inserted_at, contract_divisions::id))
+            .limit(page.size().into())
+            .offset(i64::try_from(page.offset()).unwrap_or(i64::MAX))
+            .select(RecordRow::as_select())
+            .load(connection)?;
+        let items = rows.iter().map(RecordRow::record).collect::<Result<_, _>>()?;
+        Ok(Page { items, total_entries: total.unsigned_abs() })
+    })
 }
 
 /// Reads all facts that the rules need. Inside a transaction, so from one snapshot.

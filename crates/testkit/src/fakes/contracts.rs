@@ -3,12 +3,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_contract_division::{
-    Change, ContractDivision, ContractDivisions, ContractRecord, Current, DivisionRecord, Facts, Refusal,
-    Write,
+    Change, ContractDivision, ContractDivisions, ContractRecord, Current, DivisionRecord, Facts, Filter,
+    Refusal, Write,
 };
 use esoz_kernel::{
-    ContractDivisionId, ContractId, DivisionId, IdempotencyRecords, LegalEntityId, StoreError,
-    StoreErrorKind, Timestamp, UserId, Written, time::rfc3339_micros,
+    ContractDivisionId, ContractId, DivisionId, IdempotencyRecords, LegalEntityId, Page, PageRequest,
+    StoreError, StoreErrorKind, Timestamp, UserId, Written, time::rfc3339_micros,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity, LegalEntityRecord};
 use serde_json::{Map, Value, json};
@@ -141,6 +141,15 @@ fn differing(before: &Value, after: &Value) -> (Map<String, Value>, Map<String, 
 impl ContractDivisions for FakeContracts {
     async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError> {
         Ok(self.0.lock().current(id))
+    }
+
+    async fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError> {
+        let state = self.0.lock();
+        let all = state.records.keys().filter_map(|id| state.current(*id));
+        let mut matching: Vec<_> =
+            all.filter(|current| filter.matches(current)).map(|current| current.record).collect();
+        matching.sort_unstable_by_key(|record| (record.stamps.inserted_at, record.id));
+        Ok(Page::of(matching, page))
     }
 
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {

@@ -1,5 +1,6 @@
 //! Contract divisions: one file per method, and how a record is shown.
 
+pub(crate) mod list;
 pub(crate) mod show;
 pub(crate) mod update;
 

@@ -5,6 +5,7 @@ mod audit;
 mod facts;
 pub(super) mod fixtures;
 mod keys;
+mod list;
 mod races;
 mod together;
 
@@ -12,5 +13,6 @@ pub use apply::*;
 pub use audit::*;
 pub use facts::*;
 pub use keys::*;
+pub use list::*;
 pub use races::*;
 pub use together::*;

@@ -1,0 +1,96 @@
+//! Query parameters of lists, whose faults are all reported at once (conventions, "Query parameters of lists").
+
+use std::str::FromStr;
+
+use actix_web::web;
+use esoz_kernel::PageRequest;
+
+use super::body::json_path;
+use crate::envelope::Invalid;
+use crate::error::ApiError;
+
+/// The query parameters of a request. Each is read by its name; what is left at the end is unknown.
+pub(crate) struct Query {
+    parameters: Vec<(String, String)>,
+    faults: Vec<Invalid>,
+}
+
+impl Query {
+    /// Splits and decodes a query string.
+    pub(crate) fn parse(query: &str) -> Self {
+        let parameters = web::Query::<Vec<(String, String)>>::from_query(query);
+        Self {
+            parameters: parameters.map_or_else(|_| Vec::new(), web::Query::into_inner),
+            faults: Vec::new(),
+        }
+    }
+
+    /// A UUID.
+    pub(crate) fn uuid<T: FromStr>(&mut self, name: &'static str) -> Option<T> {
+        let text = self.take(name)?;
+        let fault = || ("format", "string does not match the format of a UUID".to_owned(), Vec::new());
+        self.checked(name, text.parse().map_err(|_| fault()))
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn boolean(&mut self, name: &'static str) -> Option<bool> {
+        let text = self.take(name)?;
+        let fault = || ("cast", "type mismatch. Expected true or false".to_owned(), Vec::new());
+        self.checked(name, text.parse().map_err(|_| fault()))
+    }
+
+    /// `page` and `page_size`.
+    pub(crate) fn page(&mut self, max_size: u32) -> PageRequest {
+        let number = self.number("page", PageRequest::MAX_NUMBER).unwrap_or(1);
+        let size = self.number("page_size", max_size).unwrap_or(PageRequest::DEFAULT_SIZE);
+        PageRequest::new(number, size).unwrap_or(PageRequest::FIRST)
+    }
+
+    /// A whole number from 1 to `max`.
+    fn number(&mut self, name: &'static str, max: u32) -> Option<u32> {
+        let text = self.take(name)?;
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let number = if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            Err(("cast", "type mismatch. Expected a whole number".to_owned(), Vec::new()))
+        } else {
+            // Whole numbers that do not fit are out of range as well.
+            text.parse().ok().filter(|number| (1..=max).contains(number)).ok_or_else(|| {
+                let description = format!("expected a number from 1 to {max}");
+                ("number", description, vec!["1".to_owned(), max.to_string()])
+            })
+        };
+        self.checked(name, number)
+    }
+
+    /// Refuses the request if a parameter that was read is at fault, or one was not read.
+    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
+        let mut unknown: Vec<String> = self.parameters.iter().map(|(name, _)| json_path(name)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        let description = "schema does not allow additional parameters";
+        let fault = |entry| Invalid::query_parameter(entry, "schema", description.to_owned(), Vec::new());
+        self.faults.extend(unknown.into_iter().map(fault));
+        if self.faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.faults)) }
+    }
+
+    /// The text of a parameter; `None` if it is not given, or more than once.
+    fn take(&mut self, name: &'static str) -> Option<String> {
+        let mut given =
+            self.parameters.extract_if(.., |(parameter, _)| parameter == name).map(|(_, text)| text);
+        let (first, another) = (given.next(), given.next());
+        given.for_each(drop);
+        if another.is_some() {
+            let fault = ("schema", "parameter is given more than once".to_owned(), Vec::new());
+            return self.checked(name, Err(fault));
+        }
+        first
+    }
+
+    /// Keeps a fault: its rule, description and params.
+    fn checked<T>(&mut self, name: &str, value: Result<T, (&str, String, Vec<String>)>) -> Option<T> {
+        let fault = |(rule, description, params): (&str, _, _)| {
+            Invalid::query_parameter(format!("$.{name}"), rule, description, params)
+        };
+        value.map_err(|broken| self.faults.push(fault(broken))).ok()
+    }
+}
