@@ -125,12 +125,12 @@ impl Service {
         let esoz = |arguments: &[&str]| finished(command(&program, folder).args(arguments));
         esoz(&["migrate"])?;
         esoz(&["import", "data.ndjson"])?;
-        let scope = "device_dispense:stop private_contracts:write";
+        let contracts = "private_contracts:write private_contracts:read";
+        let scope = &format!("device_dispense:stop device_dispense:read {contracts}");
         let token = esoz(&[
             "token", "issue", "--user", USER, "--client", PHARMACY, "--scope", scope, "--ttl", "24h",
         ])?;
-        let api_key =
-            esoz(&["api-key", "issue", "--client", PHARMACY, "--scope", "private_contracts:write"])?;
+        let api_key = esoz(&["api-key", "issue", "--client", PHARMACY, "--scope", contracts])?;
         let log = File::create(folder.join("log"))?;
         let server = command(&program, folder).arg("serve").stdout(Stdio::null()).stderr(log).spawn();
         let mut service = Self {

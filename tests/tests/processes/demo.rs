@@ -15,13 +15,13 @@ fn paste(command: &str) -> Value {
 }
 
 fn printed_requests(demo: &Process) -> Vec<String> {
-    let printed = wait_for_blocking("two requests", DEADLINE, || {
+    let printed = wait_for_blocking("the requests", DEADLINE, || {
         let text = demo.stdout().join("\n");
         text.contains("Where to look next").then_some(text)
     });
     let requests: Vec<String> =
         printed.split("\n\n").filter(|part| part.starts_with("curl ")).map(str::to_owned).collect();
-    assert_eq!(requests.len(), 2, "{printed}");
+    assert_eq!(requests.len(), 4, "{printed}");
     requests
 }
 
@@ -42,6 +42,8 @@ fn the_printed_requests_succeed_as_pasted() {
         for _ in 0..2 {
             assert_eq!(paste(&requests[1])["meta"]["code"], 200);
         }
+        assert_eq!(paste(&requests[2])["data"]["status"], "stopped");
+        assert_eq!(paste(&requests[3])["data"]["is_active"], true);
         let store = path.join("esoz.sqlite");
         let variables = vec![("ESOZ_SQLITE__PATH".to_owned(), store.to_str().unwrap().to_owned())];
         wait_for_blocking("the event", DEADLINE, || {

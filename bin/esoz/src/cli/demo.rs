@@ -99,9 +99,11 @@ async fn load(config: &Config, stores: &Stores) -> Result<Uuid> {
 async fn introduction(server: &EsozServer, stores: &Stores, store: &Path, dispense: Uuid) -> Result<String> {
     let (user, pharmacy) = (UserId::new(USER), ClientId::new(PHARMACY));
     let health_service = ClientId::new(HEALTH_SERVICE);
-    let stop_token = issue_token(stores, user, pharmacy, "device_dispense:stop", TTL).await?;
-    let update_token = issue_token(stores, user, health_service, "private_contracts:write", TTL).await?;
-    let api_key = issue_api_key(stores, health_service, "private_contracts:write").await?;
+    let stop_token =
+        issue_token(stores, user, pharmacy, "device_dispense:stop device_dispense:read", TTL).await?;
+    let contracts = "private_contracts:write private_contracts:read";
+    let update_token = issue_token(stores, user, health_service, contracts, TTL).await?;
+    let api_key = issue_api_key(stores, health_service, contracts).await?;
     let body = serde_json::json!({"division_id": NEW_DIVISION, "contract_id": NEW_CONTRACT});
     Ok(format!(
         r"esoz is listening on {base}; Ctrl-C stops it.
@@ -118,6 +120,17 @@ curl -sS -X PUT '{base}/api/admin/contract_divisions/{CONTRACT_DIVISION}' \
   -H 'api-key: {api_key}' \
   -H 'Content-Type: application/json' \
   -d '{body}'
+
+Read the dispense:
+
+curl -sS '{base}/api/patients/{PATIENT}/device_dispenses/{dispense}' \
+  -H 'Authorization: Bearer {stop_token}'
+
+Read the contract division, or list all of them without its id:
+
+curl -sS '{base}/api/admin/contract_divisions/{CONTRACT_DIVISION}' \
+  -H 'Authorization: Bearer {update_token}' \
+  -H 'api-key: {api_key}'
 
 Where to look next, from another terminal:
 - every request, to read and to try in a browser: {base}/docs
