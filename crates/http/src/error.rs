@@ -46,6 +46,8 @@ macro_rules! constant_errors {
 constant_errors! {
     /// The body is no JSON.
     malformed => BAD_REQUEST, "Malformed request. Probably, you have sent corrupted JSON.", close: false;
+    /// The request asks for a WebSocket. The framework takes whatever follows its head for its body.
+    websocket => BAD_REQUEST, "WebSockets are not served: send the request without the header Upgrade.", close: true;
     /// No route matches the path.
     no_such_path => NOT_FOUND, "not_found", close: false;
     /// The body did not arrive in time.

@@ -207,3 +207,32 @@ async fn malformed_chunks_end_a_pipeline() {
     assert_eq!(lines_of(&second), Vec::<Value>::new());
     assert_eq!(app.patch("/nothing").send().await.status, 404);
 }
+
+/// A request that asks for another protocol is answered in HTTP, and its connection is closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_connection_is_upgraded() {
+    let app = TestApp::new(Kind::Sqlite).await;
+    let fixture = StopFixture::load(&app).await;
+    let request = |protocol: &str, body: &str| {
+        let (path, bearer) = (fixture.path(), bearer(&fixture));
+        let upgrade = format!("Connection: Upgrade\r\nUpgrade: {protocol}\r\n");
+        format!(
+            "PATCH {path} HTTP/1.1\r\nHost: x\r\n{bearer}{upgrade}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    for body in ["", "{}"] {
+        let answer = closed(connect(&app, &request("websocket", body))).await.unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 400 ") && answer.contains("WebSockets are not served"),
+            "{answer}"
+        );
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+    fixture.assert_untouched(&app, &fixture.dispense).await;
+    for (protocol, status) in [("h2c", 200), ("foo", 409)] {
+        let answer = closed(connect(&app, &request(protocol, "{}"))).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+}

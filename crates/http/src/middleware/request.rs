@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{ConnectionType, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, rt, web};
 use futures_util::future::{Either, select};
@@ -31,6 +32,7 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
     let context = RequestContext::attach(&request, api.ids.as_ref(), origins, Some(&api.health));
     let _answering = request.conn_data::<SlowClientGuard>().map(SlowClientGuard::answering);
     let telemetry = RequestTelemetry::begin(&request, &context, &api.observer);
+    let asks_upgrade = request.head().upgrade();
     let outcome = match admit(&request, &api) {
         Err(refused) => {
             // Lets the framework read the part of the body that came with the head; else it would close the connection.
@@ -59,7 +61,12 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
             }
         }
     };
-    let answer = outcome.unwrap_or_else(|error| Err(RequestError { error, context: context.clone() }.into()));
+    let mut answer =
+        outcome.unwrap_or_else(|error| Err(RequestError { error, context: context.clone() }.into()));
+    if asks_upgrade && let Ok(answer) = &mut answer {
+        // Nothing is upgraded. The framework would answer `Connection: upgrade`, and close the connection all the same.
+        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let (status, error) = match &answer {
         Ok(answer) => (answer.status(), answer.response().error()),
         Err(error) => (error.as_response_error().status_code(), Some(error)),
@@ -78,6 +85,10 @@ fn admit(request: &ServiceRequest, api: &Api) -> Result<Option<OwnedSemaphorePer
     let bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > api.limits.headers_max_bytes {
         return Err(ApiError::headers_too_large());
+    }
+    let upgrades = request.headers().get_all(header::UPGRADE);
+    if upgrades.into_iter().any(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        return Err(ApiError::websocket());
     }
     if request.match_info().as_str().starts_with("/health/") {
         return Ok(None);

@@ -55,6 +55,7 @@ impl Answers {
         Self::new(path)
             .refusal("headers_too_large", &ApiError::headers_too_large())
             .refusal("too_many_headers", &ApiError::too_many_headers(64))
+            .refusal("websocket", &ApiError::websocket())
             .refusal("internal", &ApiError::internal())
             .refusal("unavailable", &ApiError::unavailable())
     }
