@@ -5,7 +5,7 @@ use esoz_events::{
     Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which, readable,
 };
 use esoz_kernel::time::{rfc3339_micros, rfc3339_millis};
-use esoz_kernel::{RequestId, StoreError, Timestamp, TraceContext, Uuid};
+use esoz_kernel::{EventId, RequestId, StoreError, Timestamp, TraceContext, Uuid};
 
 use crate::SqliteStore;
 use crate::error::SqliteError;
@@ -30,8 +30,13 @@ struct EventRow {
 impl EventRow {
     fn event(&self) -> Result<StatusChangeEvent, StoreError> {
         let location = Location { table: "outbox", id: &self.event_id };
+        let id: EventId = location.parse("event_id", &self.event_id)?;
+        // In another spelling the row would not be found again, and the event delivered for ever.
+        if id.to_string() != self.event_id {
+            return Err(location.corrupt("event_id"));
+        }
         Ok(StatusChangeEvent {
-            id: location.parse("event_id", &self.event_id)?,
+            id,
             entity_type: location.parse("entity_type", &self.entity_type)?,
             entity_id: location.parse("entity_id", &self.entity_id)?,
             new_status: self.new_status.clone(),
