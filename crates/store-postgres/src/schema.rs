@@ -1,4 +1,4 @@
-//! The tables as the migrations make them. A test compares this with a migrated database.
+//! The tables that the query builder needs, as the migrations create them. A test compares them with a migrated database.
 
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 
@@ -52,85 +52,6 @@ table! {
         inserted_by -> Uuid,
         updated_at -> Timestamptz,
         updated_by -> Uuid,
-    }
-}
-
-table! {
-    divisions (id) {
-        id -> Uuid,
-        legal_entity_id -> Uuid,
-        name -> Text,
-        #[sql_name = "type"]
-        kind -> Text,
-        status -> Text,
-        is_active -> Bool,
-        dls_verified -> Nullable<Bool>,
-        inserted_at -> Timestamptz,
-        inserted_by -> Uuid,
-        updated_at -> Timestamptz,
-        updated_by -> Uuid,
-    }
-}
-
-table! {
-    contracts (id) {
-        id -> Uuid,
-        #[sql_name = "type"]
-        kind -> Text,
-        status -> Text,
-        contract_number -> Text,
-        contractor_legal_entity_id -> Uuid,
-        start_date -> Date,
-        end_date -> Date,
-        is_active -> Bool,
-        is_suspended -> Bool,
-        inserted_at -> Timestamptz,
-        inserted_by -> Uuid,
-        updated_at -> Timestamptz,
-        updated_by -> Uuid,
-    }
-}
-
-table! {
-    contract_divisions (id) {
-        id -> Uuid,
-        contract_id -> Uuid,
-        division_id -> Uuid,
-        is_active -> Bool,
-        inserted_at -> Timestamptz,
-        inserted_by -> Uuid,
-        updated_at -> Timestamptz,
-        updated_by -> Uuid,
-    }
-}
-
-table! {
-    audit_log (id) {
-        id -> Int8,
-        actor_id -> Uuid,
-        resource -> Text,
-        resource_id -> Uuid,
-        action -> Text,
-        before -> Nullable<Jsonb>,
-        after -> Nullable<Jsonb>,
-        request_id -> Nullable<Text>,
-        inserted_at -> Timestamptz,
-    }
-}
-
-table! {
-    idempotency_keys (key) {
-        key -> Bytea,
-        request -> Bytea,
-        id -> Nullable<Uuid>,
-        contract_id -> Nullable<Uuid>,
-        division_id -> Nullable<Uuid>,
-        is_active -> Nullable<Bool>,
-        inserted_at -> Nullable<Timestamptz>,
-        inserted_by -> Nullable<Uuid>,
-        updated_at -> Timestamptz,
-        updated_by -> Nullable<Uuid>,
-        answer -> Nullable<Text>,
     }
 }
 
