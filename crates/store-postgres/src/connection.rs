@@ -18,7 +18,7 @@ use tokio_postgres::{NoTls, config::Host};
 
 use crate::error::Failure;
 use crate::settings::PostgresSettings;
-use crate::sqlstate::{Listening, Wire};
+use crate::sqlstate::{MonitoredStream, SqlstateMonitor};
 
 /// The role that the service works as; the first migration makes it.
 const SERVICE_ROLE: &str = "esoz_service";
@@ -31,7 +31,7 @@ const NOT_A_MEMBER: &str =
 /// A connection that is listened to.
 pub(crate) struct Connection {
     pub(crate) db: AsyncPgConnection,
-    pub(crate) wire: Arc<Wire>,
+    pub(crate) monitor: Arc<SqlstateMonitor>,
     /// Whether a statement is under way. Still so once the caller is gone, it leaves the connection in a state nobody knows.
     pub(crate) is_busy: bool,
     /// Whether the last statement failed because the connection was ended.
@@ -73,15 +73,15 @@ impl Connection {
     }
 
     /// Asks for nothing but an answer.
-    pub(crate) async fn answer(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn ping(&mut self) -> Result<(), Failure> {
         self.begin();
         let answer = timeout(self.answer_timeout, self.db.batch_execute("")).await;
         self.end(answer)
     }
 
     /// Whether the last statement failed because the connection was ended before the server can have begun it.
-    pub(crate) fn is_lost_unbegun(&self) -> bool {
-        self.is_lost && self.wire.has_not_begun()
+    pub(crate) fn lost_before_start(&self) -> bool {
+        self.is_lost && self.monitor.statement_not_started()
     }
 
     /// From here on, and until [`end`](Self::end), nobody else may have this connection, also when the caller is dropped: its
@@ -89,7 +89,7 @@ impl Connection {
     pub(crate) fn begin(&mut self) {
         self.is_busy = true;
         self.is_lost = false;
-        self.wire.begin();
+        self.monitor.begin();
     }
 
     /// The statement is over, well or badly, or was given up.
@@ -100,10 +100,10 @@ impl Connection {
         let Ok(result) = answer else {
             return Err(Failure::unavailable("there was no answer in time; the connection is given up"));
         };
-        let result = result.map_err(|error| Failure::of_query(error, self.wire.take_sql_state()));
-        self.is_busy = result.as_ref().is_err_and(Failure::is_of_the_connection);
-        self.is_lost =
-            self.is_busy && (self.wire.has_ended() || result.as_ref().is_err_and(Failure::is_a_goodbye));
+        let result = result.map_err(|error| Failure::of_query(error, self.monitor.take_sql_state()));
+        self.is_busy = result.as_ref().is_err_and(Failure::breaks_connection);
+        self.is_lost = self.is_busy
+            && (self.monitor.has_ended() || result.as_ref().is_err_and(Failure::is_server_shutdown));
         if !self.is_busy {
             self.last_answer = Instant::now();
         }
@@ -112,59 +112,62 @@ impl Connection {
 }
 
 /// Opens a connection and runs `session`, the statements that set it up.
-pub(crate) async fn open(config: &Config, session: &str) -> Result<(AsyncPgConnection, Arc<Wire>), Failure> {
-    let (db, wire) = match config.get_hosts() {
+pub(crate) async fn open(
+    config: &Config,
+    session: &str,
+) -> Result<(AsyncPgConnection, Arc<SqlstateMonitor>), Failure> {
+    let (db, monitor) = match config.get_hosts() {
         #[cfg(unix)]
         [Host::Unix(folder)] => over_unix_socket(config, folder).await?,
         _ => over_tcp(config).await?,
     };
-    let mut db = db.map_err(|error| Failure::of_setting_up(error, wire.take_sql_state()))?;
-    db.batch_execute(session).await.map_err(|error| Failure::of_query(error, wire.take_sql_state()))?;
-    Ok((db, wire))
+    let mut db = db.map_err(|error| Failure::of_setting_up(error, monitor.take_sql_state()))?;
+    db.batch_execute(session).await.map_err(|error| Failure::of_query(error, monitor.take_sql_state()))?;
+    Ok((db, monitor))
 }
 
 /// A connection that the driver has yet to set up, or could not.
-type Opened = (ConnectionResult<AsyncPgConnection>, Arc<Wire>);
+type Opened = (ConnectionResult<AsyncPgConnection>, Arc<SqlstateMonitor>);
 
 async fn over_tcp(config: &Config) -> Result<Opened, Failure> {
     // Direct negotiation hands the fresh socket to our connector; nothing on the wire tells that it is there.
     let mut config = config.clone();
     config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
-    let listener = Listener::default();
+    let listener = MonitoringConnector::default();
     let (client, connection) = config.connect(listener.clone()).await.map_err(Failure::of_connecting)?;
-    Ok((AsyncPgConnection::try_from_client_and_connection(client, connection).await, listener.wire()))
+    Ok((AsyncPgConnection::try_from_client_and_connection(client, connection).await, listener.monitor()))
 }
 
 /// The driver asks no connector about a Unix socket, so it is opened here.
 #[cfg(unix)]
 async fn over_unix_socket(config: &Config, folder: &std::path::Path) -> Result<Opened, Failure> {
-    let wire = Arc::new(Wire::default());
+    let monitor = Arc::new(SqlstateMonitor::default());
     let port = config.get_ports().first().copied().unwrap_or(5432);
     let socket = tokio::net::UnixStream::connect(folder.join(format!(".s.PGSQL.{port}")));
-    let stream = Listening::new(socket.await.map_err(Failure::unavailable)?, Arc::clone(&wire));
+    let stream = MonitoredStream::new(socket.await.map_err(Failure::unavailable)?, Arc::clone(&monitor));
     let mut config = config.clone();
     config.ssl_mode(SslMode::Disable);
     let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(Failure::of_connecting)?;
     // Ends when the client is dropped; the calls under way then learn why.
     tokio::spawn(async move { drop(connection.await) });
-    Ok((AsyncPgConnection::try_from(client).await, wire))
+    Ok((AsyncPgConnection::try_from(client).await, monitor))
 }
 
 /// Opens a connection of the service: everything in its session, the role included, is set.
 pub(crate) async fn open_for_service(
     config: &Config,
     session: &str,
-) -> Result<(AsyncPgConnection, Arc<Wire>), Failure> {
-    let (mut db, wire) = open(config, session).await?;
+) -> Result<(AsyncPgConnection, Arc<SqlstateMonitor>), Failure> {
+    let (mut db, monitor) = open(config, session).await?;
     db.batch_execute(&format!("SET ROLE {SERVICE_ROLE}")).await.map_err(|error| {
-        let failure = Failure::of_query(error, wire.take_sql_state());
+        let failure = Failure::of_query(error, monitor.take_sql_state());
         match failure.sql_state() {
-            Some(state) if *state == SqlState::INVALID_PARAMETER_VALUE => failure.advise(NO_ROLE),
-            Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => failure.advise(NOT_A_MEMBER),
+            Some(state) if *state == SqlState::INVALID_PARAMETER_VALUE => failure.with_hint(NO_ROLE),
+            Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => failure.with_hint(NOT_A_MEMBER),
             _ => failure,
         }
     })?;
-    Ok((db, wire))
+    Ok((db, monitor))
 }
 
 /// What every session of the service has set. The isolation level is part of what makes an update right: each row is looked at
@@ -181,26 +184,26 @@ pub(crate) fn service_session(settings: &PostgresSettings) -> String {
     )
 }
 
-/// Puts [`Listening`] between socket and driver. Each socket that the driver tries has a wire of its own: what the hosts that it
+/// Puts [`MonitoredStream`] between socket and driver. Each socket that the driver tries has a monitor of its own: what the hosts that it
 /// passes over say, and that they hang up, is of no concern to the connection that it ends up with.
 #[derive(Clone, Default)]
-struct Listener(Arc<Mutex<Arc<Wire>>>);
+struct MonitoringConnector(Arc<Mutex<Arc<SqlstateMonitor>>>);
 
-impl Listener {
-    /// The wire of the latest socket.
-    fn wire(&self) -> Arc<Wire> {
+impl MonitoringConnector {
+    /// The monitor of the latest socket.
+    fn monitor(&self) -> Arc<SqlstateMonitor> {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn fresh_wire(&self) -> Arc<Wire> {
-        let wire = Arc::new(Wire::default());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&wire);
-        wire
+    fn fresh_monitor(&self) -> Arc<SqlstateMonitor> {
+        let monitor = Arc::new(SqlstateMonitor::default());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&monitor);
+        monitor
     }
 }
 
-impl MakeTlsConnect<Socket> for Listener {
-    type Stream = Listening<Socket>;
+impl MakeTlsConnect<Socket> for MonitoringConnector {
+    type Stream = MonitoredStream<Socket>;
     type TlsConnect = Self;
     type Error = std::convert::Infallible;
 
@@ -209,12 +212,12 @@ impl MakeTlsConnect<Socket> for Listener {
     }
 }
 
-impl TlsConnect<Socket> for Listener {
-    type Stream = Listening<Socket>;
+impl TlsConnect<Socket> for MonitoringConnector {
+    type Stream = MonitoredStream<Socket>;
     type Error = std::convert::Infallible;
     type Future = std::future::Ready<Result<Self::Stream, Self::Error>>;
 
     fn connect(self, stream: Socket) -> Self::Future {
-        std::future::ready(Ok(Listening::new(stream, self.fresh_wire())))
+        std::future::ready(Ok(MonitoredStream::new(stream, self.fresh_monitor())))
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Failure {
     kind: StoreErrorKind,
     sql_state: Option<SqlState>,
     constraint: Option<String>,
-    advice: Option<&'static str>,
+    hint: Option<&'static str>,
     cause: Arc<dyn Error + Send + Sync>,
 }
 
@@ -30,7 +30,7 @@ impl Failure {
         };
         // What the server said before it hung up is the cause of the hanging up.
         let kind = sql_state.as_ref().map_or_else(|| kind_of_query_error(&error), kind_of);
-        Self { kind, sql_state, constraint, advice: None, cause: Arc::new(error) }
+        Self { kind, sql_state, constraint, hint: None, cause: Arc::new(error) }
     }
 
     /// No connection could be opened.
@@ -38,7 +38,7 @@ impl Failure {
         let sql_state = error.code().cloned();
         // Without a SQLSTATE it was not the server that refused: it could not be reached, or went away.
         let kind = sql_state.as_ref().map_or(StoreErrorKind::Unavailable, kind_of);
-        Self { kind, sql_state, constraint: None, advice: None, cause: Arc::new(error) }
+        Self { kind, sql_state, constraint: None, hint: None, cause: Arc::new(error) }
     }
 
     /// A connection was opened and then could not be set up.
@@ -47,7 +47,7 @@ impl Failure {
             ConnectionError::CouldntSetupConfiguration(error) => Self::of_query(error, sql_state),
             error => {
                 let kind = sql_state.as_ref().map_or(StoreErrorKind::Unavailable, kind_of);
-                Self { kind, sql_state, constraint: None, advice: None, cause: Arc::new(error) }
+                Self { kind, sql_state, constraint: None, hint: None, cause: Arc::new(error) }
             }
         }
     }
@@ -55,30 +55,30 @@ impl Failure {
     /// A socket could not be opened, or something did not happen in time.
     pub(crate) fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let kind = StoreErrorKind::Unavailable;
-        Self { kind, sql_state: None, constraint: None, advice: None, cause: Arc::from(cause.into()) }
+        Self { kind, sql_state: None, constraint: None, hint: None, cause: Arc::from(cause.into()) }
     }
 
     /// Something that is nobody's passing trouble.
     pub(crate) fn unexpected(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let kind = StoreErrorKind::Unexpected;
-        Self { kind, sql_state: None, constraint: None, advice: None, cause: Arc::from(cause.into()) }
+        Self { kind, sql_state: None, constraint: None, hint: None, cause: Arc::from(cause.into()) }
     }
 
     /// Others were quicker; nothing was written.
     pub(crate) fn conflict(cause: &'static str) -> Self {
         let kind = StoreErrorKind::Conflict;
-        Self { kind, sql_state: None, constraint: None, advice: None, cause: Arc::from(Box::from(cause)) }
+        Self { kind, sql_state: None, constraint: None, hint: None, cause: Arc::from(Box::from(cause)) }
     }
 
     /// The same, with what to do about it.
-    pub(crate) fn advise(mut self, advice: &'static str) -> Self {
-        self.advice = Some(advice);
+    pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
         self
     }
 
     /// What to do about it, if that is known.
-    pub(crate) fn advice(&self) -> Option<&'static str> {
-        self.advice
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        self.hint
     }
 
     /// What the server said.
@@ -87,37 +87,39 @@ impl Failure {
     }
 
     /// The constraint that the change would have violated, if that is what it failed for.
-    pub(crate) fn violated(&self) -> Option<&str> {
+    pub(crate) fn violated_constraint(&self) -> Option<&str> {
         self.class_is("23").then_some(self.constraint.as_deref()).flatten()
     }
 
     /// Whether the server refused the values that it was given (and took back the statement), not the statement.
-    pub(crate) fn is_of_the_data(&self) -> bool {
+    pub(crate) fn is_data_error(&self) -> bool {
         self.class_is("22") || self.class_is("23")
     }
 
     /// Whether others were quicker, and nothing was written: they have what must be unique, or this was the victim of a deadlock.
-    pub(crate) fn is_a_lost_race(&self) -> bool {
+    pub(crate) fn is_conflict(&self) -> bool {
         self.kind == StoreErrorKind::Conflict || self.sql_state == Some(SqlState::UNIQUE_VIOLATION)
     }
 
     /// Whether the server said that it hangs up.
-    pub(crate) fn is_a_goodbye(&self) -> bool {
+    pub(crate) fn is_server_shutdown(&self) -> bool {
         self.class_is("57P") || self.sql_state == Some(SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT)
     }
 
     /// Whether the server took back what it was asked for: it said what was wrong, and stays.
-    pub(crate) fn is_taken_back(&self) -> bool {
+    pub(crate) fn is_rolled_back(&self) -> bool {
         let is_unknown = |state: &SqlState| *state == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN;
         let is_said = self.sql_state.as_ref().is_some_and(|state| !is_unknown(state));
-        (is_said || self.kind == StoreErrorKind::Conflict) && !self.is_of_the_connection()
+        (is_said || self.kind == StoreErrorKind::Conflict) && !self.breaks_connection()
     }
 
     /// Whether the connection cannot serve the next call: it is gone, or ends at a server that takes no writes (any more).
-    pub(crate) fn is_of_the_connection(&self) -> bool {
+    pub(crate) fn breaks_connection(&self) -> bool {
         match &self.sql_state {
             Some(state) => {
-                self.class_is("08") || self.is_a_goodbye() || *state == SqlState::READ_ONLY_SQL_TRANSACTION
+                self.class_is("08")
+                    || self.is_server_shutdown()
+                    || *state == SqlState::READ_ONLY_SQL_TRANSACTION
             }
             None => self.kind == StoreErrorKind::Unavailable,
         }
@@ -125,8 +127,8 @@ impl Failure {
 
     /// The error of a port, once it is known what was attempted.
     pub(crate) fn during(self, attempted: impl fmt::Display) -> StoreError {
-        let attempted = match self.advice {
-            Some(advice) => format!("{attempted} ({advice})"),
+        let attempted = match self.hint {
+            Some(hint) => format!("{attempted} ({hint})"),
             None => attempted.to_string(),
         };
         StoreError::new(self.kind, attempted).because(Cause { sql_state: self.sql_state, cause: self.cause })
@@ -253,17 +255,17 @@ mod tests {
     #[test]
     fn a_connection_that_lost_its_server_or_found_a_replica_is_not_used_again() {
         for code in ["08006", "57P01", "25P03", "25006"] {
-            assert!(failure(code).is_of_the_connection(), "{code}");
+            assert!(failure(code).breaks_connection(), "{code}");
         }
         for code in ["57014", "55P03", "40P01", "23505"] {
-            assert!(!failure(code).is_of_the_connection(), "{code}");
+            assert!(!failure(code).breaks_connection(), "{code}");
         }
-        assert!(Failure::unavailable("no answer").is_of_the_connection());
+        assert!(Failure::unavailable("no answer").breaks_connection());
     }
 
     #[test]
     fn the_cause_tells_the_sqlstate() {
-        let error = failure("55P03").advise("look who holds it").during("testing");
+        let error = failure("55P03").with_hint("look who holds it").during("testing");
         assert_eq!(error.to_string(), "the store is unavailable while testing (look who holds it)");
         assert_eq!(error.source().unwrap().to_string(), "SQLSTATE 55P03: Record not found");
     }

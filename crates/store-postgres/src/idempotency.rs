@@ -27,7 +27,7 @@ statement! {
 impl IdempotencyRecords for PostgresStore {
     async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
         let purge = PurgeExpired { until: to_pg(until), most: most.into() };
-        let purged = self.connections.change::<Vec<u8>, _>(purge).await;
+        let purged = self.connections.query_write::<Vec<u8>, _>(purge).await;
         let purged = purged.map_err(|failure| failure.during("forgetting old idempotency keys"))?;
         Ok(u64::try_from(purged.len()).unwrap_or(u64::MAX))
     }

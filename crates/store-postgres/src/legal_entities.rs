@@ -11,7 +11,7 @@ use esoz_legal_entity::{
 use uuid::Uuid;
 
 use crate::PostgresStore;
-use crate::registry::put_all;
+use crate::contract_division::import::put_all;
 use crate::schema::legal_entities;
 use crate::statement::{at_most_one, statement};
 use crate::time::to_pg;
@@ -21,7 +21,7 @@ impl LegalEntities for PostgresStore {
     async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError> {
         let query =
             legal_entities::table.find(id.uuid()).select((legal_entities::kind, legal_entities::status));
-        let rows = self.connections.look::<(String, String), _>(query).await;
+        let rows = self.connections.query::<(String, String), _>(query).await;
         let rows = rows.map_err(|failure| failure.during(format_args!("finding legal entity {id}")))?;
         at_most_one(rows)
             .map(|(kind, status)| {

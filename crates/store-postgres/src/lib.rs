@@ -9,7 +9,6 @@ mod legal_entities;
 mod migrations;
 mod outbox;
 mod pool;
-mod registry;
 mod schema;
 mod settings;
 mod sqlstate;

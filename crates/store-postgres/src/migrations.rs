@@ -92,7 +92,7 @@ pub async fn migrate(settings: &MigrationSettings) -> Result<Migrated, StoreErro
          SET lock_timeout = {};",
         settings.wait_timeout_ms
     );
-    let (mut db, wire) = tokio::time::timeout(connect_timeout, open(&config, &session))
+    let (mut db, monitor) = tokio::time::timeout(connect_timeout, open(&config, &session))
         .await
         .unwrap_or_else(|_| {
             Err(Failure::unavailable("the server did not let us in within connect_timeout_ms"))
@@ -100,7 +100,7 @@ pub async fn migrate(settings: &MigrationSettings) -> Result<Migrated, StoreErro
         .map_err(|failure| failure.during(attempted))?;
     let lock = format!("SELECT pg_advisory_lock({LOCK}); SET lock_timeout = {};", settings.lock_timeout_ms);
     db.batch_execute(&lock).await.map_err(|error| {
-        let failure = Failure::of_query(error, wire.take_sql_state());
+        let failure = Failure::of_query(error, monitor.take_sql_state());
         failure.during("waiting for another program that is migrating the same database")
     })?;
     // The lock goes with the connection, which the task drops when it is done.
@@ -108,23 +108,23 @@ pub async fn migrate(settings: &MigrationSettings) -> Result<Migrated, StoreErro
     let done = run.await.map_err(|error| {
         StoreError::new(StoreErrorKind::Unexpected, "migrating the database").because(error)
     })?;
-    done.map_err(|(attempted, cause)| failed(cause, wire.take_sql_state()).during(attempted))
+    done.map_err(|(attempted, cause)| failed(cause, monitor.take_sql_state()).during(attempted))
 }
 
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// Runs what is missing, one after the other; an error comes with what was attempted.
 fn run_pending(db: AsyncPgConnection) -> Result<Migrated, (String, Cause)> {
-    let failed_to_look = |cause| (String::from("looking which migrations the database has"), cause);
+    let read_failed = |cause| (String::from("looking which migrations the database has"), cause);
     let mut db = AsyncConnectionWrapper::<AsyncPgConnection>::from(db);
-    let known = known().map_err(failed_to_look)?;
-    let applied = db.applied_migrations().map_err(failed_to_look)?;
+    let known = known().map_err(read_failed)?;
+    let applied = db.applied_migrations().map_err(read_failed)?;
     let applied: BTreeSet<String> = applied.iter().map(ToString::to_string).collect();
     let unknown = unknown(&known, applied);
     if !unknown.is_empty() {
         return Ok(Migrated { applied: Vec::new(), unknown });
     }
-    let pending = db.pending_migrations(MIGRATIONS).map_err(failed_to_look)?;
+    let pending = db.pending_migrations(MIGRATIONS).map_err(read_failed)?;
     let mut done = Vec::with_capacity(pending.len());
     for migration in &pending {
         let name = migration.name().to_string();
@@ -144,12 +144,12 @@ fn failed(cause: Cause, sql_state: Option<SqlState>) -> Failure {
         },
     };
     match failure.sql_state() {
-        Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => failure.advise(
+        Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => failure.with_hint(
             "the login may not: it must own the database, and may it not make roles, an administrator runs \
              `CREATE ROLE esoz_service NOLOGIN` first",
         ),
         Some(state) if *state == SqlState::LOCK_NOT_AVAILABLE => {
-            failure.advise("a table is in use by others; nothing of it was done, run it again")
+            failure.with_hint("a table is in use by others; nothing of it was done, run it again")
         }
         _ => failure,
     }
@@ -212,7 +212,7 @@ impl PostgresStore {
             SchemaError::Store(StoreError::new(StoreErrorKind::Unexpected, attempted).because(cause))
         })?;
         let applied: BTreeSet<String> =
-            match self.connections.look(schema_migrations::table.select(schema_migrations::version)).await {
+            match self.connections.query(schema_migrations::table.select(schema_migrations::version)).await {
                 Ok(versions) => versions.into_iter().collect(),
                 // Nothing was migrated yet: there is no table of migrations, or not even the role to look for it as.
                 Err(failure) if is_of_an_empty_database(&failure) => BTreeSet::new(),
@@ -228,7 +228,7 @@ impl PostgresStore {
             return Ok(Schema::Known);
         }
         let newest = known.last().map(|(version, _)| version.as_str()).unwrap_or_default();
-        if missing.is_empty() && self.lets(newest, &unknown).await? {
+        if missing.is_empty() && self.is_compatible(newest, &unknown).await? {
             Ok(Schema::Newer { unknown, known_until: newest.to_owned() })
         } else {
             Err(SchemaError::Newer { unknown })
@@ -236,11 +236,11 @@ impl PostgresStore {
     }
 
     /// Whether each of these migrations says that a program which knows all up to that one may go on.
-    async fn lets(&self, newest: &str, unknown: &[String]) -> Result<bool, SchemaError> {
+    async fn is_compatible(&self, newest: &str, unknown: &[String]) -> Result<bool, SchemaError> {
         let stated = schema_compatibility::table
             .filter(schema_compatibility::works_from.le(newest.to_owned()))
             .select(schema_compatibility::version);
-        let stated: Vec<String> = match self.connections.look(stated).await {
+        let stated: Vec<String> = match self.connections.query(stated).await {
             Ok(stated) => stated,
             Err(failure) if failure.sql_state() == Some(&SqlState::UNDEFINED_TABLE) => Vec::new(),
             Err(failure) => {
@@ -252,7 +252,7 @@ impl PostgresStore {
 }
 
 fn is_of_an_empty_database(failure: &Failure) -> bool {
-    failure.sql_state() == Some(&SqlState::UNDEFINED_TABLE) || failure.advice() == Some(NO_ROLE)
+    failure.sql_state() == Some(&SqlState::UNDEFINED_TABLE) || failure.hint() == Some(NO_ROLE)
 }
 
 /// Those of these versions that the program does not know.

@@ -97,10 +97,10 @@ statement! {
 }
 
 impl PostgresStore {
-    async fn put_aside(&self, refused: Vec<(Uuid, String)>, now: Timestamp) -> Result<(), StoreError> {
+    async fn set_events_aside(&self, refused: Vec<(Uuid, String)>, now: Timestamp) -> Result<(), StoreError> {
         let (ids, reasons) = refused.into_iter().unzip();
         let statement = SetEventsAside { now: to_pg(now), ids, reasons };
-        let set_aside = self.connections.change::<Uuid, _>(statement).await;
+        let set_aside = self.connections.query_write::<Uuid, _>(statement).await;
         set_aside.map(drop).map_err(|failure| failure.during("setting events aside"))
     }
 }
@@ -122,7 +122,7 @@ impl Outbox for PostgresStore {
             passed_over: claim.except.clone(),
             most: claim.max_entities.into(),
         };
-        let rows = self.connections.change::<EventRow, _>(statement).await;
+        let rows = self.connections.query_write::<EventRow, _>(statement).await;
         let mut rows = rows.map_err(|failure| failure.during("claiming waiting events"))?;
         rows.sort_unstable_by_key(|row| row.sequence);
         // The entities in the order of their first events.
@@ -151,7 +151,7 @@ impl Outbox for PostgresStore {
             }
         }
         if !unreadable.is_empty() {
-            self.put_aside(unreadable, claim.now).await?;
+            self.set_events_aside(unreadable, claim.now).await?;
         }
         Ok(claimed)
     }
@@ -165,7 +165,7 @@ impl Outbox for PostgresStore {
 
     async fn set_aside(&self, refused: &[Refused], now: Timestamp) -> Result<(), StoreError> {
         let refused = refused.iter().map(|refused| (refused.event.id.uuid(), refused.reason.clone()));
-        self.put_aside(refused.collect(), now).await
+        self.set_events_aside(refused.collect(), now).await
     }
 
     async fn release(&self, by: Uuid) -> Result<(), StoreError> {
@@ -187,7 +187,7 @@ impl Outbox for PostgresStore {
             can_go.select(min(outbox::event_time)).single_value(),
             outbox::table.filter(outbox::set_aside_at.is_not_null()).count().single_value(),
         ));
-        let counted = self.connections.look::<CountsRow, _>(counts).await;
+        let counted = self.connections.query::<CountsRow, _>(counts).await;
         let counted = counted.map_err(|failure| failure.during("counting waiting events"))?;
         let count =
             |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
@@ -210,7 +210,7 @@ impl Outbox for PostgresStore {
                 outbox::set_aside_reason,
                 outbox::set_aside_at,
             ));
-        let rows = self.connections.look::<SetAsideRow, _>(listed).await;
+        let rows = self.connections.query::<SetAsideRow, _>(listed).await;
         let rows = rows.map_err(|failure| failure.during("listing the events that were set aside"))?;
         let described = |(id, entity_type, entity_id, reason, at): SetAsideRow| {
             let (reason, at) = (reason.unwrap_or_default(), at.and_then(from_pg));

@@ -21,7 +21,7 @@ pub(crate) type Pool = managed::Pool<Manager>;
 ///
 /// To ask each time would double the round trips of every call. That a server hangs up is heard at once, whoever uses the connection; only one
 /// that goes silently (a host that loses power, a network that forgets) is not, and that is what this bounds.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
+const VALIDATION_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Opens and checks the connections of the service.
 pub(crate) struct Manager {
@@ -30,7 +30,7 @@ pub(crate) struct Manager {
     connect_timeout: Duration,
     answer_timeout: Duration,
     /// Where the connections live: each has a task of its own, and must not end with the runtime of the call that happened to open it.
-    home: Option<Handle>,
+    runtime: Option<Handle>,
     /// How often a connection was found lost by who used it. Who was opened or asked before that is asked again before it is used.
     losses: AtomicU64,
 }
@@ -43,12 +43,12 @@ impl Manager {
         connect_timeout: Duration,
         answer_timeout: Duration,
     ) -> Self {
-        let (home, losses) = (Handle::try_current().ok(), AtomicU64::new(0));
-        Self { config, session, connect_timeout, answer_timeout, home, losses }
+        let (runtime, losses) = (Handle::try_current().ok(), AtomicU64::new(0));
+        Self { config, session, connect_timeout, answer_timeout, runtime, losses }
     }
 
     /// A connection was lost under a statement: trust none that was opened or asked before.
-    pub(crate) fn lost_one(&self) {
+    pub(crate) fn record_loss(&self) {
         self.losses.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -65,15 +65,15 @@ impl managed::Manager for Manager {
         let losses_known = self.losses();
         let (config, session) = (self.config.clone(), self.session.clone());
         let opening = timeout(self.connect_timeout, async move { open_for_service(&config, &session).await });
-        let opened = match &self.home {
-            Some(home) => home.spawn(opening).await.map_err(Failure::unavailable)?,
+        let opened = match &self.runtime {
+            Some(runtime) => runtime.spawn(opening).await.map_err(Failure::unavailable)?,
             None => opening.await,
         };
-        let (db, wire) = opened
+        let (db, monitor) = opened
             .map_err(|_| Failure::unavailable("the server did not let us in within connect_timeout_ms"))??;
         let (last_answer, answer_timeout) = (Instant::now(), self.answer_timeout);
         let (is_busy, is_lost, prepared) = (false, false, HashSet::new());
-        Ok(Connection { db, wire, is_busy, is_lost, last_answer, losses_known, answer_timeout, prepared })
+        Ok(Connection { db, monitor, is_busy, is_lost, last_answer, losses_known, answer_timeout, prepared })
     }
 
     /// Refuses a connection that is known to be broken, and asks the server for an answer before one is handed out that has rested, so that a
@@ -83,14 +83,14 @@ impl managed::Manager for Manager {
         if connection.is_busy {
             return Err(RecycleError::message("the last caller left while its statement was under way"));
         }
-        if connection.wire.has_ended() {
+        if connection.monitor.has_ended() {
             return Err(RecycleError::message("the server has hung up"));
         }
-        if connection.wire.take_sql_state().is_some() {
+        if connection.monitor.take_sql_state().is_some() {
             return Err(RecycleError::message("the server has said why it will hang up"));
         }
         let losses = self.losses();
-        if connection.losses_known == losses && connection.last_answer.elapsed() < TRUSTED_FOR {
+        if connection.losses_known == losses && connection.last_answer.elapsed() < VALIDATION_INTERVAL {
             return Ok(());
         }
         let answer = timeout(self.connect_timeout, connection.db.batch_execute("")).await;
@@ -101,7 +101,7 @@ impl managed::Manager for Manager {
                 Ok(())
             }
             Ok(Err(error)) => {
-                Err(RecycleError::Backend(Failure::of_query(error, connection.wire.take_sql_state())))
+                Err(RecycleError::Backend(Failure::of_query(error, connection.monitor.take_sql_state())))
             }
             Err(_) => Err(RecycleError::message("the server does not answer")),
         }
@@ -113,66 +113,66 @@ impl managed::Manager for Manager {
 pub(crate) struct Connections {
     pub(crate) pool: Pool,
     pub(crate) wait: Duration,
-    pub(crate) waited: Arc<OnceLock<Waited>>,
+    pub(crate) on_wait: Arc<OnceLock<WaitObserver>>,
 }
 
 /// Is told how long a call waited for its connection.
-pub(crate) type Waited = Box<dyn Fn(Duration) + Send + Sync>;
+pub(crate) type WaitObserver = Box<dyn Fn(Duration) + Send + Sync>;
 
 impl Connections {
     /// Asks the server for an answer.
-    pub(crate) async fn answer(&self) -> Result<(), Failure> {
+    pub(crate) async fn ping(&self) -> Result<(), Failure> {
         let mut connection = self.connection().await?;
-        match connection.answer().await {
-            Err(_) if connection.is_lost => self.another(connection).await?.answer().await,
+        match connection.ping().await {
+            Err(_) if connection.is_lost => self.replace(connection).await?.ping().await,
             answer => answer,
         }
     }
 
     /// Runs a query that only looks, on a connection of the pool; see [`Connection::rows`]. If the connection turns out to be lost, it is
     /// asked once more on another one: it does no harm, and else a server that went and came back would fail a call.
-    pub(crate) async fn look<Row, Q>(&self, query: Q) -> Result<Vec<Row>, Failure>
+    pub(crate) async fn query<Row, Q>(&self, query: Q) -> Result<Vec<Row>, Failure>
     where
         Row: Send + 'static,
         Q: LoadQuery<'static, AsyncPgConnection, Row> + Clone + Send + 'static,
     {
         let mut connection = self.connection().await?;
         match connection.rows(query.clone()).await {
-            Err(_) if connection.is_lost => self.another(connection).await?.rows(query).await,
+            Err(_) if connection.is_lost => self.replace(connection).await?.rows(query).await,
             answer => answer,
         }
     }
 
     /// Runs a statement that changes something and gives rows, on a connection of the pool; see [`Connection::rows`]. If the connection turns
     /// out to be lost, it is asked once more on another one only when it was not begun: else it may have been carried out.
-    pub(crate) async fn change<Row, Q>(&self, statement: Q) -> Result<Vec<Row>, Failure>
+    pub(crate) async fn query_write<Row, Q>(&self, statement: Q) -> Result<Vec<Row>, Failure>
     where
         Row: Send + 'static,
         Q: LoadQuery<'static, AsyncPgConnection, Row> + Clone + Send + 'static,
     {
         let mut connection = self.connection().await?;
         match connection.rows(statement.clone()).await {
-            Err(_) if connection.is_lost_unbegun() => self.another(connection).await?.rows(statement).await,
+            Err(_) if connection.lost_before_start() => self.replace(connection).await?.rows(statement).await,
             answer => answer,
         }
     }
 
     /// Runs a statement that gives no rows and tells how many it changed, once that is committed. It is asked once more as in
-    /// [`change`](Self::change).
+    /// [`query_write`](Self::query_write).
     pub(crate) async fn execute<Q>(&self, statement: Q) -> Result<usize, Failure>
     where
         Q: ExecuteDsl<AsyncPgConnection> + Clone + Send + 'static,
     {
         let mut connection = self.connection().await?;
         match connection.run(statement.clone()).await {
-            Err(_) if connection.is_lost_unbegun() => self.another(connection).await?.run(statement).await,
+            Err(_) if connection.lost_before_start() => self.replace(connection).await?.run(statement).await,
             answer => answer,
         }
     }
 
     /// A connection in the place of one that is lost. Those that were trusted with it are asked for an answer from now on.
-    pub(crate) async fn another(&self, lost: Object<Manager>) -> Result<Object<Manager>, Failure> {
-        self.pool.manager().lost_one();
+    pub(crate) async fn replace(&self, lost: Object<Manager>) -> Result<Object<Manager>, Failure> {
+        self.pool.manager().record_loss();
         drop(lost);
         self.connection().await
     }
@@ -181,8 +181,8 @@ impl Connections {
     pub(crate) async fn connection(&self) -> Result<Object<Manager>, Failure> {
         let began = Instant::now();
         let connection = timeout(self.wait, self.pool.get()).await;
-        if let Some(told) = self.waited.get() {
-            told(began.elapsed());
+        if let Some(observer) = self.on_wait.get() {
+            observer(began.elapsed());
         }
         match connection {
             Ok(connection) => Ok(connection?),

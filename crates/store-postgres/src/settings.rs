@@ -27,11 +27,11 @@ pub struct PostgresSettings {
     /// leaves one open; this guards against what nobody thought of.
     pub idle_in_transaction_timeout_ms: u32,
     /// Most updates of contract divisions that share a commit; at least 1. They share one only if they wait at the same time.
-    pub updates_per_commit: usize,
+    pub max_batch_size: usize,
     /// Most updates or groups of them that are with the server at the same time; at least 1. Those that come while one is
-    /// wait, and share the next commit; a further one goes beside it only when half of `updates_per_commit` wait. What has
+    /// wait, and share the next commit; a further one goes beside it only when half of `max_batch_size` wait. What has
     /// to be looked at alone (somebody holds what it needs) is not counted.
-    pub update_trips: usize,
+    pub max_concurrent_batches: usize,
     /// What the server shows of our connections in `pg_stat_activity`.
     pub application_name: String,
 }
@@ -48,8 +48,8 @@ impl PostgresSettings {
             statement_timeout_ms: 5_000,
             lock_timeout_ms: 3_000,
             idle_in_transaction_timeout_ms: 10_000,
-            updates_per_commit: 32,
-            update_trips: 2,
+            max_batch_size: 32,
+            max_concurrent_batches: 2,
             application_name: String::from("esoz"),
         }
     }
@@ -63,8 +63,8 @@ impl PostgresSettings {
             ("statement_timeout_ms", self.statement_timeout_ms.into()),
             ("lock_timeout_ms", self.lock_timeout_ms.into()),
             ("idle_in_transaction_timeout_ms", self.idle_in_transaction_timeout_ms.into()),
-            ("updates_per_commit", u64::try_from(self.updates_per_commit).unwrap_or(u64::MAX)),
-            ("update_trips", u64::try_from(self.update_trips).unwrap_or(u64::MAX)),
+            ("max_batch_size", u64::try_from(self.max_batch_size).unwrap_or(u64::MAX)),
+            ("max_concurrent_batches", u64::try_from(self.max_concurrent_batches).unwrap_or(u64::MAX)),
         ] {
             // To PostgreSQL, 0 means no limit, and what does not fit a signed integer is an error at the first use.
             if value == 0 || value > u64::from(i32::MAX.unsigned_abs()) {
@@ -91,8 +91,8 @@ impl fmt::Debug for PostgresSettings {
             .field("statement_timeout_ms", &self.statement_timeout_ms)
             .field("lock_timeout_ms", &self.lock_timeout_ms)
             .field("idle_in_transaction_timeout_ms", &self.idle_in_transaction_timeout_ms)
-            .field("updates_per_commit", &self.updates_per_commit)
-            .field("update_trips", &self.update_trips)
+            .field("max_batch_size", &self.max_batch_size)
+            .field("max_concurrent_batches", &self.max_concurrent_batches)
             .field("application_name", &self.application_name)
             .finish()
     }
@@ -185,8 +185,8 @@ mod tests {
             ("statement_timeout_ms", |s| s.statement_timeout_ms = u32::MAX),
             ("lock_timeout_ms", |s| s.lock_timeout_ms = 0),
             ("idle_in_transaction_timeout_ms", |s| s.idle_in_transaction_timeout_ms = 0),
-            ("updates_per_commit", |s| s.updates_per_commit = 0),
-            ("update_trips", |s| s.update_trips = 0),
+            ("max_batch_size", |s| s.max_batch_size = 0),
+            ("max_concurrent_batches", |s| s.max_concurrent_batches = 0),
         ];
         for (name, break_it) in broken {
             let mut settings = PostgresSettings::new(URL);

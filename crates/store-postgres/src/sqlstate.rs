@@ -1,7 +1,7 @@
 //! Listens to what is said, for three things that diesel does not pass on: the SQLSTATE of an error (without it a lock timeout looks like a
 //! broken query), that the server has hung up, and whether it can have begun a statement before it did.
 //!
-//! [`Listening`] stands between the socket and the driver and changes nothing. PostgreSQL's messages are a type byte, a
+//! [`MonitoredStream`] stands between the socket and the driver and changes nothing. PostgreSQL's messages are a type byte, a
 //! length of four bytes that counts itself, and a body; the body of an error (`E`) is a list of fields, each a type byte
 //! and a text that ends in a zero byte, and the field `C` is the SQLSTATE.
 
@@ -17,15 +17,15 @@ use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
 /// What was heard on one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Wire {
+pub(crate) struct SqlstateMonitor {
     sql_state: Mutex<Option<SqlState>>,
     has_ended: AtomicBool,
     has_sent: AtomicBool,
     has_answered: AtomicBool,
-    was_turned_away: AtomicBool,
+    rejected_before_start: AtomicBool,
 }
 
-impl Wire {
+impl SqlstateMonitor {
     /// The SQLSTATE of the first error since this was last asked: those after it may be its consequences.
     pub(crate) fn take_sql_state(&self) -> Option<SqlState> {
         self.sql_state.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -34,7 +34,7 @@ impl Wire {
     /// From here on, what is told is about a statement that comes now.
     pub(crate) fn begin(&self) {
         self.take_sql_state();
-        for about_the_last in [&self.has_sent, &self.has_answered, &self.was_turned_away] {
+        for about_the_last in [&self.has_sent, &self.has_answered, &self.rejected_before_start] {
             about_the_last.store(false, Ordering::Release);
         }
     }
@@ -42,8 +42,8 @@ impl Wire {
     /// Whether the server, which has hung up, certainly has not begun the statement: nothing of it was handed to the network, or the error that
     /// it hung up with is the first that it said. (Had it begun, it would have confirmed the statement's arguments before; what it says
     /// comes in order.)
-    pub(crate) fn has_not_begun(&self) -> bool {
-        !self.has_sent.load(Ordering::Acquire) || self.was_turned_away.load(Ordering::Acquire)
+    pub(crate) fn statement_not_started(&self) -> bool {
+        !self.has_sent.load(Ordering::Acquire) || self.rejected_before_start.load(Ordering::Acquire)
     }
 
     /// Whether the server, or the network, has ended the connection.
@@ -51,16 +51,16 @@ impl Wire {
         self.has_ended.load(Ordering::Acquire)
     }
 
-    fn heard(&self, message: Message) {
+    fn on_message(&self, message: Message) {
         match message {
             Message::Answer => self.has_answered.store(true, Ordering::Release),
-            Message::Error(sql_state) => self.heard_error(sql_state),
+            Message::Error(sql_state) => self.record_error(sql_state),
         }
     }
 
-    fn heard_error(&self, sql_state: SqlState) {
+    fn record_error(&self, sql_state: SqlState) {
         if !self.has_answered.swap(true, Ordering::AcqRel) {
-            self.was_turned_away.store(true, Ordering::Release);
+            self.rejected_before_start.store(true, Ordering::Release);
         }
         self.sql_state.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(sql_state);
     }
@@ -72,40 +72,40 @@ impl Wire {
 
 /// A stream that is listened to.
 #[derive(Debug)]
-pub(crate) struct Listening<S> {
+pub(crate) struct MonitoredStream<S> {
     stream: S,
-    wire: Arc<Wire>,
+    monitor: Arc<SqlstateMonitor>,
     reader: MessageReader,
 }
 
-impl<S> Listening<S> {
-    pub(crate) fn new(stream: S, wire: Arc<Wire>) -> Self {
-        Self { stream, wire, reader: MessageReader::default() }
+impl<S> MonitoredStream<S> {
+    pub(crate) fn new(stream: S, monitor: Arc<SqlstateMonitor>) -> Self {
+        Self { stream, monitor, reader: MessageReader::default() }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Listening<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for MonitoredStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let (before, had_room) = (buf.filled().len(), buf.remaining() > 0);
         let result = ready!(Pin::new(&mut this.stream).poll_read(cx, buf));
         let fresh = buf.filled().get(before..).unwrap_or_default();
         if result.is_err() || (fresh.is_empty() && had_room) {
-            this.wire.ended();
+            this.monitor.ended();
         }
-        this.reader.read(fresh, |message| this.wire.heard(message));
+        this.reader.read(fresh, |message| this.monitor.on_message(message));
         Poll::Ready(result)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Listening<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for MonitoredStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         // Before it is handed over: afterwards the server may be quicker than we are.
-        this.wire.has_sent.store(true, Ordering::Release);
+        this.monitor.has_sent.store(true, Ordering::Release);
         let result = ready!(Pin::new(&mut this.stream).poll_write(cx, buf));
         if result.is_err() {
-            this.wire.ended();
+            this.monitor.ended();
         }
         Poll::Ready(result)
     }
@@ -120,7 +120,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Listening<S> {
 }
 
 /// The driver takes a stream of ours only in the place of a TLS stream; there is no TLS in it.
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Listening<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for MonitoredStream<S> {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }
@@ -149,7 +149,7 @@ struct MessageReader {
 }
 
 impl MessageReader {
-    fn read(&mut self, mut bytes: &[u8], mut heard: impl FnMut(Message)) {
+    fn read(&mut self, mut bytes: &[u8], mut on_message: impl FnMut(Message)) {
         while !bytes.is_empty() {
             if self.body_left == 0 {
                 let missing = HEADER_BYTES.saturating_sub(self.header.len());
@@ -163,7 +163,7 @@ impl MessageReader {
                 self.error = (*kind == b'E').then(Vec::new);
                 // Errors are told of once they are whole; notices, parameters and notifications come at any time.
                 if !matches!(kind, b'E' | b'N' | b'S' | b'A') {
-                    heard(Message::Answer);
+                    on_message(Message::Answer);
                 }
                 self.header.clear();
             } else {
@@ -178,7 +178,7 @@ impl MessageReader {
             if self.body_left == 0
                 && let Some(sql_state) = self.error.take().as_deref().and_then(sql_state)
             {
-                heard(Message::Error(sql_state));
+                on_message(Message::Error(sql_state));
             }
         }
     }
@@ -241,21 +241,21 @@ mod tests {
 
     #[test]
     fn a_statement_is_not_begun_while_nothing_was_sent_and_when_the_first_that_is_said_is_an_error() {
-        let (wire, error) = (Wire::default(), || Message::Error(SqlState::ADMIN_SHUTDOWN));
-        let sent = || wire.has_sent.store(true, Ordering::Release);
-        wire.begin();
-        assert!(wire.has_not_begun());
+        let (monitor, error) = (SqlstateMonitor::default(), || Message::Error(SqlState::ADMIN_SHUTDOWN));
+        let sent = || monitor.has_sent.store(true, Ordering::Release);
+        monitor.begin();
+        assert!(monitor.statement_not_started());
         sent();
-        assert!(!wire.has_not_begun());
-        wire.heard(error());
-        assert!(wire.has_not_begun());
+        assert!(!monitor.statement_not_started());
+        monitor.on_message(error());
+        assert!(monitor.statement_not_started());
         for before in [Message::Answer, error()] {
-            wire.begin();
+            monitor.begin();
             sent();
-            wire.heard(before.clone());
-            wire.heard(Message::Answer);
-            wire.heard(error());
-            assert_eq!(wire.has_not_begun(), before == error(), "{before:?}");
+            monitor.on_message(before.clone());
+            monitor.on_message(Message::Answer);
+            monitor.on_message(error());
+            assert_eq!(monitor.statement_not_started(), before == error(), "{before:?}");
         }
     }
 }

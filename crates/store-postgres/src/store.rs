@@ -41,10 +41,10 @@ impl PostgresStore {
                 .because(error)
         })?;
         let wait = Duration::from_millis(settings.pool_wait_timeout_ms);
-        let connections = Connections { pool, wait, waited: Arc::default() };
+        let connections = Connections { pool, wait, on_wait: Arc::default() };
         let limits = Limits {
-            max_batches: settings.update_trips,
-            max_items: settings.updates_per_commit,
+            max_batches: settings.max_concurrent_batches,
+            max_items: settings.max_batch_size,
             queue_timeout: wait,
         };
         let contract_divisions = ContractDivisionWriter::new(connections.clone(), limits);
@@ -64,9 +64,9 @@ impl PostgresStore {
     }
 
     /// Has somebody told, from now on, how long each call waited for its connection, also in vain. The first to ask stays the one.
-    pub fn on_waited(&self, told: impl Fn(Duration) + Send + Sync + 'static) {
+    pub fn on_waited(&self, observer: impl Fn(Duration) + Send + Sync + 'static) {
         // Whoever was first is there already.
-        let _ = self.connections.waited.set(Box::new(told));
+        let _ = self.connections.on_wait.set(Box::new(observer));
     }
 
     /// Asks the server for an answer, through the pool.
@@ -75,6 +75,6 @@ impl PostgresStore {
     /// [`StoreError`] when there is none.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let attempted = "asking PostgreSQL for an answer";
-        self.connections.answer().await.map_err(|failure| failure.during(attempted))
+        self.connections.ping().await.map_err(|failure| failure.during(attempted))
     }
 }

@@ -24,13 +24,13 @@ pub(crate) fn kind_word(kind: TokenKind) -> &'static str {
 }
 
 /// Ids of corrupt tokens and keys are hidden: the error goes to a log.
-const NAMELESS: &str = "(its digest is not shown)";
+const REDACTED: &str = "(its digest is not shown)";
 
 type TokenRow = (Vec<u8>, String, Uuid, Uuid, String, PgTimestamp, Option<PgTimestamp>, bool, bool);
 
 fn token_facts(row: TokenRow) -> Result<TokenFacts, StoreError> {
     let (digest, kind, user, client, scope, expires_at, revoked_at, is_user_blocked, is_client_blocked) = row;
-    let corrupt = |column| StoreError::corrupt("access_tokens", NAMELESS, column);
+    let corrupt = |column| StoreError::corrupt("access_tokens", REDACTED, column);
     let kinds = [TokenKind::Access, TokenKind::Other];
     Ok(TokenFacts {
         digest: read_digest(digest).ok_or_else(|| corrupt("digest"))?,
@@ -67,7 +67,7 @@ impl AccessTokens for PostgresStore {
                 users::is_blocked,
                 clients::is_blocked,
             ));
-        let rows = self.connections.look::<TokenRow, _>(query).await;
+        let rows = self.connections.query::<TokenRow, _>(query).await;
         let rows = rows.map_err(|failure| failure.during("finding an access token"))?;
         at_most_one(rows).map(token_facts).transpose()
     }
@@ -79,7 +79,7 @@ impl Blocks for PostgresStore {
         let user = users::table.find(user.uuid()).filter(users::is_blocked);
         let client = clients::table.find(client.uuid()).filter(clients::is_blocked);
         let query = diesel::select((exists(user), exists(client)));
-        let rows = self.connections.look::<(bool, bool), _>(query).await;
+        let rows = self.connections.query::<(bool, bool), _>(query).await;
         let attempted = "finding blocks of a user and a client";
         let rows = rows.map_err(|failure| failure.during(attempted))?;
         let (user, client) =
@@ -103,11 +103,11 @@ impl ApiKeys for PostgresStore {
                 api_keys::revoked_at,
                 clients::is_blocked,
             ));
-        let rows = self.connections.look::<ApiKeyRow, _>(query).await;
+        let rows = self.connections.query::<ApiKeyRow, _>(query).await;
         let rows = rows.map_err(|failure| failure.during("finding an api key"))?;
         at_most_one(rows)
             .map(|(digest, client, scope, revoked_at, is_client_blocked)| {
-                let corrupt = || StoreError::corrupt("api_keys", NAMELESS, "digest");
+                let corrupt = || StoreError::corrupt("api_keys", REDACTED, "digest");
                 Ok(ApiKeyFacts {
                     digest: read_digest(digest).ok_or_else(corrupt)?,
                     client_id: ClientId::new(client),

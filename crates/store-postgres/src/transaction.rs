@@ -38,7 +38,7 @@ impl Connection {
         let rows = self.end(answer);
         match &rows {
             Ok(_) => self.is_busy = true,
-            Err(failure) if failure.is_of_the_connection() => {}
+            Err(failure) if failure.breaks_connection() => {}
             // Should that fail, the connection is closed, which does the same.
             Err(_) => drop(self.roll_back().await),
         }

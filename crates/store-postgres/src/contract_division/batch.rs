@@ -14,7 +14,7 @@ use esoz_batch::{BatchExecutor, BatchWriter, Dropped, Limits, Queued};
 use esoz_contract_division::Write;
 use esoz_kernel::{StoreError, StoreErrorKind};
 
-use super::commit::{Attempt, Locks, Outcome, Transactions};
+use super::commit::{Attempt, LockWait, Outcome, Transactions};
 use crate::error::Failure;
 use crate::pool::Connections;
 
@@ -22,19 +22,19 @@ use crate::pool::Connections;
 const MAX_ATTEMPTS: u32 = 5;
 
 /// A write, and who waits to be told.
-type Waiting = Queued<Write, Attempt>;
+type QueuedWrite = Queued<Write, Attempt>;
 
 /// Writes contract divisions. Clones share one queue.
 #[derive(Clone)]
 pub(crate) struct ContractDivisionWriter {
     batches: BatchWriter<Transactions>,
-    alone: Transactions,
+    transactions: Transactions,
 }
 
 impl ContractDivisionWriter {
     pub(crate) fn new(connections: Connections, limits: Limits) -> Self {
-        let alone = Transactions { connections };
-        Self { batches: BatchWriter::new(alone.clone(), limits), alone }
+        let transactions = Transactions { connections };
+        Self { batches: BatchWriter::new(transactions.clone(), limits), transactions }
     }
 
     /// How many writes wait for their turn.
@@ -45,7 +45,7 @@ impl ContractDivisionWriter {
     pub(super) async fn write(&self, write: &Write) -> Outcome {
         match self.batches.run(write).await {
             Ok(Attempt::Ended(outcome)) => outcome,
-            Ok(Attempt::InTheWay) => self.alone.write_alone(write).await,
+            Ok(Attempt::Contended) => self.transactions.write_waiting_for_locks(write).await,
             Err(dropped) => {
                 let kind = match dropped {
                     Dropped::QueueTimeout => StoreErrorKind::Unavailable,
@@ -63,25 +63,25 @@ impl BatchExecutor for Transactions {
     type Answer = Attempt;
 
     async fn run_one(&self, write: &Write) -> Attempt {
-        match self.transact(&[write], Locks::Skip).await {
-            Ok(mut attempts) => attempts.pop().unwrap_or(Attempt::InTheWay),
+        match self.transact(&[write], LockWait::SkipLocked).await {
+            Ok(mut attempts) => attempts.pop().unwrap_or(Attempt::Contended),
             // It was taken back because the pair or the key is taken, or whatever else is wrong with it.
-            Err(failure) if failure.is_of_the_data() || failure.is_a_lost_race() => Attempt::InTheWay,
+            Err(failure) if failure.is_data_error() || failure.is_conflict() => Attempt::Contended,
             Err(failure) => failed(failure, write),
         }
     }
 
-    async fn run_batch(&self, batch: Vec<Waiting>) {
-        let (shared, others) = apart(batch);
+    async fn run_batch(&self, batch: Vec<QueuedWrite>) {
+        let (shared, others) = split_conflicting(batch);
         let writes: Vec<&Write> = shared.iter().map(Queued::job).collect();
-        match self.transact(&writes, Locks::Skip).await {
+        match self.transact(&writes, LockWait::SkipLocked).await {
             Ok(attempts) => {
                 for (queued, attempt) in shared.into_iter().zip(attempts) {
                     queued.into_parts().1.send(attempt);
                 }
             }
             // Nothing was changed, for the sake of one perhaps.
-            Err(failure) if failure.is_taken_back() => leave_alone(shared),
+            Err(failure) if failure.is_rolled_back() => reply_contended(shared),
             Err(failure) => {
                 for queued in shared {
                     let (write, reply) = queued.into_parts();
@@ -89,20 +89,20 @@ impl BatchExecutor for Transactions {
                 }
             }
         }
-        leave_alone(others);
+        reply_contended(others);
     }
 }
 
 impl Transactions {
     /// Writes in a transaction of its own, which waits for whoever holds what it needs.
-    async fn write_alone(&self, write: &Write) -> Outcome {
+    async fn write_waiting_for_locks(&self, write: &Write) -> Outcome {
         let mut lost = None;
         for _ in 0..MAX_ATTEMPTS {
-            match self.transact(&[write], Locks::Await).await.map(|mut attempts| attempts.pop()) {
+            match self.transact(&[write], LockWait::Wait).await.map(|mut attempts| attempts.pop()) {
                 Ok(Some(Attempt::Ended(outcome))) => return outcome,
-                Ok(Some(Attempt::InTheWay) | None) => {}
+                Ok(Some(Attempt::Contended) | None) => {}
                 // The next attempt sees who won.
-                Err(failure) if failure.is_a_lost_race() => lost = Some(failure),
+                Err(failure) if failure.is_conflict() => lost = Some(failure),
                 Err(failure) => return Err(failure.during(attempted(write))),
             }
         }
@@ -112,7 +112,7 @@ impl Transactions {
 }
 
 /// Those that can share a transaction, and those that are in the way of one of them.
-fn apart(batch: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
+fn split_conflicting(batch: Vec<QueuedWrite>) -> (Vec<QueuedWrite>, Vec<QueuedWrite>) {
     let (mut records, mut pairs, mut keys) = (HashSet::new(), HashSet::new(), HashSet::new());
     batch.into_iter().partition(|queued| {
         let Write { id, pair, idempotency, .. } = queued.job();
@@ -130,9 +130,9 @@ fn apart(batch: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
     })
 }
 
-fn leave_alone(batch: Vec<Waiting>) {
+fn reply_contended(batch: Vec<QueuedWrite>) {
     for queued in batch {
-        queued.into_parts().1.send(Attempt::InTheWay);
+        queued.into_parts().1.send(Attempt::Contended);
     }
 }
 

@@ -7,8 +7,8 @@ use esoz_kernel::idempotency::expired_until;
 use esoz_kernel::{StoreError, Written};
 use uuid::Uuid;
 
-use super::query::{AwaitFacts, LockFacts};
-use super::row::{FactsRow, Found, found};
+use super::query::{LockFacts, LockFactsWaiting};
+use super::row::{FactsRow, Lookup, lookup};
 use crate::connection::Connection;
 use crate::error::Failure;
 use crate::pool::Connections;
@@ -22,14 +22,14 @@ pub(super) enum Attempt {
     /// All that there is to tell.
     Ended(Outcome),
     /// Nothing: somebody else held what it needs, or was in its way.
-    InTheWay,
+    Contended,
 }
 
 /// What becomes of a row that somebody else holds.
 #[derive(Clone, Copy)]
-pub(super) enum Locks {
-    Skip,
-    Await,
+pub(super) enum LockWait {
+    SkipLocked,
+    Wait,
 }
 
 /// Runs writes in transactions.
@@ -41,15 +41,19 @@ pub(super) struct Transactions {
 impl Transactions {
     /// Decides the writes under their locks and commits them: all that were accepted or, if anything fails, none. No two may be of one record, to
     /// one pair or under one key.
-    pub(super) async fn transact(&self, writes: &[&Write], locks: Locks) -> Result<Vec<Attempt>, Failure> {
+    pub(super) async fn transact(
+        &self,
+        writes: &[&Write],
+        lock_wait: LockWait,
+    ) -> Result<Vec<Attempt>, Failure> {
         let mut connection = self.connections.connection().await?;
-        let mut rows = lock_facts(&mut connection, writes, locks).await;
-        if rows.is_err() && connection.is_lost_unbegun() {
-            connection = self.connections.another(connection).await?;
-            rows = lock_facts(&mut connection, writes, locks).await;
+        let mut rows = lock_facts(&mut connection, writes, lock_wait).await;
+        if rows.is_err() && connection.lost_before_start() {
+            connection = self.connections.replace(connection).await?;
+            rows = lock_facts(&mut connection, writes, lock_wait).await;
         }
         let mut accepted = Vec::new();
-        let decide = |(write, row)| decide(write, row, locks, &mut accepted);
+        let decide = |(write, row)| decide(write, row, lock_wait, &mut accepted);
         let attempts = writes.iter().copied().zip(rows?).map(decide).collect();
         if accepted.is_empty() {
             // Should that fail, the connection is closed, which does the same.
@@ -68,20 +72,27 @@ impl Transactions {
 async fn lock_facts(
     connection: &mut Connection,
     writes: &[&Write],
-    locks: Locks,
+    lock_wait: LockWait,
 ) -> Result<Vec<FactsRow>, Failure> {
-    match locks {
-        Locks::Skip => connection.begin_with(vec![LockFacts::of(writes)]).await,
-        Locks::Await => connection.begin_with(vec![AwaitFacts::of(writes), AwaitFacts::of(writes)]).await,
+    match lock_wait {
+        LockWait::SkipLocked => connection.begin_with(vec![LockFacts::of(writes)]).await,
+        LockWait::Wait => {
+            connection.begin_with(vec![LockFactsWaiting::of(writes), LockFactsWaiting::of(writes)]).await
+        }
     }
 }
 
 /// Decides a write; if it is accepted, its record joins those to be stored.
-fn decide<'a>(write: &'a Write, row: FactsRow, locks: Locks, accepted: &mut Vec<Accepted<'a>>) -> Attempt {
-    let facts = match found(write, row) {
-        Ok(Found::Kept(replay)) => return Attempt::Ended(Ok(replay.into())),
-        Ok(Found::Held) => return Attempt::InTheWay,
-        Ok(Found::Facts(facts)) => facts,
+fn decide<'a>(
+    write: &'a Write,
+    row: FactsRow,
+    lock_wait: LockWait,
+    accepted: &mut Vec<Accepted<'a>>,
+) -> Attempt {
+    let facts = match lookup(write, row) {
+        Ok(Lookup::Replay(replay)) => return Attempt::Ended(Ok(replay.into())),
+        Ok(Lookup::Locked) => return Attempt::Contended,
+        Ok(Lookup::Facts(facts)) => facts,
         Err(corrupt) => return Attempt::Ended(Err(corrupt)),
     };
     Attempt::Ended(Ok(match (write.decide)(&facts) {
@@ -90,7 +101,9 @@ fn decide<'a>(write: &'a Write, row: FactsRow, locks: Locks, accepted: &mut Vec<
             Written::Applied(record)
         }
         // Keys are read as of the beginning of the query, locked rows as they are: what refuses may be the work of the same request.
-        Err(_) if write.idempotency.is_some() && matches!(locks, Locks::Skip) => return Attempt::InTheWay,
+        Err(_) if write.idempotency.is_some() && matches!(lock_wait, LockWait::SkipLocked) => {
+            return Attempt::Contended;
+        }
         Err(refusal) => Written::Refused(refusal),
     }))
 }

@@ -163,5 +163,5 @@ lock_facts! {
 lock_facts! {
     /// The same, but that a row which somebody else holds is waited for. What is not locked may be older than that then: the query is run
     /// twice, and the second time, with all locks had, sees what is so.
-    AwaitFacts, ""
+    LockFactsWaiting, ""
 }

@@ -42,29 +42,29 @@ pub(super) type FactsRow = (
 );
 
 /// What is known of a write once its rows are locked.
-pub(super) enum Found {
+pub(super) enum Lookup {
     /// A write was made under its key.
-    Kept(Replay<ContractDivision>),
+    Replay(Replay<ContractDivision>),
     /// Somebody else holds a row that it needs.
-    Held,
+    Locked,
     /// Its facts.
     Facts(Facts),
 }
 
 /// Reads a row of [`FactsSql`].
-pub(super) fn found(write: &Write, row: FactsRow) -> Result<Found, StoreError> {
+pub(super) fn lookup(write: &Write, row: FactsRow) -> Result<Lookup, StoreError> {
     let (record, current, division, wanted, is_pair_taken, is_held, kept) = row;
     if let (Some(idempotency), Some((request, since, answer))) = (&write.idempotency, kept) {
         let since = from_pg(since).ok_or_else(|| corrupt_record(answer.0, "updated_at"))?;
         let first_answer = contract_division(answer)?;
         if let Some(replay) = idempotency.replay(&request, since, write.at, || first_answer) {
-            return Ok(Found::Kept(replay));
+            return Ok(Lookup::Replay(replay));
         }
     }
     if is_held {
-        return Ok(Found::Held);
+        return Ok(Lookup::Locked);
     }
-    Ok(Found::Facts(Facts {
+    Ok(Lookup::Facts(Facts {
         current: record.zip(current).map(to_current).transpose()?,
         division: division.map(|(id, legal_entity, is_active)| Division {
             id: DivisionId::new(id),

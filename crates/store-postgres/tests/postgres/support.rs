@@ -73,7 +73,7 @@ pub(crate) fn patient(url: &str) -> PostgresSettings {
         statement_timeout_ms: 30_000,
         lock_timeout_ms: 30_000,
         // So that it is known who is together: one trip at a time.
-        update_trips: 1,
+        max_concurrent_batches: 1,
         ..PostgresSettings::new(url)
     }
 }

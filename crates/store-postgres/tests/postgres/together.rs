@@ -146,7 +146,7 @@ async fn those_who_wait_together_share_a_commit_and_each_is_audited_with_its_own
 async fn no_more_share_a_commit_than_may() {
     let world = fresh().await;
     let all = updates(&world, 7).await;
-    let settings = PostgresSettings { updates_per_commit: 3, ..patient(&world.url) };
+    let settings = PostgresSettings { max_batch_size: 3, ..patient(&world.url) };
     let store = PostgresStore::connect(&settings).unwrap();
     for outcome in outcomes(together(&world, &store, &only_updates(&all)).await).await {
         applied(outcome.unwrap());

@@ -39,7 +39,7 @@ where
                 Some(false) => Put::Updated,
                 None => Put::Kept,
             },
-            Err(failure) if failure.is_of_the_data() => Put::Refused(reason(&failure)),
+            Err(failure) if failure.is_data_error() => Put::Refused(reason(&failure)),
             Err(failure) => return Err(failure.during(format_args!("storing {what} {}", id(record)))),
         });
     }
@@ -48,7 +48,7 @@ where
 
 /// Why the database did not take a record, for whoever loads it.
 fn reason(failure: &Failure) -> String {
-    String::from(match failure.violated() {
+    String::from(match failure.violated_constraint() {
         Some("divisions_legal_entity_id_fkey") => "its legal entity is not there",
         Some("contracts_contractor_legal_entity_id_fkey") => "its contractor's legal entity is not there",
         Some("contract_divisions_contract_id_fkey") => "its contract is not there",
