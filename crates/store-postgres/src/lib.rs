@@ -17,6 +17,7 @@ mod store;
 mod time;
 mod tokens;
 mod transaction;
+mod upsert;
 
 pub use migrations::{Migrated, MigrationSettings, Schema, SchemaError, migrate};
 pub use settings::PostgresSettings;

@@ -1,8 +1,8 @@
-//! Contract divisions: `row` maps, `query` reads, `commit` writes, `batch` shares commits.
+//! Contract divisions: `row` maps, `query` reads, `commit` writes, `batch` shares commits, `import` loads.
 
 pub(crate) mod batch;
 mod commit;
-pub(crate) mod import;
+mod import;
 mod query;
 mod row;
 
