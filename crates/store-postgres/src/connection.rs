@@ -10,7 +10,6 @@ use diesel_async::methods::{ExecuteDsl, LoadQuery};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, SslNegotiation};
-use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, Socket};
 #[cfg(unix)]
@@ -22,11 +21,6 @@ use crate::sqlstate::{MonitoredStream, SqlstateMonitor};
 
 /// The role that the service works as; the first migration makes it.
 const SERVICE_ROLE: &str = "esoz_service";
-
-/// What to do when the role is not there.
-pub(crate) const NO_ROLE: &str = "the database has no role esoz_service: run `esoz migrate`";
-const NOT_A_MEMBER: &str =
-    "the login may not take the role esoz_service: run `GRANT esoz_service TO …` for it as an administrator";
 
 /// A connection that is listened to.
 pub(crate) struct Connection {
@@ -159,14 +153,9 @@ pub(crate) async fn open_for_service(
     session: &str,
 ) -> Result<(AsyncPgConnection, Arc<SqlstateMonitor>), Failure> {
     let (mut db, monitor) = open(config, session).await?;
-    db.batch_execute(&format!("SET ROLE {SERVICE_ROLE}")).await.map_err(|error| {
-        let failure = Failure::of_query(error, monitor.take_sql_state());
-        match failure.sql_state() {
-            Some(state) if *state == SqlState::INVALID_PARAMETER_VALUE => failure.with_hint(NO_ROLE),
-            Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => failure.with_hint(NOT_A_MEMBER),
-            _ => failure,
-        }
-    })?;
+    db.batch_execute(&format!("SET ROLE {SERVICE_ROLE}"))
+        .await
+        .map_err(|error| Failure::of_set_role(error, monitor.take_sql_state()))?;
     Ok((db, monitor))
 }
 

@@ -9,6 +9,7 @@ use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::error::During as _;
 use crate::schema::{access_tokens, api_keys, clients, users};
 use crate::statement::statement;
 use crate::time::to_pg;
@@ -58,16 +59,14 @@ impl Credentials for PostgresStore {
             expires_at: to_pg(token.expires_at),
             issued_at: to_pg(token.issued_at),
         };
-        let stored = self.connections.execute(statement).await;
-        stored.map(drop).map_err(|failure| failure.during("storing an access token"))
+        self.connections.execute(statement).await.map(drop).during("storing an access token")
     }
 
     async fn revoke_token(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError> {
         let statement = diesel::update(access_tokens::table.find(digest.bytes().to_vec()))
             // The first revocation is the one that counts.
             .set(access_tokens::revoked_at.eq(coalesce(access_tokens::revoked_at, to_pg(now))));
-        let revoked = self.connections.execute(statement).await;
-        revoked.map(|count| count > 0).map_err(|failure| failure.during("revoking an access token"))
+        self.connections.execute(statement).await.map(|count| count > 0).during("revoking an access token")
     }
 
     async fn add_api_key(&self, key: &NewApiKey) -> Result<(), StoreError> {
@@ -77,15 +76,13 @@ impl Credentials for PostgresStore {
             scope: key.scope.to_string(),
             issued_at: to_pg(key.issued_at),
         };
-        let stored = self.connections.execute(statement).await;
-        stored.map(drop).map_err(|failure| failure.during("storing an api key"))
+        self.connections.execute(statement).await.map(drop).during("storing an api key")
     }
 
     async fn revoke_api_key(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError> {
         let statement = diesel::update(api_keys::table.find(digest.bytes().to_vec()))
             .set(api_keys::revoked_at.eq(coalesce(api_keys::revoked_at, to_pg(now))));
-        let revoked = self.connections.execute(statement).await;
-        revoked.map(|count| count > 0).map_err(|failure| failure.during("revoking an api key"))
+        self.connections.execute(statement).await.map(|count| count > 0).during("revoking an api key")
     }
 
     async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError> {
@@ -94,8 +91,11 @@ impl Credentials for PostgresStore {
             .on_conflict(users::id)
             .do_update()
             .set(users::is_blocked.eq(blocked));
-        let done = self.connections.execute(statement).await;
-        done.map(drop).map_err(|failure| failure.during(format_args!("blocking or unblocking user {user}")))
+        self.connections
+            .execute(statement)
+            .await
+            .map(drop)
+            .during(format_args!("blocking or unblocking user {user}"))
     }
 
     async fn set_client_blocked(&self, client: ClientId, blocked: bool) -> Result<(), StoreError> {
@@ -104,9 +104,11 @@ impl Credentials for PostgresStore {
             .on_conflict(clients::id)
             .do_update()
             .set(clients::is_blocked.eq(blocked));
-        let done = self.connections.execute(statement).await;
-        done.map(drop)
-            .map_err(|failure| failure.during(format_args!("blocking or unblocking client {client}")))
+        self.connections
+            .execute(statement)
+            .await
+            .map(drop)
+            .during(format_args!("blocking or unblocking client {client}"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The one place where a driver's error becomes a [`StoreError`]: by SQLSTATE, never by text.
+//! Translates errors of the driver into [`StoreError`]s: by SQLSTATE, never by text.
 
 use std::error::Error;
 use std::fmt;
@@ -9,9 +9,15 @@ use diesel::result::{ConnectionError, DatabaseErrorKind, Error as QueryError};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use tokio_postgres::error::SqlState;
 
-/// Why the database did not do what was asked, before it is known what for.
-///
-/// A clone tells another caller of the same.
+/// What to do when the service role does not exist; the first migration creates it.
+const NO_ROLE: &str = "the database has no role esoz_service: run `esoz migrate`";
+const NOT_A_MEMBER: &str =
+    "the login may not take the role esoz_service: run `GRANT esoz_service TO …` for it as an administrator";
+const NOT_THE_OWNER: &str = "the login may not: it must own the database, and may it not make roles, an administrator runs \
+     `CREATE ROLE esoz_service NOLOGIN` first";
+const TABLE_IN_USE: &str = "a table is in use by others; nothing of it was done, run it again";
+
+/// A failure of the database, before it is known what was attempted. A clone answers another caller of the same batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     kind: StoreErrorKind,
@@ -22,107 +28,108 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A query failed; `sql_state` is what the server said, if it said anything.
+    fn new(
+        kind: StoreErrorKind,
+        sql_state: Option<SqlState>,
+        cause: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        // The SQLSTATE that the server sent before it closed the connection explains the closing.
+        let kind = sql_state.as_ref().map_or(kind, kind_of);
+        Self { kind, sql_state, constraint: None, hint: None, cause: Arc::from(cause.into()) }
+    }
+
+    /// A query failed; `sql_state` is what the server sent, if anything.
     pub(crate) fn of_query(error: QueryError, sql_state: Option<SqlState>) -> Self {
         let constraint = match &error {
             QueryError::DatabaseError(_, information) => information.constraint_name().map(str::to_owned),
             _ => None,
         };
-        // What the server said before it hung up is the cause of the hanging up.
-        let kind = sql_state.as_ref().map_or_else(|| kind_of_query_error(&error), kind_of);
-        Self { kind, sql_state, constraint, hint: None, cause: Arc::new(error) }
+        Self { constraint, ..Self::new(kind_of_query_error(&error), sql_state, error) }
     }
 
-    /// No connection could be opened.
+    /// No connection could be opened. Without a SQLSTATE the server did not refuse: it could not be reached, or closed the connection.
     pub(crate) fn of_connecting(error: tokio_postgres::Error) -> Self {
-        let sql_state = error.code().cloned();
-        // Without a SQLSTATE it was not the server that refused: it could not be reached, or went away.
-        let kind = sql_state.as_ref().map_or(StoreErrorKind::Unavailable, kind_of);
-        Self { kind, sql_state, constraint: None, hint: None, cause: Arc::new(error) }
+        Self::new(StoreErrorKind::Unavailable, error.code().cloned(), error)
     }
 
-    /// A connection was opened and then could not be set up.
+    /// A connection was opened and could not be set up.
     pub(crate) fn of_setting_up(error: ConnectionError, sql_state: Option<SqlState>) -> Self {
         match error {
             ConnectionError::CouldntSetupConfiguration(error) => Self::of_query(error, sql_state),
-            error => {
-                let kind = sql_state.as_ref().map_or(StoreErrorKind::Unavailable, kind_of);
-                Self { kind, sql_state, constraint: None, hint: None, cause: Arc::new(error) }
-            }
+            error => Self::new(StoreErrorKind::Unavailable, sql_state, error),
         }
     }
 
-    /// A socket could not be opened, or something did not happen in time.
+    /// The session could not take the service role.
+    pub(crate) fn of_set_role(error: QueryError, sql_state: Option<SqlState>) -> Self {
+        Self::of_query(error, sql_state)
+            .with_hint(&SqlState::INVALID_PARAMETER_VALUE, NO_ROLE)
+            .with_hint(&SqlState::INSUFFICIENT_PRIVILEGE, NOT_A_MEMBER)
+    }
+
+    /// A migration, or reading which ones were applied, failed.
+    pub(crate) fn of_migration(cause: Box<dyn Error + Send + Sync>, sql_state: Option<SqlState>) -> Self {
+        let error = cause.downcast().map_or_else(QueryError::QueryBuilderError, |error| *error);
+        Self::of_query(error, sql_state)
+            .with_hint(&SqlState::INSUFFICIENT_PRIVILEGE, NOT_THE_OWNER)
+            .with_hint(&SqlState::LOCK_NOT_AVAILABLE, TABLE_IN_USE)
+    }
+
+    /// A socket could not be opened, or a time limit was exceeded.
     pub(crate) fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let kind = StoreErrorKind::Unavailable;
-        Self { kind, sql_state: None, constraint: None, hint: None, cause: Arc::from(cause.into()) }
+        Self::new(StoreErrorKind::Unavailable, None, cause)
     }
 
-    /// Something that is nobody's passing trouble.
-    pub(crate) fn unexpected(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let kind = StoreErrorKind::Unexpected;
-        Self { kind, sql_state: None, constraint: None, hint: None, cause: Arc::from(cause.into()) }
-    }
-
-    /// Others were quicker; nothing was written.
+    /// A concurrent transaction won; nothing was written.
     pub(crate) fn conflict(cause: &'static str) -> Self {
-        let kind = StoreErrorKind::Conflict;
-        Self { kind, sql_state: None, constraint: None, hint: None, cause: Arc::from(Box::from(cause)) }
+        Self::new(StoreErrorKind::Conflict, None, cause)
     }
 
-    /// The same, with what to do about it.
-    pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
+    /// Adds the remedy for a SQLSTATE.
+    fn with_hint(mut self, sql_state: &SqlState, hint: &'static str) -> Self {
+        if self.is(sql_state) {
+            self.hint = Some(hint);
+        }
         self
     }
 
-    /// What to do about it, if that is known.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        self.hint
+    /// Whether the database has not been migrated: a table is missing, or the service role.
+    pub(crate) fn is_missing_schema(&self) -> bool {
+        self.is(&SqlState::UNDEFINED_TABLE) || self.hint == Some(NO_ROLE)
     }
 
-    /// What the server said.
-    pub(crate) fn sql_state(&self) -> Option<&SqlState> {
-        self.sql_state.as_ref()
-    }
-
-    /// The constraint that the change would have violated, if that is what it failed for.
+    /// The constraint that the statement would have violated.
     pub(crate) fn violated_constraint(&self) -> Option<&str> {
         self.class_is("23").then_some(self.constraint.as_deref()).flatten()
     }
 
-    /// Whether the server refused the values that it was given (and took back the statement), not the statement.
+    /// Whether the server refused the values rather than the statement. The statement was rolled back.
     pub(crate) fn is_data_error(&self) -> bool {
         self.class_is("22") || self.class_is("23")
     }
 
-    /// Whether others were quicker, and nothing was written: they have what must be unique, or this was the victim of a deadlock.
+    /// Whether a concurrent transaction won (a unique value is taken, or a deadlock was resolved) and nothing was written.
     pub(crate) fn is_conflict(&self) -> bool {
-        self.kind == StoreErrorKind::Conflict || self.sql_state == Some(SqlState::UNIQUE_VIOLATION)
+        self.kind == StoreErrorKind::Conflict || self.is(&SqlState::UNIQUE_VIOLATION)
     }
 
-    /// Whether the server said that it hangs up.
+    /// Whether the server announced that it closes the connection.
     pub(crate) fn is_server_shutdown(&self) -> bool {
-        self.class_is("57P") || self.sql_state == Some(SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT)
+        self.class_is("57P") || self.is(&SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT)
     }
 
-    /// Whether the server took back what it was asked for: it said what was wrong, and stays.
+    /// Whether the server rolled the transaction back and the connection stays usable.
     pub(crate) fn is_rolled_back(&self) -> bool {
-        let is_unknown = |state: &SqlState| *state == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN;
-        let is_said = self.sql_state.as_ref().is_some_and(|state| !is_unknown(state));
-        (is_said || self.kind == StoreErrorKind::Conflict) && !self.breaks_connection()
+        let is_known = self.sql_state.is_some() && !self.is(&SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN);
+        (is_known || self.kind == StoreErrorKind::Conflict) && !self.breaks_connection()
     }
 
-    /// Whether the connection cannot serve the next call: it is gone, or ends at a server that takes no writes (any more).
+    /// Whether the connection cannot serve the next call: it is closed, or its server takes no writes.
     pub(crate) fn breaks_connection(&self) -> bool {
-        match &self.sql_state {
-            Some(state) => {
-                self.class_is("08")
-                    || self.is_server_shutdown()
-                    || *state == SqlState::READ_ONLY_SQL_TRANSACTION
-            }
-            None => self.kind == StoreErrorKind::Unavailable,
+        if self.sql_state.is_none() {
+            return self.kind == StoreErrorKind::Unavailable;
         }
+        self.class_is("08") || self.is_server_shutdown() || self.is(&SqlState::READ_ONLY_SQL_TRANSACTION)
     }
 
     /// The error of a port, once it is known what was attempted.
@@ -134,8 +141,24 @@ impl Failure {
         StoreError::new(self.kind, attempted).because(Cause { sql_state: self.sql_state, cause: self.cause })
     }
 
+    fn is(&self, sql_state: &SqlState) -> bool {
+        self.sql_state.as_ref() == Some(sql_state)
+    }
+
     fn class_is(&self, class: &str) -> bool {
         self.sql_state.as_ref().is_some_and(|state| state.code().starts_with(class))
+    }
+}
+
+/// Turns a [`Failure`] into the error of a port.
+pub(crate) trait During<T> {
+    /// Adds what was attempted.
+    fn during(self, attempted: impl fmt::Display) -> Result<T, StoreError>;
+}
+
+impl<T> During<T> for Result<T, Failure> {
+    fn during(self, attempted: impl fmt::Display) -> Result<T, StoreError> {
+        self.map_err(|failure| failure.during(attempted))
     }
 }
 
@@ -144,7 +167,7 @@ impl From<PoolError<Self>> for Failure {
         match error {
             PoolError::Backend(failure) => failure,
             error @ PoolError::Timeout(_) => Self::unavailable(error.to_string()),
-            error => Self::unexpected(error.to_string()),
+            error => Self::new(StoreErrorKind::Unexpected, None, error.to_string()),
         }
     }
 }
@@ -157,7 +180,7 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {}
 
-/// The driver's error, preceded by the SQLSTATE that it does not tell.
+/// The driver's error, preceded by the SQLSTATE, which its text lacks.
 #[derive(Debug)]
 struct Cause {
     sql_state: Option<SqlState>,
@@ -179,20 +202,20 @@ impl Error for Cause {
     }
 }
 
-/// What an SQLSTATE means to the caller of a port.
+/// Maps a SQLSTATE to the kind that a port reports.
 fn kind_of(state: &SqlState) -> StoreErrorKind {
     match (state.code().get(..2).unwrap_or_default(), state.code()) {
-        // Others were at it at the same time; the statement was taken back.
+        // A concurrent transaction won; the statement was rolled back.
         (_, "40001" | "40P01") => StoreErrorKind::Conflict,
-        // 08: the connection. 53: no memory, disk or connection slots. 57: cancelled by a timeout or by an operator, server
-        // shutting down or starting up. The others: a lock was not free in time; the server is a replica (a failover is under
-        // way); the commit's fate is unknown; the server ended an idle transaction.
+        // 08: connection failure. 53: no memory, disk or connection slots. 57: cancelled by a timeout or an operator, or the server shuts
+        // down or starts up. The others: lock timeout, the server is a replica (failover), unknown outcome of a commit, idle transaction
+        // ended.
         ("08" | "53" | "57", _) | (_, "55P03" | "25006" | "40003" | "25P03") => StoreErrorKind::Unavailable,
         _ => StoreErrorKind::Unexpected,
     }
 }
 
-/// What an error means that did not come from the server.
+/// Maps an error of the driver that has no SQLSTATE.
 fn kind_of_query_error(error: &QueryError) -> StoreErrorKind {
     match error {
         QueryError::DatabaseError(
@@ -265,7 +288,8 @@ mod tests {
 
     #[test]
     fn the_cause_tells_the_sqlstate() {
-        let error = failure("55P03").with_hint("look who holds it").during("testing");
+        let error =
+            failure("55P03").with_hint(&SqlState::LOCK_NOT_AVAILABLE, "look who holds it").during("testing");
         assert_eq!(error.to_string(), "the store is unavailable while testing (look who holds it)");
         assert_eq!(error.source().unwrap().to_string(), "SQLSTATE 55P03: Record not found");
     }

@@ -6,6 +6,7 @@ use diesel::sql_types::{BigInt, Bytea, Timestamptz};
 use esoz_kernel::{IdempotencyRecords, StoreError, Timestamp};
 
 use crate::PostgresStore;
+use crate::error::During as _;
 use crate::statement::statement;
 use crate::time::to_pg;
 
@@ -28,7 +29,7 @@ impl IdempotencyRecords for PostgresStore {
     async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
         let purge = PurgeExpired { until: to_pg(until), most: most.into() };
         let purged = self.connections.query_write::<Vec<u8>, _>(purge).await;
-        let purged = purged.map_err(|failure| failure.during("forgetting old idempotency keys"))?;
+        let purged = purged.during("purging expired idempotency keys")?;
         Ok(u64::try_from(purged.len()).unwrap_or(u64::MAX))
     }
 }

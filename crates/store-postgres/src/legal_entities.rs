@@ -8,6 +8,7 @@ use esoz_legal_entity::{
 };
 
 use crate::PostgresStore;
+use crate::error::During as _;
 use crate::schema::legal_entities;
 use crate::statement::at_most_one;
 use crate::upsert::{Upsert, Value};
@@ -18,7 +19,7 @@ impl LegalEntities for PostgresStore {
         let query =
             legal_entities::table.find(id.uuid()).select((legal_entities::kind, legal_entities::status));
         let rows = self.connections.query::<(String, String), _>(query).await;
-        let rows = rows.map_err(|failure| failure.during(format_args!("finding legal entity {id}")))?;
+        let rows = rows.during(format_args!("finding legal entity {id}"))?;
         at_most_one(rows)
             .map(|(kind, status)| {
                 let corrupt = |_| StoreError::corrupt("legal_entities", id, "status");

@@ -19,6 +19,6 @@ mod tokens;
 mod transaction;
 mod upsert;
 
-pub use migrations::{Migrated, MigrationSettings, Schema, SchemaError, migrate};
+pub use migrations::{Migrated, Schema, SchemaError, migrate};
 pub use settings::PostgresSettings;
 pub use store::PostgresStore;

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
 use diesel::dsl::min;
@@ -9,9 +11,9 @@ use esoz_events::{
 use esoz_kernel::{EventId, RequestId, StoreError, Timestamp, TraceContext, UserId, Uuid};
 
 use crate::PostgresStore;
+use crate::error::During as _;
 use crate::schema::outbox;
 use crate::statement::{at_most_one, statement};
-
 use crate::time::{from_pg, to_pg};
 
 #[derive(Queryable)]
@@ -100,8 +102,7 @@ impl PostgresStore {
     async fn set_events_aside(&self, refused: Vec<(Uuid, String)>, now: Timestamp) -> Result<(), StoreError> {
         let (ids, reasons) = refused.into_iter().unzip();
         let statement = SetEventsAside { now: to_pg(now), ids, reasons };
-        let set_aside = self.connections.query_write::<Uuid, _>(statement).await;
-        set_aside.map(drop).map_err(|failure| failure.during("setting events aside"))
+        self.connections.query_write::<Uuid, _>(statement).await.map(drop).during("setting events aside")
     }
 }
 
@@ -123,30 +124,24 @@ impl Outbox for PostgresStore {
             most: claim.max_entities.into(),
         };
         let rows = self.connections.query_write::<EventRow, _>(statement).await;
-        let mut rows = rows.map_err(|failure| failure.during("claiming waiting events"))?;
+        let mut rows = rows.during("claiming waiting events")?;
         rows.sort_unstable_by_key(|row| row.sequence);
-        // The entities in the order of their first events.
-        let mut entities: Vec<(Uuid, Vec<EventRow>)> = Vec::new();
-        let mut places = std::collections::HashMap::new();
-        for row in rows {
-            let place = *places.entry(row.entity_id).or_insert_with(|| {
-                entities.push((row.entity_id, Vec::new()));
-                entities.len() - 1
-            });
-            if let Some((_, of_entity)) = entities.get_mut(place) {
-                of_entity.push(row);
-            }
+        // Entities are ordered by their first events; the sort is stable.
+        let mut first_events = HashMap::new();
+        for row in &rows {
+            first_events.entry(row.entity_id).or_insert(row.sequence);
         }
+        rows.sort_by_key(|row| first_events.get(&row.entity_id).copied());
         let mut claimed = Claimed::default();
         let mut unreadable = Vec::new();
-        for (entity_id, rows) in entities {
+        for rows in rows.chunk_by(|one, next| one.entity_id == next.entity_id) {
             let deliverable = rows.iter().take_while(|row| row.set_aside_at.is_none());
             match readable(deliverable.map(|row| row.event().map_err(|error| (row, error.to_string())))) {
                 Ok(events) => claimed.events.extend(events),
                 Err((row, reason)) => {
                     unreadable.push((row.event_id, reason.clone()));
                     let (kind, at) = (Some(row.entity_type.as_str()), Some(claim.now));
-                    claimed.set_aside.push(SetAside::new(row.event_id, kind, entity_id, reason, at));
+                    claimed.set_aside.push(SetAside::new(row.event_id, kind, row.entity_id, reason, at));
                 }
             }
         }
@@ -159,8 +154,7 @@ impl Outbox for PostgresStore {
     async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
         let ids: Vec<Uuid> = delivered.iter().map(|event| event.id.uuid()).collect();
         let removal = diesel::delete(outbox::table.filter(outbox::event_id.eq_any(ids)));
-        let removed = self.connections.execute(removal).await;
-        removed.map(drop).map_err(|failure| failure.during("removing delivered events"))
+        self.connections.execute(removal).await.map(drop).during("removing delivered events")
     }
 
     async fn set_aside(&self, refused: &[Refused], now: Timestamp) -> Result<(), StoreError> {
@@ -171,8 +165,7 @@ impl Outbox for PostgresStore {
     async fn release(&self, by: Uuid) -> Result<(), StoreError> {
         let nobody = (outbox::claimed_by.eq(None::<Uuid>), outbox::claimed_until.eq(None::<PgTimestamp>));
         let release = diesel::update(outbox::table.filter(outbox::claimed_by.eq(by))).set(nobody);
-        let released = self.connections.execute(release).await;
-        released.map(drop).map_err(|failure| failure.during("releasing claimed events"))
+        self.connections.execute(release).await.map(drop).during("releasing claimed events")
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
@@ -187,8 +180,8 @@ impl Outbox for PostgresStore {
             can_go.select(min(outbox::event_time)).single_value(),
             outbox::table.filter(outbox::set_aside_at.is_not_null()).count().single_value(),
         ));
-        let counted = self.connections.query::<CountsRow, _>(counts).await;
-        let counted = counted.map_err(|failure| failure.during("counting waiting events"))?;
+        let counted =
+            self.connections.query::<CountsRow, _>(counts).await.during("counting waiting events")?;
         let count =
             |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
         Ok(at_most_one(counted).map_or_else(Backlog::default, |(depth, oldest, set_aside)| Backlog {
@@ -211,7 +204,7 @@ impl Outbox for PostgresStore {
                 outbox::set_aside_at,
             ));
         let rows = self.connections.query::<SetAsideRow, _>(listed).await;
-        let rows = rows.map_err(|failure| failure.during("listing the events that were set aside"))?;
+        let rows = rows.during("listing the events that were set aside")?;
         let described = |(id, entity_type, entity_id, reason, at): SetAsideRow| {
             let (reason, at) = (reason.unwrap_or_default(), at.and_then(from_pg));
             SetAside::new(id, Some(&entity_type), entity_id, reason, at)
@@ -231,7 +224,7 @@ impl Outbox for PostgresStore {
                 self.connections.execute(diesel::update(these).set(waits)).await
             }
         };
-        let retried = retried.map_err(|failure| failure.during("retrying events that were set aside"))?;
+        let retried = retried.during("retrying events that were set aside")?;
         Ok(u64::try_from(retried).unwrap_or(u64::MAX))
     }
 
@@ -239,6 +232,6 @@ impl Outbox for PostgresStore {
         let Ok(id) = id.parse::<Uuid>() else { return Ok(false) };
         let event = outbox::table.filter(outbox::event_id.eq(id)).filter(outbox::set_aside_at.is_not_null());
         let dropped = self.connections.execute(diesel::delete(event)).await;
-        Ok(dropped.map_err(|failure| failure.during("dropping an event that was set aside"))? > 0)
+        Ok(dropped.during("dropping an event that was set aside")? > 0)
     }
 }

@@ -120,7 +120,7 @@ pub(crate) struct Connections {
 pub(crate) type WaitObserver = Box<dyn Fn(Duration) + Send + Sync>;
 
 impl Connections {
-    /// Asks the server for an answer.
+    /// Waits for an answer of the server.
     pub(crate) async fn ping(&self) -> Result<(), Failure> {
         let mut connection = self.connection().await?;
         match connection.ping().await {
@@ -129,8 +129,8 @@ impl Connections {
         }
     }
 
-    /// Runs a query that only looks, on a connection of the pool; see [`Connection::rows`]. If the connection turns out to be lost, it is
-    /// asked once more on another one: it does no harm, and else a server that went and came back would fail a call.
+    /// Runs a query that changes nothing; see [`Connection::rows`]. If the connection is lost, it is repeated once on another one, so that a
+    /// restart of the server fails no call.
     pub(crate) async fn query<Row, Q>(&self, query: Q) -> Result<Vec<Row>, Failure>
     where
         Row: Send + 'static,
@@ -143,8 +143,8 @@ impl Connections {
         }
     }
 
-    /// Runs a statement that changes something and gives rows, on a connection of the pool; see [`Connection::rows`]. If the connection turns
-    /// out to be lost, it is asked once more on another one only when it was not begun: else it may have been carried out.
+    /// Runs a statement that changes something and returns rows; see [`Connection::rows`]. If the connection is lost, it is repeated once on
+    /// another one only if the server cannot have started it.
     pub(crate) async fn query_write<Row, Q>(&self, statement: Q) -> Result<Vec<Row>, Failure>
     where
         Row: Send + 'static,
@@ -157,7 +157,7 @@ impl Connections {
         }
     }
 
-    /// Runs a statement that gives no rows and tells how many it changed, once that is committed. It is asked once more as in
+    /// Runs a statement that returns no rows, and commits it; returns how many rows it changed. It is repeated like
     /// [`query_write`](Self::query_write).
     pub(crate) async fn execute<Q>(&self, statement: Q) -> Result<usize, Failure>
     where

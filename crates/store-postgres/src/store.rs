@@ -7,6 +7,7 @@ use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 
 use crate::connection::service_session;
 use crate::contract_division::batch::ContractDivisionWriter;
+use crate::error::During as _;
 use crate::pool::{Connections, Manager, Pool};
 use crate::settings::PostgresSettings;
 
@@ -74,7 +75,6 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError`] when there is none.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let attempted = "asking PostgreSQL for an answer";
-        self.connections.ping().await.map_err(|failure| failure.during(attempted))
+        self.connections.ping().await.during("asking PostgreSQL for an answer")
     }
 }

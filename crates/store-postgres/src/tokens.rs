@@ -11,6 +11,7 @@ use esoz_kernel::{ClientId, StoreError, StoreErrorKind, UserId};
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::error::During as _;
 use crate::schema::{access_tokens, api_keys, clients, users};
 use crate::statement::at_most_one;
 use crate::time::from_pg;
@@ -67,8 +68,7 @@ impl AccessTokens for PostgresStore {
                 users::is_blocked,
                 clients::is_blocked,
             ));
-        let rows = self.connections.query::<TokenRow, _>(query).await;
-        let rows = rows.map_err(|failure| failure.during("finding an access token"))?;
+        let rows = self.connections.query::<TokenRow, _>(query).await.during("finding an access token")?;
         at_most_one(rows).map(token_facts).transpose()
     }
 }
@@ -79,9 +79,8 @@ impl Blocks for PostgresStore {
         let user = users::table.find(user.uuid()).filter(users::is_blocked);
         let client = clients::table.find(client.uuid()).filter(clients::is_blocked);
         let query = diesel::select((exists(user), exists(client)));
-        let rows = self.connections.query::<(bool, bool), _>(query).await;
         let attempted = "finding blocks of a user and a client";
-        let rows = rows.map_err(|failure| failure.during(attempted))?;
+        let rows = self.connections.query::<(bool, bool), _>(query).await.during(attempted)?;
         let (user, client) =
             at_most_one(rows).ok_or_else(|| StoreError::new(StoreErrorKind::Unexpected, attempted))?;
         Ok(Blocked { user, client })
@@ -103,8 +102,7 @@ impl ApiKeys for PostgresStore {
                 api_keys::revoked_at,
                 clients::is_blocked,
             ));
-        let rows = self.connections.query::<ApiKeyRow, _>(query).await;
-        let rows = rows.map_err(|failure| failure.during("finding an api key"))?;
+        let rows = self.connections.query::<ApiKeyRow, _>(query).await.during("finding an api key")?;
         at_most_one(rows)
             .map(|(digest, client, scope, revoked_at, is_client_blocked)| {
                 let corrupt = || StoreError::corrupt("api_keys", REDACTED, "digest");

@@ -8,7 +8,7 @@ use esoz_kernel::{Put, Stamps, StoreError};
 use uuid::Uuid;
 
 use crate::PostgresStore;
-use crate::error::Failure;
+use crate::error::{During as _, Failure};
 use crate::statement::at_most_one;
 use crate::time::to_pg;
 
@@ -113,8 +113,7 @@ impl PostgresStore {
     ) -> Result<Vec<Put>, StoreError> {
         let mut answers = Vec::with_capacity(records.len());
         let connection = self.connections.connection().await;
-        let mut connection =
-            connection.map_err(|failure| failure.during(format_args!("storing records of {what}")))?;
+        let mut connection = connection.during(format_args!("storing records of {what}"))?;
         for record in records {
             let upsert = upsert(record);
             let id = upsert.id;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_events::{EventRef, StatusChangeEvent};
-use esoz_store_postgres::{MigrationSettings, PostgresSettings, PostgresStore, migrate};
+use esoz_store_postgres::{PostgresSettings, PostgresStore, migrate};
 use esoz_test_servers::raw::PostgresAudit;
 use esoz_test_servers::shared;
 use esoz_testkit::contract::{ContractStore, CredentialStore, OutboxUnderTest, RawOutbox};
@@ -13,7 +13,7 @@ use esoz_testkit::contract::{ContractStore, CredentialStore, OutboxUnderTest, Ra
 /// A store on a migrated database, and the database's URL.
 async fn fresh() -> (PostgresStore, String) {
     let url = shared::postgres().create_database().unwrap();
-    migrate(&MigrationSettings::new(&url)).await.unwrap();
+    migrate(&url).await.unwrap();
     let settings = PostgresSettings {
         // Nothing is to time out because the machine is slow.
         connect_timeout_ms: 30_000,

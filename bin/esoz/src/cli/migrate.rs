@@ -1,6 +1,5 @@
 use anyhow::{Context as _, Result};
 use esoz_store_mongo::MongoStore;
-use esoz_store_postgres::MigrationSettings;
 
 use super::print;
 use crate::compose::bus::kafka_settings;
@@ -18,8 +17,7 @@ pub(crate) async fn run(config: &Config) -> Result<()> {
         StoreKind::Servers => {
             let postgres = &config.sections.postgres;
             let url = if postgres.migration_url.is_empty() { &postgres.url } else { &postgres.migration_url };
-            let settings = MigrationSettings::new(url.expose());
-            let migrated = esoz_store_postgres::migrate(&settings).await.context("PostgreSQL")?;
+            let migrated = esoz_store_postgres::migrate(url.expose()).await.context("PostgreSQL")?;
             if migrated.unknown.is_empty() {
                 report("PostgreSQL", &migrated.applied)?;
             } else {

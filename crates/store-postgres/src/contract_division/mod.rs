@@ -13,19 +13,20 @@ use esoz_kernel::{ContractDivisionId, Page, PageRequest, StoreError, Written};
 use self::query::{FindCurrent, ListRecords};
 use self::row::RecordRow;
 use crate::PostgresStore;
+use crate::error::During as _;
 use crate::statement::at_most_one;
 
 #[async_trait]
 impl ContractDivisions for PostgresStore {
     async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError> {
         let rows = self.connections.query(FindCurrent { id: id.uuid() }).await;
-        let rows = rows.map_err(|failure| failure.during(format_args!("finding contract division {id}")))?;
+        let rows = rows.during(format_args!("finding contract division {id}"))?;
         at_most_one(rows).map(row::to_current).transpose()
     }
 
     async fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError> {
         let rows = self.connections.query::<(i64, Option<RecordRow>), _>(ListRecords::of(filter, page)).await;
-        let rows = rows.map_err(|failure| failure.during("listing contract divisions"))?;
+        let rows = rows.during("listing contract divisions")?;
         let total_entries = rows.first().map_or(0, |(total, _)| total.unsigned_abs());
         let records = rows.into_iter().filter_map(|(_, record)| record).map(row::contract_division);
         Ok(Page { items: records.collect::<Result<_, _>>()?, total_entries })

@@ -14,7 +14,7 @@ use esoz_kernel::{
 use esoz_legal_entity::{
     LegalEntity, LegalEntityRecord, LegalEntityRegistry, LegalEntityStatus, LegalEntityType,
 };
-use esoz_store_postgres::{MigrationSettings, PostgresSettings, PostgresStore, migrate};
+use esoz_store_postgres::{PostgresSettings, PostgresStore, migrate};
 use esoz_test_servers::{PostgresAddress, shared};
 use esoz_testkit::contract_divisions::{Update, stored};
 use esoz_testkit::wait::wait_for;
@@ -37,7 +37,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(server: &PostgresAddress, url: String) -> Self {
-        migrate(&MigrationSettings::new(&url)).await.unwrap();
+        migrate(&url).await.unwrap();
         let store = PostgresStore::connect(&patient(&url)).unwrap();
         Self { server: server.clone(), url, store }
     }
