@@ -27,7 +27,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-contract-division", &["esoz-kernel", "esoz-auth", "esoz-legal-entity"]),
     ("esoz-pseudonym", &DOMAIN),
     ("esoz-cache", &DOMAIN),
-    ("esoz-batch", &[]),
+    ("esoz-batch", &["esoz-kernel"]),
     ("esoz-https", &[]),
     ("esoz-otlp", &["esoz-kernel", "esoz-https"]),
     ("esoz-auth-remote", &["esoz-kernel", "esoz-auth", "esoz-https"]),

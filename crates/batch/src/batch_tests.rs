@@ -5,7 +5,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
-/// Doubles numbers, each batch when the test lets it. A shared batch with a 13 in it panics.
+/// Doubles numbers; each batch takes a permit of the test. A batch with a 13 in it panics.
 struct Doubling {
     log: Arc<Mutex<Vec<Vec<u32>>>>,
     permits: Arc<Semaphore>,
@@ -50,7 +50,7 @@ struct Fixture {
     permits: Arc<Semaphore>,
 }
 
-const PATIENT: Duration = Duration::from_hours(1);
+const NO_TIMEOUT: Duration = Duration::from_hours(1);
 
 fn fixture(max_batches: usize, max_items: usize, queue_timeout: Duration) -> Fixture {
     let (log, permits) = (Arc::<Mutex<Vec<Vec<u32>>>>::default(), Arc::new(Semaphore::new(0)));
@@ -64,7 +64,7 @@ fn fixture(max_batches: usize, max_items: usize, queue_timeout: Duration) -> Fix
 }
 
 impl Fixture {
-    /// Calls, and comes back once the call is under way or waits.
+    /// Starts a call, and returns once it is in flight or queued.
     async fn call(&self, job: u32) -> JoinHandle<Result<u32, Dropped>> {
         let before = self.seen();
         let writer = self.writer.clone();
@@ -76,29 +76,29 @@ impl Fixture {
     }
 
     fn seen(&self) -> usize {
-        self.trips().iter().map(Vec::len).sum::<usize>() + self.writer.queue_len()
+        self.batches().iter().map(Vec::len).sum::<usize>() + self.writer.queue_len()
     }
 
-    fn trips(&self) -> Vec<Vec<u32>> {
+    fn batches(&self) -> Vec<Vec<u32>> {
         self.log.lock().unwrap().clone()
     }
 }
 
 #[tokio::test]
-async fn who_comes_while_nothing_is_under_way_goes_at_once_and_alone() {
-    let fixture = fixture(1, 8, PATIENT);
+async fn a_job_that_arrives_while_none_is_in_flight_runs_at_once_and_alone() {
+    let fixture = fixture(1, 8, NO_TIMEOUT);
     for job in [1, 2] {
         let call = fixture.call(job).await;
         assert_eq!(fixture.writer.queue_len(), 0);
         fixture.permits.add_permits(1);
         assert_eq!(call.await.unwrap(), Ok(job * 2));
     }
-    assert_eq!(fixture.trips(), [[1], [2]]);
+    assert_eq!(fixture.batches(), [[1], [2]]);
 }
 
 #[tokio::test]
-async fn who_comes_meanwhile_goes_together_in_the_order_of_coming_and_gets_its_own_answer() {
-    let fixture = fixture(1, 3, PATIENT);
+async fn jobs_that_arrive_meanwhile_run_in_one_batch_in_order_and_each_gets_its_own_answer() {
+    let fixture = fixture(1, 3, NO_TIMEOUT);
     let mut calls = Vec::new();
     for job in 1..=6 {
         calls.push(fixture.call(job).await);
@@ -108,21 +108,21 @@ async fn who_comes_meanwhile_goes_together_in_the_order_of_coming_and_gets_its_o
     for (call, job) in calls.into_iter().zip(1..) {
         assert_eq!(call.await.unwrap(), Ok(job * 2));
     }
-    assert_eq!(fixture.trips(), [vec![1], vec![2, 3, 4], vec![5, 6]]);
-    // And then the place is free again.
+    assert_eq!(fixture.batches(), [vec![1], vec![2, 3, 4], vec![5, 6]]);
+    // The slot is free again.
     let call = fixture.call(7).await;
     fixture.permits.add_permits(1);
     assert_eq!(call.await.unwrap(), Ok(14));
 }
 
 #[tokio::test]
-async fn no_more_trips_are_under_way_than_may_be() {
-    let fixture = fixture(2, 1, PATIENT);
+async fn no_more_than_max_batches_are_in_flight() {
+    let fixture = fixture(2, 1, NO_TIMEOUT);
     let mut calls = Vec::new();
     for job in 0..10 {
         calls.push(fixture.call(job).await);
     }
-    assert_eq!(fixture.trips(), [[0], [1]]);
+    assert_eq!(fixture.batches(), [[0], [1]]);
     fixture.permits.add_permits(10);
     for call in calls {
         call.await.unwrap().unwrap();
@@ -131,35 +131,35 @@ async fn no_more_trips_are_under_way_than_may_be() {
 }
 
 #[tokio::test]
-async fn a_further_trip_goes_once_half_of_it_is_full() {
-    let fixture = fixture(2, 4, PATIENT);
+async fn a_further_batch_starts_once_half_a_batch_waits() {
+    let fixture = fixture(2, 4, NO_TIMEOUT);
     let mut calls = Vec::new();
     for job in 1..=4 {
         calls.push(fixture.call(job).await);
     }
-    while fixture.trips().len() < 2 {
+    while fixture.batches().len() < 2 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(fixture.trips(), [vec![1], vec![2, 3]]);
-    assert_eq!(fixture.writer.queue_len(), 1, "one is not enough for a further one");
+    assert_eq!(fixture.batches(), [vec![1], vec![2, 3]]);
+    assert_eq!(fixture.writer.queue_len(), 1, "one job is not enough for a further batch");
     fixture.permits.add_permits(1);
     assert_eq!(calls.remove(0).await.unwrap(), Ok(2));
     assert_eq!(
         fixture.writer.queue_len(),
         1,
-        "nor for one in place of the first, while the second is under way"
+        "nor for one in place of the first while the second is in flight"
     );
     fixture.permits.add_permits(2);
     for (call, job) in calls.into_iter().zip(2..) {
         assert_eq!(call.await.unwrap(), Ok(job * 2));
     }
-    assert_eq!(fixture.trips(), [vec![1], vec![2, 3], vec![4]]);
+    assert_eq!(fixture.batches(), [vec![1], vec![2, 3], vec![4]]);
     assert_eq!(fixture.writer.shared.state().in_flight, 0);
 }
 
 #[tokio::test]
-async fn who_has_gone_before_its_turn_has_asked_for_nothing() {
-    let fixture = fixture(1, 8, PATIENT);
+async fn a_caller_that_gives_up_in_the_queue_withdraws_its_job() {
+    let fixture = fixture(1, 8, NO_TIMEOUT);
     let first = fixture.call(1).await;
     let gone = fixture.call(2).await;
     let stays = fixture.call(3).await;
@@ -168,12 +168,12 @@ async fn who_has_gone_before_its_turn_has_asked_for_nothing() {
     fixture.permits.add_permits(2);
     assert_eq!(first.await.unwrap(), Ok(2));
     assert_eq!(stays.await.unwrap(), Ok(6));
-    assert_eq!(fixture.trips(), [[1], [3]]);
+    assert_eq!(fixture.batches(), [[1], [3]]);
 }
 
 #[tokio::test]
-async fn when_one_that_is_alone_goes_away_the_next_has_its_turn() {
-    let fixture = fixture(1, 8, PATIENT);
+async fn the_next_job_runs_when_the_caller_of_a_lone_one_gives_up() {
+    let fixture = fixture(1, 8, NO_TIMEOUT);
     let gone = fixture.call(1).await;
     let stays = fixture.call(2).await;
     gone.abort();
@@ -182,14 +182,14 @@ async fn when_one_that_is_alone_goes_away_the_next_has_its_turn() {
 }
 
 #[tokio::test]
-async fn one_that_goes_away_from_a_shared_trip_does_not_end_it() {
-    let fixture = fixture(1, 8, PATIENT);
+async fn a_caller_that_gives_up_does_not_cancel_its_batch() {
+    let fixture = fixture(1, 8, NO_TIMEOUT);
     let first = fixture.call(1).await;
     let gone = fixture.call(2).await;
     let stays = fixture.call(3).await;
     fixture.permits.add_permits(1);
     assert_eq!(first.await.unwrap(), Ok(2));
-    while fixture.trips().len() < 2 {
+    while fixture.batches().len() < 2 {
         tokio::task::yield_now().await;
     }
     gone.abort();
@@ -198,22 +198,22 @@ async fn one_that_goes_away_from_a_shared_trip_does_not_end_it() {
 }
 
 #[tokio::test]
-async fn who_has_waited_too_long_is_told_so_and_nothing_is_begun() {
+async fn a_job_that_exceeds_the_queue_timeout_is_dropped_and_not_executed() {
     let fixture = fixture(1, 8, Duration::ZERO);
     let first = fixture.call(1).await;
     let late = fixture.call(2).await;
     fixture.permits.add_permits(1);
     assert_eq!(first.await.unwrap(), Ok(2));
     assert_eq!(late.await.unwrap(), Err(Dropped::QueueTimeout));
-    assert_eq!(fixture.trips(), [[1]]);
+    assert_eq!(fixture.batches(), [[1]]);
     let next = fixture.call(3).await;
     fixture.permits.add_permits(1);
     assert_eq!(next.await.unwrap(), Ok(6));
 }
 
 #[tokio::test]
-async fn a_shared_trip_that_panics_is_told_of_and_the_next_is_made() {
-    let fixture = fixture(1, 2, PATIENT);
+async fn a_batch_that_panics_answers_aborted_and_the_next_one_runs() {
+    let fixture = fixture(1, 2, NO_TIMEOUT);
     let mut calls = Vec::new();
     for job in [1, 12, 13, 14] {
         calls.push(fixture.call(job).await);
@@ -227,12 +227,12 @@ async fn a_shared_trip_that_panics_is_told_of_and_the_next_is_made() {
 }
 
 #[test]
-fn a_shared_trip_outlives_the_runtime_of_the_call_that_made_way_for_it() {
+fn a_batch_outlives_the_runtime_of_the_call_that_started_it() {
     let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     let (home, first, second) = (runtime(), runtime(), runtime());
     let fixture = {
         let _entered = home.enter();
-        fixture(1, 8, PATIENT)
+        fixture(1, 8, NO_TIMEOUT)
     };
     let alone = first.block_on(fixture.call(1));
     let shared = second.block_on(fixture.call(2));

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use esoz_kernel::{StoreError, StoreErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -96,11 +97,22 @@ impl<J, A> Queued<J, A> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Dropped {
     /// It waited longer than [`Limits::queue_timeout`]. Nothing was executed.
-    #[error("its turn came too late")]
+    #[error("the write waited longer than its queue timeout; nothing was written")]
     QueueTimeout,
     /// Its batch ended by a panic or with the runtime. Whether the job took effect is unknown.
-    #[error("the shared trip broke off")]
+    #[error("the batch was aborted; whether it was written is unknown")]
     Aborted,
+}
+
+impl Dropped {
+    /// The error of the store, which tells what was attempted.
+    pub fn during(self, attempted: impl Into<String>) -> StoreError {
+        let kind = match self {
+            Self::QueueTimeout => StoreErrorKind::Unavailable,
+            Self::Aborted => StoreErrorKind::Unexpected,
+        };
+        StoreError::new(kind, attempted).because(self)
+    }
 }
 
 /// Queues jobs and executes them in batches (group commit). Clones share one queue.

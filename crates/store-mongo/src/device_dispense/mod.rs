@@ -9,9 +9,8 @@ pub(crate) mod query;
 pub(crate) mod replay;
 
 use async_trait::async_trait;
-use esoz_batch::Dropped;
 use esoz_device_dispense::{DeviceDispenses, Dispense, StoredDispense, Transition};
-use esoz_kernel::{Committed, DispenseId, StoreError, StoreErrorKind};
+use esoz_kernel::{Committed, DispenseId, StoreError};
 
 use crate::MongoStore;
 
@@ -25,12 +24,7 @@ impl DeviceDispenses for MongoStore {
 
     /// Alone, or in one command with others that wait at the same time.
     async fn commit(&self, transition: &Transition) -> Result<Committed<Dispense>, StoreError> {
-        self.transitions.run(transition).await.unwrap_or_else(|dropped| {
-            let kind = match dropped {
-                Dropped::QueueTimeout => StoreErrorKind::Unavailable,
-                Dropped::Aborted => StoreErrorKind::Unexpected,
-            };
-            Err(StoreError::new(kind, commit::attempted(transition)).because(dropped))
-        })
+        let committed = self.transitions.run(transition).await;
+        committed.unwrap_or_else(|dropped| Err(dropped.during(commit::attempted(transition))))
     }
 }

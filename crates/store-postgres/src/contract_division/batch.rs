@@ -1,27 +1,26 @@
-//! Writes of contract divisions that wait at the same time share a transaction.
+//! Group commit: concurrent writes of contract divisions share a transaction.
 //!
-//! Most of what a write costs is that it is made durable. So one that comes alone goes at once, and those that come while the server is at
-//! it wait and share one transaction of two round trips: lock and read the facts, decide, write and commit.
+//! Durability is most of the cost of a write. A write that arrives alone starts at once; those that arrive meanwhile are queued and share one
+//! transaction of two round trips: lock and read the facts, then write what is decided and commit.
 //!
-//! No write suffers from its company. What is together waits for no lock; of those in each other's way (the same record, pair or key)
-//! only the first is in it; and if the transaction fails for the sake of one, it has changed nothing. Whoever was left out is written alone,
-//! in the caller's own task and on a connection of its own, where waiting for a lock holds up nobody.
+//! No write fails or waits because of another one in its batch. A batch waits for no lock; of writes that conflict (the same record, pair or
+//! key) it contains only the first; and if one write makes the transaction fail, everything is rolled back. A write that was left out runs
+//! again in the caller's task, in a transaction of its own, which may wait for locks.
 
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use esoz_batch::{BatchExecutor, BatchWriter, Dropped, Limits, Queued};
+use esoz_batch::{BatchExecutor, BatchWriter, Limits, Queued};
 use esoz_contract_division::Write;
-use esoz_kernel::{StoreError, StoreErrorKind};
 
 use super::commit::{Attempt, LockWait, Outcome, Transactions};
 use crate::error::Failure;
 use crate::pool::Connections;
 
-/// How often a write that goes alone is begun anew because others were quicker to take its pair or key, or because of a deadlock.
+/// Attempts of a write in a transaction of its own; each is lost to a concurrent write of its pair or key, or to a deadlock.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// A write, and who waits to be told.
+/// A write in the queue, with the caller that waits for its outcome.
 type QueuedWrite = Queued<Write, Attempt>;
 
 /// Writes contract divisions. Clones share one queue.
@@ -37,7 +36,7 @@ impl ContractDivisionWriter {
         Self { batches: BatchWriter::new(transactions.clone(), limits), transactions }
     }
 
-    /// How many writes wait for their turn.
+    /// Number of writes in the queue.
     pub(crate) fn queue_len(&self) -> usize {
         self.batches.queue_len()
     }
@@ -46,13 +45,7 @@ impl ContractDivisionWriter {
         match self.batches.run(write).await {
             Ok(Attempt::Ended(outcome)) => outcome,
             Ok(Attempt::Contended) => self.transactions.write_waiting_for_locks(write).await,
-            Err(dropped) => {
-                let kind = match dropped {
-                    Dropped::QueueTimeout => StoreErrorKind::Unavailable,
-                    Dropped::Aborted => StoreErrorKind::Unexpected,
-                };
-                Err(StoreError::new(kind, attempted(write)).because(dropped))
-            }
+            Err(dropped) => Err(dropped.during(attempted(write))),
         }
     }
 }
@@ -65,7 +58,7 @@ impl BatchExecutor for Transactions {
     async fn run_one(&self, write: &Write) -> Attempt {
         match self.transact(&[write], LockWait::SkipLocked).await {
             Ok(mut attempts) => attempts.pop().unwrap_or(Attempt::Contended),
-            // It was taken back because the pair or the key is taken, or whatever else is wrong with it.
+            // The next attempt, in a transaction that waits for locks, finds out whether the pair or the key is taken.
             Err(failure) if failure.is_data_error() || failure.is_conflict() => Attempt::Contended,
             Err(failure) => failed(failure, write),
         }
@@ -80,7 +73,7 @@ impl BatchExecutor for Transactions {
                     queued.into_parts().1.send(attempt);
                 }
             }
-            // Nothing was changed, for the sake of one perhaps.
+            // Nothing was written; one write may have caused it.
             Err(failure) if failure.is_rolled_back() => reply_contended(shared),
             Err(failure) => {
                 for queued in shared {
@@ -94,24 +87,24 @@ impl BatchExecutor for Transactions {
 }
 
 impl Transactions {
-    /// Writes in a transaction of its own, which waits for whoever holds what it needs.
+    /// Writes in a transaction of its own that waits for locks.
     async fn write_waiting_for_locks(&self, write: &Write) -> Outcome {
         let mut lost = None;
         for _ in 0..MAX_ATTEMPTS {
             match self.transact(&[write], LockWait::Wait).await.map(|mut attempts| attempts.pop()) {
                 Ok(Some(Attempt::Ended(outcome))) => return outcome,
                 Ok(Some(Attempt::Contended) | None) => {}
-                // The next attempt sees who won.
+                // The next attempt reads what the winner wrote.
                 Err(failure) if failure.is_conflict() => lost = Some(failure),
                 Err(failure) => return Err(failure.during(attempted(write))),
             }
         }
-        let lost = lost.unwrap_or_else(|| Failure::conflict("what it needs changed under every attempt"));
+        let lost = lost.unwrap_or_else(|| Failure::conflict("a concurrent write won every attempt"));
         Err(lost.during(attempted(write)))
     }
 }
 
-/// Those that can share a transaction, and those that are in the way of one of them.
+/// Splits a batch into writes that can share a transaction and writes that conflict with one of those.
 fn split_conflicting(batch: Vec<QueuedWrite>) -> (Vec<QueuedWrite>, Vec<QueuedWrite>) {
     let (mut records, mut pairs, mut keys) = (HashSet::new(), HashSet::new(), HashSet::new());
     batch.into_iter().partition(|queued| {
@@ -140,7 +133,7 @@ fn failed(failure: Failure, write: &Write) -> Attempt {
     Attempt::Ended(Err(failure.during(attempted(write))))
 }
 
-/// What is said to have been attempted when a write fails.
+/// What was attempted, for an error.
 fn attempted(write: &Write) -> String {
     format!("writing contract division {}", write.id)
 }

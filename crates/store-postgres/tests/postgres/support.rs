@@ -72,7 +72,7 @@ pub(crate) fn patient(url: &str) -> PostgresSettings {
         pool_wait_timeout_ms: 30_000,
         statement_timeout_ms: 30_000,
         lock_timeout_ms: 30_000,
-        // So that it is known who is together: one trip at a time.
+        // One batch at a time, so that tests know which updates share it.
         max_concurrent_batches: 1,
         ..PostgresSettings::new(url)
     }

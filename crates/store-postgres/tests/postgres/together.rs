@@ -378,7 +378,8 @@ async fn who_waits_too_long_for_a_turn_is_told_so_and_nothing_was_begun() {
     for outcome in outcomes(begun).await {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "its turn came too late");
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "the write waited longer than its queue timeout; nothing was written");
     }
     assert_eq!(audited(&world, &all), (String::from("0"), BTreeSet::new()));
 }
