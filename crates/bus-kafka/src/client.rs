@@ -1,4 +1,4 @@
-//! What every client of Kafka needs.
+//! Logging and blocking calls of the Kafka clients.
 
 use rdkafka::{
     ClientContext, config::RDKafkaLogLevel, error::KafkaError, statistics::Statistics,
@@ -7,7 +7,7 @@ use rdkafka::{
 
 use crate::{BusError, error::reason};
 
-/// Takes the client library's log lines to `tracing`.
+/// Forwards the client library's log lines to `tracing`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Logs;
 
@@ -28,9 +28,9 @@ impl ClientContext for Logs {
 
     fn stats(&self, _: Statistics) {}
 
-    /// What is wrong with the brokers as a whole. What became of an event its publisher is told.
+    /// Logs errors of the connection to the brokers. An event's own error goes to its publisher.
     fn error(&self, error: KafkaError, message: &str) {
-        // It says so with every attempt to connect, dozens of times a second; whoever needed a broker gets an error that tells.
+        // Repeated on every attempt to connect, dozens of times a second; calls that need a broker return the error.
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             tracing::debug!(target: "librdkafka", "{message}");
             return;
@@ -39,7 +39,7 @@ impl ClientContext for Logs {
     }
 }
 
-/// Runs what blocks on a thread that may.
+/// Runs blocking work on a thread of the blocking pool.
 pub(crate) async fn blocking<T: Send + 'static>(
     attempted: &str,
     work: impl FnOnce() -> T + Send + 'static,

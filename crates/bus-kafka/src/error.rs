@@ -1,19 +1,19 @@
-//! What librdkafka says, in words for whoever operates the system: by code, never by text.
+//! Translates errors of librdkafka for the operator: by code, never by text.
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
 
-/// Why Kafka could not be used.
+/// A failure of Kafka, or of its settings.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
-    /// A setting is wrong. Its value is not repeated: it may be a password.
+    /// A setting is invalid. The error omits its value, which may be a password.
     #[error("the Kafka setting {setting} {reason}")]
     Settings {
-        /// Which, by its name in the settings or in librdkafka.
+        /// Its name, in the settings or in librdkafka.
         setting: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         reason: String,
     },
-    /// No broker answered in time, or none could.
+    /// No broker answered in time, or none was able to.
     #[error("Kafka is unavailable while {attempted}: {reason}")]
     Unavailable {
         /// What was being attempted.
@@ -21,7 +21,7 @@ pub enum BusError {
         /// librdkafka's code and what it means.
         reason: String,
     },
-    /// The brokers answered, and refused.
+    /// The brokers refused the request.
     #[error("Kafka refused {attempted}: {reason}")]
     Refused {
         /// What was being attempted.
@@ -32,14 +32,14 @@ pub enum BusError {
 }
 
 impl BusError {
-    /// A failure of what was attempted.
+    /// Translates an error of the client library.
     pub(crate) fn new(attempted: impl Into<String>, error: &KafkaError) -> Self {
         match error {
             KafkaError::ClientConfig(_, _, key, _) => Self::Settings {
                 setting: key.clone(),
                 reason: String::from("is not one that librdkafka accepts"),
             },
-            // It says which settings do not go together, by name.
+            // The text names the settings that cannot be combined.
             KafkaError::ClientCreation(reason) => Self::Settings {
                 setting: String::from("as a whole"),
                 reason: format!("is refused: {reason}"),
@@ -51,6 +51,7 @@ impl BusError {
         }
     }
 
+    /// Translates a code of the brokers.
     pub(crate) fn of_code(attempted: impl Into<String>, code: RDKafkaErrorCode) -> Self {
         let (attempted, reason) = (attempted.into(), code.to_string());
         if is_unavailability(code) {
@@ -61,7 +62,7 @@ impl BusError {
     }
 }
 
-/// librdkafka's name for the failure, and what it means. Says nothing about a message.
+/// The code of an error and its meaning. Contains nothing of a message.
 pub(crate) fn reason(error: &KafkaError) -> String {
     code(error).map_or_else(|| String::from("the Kafka client failed"), |code| code.to_string())
 }
@@ -73,7 +74,7 @@ fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     }
 }
 
-/// Whether this message is refused whenever it is sent, and others are not.
+/// Whether the brokers refuse this message on every attempt, and only this one.
 pub(crate) fn is_refusal(error: &KafkaError) -> bool {
     matches!(
         code(error),
@@ -86,7 +87,7 @@ pub(crate) fn is_refusal(error: &KafkaError) -> bool {
     )
 }
 
-/// Whether the same may succeed later.
+/// Whether a retry may succeed.
 fn is_unavailability(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,

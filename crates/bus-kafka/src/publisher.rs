@@ -17,8 +17,7 @@ use crate::{
     error::{is_refusal, reason},
 };
 
-/// librdkafka itself gives up a message in its time, and looks about once a second which. This is how much longer its
-/// answer is waited for.
+/// Wait for librdkafka's answer beyond the delivery timeout: it checks about once a second which messages have timed out.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Publishes events to a Kafka topic. Must be used inside a Tokio runtime.
@@ -28,21 +27,21 @@ pub struct KafkaPublisher {
 }
 
 impl KafkaPublisher {
-    /// Prepares to publish. Waits for no broker: that none is there is noticed by the first event.
+    /// Creates a producer. Does not wait for a broker; if none is reachable, the first event fails.
     ///
     /// # Errors
-    /// [`BusError::Settings`].
+    /// [`BusError::Settings`] when a setting is invalid.
     pub fn new(settings: &KafkaSettings) -> Result<Self, BusError> {
         let producer = settings.producer_config()?.create_with_context(Logs);
-        let producer = producer.map_err(|error| BusError::new("making a producer", &error))?;
+        let producer = producer.map_err(|error| BusError::new("creating a producer", &error))?;
         Ok(Self { settings: settings.clone(), producer })
     }
 
-    /// Asks the brokers about the topic.
+    /// Checks that the brokers answer and that the topic can be used.
     ///
     /// # Errors
-    /// [`BusError::Unavailable`] when none answers in [`KafkaSettings::request_timeout_ms`]; [`BusError::Refused`] when
-    /// the topic cannot be used, e.g. is not there.
+    /// [`BusError::Unavailable`] when no broker answers within [`KafkaSettings::request_timeout_ms`]; [`BusError::Refused`] when
+    /// the topic cannot be used, e.g. does not exist.
     pub async fn ping(&self) -> Result<(), BusError> {
         let (producer, topic) = (self.producer.clone(), self.settings.topic.clone());
         let within = self.settings.request_timeout();
@@ -58,16 +57,15 @@ impl KafkaPublisher {
         .await?
     }
 
-    /// Waits until nothing is on its way any more, at most as long as an event may be. For an orderly stop: what was
-    /// handed over by a [`publish`](EventPublisher::publish) that nobody waited for to its end still goes out.
-    /// Dropping the publisher without it gives that up, which loses nothing: it stays in the outbox.
+    /// Flushes the queue, for at most the delivery timeout: a graceful shutdown still sends the events of a cancelled
+    /// [`publish`](EventPublisher::publish). Dropping the publisher without it discards them; they stay in the outbox.
     pub async fn close(&self) {
         let (producer, within) = (self.producer.clone(), self.settings.delivery_timeout());
-        let flushed = blocking("sending what is on its way", move || producer.flush(within)).await;
+        let flushed = blocking("flushing the queue", move || producer.flush(within)).await;
         if let Ok(Err(error)) = flushed {
             tracing::warn!(
                 code = reason(&error),
-                "events were still on their way to Kafka; they stay in the outbox"
+                "the queue of the Kafka producer was not flushed in time; its events stay in the outbox"
             );
         }
     }
@@ -86,16 +84,16 @@ impl KafkaPublisher {
 
 #[async_trait]
 impl EventPublisher for KafkaPublisher {
-    /// A broker refuses a batch of messages as a whole. So what it refused in company is published again alone, as long as there is time.
+    /// Publishes a batch. A broker refuses a batch as a whole, so each refused event is published again alone while time remains.
     async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> {
         let until = Instant::now() + self.settings.delivery_timeout() + GRACE;
-        let mut answers = self.publish_together(events, until).await;
+        let mut answers = self.publish_batch(events, until).await;
         if events.len() > 1 {
             for (event, answer) in events.iter().zip(&mut answers) {
                 if matches!(answer, Err(PublishError::Refused(_))) {
-                    let alone = self.publish_together(std::slice::from_ref(event), until).await;
-                    if let Some(alone) = alone.into_iter().next() {
-                        *answer = alone;
+                    let retried = self.publish_batch(std::slice::from_ref(event), until).await;
+                    if let Some(retried) = retried.into_iter().next() {
+                        *answer = retried;
                     }
                 }
             }
@@ -105,40 +103,27 @@ impl EventPublisher for KafkaPublisher {
 }
 
 impl KafkaPublisher {
-    async fn publish_together(
+    async fn publish_batch(
         &self,
         events: &[StatusChangeEvent],
         until: Instant,
     ) -> Vec<Result<(), PublishError>> {
         let enqueued: Vec<_> = events.iter().map(|event| self.enqueue(event)).collect();
-        let answers = join_all(enqueued.into_iter().map(|enqueued| delivered(enqueued, until))).await;
-        answers.into_iter().map(|answer| answer.map_err(PublishError::from)).collect()
+        join_all(enqueued.into_iter().map(|enqueued| delivered(enqueued, until))).await
     }
 }
 
-/// Why an event was not delivered.
-enum Failure {
-    Kafka(KafkaError),
-    Ended,
-    NoAnswer,
-}
-
-impl From<Failure> for PublishError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Kafka(error) if is_refusal(&error) => Self::Refused(reason(&error)),
-            Failure::Kafka(error) => Self::NotNow(reason(&error)),
-            Failure::Ended => Self::NotNow(String::from("the Kafka producer ended")),
-            Failure::NoAnswer => Self::NotNow(String::from("the Kafka producer gave no answer in time")),
-        }
-    }
-}
-
-async fn delivered(enqueued: Result<DeliveryFuture, KafkaError>, until: Instant) -> Result<(), Failure> {
-    match timeout_at(until, enqueued.map_err(Failure::Kafka)?).await {
+/// Waits until an event is delivered, or has failed.
+async fn delivered(enqueued: Result<DeliveryFuture, KafkaError>, until: Instant) -> Result<(), PublishError> {
+    let failed = |error: KafkaError| {
+        let kind = if is_refusal(&error) { PublishError::Refused } else { PublishError::NotNow };
+        kind(reason(&error))
+    };
+    let not_now = |why| Err(PublishError::NotNow(String::from(why)));
+    match timeout_at(until, enqueued.map_err(failed)?).await {
         Ok(Ok(Ok(_))) => Ok(()),
-        Ok(Ok(Err((error, _)))) => Err(Failure::Kafka(error)),
-        Ok(Err(_)) => Err(Failure::Ended),
-        Err(_) => Err(Failure::NoAnswer),
+        Ok(Ok(Err((error, _)))) => Err(failed(error)),
+        Ok(Err(_)) => not_now("the Kafka producer ended"),
+        Err(_) => not_now("the Kafka producer gave no answer in time"),
     }
 }

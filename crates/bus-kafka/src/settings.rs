@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::BusError;
 
-/// What the publisher promises rests on these; they cannot be set from outside.
+/// Settings that the publisher's guarantees depend on; `properties` cannot override them.
 const RESERVED: [&str; 16] = [
     "acks",
     "bootstrap.servers",
@@ -25,28 +25,27 @@ const RESERVED: [&str; 16] = [
     "transactional.id",
 ];
 
-/// Where Kafka is and how long to wait for it. `Debug` hides the values of [`KafkaSettings::properties`], and they are wiped when
-/// dropped: they may hold a password.
+/// Address and time limits of Kafka. The values of [`KafkaSettings::properties`] are hidden from `Debug` and wiped when dropped: they may
+/// hold a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
-    /// `host:port`, several with commas between: where to ask for the brokers.
+    /// Bootstrap servers: `host:port`, separated by commas.
     pub brokers: String,
-    /// The topic.
+    /// The topic of the events.
     pub topic: String,
-    /// How long an event may be on its way before it counts as not published, in milliseconds; at least 1.
+    /// Longest time until an event is delivered or counts as not published, in milliseconds; at least 1.
     pub delivery_timeout_ms: u32,
-    /// How long a question to the brokers may take, in milliseconds; at least 1: for [`KafkaPublisher::ping`] and
-    /// [`ensure_topic`].
+    /// Longest time of a request to the brokers by [`KafkaPublisher::ping`] or [`ensure_topic`], in milliseconds; at least 1.
     ///
     /// [`KafkaPublisher::ping`]: crate::KafkaPublisher::ping
     /// [`ensure_topic`]: crate::ensure_topic
     pub request_timeout_ms: u32,
-    /// More settings of librdkafka, by its own names, e.g. `security.protocol`. Those that this crate sets are refused.
+    /// Further settings by their names in librdkafka, e.g. `security.protocol`. Names that this crate sets itself are refused.
     pub properties: BTreeMap<String, Zeroizing<String>>,
 }
 
 impl KafkaSettings {
-    /// Settings for these brokers and this topic; 10 s for an event, 5 s for a question.
+    /// Settings for these brokers and this topic: 10 s for an event, 5 s for a request.
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
         Self {
             brokers: brokers.into(),
@@ -65,12 +64,12 @@ impl KafkaSettings {
         Duration::from_millis(self.request_timeout_ms.into())
     }
 
-    /// What every client of these brokers is told.
+    /// The configuration of every client. Validates the settings.
     pub(crate) fn client_config(&self) -> Result<ClientConfig, BusError> {
         let refused = |setting: &str, reason: &str| {
             Err(BusError::Settings { setting: setting.to_owned(), reason: reason.to_owned() })
         };
-        // To librdkafka zero is no limit.
+        // To librdkafka 0 means no limit.
         if self.delivery_timeout_ms == 0 {
             return refused("delivery_timeout_ms", "must be at least 1");
         }
@@ -87,25 +86,25 @@ impl KafkaSettings {
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", "esoz")
-            // Back within a second when a broker is back, not within the usual ten.
+            // Reconnects within a second after a broker returns; the default is ten.
             .set("reconnect.backoff.max.ms", "1000")
-            // Brokers close idle connections as a matter of course.
+            // Brokers regularly close idle connections.
             .set("log.connection.close", "false")
             .set_log_level(RDKafkaLogLevel::Info);
         Ok(config)
     }
 
-    /// What the producer is told.
+    /// The configuration of the producer.
     pub(crate) fn producer_config(&self) -> Result<ClientConfig, BusError> {
         let mut config = self.client_config()?;
         config
             .set("acks", "all")
-            // So a success is always a write into the log, never a broker's word that it has seen this before (ADR 0018).
+            // A success is then always a write to the log, never a duplicate that the broker recognised (ADR 0018).
             .set("enable.idempotence", "false")
-            // What must be sent again is sent before anything that came after it.
+            // Keeps the order: a retry is sent before later messages.
             .set("max.in.flight.requests.per.connection", "1")
             .set("message.timeout.ms", self.delivery_timeout_ms.to_string())
-            // As the Java clients spread keys, so that an event finds the partition where others put its entity's.
+            // The partitioner of the Java clients, so that all producers put an entity's events into one partition.
             .set("partitioner", "murmur2_random");
         Ok(config)
     }
@@ -136,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn a_password_hides_from_debug() {
+    fn debug_hides_a_password() {
         let shown = format!("{:?}", with("sasl.password", "secret"));
         assert!(shown.contains("sasl.password") && !shown.contains("secret"), "{shown}");
     }
 
     #[test]
-    fn what_the_promises_rest_on_cannot_be_changed() {
+    fn reserved_settings_cannot_be_changed() {
         for key in RESERVED {
             let error = with(key, "1").producer_config().unwrap_err();
             assert!(error.to_string().contains(key), "{error}");
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_there_are_no_settings() {
+    fn a_zero_limit_is_refused() {
         let settings = KafkaSettings::new("localhost:9092", "topic");
         assert!(KafkaSettings { delivery_timeout_ms: 0, ..settings.clone() }.producer_config().is_err());
         assert!(KafkaSettings { request_timeout_ms: 0, ..settings.clone() }.producer_config().is_err());

@@ -8,21 +8,21 @@ use crate::{
     client::{Logs, blocking},
 };
 
-/// What [`ensure_topic`] found.
+/// The result of [`ensure_topic`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TopicOutcome {
-    /// It was not there and is now.
+    /// The topic was created.
     Created,
-    /// It was there, and stays as it was.
+    /// The topic existed and is unchanged.
     Existed,
 }
 
-/// Creates the topic with so many partitions and so many replicas of each, unless it is there. Partitions keep the events
-/// of one entity in order; their number should not change later. A topic that is there needs no right to create one.
+/// Creates the topic with these numbers of partitions and replicas unless it exists. A partition keeps the events of an entity in
+/// order, so the number of partitions should not change later. An existing topic requires no right to create one.
 ///
 /// # Errors
-/// [`BusError::Refused`] when the brokers do not take the numbers, e.g. there are fewer brokers than replicas, or the right
-/// is missing; [`BusError::Unavailable`] when there is no answer in [`KafkaSettings::request_timeout_ms`].
+/// [`BusError::Refused`] when the brokers refuse the numbers, e.g. more replicas than brokers, or the right is missing;
+/// [`BusError::Unavailable`] when no broker answers within [`KafkaSettings::request_timeout_ms`].
 pub async fn ensure_topic(
     settings: &KafkaSettings,
     partitions: u16,
@@ -40,15 +40,15 @@ pub async fn ensure_topic(
 
     let topic = settings.topic.clone();
     let (client, existed) = blocking(&attempted, move || {
-        // All topics: a question about one may create it, with whatever numbers the broker likes.
+        // Lists all topics: a request for one may create it with the broker's default numbers.
         let existed = client.inner().fetch_metadata(None, within).map(|metadata| {
             metadata.topics().iter().any(|known| known.name() == topic && known.error().is_none())
         });
-        // Ending a client waits for its threads; so here, where waiting is allowed.
+        // Dropping a client blocks until its threads end.
         (matches!(existed, Ok(false)).then_some(client), existed)
     })
     .await?;
-    existed.map_err(|error| BusError::new("looking for the topic", &error))?;
+    existed.map_err(|error| BusError::new("looking up the topic", &error))?;
     let Some(client) = client else { return Ok(TopicOutcome::Existed) };
 
     let replicas = TopicReplication::Fixed(replication.into());
@@ -59,7 +59,7 @@ pub async fn ensure_topic(
     for answer in answers.map_err(|error| BusError::new(&attempted, &error))? {
         match answer {
             Ok(_) => {}
-            // Somebody else was faster.
+            // Another process created it in the meantime.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => return Ok(TopicOutcome::Existed),
             Err((_, code)) => return Err(BusError::of_code(attempted, code)),
         }
