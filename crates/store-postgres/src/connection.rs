@@ -1,4 +1,4 @@
-//! One connection: it is opened and set up, and runs statements, each of which is a transaction of its own.
+//! Opens a connection, sets its session up, and runs statements on it, each in a transaction of its own.
 
 use std::any::TypeId;
 use std::collections::HashSet;
@@ -19,33 +19,32 @@ use crate::error::Failure;
 use crate::settings::PostgresSettings;
 use crate::sqlstate::{MonitoredStream, SqlstateMonitor};
 
-/// The role that the service works as; the first migration makes it.
+/// The role of every session of the service; the first migration creates it.
 const SERVICE_ROLE: &str = "esoz_service";
 
-/// A connection that is listened to.
+/// A connection whose messages are monitored.
 pub(crate) struct Connection {
     pub(crate) db: AsyncPgConnection,
     pub(crate) monitor: Arc<SqlstateMonitor>,
-    /// Whether a statement is under way. Still so once the caller is gone, it leaves the connection in a state nobody knows.
+    /// Whether a statement is in progress. If it still is when the caller is gone, the state of the connection is unknown.
     pub(crate) is_busy: bool,
-    /// Whether the last statement failed because the connection was ended.
+    /// Whether the last statement failed because the connection was closed.
     pub(crate) is_lost: bool,
-    /// When the server last said that it was done.
+    /// Time of the last completed statement.
     pub(crate) last_answer: Instant,
-    /// How often connections were found lost when this one was last known to work.
+    /// The number of lost connections when this one was last known to work.
     pub(crate) losses_known: u64,
-    /// How long an answer is waited for before the connection is given up: what the server's own limits do not cover, a server or a
-    /// network that stands still.
+    /// Longest wait for an answer before the connection is closed. It covers what the server's own limits cannot: a server or a network that
+    /// hangs.
     pub(crate) answer_timeout: Duration,
-    /// The statements with which transactions were committed on it.
+    /// The statements that [`commit_with`](Self::commit_with) has prepared on it.
     pub(crate) prepared: HashSet<TypeId>,
 }
 
 impl Connection {
-    /// Runs a query and gives all its rows, once what it changed is committed.
+    /// Runs a query in a transaction of its own and returns all rows after its commit.
     ///
-    /// It is one statement and so a transaction of its own. (All rows are taken, also of a statement that gives at most one: the commit
-    /// comes after the last row, and who stops reading before does not learn of it.)
+    /// It reads to the end even when there is at most one row: the commit, and whether it failed, comes after the last row.
     pub(crate) async fn rows<Row, Q>(&mut self, query: Q) -> Result<Vec<Row>, Failure>
     where
         Row: Send + 'static,
@@ -56,7 +55,7 @@ impl Connection {
         self.end(answer)
     }
 
-    /// Runs a statement that gives no rows.
+    /// Runs a statement that returns no rows.
     pub(crate) async fn run<Q>(&mut self, statement: Q) -> Result<usize, Failure>
     where
         Q: ExecuteDsl<AsyncPgConnection> + Send + 'static,
@@ -66,33 +65,33 @@ impl Connection {
         self.end(answer)
     }
 
-    /// Asks for nothing but an answer.
+    /// Waits for an answer to an empty query.
     pub(crate) async fn ping(&mut self) -> Result<(), Failure> {
         self.begin();
         let answer = timeout(self.answer_timeout, self.db.batch_execute("")).await;
         self.end(answer)
     }
 
-    /// Whether the last statement failed because the connection was ended before the server can have begun it.
+    /// Whether the connection was closed before the server can have started the last statement.
     pub(crate) fn lost_before_start(&self) -> bool {
         self.is_lost && self.monitor.statement_not_started()
     }
 
-    /// From here on, and until [`end`](Self::end), nobody else may have this connection, also when the caller is dropped: its
-    /// statement may still be running, and the answer to it come to the next caller.
+    /// Marks the connection busy until [`end`](Self::end). If the caller is dropped in between, the pool closes the connection: the next caller
+    /// would read the answer to this statement.
     pub(crate) fn begin(&mut self) {
         self.is_busy = true;
         self.is_lost = false;
         self.monitor.begin();
     }
 
-    /// The statement is over, well or badly, or was given up.
+    /// Records the result of the statement, or that no answer came in time.
     pub(crate) fn end<T>(
         &mut self,
         answer: Result<diesel::QueryResult<T>, tokio::time::error::Elapsed>,
     ) -> Result<T, Failure> {
         let Ok(result) = answer else {
-            return Err(Failure::unavailable("there was no answer in time; the connection is given up"));
+            return Err(Failure::unavailable("the server sent no answer in time; the connection is closed"));
         };
         let result = result.map_err(|error| Failure::of_query(error, self.monitor.take_sql_state()));
         self.is_busy = result.as_ref().is_err_and(Failure::breaks_connection);
@@ -120,11 +119,11 @@ pub(crate) async fn open(
     Ok((db, monitor))
 }
 
-/// A connection that the driver has yet to set up, or could not.
+/// The driver's result of opening a connection, with the monitor of its socket.
 type Opened = (ConnectionResult<AsyncPgConnection>, Arc<SqlstateMonitor>);
 
 async fn over_tcp(config: &Config) -> Result<Opened, Failure> {
-    // Direct negotiation hands the fresh socket to our connector; nothing on the wire tells that it is there.
+    // With direct negotiation the driver hands the new socket to the connector and sends nothing for it.
     let mut config = config.clone();
     config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
     let listener = MonitoringConnector::default();
@@ -132,7 +131,7 @@ async fn over_tcp(config: &Config) -> Result<Opened, Failure> {
     Ok((AsyncPgConnection::try_from_client_and_connection(client, connection).await, listener.monitor()))
 }
 
-/// The driver asks no connector about a Unix socket, so it is opened here.
+/// Opens a Unix socket here, because the driver passes none to a connector.
 #[cfg(unix)]
 async fn over_unix_socket(config: &Config, folder: &std::path::Path) -> Result<Opened, Failure> {
     let monitor = Arc::new(SqlstateMonitor::default());
@@ -142,12 +141,12 @@ async fn over_unix_socket(config: &Config, folder: &std::path::Path) -> Result<O
     let mut config = config.clone();
     config.ssl_mode(SslMode::Disable);
     let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(Failure::of_connecting)?;
-    // Ends when the client is dropped; the calls under way then learn why.
+    // Ends when the client is dropped; pending calls get the error.
     tokio::spawn(async move { drop(connection.await) });
     Ok((AsyncPgConnection::try_from(client).await, monitor))
 }
 
-/// Opens a connection of the service: everything in its session, the role included, is set.
+/// Opens a connection of the service, with its session settings and its role.
 pub(crate) async fn open_for_service(
     config: &Config,
     session: &str,
@@ -159,8 +158,7 @@ pub(crate) async fn open_for_service(
     Ok((db, monitor))
 }
 
-/// What every session of the service has set. The isolation level is part of what makes an update right: each row is looked at
-/// as it is once its lock is had.
+/// The settings of every session of the service. Updates rely on the isolation level: a row is read as it is once its lock is taken.
 pub(crate) fn service_session(settings: &PostgresSettings) -> String {
     format!(
         "SET search_path = public;
@@ -173,8 +171,8 @@ pub(crate) fn service_session(settings: &PostgresSettings) -> String {
     )
 }
 
-/// Puts [`MonitoredStream`] between socket and driver. Each socket that the driver tries has a monitor of its own: what the hosts that it
-/// passes over say, and that they hang up, is of no concern to the connection that it ends up with.
+/// Puts a [`MonitoredStream`] between socket and driver. Each socket that the driver tries has its own monitor, so that errors of hosts that
+/// it skips are not attributed to the connection that it opens.
 #[derive(Clone, Default)]
 struct MonitoringConnector(Arc<Mutex<Arc<SqlstateMonitor>>>);
 

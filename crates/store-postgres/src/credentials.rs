@@ -1,4 +1,4 @@
-//! Issuing, revoking and blocking.
+//! Stores and revokes access tokens and api keys; blocks users and clients.
 
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
@@ -64,7 +64,7 @@ impl Credentials for PostgresStore {
 
     async fn revoke_token(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError> {
         let statement = diesel::update(access_tokens::table.find(digest.bytes().to_vec()))
-            // The first revocation is the one that counts.
+            // The time of the first revocation stays.
             .set(access_tokens::revoked_at.eq(coalesce(access_tokens::revoked_at, to_pg(now))));
         self.connections.execute(statement).await.map(|count| count > 0).during("revoking an access token")
     }
@@ -114,7 +114,7 @@ impl Credentials for PostgresStore {
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    /// The first of the two that is not null.
+    /// The first argument that is not null.
     fn coalesce(
         first: sql_types::Nullable<sql_types::Timestamptz>,
         second: sql_types::Timestamptz,

@@ -1,4 +1,4 @@
-//! Idempotency records: each is written by the statement of its write, and purged here.
+//! Purges expired idempotency records. The statement of a write stores its record.
 
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
@@ -11,7 +11,7 @@ use crate::statement::statement;
 use crate::time::to_pg;
 
 statement! {
-    /// Deletes the oldest of the expired records. Of two purges at the same time the second waits, and passes over what is gone.
+    /// Deletes the oldest expired records. A concurrent purge waits and skips what is deleted.
     PurgeExpired {
         until: PgTimestamp => Timestamptz,
         most: i64 => BigInt,

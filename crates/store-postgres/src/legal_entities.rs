@@ -41,7 +41,7 @@ impl LegalEntityRegistry for PostgresStore {
 }
 
 fn put(LegalEntityRecord { facts, name, edrpou, is_active, stamps }: &LegalEntityRecord) -> Upsert {
-    let columns = [
+    let columns = vec![
         ("name", Value::Text(name.clone())),
         ("edrpou", Value::Text(edrpou.clone())),
         ("type", Value::Text(facts.kind.as_str().to_owned())),

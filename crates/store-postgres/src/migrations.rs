@@ -54,8 +54,7 @@ pub struct Migrated {
 pub async fn migrate(url: &str) -> Result<Migrated, StoreError> {
     let config = parse(url, "esoz migrate", CONNECT_TIMEOUT)?;
     let opened = tokio::time::timeout(CONNECT_TIMEOUT, open(&config, SESSION)).await;
-    let opened =
-        opened.unwrap_or_else(|_| Err(Failure::unavailable("the server accepted no connection in time")));
+    let opened = opened.unwrap_or_else(|_| Err(Failure::unavailable("the server did not respond in time")));
     let (mut db, monitor) = opened.during("connecting to the database to migrate")?;
     let locked = db.batch_execute(LOCK).await;
     locked

@@ -44,15 +44,15 @@ impl EventRow {
             event_time: from_pg(self.event_time).ok_or_else(|| corrupt("event_time"))?,
             changed_by: UserId::new(self.changed_by),
             request_id: RequestId::parse(&self.request_id).ok_or_else(|| corrupt("request_id"))?,
-            // What only traces need holds no event up.
+            // An unreadable trace does not delay its event.
             trace: self.traceparent.as_deref().and_then(TraceContext::parse),
         })
     }
 }
 
 statement! {
-    /// Claims the longest-waiting entities that the relay may have. What another relay is claiming at this moment is passed over; what it has claimed
-    /// meanwhile is seen once its row is locked.
+    /// Claims the longest-waiting entities that the relay may have. Skips rows that another relay is claiming at this moment; a claim that it
+    /// has just committed is seen once the row is locked.
     ClaimEvents {
         relay: Uuid => SqlUuid,
         now: PgTimestamp => Timestamptz,
@@ -80,7 +80,7 @@ statement! {
 }
 
 statement! {
-    /// Sets events aside, each for its reason, and ends the claims on their entities.
+    /// Sets events aside, each with its reason, and releases the claims on their entities.
     SetEventsAside {
         now: PgTimestamp => Timestamptz,
         ids: Vec<Uuid> => Array<SqlUuid>,
@@ -106,10 +106,10 @@ impl PostgresStore {
     }
 }
 
-/// How much waits, since when, and how much is set aside.
+/// Number of waiting events, time of the oldest, number of events set aside.
 type CountsRow = (Option<i64>, Option<PgTimestamp>, Option<i64>);
 
-/// What was set aside: event, entity type, entity, reason and time.
+/// An event that was set aside: id, entity type, entity, reason and time.
 type SetAsideRow = (Uuid, String, Uuid, Option<String>, Option<PgTimestamp>);
 
 #[async_trait]
@@ -163,8 +163,8 @@ impl Outbox for PostgresStore {
     }
 
     async fn release(&self, by: Uuid) -> Result<(), StoreError> {
-        let nobody = (outbox::claimed_by.eq(None::<Uuid>), outbox::claimed_until.eq(None::<PgTimestamp>));
-        let release = diesel::update(outbox::table.filter(outbox::claimed_by.eq(by))).set(nobody);
+        let unclaimed = (outbox::claimed_by.eq(None::<Uuid>), outbox::claimed_until.eq(None::<PgTimestamp>));
+        let release = diesel::update(outbox::table.filter(outbox::claimed_by.eq(by))).set(unclaimed);
         self.connections.execute(release).await.map(drop).during("releasing claimed events")
     }
 

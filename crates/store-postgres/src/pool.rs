@@ -1,4 +1,4 @@
-//! The pool: opens connections when they are needed and hands out none that is known to be broken.
+//! Connection pool: opens connections on demand and hands out none that is known to be broken.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,26 +17,26 @@ use crate::error::Failure;
 
 pub(crate) type Pool = managed::Pool<Manager>;
 
-/// How long after its last answer a connection is handed out without being asked for another one.
+/// How long after its last answer a connection is reused without validation.
 ///
-/// To ask each time would double the round trips of every call. That a server hangs up is heard at once, whoever uses the connection; only one
-/// that goes silently (a host that loses power, a network that forgets) is not, and that is what this bounds.
+/// Validation before every call would double its round trips. A connection that the server closes is detected at once; this bounds how long a
+/// silent loss (a host without power, a network that drops packets) stays undetected.
 const VALIDATION_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Opens and checks the connections of the service.
+/// Opens and validates the connections of the service.
 pub(crate) struct Manager {
     config: Config,
     session: String,
     connect_timeout: Duration,
     answer_timeout: Duration,
-    /// Where the connections live: each has a task of its own, and must not end with the runtime of the call that happened to open it.
+    /// Runs the task of each connection, which must outlive the runtime of the call that opened it.
     runtime: Option<Handle>,
-    /// How often a connection was found lost by who used it. Who was opened or asked before that is asked again before it is used.
+    /// Number of connections that were lost in use. A connection that was validated before the last loss is validated again before use.
     losses: AtomicU64,
 }
 
 impl Manager {
-    /// Connections live on the Tokio runtime that this is called in; if there is none, each on that of the call that opens it.
+    /// Connections run on the Tokio runtime of this call or, without one, on that of the call that opens them.
     pub(crate) fn new(
         config: Config,
         session: String,
@@ -47,7 +47,7 @@ impl Manager {
         Self { config, session, connect_timeout, answer_timeout, runtime, losses }
     }
 
-    /// A connection was lost under a statement: trust none that was opened or asked before.
+    /// Records that a connection was lost in use, so that all others are validated before their next use.
     pub(crate) fn record_loss(&self) {
         self.losses.fetch_add(1, Ordering::AcqRel);
     }
@@ -70,24 +70,23 @@ impl managed::Manager for Manager {
             None => opening.await,
         };
         let (db, monitor) = opened
-            .map_err(|_| Failure::unavailable("the server did not let us in within connect_timeout_ms"))??;
+            .map_err(|_| Failure::unavailable("the server did not respond within connect_timeout_ms"))??;
         let (last_answer, answer_timeout) = (Instant::now(), self.answer_timeout);
         let (is_busy, is_lost, prepared) = (false, false, HashSet::new());
         Ok(Connection { db, monitor, is_busy, is_lost, last_answer, losses_known, answer_timeout, prepared })
     }
 
-    /// Refuses a connection that is known to be broken, and asks the server for an answer before one is handed out that has rested, so that a
-    /// call does not fail for a server that went away, or came back, meanwhile. A connection that is refused here is closed, and another one
-    /// is tried or opened.
+    /// Rejects a broken connection, and validates an idle one with a ping, so that a restart of the server in between fails no call. The pool
+    /// closes a rejected connection and tries or opens another one.
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Failure> {
         if connection.is_busy {
-            return Err(RecycleError::message("the last caller left while its statement was under way"));
+            return Err(RecycleError::message("the last caller was cancelled during its statement"));
         }
         if connection.monitor.has_ended() {
-            return Err(RecycleError::message("the server has hung up"));
+            return Err(RecycleError::message("the server has closed the connection"));
         }
         if connection.monitor.take_sql_state().is_some() {
-            return Err(RecycleError::message("the server has said why it will hang up"));
+            return Err(RecycleError::message("the server has announced that it closes the connection"));
         }
         let losses = self.losses();
         if connection.losses_known == losses && connection.last_answer.elapsed() < VALIDATION_INTERVAL {
@@ -108,7 +107,7 @@ impl managed::Manager for Manager {
     }
 }
 
-/// The connections of a store. A clone shares them.
+/// The connections of a store. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Connections {
     pub(crate) pool: Pool,
@@ -116,7 +115,7 @@ pub(crate) struct Connections {
     pub(crate) on_wait: Arc<OnceLock<WaitObserver>>,
 }
 
-/// Is told how long a call waited for its connection.
+/// Receives how long a call waited for its connection.
 pub(crate) type WaitObserver = Box<dyn Fn(Duration) + Send + Sync>;
 
 impl Connections {
@@ -170,14 +169,14 @@ impl Connections {
         }
     }
 
-    /// A connection in the place of one that is lost. Those that were trusted with it are asked for an answer from now on.
+    /// Replaces a lost connection. The others are validated before their next use.
     pub(crate) async fn replace(&self, lost: Object<Manager>) -> Result<Object<Manager>, Failure> {
         self.pool.manager().record_loss();
         drop(lost);
         self.connection().await
     }
 
-    /// A connection that works, as far as is known.
+    /// Takes a connection from the pool.
     pub(crate) async fn connection(&self) -> Result<Object<Manager>, Failure> {
         let began = Instant::now();
         let connection = timeout(self.wait, self.pool.get()).await;
@@ -186,7 +185,7 @@ impl Connections {
         }
         match connection {
             Ok(connection) => Ok(connection?),
-            Err(_) => Err(Failure::unavailable("there was no connection within pool_wait_timeout_ms")),
+            Err(_) => Err(Failure::unavailable("no connection was free within pool_wait_timeout_ms")),
         }
     }
 }

@@ -6,39 +6,38 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use zeroize::Zeroizing;
 
-/// How to reach the database, and the limits of every call.
+/// Address of the database, and the limits of every call.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresSettings {
-    /// `postgres://user:password@host:port/database`; several hosts and the parameters of a PostgreSQL URL are understood
+    /// `postgres://user:password@host:port/database`, with one or more hosts and the parameters of a PostgreSQL URL
     /// (`target_session_attrs`, `keepalives_idle`, `tcp_user_timeout`, …). Hidden from `Debug` and wiped when dropped: it holds a password.
     pub url: Zeroizing<String>,
-    /// Most connections that are open at once; at least 1.
+    /// Maximum number of open connections; at least 1.
     pub max_connections: usize,
     /// Longest time to open one connection and set it up, in milliseconds.
     pub connect_timeout_ms: u64,
-    /// Longest time until a call has a connection, whether it waits for one, checks one or opens one, in milliseconds.
+    /// Longest time until a call has a connection, be it from waiting, validating or connecting, in milliseconds.
     pub pool_wait_timeout_ms: u64,
-    /// Longest time that one statement runs on the server, in milliseconds. An answer that is later than this and
-    /// [`connect_timeout_ms`](Self::connect_timeout_ms) together is given up, and its connection with it.
+    /// Longest time that one statement runs on the server, in milliseconds. A connection without an answer after this and
+    /// [`connect_timeout_ms`](Self::connect_timeout_ms) together is closed.
     pub statement_timeout_ms: u32,
-    /// Longest time that a statement waits for a lock that somebody else holds, in milliseconds.
+    /// Longest time that a statement waits for a lock, in milliseconds.
     pub lock_timeout_ms: u32,
-    /// The longest that a transaction may stand open and idle before the server ends it, in milliseconds. The store never
-    /// leaves one open; this guards against what nobody thought of.
+    /// Longest time that a transaction may be idle before the server ends it, in milliseconds. It bounds how long locks are held if the
+    /// process hangs inside a transaction.
     pub idle_in_transaction_timeout_ms: u32,
-    /// Most updates of contract divisions that share a commit; at least 1. They share one only if they wait at the same time.
+    /// Maximum number of updates of contract divisions that share a commit; at least 1. Only updates that wait at the same time share one.
     pub max_batch_size: usize,
-    /// Most updates or groups of them that are with the server at the same time; at least 1. Those that come while one is
-    /// wait, and share the next commit; a further one goes beside it only when half of `max_batch_size` wait. What has
-    /// to be looked at alone (somebody holds what it needs) is not counted.
+    /// Maximum number of batches in flight; at least 1. Updates that arrive while one is in flight wait and share the next commit; a further
+    /// batch starts only when half of `max_batch_size` wait. Updates that wait for a lock run alone and are not counted.
     pub max_concurrent_batches: usize,
-    /// What the server shows of our connections in `pg_stat_activity`.
+    /// The name of the connections in `pg_stat_activity`.
     pub application_name: String,
 }
 
 impl PostgresSettings {
-    /// The settings for a URL, with limits that suit a service: 16 connections, 2 s to connect, 3 s for a connection
-    /// from the pool, 5 s for a statement, 3 s for a lock, 10 s for an idle transaction.
+    /// Settings for a URL, with the limits of a service: 16 connections, 2 s to connect, 3 s for a connection from the pool, 5 s for a
+    /// statement, 3 s for a lock, 10 s for an idle transaction.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: Zeroizing::new(url.into()),
@@ -54,7 +53,7 @@ impl PostgresSettings {
         }
     }
 
-    /// Checks the limits and reads the URL.
+    /// Validates the limits and parses the URL.
     pub(crate) fn config(&self) -> Result<Config, StoreError> {
         for (name, value) in [
             ("max_connections", u64::try_from(self.max_connections).unwrap_or(u64::MAX)),
@@ -66,7 +65,7 @@ impl PostgresSettings {
             ("max_batch_size", u64::try_from(self.max_batch_size).unwrap_or(u64::MAX)),
             ("max_concurrent_batches", u64::try_from(self.max_concurrent_batches).unwrap_or(u64::MAX)),
         ] {
-            // To PostgreSQL, 0 means no limit, and what does not fit a signed integer is an error at the first use.
+            // To PostgreSQL 0 means no limit, and a number over i32::MAX is an error at its first use.
             if value == 0 || value > u64::from(i32::MAX.unsigned_abs()) {
                 return Err(refused(format!("{name} must be from 1 to {}", i32::MAX)));
             }
@@ -74,7 +73,7 @@ impl PostgresSettings {
         parse(&self.url, &self.application_name, Duration::from_millis(self.connect_timeout_ms))
     }
 
-    /// How long to wait for the answer to a statement before its connection is given up.
+    /// Longest wait for the answer to a statement before its connection is closed.
     pub(crate) fn answer_timeout(&self) -> Duration {
         Duration::from_millis(u64::from(self.statement_timeout_ms).saturating_add(self.connect_timeout_ms))
     }
@@ -98,11 +97,11 @@ impl fmt::Debug for PostgresSettings {
     }
 }
 
-/// What `Debug` shows in place of a URL.
+/// Stands for the URL in `Debug`.
 pub(crate) const HIDDEN: &str = "…";
 
-/// Reads a URL. What it does not say about keepalives and timeouts is set so that a dead network is noticed within about
-/// 20 seconds on an idle connection and 10 on one that sends.
+/// Parses a URL. Keepalives and timeouts that it leaves out are set so that a dead network is detected within about 20 seconds on an idle
+/// connection and 10 on one that sends.
 pub(crate) fn parse(
     url: &str,
     application_name: &str,
@@ -137,7 +136,7 @@ pub(crate) fn parse(
     Ok(config)
 }
 
-/// Whether the hosts can be reached.
+/// Whether the driver can connect to these hosts: several over TCP, or one Unix socket.
 fn has_usable_hosts(config: &Config) -> bool {
     match config.get_hosts() {
         [] => false,

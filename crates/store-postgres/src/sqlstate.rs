@@ -1,9 +1,9 @@
-//! Listens to what is said, for three things that diesel does not pass on: the SQLSTATE of an error (without it a lock timeout looks like a
-//! broken query), that the server has hung up, and whether it can have begun a statement before it did.
+//! Reads three facts from the protocol that diesel does not report: the SQLSTATE of an error (without it a lock timeout looks like a broken
+//! query), that the server closed the connection, and whether it can have started a statement before that.
 //!
-//! [`MonitoredStream`] stands between the socket and the driver and changes nothing. PostgreSQL's messages are a type byte, a
-//! length of four bytes that counts itself, and a body; the body of an error (`E`) is a list of fields, each a type byte
-//! and a text that ends in a zero byte, and the field `C` is the SQLSTATE.
+//! [`MonitoredStream`] sits between the socket and the driver and changes nothing. A PostgreSQL message is a type byte, a length of four
+//! bytes that includes itself, and a body. The body of an error (`E`) is a list of fields, each a type byte and a text that ends in a zero
+//! byte; the field `C` is the SQLSTATE.
 
 use std::io;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
-/// What was heard on one connection.
+/// What was read from one connection.
 #[derive(Debug, Default)]
 pub(crate) struct SqlstateMonitor {
     sql_state: Mutex<Option<SqlState>>,
@@ -26,27 +26,26 @@ pub(crate) struct SqlstateMonitor {
 }
 
 impl SqlstateMonitor {
-    /// The SQLSTATE of the first error since this was last asked: those after it may be its consequences.
+    /// Takes the SQLSTATE of the first error since the last call: later errors may be its consequences.
     pub(crate) fn take_sql_state(&self) -> Option<SqlState> {
         self.sql_state.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// From here on, what is told is about a statement that comes now.
+    /// Starts over for the next statement.
     pub(crate) fn begin(&self) {
         self.take_sql_state();
-        for about_the_last in [&self.has_sent, &self.has_answered, &self.rejected_before_start] {
-            about_the_last.store(false, Ordering::Release);
+        for flag in [&self.has_sent, &self.has_answered, &self.rejected_before_start] {
+            flag.store(false, Ordering::Release);
         }
     }
 
-    /// Whether the server, which has hung up, certainly has not begun the statement: nothing of it was handed to the network, or the error that
-    /// it hung up with is the first that it said. (Had it begun, it would have confirmed the statement's arguments before; what it says
-    /// comes in order.)
+    /// Whether the server, which closed the connection, certainly has not started the statement: nothing of it was sent, or the first message
+    /// that came back was the error. (A server that starts a statement confirms its arguments first, and messages arrive in order.)
     pub(crate) fn statement_not_started(&self) -> bool {
         !self.has_sent.load(Ordering::Acquire) || self.rejected_before_start.load(Ordering::Acquire)
     }
 
-    /// Whether the server, or the network, has ended the connection.
+    /// Whether the server or the network has closed the connection.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Acquire)
     }
@@ -70,7 +69,7 @@ impl SqlstateMonitor {
     }
 }
 
-/// A stream that is listened to.
+/// A stream that reports the server's messages to a [`SqlstateMonitor`].
 #[derive(Debug)]
 pub(crate) struct MonitoredStream<S> {
     stream: S,
@@ -101,7 +100,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for MonitoredStream<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for MonitoredStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        // Before it is handed over: afterwards the server may be quicker than we are.
+        // Before the write: the answer may arrive before the write returns.
         this.monitor.has_sent.store(true, Ordering::Release);
         let result = ready!(Pin::new(&mut this.stream).poll_write(cx, buf));
         if result.is_err() {
@@ -119,7 +118,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MonitoredStream<S> {
     }
 }
 
-/// The driver takes a stream of ours only in the place of a TLS stream; there is no TLS in it.
+/// The driver accepts a custom stream only as a TLS stream; this one has no TLS.
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for MonitoredStream<S> {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
@@ -128,19 +127,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for MonitoredStream<S> {
 
 /// Type byte and length.
 const HEADER_BYTES: usize = 5;
-/// How much of an error is looked at. Its SQLSTATE comes after two short fields.
+/// How much of an error is read. Its SQLSTATE comes after two short fields.
 const ERROR_BYTES: usize = 256;
 
-/// A message that matters here.
+/// A message about a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Message {
-    /// Something about a statement.
+    /// Any answer but an error.
     Answer,
     /// An error, with its SQLSTATE.
     Error(SqlState),
 }
 
-/// Follows the messages of the server, in whatever pieces they come.
+/// Parses the server's messages, in whatever pieces they arrive.
 #[derive(Debug, Default)]
 struct MessageReader {
     header: Vec<u8>,
@@ -161,7 +160,7 @@ impl MessageReader {
                 self.body_left =
                     usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX).saturating_sub(4);
                 self.error = (*kind == b'E').then(Vec::new);
-                // Errors are told of once they are whole; notices, parameters and notifications come at any time.
+                // An error is reported once it is complete; notices, parameters and notifications may come at any time.
                 if !matches!(kind, b'E' | b'N' | b'S' | b'A') {
                     on_message(Message::Answer);
                 }
@@ -203,7 +202,7 @@ mod tests {
         [
             message(b'Z', b"I"),
             message(b'2', b""),
-            // A row may look like an error, inside.
+            // The content of a row may look like an error.
             message(b'D', b"E\0\0\0\x0cC40P01\0\0"),
             message(b'E', b"SFEHLER\0VERROR\0C55P03\0Mcanceling statement\0\0"),
             message(b'N', b"SWARNING\0C01000\0\0"),
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn every_error_is_heard_in_whatever_pieces_it_comes() {
+    fn every_error_is_read_in_whatever_pieces_it_arrives() {
         let bytes = conversation();
         let expected = [
             Message::Answer,
@@ -225,22 +224,22 @@ mod tests {
             Message::Answer,
         ];
         for piece in [1, 2, 3, 5, 7, 64, bytes.len()] {
-            let (mut reader, mut heard) = (MessageReader::default(), Vec::new());
+            let (mut reader, mut messages) = (MessageReader::default(), Vec::new());
             for part in bytes.chunks(piece) {
-                reader.read(part, |message| heard.push(message));
+                reader.read(part, |message| messages.push(message));
             }
-            assert_eq!(heard, expected, "pieces of {piece}");
+            assert_eq!(messages, expected, "pieces of {piece}");
         }
     }
 
     #[test]
-    fn an_error_without_sqlstate_is_nothing() {
+    fn an_error_without_sqlstate_is_ignored() {
         let mut reader = MessageReader::default();
         reader.read(&message(b'E', b"SERROR\0\0"), |message| panic!("{message:?}"));
     }
 
     #[test]
-    fn a_statement_is_not_begun_while_nothing_was_sent_and_when_the_first_that_is_said_is_an_error() {
+    fn a_statement_is_not_started_if_nothing_was_sent_or_the_first_message_is_an_error() {
         let (monitor, error) = (SqlstateMonitor::default(), || Message::Error(SqlState::ADMIN_SHUTDOWN));
         let sent = || monitor.has_sent.store(true, Ordering::Release);
         monitor.begin();

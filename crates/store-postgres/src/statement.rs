@@ -1,11 +1,11 @@
-//! Statements whose text is fixed, for what diesel's query language cannot say.
+//! Statements with fixed text, for what diesel's query builder cannot express.
 //!
-//! diesel prepares what it is handed as text anew each time; a [`statement!`] is prepared once per connection.
+//! diesel prepares a raw SQL text on every call; a [`statement!`] is prepared once per connection.
 
 /// Declares a statement with named arguments and a typed row.
 ///
-/// The arguments come first in the text, as one row of a common table expression `args` with their names and types; the
-/// text that is given follows it (a further common table expression starts with a comma).
+/// The text begins with the arguments as the one row of a common table expression `args`; the given text follows (a further common
+/// table expression starts with a comma).
 macro_rules! statement {
     (
         $(#[$doc:meta])*
@@ -47,7 +47,7 @@ macro_rules! statement {
 
 pub(crate) use statement;
 
-/// The only row of a query that gives at most one.
+/// The row of a query that returns at most one.
 pub(crate) fn at_most_one<Row>(rows: Vec<Row>) -> Option<Row> {
     rows.into_iter().next()
 }

@@ -11,9 +11,9 @@ use crate::error::During as _;
 use crate::pool::{Connections, Manager, Pool};
 use crate::settings::PostgresSettings;
 
-/// Tokens, keys, legal entities, divisions, contracts and contract divisions in a PostgreSQL database.
+/// Stores tokens, api keys, legal entities, divisions, contracts and contract divisions in PostgreSQL.
 ///
-/// A clone shares the pool of connections.
+/// Clones share the connection pool.
 #[derive(Clone)]
 pub struct PostgresStore {
     pub(crate) connections: Connections,
@@ -21,14 +21,14 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Makes a store on the database that the settings name.
+    /// Creates a store on the database of the settings.
     ///
-    /// Connections are opened when they are needed: a server that is down now makes the calls fail that come now
-    /// ([`StoreErrorKind::Unavailable`]), and no later one. They live on the Tokio runtime that this is called in, so that they outlive the
-    /// runtimes of single callers, and so do updates that share a commit; if there is none, each lives on that of the call that opened or began it.
+    /// Connections are opened on demand: while the server is down, calls fail with [`StoreErrorKind::Unavailable`]. Connections, and updates
+    /// that share a commit, run on the Tokio runtime of this call, so that they outlive the runtimes of single callers; without one, each
+    /// runs on that of the call that started it.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Unexpected`] when the settings cannot be used; the text says which.
+    /// [`StoreErrorKind::Unexpected`] when a setting is invalid; the text names it.
     pub fn connect(settings: &PostgresSettings) -> Result<Self, StoreError> {
         let manager = Manager::new(
             settings.config()?,
@@ -38,7 +38,7 @@ impl PostgresStore {
         );
         let pool = Pool::builder(manager).config(PoolConfig::new(settings.max_connections)).build();
         let pool = pool.map_err(|error| {
-            StoreError::new(StoreErrorKind::Unexpected, "making the pool of PostgreSQL connections")
+            StoreError::new(StoreErrorKind::Unexpected, "creating the PostgreSQL connection pool")
                 .because(error)
         })?;
         let wait = Duration::from_millis(settings.pool_wait_timeout_ms);
@@ -52,29 +52,29 @@ impl PostgresStore {
         Ok(Self { connections, contract_divisions })
     }
 
-    /// How the pool of connections is now.
+    /// The current state of the connection pool.
     pub fn pool_status(&self) -> PoolStatus {
         let status = self.connections.pool.status();
         let idle = status.available.min(status.size);
         PoolStatus { idle, in_use: status.size - idle, max: status.max_size, waiting: Some(status.waiting) }
     }
 
-    /// How many updates of contract divisions wait for their turn, to share a commit then.
+    /// Number of updates of contract divisions that wait in the queue for a shared commit.
     pub fn updates_waiting(&self) -> usize {
         self.contract_divisions.queue_len()
     }
 
-    /// Has somebody told, from now on, how long each call waited for its connection, also in vain. The first to ask stays the one.
+    /// Sets the observer of how long each call waits for a connection, successful or not. Only the first observer is kept.
     pub fn on_waited(&self, observer: impl Fn(Duration) + Send + Sync + 'static) {
-        // Whoever was first is there already.
+        // Fails when there is an observer already.
         let _ = self.connections.on_wait.set(Box::new(observer));
     }
 
-    /// Asks the server for an answer, through the pool.
+    /// Checks that the server answers, on a connection of the pool.
     ///
     /// # Errors
-    /// [`StoreError`] when there is none.
+    /// [`StoreError`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.connections.ping().await.during("asking PostgreSQL for an answer")
+        self.connections.ping().await.during("pinging PostgreSQL")
     }
 }

@@ -1,4 +1,4 @@
-//! Times and dates between the domain and PostgreSQL, which counts both from 2000-01-01.
+//! Converts times and dates; PostgreSQL counts both from 2000-01-01.
 
 use diesel::data_types::{PgDate, PgTimestamp};
 use esoz_kernel::time::to_micros;
@@ -9,17 +9,17 @@ const EPOCH_MICROS: i64 = 946_684_800_000_000;
 /// 2000-01-01.
 const EPOCH_DATE: CivilDate = CivilDate::constant(2000, 1, 1);
 
-/// A time as PostgreSQL stores it, cut to microseconds.
+/// Converts a time, truncated to microseconds.
 pub(crate) fn to_pg(time: Timestamp) -> PgTimestamp {
     PgTimestamp(to_micros(time).as_microsecond() - EPOCH_MICROS)
 }
 
-/// A stored time; `None` when it is infinite or outside the years 0000 to 9999.
+/// Converts a stored time; `None` when it is infinite or outside the years 0000 to 9999.
 pub(crate) fn from_pg(PgTimestamp(micros): PgTimestamp) -> Option<Timestamp> {
     Timestamp::from_microsecond(micros.checked_add(EPOCH_MICROS)?).ok()
 }
 
-/// A date as PostgreSQL stores it.
+/// Converts a date.
 pub(crate) fn date_to_pg(date: CivilDate) -> PgDate {
     // The difference of two dates of the years -9999 to 9999 fits with room to spare.
     let days = date.duration_since(EPOCH_DATE).as_hours() / 24;

@@ -1,4 +1,4 @@
-//! Looking up access tokens and api keys.
+//! Looks up access tokens, api keys and blocks.
 
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
@@ -16,7 +16,7 @@ use crate::schema::{access_tokens, api_keys, clients, users};
 use crate::statement::at_most_one;
 use crate::time::from_pg;
 
-/// The words for [`TokenKind`].
+/// The stored name of a [`TokenKind`].
 pub(crate) fn kind_word(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::Access => "access",
@@ -24,7 +24,7 @@ pub(crate) fn kind_word(kind: TokenKind) -> &'static str {
     }
 }
 
-/// Ids of corrupt tokens and keys are hidden: the error goes to a log.
+/// Stands for the digest of a corrupt token or key: the error is logged.
 const REDACTED: &str = "(its digest is not shown)";
 
 type TokenRow = (Vec<u8>, String, Uuid, Uuid, String, PgTimestamp, Option<PgTimestamp>, bool, bool);

@@ -1,6 +1,6 @@
-//! Transactions of two round trips: the first opens one and reads, the second writes and commits.
+//! Transactions of two round trips: the first begins and reads, the second writes and commits.
 //!
-//! Both are pipelined: their messages are sent at once and carried out in order.
+//! Both are pipelined: the messages are sent together and executed in order.
 
 use std::any::TypeId;
 
@@ -14,12 +14,12 @@ use tokio::time::timeout;
 use crate::connection::Connection;
 use crate::error::Failure;
 
-/// Statements that rest on the transaction look for its setting: outside of it they do nothing.
+/// Statements that rely on the transaction check its setting; outside of it they do nothing.
 const BEGIN: &str = "BEGIN; SET LOCAL esoz.transaction = 'open'";
 
 impl Connection {
-    /// Opens a transaction and runs queries in it, one after the other; gives the rows of the last. The transaction is open then, and nobody else
-    /// gets the connection until it has ended. After a failure there is none.
+    /// Begins a transaction and runs queries in it in order; returns the rows of the last. The transaction then stays open and the connection
+    /// busy until it ends. After a failure no transaction is open.
     pub(crate) async fn begin_with<Row, Q>(&mut self, queries: Vec<Q>) -> Result<Vec<Row>, Failure>
     where
         Row: Send + 'static,
@@ -27,49 +27,49 @@ impl Connection {
     {
         self.begin();
         let db = &self.db;
-        let trip = async move {
+        let pipeline = async move {
             let opening = async move { (&mut { db }).batch_execute(BEGIN).await };
             let queries = queries.into_iter().map(|query| load(query, db));
             let (opened, answers) = join(opening, join_all(queries)).await;
             opened?;
             answers.into_iter().try_fold(Vec::new(), |_, rows| rows)
         };
-        let answer = timeout(self.answer_timeout, unconstrained(trip)).await;
+        let answer = timeout(self.answer_timeout, unconstrained(pipeline)).await;
         let rows = self.end(answer);
         match &rows {
             Ok(_) => self.is_busy = true,
             Err(failure) if failure.breaks_connection() => {}
-            // Should that fail, the connection is closed, which does the same.
+            // If the rollback fails, the connection is closed, which rolls back as well.
             Err(_) => drop(self.roll_back().await),
         }
         rows
     }
 
-    /// Runs a statement in the open transaction and commits; gives the statement's rows. Whatever comes of it, the transaction has ended.
+    /// Runs a statement in the open transaction and commits; returns the statement's rows. The transaction has ended afterwards in any case.
     pub(crate) async fn commit_with<Row, Q>(&mut self, statement: Q) -> Result<Vec<Row>, Failure>
     where
         Row: Send + 'static,
         Q: for<'a> LoadQuery<'static, &'a AsyncPgConnection, Row> + Send + 'static,
     {
-        // A statement that has yet to be prepared takes a round trip before it is sent, in which the commit would overtake it.
+        // Preparing a statement takes a round trip before it is sent, in which a pipelined commit would overtake it.
         let is_prepared = !self.prepared.insert(TypeId::of::<Q>());
         self.begin();
         let db = &self.db;
-        let trip = async move {
+        let pipeline = async move {
             let statement = load(statement, db);
-            // After a statement that failed it rolls back.
+            // After a failed statement COMMIT rolls back.
             let commit = async move { (&mut { db }).batch_execute("COMMIT").await };
             let (rows, committed) =
                 if is_prepared { join(statement, commit).await } else { (statement.await, commit.await) };
             let rows = rows?;
             committed.map(|()| rows)
         };
-        // Nor may the scheduler hold the statement back from the commit.
-        let answer = timeout(self.answer_timeout, unconstrained(trip)).await;
+        // Unconstrained, because the scheduler must not delay the statement past the commit.
+        let answer = timeout(self.answer_timeout, unconstrained(pipeline)).await;
         self.end(answer)
     }
 
-    /// Ends the open transaction; nothing in it has happened.
+    /// Rolls the open transaction back.
     pub(crate) async fn roll_back(&mut self) -> Result<(), Failure> {
         self.begin();
         let answer = timeout(self.answer_timeout, self.db.batch_execute("ROLLBACK")).await;

@@ -34,19 +34,14 @@ pub(crate) struct Upsert {
 
 impl Upsert {
     /// Inserts the record, or updates a stored one that differs; who inserted it, and when, stays.
-    pub(crate) fn new<const N: usize>(
-        table: &'static str,
-        id: Uuid,
-        stamps: &Stamps,
-        columns: [Column; N],
-    ) -> Self {
-        let stamps = [
+    pub(crate) fn new(table: &'static str, id: Uuid, stamps: &Stamps, mut columns: Vec<Column>) -> Self {
+        columns.extend([
             ("updated_at", Value::Time(to_pg(stamps.updated_at))),
             ("updated_by", Value::Id(stamps.updated_by.uuid())),
             ("inserted_at", Value::Time(to_pg(stamps.inserted_at))),
             ("inserted_by", Value::Id(stamps.inserted_by.uuid())),
-        ];
-        Self { table, id, columns: columns.into_iter().chain(stamps).collect(), updates: true }
+        ]);
+        Self { table, id, columns, updates: true }
     }
 
     /// Never updates a stored record.
@@ -54,7 +49,7 @@ impl Upsert {
         Self { updates: false, ..self }
     }
 
-    /// The columns that an update sets, with a prefix.
+    /// The names of the columns that an update sets, with a prefix.
     fn updated(&self, prefix: &str) -> String {
         let updated = self.columns.iter().filter(|(name, _)| !name.starts_with("inserted_"));
         updated.map(|(name, _)| format!("{prefix}{name}")).collect::<Vec<_>>().join(", ")
@@ -112,8 +107,8 @@ impl PostgresStore {
         upsert: impl Fn(&Record) -> Upsert,
     ) -> Result<Vec<Put>, StoreError> {
         let mut answers = Vec::with_capacity(records.len());
-        let connection = self.connections.connection().await;
-        let mut connection = connection.during(format_args!("storing records of {what}"))?;
+        let mut connection =
+            self.connections.connection().await.during(format_args!("storing records of {what}"))?;
         for record in records {
             let upsert = upsert(record);
             let id = upsert.id;

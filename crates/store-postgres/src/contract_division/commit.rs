@@ -1,4 +1,4 @@
-//! The transaction of writes of contract divisions: two round trips, in which they are decided and stored (docs/adr/0020).
+//! Decides and stores writes of contract divisions in a transaction of two round trips (docs/adr/0020).
 
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -17,15 +17,15 @@ use crate::time::to_pg;
 
 pub(super) type Outcome = Result<Written<ContractDivision, Refusal>, StoreError>;
 
-/// What became of a write in a transaction.
+/// The result of a write in one transaction.
 pub(super) enum Attempt {
-    /// All that there is to tell.
+    /// The write has its outcome.
     Ended(Outcome),
-    /// Nothing: somebody else held what it needs, or was in its way.
+    /// Nothing was written: a concurrent write holds a lock that it needs, or conflicts with it.
     Contended,
 }
 
-/// What becomes of a row that somebody else holds.
+/// How a query treats a row that another transaction has locked.
 #[derive(Clone, Copy)]
 pub(super) enum LockWait {
     SkipLocked,
@@ -39,8 +39,8 @@ pub(super) struct Transactions {
 }
 
 impl Transactions {
-    /// Decides the writes under their locks and commits them: all that were accepted or, if anything fails, none. No two may be of one record, to
-    /// one pair or under one key.
+    /// Decides the writes under their locks and commits all accepted ones or, if anything fails, none. No two may share a record, a pair or a
+    /// key.
     pub(super) async fn transact(
         &self,
         writes: &[&Write],
@@ -56,7 +56,7 @@ impl Transactions {
         let decide = |(write, row)| decide(write, row, lock_wait, &mut accepted);
         let attempts = writes.iter().copied().zip(rows?).map(decide).collect();
         if accepted.is_empty() {
-            // Should that fail, the connection is closed, which does the same.
+            // If the rollback fails, the connection is closed, which rolls back as well.
             drop(connection.roll_back().await);
             return Ok(attempts);
         }
@@ -82,7 +82,7 @@ async fn lock_facts(
     }
 }
 
-/// Decides a write; if it is accepted, its record joins those to be stored.
+/// Decides a write, and adds the record of an accepted one to those to be stored.
 fn decide<'a>(
     write: &'a Write,
     row: FactsRow,
@@ -100,7 +100,7 @@ fn decide<'a>(
             accepted.push(Accepted { write, record, is_new: facts.current.is_none() });
             Written::Applied(record)
         }
-        // Keys are read as of the beginning of the query, locked rows as they are: what refuses may be the work of the same request.
+        // Keys are read as of the start of the query, locked rows as they are now: the refusal may be an effect of the same request.
         Err(_) if write.idempotency.is_some() && matches!(lock_wait, LockWait::SkipLocked) => {
             return Attempt::Contended;
         }
@@ -108,7 +108,7 @@ fn decide<'a>(
     }))
 }
 
-/// A write that was accepted, with the record after it.
+/// An accepted write, with the record after it.
 struct Accepted<'a> {
     write: &'a Write,
     record: ContractDivision,
@@ -116,11 +116,11 @@ struct Accepted<'a> {
 }
 
 statement! {
-    /// Stores the records after several writes, with their audit rows and idempotency records; gives how many.
+    /// Stores the records after several writes, with their audit rows and idempotency records; returns how many.
     ///
-    /// Only inside the transaction that [`Connection::begin_with`] opened, whose locks they rest on: outside it stores none.
+    /// It stores nothing outside the transaction that [`Connection::begin_with`] began, whose locks it relies on.
     ///
-    /// A key that is kept for too long makes room. Who finds a young one fails whole; of two that come with one key, or to one pair, the
+    /// An expired key is replaced; a key that is not expired makes the statement fail. Of two concurrent writes with one key or one pair the
     /// second waits here until the first has committed.
     StoreRecords {
         ids: Vec<Uuid> => Array<SqlUuid>,

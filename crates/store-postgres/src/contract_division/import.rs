@@ -26,7 +26,7 @@ impl ContractRegistry for PostgresStore {
 fn put_division(
     DivisionRecord { facts, name, kind, status, dls_verified, stamps }: &DivisionRecord,
 ) -> Upsert {
-    let columns = [
+    let columns = vec![
         ("legal_entity_id", Value::Id(facts.legal_entity.uuid())),
         ("name", Value::Text(name.clone())),
         ("type", Value::Text(kind.clone())),
@@ -39,7 +39,7 @@ fn put_division(
 
 fn put_contract(record: &ContractRecord) -> Upsert {
     let facts = &record.facts;
-    let columns = [
+    let columns = vec![
         ("type", Value::Text(facts.kind.as_str().to_owned())),
         ("status", Value::Text(record.status.as_str().to_owned())),
         ("contract_number", Value::Text(record.contract_number.clone())),
@@ -54,7 +54,7 @@ fn put_contract(record: &ContractRecord) -> Upsert {
 
 /// A stored record is never updated: later changes of it are made by the service. Another active record with its pair violates the unique index.
 fn put_contract_division(record: &ContractDivision) -> Upsert {
-    let columns = [
+    let columns = vec![
         ("contract_id", Value::Id(record.contract_id.uuid())),
         ("division_id", Value::Id(record.division_id.uuid())),
         ("is_active", Value::Bool(Some(record.is_active))),

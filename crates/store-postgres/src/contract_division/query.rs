@@ -1,4 +1,4 @@
-//! The queries: one finds a record, one lists records, one locks and reads what writes of contract divisions need.
+//! Queries: find a record, list records, lock and read the facts of writes.
 
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, Text, Uuid as SqlUuid};
 use esoz_contract_division::{Filter, Write};
@@ -9,7 +9,7 @@ use super::row::{ContractSql, FactsSql, RecordSql};
 use crate::statement::statement;
 
 statement! {
-    /// Finds a record with the contract that it belongs to.
+    /// Finds a record with its contract.
     FindCurrent { id: Uuid => SqlUuid, } -> (RecordSql, ContractSql);
     " SELECT record.id, record.contract_id, record.division_id, record.is_active,
              record.inserted_at, record.inserted_by, record.updated_at, record.updated_by,
@@ -20,7 +20,7 @@ statement! {
 }
 
 statement! {
-    /// Lists a page of the records that meet a filter, each with how many there are in all; without entries one row tells that number.
+    /// Lists a page of the records that match a filter, each row with the total; an empty page is one row with the total alone.
     ListRecords {
         id: Option<Uuid> => Nullable<SqlUuid>,
         contract_id: Option<Uuid> => Nullable<SqlUuid>,
@@ -64,7 +64,7 @@ impl ListRecords {
     }
 }
 
-/// Declares the query. `$locked` says what becomes of a row that somebody else holds.
+/// Declares the query. `$locked` is the lock wait policy of its locking clauses.
 macro_rules! lock_facts {
     ($(#[$doc:meta])* $name:ident, $locked:literal) => {
         statement! {
@@ -147,21 +147,21 @@ macro_rules! lock_facts {
 }
 
 lock_facts! {
-    /// Locks and reads the facts of several writes, in their order, and what is kept under their keys. A row that somebody else holds is not
-    /// waited for; its writes are told so.
+    /// Locks and reads the facts of several writes, in their order, and the idempotency records of their keys. Skips rows that another
+    /// transaction has locked, and reports the writes that need one.
     ///
-    /// Each step takes its rows from the one before, so that the locks are taken in this order whatever the plan:
+    /// Each step takes its rows from the one before, so that the order of locks does not depend on the plan:
     /// 1. the records, for update;
-    /// 2. the contracts that they belong to *then*, and the wanted ones, for share, so that nobody changes one before the commit;
+    /// 2. the contracts that they belong to *then*, and the wanted ones, for share, so that none changes before the commit;
     /// 3. the wanted divisions, likewise.
     ///
-    /// Those of one step are taken in the order of their ids. A locked row is given as it is once its lock is had (isolation level
-    /// `read committed`), everything else as of the beginning of the query.
+    /// Within a step the locks are taken in the order of ids. A locked row is read as it is once its lock is taken (isolation level
+    /// `read committed`), everything else as of the start of the query.
     LockFacts, " SKIP LOCKED"
 }
 
 lock_facts! {
-    /// The same, but that a row which somebody else holds is waited for. What is not locked may be older than that then: the query is run
-    /// twice, and the second time, with all locks had, sees what is so.
+    /// Waits for rows that another transaction has locked. Rows without a lock may then be read as they were before the wait, so the query
+    /// runs twice: the second run has all locks and reads the current rows.
     LockFactsWaiting, ""
 }

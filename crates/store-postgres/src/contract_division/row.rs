@@ -1,4 +1,4 @@
-//! Rows of contract divisions, contracts and divisions as the domain's types.
+//! Maps rows of contract divisions, contracts and divisions to the domain's types.
 
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -16,12 +16,12 @@ pub(super) type ContractSql = (SqlUuid, Text, SqlUuid, Bool);
 pub(super) type ContractRow = (Uuid, String, Uuid, bool);
 type DivisionSql = (SqlUuid, SqlUuid, Bool);
 type DivisionRow = (Uuid, Uuid, bool);
-/// An idempotency record: the request, since when it is kept, the first answer.
+/// An idempotency record: the request, the time when it was stored, the first answer.
 type KeptSql = (Bytea, Timestamptz, RecordSql);
 type KeptRow = (Vec<u8>, PgTimestamp, RecordRow);
 
-/// What a write needs: its record, the record's contract, the wanted division and contract, whether the pair is taken, whether somebody else
-/// holds one of these rows, what is kept under its key.
+/// The facts of a write: its record, the record's contract, the wanted division and contract, whether the pair is taken, whether another
+/// transaction has locked one of these rows, and the idempotency record of its key.
 pub(super) type FactsSql = (
     Nullable<RecordSql>,
     Nullable<ContractSql>,
@@ -41,13 +41,13 @@ pub(super) type FactsRow = (
     Option<KeptRow>,
 );
 
-/// What is known of a write once its rows are locked.
+/// The result of locking and reading the rows of a write.
 pub(super) enum Lookup {
     /// A write was made under its key.
     Replay(Replay<ContractDivision>),
-    /// Somebody else holds a row that it needs.
+    /// Another transaction has locked a row that it needs.
     Locked,
-    /// Its facts.
+    /// Its facts, locked.
     Facts(Facts),
 }
 
