@@ -1,9 +1,11 @@
-//! Strict JSON deserialization with errors that never contain the input.
+//! Strict reading of JSON with errors that never contain the input.
 
 mod decode;
 mod fields;
 mod strict;
 
-pub(crate) use decode::{DecodeError, array, decode, object};
-pub(crate) use fields::{Day, Parsed, Text, Time, check_storable};
+pub(crate) use decode::{
+    DecodeError, array, boolean, number, object, optional, refuse_unknown, required, string,
+};
+pub(crate) use fields::{check_storable, day, parsed, text, time};
 pub(crate) use strict::read;

@@ -1,18 +1,16 @@
 //! The line of a dispense: the fields of its record, with `patient_id` in the place of `subject` and `id` in the place of `_id`.
 
-use std::fmt::Display;
-use std::str::FromStr;
-
 use esoz_device_dispense::{
     CODEABLE_CONCEPT, Dispense, DispenseStatus, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE,
     RESOURCES,
 };
 use esoz_kernel::{Stamps, UserId, time::rfc3339_millis};
-use serde::de::Error as _;
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{stamps, unknown};
-use crate::json::{DecodeError, Parsed, Time, array, check_storable, decode, object};
+use crate::json::{
+    DecodeError, array, boolean, check_storable, number, object, parsed, required, string, time,
+};
 use crate::{ImportContext, UnknownFields};
 
 /// Fields of a line that the record has under another name, or not at all.
@@ -21,32 +19,39 @@ static NOT_STORED: [Field; 2] = [
     Field::new("patient_id", FieldKind::Uuid, Presence::Always, ""),
 ];
 
-/// Parses the data of a line from which the stamps were removed.
+/// The remedy for an unknown field.
+const REMEDY: &str = "; with --keep-unknown it is stored as it is";
+
+/// Parses the data of a line, whose stamps were read before.
 pub(super) fn read(
-    data: &Value,
+    data: &Map<String, Value>,
     stamps: Stamps,
     context: &ImportContext<'_>,
 ) -> Result<Dispense, DecodeError> {
-    let mut given = object(data)?.clone();
+    let mut given = data.clone();
     given.extend(stamps::fields(stamps));
     given.entry("status_history").or_insert_with(|| json!([]));
     let known = NOT_STORED.iter().chain(RECORD.fields);
-    let mut record = fields(&given, known, context.unknown_fields).map_err(|error| {
-        error.with_remedy("; with --keep-unknown it is stored as it is", unknown::is_ours)
-    })?;
-    let patient = parsed(record.get("patient_id"))?;
+    if context.unknown_fields == UnknownFields::Refuse
+        && let Some(name) = given.keys().find(|name| unknown::is_ours(name))
+    {
+        return Err(DecodeError::unknown_field(name, ""));
+    }
+    let mut record = fields(&given, known, context.unknown_fields)?;
+    let patient = required(&given, "patient_id", parsed)?;
     if context.unknown_fields == UnknownFields::Keep {
         unknown::carry(&given, &mut record, patient)?;
     }
-    let owner = record.get("performer_legal_entity").and_then(|owner| owner.pointer("/identifier/value"));
-    let (id, owner, status) = (parsed(record.get("id"))?, parsed(owner)?, parsed(record.get("status"))?);
     record.retain(|name, _| NOT_STORED.iter().all(|field| field.name != name));
-    Ok(Dispense { id, status, subject: context.pseudonyms.of(patient), owner, record })
-}
-
-/// A field that was decoded before, as its domain type.
-fn parsed<T: FromStr<Err: Display>>(field: Option<&Value>) -> Result<T, DecodeError> {
-    decode(field.unwrap_or(&Value::Null)).map(|Parsed(value)| value)
+    Ok(Dispense {
+        id: required(&given, "id", parsed)?,
+        status: required(&given, "status", parsed)?,
+        subject: context.pseudonyms.of(patient),
+        owner: required(&given, "performer_legal_entity", |owner| {
+            parsed(owner.pointer("/identifier/value").unwrap_or(&Value::Null))
+        })?,
+        record,
+    })
 }
 
 /// Decodes the fields of an object. One that is unknown is a fault, or left out.
@@ -61,7 +66,7 @@ fn fields(
             Some(field) if field.presence.is_optional() && given.is_null() => Value::Null,
             Some(field) => value(given, field.kind, unknown).map_err(|error| error.inside(name))?,
             None if unknown == UnknownFields::Keep => continue,
-            None => return Err(DecodeError::unknown_field(name, &[])),
+            None => return Err(DecodeError::unknown_field(name, REMEDY)),
         };
         decoded.insert(name.clone(), value);
     }
@@ -72,18 +77,18 @@ fn fields(
 
 fn value(given: &Value, kind: FieldKind, unknown: UnknownFields) -> Result<Value, DecodeError> {
     Ok(match kind {
-        FieldKind::Text => decode::<String>(given)?.into(),
-        FieldKind::Boolean => decode::<bool>(given)?.into(),
-        FieldKind::Number => decode::<Number>(given)?.into(),
-        FieldKind::Time => rfc3339_millis(decode::<Time>(given)?.0).into(),
+        FieldKind::Text => string(given)?.into(),
+        FieldKind::Boolean => boolean(given)?.into(),
+        FieldKind::Number => number(given)?.clone().into(),
+        FieldKind::Time => rfc3339_millis(time(given)?).into(),
         // Every typed id reads a UUID in the same way; which of them does it here makes no difference.
-        FieldKind::Uuid => decode::<Parsed<UserId>>(given)?.0.to_string().into(),
-        FieldKind::Status => decode::<Parsed<DispenseStatus>>(given)?.0.as_str().into(),
+        FieldKind::Uuid => parsed::<UserId>(given)?.to_string().into(),
+        FieldKind::Status => parsed::<DispenseStatus>(given)?.as_str().into(),
         FieldKind::Reference(code) => reference(given, code, unknown)?,
         FieldKind::CodeableConcept => {
             let concept = nested(given, &CODEABLE_CONCEPT, unknown)?;
             if concept.get("coding") == Some(&json!([])) {
-                return Err(DecodeError::custom("coding is empty"));
+                return Err(DecodeError::new("coding is empty"));
             }
             concept.into()
         }
@@ -96,7 +101,7 @@ fn value(given: &Value, kind: FieldKind, unknown: UnknownFields) -> Result<Value
             items.collect::<Result<_, _>>()?
         }
         FieldKind::Any => {
-            check_storable(given).map_err(DecodeError::custom)?;
+            check_storable(given)?;
             given.clone()
         }
     })
@@ -112,10 +117,7 @@ fn nested(
     let names: Vec<&str> = alternatives.map(|field| field.name).collect();
     let is_there = |name: &&&str| decoded.get(**name).is_some_and(|value| !value.is_null());
     if !names.is_empty() && names.iter().filter(is_there).count() != 1 {
-        return Err(DecodeError::custom(format_args!(
-            "must have either {}, and not both",
-            names.join(" or ")
-        )));
+        return Err(DecodeError::new(format_args!("must have either {}, and not both", names.join(" or "))));
     }
     Ok(decoded)
 }
@@ -135,7 +137,7 @@ fn reference(given: &Value, code: Option<&str>, unknown: UnknownFields) -> Resul
         return Ok(reference.into());
     }
     let code = code.map(|code| format!(" and the code {code}")).unwrap_or_default();
-    Err(DecodeError::custom(format_args!(
+    Err(DecodeError::new(format_args!(
         "identifier.type.coding is not one coding with the system {RESOURCES}{code}"
     )))
 }

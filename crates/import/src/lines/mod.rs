@@ -1,47 +1,39 @@
 //! The form of each kind of line and its conversion to a record.
 
-mod contract;
 mod dispense;
-mod legal_entity;
+mod flat;
 mod stamps;
 mod unknown;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use self::contract::{ContractDivisionLine, ContractLine, DivisionLine};
-use self::legal_entity::LegalEntityLine;
-use crate::json::{DecodeError, Parsed, decode, read};
+use crate::json::{DecodeError, object, parsed, read, refuse_unknown, required};
 use crate::{ImportContext, LineError, Record, RecordKind};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    kind: Parsed<RecordKind>,
-    data: Value,
-}
 
 /// Parses one line.
 ///
 /// # Errors
 /// [`LineError`] states the first fault.
 pub fn parse_line(line: &str, context: &ImportContext<'_>) -> Result<Record, LineError> {
-    let value = read(line)?;
-    let Line { kind, data } = decode(&value)?;
-    let record = record(kind.0, data, context).map_err(|error| error.inside("data"))?;
-    Ok(record)
+    let line = read(line)?;
+    let line = object(&line)?;
+    refuse_unknown(line, &["kind", "data"])?;
+    let (kind, data) = (required(line, "kind", parsed)?, required(line, "data", object)?);
+    Ok(record(kind, data, context).map_err(|error| error.inside("data"))?)
 }
 
-fn record(kind: RecordKind, mut data: Value, context: &ImportContext<'_>) -> Result<Record, DecodeError> {
-    let stamps = stamps::take(&mut data, context.now)?;
+fn record(
+    kind: RecordKind,
+    data: &Map<String, Value>,
+    context: &ImportContext<'_>,
+) -> Result<Record, DecodeError> {
+    let stamps = stamps::read(data, context.now)?;
     Ok(match kind {
-        RecordKind::LegalEntity => Record::LegalEntity(decode::<LegalEntityLine>(&data)?.into_record(stamps)),
-        RecordKind::Division => Record::Division(decode::<DivisionLine>(&data)?.into_record(stamps)),
-        RecordKind::Contract => Record::Contract(decode::<ContractLine>(&data)?.into_record(stamps)),
-        RecordKind::ContractDivision => {
-            Record::ContractDivision(decode::<ContractDivisionLine>(&data)?.into_record(stamps))
-        }
-        RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(&data, stamps, context)?),
+        RecordKind::LegalEntity => Record::LegalEntity(flat::legal_entity(data, stamps)?),
+        RecordKind::Division => Record::Division(flat::division(data, stamps)?),
+        RecordKind::Contract => Record::Contract(flat::contract(data, stamps)?),
+        RecordKind::ContractDivision => Record::ContractDivision(flat::contract_division(data, stamps)?),
+        RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(data, stamps, context)?),
     })
 }
 

@@ -1,38 +1,24 @@
 //! The four optional fields of every kind that say who wrote a record and when.
 
 use esoz_kernel::time::{rfc3339_millis, to_micros};
-use esoz_kernel::{Stamps, Timestamp, UserId};
-use serde::Deserialize;
+use esoz_kernel::{Stamps, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::SYSTEM_USER;
-use crate::json::{DecodeError, Parsed, Time, decode};
+use crate::json::{DecodeError, optional, parsed, time};
 
-const FIELDS: [&str; 4] = ["inserted_at", "inserted_by", "updated_at", "updated_by"];
+pub(super) const FIELDS: [&str; 4] = ["inserted_at", "inserted_by", "updated_at", "updated_by"];
 
-#[derive(Deserialize)]
-struct StampsLine {
-    inserted_at: Option<Time>,
-    inserted_by: Option<Parsed<UserId>>,
-    updated_at: Option<Time>,
-    updated_by: Option<Parsed<UserId>>,
-}
-
-/// Removes the four fields from the data of a line; one that is absent or null becomes `now`, or the system user.
-pub(super) fn take(data: &mut Value, now: Timestamp) -> Result<Stamps, DecodeError> {
-    let taken: Map<String, Value> = data
-        .as_object_mut()
-        .map(|fields| FIELDS.iter().filter_map(|name| fields.remove_entry(*name)).collect())
-        .unwrap_or_default();
-    let taken = Value::Object(taken);
-    let line: StampsLine = decode(&taken)?;
-    let time = |given: Option<Time>| to_micros(given.map_or(now, |time| time.0));
-    let user = |given: Option<Parsed<UserId>>| given.map_or(SYSTEM_USER, |user| user.0);
+/// Reads the four fields; one that is absent or null becomes `now`, or the system user.
+pub(super) fn read(data: &Map<String, Value>, now: Timestamp) -> Result<Stamps, DecodeError> {
+    let at = |name| optional(data, name, time).map(|given| to_micros(given.unwrap_or(now)));
+    let by = |name| optional(data, name, parsed).map(|given| given.unwrap_or(SYSTEM_USER));
+    let [inserted_at, inserted_by, updated_at, updated_by] = FIELDS;
     Ok(Stamps {
-        inserted_at: time(line.inserted_at),
-        inserted_by: user(line.inserted_by),
-        updated_at: time(line.updated_at),
-        updated_by: user(line.updated_by),
+        inserted_at: at(inserted_at)?,
+        inserted_by: by(inserted_by)?,
+        updated_at: at(updated_at)?,
+        updated_by: by(updated_by)?,
     })
 }
 

@@ -1,7 +1,6 @@
 //! Copies unknown fields of a dispense from the line into the record.
 
 use esoz_kernel::PatientId;
-use serde::de::Error as _;
 use serde_json::{Map, Value};
 
 use crate::json::{DecodeError, check_storable};
@@ -17,9 +16,7 @@ pub(super) fn carry(
 ) -> Result<(), DecodeError> {
     for (name, value) in data {
         if is_ours(name) {
-            return Err(DecodeError::custom(
-                "has a field that only the service writes: _id, subject or esoz_…",
-            ));
+            return Err(DecodeError::new("has a field that only the service writes: _id, subject or esoz_…"));
         }
         carry_field(name, value, record, patient)?;
     }
@@ -39,9 +36,9 @@ fn carry_field(
 ) -> Result<(), DecodeError> {
     let Some(known) = into.get_mut(name) else {
         let field = Value::Object(Map::from_iter([(name.to_owned(), value.clone())]));
-        check_storable(&field).map_err(DecodeError::custom)?;
+        check_storable(&field)?;
         if names(&field, patient) {
-            return Err(DecodeError::custom(
+            return Err(DecodeError::new(
                 "has an unknown field with the patient's id in it, which no store may hold",
             ));
         }
