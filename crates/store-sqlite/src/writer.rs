@@ -1,4 +1,5 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,31 +10,45 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection;
-use crate::error::SqliteError;
+use crate::error::{SqliteError, driver_failed};
 use crate::settings::SqliteSettings;
 
 /// The most writes in one batch. Writes that arrive during a commit form the next batch, so a batch is about as large as the number of
 /// concurrent callers; each write costs well under a tenth of the commit.
 const MAX_BATCH: usize = 64;
 
-/// A queued write. It replies to its caller itself.
-trait WriteJob: Send {
-    /// Whether to run it: not when the caller is gone. One that waited longer than the queue time-out is rejected.
-    fn is_due(&mut self) -> bool;
-    /// Runs the write inside an open transaction and keeps the outcome for [`WriteJob::reply`]. `false` when it failed: then the
-    /// transaction must be rolled back.
-    fn run(&mut self, connection: &mut SqliteConnection) -> bool;
-    /// Runs the write in a transaction of its own and keeps the outcome for [`WriteJob::reply`].
-    fn run_alone(&mut self, connection: &mut SqliteConnection);
+type Change = Box<dyn Fn(&mut SqliteConnection) -> Result<(), SqliteError> + Send>;
+
+/// A queued write.
+struct Job {
+    attempted: String,
+    change: Change,
     /// Whether it may share a transaction with others, and run again when that is rolled back.
-    fn may_share(&self) -> bool;
-    /// Sends the outcome to the caller.
-    fn reply(&mut self);
-    /// Sends the caller the reason why it was not run.
-    fn reject(&mut self, why: SqliteError);
+    may_share: bool,
+    since: Instant,
+    /// Dropping it tells the caller that the write broke off.
+    answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
-type Job = Box<dyn WriteJob>;
+impl Job {
+    /// The job, if it is to be run: not when the caller is gone. One that waited longer than the queue time-out is rejected.
+    fn if_due(self, queue_timeout: Duration) -> Option<Self> {
+        if self.answer.is_closed() {
+            return None;
+        }
+        if self.since.elapsed() > queue_timeout {
+            let late = unavailable(&self.attempted, "it was queued for too long");
+            self.reply(Err(late));
+            return None;
+        }
+        Some(self)
+    }
+
+    fn reply(self, outcome: Result<(), StoreError>) {
+        // Fails only when the caller no longer waits.
+        drop(self.answer.send(outcome));
+    }
+}
 
 /// The single writer of the file: a thread with its own connection and a bounded queue, first in, first out.
 ///
@@ -44,7 +59,6 @@ type Job = Box<dyn WriteJob>;
 /// and each runs in a transaction of its own, so that none fails because of another.
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
-    queue_timeout: Duration,
 }
 
 impl Writer {
@@ -53,14 +67,13 @@ impl Writer {
         let most = usize::try_from(settings.max_waiting_writes).unwrap_or(usize::MAX);
         let (jobs, waiting) = mpsc::channel(most);
         let settings = settings.clone();
-        let queue_timeout = settings.busy_timeout();
         thread::Builder::new()
             .name("esoz-sqlite-writer".to_owned())
             .spawn(move || run_writer(waiting, &settings, connection))
             .map_err(|error| {
                 StoreError::new(StoreErrorKind::Unexpected, "starting the thread that writes").because(error)
             })?;
-        Ok(Self { jobs, queue_timeout })
+        Ok(Self { jobs })
     }
 
     /// The number of queued writes.
@@ -72,104 +85,52 @@ impl Writer {
     /// `Ok`, else rolls back. `Ok` here means that it is on disk.
     ///
     /// Other queued writes may share the transaction, and the write may then run again in a transaction of its own.
-    pub(crate) async fn write<T, F>(&self, attempted: impl Into<String>, change: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
-    {
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        attempted: impl Into<String>,
+        change: impl Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         self.enqueue(attempted.into(), change, true).await
     }
 
     /// Runs a write in a transaction that no other shares: for one that takes long.
-    pub(crate) async fn write_unshared<T, F>(
+    pub(crate) async fn write_unshared<T: Send + 'static>(
         &self,
         attempted: impl Into<String>,
-        change: F,
-    ) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
-    {
+        change: impl Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         self.enqueue(attempted.into(), change, false).await
     }
 
-    async fn enqueue<T, F>(&self, attempted: String, change: F, may_share: bool) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
-    {
+    async fn enqueue<T: Send + 'static>(
+        &self,
+        attempted: String,
+        change: impl Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send + 'static,
+        may_share: bool,
+    ) -> Result<T, StoreError> {
+        // What the write returned when it ran last.
+        let returned = Arc::new(Mutex::new(None));
+        let last = Arc::clone(&returned);
+        let change = Box::new(move |connection: &mut SqliteConnection| {
+            let value = change(connection)?;
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            Ok(())
+        });
         let (answer, answered) = oneshot::channel();
-        let job = Queued {
-            attempted: attempted.clone(),
-            change,
-            may_share,
-            since: Instant::now(),
-            queue_timeout: self.queue_timeout,
-            answer: Some(answer),
-            outcome: None,
-        };
-        self.jobs.try_send(Box::new(job)).map_err(|refused| match refused {
+        let job = Job { attempted: attempted.clone(), change, may_share, since: Instant::now(), answer };
+        self.jobs.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => unavailable(&attempted, "too many writes are waiting already"),
             TrySendError::Closed(_) => unavailable(&attempted, "the thread that writes has ended"),
         })?;
-        let aborted = StoreError::new(StoreErrorKind::Unexpected, attempted).because("the write broke off");
-        answered.await.unwrap_or(Err(aborted))
+        let aborted =
+            || StoreError::new(StoreErrorKind::Unexpected, attempted.clone()).because("the write broke off");
+        answered.await.unwrap_or_else(|_| Err(aborted()))?;
+        returned.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(aborted)
     }
 }
 
 fn unavailable(attempted: &str, why: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, attempted).because(why)
-}
-
-struct Queued<T, F> {
-    attempted: String,
-    change: F,
-    may_share: bool,
-    since: Instant,
-    queue_timeout: Duration,
-    answer: Option<oneshot::Sender<Result<T, StoreError>>>,
-    outcome: Option<Result<T, StoreError>>,
-}
-
-impl<T, F> WriteJob for Queued<T, F>
-where
-    T: Send,
-    F: Fn(&mut SqliteConnection) -> Result<T, SqliteError> + Send,
-{
-    fn is_due(&mut self) -> bool {
-        if self.answer.as_ref().is_none_or(oneshot::Sender::is_closed) {
-            return false;
-        }
-        let is_late = self.since.elapsed() > self.queue_timeout;
-        if is_late {
-            self.reject(unavailable(&self.attempted, "it was queued for too long").into());
-        }
-        !is_late
-    }
-
-    fn run(&mut self, connection: &mut SqliteConnection) -> bool {
-        let outcome = (self.change)(connection).map_err(|error| error.during(&self.attempted));
-        self.outcome.insert(outcome).is_ok()
-    }
-
-    fn run_alone(&mut self, connection: &mut SqliteConnection) {
-        self.outcome = Some(in_transaction(connection, &self.attempted, &self.change));
-    }
-
-    fn may_share(&self) -> bool {
-        self.may_share
-    }
-
-    fn reply(&mut self) {
-        if let (Some(answer), Some(outcome)) = (self.answer.take(), self.outcome.take()) {
-            drop(answer.send(outcome));
-        }
-    }
-
-    fn reject(&mut self, why: SqliteError) {
-        self.outcome = Some(Err(why.during(&self.attempted)));
-        self.reply();
-    }
 }
 
 fn in_transaction<T>(
@@ -193,12 +154,10 @@ fn run_writer(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, conne
     let mut writer = WriteConnection { settings, ready: Some(connection) };
     // A write that was dequeued for a batch and may not share one.
     let mut next: Option<Job> = None;
-    while let Some(mut job) = next.take().or_else(|| waiting.blocking_recv()) {
-        if !job.is_due() {
-            continue;
-        }
+    while let Some(job) = next.take().or_else(|| waiting.blocking_recv()) {
+        let Some(job) = job.if_due(settings.busy_timeout()) else { continue };
         // A batch of one would only be slower.
-        if waiting.is_empty() || !job.may_share() {
+        if waiting.is_empty() || !job.may_share {
             writer.write_one(job);
         } else {
             next = writer.write_batch(job, &mut waiting);
@@ -228,12 +187,11 @@ impl WriteConnection<'_> {
         Ok(Some(done))
     }
 
-    fn write_one(&mut self, mut job: Job) {
-        match self.with(|connection| job.run_alone(connection)) {
-            Ok(Some(())) => job.reply(),
-            // Dropping the job closes its caller's channel.
-            Ok(None) => {}
-            Err(error) => job.reject(error.into()),
+    fn write_one(&mut self, job: Job) {
+        match self.with(|connection| in_transaction(connection, &job.attempted, &job.change)) {
+            Ok(Some(outcome)) => job.reply(outcome),
+            Ok(None) => drop(job),
+            Err(error) => job.reply(Err(error)),
         }
     }
 
@@ -241,29 +199,39 @@ impl WriteConnection<'_> {
     fn write_batch(&mut self, first: Job, waiting: &mut mpsc::Receiver<Job>) -> Option<Job> {
         let mut jobs = vec![first];
         let (mut unshared, mut has_begun) = (None, false);
+        let queue_timeout = self.settings.busy_timeout();
         let batch_result = self.with(|connection| {
             connection.immediate_transaction(|connection| {
                 has_begun = true;
                 let mut done = 0;
-                while let Some(job) = jobs.get_mut(done) {
-                    if !job.run(connection) {
+                while let Some(job) = jobs.get(done) {
+                    if (job.change)(connection).is_err() {
                         return Err(diesel::result::Error::RollbackTransaction);
                     }
                     done += 1;
                     // Dequeued only now: while the first waits for the lock, the others count as waiting.
-                    if done == jobs.len() && done < MAX_BATCH {
-                        unshared = take_next(&mut jobs, waiting);
+                    while done == jobs.len()
+                        && done < MAX_BATCH
+                        && unshared.is_none()
+                        && let Ok(job) = waiting.try_recv()
+                    {
+                        if job.may_share {
+                            jobs.extend(job.if_due(queue_timeout));
+                        } else {
+                            unshared = Some(job);
+                        }
                     }
                 }
                 Ok(())
             })
         });
         match batch_result {
-            Ok(Some(Ok(()))) => jobs.iter_mut().for_each(|job| job.reply()),
+            Ok(Some(Ok(()))) => jobs.into_iter().for_each(|job| job.reply(Ok(()))),
             // The transaction was not begun, so the first is the only one.
             Ok(Some(Err(error))) if !has_begun => {
-                if let Some(first) = jobs.first_mut() {
-                    first.reject(error.into());
+                if let Some(first) = jobs.pop() {
+                    let failed = driver_failed(&first.attempted, error);
+                    first.reply(Err(failed));
                 }
             }
             // Every outcome rests on what was rolled back.
@@ -271,20 +239,6 @@ impl WriteConnection<'_> {
         }
         unshared
     }
-}
-
-/// Dequeues a due write into the batch. Returns it when it may not share.
-fn take_next(jobs: &mut Vec<Job>, waiting: &mut mpsc::Receiver<Job>) -> Option<Job> {
-    while let Ok(mut job) = waiting.try_recv() {
-        if !job.may_share() {
-            return Some(job);
-        }
-        if job.is_due() {
-            jobs.push(job);
-            break;
-        }
-    }
-    None
 }
 
 type Manager = <SqliteConnection as Connection>::TransactionManager;

@@ -1,7 +1,5 @@
 use diesel::connection::SimpleConnection as _;
 
-use std::sync::{Arc, Mutex};
-
 use diesel::sql_types::Integer;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
