@@ -123,22 +123,39 @@ impl Blocks for SqliteStore {
     }
 }
 
-/// Inserts the user if it does not exist.
-fn name_user(connection: &mut SqliteConnection, user: UserId) -> QueryResult<usize> {
-    diesel::insert_into(users::table)
-        .values((users::id.eq(user.to_string()), users::is_blocked.eq(false)))
-        .on_conflict(users::id)
-        .do_nothing()
-        .execute(connection)
+/// Inserts the user or the client if it does not exist.
+macro_rules! ensure {
+    ($connection:expr, $parties:ident, $id:expr) => {
+        diesel::insert_into($parties::table)
+            .values(($parties::id.eq($id.to_string()), $parties::is_blocked.eq(false)))
+            .on_conflict($parties::id)
+            .do_nothing()
+            .execute($connection)
+    };
 }
 
-/// Inserts the client if it does not exist.
-fn name_client(connection: &mut SqliteConnection, client: ClientId) -> QueryResult<usize> {
-    diesel::insert_into(clients::table)
-        .values((clients::id.eq(client.to_string()), clients::is_blocked.eq(false)))
-        .on_conflict(clients::id)
-        .do_nothing()
-        .execute(connection)
+/// Blocks or unblocks the user or the client, which need not exist.
+macro_rules! set_blocked {
+    ($connection:expr, $parties:ident, $id:expr, $blocked:expr) => {{
+        ensure!($connection, $parties, $id)?;
+        let party = diesel::update($parties::table.find($id.to_string()));
+        party.set($parties::is_blocked.eq($blocked)).execute($connection)?;
+        Ok(())
+    }};
+}
+
+/// Revokes the token or the key unless it is revoked already. `false` when there is none.
+macro_rules! revoke {
+    ($connection:expr, $secrets:ident, $digest:expr, $now:expr) => {{
+        let secret = $secrets::table.find($digest.bytes().as_slice());
+        let revoked: Option<Option<String>> =
+            secret.select($secrets::revoked_at).first($connection).optional()?;
+        if let Some(None) = revoked {
+            let update = diesel::update(secret).set($secrets::revoked_at.eq(rfc3339_micros($now)));
+            update.execute($connection)?;
+        }
+        Ok(revoked.is_some())
+    }};
 }
 
 #[async_trait]
@@ -147,8 +164,8 @@ impl Credentials for SqliteStore {
         let token = token.clone();
         self.writer
             .write("storing an access token", move |connection| {
-                name_user(connection, token.user_id)?;
-                name_client(connection, token.client_id)?;
+                ensure!(connection, users, token.user_id)?;
+                ensure!(connection, clients, token.client_id)?;
                 diesel::insert_into(access_tokens::table)
                     .values((
                         access_tokens::digest.eq(token.digest.bytes().as_slice()),
@@ -169,26 +186,15 @@ impl Credentials for SqliteStore {
 
     async fn revoke_token(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError> {
         let digest = *digest;
-        self.writer
-            .write("revoking an access token", move |connection| {
-                let token = access_tokens::table.find(digest.bytes().as_slice());
-                let revoked: Option<Option<String>> =
-                    token.select(access_tokens::revoked_at).first(connection).optional()?;
-                if let Some(None) = revoked {
-                    diesel::update(token)
-                        .set(access_tokens::revoked_at.eq(rfc3339_micros(now)))
-                        .execute(connection)?;
-                }
-                Ok(revoked.is_some())
-            })
-            .await
+        let revoke = move |connection: &mut _| revoke!(connection, access_tokens, digest, now);
+        self.writer.write("revoking an access token", revoke).await
     }
 
     async fn add_api_key(&self, key: &NewApiKey) -> Result<(), StoreError> {
         let key = key.clone();
         self.writer
             .write("storing an api key", move |connection| {
-                name_client(connection, key.client_id)?;
+                ensure!(connection, clients, key.client_id)?;
                 diesel::insert_into(api_keys::table)
                     .values((
                         api_keys::digest.eq(key.digest.bytes().as_slice()),
@@ -206,42 +212,17 @@ impl Credentials for SqliteStore {
 
     async fn revoke_api_key(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError> {
         let digest = *digest;
-        self.writer
-            .write("revoking an api key", move |connection| {
-                let key = api_keys::table.find(digest.bytes().as_slice());
-                let revoked: Option<Option<String>> =
-                    key.select(api_keys::revoked_at).first(connection).optional()?;
-                if let Some(None) = revoked {
-                    diesel::update(key)
-                        .set(api_keys::revoked_at.eq(rfc3339_micros(now)))
-                        .execute(connection)?;
-                }
-                Ok(revoked.is_some())
-            })
-            .await
+        let revoke = move |connection: &mut _| revoke!(connection, api_keys, digest, now);
+        self.writer.write("revoking an api key", revoke).await
     }
 
     async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError> {
-        self.writer
-            .write("blocking a user or letting them in again", move |connection| {
-                name_user(connection, user)?;
-                diesel::update(users::table.find(user.to_string()))
-                    .set(users::is_blocked.eq(blocked))
-                    .execute(connection)?;
-                Ok(())
-            })
-            .await
+        let set = move |connection: &mut _| set_blocked!(connection, users, user, blocked);
+        self.writer.write("blocking a user or letting them in again", set).await
     }
 
     async fn set_client_blocked(&self, client: ClientId, blocked: bool) -> Result<(), StoreError> {
-        self.writer
-            .write("blocking a client or letting it in again", move |connection| {
-                name_client(connection, client)?;
-                diesel::update(clients::table.find(client.to_string()))
-                    .set(clients::is_blocked.eq(blocked))
-                    .execute(connection)?;
-                Ok(())
-            })
-            .await
+        let set = move |connection: &mut _| set_blocked!(connection, clients, client, blocked);
+        self.writer.write("blocking a client or letting it in again", set).await
     }
 }

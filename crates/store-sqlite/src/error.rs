@@ -46,6 +46,16 @@ pub(crate) fn driver_failed(attempted: &str, error: Driver) -> StoreError {
     StoreError::new(kind_of(&error), attempted).because(error)
 }
 
+/// Whether a statement was refused because a row that it refers to is not there.
+pub(crate) const fn is_foreign_key_violation(error: &Driver) -> bool {
+    matches!(error, Driver::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _))
+}
+
+/// Whether a statement was refused by a check of the table.
+pub(crate) const fn is_check_violation(error: &Driver) -> bool {
+    matches!(error, Driver::DatabaseError(DatabaseErrorKind::CheckViolation, _))
+}
+
 /// Translates a failure to open the file or to get a connection from the pool: a later attempt may succeed.
 pub(crate) fn connect_failed(attempted: &str, error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, attempted).because(error)

@@ -7,7 +7,7 @@ use esoz_legal_entity::{
 
 use crate::SqliteStore;
 use crate::error::SqliteError;
-use crate::rows::{Location, put_all, stamp_columns};
+use crate::rows::{Location, put_all, put_row, stamp_columns};
 use crate::schema::legal_entities;
 
 #[derive(Clone, Queryable, Insertable, AsChangeset, PartialEq)]
@@ -75,16 +75,5 @@ impl LegalEntityRegistry for SqliteStore {
 }
 
 fn put(connection: &mut SqliteConnection, mut row: Row) -> Result<Put, SqliteError> {
-    let there: Option<Row> = legal_entities::table.find(&row.id).first(connection).optional()?;
-    let Some(there) = there else {
-        diesel::insert_into(legal_entities::table).values(&row).execute(connection)?;
-        return Ok(Put::Created);
-    };
-    row.inserted_at.clone_from(&there.inserted_at);
-    row.inserted_by.clone_from(&there.inserted_by);
-    if row == there {
-        return Ok(Put::Kept);
-    }
-    diesel::update(legal_entities::table.find(&row.id)).set(&row).execute(connection)?;
-    Ok(Put::Updated)
+    Ok(put_row!(connection, legal_entities, row: Row)?)
 }

@@ -2,13 +2,12 @@
 
 use std::str::FromStr;
 
-use diesel::SqliteConnection;
-use diesel::result::{DatabaseErrorKind, Error as Driver};
+use diesel::{QueryResult, SqliteConnection};
 use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{Put, Stamps, StoreError};
 
 use crate::SqliteStore;
-use crate::error::SqliteError;
+use crate::error::{SqliteError, is_foreign_key_violation};
 
 /// The most records in one transaction: an import must not block other writes for long.
 pub(crate) const MAX_RECORDS_PER_TRANSACTION: usize = 500;
@@ -74,15 +73,36 @@ pub(crate) fn stamp_columns(stamps: &Stamps) -> [String; 4] {
     ]
 }
 
-/// The outcome of a statement that stores one record: a dangling reference refuses that record alone.
-pub(crate) fn put_unless_dangling(
-    result: Result<usize, Driver>,
-    done: Put,
+/// Stores a row: inserts it, or updates the one with its id, whose `inserted_at` and `inserted_by` stay, if they differ.
+macro_rules! put_row {
+    ($connection:expr, $table:ident, $row:ident: $Row:ty) => {
+        match $table::table.find(&$row.id).first::<$Row>($connection).optional() {
+            Ok(None) => {
+                diesel::insert_into($table::table).values(&$row).execute($connection).map(|_| Put::Created)
+            }
+            Ok(Some(there)) => {
+                $row.inserted_at.clone_from(&there.inserted_at);
+                $row.inserted_by.clone_from(&there.inserted_by);
+                if $row == there {
+                    Ok(Put::Kept)
+                } else {
+                    let update = diesel::update($table::table.find(&$row.id)).set(&$row);
+                    update.execute($connection).map(|_| Put::Updated)
+                }
+            }
+            Err(error) => Err(error),
+        }
+    };
+}
+pub(crate) use put_row;
+
+/// The outcome of storing one record: a dangling reference refuses that record alone.
+pub(crate) fn refused_if_dangling(
+    put: QueryResult<Put>,
     missing: impl FnOnce() -> String,
 ) -> Result<Put, SqliteError> {
-    match result {
-        Ok(_) => Ok(done),
-        Err(Driver::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => Ok(Put::Refused(missing())),
-        Err(error) => Err(error.into()),
+    match put {
+        Err(error) if is_foreign_key_violation(&error) => Ok(Put::Refused(missing())),
+        put => Ok(put?),
     }
 }

@@ -6,7 +6,7 @@ use esoz_kernel::{Put, StoreError};
 use super::row::RecordRow;
 use crate::SqliteStore;
 use crate::error::SqliteError;
-use crate::rows::{put_all, put_unless_dangling, stamp_columns};
+use crate::rows::{put_all, put_row, refused_if_dangling, stamp_columns};
 use crate::schema::{contract_divisions, contracts, divisions};
 
 #[derive(Clone, Queryable, Insertable, AsChangeset, PartialEq)]
@@ -103,37 +103,15 @@ impl ContractRegistry for SqliteStore {
 }
 
 fn put_division(connection: &mut SqliteConnection, mut row: DivisionRow) -> Result<Put, SqliteError> {
-    let there: Option<DivisionRow> = divisions::table.find(&row.id).first(connection).optional()?;
-    let missing = |row: &DivisionRow| format!("its legal entity {} is not there", row.legal_entity_id);
-    let Some(there) = there else {
-        let inserted = diesel::insert_into(divisions::table).values(&row).execute(connection);
-        return put_unless_dangling(inserted, Put::Created, || missing(&row));
-    };
-    row.inserted_at.clone_from(&there.inserted_at);
-    row.inserted_by.clone_from(&there.inserted_by);
-    if row == there {
-        return Ok(Put::Kept);
-    }
-    let updated = diesel::update(divisions::table.find(&row.id)).set(&row).execute(connection);
-    put_unless_dangling(updated, Put::Updated, || missing(&row))
+    let put = put_row!(connection, divisions, row: DivisionRow);
+    refused_if_dangling(put, || format!("its legal entity {} is not there", row.legal_entity_id))
 }
 
 fn put_contract(connection: &mut SqliteConnection, mut row: ContractRow) -> Result<Put, SqliteError> {
-    let there: Option<ContractRow> = contracts::table.find(&row.id).first(connection).optional()?;
-    let missing = |row: &ContractRow| {
+    let put = put_row!(connection, contracts, row: ContractRow);
+    refused_if_dangling(put, || {
         format!("its contractor legal entity {} is not there", row.contractor_legal_entity_id)
-    };
-    let Some(there) = there else {
-        let inserted = diesel::insert_into(contracts::table).values(&row).execute(connection);
-        return put_unless_dangling(inserted, Put::Created, || missing(&row));
-    };
-    row.inserted_at.clone_from(&there.inserted_at);
-    row.inserted_by.clone_from(&there.inserted_by);
-    if row == there {
-        return Ok(Put::Kept);
-    }
-    let updated = diesel::update(contracts::table.find(&row.id)).set(&row).execute(connection);
-    put_unless_dangling(updated, Put::Updated, || missing(&row))
+    })
 }
 
 fn put_contract_division(connection: &mut SqliteConnection, row: RecordRow) -> Result<Put, SqliteError> {
@@ -155,7 +133,7 @@ fn put_contract_division(connection: &mut SqliteConnection, row: RecordRow) -> R
         )));
     }
     let inserted = diesel::insert_into(contract_divisions::table).values(&row).execute(connection);
-    put_unless_dangling(inserted, Put::Created, || {
+    refused_if_dangling(inserted.map(|_| Put::Created), || {
         format!("its contract {} or its division {} is not there", row.contract_id, row.division_id)
     })
 }

@@ -1,12 +1,11 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as Driver};
 use esoz_device_dispense::{Dispense, DispenseRegistry};
 use esoz_kernel::{Put, StoreError};
 
 use super::document::from_dispense;
 use crate::SqliteStore;
-use crate::error::SqliteError;
+use crate::error::{SqliteError, is_check_violation};
 use crate::rows::put_all;
 use crate::schema::device_dispenses;
 
@@ -45,7 +44,7 @@ fn put(connection: &mut SqliteConnection, row: Row) -> Result<Put, SqliteError> 
         Ok(0) => Ok(Put::Kept),
         Ok(_) => Ok(Put::Created),
         // Of the table's checks this is the only one that a document made by `from_dispense` can fail.
-        Err(Driver::DatabaseError(DatabaseErrorKind::CheckViolation, _)) => {
+        Err(error) if is_check_violation(&error) => {
             Ok(Put::Refused("status_history is not a list".to_owned()))
         }
         Err(error) => Err(error.into()),
