@@ -38,7 +38,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     }
     let is_product = |path: &Path| {
         let name = path.file_stem().unwrap().to_str().unwrap();
-        !path.starts_with(root().join("crates/testkit")) && !name.ends_with("tests") && name != "properties"
+        !path.starts_with(root().join("crates/testkit")) && !name.ends_with("tests")
     };
     found.retain(|(path, _)| is_product(path));
     assert!(found.len() > 150, "{} files", found.len());

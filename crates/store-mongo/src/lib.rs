@@ -12,7 +12,7 @@ mod idempotency;
 mod outbox;
 mod pool;
 #[cfg(test)]
-mod properties;
+mod properties_tests;
 mod schema;
 mod set_aside;
 mod settings;
