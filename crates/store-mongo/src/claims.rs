@@ -31,10 +31,10 @@ impl Collections {
     /// Reads the claims. Unreadable entries are removed and claim nothing: losing one costs work, not correctness.
     pub(crate) async fn claims(&self, claim: &Claim) -> Result<Claims, StoreError> {
         for _ in 0..MAX_REPAIRS {
-            let find = self.claims_collection().find_one(this()).max_time(self.operation_timeout());
-            let found =
-                self.with_timeout(find).await.map_err(|error| error.during("reading the relays' claims"))?;
-            let Some(found) = found else { return Ok(Claims::default()) };
+            let find = self.claims_collection.find_one(this()).max_time(self.operation_timeout);
+            let Some(found) = self.attempt("reading the relays' claims", find).await? else {
+                return Ok(Claims::default());
+            };
             let mut claims = read(&found, claim);
             let Some(sound) = claims.sound.take() else { return Ok(claims) };
             let error = self.repair(claims.version, sound).await;
@@ -54,7 +54,7 @@ impl Collections {
         filter.insert(VERSION, version.map_or(Bson::from(doc! { "$not": { "$type": "long" } }), Bson::Int64));
         let mut repaired = this();
         repaired.extend(doc! { VERSION: version.unwrap_or_default().wrapping_add(1), HELD: sound });
-        let claims = self.claims_collection().clone_with_type();
+        let claims = self.claims_collection.clone_with_type();
         self.with_timeout(claims.replace_one(filter, repaired)).await.map(drop)
     }
 
@@ -77,7 +77,7 @@ impl Collections {
     async fn insert_claims(&self, new: Document) -> Result<bool, MongoError> {
         let mut document = this();
         document.extend(doc! { VERSION: 1_i64, HELD: [new] });
-        let claims = self.claims_collection().clone_with_type();
+        let claims = self.claims_collection.clone_with_type();
         match self.with_timeout(claims.insert_one(document)).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_duplicate_key() => Ok(false),
@@ -98,24 +98,22 @@ impl Collections {
         let update = vec![doc! { "$set": { VERSION: version.wrapping_add(1), HELD: held } }];
         let mut filter = this();
         filter.insert(VERSION, version);
-        let update = self.claims_collection().update_one(filter, update);
+        let update = self.claims_collection.update_one(filter, update);
         self.with_timeout(update).await.map(|updated| updated.matched_count > 0)
     }
 
     /// Ends all claims on these entities.
     pub(crate) async fn end_claims(&self, entities: Vec<Bson>) -> Result<(), StoreError> {
         let gone = doc! { "$pull": { HELD_ENTITIES: { "$in": entities } } };
-        let update = self.claims_collection().update_one(this(), gone);
-        self.with_timeout(update).await.map_err(|error| error.during("ending claims on delivered events"))?;
-        Ok(())
+        let update = self.claims_collection.update_one(this(), gone);
+        self.attempt("ending claims on delivered events", update).await.map(drop)
     }
 
     /// Ends all claims of this relay.
     pub(crate) async fn release_claims(&self, by: Uuid) -> Result<(), StoreError> {
         let gone = doc! { "$pull": { HELD: { CLAIM_BY: binary(by) } } };
-        let update = self.claims_collection().update_one(this(), gone);
-        self.with_timeout(update).await.map_err(|error| error.during("giving claimed events back"))?;
-        Ok(())
+        let update = self.claims_collection.update_one(this(), gone);
+        self.attempt("giving claimed events back", update).await.map(drop)
     }
 }
 

@@ -2,10 +2,7 @@
 
 use std::{
     future::IntoFuture,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -18,19 +15,26 @@ use mongodb::{
 };
 
 use crate::{error::MongoError, fields};
+use esoz_kernel::StoreError;
 
 /// The documents. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Collections {
-    database: Database,
-    /// Read concern `local`, from the primary.
-    dispenses: Collection<RawDocumentBuf>,
-    /// Read concern `majority`.
-    majority: Collection<RawDocumentBuf>,
-    claims: Collection<RawDocumentBuf>,
-    operation_timeout: Duration,
-    /// Whether the unique index on keys is known to exist.
-    unique_key: Arc<AtomicBool>,
+    pub(crate) database: Database,
+    /// The dispenses, for every write, and for reads that must see the latest: read concern `local`, from the primary.
+    ///
+    /// A dispense is read to explain why a transition was refused. A local read from the primary always sees the cause; a majority read may
+    /// lag behind it right after a failover. The cause is durable: the server acknowledges with majority even an update that changed nothing.
+    /// A newer state that is not durable yet may be read and then be rolled back by a failover: then a caller was told of a conflict that is
+    /// gone, nothing was written or promised, and a retry tells.
+    pub(crate) dispenses: Collection<RawDocumentBuf>,
+    /// The dispenses, for reads of what must never be rolled back: events that will be published. Read concern `majority`.
+    pub(crate) majority: Collection<RawDocumentBuf>,
+    /// The relays' claims, read from the primary: the write that follows notices what a failover rolled back.
+    pub(crate) claims_collection: Collection<RawDocumentBuf>,
+    pub(crate) operation_timeout: Duration,
+    /// Whether the unique index on keys is known to exist: only after this store, or a clone of it, has migrated.
+    pub(crate) has_unique_key: Arc<AtomicBool>,
 }
 
 impl Collections {
@@ -41,48 +45,11 @@ impl Collections {
         Self {
             dispenses: read_with(fields::COLLECTION, ReadConcern::local()),
             majority: read_with(fields::COLLECTION, ReadConcern::majority()),
-            claims: read_with(fields::CLAIMS, ReadConcern::local()),
+            claims_collection: read_with(fields::CLAIMS, ReadConcern::local()),
             database,
             operation_timeout,
-            unique_key: Arc::default(),
+            has_unique_key: Arc::default(),
         }
-    }
-
-    pub(crate) const fn database(&self) -> &Database {
-        &self.database
-    }
-
-    /// The dispenses, for every write, and for reads that must see the latest.
-    ///
-    /// A dispense is read to explain why a transition was refused. A local read from the primary always sees the cause; a majority read may
-    /// lag behind it right after a failover. The cause is durable: the server acknowledges with majority even an update that changed nothing.
-    /// A newer state that is not durable yet may be read and then be rolled back by a failover: then a caller was told of a conflict that is
-    /// gone, nothing was written or promised, and a retry tells.
-    pub(crate) const fn dispenses(&self) -> &Collection<RawDocumentBuf> {
-        &self.dispenses
-    }
-
-    /// The dispenses, for reads of what must never be rolled back: events that will be published.
-    pub(crate) const fn majority(&self) -> &Collection<RawDocumentBuf> {
-        &self.majority
-    }
-
-    /// The relays' claims, read from the primary: the write that follows notices what a failover rolled back.
-    pub(crate) const fn claims_collection(&self) -> &Collection<RawDocumentBuf> {
-        &self.claims
-    }
-
-    /// Whether the unique index on keys is known to exist: only after this store, or a clone of it, has migrated.
-    pub(crate) fn has_unique_key(&self) -> bool {
-        self.unique_key.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set_unique_key(&self) {
-        self.unique_key.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) const fn operation_timeout(&self) -> Duration {
-        self.operation_timeout
     }
 
     /// Adds the write concern of the collection to a command.
@@ -91,6 +58,15 @@ impl Collections {
         command.insert("writeConcern", doc! { "w": "majority", "j": true, "wtimeout": within });
         command.insert("maxTimeMS", within);
         command
+    }
+
+    /// Runs one operation [with the operation time-out](Self::with_timeout). A failure states what was attempted.
+    pub(crate) async fn attempt<T>(
+        &self,
+        attempted: impl Into<String>,
+        operation: impl IntoFuture<Output = mongodb::error::Result<T>>,
+    ) -> Result<T, StoreError> {
+        self.with_timeout(operation).await.map_err(|error| error.during(attempted))
     }
 
     /// Runs one operation with the operation time-out, which the driver lacks: a server that hangs would hang the caller. A cancelled

@@ -7,7 +7,9 @@
 use std::time::Duration;
 
 use esoz_kernel::{StoreError, StoreErrorKind};
-use mongodb::error::{Error, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, WriteFailure};
+use mongodb::error::{
+    Error, ErrorKind, IndexedWriteError, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, WriteFailure,
+};
 
 /// The server's codes, <https://github.com/mongodb/mongo/blob/v6.0/src/mongo/base/error_codes.yml>.
 pub(crate) mod code {
@@ -84,6 +86,15 @@ impl MongoError {
     /// Whether the server refused a write because a document with the same key is there.
     pub(crate) fn is_duplicate_key(&self) -> bool {
         matches!(self, Self::Driver(error) if server_code(error).is_some_and(is_duplicate_key))
+    }
+
+    /// The documents that the server refused of several; `None` when the others are not known to be stored.
+    pub(crate) fn refused_documents(self) -> Option<Vec<IndexedWriteError>> {
+        let Self::Driver(error) = self else { return None };
+        match *error.kind {
+            ErrorKind::InsertMany(partly) if partly.write_concern_error.is_none() => partly.write_errors,
+            _ => None,
+        }
     }
 
     /// Whether the server answered and the driver could not read what.

@@ -11,7 +11,6 @@ use crate::{
     MongoStore,
     collections::Collections,
     device_dispense::{document, replay::kept},
-    error::MongoError,
     fields::{COLLECTION, ID, KEY, KEY_AT, KEYS, KEYS_AT, KEYS_KEY},
     values::{binary, digest, millis, uuid},
 };
@@ -28,11 +27,10 @@ impl Collections {
         change: &Transition,
         idempotency: &IdempotentRequest,
     ) -> Result<Committed<Dispense>, StoreError> {
-        let failed = |error: MongoError| error.during("looking up an idempotency key");
+        let attempted = "looking up an idempotency key";
         let key = digest(idempotency.key());
-        let find =
-            self.dispenses().find_one(doc! { KEYS_KEY: key.clone() }).max_time(self.operation_timeout());
-        let Some(document) = self.with_timeout(find).await.map_err(failed)? else {
+        let find = self.dispenses.find_one(doc! { KEYS_KEY: key.clone() }).max_time(self.operation_timeout);
+        let Some(document) = self.attempt(attempted, find).await? else {
             return Ok(Committed::Stale);
         };
         let id = uuid(&document, ID);
@@ -53,7 +51,7 @@ impl Collections {
                 // Expired: removed, so that the next attempt can store it anew.
                 let old = doc! { KEY: key, KEY_AT: { "$lte": millis(expired_until(change.at)) } };
                 let of_document = doc! { ID: id.map_or(Bson::Null, binary) };
-                self.pull(of_document, old).await.map_err(failed)?;
+                self.pull(attempted, of_document, old).await?;
                 Ok(Committed::Stale)
             }
         }
@@ -61,12 +59,13 @@ impl Collections {
 
     /// Removes keys from documents; returns the number of documents changed. Empty lists are removed by a second update; one that stays
     /// behind when the caller is dropped in between is harmless, and goes with the next key of its document.
-    async fn pull(&self, documents: Document, keys: Document) -> Result<u64, MongoError> {
-        let pull = doc! { "$pull": { KEYS: keys } };
-        let pulled = self.with_timeout(self.dispenses().update_many(documents.clone(), pull)).await?;
+    async fn pull(&self, attempted: &str, documents: Document, keys: Document) -> Result<u64, StoreError> {
+        let pull = self.dispenses.update_many(documents.clone(), doc! { "$pull": { KEYS: keys } });
+        let pulled = self.attempt(attempted, pull).await?;
         let mut emptied = documents;
         emptied.insert(KEYS, doc! { "$size": 0 });
-        self.with_timeout(self.dispenses().update_many(emptied, doc! { "$unset": { KEYS: "" } })).await?;
+        let unset = self.dispenses.update_many(emptied, doc! { "$unset": { KEYS: "" } });
+        self.attempt(attempted, unset).await?;
         Ok(pulled.modified_count)
     }
 }
@@ -78,27 +77,21 @@ impl IdempotencyRecords for MongoStore {
         if most == 0 {
             return Ok(0);
         }
-        let failed = |error: MongoError| error.during("purging expired idempotency keys");
+        let attempted = "purging expired idempotency keys";
         let until = millis(until);
         let find = self
             .documents
-            .dispenses()
+            .dispenses
             .find(doc! { KEYS_AT: { "$lte": until } })
             .projection(doc! { ID: 1 })
             .limit(most.into())
-            .max_time(self.documents.operation_timeout());
-        let found = self
-            .documents
-            .with_timeout(async { find.await?.try_collect::<Vec<RawDocumentBuf>>().await })
-            .await;
-        let found = found.map_err(failed)?;
+            .max_time(self.documents.operation_timeout);
+        let find = async { find.await?.try_collect::<Vec<RawDocumentBuf>>().await };
+        let found = self.documents.attempt(attempted, find).await?;
         if found.is_empty() {
             return Ok(0);
         }
         let ids: Vec<Bson> = found.iter().filter_map(|document| uuid(document, ID)).map(binary).collect();
-        self.documents
-            .pull(doc! { ID: { "$in": ids } }, doc! { KEY_AT: { "$lte": until } })
-            .await
-            .map_err(failed)
+        self.documents.pull(attempted, doc! { ID: { "$in": ids } }, doc! { KEY_AT: { "$lte": until } }).await
     }
 }

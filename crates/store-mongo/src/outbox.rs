@@ -12,10 +12,11 @@ use mongodb::options::Hint;
 use crate::{
     MongoStore, event,
     fields::{
-        COLLECTION, EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ID, OUTBOX_EVENTS, OUTBOX_SET_ASIDE_AT, OUTBOX_SINCE,
-        SET_ASIDE, SET_ASIDE_AT, path,
+        COLLECTION, EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ENTITY_TYPE, OUTBOX_EVENT_ID, OUTBOX_EVENTS,
+        OUTBOX_SET_ASIDE, OUTBOX_SET_ASIDE_AT, OUTBOX_SET_ASIDE_ID, OUTBOX_SINCE, SET_ASIDE, SET_ASIDE_AT,
+        path,
     },
-    set_aside::{Unreadable, requeue},
+    set_aside::{Unreadable, listed, requeue},
     values::{binary, uuid},
 };
 
@@ -104,32 +105,51 @@ impl Outbox for MongoStore {
                 ASIDE: { "$sum": aside },
             } },
         ];
-        let counted = self
-            .documents
-            .with_timeout(async {
-                let counted = self
-                    .documents
-                    .dispenses()
-                    .aggregate(pipeline)
-                    .max_time(self.documents.operation_timeout())
-                    .await?;
-                counted.with_type::<Document>().try_next().await
-            })
-            .await
-            .map_err(|error| error.during("counting waiting events"))?;
+        let count = self.documents.dispenses.aggregate(pipeline).max_time(self.documents.operation_timeout);
+        let count = async { count.await?.with_type::<Document>().try_next().await };
+        let counted = self.documents.attempt("counting waiting events", count).await?;
         Ok(counted.as_ref().map_or_else(Backlog::default, backlog))
     }
 
     async fn list_set_aside(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
-        self.listed(limit).await
+        // To MongoDB a limit of zero is no limit.
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let find = self
+            .documents
+            .dispenses
+            .find(doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true } })
+            .sort(doc! { OUTBOX_SET_ASIDE_AT: 1 })
+            .projection(doc! { OUTBOX_SET_ASIDE: 1, OUTBOX_EVENT_ENTITY_TYPE: 1 })
+            .limit(limit.into())
+            .max_time(self.documents.operation_timeout);
+        let find = async { find.await?.try_collect::<Vec<_>>().await };
+        let found = self.documents.attempt("listing the events that were set aside", find).await?;
+        Ok(found.iter().map(|document| listed(document)).collect())
     }
 
     async fn retry(&self, which: &Which) -> Result<u64, StoreError> {
-        self.retried(which).await
+        let mut filter = doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true } };
+        if let Which::These(ids) = which {
+            filter.insert(OUTBOX_SET_ASIDE_ID, doc! { "$in": ids });
+        }
+        let update = vec![doc! { "$unset": OUTBOX_SET_ASIDE }, requeue()];
+        let update = self.documents.dispenses.update_many(filter, update);
+        let retried = self.documents.attempt("retrying events that were set aside", update).await?;
+        Ok(retried.modified_count)
     }
 
     async fn drop_set_aside(&self, id: &str) -> Result<bool, StoreError> {
-        self.dropped(id).await
+        let events = path(OUTBOX_EVENTS);
+        let but_the_first = doc! { "$slice": [&events, 1, { "$max": [1, { "$size": &events }] }] };
+        let rest = doc! { "$cond": [{ "$isArray": &events }, but_the_first, []] };
+        let update =
+            vec![doc! { "$set": { OUTBOX_EVENTS: rest } }, doc! { "$unset": OUTBOX_SET_ASIDE }, requeue()];
+        let filter = doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true }, OUTBOX_SET_ASIDE_ID: id };
+        let update = self.documents.dispenses.update_one(filter, update);
+        let dropped = self.documents.attempt("dropping an event that was set aside", update).await?;
+        Ok(dropped.modified_count > 0)
     }
 }
 
@@ -151,15 +171,15 @@ impl MongoStore {
         }
         let find = self
             .documents
-            .majority()
+            .majority
             .find(filter)
             .sort(doc! { OUTBOX_SINCE: 1 })
             .projection(doc! { OUTBOX: 1 })
             .limit(i64::from(claim.max_entities))
             .batch_size(all_at_once(claim))
-            .max_time(self.documents.operation_timeout());
-        let found = self.documents.with_timeout(async { find.await?.try_collect::<Vec<_>>().await }).await;
-        found.map_err(|error| error.during("reading waiting events"))
+            .max_time(self.documents.operation_timeout);
+        let find = async { find.await?.try_collect().await };
+        self.documents.attempt("reading waiting events", find).await
     }
 
     /// Splits the documents: entities whose events can be delivered, with the events; unreadable ones, which are set aside; and those that a
@@ -201,23 +221,22 @@ impl MongoStore {
             OUTBOX_SINCE: { "$exists": true },
             OUTBOX_EVENTS: { "$not": undelivered },
         };
-        let update = self.documents.dispenses().update_many(filter, doc! { "$unset": { OUTBOX: "" } });
-        let removed = self.documents.with_timeout(update.hint(by_id())).await;
-        let removed = removed.map_err(|error| error.during("removing delivered events"))?.matched_count;
-        Ok(usize::try_from(removed).unwrap_or(usize::MAX))
+        let update = self.documents.dispenses.update_many(filter, doc! { "$unset": { OUTBOX: "" } });
+        let removed = self.documents.attempt("removing delivered events", update.hint(by_id())).await?;
+        Ok(usize::try_from(removed.matched_count).unwrap_or(usize::MAX))
     }
 
     /// Finds the entities for which events still wait.
     async fn left_of(&self, entities: &HashSet<Uuid>) -> Result<HashSet<Uuid>, StoreError> {
         let find = self
             .documents
-            .dispenses()
+            .dispenses
             .find(doc! { ID: { "$in": all(entities) }, OUTBOX_SINCE: { "$exists": true } })
             .projection(doc! { ID: 1 })
             .hint(by_id())
-            .max_time(self.documents.operation_timeout());
-        let found = self.documents.with_timeout(async { find.await?.try_collect::<Vec<_>>().await }).await;
-        let found = found.map_err(|error| error.during("looking for what waits beside delivered events"))?;
+            .max_time(self.documents.operation_timeout);
+        let find = async { find.await?.try_collect::<Vec<_>>().await };
+        let found = self.documents.attempt("looking for what waits beside delivered events", find).await?;
         Ok(found.iter().filter_map(|document| uuid(document, ID)).collect())
     }
 
@@ -226,12 +245,8 @@ impl MongoStore {
         let entities: Vec<Bson> = delivered.iter().map(|event| binary(event.entity_id)).collect();
         let events = ids(delivered.iter().copied());
         let filter = doc! { ID: { "$in": entities }, OUTBOX_EVENT_ID: { "$in": events.clone() } };
-        let update = self.documents.dispenses().update_many(filter, without(&events)).hint(by_id());
-        self.documents
-            .with_timeout(update)
-            .await
-            .map_err(|error| error.during("removing delivered events"))?;
-        Ok(())
+        let update = self.documents.dispenses.update_many(filter, without(&events)).hint(by_id());
+        self.documents.attempt("removing delivered events", update).await.map(drop)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the collection needs beside its documents.
 
+use std::sync::atomic::Ordering;
+
 use bson::{Document, doc};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use mongodb::{
@@ -36,7 +38,7 @@ impl MongoStore {
         let attempted = creating(&unique);
         match self.create(unique).await {
             Ok(()) => {
-                self.documents.set_unique_key();
+                self.documents.has_unique_key.store(true, Ordering::Relaxed);
                 Ok(())
             }
             Err(error) if goes_without(server, &error) => {
@@ -54,12 +56,12 @@ impl MongoStore {
     }
 
     async fn create(&self, index: IndexModel) -> Result<(), MongoError> {
-        self.documents.dispenses().create_index(index).await.map(drop).map_err(MongoError::from)
+        self.documents.dispenses.create_index(index).await.map(drop).map_err(MongoError::from)
     }
 
     async fn check_server(&self) -> Result<Server, StoreError> {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let hello = self.documents.database().run_command(doc! { "hello": 1 }).selection_criteria(primary);
+        let hello = self.documents.database.run_command(doc! { "hello": 1 }).selection_criteria(primary);
         let hello = self
             .documents
             .with_timeout(hello)
@@ -176,15 +178,12 @@ mod tests {
         let store = MongoStore::connect(&settings).await.unwrap();
         store.create(sharded_key()).await.unwrap();
         let find = doc! { "find": COLLECTION, "filter": { KEYS_KEY: digest(&[7; 32]) } };
-        let plan = store
-            .documents
-            .database()
-            .run_command(doc! { "explain": find, "verbosity": "queryPlanner" })
-            .await;
-        assert!(!store.documents.has_unique_key());
+        let plan =
+            store.documents.database.run_command(doc! { "explain": find, "verbosity": "queryPlanner" }).await;
+        assert!(!store.documents.has_unique_key.load(Ordering::Relaxed));
         let migrated = store.migrate().await;
-        let knows = store.documents.has_unique_key();
-        store.documents.database().drop().await.unwrap();
+        let knows = store.documents.has_unique_key.load(Ordering::Relaxed);
+        store.documents.database.drop().await.unwrap();
         migrated.unwrap();
         assert!(knows);
         let plan = plan.unwrap().get_document("queryPlanner").unwrap().get_document("winningPlan").cloned();

@@ -1,17 +1,17 @@
 //! Events that were set aside: they stay in the outbox of their document, which leaves the index of waiting outboxes.
 
-use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
-use esoz_events::{Refused, SetAside, Which};
+use bson::{Bson, Document, RawDocument, doc};
+use esoz_events::{Refused, SetAside};
 use esoz_kernel::{StoreError, Timestamp};
-use futures_util::{TryStreamExt, future::try_join_all};
+use futures_util::future::try_join_all;
 
 use crate::{
     MongoStore,
     error::MongoError,
     fields::{
-        EVENT_ENTITY_TYPE, EVENT_ID, EVENTS, ID, OUTBOX, OUTBOX_EVENT_ENTITY_TYPE, OUTBOX_EVENT_ID,
-        OUTBOX_EVENT_TIME, OUTBOX_EVENTS, OUTBOX_SET_ASIDE, OUTBOX_SET_ASIDE_AT, OUTBOX_SET_ASIDE_ID,
-        OUTBOX_SINCE, SET_ASIDE, SET_ASIDE_AT, SET_ASIDE_ID, SET_ASIDE_REASON, SINCE, path,
+        EVENT_ENTITY_TYPE, EVENT_ID, EVENTS, ID, OUTBOX, OUTBOX_EVENT_ID, OUTBOX_EVENT_TIME, OUTBOX_EVENTS,
+        OUTBOX_SET_ASIDE, OUTBOX_SET_ASIDE_AT, OUTBOX_SINCE, SET_ASIDE, SET_ASIDE_AT, SET_ASIDE_ID,
+        SET_ASIDE_REASON, SINCE, path,
     },
     values::{binary, millis, time, uuid},
 };
@@ -97,7 +97,7 @@ impl MongoStore {
         filter: Document,
         update: mongodb::options::UpdateModifications,
     ) -> Result<(), MongoError> {
-        self.documents.with_timeout(self.documents.dispenses().update_one(filter, update)).await.map(drop)
+        self.documents.with_timeout(self.documents.dispenses.update_one(filter, update)).await.map(drop)
     }
 
     /// Removes documents whose first event is set aside from the index of waiting outboxes, into which a transition has put them again.
@@ -106,50 +106,8 @@ impl MongoStore {
             return Ok(());
         }
         let filter = doc! { ID: { "$in": documents }, OUTBOX_SET_ASIDE_AT: { "$exists": true } };
-        let update = self.documents.dispenses().update_many(filter, doc! { "$unset": { OUTBOX_SINCE: "" } });
-        let updated = self.documents.with_timeout(update).await;
-        updated.map(drop).map_err(|error| error.during("keeping events behind those that were set aside"))
-    }
-
-    pub(crate) async fn listed(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
-        // To MongoDB a limit of zero is no limit.
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        let find = self
-            .documents
-            .dispenses()
-            .find(doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true } })
-            .sort(doc! { OUTBOX_SET_ASIDE_AT: 1 })
-            .projection(doc! { OUTBOX_SET_ASIDE: 1, OUTBOX_EVENT_ENTITY_TYPE: 1 })
-            .limit(limit.into())
-            .max_time(self.documents.operation_timeout());
-        let found = self.documents.with_timeout(async { find.await?.try_collect::<Vec<_>>().await }).await;
-        let found = found.map_err(|error| error.during("listing the events that were set aside"))?;
-        Ok(found.iter().map(read).collect())
-    }
-
-    pub(crate) async fn retried(&self, which: &Which) -> Result<u64, StoreError> {
-        let mut filter = doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true } };
-        if let Which::These(ids) = which {
-            filter.insert(OUTBOX_SET_ASIDE_ID, doc! { "$in": ids });
-        }
-        let update = vec![doc! { "$unset": OUTBOX_SET_ASIDE }, requeue()];
-        let update = self.documents.dispenses().update_many(filter, update);
-        let retried = self.documents.with_timeout(update).await;
-        Ok(retried.map_err(|error| error.during("retrying events that were set aside"))?.modified_count)
-    }
-
-    pub(crate) async fn dropped(&self, id: &str) -> Result<bool, StoreError> {
-        let events = path(OUTBOX_EVENTS);
-        let but_the_first = doc! { "$slice": [&events, 1, { "$max": [1, { "$size": &events }] }] };
-        let rest = doc! { "$cond": [{ "$isArray": &events }, but_the_first, []] };
-        let update =
-            vec![doc! { "$set": { OUTBOX_EVENTS: rest } }, doc! { "$unset": OUTBOX_SET_ASIDE }, requeue()];
-        let filter = doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true }, OUTBOX_SET_ASIDE_ID: id };
-        let update = self.documents.dispenses().update_one(filter, update);
-        let dropped = self.documents.with_timeout(update).await;
-        Ok(dropped.map_err(|error| error.during("dropping an event that was set aside"))?.modified_count > 0)
+        let update = self.documents.dispenses.update_many(filter, doc! { "$unset": { OUTBOX_SINCE: "" } });
+        self.documents.attempt("keeping events behind those that were set aside", update).await.map(drop)
     }
 }
 
@@ -177,7 +135,8 @@ fn wrapped(note: &Document) -> mongodb::options::UpdateModifications {
     vec![doc! { "$replaceWith": replaced }].into()
 }
 
-fn read(document: &RawDocumentBuf) -> SetAside {
+/// The event that was set aside in a document.
+pub(crate) fn listed(document: &RawDocument) -> SetAside {
     let noted = document.get_document(OUTBOX).and_then(|outbox| outbox.get_document(SET_ASIDE)).ok();
     let text = |field| noted.and_then(|noted| noted.get_str(field).ok()).unwrap_or_default().to_owned();
     let kind = first_event(document).and_then(|event| event.get_str(EVENT_ENTITY_TYPE).ok());

@@ -68,8 +68,8 @@ impl MongoStore {
     /// [`StoreErrorKind::Unavailable`] when it does not answer in time.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let ping = self.documents.database().run_command(doc! { "ping": 1 }).selection_criteria(primary);
-        self.documents.with_timeout(ping).await.map(drop).map_err(|error| error.during("pinging MongoDB"))
+        let ping = self.documents.database.run_command(doc! { "ping": 1 }).selection_criteria(primary);
+        self.documents.attempt("pinging MongoDB", ping).await.map(drop)
     }
 }
 

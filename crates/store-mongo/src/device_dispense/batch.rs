@@ -37,7 +37,7 @@ pub(crate) struct TransitionExecutor(Collections);
 
 impl TransitionExecutor {
     pub(crate) fn batching(collections: Collections) -> BatchWriter<Self> {
-        let queue_timeout = collections.operation_timeout();
+        let queue_timeout = collections.operation_timeout;
         BatchWriter::new(
             Self(collections),
             Limits { max_batches: MAX_BATCHES, max_items: MAX_ITEMS, queue_timeout },
@@ -69,7 +69,7 @@ impl TransitionExecutor {
         let updates: Vec<Document> = jobs.iter().map(|(transition, _)| statement(transition)).collect();
         let command =
             self.0.with_write_concern(doc! { "update": COLLECTION, "updates": updates, "ordered": false });
-        let reply = self.0.with_timeout(self.0.database().run_command(command)).await?;
+        let reply = self.0.with_timeout(self.0.database.run_command(command)).await?;
         Reply::read(&reply, jobs.len())
     }
 

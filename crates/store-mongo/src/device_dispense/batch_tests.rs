@@ -28,7 +28,7 @@ impl Scene {
     }
 
     async fn end(self) {
-        self.store.documents.database().drop().await.unwrap();
+        self.store.documents.database.drop().await.unwrap();
     }
 
     /// A dispense in progress.
@@ -118,7 +118,7 @@ async fn one_that_the_server_refuses_does_not_fail_its_neighbours() {
     for (dispense, history) in [(&broken, Bson::Int32(7)), (&null, Bson::Null)] {
         let filter = doc! { ID: binary(dispense.id.uuid()) };
         let update = doc! { "$set": { STATUS_HISTORY: history } };
-        scene.store.documents.dispenses().update_one(filter, update).await.unwrap();
+        scene.store.documents.dispenses.update_one(filter, update).await.unwrap();
     }
     let answers = scene.together(&[stop(&broken), stop(&whole), stop(&null)]).await;
     assert_eq!(answers[0].as_ref().unwrap_err().kind(), StoreErrorKind::Corrupt);
@@ -165,7 +165,7 @@ async fn a_dispense_that_is_deleted_after_its_transition_is_answered_as_the_tran
         let mut reply = scene.executor().send(&jobs).await.unwrap();
         let expected = scene.store.find(dispenses[0].id).await.unwrap().unwrap().dispense.unwrap();
         let by_id = doc! { ID: binary(dispenses[0].id.uuid()) };
-        scene.store.documents.dispenses().delete_one(by_id).await.unwrap();
+        scene.store.documents.dispenses.delete_one(by_id).await.unwrap();
         reply.operation_time = reply.operation_time.filter(|_| knows_when);
         scene.executor().answer(jobs, reply).await;
         let mut answers = Vec::new();
@@ -221,7 +221,7 @@ async fn what_another_version_has_changed_in_a_crowd_is_stale() {
     let (theirs, ours) = (scene.loaded().await, scene.loaded().await);
     let by_id = doc! { ID: binary(theirs.id.uuid()) };
     let changed = doc! { "$set": { STATUS: "stopped" } };
-    scene.store.documents.dispenses().update_one(by_id, changed).await.unwrap();
+    scene.store.documents.dispenses.update_one(by_id, changed).await.unwrap();
     let answers = scene.together(&[stop(&theirs), stop(&ours)]).await;
     assert_eq!(*answers[0].as_ref().unwrap(), Committed::Stale);
     assert_eq!(applied(&answers[1]).id, ours.id);

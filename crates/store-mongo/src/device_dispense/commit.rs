@@ -1,5 +1,7 @@
 //! Commits transitions: each is one conditional update of one document.
 
+use std::sync::atomic::Ordering;
+
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::{Committed, StoreError, Uuid};
@@ -56,7 +58,7 @@ impl Collections {
 
     /// Whether the idempotency key must be looked up before the update: no unique index keeps it out of other documents.
     pub(crate) fn must_look_up_before(&self, transition: &Transition) -> bool {
-        transition.idempotency.is_some() && !self.has_unique_key()
+        transition.idempotency.is_some() && !self.has_unique_key.load(Ordering::Relaxed)
     }
 
     /// Updates the document if it meets the conditions; returns the document after it.
@@ -83,11 +85,11 @@ impl Collections {
         update: Document,
     ) -> Result<Option<RawDocumentBuf>, MongoError> {
         let update = self
-            .dispenses()
+            .dispenses
             .find_one_and_update(filter, update)
             .collation(Collation::builder().locale(SIMPLE).build())
             .return_document(ReturnDocument::After)
-            .max_time(self.operation_timeout());
+            .max_time(self.operation_timeout);
         match self.with_timeout(update).await {
             // The document has text that is not UTF-8, which this driver refuses in the reply to an update, but not in what `find` returns. If
             // the update was applied, the document has its id.

@@ -1,13 +1,10 @@
 use async_trait::async_trait;
 use esoz_device_dispense::{Dispense, DispenseRegistry};
 use esoz_kernel::{Put, StoreError};
-use mongodb::error::{ErrorKind, IndexedWriteError};
+use mongodb::error::IndexedWriteError;
 
 use super::document;
-use crate::{
-    MongoStore,
-    error::{MongoError, is_duplicate_key},
-};
+use crate::{MongoStore, error::is_duplicate_key};
 
 #[async_trait]
 impl DispenseRegistry for MongoStore {
@@ -42,21 +39,12 @@ impl MongoStore {
         if documents.is_empty() {
             return Ok(Vec::new());
         }
-        let failed = |error: MongoError| error.during(format!("loading {} dispenses", documents.len()));
-        match self
-            .documents
-            .with_timeout(self.documents.dispenses().insert_many(documents).ordered(false))
-            .await
-        {
-            Ok(_) => Ok(Vec::new()),
-            Err(MongoError::Driver(error)) => match *error.kind {
-                ErrorKind::InsertMany(ref partly) if partly.write_concern_error.is_none() => {
-                    partly.write_errors.clone().ok_or_else(|| failed(MongoError::Driver(error.clone())))
-                }
-                _ => Err(failed(MongoError::Driver(error))),
-            },
-            Err(error) => Err(failed(error)),
-        }
+        let insert = self.documents.dispenses.insert_many(documents).ordered(false);
+        let inserted = self.documents.with_timeout(insert).await;
+        inserted.map(|_| Vec::new()).or_else(|error| {
+            let failed = error.during(format!("loading {} dispenses", documents.len()));
+            error.refused_documents().ok_or(failed)
+        })
     }
 }
 

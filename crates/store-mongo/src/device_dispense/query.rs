@@ -16,8 +16,8 @@ use crate::{
 
 impl Collections {
     pub(crate) async fn find(&self, id: DispenseId) -> Result<Option<RawDocumentBuf>, MongoError> {
-        let find = self.dispenses().find_one(doc! { ID: binary(id.uuid()) });
-        self.with_timeout(find.max_time(self.operation_timeout())).await
+        let find = self.dispenses.find_one(doc! { ID: binary(id.uuid()) });
+        self.with_timeout(find.max_time(self.operation_timeout)).await
     }
 
     /// The document as of a time of the server (a snapshot read, which a replica set supports for some minutes).
@@ -27,9 +27,9 @@ impl Collections {
         time: Timestamp,
     ) -> Result<Option<RawDocumentBuf>, MongoError> {
         let find = async {
-            let session = self.database().client().start_session().snapshot(true).snapshot_time(time);
-            let find = self.dispenses().find_one(doc! { ID: binary(id.uuid()) });
-            let find = find.read_concern(ReadConcern::snapshot()).max_time(self.operation_timeout());
+            let session = self.database.client().start_session().snapshot(true).snapshot_time(time);
+            let find = self.dispenses.find_one(doc! { ID: binary(id.uuid()) });
+            let find = find.read_concern(ReadConcern::snapshot()).max_time(self.operation_timeout);
             find.session(&mut session.await?).await
         };
         self.with_timeout(find).await
@@ -40,7 +40,7 @@ impl Collections {
             return Ok(HashMap::new());
         }
         let ids: Vec<Bson> = ids.iter().copied().map(binary).collect();
-        let find = self.dispenses().find(doc! { ID: { "$in": ids } }).max_time(self.operation_timeout());
+        let find = self.dispenses.find(doc! { ID: { "$in": ids } }).max_time(self.operation_timeout);
         let found: Vec<RawDocumentBuf> = self.with_timeout(async { find.await?.try_collect().await }).await?;
         Ok(found.into_iter().filter_map(|document| Some((uuid(&document, ID)?, document))).collect())
     }
