@@ -79,7 +79,10 @@ impl DeviceDispenses for Shelf {
             change.idempotency.and_then(|idempotency| inside.replay(&idempotency, change.at))
         {
             // A former owner does not get the first answer: the dispense is not visible to it any more.
-            let is_seen = inside.dispenses.get(&change.id).is_some_and(|now| change.concerns(now));
+            let is_seen = inside
+                .dispenses
+                .get(&change.id)
+                .is_some_and(|now| change.concerns(Some(now.owner), Some(&now.subject)));
             return Ok(if is_seen || replay == Committed::KeyReused { replay } else { Committed::Stale });
         }
         let Inside { dispenses, outbox, keys } = &mut *inside;

@@ -4,7 +4,7 @@ use esoz_kernel::{
     Committed, DispenseId, IdempotentRequest, LegalEntityId, PatientId, Put, StoreError, Timestamp, UserId,
 };
 
-use crate::{Dispense, DispenseStatus, Pseudonym, StatusSet, StoredDispense};
+use crate::{Dispense, DispenseStatus, Pseudonym, StatusSet, StoredDispense, concerns};
 
 /// A change of status as data: what it sets, and the conditions that it is committed under.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,15 +30,14 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// Whether the dispense belongs to the legal entity and is about the patient that the transition is for.
-    pub fn concerns(&self, dispense: &Dispense) -> bool {
-        self.owner.is_none_or(|owner| dispense.owner == owner)
-            && self.subject.as_ref().is_none_or(|subject| dispense.subject == *subject)
+    /// Whether a dispense of that legal entity about that patient is one that the transition is for ([`concerns`]).
+    pub fn concerns(&self, owner: Option<LegalEntityId>, subject: Option<&Pseudonym>) -> bool {
+        concerns((self.owner, self.subject.as_ref()), (owner, subject))
     }
 
     /// Whether the dispense meets every condition of the transition.
     pub fn applies_to(&self, dispense: &Dispense) -> bool {
-        self.concerns(dispense) && self.from.contains(dispense.status)
+        self.concerns(Some(dispense.owner), Some(&dispense.subject)) && self.from.contains(dispense.status)
     }
 }
 

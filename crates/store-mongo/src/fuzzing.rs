@@ -1,7 +1,7 @@
 //! Ways in for fuzz targets: from the bytes of a stored document to what the domain knows of it, and back, without a server.
 
 use bson::RawDocument;
-use esoz_device_dispense::{Dispense, Pseudonym};
+use esoz_device_dispense::{Dispense, Pseudonym, concerns};
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::{DispenseId, LegalEntityId, StoreError, Uuid};
 
@@ -14,8 +14,10 @@ pub fn dispense(id: DispenseId, document: &[u8]) -> Option<Result<Dispense, Stor
 
 /// Whether a stored document is a dispense of that legal entity about that patient.
 pub fn belongs_to(document: &[u8], owner: LegalEntityId, subject: &Pseudonym) -> bool {
-    RawDocument::from_bytes(document)
-        .is_ok_and(|document| document::belongs_to(document, Some(owner), Some(subject)))
+    RawDocument::from_bytes(document).is_ok_and(|document| {
+        let (stored_owner, stored_subject) = document::owner_and_subject(document);
+        concerns((Some(owner), Some(subject)), (stored_owner, stored_subject.as_ref()))
+    })
 }
 
 /// The events that wait in a stored document; `None` when the bytes are none that a server could send.

@@ -39,12 +39,9 @@ impl Collections {
             return Err(StoreError::corrupt(COLLECTION, id, KEYS));
         };
         let first_answer = || kept.effect.dispense(change, &document);
+        let (owner, subject) = document::owner_and_subject(&document);
         match idempotency.replay(&kept.request, kept.effect.at, change.at, first_answer) {
-            Some(Replay::Replayed(_))
-                if !document::belongs_to(&document, change.owner, change.subject.as_ref()) =>
-            {
-                Ok(Committed::Stale)
-            }
+            Some(Replay::Replayed(_)) if !change.concerns(owner, subject.as_ref()) => Ok(Committed::Stale),
             Some(Replay::Replayed(first_answer)) => first_answer.map(Committed::Replayed),
             Some(Replay::KeyReused) => Ok(Committed::KeyReused),
             None => {

@@ -2,6 +2,16 @@ use esoz_kernel::{LegalEntityId, StoreError};
 
 use super::dispense::{Dispense, Pseudonym, StoredDispense};
 
+/// Whether a dispense is the one of the legal entity and about the patient that a caller names, `None` being any (stop rules 5 and 6).
+///
+/// What of the stored dispense cannot be read is `None`, which no named one equals.
+pub fn concerns(
+    (owner, subject): (Option<LegalEntityId>, Option<&Pseudonym>),
+    (stored_owner, stored_subject): (Option<LegalEntityId>, Option<&Pseudonym>),
+) -> bool {
+    (owner.is_none() || owner == stored_owner) && (subject.is_none() || subject == stored_subject)
+}
+
 /// The dispense, if the caller may know of it (stop rules 5 to 7, the same for the operations around it): it exists, belongs to the
 /// legal entity that asks and is about the patient named. `None` does not tell which of these failed.
 ///
@@ -13,7 +23,7 @@ pub fn visible(
     subject: &Pseudonym,
 ) -> Result<Option<Dispense>, StoreError> {
     found
-        .filter(|found| found.owner == owner && found.subject == *subject)
+        .filter(|found| concerns((Some(owner), Some(subject)), (Some(found.owner), Some(&found.subject))))
         .map(|found| found.dispense)
         .transpose()
 }
@@ -36,6 +46,25 @@ mod tests {
             subject: Pseudonym::new("P"),
             owner: owner(2),
             record: serde_json::Map::new(),
+        }
+    }
+
+    #[test]
+    fn given_no_condition_then_any_dispense_meets_it_and_an_unreadable_one_meets_no_other() {
+        let (subject, other) = (Pseudonym::new("P"), Pseudonym::new("Q"));
+        let stored = (Some(owner(2)), Some(&subject));
+        for (needed, stored, meets) in [
+            ((None, None), (None, None), true),
+            ((None, None), stored, true),
+            ((Some(owner(2)), None), stored, true),
+            ((None, Some(&subject)), stored, true),
+            (stored, stored, true),
+            ((Some(owner(3)), Some(&subject)), stored, false),
+            ((Some(owner(2)), Some(&other)), stored, false),
+            (stored, (None, Some(&subject)), false),
+            (stored, (Some(owner(2)), None), false),
+        ] {
+            assert_eq!(concerns(needed, stored), meets, "{needed:?} {stored:?}");
         }
     }
 

@@ -20,12 +20,12 @@ use crate::{
 pub(crate) fn to_dispense(id: DispenseId, document: &RawDocument) -> Result<StoredDispense, StoreError> {
     let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
     let status = text(document, STATUS).and_then(|word| word.parse::<DispenseStatus>().ok());
-    let subject = text(document, SUBJECT).map(Pseudonym::new);
+    let (owner, subject) = owner_and_subject(document);
     Ok(StoredDispense::new(
         id,
         status.ok_or_else(|| corrupt(STATUS)),
         subject.ok_or_else(|| corrupt(SUBJECT))?,
-        owner(document).ok_or_else(|| corrupt(OWNER))?,
+        owner.ok_or_else(|| corrupt(OWNER))?,
         bson_to_json::record(document),
     ))
 }
@@ -40,25 +40,19 @@ pub(crate) fn committed(
 ) -> Result<Dispense, StoreError> {
     let id = transition.id;
     let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
-    let subject = transition.subject.clone().or_else(|| text(document, SUBJECT).map(Pseudonym::new));
-    let owner = transition.owner.or_else(|| owner(document));
+    let (owner, subject) = owner_and_subject(document);
     Ok(Dispense::from_stored(
         id,
         status,
-        subject.ok_or_else(|| corrupt(SUBJECT))?,
-        owner.ok_or_else(|| corrupt(OWNER))?,
+        transition.subject.clone().or(subject).ok_or_else(|| corrupt(SUBJECT))?,
+        transition.owner.or(owner).ok_or_else(|| corrupt(OWNER))?,
         record,
     ))
 }
 
-/// Whether the dispense belongs to the legal entity and is about the patient; `None`: any.
-pub(crate) fn belongs_to(
-    document: &RawDocument,
-    legal_entity: Option<LegalEntityId>,
-    subject: Option<&Pseudonym>,
-) -> bool {
-    legal_entity.is_none_or(|legal_entity| owner(document) == Some(legal_entity))
-        && subject.is_none_or(|subject| text(document, SUBJECT) == Some(subject.expose()))
+/// The legal entity that the dispense belongs to and the patient that it is about, as far as they can be decoded.
+pub(crate) fn owner_and_subject(document: &RawDocument) -> (Option<LegalEntityId>, Option<Pseudonym>) {
+    (owner(document), text(document, SUBJECT).map(Pseudonym::new))
 }
 
 /// Whether the transition with this event is among the recent ones in the document.

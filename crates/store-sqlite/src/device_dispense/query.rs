@@ -1,7 +1,7 @@
 //! Reads of dispenses.
 
 use diesel::prelude::*;
-use esoz_device_dispense::Transition;
+use esoz_device_dispense::{Pseudonym, Transition};
 use esoz_kernel::DispenseId;
 
 use crate::schema::device_dispenses;
@@ -19,7 +19,7 @@ pub(super) fn concerns(connection: &mut SqliteConnection, change: &Transition) -
     let stored = stored.select((device_dispenses::owner, device_dispenses::subject));
     let stored: Option<(Option<String>, Option<String>)> = stored.first(connection).optional()?;
     Ok(stored.is_some_and(|(owner, subject)| {
-        change.owner.is_none_or(|needed| owner == Some(needed.to_string()))
-            && change.subject.as_ref().is_none_or(|needed| subject.as_deref() == Some(needed.expose()))
+        let (owner, subject) = (owner.and_then(|owner| owner.parse().ok()), subject.map(Pseudonym::new));
+        change.concerns(owner, subject.as_ref())
     }))
 }

@@ -104,7 +104,7 @@ impl DeviceDispenses for FakeDispenses {
             let stored = state.documents.get(&change.id);
             let is_seen = stored
                 .and_then(|document| read(change.id, document).ok()?.dispense.ok())
-                .is_some_and(|now| change.concerns(&now));
+                .is_some_and(|now| change.concerns(Some(now.owner), Some(&now.subject)));
             let is_hidden = matches!(replay, Replay::Replayed(_)) && !is_seen;
             return Ok(if is_hidden { Committed::Stale } else { replay.into() });
         }
