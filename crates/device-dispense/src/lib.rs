@@ -9,7 +9,7 @@ pub use model::fields::{
     CODEABLE_CONCEPT, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE, RESOURCES, kind_of,
 };
 pub use model::rules::{concerns, visible};
-pub use model::status::{DispenseStatus, StatusSet, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
+pub use model::status::{DispenseStatus, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
 pub use operations::*;
 pub use ports::{DeviceDispenses, DispenseRegistry, PatientPseudonyms, Transition};
 

@@ -4,7 +4,7 @@ use esoz_kernel::{
     Committed, DispenseId, IdempotentRequest, LegalEntityId, PatientId, Put, StoreError, Timestamp, UserId,
 };
 
-use crate::{Dispense, DispenseStatus, Pseudonym, StatusSet, StoredDispense, concerns};
+use crate::{Dispense, DispenseStatus, Pseudonym, StoredDispense, concerns};
 
 /// A change of status as data: what it sets, and the conditions that it is committed under.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,8 +15,8 @@ pub struct Transition {
     pub owner: Option<LegalEntityId>,
     /// The patient that it must be about; `None`: any.
     pub subject: Option<Pseudonym>,
-    /// The statuses of which it must have one, by the status model ([`StatusSet::sources`]).
-    pub from: StatusSet,
+    /// The statuses of which it must have one, by the status model ([`DispenseStatus::sources`]).
+    pub from: Vec<DispenseStatus>,
     /// The status that it gets.
     pub to: DispenseStatus,
     /// When, in milliseconds.
@@ -37,7 +37,7 @@ impl Transition {
 
     /// Whether the dispense meets every condition of the transition.
     pub fn applies_to(&self, dispense: &Dispense) -> bool {
-        self.concerns(Some(dispense.owner), Some(&dispense.subject)) && self.from.contains(dispense.status)
+        self.concerns(Some(dispense.owner), Some(&dispense.subject)) && self.from.contains(&dispense.status)
     }
 }
 

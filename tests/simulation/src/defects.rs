@@ -164,12 +164,13 @@ impl DeviceDispensesDouble for LooksThenWrites {
     }
 
     async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
-        let fits = status(&*self.inner, change).await?.is_some_and(|status| change.from.contains(status));
+        let fits = status(&*self.inner, change).await?.is_some_and(|status| change.from.contains(&status));
         if !fits {
             return self.inner.commit(change).await;
         }
         self.sim.pause().await;
-        let from = status(&*self.inner, change).await?.map_or(change.from, Into::into);
+        let from =
+            status(&*self.inner, change).await?.map_or_else(|| change.from.clone(), |status| vec![status]);
         self.inner.commit(&Transition { from, ..change.clone() }).await
     }
 }
@@ -189,7 +190,9 @@ impl DeviceDispensesDouble for MakesNewEvent {
     async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
         match self.inner.commit(change).await {
             Err(error) if error.kind() == StoreErrorKind::Unavailable => {
-                let from = status(&*self.inner, change).await?.map_or(change.from, Into::into);
+                let from = status(&*self.inner, change)
+                    .await?
+                    .map_or_else(|| change.from.clone(), |status| vec![status]);
                 let event = StatusChangeEvent { id: EventId::new(self.sim.fresh()), ..change.event.clone() };
                 let again = Transition { from, event, idempotency: None, ..change.clone() };
                 self.inner.commit(&again).await

@@ -151,7 +151,7 @@ impl Process {
                 id,
                 owner: Some(found.owner),
                 subject: Some(found.subject),
-                from: found.status.into(),
+                from: vec![found.status],
                 to,
                 at,
                 by: request.user,

@@ -55,6 +55,15 @@ impl DispenseStatus {
             Self::EnteredInError => &["entered_in_error"],
         }
     }
+
+    /// The statuses from which the status model allows the trigger to lead to this one.
+    pub fn sources(self, by: Trigger) -> Vec<Self> {
+        TRANSITIONS
+            .iter()
+            .filter(|rule| (rule.to, rule.by) == (self, by))
+            .filter_map(|rule| rule.from)
+            .collect()
+    }
 }
 
 impl std::fmt::Display for DispenseStatus {
@@ -137,67 +146,6 @@ pub const TRANSITIONS: [TransitionRule; 17] = {
     ]
 };
 
-/// A set of statuses.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct StatusSet(u8);
-
-impl StatusSet {
-    /// The statuses from which the status model allows this trigger to lead to that status.
-    pub fn sources(to: DispenseStatus, by: Trigger) -> Self {
-        TRANSITIONS
-            .iter()
-            .filter(|rule| (rule.to, rule.by) == (to, by))
-            .filter_map(|rule| rule.from)
-            .collect()
-    }
-
-    /// Whether the status is in the set.
-    pub const fn contains(self, status: DispenseStatus) -> bool {
-        self.0 & Self::bit(status) != 0
-    }
-
-    /// The statuses in the set.
-    pub fn iter(self) -> impl Iterator<Item = DispenseStatus> {
-        DispenseStatus::ALL.into_iter().filter(move |status| self.contains(*status))
-    }
-
-    /// Every spelling under which stores may hold a status of the set.
-    pub fn spellings(self) -> impl Iterator<Item = &'static str> {
-        self.iter().flat_map(|status| status.spellings().iter().copied())
-    }
-
-    const fn bit(status: DispenseStatus) -> u8 {
-        match status {
-            DispenseStatus::Preparation => 1,
-            DispenseStatus::InProgress => 1 << 1,
-            DispenseStatus::Cancelled => 1 << 2,
-            DispenseStatus::Completed => 1 << 3,
-            DispenseStatus::Stopped => 1 << 4,
-            DispenseStatus::Declined => 1 << 5,
-            DispenseStatus::Unknown => 1 << 6,
-            DispenseStatus::EnteredInError => 1 << 7,
-        }
-    }
-}
-
-impl From<DispenseStatus> for StatusSet {
-    fn from(status: DispenseStatus) -> Self {
-        Self(Self::bit(status))
-    }
-}
-
-impl FromIterator<DispenseStatus> for StatusSet {
-    fn from_iter<I: IntoIterator<Item = DispenseStatus>>(statuses: I) -> Self {
-        Self(statuses.into_iter().fold(0, |set, status| set | Self::bit(status)))
-    }
-}
-
-impl std::fmt::Debug for StatusSet {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_set().entries(self.iter()).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +160,7 @@ mod tests {
         }
         assert_eq!("canceled".parse(), Ok(DispenseStatus::Cancelled));
         assert_eq!(DispenseStatus::Cancelled.as_str(), "cancelled");
+        assert_eq!(DispenseStatus::Cancelled.spellings(), ["cancelled", "canceled"]);
         for word in ["", "Stopped", "in progress", "suspended"] {
             assert_eq!(word.parse::<DispenseStatus>(), Err(UnknownStatus), "{word}");
         }
@@ -219,29 +168,17 @@ mod tests {
 
     #[test]
     fn only_a_dispense_in_progress_can_be_stopped() {
-        let sources = StatusSet::sources(DispenseStatus::Stopped, Trigger::Stop);
-        assert_eq!(sources, StatusSet::from(DispenseStatus::InProgress));
+        assert_eq!(DispenseStatus::Stopped.sources(Trigger::Stop), [DispenseStatus::InProgress]);
+        assert_eq!(DispenseStatus::InProgress.sources(Trigger::Stop), []);
     }
 
     #[test]
     fn all_but_two_statuses_can_be_marked_in_error() {
-        let sources = StatusSet::sources(DispenseStatus::EnteredInError, Trigger::MarkInError);
+        let sources = DispenseStatus::EnteredInError.sources(Trigger::MarkInError);
         for status in DispenseStatus::ALL {
             let never = [DispenseStatus::EnteredInError, DispenseStatus::Completed];
-            assert_eq!(sources.contains(status), !never.contains(&status), "{status:?}");
+            assert_eq!(sources.contains(&status), !never.contains(&status), "{status:?}");
         }
-    }
-
-    #[test]
-    fn a_set_holds_what_was_put_in_and_nothing_else() {
-        for status in DispenseStatus::ALL {
-            assert_eq!(StatusSet::from(status).iter().collect::<Vec<_>>(), [status]);
-        }
-        let all: StatusSet = DispenseStatus::ALL.into_iter().collect();
-        assert_eq!(all.iter().collect::<Vec<_>>(), DispenseStatus::ALL);
-        assert_eq!(StatusSet::sources(DispenseStatus::InProgress, Trigger::Stop).iter().count(), 0);
-        let spellings = StatusSet::from(DispenseStatus::Cancelled).spellings();
-        assert_eq!(spellings.collect::<Vec<_>>(), ["cancelled", "canceled"]);
     }
 
     #[test]

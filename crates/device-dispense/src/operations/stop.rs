@@ -9,8 +9,7 @@ use esoz_kernel::{
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityError, require_active};
 
 use crate::{
-    DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StatusSet, Transition, Trigger,
-    visible,
+    DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, Transition, Trigger, visible,
 };
 
 /// How often the change is offered to a store that keeps answering that it is stale or in conflict. A dispense leaves `in_progress`
@@ -153,7 +152,7 @@ impl StopDispense {
             let parts: [&[u8]; 2] = [id.as_bytes(), subject.expose().as_bytes()];
             IdempotentRequest::new(Self::NAME, permit.client(), &key, &parts)
         });
-        let from = StatusSet::sources(to, Trigger::Stop);
+        let from = to.sources(Trigger::Stop);
         Transition { id, owner: Some(owner), subject: Some(subject), from, to, at, by, event, idempotency }
     }
 
@@ -168,7 +167,7 @@ impl StopDispense {
         let Some(dispense) = visible(found, owner, subject).map_err(StopError::Store)? else {
             return Ok(Some(StopError::NotFound));
         };
-        let may_stop = transition.from.contains(dispense.status);
+        let may_stop = transition.from.contains(&dispense.status);
         Ok((!may_stop).then_some(StopError::WrongStatus(dispense.status)))
     }
 }

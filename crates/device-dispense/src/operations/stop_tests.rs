@@ -217,7 +217,7 @@ fn given_a_dispense_in_progress_then_one_call_stops_it() {
         id: DISPENSE,
         owner: Some(owner()),
         subject: Some(Pseudonym::new("P")),
-        from: StatusSet::from(DispenseStatus::InProgress),
+        from: vec![DispenseStatus::InProgress],
         to: DispenseStatus::Stopped,
         at,
         by: USER,

@@ -130,7 +130,7 @@ pub(crate) const SIMPLE: &str = "simple";
 ///
 /// Arrays are excluded: a filter by value or by type also matches an array that contains such a value.
 pub(crate) fn filter(transition: &Transition) -> Document {
-    let statuses: Vec<&str> = transition.from.spellings().collect();
+    let statuses: Vec<&str> = transition.from.iter().flat_map(|status| status.spellings()).copied().collect();
     let mut filter = doc! { ID: binary(transition.id.uuid()), STATUS: no_array(doc! { "$in": statuses, "$type": "string" }) };
     let subject =
         transition.subject.as_ref().map(|subject| doc! { "$eq": subject.expose(), "$type": "string" });

@@ -47,7 +47,7 @@ pub(crate) fn stop(id: Uuid, owner: Uuid) -> Transition {
         id: DispenseId::new(id),
         owner: Some(LegalEntityId::new(owner)),
         subject: Some(Pseudonym::new(SUBJECT)),
-        from: DispenseStatus::InProgress.into(),
+        from: vec![DispenseStatus::InProgress],
         to: DispenseStatus::Stopped,
         at: time,
         by,

@@ -26,7 +26,7 @@ pub(crate) async fn claimed(fresh: &Fresh, claim: &Claim) -> Vec<EventId> {
 /// Marks the dispense of that change in error: a second event for it.
 pub(crate) async fn marked(fresh: &Fresh, change: &Transition) -> Transition {
     let mut second = change.clone();
-    (second.from, second.to) = (DispenseStatus::Stopped.into(), DispenseStatus::EnteredInError);
+    (second.from, second.to) = (vec![DispenseStatus::Stopped], DispenseStatus::EnteredInError);
     second.event.id = EventId::new(fresh_id());
     second.event.new_status = String::from(second.to.as_str());
     second.event.event_time = change.event.event_time.saturating_add(Duration::from_secs(1));

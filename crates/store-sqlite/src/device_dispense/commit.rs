@@ -83,7 +83,10 @@ fn compare_and_set(connection: &mut SqliteConnection, change: &Transition) -> Qu
     let subject = change.subject.as_ref().map(Pseudonym::expose);
     let expected = device_dispenses::table
         .find(change.id.to_string())
-        .filter(device_dispenses::status.eq_any(change.from.spellings()))
+        .filter(
+            device_dispenses::status
+                .eq_any(change.from.iter().flat_map(|status| status.spellings()).copied()),
+        )
         .filter(device_dispenses::owner.eq(or_itself(owner, device_dispenses::owner)))
         .filter(device_dispenses::subject.eq(or_itself(subject, device_dispenses::subject)));
     let history = or_else(json_extract_list(device_dispenses::document, path::STATUS_HISTORY), "[]");

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD, StatusSet, Transition, Trigger};
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RECORD, Transition, Trigger};
 use esoz_kernel::{Committed, DispenseId, LegalEntityId, StoreErrorKind, time::rfc3339_millis};
 use serde_json::{Value, json};
 
@@ -120,7 +120,7 @@ pub async fn an_untraced_event_waits_like_any_other(store: DispenseStore) {
 /// A dispense that is stored as `canceled` is one that is cancelled; what its history says stays as stored.
 pub async fn a_stored_canceled_can_be_changed_as_cancelled(store: DispenseStore) {
     let before = canceled(&store).await;
-    let sources = StatusSet::sources(DispenseStatus::EnteredInError, Trigger::MarkInError);
+    let sources = DispenseStatus::EnteredInError.sources(Trigger::MarkInError);
     let change = change_of(&before, DispenseStatus::EnteredInError, at_millis(1));
     let after = applied(&store, &Transition { from: sources, ..change.clone() }).await;
     assert_same(&after, &expected_after(&before, &change));
@@ -134,7 +134,7 @@ pub async fn a_change_may_be_of_any_owner_and_subject(store: DispenseStore) {
     put(&store, &before).await;
     let change = change_of(&before, DispenseStatus::Unknown, at_millis(1));
     let stale =
-        Transition { from: DispenseStatus::Stopped.into(), owner: None, subject: None, ..change.clone() };
+        Transition { from: vec![DispenseStatus::Stopped], owner: None, subject: None, ..change.clone() };
     assert_eq!(store.dispenses.commit(&stale).await.unwrap(), Committed::Stale);
     let after = applied(&store, &Transition { owner: None, subject: None, ..change.clone() }).await;
     assert_same(&after, &expected_after(&before, &change));
@@ -157,8 +157,8 @@ pub async fn a_stale_change_does_nothing(store: DispenseStore) {
             "subject in another case",
             Transition { subject: Some(Pseudonym::new(before.subject.expose().to_lowercase())), ..sound() },
         ),
-        ("another status", Transition { from: DispenseStatus::Preparation.into(), ..sound() }),
-        ("the status it shall get", Transition { from: DispenseStatus::Stopped.into(), ..sound() }),
+        ("another status", Transition { from: vec![DispenseStatus::Preparation], ..sound() }),
+        ("the status it shall get", Transition { from: vec![DispenseStatus::Stopped], ..sound() }),
     ] {
         let outcome = store.dispenses.commit(&change).await.unwrap();
         assert_eq!(outcome, Committed::Stale, "{what}");

@@ -146,7 +146,7 @@ pub async fn a_stale_change_keeps_no_key(store: DispenseStore) {
     let one = stored(&store).await;
     let (client, key) = (client(), idempotency_key());
     let asking = |asked: &str| IdempotentRequest::new("test", client, &key, &[asked.as_bytes()]);
-    let stale = Transition { from: DispenseStatus::Completed.into(), ..stop(&one, 1, asking("this")) };
+    let stale = Transition { from: vec![DispenseStatus::Completed], ..stop(&one, 1, asking("this")) };
     for _ in 0..2 {
         assert_eq!(changed(&store, &stale).await, Committed::Stale);
     }
