@@ -6,26 +6,26 @@ use esoz_kernel::{
 
 use crate::{Dispense, DispenseStatus, Pseudonym, StoredDispense, concerns};
 
-/// A change of status as data: what it sets, and the conditions that it is committed under.
+/// A change of status as data: the new values, and the conditions under which a store commits it (compare and set).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transition {
-    /// Which dispense.
+    /// The dispense.
     pub id: DispenseId,
     /// The legal entity that it must belong to; `None`: any.
     pub owner: Option<LegalEntityId>,
     /// The patient that it must be about; `None`: any.
     pub subject: Option<Pseudonym>,
-    /// The statuses of which it must have one, by the status model ([`DispenseStatus::sources`]).
+    /// The statuses of which it must have one, taken from the status model ([`DispenseStatus::sources`]).
     pub from: Vec<DispenseStatus>,
     /// The status that it gets.
     pub to: DispenseStatus,
     /// When, in milliseconds.
     pub at: Timestamp,
-    /// By whom.
+    /// The user.
     pub by: UserId,
-    /// The event that is published. Its id tells this transition from every other.
+    /// The event to publish. Its id identifies the transition.
     pub event: StatusChangeEvent,
-    /// The idempotency key that it was asked for under, if there is one.
+    /// The idempotency key of the request, if it has one.
     pub idempotency: Option<IdempotentRequest>,
 }
 
@@ -41,15 +41,15 @@ impl Transition {
     }
 }
 
-/// Where dispenses are kept.
+/// The store of dispenses.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait DeviceDispenses: Send + Sync {
-    /// The dispense; `Ok(None)` when there is none with that id.
+    /// Looks up a dispense by id; `Ok(None)` when there is none.
     ///
     /// # Errors
-    /// [`StoreError`]; of kind corrupt, naming collection, id and field, when the stored owner or subject cannot be one that ESOZ wrote.
-    /// A status that cannot be is an error of the same kind inside of what is found.
+    /// [`StoreError`]; of kind corrupt, naming collection, id and field, when the stored owner or subject cannot be decoded. A status that
+    /// cannot be decoded is an error of the same kind in [`StoredDispense::dispense`].
     async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError>;
 
     /// Commits a transition if, in the same instant, the stored dispense meets its conditions.
@@ -72,21 +72,21 @@ pub trait DeviceDispenses: Send + Sync {
     async fn commit(&self, transition: &Transition) -> Result<Committed<Dispense>, StoreError>;
 }
 
-/// Computes what stands for a patient in the store.
+/// Computes pseudonyms of patients.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait PatientPseudonyms: Send + Sync {
-    /// The pseudonym of the patient: always the same one for the same patient.
+    /// Returns the pseudonym of the patient, always the same for the same patient.
     fn of(&self, patient: PatientId) -> Pseudonym;
 }
 
-/// Loads dispenses that were recorded elsewhere.
+/// Imports dispenses that another system recorded.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait DispenseRegistry: Send + Sync {
-    /// Stores the dispenses, one answer each in their order. A dispense that is there already stays as it is ([`Put::Kept`]):
-    /// loading a file again never undoes what has happened since.
+    /// Inserts the dispenses and returns one outcome for each, in order. A dispense that exists stays unchanged ([`Put::Kept`]), so that
+    /// importing a file again undoes no later change.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed; which of them it took is then unknown, and loading again is safe.
+    /// [`StoreError`] when the store failed; it is then unknown which were inserted, and importing them again is safe.
     async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError>;
 }

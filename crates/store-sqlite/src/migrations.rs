@@ -31,11 +31,10 @@ struct Version {
     version: String,
 }
 
-/// Brings the schema of the file up to date, making the file first if it is not there (readable by its owner alone), and returns the
-/// names of the migrations that it applied, in their order.
+/// Applies pending migrations, all or none, and returns their names in order. Creates the file if it does not exist, readable by its owner
+/// alone.
 ///
-/// All of them are applied, or none. Twice is the same as once; servers may be running on the file, and others may be migrating it
-/// at the same time. Blocks the thread.
+/// Idempotent, and safe while servers use the file or other processes migrate it. Blocks the thread.
 ///
 /// # Errors
 /// [`StoreError`], unavailable when others keep the file busy for longer than [`SqliteSettings::busy_timeout_ms`].
@@ -83,7 +82,7 @@ fn apply_pending(connection: &mut SqliteConnection, attempted: &str) -> Result<V
     Ok(applied)
 }
 
-/// Makes an empty file that only its owner may read, if there is none: it will hold health data. SQLite gives the files beside it the same
+/// Creates an empty file that only its owner may read, if there is none: it will hold health data. SQLite gives the files beside it the same
 /// permissions.
 fn make_file(settings: &SqliteSettings) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
@@ -96,7 +95,7 @@ fn make_file(settings: &SqliteSettings) -> Result<(), StoreError> {
     })
 }
 
-/// Refuses a file whose schema is not exactly the one that this program knows, saying what to do about it.
+/// Refuses a file whose schema is older or newer than this program, with the remedy.
 pub(crate) fn require_current_schema(
     connection: &mut SqliteConnection,
     settings: &SqliteSettings,

@@ -6,18 +6,17 @@ use serde_json::{Map, Value};
 use super::fields::RECORD;
 use super::status::DispenseStatus;
 
-/// What stands for a patient in a store: computed from the patient id, never the id itself. Hidden from `Debug`, and it
-/// never leaves the service.
+/// The pseudonym of a patient in a store, computed from the patient id. `Debug` hides it, and it never leaves the service.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pseudonym(String);
 
 impl Pseudonym {
-    /// Takes a computed or a stored pseudonym.
+    /// Wraps a computed or a stored pseudonym.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text to store and to compare with.
+    /// Returns the text, to store it and to compare with it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -29,16 +28,16 @@ impl fmt::Debug for Pseudonym {
     }
 }
 
-/// A dispense: the facts that rules read, typed, and the whole record, carried.
+/// A dispense: the facts that rules read, typed, and the whole record as JSON.
 ///
-/// The record is not interpreted: after a change has committed nothing about it may fail any more (docs/adr/0003).
+/// The record is not interpreted, so that nothing can fail after a change has committed (docs/adr/0003).
 #[derive(Clone, PartialEq)]
 pub struct Dispense {
     /// Its id.
     pub id: DispenseId,
     /// Its status.
     pub status: DispenseStatus,
-    /// The patient, as the store knows them.
+    /// The pseudonym of its patient.
     pub subject: Pseudonym,
     /// The legal entity it belongs to (`performer_legal_entity.identifier.value`).
     pub owner: LegalEntityId,
@@ -48,9 +47,8 @@ pub struct Dispense {
 }
 
 impl Dispense {
-    /// A dispense as a store holds it: what rules read, and the stored fields as JSON, of which those of [`RECORD`] are taken.
-    ///
-    /// A status, in the history too, is shown as the status model spells it, however it is stored.
+    /// Creates a dispense from its stored fields. Of the record, fields outside [`RECORD`] are dropped, and statuses, in the history too, get
+    /// the spelling of the status model.
     pub fn from_stored(
         id: DispenseId,
         status: DispenseStatus,
@@ -67,21 +65,21 @@ impl Dispense {
     }
 }
 
-/// A dispense as a read finds it: whose it is and about whom, and beside that the dispense, or why it is corrupt.
+/// A dispense as a store found it: owner and patient, and the dispense or the reason why it is corrupt.
 ///
-/// So whoever may not know of it is not told that it is corrupt: [`visible`](crate::visible) looks at the dispense last.
+/// They are separate so that only a caller who may see the dispense learns that it is corrupt: see [`visible`](crate::visible).
 #[derive(Debug)]
 pub struct StoredDispense {
     /// The legal entity it belongs to.
     pub owner: LegalEntityId,
-    /// The patient, as the store knows them.
+    /// The pseudonym of its patient.
     pub subject: Pseudonym,
-    /// The dispense; an error of kind corrupt when its status is none of the model.
+    /// The dispense; an error of kind corrupt when its status is not in the model.
     pub dispense: Result<Dispense, StoreError>,
 }
 
 impl StoredDispense {
-    /// A dispense as a store holds it ([`Dispense::from_stored`]), or that its status cannot be read.
+    /// Creates it from stored fields ([`Dispense::from_stored`]), or from the error that its status cannot be decoded.
     pub fn new(
         id: DispenseId,
         status: Result<DispenseStatus, StoreError>,
@@ -100,7 +98,7 @@ impl From<Dispense> for StoredDispense {
     }
 }
 
-/// Spells a status as the status model does; leaves everything else as it is.
+/// Rewrites a status in the spelling of the status model; leaves other values unchanged.
 fn spell(status: &mut Value) {
     if let Some(known) = status.as_str().and_then(|word| word.parse::<DispenseStatus>().ok()) {
         *status = known.as_str().into();

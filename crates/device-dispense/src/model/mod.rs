@@ -1,4 +1,4 @@
-//! What a dispense is and what it may go through. Pure: no I/O, no clock, no randomness.
+//! Dispense, status model and rules. Pure: no I/O, no clock, no randomness.
 
 pub(crate) mod dispense;
 pub(crate) mod fields;

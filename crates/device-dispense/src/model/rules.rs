@@ -12,11 +12,11 @@ pub fn concerns(
     (owner.is_none() || owner == stored_owner) && (subject.is_none() || subject == stored_subject)
 }
 
-/// The dispense, if the caller may know of it (stop rules 5 to 7, the same for the operations around it): it exists, belongs to the
-/// legal entity that asks and is about the patient named. `None` does not tell which of these failed.
+/// Returns the dispense if the caller may see it (stop rules 5 to 7, shared by all operations on one dispense): it exists, belongs to the
+/// legal entity that asks and is about the named patient. `None` does not tell which of these failed.
 ///
 /// # Errors
-/// The dispense is corrupt. Looked at last: a stranger gets `None`.
+/// [`StoreError`] of kind corrupt when the caller may see the dispense and its status cannot be decoded. Any other caller gets `None`.
 pub fn visible(
     found: Option<StoredDispense>,
     owner: LegalEntityId,

@@ -15,14 +15,14 @@ pub enum DispenseStatus {
     Stopped,
     /// Not carried out.
     Declined,
-    /// Never ended; nobody knows what became of it.
+    /// Expired without an end; the outcome is unknown.
     Unknown,
     /// Recorded by mistake.
     EnteredInError,
 }
 
 impl DispenseStatus {
-    /// Every status there is.
+    /// All statuses.
     pub const ALL: [Self; 8] = [
         Self::Preparation,
         Self::InProgress,
@@ -34,7 +34,7 @@ impl DispenseStatus {
         Self::EnteredInError,
     ];
 
-    /// The word for it in stores, messages and on the wire.
+    /// Its name in stores, events and the API.
     pub const fn as_str(self) -> &'static str {
         match self.spellings() {
             [word, ..] => word,
@@ -42,7 +42,7 @@ impl DispenseStatus {
         }
     }
 
-    /// Every spelling under which stores may hold it; the first is the one that is written and shown.
+    /// Its spellings in stores; the first is the one that is written and shown.
     pub const fn spellings(self) -> &'static [&'static str] {
         match self {
             Self::Preparation => &["preparation"],
@@ -72,7 +72,7 @@ impl std::fmt::Display for DispenseStatus {
     }
 }
 
-/// The word is not a status of the model. Stored, it is corrupt data (status model, last paragraph).
+/// The text is no status of the model. In a store it is corrupt data (status model, last paragraph).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a status of a device dispense")]
 pub struct UnknownStatus;
@@ -85,7 +85,7 @@ impl FromStr for DispenseStatus {
     }
 }
 
-/// What makes a dispense change its status.
+/// The cause of a change of status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trigger {
     /// A legal entity records a new one.
@@ -98,9 +98,9 @@ pub enum Trigger {
     Complete,
     /// Its owner stops it.
     Stop,
-    /// It was in progress for longer than it may be.
+    /// It has been in progress for longer than is allowed.
     AutoExpire,
-    /// Its owner takes it back as a mistake.
+    /// Its owner withdraws it as a mistake.
     MarkInError,
 }
 
@@ -111,7 +111,7 @@ pub struct TransitionRule {
     pub from: Option<DispenseStatus>,
     /// The status after.
     pub to: DispenseStatus,
-    /// What makes it happen.
+    /// Its cause.
     pub by: Trigger,
 }
 
@@ -119,7 +119,7 @@ const fn row(from: Option<DispenseStatus>, to: DispenseStatus, by: Trigger) -> T
     TransitionRule { from, to, by }
 }
 
-/// The whole status model: what is not here cannot happen.
+/// The status model: every allowed transition.
 pub const TRANSITIONS: [TransitionRule; 17] = {
     use DispenseStatus::{
         Cancelled, Completed, Declined, EnteredInError, InProgress, Preparation, Stopped, Unknown,
