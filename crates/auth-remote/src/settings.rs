@@ -1,14 +1,15 @@
 use std::{fmt, net::IpAddr, path::PathBuf};
 
 use esoz_https::{SettingsError, address};
+use esoz_kernel::SecretString;
 use hyper::{Uri, http::uri::Scheme};
 
 /// The URL of a token server and the limits of requests to it. `Debug` hides the URL: it may hold a password, although such a URL is
 /// refused.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteServer {
     /// The URL: `https://…`, without user, password or fragment. Each adapter states what it must point to.
-    pub url: String,
+    pub url: SecretString,
     /// The time limit of a whole request in milliseconds, from connecting to the last byte of the response. 1 to 60 000.
     pub timeout_ms: u64,
     /// The maximum size of a response body, in bytes. 1 to 16 777 216.
@@ -25,7 +26,7 @@ impl RemoteServer {
     /// Creates settings with the defaults: 3 s a request, 64 KiB a response, 64 concurrent requests, https only, public authorities only.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
-            url: url.into(),
+            url: SecretString::new(url),
             timeout_ms: 3_000,
             max_answer_bytes: 65_536,
             max_concurrent_requests: 64,
@@ -39,35 +40,13 @@ impl RemoteServer {
         in_range("timeout_ms", self.timeout_ms, 1, 60_000)?;
         in_range("max_answer_bytes", self.max_answer_bytes, 1, 16 * 1_024 * 1_024)?;
         in_range("max_concurrent_requests", self.max_concurrent_requests, 1, 1_024)?;
-        let uri = address("url", &self.url)?;
+        let uri = address("url", self.url.expose())?;
         let is_plain = uri.scheme() == Some(&Scheme::HTTP);
         if is_plain && !self.allow_plain_http && !uri.host().is_some_and(is_loopback) {
             let reason = "must be https, unless allow_plain_http is set or the host is this machine";
             return Err(SettingsError::new("url", reason));
         }
         Ok(uri)
-    }
-}
-
-impl fmt::Debug for RemoteServer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            url: _,
-            timeout_ms,
-            max_answer_bytes,
-            max_concurrent_requests,
-            allow_plain_http,
-            root_certificate_file,
-        } = self;
-        formatter
-            .debug_struct("RemoteServer")
-            .field("url", &"…")
-            .field("timeout_ms", timeout_ms)
-            .field("max_answer_bytes", max_answer_bytes)
-            .field("max_concurrent_requests", max_concurrent_requests)
-            .field("allow_plain_http", allow_plain_http)
-            .field("root_certificate_file", root_certificate_file)
-            .finish()
     }
 }
 

@@ -1,7 +1,7 @@
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
+use esoz_kernel::SecretString;
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
-use zeroize::Zeroizing;
 
 use crate::BusError;
 
@@ -27,7 +27,7 @@ const RESERVED: [&str; 16] = [
 
 /// Address and time limits of Kafka. The values of [`KafkaSettings::properties`] are hidden from `Debug` and wiped when dropped: they may
 /// hold a password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
     /// Bootstrap servers: `host:port`, separated by commas.
     pub brokers: String,
@@ -41,7 +41,7 @@ pub struct KafkaSettings {
     /// [`ensure_topic`]: crate::ensure_topic
     pub request_timeout_ms: u32,
     /// Further settings by their names in librdkafka, e.g. `security.protocol`. Names that this crate sets itself are refused.
-    pub properties: BTreeMap<String, Zeroizing<String>>,
+    pub properties: BTreeMap<String, SecretString>,
 }
 
 impl KafkaSettings {
@@ -81,7 +81,7 @@ impl KafkaSettings {
         }
         let mut config = ClientConfig::new();
         for (key, value) in &self.properties {
-            config.set(key, value.as_str());
+            config.set(key, value.expose());
         }
         config
             .set("bootstrap.servers", &self.brokers)
@@ -110,27 +110,13 @@ impl KafkaSettings {
     }
 }
 
-impl fmt::Debug for KafkaSettings {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { brokers, topic, delivery_timeout_ms, request_timeout_ms, properties } = self;
-        formatter
-            .debug_struct("KafkaSettings")
-            .field("brokers", brokers)
-            .field("topic", topic)
-            .field("delivery_timeout_ms", delivery_timeout_ms)
-            .field("request_timeout_ms", request_timeout_ms)
-            .field("properties", &properties.keys())
-            .finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn with(key: &str, value: &str) -> KafkaSettings {
         let mut settings = KafkaSettings::new("localhost:9092", "topic");
-        settings.properties.insert(key.to_owned(), Zeroizing::new(value.to_owned()));
+        settings.properties.insert(key.to_owned(), SecretString::new(value));
         settings
     }
 

@@ -8,6 +8,7 @@ mod page;
 mod ports;
 mod record;
 mod request_id;
+mod secret_string;
 mod store_error;
 #[cfg(feature = "system")]
 pub mod system;
@@ -27,6 +28,7 @@ pub use page::{Page, PageRequest};
 pub use ports::{Clock, IdGenerator, IdempotencyRecords, PoolStatus};
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;
+pub use secret_string::SecretString;
 pub use store_error::{StoreError, StoreErrorKind};
 pub use timestamp::{TimeError, Timestamp};
 pub use trace_context::TraceContext;

@@ -1,14 +1,14 @@
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use zeroize::Zeroizing;
+use esoz_kernel::SecretString;
 
 /// Where MongoDB is and how long to wait for it. `Debug` hides the connection string, and it is wiped when dropped: it may hold a
 /// password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MongoSettings {
     /// The connection string, `mongodb://…`, naming a replica set. What is said below, the concerns and the retrying
     /// of writes override what it says of them.
-    pub uri: Zeroizing<String>,
+    pub uri: SecretString,
     /// The database.
     pub database: String,
     /// The most connections to one server.
@@ -27,7 +27,7 @@ impl MongoSettings {
     /// 2 s to find a primary, 5 s for an operation.
     pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
         Self {
-            uri: Zeroizing::new(uri.into()),
+            uri: SecretString::new(uri),
             database: database.into(),
             max_pool_size: 32,
             connect_timeout_ms: 2_000,
@@ -38,28 +38,6 @@ impl MongoSettings {
 
     pub(crate) fn operation_timeout(&self) -> Duration {
         Duration::from_millis(self.operation_timeout_ms)
-    }
-}
-
-impl fmt::Debug for MongoSettings {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            uri: _,
-            database,
-            max_pool_size,
-            connect_timeout_ms,
-            server_selection_timeout_ms,
-            operation_timeout_ms,
-        } = self;
-        formatter
-            .debug_struct("MongoSettings")
-            .field("uri", &"…")
-            .field("database", database)
-            .field("max_pool_size", max_pool_size)
-            .field("connect_timeout_ms", connect_timeout_ms)
-            .field("server_selection_timeout_ms", server_selection_timeout_ms)
-            .field("operation_timeout_ms", operation_timeout_ms)
-            .finish()
     }
 }
 

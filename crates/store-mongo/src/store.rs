@@ -35,7 +35,7 @@ impl MongoStore {
     /// # Errors
     /// [`StoreErrorKind::Unexpected`] when the connection string cannot be understood.
     pub async fn connect(settings: &MongoSettings) -> Result<Self, StoreError> {
-        let mut options = ClientOptions::parse(settings.uri.as_str()).await.map_err(|_| unusable_uri())?;
+        let mut options = ClientOptions::parse(settings.uri.expose()).await.map_err(|_| unusable_uri())?;
         options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
         options.max_pool_size = Some(settings.max_pool_size);
         options.connect_timeout = Some(Duration::from_millis(settings.connect_timeout_ms));

@@ -1,17 +1,15 @@
-use std::fmt;
 use std::time::Duration;
 
-use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_kernel::{SecretString, StoreError, StoreErrorKind};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
-use zeroize::Zeroizing;
 
 /// Address of the database, and the limits of every call.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresSettings {
     /// `postgres://user:password@host:port/database`, with one or more hosts and the parameters of a PostgreSQL URL
     /// (`target_session_attrs`, `keepalives_idle`, `tcp_user_timeout`, …). Hidden from `Debug` and wiped when dropped: it holds a password.
-    pub url: Zeroizing<String>,
+    pub url: SecretString,
     /// Maximum number of open connections; at least 1.
     pub max_connections: usize,
     /// Longest time to open one connection and set it up, in milliseconds.
@@ -40,7 +38,7 @@ impl PostgresSettings {
     /// statement, 3 s for a lock, 10 s for an idle transaction.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
-            url: Zeroizing::new(url.into()),
+            url: SecretString::new(url),
             max_connections: 16,
             connect_timeout_ms: 2_000,
             pool_wait_timeout_ms: 3_000,
@@ -70,7 +68,7 @@ impl PostgresSettings {
                 return Err(refused(format!("{name} must be from 1 to {}", i32::MAX)));
             }
         }
-        parse(&self.url, &self.application_name, Duration::from_millis(self.connect_timeout_ms))
+        parse(self.url.expose(), &self.application_name, Duration::from_millis(self.connect_timeout_ms))
     }
 
     /// Longest wait for the answer to a statement before its connection is closed.
@@ -78,27 +76,6 @@ impl PostgresSettings {
         Duration::from_millis(u64::from(self.statement_timeout_ms).saturating_add(self.connect_timeout_ms))
     }
 }
-
-impl fmt::Debug for PostgresSettings {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("PostgresSettings")
-            .field("url", &HIDDEN)
-            .field("max_connections", &self.max_connections)
-            .field("connect_timeout_ms", &self.connect_timeout_ms)
-            .field("pool_wait_timeout_ms", &self.pool_wait_timeout_ms)
-            .field("statement_timeout_ms", &self.statement_timeout_ms)
-            .field("lock_timeout_ms", &self.lock_timeout_ms)
-            .field("idle_in_transaction_timeout_ms", &self.idle_in_transaction_timeout_ms)
-            .field("max_batch_size", &self.max_batch_size)
-            .field("max_concurrent_batches", &self.max_concurrent_batches)
-            .field("application_name", &self.application_name)
-            .finish()
-    }
-}
-
-/// Stands for the URL in `Debug`.
-pub(crate) const HIDDEN: &str = "…";
 
 /// Parses a URL. Keepalives and timeouts that it leaves out are set so that a dead network is detected within about 20 seconds on an idle
 /// connection and 10 on one that sends.

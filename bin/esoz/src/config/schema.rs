@@ -1,52 +1,23 @@
 //! Every key of the configuration with its default and, for a number, its range. `docs/esoz.example.toml` explains the keys; a test
 //! holds it against this file.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 
-use serde::{Deserialize, Serialize, Serializer};
-use zeroize::{Zeroize as _, ZeroizeOnDrop};
+use esoz_kernel::SecretString;
+use serde::{Deserialize, Serialize};
 
-/// A secret. `Debug` and `Serialize` mask it; dropping it wipes it from memory.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct SecretString(String);
+/// Reads a secret, and masks it where it is shown.
+mod secret {
+    use serde::{Deserialize as _, Deserializer, Serializer};
 
-impl SecretString {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    use super::SecretString;
+
+    pub(super) fn serialize<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(secret.masked())
     }
 
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    const fn masked(&self) -> &'static str {
-        if self.0.is_empty() { "" } else { "…" }
-    }
-}
-
-impl Drop for SecretString {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl ZeroizeOnDrop for SecretString {}
-
-impl fmt::Debug for SecretString {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.masked(), formatter)
-    }
-}
-
-impl Serialize for SecretString {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.masked())
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+        String::deserialize(deserializer).map(SecretString::new)
     }
 }
 
@@ -59,13 +30,13 @@ const MAX_ENTITIES: u64 = 10_000;
 /// Defines the sections: `section: Type { key: type [range] = default; }`. A range that depends on other keys is in `validate.rs`.
 macro_rules! sections {
     ($($section:ident: $name:ident {
-        $($key:ident: $kind:ty $([$range:expr])? = $default:expr;)+
+        $($(#[$meta:meta])? $key:ident: $kind:ty $([$range:expr])? = $default:expr;)+
     })+) => {
         $(
             #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
             #[serde(deny_unknown_fields)]
             pub(crate) struct $name {
-                $(pub(crate) $key: $kind),+
+                $($(#[$meta])? pub(crate) $key: $kind),+
             }
 
             impl Default for $name {
@@ -131,8 +102,8 @@ sections! {
         busy_timeout_ms: u64 [1..=HOUR_MS] = 5_000;
     }
     postgres: Postgres {
-        url: SecretString = SecretString::default();
-        migration_url: SecretString = SecretString::default();
+        #[serde(with = "secret")] url: SecretString = SecretString::default();
+        #[serde(with = "secret")] migration_url: SecretString = SecretString::default();
         max_connections: u64 [1..=1_024] = 16;
         connect_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
         pool_wait_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
@@ -140,7 +111,7 @@ sections! {
         lock_timeout_ms: u64 [1..=HOUR_MS] = 3_000;
     }
     mongodb: Mongodb {
-        uri: SecretString = SecretString::default();
+        #[serde(with = "secret")] uri: SecretString = SecretString::default();
         database: String = "esoz".to_owned();
         max_connections: u64 [1..=10_000] = 64;
         connect_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
@@ -164,9 +135,9 @@ sections! {
     }
     patient: Patient {
         pseudonym: String = "hmac-sha256".to_owned();
-        key: SecretString = SecretString::default();
+        #[serde(with = "secret")] key: SecretString = SecretString::default();
         key_file: String = String::new();
-        iv: SecretString = SecretString::default();
+        #[serde(with = "secret")] iv: SecretString = SecretString::default();
         iv_file: String = String::new();
     }
     auth: Auth {
@@ -176,7 +147,7 @@ sections! {
         audience: String = String::new();
         algorithms: Vec<String> = Vec::new();
         client_id: String = String::new();
-        client_secret: SecretString = SecretString::default();
+        #[serde(with = "secret")] client_secret: SecretString = SecretString::default();
         client_secret_file: String = String::new();
         timeout_ms: u64 [1..=HOUR_MS] = 3_000;
         root_certificate_file: String = String::new();

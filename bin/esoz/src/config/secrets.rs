@@ -1,10 +1,10 @@
 //! Secrets: each is given in the configuration or in a file of its own.
 
 use anyhow::{Context as _, Result, bail};
+use esoz_kernel::SecretString;
 use zeroize::Zeroizing;
 
 use super::Config;
-use super::schema::SecretString;
 
 /// The scheme of patient pseudonyms, with its secrets.
 pub(crate) enum Pseudonym {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use esoz_bus_kafka::{BusError, KafkaPublisher, KafkaSettings, TopicOutcome, ensure_topic};
 use esoz_events::EventPublisher;
+use esoz_kernel::SecretString;
 use esoz_test_servers::{ReservedPort, raw::KafkaTopic, shared};
 use esoz_testkit::{builders, contract::Delivered};
 use rdkafka::mocking::MockCluster;
@@ -65,7 +66,7 @@ async fn without_a_broker_every_question_ends_in_its_time() {
 async fn a_setting_that_cannot_work_is_named_without_its_value() {
     for (key, value) in [("no.such.setting", "secret"), ("security.protocol", "secret")] {
         let mut settings = KafkaSettings::new("localhost:9092", "topic");
-        settings.properties.insert(key.to_owned(), value.to_owned().into());
+        settings.properties.insert(key.to_owned(), SecretString::new(value));
         let Err(error) = KafkaPublisher::new(&settings) else { panic!("{key} was taken") };
         let text = format!("{error} {error:?}");
         assert!(text.contains(key) && !text.contains("secret"), "{text}");

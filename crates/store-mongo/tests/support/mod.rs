@@ -39,8 +39,8 @@ impl Drop for Fresh {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let short = "serverSelectionTimeoutMS=1000";
-                let separator = if uri.contains('?') { '&' } else { '?' };
-                let client = Client::with_uri_str(format!("{}{separator}{short}", *uri)).await?;
+                let separator = if uri.expose().contains('?') { '&' } else { '?' };
+                let client = Client::with_uri_str(format!("{}{separator}{short}", uri.expose())).await?;
                 client.database(&database).run_command(doc! { "dropDatabase": 1 }).await?;
                 Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
             })
