@@ -1,14 +1,136 @@
-//! Writes the generated pages of the book below the folder that it is given. `cargo xtask reference` runs it.
+//! Generates the reference pages of the book from the program itself, below the folder that it is given. `cargo xtask reference` runs it; a
+//! test compares.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, Result};
+use clap::Command;
+use esoz::{MetricDescription, MetricKind, MetricLabel};
+use serde_json::{Map, Value};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> Result<()> {
     let docs = PathBuf::from(std::env::args_os().nth(1).context("where is docs/?")?);
-    for (name, text) in esoz::reference::pages()? {
+    for (name, text) in pages()? {
         let path = docs.join(name);
         std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
+}
+
+/// Generates every page: its path under `docs/`, and its text.
+pub(crate) fn pages() -> Result<Vec<(&'static str, String)>> {
+    Ok(vec![
+        ("reference/command-line.md", command_line_page()?),
+        ("reference/errors.md", errors_page()?),
+        ("reference/metrics.md", metrics_page()?),
+    ])
+}
+
+fn command_line_page() -> Result<String> {
+    let mut page = String::from(
+        "# Command line\n\nEvery command with its help, as `esoz … --help` prints it. `esoz completions` prints shell completions, `esoz man` a manual page.\n",
+    );
+    let mut root = esoz::command();
+    // Propagates global options to subcommands.
+    root.build();
+    describe(&root, &mut page)?;
+    Ok(page)
+}
+
+fn describe(command: &Command, page: &mut String) -> Result<()> {
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    let help = command.clone().render_help();
+    writeln!(page, "\n## {name}\n\n```text\n{}\n```", help.to_string().trim_end())?;
+    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        describe(subcommand, page)?;
+    }
+    Ok(())
+}
+
+/// Lists the error responses of every method, from the OpenAPI description.
+fn errors_page() -> Result<String> {
+    let document: Value = serde_json::from_str(&esoz_http::openapi().context("the OpenAPI description")?)?;
+    let mut page = String::from(
+        "# Errors\n\nEvery answer of a method but its success, with the type and the message that `error` has. Where several things are wrong with a request, the first \
+         rule that fails answers. `$.…` is the property that the message is about: `error.invalid` names it, with one entry for each fault. The texts, spelling included, are part of the protocol.\n",
+    );
+    for (path, verbs) in object(document.get("paths")).filter(|(path, _)| path.starts_with("/api/")) {
+        for (verb, operation) in object(Some(verbs)) {
+            let summary = text(operation, "summary").context("a summary")?;
+            write!(
+                page,
+                "\n## {summary}\n\n`{} {path}`\n\n| status | type | message | at |\n|---|---|---|---|\n",
+                verb.to_uppercase()
+            )?;
+            for row in rows(operation) {
+                writeln!(page, "{row}")?;
+            }
+        }
+    }
+    Ok(page)
+}
+
+fn object(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+    value.and_then(Value::as_object).into_iter().flat_map(Map::iter)
+}
+
+fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.get(name).and_then(Value::as_str)
+}
+
+fn rows(operation: &Value) -> Vec<String> {
+    let mut rows = Vec::new();
+    for (status, response) in object(operation.get("responses")) {
+        for (_, content) in object(response.get("content")) {
+            for (_, example) in object(content.get("examples")) {
+                if let Some(error) = example.pointer("/value/error")
+                    && let (Some(kind), Some(message)) = (text(error, "type"), text(error, "message"))
+                {
+                    rows.push(format!("| {status} | `{kind}` | {message} | {} |", faults(error)));
+                }
+            }
+        }
+    }
+    // Examples that differ only in their values, e.g. a status in the message, are one row.
+    rows.dedup();
+    rows
+}
+
+/// The properties that `error.invalid` names, each with its description where that differs from the message.
+fn faults(error: &Value) -> String {
+    let invalid = error.get("invalid").and_then(Value::as_array).into_iter().flatten();
+    let faults = invalid.filter_map(|fault| {
+        let (entry, rule) = (text(fault, "entry")?, fault.pointer("/rules/0")?);
+        let description = text(rule, "description")?;
+        let is_said = text(error, "message") == Some(description);
+        Some(if is_said { format!("`{entry}`") } else { format!("`{entry}`: {description}") })
+    });
+    faults.collect::<Vec<_>>().join("<br>")
+}
+
+/// Lists every metric, with its labels and buckets.
+fn metrics_page() -> Result<String> {
+    let mut page = String::from(
+        "# Metrics\n\n\
+         `GET /metrics`, at the address `metrics.bind`, answers in the Prometheus text format (0.0.4). It has no access control: bind it \
+         where only Prometheus reaches it. Each replica exports its own metrics; they start anew when it starts. Durations are in seconds. \
+         No label ever holds an id, a token or a path.\n\n\
+         [A dashboard for Grafana](../operations/grafana-dashboard.json) and [alerting rules](../operations/alerts.yml) use them.\n",
+    );
+    for MetricDescription { name, kind, help, labels } in esoz::metrics() {
+        write!(page, "\n## `{name}`\n\nA {}. {help}\n", kind.as_str())?;
+        if !labels.is_empty() {
+            page.push_str("\n| label | values |\n|---|---|\n");
+        }
+        for MetricLabel { name, values, summary } in labels {
+            let listed = || values().iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
+            writeln!(page, "| `{name}` | {} |", summary.map_or_else(listed, str::to_owned))?;
+        }
+        if let MetricKind::Histogram(bounds) = kind {
+            let bounds: Vec<String> = bounds.iter().map(ToString::to_string).collect();
+            write!(page, "\nBuckets up to {}, +Inf.\n", bounds.join(", "))?;
+        }
+    }
+    Ok(page)
 }

@@ -5,7 +5,6 @@ mod compose;
 mod config;
 mod health;
 mod jobs;
-pub mod reference;
 mod server;
 mod telemetry;
 mod tls;
@@ -16,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use cli::args::{Cli, Command, ConfigCommand};
 use telemetry::logging::Logging;
 use tokio::runtime::Runtime;
@@ -26,9 +25,17 @@ pub use compose::stores::Stores;
 pub use config::Config;
 pub use server::EsozServer;
 pub use telemetry::logging::subscriber;
+pub use telemetry::metrics::definitions::{
+    Described as MetricDescription, Kind as MetricKind, Label as MetricLabel, all as metrics,
+};
 
 /// How long the exit waits for work that cannot be cancelled, such as a DNS lookup.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Describes the command line.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Runs the command of the command line. Prints an error to standard error, and exits with code 1.
 pub fn main() -> ExitCode {

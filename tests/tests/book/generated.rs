@@ -2,9 +2,13 @@
 
 use crate::page::root;
 
+#[path = "../../../bin/esoz/examples/reference.rs"]
+#[expect(dead_code, reason = "its `main` writes the pages")]
+mod reference;
+
 #[test]
 fn they_are_what_the_program_is() {
-    let pages = esoz::reference::pages().unwrap();
+    let pages = reference::pages().unwrap();
     assert!(!pages.is_empty());
     for (name, text) in pages {
         let committed = std::fs::read_to_string(root().join("docs").join(name)).unwrap_or_default();

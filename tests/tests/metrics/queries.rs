@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use esoz::reference::{Described, Kind as MetricKind, metrics};
+use esoz::{MetricDescription as Described, MetricKind, metrics};
 use esoz_tests::{Kind, Scrape, on_every_store};
 use regex::Regex;
 use serde_json::Value;

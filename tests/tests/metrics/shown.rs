@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use esoz::reference::{Described, Kind as MetricKind, metrics};
+use esoz::{MetricDescription as Described, MetricKind, metrics};
 use esoz_tests::{Kind, Scrape, TestApp, on_every_store};
 use reqwest::Method;
 
