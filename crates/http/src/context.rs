@@ -7,6 +7,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderMap};
 use esoz_kernel::{ClientId, IdGenerator, IdempotencyKey, RequestId, TraceContext};
 
+use crate::extract::headers::at_most_one;
 use crate::health::Health;
 use crate::middleware::{AllowedOrigin, Origins, RateLimitStatus};
 use crate::url;
@@ -58,7 +59,7 @@ impl RequestContext {
         let given = header_text(headers, REQUEST_ID).and_then(RequestId::parse);
         let context = Self {
             idempotency: idempotency_header(headers),
-            parent: single_header(headers, TraceContext::HEADER).and_then(TraceContext::parse),
+            parent: parent(headers),
             is_secure: request.app_config().secure(),
             health: health.cloned(),
             allowed_origin: origins.allowed(headers),
@@ -96,21 +97,19 @@ impl RequestContext {
 }
 
 fn idempotency_header(headers: &HeaderMap) -> IdempotencyHeader {
-    let mut values = headers.get_all(IDEMPOTENCY_KEY);
-    let (Some(value), more) = (values.next(), values.next()) else { return Ok(None) };
-    let key = value.to_str().ok().and_then(IdempotencyKey::parse).filter(|_| more.is_none());
-    key.map(Some).ok_or(MalformedKey)
+    let Some(value) = at_most_one(headers, IDEMPOTENCY_KEY).map_err(|_| MalformedKey)? else {
+        return Ok(None);
+    };
+    value.to_str().ok().and_then(IdempotencyKey::parse).map(Some).ok_or(MalformedKey)
+}
+
+/// The caller's span; `None` when it is malformed, or there are several.
+fn parent(headers: &HeaderMap) -> Option<TraceContext> {
+    TraceContext::parse(at_most_one(headers, TraceContext::HEADER).ok()??.to_str().ok()?)
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// The text of a header that the request has exactly once.
-fn single_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let mut values = headers.get_all(name);
-    let value = values.next().filter(|_| values.next().is_none())?;
-    value.to_str().ok()
 }
 
 fn url(request: &ServiceRequest) -> String {

@@ -11,7 +11,7 @@ pub struct IdError;
 /// Parses a UUID in its hyphenated form of 36 characters, in either case (conventions, "Time, ids, limits").
 ///
 /// Braces, URNs and forms without hyphens are refused: ESOZ never writes them.
-fn parse(text: &str) -> Result<Uuid, IdError> {
+pub fn parse_uuid(text: &str) -> Result<Uuid, IdError> {
     if text.len() == uuid::fmt::Hyphenated::LENGTH {
         Uuid::try_parse(text).map_err(|_| IdError)
     } else {
@@ -43,7 +43,7 @@ macro_rules! typed_ids {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                parse(text).map(Self)
+                parse_uuid(text).map(Self)
             }
         }
     )+};

@@ -20,7 +20,7 @@ pub use decimal::lossless_f64;
 pub use failure::{ErrorKind, Failure, with_causes};
 pub use id::{
     ClientId, ContractDivisionId, ContractId, DispenseId, DivisionId, EventId, IdError, LegalEntityId,
-    PatientId, UserId,
+    PatientId, UserId, parse_uuid,
 };
 pub use idempotency::{Committed, IdempotencyError, IdempotencyKey, IdempotentRequest, Replay, Written};
 pub use jiff::civil::Date as CivilDate;

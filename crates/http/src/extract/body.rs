@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
+use esoz_kernel::parse_uuid;
 use futures_util::StreamExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -20,7 +21,7 @@ use crate::extract::headers::at_most_one;
 
 /// Refuses a body that is not declared as JSON.
 pub(crate) fn require_json(request: &HttpRequest) -> Result<(), ApiError> {
-    let declared = at_most_one(request.headers(), &header::CONTENT_TYPE, "Content-Type")?;
+    let declared = at_most_one(request.headers(), "Content-Type")?;
     let essence = declared.and_then(|value| value.to_str().ok()?.split(';').next()).map(str::trim);
     match essence {
         Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
@@ -67,7 +68,7 @@ async fn collect(body: &mut Payload, max_bytes: usize) -> Result<Bytes, ApiError
 }
 
 /// Parses a body and validates its shape. Syntax comes first: a body that is no JSON is malformed, whatever else is wrong with it.
-fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, ApiError> {
+pub(crate) fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, ApiError> {
     // serde_json does not validate the UTF-8 of ignored values.
     let text = str::from_utf8(bytes).map_err(|_| ApiError::malformed())?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|_| ApiError::malformed())?;
@@ -117,7 +118,7 @@ pub(super) fn json_path(name: &str) -> String {
 }
 
 /// Deserializes a property that is there, even as `null`, as `Some`. To be used with `default`.
-fn present_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+pub(crate) fn present_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
@@ -125,10 +126,9 @@ fn validation_error(code: &'static str, description: &'static str) -> Validation
     ValidationError::new(code).with_message(description.into())
 }
 
-fn uuid_text(value: &Value) -> Result<(), ValidationError> {
+pub(crate) fn uuid_text(value: &Value) -> Result<(), ValidationError> {
     match value {
-        // Every typed id is read by the same rule.
-        Value::String(text) if text.parse::<esoz_kernel::DivisionId>().is_ok() => Ok(()),
+        Value::String(text) if parse_uuid(text).is_ok() => Ok(()),
         Value::String(_) => Err(validation_error("format", "string does not match the format of a UUID")),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             Err(validation_error("cast", "type mismatch. Expected a string that holds a UUID"))
@@ -139,9 +139,10 @@ fn uuid_text(value: &Value) -> Result<(), ValidationError> {
 /// The parameter of a validation error that lists property names.
 const UNKNOWN_PROPERTIES: &str = "unknown_properties";
 
-type Unknown = BTreeMap<String, Value>;
+/// The properties that a shape does not know.
+pub(crate) type Unknown = BTreeMap<String, Value>;
 
-fn no_unknown_properties(unknown: &Unknown) -> Result<(), ValidationError> {
+pub(crate) fn no_unknown_properties(unknown: &Unknown) -> Result<(), ValidationError> {
     if unknown.is_empty() {
         return Ok(());
     }
@@ -162,40 +163,4 @@ pub(crate) struct EmptyObject {
 /// Accepts an empty body or an empty object (method 1, "Body").
 pub(crate) fn parse_nothing(bytes: &[u8]) -> Result<(), ApiError> {
     if bytes.is_empty() { Ok(()) } else { parse::<EmptyObject>(bytes).map(drop) }
-}
-
-/// What an update of a contract division asks for.
-#[derive(Deserialize, Validate, ToSchema)]
-pub(crate) struct UpdateBody {
-    /// The division that the record shall point at.
-    #[serde(default, deserialize_with = "present_or_null")]
-    #[schema(value_type = String, format = "uuid", required = true)]
-    #[validate(
-        required(message = "required property division_id was not present"),
-        custom(function = "uuid_text")
-    )]
-    division_id: Option<Value>,
-    /// The contract that the record shall belong to.
-    #[serde(default, deserialize_with = "present_or_null")]
-    #[schema(value_type = String, format = "uuid", required = true)]
-    #[validate(
-        required(message = "required property contract_id was not present"),
-        custom(function = "uuid_text")
-    )]
-    contract_id: Option<Value>,
-    #[serde(flatten)]
-    #[schema(ignore)]
-    #[validate(custom(function = "no_unknown_properties"))]
-    unknown: Unknown,
-}
-
-/// Parses the body of an update (method 2, "Body").
-pub(crate) fn parse_change(bytes: &[u8]) -> Result<esoz_contract_division::Change, ApiError> {
-    let body: UpdateBody = parse(bytes)?;
-    // The shape was validated: both are there, and UUIDs.
-    let text =
-        |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
-    let division_id = text(body.division_id).parse().map_err(|_| ApiError::malformed())?;
-    let contract_id = text(body.contract_id).parse().map_err(|_| ApiError::malformed())?;
-    Ok(esoz_contract_division::Change { division_id, contract_id })
 }

@@ -1,5 +1,5 @@
 use actix_web::HttpRequest;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use esoz_auth::Secret;
 use esoz_kernel::IdempotencyKey;
 
@@ -10,17 +10,16 @@ use crate::error::ApiError;
 /// Returns the value of a header that may be given once. A second one is refused: a proxy in between might read the other.
 pub(crate) fn at_most_one<'a>(
     headers: &'a HeaderMap,
-    name: &HeaderName,
-    published: &'static str,
+    name: &'static str,
 ) -> Result<Option<&'a HeaderValue>, ApiError> {
     let mut values = headers.get_all(name);
     let (first, second) = (values.next(), values.next());
-    if second.is_none() { Ok(first) } else { Err(ApiError::repeated_header(published)) }
+    if second.is_none() { Ok(first) } else { Err(ApiError::repeated_header(name)) }
 }
 
 /// Reads the bearer token; `None` when there is no `Authorization` header, it is of another scheme, or it is empty.
 pub(crate) fn bearer_token(request: &HttpRequest) -> Result<Option<Secret>, ApiError> {
-    let value = at_most_one(request.headers(), &header::AUTHORIZATION, "Authorization")?;
+    let value = at_most_one(request.headers(), "Authorization")?;
     Ok(value.and_then(|value| bearer(&String::from_utf8_lossy(value.as_bytes()))))
 }
 
@@ -32,7 +31,7 @@ fn bearer(value: &str) -> Option<Secret> {
 
 /// Reads the api key; `None` when there is no such header, or it is empty.
 pub(crate) fn api_key(request: &HttpRequest) -> Result<Option<Secret>, ApiError> {
-    let value = at_most_one(request.headers(), &HeaderName::from_static("api-key"), "api-key")?;
+    let value = at_most_one(request.headers(), "api-key")?;
     let text = value.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
     Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
 }

@@ -54,7 +54,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         dispense::DeviceDispense,
         contract_divisions::ContractDivisionDto,
         body::EmptyObject,
-        body::UpdateBody,
+        contract_divisions::update::UpdateBody,
         health::Liveness,
         crate::health::Readiness
     )),
@@ -146,27 +146,25 @@ struct Bodies;
 
 impl Modify for Bodies {
     fn modify(&self, openapi: &mut openapi::OpenApi) {
-        let components = openapi.components.get_or_insert_default();
-        for name in ["EmptyObject", "UpdateBody"] {
-            if let Some(RefOr::T(Schema::Object(body))) = components.schemas.get_mut(name) {
-                body.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
-            }
-        }
+        let schemas = &mut openapi.components.get_or_insert_default().schemas;
         for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations_of) {
-            if let Some(RefOr::T(body)) = &mut operation.request_body
-                && is_empty_object(body)
-            {
+            let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
+            let Some(name) = schema_name(body) else { continue };
+            if let Some(RefOr::T(Schema::Object(schema))) = schemas.get_mut(&name) {
+                schema.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+            if name == body::EmptyObject::name() {
                 body.required = Some(Required::False);
             }
         }
     }
 }
 
-fn is_empty_object(body: &RequestBody) -> bool {
-    let refers = |schema: &RefOr<Schema>| matches!(schema, RefOr::Ref(to) if to.ref_location.ends_with("/EmptyObject"));
-    body.content
-        .values()
-        .any(|content| matches!(content, RefOr::T(content) if content.schema.as_ref().is_some_and(refers)))
+/// The name of the schema that a body refers to.
+fn schema_name(body: &RequestBody) -> Option<String> {
+    let RefOr::T(content) = body.content.values().next()? else { return None };
+    let RefOr::Ref(to) = content.schema.as_ref()? else { return None };
+    to.ref_location.rsplit('/').next().map(str::to_owned)
 }
 
 /// The document, rendered once; `None` when that fails.

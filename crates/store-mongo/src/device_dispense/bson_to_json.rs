@@ -9,7 +9,7 @@ use bson::{
     spec::{BinarySubtype, ElementType},
 };
 use esoz_device_dispense::{FieldKind, RECORD, kind_of};
-use esoz_kernel::{DispenseId, Timestamp, Uuid, lossless_f64, time::rfc3339_millis};
+use esoz_kernel::{Timestamp, Uuid, lossless_f64, parse_uuid, time::rfc3339_millis};
 use serde_json::{Map, Number, Value};
 
 /// The shown fields of a stored dispense. Of a field that stands twice the first counts, as for the server.
@@ -114,7 +114,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Parses a UUID by the rule of the typed ids.
 pub(crate) fn uuid(text: &str) -> Option<Uuid> {
-    text.parse().ok().map(DispenseId::uuid)
+    parse_uuid(text).ok()
 }
 
 #[cfg(test)]

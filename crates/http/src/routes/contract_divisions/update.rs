@@ -1,5 +1,8 @@
-use esoz_contract_division::{UpdateContractDivision, UpdateInput};
-use utoipa::IntoResponses;
+use esoz_contract_division::{Change, UpdateContractDivision, UpdateInput};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::{IntoResponses, ToSchema};
+use validator::Validate;
 
 use super::{ContractDivisionDto, example};
 use crate::call::{Answer, Call};
@@ -24,13 +27,13 @@ use crate::openapi::{
         StandardHeaders,
         IdempotencyHeader,
     ),
-    request_body = body::UpdateBody,
+    request_body = UpdateBody,
     responses(UpdateAnswers),
 )]
 pub(crate) async fn handle(call: Call) -> Answer {
     call.run::<UpdateContractDivision, _, _, _>(
         async |call| {
-            let (change, idempotency_key) = call.json_body(body::parse_change).await?;
+            let (change, idempotency_key) = call.json_body(parse_change).await?;
             let (id, request_id) = (call.path_id("id"), call.context().request_id.clone());
             Ok(UpdateInput { id, change, request_id, idempotency_key })
         },
@@ -38,6 +41,42 @@ pub(crate) async fn handle(call: Call) -> Answer {
         |record| Reply::ok(ContractDivisionDto::from(&record)),
     )
     .await
+}
+
+/// What an update of a contract division asks for.
+#[derive(Deserialize, Validate, ToSchema)]
+pub(crate) struct UpdateBody {
+    /// The division that the record shall point at.
+    #[serde(default, deserialize_with = "body::present_or_null")]
+    #[schema(value_type = String, format = "uuid", required = true)]
+    #[validate(
+        required(message = "required property division_id was not present"),
+        custom(function = "body::uuid_text")
+    )]
+    division_id: Option<Value>,
+    /// The contract that the record shall belong to.
+    #[serde(default, deserialize_with = "body::present_or_null")]
+    #[schema(value_type = String, format = "uuid", required = true)]
+    #[validate(
+        required(message = "required property contract_id was not present"),
+        custom(function = "body::uuid_text")
+    )]
+    contract_id: Option<Value>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    #[validate(custom(function = "body::no_unknown_properties"))]
+    unknown: body::Unknown,
+}
+
+/// Parses the body of an update (method 2, "Body").
+fn parse_change(bytes: &[u8]) -> Result<Change, ApiError> {
+    let body: UpdateBody = body::parse(bytes)?;
+    // The shape was validated: both are there, and UUIDs.
+    let text =
+        |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+    let division_id = text(body.division_id).parse().map_err(|_| ApiError::malformed())?;
+    let contract_id = text(body.contract_id).parse().map_err(|_| ApiError::malformed())?;
+    Ok(Change { division_id, contract_id })
 }
 
 /// The answers of the method, for its description.
@@ -55,11 +94,11 @@ impl IntoResponses for UpdateAnswers {
         .with_idempotency_key()
         .refusal("unsupported_content_type", &ApiError::unsupported_content_type())
         .refusals([
-            ("malformed", body::parse_change(b"{")),
-            ("not_an_object", body::parse_change(b"[]")),
-            ("required", body::parse_change(b"{}")),
-            ("cast_and_format", body::parse_change(br#"{"division_id":1,"contract_id":"abc"}"#)),
-            ("additional_property", body::parse_change(&with_additional_property())),
+            ("malformed", parse_change(b"{")),
+            ("not_an_object", parse_change(b"[]")),
+            ("required", parse_change(b"{}")),
+            ("cast_and_format", parse_change(br#"{"division_id":1,"contract_id":"abc"}"#)),
+            ("additional_property", parse_change(&with_additional_property())),
         ])
         .responses()
     }
