@@ -1,3 +1,4 @@
+use std::hash::Hash;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,16 +8,19 @@ use esoz_legal_entity::{LegalEntities, LegalEntity};
 
 use crate::memory::{CacheLimits, CacheStats, Memory};
 
-/// Caches facts about access tokens by the digest of the token. A revocation, or a block of its user or client, takes effect within
-/// [`CacheLimits::ttl`].
-pub struct CachedAccessTokens {
-    inner: Arc<dyn AccessTokens>,
-    memory: Memory<SecretDigest, TokenFacts>,
+/// A port with a cache in front of it.
+pub struct Cached<P: ?Sized, K, V> {
+    inner: Arc<P>,
+    memory: Memory<K, V>,
 }
 
-impl CachedAccessTokens {
+impl<P: ?Sized, K, V> Cached<P, K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
     /// Wraps the port in a cache.
-    pub fn new(inner: Arc<dyn AccessTokens>, limits: CacheLimits) -> Self {
+    pub fn new(inner: Arc<P>, limits: CacheLimits) -> Self {
         Self { inner, memory: Memory::new(limits) }
     }
 
@@ -30,6 +34,17 @@ impl CachedAccessTokens {
         self.memory.count()
     }
 }
+
+/// Caches facts about access tokens by the digest of the token. A revocation, or a block of its user or client, takes effect within
+/// [`CacheLimits::ttl`].
+pub type CachedAccessTokens = Cached<dyn AccessTokens, SecretDigest, TokenFacts>;
+
+/// Caches facts about api keys by the digest of the key. A revocation, or a block of its client, takes effect within
+/// [`CacheLimits::ttl`].
+pub type CachedApiKeys = Cached<dyn ApiKeys, SecretDigest, ApiKeyFacts>;
+
+/// Caches legal entities by id. A change of type or status takes effect within [`CacheLimits::ttl`].
+pub type CachedLegalEntities = Cached<dyn LegalEntities, LegalEntityId, LegalEntity>;
 
 #[async_trait]
 impl AccessTokens for CachedAccessTokens {
@@ -38,57 +53,10 @@ impl AccessTokens for CachedAccessTokens {
     }
 }
 
-/// Caches facts about api keys by the digest of the key. A revocation, or a block of its client, takes effect within
-/// [`CacheLimits::ttl`].
-pub struct CachedApiKeys {
-    inner: Arc<dyn ApiKeys>,
-    memory: Memory<SecretDigest, ApiKeyFacts>,
-}
-
-impl CachedApiKeys {
-    /// Wraps the port in a cache.
-    pub fn new(inner: Arc<dyn ApiKeys>, limits: CacheLimits) -> Self {
-        Self { inner, memory: Memory::new(limits) }
-    }
-
-    /// Returns the hits and misses so far.
-    pub fn stats(&self) -> CacheStats {
-        self.memory.stats()
-    }
-
-    /// Returns the number of entries.
-    pub fn entries(&self) -> u64 {
-        self.memory.count()
-    }
-}
-
 #[async_trait]
 impl ApiKeys for CachedApiKeys {
     async fn find(&self, presented: &Secret) -> Result<Option<ApiKeyFacts>, StoreError> {
         self.memory.get_or_find(presented.digest(), self.inner.find(presented)).await
-    }
-}
-
-/// Caches legal entities by id. A change of type or status takes effect within [`CacheLimits::ttl`].
-pub struct CachedLegalEntities {
-    inner: Arc<dyn LegalEntities>,
-    memory: Memory<LegalEntityId, LegalEntity>,
-}
-
-impl CachedLegalEntities {
-    /// Wraps the port in a cache.
-    pub fn new(inner: Arc<dyn LegalEntities>, limits: CacheLimits) -> Self {
-        Self { inner, memory: Memory::new(limits) }
-    }
-
-    /// Returns the hits and misses so far.
-    pub fn stats(&self) -> CacheStats {
-        self.memory.stats()
-    }
-
-    /// Returns the number of entries.
-    pub fn entries(&self) -> u64 {
-        self.memory.count()
     }
 }
 

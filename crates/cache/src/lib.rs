@@ -3,5 +3,5 @@
 mod decorators;
 mod memory;
 
-pub use decorators::{CachedAccessTokens, CachedApiKeys, CachedLegalEntities};
+pub use decorators::{Cached, CachedAccessTokens, CachedApiKeys, CachedLegalEntities};
 pub use memory::{CacheLimits, CacheStats};
