@@ -15,5 +15,5 @@ mod settings;
 pub use esoz::EsozTokens;
 pub use esoz_https::SettingsError;
 pub use introspection::{IntrospectedTokens, IntrospectionSettings};
-pub use jwt::{Algorithm, AlgorithmError, JwtAccessTokens, JwtSettings};
+pub use jwt::{Algorithm, JwtAccessTokens, JwtSettings};
 pub use settings::RemoteServer;

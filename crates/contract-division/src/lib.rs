@@ -6,7 +6,6 @@ mod ports;
 
 pub use model::facts::{
     Contract, ContractDivision, ContractStatus, ContractType, Current, Division, DivisionStatus, Facts,
-    UnknownWord,
 };
 pub use model::record::{ContractRecord, DivisionRecord};
 pub use model::rules::{Change, Decide, LookupError, Refusal, Visibility, decide};

@@ -14,5 +14,5 @@ pub use error::{ImportError, LineError};
 pub use importer::{ImportLimits, Importer};
 pub use lines::parse_line;
 pub use ports::ImportPorts;
-pub use record::{ImportContext, Record, RecordKind, SYSTEM_USER, UnknownFields, UnknownKind};
+pub use record::{ImportContext, Record, RecordKind, SYSTEM_USER, UnknownFields};
 pub use report::{BadLine, Counts, Progress, Report, Totals};

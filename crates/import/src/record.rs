@@ -1,9 +1,6 @@
-use std::fmt;
-use std::str::FromStr;
-
 use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
 use esoz_device_dispense::{Dispense, PatientPseudonyms};
-use esoz_kernel::{Timestamp, UserId, Uuid};
+use esoz_kernel::{Timestamp, UserId, Uuid, words};
 use esoz_legal_entity::LegalEntityRecord;
 
 /// The user of a record that names none: the nil UUID.
@@ -58,53 +55,20 @@ impl Record {
     }
 }
 
-/// The kind of a record, in an order in which they can be imported: no record refers to one of a later kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RecordKind {
-    /// `legal_entity`.
-    LegalEntity,
-    /// `division`.
-    Division,
-    /// `contract`.
-    Contract,
-    /// `contract_division`.
-    ContractDivision,
-    /// `device_dispense`.
-    DeviceDispense,
-}
-
-impl RecordKind {
-    /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::LegalEntity, Self::Division, Self::Contract, Self::ContractDivision, Self::DeviceDispense];
-
-    /// The value of `kind` in a line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::LegalEntity => "legal_entity",
-            Self::Division => "division",
-            Self::Contract => "contract",
-            Self::ContractDivision => "contract_division",
-            Self::DeviceDispense => "device_dispense",
-        }
-    }
-}
-
-impl fmt::Display for RecordKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// The word is not a kind of record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not one of legal_entity, division, contract, contract_division, device_dispense")]
-pub struct UnknownKind;
-
-impl FromStr for RecordKind {
-    type Err = UnknownKind;
-
-    fn from_str(text: &str) -> Result<Self, UnknownKind> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownKind)
+words! {
+    /// The kind of a record, in an order in which they can be imported: no record refers to one of a later kind. The word is the value of
+    /// `kind` in a line.
+    #[derive(PartialOrd, Ord)]
+    pub enum RecordKind {
+        /// A legal entity.
+        LegalEntity = "legal_entity",
+        /// A division.
+        Division = "division",
+        /// A contract.
+        Contract = "contract",
+        /// A contract division.
+        ContractDivision = "contract_division",
+        /// A device dispense.
+        DeviceDispense = "device_dispense",
     }
 }

@@ -15,6 +15,7 @@ pub mod system;
 pub mod time;
 mod timestamp;
 mod trace_context;
+mod words;
 
 pub use decimal::lossless_f64;
 pub use failure::{ErrorKind, Failure, with_causes};
@@ -33,3 +34,4 @@ pub use store_error::{StoreError, StoreErrorKind};
 pub use timestamp::{TimeError, Timestamp};
 pub use trace_context::TraceContext;
 pub use uuid::Uuid;
+pub use words::UnknownWord;

@@ -1,46 +1,18 @@
 use std::collections::BTreeSet;
-use std::str::FromStr;
 
-use esoz_kernel::{LegalEntityId, failure};
+use esoz_kernel::{LegalEntityId, failure, words};
 
-/// The status of a legal entity. Only one lets it act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LegalEntityStatus {
-    /// May act.
-    Active,
-    /// May not act for now.
-    Suspended,
-    /// May not act any more.
-    Closed,
-    /// Became another legal entity.
-    Reorganized,
-}
-
-impl LegalEntityStatus {
-    /// Every status there is.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Suspended, Self::Closed, Self::Reorganized];
-
-    /// The word for it in stores and on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Suspended => "SUSPENDED",
-            Self::Closed => "CLOSED",
-            Self::Reorganized => "REORGANIZED",
-        }
-    }
-}
-
-/// The word is not a status of a legal entity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not one of ACTIVE, SUSPENDED, CLOSED, REORGANIZED")]
-pub struct UnknownStatus;
-
-impl FromStr for LegalEntityStatus {
-    type Err = UnknownStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
+words! {
+    /// The status of a legal entity. Only one lets it act.
+    pub enum LegalEntityStatus {
+        /// May act.
+        Active = "ACTIVE",
+        /// May not act for now.
+        Suspended = "SUSPENDED",
+        /// May not act any more.
+        Closed = "CLOSED",
+        /// Became another legal entity.
+        Reorganized = "REORGANIZED",
     }
 }
 
@@ -171,6 +143,7 @@ mod tests {
         for status in LegalEntityStatus::ALL {
             assert_eq!(status.as_str().parse(), Ok(status));
         }
-        assert_eq!("active".parse::<LegalEntityStatus>(), Err(UnknownStatus));
+        let refusal = "active".parse::<LegalEntityStatus>().unwrap_err();
+        assert_eq!(refusal.to_string(), "is not one of ACTIVE, SUSPENDED, CLOSED, REORGANIZED");
     }
 }

@@ -6,7 +6,7 @@ mod record;
 
 pub use active::{
     ActiveLegalEntity, AllowedTypes, LegalEntity, LegalEntityError, LegalEntityStatus, LegalEntityType,
-    UnknownStatus, require_active,
+    require_active,
 };
 pub use ports::{LegalEntities, LegalEntityRegistry};
 pub use record::LegalEntityRecord;

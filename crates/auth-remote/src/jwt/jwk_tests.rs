@@ -20,7 +20,7 @@ impl Case {
     }
 
     fn of(algorithm: Algorithm) -> Self {
-        Self::all().into_iter().find(|case| case.alg == algorithm.name()).unwrap()
+        Self::all().into_iter().find(|case| case.alg == algorithm.as_str()).unwrap()
     }
 
     fn jwk_with(&self, member: &str, value: impl Into<Value>) -> Value {

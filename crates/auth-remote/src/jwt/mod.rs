@@ -16,7 +16,7 @@ use esoz_kernel::{Clock, StoreError, Timestamp};
 use self::{jwk::KeySet, jwks::Jwks, jws::Jws, profile::Profile};
 use crate::{SettingsError, bearer, http::Server};
 
-pub use algorithm::{Algorithm, AlgorithmError};
+pub use algorithm::Algorithm;
 pub use settings::JwtSettings;
 
 /// Verifies access tokens of the JWT profile (RFC 9068) against the signing keys that their issuer publishes (a JWKS, RFC

@@ -41,7 +41,7 @@ pub async fn a_contract_takes_new_content(store: ContractStore) {
     for kind in ContractType::ALL {
         let mut first = contract_of(fixture.contractor);
         assert_eq!(store.registry.put_contracts(&[first.clone()]).await.unwrap(), [Put::Created]);
-        first.facts.kind = *kind;
+        first.facts.kind = kind;
         first.facts.contractor = fixture.stranger;
         first.facts.is_active = false;
         first.stamps = stamps();
