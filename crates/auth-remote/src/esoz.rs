@@ -95,9 +95,9 @@ fn interpret(presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, 
     }
 }
 
-/// For fuzz targets: interprets a response with status 200 and that body.
+/// Interprets a response of the authorisation service of ESOZ with status 200 and that body.
 #[cfg(feature = "fuzzing")]
-pub(crate) fn interpret_body(presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
+pub fn interpret_body(presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
     interpret(presented, &Answer::ok(body)).map_err(|error| error.store_error("the service"))
 }
 

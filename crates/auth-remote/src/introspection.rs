@@ -123,15 +123,11 @@ impl IntrospectedTokens {
         if answer.read::<Activity>()?.active { self.facts(presented, answer) } else { Ok(None) }
     }
 
-    /// For fuzz targets: interprets a response with status 200 and that body.
+    /// Interprets a response with status 200 and that body, for fuzz targets.
     #[cfg(feature = "fuzzing")]
-    pub(crate) fn interpret_body(
-        &self,
-        presented: &Secret,
-        body: &[u8],
-    ) -> Result<Option<TokenFacts>, StoreError> {
-        let told = self.interpret(presented, &Answer::ok(body));
-        told.map_err(|error| error.store_error(self.server.name()))
+    pub fn interpret_body(&self, presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
+        let outcome = self.interpret(presented, &Answer::ok(body));
+        outcome.map_err(|error| error.store_error(self.server.name()))
     }
 
     fn facts(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, RemoteError> {

@@ -1,11 +1,11 @@
 //! Ways in for fuzz targets: from stored text to what the domain knows of it, and back, without a file.
 
 use esoz_device_dispense::Dispense;
-use esoz_events::StatusChangeEvent;
 use esoz_kernel::StoreError;
 
 use crate::device_dispense::document;
-use crate::outbox;
+
+pub use crate::outbox::event_of as event;
 
 /// The dispense in a stored document.
 ///
@@ -21,12 +21,4 @@ pub fn dispense(id: &str, document: &str) -> Result<Dispense, StoreError> {
 /// Why it cannot be stored.
 pub fn document(dispense: &Dispense) -> Result<String, String> {
     document::from_dispense(dispense)
-}
-
-/// The event in a row of the outbox: id, type of entity, entity, status, time, user, request id, and the span that it came from.
-///
-/// # Errors
-/// When a column holds what ESOZ never writes.
-pub fn event(row: [&str; 7], traceparent: Option<&str>) -> Result<StatusChangeEvent, StoreError> {
-    outbox::event_of(row, traceparent)
 }

@@ -49,9 +49,12 @@ impl EventRow {
     }
 }
 
-/// For fuzz targets: the event in a row of those columns.
+/// Decodes the event in a row of the outbox: id, type of entity, entity, status, time, user, request id, and the span that it came from.
+///
+/// # Errors
+/// When a column holds what ESOZ never writes.
 #[cfg(feature = "fuzzing")]
-pub(crate) fn event_of(row: [&str; 7], traceparent: Option<&str>) -> Result<StatusChangeEvent, StoreError> {
+pub fn event_of(row: [&str; 7], traceparent: Option<&str>) -> Result<StatusChangeEvent, StoreError> {
     let [event_id, entity_type, entity_id, new_status, event_time, changed_by, request_id] =
         row.map(str::to_owned);
     let traceparent = traceparent.map(str::to_owned);

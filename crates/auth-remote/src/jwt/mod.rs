@@ -31,7 +31,7 @@ pub struct JwtAccessTokens {
 }
 
 impl JwtAccessTokens {
-    /// Creates the adapter. The keys are fetched when the first token comes, or by [`JwtAccessTokens::ping`].
+    /// Creates the adapter. The keys are fetched when the first token comes.
     pub fn try_new(settings: &JwtSettings, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
         settings.check()?;
         let server = Server::try_new(&settings.server)?;
@@ -41,31 +41,23 @@ impl JwtAccessTokens {
             clock,
         })
     }
-
-    /// Checks that there are signing keys, and fetches them if that is due.
-    ///
-    /// # Errors
-    /// [`StoreError`] when there are none, or only expired ones.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.keys.current(None).await.map(|_| ()).map_err(|error| error.store_error(self.keys.server_name()))
-    }
 }
 
 #[async_trait]
 impl AccessTokens for JwtAccessTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
-        let token = presented.expose();
-        let Some(jws) = bearer::is_well_formed(token).then(|| Jws::read(token)).flatten() else {
-            return Ok(None);
-        };
-        let Some(algorithm) = self.profile.algorithm(&jws.header) else {
-            return Ok(None);
-        };
-        let kid = jws.header.kid.as_deref();
-        let keys = self.keys.current(kid).await;
+        let Some((jws, algorithm)) = unverified(&self.profile, presented.expose()) else { return Ok(None) };
+        let keys = self.keys.current(jws.header.kid.as_deref()).await;
         let keys = keys.map_err(|error| error.store_error(self.keys.server_name()))?;
         Ok(signed_facts(&self.profile, &keys, algorithm, presented, &jws, self.clock.now()))
     }
+}
+
+/// Parses a token that is accepted if its signature is good; `None` for any other.
+fn unverified<'token>(profile: &Profile, token: &'token str) -> Option<(Jws<'token>, Algorithm)> {
+    let jws = bearer::is_well_formed(token).then(|| Jws::read(token)).flatten()?;
+    let algorithm = profile.algorithm(&jws.header)?;
+    Some((jws, algorithm))
 }
 
 /// Returns the facts of a token that one of those keys has signed. An unsigned payload is not read.
@@ -82,25 +74,18 @@ fn signed_facts(
     if signed { profile.facts(presented, &jws.payload, now) } else { None }
 }
 
-/// For fuzz targets: the facts of a token as [`JwtAccessTokens`] would find them with those published keys, without a server.
+/// Finds the facts of a token as [`JwtAccessTokens`] does if the issuer has published those keys.
 #[cfg(feature = "fuzzing")]
-pub(crate) fn facts_by(
-    settings: &JwtSettings,
-    published: &[u8],
-    token: &str,
-    now: Timestamp,
-) -> Option<TokenFacts> {
-    let presented = Secret::new(token);
-    let jws = bearer::is_well_formed(token).then(|| Jws::read(token)).flatten()?;
+pub fn facts_by(settings: &JwtSettings, published: &[u8], token: &str, now: Timestamp) -> Option<TokenFacts> {
     let profile = Profile::new(settings);
-    let algorithm = profile.algorithm(&jws.header)?;
+    let (jws, algorithm) = unverified(&profile, token)?;
     let (keys, _) = crate::json::object::<jwk::Published>(published).ok()?.usable();
-    signed_facts(&profile, &keys, algorithm, &presented, &jws, now)
+    signed_facts(&profile, &keys, algorithm, &Secret::new(token), &jws, now)
 }
 
-/// For fuzz targets: of published keys, how many can be used and how many not; `None` when they are not published in this way.
+/// Counts the published keys that can be used and those that cannot; `None` when it is no JWKS.
 #[cfg(feature = "fuzzing")]
-pub(crate) fn usable_keys(published: &[u8]) -> Option<(usize, usize)> {
+pub fn usable_keys(published: &[u8]) -> Option<(usize, usize)> {
     let (keys, ignored) = crate::json::object::<jwk::Published>(published).ok()?.usable();
-    Some((keys.len(), ignored))
+    Some((keys.0.len(), ignored))
 }

@@ -206,11 +206,9 @@ async fn an_issuer_that_is_down_at_the_start_is_asked_once_in_each_interval() {
     for _ in 0..20 {
         assert_eq!(failure(&tokens, &token(&key)).await, StoreErrorKind::Unavailable);
     }
-    assert_eq!(tokens.ping().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
     assert_eq!(server.requests(), 1);
     server.set(published(&[&key]));
     clock.advance(seconds(10));
-    tokens.ping().await.unwrap();
     assert!(is_good(&tokens, &key).await);
     assert_eq!(server.requests(), 2);
 }

@@ -36,7 +36,7 @@ static INTROSPECTED: LazyLock<IntrospectedTokens> = LazyLock::new(|| {
 
 fn run(data: &[u8]) {
     let presented = Secret::new("presented-canary-7f3a");
-    let introspected = fuzzing::introspected(&INTROSPECTED, &presented, data);
+    let introspected = INTROSPECTED.interpret_body(&presented, data);
     let body: Option<Value> = serde_json::from_slice(data).ok();
     let active = body.as_ref().and_then(|body| body.get("active")?.as_bool());
     if let Ok(Some(_)) = &introspected {
