@@ -23,13 +23,13 @@ pub struct MongoSettings {
 }
 
 impl MongoSettings {
-    /// Settings for this connection string and database; everything else as follows: 32 connections, 2 s to connect,
+    /// Settings for this connection string and database; everything else as follows: 64 connections, 2 s to connect,
     /// 2 s to find a primary, 5 s for an operation.
     pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
         Self {
             uri: SecretString::new(uri),
             database: database.into(),
-            max_pool_size: 32,
+            max_pool_size: 64,
             connect_timeout_ms: 2_000,
             server_selection_timeout_ms: 2_000,
             operation_timeout_ms: 5_000,

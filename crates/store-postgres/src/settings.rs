@@ -34,14 +34,14 @@ pub struct PostgresSettings {
 }
 
 impl PostgresSettings {
-    /// Settings for a URL, with the limits of a service: 16 connections, 2 s to connect, 3 s for a connection from the pool, 5 s for a
+    /// Settings for a URL, with the limits of a service: 16 connections, 2 s to connect, 2 s for a connection from the pool, 5 s for a
     /// statement, 3 s for a lock, 10 s for an idle transaction.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: SecretString::new(url),
             max_connections: 16,
             connect_timeout_ms: 2_000,
-            pool_wait_timeout_ms: 3_000,
+            pool_wait_timeout_ms: 2_000,
             statement_timeout_ms: 5_000,
             lock_timeout_ms: 3_000,
             idle_in_transaction_timeout_ms: 10_000,

@@ -19,21 +19,9 @@ pub struct SqliteSettings {
 }
 
 impl SqliteSettings {
-    /// The default of [`SqliteSettings::max_connections`].
-    pub const DEFAULT_MAX_CONNECTIONS: u32 = 8;
-    /// The default of [`SqliteSettings::busy_timeout_ms`].
-    pub const DEFAULT_BUSY_TIMEOUT_MS: u32 = 5_000;
-    /// The default of [`SqliteSettings::max_waiting_writes`].
-    pub const DEFAULT_MAX_WAITING_WRITES: u32 = 1_024;
-
-    /// Settings for that file; everything else has its default.
+    /// Creates settings for that file with the defaults: 4 connections for reading, 5 s for a lock or the queue, 1,024 queued writes.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            max_connections: Self::DEFAULT_MAX_CONNECTIONS,
-            busy_timeout_ms: Self::DEFAULT_BUSY_TIMEOUT_MS,
-            max_waiting_writes: Self::DEFAULT_MAX_WAITING_WRITES,
-        }
+        Self { path: path.into(), max_connections: 4, busy_timeout_ms: 5_000, max_waiting_writes: 1_024 }
     }
 
     /// Refuses settings outside their limits, naming the first.

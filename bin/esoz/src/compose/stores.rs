@@ -191,3 +191,20 @@ pub(crate) fn mongo_settings(config: &Config) -> Result<MongoSettings> {
         ..MongoSettings::new(mongodb.uri.expose(), &mongodb.database)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use esoz_bus_kafka::KafkaSettings;
+
+    use super::*;
+    use crate::compose::bus::kafka_settings;
+
+    #[test]
+    fn the_adapters_have_the_defaults_of_the_configuration() {
+        let config = Config::from_sources(None, std::iter::empty()).unwrap();
+        assert_eq!(sqlite_settings(&config).unwrap(), SqliteSettings::at("esoz.sqlite"));
+        assert_eq!(postgres_settings(&config).unwrap(), PostgresSettings::new(""));
+        assert_eq!(mongo_settings(&config).unwrap(), MongoSettings::new("", "esoz"));
+        assert_eq!(kafka_settings(&config).unwrap(), KafkaSettings::new("", "event_manager_topic"));
+    }
+}
