@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use esoz_auth::Authentication;
-use esoz_contract_division::{ContractDivisionOperations, ContractDivisionPorts};
+use esoz_contract_division::ContractDivisionOperations;
 use esoz_device_dispense::{DispenseOperations, DispensePorts};
 use esoz_events::Backoff;
 use esoz_http::{
@@ -179,8 +179,6 @@ fn api(
         clock: clock.clone(),
         ids: ids.clone(),
     };
-    let contract_division_ports =
-        ContractDivisionPorts { contract_divisions: stores.contract_divisions.clone(), clock: clock.clone() };
     Ok(Api {
         authentication: Authentication::new(
             cached.access_tokens.clone(),
@@ -188,7 +186,7 @@ fn api(
             clock.clone(),
         ),
         device_dispenses: DispenseOperations::new(dispense_ports),
-        contract_divisions: ContractDivisionOperations::new(contract_division_ports),
+        contract_divisions: ContractDivisionOperations::new(stores.contract_divisions.clone(), clock.clone()),
         ids: ids.clone(),
         health,
         admission: admission(config, &parts.monotonic_clock)?,

@@ -14,7 +14,7 @@ use actix_web::rt::{System, SystemRunner};
 use actix_web::test::{TestRequest, init_service};
 use esoz::Config;
 use esoz_auth::{AccessTokens, ApiKeys, Authentication, NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
-use esoz_contract_division::{ContractDivisionOperations, ContractDivisionPorts};
+use esoz_contract_division::ContractDivisionOperations;
 use esoz_device_dispense::{DispenseOperations, DispensePorts, PatientPseudonyms};
 use esoz_http::{
     AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, ProcessClock, app,
@@ -197,10 +197,8 @@ async fn api(gate: Option<Gate>) -> Api {
         clock: clock.clone(),
         ids: ids.clone(),
     };
-    let contract_division_ports = ContractDivisionPorts {
-        contract_divisions: stores.contracts.contract_divisions,
-        clock: clock.clone(),
-    };
+    let contract_divisions =
+        ContractDivisionOperations::new(stores.contracts.contract_divisions, clock.clone());
     let monotonic_clock: Arc<dyn MonotonicClock> = Arc::new(ProcessClock::default());
     let guards = AdmissionSettings {
         max_in_flight: 8,
@@ -210,7 +208,7 @@ async fn api(gate: Option<Gate>) -> Api {
     Api {
         authentication: Authentication::new(tokens, keys, clock),
         device_dispenses: DispenseOperations::new(dispense_ports),
-        contract_divisions: ContractDivisionOperations::new(contract_division_ports),
+        contract_divisions,
         ids,
         health: Arc::new(Health::new([], now())),
         admission: AdmissionControl::new(&guards, &monotonic_clock),

@@ -14,15 +14,6 @@ pub use update::{UpdateContractDivision, UpdateError, UpdateInput};
 
 use crate::ContractDivisions;
 
-/// What the operations on contract divisions need together.
-#[derive(Clone)]
-pub struct ContractDivisionPorts {
-    /// Where the records are kept.
-    pub contract_divisions: Arc<dyn ContractDivisions>,
-    /// The current time.
-    pub clock: Arc<dyn Clock>,
-}
-
 /// Every operation on contract divisions.
 #[derive(Clone)]
 pub struct ContractDivisionOperations {
@@ -35,9 +26,8 @@ pub struct ContractDivisionOperations {
 }
 
 impl ContractDivisionOperations {
-    /// Builds the operations on their ports.
-    pub fn new(ports: ContractDivisionPorts) -> Self {
-        let ContractDivisionPorts { contract_divisions, clock } = ports;
+    /// Builds the operations on the store of contract divisions and the clock of changes.
+    pub fn new(contract_divisions: Arc<dyn ContractDivisions>, clock: Arc<dyn Clock>) -> Self {
         Self {
             list: ListContractDivisions { contract_divisions: contract_divisions.clone() },
             show: ShowContractDivision { contract_divisions: contract_divisions.clone() },
