@@ -9,4 +9,4 @@ mod topic;
 pub use error::BusError;
 pub use publisher::KafkaPublisher;
 pub use settings::KafkaSettings;
-pub use topic::{TopicOutcome, ensure_topic};
+pub use topic::ensure_topic;

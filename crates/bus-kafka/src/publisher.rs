@@ -57,19 +57,6 @@ impl KafkaPublisher {
         .await?
     }
 
-    /// Flushes the queue, for at most the delivery timeout: a graceful shutdown still sends the events of a cancelled
-    /// [`publish`](EventPublisher::publish). Dropping the publisher without it discards them; they stay in the outbox.
-    pub async fn close(&self) {
-        let (producer, within) = (self.producer.clone(), self.settings.delivery_timeout());
-        let flushed = blocking("flushing the queue", move || producer.flush(within)).await;
-        if let Ok(Err(error)) = flushed {
-            tracing::warn!(
-                code = reason(&error),
-                "the queue of the Kafka producer was not flushed in time; its events stay in the outbox"
-            );
-        }
-    }
-
     fn enqueue(&self, event: &StatusChangeEvent) -> Result<DeliveryFuture, KafkaError> {
         let (key, payload) = (wire::key(event), wire::json(event));
         let request_id = Header { key: wire::REQUEST_ID_HEADER, value: Some(event.request_id.as_str()) };

@@ -8,15 +8,6 @@ use crate::{
     client::{Logs, blocking},
 };
 
-/// The result of [`ensure_topic`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TopicOutcome {
-    /// The topic was created.
-    Created,
-    /// The topic existed and is unchanged.
-    Existed,
-}
-
 /// Creates the topic with these numbers of partitions and replicas unless it exists. A partition keeps the events of an entity in
 /// order, so the number of partitions should not change later. An existing topic requires no right to create one.
 ///
@@ -27,7 +18,7 @@ pub async fn ensure_topic(
     settings: &KafkaSettings,
     partitions: u16,
     replication: u16,
-) -> Result<TopicOutcome, BusError> {
+) -> Result<(), BusError> {
     let within = settings.request_timeout();
     let attempted = format!(
         "creating the topic {} with {partitions} partitions and replication {replication}",
@@ -64,5 +55,5 @@ pub async fn ensure_topic(
             Err((_, code)) => return Err(BusError::of_code(attempted, code)),
         }
     }
-    Ok(TopicOutcome::Created)
+    Ok(())
 }

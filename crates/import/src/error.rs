@@ -6,6 +6,7 @@ use esoz_kernel::StoreError;
 /// Why a line is bad: the field, and what was expected there. Never contains the value, which may be a patient's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineError {
+    /// The field as a JSON path from the start of the line, e.g. `$.data.details[0].quantity`.
     path: String,
     problem: String,
 }
@@ -13,11 +14,6 @@ pub struct LineError {
 impl LineError {
     pub(crate) fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { path: path.into(), problem: problem.into() }
-    }
-
-    /// Returns the field as a JSON path from the start of the line, e.g. `$.data.details[0].quantity`.
-    pub fn path(&self) -> &str {
-        &self.path
     }
 }
 

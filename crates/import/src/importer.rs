@@ -159,7 +159,7 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
             let failed = |source| ImportError::Store { first_line, last_line, source };
             let answers = batch.store(&self.importer.ports).await.map_err(failed)?;
             for (line, put) in lines.into_iter().zip(answers) {
-                if let Some(reason) = self.report.totals.count(kind, put) {
+                if let Some(reason) = self.report.totals.entry(kind).or_default().count(put) {
                     self.bad_lines.push(BadLine { line, reason });
                 }
             }

@@ -155,7 +155,7 @@ fn load(
     let importer = Importer::new(ports, limits);
     let result = block_on(importer.run(input.as_bytes(), |progress| {
         let all = |counts: Counts| counts.created + counts.updated + counts.kept;
-        let stored = progress.totals.iter().map(|(_, counts)| all(counts)).sum();
+        let stored = progress.totals.values().copied().map(all).sum();
         told.push((progress.lines, stored, progress.bad_lines.to_vec()));
     }));
     (result, told)
@@ -191,7 +191,7 @@ fn consecutive_records_of_a_kind_go_together_and_each_kind_to_its_store() {
         (RecordKind::ContractDivision, counts(2, 0, 0)),
         (RecordKind::DeviceDispense, counts(2, 0, 0)),
     ];
-    assert_eq!(report.totals.iter().collect::<Vec<_>>(), expected);
+    assert_eq!(report.totals.into_iter().collect::<Vec<_>>(), expected);
     let batches = [
         (RecordKind::LegalEntity, 3),
         (RecordKind::Division, 2),
@@ -215,7 +215,7 @@ fn a_batch_has_its_most_records_and_about_its_most_bytes() {
     ] {
         let stored = Arc::default();
         let (report, _) = load(ports(&stored), limits, &all);
-        assert_eq!(report.unwrap().totals.of(RecordKind::ContractDivision), counts(1_001, 0, 0));
+        assert_eq!(report.unwrap().totals[&RecordKind::ContractDivision], counts(1_001, 0, 0));
         let batches: Vec<usize> =
             stored.lock().unwrap().batches.iter().map(|(_, records)| *records).collect();
         assert_eq!(batches, expected);
@@ -229,7 +229,7 @@ fn the_same_lines_again_change_nothing_and_changed_ones_update_what_may_be_updat
     for expected in [counts(1, 0, 0), counts(0, 0, 1)] {
         let report = load(ports(&stored), limits(), &all).0.unwrap();
         for kind in RecordKind::ALL {
-            assert_eq!(report.totals.of(kind), expected, "{kind}");
+            assert_eq!(report.totals[&kind], expected, "{kind}");
         }
     }
     let changed: Vec<String> = all
@@ -239,7 +239,7 @@ fn the_same_lines_again_change_nothing_and_changed_ones_update_what_may_be_updat
     let report = load(ports(&stored), limits(), &changed).0.unwrap();
     for kind in RecordKind::ALL {
         let stays = matches!(kind, RecordKind::ContractDivision | RecordKind::DeviceDispense);
-        assert_eq!(report.totals.of(kind), if stays { counts(0, 0, 1) } else { counts(0, 1, 0) }, "{kind}");
+        assert_eq!(report.totals[&kind], if stays { counts(0, 0, 1) } else { counts(0, 1, 0) }, "{kind}");
     }
 }
 
@@ -269,7 +269,7 @@ fn bad_lines_are_reported_in_order_and_the_others_loaded() {
     assert_eq!((report.lines, report.bad_lines), (9, 4));
     assert_eq!(report.listed_bad_lines, expected);
     assert_eq!(told, [(9, 3, expected.to_vec())]);
-    assert_eq!(report.totals.of(kind), counts(3, 0, 0));
+    assert_eq!(report.totals[&kind], counts(3, 0, 0));
     assert_eq!(stored.lock().unwrap().batches, [(kind, 4)]);
 }
 
@@ -320,7 +320,7 @@ fn a_store_that_fails_stops_it_and_the_lines_reached_are_named() {
     );
     assert_eq!(told.iter().map(|(lines, ..)| *lines).collect::<Vec<_>>(), [3, 6]);
     let report = load(ports(&stored), limits, &all).0.unwrap();
-    assert_eq!(report.totals.of(kind), counts(4, 0, 6), "loading again finishes it");
+    assert_eq!(report.totals[&kind], counts(4, 0, 6), "loading again finishes it");
 }
 
 #[test]

@@ -15,33 +15,21 @@ pub struct Counts {
     pub kept: u64,
 }
 
-/// Counts of all kinds.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Totals(BTreeMap<RecordKind, Counts>);
-
-impl Totals {
-    /// Returns the counts of a kind.
-    pub fn of(&self, kind: RecordKind) -> Counts {
-        self.0.get(&kind).copied().unwrap_or_default()
-    }
-
-    /// Iterates over the kinds that occurred, in the order of [`RecordKind`].
-    pub fn iter(&self) -> impl Iterator<Item = (RecordKind, Counts)> {
-        self.0.iter().map(|(kind, counts)| (*kind, *counts))
-    }
-
+impl Counts {
     /// Counts the outcome of one record; returns the reason if it was refused.
-    pub(crate) fn count(&mut self, kind: RecordKind, put: Put) -> Option<String> {
-        let counts = self.0.entry(kind).or_default();
+    pub(crate) fn count(&mut self, put: Put) -> Option<String> {
         match put {
-            Put::Created => counts.created += 1,
-            Put::Updated => counts.updated += 1,
-            Put::Kept => counts.kept += 1,
+            Put::Created => self.created += 1,
+            Put::Updated => self.updated += 1,
+            Put::Kept => self.kept += 1,
             Put::Refused(reason) => return Some(reason),
         }
         None
     }
 }
+
+/// Counts by kind, of the kinds that occurred.
+pub type Totals = BTreeMap<RecordKind, Counts>;
 
 /// A line that was not imported.
 #[derive(Debug, Clone, PartialEq, Eq)]

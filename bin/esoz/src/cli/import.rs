@@ -87,7 +87,7 @@ fn show(name: &str, bar: &ProgressBar, progress: &Progress<'_>) {
 
 fn summarize(name: &str, report: &Report) -> Result<()> {
     print(&format!("{name}: {} lines, {} bad", report.lines, report.bad_lines))?;
-    for (kind, counts) in report.totals.iter() {
+    for (kind, counts) in &report.totals {
         print(&format!(
             "  {kind}: {} created, {} updated, {} kept",
             counts.created, counts.updated, counts.kept

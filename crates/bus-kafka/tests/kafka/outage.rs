@@ -63,9 +63,6 @@ async fn nobody_there_from_the_start_is_an_answer_in_time() {
     let port = ReservedPort::new().unwrap();
     let publisher = KafkaPublisher::new(&settings(&port.address().to_string(), &topic_name())).unwrap();
     refused(&publisher, &events(3)).await;
-    let started = Instant::now();
-    publisher.close().await;
-    assert!(started.elapsed() < SLACK);
 }
 
 #[tokio::test(flavor = "multi_thread")]

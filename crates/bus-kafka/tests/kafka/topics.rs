@@ -2,12 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use esoz_bus_kafka::{BusError, KafkaPublisher, KafkaSettings, TopicOutcome, ensure_topic};
+use esoz_bus_kafka::{BusError, KafkaPublisher, KafkaSettings, ensure_topic};
 use esoz_events::EventPublisher;
 use esoz_kernel::SecretString;
 use esoz_test_servers::{ReservedPort, raw::KafkaTopic, shared};
 use esoz_testkit::{builders, contract::Delivered};
-use rdkafka::mocking::MockCluster;
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer as _},
+    mocking::MockCluster,
+};
 
 use crate::support::topic_name;
 
@@ -15,17 +19,25 @@ use crate::support::topic_name;
 async fn a_topic_is_created_once_and_can_then_be_published_to() {
     let server = shared::kafka();
     let settings = KafkaSettings::new(server.brokers(), topic_name());
-    assert_eq!(ensure_topic(&settings, 3, 1).await.unwrap(), TopicOutcome::Created);
-    assert_eq!(ensure_topic(&settings, 5, 1).await.unwrap(), TopicOutcome::Existed);
+    for partitions in [3, 5] {
+        ensure_topic(&settings, partitions, 1).await.unwrap();
+        assert_eq!(partitions_of(&settings), 3);
+    }
     let publisher = KafkaPublisher::new(&settings).unwrap();
     publisher.ping().await.unwrap();
     let event = builders::event_of(builders::fresh());
     for answer in publisher.publish(std::slice::from_ref(&event)).await {
         answer.unwrap();
     }
-    publisher.close().await;
     let end = KafkaTopic::new(&settings.brokers, &settings.topic);
     assert_eq!(end.messages().await.len(), 1);
+}
+
+fn partitions_of(settings: &KafkaSettings) -> usize {
+    let mut config = ClientConfig::new();
+    let consumer: BaseConsumer = config.set("bootstrap.servers", &settings.brokers).create().unwrap();
+    let metadata = consumer.fetch_metadata(Some(&settings.topic), Duration::from_secs(10)).unwrap();
+    metadata.topics().iter().map(|topic| topic.partitions().len()).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,7 @@ const BACKLOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Collects the values that are read at a scrape.
 pub(crate) struct Collectors {
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     stores: Stores,
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
@@ -67,11 +67,6 @@ impl Collectors {
         self.collect_caches();
         self.collect_backlog().await;
         self.metrics.text()
-    }
-
-    /// See [`Metrics::run_upkeep`].
-    pub(crate) fn run_upkeep(&self) {
-        self.metrics.run_upkeep();
     }
 
     fn collect_health(&self) {

@@ -50,7 +50,7 @@ impl Endpoint {
         tasks.spawn(async move {
             loop {
                 tokio::time::sleep(UPKEEP_INTERVAL).await;
-                collectors.run_upkeep();
+                collectors.metrics.run_upkeep();
             }
         });
         Ok(Self { address, handle, _tasks: tasks })
