@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use esoz_kernel::{ClientId, IdGenerator, IdempotencyKey, RequestId, TraceContext};
 
-use crate::extract::headers::at_most_one;
 use crate::health::Health;
 use crate::middleware::{AllowedOrigin, Origins, RateLimitStatus};
 use crate::url;
@@ -23,6 +22,19 @@ pub(crate) type IdempotencyHeader = Result<Option<IdempotencyKey>, MalformedKey>
 /// The `X-Idempotency-Key` is no key, or there are several.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MalformedKey;
+
+/// A header that may be given once is given several times.
+pub(crate) struct RepeatedHeader(pub(crate) &'static str);
+
+/// Returns the value of a header that may be given once. A second one is refused: a proxy in between might read the other.
+pub(crate) fn at_most_one<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> Result<Option<&'a HeaderValue>, RepeatedHeader> {
+    let mut values = headers.get_all(name);
+    let (first, second) = (values.next(), values.next());
+    if second.is_none() { Ok(first) } else { Err(RepeatedHeader(name)) }
+}
 
 /// What an answer, its headers and the log line say about the request (conventions, "Envelope").
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use esoz_kernel::{ErrorKind, Failure, with_causes};
 
-use crate::context::RequestContext;
+use crate::context::{RepeatedHeader, RequestContext};
 use crate::envelope::{self, ErrorBody, Invalid};
 use crate::middleware::RateLimitStatus;
 
@@ -157,13 +157,6 @@ impl ApiError {
         Self { close: true, ..Self::malformed() }
     }
 
-    /// 400: a header that may be given once is repeated.
-    pub(crate) fn repeated_header(name: &'static str) -> Self {
-        let message = format!("Header {name} is given more than once.");
-        Self::new(StatusCode::BAD_REQUEST, message.as_str())
-            .with_invalid(Invalid::header(name, "schema", message))
-    }
-
     /// 422: all faults of the request at once.
     pub(crate) fn invalid(faults: Vec<Invalid>) -> Self {
         let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Validation failed.");
@@ -214,6 +207,15 @@ impl ApiError {
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
         response
+    }
+}
+
+/// 400: a header that may be given once is repeated.
+impl From<RepeatedHeader> for ApiError {
+    fn from(RepeatedHeader(name): RepeatedHeader) -> Self {
+        let message = format!("Header {name} is given more than once.");
+        Self::new(StatusCode::BAD_REQUEST, message.as_str())
+            .with_invalid(Invalid::header(name, "schema", message))
     }
 }
 

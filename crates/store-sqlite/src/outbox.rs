@@ -49,10 +49,7 @@ impl EventRow {
     }
 }
 
-/// Decodes the event in a row of the outbox: id, type of entity, entity, status, time, user, request id, and the span that it came from.
-///
-/// # Errors
-/// When a column holds what ESOZ never writes.
+/// Decodes the event in a row of the outbox, for fuzz targets.
 #[cfg(feature = "fuzzing")]
 pub fn event_of(row: [&str; 7], traceparent: Option<&str>) -> Result<StatusChangeEvent, StoreError> {
     let [event_id, entity_type, entity_id, new_status, event_time, changed_by, request_id] =

@@ -15,9 +15,9 @@ use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use crate::HttpLimits;
+use crate::context::at_most_one;
 use crate::envelope::Invalid;
 use crate::error::ApiError;
-use crate::extract::headers::at_most_one;
 
 /// Refuses a body that is not declared as JSON.
 pub(crate) fn require_json(request: &HttpRequest) -> Result<(), ApiError> {

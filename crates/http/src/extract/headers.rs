@@ -1,21 +1,10 @@
 use actix_web::HttpRequest;
-use actix_web::http::header::{HeaderMap, HeaderValue};
 use esoz_auth::Secret;
 use esoz_kernel::IdempotencyKey;
 
-use crate::context::{IDEMPOTENCY_KEY, IdempotencyHeader, MalformedKey};
+use crate::context::{IDEMPOTENCY_KEY, IdempotencyHeader, MalformedKey, at_most_one};
 use crate::envelope::Invalid;
 use crate::error::ApiError;
-
-/// Returns the value of a header that may be given once. A second one is refused: a proxy in between might read the other.
-pub(crate) fn at_most_one<'a>(
-    headers: &'a HeaderMap,
-    name: &'static str,
-) -> Result<Option<&'a HeaderValue>, ApiError> {
-    let mut values = headers.get_all(name);
-    let (first, second) = (values.next(), values.next());
-    if second.is_none() { Ok(first) } else { Err(ApiError::repeated_header(name)) }
-}
 
 /// Reads the bearer token; `None` when there is no `Authorization` header, it is of another scheme, or it is empty.
 pub(crate) fn bearer_token(request: &HttpRequest) -> Result<Option<Secret>, ApiError> {

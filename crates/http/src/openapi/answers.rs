@@ -19,6 +19,7 @@ use utoipa::openapi::{
 
 use super::example::caller_without_scopes;
 use super::formats;
+use crate::context::RepeatedHeader;
 use crate::context::{MalformedKey, RequestContext};
 use crate::envelope::{self, LIST, OBJECT, Paging, Reply};
 use crate::error::ApiError;
@@ -70,7 +71,7 @@ impl Answers {
         let refused = authorize::<O>(&caller_without_scopes()).err();
         Self::of_path(path)
             .under_load()
-            .refusal("repeated_header", &ApiError::repeated_header("Authorization"))
+            .refusal("repeated_header", &RepeatedHeader("Authorization").into())
             .refusal("too_many_requests", &ApiError::too_many_requests(requests))
             .refusal("too_many_failures", &ApiError::too_many_failures(failures))
             .failures(AuthError::examples().into_iter().filter(is_asked))
