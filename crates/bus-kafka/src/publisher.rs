@@ -103,14 +103,14 @@ impl KafkaPublisher {
 /// Waits until an event is delivered, or has failed.
 async fn delivered(enqueued: Result<DeliveryFuture, KafkaError>, until: Instant) -> Result<(), PublishError> {
     let failed = |error: KafkaError| {
-        let kind = if is_refusal(&error) { PublishError::Refused } else { PublishError::NotNow };
+        let kind = if is_refusal(&error) { PublishError::Refused } else { PublishError::Unavailable };
         kind(reason(&error))
     };
-    let not_now = |why| Err(PublishError::NotNow(String::from(why)));
+    let unavailable = |why| Err(PublishError::Unavailable(String::from(why)));
     match timeout_at(until, enqueued.map_err(failed)?).await {
         Ok(Ok(Ok(_))) => Ok(()),
         Ok(Ok(Err((error, _)))) => Err(failed(error)),
-        Ok(Err(_)) => not_now("the Kafka producer ended"),
-        Err(_) => not_now("the Kafka producer gave no answer in time"),
+        Ok(Err(_)) => unavailable("the Kafka producer ended"),
+        Err(_) => unavailable("the Kafka producer gave no answer in time"),
     }
 }

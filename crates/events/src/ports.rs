@@ -96,7 +96,7 @@ pub trait Outbox: Send + Sync {
 pub enum PublishError {
     /// Not now: the same may succeed later.
     #[error("the event was not delivered: {0}")]
-    NotNow(String),
+    Unavailable(String),
     /// Never: the bus takes other events, and not this one.
     #[error("the bus refuses the event for good: {0}")]
     Refused(String),

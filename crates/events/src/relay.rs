@@ -49,11 +49,11 @@ pub struct Relay {
     clock: Arc<dyn Clock>,
     limits: RelayLimits,
     id: Uuid,
-    resting: Mutex<BTreeMap<Uuid, Rest>>,
+    backing_off: Mutex<BTreeMap<Uuid, BackoffState>>,
 }
 
 /// An entity whose event was not delivered.
-struct Rest {
+struct BackoffState {
     failures: u32,
     until: Duration,
 }
@@ -67,7 +67,7 @@ impl Relay {
         limits: RelayLimits,
         id: Uuid,
     ) -> Self {
-        Self { outbox, publisher, clock, limits, id, resting: Mutex::default() }
+        Self { outbox, publisher, clock, limits, id, backing_off: Mutex::default() }
     }
 
     /// Claims what waits, publishes it, then removes what was delivered for sure and sets aside what the bus refuses for good.
@@ -78,7 +78,7 @@ impl Relay {
     ///
     /// `at` is a monotonic time, from any fixed moment.
     pub async fn run_once(&self, at: Duration) -> Result<RelayRound, StoreError> {
-        let except = self.resting(at);
+        let except = self.backing_off(at);
         let mut round = RelayRound::default();
         let RelayLimits { lease, max_entities, .. } = self.limits;
         if except.len() < usize::try_from(max_entities).unwrap_or(usize::MAX).saturating_mul(2) {
@@ -109,7 +109,7 @@ impl Relay {
                     Err(PublishError::Refused(reason)) => {
                         refused.insert(event.entity_id, self.refusal(event, reason));
                     }
-                    Err(error @ PublishError::NotNow(_)) => {
+                    Err(error @ PublishError::Unavailable(_)) => {
                         failed.insert(event.entity_id);
                         round.failed += 1;
                         round.failure.get_or_insert(error);
@@ -144,28 +144,32 @@ impl Relay {
     }
 
     /// The entities that still rest. Forgets those that have long been due: another relay has delivered their events.
-    fn resting(&self, at: Duration) -> Vec<Uuid> {
-        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+    fn backing_off(&self, at: Duration) -> Vec<Uuid> {
+        let mut backing_off = self.backing_off.lock().unwrap_or_else(PoisonError::into_inner);
         let forgotten = self.limits.backoff.longest;
-        resting.retain(|_, rest| rest.until.saturating_add(forgotten) > at);
-        resting.iter().filter(|(_, rest)| rest.until > at).map(|(entity, _)| *entity).collect()
+        backing_off.retain(|_, entity| entity.until.saturating_add(forgotten) > at);
+        backing_off.iter().filter(|(_, entity)| entity.until > at).map(|(id, _)| *id).collect()
     }
 
     /// How long the first of them still rests.
     fn resume(&self, at: Duration) -> Option<Duration> {
-        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        resting.values().filter_map(|rest| rest.until.checked_sub(at)).filter(|left| !left.is_zero()).min()
+        let backing_off = self.backing_off.lock().unwrap_or_else(PoisonError::into_inner);
+        backing_off
+            .values()
+            .filter_map(|entity| entity.until.checked_sub(at))
+            .filter(|left| !left.is_zero())
+            .min()
     }
 
     fn note(&self, delivered: &[EventRef], failed: &HashSet<Uuid>, at: Duration) {
-        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut backing_off = self.backing_off.lock().unwrap_or_else(PoisonError::into_inner);
         for event in delivered {
-            resting.remove(&event.entity_id);
+            backing_off.remove(&event.entity_id);
         }
         for entity in failed {
-            let rest = resting.entry(*entity).or_insert(Rest { failures: 0, until: at });
-            rest.failures = rest.failures.saturating_add(1);
-            rest.until = at.saturating_add(self.limits.backoff.wait(rest.failures));
+            let state = backing_off.entry(*entity).or_insert(BackoffState { failures: 0, until: at });
+            state.failures = state.failures.saturating_add(1);
+            state.until = at.saturating_add(self.limits.backoff.wait(state.failures));
         }
     }
 

@@ -31,7 +31,7 @@ impl EventPublisher for SqliteStore {
             .await;
         let answer = || match &appended {
             Ok(()) => Ok(()),
-            Err(error) => Err(PublishError::NotNow(error.to_string())),
+            Err(error) => Err(PublishError::Unavailable(error.to_string())),
         };
         events.iter().map(|_| answer()).collect()
     }

@@ -157,7 +157,7 @@ impl EventPublisher for Faulty<dyn EventPublisher> {
                 });
             }
             if !matches!(fate, Fate::Good | Fate::Twice) {
-                answers[index] = Err(PublishError::NotNow(format!("{fate:?}")));
+                answers[index] = Err(PublishError::Unavailable(format!("{fate:?}")));
             }
         }
         answers

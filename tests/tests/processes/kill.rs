@@ -28,7 +28,7 @@ impl esoz_events::EventPublisher for NoPublisher {
         &self,
         events: &[esoz_events::StatusChangeEvent],
     ) -> Vec<Result<(), esoz_events::PublishError>> {
-        let refused = || Err(esoz_events::PublishError::NotNow("this relay only looks on".to_owned()));
+        let refused = || Err(esoz_events::PublishError::Unavailable("this relay only looks on".to_owned()));
         events.iter().map(|_| refused()).collect()
     }
 }

@@ -64,10 +64,10 @@ impl Jwks {
     /// # Errors
     /// [`RemoteError`] when the keys have expired; or when they lack that id and the fetch of newer ones failed.
     pub(crate) async fn current(self: &Arc<Self>, kid: Option<&str>) -> Result<Arc<KeySet>, RemoteError> {
-        let seen = self.state().clone();
+        let snapshot = self.state().clone();
         let now = self.clock.now();
-        if self.is_due(&seen, kid, now) && self.may_fetch(&seen, now) {
-            self.refresh(seen.fetches).await;
+        if self.is_due(&snapshot, kid, now) && self.may_fetch(&snapshot, now) {
+            self.refresh(snapshot.fetches).await;
         }
         let state = self.state().clone();
         self.usable(state, kid, self.clock.now())

@@ -50,7 +50,7 @@ async fn that_a_broker_says_it_has_an_event_already_is_no_success() {
 
     let answers = publisher.publish(std::slice::from_ref(&event)).await;
     let [Err(error)] = answers.as_slice() else { panic!("{answers:?}") };
-    assert!(matches!(error, PublishError::NotNow(_)), "{error:?}");
+    assert!(matches!(error, PublishError::Unavailable(_)), "{error:?}");
     assert!(!error.to_string().contains(&event.entity_id.to_string()), "{error}");
 
     wait_for("the event to be published", Duration::from_secs(30), async || {

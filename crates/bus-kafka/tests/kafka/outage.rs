@@ -30,7 +30,7 @@ async fn refused(publisher: &KafkaPublisher, events: &[StatusChangeEvent]) {
     assert_eq!(answers.len(), events.len());
     for (event, answer) in events.iter().zip(answers) {
         let error = answer.unwrap_err();
-        assert!(matches!(error, PublishError::NotNow(_)), "{error:?}");
+        assert!(matches!(error, PublishError::Unavailable(_)), "{error:?}");
         let reason = error.to_string();
         assert!(!reason.contains(&event.entity_id.to_string()), "{reason}");
         assert!(reason.contains("MessageTimedOut"), "{reason}");

@@ -217,7 +217,7 @@ fn given_a_bus_that_stumbles_once_then_no_event_overtakes_the_one_it_stumbled_ov
             if self.has_stumbled.swap(true, Ordering::SeqCst) {
                 return self.inner.publish(events).await;
             }
-            events.iter().map(|_| Err(PublishError::NotNow("stumbled".to_owned()))).collect()
+            events.iter().map(|_| Err(PublishError::Unavailable("stumbled".to_owned()))).collect()
         }
     }
 

@@ -58,7 +58,9 @@ impl EventPublisher for RecordingPublisher {
         let mut state = self.0.lock();
         let mut publish = |event: &StatusChangeEvent| {
             if state.refused.contains(&event.entity_id) {
-                return Err(PublishError::NotNow("the recording publisher was told to refuse".to_owned()));
+                return Err(PublishError::Unavailable(
+                    "the recording publisher was told to refuse".to_owned(),
+                ));
             }
             if state.refused_for_good.contains(&event.id) {
                 return Err(PublishError::Refused("the recording publisher was told so".to_owned()));

@@ -119,7 +119,7 @@ async fn a_bus_that_takes_not_all_events_is_told_apart() {
     let metrics = Arc::new(Metrics::on().unwrap());
     let mut inner = MockEventPublisher::new();
     inner.expect_publish().times(1).returning(|_| vec![Ok(())]);
-    let refused = || Err(PublishError::NotNow("testing".to_owned()));
+    let refused = || Err(PublishError::Unavailable("testing".to_owned()));
     inner.expect_publish().returning(move |_| vec![Ok(()), refused()]);
     let inner: Arc<dyn EventPublisher> = Arc::new(inner);
     let observed: Arc<dyn EventPublisher> = Instrumented::new(&inner, KAFKA, &metrics.instruments(&clock()));
