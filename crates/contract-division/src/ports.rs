@@ -11,13 +11,13 @@ use crate::{Change, ContractDivision, ContractRecord, Current, Decide, DivisionR
 /// A write of a contract division, with the decision that the store takes under the facts' locks.
 #[derive(Clone)]
 pub struct Write {
-    /// Which record.
+    /// The record to write.
     pub id: ContractDivisionId,
     /// The division and the contract that the record shall have, whose facts are gathered; `None` when the write is about the record alone.
     pub pair: Option<Change>,
-    /// What becomes of the record. Depends on its facts alone.
+    /// Decides what becomes of the record. Depends on its facts alone.
     pub decide: Decide,
-    /// When, in microseconds; the idempotency key is kept since then.
+    /// The time of the write, in microseconds; the idempotency key is kept since then.
     pub at: Timestamp,
     /// The request, for the audit.
     pub request_id: RequestId,
@@ -53,7 +53,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether a record meets it.
+    /// Whether a record meets the filter.
     pub fn matches(&self, current: &Current) -> bool {
         let record = &current.record;
         self.visibility.includes(current)
@@ -63,7 +63,7 @@ impl Filter {
     }
 }
 
-/// Where contract divisions, contracts and divisions are kept.
+/// Reads and writes contract divisions.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait ContractDivisions: Send + Sync {
@@ -97,7 +97,7 @@ pub trait ContractDivisions: Send + Sync {
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError>;
 }
 
-/// Loads divisions, contracts and contract divisions from the registry that keeps them.
+/// Imports divisions, contracts and contract divisions from the registry that keeps them.
 ///
 /// Each call stores its records and gives one answer each in their order; a refused record (e.g. what it refers to is not
 /// there) does not hinder the others.
@@ -107,12 +107,12 @@ pub trait ContractDivisions: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait ContractRegistry: Send + Sync {
-    /// A division that is there already takes the new content, but for `inserted_at` and `inserted_by`.
+    /// Stores divisions. One that is there already takes the new content, but for `inserted_at` and `inserted_by`.
     async fn put_divisions(&self, records: &[DivisionRecord]) -> Result<Vec<Put>, StoreError>;
 
-    /// A contract that is there already takes the new content, but for `inserted_at` and `inserted_by`.
+    /// Stores contracts. One that is there already takes the new content, but for `inserted_at` and `inserted_by`.
     async fn put_contracts(&self, records: &[ContractRecord]) -> Result<Vec<Put>, StoreError>;
 
-    /// A contract division that is there already stays as it is ([`Put::Kept`]): loading a file again never undoes an update.
+    /// Stores contract divisions. One that is there already stays as it is ([`Put::Kept`]): loading a file again never undoes an update.
     async fn put_contract_divisions(&self, records: &[ContractDivision]) -> Result<Vec<Put>, StoreError>;
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// How long to wait after failures in a row: doubling from the first wait up to the longest.
+/// Exponential backoff: doubles the wait with each consecutive failure, up to the longest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     /// The wait after the first failure.
@@ -10,7 +10,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The wait after that many failures in a row; none after none.
+    /// Returns the wait after that many consecutive failures; zero after none.
     pub fn wait(&self, failures: u32) -> Duration {
         let Some(doublings) = failures.checked_sub(1) else { return Duration::ZERO };
         let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);

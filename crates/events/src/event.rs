@@ -3,22 +3,22 @@ use std::str::FromStr;
 
 use esoz_kernel::{EventId, RequestId, Timestamp, TraceContext, UserId, Uuid};
 
-/// The type of an entity that has events: the word for it on the wire and in stores. A crate names the types of its own entities.
+/// The type of an entity that has events, as its word on the wire and in stores. A crate names the types of its own entities.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EntityType(Cow<'static, str>);
 
 impl EntityType {
     /// A device dispense.
     pub const DEVICE_DISPENSE: Self = Self::new("DeviceDispense");
-    /// Most characters of a word that [`FromStr`] accepts.
+    /// The most characters of a word that [`FromStr`] accepts.
     pub const MAX_CHARS: usize = 64;
 
-    /// Names a type; `word` must be one that [`FromStr`] accepts.
+    /// Creates a type; `word` must be one that [`FromStr`] accepts.
     pub const fn new(word: &'static str) -> Self {
         Self(Cow::Borrowed(word))
     }
 
-    /// The word.
+    /// Returns the word.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -39,20 +39,20 @@ impl FromStr for EntityType {
     }
 }
 
-/// The status of an entity changed (conventions, "Events"). Holds no patient id, no pseudonym, no token.
+/// The event that the status of an entity has changed (conventions, "Events"). Holds no patient id, no pseudonym, no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusChangeEvent {
-    /// Fixed when the change commits; consumers drop duplicates by it.
+    /// Its id, fixed when the change commits; consumers drop duplicates by it.
     pub id: EventId,
-    /// What sort of thing changed.
+    /// The type of the entity that changed.
     pub entity_type: EntityType,
-    /// Which one; also the key that keeps the events of one entity in order.
+    /// The entity that changed; also the message key, which keeps the events of one entity in order.
     pub entity_id: Uuid,
-    /// The status it changed to, in the entity's own words.
+    /// The new status, in the entity's own words.
     pub new_status: String,
-    /// When it changed, in milliseconds.
+    /// The time of the change, in milliseconds.
     pub event_time: Timestamp,
-    /// Who changed it.
+    /// The user who changed it.
     pub changed_by: UserId,
     /// The request that changed it. Travels beside the event, not in it.
     pub request_id: RequestId,
@@ -61,13 +61,13 @@ pub struct StatusChangeEvent {
 }
 
 impl StatusChangeEvent {
-    /// What an outbox needs to remove it.
+    /// Returns its reference, by which an outbox removes it.
     pub const fn reference(&self) -> EventRef {
         EventRef { id: self.id, entity_id: self.entity_id }
     }
 }
 
-/// Names one event in an outbox.
+/// A reference to an event in an outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventRef {
     /// The event.

@@ -15,22 +15,22 @@ pub struct RelayLimits {
     pub lease: Duration,
     /// The most entities taken in one round. When the relay backs off from twice as many, it takes no others: the bus itself is away.
     pub max_entities: u32,
-    /// How long to let an entity rest whose event was not delivered.
+    /// The pause for an entity whose event was not delivered.
     pub backoff: Backoff,
 }
 
-/// What one round did.
+/// The result of one round.
 #[derive(Debug, Default)]
 pub struct RelayRound {
-    /// How many events were delivered and removed.
+    /// The number of events that were delivered and removed.
     pub delivered: usize,
-    /// How many stay in the outbox because the bus did not take them now.
+    /// The number of events that stay in the outbox because the bus was unavailable.
     pub failed: usize,
     /// Why the first of those failed.
     pub failure: Option<PublishError>,
-    /// Events that were set aside.
+    /// Events that were set aside (dead letters).
     pub set_aside: Vec<SetAside>,
-    /// How long until the first entity is tried again that the relay backs off from.
+    /// The time until the first retry of an entity that the relay backs off from.
     pub resume: Option<Duration>,
 }
 
@@ -41,7 +41,7 @@ impl RelayRound {
     }
 }
 
-/// Carries events from an outbox to a publisher: at least once, in order per entity. Any number of relays may work on one
+/// Relays events from an outbox to a publisher: at least once, in order per entity. Any number of relays may work on one
 /// outbox.
 pub struct Relay {
     outbox: Arc<dyn Outbox>,
@@ -59,7 +59,7 @@ struct BackoffState {
 }
 
 impl Relay {
-    /// Builds a relay; `id` must be its own.
+    /// Creates a relay; `id` must be unique to it.
     pub fn new(
         outbox: Arc<dyn Outbox>,
         publisher: Arc<dyn EventPublisher>,
@@ -70,11 +70,12 @@ impl Relay {
         Self { outbox, publisher, clock, limits, id, backing_off: Mutex::default() }
     }
 
-    /// Claims what waits, publishes it, then removes what was delivered for sure and sets aside what the bus refuses for good.
+    /// Claims waiting events and publishes them; then removes those delivered and sets aside those that the bus refuses for good (dead
+    /// letters).
     ///
     /// An event is published only after every earlier one of its entity: each wave holds at most one event of an entity, and
-    /// an entity whose event failed is left alone for the rest of the round, and for a while that doubles with each failure in a row. Dying
-    /// anywhere in between delivers again, never less.
+    /// an entity whose event failed is left alone for the rest of the round, and then for as long as [`RelayLimits::backoff`] says. A crash
+    /// anywhere in between delivers events again; it never loses one.
     ///
     /// `at` is a monotonic time, from any fixed moment.
     pub async fn run_once(&self, at: Duration) -> Result<RelayRound, StoreError> {
@@ -143,7 +144,7 @@ impl Relay {
         (Refused { event: event.reference(), reason }, set_aside)
     }
 
-    /// The entities that still rest. Forgets those that have long been due: another relay has delivered their events.
+    /// The entities that the relay still backs off from. Forgets those that have long been due: another relay has delivered their events.
     fn backing_off(&self, at: Duration) -> Vec<Uuid> {
         let mut backing_off = self.backing_off.lock().unwrap_or_else(PoisonError::into_inner);
         let forgotten = self.limits.backoff.longest;
@@ -151,7 +152,7 @@ impl Relay {
         backing_off.iter().filter(|(_, entity)| entity.until > at).map(|(id, _)| *id).collect()
     }
 
-    /// How long the first of them still rests.
+    /// The time until the first of them is due.
     fn resume(&self, at: Duration) -> Option<Duration> {
         let backing_off = self.backing_off.lock().unwrap_or_else(PoisonError::into_inner);
         backing_off
@@ -173,7 +174,7 @@ impl Relay {
         }
     }
 
-    /// Gives back what this relay holds, so that others need not wait for its claim to end. For an orderly stop.
+    /// Releases what this relay holds, so that others need not wait for its claims to expire. For a graceful shutdown.
     pub async fn release(&self) -> Result<(), StoreError> {
         self.outbox.release(self.id).await
     }

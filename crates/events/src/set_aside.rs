@@ -4,10 +4,10 @@ use esoz_kernel::Timestamp;
 
 use crate::{EntityType, EventRef, StatusChangeEvent};
 
-/// An event that was set aside, named without its content.
+/// A dead letter: an event that was set aside, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
-    /// Names it for [`Which`] and [`Outbox::drop_set_aside`](crate::Outbox::drop_set_aside): the event's id, or its entity's where the event's
+    /// Identifies it for [`Which`] and [`Outbox::drop_set_aside`](crate::Outbox::drop_set_aside): the event's id, or its entity's where the event's
     /// cannot be read.
     pub id: String,
     /// The type of its entity, if that can be read.
@@ -21,7 +21,7 @@ pub struct SetAside {
 }
 
 impl SetAside {
-    /// Names an event; of what is stored as the type of its entity, only what can be one.
+    /// Creates it; a stored type that cannot be an [`EntityType`] is left out.
     pub fn new(
         id: impl ToString,
         stored_type: Option<&str>,
@@ -34,28 +34,28 @@ impl SetAside {
     }
 }
 
-/// An event that the bus refuses for good.
+/// An event that the bus refuses for good, to be set aside as a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The event.
     pub event: EventRef,
-    /// What the bus said.
+    /// The reason that the bus gave.
     pub reason: String,
 }
 
-/// Which of the set-aside events.
+/// A selection of dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
-    /// Every one.
+    /// All of them.
     All,
     /// Those with these [`SetAside::id`]s.
     These(Vec<String>),
 }
 
-/// The stored events of one entity, up to the first that cannot be read.
+/// Collects the stored events of one entity, up to the first that cannot be read.
 ///
 /// # Errors
-/// Why the very first cannot be read.
+/// The reason why the very first cannot be read, so that it is set aside as a dead letter.
 pub fn readable<E>(
     stored: impl IntoIterator<Item = Result<StatusChangeEvent, E>>,
 ) -> Result<Vec<StatusChangeEvent>, E> {

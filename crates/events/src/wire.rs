@@ -1,4 +1,4 @@
-//! The form of an event on a topic or in a log (conventions, "Events"). Here, once, for every publisher.
+//! The form of an event on a topic or in a log (conventions, "Events"), for every publisher.
 
 use esoz_kernel::time::rfc3339_millis;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::StatusChangeEvent;
 /// [`TraceContext::HEADER`](esoz_kernel::TraceContext::HEADER).
 pub const REQUEST_ID_HEADER: &str = "request_id";
 
-/// The event as one line of JSON.
+/// Renders an event as one line of JSON.
 pub fn json(event: &StatusChangeEvent) -> String {
     json!({
         "id": event.id.to_string(),
@@ -23,7 +23,7 @@ pub fn json(event: &StatusChangeEvent) -> String {
     .to_string()
 }
 
-/// The key of its message: the entity, so that the events of one entity stay in order.
+/// Returns the message key: the entity, so that the events of one entity stay in order.
 pub fn key(event: &StatusChangeEvent) -> String {
     event.entity_id.to_string()
 }

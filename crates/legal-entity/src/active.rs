@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use esoz_kernel::{LegalEntityId, failure, words};
 
 words! {
-    /// The status of a legal entity. Only one lets it act.
+    /// The status of a legal entity. Only an active one may act.
     pub enum LegalEntityStatus {
         /// May act.
         Active = "ACTIVE",
@@ -21,12 +21,12 @@ words! {
 pub struct LegalEntityType(String);
 
 impl LegalEntityType {
-    /// Takes the word for it.
+    /// Creates the type from its word.
     pub fn new(word: impl Into<String>) -> Self {
         Self(word.into())
     }
 
-    /// The word for it.
+    /// Returns the word.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -48,7 +48,7 @@ pub struct LegalEntity {
 pub struct AllowedTypes(BTreeSet<LegalEntityType>);
 
 impl AllowedTypes {
-    /// The configured list.
+    /// Creates the list.
     pub fn new(types: impl IntoIterator<Item = LegalEntityType>) -> Self {
         Self(types.into_iter().collect())
     }
@@ -63,7 +63,7 @@ impl AllowedTypes {
 pub struct ActiveLegalEntity(LegalEntityId);
 
 impl ActiveLegalEntity {
-    /// The legal entity that may act.
+    /// Returns the legal entity that may act.
     pub const fn legal_entity_id(self) -> LegalEntityId {
         self.0
     }

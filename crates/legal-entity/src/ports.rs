@@ -7,14 +7,14 @@ use crate::{LegalEntity, LegalEntityRecord};
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait LegalEntities: Send + Sync {
-    /// The facts about a legal entity; `Ok(None)` when there is none with that id.
+    /// Finds the facts about a legal entity; `Ok(None)` when there is none with that id.
     ///
     /// # Errors
-    /// [`StoreError`] when the facts cannot be had, or the stored ones are corrupt.
+    /// [`StoreError`] when the lookup failed, or the stored ones are corrupt.
     async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError>;
 }
 
-/// Loads legal entities from the registry that keeps them.
+/// Imports legal entities from the registry that keeps them.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait LegalEntityRegistry: Send + Sync {

@@ -2,17 +2,17 @@ use esoz_kernel::Stamps;
 
 use crate::LegalEntity;
 
-/// A legal entity with all that its table keeps.
+/// The whole record of a legal entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegalEntityRecord {
-    /// What the rules read.
+    /// The facts that rules read.
     pub facts: LegalEntity,
     /// Its name.
     pub name: String,
     /// Its number in the state register.
     pub edrpou: String,
-    /// Whether the row counts. The rules read the status alone.
+    /// Whether the record is active. The rules read the status alone.
     pub is_active: bool,
-    /// Who wrote the row and when.
+    /// The users who created and last changed it, and when.
     pub stamps: Stamps,
 }

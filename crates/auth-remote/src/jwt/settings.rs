@@ -9,31 +9,31 @@ use crate::{
 /// Settings of the issuer, of the accepted tokens and of the key cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtSettings {
-    /// Where the issuer publishes its signing keys (its `jwks_uri`).
+    /// The URL of the issuer's signing keys (its `jwks_uri`).
     pub server: RemoteServer,
-    /// The issuer, exactly as tokens say it in `iss`.
+    /// The issuer, exactly as in the `iss` of its tokens.
     pub issuer: String,
-    /// The name that this service has in `aud`.
+    /// The audience name of this service in `aud`.
     pub audience: String,
-    /// The algorithms that are accepted.
+    /// The accepted signature algorithms.
     pub algorithms: Vec<Algorithm>,
-    /// By how much the issuer's clock may be ahead of ours: a token whose `nbf` or `iat` is later than that is refused. In
-    /// seconds, at most 300. Expiry has no leeway.
+    /// The clock skew: a token whose `nbf` or `iat` is further ahead of our clock is refused. In seconds, at most 300. Expiry has no
+    /// leeway.
     pub leeway_s: u32,
-    /// The age at which the keys are fetched anew, in seconds: how long a key that the issuer withdrew is still accepted.
+    /// The age at which the keys are refreshed, in seconds: how long a key that the issuer withdrew is still accepted.
     /// 1 to 86 400.
     pub refresh_after_s: u32,
-    /// The least time between two fetches of the keys, in seconds, however many tokens come with unknown key ids. 1 up to
+    /// The minimum time between two fetches of the keys, in seconds, however many tokens have unknown key ids. 1 up to
     /// [`JwtSettings::refresh_after_s`].
     pub min_refresh_interval_s: u32,
-    /// For how long after [`JwtSettings::refresh_after_s`] the keys are still used while new ones cannot be had, in
-    /// seconds; then every token is answered with unavailability. At most 86 400; 0 for not at all.
+    /// The time after [`JwtSettings::refresh_after_s`] for which stale keys are still used while fetching new ones fails, in
+    /// seconds; then every lookup fails as unavailable. At most 86 400; 0 disables stale keys.
     pub max_stale_s: u32,
 }
 
 impl JwtSettings {
-    /// Settings for this JWKS, issuer and audience; [`Algorithm::DEFAULT`], 5 s of leeway, keys fetched every 300 s, not
-    /// more often than every 30 s, and used for 3 600 s more while the issuer is down.
+    /// Creates settings with the defaults: [`Algorithm::DEFAULT`], 5 s of leeway, keys refreshed every 300 s, at most every 30 s, and used
+    /// for 3 600 s more while the issuer is down.
     pub fn new(server: RemoteServer, issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         Self {
             server,

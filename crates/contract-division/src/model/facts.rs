@@ -42,9 +42,9 @@ pub struct Contract {
     pub id: ContractId,
     /// Its type.
     pub kind: ContractType,
-    /// The legal entity that delivers under it (`contractor_legal_entity_id`).
+    /// The legal entity that delivers under the contract (`contractor_legal_entity_id`).
     pub contractor: LegalEntityId,
-    /// Whether it counts.
+    /// Whether the contract is active.
     pub is_active: bool,
 }
 
@@ -55,26 +55,26 @@ pub struct Division {
     pub id: DivisionId,
     /// The legal entity it belongs to.
     pub legal_entity: LegalEntityId,
-    /// Whether it counts.
+    /// Whether the division is active.
     pub is_active: bool,
 }
 
-/// A place of delivery of a contract: the whole record.
+/// A contract division: a place of delivery of a contract. The whole record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContractDivision {
     /// Its id.
     pub id: ContractDivisionId,
     /// The contract.
     pub contract_id: ContractId,
-    /// The place.
+    /// The division.
     pub division_id: DivisionId,
-    /// Whether it counts.
+    /// Whether the record is active.
     pub is_active: bool,
-    /// Who wrote it and when.
+    /// The users who created and last changed it, and when.
     pub stamps: Stamps,
 }
 
-/// A record together with the contract it belongs to now.
+/// A contract division with its contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Current {
     /// The record.
@@ -83,7 +83,7 @@ pub struct Current {
     pub contract: Contract,
 }
 
-/// All that the rules of a write read, gathered at one instant.
+/// The facts that the rules of a write read, as of one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
     /// The record to write, if there is one with that id, active or not.

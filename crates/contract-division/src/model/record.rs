@@ -2,10 +2,10 @@ use esoz_kernel::{CivilDate, Stamps};
 
 use super::facts::{Contract, ContractStatus, Division, DivisionStatus};
 
-/// A division with all that its table keeps.
+/// The whole record of a division.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DivisionRecord {
-    /// What the rules read.
+    /// The facts that rules read.
     pub facts: Division,
     /// Its name.
     pub name: String,
@@ -15,14 +15,14 @@ pub struct DivisionRecord {
     pub status: DivisionStatus,
     /// Whether the register of pharmacies knows it.
     pub dls_verified: Option<bool>,
-    /// Who wrote the row and when.
+    /// The users who created and last changed it, and when.
     pub stamps: Stamps,
 }
 
-/// A contract with all that its table keeps.
+/// The whole record of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContractRecord {
-    /// What the rules read.
+    /// The facts that rules read.
     pub facts: Contract,
     /// Its status.
     pub status: ContractStatus,
@@ -34,6 +34,6 @@ pub struct ContractRecord {
     pub end_date: CivilDate,
     /// Whether it is suspended.
     pub is_suspended: bool,
-    /// Who wrote the row and when.
+    /// The users who created and last changed it, and when.
     pub stamps: Stamps,
 }

@@ -4,7 +4,7 @@ use esoz_kernel::{ContractId, DivisionId, Stamps, Timestamp, UserId, failure};
 
 use super::facts::{Contract, ContractDivision, ContractType, Current, Facts};
 
-/// What an update asks for.
+/// The division and contract that an update asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     /// The division to point at.
@@ -56,7 +56,7 @@ impl Refusal {
 pub type Decide = Arc<dyn Fn(&Facts) -> Result<ContractDivision, Refusal> + Send + Sync>;
 
 impl Change {
-    /// The decision of an update that asks for this: [`decide`], and its effect on the record.
+    /// Returns the decision of an update that asks for this: [`decide`], and its effect on the record.
     pub fn update(self, at: Timestamp, by: UserId) -> Decide {
         Arc::new(move |facts| {
             let record = decide(facts)?;

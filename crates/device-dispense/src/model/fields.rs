@@ -78,7 +78,7 @@ pub enum FieldKind {
 }
 
 impl FieldKind {
-    /// The object that the field holds, or a list of; `None` when it holds neither.
+    /// Returns the type of the object that the field holds, or a list of; `None` when it holds neither.
     pub const fn object(self) -> Option<&'static ObjectType> {
         match self {
             Reference(_) => Some(&REFERENCE),

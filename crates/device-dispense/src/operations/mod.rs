@@ -13,7 +13,7 @@ pub use stop::{StopDispense, StopError, StopInput};
 
 use crate::{DeviceDispenses, PatientPseudonyms};
 
-/// What the operations on device dispenses need together.
+/// The ports of the operations on device dispenses.
 #[derive(Clone)]
 pub struct DispensePorts {
     /// Where dispenses are kept.

@@ -5,7 +5,7 @@ use esoz_kernel::{DispenseId, PatientId, StoreError, failure};
 
 use crate::{DeviceDispenses, Dispense, PatientPseudonyms, visible};
 
-/// Which dispense to show.
+/// The dispense to show.
 #[derive(Debug, Clone)]
 pub struct ShowInput {
     /// The patient named in the request; `None` when that was no UUID (rule 5).

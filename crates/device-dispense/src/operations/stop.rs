@@ -16,7 +16,7 @@ use crate::{
 /// once and does not return by itself, so the second offer decides; the others are for other systems that write the same documents.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// What to stop.
+/// The dispense to stop.
 #[derive(Debug, Clone)]
 pub struct StopInput {
     /// The patient named in the request; `None` when that was no UUID (rule 7).
