@@ -40,7 +40,7 @@ pub async fn ensure_topic(
     })
     .await?;
     existed.map_err(|error| BusError::new("looking up the topic", &error))?;
-    let Some(client) = client else { return Ok(TopicOutcome::Existed) };
+    let Some(client) = client else { return Ok(()) };
 
     let replicas = TopicReplication::Fixed(replication.into());
     let wanted = NewTopic::new(&settings.topic, partitions.into(), replicas);
@@ -51,7 +51,7 @@ pub async fn ensure_topic(
         match answer {
             Ok(_) => {}
             // Another process created it in the meantime.
-            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => return Ok(TopicOutcome::Existed),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => return Ok(()),
             Err((_, code)) => return Err(BusError::of_code(attempted, code)),
         }
     }
