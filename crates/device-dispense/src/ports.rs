@@ -48,7 +48,7 @@ pub trait DeviceDispenses: Send + Sync {
     /// Looks up a dispense by id; `Ok(None)` when there is none.
     ///
     /// # Errors
-    /// [`StoreError`]; of kind corrupt, naming collection, id and field, when the stored owner or subject cannot be decoded. A status that
+    /// [`StoreError`]; of kind corrupt, naming collection, id and field, when the stored owner cannot be decoded. A status that
     /// cannot be decoded is an error of the same kind in [`StoredDispense::dispense`].
     async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError>;
 

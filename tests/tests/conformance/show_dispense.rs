@@ -141,6 +141,8 @@ on_every_store! {
         }
         reader.show(&fixture.dispense).await.assert_internal();
         reader.show(&foreign).await.assert_not_found();
+        app.raw().set_field(foreign.id, "subject", json!(7)).await;
+        reader.show(&foreign).await.assert_not_found();
         // The same for a stop, which a stranger may not learn from either.
         fixture.request_for(app, &foreign).send().await.assert_not_found();
 

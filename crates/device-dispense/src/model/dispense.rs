@@ -72,29 +72,31 @@ impl Dispense {
 pub struct StoredDispense {
     /// The legal entity it belongs to.
     pub owner: LegalEntityId,
-    /// The pseudonym of its patient.
-    pub subject: Pseudonym,
-    /// The dispense; an error of kind corrupt when its status is not in the model.
+    /// The pseudonym of its patient; `None` when that cannot be decoded.
+    pub subject: Option<Pseudonym>,
+    /// The dispense; an error of kind corrupt when its subject cannot be decoded or its status is not in the model.
     pub dispense: Result<Dispense, StoreError>,
 }
 
 impl StoredDispense {
-    /// Creates it from stored fields ([`Dispense::from_stored`]), or from the error that its status cannot be decoded.
+    /// Creates it from stored fields ([`Dispense::from_stored`]), or from the errors that its status or subject cannot be decoded.
     pub fn new(
         id: DispenseId,
         status: Result<DispenseStatus, StoreError>,
-        subject: Pseudonym,
+        subject: Result<Pseudonym, StoreError>,
         owner: LegalEntityId,
         record: Map<String, Value>,
     ) -> Self {
-        let dispense = status.map(|status| Dispense::from_stored(id, status, subject.clone(), owner, record));
-        Self { owner, subject, dispense }
+        let known = subject.as_ref().ok().cloned();
+        let dispense =
+            subject.and_then(|subject| Ok(Dispense::from_stored(id, status?, subject, owner, record)));
+        Self { owner, subject: known, dispense }
     }
 }
 
 impl From<Dispense> for StoredDispense {
     fn from(dispense: Dispense) -> Self {
-        Self { owner: dispense.owner, subject: dispense.subject.clone(), dispense: Ok(dispense) }
+        Self { owner: dispense.owner, subject: Some(dispense.subject.clone()), dispense: Ok(dispense) }
     }
 }
 

@@ -16,16 +16,19 @@ pub fn concerns(
 /// legal entity that asks and is about the named patient. `None` does not tell which of these failed.
 ///
 /// # Errors
-/// [`StoreError`] of kind corrupt when the caller may see the dispense and its status cannot be decoded. Any other caller gets `None`.
+/// [`StoreError`] of kind corrupt when the dispense belongs to the caller, and its subject cannot be decoded, or it is about the patient and its
+/// status cannot be. Any other caller gets `None`.
 pub fn visible(
     found: Option<StoredDispense>,
     owner: LegalEntityId,
     subject: &Pseudonym,
 ) -> Result<Option<Dispense>, StoreError> {
-    found
-        .filter(|found| concerns((Some(owner), Some(subject)), (Some(found.owner), Some(&found.subject))))
-        .map(|found| found.dispense)
-        .transpose()
+    let may_be_seen = |found: &StoredDispense| {
+        // Only its owner is told that nobody knows whom it is about.
+        let stored_subject = found.subject.as_ref().unwrap_or(subject);
+        concerns((Some(owner), Some(subject)), (Some(found.owner), Some(stored_subject)))
+    };
+    found.filter(may_be_seen).map(|found| found.dispense).transpose()
 }
 
 #[cfg(test)]
@@ -90,11 +93,23 @@ mod tests {
     fn given_a_status_outside_the_model_then_its_owner_alone_is_told() {
         let seen = |by: u128, subject: &str| {
             let corrupt = Err(StoreError::corrupt("device_dispenses", 1, "status"));
-            let found = StoredDispense { owner: owner(2), subject: Pseudonym::new("P"), dispense: corrupt };
+            let found =
+                StoredDispense { owner: owner(2), subject: Some(Pseudonym::new("P")), dispense: corrupt };
             visible(Some(found), owner(by), &Pseudonym::new(subject))
         };
         assert_eq!(seen(2, "P").unwrap_err().kind(), StoreErrorKind::Corrupt);
         assert_eq!(seen(3, "P").unwrap(), None);
         assert_eq!(seen(2, "Q").unwrap(), None);
+    }
+
+    #[test]
+    fn given_a_subject_that_cannot_be_decoded_then_its_owner_alone_is_told() {
+        let seen = |by: u128| {
+            let corrupt = Err(StoreError::corrupt("device_dispenses", 1, "subject"));
+            let found = StoredDispense { owner: owner(2), subject: None, dispense: corrupt };
+            visible(Some(found), owner(by), &Pseudonym::new("P"))
+        };
+        assert_eq!(seen(2).unwrap_err().kind(), StoreErrorKind::Corrupt);
+        assert_eq!(seen(3).unwrap(), None);
     }
 }

@@ -112,8 +112,8 @@ const NAME_MAX_CHARS: usize = 64;
 
 /// The JSON path of a property. A name that is no plain word is not repeated.
 pub(super) fn json_path(name: &str) -> String {
-    let is_plain =
-        name.len() <= NAME_MAX_CHARS && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_plain = (1..=NAME_MAX_CHARS).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if is_plain { format!("$.{name}") } else { "$".to_owned() }
 }
 

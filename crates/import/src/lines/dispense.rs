@@ -4,7 +4,7 @@ use esoz_device_dispense::{
     CODEABLE_CONCEPT, Dispense, DispenseStatus, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE,
     RESOURCES,
 };
-use esoz_kernel::{Stamps, UserId, time::rfc3339_millis};
+use esoz_kernel::{PatientId, Stamps, UserId, time::rfc3339_millis};
 use serde_json::{Map, Value, json};
 
 use super::{stamps, unknown};
@@ -40,9 +40,10 @@ pub(super) fn read(
     let mut record = fields(&given, known, context.unknown_fields)?;
     let patient = required(&given, "patient_id", parsed)?;
     if context.unknown_fields == UnknownFields::Keep {
-        unknown::carry(&given, &mut record, patient)?;
+        unknown::carry(&given, &mut record)?;
     }
     record.retain(|name, _| NOT_STORED.iter().all(|field| field.name != name));
+    refuse_patient(&record, patient)?;
     Ok(Dispense {
         id: required(&given, "id", parsed)?,
         status: required(&given, "status", parsed)?,
@@ -52,6 +53,20 @@ pub(super) fn read(
         })?,
         record,
     })
+}
+
+/// Refuses a record with the patient's id in a text or name, in either case, with or without hyphens: the store knows the pseudonym alone.
+fn refuse_patient(record: &Map<String, Value>, patient: PatientId) -> Result<(), DecodeError> {
+    let ids = [patient.uuid().hyphenated().to_string(), patient.uuid().simple().to_string()];
+    for (name, value) in record {
+        let text = json!([name, value]).to_string().to_lowercase();
+        if ids.iter().any(|id| text.contains(id)) {
+            let error = DecodeError::new("holds the patient's id, which no store may hold");
+            // A name that nobody knows may be the id itself.
+            return Err(if RECORD.field(name).is_some() { error.inside(name) } else { error });
+        }
+    }
+    Ok(())
 }
 
 /// Decodes the fields of an object. One that is unknown is a fault, or left out.

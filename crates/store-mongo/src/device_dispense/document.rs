@@ -24,7 +24,7 @@ pub(crate) fn to_dispense(id: DispenseId, document: &RawDocument) -> Result<Stor
     Ok(StoredDispense::new(
         id,
         status.ok_or_else(|| corrupt(STATUS)),
-        subject.ok_or_else(|| corrupt(SUBJECT))?,
+        subject.ok_or_else(|| corrupt(SUBJECT)),
         owner.ok_or_else(|| corrupt(OWNER))?,
         bson_to_json::record(document),
     ))

@@ -56,7 +56,7 @@ pub(crate) fn to_dispense(id: &str, document: &str) -> Result<StoredDispense, St
         document.get(field).and_then(Value::as_str).ok_or_else(|| location.corrupt(field))
     };
     let status = text(STATUS).and_then(|word| location.parse::<DispenseStatus>(STATUS, word));
-    let subject = Pseudonym::new(text(SUBJECT)?);
+    let subject = text(SUBJECT).map(Pseudonym::new);
     let owner =
         location.parse(OWNER_FIELD, owner(&document).ok_or_else(|| location.corrupt(OWNER_FIELD))?)?;
     let id = location.parse(ID, id)?;

@@ -75,7 +75,7 @@ fn read(id: DispenseId, document: &Map<String, Value>) -> Result<StoredDispense,
         .ok_or_else(|| corrupt("performer_legal_entity.identifier.value"))?;
     let status =
         text("status").and_then(|word| word.parse().map_err(|unknown| corrupt("status").because(unknown)));
-    Ok(StoredDispense::new(id, status, Pseudonym::new(text("subject")?), owner, document.clone()))
+    Ok(StoredDispense::new(id, status, text("subject").map(Pseudonym::new), owner, document.clone()))
 }
 
 /// Makes the change in the document.
