@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Reads a secret, and masks it where it is shown.
 mod secret {
+    use esoz_kernel::SecretString;
     use serde::{Deserialize as _, Deserializer, Serializer};
-
-    use super::SecretString;
 
     pub(super) fn serialize<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(secret.masked())
