@@ -14,21 +14,21 @@ use crate::schema::outbox;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = outbox)]
-struct EventRow {
-    sequence: i64,
-    event_id: String,
-    entity_type: String,
-    entity_id: String,
-    new_status: String,
-    event_time: String,
-    changed_by: String,
-    request_id: String,
-    traceparent: Option<String>,
-    set_aside_at: Option<String>,
+pub(crate) struct EventRow {
+    pub(crate) sequence: i64,
+    pub(crate) event_id: String,
+    pub(crate) entity_type: String,
+    pub(crate) entity_id: String,
+    pub(crate) new_status: String,
+    pub(crate) event_time: String,
+    pub(crate) changed_by: String,
+    pub(crate) request_id: String,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) set_aside_at: Option<String>,
 }
 
 impl EventRow {
-    fn event(&self) -> Result<StatusChangeEvent, StoreError> {
+    pub(crate) fn event(&self) -> Result<StatusChangeEvent, StoreError> {
         let location = Location { table: "outbox", id: &self.event_id };
         let id: EventId = location.parse("event_id", &self.event_id)?;
         // In another spelling the row would not be found again, and the event delivered for ever.
@@ -47,27 +47,6 @@ impl EventRow {
             trace: self.traceparent.as_deref().and_then(TraceContext::parse),
         })
     }
-}
-
-/// Decodes the event in a row of the outbox, for fuzz targets.
-#[cfg(feature = "fuzzing")]
-pub fn event_of(row: [&str; 7], traceparent: Option<&str>) -> Result<StatusChangeEvent, StoreError> {
-    let [event_id, entity_type, entity_id, new_status, event_time, changed_by, request_id] =
-        row.map(str::to_owned);
-    let traceparent = traceparent.map(str::to_owned);
-    EventRow {
-        sequence: 0,
-        event_id,
-        entity_type,
-        entity_id,
-        new_status,
-        event_time,
-        changed_by,
-        request_id,
-        traceparent,
-        set_aside_at: None,
-    }
-    .event()
 }
 
 /// Appends an event in the transaction of its change. A relay's claim on the entity covers this event too, so that none overtakes another.
