@@ -1,6 +1,6 @@
 //! Who gets in: every route that the server has is in one table, and for each that asks who calls it is shown that nobody else gets through,
 //! that a refusal writes nothing, and that it does not tell what is there.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod attempts;
 mod contract_divisions;

@@ -53,8 +53,8 @@ pub(crate) async fn every_wrong_caller(
     let writes = |token: &mut NewAccessToken| token.scope = Scope::parse("private_contracts:write");
     let token = fixture.issue(app, writes).await;
     with_key().token(&token).send().await.assert_error(403, "forbidden", message);
-    let writer = UpdateFixture::load(app).await;
-    with_token().api_key(&writer.api_key).send().await.assert_error(403, "forbidden", message);
+    let of_a_writer = UpdateFixture::load(app).await.api_key;
+    with_token().api_key(&of_a_writer).send().await.assert_error(403, "forbidden", message);
 }
 
 /// The eight fields of the record.
