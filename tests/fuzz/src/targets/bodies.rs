@@ -129,8 +129,8 @@ fn expected(body: &[u8], required: &[&str]) -> Expected {
     others.sort_unstable();
     others.dedup();
     for name in others.into_iter().filter(|name| !required.contains(name)) {
-        let is_plain =
-            name.len() <= 64 && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
+        let is_plain = (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
         faults.push(fault(&if is_plain { format!("$.{name}") } else { "$".to_owned() }, "schema"));
     }
     faults.sort();
