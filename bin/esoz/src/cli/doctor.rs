@@ -91,7 +91,7 @@ async fn postgres(config: &Config) -> Finding {
         Ok(schema) => {
             let seen = match schema {
                 Schema::Newer { unknown, known_until } => Some(format!(
-                    "the schema is newer than this program, which may work on it (unknown to it: {}; it knows it up to {known_until})",
+                    "the schema is newer than this program, but compatible with it (unknown to it: {}; it knows it up to {known_until})",
                     unknown.join(", ")
                 )),
                 Schema::Known => None,

@@ -14,7 +14,7 @@ const ENDED_WITHIN: Duration = Duration::from_secs(10);
 const CHANGES_BETWEEN: usize = 30;
 const GOES_ON_WITHIN: Duration = Duration::from_secs(30);
 /// What a server says that works on a schema which it does not know.
-const WARNING: &str = "newer than this program, which may work on it";
+const WARNING: &str = "newer than this program, but compatible with it";
 
 pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
     let mut rng = run.rng(100);
