@@ -55,7 +55,7 @@ pub struct Backlog {
 
 /// The transactional outbox: keeps events until they are delivered. A store puts an event there in the commit that makes the change.
 ///
-/// An event that cannot be delivered is set aside as a dead letter: it stays in the store, it is handed out to nobody, and the later events
+/// An event that cannot be delivered is set aside as a dead letter: it stays in the store, no claim returns it, and the later events
 /// of its entity wait behind it, until an operator retries or drops it. It MUST NOT keep any other entity's events from being handed out.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]

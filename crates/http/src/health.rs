@@ -77,7 +77,7 @@ impl Readiness {
     }
 }
 
-/// The health of a server: the last check of each component behind it, recorded by whoever checks. `/health/ready` answers from it, so
+/// The health of a server: the last check of each component behind it, recorded by the health checks. `/health/ready` answers from it, so
 /// that a probe costs nothing.
 #[derive(Debug)]
 pub struct Health(RwLock<Readiness>);

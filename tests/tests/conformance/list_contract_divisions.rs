@@ -1,13 +1,13 @@
 //! D01 and D08: contract divisions are listed.
 
-use esoz_contract_division::{ContractDivision, ContractType};
+use esoz_contract_division::ContractDivision;
 use esoz_kernel::Uuid;
-use esoz_testkit::builders::{at_micros, contract_division, contract_of, division_of, fresh};
+use esoz_testkit::builders::{at_micros, contract_division, division_of, fresh};
 use esoz_tests::{Answer, Kind, Request, TestApp, UpdateFixture, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::show_contract_division::{READ, every_wrong_caller, shown};
+use crate::show_contract_division::{READ, every_wrong_caller, put_hidden_records, shown};
 
 const PATH: &str = "/api/admin/contract_divisions";
 
@@ -81,14 +81,7 @@ on_every_store! {
     async fn d08_what_is_inactive_or_of_another_type_is_not_listed(kind) {
         let reader = Reader::new(kind).await;
         let Reader { app, fixture } = &reader;
-        let mut inactive = contract_division(fixture.contracts[0].facts.id, fixture.divisions[1].facts.id);
-        inactive.is_active = false;
-        app.put_contract_division(&inactive).await;
-        let mut capitation = contract_of(fixture.clinic.facts.id);
-        capitation.facts.kind = ContractType::Capitation;
-        app.put_contract(&capitation).await;
-        let of_capitation = contract_division(capitation.facts.id, fixture.divisions[0].facts.id);
-        app.put_contract_division(&of_capitation).await;
+        let [inactive, of_capitation] = put_hidden_records(app, fixture).await;
         let mut ended = fixture.contracts[0].clone();
         ended.facts.is_active = false;
         app.put_contract(&ended).await;

@@ -57,6 +57,19 @@ pub(crate) async fn every_wrong_caller(
     with_token().api_key(&of_a_writer).send().await.assert_error(403, "forbidden", message);
 }
 
+/// Stores the records that are not shown: an inactive one, and one of a contract of another type.
+pub(crate) async fn put_hidden_records(app: &TestApp, fixture: &UpdateFixture) -> [ContractDivision; 2] {
+    let mut inactive = contract_division(fixture.contracts[0].facts.id, fixture.divisions[1].facts.id);
+    inactive.is_active = false;
+    app.put_contract_division(&inactive).await;
+    let mut capitation = contract_of(fixture.clinic.facts.id);
+    capitation.facts.kind = ContractType::Capitation;
+    app.put_contract(&capitation).await;
+    let of_capitation = contract_division(capitation.facts.id, fixture.divisions[0].facts.id);
+    app.put_contract_division(&of_capitation).await;
+    [inactive, of_capitation]
+}
+
 /// The eight fields of the record.
 pub(crate) fn shown(record: &ContractDivision) -> Value {
     let time = esoz_kernel::time::rfc3339_micros;
@@ -107,14 +120,7 @@ on_every_store! {
     async fn d07_unknown_inactive_of_another_type_and_no_uuid(kind) {
         let app = TestApp::new(kind).await;
         let fixture = fixture(&app).await;
-        let mut inactive = contract_division(fixture.contracts[0].facts.id, fixture.divisions[1].facts.id);
-        inactive.is_active = false;
-        app.put_contract_division(&inactive).await;
-        let mut capitation = contract_of(fixture.clinic.facts.id);
-        capitation.facts.kind = ContractType::Capitation;
-        app.put_contract(&capitation).await;
-        let of_capitation = contract_division(capitation.facts.id, fixture.divisions[0].facts.id);
-        app.put_contract_division(&of_capitation).await;
+        let [inactive, of_capitation] = put_hidden_records(&app, &fixture).await;
         for id in [fresh().to_string(), inactive.id.to_string(), of_capitation.id.to_string(), "42".to_owned()] {
             show(&app, &fixture, &id).await.assert_error(404, "not_found", NOT_FOUND);
         }

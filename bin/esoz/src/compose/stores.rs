@@ -35,7 +35,7 @@ pub struct Stores {
     pub legal_entities: Arc<dyn LegalEntities>,
     /// Imports legal entities.
     pub legal_entity_registry: Arc<dyn LegalEntityRegistry>,
-    /// Creates and updates contract divisions.
+    /// Looks up, lists and updates contract divisions.
     pub contract_divisions: Arc<dyn ContractDivisions>,
     /// Imports divisions, contracts and contract divisions.
     pub contract_registry: Arc<dyn ContractRegistry>,

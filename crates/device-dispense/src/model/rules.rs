@@ -24,7 +24,7 @@ pub fn visible(
     subject: &Pseudonym,
 ) -> Result<Option<Dispense>, StoreError> {
     let may_be_seen = |found: &StoredDispense| {
-        // Only its owner is told that nobody knows whom it is about.
+        // A subject that cannot be decoded passes here, so that the owner gets the corruption error below.
         let stored_subject = found.subject.as_ref().unwrap_or(subject);
         concerns((Some(owner), Some(subject)), (Some(found.owner), Some(stored_subject)))
     };

@@ -33,7 +33,7 @@ pub struct AdmissionSettings {
 #[derive(Clone)]
 pub struct AdmissionControl {
     in_flight: Arc<Semaphore>,
-    /// By authenticated client: nobody spends for another, and made-up tokens fill no memory.
+    /// Keyed by authenticated client, so that unauthenticated requests neither use up a client's quota nor grow the map.
     clients: Option<Arc<RateLimiter<ClientId>>>,
     /// Slows down guessing. Behind a proxy all clients share its address.
     failures: Option<Arc<RateLimiter<IpAddr>>>,

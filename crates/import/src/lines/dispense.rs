@@ -62,7 +62,7 @@ fn refuse_patient(record: &Map<String, Value>, patient: PatientId) -> Result<(),
         let text = json!([name, value]).to_string().to_lowercase();
         if ids.iter().any(|id| text.contains(id)) {
             let error = DecodeError::new("holds the patient's id, which no store may hold");
-            // A name that nobody knows may be the id itself.
+            // The name of an unknown field may contain the id, so the error does not repeat it.
             return Err(if RECORD.field(name).is_some() { error.inside(name) } else { error });
         }
     }
