@@ -7,7 +7,8 @@ use esoz_kernel::{Clock as _, Uuid, system::SystemClock};
 use crate::ids::{Numbered, id};
 use crate::job::StopWork;
 
-/// One conditional update that sets the status, appends to the history and puts the event into the document.
+/// One conditional update that sets the status, appends to the history, puts the event into the document and keeps its id among those of the
+/// latest changes.
 pub(super) struct Stop {
     pub(super) id: Uuid,
     pub(super) event: Uuid,
@@ -32,6 +33,7 @@ impl Stop {
             "$set": { "status": "stopped", "updated_at": now, "updated_by": by.clone() },
             "$min": { "esoz_outbox.since": now },
             "$push": {
+                "esoz_changes": { "$each": [binary(event)], "$slice": -8 },
                 "esoz_outbox.events": {
                     "id": binary(event),
                     "entity_type": "DeviceDispense",

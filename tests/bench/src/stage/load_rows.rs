@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use esoz_kernel::Uuid;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tokio_postgres::Client;
 
 use super::People;
@@ -89,12 +89,13 @@ pub(super) fn records_into_sqlite(file: &Path, people: &People, count: u64) -> R
     })
 }
 
-/// One transaction without the audit, which has no request to name.
+/// One transaction without the audit, which has no request to name. The server may run beside it: a transaction that only begins to write
+/// after it has read is refused at once when the server wrote in between, whatever the time-out.
 fn loading(file: &Path, load: impl FnOnce(&Transaction<'_>) -> Result<()>) -> Result<()> {
     let mut connection: Connection = open_sqlite(file)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     connection.execute_batch(LOADING)?;
-    let transaction = connection.transaction()?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     load(&transaction)?;
     transaction.commit()?;
     // The log keeps its size: whoever writes first after this would pay for its growth.
