@@ -7,10 +7,11 @@ use esoz_events::{
 };
 use esoz_kernel::{StoreError, StoreErrorKind, Timestamp, Uuid};
 use futures_util::TryStreamExt;
-use mongodb::options::Hint;
 
 use crate::{
-    MongoStore, event,
+    MongoStore,
+    device_dispense::commit::by_id,
+    event,
     fields::{
         COLLECTION, EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ENTITY_TYPE, OUTBOX_EVENT_ID, OUTBOX_EVENTS,
         OUTBOX_SET_ASIDE, OUTBOX_SET_ASIDE_AT, OUTBOX_SET_ASIDE_ID, OUTBOX_SINCE, SET_ASIDE, SET_ASIDE_AT,
@@ -256,11 +257,6 @@ fn all(entities: &HashSet<Uuid>) -> Vec<Bson> {
 
 fn ids<'a>(events: impl IntoIterator<Item = &'a EventRef>) -> Vec<Bson> {
     events.into_iter().map(|event| binary(event.id.uuid())).collect()
-}
-
-/// The hint for updates by id. Without it the server may scan the index of waiting outboxes instead.
-fn by_id() -> Hint {
-    Hint::Keys(doc! { ID: 1 })
 }
 
 /// The batch size with which the first reply holds all documents of a claim; the default is 101. One more than the limit, or the server keeps

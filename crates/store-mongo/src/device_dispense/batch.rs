@@ -20,7 +20,7 @@ use super::{
 use crate::{
     collections::Collections,
     error::{MongoError, is_duplicate_key},
-    fields::COLLECTION,
+    fields::{COLLECTION, ID},
 };
 
 /// Concurrent commands; three gave the highest throughput: one waits for the majority, one updates documents, one is on its way.
@@ -178,7 +178,7 @@ impl BatchExecutor for TransitionExecutor {
 
 fn statement(transition: &Transition) -> Document {
     let collation = doc! { "locale": SIMPLE };
-    doc! { "q": filter(transition), "u": appending(transition), "multi": false, "collation": collation }
+    doc! { "q": filter(transition), "u": appending(transition), "multi": false, "collation": collation, "hint": { ID: 1 } }
 }
 
 fn has_committed(transition: &Transition, document: &RawDocument) -> bool {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::{Committed, StoreError, Uuid};
-use mongodb::options::{Collation, ReturnDocument};
+use mongodb::options::{Collation, Hint, ReturnDocument};
 
 use super::{bson_to_json, document, replay};
 use crate::{
@@ -89,6 +89,7 @@ impl Collections {
             .find_one_and_update(filter, update)
             .collation(Collation::builder().locale(SIMPLE).build())
             .return_document(ReturnDocument::After)
+            .hint(by_id())
             .max_time(self.operation_timeout);
         match self.with_timeout(update).await {
             // The document has text that is not UTF-8, which this driver refuses in the reply to an update, but not in what `find` returns. If
@@ -126,9 +127,15 @@ pub(crate) fn failed(transition: &Transition, error: &MongoError) -> StoreError 
 /// The collation of every update, whatever the collection's own: binary comparison.
 pub(crate) const SIMPLE: &str = "simple";
 
+/// The hint for updates by id. Without it the server compares plans by other indexes, or uses one of them.
+pub(crate) fn by_id() -> Hint {
+    Hint::Keys(doc! { ID: 1 })
+}
+
 /// The filter for the conditions of the transition.
 ///
-/// Arrays are excluded: a filter by value or by type also matches an array that contains such a value.
+/// Arrays are excluded: a filter by value or by type also matches an array that contains such a value. A filter by value alone also matches a
+/// symbol of the same text.
 pub(crate) fn filter(transition: &Transition) -> Document {
     let statuses: Vec<&str> = transition.from.iter().flat_map(|status| status.spellings()).copied().collect();
     let mut filter = doc! { ID: binary(transition.id.uuid()), STATUS: no_array(doc! { "$in": statuses, "$type": "string" }) };
