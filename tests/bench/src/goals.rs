@@ -56,12 +56,13 @@ pub fn verdicts(results: &Results) -> Vec<Verdict> {
         let case = Case { all: &all, method, store };
         let rate = |reading: &Reading| reading.outcome.per_second();
         let p99 = |reading: &Reading| reading.outcome.p99_us;
-        let at_32 = match (store, method) {
-            (Store::Sqlite, _) => 2.0,
-            (_, Method::Stop) => 1.25,
-            (_, Method::Update) => 1.0,
+        let (what, against, at_32) = match (store, method) {
+            // Sharing commits is worth what a flush costs; L2 shares as many.
+            (Store::Sqlite, _) => ("a second, times L2", WayName::L2, 0.5),
+            (_, Method::Stop) => ("a second, times L1", WayName::L1, 1.25),
+            (_, Method::Update) => ("a second, times L1", WayName::L1, 1.0),
         };
-        verdicts.extend(case.held("a second, times L1", 32, WayName::L1, rate, Bound::AtLeast(at_32)));
+        verdicts.extend(case.held(what, 32, against, rate, Bound::AtLeast(at_32)));
         if store != Store::Sqlite {
             verdicts.extend(case.held("a second, times L2", 64, WayName::L2, rate, Bound::AtLeast(0.5)));
         }
