@@ -176,6 +176,7 @@ fn api(
         legal_entities: cached.legal_entities.clone(),
         allowed_types: AllowedTypes::new(allowed),
         pseudonyms: pseudonyms(config)?,
+        patient_access: parts.patient_access.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
     };

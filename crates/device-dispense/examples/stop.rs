@@ -15,15 +15,15 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use esoz_auth::{Caller, Principal, Scope, authorize};
 use esoz_device_dispense::{
-    DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, StopDispense, StopError,
+    DeviceDispenses, Dispense, DispenseStatus, Filter, PatientPseudonyms, Pseudonym, StopDispense, StopError,
     StopInput, StoredDispense, Transition,
 };
 use esoz_events::{StatusChangeEvent, wire};
 use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{
     ClientId, Clock, Committed, DispenseId, ErrorKind, Failure as _, IdGenerator, IdempotencyKey,
-    IdempotentRequest, LegalEntityId, PatientId, RequestId, StoreError, StoreErrorKind, Timestamp, UserId,
-    Uuid,
+    IdempotentRequest, LegalEntityId, Page, PageRequest, PatientId, RequestId, StoreError, StoreErrorKind,
+    Timestamp, UserId, Uuid,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
 use serde_json::{Value, json};
@@ -69,6 +69,22 @@ impl DeviceDispenses for Shelf {
     async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
         let inside = self.inside.lock().map_err(|_| broken("finding a dispense"))?;
         Ok(inside.dispenses.get(&id).cloned().map(StoredDispense::from))
+    }
+
+    async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Result<Dispense, StoreError>>, StoreError> {
+        let inside = self.inside.lock().map_err(|_| broken("listing dispenses"))?;
+        let matches = |dispense: &&Dispense| {
+            filter.matches(Some(dispense.owner), Some(&dispense.subject), &dispense.record)
+        };
+        let mut found: Vec<&Dispense> = inside.dispenses.values().filter(matches).collect();
+        let inserted_at =
+            |dispense: &Dispense| dispense.record.get("inserted_at")?.as_str().map(str::to_owned);
+        found.sort_by_key(|dispense| (inserted_at(dispense), dispense.id));
+        Ok(Page::of(found.into_iter().cloned().map(Ok).collect(), page))
     }
 
     /// The heart of the port: look and write in the same instant. Whoever comes second finds another status than the one it

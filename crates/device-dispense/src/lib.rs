@@ -8,10 +8,16 @@ pub use model::dispense::{Dispense, Pseudonym, StoredDispense};
 pub use model::fields::{
     CODEABLE_CONCEPT, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE, RESOURCES, kind_of,
 };
+pub use model::filter::{
+    Filter, SEARCH_PARAMETERS, Search, SearchKind, SearchParameter, SearchValue, TimeRange,
+};
 pub use model::rules::{concerns, visible};
 pub use model::status::{DispenseStatus, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
 pub use operations::*;
-pub use ports::{DeviceDispenses, DispenseRegistry, PatientPseudonyms, Transition};
+pub use ports::{
+    Access, DeviceDispenses, DispenseRegistry, NoPseudonym, PatientAccess, PatientPseudonyms, SameAccess,
+    Transition,
+};
 
 #[cfg(any(test, feature = "mock"))]
-pub use ports::{MockDeviceDispenses, MockDispenseRegistry, MockPatientPseudonyms};
+pub use ports::{MockDeviceDispenses, MockDispenseRegistry, MockPatientAccess, MockPatientPseudonyms};

@@ -1,10 +1,11 @@
 use async_trait::async_trait;
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::{
-    Committed, DispenseId, IdempotentRequest, LegalEntityId, PatientId, Put, StoreError, Timestamp, UserId,
+    ClientId, Committed, DispenseId, IdempotentRequest, LegalEntityId, Page, PageRequest, PatientId, Put,
+    StoreError, Timestamp, UserId,
 };
 
-use crate::{Dispense, DispenseStatus, Pseudonym, StoredDispense, concerns};
+use crate::{Dispense, DispenseStatus, Filter, Pseudonym, StoredDispense, concerns};
 
 /// A change of status as data: the new values, and the conditions under which a store commits it (compare and set).
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +53,20 @@ pub trait DeviceDispenses: Send + Sync {
     /// cannot be decoded is an error of the same kind in [`StoredDispense::dispense`].
     async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError>;
 
+    /// Lists the dispenses that [match](Filter::matches), ascending by `inserted_at`, those without one first, and then by id.
+    ///
+    /// The filter names an owner or a subject, and the store MUST find the dispenses by it, without reading all that it holds. An entry of
+    /// the page that cannot be decoded is an error of kind corrupt, which names collection, id and field. `total_entries` counts what
+    /// matches, those included. What others insert meanwhile may be counted and not be on the page, or the other way round.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Result<Dispense, StoreError>>, StoreError>;
+
     /// Commits a transition if, in the same instant, the stored dispense meets its conditions.
     ///
     /// In one atomic, durable step it MUST set `status`, `updated_at` and `updated_by`, append one entry
@@ -77,6 +92,53 @@ pub trait DeviceDispenses: Send + Sync {
 pub trait PatientPseudonyms: Send + Sync {
     /// Returns the pseudonym of the patient, always the same for the same patient.
     fn of(&self, patient: PatientId) -> Pseudonym;
+
+    /// Returns the patient of a pseudonym; `None` when the scheme is irreversible, as it is unless overridden.
+    ///
+    /// # Errors
+    /// [`NoPseudonym`] when no patient has that pseudonym.
+    fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, NoPseudonym> {
+        let _ = pseudonym;
+        Ok(None)
+    }
+}
+
+/// The text is no pseudonym of the scheme. Does not repeat it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is no pseudonym of a patient")]
+pub struct NoPseudonym;
+
+/// Whose dispenses of a patient a caller may list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody's: the caller is refused.
+    Denied,
+    /// Those of the caller's own legal entity.
+    Own,
+    /// Those of every legal entity.
+    All,
+}
+
+/// Decides whose dispenses of a patient a caller may list.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait PatientAccess: Send + Sync {
+    /// Returns the access that a user who acts for a client has to the dispenses of a patient, known or not.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn access(&self, user: UserId, client: ClientId, patient: PatientId) -> Result<Access, StoreError>;
+}
+
+/// The same access for every caller and patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SameAccess(pub Access);
+
+#[async_trait]
+impl PatientAccess for SameAccess {
+    async fn access(&self, _: UserId, _: ClientId, _: PatientId) -> Result<Access, StoreError> {
+        Ok(self.0)
+    }
 }
 
 /// Imports dispenses that another system recorded.

@@ -38,6 +38,13 @@ impl PageRequest {
         u64::from(self.number - 1) * u64::from(self.size)
     }
 
+    /// How many entries the list has, if a page of it with that many tells: the page is the last one.
+    pub fn total_if_last(self, entries: usize) -> Option<u64> {
+        let entries = u64::try_from(entries).unwrap_or(u64::MAX);
+        let is_last = entries < u64::from(self.size) && (entries > 0 || self.number == 1);
+        is_last.then(|| self.offset().saturating_add(entries))
+    }
+
     /// How many pages that many entries make: at least one.
     pub fn total_pages(self, total_entries: u64) -> u64 {
         total_entries.div_ceil(u64::from(self.size)).max(1)
@@ -86,6 +93,21 @@ mod tests {
         for (number, items) in [(1, vec![0, 1, 2]), (2, vec![3, 4]), (3, vec![])] {
             let page = Page::of((0..5).collect(), PageRequest::new(number, 3).unwrap());
             assert_eq!(page, Page { items, total_entries: 5 });
+        }
+    }
+
+    #[test]
+    fn only_the_last_page_tells_how_long_the_list_is() {
+        for (number, entries, total) in [
+            (1, 0, Some(0)),
+            (1, 49, Some(49)),
+            (3, 1, Some(101)),
+            (1, 50, None),
+            (3, 50, None),
+            (2, 0, None),
+        ] {
+            let page = PageRequest::new(number, 50).unwrap();
+            assert_eq!(page.total_if_last(entries), total, "page {number} with {entries}");
         }
     }
 

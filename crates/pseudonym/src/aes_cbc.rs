@@ -1,11 +1,11 @@
 use std::fmt;
 
 use aes::Aes128;
-use cbc::Encryptor;
 use cbc::cipher::block_padding::Pkcs7;
-use cbc::cipher::{BlockModeEncrypt as _, InnerIvInit as _, KeyInit as _};
-use esoz_device_dispense::{PatientPseudonyms, Pseudonym};
-use esoz_kernel::PatientId;
+use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, InnerIvInit as _, KeyInit as _};
+use cbc::{Decryptor, Encryptor};
+use esoz_device_dispense::{NoPseudonym, PatientPseudonyms, Pseudonym};
+use esoz_kernel::{PatientId, Uuid};
 use zeroize::Zeroizing;
 
 use crate::{KeyError, hex};
@@ -40,6 +40,13 @@ impl PatientPseudonyms for Aes128CbcPseudonyms {
         let encryptor = Encryptor::inner_iv_init(self.cipher.clone(), (&*self.iv).into());
         Pseudonym::new(hex::upper(&encryptor.encrypt_padded_vec::<Pkcs7>(patient.uuid().as_bytes())))
     }
+
+    fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, NoPseudonym> {
+        let decryptor = Decryptor::inner_iv_init(self.cipher.clone(), (&*self.iv).into());
+        let encrypted = hex::bytes(pseudonym.expose()).ok_or(NoPseudonym)?;
+        let bytes = decryptor.decrypt_padded_vec::<Pkcs7>(&encrypted).map_err(|_| NoPseudonym)?;
+        Uuid::from_slice(&bytes).map(|uuid| Some(PatientId::new(uuid))).map_err(|_| NoPseudonym)
+    }
 }
 
 impl fmt::Debug for Aes128CbcPseudonyms {
@@ -71,6 +78,26 @@ mod tests {
         ] {
             assert_eq!(pseudonyms.of(patient.parse().unwrap()).expose(), expected);
             assert_eq!(pseudonyms.of(patient.parse().unwrap()).expose(), expected, "the second time");
+            assert_eq!(pseudonyms.patient(&Pseudonym::new(expected)), Ok(Some(patient.parse().unwrap())));
+        }
+    }
+
+    #[test]
+    fn what_is_no_pseudonym_has_no_patient() {
+        let pseudonyms = Aes128CbcPseudonyms::try_new(KEY, IV).unwrap();
+        let pseudonym = "F648B223140145DAB1AAAD13D6E6F40D3128DCF04E4C0BCA1FA1477F018E5591";
+        let mut padded_otherwise = pseudonym.to_owned();
+        padded_otherwise.replace_range(62.., "92");
+        for text in [
+            "",
+            "nobody",
+            &pseudonym.to_lowercase(),
+            &pseudonym[..62],
+            &pseudonym[..32],
+            &padded_otherwise,
+            &pseudonym.repeat(2),
+        ] {
+            assert_eq!(pseudonyms.patient(&Pseudonym::new(text)), Err(NoPseudonym), "{text}");
         }
     }
 

@@ -1,11 +1,14 @@
 use std::fmt;
 
-use esoz_device_dispense::{PatientPseudonyms, Pseudonym};
+use esoz_device_dispense::{NoPseudonym, PatientPseudonyms, Pseudonym};
 use esoz_kernel::PatientId;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::{KeyError, hex};
+
+/// The length of a code of HMAC-SHA-256.
+const CODE_BYTES: usize = 32;
 
 /// Computes pseudonyms by the scheme `hmac-sha256` (conventions, "Patient pseudonym"): HMAC-SHA-256 over the 16 raw bytes of the UUID, keyed
 /// by a configured secret, rendered as 64 characters of upper-case hex.
@@ -41,6 +44,12 @@ impl PatientPseudonyms for HmacSha256Pseudonyms {
     fn of(&self, patient: PatientId) -> Pseudonym {
         let code = self.keyed.clone().chain_update(patient.uuid().as_bytes()).finalize();
         Pseudonym::new(hex::upper(&code.into_bytes()))
+    }
+
+    /// Gives no patient, since the scheme is irreversible, and tells what is no code by its form.
+    fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, NoPseudonym> {
+        let bytes = hex::bytes(pseudonym.expose()).ok_or(NoPseudonym)?;
+        if bytes.len() == CODE_BYTES { Ok(None) } else { Err(NoPseudonym) }
     }
 }
 
@@ -98,6 +107,10 @@ mod tests {
             let pseudonyms = HmacSha256Pseudonyms::try_new(secret).unwrap();
             assert_eq!(pseudonyms.of(patient.parse().unwrap()).expose(), expected);
             assert_eq!(pseudonyms.of(patient.parse().unwrap()).expose(), expected, "the second time");
+            assert_eq!(pseudonyms.patient(&Pseudonym::new(expected)), Ok(None));
+            for text in ["", "nobody", &expected[..62], &expected.to_lowercase()] {
+                assert_eq!(pseudonyms.patient(&Pseudonym::new(text)), Err(NoPseudonym), "{text}");
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! What holds for every patient and every key. (The values themselves: the vectors beside each scheme.)
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use esoz_device_dispense::PatientPseudonyms;
+use esoz_device_dispense::{PatientPseudonyms, Pseudonym};
 use esoz_kernel::{PatientId, Uuid};
 use esoz_pseudonym::{Aes128CbcPseudonyms, HmacSha256Pseudonyms};
 use proptest::prelude::*;
@@ -23,6 +23,10 @@ fn schemes(key: &str) -> [Box<dyn PatientPseudonyms>; 2] {
 
 fn of(scheme: &dyn PatientPseudonyms, patient: PatientId) -> String {
     scheme.of(patient).expose().to_owned()
+}
+
+fn is_hex_of_32_bytes(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
 }
 
 /// Any 16 ASCII characters.
@@ -63,12 +67,29 @@ proptest! {
     }
 
     #[test]
+    fn a_pseudonym_leads_back_to_its_patient_by_aes_alone(patient in any::<u128>(), key in keys()) {
+        let patient = PatientId::new(Uuid::from_u128(patient));
+        let [by_hmac, by_aes] = schemes(&key);
+        prop_assert_eq!(by_hmac.patient(&by_hmac.of(patient)), Ok(None));
+        prop_assert_eq!(by_aes.patient(&by_aes.of(patient)), Ok(Some(patient)));
+    }
+
+    #[test]
+    fn any_text_is_a_pseudonym_or_none(text in "[0-9A-F]{64}|.*", key in keys()) {
+        let pseudonym = Pseudonym::new(text);
+        let [by_hmac, by_aes] = schemes(&key);
+        prop_assert_eq!(by_hmac.patient(&pseudonym).is_ok(), is_hex_of_32_bytes(pseudonym.expose()));
+        if let Ok(Some(patient)) = by_aes.patient(&pseudonym) {
+            prop_assert_eq!(by_aes.of(patient), pseudonym);
+        }
+    }
+
+    #[test]
     fn a_pseudonym_is_64_digits_and_holds_nothing_of_the_id(patient in any::<u128>(), key in keys()) {
         let patient = PatientId::new(Uuid::from_u128(patient));
         for scheme in schemes(&key) {
             let text = of(&*scheme, patient);
-            prop_assert_eq!(text.len(), 64);
-            prop_assert!(text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')));
+            prop_assert!(is_hex_of_32_bytes(&text));
             prop_assert!(!text.contains(&patient.uuid().simple().to_string().to_uppercase()));
         }
     }

@@ -16,6 +16,7 @@ pub(crate) mod code {
     pub(super) const BAD_VALUE: i32 = 2;
     /// An update goes through a field that has no fields.
     pub(super) const PATH_NOT_VIABLE: i32 = 28;
+    pub(super) const INDEX_NOT_FOUND: i32 = 27;
     pub(super) const CANNOT_CREATE_INDEX: i32 = 67;
     pub(super) const WRITE_CONFLICT: i32 = 112;
     pub(super) const DUPLICATE_KEY: [i32; 3] = [11000, 11001, 12582];
@@ -72,6 +73,11 @@ impl MongoError {
         matches!(self, Self::Driver(error) if server_code(error).is_some_and(|code| codes.contains(&code)))
     }
 
+    /// Whether the server refused a query because of a value in it, such as a hint to an index that is not there.
+    pub(crate) fn is_bad_value(&self) -> bool {
+        matches!(self, Self::Driver(error) if server_code(error) == Some(code::BAD_VALUE))
+    }
+
     /// Whether the server refused an update because a field that it goes through is no document.
     pub(crate) fn is_path_not_viable(&self) -> bool {
         matches!(self, Self::Driver(error) if server_code(error) == Some(code::PATH_NOT_VIABLE))
@@ -81,6 +87,11 @@ impl MongoError {
     /// sharded by another field.
     pub(crate) fn is_impossible_index(&self) -> bool {
         matches!(self, Self::Driver(error) if server_code(error) == Some(code::CANNOT_CREATE_INDEX))
+    }
+
+    /// Whether the server has no index of the name that shall be dropped.
+    pub(crate) fn is_index_not_found(&self) -> bool {
+        matches!(self, Self::Driver(error) if server_code(error) == Some(code::INDEX_NOT_FOUND))
     }
 
     /// Whether the server refused a write because a document with the same key is there.

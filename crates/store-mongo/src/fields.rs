@@ -1,4 +1,4 @@
-//! The names of stored fields and collections.
+//! The names of stored fields, collections and indexes that queries name.
 
 /// The collection of device dispenses.
 pub const COLLECTION: &str = "device_dispenses";
@@ -21,6 +21,7 @@ pub(crate) const STATUS: &str = "status";
 pub(crate) const STATUS_HISTORY: &str = "status_history";
 pub(crate) const SUBJECT: &str = "subject";
 pub(crate) const PERFORMER_LEGAL_ENTITY: &str = "performer_legal_entity";
+pub(crate) const WHEN_HANDED_OVER: &str = "when_handed_over";
 pub(crate) const INSERTED_AT: &str = "inserted_at";
 pub(crate) const INSERTED_BY: &str = "inserted_by";
 pub(crate) const UPDATED_AT: &str = "updated_at";
@@ -34,6 +35,11 @@ pub(crate) const VALUE: &str = "value";
 pub(crate) const OWNER: &str = "performer_legal_entity.identifier.value";
 /// The objects that it is in.
 pub(crate) const OWNER_PARENTS: [&str; 2] = [PERFORMER_LEGAL_ENTITY, "performer_legal_entity.identifier"];
+
+/// The indexes of lists: by owner, by owner and status, by subject and owner; each in the order of lists.
+pub(crate) const BY_OWNER: &str = "esoz_owner_inserted_at";
+pub(crate) const BY_STATUS: &str = "esoz_owner_status_inserted_at";
+pub(crate) const BY_SUBJECT: &str = "esoz_subject_owner_inserted_at";
 
 /// Inside the outbox: the time of the oldest waiting event, and the events.
 pub(crate) const SINCE: &str = "since";

@@ -11,16 +11,23 @@ use mongodb::{
 
 use crate::{
     MongoStore,
+    device_dispense::commit::simple,
     error::MongoError,
-    fields::{COLLECTION, INSERTED_AT, KEYS_AT, KEYS_KEY, OUTBOX_SET_ASIDE_AT, OUTBOX_SINCE, OWNER},
+    fields::{
+        BY_OWNER, BY_STATUS, BY_SUBJECT, COLLECTION, ID, INSERTED_AT, KEYS_AT, KEYS_KEY, OUTBOX_SET_ASIDE_AT,
+        OUTBOX_SINCE, OWNER, STATUS, SUBJECT,
+    },
 };
+
+/// An index that an earlier version made: by owner, and time in descending order. Those for lists took its place.
+const SUPERSEDED: &str = "esoz_owner_inserted";
 
 /// The wire protocol of MongoDB 6.0.
 const WIRE_VERSION_MIN: i32 = 17;
 
 impl MongoStore {
-    /// Creates the indexes that are missing. Does nothing when all are there; safe while servers run, any number of
-    /// times, by several at once. Takes as long as the server needs to build an index over what is stored.
+    /// Creates the indexes that are missing, and drops the one that they supersede. Does nothing when all are there; safe while servers run,
+    /// any number of times, by several at once. Takes as long as the server needs to build an index over what is stored.
     ///
     /// The unique index on keys comes last, so that no other is missing when it cannot be made. On a collection that is sharded by another field
     /// MongoDB has no such index: that is logged as a warning, and [`MongoStore`] works without it.
@@ -34,6 +41,7 @@ impl MongoStore {
             let attempted = creating(&index);
             self.create(index).await.map_err(|error| error.during(attempted))?;
         }
+        self.drop_superseded().await?;
         let unique = unique_key();
         let attempted = creating(&unique);
         match self.create(unique).await {
@@ -57,6 +65,15 @@ impl MongoStore {
 
     async fn create(&self, index: IndexModel) -> Result<(), MongoError> {
         self.documents.dispenses.create_index(index).await.map(drop).map_err(MongoError::from)
+    }
+
+    async fn drop_superseded(&self) -> Result<(), StoreError> {
+        match self.documents.dispenses.drop_index(SUPERSEDED).await.map_err(MongoError::from) {
+            Err(error) if !error.is_index_not_found() => {
+                Err(error.during(format!("dropping the index {SUPERSEDED} of {COLLECTION}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn check_server(&self) -> Result<Server, StoreError> {
@@ -121,8 +138,7 @@ fn sharded_key() -> IndexModel {
 }
 
 /// All but the unique one.
-fn indexes() -> [IndexModel; 4] {
-    let named = |name: &str| IndexOptions::builder().name(name.to_owned()).build();
+fn indexes() -> [IndexModel; 6] {
     [
         IndexModel::builder()
             .keys(doc! { OUTBOX_SINCE: 1 })
@@ -133,11 +149,16 @@ fn indexes() -> [IndexModel; 4] {
             .options(partial("esoz_outbox_set_aside", OUTBOX_SET_ASIDE_AT))
             .build(),
         IndexModel::builder().keys(doc! { KEYS_AT: 1 }).options(partial("esoz_keys_at", KEYS_AT)).build(),
-        IndexModel::builder()
-            .keys(doc! { OWNER: 1, INSERTED_AT: -1 })
-            .options(named("esoz_owner_inserted"))
-            .build(),
+        listing(BY_OWNER, doc! { OWNER: 1, INSERTED_AT: 1, ID: 1 }),
+        listing(BY_STATUS, doc! { OWNER: 1, STATUS: 1, INSERTED_AT: 1, ID: 1 }),
+        listing(BY_SUBJECT, doc! { SUBJECT: 1, OWNER: 1, INSERTED_AT: 1, ID: 1 }),
     ]
+}
+
+/// Finds and counts dispenses for lists, in their order. With the collation of their conditions, whatever the collection's own.
+fn listing(name: &str, keys: Document) -> IndexModel {
+    let options = IndexOptions::builder().name(name.to_owned()).collation(simple()).build();
+    IndexModel::builder().keys(keys).options(options).build()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use esoz_kernel::{StoreError, StoreErrorKind};
 
+use crate::device_dispense::query::register_functions;
 use crate::error::{connection_failed, driver_failed};
 use crate::settings::SqliteSettings;
 
@@ -31,7 +32,8 @@ pub(crate) fn prepare(
             format!("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT_BYTES};")
         }
     };
-    connection.batch_execute(&format!("PRAGMA busy_timeout = {wait}; PRAGMA foreign_keys = ON; {rest}"))
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {wait}; PRAGMA foreign_keys = ON; {rest}"))?;
+    register_functions(connection)
 }
 
 /// Opens a connection for writing to an existing file.

@@ -116,6 +116,7 @@ diesel::table! {
         status -> Nullable<Text>,
         owner -> Nullable<Text>,
         subject -> Nullable<Text>,
+        inserted_at -> Nullable<Text>,
     }
 }
 

@@ -61,6 +61,7 @@ impl IsRequired for diesel::sql_types::is_nullable::IsNullable {
 columns!(A B);
 columns!(A B C D);
 columns!(A B C D E);
+columns!(A B C D E F);
 columns!(A B C D E F G H);
 columns!(A B C D E F G H I J);
 columns!(A B C D E F G H I J K);

@@ -7,6 +7,7 @@ pub mod contract_divisions;
 pub mod doubles;
 pub mod drawn;
 pub mod fakes;
+pub mod planned_lists;
 pub mod wait;
 
 #[doc(hidden)]

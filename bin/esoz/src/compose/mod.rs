@@ -9,7 +9,7 @@ mod tokens;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use esoz_device_dispense::PatientPseudonyms;
+use esoz_device_dispense::{Access, PatientAccess, PatientPseudonyms, SameAccess};
 use esoz_events::EventPublisher;
 use esoz_http::{MonotonicClock, ProcessClock};
 use esoz_kernel::system::{RandomIds, SystemClock};
@@ -23,6 +23,8 @@ use stores::Stores;
 pub struct Parts {
     /// Every store port.
     pub stores: Stores,
+    /// Decides whose dispenses of a patient a caller may list.
+    pub patient_access: Arc<dyn PatientAccess>,
     /// Publishes events to the bus.
     pub publisher: Arc<dyn EventPublisher>,
     /// Wall clock: timestamps of changes and events, expiry of tokens.
@@ -45,12 +47,25 @@ impl Parts {
         let publisher = bus::publisher(config, &stores)?;
         Ok(Self {
             stores,
+            patient_access: Arc::new(SameAccess(patient_list(config)?)),
             publisher,
             clock: Arc::new(SystemClock),
             monotonic_clock: Arc::new(ProcessClock::default()),
             ids: Arc::new(RandomIds),
         })
     }
+}
+
+/// The configured access to the dispenses of a patient. Warns of the one that spans legal entities.
+fn patient_list(config: &Config) -> Result<Access> {
+    let access = config.patient_list()?;
+    if access == Access::All {
+        tracing::warn!(
+            "device_dispense.patient_list is \"all\": whoever may read dispenses can list those of every patient at every legal entity; \
+             set it to \"own\" unless access to patients is controlled in front of this server"
+        );
+    }
+    Ok(access)
 }
 
 /// Builds the configured scheme of patient pseudonyms.

@@ -139,6 +139,9 @@ sections! {
         #[serde(with = "secret")] iv: SecretString = SecretString::default();
         iv_file: String = String::new();
     }
+    device_dispense: DeviceDispense {
+        patient_list: String = "own".to_owned();
+    }
     auth: Auth {
         tokens: String = "store".to_owned();
         url: String = String::new();

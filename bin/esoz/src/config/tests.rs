@@ -142,6 +142,7 @@ fn impossible_values_are_refused_with_key_and_source() {
         ("ESOZ_HTTP__BODY_MAX_BYTES", "many", "must be a whole number that is not negative"),
         ("ESOZ_STORE__KIND", "paper", "`store.kind` must be `sqlite` or `servers`"),
         ("ESOZ_EVENTS__BUS", "pigeon", "`events.bus` must be `log` or `kafka`"),
+        ("ESOZ_DEVICE_DISPENSE__PATIENT_LIST", "some", "`device_dispense.patient_list` must be `own` or"),
         ("ESOZ_EVENTS__LEASE_MS", "100", "`events.lease_ms` must be from 16000"),
         ("ESOZ_HTTP__MAX_IN_FLIGHT", "0", "`http.max_in_flight` must be from 1"),
         (

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
+use esoz_device_dispense::Access;
 use esoz_otlp::{OtlpSettings, SettingsError};
 
 use super::{Config, optional};
@@ -117,6 +118,15 @@ impl Config {
                 Err(self.refuse("events.bus", what))
             }
             _ => Err(self.refuse("events.bus", "must be `log` or `kafka`")),
+        }
+    }
+
+    /// Whose dispenses of a patient every caller may list.
+    pub(crate) fn patient_list(&self) -> Result<Access> {
+        match self.sections.device_dispense.patient_list.as_str() {
+            "own" => Ok(Access::Own),
+            "all" => Ok(Access::All),
+            _ => Err(self.refuse("device_dispense.patient_list", "must be `own` or `all`")),
         }
     }
 

@@ -12,7 +12,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
 use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Filter, Refusal, Write};
-use esoz_device_dispense::{DeviceDispenses, Dispense, StoredDispense, Transition};
+use esoz_device_dispense::{self as device_dispense, DeviceDispenses, Dispense, StoredDispense, Transition};
 use esoz_events::{
     Backlog, Claim, Claimed, EventPublisher, EventRef, Outbox, PublishError, Refused, SetAside,
     StatusChangeEvent, Which,
@@ -215,6 +215,8 @@ instrumented! {
     }
     DeviceDispenses as "device_dispenses" {
         find(id: DispenseId) -> Result<Option<StoredDispense>, StoreError> => found;
+        list(filter: &device_dispense::Filter, page: PageRequest)
+            -> Result<Page<Result<Dispense, StoreError>>, StoreError>;
         commit(change: &Transition) -> Result<Committed<Dispense>, StoreError> => committed;
     }
     Outbox as "outbox" {

@@ -120,5 +120,7 @@ impl fmt::Debug for Dispense {
     }
 }
 
-const STATUS: &str = "status";
+pub(super) const STATUS: &str = "status";
 const STATUS_HISTORY: &str = "status_history";
+pub(super) const WHEN_HANDED_OVER: &str = "when_handed_over";
+pub(super) const INSERTED_AT: &str = "inserted_at";

@@ -2,5 +2,6 @@
 
 pub(crate) mod dispense;
 pub(crate) mod fields;
+pub(crate) mod filter;
 pub(crate) mod rules;
 pub(crate) mod status;

@@ -1,17 +1,21 @@
 //! One file per operation: input, error, `execute`.
 
+mod list;
+mod list_of_patient;
 mod show;
 mod stop;
 
 use std::sync::Arc;
 
-use esoz_kernel::{Clock, IdGenerator};
+use esoz_kernel::{Clock, IdGenerator, Page, PatientId, StoreError};
 use esoz_legal_entity::{AllowedTypes, LegalEntities};
 
+pub use list::{ListDispenses, ListError, ListInput};
+pub use list_of_patient::{ListDispensesOfPatient, ListOfPatientError, ListOfPatientInput};
 pub use show::{ShowDispense, ShowError, ShowInput};
 pub use stop::{StopDispense, StopError, StopInput};
 
-use crate::{DeviceDispenses, PatientPseudonyms};
+use crate::{DeviceDispenses, Dispense, PatientAccess, PatientPseudonyms};
 
 /// The ports of the operations on device dispenses.
 #[derive(Clone)]
@@ -24,6 +28,8 @@ pub struct DispensePorts {
     pub allowed_types: AllowedTypes,
     /// The pseudonyms of patients.
     pub pseudonyms: Arc<dyn PatientPseudonyms>,
+    /// Whose dispenses of a patient a caller may list.
+    pub patient_access: Arc<dyn PatientAccess>,
     /// The current time.
     pub clock: Arc<dyn Clock>,
     /// The source of event ids.
@@ -33,6 +39,10 @@ pub struct DispensePorts {
 /// Every operation on device dispenses.
 #[derive(Clone)]
 pub struct DispenseOperations {
+    /// Lists the dispenses of a legal entity.
+    pub list: ListDispenses,
+    /// Lists the dispenses of a patient.
+    pub list_of_patient: ListDispensesOfPatient,
     /// Shows a dispense.
     pub show: ShowDispense,
     /// Stops a dispense.
@@ -42,10 +52,56 @@ pub struct DispenseOperations {
 impl DispenseOperations {
     /// Builds the operations on their ports.
     pub fn new(ports: DispensePorts) -> Self {
-        let DispensePorts { dispenses, legal_entities, allowed_types, pseudonyms, clock, ids } = ports;
+        let DispensePorts {
+            dispenses,
+            legal_entities,
+            allowed_types,
+            pseudonyms,
+            patient_access,
+            clock,
+            ids,
+        } = ports;
         Self {
+            list: ListDispenses { dispenses: dispenses.clone(), pseudonyms: pseudonyms.clone() },
+            list_of_patient: ListDispensesOfPatient {
+                dispenses: dispenses.clone(),
+                pseudonyms: pseudonyms.clone(),
+                patient_access,
+            },
             show: ShowDispense { dispenses: dispenses.clone(), pseudonyms: pseudonyms.clone() },
             stop: StopDispense { dispenses, legal_entities, allowed_types, pseudonyms, clock, ids },
         }
+    }
+}
+
+/// A page of a list of dispenses.
+#[derive(Debug)]
+pub struct DispensePage {
+    /// The dispenses that can be read, each with its patient; `None` where the scheme of pseudonyms is irreversible. `total_entries` counts
+    /// the others as well.
+    pub page: Page<(Dispense, Option<PatientId>)>,
+    /// Why the others are left out. For the operator: a caller is not told.
+    pub unreadable: Vec<StoreError>,
+}
+
+impl DispensePage {
+    const fn empty() -> Self {
+        Self { page: Page::empty(), unreadable: Vec::new() }
+    }
+
+    /// Splits a page of a store; `patient` tells the patient of a dispense, or why its subject cannot be read.
+    fn new(
+        listed: Page<Result<Dispense, StoreError>>,
+        patient: impl Fn(&Dispense) -> Result<Option<PatientId>, StoreError>,
+    ) -> Self {
+        let Page { items, total_entries } = listed;
+        let (mut readable, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());
+        for item in items {
+            match item.and_then(|dispense| Ok((patient(&dispense)?, dispense))) {
+                Ok((patient, dispense)) => readable.push((dispense, patient)),
+                Err(error) => unreadable.push(error),
+            }
+        }
+        Self { page: Page { items: readable, total_entries }, unreadable }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::{Committed, StoreError, Uuid};
 use mongodb::options::{Collation, Hint, ReturnDocument};
@@ -87,7 +87,7 @@ impl Collections {
         let update = self
             .dispenses
             .find_one_and_update(filter, update)
-            .collation(Collation::builder().locale(SIMPLE).build())
+            .collation(simple())
             .return_document(ReturnDocument::After)
             .hint(by_id())
             .max_time(self.operation_timeout);
@@ -124,8 +124,13 @@ pub(crate) fn failed(transition: &Transition, error: &MongoError) -> StoreError 
     error.during(attempted(transition))
 }
 
-/// The collation of every update, whatever the collection's own: binary comparison.
+/// The collation of every condition, whatever the collection's own: binary comparison.
 pub(crate) const SIMPLE: &str = "simple";
+
+/// The same for the driver.
+pub(crate) fn simple() -> Collation {
+    Collation::builder().locale(SIMPLE).build()
+}
 
 /// The hint for updates by id. Without it the server compares plans by other indexes, or uses one of them.
 pub(crate) fn by_id() -> Hint {
@@ -146,8 +151,7 @@ pub(crate) fn filter(transition: &Transition) -> Document {
         filter.insert(parent, no_array(doc! {}));
     }
     if let Some(owner) = transition.owner {
-        let mut owners = vec![binary(owner.uuid())];
-        owners.extend(document::spellings(owner.uuid()).map(Bson::String));
+        let owners = document::stored_forms(owner.uuid());
         filter.insert(OWNER, no_array(doc! { "$in": owners, "$type": ["string", "binData"] }));
     } else {
         // Any owner, but one that can be decoded afterwards.

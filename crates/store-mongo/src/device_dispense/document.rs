@@ -13,7 +13,7 @@ use crate::{
         CHANGES, COLLECTION, EVENTS, ID, IDENTIFIER, KEYS, OUTBOX, OUTBOX_EVENTS, OWNER,
         PERFORMER_LEGAL_ENTITY, STATUS, STATUS_HISTORY, SUBJECT, VALUE,
     },
-    values::{binary, binary_uuid, millis, text},
+    values::{binary, binary_uuid, millis, text, uuid},
 };
 
 /// Decodes a stored document.
@@ -28,6 +28,12 @@ pub(crate) fn to_dispense(id: DispenseId, document: &RawDocument) -> Result<Stor
         owner.ok_or_else(|| corrupt(OWNER))?,
         bson_to_json::record(document),
     ))
+}
+
+/// Decodes an entry of a list, whose owner may be unreadable as well.
+pub(crate) fn to_entry(document: &RawDocument) -> Result<Dispense, StoreError> {
+    let id = uuid(document, ID).ok_or_else(|| StoreError::corrupt(COLLECTION, "unknown", ID))?;
+    to_dispense(DispenseId::new(id), document)?.dispense
 }
 
 /// The dispense after a committed transition. Owner and subject are taken from its conditions; where it names none, the filter required that
@@ -80,8 +86,14 @@ pub(crate) fn unwritable_field(document: &RawDocument) -> Option<&'static str> {
     [CHANGES, KEYS].into_iter().find(|field| !is_array(document, field))
 }
 
-/// The spellings of a UUID that is stored as text; ESOZ writes no other, and no filter would find one.
-pub(crate) fn spellings(uuid: Uuid) -> [String; 2] {
+/// Every form in which a UUID is stored: binary, and text in lower and in upper case. ESOZ writes no other, and no filter would find one.
+pub(crate) fn stored_forms(uuid: Uuid) -> Vec<Bson> {
+    let texts = spellings(uuid).map(Bson::String);
+    [binary(uuid)].into_iter().chain(texts).collect()
+}
+
+/// The spellings of a UUID that is stored as text.
+fn spellings(uuid: Uuid) -> [String; 2] {
     let lower = uuid.to_string();
     let upper = lower.to_uppercase();
     [lower, upper]

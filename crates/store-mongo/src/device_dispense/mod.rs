@@ -9,8 +9,8 @@ pub(crate) mod query;
 pub(crate) mod replay;
 
 use async_trait::async_trait;
-use esoz_device_dispense::{DeviceDispenses, Dispense, StoredDispense, Transition};
-use esoz_kernel::{Committed, DispenseId, StoreError};
+use esoz_device_dispense::{DeviceDispenses, Dispense, Filter, StoredDispense, Transition};
+use esoz_kernel::{Committed, DispenseId, Page, PageRequest, StoreError};
 
 use crate::MongoStore;
 
@@ -20,6 +20,17 @@ impl DeviceDispenses for MongoStore {
         let found = self.documents.find(id).await;
         let found = found.map_err(|error| error.during(format!("finding dispense {id}")))?;
         found.map(|document| document::to_dispense(id, &document)).transpose()
+    }
+
+    async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Result<Dispense, StoreError>>, StoreError> {
+        let listed = self.documents.list(filter, page).await;
+        let Page { items, total_entries } = listed.map_err(|error| query::list_failed(filter, &error))?;
+        let items = items.iter().map(|document| document::to_entry(document)).collect();
+        Ok(Page { items, total_entries })
     }
 
     /// Alone, or in one command with others that wait at the same time.

@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 
-use bson::{Bson, RawDocumentBuf, Timestamp, doc};
-use esoz_kernel::{DispenseId, Uuid};
+use bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
+use esoz_device_dispense::{Filter, Pseudonym, SearchValue};
+use esoz_kernel::{DispenseId, Page, PageRequest, StoreError, StoreErrorKind, Uuid};
 use futures_util::TryStreamExt;
-use mongodb::options::ReadConcern;
+use mongodb::options::{Hint, ReadConcern};
 
+use super::{commit::simple, document::stored_forms};
 use crate::{
     collections::Collections,
     error::MongoError,
-    fields::ID,
-    values::{binary, uuid},
+    fields::{BY_OWNER, BY_STATUS, BY_SUBJECT, ID, INSERTED_AT, OWNER, STATUS, SUBJECT, WHEN_HANDED_OVER},
+    values::{binary, millis, uuid},
 };
 
 impl Collections {
@@ -44,4 +46,92 @@ impl Collections {
         let found: Vec<RawDocumentBuf> = self.with_timeout(async { find.await?.try_collect().await }).await?;
         Ok(found.into_iter().filter_map(|document| Some((uuid(&document, ID)?, document))).collect())
     }
+
+    /// A page of the documents that meet a filter. They are counted only when the page does not tell how many there are (docs/adr/0025).
+    pub(crate) async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<RawDocumentBuf>, MongoError> {
+        let (conditions, hint) = (conditions(filter), Hint::Name(index_for(filter).to_owned()));
+        // One more than the limit, or the server keeps the cursor open.
+        let batch_size = page.size().saturating_add(1);
+        let find = self
+            .dispenses
+            .find(conditions.clone())
+            .sort(order())
+            .skip(page.offset())
+            .limit(page.size().into())
+            .batch_size(batch_size)
+            .collation(simple())
+            .hint(hint.clone())
+            .max_time(self.operation_timeout);
+        let items: Vec<RawDocumentBuf> = self.with_timeout(async { find.await?.try_collect().await }).await?;
+        let total_entries = match page.total_if_last(items.len()) {
+            Some(total) => total,
+            None => {
+                let count = self.dispenses.count_documents(conditions).collation(simple()).hint(hint);
+                self.with_timeout(count.max_time(self.operation_timeout)).await?
+            }
+        };
+        Ok(Page { items, total_entries })
+    }
 }
+
+/// The failure of a list.
+pub(crate) fn list_failed(filter: &Filter, error: &MongoError) -> StoreError {
+    let failed = error.during("listing dispenses");
+    if !error.is_bad_value() {
+        return failed;
+    }
+    let missing =
+        format!("listing dispenses: the index {} is missing; `esoz migrate` creates it", index_for(filter));
+    StoreError::new(StoreErrorKind::Unavailable, missing).because(failed)
+}
+
+/// The index that finds what meets a filter. Named in each query: the server would choose a plan by one list and keep it for others, and
+/// without the index it would read every document.
+fn index_for(filter: &Filter) -> &'static str {
+    match (&filter.subject, filter.status) {
+        (Some(_), _) => BY_SUBJECT,
+        (None, Some(_)) => BY_STATUS,
+        (None, None) => BY_OWNER,
+    }
+}
+
+/// The order of a list.
+fn order() -> Document {
+    doc! { INSERTED_AT: 1, ID: 1 }
+}
+
+/// What a document must be to meet a filter. Those on owner, subject, status and the time of recording are answered by an index alone
+/// (`schema.rs`), and so have no condition on a type.
+fn conditions(filter: &Filter) -> Document {
+    let mut conditions = Document::new();
+    conditions.extend(filter.owner.map(|owner| (OWNER.to_owned(), any_of(stored_forms(owner.uuid())))));
+    let subject = filter.subject.as_ref().map(Pseudonym::expose);
+    conditions.extend(subject.map(|subject| (SUBJECT.to_owned(), subject.into())));
+    let spellings = filter.status.map(|status| status.spellings().iter().copied());
+    conditions.extend(spellings.map(|words| (STATUS.to_owned(), any_of(words.map(Bson::from)))));
+    for (field, range) in [(INSERTED_AT, filter.inserted_at), (WHEN_HANDED_OVER, filter.when_handed_over)] {
+        let bounds = range.bounds().map(|[from, to]| doc! { "$gte": millis(from), "$lte": millis(to) });
+        conditions.extend(bounds.map(|bounds| (field.to_owned(), bounds.into())));
+    }
+    let searched = filter.search.iter().map(|search| {
+        let value = match &search.value {
+            SearchValue::Id(id) => any_of(stored_forms(*id)),
+            SearchValue::Code(code) => Bson::from(code),
+        };
+        (search.parameter.path.join("."), value)
+    });
+    conditions.extend(searched);
+    conditions
+}
+
+fn any_of(values: impl IntoIterator<Item = Bson>) -> Bson {
+    doc! { "$in": values.into_iter().collect::<Vec<_>>() }.into()
+}
+
+#[cfg(test)]
+#[path = "query_tests.rs"]
+mod tests;

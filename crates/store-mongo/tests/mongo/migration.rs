@@ -25,7 +25,7 @@ async fn migrating_again_and_by_several_at_once_changes_nothing() {
             partial.push((index.keys.clone(), options.name.clone().unwrap()));
         }
     }
-    assert_eq!(indexes.len(), 6, "with the one of MongoDB itself");
+    assert_eq!(indexes.len(), 8, "with the one of MongoDB itself");
     partial.sort_by(|one, other| one.1.cmp(&other.1));
     assert_eq!(
         partial,
@@ -36,6 +36,25 @@ async fn migrating_again_and_by_several_at_once_changes_nothing() {
             (doc! { "esoz_outbox.since": 1 }, "esoz_outbox_waiting".to_owned()),
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_index_that_lists_do_not_need_any_more_is_dropped() {
+    let fresh = Fresh::at(esoz_test_servers::shared::mongodb().uri()).await;
+    let old = mongodb::options::IndexOptions::builder().name("esoz_owner_inserted".to_owned()).build();
+    let keys = doc! { "performer_legal_entity.identifier.value": 1, "inserted_at": -1 };
+    fresh
+        .documents
+        .create_index(mongodb::IndexModel::builder().keys(keys).options(old).build())
+        .await
+        .unwrap();
+    fresh.store.migrate().await.unwrap();
+    let names = fresh.documents.list_index_names().await.unwrap();
+    assert!(!names.iter().any(|name| name == "esoz_owner_inserted"), "{names:?}");
+    for made in ["esoz_owner_inserted_at", "esoz_owner_status_inserted_at", "esoz_subject_owner_inserted_at"]
+    {
+        assert!(names.iter().any(|name| name == made), "{made} is not in {names:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +78,7 @@ async fn nothing_else_misses_for_the_unique_index() {
     let error = fresh.store.migrate().await.unwrap_err();
     assert!(error.to_string().contains("esoz_keys.key"), "{error}");
     let names = fresh.documents.list_index_names().await.unwrap();
-    for made in ["esoz_outbox_waiting", "esoz_keys_at", "esoz_owner_inserted"] {
+    for made in ["esoz_outbox_waiting", "esoz_keys_at", "esoz_owner_inserted_at"] {
         assert!(names.iter().any(|name| name == made), "{made} is not in {names:?}");
     }
 }

@@ -33,11 +33,6 @@ diesel::define_sql_function! {
     fn json_insert(document: Text, path: Text, value: Text) -> Text;
 }
 diesel::define_sql_function! {
-    /// A list as JSON text; NULL when it is absent or null.
-    #[sql_name = "json_extract"]
-    fn json_extract_list(document: Text, path: Text) -> Nullable<Text>;
-}
-diesel::define_sql_function! {
     /// Parses a text as JSON.
     fn json(text: Text) -> Text;
 }
@@ -89,7 +84,7 @@ fn compare_and_set(connection: &mut SqliteConnection, change: &Transition) -> Qu
         )
         .filter(device_dispenses::owner.eq(or_itself(owner, device_dispenses::owner)))
         .filter(device_dispenses::subject.eq(or_itself(subject, device_dispenses::subject)));
-    let history = or_else(json_extract_list(device_dispenses::document, path::STATUS_HISTORY), "[]");
+    let history = or_else(query::json_extract(device_dispenses::document, path::STATUS_HISTORY), "[]");
     let changed = json_set_texts(
         device_dispenses::document,
         path::STATUS,

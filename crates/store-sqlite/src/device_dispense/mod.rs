@@ -4,11 +4,11 @@ mod commit;
 pub(crate) mod document;
 mod import;
 mod json;
-mod query;
+pub(crate) mod query;
 
 use async_trait::async_trait;
-use esoz_device_dispense::{DeviceDispenses, Dispense, StoredDispense, Transition};
-use esoz_kernel::{Committed, DispenseId, StoreError};
+use esoz_device_dispense::{DeviceDispenses, Dispense, Filter, StoredDispense, Transition};
+use esoz_kernel::{Committed, DispenseId, Page, PageRequest, StoreError};
 
 use self::document::to_dispense;
 use crate::SqliteStore;
@@ -19,6 +19,18 @@ impl DeviceDispenses for SqliteStore {
         let find = move |connection: &mut _| Ok(query::document(connection, id)?);
         let document = self.read(format!("finding dispense {id}"), find).await?;
         document.map(|document| to_dispense(&id.to_string(), &document)).transpose()
+    }
+
+    async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Result<Dispense, StoreError>>, StoreError> {
+        let filter = filter.clone();
+        let list = move |connection: &mut _| Ok(query::list(connection, &filter, page)?);
+        let Page { items, total_entries } = self.read("listing dispenses", list).await?;
+        let items = items.iter().map(|(id, document)| to_dispense(id, document)?.dispense).collect();
+        Ok(Page { items, total_entries })
     }
 
     async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {

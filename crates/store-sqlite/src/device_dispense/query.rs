@@ -1,15 +1,99 @@
 //! Reads of dispenses.
 
 use diesel::prelude::*;
-use esoz_device_dispense::{Pseudonym, Transition};
-use esoz_kernel::DispenseId;
+use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
+use esoz_device_dispense::{Filter, Pseudonym, Search, SearchParameter, Transition};
+use esoz_kernel::time::rfc3339_millis;
+use esoz_kernel::{DispenseId, Page, PageRequest};
+use serde_json::Value;
 
+use super::json;
 use crate::schema::device_dispenses;
+
+diesel::define_sql_function! {
+    /// Whether a document has a value: the name of a search parameter, and the value as text. Registered by [`register_functions`].
+    fn has_search_value(document: Text, parameter: Text, value: Text) -> Bool;
+}
+diesel::define_sql_function! {
+    /// A value of a JSON document as text, a list as JSON; NULL when it is absent or null.
+    fn json_extract(document: Text, path: Text) -> Nullable<Text>;
+}
+
+/// Registers the functions that queries call on a connection: their rules are the domain's.
+pub(crate) fn register_functions(connection: &mut SqliteConnection) -> QueryResult<()> {
+    has_search_value_utils::register_impl(connection, |document: String, parameter: String, value: String| {
+        let parameter = SearchParameter::named(&parameter);
+        let search =
+            parameter.and_then(|parameter| Some(Search { parameter, value: parameter.parse(&value)? }));
+        let record = json::read(&document);
+        search
+            .zip(record.as_ref().and_then(Value::as_object))
+            .is_some_and(|(search, record)| search.matches(record))
+    })
+}
 
 /// Looks up a stored document.
 pub(super) fn document(connection: &mut SqliteConnection, id: DispenseId) -> QueryResult<Option<String>> {
     let dispense = device_dispenses::table.find(id.to_string());
     dispense.select(device_dispenses::document).first(connection).optional()
+}
+
+type Matching<'a> = device_dispenses::BoxedQuery<'a, Sqlite>;
+
+/// The dispenses that meet a filter.
+fn matching(filter: &Filter) -> Matching<'_> {
+    let mut matching = device_dispenses::table.into_boxed();
+    if let Some(owner) = filter.owner {
+        matching = matching.filter(device_dispenses::owner.eq(owner.to_string()));
+    }
+    if let Some(subject) = &filter.subject {
+        matching = matching.filter(device_dispenses::subject.eq(subject.expose()));
+    }
+    if let Some(status) = filter.status {
+        matching = matching.filter(device_dispenses::status.eq_any(status.spellings()));
+    }
+    if let Some(bounds) = filter.inserted_at.bounds() {
+        let [from, to] = bounds.map(rfc3339_millis);
+        matching = matching.filter(device_dispenses::inserted_at.between(from, to));
+    }
+    if let Some(bounds) = filter.when_handed_over.bounds() {
+        let [from, to] = bounds.map(rfc3339_millis);
+        let when_handed_over = json_extract(device_dispenses::document, "$.when_handed_over");
+        matching = matching.filter(when_handed_over.between(from, to));
+    }
+    for Search { parameter, value } in &filter.search {
+        let has_value = has_search_value(device_dispenses::document, parameter.name, value.to_string());
+        matching = matching.filter(has_value);
+    }
+    matching
+}
+
+/// A page of those in the order of a list.
+fn page_of(filter: &Filter, page: PageRequest) -> Matching<'_> {
+    matching(filter)
+        .order((device_dispenses::inserted_at, device_dispenses::id))
+        .limit(page.size().into())
+        .offset(i64::try_from(page.offset()).unwrap_or(i64::MAX))
+}
+
+/// Lists a page of the ids and documents that meet a filter. They are counted only when the page does not tell how many there are
+/// (docs/adr/0025).
+pub(super) fn list(
+    connection: &mut SqliteConnection,
+    filter: &Filter,
+    page: PageRequest,
+) -> QueryResult<Page<(String, String)>> {
+    // One snapshot for both.
+    connection.transaction(|connection| {
+        let columns = (device_dispenses::id, device_dispenses::document);
+        let items: Vec<(String, String)> = page_of(filter, page).select(columns).load(connection)?;
+        let total_entries = match page.total_if_last(items.len()) {
+            Some(total) => total,
+            None => matching(filter).count().get_result::<i64>(connection)?.unsigned_abs(),
+        };
+        Ok(Page { items, total_entries })
+    })
 }
 
 /// Whether the stored dispense still belongs to the legal entity and is about the patient of the transition. If not, the caller must not see
@@ -23,3 +107,7 @@ pub(super) fn concerns(connection: &mut SqliteConnection, change: &Transition) -
         change.concerns(owner, subject.as_ref())
     }))
 }
+
+#[cfg(test)]
+#[path = "query_tests.rs"]
+mod tests;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use esoz_auth::Credentials as _;
+use esoz_device_dispense::{DeviceDispenses as _, DispenseRegistry as _, Filter};
 use esoz_events::{Claim, Outbox as _};
-use esoz_kernel::StoreErrorKind;
+use esoz_kernel::{PageRequest, StoreErrorKind};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore, migrate};
-use esoz_testkit::builders::{access_token, at_millis, event_of, fresh as fresh_id, secret};
+use esoz_testkit::builders::{access_token, at_millis, dispense, event_of, fresh as fresh_id, secret};
 
 use crate::common::fresh;
 use crate::{count, shell};
@@ -95,7 +96,7 @@ fn an_older_schema_is_refused_and_left_alone() {
     let mut shell = shell(&settings.path);
     assert_eq!(count(&mut shell, "SELECT count(*) AS number FROM sqlite_master"), 0);
 
-    // As the program before the last migration left it.
+    // As if one migration, which can be applied again, was missing.
     migrate(&settings).unwrap();
     let forget = "DELETE FROM __diesel_schema_migrations WHERE version = '0010'";
     shell.batch_execute(forget).unwrap();
@@ -162,4 +163,23 @@ async fn events_that_wait_and_claims_outlive_the_new_outbox() {
     };
     assert_eq!(ids(claim(1_000)).await, [free.id]);
     assert_eq!(ids(claim(60_000)).await, [held.id, free.id]);
+}
+
+/// The migration adds a column and indexes: what the version before has stored is listed afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn dispenses_of_the_version_before_are_listed() {
+    let fresh = fresh();
+    let stored = dispense().build();
+    fresh.store.put_dispenses(std::slice::from_ref(&stored)).await.unwrap();
+    let undo = "DROP INDEX device_dispenses_owner_inserted_at; DROP INDEX device_dispenses_owner_status_inserted_at;
+        DROP INDEX device_dispenses_subject_owner_inserted_at; ALTER TABLE device_dispenses DROP COLUMN inserted_at;
+        CREATE INDEX device_dispenses_owner ON device_dispenses (owner);
+        DELETE FROM __diesel_schema_migrations WHERE version = '0012'";
+    shell(&fresh.settings.path).batch_execute(undo).unwrap();
+    assert_eq!(migrate(&fresh.settings).unwrap(), ["0012_lists_of_device_dispenses"]);
+    let store = SqliteStore::open(&fresh.settings).unwrap();
+    let filter = Filter { owner: Some(stored.owner), ..Filter::default() };
+    let listed = store.list(&filter, PageRequest::FIRST).await.unwrap();
+    let ids: Vec<_> = listed.items.into_iter().map(|item| item.unwrap().id).collect();
+    assert_eq!((ids, listed.total_entries), (vec![stored.id], 1));
 }

@@ -17,6 +17,19 @@ macro_rules! dispense_store_contract {
             what_rules_read_is_no_array,
             what_is_nested_deep_is_shown,
         }
+        $crate::contract_cases! { $fresh => dispense_lists:
+            a_list_of_nothing_is_empty,
+            entries_are_as_they_were_put,
+            owner_and_subject_narrow_a_list,
+            every_search_parameter_finds_what_has_the_value,
+            ids_are_found_however_they_are_stored,
+            every_search_parameter_must_be_met,
+            a_status_is_found_in_both_spellings,
+            bounds_are_included,
+            the_ends_of_time_are_within_bounds,
+            pages_are_in_order_and_complete,
+            what_cannot_be_read_is_an_error_in_its_place,
+        }
         $crate::contract_cases! { $fresh => dispense_changes:
             a_change_sets_its_fields_and_no_other,
             a_change_follows_a_change,

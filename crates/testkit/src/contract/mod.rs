@@ -26,6 +26,7 @@ pub mod contract_registry;
 pub mod credentials;
 pub mod dispense_changes;
 pub mod dispense_keys;
+pub mod dispense_lists;
 pub mod dispenses;
 pub mod legal_entities;
 pub mod outbox;
@@ -60,6 +61,7 @@ mod tests {
             ("credentials", include_str!("credentials.rs")),
             ("dispense_changes", include_str!("dispense_changes.rs")),
             ("dispense_keys", include_str!("dispense_keys.rs")),
+            ("dispense_lists", include_str!("dispense_lists.rs")),
             ("dispenses", include_str!("dispenses.rs")),
             ("legal_entities", include_str!("legal_entities.rs")),
             ("outbox", include_str!("outbox.rs")),

@@ -3,11 +3,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_device_dispense::{
-    DeviceDispenses, Dispense, DispenseRegistry, Pseudonym, StoredDispense, Transition,
+    DeviceDispenses, Dispense, DispenseRegistry, Filter, Pseudonym, StoredDispense, Transition,
 };
 use esoz_events::{Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which};
 use esoz_kernel::{
-    Committed, DispenseId, IdempotencyRecords, Put, Replay, StoreError, Timestamp, Uuid, time::rfc3339_millis,
+    Committed, DispenseId, IdempotencyRecords, LegalEntityId, Page, PageRequest, Put, Replay, StoreError,
+    Timestamp, Uuid, time::rfc3339_millis,
 };
 use serde_json::{Map, Value, json};
 
@@ -67,15 +68,19 @@ fn read(id: DispenseId, document: &Map<String, Value>) -> Result<StoredDispense,
     let corrupt = |field: &str| StoreError::corrupt(COLLECTION, id, field);
     let text =
         |field: &'static str| document.get(field).and_then(Value::as_str).ok_or_else(|| corrupt(field));
-    let owner = document
-        .get("performer_legal_entity")
-        .and_then(|reference| reference.pointer("/identifier/value"))
-        .and_then(Value::as_str)
-        .and_then(|value| value.parse().ok())
-        .ok_or_else(|| corrupt("performer_legal_entity.identifier.value"))?;
+    let owner = owner(document).ok_or_else(|| corrupt("performer_legal_entity.identifier.value"))?;
     let status =
         text("status").and_then(|word| word.parse().map_err(|unknown| corrupt("status").because(unknown)));
     Ok(StoredDispense::new(id, status, text("subject").map(Pseudonym::new), owner, document.clone()))
+}
+
+fn owner(document: &Map<String, Value>) -> Option<LegalEntityId> {
+    document.get("performer_legal_entity")?.pointer("/identifier/value")?.as_str()?.parse().ok()
+}
+
+fn matches(filter: &Filter, document: &Map<String, Value>) -> bool {
+    let subject = document.get("subject").and_then(Value::as_str).map(Pseudonym::new);
+    filter.matches(owner(document), subject.as_ref(), document)
 }
 
 /// Makes the change in the document.
@@ -96,6 +101,22 @@ fn apply(change: &Transition, document: &mut Map<String, Value>) -> Result<(), S
 impl DeviceDispenses for FakeDispenses {
     async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
         self.0.lock().documents.get(&id).map(|document| read(id, document)).transpose()
+    }
+
+    async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Result<Dispense, StoreError>>, StoreError> {
+        let state = self.0.lock();
+        let mut found: Vec<_> =
+            state.documents.iter().filter(|(_, document)| matches(filter, document)).collect();
+        found.sort_by_key(|(id, document)| {
+            let inserted_at = document.get("inserted_at").and_then(Value::as_str).map(str::to_owned);
+            (inserted_at, **id)
+        });
+        let read_one = |(id, document): (&DispenseId, &Map<String, Value>)| read(*id, document)?.dispense;
+        Ok(Page::of(found.into_iter().map(read_one).collect(), page))
     }
 
     async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
