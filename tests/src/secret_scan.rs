@@ -17,7 +17,7 @@ use esoz_testkit::builders::reference;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::subscriber::set_global_default;
 
 use crate::test_app::DEADLINE;
@@ -150,19 +150,29 @@ fn assert_no_secret_in_lines(place: &str, text: &str) {
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
 }
 
-/// An answer's body without the client's own data: the requested path, and as the subject the patient in it.
+/// An answer's body without the client's own data: the requested path, as the subject the patient in it, and in a list of the caller's own
+/// dispenses their patients.
 ///
 /// # Panics
-/// When the subject is another.
+/// When a subject is another.
 #[track_caller]
 pub(crate) fn without_own_data(mut body: Value) -> Value {
     let url = body.pointer("/meta/url").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if let Some(subject) = body.pointer_mut("/data/subject") {
-        let patient = url.split_once("/api/patients/").and_then(|(_, rest)| rest.split('/').next());
-        let patient = patient.and_then(|patient| Uuid::parse_str(patient).ok());
-        let own = patient.map(|patient| reference("patient", patient));
+    let patient = url.split_once("/api/patients/").and_then(|(_, rest)| rest.split('/').next());
+    let patient = patient.and_then(|patient| Uuid::parse_str(patient).ok());
+    let own = patient.map(|patient| reference("patient", patient));
+    let is_of_own_dispense = |given: &Value| {
+        let code = given.pointer("/identifier/type/coding/0/code");
+        *given == json!({"display_value": null}) || code == Some(&json!("patient"))
+    };
+    let (entries, is_own_list) = match &mut body["data"] {
+        Value::Array(entries) => (entries.as_mut_slice(), url.ends_with("/api/device_dispenses")),
+        one => (std::slice::from_mut(one), false),
+    };
+    for subject in entries.iter_mut().filter_map(|entry| entry.get_mut("subject")) {
         let given = Some(subject.take());
-        assert!(given == own, "the subject is not the patient that was asked for: {given:?} at {url}");
+        let is_own = given == own || is_own_list && given.as_ref().is_some_and(is_of_own_dispense);
+        assert!(is_own, "the subject is not the patient that was asked for: {given:?} at {url}");
     }
     let asked = lock(&REQUESTED_PATHS);
     if let Some(path) = asked.iter().filter(|path| url.ends_with(*path)).max_by_key(|path| path.len()) {

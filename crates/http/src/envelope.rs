@@ -65,6 +65,8 @@ pub(crate) struct Paging {
 
 /// The name of the page's number in lists of contract divisions.
 pub(crate) const PAGE_NUMBER: &str = "page_number";
+/// The name of the page's number in lists of device dispenses.
+pub(crate) const PAGE: &str = "page";
 
 impl Paging {
     /// Its fields, in their order.
@@ -129,7 +131,7 @@ pub(crate) struct Invalid {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BrokenRule {
-    /// Its name: `required`, `cast`, `number`, `format`, `schema` or `invalid`.
+    /// Its name: `required`, `cast`, `number`, `format`, `inclusion`, `datetime`, `schema` or `invalid`.
     pub(crate) rule: String,
     /// Its description.
     pub(crate) description: String,

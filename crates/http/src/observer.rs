@@ -11,6 +11,9 @@ pub trait Observer: Send + Sync {
 
     /// Called when an operation has ended: with `ok` or the [`Failure::code`](esoz_kernel::Failure::code) of its error. One of [`outcomes`](crate::outcomes).
     fn operation_ended(&self, operation: &'static str, outcome: &'static str);
+
+    /// Called for each dispense that a list leaves out because it cannot be read.
+    fn dispense_unreadable(&self);
 }
 
 /// An observer that records nothing.
@@ -18,6 +21,7 @@ impl Observer for () {
     fn request_began(&self) {}
     fn request_ended(&self, _: &RequestEnded) {}
     fn operation_ended(&self, _: &'static str, _: &'static str) {}
+    fn dispense_unreadable(&self) {}
 }
 
 /// A request that has ended. Each field has a bounded number of values, to be used as a label.

@@ -3,7 +3,8 @@
 use esoz_auth::{NewAccessToken, Scope, Secret, TokenKind};
 use esoz_kernel::UserId;
 use esoz_testkit::builders::{client, secret, user};
-use esoz_tests::{Request, TestApp};
+use esoz_tests::{Answer, Request, TestApp};
+use serde_json::json;
 
 /// One way of not being allowed, tried on a thing that is there and in the same way on one that is not.
 pub(crate) struct Attempt {
@@ -15,24 +16,48 @@ pub(crate) struct Attempt {
     pub(crate) there: String,
     /// The path of one that is not.
     pub(crate) not_there: String,
-    /// The answer that both get: status, type and message.
+    /// The answer that both get.
     pub(crate) refusal: Refusal,
     /// Whether it is refused whatever the body is.
     pub(crate) before_body: bool,
 }
 
-/// An answer's status, type and message.
-pub(crate) type Refusal = (u16, &'static str, String);
+/// What somebody is answered who may not.
+#[derive(Clone)]
+pub(crate) enum Refusal {
+    /// An error: its status, type and message.
+    Error(u16, &'static str, String),
+    /// A list without entries.
+    EmptyList,
+}
+
+impl Refusal {
+    /// Holds an answer against it.
+    #[track_caller]
+    pub(crate) fn assert_is(&self, answer: &Answer, what: &str) {
+        match self {
+            Self::Error(code, kind, message) => {
+                assert_eq!(answer.status, *code, "{what}");
+                answer.assert_error(*code, kind, message);
+            }
+            Self::EmptyList => {
+                assert_eq!(answer.status, 200, "{what}");
+                let paging = json!({"page": 1, "page_size": 50, "total_entries": 0, "total_pages": 1});
+                answer.assert_list(&[], &paging);
+            }
+        }
+    }
+}
 
 /// The refusal of a scope that lacks the allowance.
 pub(crate) fn forbidden(allowance: &str) -> Refusal {
     let message = "Your scope does not allow to access this resource. Missing allowances:";
-    (403, "forbidden", format!("{message} {allowance}"))
+    Refusal::Error(403, "forbidden", format!("{message} {allowance}"))
 }
 
 /// The refusal of what proves nothing.
 pub(crate) fn unauthenticated(message: &str) -> Refusal {
-    (401, "access_denied", message.to_owned())
+    Refusal::Error(401, "access_denied", message.to_owned())
 }
 
 impl Attempt {

@@ -14,25 +14,32 @@ use crate::table::Protected;
 
 /// The refusal of a legal entity that may not act.
 pub(crate) fn not_active() -> Refusal {
-    (409, "request_conflict", "client_id refers to legal entity that is not active".to_owned())
+    Refusal::Error(409, "request_conflict", "client_id refers to legal entity that is not active".to_owned())
 }
 
 /// The refusal of what is not there, or not for the caller.
 pub(crate) fn not_found() -> Refusal {
-    (404, "not_found", "not_found".to_owned())
+    Refusal::Error(404, "not_found", "not_found".to_owned())
 }
 
-/// Every way of not being allowed to use a route on the fixture's dispense. `inactive` answers a stranger who may not act.
+/// Every way of not being allowed to use a route on the fixture's dispense. `hidden` answers a stranger, `inactive` one who may not act.
 pub(crate) async fn attempts(
     app: &TestApp,
     fixture: &StopFixture,
     route: &Protected,
+    hidden: Refusal,
     inactive: Refusal,
 ) -> Vec<Attempt> {
     let allowance = route.operation.scope;
     let path = |patient: &str, id: &str| route.path.replace("{patient_id}", patient).replace("{id}", id);
     let (patient, id) = (fixture.patient.uuid().to_string(), fixture.dispense.id.to_string());
-    let (there, not_there) = (path(&patient, &id), path(&patient, &fresh().to_string()));
+    let there = path(&patient, &id);
+    // Of a list it is the patient who is not there.
+    let not_there = if route.path.contains("{id}") {
+        path(&patient, &fresh().to_string())
+    } else {
+        path(&fresh().to_string(), "")
+    };
     let attempt = |what, authorization: Option<String>, refusal, before_body| Attempt {
         what,
         headers: authorization.map(|value| ("authorization", value)).into_iter().collect(),
@@ -52,7 +59,7 @@ pub(crate) async fn attempts(
         attempts.push(attempt(what, Some(bearer(&token)), forbidden(allowance), true));
     }
     let stranger = token_of(app, &active(app).await, allowance).await;
-    attempts.push(attempt("another pharmacy", Some(stranger.clone()), not_found(), false));
+    attempts.push(attempt("another pharmacy", Some(stranger.clone()), hidden.clone(), false));
     for (what, status) in [
         ("a suspended organisation", LegalEntityStatus::Suspended),
         ("a closed organisation", LegalEntityStatus::Closed),
@@ -68,13 +75,16 @@ pub(crate) async fn attempts(
 
     // Whose dispense it is counts, and of whom: neither alone is enough.
     let elsewhere = path(&fresh().to_string(), &id);
+    if elsewhere == there {
+        return attempts;
+    }
     let owner = fixture.issue(app, |token| token.scope = Scope::parse(allowance)).await;
     for (what, authorization) in [
         ("the owner, for another patient", bearer(&owner)),
         ("another pharmacy, for another patient", stranger),
     ] {
         let there = elsewhere.clone();
-        attempts.push(Attempt { there, ..attempt(what, Some(authorization), not_found(), false) });
+        attempts.push(Attempt { there, ..attempt(what, Some(authorization), hidden.clone(), false) });
     }
     attempts
 }

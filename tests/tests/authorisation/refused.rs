@@ -7,7 +7,7 @@ use esoz_tests::{Answer, Request, StopFixture, TestApp, UpdateFixture, on_every_
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::attempts::Attempt;
+use crate::attempts::{Attempt, Refusal};
 use crate::table::{ANYBODY, Protected, protected, verbs_of};
 use crate::{contract_divisions, dispenses};
 
@@ -28,7 +28,8 @@ impl Target {
         match route.operation.name {
             "stop_device_dispense" => {
                 let fixture = StopFixture::load(app).await;
-                let attempts = dispenses::attempts(app, &fixture, route, dispenses::not_active()).await;
+                let (hidden, inactive) = (dispenses::not_found(), dispenses::not_active());
+                let attempts = dispenses::attempts(app, &fixture, route, hidden, inactive).await;
                 Self { verb, good_body: None, allowed: fixture.request(app), attempts }
             }
             "update_contract_division" => {
@@ -37,11 +38,12 @@ impl Target {
                 let allowed = fixture.request(app).json(&fixture.change());
                 Self { verb, good_body: Some(fixture.change()), allowed, attempts }
             }
-            _ if verb == Method::GET
-                && route.path.starts_with("/api/patients/{patient_id}/device_dispenses") =>
-            {
+            name
+            @ ("show_device_dispense" | "list_device_dispenses" | "list_device_dispenses_of_patient") => {
                 let fixture = StopFixture::load(app).await;
-                let attempts = dispenses::attempts(app, &fixture, route, dispenses::not_found()).await;
+                let is_list = name != "show_device_dispense";
+                let hidden = if is_list { Refusal::EmptyList } else { dispenses::not_found() };
+                let attempts = dispenses::attempts(app, &fixture, route, hidden.clone(), hidden).await;
                 let token = fixture.issue(app, allowance).await;
                 let allowed = app.request(verb.clone(), &attempts[0].there).token(&token);
                 Self { verb, good_body: None, allowed, attempts }
@@ -100,9 +102,7 @@ on_every_store! {
             assert!(!before.is_empty());
             for attempt in &target.attempts {
                 let answer = target.try_with(&app, attempt, target.good_body.as_ref()).await;
-                let (code, kind, message) = &attempt.refusal;
-                assert_eq!(answer.status, *code, "{verb} {path}: {}", attempt.what);
-                answer.assert_error(*code, kind, message);
+                attempt.refusal.assert_is(&answer, &format!("{verb} {path}: {}", attempt.what));
                 // A body that is no good changes nothing about that, where it is not even looked at; elsewhere it tells no more either.
                 let other = target.try_with(&app, attempt, Some(&json!({"unknown": 1}))).await;
                 if attempt.before_body {

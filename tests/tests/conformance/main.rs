@@ -10,6 +10,7 @@ mod health;
 mod idempotency;
 mod lines;
 mod list_contract_divisions;
+mod list_dispenses;
 mod outages;
 mod show_contract_division;
 mod show_dispense;

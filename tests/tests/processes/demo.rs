@@ -21,7 +21,7 @@ fn printed_requests(demo: &Process) -> Vec<String> {
     });
     let requests: Vec<String> =
         printed.split("\n\n").filter(|part| part.starts_with("curl ")).map(str::to_owned).collect();
-    assert_eq!(requests.len(), 4, "{printed}");
+    assert_eq!(requests.len(), 6, "{printed}");
     requests
 }
 
@@ -43,7 +43,11 @@ fn the_printed_requests_succeed_as_pasted() {
             assert_eq!(paste(&requests[1])["meta"]["code"], 200);
         }
         assert_eq!(paste(&requests[2])["data"]["status"], "stopped");
-        assert_eq!(paste(&requests[3])["data"]["is_active"], true);
+        for list in &requests[3..5] {
+            assert_eq!(paste(list)["meta"]["type"], "list");
+        }
+        assert!(paste(&requests[4])["data"].as_array().unwrap().iter().any(|one| one["status"] == "stopped"));
+        assert_eq!(paste(&requests[5])["data"]["is_active"], true);
         let store = path.join("esoz.sqlite");
         let variables = vec![("ESOZ_SQLITE__PATH".to_owned(), store.to_str().unwrap().to_owned())];
         wait_for_blocking("the event", DEADLINE, || {

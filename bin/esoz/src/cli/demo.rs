@@ -126,6 +126,14 @@ Read the dispense:
 curl -sS '{base}/api/patients/{PATIENT}/device_dispenses/{dispense}' \
   -H 'Authorization: Bearer {stop_token}'
 
+List the dispenses of the pharmacy that are in progress, or of the patient alone:
+
+curl -sS '{base}/api/device_dispenses?status=in_progress' \
+  -H 'Authorization: Bearer {stop_token}'
+
+curl -sS '{base}/api/patients/{PATIENT}/device_dispenses' \
+  -H 'Authorization: Bearer {stop_token}'
+
 Read the contract division, or list all of them without its id:
 
 curl -sS '{base}/api/admin/contract_divisions/{CONTRACT_DIVISION}' \

@@ -3,11 +3,19 @@
 use std::str::FromStr;
 
 use actix_web::web;
-use esoz_kernel::PageRequest;
+use esoz_device_dispense::{Search, SearchKind, SearchParameter};
+use esoz_kernel::{PageRequest, Timestamp};
 
 use super::body::json_path;
 use crate::envelope::Invalid;
 use crate::error::ApiError;
+
+/// A fault of a parameter: the rule, its description and its params.
+type Fault = (&'static str, String, Vec<String>);
+
+fn no_uuid() -> Fault {
+    ("format", "string does not match the format of a UUID".to_owned(), Vec::new())
+}
 
 /// The query parameters of a request. Each is read by its name; what is left at the end is unknown.
 pub(crate) struct Query {
@@ -28,8 +36,34 @@ impl Query {
     /// A UUID.
     pub(crate) fn uuid<T: FromStr>(&mut self, name: &'static str) -> Option<T> {
         let text = self.take(name)?;
-        let fault = || ("format", "string does not match the format of a UUID".to_owned(), Vec::new());
+        self.checked(name, text.parse().map_err(|_| no_uuid()))
+    }
+
+    /// One of these values, or another spelling of one.
+    pub(crate) fn one_of<T: FromStr>(&mut self, name: &'static str, values: &[&str]) -> Option<T> {
+        let text = self.take(name)?;
+        let values = || values.iter().map(|value| (*value).to_owned()).collect();
+        let fault = || ("inclusion", "value is not allowed in enum".to_owned(), values());
         self.checked(name, text.parse().map_err(|_| fault()))
+    }
+
+    /// A time; one without an offset is in UTC.
+    pub(crate) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
+        let text = self.take(name)?;
+        let description = "expected an ISO 8601 date and time, such as 2026-01-31T08:15:30Z";
+        let fault = || ("datetime", description.to_owned(), Vec::new());
+        self.checked(name, Timestamp::parse_or_utc(&text).map_err(|_| fault()))
+    }
+
+    /// The value of a search parameter.
+    pub(crate) fn search(&mut self, parameter: &'static SearchParameter) -> Option<Search> {
+        let text = self.take(parameter.name)?;
+        let fault = || match parameter.kind {
+            SearchKind::Id => no_uuid(),
+            SearchKind::Code => ("format", "string must not be empty".to_owned(), Vec::new()),
+        };
+        let value = self.checked(parameter.name, parameter.parse(&text).ok_or_else(fault))?;
+        Some(Search { parameter, value })
     }
 
     /// `true` or `false`.
@@ -86,9 +120,9 @@ impl Query {
         first
     }
 
-    /// Keeps a fault: its rule, description and params.
-    fn checked<T>(&mut self, name: &str, value: Result<T, (&str, String, Vec<String>)>) -> Option<T> {
-        let fault = |(rule, description, params): (&str, _, _)| {
+    /// Keeps a fault.
+    fn checked<T>(&mut self, name: &str, value: Result<T, Fault>) -> Option<T> {
+        let fault = |(rule, description, params): Fault| {
             Invalid::query_parameter(format!("$.{name}"), rule, description, params)
         };
         value.map_err(|broken| self.faults.push(fault(broken))).ok()

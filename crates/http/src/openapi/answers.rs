@@ -165,8 +165,10 @@ impl Answers {
         body.sort_all_objects();
         let cases = self.by_status.entry(status).or_insert_with(|| {
             let (description, schema) = about(&body);
-            Cases { description, schema, headers, examples: Vec::new() }
+            Cases { description, schema, headers: headers.clone(), examples: Vec::new() }
         });
+        // Those that come with every answer of the status.
+        cases.headers.retain(|name, _| headers.contains_key(name));
         cases.examples.push((name, body));
         self
     }

@@ -16,12 +16,42 @@ pub(crate) struct DeviceDispense;
 
 impl PartialSchema for DeviceDispense {
     fn schema() -> RefOr<Schema> {
-        let id = Field::new("id", FieldKind::Uuid, Presence::Always, "");
-        let subject =
-            Field::new("subject", FieldKind::Reference(Some("patient")), Presence::Always, "The patient.");
-        let closed = AdditionalProperties::FreeForm(false);
-        object(&RECORD, [&id, &subject]).additional_properties(Some(closed)).into()
+        record(RefOr::Ref(to_patient())).into()
     }
+}
+
+/// The schema of the same in a list of a legal entity, where the patient may be unknown.
+pub(crate) struct ListedDeviceDispense;
+
+impl PartialSchema for ListedDeviceDispense {
+    fn schema() -> RefOr<Schema> {
+        let null = ObjectBuilder::new().schema_type(Type::Null);
+        let unknown = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "Where patients are stored irreversibly (`hmac-sha256`), their ids are not known: keep them.",
+            ))
+            .property("display_value", null)
+            .required("display_value")
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        record(OneOfBuilder::new().item(to_patient()).item(unknown)).into()
+    }
+}
+
+impl ToSchema for ListedDeviceDispense {}
+
+fn to_patient() -> Ref {
+    let schema = RefBuilder::new().ref_location_from_schema_name(REFERENCE.name);
+    schema.description(Some("The patient.")).build()
+}
+
+/// The record with its id and that subject.
+fn record(subject: impl Into<RefOr<Schema>>) -> ObjectBuilder {
+    let id = Field::new("id", FieldKind::Uuid, Presence::Always, "");
+    object(&RECORD, [&id])
+        .property("subject", subject)
+        .required("subject")
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
 }
 
 impl ToSchema for DeviceDispense {

@@ -52,6 +52,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         Invalid,
         BrokenRule,
         dispense::DeviceDispense,
+        dispense::ListedDeviceDispense,
         contract_divisions::ContractDivisionDto,
         body::EmptyObject,
         contract_divisions::update::UpdateBody,

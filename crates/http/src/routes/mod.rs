@@ -13,7 +13,7 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, web};
 use esoz_auth::{AuthError, Operation, OperationInfo};
 use esoz_contract_division::{ListContractDivisions, ShowContractDivision, UpdateContractDivision};
-use esoz_device_dispense::{ShowDispense, StopDispense};
+use esoz_device_dispense::{ListDispenses, ListDispensesOfPatient, ShowDispense, StopDispense};
 use esoz_kernel::Failure as _;
 use utoipa::Path;
 use utoipa::openapi::{self, HttpMethod, Paths};
@@ -35,6 +35,14 @@ pub(crate) const HEALTH: &str = "health";
 fn endpoints() -> Vec<Endpoint> {
     use self::{contract_divisions as contracts, device_dispenses as dispenses};
     vec![
+        Endpoint::new(DEVICE_DISPENSES, dispenses::list::__path_handle, dispenses::list::handle)
+            .runs::<ListDispenses>(),
+        Endpoint::new(
+            DEVICE_DISPENSES,
+            dispenses::list_of_patient::__path_handle,
+            dispenses::list_of_patient::handle,
+        )
+        .runs::<ListDispensesOfPatient>(),
         Endpoint::new(DEVICE_DISPENSES, dispenses::show::__path_handle, dispenses::show::handle)
             .runs::<ShowDispense>(),
         Endpoint::new(DEVICE_DISPENSES, dispenses::stop::__path_handle, dispenses::stop::handle)

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use ::metrics::{Gauge, SharedString};
+use ::metrics::{Counter, Gauge, SharedString};
 use esoz_http::{Observer, RequestEnded};
 
-use super::definitions::{HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, USE_CASE_OUTCOMES};
+use super::definitions::{
+    HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, UNREADABLE_DISPENSES, USE_CASE_OUTCOMES,
+};
 use super::{Metrics, NO_LABELS};
 
 /// Counts and times requests.
 pub(crate) struct Requests {
     metrics: Arc<Metrics>,
     in_flight: Gauge,
+    unreadable_dispenses: Counter,
 }
 
 impl Requests {
@@ -22,7 +25,10 @@ impl Requests {
                 metrics.counter(&USE_CASE_OUTCOMES, [operation, outcome]).absolute(0);
             }
         }
-        Self { metrics: metrics.clone(), in_flight: metrics.gauge(&HTTP_REQUESTS_IN_FLIGHT, NO_LABELS) }
+        let unreadable_dispenses = metrics.counter(&UNREADABLE_DISPENSES, NO_LABELS);
+        unreadable_dispenses.absolute(0);
+        let in_flight = metrics.gauge(&HTTP_REQUESTS_IN_FLIGHT, NO_LABELS);
+        Self { metrics: metrics.clone(), in_flight, unreadable_dispenses }
     }
 }
 
@@ -43,5 +49,9 @@ impl Observer for Requests {
 
     fn operation_ended(&self, operation: &'static str, outcome: &'static str) {
         self.metrics.counter(&USE_CASE_OUTCOMES, [operation, outcome]).increment(1);
+    }
+
+    fn dispense_unreadable(&self) {
+        self.unreadable_dispenses.increment(1);
     }
 }

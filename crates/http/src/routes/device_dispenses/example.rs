@@ -1,7 +1,7 @@
 //! The dispense of the description's examples.
 
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym};
-use esoz_kernel::{DispenseId, LegalEntityId, PatientId, Uuid};
+use esoz_device_dispense::{Dispense, DispensePage, DispenseStatus, Pseudonym};
+use esoz_kernel::{DispenseId, LegalEntityId, Page, PatientId, Uuid};
 use serde_json::{Map, Value, json};
 
 use super::{reference, rendered};
@@ -13,14 +13,23 @@ const PHARMACY: Uuid = Uuid::from_u128(0x4cbf_3a4b_4a5e_4a0b_9d35_0b1c_2f0a_6d11
 
 /// A stopped dispense, as it is shown.
 pub(super) fn stopped() -> Map<String, Value> {
-    let dispense = Dispense {
+    rendered(dispense(), Some(PatientId::new(PATIENT)))
+}
+
+/// A list with a stopped dispense of that patient.
+pub(super) fn page(patient: Option<Uuid>) -> DispensePage {
+    let items = vec![(dispense(), patient.map(PatientId::new))];
+    DispensePage { page: Page { items, total_entries: 1 }, unreadable: Vec::new() }
+}
+
+fn dispense() -> Dispense {
+    Dispense {
         id: DispenseId::new(DISPENSE),
         status: DispenseStatus::Stopped,
         subject: Pseudonym::new(""),
         owner: LegalEntityId::new(PHARMACY),
         record: record(),
-    };
-    rendered(dispense, Some(PatientId::new(PATIENT)))
+    }
 }
 
 fn record() -> Map<String, Value> {

@@ -1,15 +1,21 @@
 //! Device dispenses: one file per method, and how a dispense is shown.
 
 mod example;
+mod filter;
+pub(crate) mod list;
+pub(crate) mod list_of_patient;
 pub(crate) mod show;
 pub(crate) mod stop;
 
 use std::iter;
 
-use esoz_device_dispense::{Dispense, RECORD, RESOURCES};
-use esoz_kernel::PatientId;
+use esoz_device_dispense::{Dispense, DispensePage, RECORD, RESOURCES};
+use esoz_kernel::{PageRequest, PatientId};
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
+
+use crate::Api;
+use crate::envelope::{PAGE, Reply};
 
 /// The segments of the path of a dispense.
 #[derive(IntoParams)]
@@ -24,15 +30,32 @@ struct DispensePath {
     id: String,
 }
 
-/// Renders a dispense: its stored fields, and as its subject the patient that the caller named.
+/// Renders a dispense: its stored fields, and as its subject the patient, as far as it is known. The pseudonym is not shown.
 fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String, Value> {
     let id = ("id".to_owned(), dispense.id.to_string().into());
     let fields = RECORD.fields.iter().filter_map(|field| dispense.record.remove_entry(field.name));
-    let mut data: Map<String, Value> = iter::once(id).chain(fields).collect();
-    if let Some(patient_id) = patient_id {
-        data.insert("subject".to_owned(), reference("patient", &patient_id.uuid().to_string()));
+    let subject = match patient_id {
+        Some(patient_id) => reference("patient", &patient_id.uuid().to_string()),
+        None => json!({"display_value": null}),
+    };
+    iter::once(id).chain(fields).chain([("subject".to_owned(), subject)]).collect()
+}
+
+/// Renders a page of a list.
+fn rendered_page(request: PageRequest, listed: DispensePage) -> Reply<Vec<Map<String, Value>>> {
+    Reply::page(PAGE, request, listed.page, |(dispense, patient)| rendered(dispense, patient))
+}
+
+/// Counts and logs the dispenses that a list leaves out.
+fn report_unreadable(api: &Api, listed: &DispensePage) {
+    for error in &listed.unreadable {
+        api.observer.dispense_unreadable();
+        let error = error.with_causes();
+        tracing::warn!(
+            error,
+            "a dispense is left out of a list because it cannot be read; correct the stored document"
+        );
     }
-    data
 }
 
 /// A FHIR Reference as ESOZ writes it.
@@ -68,8 +91,10 @@ mod tests {
         };
         let expected: BTreeSet<&str> = names.chain(["id", "subject"]).collect();
         assert!(expected.contains("explanatory_letter"));
-        let shown = rendered(dispense, Some(PatientId::new(Uuid::nil())));
-        assert_eq!(shown.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
+        for patient in [Some(PatientId::new(Uuid::nil())), None] {
+            let shown = rendered(dispense.clone(), patient);
+            assert_eq!(shown.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
+        }
         let description: Value = serde_json::from_str(&crate::openapi().unwrap()).unwrap();
         let described = &description["components"]["schemas"]["DeviceDispense"]["properties"];
         let names = described.as_object().unwrap().keys().map(String::as_str);
