@@ -33,6 +33,8 @@ pub(crate) const DATA: &str = include_str!("../../../bin/esoz/src/cli/demo_data.
 
 /// A token that may stop dispenses of [`PHARMACY`].
 pub(crate) const STOP_TOKEN: &str = "stop-token-canary-7f3a";
+/// A token that may read dispenses of [`PHARMACY`].
+pub(crate) const READ_TOKEN: &str = "read-token-canary-7f3a";
 /// A token that may update contract divisions.
 pub(crate) const UPDATE_TOKEN: &str = "update-token-canary-7f3a";
 /// An api key that may update contract divisions.
@@ -239,6 +241,7 @@ async fn registered() -> Gate {
     let (pharmacy, health_service) = (client(PHARMACY), client("3b8e4c90-5d79-4f2d-8c4e-7e7c6dae3f32"));
     for (token, client_id, scope) in [
         (STOP_TOKEN, pharmacy, "device_dispense:stop"),
+        (READ_TOKEN, pharmacy, "device_dispense:read"),
         (UPDATE_TOKEN, health_service, "private_contracts:write"),
     ] {
         let token = NewAccessToken {

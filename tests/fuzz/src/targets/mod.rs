@@ -7,6 +7,7 @@ mod import;
 mod issuers;
 mod jwt;
 mod mongo;
+mod queries;
 mod requests;
 mod sqlite;
 mod texts;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Target> {
         api_keys::CREDENTIALS,
         bodies::STOP_BODY,
         bodies::UPDATE_BODY,
+        queries::LIST_QUERY,
         texts::TEXTS,
         texts::PATIENT_KEYS,
         jwt::JWT,
