@@ -75,7 +75,7 @@ pub fn with_causes(error: &dyn Error) -> String {
 /// the entry that it is about. None of them is repeated anywhere else.
 ///
 /// A variant under `wraps` holds another failure and takes everything from it, or, given a text, everything but the text; the failure is then
-/// its source.
+/// its source. Given values, it holds only these of that failure, as one enum may serve several operations.
 ///
 /// ```
 /// use esoz_kernel::{ErrorKind, Failure, StoreError, failure};
@@ -94,10 +94,21 @@ pub fn with_causes(error: &dyn Error) -> String {
 ///     }
 /// }
 ///
+/// failure! {
+///     /// Why a cup was not emptied.
+///     #[derive(Debug)]
+///     pub enum EmptyError {
+///     } wraps {
+///         /// It cannot be full.
+///         Refused(FillError = [FillError::NotFound]);
+///     }
+/// }
+///
 /// assert_eq!(FillError::Full(3).to_string(), "the cup is full at 3");
 /// assert_eq!(FillError::Full(3).kind(), ErrorKind::Conflict);
 /// assert_eq!(FillError::Full(3).entry().as_deref(), Some("$.cups[3]"));
 /// assert_eq!(FillError::codes()[..2], ["not_found", "full"]);
+/// assert_eq!(EmptyError::codes(), ["not_found"]);
 /// ```
 #[macro_export]
 macro_rules! failure {
@@ -112,7 +123,7 @@ macro_rules! failure {
         } $(wraps {
             $(
                 $(#[$wrapped_doc:meta])*
-                $wrapper:ident($inner:ty) $(=> $wrapped_text:literal)?;
+                $wrapper:ident($inner:ty $(= $values:expr)?) $(=> $wrapped_text:literal)?;
             )*
         })?
     ) => {
@@ -176,11 +187,13 @@ macro_rules! failure {
             fn examples() -> ::std::vec::Vec<Self> {
                 let own = [$(Self::$variant $(($example))?),*];
                 own.into_iter()
-                    $($(.chain(<$inner as $crate::Failure>::examples().into_iter().map(Self::$wrapper)))*)?
+                    $($(.chain($crate::failure!(@examples $inner $(, $values)?).into_iter().map(Self::$wrapper)))*)?
                     .collect()
             }
         }
     };
+    (@examples $inner:ty) => { <$inner as $crate::Failure>::examples() };
+    (@examples $inner:ty, $values:expr) => { $values };
     (@display $formatter:ident, $inner:ident) => { ::std::fmt::Display::fmt($inner, $formatter) };
     (@display $formatter:ident, $inner:ident, $text:literal) => {{
         let _ = $inner;

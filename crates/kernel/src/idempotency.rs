@@ -119,6 +119,24 @@ pub enum Written<T, R> {
     KeyReused,
 }
 
+impl<T, R> Written<T, R> {
+    /// Returns the record after the write, whether it took effect now or before; else the error of the operation.
+    ///
+    /// # Errors
+    /// What `refused` and `idempotency` make of the refusal.
+    pub fn into_result<E>(
+        self,
+        refused: impl FnOnce(R) -> E,
+        idempotency: impl FnOnce(IdempotencyError) -> E,
+    ) -> Result<T, E> {
+        match self {
+            Self::Applied(record) | Self::Replayed(record) => Ok(record),
+            Self::Refused(refusal) => Err(refused(refusal)),
+            Self::KeyReused => Err(idempotency(IdempotencyError::KeyReused)),
+        }
+    }
+}
+
 impl<T, R> From<Replay<T>> for Written<T, R> {
     fn from(replay: Replay<T>) -> Self {
         match replay {
