@@ -187,7 +187,11 @@ fn api(
             clock.clone(),
         ),
         device_dispenses: DispenseOperations::new(dispense_ports),
-        contract_divisions: ContractDivisionOperations::new(stores.contract_divisions.clone(), clock.clone()),
+        contract_divisions: ContractDivisionOperations::new(
+            stores.contract_divisions.clone(),
+            clock.clone(),
+            ids.clone(),
+        ),
         ids: ids.clone(),
         health,
         admission: admission(config, &parts.monotonic_clock)?,

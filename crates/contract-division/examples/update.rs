@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
 use esoz_contract_division::{
-    Change, Contract, ContractDivision, ContractDivisions, ContractType, Current, Division, Facts, Filter,
+    Contract, ContractDivision, ContractDivisions, ContractType, Current, Division, Facts, Filter, Pair,
     Refusal, UpdateContractDivision, UpdateError, UpdateInput, Write,
 };
 use esoz_kernel::{
@@ -49,11 +49,11 @@ struct AuditRow {
 
 impl Tables {
     /// All that the rules read. Nothing is filtered: what an inactive record means is for the rules to say.
-    fn facts(&self, id: ContractDivisionId, pair: Option<Change>) -> Facts {
+    fn facts(&self, id: ContractDivisionId, pair: Option<Pair>) -> Facts {
         let record = self.contract_divisions.get(&id).copied();
         let is_the_pair = |other: &ContractDivision| {
             let ContractDivision { contract_id, division_id, .. } = *other;
-            pair == Some(Change { contract_id, division_id })
+            pair == Some(Pair { contract_id, division_id })
         };
         Facts {
             current: record.and_then(|record| {
@@ -154,7 +154,7 @@ fn main() {
     let request_id = RequestId::from_uuid(Uuid::from_u128(0xF));
     let pointing_at = |division_id| UpdateInput {
         id: Some(RECORD),
-        change: Change { division_id, contract_id: CONTRACT },
+        pair: Pair { division_id, contract_id: CONTRACT },
         request_id: request_id.clone(),
         idempotency_key: None,
     };

@@ -8,7 +8,9 @@ pub use model::facts::{
     Contract, ContractDivision, ContractStatus, ContractType, Current, Division, DivisionStatus, Facts,
 };
 pub use model::record::{ContractRecord, DivisionRecord};
-pub use model::rules::{Change, Decide, LookupError, Refusal, Visibility, decide};
+pub use model::rules::{
+    Decide, LookupError, Pair, Refusal, Visibility, decide_create, decide_delete, decide_update,
+};
 pub use operations::*;
 pub use ports::{ContractDivisions, ContractRegistry, Filter, Write};
 

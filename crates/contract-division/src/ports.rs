@@ -6,15 +6,15 @@ use esoz_kernel::{
     StoreError, Timestamp, Written,
 };
 
-use crate::{Change, ContractDivision, ContractRecord, Current, Decide, DivisionRecord, Refusal, Visibility};
+use crate::{ContractDivision, ContractRecord, Current, Decide, DivisionRecord, Pair, Refusal, Visibility};
 
 /// A write of a contract division, with the decision that the store takes under the facts' locks.
 #[derive(Clone)]
 pub struct Write {
-    /// The record to write.
+    /// The record to write; a fresh id when it is to be created, so that there is no record to lock.
     pub id: ContractDivisionId,
-    /// The division and the contract that the record shall have, whose facts are gathered; `None` when the write is about the record alone.
-    pub pair: Option<Change>,
+    /// The division and the contract that the record shall have, whose facts are gathered; `None` when it shall get none (a delete).
+    pub pair: Option<Pair>,
     /// Decides what becomes of the record. Depends on its facts alone.
     pub decide: Decide,
     /// The time of the write, in microseconds; the idempotency key is kept since then.

@@ -2,13 +2,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use esoz_contract_division::{Change, ContractDivision, ContractDivisions, Decide, Facts, Refusal, Write};
+use esoz_contract_division::{
+    ContractDivision, ContractDivisions, Decide, Facts, Pair, Refusal, Write, decide_create, decide_delete,
+    decide_update,
+};
 use esoz_kernel::{
     ContractDivisionId, IdempotentRequest, Replay, RequestId, StoreError, StoreErrorKind, Timestamp, UserId,
     Written,
 };
 
-use crate::builders::request_id;
+use crate::builders::{fresh, request_id};
 
 /// The outcome of a write.
 pub type Outcome = Result<Written<ContractDivision, Refusal>, StoreError>;
@@ -19,7 +22,7 @@ pub struct Update {
     /// Which record.
     pub id: ContractDivisionId,
     /// The division and the contract that it shall have.
-    pub change: Change,
+    pub change: Pair,
     /// When.
     pub at: Timestamp,
     /// By whom.
@@ -36,7 +39,7 @@ impl Update {
         Write {
             id: self.id,
             pair: Some(self.change),
-            decide: self.change.update(self.at, self.by),
+            decide: decide_update(self.change, self.at, self.by),
             at: self.at,
             request_id: self.request_id.clone(),
             idempotency: self.idempotency,
@@ -68,6 +71,18 @@ impl Update {
     }
 }
 
+/// A create of a record with that pair, as the use case asks a store for it.
+pub fn create(pair: Pair, at: Timestamp, by: UserId) -> Write {
+    let id = ContractDivisionId::new(fresh());
+    let decide = decide_create(id, pair, at, by);
+    Write { id, pair: Some(pair), decide, at, request_id: request_id(), idempotency: None }
+}
+
+/// A delete of that record, as the use case asks a store for it.
+pub fn delete(id: ContractDivisionId, at: Timestamp, by: UserId) -> Write {
+    Write { id, pair: None, decide: decide_delete(at, by), at, request_id: request_id(), idempotency: None }
+}
+
 /// The facts that a store decides by, writing nothing.
 ///
 /// # Errors
@@ -75,7 +90,7 @@ impl Update {
 pub async fn facts(
     store: &(impl ContractDivisions + ?Sized),
     id: ContractDivisionId,
-    pair: Option<Change>,
+    pair: Option<Pair>,
 ) -> Result<Facts, StoreError> {
     let seen = Arc::new(Mutex::new(None));
     let looking = Arc::clone(&seen);

@@ -201,7 +201,7 @@ async fn api(gate: Option<Gate>) -> Api {
         ids: ids.clone(),
     };
     let contract_divisions =
-        ContractDivisionOperations::new(stores.contracts.contract_divisions, clock.clone());
+        ContractDivisionOperations::new(stores.contracts.contract_divisions, clock.clone(), ids.clone());
     let monotonic_clock: Arc<dyn MonotonicClock> = Arc::new(ProcessClock::default());
     let guards = AdmissionSettings {
         max_in_flight: 8,

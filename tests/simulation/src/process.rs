@@ -114,7 +114,7 @@ impl Process {
             }
             Ask::Update { record, change } => {
                 let permit = authorize::<UpdateContractDivision>(&caller).expect("a scope with everything");
-                let input = UpdateInput { id: Some(*record), change: *change, request_id, idempotency_key };
+                let input = UpdateInput { id: Some(*record), pair: *change, request_id, idempotency_key };
                 let updated = self.update.execute(&permit, input).await;
                 updated.map_or_else(|error| refused(&error), Answer::Updated)
             }

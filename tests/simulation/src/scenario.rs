@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use esoz_contract_division::{
-    Change, Contract, ContractDivision, ContractRecord, ContractRegistry as _, Division, DivisionRecord,
+    Contract, ContractDivision, ContractRecord, ContractRegistry as _, Division, DivisionRecord, Pair,
 };
 use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry as _, DispenseStatus, Pseudonym};
 use esoz_events::Outbox;
@@ -242,7 +242,7 @@ fn imagined(world: &World, rng: &mut Rng, user: UserId) -> Request {
         10..=12 => (of.owner, Ask::MarkInError { dispense: of.dispense }),
         _ => {
             let record = rng.pick(&world.records).id;
-            let change = Change {
+            let change = Pair {
                 division_id: rng.pick(&world.divisions).facts.id,
                 contract_id: rng.pick(&world.contracts).facts.id,
             };

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use esoz_contract_division::{Change, ContractDivision, ContractType};
+use esoz_contract_division::{ContractDivision, ContractType, Pair};
 use esoz_kernel::{ClientId, ContractDivisionId, DispenseId, IdempotencyKey, PatientId, UserId};
 use esoz_testkit::contract::{Audit as _, AuditRow, RawDispenses as _};
 use esoz_testkit::contract_divisions;
@@ -25,7 +25,7 @@ pub(crate) const ALREADY_IN_ERROR: &str = "already entered in error";
 pub(crate) enum Ask {
     Stop { dispense: DispenseId, patient: PatientId },
     MarkInError { dispense: DispenseId },
-    Update { record: ContractDivisionId, change: Change },
+    Update { record: ContractDivisionId, change: Pair },
 }
 
 /// A request, which may be sent several times. Its user makes no other, so that whatever it did tells whose it is.
@@ -172,7 +172,7 @@ impl Watch {
         }
     }
 
-    fn honest_to_update(&self, record: ContractDivisionId, change: &Change) -> &'static str {
+    fn honest_to_update(&self, record: ContractDivisionId, change: &Pair) -> &'static str {
         let facts =
             at_once(contract_divisions::facts(&*self.contracts, record, Some(*change))).expect("a fake");
         let usable = |contract: &esoz_contract_division::Contract| {

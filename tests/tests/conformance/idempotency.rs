@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use esoz_auth::{Scope, Secret};
-use esoz_contract_division::Change;
+use esoz_contract_division::Pair;
 use esoz_device_dispense::{DispenseStatus, Transition};
 use esoz_kernel::{ClientId, Committed, IdempotentRequest, UserId, Written};
 use esoz_legal_entity::LegalEntityStatus;
@@ -318,7 +318,7 @@ on_every_store! {
         let change = Transition { idempotency: Some(idempotency), ..change };
         assert!(matches!(app.stores.dispenses.commit(&change).await, Ok(Committed::Applied(_))));
         let (id, request_id) = (update.record.id, request_id());
-        let asked = Change { division_id: update.divisions[1].facts.id, contract_id: update.contracts[1].facts.id };
+        let asked = Pair { division_id: update.divisions[1].facts.id, contract_id: update.contracts[1].facts.id };
         let (by, idempotency) = (user(), IdempotentRequest::new("another test", client(), &idempotency_key(), &[]));
         let asked = Update { id, change: asked, at, by, request_id, idempotency: Some(idempotency) };
         assert!(matches!(asked.apply(&*app.stores.contract_divisions).await, Ok(Written::Applied(_))));

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use esoz_kernel::{ContractId, DivisionId, Stamps, Timestamp, UserId, failure};
+use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, Stamps, Timestamp, UserId, failure};
 
 use super::facts::{Contract, ContractDivision, ContractType, Current, Facts};
 
-/// The division and contract that an update asks for.
+/// The division and the contract of a record, as a create or an update asks for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
+pub struct Pair {
     /// The division to point at.
     pub division_id: DivisionId,
     /// The contract to belong to.
@@ -26,28 +26,31 @@ failure! {
     /// Why the rules refuse to write a contract division. The texts, spelling included, are part of the protocol.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum Refusal {
-        /// Its contract is of another type or not active (rule 6; U11).
+        /// The contract of the record to update is of another type or not active (update rule 6; U11).
         NotGlobalBudget => Conflict, "not_global_budget",
             "Only contract divisions for contract with type GB_CBP can be updated";
-        /// The active division does not exist (rule 7; U12).
+        /// The contract of the record to delete is of another type (D09).
+        NotDeletable => Conflict, "not_deletable",
+            "Only contract divisions for contract with type GB_CBP can be deleted";
+        /// The active division does not exist (update rule 7; U12, D03).
         DivisionNotFound => NotFound, "division_not_found", "Division is not found", at "$.division_id";
-        /// The division is not the contractor's (rule 8; U13).
+        /// The division is not the contractor's (update rule 8; U13, D03).
         DivisionOfAnotherLegalEntity => Conflict, "division_of_another_legal_entity",
             "Division is not correspond to contractor legal entity", at "$.division_id";
-        /// The new contract does not exist, is of another type or not active (rule 9; U14).
+        /// The contract of the pair does not exist, is of another type or not active (update rule 9; U14, D03).
         ContractNotUsable => Conflict, "contract_not_usable",
             "Contract must be an active and with GB_CBP type", at "$.contract_id";
-        /// Another active record has this contract and division (rule 10; U16, U23).
+        /// Another active record has this contract and division (update rule 10; U16, U23, D04).
         PairTaken => Conflict, "pair_taken",
             "Contract division with such contract and division already exists", at "$.division_id";
     } wraps {
-        /// The record is not found (rule 5; U10).
+        /// The record is not found (update rule 5; U10, D09).
         Lookup(LookupError);
     }
 }
 
 impl Refusal {
-    /// The active record does not exist (rule 5; U10).
+    /// The active record does not exist (update rule 5; U10, D09).
     pub const RECORD_NOT_FOUND: Self = Self::Lookup(LookupError::NotFound);
 }
 
@@ -55,32 +58,50 @@ impl Refusal {
 /// the facts' locks, and more than once if it has to begin again.
 pub type Decide = Arc<dyn Fn(&Facts) -> Result<ContractDivision, Refusal> + Send + Sync>;
 
-impl Change {
-    /// Returns the decision of an update that asks for this: [`decide`], and its effect on the record.
-    pub fn update(self, at: Timestamp, by: UserId) -> Decide {
-        Arc::new(move |facts| {
-            let record = decide(facts)?;
-            let stamps = Stamps { updated_at: at, updated_by: by, ..record.stamps };
-            Ok(ContractDivision {
-                contract_id: self.contract_id,
-                division_id: self.division_id,
-                stamps,
-                ..record
-            })
-        })
-    }
+/// Returns the decision of a create: update rules 7 to 10, in this order, and the new record.
+pub fn decide_create(id: ContractDivisionId, pair: Pair, at: Timestamp, by: UserId) -> Decide {
+    let Pair { division_id, contract_id } = pair;
+    let stamps = Stamps { inserted_at: at, inserted_by: by, updated_at: at, updated_by: by };
+    Arc::new(move |facts| {
+        require_usable_pair(facts)?;
+        Ok(ContractDivision { id, contract_id, division_id, is_active: true, stamps })
+    })
 }
 
-/// Decides whether an update may happen (update rules 5 to 10, in this order); returns the record as it is before the update.
-///
-/// # Errors
-/// The [`Refusal`] of the first rule that fails.
-pub fn decide(facts: &Facts) -> Result<ContractDivision, Refusal> {
-    let current =
-        facts.current.filter(|current| current.record.is_active).ok_or(Refusal::RECORD_NOT_FOUND)?;
-    if !current.contract.is_usable() {
-        return Err(Refusal::NotGlobalBudget);
-    }
+/// Returns the decision of an update: update rules 5 to 10, in this order, and their effect on the record.
+pub fn decide_update(pair: Pair, at: Timestamp, by: UserId) -> Decide {
+    let Pair { division_id, contract_id } = pair;
+    Arc::new(move |facts| {
+        let Current { record, contract } = require_active_record(facts)?;
+        if !contract.is_usable() {
+            return Err(Refusal::NotGlobalBudget);
+        }
+        require_usable_pair(facts)?;
+        let stamps = Stamps { updated_at: at, updated_by: by, ..record.stamps };
+        Ok(ContractDivision { contract_id, division_id, stamps, ..record })
+    })
+}
+
+/// Returns the decision of a delete: the record is found, its contract is of type `GB_CBP` whether or not it is active, and the record is
+/// no longer active (D09, D10).
+pub fn decide_delete(at: Timestamp, by: UserId) -> Decide {
+    Arc::new(move |facts| {
+        let Current { record, contract } = require_active_record(facts)?;
+        if !contract.is_global_budget() {
+            return Err(Refusal::NotDeletable);
+        }
+        let stamps = Stamps { updated_at: at, updated_by: by, ..record.stamps };
+        Ok(ContractDivision { is_active: false, stamps, ..record })
+    })
+}
+
+/// Update rule 5: the record exists and is active.
+fn require_active_record(facts: &Facts) -> Result<Current, Refusal> {
+    facts.current.filter(|current| current.record.is_active).ok_or(Refusal::RECORD_NOT_FOUND)
+}
+
+/// Update rules 7 to 10, in this order: the record may have the pair.
+fn require_usable_pair(facts: &Facts) -> Result<(), Refusal> {
     let division = facts.division.filter(|division| division.is_active).ok_or(Refusal::DivisionNotFound)?;
     // A contract that does not exist has no contractor to compare with: rule 9 answers before rule 8 then.
     let contract = facts.contract.ok_or(Refusal::ContractNotUsable)?;
@@ -90,10 +111,7 @@ pub fn decide(facts: &Facts) -> Result<ContractDivision, Refusal> {
     if !contract.is_usable() {
         return Err(Refusal::ContractNotUsable);
     }
-    if facts.is_pair_taken {
-        return Err(Refusal::PairTaken);
-    }
-    Ok(current.record)
+    if facts.is_pair_taken { Err(Refusal::PairTaken) } else { Ok(()) }
 }
 
 /// Which records a method reads: those with this `is_active`, of contracts of this type, whether or not these are active.
@@ -116,9 +134,13 @@ impl Visibility {
 }
 
 impl Contract {
-    /// What rules 6 and 9 ask of a contract; its status and suspension play no part (U24).
+    /// What update rules 6 and 9 ask of a contract; its status and suspension play no part (U24).
     fn is_usable(&self) -> bool {
-        self.is_active && self.kind == ContractType::GbCbp
+        self.is_active && self.is_global_budget()
+    }
+
+    fn is_global_budget(&self) -> bool {
+        self.kind == ContractType::GbCbp
     }
 }
 

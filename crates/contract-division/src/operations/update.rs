@@ -3,18 +3,18 @@ use std::sync::Arc;
 use esoz_auth::{CallerKind, Operation, Permit};
 use esoz_kernel::{
     Clock, ContractDivisionId, IdempotencyError, IdempotencyKey, IdempotentRequest, RequestId, StoreError,
-    Written, failure, time::to_micros,
+    failure, time::to_micros,
 };
 
-use crate::{Change, ContractDivision, ContractDivisions, Refusal, Write};
+use crate::{ContractDivision, ContractDivisions, Pair, Refusal, Write, decide_update};
 
 /// What to update.
 #[derive(Debug, Clone)]
 pub struct UpdateInput {
     /// The record named in the request; `None` when that was no UUID (rule 5).
     pub id: Option<ContractDivisionId>,
-    /// What the body asks for (rule 4 is the transport's: a body of the wrong shape never becomes a [`Change`]).
-    pub change: Change,
+    /// What the body asks for (rule 4 is the transport's: a body of the wrong shape never becomes a [`Pair`]).
+    pub pair: Pair,
     /// The request, for the audit.
     pub request_id: RequestId,
     /// The client's idempotency key, if it sent one.
@@ -29,7 +29,14 @@ failure! {
         /// The idempotency key was used for another request (docs/adr/0012).
         Idempotency(IdempotencyError);
         /// A rule refuses the update (U10 to U16).
-        Refused(Refusal);
+        Refused(Refusal = [
+            Refusal::RECORD_NOT_FOUND,
+            Refusal::NotGlobalBudget,
+            Refusal::DivisionNotFound,
+            Refusal::DivisionOfAnotherLegalEntity,
+            Refusal::ContractNotUsable,
+            Refusal::PairTaken,
+        ]);
         /// A store failed (U20, Q04).
         Store(StoreError) => "the contract division could not be updated";
     }
@@ -71,17 +78,14 @@ impl UpdateContractDivision {
         let at = to_micros(self.clock.now());
         let write = Write {
             id,
-            pair: Some(input.change),
-            decide: input.change.update(at, permit.user()),
+            pair: Some(input.pair),
+            decide: decide_update(input.pair, at, permit.user()),
             at,
             idempotency: idempotency(permit, id, &input),
             request_id: input.request_id,
         };
-        match self.contract_divisions.write(&write).await.map_err(UpdateError::Store)? {
-            Written::Applied(record) | Written::Replayed(record) => Ok(record),
-            Written::Refused(refusal) => Err(UpdateError::Refused(refusal)),
-            Written::KeyReused => Err(UpdateError::Idempotency(IdempotencyError::KeyReused)),
-        }
+        let written = self.contract_divisions.write(&write).await.map_err(UpdateError::Store)?;
+        written.into_result(UpdateError::Refused, UpdateError::Idempotency)
     }
 }
 
@@ -92,7 +96,7 @@ fn idempotency(
     input: &UpdateInput,
 ) -> Option<IdempotentRequest> {
     let id = id.uuid();
-    let (contract, division) = (input.change.contract_id.uuid(), input.change.division_id.uuid());
+    let (contract, division) = (input.pair.contract_id.uuid(), input.pair.division_id.uuid());
     let asked: [&[u8]; 3] = [id.as_bytes(), contract.as_bytes(), division.as_bytes()];
     input
         .idempotency_key

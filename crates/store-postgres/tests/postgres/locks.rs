@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use esoz_contract_division::{Change, ContractDivision, ContractDivisions, Decide, Refusal, Write};
+use esoz_contract_division::{
+    ContractDivision, ContractDivisions, Decide, Pair, Refusal, Write, decide_update,
+};
 use esoz_kernel::{StoreErrorKind, Written};
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
 use esoz_testkit::contract_divisions::Update;
@@ -164,7 +166,7 @@ async fn many_updates_of_one_record_queue_up_and_all_succeed() {
     for _ in 0..4 {
         let contract_id = contract(&world.store, scene.legal_entity).await;
         let division_id = division(&world.store, scene.legal_entity).await;
-        targets.push(Change { contract_id, division_id });
+        targets.push(Pair { contract_id, division_id });
     }
     let mut updates = Vec::new();
     for number in 0..32 {
@@ -180,7 +182,7 @@ async fn many_updates_of_one_record_queue_up_and_all_succeed() {
     }
     assert_eq!(audit_rows(&world, scene.record.id), 1 + 32);
     let last = record(&world.store, scene.record.id).await;
-    let last = Change { contract_id: last.contract_id, division_id: last.division_id };
+    let last = Pair { contract_id: last.contract_id, division_id: last.division_id };
     assert!(targets.contains(&last));
 }
 
@@ -264,7 +266,7 @@ async fn a_decision_that_takes_too_long_loses_its_locks_and_nothing_is_written()
     };
     let store = PostgresStore::connect(&settings).unwrap();
     let (decide_now, told) = std::sync::mpsc::channel::<()>();
-    let (told, decide) = (std::sync::Mutex::new(told), update.change.update(update.at, update.by));
+    let (told, decide) = (std::sync::Mutex::new(told), decide_update(update.change, update.at, update.by));
     let (sign, deciding) = std::sync::mpsc::channel();
     let slowly: Decide = Arc::new(move |facts| {
         sign.send(()).unwrap();

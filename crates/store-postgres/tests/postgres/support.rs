@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use esoz_contract_division::{
-    Change, Contract, ContractDivision, ContractRecord, ContractRegistry, ContractStatus, ContractType,
-    Division, DivisionRecord, DivisionStatus, Refusal,
+    Contract, ContractDivision, ContractRecord, ContractRegistry, ContractStatus, ContractType, Division,
+    DivisionRecord, DivisionStatus, Pair, Refusal,
 };
 use esoz_kernel::{
     ContractDivisionId, ContractId, DivisionId, LegalEntityId, Put, RequestId, Stamps, Timestamp, UserId,
@@ -163,7 +163,7 @@ pub(crate) async fn contract_division(
 pub(crate) struct Scene {
     pub(crate) record: ContractDivision,
     pub(crate) legal_entity: LegalEntityId,
-    pub(crate) to: Change,
+    pub(crate) to: Pair,
 }
 
 pub(crate) async fn scene(store: &PostgresStore) -> Scene {
@@ -173,11 +173,11 @@ pub(crate) async fn scene(store: &PostgresStore) -> Scene {
     let (from_division, to_division) =
         (division(store, legal_entity).await, division(store, legal_entity).await);
     let record = contract_division(store, from_contract, from_division).await;
-    Scene { record, legal_entity, to: Change { contract_id: to_contract, division_id: to_division } }
+    Scene { record, legal_entity, to: Pair { contract_id: to_contract, division_id: to_division } }
 }
 
 /// The update to that change.
-pub(crate) fn update(record: ContractDivisionId, change: &Change) -> Update {
+pub(crate) fn update(record: ContractDivisionId, change: &Pair) -> Update {
     Update {
         id: record,
         change: *change,

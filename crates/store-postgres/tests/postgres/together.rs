@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use esoz_contract_division::{Change, Refusal};
+use esoz_contract_division::{ContractDivisions as _, Pair, Refusal, Write};
 use esoz_kernel::{
     ClientId, IdempotencyKey, IdempotentRequest, Replay, RequestId, StoreErrorKind, Uuid, Written,
 };
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
-use esoz_testkit::contract_divisions::{Outcome, Update};
+use esoz_testkit::contract_divisions::{Outcome, Update, create, delete};
 use esoz_testkit::wait::wait_for;
 use futures_util::future::join_all;
 use tokio::runtime::{Builder, Runtime};
@@ -16,7 +16,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_postgres::Transaction;
 
 use super::support::{
-    DEADLINE, Scene, World, applied, audit_rows, contract_division, division, fresh, patient, scene, update,
+    DEADLINE, Scene, World, applied, audit_rows, contract_division, division, fresh, patient, record, scene,
+    update,
 };
 
 /// Several scenes, and an update of each under a request of its own.
@@ -32,8 +33,12 @@ async fn updates(world: &World, count: usize) -> Vec<(Scene, Update)> {
 }
 
 fn begin(store: &PostgresStore, update: &Update) -> JoinHandle<Outcome> {
-    let (store, update) = (store.clone(), update.clone());
-    tokio::spawn(async move { update.apply(&store).await })
+    begin_write(store, update.write())
+}
+
+fn begin_write(store: &PostgresStore, write: Write) -> JoinHandle<Outcome> {
+    let store = store.clone();
+    tokio::spawn(async move { store.write(&write).await })
 }
 
 async fn until_in_the_queue(store: &PostgresStore, count: usize) {
@@ -46,7 +51,7 @@ async fn until_in_the_queue(store: &PostgresStore, count: usize) {
 
 /// Has these updates come while another one is under way, so that they go together once it is done.
 async fn together(world: &World, store: &PostgresStore, updates: &[Update]) -> Vec<JoinHandle<Outcome>> {
-    together_after(Duration::ZERO, world, store, updates).await
+    together_after(Duration::ZERO, world, store, updates.iter().map(Update::write).collect()).await
 }
 
 /// … and have waited so long.
@@ -54,7 +59,7 @@ async fn together_after(
     time: Duration,
     world: &World,
     store: &PostgresStore,
-    updates: &[Update],
+    writes: Vec<Write>,
 ) -> Vec<JoinHandle<Outcome>> {
     let scene = scene(&world.store).await;
     let mut gate = world.session().await;
@@ -63,8 +68,8 @@ async fn together_after(
     let first = begin(store, &update(scene.record.id, &scene.to));
     world.until_waiting(1).await;
     let mut begun = Vec::new();
-    for update in updates {
-        begun.push(begin(store, update));
+    for write in writes {
+        begun.push(begin_write(store, write));
         until_in_the_queue(store, begun.len()).await;
     }
     let since = Instant::now();
@@ -78,7 +83,7 @@ async fn together_after(
 }
 
 /// Takes the pair, which nobody sees before the commit. Until then it is not known whether it is taken: who wants it waits.
-async fn take_pair(rival: &Transaction<'_>, to: &Change) {
+async fn take_pair(rival: &Transaction<'_>, to: &Pair) {
     let sql = format!(
         "INSERT INTO contract_divisions
          SELECT gen_random_uuid(), '{}', '{}', true, now(), id, now(), id FROM legal_entities LIMIT 1",
@@ -140,6 +145,29 @@ async fn those_who_wait_together_share_a_commit_and_each_is_audited_with_its_own
     let sql =
         format!("SELECT count(*) FROM audit_log WHERE resource_id = '{}' AND request_id IS NULL", record.id);
     assert_eq!(world.admin(&sql), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn creates_and_deletes_share_a_commit_with_updates() {
+    let world = fresh().await;
+    let all = updates(&world, 4).await;
+    let (at, by) = (all[0].1.at, all[0].1.by);
+    let [create_here, delete_here] = [&all[2].0, &all[3].0];
+    let writes = vec![
+        all[0].1.write(),
+        create(create_here.to, at, by),
+        delete(delete_here.record.id, at, by),
+        all[1].1.write(),
+    ];
+    let ids: Vec<_> = writes.iter().map(|write| write.id).collect();
+    let begun = together_after(Duration::ZERO, &world, &world.store, writes).await;
+    for (id, outcome) in ids.iter().zip(outcomes(begun).await) {
+        assert_eq!(applied(outcome.unwrap()), record(&world.store, *id).await);
+    }
+    let ids: Vec<_> = ids.iter().map(|id| format!("'{id}'")).collect();
+    let of_requests = format!("request_id IS NOT NULL AND resource_id IN ({})", ids.join(", "));
+    let rows = "count(DISTINCT xmin::text) || ' ' || count(*) || ' ' || count(DISTINCT request_id)";
+    assert_eq!(world.admin(&format!("SELECT {rows} FROM audit_log WHERE {of_requests}")), "1 4 4");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -245,7 +273,7 @@ async fn those_in_each_others_way_do_not_fail_their_company() {
     let mut wanted = only_updates(&all);
     // The same record, elsewhere; the same pair, for another record of the same legal entity; the same key, for the same and another request.
     let elsewhere = division(&world.store, all[0].0.legal_entity).await;
-    let same_record = Update { change: Change { division_id: elsewhere, ..all[0].0.to }, ..all[0].1.clone() };
+    let same_record = Update { change: Pair { division_id: elsewhere, ..all[0].0.to }, ..all[0].1.clone() };
     let third = division(&world.store, all[1].0.legal_entity).await;
     let rival = contract_division(&world.store, all[1].0.record.contract_id, third).await;
     let same_pair = update(rival.id, &all[1].0.to);
@@ -297,7 +325,7 @@ async fn shared_commits_that_wait_for_each_other_leave_every_pair_to_one_and_eac
         let division = division(&world.store, legal_entity).await;
         records.push(contract_division(&world.store, first.contract_id, division).await.id);
     }
-    let other = Change { division_id: division(&world.store, legal_entity).await, ..to };
+    let other = Pair { division_id: division(&world.store, legal_entity).await, ..to };
     let wanted = [[to, other], [other, to]];
     let_second_updates_wait(&world);
 
@@ -374,7 +402,9 @@ async fn who_waits_too_long_for_a_turn_is_told_so_and_nothing_was_begun() {
     let settings = PostgresSettings { pool_wait_timeout_ms: 1_000, ..patient(&world.url) };
     let store = PostgresStore::connect(&settings).unwrap();
     wait_for("a connection", DEADLINE, async || store.ping().await).await;
-    let begun = together_after(patience, &world, &store, &only_updates(&all)).await;
+    let begun =
+        together_after(patience, &world, &store, all.iter().map(|(_, update)| update.write()).collect())
+            .await;
     for outcome in outcomes(begun).await {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);

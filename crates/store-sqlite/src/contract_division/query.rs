@@ -1,7 +1,7 @@
 //! Reads contract divisions and the facts about them.
 
 use diesel::prelude::*;
-use esoz_contract_division::{Change, ContractDivision, Current, Facts, Filter};
+use esoz_contract_division::{ContractDivision, Current, Facts, Filter, Pair};
 use esoz_kernel::{ContractDivisionId, Page, PageRequest, StoreError};
 
 use super::row::{ContractRow, DivisionRow, RecordRow};
@@ -66,10 +66,10 @@ pub(super) fn list(
 pub(super) fn facts(
     connection: &mut SqliteConnection,
     id: ContractDivisionId,
-    pair: Option<Change>,
+    pair: Option<Pair>,
 ) -> Result<Facts, SqliteError> {
     let current = current(connection, id)?;
-    let Some(Change { division_id, contract_id }) = pair else {
+    let Some(Pair { division_id, contract_id }) = pair else {
         return Ok(Facts { current, division: None, contract: None, is_pair_taken: false });
     };
     let (division_id, contract_id) = (division_id.to_string(), contract_id.to_string());

@@ -20,9 +20,7 @@ use std::slice;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
-use esoz_contract_division::{
-    Change, ContractDivision, ContractRecord, ContractRegistry as _, DivisionRecord,
-};
+use esoz_contract_division::{ContractDivision, ContractRecord, ContractRegistry as _, DivisionRecord, Pair};
 use esoz_kernel::{LegalEntityId, Put, Written};
 use esoz_legal_entity::LegalEntityRegistry as _;
 use esoz_store_sqlite::SqliteStore;
@@ -87,7 +85,7 @@ impl Scene {
     fn update(&self) -> Update {
         Update {
             id: self.record.id,
-            change: Change { division_id: self.division.facts.id, contract_id: self.contract.facts.id },
+            change: Pair { division_id: self.division.facts.id, contract_id: self.contract.facts.id },
             at: at_micros(1),
             by: user(),
             request_id: request_id(),

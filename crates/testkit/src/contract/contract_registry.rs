@@ -1,6 +1,6 @@
 //! Loading divisions, contracts and contract divisions: [`ContractRegistry`](esoz_contract_division::ContractRegistry).
 
-use esoz_contract_division::{Change, ContractType};
+use esoz_contract_division::{ContractType, Pair};
 use esoz_kernel::{ContractId, DivisionId, LegalEntityId, Put};
 
 use super::ContractStore;
@@ -29,7 +29,7 @@ pub async fn a_division_takes_new_content(store: ContractStore) {
     let answers = store.registry.put_divisions(&[second.clone(), third.clone()]).await.unwrap();
     assert_eq!(answers, [Put::Updated, Put::Created]);
     for record in [&second, &third] {
-        let change = Change { division_id: record.facts.id, ..fixture.change() };
+        let change = Pair { division_id: record.facts.id, ..fixture.change() };
         assert_eq!(facts(&store, &fixture, &change).await.division, Some(record.facts));
     }
     assert_eq!(store.registry.put_divisions(&[]).await.unwrap(), []);
@@ -49,7 +49,7 @@ pub async fn a_contract_takes_new_content(store: ContractStore) {
         let answers = store.registry.put_contracts(&[first.clone(), other.clone()]).await.unwrap();
         assert_eq!(answers, [Put::Updated, Put::Created]);
         for record in [&first, &other] {
-            let change = Change { contract_id: record.facts.id, ..fixture.change() };
+            let change = Pair { contract_id: record.facts.id, ..fixture.change() };
             assert_eq!(facts(&store, &fixture, &change).await.contract, Some(record.facts));
         }
     }
@@ -79,7 +79,7 @@ pub async fn what_belongs_to_no_legal_entity_is_refused(store: ContractStore) {
     assert_eq!((answers.len(), &answers[0], &answers[2]), (3, &Put::Created, &Put::Created));
     assert_refused_for(&answers[1], "legal entit");
     for (division, expected) in divisions.iter().zip([true, false, true]) {
-        let change = Change { division_id: division.facts.id, ..fixture.change() };
+        let change = Pair { division_id: division.facts.id, ..fixture.change() };
         assert_eq!(facts(&store, &fixture, &change).await.division, expected.then_some(division.facts));
     }
 
@@ -88,7 +88,7 @@ pub async fn what_belongs_to_no_legal_entity_is_refused(store: ContractStore) {
     assert_eq!((answers.len(), &answers[1]), (2, &Put::Created));
     assert_refused_for(&answers[0], "legal entit");
     for (contract, expected) in contracts.iter().zip([false, true]) {
-        let change = Change { contract_id: contract.facts.id, ..fixture.change() };
+        let change = Pair { contract_id: contract.facts.id, ..fixture.change() };
         assert_eq!(facts(&store, &fixture, &change).await.contract, expected.then_some(contract.facts));
     }
 }

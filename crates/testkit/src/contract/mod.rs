@@ -57,6 +57,8 @@ mod tests {
             ("contract_divisions", include_str!("contract_divisions/audit.rs")),
             ("contract_divisions", include_str!("contract_divisions/races.rs")),
             ("contract_divisions", include_str!("contract_divisions/keys.rs")),
+            ("contract_divisions", include_str!("contract_divisions/create_delete.rs")),
+            ("contract_divisions", include_str!("contract_divisions/create_delete_races.rs")),
             ("contract_registry", include_str!("contract_registry.rs")),
             ("credentials", include_str!("credentials.rs")),
             ("dispense_changes", include_str!("dispense_changes.rs")),

@@ -78,7 +78,7 @@ pub async fn put_with_change<S: DeviceDispenses + DispenseRegistry>(store: &S, e
 
 /// A store of legal entities, divisions, contracts and contract divisions, fresh and empty.
 pub struct ContractStore {
-    /// Finds and updates contract divisions.
+    /// Reads and writes contract divisions.
     pub contract_divisions: Arc<dyn ContractDivisions>,
     /// Loads divisions, contracts and contract divisions.
     pub registry: Arc<dyn ContractRegistry>,
@@ -86,7 +86,7 @@ pub struct ContractStore {
     pub legal_entities: Arc<dyn LegalEntities>,
     /// Loads legal entities.
     pub legal_entity_registry: Arc<dyn LegalEntityRegistry>,
-    /// Where the same store keeps the keys of updates.
+    /// Where the same store keeps the keys of writes.
     pub keys: Arc<dyn IdempotencyRecords>,
     /// What the store's trigger wrote.
     pub audit: Arc<dyn Audit>,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_contract_division::{
-    Change, ContractDivision, ContractDivisions, ContractRecord, Current, DivisionRecord, Facts, Filter,
+    ContractDivision, ContractDivisions, ContractRecord, Current, DivisionRecord, Facts, Filter, Pair,
     Refusal, Write,
 };
 use esoz_kernel::{
@@ -101,7 +101,7 @@ impl State {
     }
 
     /// All that the rules read.
-    fn facts(&self, id: ContractDivisionId, pair: Option<Change>) -> Facts {
+    fn facts(&self, id: ContractDivisionId, pair: Option<Pair>) -> Facts {
         Facts {
             current: self.current(id),
             division: pair.and_then(|pair| Some(self.divisions.get(&pair.division_id)?.facts)),

@@ -1,4 +1,4 @@
-use esoz_contract_division::{Change, UpdateContractDivision, UpdateInput};
+use esoz_contract_division::{Pair, UpdateContractDivision, UpdateInput};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoResponses, ToSchema};
@@ -35,7 +35,7 @@ pub(crate) async fn handle(call: Call) -> Answer {
         async |call| {
             let (change, idempotency_key) = call.json_body(parse_change).await?;
             let (id, request_id) = (call.path_id("id"), call.context().request_id.clone());
-            Ok(UpdateInput { id, change, request_id, idempotency_key })
+            Ok(UpdateInput { id, pair: change, request_id, idempotency_key })
         },
         async |api, permit, input| api.contract_divisions.update.execute(permit, input).await,
         |record| Reply::ok(ContractDivisionDto::from(&record)),
@@ -69,14 +69,14 @@ pub(crate) struct UpdateBody {
 }
 
 /// Parses the body of an update (method 2, "Body").
-fn parse_change(bytes: &[u8]) -> Result<Change, ApiError> {
+fn parse_change(bytes: &[u8]) -> Result<Pair, ApiError> {
     let body: UpdateBody = body::parse(bytes)?;
     // The shape was validated: both are there, and UUIDs.
     let text =
         |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
     let division_id = text(body.division_id).parse().map_err(|_| ApiError::malformed())?;
     let contract_id = text(body.contract_id).parse().map_err(|_| ApiError::malformed())?;
-    Ok(Change { division_id, contract_id })
+    Ok(Pair { division_id, contract_id })
 }
 
 /// The answers of the method, for its description.

@@ -7,7 +7,7 @@ use crate::builders::{at_micros, request_id};
 use crate::contract::{AuditRow, ContractStore};
 use crate::contract_divisions::Update;
 
-fn columns(record: &ContractDivision) -> Value {
+pub(super) fn columns(record: &ContractDivision) -> Value {
     json!({
         "id": record.id.to_string(),
         "contract_id": record.contract_id.to_string(),

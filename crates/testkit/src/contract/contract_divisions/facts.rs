@@ -1,4 +1,4 @@
-use esoz_contract_division::{Change, ContractStatus, ContractType, Current, DivisionStatus, Facts};
+use esoz_contract_division::{ContractStatus, ContractType, Current, DivisionStatus, Facts, Pair};
 use esoz_kernel::{ContractDivisionId, ContractId, DivisionId};
 
 use super::fixtures::{
@@ -12,7 +12,7 @@ use crate::contract_divisions;
 /// What is not there is a value, not an error.
 pub async fn facts_of_nothing(store: ContractStore) {
     let id = ContractDivisionId::new(fresh());
-    let change = Change { division_id: DivisionId::new(fresh()), contract_id: ContractId::new(fresh()) };
+    let change = Pair { division_id: DivisionId::new(fresh()), contract_id: ContractId::new(fresh()) };
     let nothing = Facts { current: None, division: None, contract: None, is_pair_taken: false };
     assert_eq!(
         contract_divisions::facts(&*store.contract_divisions, id, Some(change)).await.unwrap(),
@@ -38,9 +38,9 @@ pub async fn facts_of_everything(store: ContractStore) {
     let without_record =
         contract_divisions::facts(&*store.contract_divisions, unknown, Some(change)).await.unwrap();
     assert_eq!(without_record, Facts { current: None, ..all });
-    let no_division = Change { division_id: DivisionId::new(fresh()), ..change };
+    let no_division = Pair { division_id: DivisionId::new(fresh()), ..change };
     assert_eq!(facts(&store, &fixture, &no_division).await, Facts { division: None, ..all });
-    let no_contract = Change { contract_id: ContractId::new(fresh()), ..change };
+    let no_contract = Pair { contract_id: ContractId::new(fresh()), ..change };
     assert_eq!(facts(&store, &fixture, &no_contract).await, Facts { contract: None, ..all });
 }
 
@@ -82,7 +82,7 @@ pub async fn facts_read_is_active_and_no_status(store: ContractStore) {
     contract.status = ContractStatus::Terminated;
     contract.is_suspended = true;
     put_contract(&store, &contract).await;
-    let change = Change { division_id: division.facts.id, contract_id: contract.facts.id };
+    let change = Pair { division_id: division.facts.id, contract_id: contract.facts.id };
     let seen = facts(&store, &fixture, &change).await;
     assert_eq!((seen.division, seen.contract), (Some(division.facts), Some(contract.facts)));
 }
@@ -90,7 +90,7 @@ pub async fn facts_read_is_active_and_no_status(store: ContractStore) {
 /// A pair is taken by another active record, and by nothing else.
 pub async fn a_pair_is_taken_by_another_active_record_only(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
-    let own = Change { division_id: fixture.record.division_id, contract_id: fixture.record.contract_id };
+    let own = Pair { division_id: fixture.record.division_id, contract_id: fixture.record.contract_id };
     assert!(
         !facts(&store, &fixture, &own).await.is_pair_taken,
         "the record itself does not stand in its way"

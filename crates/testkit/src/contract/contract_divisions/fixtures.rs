@@ -1,6 +1,6 @@
 use std::slice;
 
-use esoz_contract_division::{Change, ContractDivision, ContractRecord, DivisionRecord, Facts};
+use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord, Facts, Pair};
 use esoz_kernel::{ContractDivisionId, LegalEntityId, Put, Written};
 use esoz_legal_entity::LegalEntityRecord;
 
@@ -38,8 +38,8 @@ impl Fixture {
     }
 
     /// From the first pair to the second.
-    pub(in crate::contract) fn change(&self) -> Change {
-        Change { division_id: self.new_division.facts.id, contract_id: self.new_contract.facts.id }
+    pub(in crate::contract) fn change(&self) -> Pair {
+        Pair { division_id: self.new_division.facts.id, contract_id: self.new_contract.facts.id }
     }
 
     /// The same as an update, by a user of its own.
@@ -55,7 +55,7 @@ impl Fixture {
     ) -> Update {
         Update {
             id: self.record.id,
-            change: Change { division_id: division.facts.id, contract_id: contract.facts.id },
+            change: Pair { division_id: division.facts.id, contract_id: contract.facts.id },
             at: at_micros(1_000_001),
             by: user(),
             request_id: request_id(),
@@ -134,7 +134,7 @@ pub(in crate::contract) fn inactive_contract(record: &ContractRecord) -> Contrac
 }
 
 /// The facts about a change of a fixture's record.
-pub(in crate::contract) async fn facts(store: &ContractStore, fixture: &Fixture, change: &Change) -> Facts {
+pub(in crate::contract) async fn facts(store: &ContractStore, fixture: &Fixture, change: &Pair) -> Facts {
     contract_divisions::facts(&*store.contract_divisions, fixture.record.id, Some(*change)).await.unwrap()
 }
 

@@ -1,7 +1,9 @@
-//! Facts, updates, their audit, and races: [`ContractDivisions`](esoz_contract_division::ContractDivisions).
+//! Facts, writes, their audit, and races: [`ContractDivisions`](esoz_contract_division::ContractDivisions).
 
 mod apply;
 mod audit;
+mod create_delete;
+mod create_delete_races;
 mod facts;
 pub(super) mod fixtures;
 mod keys;
@@ -11,6 +13,8 @@ mod together;
 
 pub use apply::*;
 pub use audit::*;
+pub use create_delete::*;
+pub use create_delete_races::*;
 pub use facts::*;
 pub use keys::*;
 pub use list::*;
