@@ -50,7 +50,10 @@ fn describe(command: &Command, page: &mut String) -> Result<()> {
 
 /// Lists the error responses of every method, from the OpenAPI description.
 fn errors_page() -> Result<String> {
-    let document: Value = serde_json::from_str(&esoz_http::openapi().context("the OpenAPI description")?)?;
+    let mut document: Value =
+        serde_json::from_str(&esoz_http::openapi().context("the OpenAPI description")?)?;
+    // One order of methods, whatever features serde_json is built with.
+    document.sort_all_objects();
     let mut page = String::from(
         "# Errors\n\nEvery answer of a method but its success, with the type and the message that `error` has. Where several things are wrong with a request, the first \
          rule that fails answers. `$.…` is the property that the message is about: `error.invalid` names it, with one entry for each fault. The texts, spelling included, are part of the protocol.\n",
