@@ -122,6 +122,15 @@ impl Answer {
         self.assert_whole(200, &json!({"meta": self.meta(200), "data": data}));
     }
 
+    /// Holds the answer against a success that created that data.
+    ///
+    /// # Panics
+    /// When it is another.
+    #[track_caller]
+    pub fn assert_created(&self, data: &Value) {
+        self.assert_whole(201, &json!({"meta": self.meta(201), "data": data}));
+    }
+
     /// Holds the answer against a page of a list.
     ///
     /// # Panics

@@ -1,15 +1,16 @@
 //! The things that a request needs so that nothing is wrong with it. A test changes the one thing that it is about.
 
 use esoz_auth::{NewAccessToken, NewApiKey, Scope, Secret};
-use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
+use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord, Filter, Visibility};
 use esoz_device_dispense::Dispense;
-use esoz_kernel::{ClientId, LegalEntityId, PatientId, Put};
+use esoz_kernel::{ClientId, LegalEntityId, PageRequest, PatientId, Put};
 use esoz_legal_entity::LegalEntityRecord;
 use esoz_testkit::builders::{
     DispenseBuilder, access_token, api_key, contract_division, contract_of, dispense, division_of, fresh,
     legal_entity, secret,
 };
 use esoz_testkit::contract_divisions;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{Answer, Request, TestApp};
@@ -217,6 +218,26 @@ impl UpdateFixture {
         app.put(path).api_key(&self.api_key).token(&self.token)
     }
 
+    /// A request for a new record that lacks nothing but its body.
+    pub fn create_request(&self, app: &TestApp) -> Request {
+        app.request(Method::POST, CONTRACT_DIVISIONS).api_key(&self.api_key).token(&self.token)
+    }
+
+    /// Creates a record with the contract and the division that an update would have.
+    pub async fn create(&self, app: &TestApp) -> Answer {
+        self.create_request(app).json(&self.change()).send().await
+    }
+
+    /// The request that deletes the record at that path, with nothing wrong with it.
+    pub fn delete_request(&self, app: &TestApp, path: &str) -> Request {
+        app.request(Method::DELETE, path).api_key(&self.api_key).token(&self.token)
+    }
+
+    /// Deletes the record.
+    pub async fn delete(&self, app: &TestApp) -> Answer {
+        self.delete_request(app, &self.path()).send().await
+    }
+
     /// Sends the update with another body.
     pub async fn put(&self, app: &TestApp, body: &Value) -> Answer {
         self.request(app).json(body).send().await
@@ -263,9 +284,23 @@ impl UpdateFixture {
     }
 }
 
+/// The path of all contract divisions.
+pub const CONTRACT_DIVISIONS: &str = "/api/admin/contract_divisions";
+
 /// The path of a contract division.
 pub fn update_path(id: &str) -> String {
-    format!("/api/admin/contract_divisions/{id}")
+    format!("{CONTRACT_DIVISIONS}/{id}")
+}
+
+/// Every active contract division of a contract of a global budget.
+///
+/// # Panics
+/// When they cannot be listed, or are more than a page.
+pub async fn active_contract_divisions(app: &TestApp) -> Vec<ContractDivision> {
+    let filter = Filter { id: None, contract_id: None, division_id: None, visibility: Visibility::SHOWN };
+    let page = app.stores.contract_divisions.list(&filter, PageRequest::FIRST).await.unwrap();
+    assert_eq!(page.total_entries, u64::try_from(page.items.len()).unwrap());
+    page.items
 }
 
 /// What an update to that contract and division asks for.

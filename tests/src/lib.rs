@@ -20,7 +20,10 @@ mod stores;
 mod test_app;
 
 pub use answer::{Answer, assert_protected};
-pub use fixtures::{StopFixture, UpdateFixture, change, client_of, issue, stop_path, update_path};
+pub use fixtures::{
+    CONTRACT_DIVISIONS, StopFixture, UpdateFixture, active_contract_divisions, change, client_of, issue,
+    stop_path, update_path,
+};
 pub use published::{COMMITTED, PUBLISHED, Published};
 pub use request::Request;
 pub use scrape::{Sample, Scrape};

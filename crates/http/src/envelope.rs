@@ -40,6 +40,11 @@ impl<T> Reply<T> {
     pub(crate) fn ok(data: T) -> Self {
         Self { status: StatusCode::OK, data, paging: None }
     }
+
+    /// 201 with the object that was created.
+    pub(crate) fn created(data: T) -> Self {
+        Self { status: StatusCode::CREATED, ..Self::ok(data) }
+    }
 }
 
 impl<T> Reply<Vec<T>> {

@@ -18,6 +18,8 @@ struct Target {
     good_body: Option<Value>,
     /// How its owner asks.
     allowed: Request,
+    /// The status that its owner is answered.
+    success: u16,
     attempts: Vec<Attempt>,
 }
 
@@ -30,13 +32,25 @@ impl Target {
                 let fixture = StopFixture::load(app).await;
                 let (hidden, inactive) = (dispenses::not_found(), dispenses::not_active());
                 let attempts = dispenses::attempts(app, &fixture, route, hidden, inactive).await;
-                Self { verb, good_body: None, allowed: fixture.request(app), attempts }
+                Self { verb, good_body: None, allowed: fixture.request(app), success: 200, attempts }
             }
             "update_contract_division" => {
                 let fixture = UpdateFixture::load(app).await;
                 let attempts = contract_divisions::attempts(app, &fixture, route).await;
                 let allowed = fixture.request(app).json(&fixture.change());
-                Self { verb, good_body: Some(fixture.change()), allowed, attempts }
+                Self { verb, good_body: Some(fixture.change()), allowed, success: 200, attempts }
+            }
+            "create_contract_division" => {
+                let fixture = UpdateFixture::load(app).await;
+                let attempts = contract_divisions::attempts(app, &fixture, route).await;
+                let allowed = fixture.create_request(app).json(&fixture.change());
+                Self { verb, good_body: Some(fixture.change()), allowed, success: 201, attempts }
+            }
+            "delete_contract_division" => {
+                let fixture = UpdateFixture::load(app).await;
+                let attempts = contract_divisions::attempts(app, &fixture, route).await;
+                let allowed = fixture.delete_request(app, &fixture.path());
+                Self { verb, good_body: None, allowed, success: 200, attempts }
             }
             name
             @ ("show_device_dispense" | "list_device_dispenses" | "list_device_dispenses_of_patient") => {
@@ -46,14 +60,14 @@ impl Target {
                 let attempts = dispenses::attempts(app, &fixture, route, hidden.clone(), hidden).await;
                 let token = fixture.issue(app, allowance).await;
                 let allowed = app.request(verb.clone(), &attempts[0].there).token(&token);
-                Self { verb, good_body: None, allowed, attempts }
+                Self { verb, good_body: None, allowed, success: 200, attempts }
             }
             _ if verb == Method::GET && route.path.starts_with("/api/admin/contract_divisions") => {
                 let fixture = UpdateFixture::load(app).await.with_scope(app, route.operation.scope).await;
                 let attempts = contract_divisions::attempts(app, &fixture, route).await;
                 let allowed = app.request(verb.clone(), &attempts[0].there);
                 let allowed = allowed.api_key(&fixture.api_key).token(&fixture.token);
-                Self { verb, good_body: None, allowed, attempts }
+                Self { verb, good_body: None, allowed, success: 200, attempts }
             }
             name => panic!("{name}: say here what is there, and who may not"),
         }
@@ -114,7 +128,7 @@ on_every_store! {
 
             // Nothing else was wrong with all those requests; and were something written, it would show.
             let is_read = target.is_read();
-            assert_eq!(target.allowed.send().await.status, 200, "{verb} {path}");
+            assert_eq!(target.allowed.send().await.status, target.success, "{verb} {path}");
             let changed = app.test_stores.contents().await != before;
             assert_eq!(changed, !is_read, "{verb} {path}: a change does not show, or a read is one");
         }

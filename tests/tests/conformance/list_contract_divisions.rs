@@ -3,13 +3,11 @@
 use esoz_contract_division::ContractDivision;
 use esoz_kernel::Uuid;
 use esoz_testkit::builders::{at_micros, contract_division, division_of, fresh};
-use esoz_tests::{Answer, Kind, Request, TestApp, UpdateFixture, on_every_store};
+use esoz_tests::{Answer, CONTRACT_DIVISIONS, Kind, Request, TestApp, UpdateFixture, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::show_contract_division::{READ, every_wrong_caller, put_hidden_records, shown};
-
-const PATH: &str = "/api/admin/contract_divisions";
 
 /// A clinic with a record, and a token and an api key that may read it.
 struct Reader {
@@ -25,7 +23,7 @@ impl Reader {
     }
 
     fn request(&self, query: &str) -> Request {
-        self.app.request(Method::GET, &format!("{PATH}{query}"))
+        self.app.request(Method::GET, &format!("{CONTRACT_DIVISIONS}{query}"))
     }
 
     async fn list(&self, query: &str) -> Answer {
@@ -51,7 +49,7 @@ fn paging(number: u32, size: u32, entries: u32, pages: u32) -> Value {
 on_every_store! {
     async fn d01_list_asks_for_api_key_token_and_both_scopes(kind) {
         let reader = Reader::new(kind).await;
-        every_wrong_caller(&reader.app, &reader.fixture, || reader.request("")).await;
+        every_wrong_caller(&reader.app, &reader.fixture, READ, || reader.request("")).await;
         assert_eq!(reader.list("").await.status, 200);
     }
 

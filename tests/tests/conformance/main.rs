@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod both;
+mod contract_division_races;
 mod cors;
+mod create_contract_division;
+mod delete_contract_division;
 mod described;
 mod framing;
 mod guards;

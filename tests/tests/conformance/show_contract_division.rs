@@ -1,6 +1,6 @@
 //! D01 and D07: a contract division is shown.
 
-use esoz_auth::{NewAccessToken, Scope};
+use esoz_auth::{NewApiKey, Scope};
 use esoz_contract_division::{ContractDivision, ContractType};
 use esoz_testkit::builders::{contract_division, contract_of, fresh, secret};
 use esoz_tests::{Answer, Request, TestApp, UpdateFixture, on_every_store, update_path};
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::tokens::every_wrong_token;
 
 pub(crate) const READ: &str = "private_contracts:read";
-const NOT_FOUND: &str = "Contract division with such id is not found";
+pub(crate) const WRITE: &str = "private_contracts:write";
+pub(crate) const NOT_FOUND: &str = "Contract division with such id is not found";
 
 async fn fixture(app: &TestApp) -> UpdateFixture {
     UpdateFixture::load(app).await.with_scope(app, READ).await
@@ -25,36 +26,42 @@ async fn show(app: &TestApp, fixture: &UpdateFixture, id: &str) -> Answer {
     request(app, id).api_key(&fixture.api_key).token(&fixture.token).send().await
 }
 
-/// U01 to U03 for a method that reads: `request` begins a request that lacks nothing but who calls, which the fixture's token and api key may.
+/// U01 to U03 for a method that asks for `allowance`: `request` begins a request that lacks nothing but who calls, which the fixture's token and
+/// api key may.
 pub(crate) async fn every_wrong_caller(
     app: &TestApp,
     fixture: &UpdateFixture,
+    allowance: &str,
     request: impl Fn() -> Request,
 ) {
     let with_key = || request().api_key(&fixture.api_key);
     every_wrong_token(app, &fixture.stored_token, &fixture.token, with_key).await;
 
+    let (denied, not_set, invalid) = ("access_denied", "Api key is not set", "Invalid api key");
     let with_token = || request().token(&fixture.token);
-    with_token().send().await.assert_error(401, "access_denied", "Api key is not set");
-    with_token().header("api-key", "  ").send().await.assert_error(
-        401,
-        "access_denied",
-        "Api key is not set",
-    );
-    let unknown = with_token().api_key(&secret()).send().await;
-    unknown.assert_error(401, "access_denied", "Invalid api key");
+    with_token().send().await.assert_error(401, denied, not_set);
+    with_token().header("api-key", "  ").send().await.assert_error(401, denied, not_set);
+    let credentials = &app.stores.credentials;
+    let revoked = secret();
+    let stored = NewApiKey { digest: revoked.digest(), ..fixture.stored_api_key.clone() };
+    credentials.add_api_key(&stored).await.unwrap();
+    assert!(credentials.revoke_api_key(&revoked.digest(), app.in_seconds(0)).await.unwrap());
+    for key in [secret(), revoked] {
+        with_token().api_key(&key).send().await.assert_error(401, denied, invalid);
+    }
     let blocked = fixture.stored_api_key.client_id;
-    app.stores.credentials.set_client_blocked(blocked, true).await.unwrap();
-    with_token().api_key(&fixture.api_key).send().await.assert_error(401, "access_denied", "Invalid api key");
-    app.stores.credentials.set_client_blocked(blocked, false).await.unwrap();
+    credentials.set_client_blocked(blocked, true).await.unwrap();
+    with_token().api_key(&fixture.api_key).send().await.assert_error(401, denied, invalid);
+    credentials.set_client_blocked(blocked, false).await.unwrap();
 
     let message =
-        "Your scope does not allow to access this resource. Missing allowances: private_contracts:read";
-    let writes = |token: &mut NewAccessToken| token.scope = Scope::parse("private_contracts:write");
-    let token = fixture.issue(app, writes).await;
-    with_key().token(&token).send().await.assert_error(403, "forbidden", message);
-    let of_a_writer = UpdateFixture::load(app).await.api_key;
-    with_token().api_key(&of_a_writer).send().await.assert_error(403, "forbidden", message);
+        format!("Your scope does not allow to access this resource. Missing allowances: {allowance}");
+    let another = if allowance == READ { WRITE } else { READ };
+    let token = fixture.issue(app, |token| token.scope = Scope::parse(another)).await;
+    with_key().token(&token).send().await.assert_error(403, "forbidden", &message);
+    let key = UpdateFixture::load(app).await.with_scope(app, another).await.api_key;
+    with_token().api_key(&key).send().await.assert_error(403, "forbidden", &message);
+    request().api_key(&key).token(&token).send().await.assert_error(403, "forbidden", &message);
 }
 
 /// Stores the records that are not shown: an inactive one, and one of a contract of another type.
@@ -90,7 +97,7 @@ on_every_store! {
         let app = TestApp::new(kind).await;
         let fixture = fixture(&app).await;
         let id = fixture.record.id.to_string();
-        every_wrong_caller(&app, &fixture, || request(&app, &id)).await;
+        every_wrong_caller(&app, &fixture, READ, || request(&app, &id)).await;
         assert_eq!(show(&app, &fixture, &id).await.status, 200);
     }
 

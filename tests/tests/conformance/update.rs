@@ -9,14 +9,14 @@ use esoz_tests::{Kind, TestApp, UpdateFixture, change, on_every_store, update_pa
 use serde_json::json;
 
 use crate::NOW_MICROS;
+use crate::show_contract_division::NOT_FOUND;
 
-const NOT_FOUND: &str = "Contract division with such id is not found";
 const NOT_GLOBAL_BUDGET: &str = "Only contract divisions for contract with type GB_CBP can be updated";
-const NO_DIVISION: &str = "Division is not found";
-const FOREIGN_DIVISION: &str = "Division is not correspond to contractor legal entity";
-const UNUSABLE_CONTRACT: &str = "Contract must be an active and with GB_CBP type";
-const PAIR_TAKEN: &str = "Contract division with such contract and division already exists";
-const MISSING: &str =
+pub(crate) const NO_DIVISION: &str = "Division is not found";
+pub(crate) const FOREIGN_DIVISION: &str = "Division is not correspond to contractor legal entity";
+pub(crate) const UNUSABLE_CONTRACT: &str = "Contract must be an active and with GB_CBP type";
+pub(crate) const PAIR_TAKEN: &str = "Contract division with such contract and division already exists";
+pub(crate) const MISSING: &str =
     "Your scope does not allow to access this resource. Missing allowances: private_contracts:write";
 
 async fn issue_key(app: &TestApp, fixture: &UpdateFixture, change: impl FnOnce(&mut NewApiKey)) -> Secret {

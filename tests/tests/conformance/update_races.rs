@@ -11,6 +11,8 @@ use esoz_tests::{Answer, Setup, TestApp, UpdateFixture, change, on_every_store, 
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::update::PAIR_TAKEN;
+
 const AT_ONCE: usize = 32;
 
 /// Lets something happen between the request and its write, which is the check as well: holds every update back.
@@ -97,8 +99,7 @@ on_every_store! {
             app.put_contract_division(&taken).await;
         })
         .await;
-        let message = "Contract division with such contract and division already exists";
-        answer.assert_error_at(409, "request_conflict", message, "$.division_id");
+        answer.assert_error_at(409, "request_conflict", PAIR_TAKEN, "$.division_id");
         fixture.assert_untouched(&app).await;
     }
 
@@ -140,8 +141,7 @@ on_every_store! {
             let (first, other) = (first.await.unwrap(), other.await.unwrap());
             let (won, lost) = if first.status == 200 { (first, other) } else { (other, first) };
             assert_eq!(won.status, 200, "{:#}", won.body);
-            let message = "Contract division with such contract and division already exists";
-            lost.assert_error_at(409, "request_conflict", message, "$.division_id");
+            lost.assert_error_at(409, "request_conflict", PAIR_TAKEN, "$.division_id");
         }
     }
 }

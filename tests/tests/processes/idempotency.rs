@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use esoz_contract_division::ContractDivision;
 use esoz_test_servers::proxy::Proxy;
 use esoz_testkit::builders::fresh;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
 use esoz_tests::{
-    Answer, DEADLINE, Kind, Request, StopFixture, TestApp, TestStores, UpdateFixture, stop_path, update_path,
+    Answer, CONTRACT_DIVISIONS, DEADLINE, Kind, Request, StopFixture, TestApp, TestStores, UpdateFixture,
+    active_contract_divisions, stop_path, update_path,
 };
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::kill::{delivered, onlooker};
 use crate::{environment, with};
@@ -30,6 +32,12 @@ fn update(app: &TestApp, base: &str, fixture: &UpdateFixture) -> Request {
     request.header("x-idempotency-key", KEY).json(&fixture.change())
 }
 
+fn create(app: &TestApp, base: &str, fixture: &UpdateFixture) -> Request {
+    let request = app.request_at(base, Method::POST, CONTRACT_DIVISIONS);
+    let request = request.api_key(&fixture.api_key).token(&fixture.token);
+    request.header("x-idempotency-key", KEY).json(&fixture.change())
+}
+
 /// Sends a request whose answer nobody will read, and waits until it has taken effect.
 async fn until_effect(request: Request, mut has_effect: impl AsyncFnMut() -> bool) {
     let unread = tokio::spawn(request.send());
@@ -44,6 +52,25 @@ async fn is_stopped(app: &TestApp, fixture: &StopFixture) -> bool {
 
 async fn is_updated(app: &TestApp, fixture: &UpdateFixture) -> bool {
     fixture.stored(app).await.division_id == fixture.divisions[1].facts.id
+}
+
+/// The active records with the pair of the fixture's change.
+async fn created(app: &TestApp, fixture: &UpdateFixture) -> Vec<ContractDivision> {
+    let mut active = active_contract_divisions(app).await;
+    active.retain(|record| record.contract_id == fixture.contracts[1].facts.id);
+    active
+}
+
+/// The answer shows the one record that was created, and it was inserted once.
+async fn assert_created_once(app: &TestApp, fixture: &UpdateFixture, answer: &Answer) {
+    assert_eq!(answer.status, 201, "{:#}", answer.body);
+    let records = created(app, fixture).await;
+    assert_eq!(records.len(), 1, "{records:?}");
+    let record = records.first().unwrap();
+    assert_eq!(answer.body["data"]["id"], record.id.to_string());
+    let at = esoz_kernel::time::rfc3339_micros(record.stamps.inserted_at);
+    assert_eq!(answer.body["data"]["inserted_at"], at);
+    assert_eq!(app.audit().rows(record.id).await.len(), 1);
 }
 
 /// The answer tells of the very change that is stored, and there is one.
@@ -133,21 +160,49 @@ async fn killed_before_postgresql_could_tell_that_a_record_is_updated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_as_soon_as_it_is_in_the_file() {
+async fn d06_killed_before_postgresql_could_tell_that_a_record_is_created() {
+    let stores = TestStores::fresh(Kind::Servers).await;
+    let variables = environment(&stores);
+    let app = onlooker(Kind::Servers, stores).await;
+    let fixture = UpdateFixture::load(&app).await;
+    let (proxy, slowed) = behind_a_proxy(&variables, "ESOZ_POSTGRES__URL");
+    let (server, base) = Process::serve(&slowed);
+    let nothing = app.request_at(&base, Method::POST, CONTRACT_DIVISIONS);
+    let nothing = nothing.api_key(&fixture.api_key).token(&fixture.token);
+    let nothing =
+        nothing.json(&json!({"division_id": fresh().to_string(), "contract_id": fresh().to_string()}));
+    assert_eq!(nothing.send().await.status, 404);
+
+    proxy.delay(Duration::from_millis(400));
+    until_effect(create(&app, &base, &fixture), async || !created(&app, &fixture).await.is_empty()).await;
+    server.kill();
+
+    let (server, base) = Process::serve(&variables);
+    for _ in 0..2 {
+        assert_created_once(&app, &fixture, &create(&app, &base, &fixture).send().await).await;
+    }
+    drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d06_killed_as_soon_as_it_is_in_the_file() {
     let stores = TestStores::fresh(Kind::Sqlite).await;
     let variables = with(environment(&stores), "ESOZ_KAFKA__DELIVERY_TIMEOUT_MS", "100");
     let variables = with(variables, "ESOZ_EVENTS__LEASE_MS", "6100");
     let app = onlooker(Kind::Sqlite, stores).await;
     for _ in 0..3 {
         let (stopped, updated) = (StopFixture::load(&app).await, UpdateFixture::load(&app).await);
+        let creator = UpdateFixture::load(&app).await;
         let (server, base) = Process::serve(&variables);
         until_effect(stop(&app, &base, &stopped), async || is_stopped(&app, &stopped).await).await;
         until_effect(update(&app, &base, &updated), async || is_updated(&app, &updated).await).await;
+        until_effect(create(&app, &base, &creator), async || !created(&app, &creator).await.is_empty()).await;
         server.kill();
         let (server, base) = Process::serve(&variables);
         for _ in 0..2 {
             assert_stopped_once(&app, &stopped, &stop(&app, &base, &stopped).send().await).await;
             assert_updated_once(&app, &updated, &update(&app, &base, &updated).send().await).await;
+            assert_created_once(&app, &creator, &create(&app, &base, &creator).send().await).await;
         }
         drop(server);
     }

@@ -22,7 +22,7 @@ Examples:
   esoz serve --config esoz.toml               run the server
   ESOZ_HTTP__BIND=127.0.0.1:0 esoz serve      set any key of the configuration by a variable";
 
-/// Stops device dispenses and updates contract divisions of Ukraine's electronic healthcare system.
+/// Stops device dispenses and keeps contract divisions of Ukraine's electronic healthcare system.
 #[derive(Debug, Parser)]
 #[command(name = "esoz", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Cli {

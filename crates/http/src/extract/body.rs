@@ -9,7 +9,7 @@ use actix_web::web::{Bytes, BytesMut, Payload};
 use esoz_kernel::parse_uuid;
 use futures_util::StreamExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
@@ -152,7 +152,7 @@ pub(crate) fn no_unknown_properties(unknown: &Unknown) -> Result<(), ValidationE
 }
 
 /// An object with nothing in it.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Default, Deserialize, Serialize, Validate, ToSchema)]
 pub(crate) struct EmptyObject {
     #[serde(flatten)]
     #[schema(ignore)]

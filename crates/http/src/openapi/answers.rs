@@ -23,6 +23,7 @@ use crate::context::RepeatedHeader;
 use crate::context::{MalformedKey, RequestContext};
 use crate::envelope::{self, LIST, OBJECT, Paging, Reply};
 use crate::error::ApiError;
+use crate::extract::body::parse_nothing;
 use crate::extract::headers::idempotency_key;
 use crate::middleware::EXHAUSTED;
 
@@ -89,6 +90,15 @@ impl Answers {
         self.refusal("unsupported_content_encoding", &ApiError::unsupported_content_encoding())
             .refusal("body_too_slow", &ApiError::body_too_slow())
             .refusal("body_too_large", &ApiError::body_too_large())
+    }
+
+    /// Adds the answers to a body that is not empty.
+    pub(crate) fn with_empty_body(self) -> Self {
+        self.with_body().refusals([
+            ("malformed", parse_nothing(b"{")),
+            ("not_an_object", parse_nothing(b"[]")),
+            ("additional_property", parse_nothing(br#"{"reason":1}"#)),
+        ])
     }
 
     /// Adds the answer to a malformed idempotency key.

@@ -55,7 +55,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         dispense::ListedDeviceDispense,
         contract_divisions::ContractDivisionDto,
         body::EmptyObject,
-        contract_divisions::update::UpdateBody,
+        contract_divisions::pair::PairBody,
         health::Liveness,
         crate::health::Readiness
     )),

@@ -12,7 +12,10 @@ use std::future::ready;
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, web};
 use esoz_auth::{AuthError, Operation, OperationInfo};
-use esoz_contract_division::{ListContractDivisions, ShowContractDivision, UpdateContractDivision};
+use esoz_contract_division::{
+    CreateContractDivision, DeleteContractDivision, ListContractDivisions, ShowContractDivision,
+    UpdateContractDivision,
+};
 use esoz_device_dispense::{ListDispenses, ListDispensesOfPatient, ShowDispense, StopDispense};
 use esoz_kernel::Failure as _;
 use utoipa::Path;
@@ -49,10 +52,14 @@ fn endpoints() -> Vec<Endpoint> {
             .runs::<StopDispense>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::list::__path_handle, contracts::list::handle)
             .runs::<ListContractDivisions>(),
+        Endpoint::new(CONTRACT_DIVISIONS, contracts::create::__path_handle, contracts::create::handle)
+            .runs::<CreateContractDivision>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::show::__path_handle, contracts::show::handle)
             .runs::<ShowContractDivision>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::update::__path_handle, contracts::update::handle)
             .runs::<UpdateContractDivision>(),
+        Endpoint::new(CONTRACT_DIVISIONS, contracts::delete::__path_handle, contracts::delete::handle)
+            .runs::<DeleteContractDivision>(),
         Endpoint::new(DESCRIPTION, openapi_json::__path_show, openapi_json::show),
         Endpoint::new(HEALTH, health::__path_live, health::live),
         Endpoint::new(HEALTH, health::__path_ready, health::ready),

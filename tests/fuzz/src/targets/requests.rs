@@ -23,8 +23,10 @@ pub(super) const REQUEST: Target = Target {
     seeds,
 };
 
+const CONTRACT_DIVISIONS: &str = "/api/admin/contract_divisions";
+
 /// What a request may be answered that is not the server's own fault.
-const STATUSES: [u16; 11] = [200, 204, 400, 401, 403, 404, 405, 409, 413, 415, 422];
+const STATUSES: [u16; 12] = [200, 201, 204, 400, 401, 403, 404, 405, 409, 413, 415, 422];
 
 /// What the limit on headers answers.
 const HEADERS_TOO_LARGE: u16 = 431;
@@ -39,7 +41,7 @@ fn run(data: &[u8]) {
     let answer = SERVICE.with(|service| {
         let service = &mut *service.borrow_mut();
         let answer = service.get_or_insert_with(Service::with_data).ask(asked.request());
-        if answer.status == 200 && asked.method != Method::GET {
+        if is_success(answer.status) && asked.method != Method::GET {
             // Something has changed: the next request finds everything as it was, so that an input always does the same.
             *service = None;
         }
@@ -141,15 +143,15 @@ impl Asked {
         }
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let (data, error) = (body.get("data").is_some(), body.get("error").is_some());
-        assert_eq!((data, error), (answer.status == 200, answer.status != 200), "{body}");
+        assert_eq!((data, error), (is_success(answer.status), !is_success(answer.status)), "{body}");
         // `meta` repeats what was asked; nothing else does.
         assert_keeps_quiet(&body.to_string());
     }
 
     /// Nobody gets in without what opens the door.
     fn hold_authority_against(&self, answer: &Answer) {
-        let is_method = matches!(self.method, Method::PATCH | Method::PUT);
-        if !(is_method && answer.status == 200) {
+        let is_write = matches!(self.method, Method::PATCH | Method::POST | Method::PUT | Method::DELETE);
+        if !(is_write && is_success(answer.status)) {
             return;
         }
         let presents = |name: &str, secret: &str| {
@@ -164,6 +166,11 @@ impl Asked {
     }
 }
 
+/// Whether something was done, which data tells of.
+fn is_success(status: u16) -> bool {
+    matches!(status, 200 | 201)
+}
+
 /// Whether that answer is a document of its own, without the envelope.
 fn is_document(path: &str, status: u16) -> bool {
     status == 200 && path.starts_with("/openapi.json")
@@ -171,12 +178,17 @@ fn is_document(path: &str, status: u16) -> bool {
 
 fn seeds() -> Vec<Vec<u8>> {
     let stop = format!("/api/patients/{PATIENT}/device_dispenses/{DISPENSE}/actions/stop");
-    let update = format!("/api/admin/contract_divisions/{CONTRACT_DIVISION}");
+    let update = format!("{CONTRACT_DIVISIONS}/{CONTRACT_DIVISION}");
     let body = format!(r#"{{"division_id":"{NEW_DIVISION}","contract_id":"{NEW_CONTRACT}"}}"#);
     let stopping = format!("PATCH {stop}\nHost: esoz.example\nAuthorization: Bearer {STOP_TOKEN}");
     let updating = format!(
         "PUT {update}\nAuthorization: Bearer {UPDATE_TOKEN}\nApi-Key: {API_KEY}\nContent-Type: application/json"
     );
+    let json = "Content-Type: application/json";
+    let creating = format!(
+        "POST {CONTRACT_DIVISIONS}\nAuthorization: Bearer {UPDATE_TOKEN}\nApi-Key: {API_KEY}\n{json}"
+    );
+    let deleting = format!("DELETE {update}\nAuthorization: Bearer {UPDATE_TOKEN}\nApi-Key: {API_KEY}");
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     [
         format!("{stopping}\n\n"),
@@ -191,6 +203,10 @@ fn seeds() -> Vec<Vec<u8>> {
         format!("{updating}\n\n{body}"),
         format!("{updating}\nX-Idempotency-Key: {CANARY}\nX-Idempotency-Key: two\n\n{body}"),
         format!("{updating}; charset=utf-8\n\n{{\"division_id\":\"{CANARY}\"}}"),
+        format!("{creating}\nX-Idempotency-Key: {CANARY}\n\n{body}"),
+        format!("{creating}\n\n{{\"division_id\":\"{CANARY}\"}}"),
+        format!("{deleting}\n\n"),
+        format!("{deleting}\n\n{{\"{CANARY}\":\"{CANARY}\"}}"),
         format!("PUT {update}?a={CANARY}\nApi-Key: {API_KEY}\n\n{body}"),
         format!("PATCH {stop}\nAuthorization: Bearer {UPDATE_TOKEN}\n\n"),
         format!("OPTIONS {stop}\nOrigin: https://mis.example\nAccess-Control-Request-Method: PATCH\n\n"),

@@ -2,7 +2,7 @@ use esoz_contract_division::{ListContractDivisions, ListInput};
 use esoz_kernel::{Page, PageRequest};
 use utoipa::{IntoParams, IntoResponses};
 
-use super::{ContractDivisionDto, example};
+use super::{ContractDivisionDto, PATH, example};
 use crate::call::{Answer, Call};
 use crate::envelope::{PAGE_NUMBER, Reply};
 use crate::error::ApiError;
@@ -78,7 +78,7 @@ impl IntoResponses for ListAnswers {
         let listed = Page { items: vec![example::record()], total_entries: 1 };
         let listed =
             Reply::page(PAGE_NUMBER, PageRequest::FIRST, listed, |record| ContractDivisionDto::from(&record));
-        Answers::of_operation::<ListContractDivisions>("/api/admin/contract_divisions")
+        Answers::of_operation::<ListContractDivisions>(PATH)
             .success("listed", "A page of the records.", "ContractDivision", listed)
             .refusals([
                 ("cast_and_format", parse(Query::parse("id=1&is_active=yes&page=first"))),

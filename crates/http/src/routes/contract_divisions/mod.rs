@@ -1,13 +1,29 @@
 //! Contract divisions: one file per method, and how a record is shown.
 
+pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod list;
+pub(crate) mod pair;
 pub(crate) mod show;
 pub(crate) mod update;
 
 use esoz_contract_division::ContractDivision;
 use esoz_kernel::time::rfc3339_micros;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+
+/// The path of all records.
+const PATH: &str = "/api/admin/contract_divisions";
+
+/// The segment of the path of a record.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes the path")]
+struct RecordPath {
+    /// The contract division. What is no UUID is answered like an unknown one.
+    #[param(format = "uuid")]
+    id: String,
+}
 
 /// Where a contractor delivers: the whole record.
 #[derive(Serialize, ToSchema)]
@@ -61,6 +77,11 @@ mod example {
 
     use crate::openapi::example::USER;
 
+    /// Its path.
+    pub(super) fn path() -> String {
+        format!("{}/{RECORD}", super::PATH)
+    }
+
     pub(super) const RECORD: Uuid = Uuid::from_u128(0x2a6e_4a59_9f1d_4e34_8a5c_0d7c_1b6f_3e92);
 
     /// A contract division.
@@ -81,5 +102,13 @@ mod example {
                 updated_by: UserId::new(USER),
             },
         }
+    }
+
+    /// The same when it was created.
+    pub(super) fn created() -> ContractDivision {
+        let record = record();
+        let Stamps { inserted_at, inserted_by, .. } = record.stamps;
+        let stamps = Stamps { inserted_at, inserted_by, updated_at: inserted_at, updated_by: inserted_by };
+        ContractDivision { stamps, ..record }
     }
 }

@@ -1,7 +1,7 @@
 use esoz_contract_division::ShowContractDivision;
 use utoipa::IntoResponses;
 
-use super::{ContractDivisionDto, example};
+use super::{ContractDivisionDto, RecordPath, example};
 use crate::call::{Answer, Call};
 use crate::envelope::Reply;
 use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
@@ -14,11 +14,8 @@ use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
     get,
     path = "/api/admin/contract_divisions/{id}",
     operation_id = "show_contract_division",
-    params(
-        ("id" = String, Path, format = "uuid", description = "The contract division. What is no UUID is answered like an unknown one."),
-        StandardHeaders,
-    ),
-    responses(ShowAnswers),
+    params(RecordPath, StandardHeaders),
+    responses(ShowAnswers)
 )]
 pub(crate) async fn handle(call: Call) -> Answer {
     call.run::<ShowContractDivision, _, _, _>(
@@ -34,9 +31,8 @@ struct ShowAnswers;
 
 impl IntoResponses for ShowAnswers {
     fn responses() -> Responses {
-        let path = format!("/api/admin/contract_divisions/{}", example::RECORD);
         let shown = Reply::ok(ContractDivisionDto::from(&example::record()));
-        Answers::of_operation::<ShowContractDivision>(&path)
+        Answers::of_operation::<ShowContractDivision>(&example::path())
             .success("shown", "The record.", "ContractDivision", shown)
             .responses()
     }

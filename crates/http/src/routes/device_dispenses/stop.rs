@@ -48,13 +48,8 @@ impl IntoResponses for StopAnswers {
         let stopped = Reply::ok(example::stopped());
         Answers::of_operation::<StopDispense>(&path)
             .success("stopped", "The dispense after the change.", "DeviceDispense", stopped)
-            .with_body()
+            .with_empty_body()
             .with_idempotency_key()
-            .refusals([
-                ("malformed", body::parse_nothing(b"{")),
-                ("not_an_object", body::parse_nothing(b"[]")),
-                ("additional_property", body::parse_nothing(br#"{"reason":1}"#)),
-            ])
             .responses()
     }
 }
