@@ -413,7 +413,7 @@ on_every_store! {
         let reader = Reader::on(setup.start().await).await;
         let foreign = reader.put(|foreign| foreign.owner(LegalEntityId::new(fresh()))).await;
         let own = &reader.fixture.dispense;
-        let mut both = vec![own, &foreign];
+        let mut both = [own, &foreign];
         both.sort_by_key(|dispense| dispense.id);
         let shown: Vec<Value> = both.iter().map(|one| reader.fixture.shown(one)).collect();
         reader.list_of_patient("").await.assert_list(&shown, &paging(1, 50, 2, 1));

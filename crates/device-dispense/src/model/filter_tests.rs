@@ -128,8 +128,8 @@ fn every_condition_must_be_met() {
 #[test]
 fn a_filter_is_narrowed_to_a_legal_entity_unless_it_asks_for_another() {
     let [owner, other] = [1, 2].map(|id| LegalEntityId::new(Uuid::from_u128(id)));
-    let narrowed = Some(Filter { owner: Some(owner), ..filter() });
-    assert_eq!(filter().narrowed_to(owner), narrowed);
-    assert_eq!(narrowed.clone().unwrap().narrowed_to(owner), narrowed);
-    assert_eq!(narrowed.unwrap().narrowed_to(other), None);
+    let narrowed = Filter { owner: Some(owner), ..filter() };
+    assert_eq!(filter().narrowed_to(owner), Some(narrowed.clone()));
+    assert_eq!(narrowed.clone().narrowed_to(owner), Some(narrowed.clone()));
+    assert_eq!(narrowed.narrowed_to(other), None);
 }

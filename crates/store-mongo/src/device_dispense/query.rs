@@ -67,12 +67,11 @@ impl Collections {
             .hint(hint.clone())
             .max_time(self.operation_timeout);
         let items: Vec<RawDocumentBuf> = self.with_timeout(async { find.await?.try_collect().await }).await?;
-        let total_entries = match page.total_if_last(items.len()) {
-            Some(total) => total,
-            None => {
-                let count = self.dispenses.count_documents(conditions).collation(simple()).hint(hint);
-                self.with_timeout(count.max_time(self.operation_timeout)).await?
-            }
+        let total_entries = if let Some(total) = page.total_if_last(items.len()) {
+            total
+        } else {
+            let count = self.dispenses.count_documents(conditions).collation(simple()).hint(hint);
+            self.with_timeout(count.max_time(self.operation_timeout)).await?
         };
         Ok(Page { items, total_entries })
     }
