@@ -22,7 +22,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-kernel", &[]),
     ("esoz-auth", &["esoz-kernel"]),
     ("esoz-legal-entity", &["esoz-kernel"]),
-    ("esoz-events", &["esoz-kernel"]),
+    ("esoz-events", &["esoz-kernel", "esoz-auth"]),
     ("esoz-device-dispense", &["esoz-kernel", "esoz-auth", "esoz-legal-entity", "esoz-events"]),
     ("esoz-contract-division", &["esoz-kernel", "esoz-auth", "esoz-legal-entity"]),
     ("esoz-pseudonym", &DOMAIN),

@@ -63,6 +63,14 @@ macro_rules! store_ports {
                 retry(which: &esoz_events::Which) -> u64;
                 drop_set_aside(id: &str) -> bool;
             }
+            EventLogDouble: esoz_events::EventLog {
+                store(events: &[esoz_events::LoggedEvent]) -> u64;
+                find(id: esoz_kernel::EventId) -> Option<esoz_events::LoggedEvent>;
+                list(filter: &esoz_events::EventFilter, page: esoz_kernel::PageRequest)
+                    -> esoz_kernel::Page<esoz_events::LoggedEvent>;
+                nth_newest(n: u64) -> Option<esoz_events::EventPosition>;
+                remove_before(position: esoz_events::EventPosition, most: u32) -> u64;
+            }
         }
     };
 }

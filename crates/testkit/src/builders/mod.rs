@@ -9,7 +9,7 @@ use esoz_contract_division::{
     DivisionStatus,
 };
 use esoz_device_dispense::{Dispense, DispenseStatus, Transition};
-use esoz_events::{EntityType, StatusChangeEvent};
+use esoz_events::{EntityType, LoggedEvent, StatusChangeEvent};
 use esoz_kernel::{
     CivilDate, ClientId, ContractDivisionId, ContractId, DivisionId, EventId, IdGenerator, IdempotencyKey,
     LegalEntityId, RequestId, Stamps, Timestamp, TraceContext, UserId, Uuid, system::RandomIds,
@@ -146,6 +146,11 @@ pub fn event_of(dispense: Uuid) -> StatusChangeEvent {
         request_id: request_id(),
         trace: TraceContext::new(fresh().as_u128(), 1, true),
     }
+}
+
+/// An event of the log that says that some dispense was stopped.
+pub fn logged_event() -> LoggedEvent {
+    LoggedEvent::from(&event_of(fresh()))
 }
 
 /// A secret with 148 random bits, and so one that nobody else has.

@@ -233,6 +233,26 @@ macro_rules! publisher_contract {
     };
 }
 
+/// Runs the contract suite of `EventLog`. Takes the name of an `async fn() -> esoz_testkit::contract::EventLogUnderTest` that makes a log of its
+/// own for every call.
+#[macro_export]
+macro_rules! event_log_contract {
+    ($fresh:path) => {
+        $crate::contract_cases! { $fresh => event_log:
+            an_empty_log_has_nothing,
+            an_event_is_found_as_it_was_stored,
+            an_event_is_stored_once,
+            concurrent_calls_store_an_event_once,
+            a_period_has_its_begin_and_not_its_end,
+            a_list_holds_what_meets_every_filter,
+            an_attribute_is_a_literal_key_with_the_text_of_its_value,
+            pages_are_in_order_and_complete,
+            the_nth_newest_is_counted_from_the_end,
+            what_is_before_a_position_is_removed_in_steps,
+        }
+    };
+}
+
 /// Wraps each case of a suite into a test of a module that bears the suite's name.
 #[doc(hidden)]
 #[macro_export]

@@ -28,6 +28,7 @@ pub mod dispense_changes;
 pub mod dispense_keys;
 pub mod dispense_lists;
 pub mod dispenses;
+pub mod event_log;
 pub mod legal_entities;
 pub mod outbox;
 pub mod outbox_claims;
@@ -41,8 +42,8 @@ mod race;
 mod subjects;
 
 pub use subjects::{
-    Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, Message, OutboxUnderTest,
-    PublisherUnderTest, RawDispenses, RawOutbox, put_with_change,
+    Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, EventLogUnderTest, Message,
+    OutboxUnderTest, PublisherUnderTest, RawDispenses, RawOutbox, put_with_change,
 };
 
 #[cfg(test)]
@@ -65,6 +66,7 @@ mod tests {
             ("dispense_keys", include_str!("dispense_keys.rs")),
             ("dispense_lists", include_str!("dispense_lists.rs")),
             ("dispenses", include_str!("dispenses.rs")),
+            ("event_log", include_str!("event_log.rs")),
             ("legal_entities", include_str!("legal_entities.rs")),
             ("outbox", include_str!("outbox.rs")),
             ("outbox_claims", include_str!("outbox_claims.rs")),

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry, Transition};
-use esoz_events::{EventPublisher, EventRef, Outbox, StatusChangeEvent};
+use esoz_events::{EventLog, EventPublisher, EventRef, Outbox, StatusChangeEvent};
 use esoz_kernel::{Committed, ContractDivisionId, DispenseId, IdempotencyRecords, UserId};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use serde_json::Value;
@@ -143,6 +143,14 @@ pub struct PublisherUnderTest {
     /// The other end.
     pub delivered: Arc<dyn Delivered>,
     /// What must live as long as the publisher.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// An event log, fresh and empty.
+pub struct EventLogUnderTest {
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// What must live as long as the log, e.g. its folder.
     pub keep: Box<dyn Any + Send + Sync>,
 }
 

@@ -6,12 +6,14 @@
 //! | [`FakeDispenses`] | `DeviceDispenses`, `DispenseRegistry`, `Outbox`, `IdempotencyRecords` |
 //! | [`FakeContracts`] | `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry`, `IdempotencyRecords` |
 //! | [`FakeCredentials`] | `AccessTokens`, `ApiKeys`, `Credentials` |
+//! | [`FakeEventLog`] | `EventLog` |
 //! | [`RecordingPublisher`] | `EventPublisher` |
 
 mod contract_registry;
 mod contracts;
 mod credentials;
 mod dispenses;
+mod event_log;
 mod keys;
 mod outbox;
 mod publisher;
@@ -21,6 +23,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use contracts::FakeContracts;
 pub use credentials::FakeCredentials;
 pub use dispenses::FakeDispenses;
+pub use event_log::FakeEventLog;
 pub use publisher::RecordingPublisher;
 
 /// The state of a fake, which a test that panicked does not take from the others.

@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use esoz_kernel::{EventId, StoreError, Timestamp, Uuid};
+
+use crate::period::next_milli;
+use crate::{EventLog, EventPosition};
+
+/// How long events are kept, and how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Events older than this are removed.
+    pub keep: Duration,
+    /// The most events that are kept; 0: any number.
+    pub keep_count: u64,
+}
+
+impl Retention {
+    /// Returns the position before which events are removed: those that are too old, and those beyond the number to be kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the events cannot be counted.
+    pub async fn cutoff(&self, log: &dyn EventLog, now: Timestamp) -> Result<EventPosition, StoreError> {
+        let event_time = next_milli(now.saturating_sub(self.keep));
+        let by_age = EventPosition { event_time, id: EventId::new(Uuid::nil()) };
+        let by_count = if self.keep_count == 0 { None } else { log.nth_newest(self.keep_count).await? };
+        Ok(by_count.map_or(by_age, |by_count| by_count.max(by_age)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mockall::predicate::eq;
+    use pollster::block_on;
+
+    use super::*;
+    use crate::MockEventLog;
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn at(text: &str) -> EventPosition {
+        EventPosition { event_time: text.parse().unwrap(), id: EventId::new(Uuid::from_u128(7)) }
+    }
+
+    fn cutoff(keep_count: u64, nth: Option<EventPosition>) -> EventPosition {
+        let mut log = MockEventLog::new();
+        if keep_count > 0 {
+            log.expect_nth_newest().with(eq(keep_count)).times(1).returning(move |_| Ok(nth));
+        }
+        let retention = Retention { keep: 30 * DAY, keep_count };
+        block_on(retention.cutoff(&log, "2026-01-31T00:00:00Z".parse().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn given_an_age_and_a_number_then_the_stricter_one_decides() {
+        let by_age = EventPosition { id: EventId::new(Uuid::nil()), ..at("2026-01-01T00:00:00Z") };
+        assert_eq!(cutoff(0, None), by_age);
+        assert_eq!(cutoff(3, None), by_age);
+        assert_eq!(cutoff(3, Some(at("2025-12-31T00:00:00Z"))), by_age);
+        assert_eq!(cutoff(3, Some(at("2026-01-30T00:00:00Z"))), at("2026-01-30T00:00:00Z"));
+    }
+}
