@@ -1,9 +1,18 @@
 use async_trait::async_trait;
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use esoz_events::{EventPublisher, PublishError, StatusChangeEvent, wire};
-use esoz_kernel::StoreError;
+use diesel::sql_types::{Bool, Text};
+use diesel::sqlite::Sqlite;
+use esoz_events::{
+    Attribute, EventFilter, EventLog, EventPosition, EventPublisher, LoggedEvent, PublishError,
+    StatusChangeEvent, wire,
+};
+use esoz_kernel::time::rfc3339_millis;
+use esoz_kernel::{EventId, Page, PageRequest, StoreError};
 
 use crate::SqliteStore;
+use crate::error::SqliteError;
+use crate::rows::{Location, MAX_RECORDS_PER_TRANSACTION};
 use crate::schema::event_log;
 
 #[async_trait]
@@ -15,16 +24,8 @@ impl EventPublisher for SqliteStore {
             .writer
             .write("appending to the log of events", move |connection| {
                 for event in &rows {
-                    diesel::insert_into(event_log::table)
-                        .values((
-                            event_log::event_id.eq(event.id.to_string()),
-                            event_log::json.eq(wire::json(event)),
-                            event_log::request_id.eq(event.request_id.as_str()),
-                            event_log::traceparent.eq(event.trace.map(|trace| trace.to_string())),
-                        ))
-                        .on_conflict(event_log::event_id)
-                        .do_nothing()
-                        .execute(connection)?;
+                    let traceparent = event.trace.map(|trace| trace.to_string());
+                    append(connection, &event.into(), Some(event.request_id.as_str()), traceparent)?;
                 }
                 Ok(())
             })
@@ -34,6 +35,144 @@ impl EventPublisher for SqliteStore {
             Err(error) => Err(PublishError::Unavailable(error.to_string())),
         };
         events.iter().map(|_| answer()).collect()
+    }
+}
+
+/// Appends an event unless it is there; returns the number of rows.
+fn append(
+    connection: &mut SqliteConnection,
+    event: &LoggedEvent,
+    request_id: Option<&str>,
+    traceparent: Option<String>,
+) -> Result<usize, SqliteError> {
+    Ok(diesel::insert_into(event_log::table)
+        .values((
+            event_log::event_id.eq(event.id.to_string()),
+            event_log::json.eq(wire::render(event)),
+            event_log::attributes.eq(event.properties.attributes_json()),
+            event_log::request_id.eq(request_id),
+            event_log::traceparent.eq(traceparent),
+        ))
+        .on_conflict(event_log::event_id)
+        .do_nothing()
+        .execute(connection)?)
+}
+
+#[async_trait]
+impl EventLog for SqliteStore {
+    async fn store(&self, events: &[LoggedEvent]) -> Result<u64, StoreError> {
+        let events = events.to_vec();
+        self.writer
+            .write("storing events", move |connection| {
+                let mut stored = 0;
+                for event in &events {
+                    stored += append(connection, event, None, None)?;
+                }
+                Ok(u64::try_from(stored).unwrap_or(u64::MAX))
+            })
+            .await
+    }
+
+    async fn find(&self, id: EventId) -> Result<Option<LoggedEvent>, StoreError> {
+        let json: Option<String> = self
+            .read(format!("finding event {id}"), move |connection| {
+                let event = event_log::table.filter(event_log::event_id.eq(id.to_string()));
+                Ok(event.select(event_log::json).first(connection).optional()?)
+            })
+            .await?;
+        json.map(|json| event(&id.to_string(), &json)).transpose()
+    }
+
+    async fn list(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<LoggedEvent>, StoreError> {
+        let filter = filter.clone();
+        self.read("listing events", move |connection| {
+            // One snapshot for both.
+            connection.transaction(|connection| {
+                let total: i64 = matching(&filter).count().get_result(connection)?;
+                let rows: Vec<(String, String)> = matching(&filter)
+                    .order((event_log::event_time, event_log::event_id))
+                    .limit(page.size().into())
+                    .offset(i64::try_from(page.offset()).unwrap_or(i64::MAX))
+                    .select((event_log::event_id, event_log::json))
+                    .load(connection)?;
+                let items = rows.iter().map(|(id, json)| event(id, json)).collect::<Result<_, _>>()?;
+                Ok(Page { items, total_entries: total.unsigned_abs() })
+            })
+        })
+        .await
+    }
+
+    async fn nth_newest(&self, n: u64) -> Result<Option<EventPosition>, StoreError> {
+        let Some(newer) = n.checked_sub(1).and_then(|newer| i64::try_from(newer).ok()) else { return Ok(None) };
+        let row: Option<(String, String)> = self
+            .read("counting events from the newest", move |connection| {
+                let newest = event_log::table.order((event_log::event_time.desc(), event_log::event_id.desc()));
+                let row = newest.offset(newer).limit(1).select((event_log::event_time, event_log::event_id));
+                Ok(row.first(connection).optional()?)
+            })
+            .await?;
+        row.map(|(event_time, id)| {
+            let location = Location { table: "event_log", id: &id };
+            Ok(EventPosition {
+                event_time: location.parse("event_time", &event_time)?,
+                id: location.parse("event_id", &id)?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn remove_before(&self, position: EventPosition, most: u32) -> Result<u64, StoreError> {
+        let (event_time, id) = (rfc3339_millis(position.event_time), position.id.to_string());
+        let most = i64::from(most).min(i64::try_from(MAX_RECORDS_PER_TRANSACTION).unwrap_or(i64::MAX));
+        let is_before = event_log::event_time.lt(event_time.clone()).or(event_log::event_id.lt(id));
+        let old = event_log::table
+            .filter(event_log::event_time.le(event_time).and(is_before))
+            .order((event_log::event_time, event_log::event_id))
+            .limit(most)
+            .select(event_log::sequence);
+        // Events do not come back or move, and with nothing to remove no write is queued.
+        let found: Vec<i64> =
+            self.read("looking for old events", move |connection| Ok(old.load(connection)?)).await?;
+        if found.is_empty() {
+            return Ok(0);
+        }
+        self.writer
+            .write("removing old events", move |connection| {
+                let old = event_log::table.filter(event_log::sequence.eq_any(&found));
+                Ok(u64::try_from(diesel::delete(old).execute(connection)?).unwrap_or(u64::MAX))
+            })
+            .await
+    }
+}
+
+/// Reads an event of the log.
+fn event(id: &str, json: &str) -> Result<LoggedEvent, StoreError> {
+    wire::read(json.as_bytes()).map_err(|_| Location { table: "event_log", id }.corrupt("json"))
+}
+
+/// The events that meet a filter.
+fn matching(filter: &EventFilter) -> event_log::BoxedQuery<'_, Sqlite> {
+    let mut matching = event_log::table
+        .filter(event_log::event_time.ge(rfc3339_millis(filter.period.from())))
+        .filter(event_log::event_time.lt(rfc3339_millis(filter.period.until())))
+        .into_boxed();
+    if let Some(event_type) = &filter.event_type {
+        matching = matching.filter(event_log::event_type.eq(event_type));
+    }
+    if let Some(entity_type) = &filter.entity_type {
+        matching = matching.filter(event_log::entity_type.eq(entity_type));
+    }
+    // A path of JSON would read dots and quotes in a name.
+    let with_name = "EXISTS (SELECT 1 FROM json_each(event_log.attributes) AS attribute WHERE attribute.key = ";
+    match &filter.attribute {
+        None => matching,
+        Some(Attribute { name, new_value: None }) => {
+            matching.filter(sql::<Bool>(with_name).bind::<Text, _>(name).sql(")"))
+        }
+        Some(Attribute { name, new_value: Some(text) }) => {
+            let with_value = sql::<Bool>(with_name).bind::<Text, _>(name).sql(" AND attribute.value = ");
+            matching.filter(with_value.bind::<Text, _>(text).sql(")"))
+        }
     }
 }
 

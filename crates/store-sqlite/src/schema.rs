@@ -143,8 +143,12 @@ diesel::table! {
         sequence -> BigInt,
         event_id -> Text,
         json -> Text,
-        request_id -> Text,
+        attributes -> Text,
+        request_id -> Nullable<Text>,
         traceparent -> Nullable<Text>,
+        event_time -> Text,
+        event_type -> Text,
+        entity_type -> Text,
     }
 }
 

@@ -13,8 +13,8 @@ use esoz_events::{EventRef, StatusChangeEvent};
 use esoz_store_sqlite::SqliteStore;
 use esoz_test_servers::raw::SqliteFile;
 use esoz_testkit::contract::{
-    ContractStore, CredentialStore, DispenseStore, OutboxUnderTest, PublisherUnderTest, RawOutbox,
-    put_with_change,
+    ContractStore, CredentialStore, DispenseStore, EventLogUnderTest, OutboxUnderTest, PublisherUnderTest,
+    RawOutbox, put_with_change,
 };
 
 async fn fresh_dispenses() -> DispenseStore {
@@ -86,6 +86,11 @@ async fn fresh_credentials() -> CredentialStore {
     }
 }
 
+async fn fresh_event_log() -> EventLogUnderTest {
+    let fresh = common::fresh();
+    EventLogUnderTest { log: Arc::new(fresh.store), keep: Box::new(fresh.dir) }
+}
+
 async fn fresh_publisher() -> PublisherUnderTest {
     let fresh = common::fresh();
     PublisherUnderTest {
@@ -99,6 +104,7 @@ esoz_testkit::dispense_store_contract!(fresh_dispenses);
 esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(fresh_contracts);
 esoz_testkit::credential_store_contract!(fresh_credentials);
+esoz_testkit::event_log_contract!(fresh_event_log);
 esoz_testkit::publisher_contract!(fresh_publisher);
 
 #[test]

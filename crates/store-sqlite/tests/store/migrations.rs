@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use esoz_auth::Credentials as _;
-use esoz_device_dispense::{DeviceDispenses as _, DispenseRegistry as _, Filter};
-use esoz_events::{Claim, Outbox as _};
+use esoz_device_dispense::{DeviceDispenses, DispenseRegistry as _, Filter};
+use esoz_events::{Attribute, Claim, EventFilter, EventLog, EventPublisher as _, Outbox as _, Period, wire};
 use esoz_kernel::{PageRequest, StoreErrorKind};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore, migrate};
 use esoz_testkit::builders::{access_token, at_millis, dispense, event_of, fresh as fresh_id, secret};
@@ -179,7 +179,40 @@ async fn dispenses_of_the_version_before_are_listed() {
     assert_eq!(migrate(&fresh.settings).unwrap(), ["0012_lists_of_device_dispenses"]);
     let store = SqliteStore::open(&fresh.settings).unwrap();
     let filter = Filter { owner: Some(stored.owner), ..Filter::default() };
-    let listed = store.list(&filter, PageRequest::FIRST).await.unwrap();
+    let listed = DeviceDispenses::list(&store, &filter, PageRequest::FIRST).await.unwrap();
     let ids: Vec<_> = listed.items.into_iter().map(|item| item.unwrap().id).collect();
     assert_eq!((ids, listed.total_entries), (vec![stored.id], 1));
+}
+
+/// The migration makes the log anew: what was delivered is there afterwards, in its order, and can be queried.
+#[tokio::test(flavor = "multi_thread")]
+async fn delivered_events_outlive_the_new_log_and_can_be_queried() {
+    let fresh = fresh();
+    let events = [event_of(fresh_id()), event_of(fresh_id())];
+    let mut shell = shell(&fresh.settings.path);
+    // As the program of the version before left it.
+    let before = "DROP TABLE event_log;
+        CREATE TABLE event_log (sequence INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE,
+            json TEXT NOT NULL CHECK (json_valid(json)), request_id TEXT NOT NULL, traceparent TEXT) STRICT;
+        DELETE FROM __diesel_schema_migrations WHERE version = '0011'";
+    shell.batch_execute(before).unwrap();
+    for event in &events {
+        let (id, json, request_id) = (event.id, wire::json(event), &event.request_id);
+        let put = format!(
+            "INSERT INTO event_log (event_id, json, request_id) VALUES ('{id}', '{json}', '{request_id}')"
+        );
+        shell.batch_execute(&put).unwrap();
+    }
+    assert_eq!(migrate(&fresh.settings).unwrap(), ["0011_event_log_to_be_queried"]);
+    let delivered = fresh.store.delivered_after(0, 10).await.unwrap();
+    assert_eq!(delivered.iter().map(|(_, json)| json.clone()).collect::<Vec<_>>(), events.each_ref().map(wire::json));
+
+    let later = event_of(fresh_id());
+    fresh.store.publish(std::slice::from_ref(&later)).await.remove(0).unwrap();
+    assert_eq!(fresh.store.delivered_after(delivered[1].0, 10).await.unwrap()[0].1, wire::json(&later));
+    let period = Period::new(Some(at_millis(0)), None, 1, at_millis(0)).unwrap();
+    let attribute = Attribute::new(Some("status".to_owned()), Some("stopped".to_owned())).unwrap();
+    let filter = EventFilter { period, event_type: None, entity_type: None, attribute };
+    let listed = EventLog::list(&fresh.store, &filter, PageRequest::FIRST).await.unwrap();
+    assert_eq!(listed.total_entries, 3);
 }
