@@ -4,6 +4,7 @@ mod connection;
 mod contract_division;
 mod credentials;
 mod error;
+mod event_log;
 mod idempotency;
 mod legal_entities;
 mod migrations;

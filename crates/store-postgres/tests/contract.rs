@@ -8,7 +8,9 @@ use esoz_events::{EventRef, StatusChangeEvent};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, migrate};
 use esoz_test_servers::raw::PostgresAudit;
 use esoz_test_servers::shared;
-use esoz_testkit::contract::{ContractStore, CredentialStore, OutboxUnderTest, RawOutbox};
+use esoz_testkit::contract::{
+    ContractStore, CredentialStore, EventLogUnderTest, OutboxUnderTest, RawOutbox,
+};
 
 /// A store on a migrated database, and the database's URL.
 async fn fresh() -> (PostgresStore, String) {
@@ -47,6 +49,10 @@ async fn fresh_credentials() -> CredentialStore {
         credentials: Arc::new(store),
         keep: Box::new(()),
     }
+}
+
+async fn fresh_event_log() -> EventLogUnderTest {
+    EventLogUnderTest { log: Arc::new(fresh().await.0), keep: Box::new(()) }
 }
 
 /// The table of a database.
@@ -89,3 +95,4 @@ async fn fresh_outbox() -> OutboxUnderTest {
 esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(fresh_contracts);
 esoz_testkit::credential_store_contract!(fresh_credentials);
+esoz_testkit::event_log_contract!(fresh_event_log);

@@ -17,7 +17,10 @@ async fn the_service_role_can_only_read_the_audit_log_and_delete_nothing_but_key
     service.batch_execute("DELETE FROM idempotency_keys").await.unwrap();
     service.batch_execute("DELETE FROM outbox").await.unwrap();
     service.batch_execute("UPDATE outbox SET claimed_by = NULL, claimed_until = NULL").await.unwrap();
+    service.batch_execute("DELETE FROM event_log").await.unwrap();
     let mut forbidden = vec![
+        String::from("UPDATE event_log SET event_type = ''"),
+        String::from("TRUNCATE event_log"),
         String::from("UPDATE outbox SET new_status = ''"),
         String::from("TRUNCATE outbox"),
         String::from("UPDATE audit_log SET actor_id = resource_id"),
