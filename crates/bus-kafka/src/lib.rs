@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod consumer;
 mod error;
 mod publisher;
 mod settings;
 mod topic;
 
+pub use consumer::{KafkaConsumer, Received};
 pub use error::BusError;
 pub use publisher::KafkaPublisher;
 pub use settings::KafkaSettings;

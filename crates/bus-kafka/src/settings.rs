@@ -5,12 +5,16 @@ use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
 use crate::BusError;
 
-/// Settings that the publisher's guarantees depend on; `properties` cannot override them.
-const RESERVED: [&str; 16] = [
+/// Settings that the guarantees of publisher and consumer depend on; `properties` cannot override them.
+const RESERVED: [&str; 21] = [
     "acks",
+    "auto.offset.reset",
     "bootstrap.servers",
     "delivery.timeout.ms",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
     "enable.idempotence",
+    "group.id",
     "max.in.flight",
     "max.in.flight.requests.per.connection",
     "message.send.max.retries",
@@ -20,6 +24,7 @@ const RESERVED: [&str; 16] = [
     "queuing.strategy",
     "request.required.acks",
     "retries",
+    "session.timeout.ms",
     "socket.timeout.ms",
     "test.mock.num.brokers",
     "transactional.id",
@@ -106,6 +111,27 @@ impl KafkaSettings {
             .set("message.timeout.ms", self.delivery_timeout_ms.to_string())
             // The partitioner of the Java clients, so that all producers put an entity's events into one partition.
             .set("partitioner", "murmur2_random");
+        Ok(config)
+    }
+
+    /// The configuration of a consumer of that group.
+    pub(crate) fn consumer_config(&self, group: &str) -> Result<ClientConfig, BusError> {
+        let mut config = self.client_config()?;
+        config
+            .set("group.id", group)
+            // What was published before the group existed is read as well.
+            .set("auto.offset.reset", "earliest")
+            // An offset is committed once its message was processed, then within a second.
+            .set("enable.auto.offset.store", "false")
+            .set("enable.auto.commit", "true")
+            .set("auto.commit.interval.ms", "1000")
+            // How long the partitions of a consumer that died are read by nobody.
+            .set("session.timeout.ms", "10000")
+            // How late a message may be noticed, and a topic that was created after the subscription.
+            .set("fetch.wait.max.ms", "100")
+            .set("topic.metadata.refresh.interval.ms", "10000")
+            // The lag is reported with the statistics.
+            .set("statistics.interval.ms", "1000");
         Ok(config)
     }
 }

@@ -1,6 +1,7 @@
-//! What is special to Kafka: outages, what a broker remembers, topics. The contract is in `contract.rs`.
+//! What is special to Kafka: outages, what a broker remembers, topics, the consumer. The contract is in `contract.rs`.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod consumer;
 mod forgetful;
 mod outage;
 mod refused;

@@ -1,0 +1,187 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt as _;
+use rdkafka::consumer::{Consumer as _, ConsumerContext, StreamConsumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::statistics::Statistics;
+use rdkafka::{ClientContext, Offset, TopicPartitionList, config::RDKafkaLogLevel};
+
+use crate::client::{Logs, blocking};
+use crate::{BusError, KafkaSettings};
+
+/// The size from which a batch takes no more messages, in bytes.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// A message of the topic, with its position.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Its value; empty if it has none.
+    pub payload: Vec<u8>,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset in the partition.
+    pub offset: i64,
+}
+
+impl AsRef<[u8]> for Received {
+    fn as_ref(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
+impl From<BorrowedMessage<'_>> for Received {
+    fn from(message: BorrowedMessage<'_>) -> Self {
+        let payload = message.payload().unwrap_or_default().to_vec();
+        Self { payload, partition: message.partition(), offset: message.offset() }
+    }
+}
+
+/// Reads the topic as a member of a consumer group: at least once, each partition in its order. A new group begins at the beginning of the topic.
+///
+/// A batch that was read stays with the consumer until [`KafkaConsumer::processed`]; only then its offsets are committed. Must be used inside a Tokio
+/// runtime.
+pub struct KafkaConsumer {
+    consumer: StreamConsumer<LagContext>,
+    topic: String,
+    batch: Mutex<Batch>,
+}
+
+/// What was read and not processed yet.
+#[derive(Default)]
+struct Batch {
+    messages: Vec<Received>,
+    bytes: usize,
+    /// Why reading failed after these.
+    failure: Option<BusError>,
+}
+
+impl Batch {
+    fn push(&mut self, message: Received) {
+        self.bytes = self.bytes.saturating_add(message.payload.len());
+        self.messages.push(message);
+    }
+}
+
+impl KafkaConsumer {
+    /// Joins the group. Does not wait for a broker.
+    ///
+    /// # Errors
+    /// [`BusError`] when a setting is invalid.
+    pub fn subscribe(settings: &KafkaSettings, group: &str) -> Result<Self, BusError> {
+        let consumer: StreamConsumer<LagContext> = settings
+            .consumer_config(group)?
+            .create_with_context(LagContext::default())
+            .map_err(|error| BusError::new("creating a consumer", &error))?;
+        let topic = settings.topic.clone();
+        let subscribed = consumer.subscribe(&[&topic]);
+        subscribed.map_err(|error| BusError::new(format!("subscribing to the topic {topic}"), &error))?;
+        Ok(Self { consumer, topic, batch: Mutex::default() })
+    }
+
+    /// Waits until there is a message to process, or a failure to report.
+    pub async fn ready(&self) {
+        let is_empty = |batch: MutexGuard<'_, Batch>| batch.messages.is_empty() && batch.failure.is_none();
+        if is_empty(self.batch()) {
+            let received = self.receive().await;
+            let mut batch = self.batch();
+            match received {
+                Ok(message) => batch.push(message),
+                Err(failure) => batch.failure = Some(failure),
+            }
+        }
+    }
+
+    /// Returns the messages that are there, at most so many, without waiting for more. The same again until they are
+    /// [processed](Self::processed).
+    ///
+    /// # Errors
+    /// [`BusError`] when the brokers refuse to be read. That they are away is no error: the client library connects again.
+    pub fn read(&self, most: usize) -> Result<Vec<Received>, BusError> {
+        let mut batch = self.batch();
+        while batch.failure.is_none() && batch.messages.len() < most && batch.bytes < BATCH_BYTES {
+            match self.receive().now_or_never() {
+                None => break,
+                Some(Ok(message)) => batch.push(message),
+                Some(Err(failure)) => batch.failure = Some(failure),
+            }
+        }
+        match batch.failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(batch.messages.clone()),
+        }
+    }
+
+    /// Ends the work on the batch. Its offsets are committed within a second, or when the consumer is closed.
+    pub fn processed(&self) {
+        let Batch { messages, .. } = std::mem::take(&mut *self.batch());
+        let next: BTreeMap<i32, i64> =
+            messages.iter().map(|message| (message.partition, message.offset.saturating_add(1))).collect();
+        let mut offsets = TopicPartitionList::new();
+        let added = next.into_iter().try_for_each(|(partition, offset)| {
+            offsets.add_partition_offset(&self.topic, partition, Offset::Offset(offset))
+        });
+        // Fails for a partition that went to another consumer meanwhile, which reads these messages again.
+        if let Err(error) = added.and_then(|()| self.consumer.store_offsets(&offsets)) {
+            tracing::debug!(error = %self.failure(&error), "offsets were not stored");
+        }
+    }
+
+    /// The number of messages behind the committed offsets of this consumer's partitions, as it was known up to a second ago.
+    pub fn lag(&self) -> u64 {
+        self.consumer.context().lag.load(Ordering::Relaxed)
+    }
+
+    /// Commits what was processed and leaves the group, so that others take over at once.
+    pub async fn close(self) {
+        // Dropping a consumer blocks until it has left. It fails only when the runtime ends as well.
+        let _ = blocking("leaving the consumer group", move || drop(self)).await;
+    }
+
+    async fn receive(&self) -> Result<Received, BusError> {
+        loop {
+            match self.consumer.recv().await.map_err(|error| self.failure(&error)) {
+                Ok(message) => return Ok(message.into()),
+                Err(error @ BusError::Unavailable { .. }) => {
+                    tracing::debug!(%error, "the topic is read as soon as a broker answers");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn failure(&self, error: &KafkaError) -> BusError {
+        BusError::new(format!("reading the topic {}", self.topic), error)
+    }
+
+    fn batch(&self) -> MutexGuard<'_, Batch> {
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Logs as every client does, and keeps the lag that the client library reports.
+#[derive(Debug, Default)]
+struct LagContext {
+    lag: AtomicU64,
+}
+
+impl ClientContext for LagContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        Logs.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        // Negative for a partition that is not this consumer's, or is not known yet.
+        let lag = partitions.filter_map(|partition| u64::try_from(partition.consumer_lag).ok()).sum();
+        self.lag.store(lag, Ordering::Relaxed);
+    }
+
+    fn error(&self, error: KafkaError, message: &str) {
+        Logs.error(error, message);
+    }
+}
+
+impl ConsumerContext for LagContext {}
