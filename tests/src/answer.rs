@@ -142,6 +142,31 @@ impl Answer {
         self.assert_whole(200, &json!({"meta": meta, "data": data, "paging": paging}));
     }
 
+    /// Holds the answer against a list that holds this alone and has no pages.
+    ///
+    /// # Panics
+    /// When it is another.
+    #[track_caller]
+    pub fn assert_list_of_one(&self, data: &Value) {
+        let mut meta = self.meta(200);
+        meta["type"] = json!("list");
+        self.assert_whole(200, &json!({"meta": meta, "data": [data]}));
+    }
+
+    /// Holds the answer against one fault of the query, texts and all.
+    ///
+    /// # Panics
+    /// When it is another.
+    #[track_caller]
+    pub fn assert_query_fault(&self, message: &str, entry: &str, rule: &str, description: &str) {
+        let invalid = json!([{
+            "entry_type": "query_parameter",
+            "entry": entry,
+            "rules": [{"rule": rule, "description": description, "params": []}],
+        }]);
+        self.assert_whole(422, &self.error(422, "validation_failed", message, Some(invalid)));
+    }
+
     /// What the answer says about proving who calls.
     pub fn challenge(&self) -> &str {
         self.headers["www-authenticate"].to_str().unwrap()

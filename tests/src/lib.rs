@@ -9,6 +9,7 @@
 
 mod answer;
 pub mod collector;
+mod event_log;
 mod fixtures;
 pub mod future_schema;
 pub mod process;

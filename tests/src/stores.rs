@@ -16,6 +16,7 @@ pub struct TestStores {
     raw: Arc<dyn RawDispenses>,
     audit: Arc<dyn Audit>,
     delivered: Arc<dyn Delivered>,
+    topic: Option<Arc<KafkaTopic>>,
     documents: Option<Arc<MongoDocuments>>,
     file: Option<Arc<SqliteFile>>,
     database: Option<Arc<PostgresAudit>>,
@@ -57,6 +58,7 @@ impl TestStores {
             raw: file.clone(),
             audit: file.clone(),
             delivered: file.clone(),
+            topic: None,
             documents: None,
             file: Some(file),
             database: None,
@@ -71,9 +73,12 @@ impl TestStores {
         stores.variables.extend([
             variable("ESOZ_EVENTS__BUS", "kafka"),
             variable("ESOZ_EVENTS__TOPIC", &topic),
+            variable("ESOZ_EVENTS__GROUP", &topic),
             variable("ESOZ_KAFKA__BROKERS", brokers),
         ]);
-        stores.delivered = Arc::new(KafkaTopic::new(brokers, &topic));
+        let topic = Arc::new(KafkaTopic::new(brokers, &topic));
+        stores.delivered = topic.clone();
+        stores.topic = Some(topic);
         esoz(&stores.variables, &["migrate"]).assert_success();
         stores
     }
@@ -89,14 +94,17 @@ impl TestStores {
             variable("ESOZ_MONGODB__DATABASE", &name),
             variable("ESOZ_KAFKA__BROKERS", servers.kafka),
             variable("ESOZ_EVENTS__TOPIC", &name),
+            variable("ESOZ_EVENTS__GROUP", &name),
         ];
+        let topic = Arc::new(KafkaTopic::new(servers.kafka, &name));
         let documents = Arc::new(MongoDocuments::new(servers.mongodb, &name).await);
         let database = Arc::new(PostgresAudit::new(servers.postgres, servers.postgres_url));
         let stores = Self {
             variables,
             raw: documents.clone(),
             audit: database.clone(),
-            delivered: Arc::new(KafkaTopic::new(servers.kafka, &name)),
+            delivered: topic.clone(),
+            topic: Some(topic),
             documents: Some(documents),
             file: None,
             database: Some(database),
@@ -146,6 +154,11 @@ impl TestStores {
     /// What the audit trigger wrote.
     pub fn audit(&self) -> &dyn Audit {
         self.audit.as_ref()
+    }
+
+    /// The topic, if events go to Kafka.
+    pub fn topic(&self) -> Option<&KafkaTopic> {
+        self.topic.as_deref()
     }
 
     /// What consumers see.

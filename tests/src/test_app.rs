@@ -13,7 +13,6 @@ use esoz_legal_entity::LegalEntityRecord;
 use esoz_pseudonym::HmacSha256Pseudonyms;
 use esoz_testkit::clock::{ManualClock, SequentialIds};
 use esoz_testkit::contract::{Audit, Delivered, Message, RawDispenses};
-use esoz_testkit::wait::wait_for;
 use jiff::SignedDuration;
 use reqwest::Method;
 use tokio::sync::oneshot;
@@ -263,11 +262,7 @@ impl TestApp {
 
     /// Waits until nothing waits in the outbox, then gives the events of that dispense that arrived.
     pub async fn events_of(&self, dispense: &Dispense) -> Vec<Message> {
-        wait_for("an empty outbox", DEADLINE, async || {
-            let backlog = self.stores.backlog().await.map_err(|error| error.to_string())?;
-            if backlog.depth == 0 { Ok(()) } else { Err(format!("{} events wait", backlog.depth)) }
-        })
-        .await;
+        self.relayed().await;
         let key = dispense.id.to_string();
         let messages = self.delivered().messages().await;
         secret_scan::assert_no_secret("an event", &format!("{messages:?}"));

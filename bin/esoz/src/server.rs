@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use esoz_auth::Authentication;
 use esoz_contract_division::ContractDivisionOperations;
 use esoz_device_dispense::{DispenseOperations, DispensePorts};
-use esoz_events::Backoff;
+use esoz_events::{Backoff, EventOperations};
 use esoz_http::{
     AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, Observer, Running,
 };
@@ -192,6 +192,12 @@ fn api(
             clock.clone(),
             ids.clone(),
         ),
+        events: EventOperations::new(
+            stores.event_log.clone(),
+            clock.clone(),
+            number(config.sections.events.list_max_period_hours)?,
+        ),
+        serves_events: config.sections.events.store,
         ids: ids.clone(),
         health,
         admission: admission(config, &parts.monotonic_clock)?,

@@ -63,7 +63,8 @@ impl EventFilter {
 
     /// Whether some event could meet it. A store need not be asked for texts that none holds.
     pub(crate) fn can_match(&self) -> bool {
-        let attribute = self.attribute.iter().flat_map(|one| std::iter::once(&one.name).chain(&one.new_value));
+        let attribute =
+            self.attribute.iter().flat_map(|one| std::iter::once(&one.name).chain(&one.new_value));
         self.event_type.iter().chain(&self.entity_type).chain(attribute).all(|text| is_searchable(text))
     }
 }
@@ -93,17 +94,14 @@ pub trait EventLog: Send + Sync {
 mod tests {
     use super::*;
 
-    fn text(text: &str) -> Option<String> {
-        Some(text.to_owned())
-    }
-
     #[test]
     fn given_a_value_without_a_name_then_the_name_is_missing() {
-        assert_eq!(Attribute::new(None, text("stopped")), Err(AttributeError::NameMissing));
+        let (status, stopped) = (|| "status".to_owned(), || "stopped".to_owned());
+        assert_eq!(Attribute::new(None, Some(stopped())), Err(AttributeError::NameMissing));
         assert_eq!(Attribute::new(None, None), Ok(None));
-        for new_value in [None, text("stopped")] {
-            let expected = Attribute { name: "status".to_owned(), new_value: new_value.clone() };
-            assert_eq!(Attribute::new(text("status"), new_value), Ok(Some(expected)));
+        for new_value in [None, Some(stopped())] {
+            let expected = Attribute { name: status(), new_value: new_value.clone() };
+            assert_eq!(Attribute::new(Some(status()), new_value), Ok(Some(expected)));
         }
     }
 }

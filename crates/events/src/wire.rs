@@ -50,7 +50,8 @@ pub fn read(message: &[u8]) -> Result<LoggedEvent, NoEvent> {
     let text = str::from_utf8(message).map_err(|_| NoEvent::NotAnObject)?;
     let fields: Map<String, Value> = serde_json::from_str(text).map_err(|_| NoEvent::NotAnObject)?;
     let field = |name| fields.get(name).and_then(Value::as_str).ok_or(NoEvent::Field(name));
-    let kind = |name| field(name).and_then(|text| valid(name, LoggedEvent::is_type(text).then(|| text.to_owned())));
+    let kind =
+        |name| field(name).and_then(|text| valid(name, LoggedEvent::is_type(text).then(|| text.to_owned())));
     let properties = raw_fields(text).remove("properties").and_then(|raw| Properties::parse(raw.get()));
     Ok(LoggedEvent {
         id: valid("id", field("id")?.parse().ok())?,
@@ -137,8 +138,7 @@ mod tests {
         }
         let deep = format!(r#"{{"properties":{{"a":{}{}}}}}"#, "[".repeat(1_000), "]".repeat(1_000));
         assert_eq!(read(deep.as_bytes()), Err(NoEvent::NotAnObject));
-        for name in
-            ["id", "event_type", "entity_type", "entity_id", "properties", "event_time", "changed_by"]
+        for name in ["id", "event_type", "entity_type", "entity_id", "properties", "event_time", "changed_by"]
         {
             let mut lacking = message();
             lacking.as_object_mut().unwrap().remove(name);

@@ -27,10 +27,11 @@ pub fn app(
     >,
 > {
     let document: Document = document::rendered;
+    let serves_events = api.serves_events;
     App::new()
         .app_data(web::Data::new(api))
         .app_data(web::Data::new(document))
-        .configure(routes::configure)
+        .configure(move |config| routes::configure(config, serves_events))
         .wrap(from_fn(handle))
 }
 

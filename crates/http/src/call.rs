@@ -139,6 +139,11 @@ impl Call {
         self.request.match_info().get(segment).and_then(|text| text.parse().ok())
     }
 
+    /// What the routes need.
+    pub(crate) fn api(&self) -> &Api {
+        &self.api
+    }
+
     /// The query parameters of the request.
     pub(crate) fn query(&self) -> Query {
         Query::parse(self.request.query_string())

@@ -31,6 +31,8 @@ pub(crate) struct Meta<'a> {
 /// A success: status, data, and of a list its paging.
 pub(crate) struct Reply<T> {
     status: StatusCode,
+    /// The type of its data.
+    pub(crate) kind: &'static str,
     data: T,
     pub(crate) paging: Option<Paging>,
 }
@@ -38,7 +40,14 @@ pub(crate) struct Reply<T> {
 impl<T> Reply<T> {
     /// 200 with one object.
     pub(crate) fn ok(data: T) -> Self {
-        Self { status: StatusCode::OK, data, paging: None }
+        Self { status: StatusCode::OK, kind: OBJECT, data, paging: None }
+    }
+}
+
+impl<T> Reply<[T; 1]> {
+    /// 200 with a list that holds one object and has no pages.
+    pub(crate) fn list_of_one(data: T) -> Self {
+        Self { status: StatusCode::OK, kind: LIST, data: [data], paging: None }
     }
 
     /// 201 with the object that was created.
@@ -56,7 +65,8 @@ impl<T> Reply<Vec<T>> {
         render: impl Fn(S) -> T,
     ) -> Self {
         let paging = Some(Paging { number, request, total_entries: page.total_entries });
-        Self { status: StatusCode::OK, data: page.items.into_iter().map(render).collect(), paging }
+        let data = page.items.into_iter().map(render).collect();
+        Self { status: StatusCode::OK, kind: LIST, data, paging }
     }
 }
 
@@ -68,7 +78,7 @@ pub(crate) struct Paging {
     total_entries: u64,
 }
 
-/// The name of the page's number in lists of contract divisions.
+/// The name of the page's number in lists of contract divisions and events.
 pub(crate) const PAGE_NUMBER: &str = "page_number";
 /// The name of the page's number in lists of device dispenses.
 pub(crate) const PAGE: &str = "page";
@@ -195,8 +205,7 @@ fn builder(context: &RequestContext, status: StatusCode) -> HttpResponseBuilder 
 
 /// Renders an answer with data.
 pub(crate) fn success<T: Serialize>(context: &RequestContext, reply: Reply<T>) -> HttpResponse {
-    let Reply { status, data, paging } = reply;
-    let kind = if paging.is_some() { LIST } else { OBJECT };
+    let Reply { status, kind, data, paging } = reply;
     builder(context, status).json(Success { meta: meta(context, status, kind), data, paging })
 }
 

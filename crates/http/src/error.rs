@@ -83,6 +83,12 @@ impl ApiError {
         self
     }
 
+    /// With another message.
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.body.message = message;
+        self
+    }
+
     /// Adds a cause for the log.
     pub(crate) fn because(self, cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..self }

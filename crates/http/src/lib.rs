@@ -23,6 +23,7 @@ use std::sync::Arc;
 use esoz_auth::Authentication;
 use esoz_contract_division::ContractDivisionOperations;
 use esoz_device_dispense::DispenseOperations;
+use esoz_events::EventOperations;
 use esoz_kernel::IdGenerator;
 
 pub use app::{Running, app, serve};
@@ -42,6 +43,10 @@ pub struct Api {
     pub device_dispenses: DispenseOperations,
     /// The operations on contract divisions.
     pub contract_divisions: ContractDivisionOperations,
+    /// The operations on the event log.
+    pub events: EventOperations,
+    /// Whether the event log is served. If not, its paths are unknown.
+    pub serves_events: bool,
     /// The source of request ids.
     pub ids: Arc<dyn IdGenerator>,
     /// The health of the components behind the server.

@@ -205,7 +205,9 @@ impl EventLog for PostgresStore {
     }
 
     async fn nth_newest(&self, n: u64) -> Result<Option<EventPosition>, StoreError> {
-        let Some(newer) = n.checked_sub(1).and_then(|newer| i64::try_from(newer).ok()) else { return Ok(None) };
+        let Some(newer) = n.checked_sub(1).and_then(|newer| i64::try_from(newer).ok()) else {
+            return Ok(None);
+        };
         let rows = self.connections.query::<(PgTimestamp, Uuid), _>(PositionFromEnd { newer }).await;
         let rows = rows.during("counting events from the newest")?;
         at_most_one(rows)

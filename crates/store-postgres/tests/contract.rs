@@ -8,9 +8,7 @@ use esoz_events::{EventRef, StatusChangeEvent};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, migrate};
 use esoz_test_servers::raw::PostgresAudit;
 use esoz_test_servers::shared;
-use esoz_testkit::contract::{
-    ContractStore, CredentialStore, EventLogUnderTest, OutboxUnderTest, RawOutbox,
-};
+use esoz_testkit::contract::{ContractStore, CredentialStore, EventLogUnderTest, OutboxUnderTest, RawOutbox};
 
 /// A store on a migrated database, and the database's URL.
 async fn fresh() -> (PostgresStore, String) {

@@ -103,10 +103,13 @@ impl EventLog for SqliteStore {
     }
 
     async fn nth_newest(&self, n: u64) -> Result<Option<EventPosition>, StoreError> {
-        let Some(newer) = n.checked_sub(1).and_then(|newer| i64::try_from(newer).ok()) else { return Ok(None) };
+        let Some(newer) = n.checked_sub(1).and_then(|newer| i64::try_from(newer).ok()) else {
+            return Ok(None);
+        };
         let row: Option<(String, String)> = self
             .read("counting events from the newest", move |connection| {
-                let newest = event_log::table.order((event_log::event_time.desc(), event_log::event_id.desc()));
+                let newest =
+                    event_log::table.order((event_log::event_time.desc(), event_log::event_id.desc()));
                 let row = newest.offset(newer).limit(1).select((event_log::event_time, event_log::event_id));
                 Ok(row.first(connection).optional()?)
             })
@@ -163,7 +166,8 @@ fn matching(filter: &EventFilter) -> event_log::BoxedQuery<'_, Sqlite> {
         matching = matching.filter(event_log::entity_type.eq(entity_type));
     }
     // A path of JSON would read dots and quotes in a name.
-    let with_name = "EXISTS (SELECT 1 FROM json_each(event_log.attributes) AS attribute WHERE attribute.key = ";
+    let with_name =
+        "EXISTS (SELECT 1 FROM json_each(event_log.attributes) AS attribute WHERE attribute.key = ";
     match &filter.attribute {
         None => matching,
         Some(Attribute { name, new_value: None }) => {

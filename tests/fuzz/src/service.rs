@@ -16,6 +16,7 @@ use esoz::Config;
 use esoz_auth::{AccessTokens, ApiKeys, Authentication, NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
 use esoz_contract_division::ContractDivisionOperations;
 use esoz_device_dispense::{Access, DispenseOperations, DispensePorts, PatientPseudonyms, SameAccess};
+use esoz_events::EventOperations;
 use esoz_http::{
     AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, ProcessClock, app,
 };
@@ -24,7 +25,7 @@ use esoz_kernel::{ClientId, Clock, IdGenerator, Timestamp, UserId, Uuid};
 use esoz_legal_entity::AllowedTypes;
 use esoz_pseudonym::HmacSha256Pseudonyms;
 use esoz_testkit::clock::{ManualClock, SequentialIds};
-use esoz_testkit::fakes::{FakeContracts, FakeCredentials, FakeDispenses};
+use esoz_testkit::fakes::{FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog};
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::Dispatch;
 
@@ -209,9 +210,11 @@ async fn api(gate: Option<Gate>) -> Api {
         ..AdmissionSettings::default()
     };
     Api {
-        authentication: Authentication::new(tokens, keys, clock),
+        authentication: Authentication::new(tokens, keys, clock.clone()),
         device_dispenses: DispenseOperations::new(dispense_ports),
         contract_divisions,
+        events: EventOperations::new(Arc::new(FakeEventLog::default()), clock.clone(), 1),
+        serves_events: true,
         ids,
         health: Arc::new(Health::new([], now())),
         admission: AdmissionControl::new(&guards, &monotonic_clock),

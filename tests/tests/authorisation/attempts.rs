@@ -143,7 +143,8 @@ fn digest_of(token: &Secret) -> String {
 
 /// Scopes that lack an allowance, whatever else they hold.
 pub(crate) fn scopes_without(allowance: &str) -> Vec<(&'static str, Scope)> {
-    let all = "device_dispense:stop private_contracts:write device_dispense:read private_contracts:read";
+    let all =
+        "device_dispense:stop private_contracts:write device_dispense:read private_contracts:read event:read";
     let others: Vec<&str> = all.split(' ').filter(|other| *other != allowance).collect();
     let (resource, action) = allowance.split_once(':').unwrap();
     vec![

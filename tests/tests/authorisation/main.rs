@@ -5,5 +5,6 @@
 mod attempts;
 mod contract_divisions;
 mod dispenses;
+mod events;
 mod refused;
 mod table;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::attempts::{Attempt, Refusal};
 use crate::table::{ANYBODY, Protected, protected, verbs_of};
-use crate::{contract_divisions, dispenses};
+use crate::{contract_divisions, dispenses, events};
 
 /// A protected route, with something there for whoever may.
 struct Target {
@@ -68,6 +68,13 @@ impl Target {
                 let allowed = app.request(verb.clone(), &attempts[0].there);
                 let allowed = allowed.api_key(&fixture.api_key).token(&fixture.token);
                 Self { verb, good_body: None, allowed, success: 200, attempts }
+            }
+            _ if verb == Method::GET && route.path.starts_with("/api/events") => {
+                let fixture = StopFixture::load(app).await;
+                let attempts = events::attempts(app, &fixture, route).await;
+                let token = fixture.issue(app, allowance).await;
+                let allowed = app.request(verb.clone(), &attempts[0].there).token(&token);
+                Self { verb, good_body: None, allowed, attempts }
             }
             name => panic!("{name}: say here what is there, and who may not"),
         }
@@ -131,6 +138,7 @@ on_every_store! {
             assert_eq!(target.allowed.send().await.status, target.success, "{verb} {path}");
             let changed = app.test_stores.contents().await != before;
             assert_eq!(changed, !is_read, "{verb} {path}: a change does not show, or a read is one");
+            app.settled().await;
         }
     }
 

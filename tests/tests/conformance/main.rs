@@ -7,6 +7,8 @@ mod cors;
 mod create_contract_division;
 mod delete_contract_division;
 mod described;
+mod event_topic;
+mod events;
 mod framing;
 mod guards;
 mod health;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
+use esoz_bus_kafka::{KafkaConsumer, KafkaPublisher, KafkaSettings};
 use esoz_events::EventPublisher;
 
 use super::stores::{Stores, number};
@@ -19,6 +19,13 @@ pub(super) fn publisher(config: &Config, stores: &Stores) -> Result<Arc<dyn Even
         (Bus::Log, None) => bail!("`events.bus` is `log`, but no SQLite file is open to keep the log"),
         (Bus::Kafka, _) => Ok(Arc::new(KafkaPublisher::new(&kafka_settings(config)?).context("Kafka")?)),
     }
+}
+
+/// Joins the consumer group that fills the event log, if the log is filled from the topic.
+pub(super) fn consumer(config: &Config) -> Result<Option<KafkaConsumer>> {
+    let Some(group) = config.consumer_group()? else { return Ok(None) };
+    let consumer = KafkaConsumer::subscribe(&kafka_settings(config)?, group).context("Kafka")?;
+    Ok(Some(consumer))
 }
 
 pub(crate) fn kafka_settings(config: &Config) -> Result<KafkaSettings> {

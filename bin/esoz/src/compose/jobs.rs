@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use esoz_events::{Backoff, Relay, RelayLimits};
+use esoz_events::{Backoff, EventIngestion, Relay, RelayLimits, Retention};
 use esoz_kernel::IdGenerator as _;
 use esoz_kernel::system::RandomIds;
 use tokio::sync::Notify;
 
-use super::Parts;
-use super::stores::number;
-use crate::config::Config;
-use crate::jobs::{Job, PurgeKeys, RelayEvents};
+use super::stores::{POSTGRESQL, SQLITE, number};
+use super::{Parts, bus};
+use crate::config::{Config, StoreKind};
+use crate::jobs::{ConsumeEvents, Job, PurgeEvents, PurgeKeys, RelayEvents};
 use crate::telemetry::metrics::Metrics;
 
-/// Builds the jobs: a relay for each outbox, a purge for each store of idempotency keys. `dispense_committed` wakes the relay of
+/// Builds the jobs: a relay for each outbox, a purge for each store of idempotency keys, and what fills and purges the event log. `dispense_committed` wakes the relay of
 /// dispense events.
 pub(crate) fn all(
     config: &Config,
@@ -41,6 +41,20 @@ pub(crate) fn all(
     }
     for (store, keys) in &parts.stores.keys {
         jobs.push(Box::new(PurgeKeys { store, keys: keys.clone(), clock: parts.clock.clone() }));
+    }
+    if events.store {
+        let (log, metrics) = (&parts.stores.event_log, metrics.clone());
+        let store = match config.store_kind()? {
+            StoreKind::Sqlite => SQLITE,
+            StoreKind::Servers => POSTGRESQL,
+        };
+        if let Some(consumer) = bus::consumer(config)? {
+            let ingestion = EventIngestion::new(log.clone(), events.skip_entity_types.clone());
+            jobs.push(Box::new(ConsumeEvents::new(store, consumer, ingestion, metrics)));
+        }
+        let keep = Duration::from_hours(24 * events.keep_days);
+        let retention = Retention { keep, keep_count: events.keep_count };
+        jobs.push(Box::new(PurgeEvents::new(store, log.clone(), parts.clock.clone(), retention)));
     }
     Ok(jobs)
 }

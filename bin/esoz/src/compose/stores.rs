@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
-use esoz_events::{Backlog, Outbox};
+use esoz_events::{Backlog, EventLog, Outbox};
 use esoz_kernel::{IdempotencyRecords, StoreError, StoreErrorKind};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use esoz_store_mongo::{MongoSettings, MongoStore};
@@ -45,6 +45,8 @@ pub struct Stores {
     pub dispense_registry: Arc<dyn DispenseRegistry>,
     /// The outboxes, each with the name of its store; that of device dispenses comes first.
     pub outboxes: Vec<(&'static str, Arc<dyn Outbox>)>,
+    /// The event log.
+    pub event_log: Arc<dyn EventLog>,
     /// The idempotency records, each with the name of their store.
     pub keys: Vec<(&'static str, Arc<dyn IdempotencyRecords>)>,
     /// The SQLite store, if it is configured.
@@ -123,7 +125,7 @@ impl Stores {
     fn of<S, D>(store: &Arc<S>, dispenses: &Arc<D>) -> Self
     where
         S: AccessTokens + ApiKeys + Blocks + Credentials + LegalEntities + LegalEntityRegistry,
-        S: ContractDivisions + ContractRegistry + 'static,
+        S: ContractDivisions + ContractRegistry + EventLog + 'static,
         D: DeviceDispenses + DispenseRegistry + 'static,
     {
         Self {
@@ -138,6 +140,7 @@ impl Stores {
             dispenses: dispenses.clone(),
             dispense_registry: dispenses.clone(),
             outboxes: Vec::new(),
+            event_log: store.clone(),
             keys: Vec::new(),
             sqlite: None,
             postgres: None,

@@ -125,6 +125,12 @@ sections! {
         max_entities: u64 [1..=MAX_ENTITIES] = 500;
         backoff_first_ms: u64 [1..=HOUR_MS] = 100;
         backoff_longest_ms: u64 = 5_000;
+        store: bool = true;
+        group: String = "event_topic_group".to_owned();
+        skip_entity_types: Vec<String> = vec!["Person".to_owned(), "Preperson".to_owned()];
+        list_max_period_hours: u64 [1..=8_784] = 1;
+        keep_days: u64 [1..=36_500] = 30;
+        keep_count: u64 [0..=4_000_000_000] = 0;
     }
     kafka: Kafka {
         brokers: String = String::new();

@@ -166,6 +166,10 @@ fn parsed(known: &Value, text: String) -> Result<Value> {
             let number = text.trim().parse::<u32>().map_err(|_| anyhow!("must be {}", kind(known)))?;
             Ok(Value::Integer(i64::from(number)))
         }
+        Value::Boolean(_) => {
+            let is_so = text.trim().parse().map_err(|_| anyhow!("must be {}", kind(known)))?;
+            Ok(Value::Boolean(is_so))
+        }
         Value::Array(_) if text.trim_start().starts_with('[') => {
             // Parsed as TOML, like the file; the parser takes whole documents.
             let document: Option<Table> = format!("list = {text}").parse().ok();
@@ -189,6 +193,7 @@ fn parsed(known: &Value, text: String) -> Result<Value> {
 fn kind(known: &Value) -> &'static str {
     match known {
         Value::Integer(_) => "a whole number that is not negative",
+        Value::Boolean(_) => "true or false",
         Value::Array(_) => "a list of texts (in a variable: with commas between)",
         _ => "a text",
     }

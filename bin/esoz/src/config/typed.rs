@@ -130,6 +130,16 @@ impl Config {
         }
     }
 
+    /// The consumer group that reads the topic into the event log; none if the log is not filled from the topic.
+    pub(crate) fn consumer_group(&self) -> Result<Option<&str>> {
+        let events = &self.sections.events;
+        if !events.store || self.bus()? == Bus::Log {
+            return Ok(None);
+        }
+        Self::require("events.group", &events.group, "the event log is filled from Kafka")?;
+        Ok(Some(&events.group))
+    }
+
     /// Which access tokens are accepted.
     pub(crate) fn token_source(&self) -> Result<TokenSource> {
         match self.sections.auth.tokens.as_str() {

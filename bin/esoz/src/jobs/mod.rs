@@ -1,5 +1,7 @@
 //! Periodic jobs beside the requests: one file per job, and the loop that drives them all.
 
+mod consume_events;
+mod purge_events;
 mod purge_keys;
 mod relay;
 
@@ -17,6 +19,8 @@ use tokio::task::JoinSet;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::definitions::{JOB_RUNS, RUN_OUTCOMES};
 
+pub(crate) use consume_events::ConsumeEvents;
+pub(crate) use purge_events::PurgeEvents;
 pub(crate) use purge_keys::PurgeKeys;
 pub(crate) use relay::RelayEvents;
 

@@ -14,12 +14,12 @@ use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
 use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Filter, Refusal, Write};
 use esoz_device_dispense::{self as device_dispense, DeviceDispenses, Dispense, StoredDispense, Transition};
 use esoz_events::{
-    Backlog, Claim, Claimed, EventPublisher, EventRef, Outbox, PublishError, Refused, SetAside,
-    StatusChangeEvent, Which,
+    Backlog, Claim, Claimed, EventFilter, EventLog, EventPosition, EventPublisher, EventRef, LoggedEvent,
+    Outbox, PublishError, Refused, SetAside, StatusChangeEvent, Which,
 };
 use esoz_kernel::{
-    Clock, Committed, ContractDivisionId, DispenseId, IdempotencyRecords, LegalEntityId, Page, PageRequest,
-    StoreError, StoreErrorKind, Timestamp, Uuid, Written,
+    Clock, Committed, ContractDivisionId, DispenseId, EventId, IdempotencyRecords, LegalEntityId, Page,
+    PageRequest, StoreError, StoreErrorKind, Timestamp, Uuid, Written,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 use tokio::sync::Notify;
@@ -229,6 +229,13 @@ instrumented! {
         retry(which: &Which) -> Result<u64, StoreError>;
         drop_set_aside(id: &str) -> Result<bool, StoreError>;
     }
+    EventLog as "event_log" {
+        store(events: &[LoggedEvent]) -> Result<u64, StoreError>;
+        find(id: EventId) -> Result<Option<LoggedEvent>, StoreError>;
+        list(filter: &EventFilter, page: PageRequest) -> Result<Page<LoggedEvent>, StoreError>;
+        nth_newest(n: u64) -> Result<Option<EventPosition>, StoreError>;
+        remove_before(position: EventPosition, most: u32) -> Result<u64, StoreError>;
+    }
     IdempotencyRecords as "key_records" {
         purge_expired(until: Timestamp, most: u32) -> Result<u64, StoreError>;
     }
@@ -257,6 +264,7 @@ pub(crate) fn instrument(config: &Config, mut parts: Parts, instruments: &Arc<In
     stores.legal_entities = Instrumented::new(&stores.legal_entities, contracts, instruments);
     stores.contract_divisions = Instrumented::new(&stores.contract_divisions, contracts, instruments);
     stores.dispenses = Instrumented::new(&stores.dispenses, dispenses, instruments);
+    stores.event_log = Instrumented::new(&stores.event_log, contracts, instruments);
     for (store, outbox) in &mut stores.outboxes {
         *outbox = Instrumented::new(outbox, store, instruments);
     }

@@ -122,8 +122,7 @@ mod tests {
             .withf(move |filter, page| *filter == expected && *page == PageRequest::new(2, 3).unwrap())
             .times(1)
             .returning(|_, _| Ok(Page { items: vec![event("{}")], total_entries: 7 }));
-        let listed =
-            block_on(operation(log).execute(&permit(), input(Some("StatusChangeEvent")))).unwrap();
+        let listed = block_on(operation(log).execute(&permit(), input(Some("StatusChangeEvent")))).unwrap();
         assert_eq!(listed, Page { items: vec![event("{}")], total_entries: 7 });
     }
 

@@ -36,7 +36,11 @@ impl ShowEvent {
     ///
     /// # Errors
     /// [`ShowEventError`].
-    pub async fn execute(&self, _: &Permit<Self>, id: Option<EventId>) -> Result<LoggedEvent, ShowEventError> {
+    pub async fn execute(
+        &self,
+        _: &Permit<Self>,
+        id: Option<EventId>,
+    ) -> Result<LoggedEvent, ShowEventError> {
         let id = id.ok_or(ShowEventError::NotFound)?;
         let found = self.log.find(id).await.map_err(ShowEventError::Store)?;
         found.ok_or(ShowEventError::NotFound)

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use actix_web::web;
 use esoz_device_dispense::{Search, SearchKind, SearchParameter};
-use esoz_kernel::{PageRequest, Timestamp};
+use esoz_kernel::{Failure, PageRequest, Timestamp};
 
 use super::body::json_path;
 use crate::envelope::Invalid;
@@ -71,6 +71,22 @@ impl Query {
         let text = self.take(name)?;
         let fault = || ("cast", "type mismatch. Expected true or false".to_owned(), Vec::new());
         self.checked(name, text.parse().map_err(|_| fault()))
+    }
+
+    /// A text, which may be empty.
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.take(name)
+    }
+
+    /// What a rule of the domain makes of parameters. Its refusal is a fault of the parameter that it is about, unless that one cannot be read.
+    pub(crate) fn accepted<T, F: Failure>(&mut self, rule: &str, outcome: Result<T, F>) -> Option<T> {
+        let refused = |failure: F| {
+            let entry = failure.entry().unwrap_or_else(|| "$".to_owned());
+            if self.faults.iter().all(|fault| fault.entry != entry) {
+                self.faults.push(Invalid::query_parameter(entry, rule, failure.to_string(), Vec::new()));
+            }
+        };
+        outcome.map_err(refused).ok()
     }
 
     /// `page` and `page_size`.

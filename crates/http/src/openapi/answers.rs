@@ -114,13 +114,13 @@ impl Answers {
         schema: &str,
         reply: Reply<T>,
     ) -> Self {
-        let paging = reply.paging.as_ref().map(paging_of);
+        let (kind, paging) = (reply.kind, reply.paging.as_ref().map(paging_of));
         let response = envelope::success(&self.context, reply);
         let status = response.status();
         let data = Ref::from_schema_name(schema);
-        let (kind, data) = match paging {
-            Some(_) => (LIST, Schema::from(ArrayBuilder::new().items(data).build()).into()),
-            None => (OBJECT, RefOr::Ref(data)),
+        let data = match kind {
+            LIST => Schema::from(ArrayBuilder::new().items(data).build()).into(),
+            _ => RefOr::Ref(data),
         };
         let schema = ObjectBuilder::new()
             .schema_type(Type::Object)

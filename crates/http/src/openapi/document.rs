@@ -19,7 +19,7 @@ use crate::envelope::{BrokenRule, ErrorBody, Invalid, Meta};
 use crate::error::ApiError;
 use crate::extract::body;
 use crate::preflight::allow_header;
-use crate::routes::{self, contract_divisions, health};
+use crate::routes::{self, contract_divisions, events, health};
 
 /// Renders the OpenAPI document, as it is served at `/openapi.json`.
 ///
@@ -39,8 +39,8 @@ pub fn openapi() -> Result<String, serde_json::Error> {
 #[openapi(
     info(
         title = "esoz",
-        description = "Methods of Ukraine's eHealth system on device dispenses, which legal entities hand over to patients, and contract \
-            divisions, which the National Health Service manages. Every answer with a body is JSON in one envelope: `meta` beside either `data` or `error`. Where \
+        description = "Methods of Ukraine's eHealth system on device dispenses, which legal entities hand over to patients, on contract \
+            divisions, which the National Health Service manages, and on the events that tell of changes. Every answer with a body is JSON in one envelope: `meta` beside either `data` or `error`. Where \
             several things are wrong with a request, the first rule that fails answers. UUIDs are taken in either case and sent in lower \
             case; times are UTC. A path that is not described here is answered 404 (but for `/docs`, which shows this description), another \
             verb than the described one 405, both in the envelope of a failure."
@@ -54,6 +54,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         dispense::DeviceDispense,
         dispense::ListedDeviceDispense,
         contract_divisions::ContractDivisionDto,
+        events::EventDto,
         body::EmptyObject,
         contract_divisions::pair::PairBody,
         health::Liveness,
@@ -62,6 +63,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
     tags(
         (name = routes::DEVICE_DISPENSES, description = "What legal entities hand over to patients."),
         (name = routes::CONTRACT_DIVISIONS, description = "Where the contractors of the National Health Service deliver."),
+        (name = routes::EVENTS, description = "What happened: the events that were published, as the Event Manager keeps them."),
         (name = routes::DESCRIPTION, description = "This document."),
         (name = routes::HEALTH, description = "For probes and operators."),
     ),

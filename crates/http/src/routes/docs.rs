@@ -163,7 +163,7 @@ mod tests {
 
     /// The answer of the routes, without the guard but with what it attaches.
     async fn answer(request: TestRequest) -> ServiceResponse<impl MessageBody> {
-        let app = App::new().configure(configure).wrap_fn(|request, routes| {
+        let app = App::new().configure(|config| configure(config, true)).wrap_fn(|request, routes| {
             RequestContext::attach(&request, &SameId, &Origins::new(&[]), None);
             routes.call(request)
         });

@@ -3,6 +3,7 @@
 pub(crate) mod contract_divisions;
 pub(crate) mod device_dispenses;
 mod docs;
+pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod openapi_json;
 
@@ -17,6 +18,7 @@ use esoz_contract_division::{
     UpdateContractDivision,
 };
 use esoz_device_dispense::{ListDispenses, ListDispensesOfPatient, ShowDispense, StopDispense};
+use esoz_events::{ListEvents, ShowEvent};
 use esoz_kernel::Failure as _;
 use utoipa::Path;
 use utoipa::openapi::{self, HttpMethod, Paths};
@@ -30,6 +32,7 @@ use crate::preflight::{allow_header, preflight};
 /// The groups of the description.
 pub(crate) const DEVICE_DISPENSES: &str = "device dispenses";
 pub(crate) const CONTRACT_DIVISIONS: &str = "contract divisions";
+pub(crate) const EVENTS: &str = "events";
 pub(crate) const DESCRIPTION: &str = "description";
 pub(crate) const HEALTH: &str = "health";
 
@@ -60,6 +63,8 @@ fn endpoints() -> Vec<Endpoint> {
             .runs::<UpdateContractDivision>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::delete::__path_handle, contracts::delete::handle)
             .runs::<DeleteContractDivision>(),
+        Endpoint::new(EVENTS, events::list::__path_handle, events::list::handle).runs::<ListEvents>(),
+        Endpoint::new(EVENTS, events::show::__path_handle, events::show::handle).runs::<ShowEvent>(),
         Endpoint::new(DESCRIPTION, openapi_json::__path_show, openapi_json::show),
         Endpoint::new(HEALTH, health::__path_live, health::live),
         Endpoint::new(HEALTH, health::__path_ready, health::ready),
@@ -147,10 +152,11 @@ pub(crate) fn described() -> Paths {
     paths
 }
 
-/// Registers the routes, one resource for each path.
-pub(crate) fn configure(config: &mut web::ServiceConfig) {
+/// Registers the routes, one resource for each path; those of the event log only if it is served.
+pub(crate) fn configure(config: &mut web::ServiceConfig, serves_events: bool) {
+    let of_events = |endpoint: &Endpoint| endpoint.described.as_ref().is_some_and(|(tag, ..)| *tag == EVENTS);
     let mut by_path: BTreeMap<Vec<String>, Vec<Endpoint>> = BTreeMap::new();
-    for endpoint in endpoints() {
+    for endpoint in endpoints().into_iter().filter(|endpoint| serves_events || !of_events(endpoint)) {
         by_path.entry(endpoint.paths.clone()).or_default().push(endpoint);
     }
     for (paths, endpoints) in by_path {

@@ -205,7 +205,10 @@ async fn delivered_events_outlive_the_new_log_and_can_be_queried() {
     }
     assert_eq!(migrate(&fresh.settings).unwrap(), ["0011_event_log_to_be_queried"]);
     let delivered = fresh.store.delivered_after(0, 10).await.unwrap();
-    assert_eq!(delivered.iter().map(|(_, json)| json.clone()).collect::<Vec<_>>(), events.each_ref().map(wire::json));
+    assert_eq!(
+        delivered.iter().map(|(_, json)| json.clone()).collect::<Vec<_>>(),
+        events.each_ref().map(wire::json)
+    );
 
     let later = event_of(fresh_id());
     fresh.store.publish(std::slice::from_ref(&later)).await.remove(0).unwrap();

@@ -17,7 +17,12 @@ fn with_attribute(name: &str, new_value: Option<&str>) -> EventFilter {
     EventFilter { attribute: Some(attribute), ..hour() }
 }
 
-async fn list(under_test: &EventLogUnderTest, filter: &EventFilter, number: u32, size: u32) -> Page<LoggedEvent> {
+async fn list(
+    under_test: &EventLogUnderTest,
+    filter: &EventFilter,
+    number: u32,
+    size: u32,
+) -> Page<LoggedEvent> {
     under_test.log.list(filter, PageRequest::new(number, size).unwrap()).await.unwrap()
 }
 
@@ -46,7 +51,8 @@ pub async fn an_empty_log_has_nothing(under_test: EventLogUnderTest) {
 
 /// Whoever published it, whatever is in it.
 pub async fn an_event_is_found_as_it_was_stored(under_test: EventLogUnderTest) {
-    let properties = r#"{ "b": {"new_value": 1.50, "more": 12345678901234567890123}, "a": "\u0000 Ї", "": [] }"#;
+    let properties =
+        r#"{ "b": {"new_value": 1.50, "more": 12345678901234567890123}, "a": "\u0000 Ї", "": [] }"#;
     let of_others = LoggedEvent {
         event_type: "Подія \"1\" \\".to_owned(),
         entity_type: "x".repeat(LoggedEvent::MAX_TYPE_CHARS),
@@ -74,13 +80,13 @@ pub async fn an_event_is_stored_once(under_test: EventLogUnderTest) {
 pub async fn concurrent_calls_store_an_event_once(under_test: EventLogUnderTest) {
     let events: Vec<LoggedEvent> = (0..50).map(at).collect();
     let backwards: Vec<LoggedEvent> = events.iter().rev().cloned().collect();
-    let stores = (0..8).map(|number| {
+    let calls = (0..8).map(|number| {
         let (log, events) =
             (under_test.log.clone(), if number % 2 == 0 { events.clone() } else { backwards.clone() });
         tokio::spawn(async move { log.store(&events).await.unwrap() })
     });
     let mut stored = 0;
-    for store in stores.collect::<Vec<_>>() {
+    for store in calls.collect::<Vec<_>>() {
         stored += store.await.unwrap();
     }
     assert_eq!(stored, 50);
@@ -206,8 +212,7 @@ pub async fn what_is_before_a_position_is_removed_in_steps(under_test: EventLogU
         assert_eq!(under_test.log.remove_before(position, 3).await.unwrap(), removed);
         assert_eq!(all(&under_test).await, events[left..]);
     }
-    let before_all =
-        EventPosition { event_time: at_millis(-1), id: EventId::new(Uuid::max()) };
+    let before_all = EventPosition { event_time: at_millis(-1), id: EventId::new(Uuid::max()) };
     assert_eq!(under_test.log.remove_before(before_all, 3).await.unwrap(), 0);
     assert_eq!(under_test.log.find(events[0].id).await.unwrap(), None);
     // It may come again.

@@ -37,6 +37,17 @@ impl KafkaTopic {
         Self { brokers: brokers.to_owned(), topic: topic.to_owned() }
     }
 
+    /// Publishes messages as another producer does, each under a key of its own, and waits until the broker has them.
+    pub fn publish(&self, messages: &[Vec<u8>]) {
+        let producer: BaseProducer = self.config().set("linger.ms", "5").create().unwrap();
+        for message in messages {
+            let key = unused_name();
+            producer.send(BaseRecord::to(&self.topic).key(&key).payload(message)).unwrap();
+        }
+        producer.flush(READ_WITHIN).unwrap();
+        assert_eq!(producer.in_flight_count(), 0, "the broker took not all messages");
+    }
+
     /// Everything that is there now. Where a partition ends now is told by a mark put there for that: not every broker
     /// that these tests run against tells its offsets right.
     fn read(&self) -> Vec<Message> {

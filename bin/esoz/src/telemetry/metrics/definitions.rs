@@ -128,6 +128,10 @@ metrics! {
         "Events that were delivered, failed attempts to deliver one, and events that were set aside.";
     RELAY_DELIVERY: Histogram(DELIVERY_SECONDS) "esoz_relay_delivery_duration_seconds" []
         "Time from a change until the bus had its event.";
+    EVENT_LOG_MESSAGES: Counter "esoz_event_log_messages_total" [Label::new("outcome", || owned(MESSAGE_OUTCOMES))]
+        "Messages that this replica read from the topic, by outcome: an event that was stored, one that had been stored before, one of an entity type that is not stored, or no event.";
+    EVENT_LOG_LAG: Gauge "esoz_event_log_lag_messages" []
+        "Messages of this replica's partitions of the topic that are not committed as read. The sum over all replicas is how far the event log is behind.";
     CACHE_HITS: Counter "esoz_cache_hits_total" [CACHE]
         "Lookups that a cache answered.";
     CACHE_MISSES: Counter "esoz_cache_misses_total" [CACHE]
@@ -162,9 +166,18 @@ pub(crate) const ROUND_OUTCOMES: [&str; 5] = [IDLE, DELIVERED, UNDELIVERED, SET_
 /// The outcomes of an event in a round.
 pub(crate) const EVENT_OUTCOMES: [&str; 3] = [DELIVERED, UNDELIVERED, SET_ASIDE];
 
+pub(crate) const STORED: &str = "stored";
+pub(crate) const DUPLICATE: &str = "duplicate";
+pub(crate) const SKIPPED: &str = "skipped";
+pub(crate) const MALFORMED: &str = "malformed";
+/// The outcomes of a message of the topic.
+pub(crate) const MESSAGE_OUTCOMES: [&str; 4] = [STORED, DUPLICATE, SKIPPED, MALFORMED];
+
 /// The names of the jobs in metrics and logs.
 pub(crate) const RELAY: &str = "relay";
 pub(crate) const PURGE_KEYS: &str = "purge_keys";
+pub(crate) const CONSUME_EVENTS: &str = "consume_events";
+pub(crate) const PURGE_EVENTS: &str = "purge_events";
 /// The outcomes of a job's run.
 pub(crate) const RUN_OUTCOMES: [&str; 2] = ["done", "failed"];
 
@@ -184,7 +197,7 @@ const OPERATION: Label =
 const OUTCOME: Label = Label::new("outcome", || owned(OUTCOMES));
 const POOL: Label = Label::new("store", || owned([SQLITE, POSTGRESQL, MONGODB]));
 // Not `job`: Prometheus sets that label itself.
-const JOB: Label = Label::new("job_name", || owned([RELAY, PURGE_KEYS]));
+const JOB: Label = Label::new("job_name", || owned([RELAY, PURGE_KEYS, CONSUME_EVENTS, PURGE_EVENTS]));
 const CACHE: Label = Label::new("cache", || owned([ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES]));
 
 fn use_case_outcomes() -> Vec<String> {

@@ -1,0 +1,107 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use esoz_bus_kafka::{KafkaConsumer, Received};
+use esoz_events::{EventIngestion, Ingested};
+use esoz_kernel::{StoreError, StoreErrorKind};
+
+use super::{Job, Worked};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::NO_LABELS;
+use crate::telemetry::metrics::definitions::{
+    CONSUME_EVENTS, DUPLICATE, EVENT_LOG_LAG, EVENT_LOG_MESSAGES, MALFORMED, MESSAGE_OUTCOMES, SKIPPED,
+    STORED,
+};
+
+/// Batch size: the most messages whose events are stored in one commit.
+const BATCH: usize = 500;
+
+/// The pause when the topic has nothing new; a message ends it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Fills the event log from the topic. Replicas share the work as one consumer group.
+pub(crate) struct ConsumeEvents {
+    store: &'static str,
+    /// None after the server has stopped.
+    consumer: Mutex<Option<Arc<KafkaConsumer>>>,
+    ingestion: EventIngestion,
+    metrics: Arc<Metrics>,
+}
+
+impl ConsumeEvents {
+    pub(crate) fn new(
+        store: &'static str,
+        consumer: KafkaConsumer,
+        ingestion: EventIngestion,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        // Exported as 0 before the first message, so that a rate counts that one too.
+        for outcome in MESSAGE_OUTCOMES {
+            metrics.counter(&EVENT_LOG_MESSAGES, [outcome]).absolute(0);
+        }
+        Self { store, consumer: Mutex::new(Some(Arc::new(consumer))), ingestion, metrics }
+    }
+
+    fn consumer(&self) -> Option<Arc<KafkaConsumer>> {
+        self.consumer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn record(&self, messages: &[Received], ingested: &Ingested) {
+        let Ingested { stored, duplicates, skipped, malformed } = ingested;
+        for (index, reason) in malformed {
+            let position = messages.get(*index).map(|message| (message.partition, message.offset));
+            let (partition, offset) = position.unzip();
+            // The content may be anything, and anybody's.
+            tracing::warn!(partition, offset, %reason, "a message of the topic is no event and is skipped");
+        }
+        let malformed = u64::try_from(malformed.len()).unwrap_or(u64::MAX);
+        for (outcome, messages) in
+            [(STORED, *stored), (DUPLICATE, *duplicates), (SKIPPED, *skipped), (MALFORMED, malformed)]
+        {
+            self.metrics.counter(&EVENT_LOG_MESSAGES, [outcome]).increment(messages);
+        }
+    }
+}
+
+#[async_trait]
+impl Job for ConsumeEvents {
+    fn name(&self) -> &'static str {
+        CONSUME_EVENTS
+    }
+
+    fn store(&self) -> &'static str {
+        self.store
+    }
+
+    async fn run_once(&self) -> Result<Worked, StoreError> {
+        let Some(consumer) = self.consumer() else { return Ok(Worked::Done { pause: PAUSE }) };
+        let lag = u32::try_from(consumer.lag()).unwrap_or(u32::MAX);
+        self.metrics.gauge(&EVENT_LOG_LAG, NO_LABELS).set(f64::from(lag));
+        let messages = consumer.read(BATCH).map_err(|error| {
+            StoreError::new(StoreErrorKind::Unavailable, "filling the event log").because(error)
+        })?;
+        if messages.is_empty() {
+            return Ok(Worked::Done { pause: PAUSE });
+        }
+        let ingested = self.ingestion.ingest(&messages).await?;
+        consumer.processed();
+        self.record(&messages, &ingested);
+        Ok(Worked::More)
+    }
+
+    async fn woken(&self) {
+        match self.consumer() {
+            Some(consumer) => consumer.ready().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Leaves the group, so that other replicas take over at once.
+    async fn stop(&self) {
+        let consumer = self.consumer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(consumer) = consumer.and_then(Arc::into_inner) {
+            consumer.close().await;
+        }
+    }
+}

@@ -1,0 +1,70 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use esoz_events::{EventLog, EventPosition, Retention};
+use esoz_kernel::{Clock, StoreError};
+
+use super::{Job, Worked};
+use crate::telemetry::metrics::definitions::PURGE_EVENTS;
+
+/// The pause between purges.
+const PAUSE: Duration = Duration::from_mins(10);
+
+/// Batch size: the most events removed in one run, so that other writers do not wait long.
+const BATCH: u32 = 500;
+
+/// Removes old events from the event log. Any number of servers may purge the same log.
+pub(crate) struct PurgeEvents {
+    store: &'static str,
+    log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+    retention: Retention,
+    /// The position before which the purge under way removes events: it is found by counting, and so once for all batches.
+    cutoff: Mutex<Option<EventPosition>>,
+}
+
+impl PurgeEvents {
+    pub(crate) fn new(
+        store: &'static str,
+        log: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+        retention: Retention,
+    ) -> Self {
+        Self { store, log, clock, retention, cutoff: Mutex::default() }
+    }
+
+    fn set_cutoff(&self, cutoff: Option<EventPosition>) {
+        *self.cutoff.lock().unwrap_or_else(PoisonError::into_inner) = cutoff;
+    }
+}
+
+#[async_trait]
+impl Job for PurgeEvents {
+    fn name(&self) -> &'static str {
+        PURGE_EVENTS
+    }
+
+    fn store(&self) -> &'static str {
+        self.store
+    }
+
+    async fn run_once(&self) -> Result<Worked, StoreError> {
+        let under_way = *self.cutoff.lock().unwrap_or_else(PoisonError::into_inner);
+        let cutoff = match under_way {
+            Some(cutoff) => cutoff,
+            None => self.retention.cutoff(&*self.log, self.clock.now()).await?,
+        };
+        match self.log.remove_before(cutoff, BATCH).await? {
+            0 => {
+                self.set_cutoff(None);
+                Ok(Worked::Done { pause: PAUSE })
+            }
+            removed => {
+                self.set_cutoff(Some(cutoff));
+                tracing::debug!(removed, "old events removed");
+                Ok(Worked::More)
+            }
+        }
+    }
+}
