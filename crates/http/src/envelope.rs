@@ -42,17 +42,17 @@ impl<T> Reply<T> {
     pub(crate) fn ok(data: T) -> Self {
         Self { status: StatusCode::OK, kind: OBJECT, data, paging: None }
     }
+
+    /// 201 with the object that was created.
+    pub(crate) fn created(data: T) -> Self {
+        Self { status: StatusCode::CREATED, ..Self::ok(data) }
+    }
 }
 
 impl<T> Reply<[T; 1]> {
     /// 200 with a list that holds one object and has no pages.
     pub(crate) fn list_of_one(data: T) -> Self {
         Self { status: StatusCode::OK, kind: LIST, data: [data], paging: None }
-    }
-
-    /// 201 with the object that was created.
-    pub(crate) fn created(data: T) -> Self {
-        Self { status: StatusCode::CREATED, ..Self::ok(data) }
     }
 }
 
