@@ -80,6 +80,7 @@ async fn execute(
         Command::ApiKey(command) => cli::credentials::api_key(&load()?, command).await?,
         Command::User(command) => cli::credentials::user(&load()?, command).await?,
         Command::Client(command) => cli::credentials::client(&load()?, command).await?,
+        Command::Expire(args) => cli::expire::run(&load()?, args).await?,
         Command::Events(args) => cli::events::run(&load()?, args).await?,
         Command::Config(ConfigCommand::Check(output)) => cli::config::check(&load()?, output)?,
         Command::Doctor(output) => return cli::doctor::run(&load()?, output).await,

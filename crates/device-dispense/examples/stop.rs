@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use esoz_auth::{Caller, Principal, Scope, authorize};
 use esoz_device_dispense::{
-    DeviceDispenses, Dispense, DispenseStatus, Filter, PatientPseudonyms, Pseudonym, StopDispense, StopError,
-    StopInput, StoredDispense, Transition,
+    DeviceDispenses, Dispense, DispenseStatus, Filter, Overdue, OverdueFilter, PatientPseudonyms, Pseudonym,
+    StopDispense, StopError, StopInput, StoredDispense, Transition,
 };
 use esoz_events::{StatusChangeEvent, wire};
 use esoz_kernel::time::rfc3339_millis;
@@ -85,6 +85,19 @@ impl DeviceDispenses for Shelf {
             |dispense: &Dispense| dispense.record.get("inserted_at")?.as_str().map(str::to_owned);
         found.sort_by_key(|dispense| (inserted_at(dispense), dispense.id));
         Ok(Page::of(found.into_iter().cloned().map(Ok).collect(), page))
+    }
+
+    async fn overdue(&self, filter: &OverdueFilter, limit: u32) -> Result<Vec<Overdue>, StoreError> {
+        let inside = self.inside.lock().map_err(|_| broken("listing overdue dispenses"))?;
+        let is_overdue = |dispense: &&Dispense| filter.from.contains(&dispense.status);
+        let mut overdue: Vec<Overdue> = (inside.dispenses.values().filter(is_overdue))
+            .filter_map(|dispense| Some(Overdue { inserted_at: dispense.inserted_at()?, id: dispense.id }))
+            .filter(|overdue| overdue.inserted_at < filter.inserted_before)
+            .filter(|overdue| filter.after.is_none_or(|after| *overdue > after))
+            .collect();
+        overdue.sort_unstable();
+        overdue.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(overdue)
     }
 
     /// The heart of the port: look and write in the same instant. Whoever comes second finds another status than the one it

@@ -16,6 +16,8 @@ pub struct Transition {
     pub owner: Option<LegalEntityId>,
     /// The patient that it must be about; `None`: any.
     pub subject: Option<Pseudonym>,
+    /// The instant before which it must have been recorded (`inserted_at`); `None`: any.
+    pub inserted_before: Option<Timestamp>,
     /// The statuses of which it must have one, taken from the status model ([`DispenseStatus::sources`]).
     pub from: Vec<DispenseStatus>,
     /// The status that it gets.
@@ -38,8 +40,31 @@ impl Transition {
 
     /// Whether the dispense meets every condition of the transition.
     pub fn applies_to(&self, dispense: &Dispense) -> bool {
-        self.concerns(Some(dispense.owner), Some(&dispense.subject)) && self.from.contains(&dispense.status)
+        let is_before = |limit| dispense.inserted_at().is_some_and(|at| at < limit);
+        self.concerns(Some(dispense.owner), Some(&dispense.subject))
+            && self.from.contains(&dispense.status)
+            && self.inserted_before.is_none_or(is_before)
     }
+}
+
+/// Which dispenses are overdue: those with one of the statuses that were recorded before an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverdueFilter {
+    /// The statuses.
+    pub from: Vec<DispenseStatus>,
+    /// The instant, in milliseconds.
+    pub inserted_before: Timestamp,
+    /// The position after which the listing continues; `None`: it begins.
+    pub after: Option<Overdue>,
+}
+
+/// A dispense that is overdue, and its position among all that are: oldest first, then by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Overdue {
+    /// When it was recorded, in milliseconds.
+    pub inserted_at: Timestamp,
+    /// The dispense.
+    pub id: DispenseId,
 }
 
 /// The store of dispenses.
@@ -66,6 +91,13 @@ pub trait DeviceDispenses: Send + Sync {
         filter: &Filter,
         page: PageRequest,
     ) -> Result<Page<Result<Dispense, StoreError>>, StoreError>;
+
+    /// Lists at most `limit` overdue dispenses in the order of [`Overdue`]. Fewer than `limit` are the last ones. Only a dispense whose id, status
+    /// and time of recording can be read is among them; the rest of it may be corrupt.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    async fn overdue(&self, filter: &OverdueFilter, limit: u32) -> Result<Vec<Overdue>, StoreError>;
 
     /// Commits a transition if, in the same instant, the stored dispense meets its conditions.
     ///

@@ -16,6 +16,9 @@ pub const CHANGES: &str = "esoz_changes";
 /// The length of that list: far more than the transitions that can commit before the read that looks for an id.
 pub(crate) const CHANGES_MAX: i32 = 8;
 
+/// The index of the dispenses in progress.
+pub(crate) const IN_PROGRESS: &str = "esoz_in_progress";
+
 pub(crate) const ID: &str = "_id";
 pub(crate) const STATUS: &str = "status";
 pub(crate) const STATUS_HISTORY: &str = "status_history";

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use bson::{Document, doc};
+use esoz_device_dispense::DispenseStatus;
 use esoz_kernel::{StoreError, StoreErrorKind};
 use mongodb::{
     IndexModel,
@@ -14,8 +15,8 @@ use crate::{
     device_dispense::commit::simple,
     error::MongoError,
     fields::{
-        BY_OWNER, BY_STATUS, BY_SUBJECT, COLLECTION, ID, INSERTED_AT, KEYS_AT, KEYS_KEY, OUTBOX_SET_ASIDE_AT,
-        OUTBOX_SINCE, OWNER, STATUS, SUBJECT,
+        BY_OWNER, BY_STATUS, BY_SUBJECT, COLLECTION, ID, IN_PROGRESS, INSERTED_AT, KEYS_AT, KEYS_KEY,
+        OUTBOX_SET_ASIDE_AT, OUTBOX_SINCE, OWNER, STATUS, SUBJECT,
     },
 };
 
@@ -124,6 +125,15 @@ fn partial(name: &str, field: &str) -> IndexOptions {
     IndexOptions::builder().name(name.to_owned()).partial_filter_expression(filter).build()
 }
 
+/// Finds overdue dispenses. Only those in progress are in it; compared byte by byte, whatever the collection's own collation.
+fn in_progress() -> IndexOptions {
+    IndexOptions::builder()
+        .name(IN_PROGRESS.to_owned())
+        .partial_filter_expression(doc! { STATUS: DispenseStatus::InProgress.as_str() })
+        .collation(simple())
+        .build()
+}
+
 /// Keeps two dispenses from being changed under one key. Within a document it rules nothing out: the update does.
 fn unique_key() -> IndexModel {
     let mut options = partial("esoz_keys_key", KEYS_KEY);
@@ -138,7 +148,7 @@ fn sharded_key() -> IndexModel {
 }
 
 /// All but the unique one.
-fn indexes() -> [IndexModel; 6] {
+fn indexes() -> [IndexModel; 7] {
     [
         IndexModel::builder()
             .keys(doc! { OUTBOX_SINCE: 1 })
@@ -152,6 +162,7 @@ fn indexes() -> [IndexModel; 6] {
         listing(BY_OWNER, doc! { OWNER: 1, INSERTED_AT: 1, ID: 1 }),
         listing(BY_STATUS, doc! { OWNER: 1, STATUS: 1, INSERTED_AT: 1, ID: 1 }),
         listing(BY_SUBJECT, doc! { SUBJECT: 1, OWNER: 1, INSERTED_AT: 1, ID: 1 }),
+        IndexModel::builder().keys(doc! { INSERTED_AT: 1, ID: 1 }).options(in_progress()).build(),
     ]
 }
 

@@ -41,6 +41,7 @@ macro_rules! store_ports {
                 find(id: esoz_kernel::DispenseId) -> Option<esoz_device_dispense::StoredDispense>;
                 list(filter: &esoz_device_dispense::Filter, page: esoz_kernel::PageRequest)
                     -> esoz_kernel::Page<Result<esoz_device_dispense::Dispense, esoz_kernel::StoreError>>;
+                overdue(filter: &esoz_device_dispense::OverdueFilter, limit: u32) -> Vec<esoz_device_dispense::Overdue>;
                 commit(change: &esoz_device_dispense::Transition) -> esoz_kernel::Committed<esoz_device_dispense::Dispense>;
             }
             ContractDivisionsDouble: esoz_contract_division::ContractDivisions {

@@ -151,6 +151,7 @@ impl Process {
                 id,
                 owner: Some(found.owner),
                 subject: Some(found.subject),
+                inserted_before: None,
                 from: vec![found.status],
                 to,
                 at,

@@ -9,6 +9,7 @@ mod delete_contract_division;
 mod described;
 mod event_topic;
 mod events;
+mod expire;
 mod framing;
 mod guards;
 mod health;

@@ -3,6 +3,7 @@
 
 mod commands;
 mod demo;
+mod expire;
 mod idempotency;
 mod import;
 mod kill;

@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// Blocks or unblocks a client. Every token and api key of a blocked client is refused, whichever issuer it comes from.
     #[command(subcommand)]
     Client(BlockCommand),
+    /// Expires overdue device dispenses once, as a running server does every `device_dispense.expire_every_s`. Prints how many.
+    #[command(after_help = "Example:\n  esoz expire --dry-run --config esoz.toml")]
+    Expire(ExpireArgs),
     /// Prints events as JSON lines: those delivered to the embedded bus, or those set aside as undeliverable. Retries or drops the latter.
     #[command(
         args_conflicts_with_subcommands = true,
@@ -188,6 +191,13 @@ pub(crate) struct HealthArgs {
     /// Asks whether the server is alive, not whether it is ready.
     #[arg(long)]
     pub(crate) live: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExpireArgs {
+    /// Only counts the overdue dispenses.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

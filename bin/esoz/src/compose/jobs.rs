@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use esoz_device_dispense::ExpireDispenses;
 use esoz_events::{Backoff, EventIngestion, Relay, RelayLimits, Retention};
 use esoz_kernel::IdGenerator as _;
 use esoz_kernel::system::RandomIds;
@@ -12,11 +13,11 @@ use tokio::sync::Notify;
 use super::stores::{POSTGRESQL, SQLITE, number};
 use super::{Parts, bus};
 use crate::config::{Config, StoreKind};
-use crate::jobs::{ConsumeEvents, Job, PurgeEvents, PurgeKeys, RelayEvents};
+use crate::jobs::{ConsumeEvents, ExpireOverdue, Job, PurgeEvents, PurgeKeys, RelayEvents};
 use crate::telemetry::metrics::Metrics;
 
-/// Builds the jobs: a relay for each outbox, a purge for each store of idempotency keys, and what fills and purges the event log. `dispense_committed` wakes the relay of
-/// dispense events.
+/// Builds the jobs: a relay for each outbox, a purge for each store of idempotency keys, what fills and purges the event log, and the expiry of
+/// dispenses if it is configured. `dispense_committed` wakes the relay of dispense events.
 pub(crate) fn all(
     config: &Config,
     parts: &Parts,
@@ -56,7 +57,26 @@ pub(crate) fn all(
         let retention = Retention { keep, keep_count: events.keep_count };
         jobs.push(Box::new(PurgeEvents::new(store, log.clone(), parts.clock.clone(), retention)));
     }
+    if let Some(expire) = expiry(config, parts)? {
+        let store = parts.stores.outboxes.first().map_or("", |(store, _)| *store);
+        let pause = Duration::from_secs(config.sections.device_dispense.expire_every_s);
+        jobs.push(Box::new(ExpireOverdue::new(store, expire, pause, metrics)));
+    }
     Ok(jobs)
+}
+
+/// Builds the operation that expires device dispenses; `None` when they do not expire.
+pub(crate) fn expiry(config: &Config, parts: &Parts) -> Result<Option<ExpireDispenses>> {
+    let dispenses = parts.stores.dispenses.clone();
+    let (clock, ids) = (parts.clock.clone(), parts.ids.clone());
+    let expiring = config.expiry()?;
+    Ok(expiring.map(|(lifetime, system_user)| ExpireDispenses {
+        dispenses,
+        clock,
+        ids,
+        lifetime,
+        system_user,
+    }))
 }
 
 /// The pause after consecutive failures.

@@ -23,6 +23,9 @@ mod secret {
 /// One hour, the upper bound of every time limit.
 pub(super) const HOUR_MS: u64 = 3_600_000;
 
+/// A hundred years, the upper bound of a dispense's lifetime.
+const LIFETIME_MAX_S: u64 = 36_525 * 86_400;
+
 /// MongoDB's relays share one document, which holds the claims of dozens of relays if each claims at most so many entities.
 const MAX_ENTITIES: u64 = 10_000;
 
@@ -146,6 +149,9 @@ sections! {
         iv_file: String = String::new();
     }
     device_dispense: DeviceDispense {
+        lifetime_s: u64 [0..=LIFETIME_MAX_S] = 0;
+        expire_every_s: u64 [1..=86_400] = 60;
+        system_user_id: String = String::new();
         patient_list: String = "own".to_owned();
     }
     auth: Auth {

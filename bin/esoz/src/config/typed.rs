@@ -1,9 +1,11 @@
 //! The typed values of keys that the file and the environment give as texts.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Result;
 use esoz_device_dispense::Access;
+use esoz_kernel::UserId;
 use esoz_otlp::{OtlpSettings, SettingsError};
 
 use super::{Config, optional};
@@ -138,6 +140,18 @@ impl Config {
         }
         Self::require("events.group", &events.group, "the event log is filled from Kafka")?;
         Ok(Some(&events.group))
+    }
+
+    /// The lifetime of a device dispense in progress and the user in whose name it expires; `None` when dispenses do not expire.
+    pub(crate) fn expiry(&self) -> Result<Option<(Duration, UserId)>> {
+        let section = &self.sections.device_dispense;
+        if section.lifetime_s == 0 {
+            return Ok(None);
+        }
+        let key = "device_dispense.system_user_id";
+        Self::require(key, &section.system_user_id, "`device_dispense.lifetime_s` is")?;
+        let user = section.system_user_id.parse().map_err(|_| self.refuse(key, "must be a UUID"))?;
+        Ok(Some((Duration::from_secs(section.lifetime_s), user)))
     }
 
     /// Which access tokens are accepted.

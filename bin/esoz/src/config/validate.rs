@@ -31,6 +31,7 @@ impl Config {
             self.store_kind().and_then(|kind| self.validate_stores(kind)).err(),
             self.bus().err(),
             self.consumer_group().err(),
+            self.expiry().err(),
             self.token_source().and_then(|source| self.validate_tokens(source)).err(),
             self.patient_list().err(),
             self.tls_files().err(),

@@ -1,6 +1,7 @@
 //! Periodic jobs beside the requests: one file per job, and the loop that drives them all.
 
 mod consume_events;
+mod expire;
 mod purge_events;
 mod purge_keys;
 mod relay;
@@ -20,6 +21,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::definitions::{JOB_RUNS, RUN_OUTCOMES};
 
 pub(crate) use consume_events::ConsumeEvents;
+pub(crate) use expire::{ExpireOverdue, count_overdue, expire_all};
 pub(crate) use purge_events::PurgeEvents;
 pub(crate) use purge_keys::PurgeKeys;
 pub(crate) use relay::RelayEvents;

@@ -12,7 +12,9 @@ use anyhow::Result;
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
 use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Filter, Refusal, Write};
-use esoz_device_dispense::{self as device_dispense, DeviceDispenses, Dispense, StoredDispense, Transition};
+use esoz_device_dispense::{
+    self as device_dispense, DeviceDispenses, Dispense, Overdue, OverdueFilter, StoredDispense, Transition,
+};
 use esoz_events::{
     Backlog, Claim, Claimed, EventFilter, EventLog, EventPosition, EventPublisher, EventRef, LoggedEvent,
     Outbox, PublishError, Refused, SetAside, StatusChangeEvent, Which,
@@ -217,6 +219,7 @@ instrumented! {
         find(id: DispenseId) -> Result<Option<StoredDispense>, StoreError> => found;
         list(filter: &device_dispense::Filter, page: PageRequest)
             -> Result<Page<Result<Dispense, StoreError>>, StoreError>;
+        overdue(filter: &OverdueFilter, limit: u32) -> Result<Vec<Overdue>, StoreError>;
         commit(change: &Transition) -> Result<Committed<Dispense>, StoreError> => committed;
     }
     Outbox as "outbox" {

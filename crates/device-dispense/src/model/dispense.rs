@@ -1,6 +1,6 @@
 use std::fmt;
 
-use esoz_kernel::{DispenseId, LegalEntityId, StoreError};
+use esoz_kernel::{DispenseId, LegalEntityId, StoreError, Timestamp};
 use serde_json::{Map, Value};
 
 use super::fields::RECORD;
@@ -62,6 +62,11 @@ impl Dispense {
             history.iter_mut().filter_map(|entry| entry.get_mut(STATUS)).for_each(spell);
         }
         Self { id, status, subject, owner, record }
+    }
+
+    /// Returns when it was recorded (`inserted_at`); `None` when that cannot be read.
+    pub fn inserted_at(&self) -> Option<Timestamp> {
+        self.record.get("inserted_at")?.as_str()?.parse().ok()
     }
 }
 

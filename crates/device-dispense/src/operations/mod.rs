@@ -1,5 +1,6 @@
 //! One file per operation: input, error, `execute`.
 
+mod expire;
 mod list;
 mod list_of_patient;
 mod show;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use esoz_kernel::{Clock, IdGenerator, Page, PatientId, StoreError};
 use esoz_legal_entity::{AllowedTypes, LegalEntities};
 
+pub use expire::ExpireDispenses;
 pub use list::{ListDispenses, ListError, ListInput};
 pub use list_of_patient::{ListDispensesOfPatient, ListOfPatientError, ListOfPatientInput};
 pub use show::{ShowDispense, ShowError, ShowInput};

@@ -152,8 +152,18 @@ impl StopDispense {
             let parts: [&[u8]; 2] = [id.as_bytes(), subject.expose().as_bytes()];
             IdempotentRequest::new(Self::NAME, permit.client(), &key, &parts)
         });
-        let from = to.sources(Trigger::Stop);
-        Transition { id, owner: Some(owner), subject: Some(subject), from, to, at, by, event, idempotency }
+        Transition {
+            id,
+            owner: Some(owner),
+            subject: Some(subject),
+            inserted_before: None,
+            from: to.sources(Trigger::Stop),
+            to,
+            at,
+            by,
+            event,
+            idempotency,
+        }
     }
 
     /// Explains a stale transition; `None` when by now nothing speaks against it, and it is worth another offer.

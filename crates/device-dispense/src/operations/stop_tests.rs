@@ -217,6 +217,7 @@ fn given_a_dispense_in_progress_then_one_call_stops_it() {
         id: DISPENSE,
         owner: Some(owner()),
         subject: Some(Pseudonym::new("P")),
+        inserted_before: None,
         from: vec![DispenseStatus::InProgress],
         to: DispenseStatus::Stopped,
         at,

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use bson::{Document, RawDocumentBuf, doc};
-use esoz_device_dispense::{Dispense, Transition};
+use esoz_device_dispense::{Dispense, DispenseStatus, Transition};
 use esoz_kernel::{Committed, StoreError, Uuid};
 use mongodb::options::{Collation, Hint, ReturnDocument};
 
@@ -142,8 +142,7 @@ pub(crate) fn by_id() -> Hint {
 /// Arrays are excluded: a filter by value or by type also matches an array that contains such a value. A filter by value alone also matches a
 /// symbol of the same text.
 pub(crate) fn filter(transition: &Transition) -> Document {
-    let statuses: Vec<&str> = transition.from.iter().flat_map(|status| status.spellings()).copied().collect();
-    let mut filter = doc! { ID: binary(transition.id.uuid()), STATUS: no_array(doc! { "$in": statuses, "$type": "string" }) };
+    let mut filter = doc! { ID: binary(transition.id.uuid()), STATUS: one_of(&transition.from) };
     let subject =
         transition.subject.as_ref().map(|subject| doc! { "$eq": subject.expose(), "$type": "string" });
     filter.insert(SUBJECT, no_array(subject.unwrap_or_else(|| doc! { "$type": "string" })));
@@ -159,13 +158,22 @@ pub(crate) fn filter(transition: &Transition) -> Document {
         let text = doc! { "$type": "string", "$regex": UUID_TEXT };
         filter.insert("$or", [doc! { OWNER: no_array(binary) }, doc! { OWNER: no_array(text) }].to_vec());
     }
+    if let Some(limit) = transition.inserted_before {
+        filter.insert(INSERTED_AT, no_array(doc! { "$lt": millis(limit) }));
+    }
     if let Some(idempotency) = &transition.idempotency {
         filter.insert(KEYS_KEY, doc! { "$ne": digest(idempotency.key()) });
     }
     filter
 }
 
-fn no_array(mut condition: Document) -> Document {
+/// The condition that a status is one of these, in any of its spellings.
+pub(super) fn one_of(statuses: &[DispenseStatus]) -> Document {
+    let spellings: Vec<&str> = statuses.iter().flat_map(|status| status.spellings()).copied().collect();
+    no_array(doc! { "$in": spellings, "$type": "string" })
+}
+
+pub(super) fn no_array(mut condition: Document) -> Document {
     condition.insert("$not", doc! { "$type": "array" });
     condition
 }

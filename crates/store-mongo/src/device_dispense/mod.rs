@@ -9,7 +9,9 @@ pub(crate) mod query;
 pub(crate) mod replay;
 
 use async_trait::async_trait;
-use esoz_device_dispense::{DeviceDispenses, Dispense, Filter, StoredDispense, Transition};
+use esoz_device_dispense::{
+    DeviceDispenses, Dispense, Filter, Overdue, OverdueFilter, StoredDispense, Transition,
+};
 use esoz_kernel::{Committed, DispenseId, Page, PageRequest, StoreError};
 
 use crate::MongoStore;
@@ -31,6 +33,11 @@ impl DeviceDispenses for MongoStore {
         let Page { items, total_entries } = listed.map_err(|error| query::list_failed(filter, &error))?;
         let items = items.iter().map(|document| document::to_entry(document)).collect();
         Ok(Page { items, total_entries })
+    }
+
+    async fn overdue(&self, filter: &OverdueFilter, limit: u32) -> Result<Vec<Overdue>, StoreError> {
+        let found = self.documents.overdue(filter, limit).await;
+        found.map_err(|error| query::overdue_failed(&error))
     }
 
     /// Alone, or in one command with others that wait at the same time.

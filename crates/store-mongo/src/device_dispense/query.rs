@@ -2,18 +2,24 @@
 
 use std::collections::HashMap;
 
-use bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
-use esoz_device_dispense::{Filter, Pseudonym, SearchValue};
+use bson::{Bson, Document, RawDocument, RawDocumentBuf, Timestamp, doc};
+use esoz_device_dispense::{Filter, Overdue, OverdueFilter, Pseudonym, SearchValue};
 use esoz_kernel::{DispenseId, Page, PageRequest, StoreError, StoreErrorKind, Uuid};
 use futures_util::TryStreamExt;
 use mongodb::options::{Hint, ReadConcern};
 
-use super::{commit::simple, document::stored_forms};
+use super::{
+    commit::{no_array, one_of, simple},
+    document::stored_forms,
+};
 use crate::{
     collections::Collections,
     error::MongoError,
-    fields::{BY_OWNER, BY_STATUS, BY_SUBJECT, ID, INSERTED_AT, OWNER, STATUS, SUBJECT, WHEN_HANDED_OVER},
-    values::{binary, millis, uuid},
+    fields::{
+        BY_OWNER, BY_STATUS, BY_SUBJECT, ID, IN_PROGRESS, INSERTED_AT, OWNER, STATUS, SUBJECT,
+        WHEN_HANDED_OVER,
+    },
+    values::{binary, millis, time, uuid},
 };
 
 impl Collections {
@@ -35,6 +41,29 @@ impl Collections {
             find.session(&mut session.await?).await
         };
         self.with_timeout(find).await
+    }
+
+    /// Lists overdue dispenses by the partial index of those in progress. Ids that are no UUIDs cannot be listed: no operation knows them.
+    pub(crate) async fn overdue(
+        &self,
+        filter: &OverdueFilter,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, MongoError> {
+        // To MongoDB a limit of zero is no limit.
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let find = self
+            .dispenses
+            .find(overdue(filter))
+            .collation(simple())
+            .sort(order())
+            .hint(Hint::Name(IN_PROGRESS.to_owned()))
+            .projection(doc! { INSERTED_AT: 1 })
+            .limit(limit.into())
+            .max_time(self.operation_timeout);
+        let found: Vec<RawDocumentBuf> = self.with_timeout(async { find.await?.try_collect().await }).await?;
+        Ok(found.iter().filter_map(|document| position(document)).collect())
     }
 
     pub(crate) async fn find_all(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, RawDocumentBuf>, MongoError> {
@@ -79,12 +108,20 @@ impl Collections {
 
 /// The failure of a list.
 pub(crate) fn list_failed(filter: &Filter, error: &MongoError) -> StoreError {
-    let failed = error.during("listing dispenses");
+    failed("listing dispenses", index_for(filter), error)
+}
+
+/// The failure of a list of overdue dispenses.
+pub(crate) fn overdue_failed(error: &MongoError) -> StoreError {
+    failed("listing overdue dispenses", IN_PROGRESS, error)
+}
+
+fn failed(attempted: &str, index: &str, error: &MongoError) -> StoreError {
+    let failed = error.during(attempted);
     if !error.is_bad_value() {
         return failed;
     }
-    let missing =
-        format!("listing dispenses: the index {} is missing; `esoz migrate` creates it", index_for(filter));
+    let missing = format!("{attempted}: the index {index} is missing; `esoz migrate` creates it");
     StoreError::new(StoreErrorKind::Unavailable, missing).because(failed)
 }
 
@@ -129,6 +166,22 @@ fn conditions(filter: &Filter) -> Document {
 
 fn any_of(values: impl IntoIterator<Item = Bson>) -> Bson {
     doc! { "$in": values.into_iter().collect::<Vec<_>>() }.into()
+}
+
+fn overdue(filter: &OverdueFilter) -> Document {
+    let before = no_array(doc! { "$lt": millis(filter.inserted_before) });
+    let uuids = doc! { "$gte": binary(Uuid::nil()), "$lte": binary(Uuid::max()) };
+    let mut query = doc! { STATUS: one_of(&filter.from), INSERTED_AT: before, ID: uuids };
+    if let Some(Overdue { inserted_at, id }) = filter.after {
+        let (at, id) = (millis(inserted_at), binary(id.uuid()));
+        let later = [doc! { INSERTED_AT: { "$gt": at } }, doc! { INSERTED_AT: at, ID: { "$gt": id } }];
+        query.insert("$and", [doc! { INSERTED_AT: { "$gte": at } }, doc! { "$or": later.to_vec() }].to_vec());
+    }
+    query
+}
+
+fn position(document: &RawDocument) -> Option<Overdue> {
+    Some(Overdue { inserted_at: time(document, INSERTED_AT)?, id: DispenseId::new(uuid(document, ID)?) })
 }
 
 #[cfg(test)]

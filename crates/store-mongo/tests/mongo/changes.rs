@@ -47,6 +47,7 @@ pub(crate) fn stop(id: Uuid, owner: Uuid) -> Transition {
         id: DispenseId::new(id),
         owner: Some(LegalEntityId::new(owner)),
         subject: Some(Pseudonym::new(SUBJECT)),
+        inserted_before: None,
         from: vec![DispenseStatus::InProgress],
         to: DispenseStatus::Stopped,
         at: time,

@@ -61,6 +61,9 @@ pub(super) fn commit(
         let is_hidden = is_answer && !query::concerns(connection, change)?;
         return Ok(if is_hidden { Committed::Stale } else { replay.into() });
     }
+    if change.inserted_before.is_some() && !applies(connection, change)? {
+        return Ok(Committed::Stale);
+    }
     let Some(document) = compare_and_set(connection, change)? else {
         return Ok(Committed::Stale);
     };
@@ -70,6 +73,12 @@ pub(super) fn commit(
     }
     // Decoded before the commit, so that an unreadable document rolls back.
     Ok(Committed::Applied(to_dispense(&id, &document)?.dispense?))
+}
+
+/// Whether the stored dispense meets the conditions, by the domain's rule: nobody else writes meanwhile.
+fn applies(connection: &mut SqliteConnection, change: &Transition) -> Result<bool, SqliteError> {
+    let Some(document) = query::document(connection, change.id)? else { return Ok(false) };
+    Ok(change.applies_to(&to_dispense(&change.id.to_string(), &document)?.dispense?))
 }
 
 /// Updates the document if it meets the conditions of the transition; returns the document after it.

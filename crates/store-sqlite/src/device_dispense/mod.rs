@@ -7,7 +7,9 @@ mod json;
 pub(crate) mod query;
 
 use async_trait::async_trait;
-use esoz_device_dispense::{DeviceDispenses, Dispense, Filter, StoredDispense, Transition};
+use esoz_device_dispense::{
+    DeviceDispenses, Dispense, Filter, Overdue, OverdueFilter, StoredDispense, Transition,
+};
 use esoz_kernel::{Committed, DispenseId, Page, PageRequest, StoreError};
 
 use self::document::to_dispense;
@@ -31,6 +33,12 @@ impl DeviceDispenses for SqliteStore {
         let Page { items, total_entries } = self.read("listing dispenses", list).await?;
         let items = items.iter().map(|(id, document)| to_dispense(id, document)?.dispense).collect();
         Ok(Page { items, total_entries })
+    }
+
+    async fn overdue(&self, filter: &OverdueFilter, limit: u32) -> Result<Vec<Overdue>, StoreError> {
+        let (filter, limit) = (filter.clone(), usize::try_from(limit).unwrap_or(usize::MAX));
+        let overdue = move |connection: &mut _| Ok(query::overdue(connection, &filter, limit)?);
+        self.read("listing overdue dispenses", overdue).await
     }
 
     async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {

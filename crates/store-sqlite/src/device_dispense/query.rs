@@ -1,9 +1,10 @@
 //! Reads of dispenses.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
-use esoz_device_dispense::{Filter, Pseudonym, Search, SearchParameter, Transition};
+use esoz_device_dispense::{Filter, Overdue, OverdueFilter, Pseudonym, Search, SearchParameter, Transition};
 use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{DispenseId, Page, PageRequest};
 use serde_json::Value;
@@ -94,6 +95,58 @@ pub(super) fn list(
         };
         Ok(Page { items, total_entries })
     })
+}
+
+/// Lists overdue dispenses. What cannot be read as a position is passed over, without ending the list.
+pub(super) fn overdue(
+    connection: &mut SqliteConnection,
+    filter: &OverdueFilter,
+    limit: usize,
+) -> QueryResult<Vec<Overdue>> {
+    let mut listed = Vec::new();
+    let mut after =
+        filter.after.map(|Overdue { inserted_at, id }| (rfc3339_millis(inserted_at), id.to_string()));
+    while listed.len() < limit {
+        let wanted = limit - listed.len();
+        let some: Vec<(String, String)> = positions(filter, after, wanted).load(connection)?;
+        listed.extend(some.iter().filter_map(|(inserted_at, id)| {
+            Some(Overdue { inserted_at: inserted_at.parse().ok()?, id: id.parse().ok()? })
+        }));
+        let is_last = some.len() < wanted;
+        after = some.into_iter().next_back();
+        if is_last {
+            break;
+        }
+    }
+    Ok(listed)
+}
+
+type Positions<'a> = diesel::dsl::IntoBoxed<
+    'a,
+    diesel::dsl::Select<
+        device_dispenses::table,
+        (diesel::dsl::AssumeNotNull<device_dispenses::inserted_at>, device_dispenses::id),
+    >,
+    Sqlite,
+>;
+
+/// The next positions of the partial index on the dispenses in progress. The statuses stand in the text of the query: by a bound value SQLite
+/// would not know that the index has all of them.
+fn positions(filter: &OverdueFilter, after: Option<(String, String)>, limit: usize) -> Positions<'_> {
+    let statuses: Vec<String> =
+        filter.from.iter().flat_map(|status| status.spellings()).map(|word| format!("'{word}'")).collect();
+    let has_status = sql::<Bool>(&format!("status IN ({})", statuses.join(", ")));
+    let positions = device_dispenses::table
+        .select((device_dispenses::inserted_at.assume_not_null(), device_dispenses::id))
+        .filter(has_status)
+        .filter(device_dispenses::inserted_at.lt(rfc3339_millis(filter.inserted_before)))
+        .order((device_dispenses::inserted_at, device_dispenses::id))
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .into_boxed();
+    let Some((inserted_at, id)) = after else { return positions };
+    let is_later = device_dispenses::inserted_at.gt(inserted_at.clone());
+    let is_same = device_dispenses::inserted_at.eq(inserted_at.clone()).and(device_dispenses::id.gt(id));
+    positions.filter(device_dispenses::inserted_at.ge(inserted_at)).filter(is_later.or(is_same))
 }
 
 /// Whether the stored dispense still belongs to the legal entity and is about the patient of the transition. If not, the caller must not see

@@ -4,7 +4,8 @@ use diesel::connection::SimpleConnection as _;
 use diesel::debug_query;
 use diesel::query_builder::QueryFragment;
 use diesel::sql_types::Integer;
-use esoz_kernel::{LegalEntityId, Uuid};
+use esoz_device_dispense::{DispenseStatus, Trigger};
+use esoz_kernel::{LegalEntityId, Timestamp, Uuid};
 use esoz_testkit::planned_lists::{PlannedList, planned_lists};
 
 use super::*;
@@ -79,4 +80,19 @@ fn every_list_is_found_by_an_index() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn overdue_dispenses_are_found_in_order_by_the_index_of_those_in_progress() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = SqliteSettings::at(dir.path().join("esoz.db"));
+    migrate(&settings).unwrap();
+    let mut connection = connection::for_writing(&settings).unwrap();
+    let from = DispenseStatus::Unknown.sources(Trigger::AutoExpire);
+    let filter = OverdueFilter { from, inserted_before: Timestamp::MAX, after: None };
+    for after in [None, Some(("2026-01-31T08:15:30.123Z".to_owned(), Uuid::nil().to_string()))] {
+        let (found, reads_rows) = plan(&mut connection, &positions(&filter, after, 7));
+        assert!(found.contains("USING COVERING INDEX device_dispenses_in_progress "), "{found}");
+        assert!(!found.contains("TEMP B-TREE") && !reads_rows, "{found}");
+    }
 }

@@ -171,12 +171,15 @@ async fn dispenses_of_the_version_before_are_listed() {
     let fresh = fresh();
     let stored = dispense().build();
     fresh.store.put_dispenses(std::slice::from_ref(&stored)).await.unwrap();
-    let undo = "DROP INDEX device_dispenses_owner_inserted_at; DROP INDEX device_dispenses_owner_status_inserted_at;
+    let undo = "DROP INDEX device_dispenses_in_progress; DROP INDEX device_dispenses_owner_inserted_at; DROP INDEX device_dispenses_owner_status_inserted_at;
         DROP INDEX device_dispenses_subject_owner_inserted_at; ALTER TABLE device_dispenses DROP COLUMN inserted_at;
         CREATE INDEX device_dispenses_owner ON device_dispenses (owner);
-        DELETE FROM __diesel_schema_migrations WHERE version = '0012'";
+        DELETE FROM __diesel_schema_migrations WHERE version IN ('0012', '0013')";
     shell(&fresh.settings.path).batch_execute(undo).unwrap();
-    assert_eq!(migrate(&fresh.settings).unwrap(), ["0012_lists_of_device_dispenses"]);
+    assert_eq!(
+        migrate(&fresh.settings).unwrap(),
+        ["0012_lists_of_device_dispenses", "0013_overdue_device_dispenses"]
+    );
     let store = SqliteStore::open(&fresh.settings).unwrap();
     let filter = Filter { owner: Some(stored.owner), ..Filter::default() };
     let listed = DeviceDispenses::list(&store, &filter, PageRequest::FIRST).await.unwrap();

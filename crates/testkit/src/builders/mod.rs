@@ -125,6 +125,7 @@ pub fn change_of(dispense: &Dispense, to: DispenseStatus, at: Timestamp) -> Tran
         id: dispense.id,
         owner: Some(dispense.owner),
         subject: Some(dispense.subject.clone()),
+        inserted_before: None,
         from: vec![dispense.status],
         to,
         at,

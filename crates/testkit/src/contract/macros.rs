@@ -44,6 +44,13 @@ macro_rules! dispense_store_contract {
             each_of_a_crowd_is_told_its_own_outcome,
             dispenses_do_not_disturb_each_other,
         }
+        $crate::contract_cases! { $fresh => dispense_expiry:
+            overdue_is_what_was_recorded_before,
+            what_is_not_in_progress_is_not_overdue,
+            overdue_dispenses_come_in_order,
+            what_cannot_be_read_is_passed_over,
+            a_change_applies_to_what_was_recorded_before,
+        }
         $crate::contract_cases! { $fresh => dispense_keys:
             a_repetition_gets_the_first_answer,
             the_first_answer_outlives_the_next_change,

@@ -25,6 +25,7 @@ pub mod contract_divisions;
 pub mod contract_registry;
 pub mod credentials;
 pub mod dispense_changes;
+pub mod dispense_expiry;
 pub mod dispense_keys;
 pub mod dispense_lists;
 pub mod dispenses;

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_device_dispense::{
-    DeviceDispenses, Dispense, DispenseRegistry, Filter, Pseudonym, StoredDispense, Transition,
+    DeviceDispenses, Dispense, DispenseRegistry, Filter, Overdue, OverdueFilter, Pseudonym, StoredDispense,
+    Transition,
 };
 use esoz_events::{Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which};
 use esoz_kernel::{
@@ -117,6 +118,21 @@ impl DeviceDispenses for FakeDispenses {
         });
         let read_one = |(id, document): (&DispenseId, &Map<String, Value>)| read(*id, document)?.dispense;
         Ok(Page::of(found.into_iter().map(read_one).collect(), page))
+    }
+
+    async fn overdue(&self, filter: &OverdueFilter, limit: u32) -> Result<Vec<Overdue>, StoreError> {
+        let state = self.0.lock();
+        let listed = |(id, document): (&DispenseId, &Map<String, Value>)| {
+            let text = |field| document.get(field).and_then(Value::as_str);
+            let (status, inserted_at) = (text("status")?.parse().ok()?, text("inserted_at")?.parse().ok()?);
+            let is_overdue = filter.from.contains(&status) && inserted_at < filter.inserted_before;
+            is_overdue.then_some(Overdue { inserted_at, id: *id })
+        };
+        let mut overdue: Vec<Overdue> = state.documents.iter().filter_map(listed).collect();
+        overdue.retain(|overdue| filter.after.is_none_or(|after| *overdue > after));
+        overdue.sort_unstable();
+        overdue.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(overdue)
     }
 
     async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {

@@ -132,6 +132,10 @@ metrics! {
         "Messages that this replica read from the topic, by outcome: an event that was stored, one that had been stored before, one of an entity type that is not stored, or no event.";
     EVENT_LOG_LAG: Gauge "esoz_event_log_lag_messages" []
         "Messages of this replica's partitions of the topic that are not committed as read. The sum over all replicas is how far the event log is behind.";
+    EXPIRY_DISPENSES: Counter "esoz_expiry_dispenses_total" [Label::new("outcome", || owned(EXPIRY_OUTCOMES))]
+        "Overdue device dispenses that expired, and those that were skipped because they cannot be read; the latter are counted in each pass.";
+    EXPIRY_OLDEST_OVERDUE: Gauge "esoz_expiry_oldest_overdue_seconds" []
+        "How long the oldest device dispense was overdue when the last pass began; 0 when none was. All replicas share the dispenses.";
     CACHE_HITS: Counter "esoz_cache_hits_total" [CACHE]
         "Lookups that a cache answered.";
     CACHE_MISSES: Counter "esoz_cache_misses_total" [CACHE]
@@ -172,12 +176,16 @@ pub(crate) const SKIPPED: &str = "skipped";
 pub(crate) const MALFORMED: &str = "malformed";
 /// The outcomes of a message of the topic.
 pub(crate) const MESSAGE_OUTCOMES: [&str; 4] = [STORED, DUPLICATE, SKIPPED, MALFORMED];
+pub(crate) const EXPIRED: &str = "expired";
+/// The outcomes of an overdue dispense.
+const EXPIRY_OUTCOMES: [&str; 2] = [EXPIRED, SKIPPED];
 
 /// The names of the jobs in metrics and logs.
 pub(crate) const RELAY: &str = "relay";
 pub(crate) const PURGE_KEYS: &str = "purge_keys";
 pub(crate) const CONSUME_EVENTS: &str = "consume_events";
 pub(crate) const PURGE_EVENTS: &str = "purge_events";
+pub(crate) const EXPIRE_DISPENSES: &str = "expire_dispenses";
 /// The outcomes of a job's run.
 pub(crate) const RUN_OUTCOMES: [&str; 2] = ["done", "failed"];
 
@@ -197,7 +205,8 @@ const OPERATION: Label =
 const OUTCOME: Label = Label::new("outcome", || owned(OUTCOMES));
 const POOL: Label = Label::new("store", || owned([SQLITE, POSTGRESQL, MONGODB]));
 // Not `job`: Prometheus sets that label itself.
-const JOB: Label = Label::new("job_name", || owned([RELAY, PURGE_KEYS, CONSUME_EVENTS, PURGE_EVENTS]));
+const JOB: Label =
+    Label::new("job_name", || owned([RELAY, PURGE_KEYS, CONSUME_EVENTS, PURGE_EVENTS, EXPIRE_DISPENSES]));
 const CACHE: Label = Label::new("cache", || owned([ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES]));
 
 fn use_case_outcomes() -> Vec<String> {

@@ -1,0 +1,28 @@
+use anyhow::{Context as _, Result, bail};
+
+use super::args::ExpireArgs;
+use super::print;
+use crate::compose::Parts;
+use crate::compose::jobs::expiry;
+use crate::config::Config;
+use crate::jobs::{count_overdue, expire_all};
+
+/// Expires overdue device dispenses in one pass, or counts them. Prints how many.
+pub(crate) async fn run(config: &Config, args: ExpireArgs) -> Result<()> {
+    let Some(expire) = expiry(config, &Parts::configured(config).await?)? else {
+        bail!("`device_dispense.lifetime_s` is 0: device dispenses do not expire");
+    };
+    if args.dry_run {
+        let overdue = count_overdue(&expire).await.context("counting overdue dispenses")?;
+        return print(&format!("{overdue} overdue dispenses would expire"));
+    }
+    let pass = expire_all(&expire).await.context("expiring overdue dispenses")?;
+    print(&format!("{} overdue dispenses expired", pass.expired))?;
+    if pass.skipped.is_empty() {
+        return Ok(());
+    }
+    for (id, error) in &pass.skipped {
+        tracing::error!(%id, error = error.with_causes(), "an overdue dispense cannot be read and was not expired");
+    }
+    bail!("{} overdue dispenses cannot be read and were skipped; correct their documents", pass.skipped.len())
+}
