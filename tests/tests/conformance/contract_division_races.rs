@@ -4,7 +4,8 @@ use esoz_contract_division::{ContractDivision, DivisionRecord, Filter, Visibilit
 use esoz_kernel::{PageRequest, Put};
 use esoz_testkit::builders::{contract_division, division_of, user};
 use esoz_tests::{
-    Answer, Request, TestApp, UpdateFixture, active_contract_divisions, change, on_every_store, update_path,
+    Answer, Kind, Request, Setup, TestApp, UpdateFixture, active_contract_divisions, change, on_every_store,
+    update_path,
 };
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -18,6 +19,12 @@ const AT_ONCE: usize = 32;
 const ROUNDS: usize = 200;
 /// So many rounds, of different records, are played at the same time.
 const ROUNDS_AT_ONCE: usize = 8;
+
+/// A test app whose requests wait for a connection to PostgreSQL as long as it takes: there are fewer connections than requests, and on a busy
+/// machine it takes long until they are opened.
+pub(crate) async fn patient(kind: Kind) -> TestApp {
+    Setup::new(kind).variable("ESOZ_POSTGRES__POOL_WAIT_TIMEOUT_MS", "20000").start().await
+}
 
 /// As many records of the fixture's first contract as there are rounds, each of a division of its own.
 async fn records(app: &TestApp, fixture: &UpdateFixture) -> Vec<(ContractDivision, DivisionRecord)> {
@@ -52,7 +59,7 @@ async fn both(round: usize, one: Request, other: Request) -> [Answer; 2] {
 
 on_every_store! {
     async fn d04_many_creates_of_one_pair(kind) {
-        let app = TestApp::new(kind).await;
+        let app = patient(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let requests: Vec<_> = (0..AT_ONCE)
             .map(|_| tokio::spawn(fixture.create_request(&app).json(&fixture.change()).send()))
@@ -74,7 +81,7 @@ on_every_store! {
     }
 
     async fn d11_update_and_delete_of_one_record(kind) {
-        let app = TestApp::new(kind).await;
+        let app = patient(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let deleter = user();
         let token = fixture.issue(&app, |token| token.user_id = deleter).await;
@@ -99,7 +106,7 @@ on_every_store! {
     }
 
     async fn d11_create_and_delete_of_one_pair(kind) {
-        let app = TestApp::new(kind).await;
+        let app = patient(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let records = records(&app, &fixture).await;
         rounds(&records, async |round, (record, division)| {

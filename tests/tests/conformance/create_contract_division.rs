@@ -11,6 +11,7 @@ use esoz_tests::{
 use serde_json::{Value, json};
 
 use crate::NOW_MICROS;
+use crate::contract_division_races::patient;
 use crate::show_contract_division::{READ, WRITE, every_wrong_caller, shown};
 use crate::update::{FOREIGN_DIVISION, MISSING, NO_DIVISION, PAIR_TAKEN, UNUSABLE_CONTRACT};
 
@@ -188,7 +189,7 @@ on_every_store! {
     }
 
     async fn d06_many_times_at_once_under_one_key(kind) {
-        let app = TestApp::new(kind).await;
+        let app = patient(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let requests: Vec<_> = (0..16).map(|_| tokio::spawn(marked(&app, &fixture).send())).collect();
         let mut answers = Vec::new();
