@@ -74,7 +74,7 @@ impl Target {
                 let attempts = events::attempts(app, &fixture, route).await;
                 let token = fixture.issue(app, allowance).await;
                 let allowed = app.request(verb.clone(), &attempts[0].there).token(&token);
-                Self { verb, good_body: None, allowed, attempts }
+                Self { verb, good_body: None, allowed, success: 200, attempts }
             }
             name => panic!("{name}: say here what is there, and who may not"),
         }
