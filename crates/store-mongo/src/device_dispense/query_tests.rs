@@ -1,7 +1,9 @@
 //! Plans: no list reads the whole collection, and those that are asked for most are found in their order and counted by an index alone.
 
 use bson::RawDocumentBuf;
-use esoz_device_dispense::{DeviceDispenses as _, DispenseRegistry as _, DispenseStatus};
+use esoz_device_dispense::{
+    DeviceDispenses as _, DispenseRegistry as _, DispenseStatus, Search, SearchParameter,
+};
 use esoz_kernel::{IdGenerator as _, LegalEntityId, StoreErrorKind, system::RandomIds, time::rfc3339_millis};
 use esoz_testkit::{
     builders::{at_millis, dispense, fresh},
@@ -13,6 +15,13 @@ use super::{
     *,
 };
 use crate::{MongoSettings, MongoStore, fields::COLLECTION};
+
+/// A store on a database of its own, without indexes yet.
+async fn connected() -> MongoStore {
+    let database = format!("esoz_test_{}", RandomIds.fresh().simple());
+    let settings = MongoSettings::new(esoz_test_servers::shared::mongodb().uri(), database);
+    MongoStore::connect(&settings).await.unwrap()
+}
 
 /// What the server says of a command that it has carried out, as text.
 async fn explained(store: &MongoStore, command: Document) -> String {
@@ -35,9 +44,7 @@ fn find<'a>(document: &'a Document, name: &str) -> Option<&'a Document> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_list_is_found_by_an_index() {
-    let database = format!("esoz_test_{}", RandomIds.fresh().simple());
-    let settings = MongoSettings::new(esoz_test_servers::shared::mongodb().uri(), database);
-    let store = MongoStore::connect(&settings).await.unwrap();
+    let store = connected().await;
     store.migrate().await.unwrap();
     let (owner, subjects) = (LegalEntityId::new(fresh()), [(); 100].map(|()| dispense().build().subject));
     let documents: Vec<RawDocumentBuf> = (0..1_000)
@@ -79,9 +86,7 @@ async fn every_list_is_found_by_an_index() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_whose_index_is_missing_is_unavailable_and_reads_nothing() {
-    let database = format!("esoz_test_{}", RandomIds.fresh().simple());
-    let settings = MongoSettings::new(esoz_test_servers::shared::mongodb().uri(), database);
-    let store = MongoStore::connect(&settings).await.unwrap();
+    let store = connected().await;
     let one = dispense().build();
     store.put_dispenses(std::slice::from_ref(&one)).await.unwrap();
     let filter = Filter { owner: Some(one.owner), ..Filter::default() };
@@ -93,4 +98,23 @@ async fn a_list_whose_index_is_missing_is_unavailable_and_reads_nothing() {
     let told = error.with_causes();
     assert!(told.contains("esoz_owner_inserted_at") && told.contains("`esoz migrate`"), "{told}");
     assert_eq!(listed.unwrap().total_entries, 1);
+}
+
+/// Other systems store the ids that are no References as binary as well; this store's import keeps them as text.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_is_stored_as_binary_is_found() {
+    let store = connected().await;
+    store.migrate().await.unwrap();
+    let (one, episode) = (dispense().build(), fresh());
+    store.put_dispenses(std::slice::from_ref(&one)).await.unwrap();
+    let set = doc! { "$set": { "context_episode_id": binary(episode) } };
+    store.documents.dispenses.update_one(doc! { ID: binary(one.id.uuid()) }, set).await.unwrap();
+    let parameter = SearchParameter::named("context_episode_id").unwrap();
+    let search = vec![Search { parameter, value: SearchValue::Id(episode) }];
+    let filter = Filter { owner: Some(one.owner), search, ..Filter::default() };
+    let listed = store.list(&filter, PageRequest::FIRST).await;
+    store.documents.database.drop().await.unwrap();
+    let Page { mut items, total_entries } = listed.unwrap();
+    assert_eq!((items.len(), total_entries), (1, 1));
+    assert_eq!(items.remove(0).unwrap().record["context_episode_id"], episode.to_string());
 }
