@@ -1,6 +1,6 @@
 //! The memory on a clock that moves only when told to, and lookups that take as long as a test says.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use esoz_kernel::StoreErrorKind;
 use pollster::block_on;
@@ -19,15 +19,18 @@ impl Hand {
     }
 }
 
-fn memory(ttl: Duration, max_entries: u64) -> (Memory<u32, &'static str>, Hand) {
+/// The cache alone: there is no port behind it.
+type Memory = Cached<(), u32, &'static str>;
+
+fn memory(ttl: Duration, max_entries: u64) -> (Memory, Hand) {
     let hand = Hand(Arc::new(Mutex::new(Instant::now())));
     let clock = hand.clone();
     let now = Box::new(move || *clock.0.lock().unwrap());
-    (Memory::with_clock(CacheLimits { ttl, max_entries }, now), hand)
+    (Memory::with_clock(Arc::new(()), CacheLimits { ttl, max_entries }, now), hand)
 }
 
 /// Looks up key 1 in a store that answers so.
-fn look(memory: &Memory<u32, &'static str>, answer: Option<&'static str>) -> Option<&'static str> {
+fn look(memory: &Memory, answer: Option<&'static str>) -> Option<&'static str> {
     block_on(memory.get_or_find(1, async { Ok(answer) })).unwrap()
 }
 
@@ -131,6 +134,6 @@ fn given_more_facts_than_fit_then_some_are_forgotten() {
     for key in 0..1_000 {
         block_on(memory.get_or_find(key, async { Ok(Some("fact")) })).unwrap();
     }
-    let count = memory.count();
+    let count = memory.entries();
     assert!((1..=10).contains(&count), "{count} entries");
 }
