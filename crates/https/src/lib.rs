@@ -2,7 +2,8 @@
 
 mod settings;
 
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,33 +28,17 @@ const IDLE_CONNECTION_LIFE: Duration = Duration::from_secs(10);
 /// An HTTP client with TLS. It limits neither the duration of a request nor the size of a response body: the caller must.
 pub type HttpsClient<B> = Client<HttpsConnector<HttpConnector>, B>;
 
-/// Why a client cannot be built.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpsError {
-    /// The file with root certificates cannot be used.
-    #[error("{}: {reason}", .file.display())]
-    RootCertificates {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The TLS configuration was refused.
-    #[error("TLS cannot be used: {0}")]
-    Tls(#[from] rustls::Error),
-}
-
 /// Builds a client without opening a connection.
 ///
 /// `root_certificate_file` (PEM) adds certificate authorities to the public ones; it is read once, here. At most `max_idle_connections` are
 /// kept open to each server.
 ///
 /// # Errors
-/// [`HttpsError`] when the file cannot be read or holds no certificate.
+/// [`SettingsError`] about `root_certificate_file` when the file cannot be read or holds no certificate.
 pub fn client<B>(
     root_certificate_file: Option<&Path>,
     max_idle_connections: usize,
-) -> Result<HttpsClient<B>, HttpsError>
+) -> Result<HttpsClient<B>, SettingsError>
 where
     B: Body + Send,
     B::Data: Send,
@@ -73,22 +58,23 @@ where
 }
 
 /// TLS 1.2 and 1.3 with the `ring` provider, trusting the public authorities and those of the file.
-fn tls(root_certificate_file: Option<&Path>) -> Result<ClientConfig, HttpsError> {
+fn tls(root_certificate_file: Option<&Path>) -> Result<ClientConfig, SettingsError> {
+    let refused = |reason: String| SettingsError::new("root_certificate_file", reason);
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(file) = root_certificate_file {
-        let refused = |reason: String| HttpsError::RootCertificates { file: file.to_owned(), reason };
-        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| refused(error.to_string()))?;
-        let mut found = 0_usize;
+        let unusable = |reason: &dyn Display| refused(format!("{}: {reason}", file.display()));
+        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))?;
+        let public = roots.len();
         for certificate in certificates {
-            let certificate = certificate.map_err(|error| refused(error.to_string()))?;
-            roots.add(certificate).map_err(|error| refused(error.to_string()))?;
-            found += 1;
+            let certificate = certificate.map_err(|error| unusable(&error))?;
+            roots.add(certificate).map_err(|error| unusable(&error))?;
         }
-        if found == 0 {
-            return Err(refused("holds no certificate in PEM form".to_owned()));
+        if roots.len() == public {
+            return Err(unusable(&"holds no certificate in PEM form"));
         }
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?;
+        .with_safe_default_protocol_versions()
+        .map_err(|error| refused(format!("cannot be used for TLS: {error}")))?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
