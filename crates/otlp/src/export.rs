@@ -9,8 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::collector::Collector;
-use crate::loss::LossReport;
-use crate::queue::{LossCounter, QUEUE_MAX, Queue};
+use crate::queue::{LossCounter, LossReport, QUEUE_MAX, Queue};
 use crate::sampler::sampler;
 use crate::sender::Sender;
 use crate::settings::OtlpSettings;
@@ -30,8 +29,6 @@ impl Export {
     /// [`SettingsError`] names the setting that cannot be used.
     pub fn start(settings: &OtlpSettings) -> Result<Self, SettingsError> {
         let endpoint = settings.checked()?;
-        let client = esoz_https::client(settings.root_certificate_file.as_deref(), 1)
-            .map_err(|error| SettingsError::new("root_certificate_file", error.to_string()))?;
         let attributes = [
             KeyValue::new("service.name", settings.service_name.clone()),
             KeyValue::new("service.version", settings.service_version.clone()),
@@ -39,7 +36,7 @@ impl Export {
         // Attributes come from the configuration alone, not from the environment.
         let resource = Resource::builder_empty().with_attributes(attributes).build();
         let collector = Collector {
-            client,
+            client: esoz_https::client(settings.root_certificate_file.as_deref(), 1)?,
             endpoint,
             timeout: Duration::from_millis(settings.timeout_ms),
             resource: (&resource).into(),
@@ -52,9 +49,9 @@ impl Export {
             .with_span_processor(Queue { spans, lost: lost.clone() })
             .build();
         let (stop, stop_requested) = oneshot::channel();
-        let sender = tokio::spawn(
-            Sender { waiting, lost, report: LossReport::default(), collector }.run(stop_requested),
-        );
+        let report = LossReport::default();
+        let sender = Sender { waiting, lost, report, collector, is_away: false };
+        let sender = tokio::spawn(sender.run(stop_requested));
         Ok(Self { provider, sender, stop })
     }
 

@@ -2,7 +2,6 @@
 
 mod collector;
 mod export;
-mod loss;
 mod queue;
 mod sampler;
 mod sender;

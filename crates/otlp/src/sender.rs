@@ -2,11 +2,10 @@ use std::time::Duration;
 
 use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout};
 
 use crate::collector::Collector;
-use crate::loss::LossReport;
-use crate::queue::LossCounter;
+use crate::queue::{LossCounter, LossReport};
 
 /// The maximum number of spans in a batch.
 const BATCH_MAX: usize = 512;
@@ -20,59 +19,51 @@ pub(crate) struct Sender {
     pub(crate) lost: LossCounter,
     pub(crate) report: LossReport,
     pub(crate) collector: Collector,
+    /// Whether the collector did not take the last batch.
+    pub(crate) is_away: bool,
 }
 
 impl Sender {
     /// Sends batches until it is stopped, then the rest of the queue.
     pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
         let mut batch = Vec::new();
-        let mut is_away = false;
-        let mut is_stopping = false;
         loop {
             tokio::select! {
                 biased;
-                _ = &mut stop, if !is_stopping => {
-                    is_stopping = true;
-                    self.waiting.close();
-                    continue;
+                _ = &mut stop, if !self.waiting.is_closed() => self.waiting.close(),
+                () = fill(&mut self.waiting, &mut batch) => {
+                    if batch.is_empty() {
+                        break;
+                    }
+                    self.deliver(std::mem::take(&mut batch)).await;
                 }
-                () = fill(&mut self.waiting, &mut batch) => {}
             }
-            if batch.is_empty() {
-                break;
-            }
-            is_away = self.deliver(std::mem::take(&mut batch), is_away).await;
         }
         log_loss(self.report.at_once(&self.lost, Instant::now()));
     }
 
-    /// Sends one batch and returns whether the collector is unavailable. Logs the change to either state once; while the collector is
-    /// available, logs lost spans at most once per interval.
-    async fn deliver(&mut self, spans: Vec<SpanData>, was_away: bool) -> bool {
+    /// Sends one batch. Logs once that the collector became unavailable, and once that it is back; while it is available, logs lost spans
+    /// at most once per interval.
+    async fn deliver(&mut self, spans: Vec<SpanData>) {
         let number = spans.len();
-        match self.collector.deliver(spans).await {
-            Ok(refused) => {
-                self.lost.add(refused);
-                if was_away {
-                    let lost = self.report.at_once(&self.lost, Instant::now());
-                    tracing::info!(lost, "the collector takes spans again");
-                } else {
-                    log_loss(self.report.when_due(&self.lost, Instant::now()));
-                }
-                false
+        let delivered = self.collector.deliver(spans).await;
+        let was_away = std::mem::replace(&mut self.is_away, delivered.is_err());
+        self.lost.add(*delivered.as_ref().unwrap_or(&number));
+        match delivered {
+            Ok(_) if was_away => {
+                let lost = self.report.at_once(&self.lost, Instant::now());
+                tracing::info!(lost, "the collector takes spans again");
             }
-            Err(reason) => {
-                self.lost.add(number);
-                if !was_away {
-                    tracing::warn!(reason, "the collector takes no spans; they are given up until it does");
-                }
-                true
+            Ok(_) => log_loss(self.report.when_due(&self.lost, Instant::now())),
+            Err(reason) if !was_away => {
+                tracing::warn!(reason, "the collector takes no spans; they are given up until it does");
             }
+            Err(_) => {}
         }
     }
 }
 
-fn log_loss(lost: u64) {
+fn log_loss(lost: usize) {
     if lost > 0 {
         tracing::warn!(
             lost,
@@ -87,12 +78,7 @@ async fn fill(waiting: &mut mpsc::Receiver<SpanData>, batch: &mut Vec<SpanData>)
     if batch.is_empty() && waiting.recv_many(batch, BATCH_MAX).await == 0 {
         return;
     }
-    let until = Instant::now() + BATCH_DELAY;
-    while let Some(room) = BATCH_MAX.checked_sub(batch.len()).filter(|room| *room > 0) {
-        tokio::select! {
-            biased;
-            came = waiting.recv_many(batch, room) => if came == 0 { return },
-            () = sleep_until(until) => return,
-        }
-    }
+    let more = async { while waiting.recv_many(batch, BATCH_MAX.saturating_sub(batch.len())).await > 0 {} };
+    // Whatever has come by then is sent.
+    let _ = timeout(BATCH_DELAY, more).await;
 }
