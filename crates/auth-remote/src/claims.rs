@@ -1,45 +1,20 @@
 //! Claims that JWTs and introspection responses share.
 
-use std::fmt;
-
-use esoz_kernel::Timestamp;
+use esoz_kernel::{TimeError, Timestamp};
 use jiff::SignedDuration;
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, IgnoredAny, Visitor},
-};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 /// Seconds since 1970, whole or fractional (RFC 7519, section 2). A number outside the range of [`Timestamp`] is an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "f64")]
 pub(crate) struct NumericDate(pub(crate) Timestamp);
 
-impl<'de> Deserialize<'de> for NumericDate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Number;
+impl TryFrom<f64> for NumericDate {
+    type Error = TimeError;
 
-        impl Visitor<'_> for Number {
-            type Value = NumericDate;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("seconds since 1970")
-            }
-
-            fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<NumericDate, E> {
-                Timestamp::from_second(seconds).map(NumericDate).map_err(|_| E::custom("no time"))
-            }
-
-            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<NumericDate, E> {
-                self.visit_i64(i64::try_from(seconds).map_err(|_| E::custom("no time"))?)
-            }
-
-            fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<NumericDate, E> {
-                let since_1970 =
-                    SignedDuration::try_from_secs_f64(seconds).map_err(|_| E::custom("no time"))?;
-                Timestamp::from_duration(since_1970).map(NumericDate).map_err(|_| E::custom("no time"))
-            }
-        }
-
-        deserializer.deserialize_any(Number)
+    fn try_from(seconds: f64) -> Result<Self, TimeError> {
+        let since_1970 = SignedDuration::try_from_secs_f64(seconds).map_err(|_| TimeError::OutOfRange)?;
+        Timestamp::from_duration(since_1970).map(Self)
     }
 }
 

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, Scope, Secret, TokenFacts, TokenKind};
 use esoz_kernel::{StoreError, Timestamp};
-use hyper::{Method, StatusCode, Uri};
+use hyper::{Request, StatusCode};
 use serde::Deserialize;
 
 use crate::{
@@ -29,7 +29,6 @@ struct Body {
 #[derive(Deserialize)]
 struct Token {
     /// The kind of the token, if the service states it.
-    #[serde(default)]
     name: Option<String>,
     user_id: String,
     expires_at: Expiry,
@@ -39,7 +38,6 @@ struct Token {
 #[derive(Deserialize)]
 struct Details {
     client_id: String,
-    #[serde(default)]
     scope: Option<String>,
 }
 
@@ -78,10 +76,8 @@ impl EsozTokens {
             return Ok(None);
         }
         let segment: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
-        let uri = format!("{}/admin/tokens/{segment}/verify", self.base);
-        let uri: Uri =
-            uri.parse().map_err(|_| RemoteError::Connection("the address could not be built".to_owned()))?;
-        let answer = self.server.send(Method::GET, &uri, |request| request, String::new()).await?;
+        let verify = Request::get(format!("{}/admin/tokens/{segment}/verify", self.base));
+        let answer = self.server.send(verify, String::new()).await?;
         interpret(presented, &answer)
     }
 }

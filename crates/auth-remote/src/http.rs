@@ -6,7 +6,7 @@ use esoz_https::HttpsClient;
 use esoz_kernel::with_causes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
-    Method, Request, StatusCode, Uri,
+    Request, StatusCode, Uri,
     body::Bytes,
     header::{ACCEPT, USER_AGENT},
     http::{request::Builder, uri::Authority},
@@ -14,11 +14,7 @@ use hyper::{
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-use crate::{
-    RemoteServer, SettingsError,
-    error::RemoteError,
-    json::{self, Unread},
-};
+use crate::{RemoteServer, SettingsError, error::RemoteError, json};
 
 /// A token server with its limits.
 pub(crate) struct Server {
@@ -40,10 +36,8 @@ impl Server {
     pub(crate) fn try_new(settings: &RemoteServer) -> Result<Self, SettingsError> {
         let uri = settings.checked()?;
         let roots = settings.root_certificate_file.as_deref();
-        let client = esoz_https::client(roots, settings.max_concurrent_requests)
-            .map_err(|error| SettingsError::new("root_certificate_file", error.to_string()))?;
         Ok(Self {
-            client,
+            client: esoz_https::client(roots, settings.max_concurrent_requests)?,
             name: format!(
                 "{}://{}",
                 uri.scheme_str().unwrap_or_default(),
@@ -67,19 +61,10 @@ impl Server {
     }
 
     /// Sends a request and reads the whole response within the time limit.
-    pub(crate) async fn send(
-        &self,
-        method: Method,
-        uri: &Uri,
-        with_headers: impl FnOnce(Builder) -> Builder,
-        body: String,
-    ) -> Result<Answer, RemoteError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(uri)
+    pub(crate) async fn send(&self, request: Builder, body: String) -> Result<Answer, RemoteError> {
+        let request = request
             .header(ACCEPT, "application/json")
-            .header(USER_AGENT, "esoz");
-        let request = with_headers(request)
+            .header(USER_AGENT, "esoz")
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| RemoteError::Connection("the request could not be built".to_owned()))?;
         tokio::time::timeout(Duration::from_millis(self.timeout_ms), self.exchange(request))
@@ -115,13 +100,8 @@ impl Answer {
         Self { status: StatusCode::OK, body: Bytes::copy_from_slice(body) }
     }
 
-    /// Deserializes the body, a JSON object. The error does not repeat the body, which may describe a token.
+    /// Deserializes the body, a JSON object.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, RemoteError> {
-        json::object(&self.body).map_err(|unread| match unread {
-            Unread::NotJson => RemoteError::NotJson,
-            Unread::OtherForm => {
-                RemoteError::InvalidAnswer("lacks what it must hold, or holds it in another form")
-            }
-        })
+        json::object(&self.body)
     }
 }

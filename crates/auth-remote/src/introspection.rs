@@ -3,7 +3,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use esoz_auth::{AccessTokens, Scope, Secret, TokenFacts, TokenKind};
 use esoz_kernel::StoreError;
 use hyper::{
-    Method, StatusCode,
+    Request, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use serde::Deserialize;
@@ -58,13 +58,9 @@ struct ActiveToken {
     sub: String,
     client_id: String,
     exp: NumericDate,
-    #[serde(default)]
     scope: Option<String>,
-    #[serde(default)]
     token_type: Option<String>,
-    #[serde(default)]
     token_use: Option<String>,
-    #[serde(default)]
     aud: Option<Audience>,
     /// The token is bound to a key whose possession this service does not check.
     #[serde(default, deserialize_with = "is_present")]
@@ -106,12 +102,10 @@ impl IntrospectedTokens {
             .append_pair("token", presented.expose())
             .append_pair("token_type_hint", "access_token")
             .finish();
-        let with_headers = |request: hyper::http::request::Builder| {
-            request
-                .header(AUTHORIZATION, self.authorization.clone())
-                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        };
-        let answer = self.server.send(Method::POST, self.server.uri(), with_headers, form).await?;
+        let request = Request::post(self.server.uri())
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let answer = self.server.send(request, form).await?;
         self.interpret(presented, &answer)
     }
 

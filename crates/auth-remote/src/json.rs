@@ -8,6 +8,8 @@ use serde::{
 };
 use serde_json::Value;
 
+use crate::error::RemoteError;
+
 /// Deserializes an object only: a derived struct would accept an array of its fields' values as well.
 pub(crate) struct Object<T>(pub(crate) T);
 
@@ -31,20 +33,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Why bytes cannot be deserialized.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unread {
-    /// They are not JSON.
-    NotJson,
-    /// They are JSON without the required members, or with members of another form.
-    OtherForm,
-}
-
-/// Deserializes an object.
-pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unread> {
+/// Deserializes an object. The error does not repeat it, since it may describe a token.
+pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RemoteError> {
+    let other_form = RemoteError::InvalidAnswer("lacks what it must hold, or holds it in another form");
     // Checks the whole text first: serde skips unknown members without checking that they are UTF-8 (RFC 8259, section 8.1).
-    serde_json::from_slice::<Value>(bytes).map_err(|_| Unread::NotJson)?;
-    serde_json::from_slice(bytes).map(|Object(object)| object).map_err(|_| Unread::OtherForm)
+    serde_json::from_slice::<Value>(bytes).map_err(|_| RemoteError::NotJson)?;
+    serde_json::from_slice(bytes).map(|Object(object)| object).map_err(|_| other_form)
 }
 
 #[cfg(test)]
@@ -65,13 +59,14 @@ mod tests {
 
     #[test]
     fn an_array_is_no_object() {
-        assert_eq!(object::<Answer>(b"[true]"), Err(Unread::OtherForm));
+        assert!(matches!(object::<Answer>(b"[true]"), Err(RemoteError::InvalidAnswer(_))));
     }
 
     #[test]
     fn what_is_there_twice_or_not_at_all_is_refused() {
         for json in [r#"{"active":false,"active":true}"#, "{}"] {
-            assert_eq!(object::<Answer>(json.as_bytes()), Err(Unread::OtherForm), "{json}");
+            let refused = object::<Answer>(json.as_bytes());
+            assert!(matches!(refused, Err(RemoteError::InvalidAnswer(_))), "{json}");
         }
     }
 
@@ -83,7 +78,7 @@ mod tests {
             b"{\"active\":true,\"\xff\":1}",
             br#"{"active":true,"name":"\ud800"}"#,
         ] {
-            assert_eq!(object::<Answer>(bytes), Err(Unread::NotJson), "{bytes:?}");
+            assert_eq!(object::<Answer>(bytes), Err(RemoteError::NotJson), "{bytes:?}");
         }
     }
 }

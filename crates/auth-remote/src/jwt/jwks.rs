@@ -1,31 +1,19 @@
 //! A cache of the issuer's signing keys (JWKS) with bounded refreshes.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use esoz_kernel::{Clock, Timestamp};
-use hyper::{Method, StatusCode};
+use hyper::{Request, StatusCode};
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::JwtSettings;
 use super::jwk::{KeySet, Published};
 use crate::{error::RemoteError, http::Server};
-
-/// The ages at which keys are refreshed and expire.
-pub(crate) struct KeyAges {
-    /// From this age on they are fetched again.
-    pub(crate) due: Duration,
-    /// From this age on they are not used.
-    pub(crate) too_old: Duration,
-    /// The minimum time between two fetches.
-    pub(crate) min_interval: Duration,
-}
 
 /// The keys, the time of their fetch, and the last failure.
 pub(crate) struct Jwks {
     server: Server,
-    ages: KeyAges,
+    settings: JwtSettings,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     /// Held during a fetch; concurrent callers wait for its result.
@@ -50,8 +38,8 @@ struct Fetched {
 }
 
 impl Jwks {
-    pub(crate) fn new(server: Server, ages: KeyAges, clock: Arc<dyn Clock>) -> Self {
-        Self { server, ages, clock, state: Mutex::default(), fetch_lock: Arc::default() }
+    pub(crate) fn new(server: Server, settings: JwtSettings, clock: Arc<dyn Clock>) -> Self {
+        Self { server, settings, clock, state: Mutex::default(), fetch_lock: Arc::default() }
     }
 
     pub(crate) fn server_name(&self) -> &str {
@@ -75,17 +63,19 @@ impl Jwks {
 
     fn is_due(&self, state: &State, kid: Option<&str>, now: Timestamp) -> bool {
         state.keys.as_ref().is_none_or(|fetched| {
-            elapsed(fetched.at, now) >= self.ages.due || kid.is_some_and(|kid| !fetched.keys.knows(kid))
+            seconds(fetched.at, now) >= self.settings.refresh_after_s.into()
+                || kid.is_some_and(|kid| !fetched.keys.knows(kid))
         })
     }
 
     fn may_fetch(&self, state: &State, now: Timestamp) -> bool {
-        state.last_fetch_at.is_none_or(|at| elapsed(at, now) >= self.ages.min_interval)
+        state.last_fetch_at.is_none_or(|at| seconds(at, now) >= self.settings.min_refresh_interval_s.into())
     }
 
     fn usable(&self, state: State, kid: Option<&str>, now: Timestamp) -> Result<Arc<KeySet>, RemoteError> {
         let error = state.error.clone();
-        let fresh = state.keys.filter(|fetched| elapsed(fetched.at, now) < self.ages.too_old);
+        let expiry = u64::from(self.settings.refresh_after_s) + u64::from(self.settings.max_stale_s);
+        let fresh = state.keys.filter(|fetched| seconds(fetched.at, now) < expiry);
         match (fresh, error) {
             (Some(fetched), Some(error)) if kid.is_some_and(|kid| !fetched.keys.knows(kid)) => Err(error),
             (Some(fetched), _) => Ok(fetched.keys),
@@ -112,8 +102,7 @@ impl Jwks {
     }
 
     async fn fetch(&self) -> Result<KeySet, RemoteError> {
-        let answer =
-            self.server.send(Method::GET, self.server.uri(), |request| request, String::new()).await?;
+        let answer = self.server.send(Request::get(self.server.uri()), String::new()).await?;
         if answer.status != StatusCode::OK {
             return Err(RemoteError::status(answer.status));
         }
@@ -162,7 +151,7 @@ impl Jwks {
     }
 }
 
-/// The absolute time between the two: a clock that was set back must not make keys fresh again.
-fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
-    to.duration_since(from).unsigned_abs()
+/// The absolute time between the two, in whole seconds: a clock that was set back must not make keys fresh again.
+fn seconds(from: Timestamp, to: Timestamp) -> u64 {
+    to.duration_since(from).unsigned_abs().as_secs()
 }

@@ -19,9 +19,7 @@ pub(crate) struct Jws<'token> {
 #[derive(Deserialize)]
 pub(crate) struct Header {
     pub(crate) alg: String,
-    #[serde(default)]
     pub(crate) typ: Option<String>,
-    #[serde(default)]
     pub(crate) kid: Option<String>,
     /// There are extensions that must be understood. None is.
     #[serde(default, deserialize_with = "is_present")]

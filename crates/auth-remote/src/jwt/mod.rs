@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use esoz_auth::{AccessTokens, Secret, TokenFacts};
 use esoz_kernel::{Clock, StoreError, Timestamp};
 
-use self::{jwk::KeySet, jwks::Jwks, jws::Jws, profile::Profile};
+use self::{jwk::KeySet, jwks::Jwks, jws::Jws};
 use crate::{SettingsError, bearer, http::Server};
 
 pub use algorithm::Algorithm;
@@ -25,7 +25,7 @@ pub use settings::JwtSettings;
 /// No token is sent anywhere. A token does not show that its issuer has revoked it or blocked its user: it is accepted until it
 /// expires, so the issuer's tokens should live for minutes. [`esoz_auth::ExternalAccessTokens`] adds the blocks of a local store.
 pub struct JwtAccessTokens {
-    profile: Profile,
+    settings: JwtSettings,
     keys: Arc<Jwks>,
     clock: Arc<dyn Clock>,
 }
@@ -36,8 +36,8 @@ impl JwtAccessTokens {
         settings.check()?;
         let server = Server::try_new(&settings.server)?;
         Ok(Self {
-            profile: Profile::new(settings),
-            keys: Arc::new(Jwks::new(server, settings.key_ages(), Arc::clone(&clock))),
+            settings: settings.clone(),
+            keys: Arc::new(Jwks::new(server, settings.clone(), Arc::clone(&clock))),
             clock,
         })
     }
@@ -46,23 +46,23 @@ impl JwtAccessTokens {
 #[async_trait]
 impl AccessTokens for JwtAccessTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
-        let Some((jws, algorithm)) = unverified(&self.profile, presented.expose()) else { return Ok(None) };
+        let Some((jws, algorithm)) = unverified(&self.settings, presented.expose()) else { return Ok(None) };
         let keys = self.keys.current(jws.header.kid.as_deref()).await;
         let keys = keys.map_err(|error| error.store_error(self.keys.server_name()))?;
-        Ok(signed_facts(&self.profile, &keys, algorithm, presented, &jws, self.clock.now()))
+        Ok(signed_facts(&self.settings, &keys, algorithm, presented, &jws, self.clock.now()))
     }
 }
 
 /// Parses a token that is accepted if its signature is good; `None` for any other.
-fn unverified<'token>(profile: &Profile, token: &'token str) -> Option<(Jws<'token>, Algorithm)> {
+fn unverified<'token>(settings: &JwtSettings, token: &'token str) -> Option<(Jws<'token>, Algorithm)> {
     let jws = bearer::is_well_formed(token).then(|| Jws::read(token)).flatten()?;
-    let algorithm = profile.algorithm(&jws.header)?;
+    let algorithm = settings.algorithm(&jws.header)?;
     Some((jws, algorithm))
 }
 
 /// Returns the facts of a token that one of those keys has signed. An unsigned payload is not read.
 fn signed_facts(
-    profile: &Profile,
+    settings: &JwtSettings,
     keys: &KeySet,
     algorithm: Algorithm,
     presented: &Secret,
@@ -71,16 +71,15 @@ fn signed_facts(
 ) -> Option<TokenFacts> {
     let key = keys.signer(jws.header.kid.as_deref(), algorithm)?;
     let signed = key.verifies(algorithm, jws.signed.as_bytes(), &jws.signature);
-    if signed { profile.facts(presented, &jws.payload, now) } else { None }
+    if signed { settings.facts(presented, &jws.payload, now) } else { None }
 }
 
 /// Finds the facts of a token as [`JwtAccessTokens`] does if the issuer has published those keys.
 #[cfg(feature = "fuzzing")]
 pub fn facts_by(settings: &JwtSettings, published: &[u8], token: &str, now: Timestamp) -> Option<TokenFacts> {
-    let profile = Profile::new(settings);
-    let (jws, algorithm) = unverified(&profile, token)?;
+    let (jws, algorithm) = unverified(settings, token)?;
     let (keys, _) = crate::json::object::<jwk::Published>(published).ok()?.usable();
-    signed_facts(&profile, &keys, algorithm, &Secret::new(token), &jws, now)
+    signed_facts(settings, &keys, algorithm, &Secret::new(token), &jws, now)
 }
 
 /// Counts the published keys that can be used and those that cannot; `None` when it is no JWKS.

@@ -12,14 +12,6 @@ use crate::{
     json,
 };
 
-/// The requirements on header and claims.
-pub(crate) struct Profile {
-    issuer: String,
-    audience: String,
-    algorithms: Vec<Algorithm>,
-    leeway: Duration,
-}
-
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -27,27 +19,15 @@ struct Claims {
     exp: NumericDate,
     sub: String,
     client_id: String,
-    #[serde(default)]
     nbf: Option<NumericDate>,
-    #[serde(default)]
     iat: Option<NumericDate>,
-    #[serde(default)]
     scope: Option<String>,
     /// The token is bound to a key whose possession this service does not check, so it must not pass for a bearer token.
     #[serde(default, deserialize_with = "is_present")]
     cnf: bool,
 }
 
-impl Profile {
-    pub(crate) fn new(settings: &JwtSettings) -> Self {
-        Self {
-            issuer: settings.issuer.clone(),
-            audience: settings.audience.clone(),
-            algorithms: settings.algorithms.clone(),
-            leeway: Duration::from_secs(settings.leeway_s.into()),
-        }
-    }
-
+impl JwtSettings {
     /// The algorithm of a token with that header; `None` when it is not an access token that may be accepted. An id token,
     /// which the same keys sign, fails here by its type.
     pub(crate) fn algorithm(&self, header: &Header) -> Option<Algorithm> {
@@ -62,7 +42,7 @@ impl Profile {
     /// decided here.
     pub(crate) fn facts(&self, presented: &Secret, payload: &[u8], now: Timestamp) -> Option<TokenFacts> {
         let claims: Claims = json::object(payload).ok()?;
-        let latest = now.saturating_add(self.leeway);
+        let latest = now.saturating_add(Duration::from_secs(self.leeway_s.into()));
         let has_begun = |date: Option<NumericDate>| date.is_none_or(|date| date.0 <= latest);
         let is_for_us = claims.iss == self.issuer
             && claims.aud.names(&self.audience)

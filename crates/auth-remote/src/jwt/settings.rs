@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use super::{Algorithm, jwks::KeyAges};
+use super::Algorithm;
 use crate::{
     RemoteServer, SettingsError,
     settings::{in_range, not_empty},
@@ -57,15 +55,6 @@ impl JwtSettings {
         in_range("refresh_after_s", self.refresh_after_s, 1, 86_400)?;
         in_range("min_refresh_interval_s", self.min_refresh_interval_s, 1, self.refresh_after_s)?;
         in_range("max_stale_s", self.max_stale_s, 0, 86_400)
-    }
-
-    pub(super) fn key_ages(&self) -> KeyAges {
-        let seconds = |number: u32| Duration::from_secs(number.into());
-        KeyAges {
-            due: seconds(self.refresh_after_s),
-            too_old: seconds(self.refresh_after_s + self.max_stale_s),
-            min_interval: seconds(self.min_refresh_interval_s),
-        }
     }
 }
 
