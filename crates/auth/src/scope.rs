@@ -29,10 +29,8 @@ impl Scope {
 impl std::fmt::Display for Scope {
     /// Renders the allowances in alphabetical order, separated by a space.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, allowance) in self.0.iter().enumerate() {
-            write!(formatter, "{}{allowance}", if index == 0 { "" } else { " " })?;
-        }
-        Ok(())
+        let allowances: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        formatter.write_str(&allowances.join(" "))
     }
 }
 

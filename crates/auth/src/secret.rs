@@ -1,5 +1,3 @@
-use std::fmt;
-
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
@@ -25,11 +23,7 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(…)")
-    }
-}
+esoz_kernel::opaque_debug!(Secret);
 
 /// The SHA-256 digest of a secret of at least 128 random bits: safe to store, useless to present. Compared in constant time.
 #[derive(Clone, Copy, Eq)]
@@ -66,11 +60,7 @@ impl std::hash::Hash for SecretDigest {
     }
 }
 
-impl fmt::Debug for SecretDigest {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("SecretDigest(…)")
-    }
-}
+esoz_kernel::opaque_debug!(SecretDigest);
 
 #[cfg(test)]
 mod tests {

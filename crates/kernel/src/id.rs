@@ -94,11 +94,7 @@ typed_ids! {
     PatientId;
 }
 
-impl fmt::Debug for PatientId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("PatientId(…)")
-    }
-}
+crate::opaque_debug!(PatientId);
 
 impl From<ClientId> for LegalEntityId {
     /// A client id *is* the id of the legal entity that the user acts for (conventions, "Who calls").

@@ -1,7 +1,5 @@
 //! Safe retries: the same request under the same key takes effect once (docs/adr/0012).
 
-use std::fmt;
-
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
@@ -36,11 +34,7 @@ impl IdempotencyKey {
     }
 }
 
-impl fmt::Debug for IdempotencyKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("IdempotencyKey(…)")
-    }
-}
+crate::opaque_debug!(IdempotencyKey);
 
 /// The idempotency record of a request: kept with its change, so that a retry is recognized. Two SHA-256 digests without a salt: they reveal
 /// neither the key nor the request, but guesses can be tried against them. Hidden from `Debug`.
@@ -85,11 +79,7 @@ impl IdempotentRequest {
     }
 }
 
-impl fmt::Debug for IdempotentRequest {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("IdempotentRequest(…)")
-    }
-}
+crate::opaque_debug!(IdempotentRequest);
 
 /// Hashes every part with its length before it, so that no two lists of parts are the same bytes.
 fn digest(parts: &[&[u8]]) -> [u8; 32] {

@@ -36,6 +36,18 @@ impl fmt::Debug for SecretString {
     }
 }
 
+/// Implements a `Debug` that shows the name of a type and no value, since it is secret or personal: `Secret(…)`.
+#[macro_export]
+macro_rules! opaque_debug {
+    ($name:ident) => {
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                formatter.write_str(::std::concat!(::std::stringify!($name), "(…)"))
+            }
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
