@@ -1,5 +1,3 @@
-use std::fmt;
-
 use aes::Aes128;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, InnerIvInit as _, KeyInit as _};
@@ -8,7 +6,7 @@ use esoz_device_dispense::{NoPseudonym, PatientPseudonyms, Pseudonym};
 use esoz_kernel::{PatientId, Uuid};
 use zeroize::Zeroizing;
 
-use crate::{KeyError, hex};
+use crate::{KeyError, upper_hex};
 
 /// Computes pseudonyms by the scheme `aes-128-cbc`, which ESOZ uses (conventions, "Patient pseudonym"): AES-128-CBC with a fixed key and IV
 /// over the 16 raw bytes of the UUID, PKCS#7 padding, rendered as 64 characters of upper-case hex.
@@ -38,22 +36,18 @@ impl Aes128CbcPseudonyms {
 impl PatientPseudonyms for Aes128CbcPseudonyms {
     fn of(&self, patient: PatientId) -> Pseudonym {
         let encryptor = Encryptor::inner_iv_init(self.cipher.clone(), (&*self.iv).into());
-        Pseudonym::new(hex::upper(&encryptor.encrypt_padded_vec::<Pkcs7>(patient.uuid().as_bytes())))
+        Pseudonym::new(hex::encode_upper(encryptor.encrypt_padded_vec::<Pkcs7>(patient.uuid().as_bytes())))
     }
 
     fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, NoPseudonym> {
         let decryptor = Decryptor::inner_iv_init(self.cipher.clone(), (&*self.iv).into());
-        let encrypted = hex::bytes(pseudonym.expose()).ok_or(NoPseudonym)?;
+        let encrypted = upper_hex::bytes(pseudonym.expose()).ok_or(NoPseudonym)?;
         let bytes = decryptor.decrypt_padded_vec::<Pkcs7>(&encrypted).map_err(|_| NoPseudonym)?;
         Uuid::from_slice(&bytes).map(|uuid| Some(PatientId::new(uuid))).map_err(|_| NoPseudonym)
     }
 }
 
-impl fmt::Debug for Aes128CbcPseudonyms {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Aes128CbcPseudonyms(…)")
-    }
-}
+esoz_kernel::opaque_debug!(Aes128CbcPseudonyms);
 
 #[cfg(test)]
 mod tests {

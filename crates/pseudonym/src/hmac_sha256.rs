@@ -1,11 +1,9 @@
-use std::fmt;
-
 use esoz_device_dispense::{NoPseudonym, PatientPseudonyms, Pseudonym};
 use esoz_kernel::PatientId;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::{KeyError, hex};
+use crate::{KeyError, upper_hex};
 
 /// The length of a code of HMAC-SHA-256.
 const CODE_BYTES: usize = 32;
@@ -43,21 +41,17 @@ impl HmacSha256Pseudonyms {
 impl PatientPseudonyms for HmacSha256Pseudonyms {
     fn of(&self, patient: PatientId) -> Pseudonym {
         let code = self.keyed.clone().chain_update(patient.uuid().as_bytes()).finalize();
-        Pseudonym::new(hex::upper(&code.into_bytes()))
+        Pseudonym::new(hex::encode_upper(code.into_bytes()))
     }
 
     /// Gives no patient, since the scheme is irreversible, and tells what is no code by its form.
     fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, NoPseudonym> {
-        let bytes = hex::bytes(pseudonym.expose()).ok_or(NoPseudonym)?;
+        let bytes = upper_hex::bytes(pseudonym.expose()).ok_or(NoPseudonym)?;
         if bytes.len() == CODE_BYTES { Ok(None) } else { Err(NoPseudonym) }
     }
 }
 
-impl fmt::Debug for HmacSha256Pseudonyms {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("HmacSha256Pseudonyms(…)")
-    }
-}
+esoz_kernel::opaque_debug!(HmacSha256Pseudonyms);
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,8 @@
 
 mod aes_cbc;
 mod error;
-mod hex;
 mod hmac_sha256;
+mod upper_hex;
 
 pub use aes_cbc::Aes128CbcPseudonyms;
 pub use error::KeyError;
