@@ -1,10 +1,10 @@
-use std::fmt;
 use std::io;
 
 use esoz_kernel::StoreError;
 
 /// Why a line is bad: the field, and what was expected there. Never contains the value, which may be a patient's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {problem}")]
 pub struct LineError {
     /// The field as a JSON path from the start of the line, e.g. `$.data.details[0].quantity`.
     path: String,
@@ -16,14 +16,6 @@ impl LineError {
         Self { path: path.into(), problem: problem.into() }
     }
 }
-
-impl fmt::Display for LineError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.path, self.problem)
-    }
-}
-
-impl std::error::Error for LineError {}
 
 /// Why an import ended early. What was imported before stays; importing the same file again is safe.
 #[derive(Debug, thiserror::Error)]

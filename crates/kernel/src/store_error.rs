@@ -39,7 +39,8 @@ impl StoreErrorKind {
 /// The error of every port: opaque, with a kind, the attempted action, and the cause.
 ///
 /// Absence is no error: a port returns `Ok(None)`.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{} while {attempted}", .kind.texts().2)]
 pub struct StoreError {
     kind: StoreErrorKind,
     attempted: String,
@@ -80,19 +81,6 @@ impl StoreError {
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Conflict)
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = self.kind.texts().2;
-        write!(formatter, "{what} while {}", self.attempted)
-    }
-}
-
-impl Error for StoreError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| -> &(dyn Error + 'static) { source })
     }
 }
 
