@@ -23,6 +23,8 @@ pub enum TimeError {
     OutOfRange,
 }
 
+const DAY_SECONDS: i32 = 86_400;
+
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 impl Timestamp {
@@ -180,6 +182,11 @@ fn parse(text: &str, default: Option<Offset>) -> Result<Timestamp, TimeError> {
     let pieces = Pieces::parse(text).map_err(|_| TimeError::Malformed)?;
     let offset = pieces.to_numeric_offset().or(default);
     let (time, offset) = pieces.time().zip(offset).ok_or(TimeError::Malformed)?;
+    // jiff takes more: offsets of more than a day, and a leap second, which it reads as the second before.
+    let is_leap = |time: &str| time.replace(':', "").get(4..6) == Some("60");
+    if offset.seconds().abs() >= DAY_SECONDS || text.split_once(['T', 't', ' ']).is_some_and(|it| is_leap(it.1)) {
+        return Err(TimeError::Malformed);
+    }
     let local = pieces.date().to_datetime(time).duration_since(EPOCH);
     Timestamp::from_duration(local - SignedDuration::from_secs(offset.seconds().into()))
 }

@@ -56,6 +56,10 @@ pub(super) fn contract(data: &Data, stamps: Stamps) -> Result<ContractRecord, De
             "is_suspended",
         ],
     )?;
+    let (start_date, end_date) = (required(data, "start_date", day)?, required(data, "end_date", day)?);
+    if end_date < start_date {
+        return Err(DecodeError::new("is before start_date").inside("end_date"));
+    }
     Ok(ContractRecord {
         facts: Contract {
             id: required(data, "id", parsed)?,
@@ -65,8 +69,8 @@ pub(super) fn contract(data: &Data, stamps: Stamps) -> Result<ContractRecord, De
         },
         status: required(data, "status", parsed)?,
         contract_number: required(data, "contract_number", text)?,
-        start_date: required(data, "start_date", day)?,
-        end_date: required(data, "end_date", day)?,
+        start_date,
+        end_date,
         is_suspended: required(data, "is_suspended", boolean)?,
         stamps,
     })

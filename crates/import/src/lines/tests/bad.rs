@@ -55,6 +55,8 @@ fn legal_entity_faults() -> Vec<Fault> {
         ("/inserted_at", json!("0000-01-01T00:00:00+02:00"), RANGE),
         ("/updated_at", json!("9999-12-31T23:59:59-00:01"), RANGE),
         ("/updated_at", json!("10000-01-01T00:00:00Z"), WHEN),
+        ("/updated_at", json!("2026-01-31T08:15:30-25:00"), WHEN),
+        ("/updated_at", json!("2026-01-31T23:59:60Z"), WHEN),
         ("/updated_by", json!("canary"), UUID),
     ]
 }
@@ -73,6 +75,7 @@ fn contract_faults() -> Vec<Fault> {
         ("/status", json!("ACTIVE"), "is not one of VERIFIED, TERMINATED"),
         ("/start_date", json!("2026-02-30"), DAY),
         ("/end_date", json!("2026-01-01T00:00:00Z"), DAY),
+        ("/end_date", json!("2025-12-31"), "is before start_date"),
     ]
 }
 
