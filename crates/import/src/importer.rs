@@ -65,25 +65,27 @@ impl Importer {
         let now = self.ports.clock.now();
         let unknown_fields = self.unknown_fields;
         let context = ImportContext { now, pseudonyms: &*self.ports.pseudonyms, unknown_fields };
-        let mut lines = InputLines::new(input, self.limits.max_line_bytes);
-        let mut run = Run::new(self, progress);
+        let input = InputLines::new(input, self.limits.max_line_bytes);
+        let (batch, bad_lines, report) = (Batch::default(), Vec::new(), Report::default());
+        let mut run = Run { importer: self, input, progress, batch, bad_lines, report };
         loop {
-            let line = lines.lines().saturating_add(1);
-            let read = match lines.next().map_err(|source| ImportError::Read { line, source })? {
+            let line = run.input.lines().saturating_add(1);
+            let read = match run.input.next().map_err(|source| ImportError::Read { line, source })? {
                 None => break,
                 Some(InputLine::Whole(bytes)) => read(bytes, line, &context),
                 Some(InputLine::TooLong) => {
                     Err(format!("has more than {} bytes", self.limits.max_line_bytes))
                 }
             };
-            run.position = Position { lines: line, bytes: lines.bytes() };
             match read {
                 Ok(Some((record, bytes))) => run.add(record, bytes).await?,
                 Ok(None) => {}
                 Err(reason) => run.refuse(reason).await?,
             }
         }
-        run.finish().await
+        run.flush().await?;
+        run.report.lines = run.input.lines();
+        Ok(run.report)
     }
 }
 
@@ -99,33 +101,21 @@ fn read(bytes: &[u8], line: u64, context: &ImportContext<'_>) -> Result<Option<(
     Ok(Some((record, bytes.len())))
 }
 
-/// The position in the input.
-#[derive(Clone, Copy, Default)]
-struct Position {
-    lines: u64,
-    bytes: u64,
-}
-
 /// One run of an import.
-struct Run<'a, P> {
+struct Run<'a, R, P> {
     importer: &'a Importer,
+    input: InputLines<R>,
     progress: P,
-    position: Position,
     batch: Batch,
     /// Bad lines since the batch began, not reported yet so that all are reported in order.
     bad_lines: Vec<BadLine>,
     report: Report,
 }
 
-impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
-    fn new(importer: &'a Importer, progress: P) -> Self {
-        let (position, bad_lines, report) = (Position::default(), Vec::new(), Report::default());
-        Self { importer, progress, position, batch: Batch::default(), bad_lines, report }
-    }
-
+impl<R: BufRead, P: FnMut(&Progress<'_>)> Run<'_, R, P> {
     /// Adds the record of the current line to the batch.
     async fn add(&mut self, record: Record, bytes: usize) -> Result<(), ImportError> {
-        if let Some(before) = self.batch.push(record, self.position.lines, bytes) {
+        if let Some(before) = self.batch.push(record, self.input.lines(), bytes) {
             self.store(before).await?;
         }
         let limits = &self.importer.limits;
@@ -139,7 +129,7 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
 
     /// Adds the current line to the bad lines.
     async fn refuse(&mut self, reason: String) -> Result<(), ImportError> {
-        self.bad_lines.push(BadLine { line: self.position.lines, reason });
+        self.bad_lines.push(BadLine { line: self.input.lines(), reason });
         if self.bad_lines.len() >= self.importer.limits.max_batch_records {
             self.flush().await?;
         }
@@ -171,7 +161,7 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
     /// Reports progress and moves the bad lines to the report.
     fn report_progress(&mut self) {
         self.bad_lines.sort_by_key(|bad| bad.line);
-        let Position { lines, bytes } = self.position;
+        let (lines, bytes) = (self.input.lines(), self.input.bytes());
         let (totals, bad_lines) = (&self.report.totals, self.bad_lines.as_slice());
         (self.progress)(&Progress { lines, bytes, totals, bad_lines });
         let report = &mut self.report;
@@ -179,12 +169,6 @@ impl<'a, P: FnMut(&Progress<'_>)> Run<'a, P> {
         report.bad_lines = report.bad_lines.saturating_add(count);
         let room = self.importer.limits.max_listed_bad_lines.saturating_sub(report.listed_bad_lines.len());
         report.listed_bad_lines.extend(self.bad_lines.drain(..).take(room));
-    }
-
-    async fn finish(mut self) -> Result<Report, ImportError> {
-        self.flush().await?;
-        self.report.lines = self.position.lines;
-        Ok(self.report)
     }
 }
 
