@@ -1,5 +1,3 @@
-use std::fmt;
-
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
@@ -245,16 +243,11 @@ fn kind(status: StatusCode) -> &'static str {
 }
 
 /// An [`ApiError`] with the context of its request, which the framework does not pass on with errors.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .error.body.message)]
 pub(crate) struct RequestError {
     pub(crate) error: ApiError,
     pub(crate) context: RequestContext,
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.error.body.message)
-    }
 }
 
 impl ResponseError for RequestError {

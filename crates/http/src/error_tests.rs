@@ -1,6 +1,7 @@
 //! Whatever fails, in whatever words: the answer is one that the description publishes, and what is broken on our side is not in it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::LazyLock;
 
 use actix_web::body::MessageBody as _;

@@ -1,4 +1,4 @@
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
 use esoz_kernel::Timestamp;
@@ -66,14 +66,9 @@ impl Readiness {
         }
         let (well, wrong): (Vec<&Check>, Vec<&Check>) =
             self.checks.iter().partition(|check| check.state == Condition::Up);
-        let mut line = String::from("Not ready");
-        for (index, check) in wrong.into_iter().chain(well).enumerate() {
-            let separator = if index == 0 { ": " } else { ", " };
-            // Writing to a text cannot fail.
-            let _ = write!(line, "{separator}{} is {} since {}", check.name, check.state, check.since);
-        }
-        line.push('.');
-        line
+        let checks = wrong.into_iter().chain(well);
+        let checks = checks.map(|check| format!("{} is {} since {}", check.name, check.state, check.since));
+        format!("Not ready: {}.", checks.collect::<Vec<_>>().join(", "))
     }
 }
 
