@@ -1,4 +1,5 @@
-use diesel::connection::SimpleConnection as _;
+use diesel::connection::{SimpleConnection as _, TransactionManager};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use esoz_kernel::{StoreError, StoreErrorKind};
@@ -10,45 +11,34 @@ use crate::settings::SqliteSettings;
 /// The size in bytes that the write-ahead log is cut to after a checkpoint.
 const JOURNAL_SIZE_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
 
-/// What a connection is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Reads only.
-    Read,
-    /// Reads and writes.
-    Write,
+/// Opens a connection to an existing file that only reads.
+pub(crate) fn for_reading(settings: &SqliteSettings) -> Result<SqliteConnection, StoreError> {
+    open(settings, "PRAGMA query_only = ON;")
 }
 
-/// The settings of a connection as one batch of statements: the busy time-out first, so that it applies to the rest.
-pub(crate) fn prepare(
-    connection: &mut SqliteConnection,
-    settings: &SqliteSettings,
-    purpose: Purpose,
-) -> QueryResult<()> {
-    let wait = settings.busy_timeout_ms;
-    let rest = match purpose {
-        Purpose::Read => "PRAGMA query_only = ON;".to_owned(),
-        Purpose::Write => {
-            format!("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT_BYTES};")
-        }
-    };
-    connection.batch_execute(&format!("PRAGMA busy_timeout = {wait}; PRAGMA foreign_keys = ON; {rest}"))?;
-    register_functions(connection)
-}
-
-/// Opens a connection for writing to an existing file.
+/// Opens a connection to an existing file that reads and writes.
 pub(crate) fn for_writing(settings: &SqliteSettings) -> Result<SqliteConnection, StoreError> {
+    let limit = JOURNAL_SIZE_LIMIT_BYTES;
+    open(settings, &format!("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {limit};"))
+}
+
+/// Opens a connection and sets it up by one batch of statements: the busy time-out first, so that it applies to the rest.
+fn open(settings: &SqliteSettings, for_purpose: &str) -> Result<SqliteConnection, StoreError> {
     let attempted = format!("opening the database {}", settings.path.display());
     let mut connection = SqliteConnection::establish(&settings.url()?)
         .map_err(|error| connection_failed(&attempted, error))?;
-    prepare(&mut connection, settings, Purpose::Write).map_err(|error| driver_failed(&attempted, error))?;
+    let wait = settings.busy_timeout_ms;
+    connection
+        .batch_execute(&format!("PRAGMA busy_timeout = {wait}; PRAGMA foreign_keys = ON; {for_purpose}"))
+        .and_then(|()| register_functions(&mut connection))
+        .map_err(|error| driver_failed(&attempted, error))?;
     Ok(connection)
 }
 
-#[derive(QueryableByName)]
-struct JournalMode {
-    #[diesel(sql_type = Text)]
-    journal_mode: String,
+/// Whether no transaction is open or broken.
+pub(crate) fn is_clean(connection: &mut SqliteConnection) -> bool {
+    type Manager = <SqliteConnection as Connection>::TransactionManager;
+    matches!(Manager::transaction_manager_status_mut(connection).transaction_depth(), Ok(None))
 }
 
 /// Switches the file to a write-ahead log, so that reads and writes run concurrently. The file keeps the setting.
@@ -57,10 +47,8 @@ pub(crate) fn use_write_ahead_log(
     settings: &SqliteSettings,
 ) -> Result<(), StoreError> {
     let attempted = || format!("turning on the write-ahead log of {}", settings.path.display());
-    let answer: JournalMode = diesel::sql_query("PRAGMA journal_mode = WAL")
-        .get_result(connection)
-        .map_err(|error| driver_failed(&attempted(), error))?;
-    if answer.journal_mode == "wal" {
+    let mode: QueryResult<String> = sql::<Text>("PRAGMA journal_mode = WAL").get_result(connection);
+    if mode.map_err(|error| driver_failed(&attempted(), error))? == "wal" {
         return Ok(());
     }
     let reason = "SQLite refused it; the directory must be writable and on a disk of this machine";
@@ -91,8 +79,7 @@ mod tests {
         crate::migrate(&settings).unwrap();
         // 2 is FULL: a commit is on the disk before it is reported.
         assert_eq!(pragmas(&mut for_writing(&settings).unwrap()), "1 2 0 1234 wal");
-        let mut reader = SqliteConnection::establish(&settings.url().unwrap()).unwrap();
-        prepare(&mut reader, &settings, Purpose::Read).unwrap();
+        let mut reader = for_reading(&settings).unwrap();
         assert_eq!(pragmas(&mut reader), "1 2 1 1234 wal");
         assert!(diesel::sql_query("DELETE FROM users").execute(&mut reader).is_err());
     }

@@ -6,24 +6,13 @@ use diesel::result::{ConnectionError, DatabaseErrorKind, Error as Driver};
 use esoz_kernel::{StoreError, StoreErrorKind};
 
 /// Why a read or a write failed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub(crate) enum SqliteError {
     /// An error of the driver, not translated yet.
-    Driver(Driver),
+    Driver(#[from] Driver),
     /// An error of the port: a stored row is corrupt.
-    Store(StoreError),
-}
-
-impl From<Driver> for SqliteError {
-    fn from(error: Driver) -> Self {
-        Self::Driver(error)
-    }
-}
-
-impl From<StoreError> for SqliteError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
+    Store(#[from] StoreError),
 }
 
 impl SqliteError {
@@ -56,16 +45,11 @@ pub(crate) const fn is_check_violation(error: &Driver) -> bool {
     matches!(error, Driver::DatabaseError(DatabaseErrorKind::CheckViolation, _))
 }
 
-/// Translates a failure to open the file or to get a connection from the pool: a later attempt may succeed.
-pub(crate) fn connect_failed(attempted: &str, error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, attempted).because(error)
-}
-
-/// Translates a failure to set up a fresh connection.
+/// Translates a failure to open the file: a later attempt may succeed.
 pub(crate) fn connection_failed(attempted: &str, error: ConnectionError) -> StoreError {
     match error {
         ConnectionError::CouldntSetupConfiguration(error) => driver_failed(attempted, error),
-        other => connect_failed(attempted, other),
+        other => StoreError::new(StoreErrorKind::Unavailable, attempted).because(other),
     }
 }
 

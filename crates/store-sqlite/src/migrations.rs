@@ -3,6 +3,7 @@ use std::fs::OpenOptions;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
+use diesel::dsl::sql;
 use diesel::migration::{Migration, MigrationConnection as _, MigrationSource as _};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -18,18 +19,6 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// The delay between attempts to switch on the write-ahead log while others use the file.
 const PAUSE: Duration = Duration::from_millis(10);
-
-#[derive(QueryableByName)]
-struct Counted {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
-}
-
-#[derive(QueryableByName)]
-struct Version {
-    #[diesel(sql_type = Text)]
-    version: String,
-}
 
 /// Applies pending migrations, all or none, and returns their names in order. Creates the file if it does not exist, readable by its owner
 /// alone.
@@ -72,10 +61,10 @@ fn apply_pending(connection: &mut SqliteConnection, attempted: &str) -> Result<V
         applied.push(migration.name().to_string());
     }
     if !applied.is_empty() {
-        let broken: Counted = diesel::sql_query("SELECT count(*) AS number FROM pragma_foreign_key_check")
-            .get_result(connection)?;
-        if broken.number != 0 {
-            let reason = format!("{} references would point nowhere afterwards", broken.number);
+        let broken: i64 =
+            sql::<BigInt>("SELECT count(*) FROM pragma_foreign_key_check").get_result(connection)?;
+        if broken != 0 {
+            let reason = format!("{broken} references would point nowhere afterwards");
             return Err(StoreError::new(StoreErrorKind::Corrupt, attempted).because(reason).into());
         }
     }
@@ -133,14 +122,11 @@ fn known_versions(attempted: &str) -> Result<BTreeSet<String>, StoreError> {
 
 /// Lists the migrations that were applied to the file. Unlike diesel's own query this writes nothing.
 fn applied_versions(connection: &mut SqliteConnection) -> Result<BTreeSet<String>, SqliteError> {
-    let table: Counted = diesel::sql_query(
-        "SELECT count(*) AS number FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'",
-    )
-    .get_result(connection)?;
-    if table.number == 0 {
+    let tables =
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'";
+    if sql::<BigInt>(tables).get_result::<i64>(connection)? == 0 {
         return Ok(BTreeSet::new());
     }
-    let rows: Vec<Version> =
-        diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(connection)?;
-    Ok(rows.into_iter().map(|row| row.version).collect())
+    let versions = sql::<Text>("SELECT version FROM __diesel_schema_migrations").load(connection)?;
+    Ok(versions.into_iter().collect())
 }

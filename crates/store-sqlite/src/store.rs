@@ -39,15 +39,15 @@ impl SqliteStore {
         let mut connection = for_writing(settings)?;
         require_current_schema(&mut connection, settings)?;
         use_write_ahead_log(&mut connection, settings)?;
-        let readers = Arc::new(Readers::new(settings)?);
+        let readers = Arc::new(Readers::new(settings));
         Ok(Self { writer: Arc::new(Writer::start(settings, connection)?), readers })
     }
 
     /// Returns the state of the pool: its connections for reading, and the number of queued writes.
     pub fn pool_status(&self) -> PoolStatus {
-        let (open, in_use, max) = self.readers.counts();
+        let (idle, in_use, max) = self.readers.counts();
         let waiting = Some(self.writer.waiting());
-        PoolStatus { idle: open.saturating_sub(in_use), in_use, max, waiting }
+        PoolStatus { idle, in_use, max, waiting }
     }
 
     /// Checks that the file can be read.

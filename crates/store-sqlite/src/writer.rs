@@ -3,13 +3,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use diesel::connection::TransactionManager;
 use diesel::prelude::*;
 use esoz_kernel::{StoreError, StoreErrorKind};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::connection;
+use crate::connection::{self, is_clean};
 use crate::error::{SqliteError, driver_failed};
 use crate::settings::SqliteSettings;
 
@@ -239,14 +238,6 @@ impl WriteConnection<'_> {
         }
         unshared
     }
-}
-
-type Manager = <SqliteConnection as Connection>::TransactionManager;
-
-/// Whether no transaction is open or broken.
-fn is_clean(connection: &mut SqliteConnection) -> bool {
-    let status = Manager::transaction_manager_status_mut(connection);
-    matches!(status.transaction_depth(), Ok(None))
 }
 
 #[cfg(test)]

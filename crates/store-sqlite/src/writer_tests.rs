@@ -1,5 +1,4 @@
-use diesel::connection::SimpleConnection as _;
-
+use diesel::connection::{SimpleConnection as _, TransactionManager as _};
 use diesel::sql_types::Integer;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -39,6 +38,7 @@ fn a_transaction_that_sqlite_ended_itself_still_says_why() {
 
 #[test]
 fn a_connection_in_the_middle_of_something_is_not_clean() {
+    type Manager = <SqliteConnection as Connection>::TransactionManager;
     let mut connection = connection();
     assert!(is_clean(&mut connection));
     Manager::begin_transaction(&mut connection).unwrap();
