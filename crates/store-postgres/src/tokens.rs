@@ -24,17 +24,17 @@ pub(crate) fn kind_word(kind: TokenKind) -> &'static str {
     }
 }
 
-/// Stands for the digest of a corrupt token or key: the error is logged.
+/// Stands for the digest of a corrupt token: the error is logged.
 const REDACTED: &str = "(its digest is not shown)";
 
-type TokenRow = (Vec<u8>, String, Uuid, Uuid, String, PgTimestamp, Option<PgTimestamp>, bool, bool);
+type TokenRow = (String, Uuid, Uuid, String, PgTimestamp, Option<PgTimestamp>, bool, bool);
 
-fn token_facts(row: TokenRow) -> Result<TokenFacts, StoreError> {
-    let (digest, kind, user, client, scope, expires_at, revoked_at, is_user_blocked, is_client_blocked) = row;
+fn token_facts(digest: SecretDigest, row: TokenRow) -> Result<TokenFacts, StoreError> {
+    let (kind, user, client, scope, expires_at, revoked_at, is_user_blocked, is_client_blocked) = row;
     let corrupt = |column| StoreError::corrupt("access_tokens", REDACTED, column);
     let kinds = [TokenKind::Access, TokenKind::Other];
     Ok(TokenFacts {
-        digest: read_digest(digest).ok_or_else(|| corrupt("digest"))?,
+        digest,
         kind: kinds.into_iter().find(|one| kind_word(*one) == kind).ok_or_else(|| corrupt("kind"))?,
         user_id: UserId::new(user),
         client_id: ClientId::new(client),
@@ -46,19 +46,15 @@ fn token_facts(row: TokenRow) -> Result<TokenFacts, StoreError> {
     })
 }
 
-fn read_digest(bytes: Vec<u8>) -> Option<SecretDigest> {
-    <[u8; 32]>::try_from(bytes).ok().map(SecretDigest::new)
-}
-
 #[async_trait]
 impl AccessTokens for PostgresStore {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
+        let digest = presented.digest();
         let query = access_tokens::table
             .inner_join(users::table)
             .inner_join(clients::table)
-            .filter(access_tokens::digest.eq(presented.digest().bytes().to_vec()))
+            .filter(access_tokens::digest.eq(digest.bytes().to_vec()))
             .select((
-                access_tokens::digest,
                 access_tokens::kind,
                 access_tokens::user_id,
                 access_tokens::client_id,
@@ -69,7 +65,7 @@ impl AccessTokens for PostgresStore {
                 clients::is_blocked,
             ));
         let rows = self.connections.query::<TokenRow, _>(query).await.during("finding an access token")?;
-        at_most_one(rows).map(token_facts).transpose()
+        at_most_one(rows).map(|row| token_facts(digest, row)).transpose()
     }
 }
 
@@ -87,33 +83,23 @@ impl Blocks for PostgresStore {
     }
 }
 
-type ApiKeyRow = (Vec<u8>, Uuid, String, Option<PgTimestamp>, bool);
+type ApiKeyRow = (Uuid, String, Option<PgTimestamp>, bool);
 
 #[async_trait]
 impl ApiKeys for PostgresStore {
     async fn find(&self, presented: &Secret) -> Result<Option<ApiKeyFacts>, StoreError> {
+        let digest = presented.digest();
         let query = api_keys::table
             .inner_join(clients::table)
-            .filter(api_keys::digest.eq(presented.digest().bytes().to_vec()))
-            .select((
-                api_keys::digest,
-                api_keys::client_id,
-                api_keys::scope,
-                api_keys::revoked_at,
-                clients::is_blocked,
-            ));
+            .filter(api_keys::digest.eq(digest.bytes().to_vec()))
+            .select((api_keys::client_id, api_keys::scope, api_keys::revoked_at, clients::is_blocked));
         let rows = self.connections.query::<ApiKeyRow, _>(query).await.during("finding an api key")?;
-        at_most_one(rows)
-            .map(|(digest, client, scope, revoked_at, is_client_blocked)| {
-                let corrupt = || StoreError::corrupt("api_keys", REDACTED, "digest");
-                Ok(ApiKeyFacts {
-                    digest: read_digest(digest).ok_or_else(corrupt)?,
-                    client_id: ClientId::new(client),
-                    scope: Scope::parse(&scope),
-                    is_revoked: revoked_at.is_some(),
-                    is_client_blocked,
-                })
-            })
-            .transpose()
+        Ok(at_most_one(rows).map(|(client, scope, revoked_at, is_client_blocked)| ApiKeyFacts {
+            digest,
+            client_id: ClientId::new(client),
+            scope: Scope::parse(&scope),
+            is_revoked: revoked_at.is_some(),
+            is_client_blocked,
+        }))
     }
 }
