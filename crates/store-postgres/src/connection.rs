@@ -65,13 +65,6 @@ impl Connection {
         self.end(answer)
     }
 
-    /// Waits for an answer to an empty query.
-    pub(crate) async fn ping(&mut self) -> Result<(), Failure> {
-        self.begin();
-        let answer = timeout(self.answer_timeout, self.db.batch_execute("")).await;
-        self.end(answer)
-    }
-
     /// Whether the connection was closed before the server can have started the last statement.
     pub(crate) fn lost_before_start(&self) -> bool {
         self.is_lost && self.monitor.statement_not_started()

@@ -18,7 +18,8 @@ const NOT_THE_OWNER: &str = "the login lacks the right: it must own the database
 const TABLE_IN_USE: &str = "a table is in use; the migration was rolled back, run it again";
 
 /// A failure of the database, before it is known what was attempted. A clone answers another caller of the same batch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{cause}")]
 pub(crate) struct Failure {
     kind: StoreErrorKind,
     sql_state: Option<SqlState>,
@@ -171,14 +172,6 @@ impl From<PoolError<Self>> for Failure {
         }
     }
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.cause, formatter)
-    }
-}
-
-impl Error for Failure {}
 
 /// The driver's error, preceded by the SQLSTATE, which its text lacks.
 #[derive(Debug)]

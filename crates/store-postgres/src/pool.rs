@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
 use diesel_async::methods::{ExecuteDsl, LoadQuery};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use esoz_kernel::StoreError;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::Config;
 
-use crate::connection::{Connection, open_for_service};
+use crate::connection::{Connection, open_for_service, service_session};
 use crate::error::Failure;
+use crate::settings::PostgresSettings;
 
 pub(crate) type Pool = managed::Pool<Manager>;
 
@@ -37,14 +39,15 @@ pub(crate) struct Manager {
 
 impl Manager {
     /// Connections run on the Tokio runtime of this call or, without one, on that of the call that opens them.
-    pub(crate) fn new(
-        config: Config,
-        session: String,
-        connect_timeout: Duration,
-        answer_timeout: Duration,
-    ) -> Self {
-        let (runtime, losses) = (Handle::try_current().ok(), AtomicU64::new(0));
-        Self { config, session, connect_timeout, answer_timeout, runtime, losses }
+    pub(crate) fn new(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        Ok(Self {
+            config: settings.config()?,
+            session: service_session(settings),
+            connect_timeout: Duration::from_millis(settings.connect_timeout_ms),
+            answer_timeout: settings.answer_timeout(),
+            runtime: Handle::try_current().ok(),
+            losses: AtomicU64::new(0),
+        })
     }
 
     /// Records that a connection was lost in use, so that all others are validated before their next use.
@@ -119,15 +122,6 @@ pub(crate) struct Connections {
 pub(crate) type WaitObserver = Box<dyn Fn(Duration) + Send + Sync>;
 
 impl Connections {
-    /// Waits for an answer of the server.
-    pub(crate) async fn ping(&self) -> Result<(), Failure> {
-        let mut connection = self.connection().await?;
-        match connection.ping().await {
-            Err(_) if connection.is_lost => self.replace(connection).await?.ping().await,
-            answer => answer,
-        }
-    }
-
     /// Runs a query that changes nothing; see [`Connection::rows`]. If the connection is lost, it is repeated once on another one, so that a
     /// restart of the server fails no call.
     pub(crate) async fn query<Row, Q>(&self, query: Q) -> Result<Vec<Row>, Failure>

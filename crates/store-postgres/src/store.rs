@@ -2,10 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::PoolConfig;
+use diesel::IntoSql as _;
+use diesel::sql_types::Integer;
 use esoz_batch::Limits;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 
-use crate::connection::service_session;
 use crate::contract_division::batch::ContractDivisionWriter;
 use crate::error::During as _;
 use crate::pool::{Connections, Manager, Pool};
@@ -30,13 +31,8 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreErrorKind::Unexpected`] when a setting is invalid; the text names it.
     pub fn connect(settings: &PostgresSettings) -> Result<Self, StoreError> {
-        let manager = Manager::new(
-            settings.config()?,
-            service_session(settings),
-            Duration::from_millis(settings.connect_timeout_ms),
-            settings.answer_timeout(),
-        );
-        let pool = Pool::builder(manager).config(PoolConfig::new(settings.max_connections)).build();
+        let pool =
+            Pool::builder(Manager::new(settings)?).config(PoolConfig::new(settings.max_connections)).build();
         let pool = pool.map_err(|error| {
             StoreError::new(StoreErrorKind::Unexpected, "creating the PostgreSQL connection pool")
                 .because(error)
@@ -75,6 +71,7 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.connections.ping().await.during("pinging PostgreSQL")
+        let one = diesel::select(1.into_sql::<Integer>());
+        self.connections.query::<i32, _>(one).await.map(drop).during("pinging PostgreSQL")
     }
 }
