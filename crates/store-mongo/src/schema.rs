@@ -120,9 +120,10 @@ fn creating(index: &IndexModel) -> String {
 }
 
 /// Only documents that have the field are in it, so it stays small however many dispenses there are.
-fn partial(name: &str, field: &str) -> IndexOptions {
-    let filter: Document = doc! { field: { "$exists": true } };
-    IndexOptions::builder().name(name.to_owned()).partial_filter_expression(filter).build()
+fn partial(name: &str, keys: Document, field: &str) -> IndexModel {
+    let filter = doc! { field: { "$exists": true } };
+    let options = IndexOptions::builder().name(name.to_owned()).partial_filter_expression(filter).build();
+    IndexModel::builder().keys(keys).options(options).build()
 }
 
 /// Finds overdue dispenses. Only those in progress are in it; compared byte by byte, whatever the collection's own collation.
@@ -136,29 +137,22 @@ fn in_progress() -> IndexOptions {
 
 /// Keeps two dispenses from being changed under one key. Within a document it rules nothing out: the update does.
 fn unique_key() -> IndexModel {
-    let mut options = partial("esoz_keys_key", KEYS_KEY);
-    options.unique = Some(true);
-    IndexModel::builder().keys(doc! { KEYS_KEY: 1 }).options(options).build()
+    let mut unique = partial("esoz_keys_key", doc! { KEYS_KEY: 1 }, KEYS_KEY);
+    unique.options.get_or_insert_default().unique = Some(true);
+    unique
 }
 
 /// Finds keys where they cannot be kept unique. Of other fields than the unique index, so that neither is in the other's way.
 fn sharded_key() -> IndexModel {
-    let options = partial("esoz_keys_key_at", KEYS_KEY);
-    IndexModel::builder().keys(doc! { KEYS_KEY: 1, KEYS_AT: 1 }).options(options).build()
+    partial("esoz_keys_key_at", doc! { KEYS_KEY: 1, KEYS_AT: 1 }, KEYS_KEY)
 }
 
 /// All but the unique one.
 fn indexes() -> [IndexModel; 7] {
     [
-        IndexModel::builder()
-            .keys(doc! { OUTBOX_SINCE: 1 })
-            .options(partial("esoz_outbox_waiting", OUTBOX_SINCE))
-            .build(),
-        IndexModel::builder()
-            .keys(doc! { OUTBOX_SET_ASIDE_AT: 1 })
-            .options(partial("esoz_outbox_set_aside", OUTBOX_SET_ASIDE_AT))
-            .build(),
-        IndexModel::builder().keys(doc! { KEYS_AT: 1 }).options(partial("esoz_keys_at", KEYS_AT)).build(),
+        partial("esoz_outbox_waiting", doc! { OUTBOX_SINCE: 1 }, OUTBOX_SINCE),
+        partial("esoz_outbox_set_aside", doc! { OUTBOX_SET_ASIDE_AT: 1 }, OUTBOX_SET_ASIDE_AT),
+        partial("esoz_keys_at", doc! { KEYS_AT: 1 }, KEYS_AT),
         listing(BY_OWNER, doc! { OWNER: 1, INSERTED_AT: 1, ID: 1 }),
         listing(BY_STATUS, doc! { OWNER: 1, STATUS: 1, INSERTED_AT: 1, ID: 1 }),
         listing(BY_SUBJECT, doc! { SUBJECT: 1, OWNER: 1, INSERTED_AT: 1, ID: 1 }),

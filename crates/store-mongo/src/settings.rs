@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use esoz_kernel::SecretString;
 
 /// Where MongoDB is and how long to wait for it. `Debug` hides the connection string, and it is wiped when dropped: it may hold a
@@ -34,10 +32,6 @@ impl MongoSettings {
             server_selection_timeout_ms: 2_000,
             operation_timeout_ms: 5_000,
         }
-    }
-
-    pub(crate) fn operation_timeout(&self) -> Duration {
-        Duration::from_millis(self.operation_timeout_ms)
     }
 }
 

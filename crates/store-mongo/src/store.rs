@@ -47,7 +47,7 @@ impl MongoStore {
         options.cmap_event_handler = Some(Pool::event_handler(&pool));
         let client = Client::with_options(options).map_err(|_| unusable_uri())?;
         let database = client.database(&settings.database);
-        let documents = Collections::of(database, settings.operation_timeout());
+        let documents = Collections::of(database, Duration::from_millis(settings.operation_timeout_ms));
         let transitions = TransitionExecutor::batching(documents.clone());
         Ok(Self { documents, transitions, pool })
     }
