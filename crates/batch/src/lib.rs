@@ -48,6 +48,7 @@ pub struct Limits {
 /// A job in the queue, with the caller that waits for its answer.
 pub struct Queued<J, A> {
     job: J,
+    since: Instant,
     reply: ReplySender<A>,
 }
 
@@ -79,7 +80,7 @@ impl<J, A> Queued<J, A> {
     /// Pairs a job with the receiver of its answer. [`BatchWriter`] creates these; tests of a [`BatchExecutor`] do as well.
     pub fn new(job: J) -> (Self, ReplyReceiver<A>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { job, reply: ReplySender(sender) }, ReplyReceiver(receiver))
+        (Self { job, since: Instant::now(), reply: ReplySender(sender) }, ReplyReceiver(receiver))
     }
 
     /// The job.
@@ -136,12 +137,7 @@ struct Shared<T: BatchExecutor> {
 
 struct State<T: BatchExecutor> {
     in_flight: usize,
-    queue: VecDeque<QueueEntry<T>>,
-}
-
-struct QueueEntry<T: BatchExecutor> {
-    since: Instant,
-    queued: Queued<T::Job, T::Answer>,
+    queue: VecDeque<Queued<T::Job, T::Answer>>,
 }
 
 impl<T: BatchExecutor> BatchWriter<T> {
@@ -159,12 +155,12 @@ impl<T: BatchExecutor> BatchWriter<T> {
     /// [`Dropped`] when the job got no answer.
     pub async fn run(&self, job: &T::Job) -> Result<T::Answer, Dropped> {
         match self.shared.enter(job) {
-            Admission::Now(slot) => {
+            Ok(slot) => {
                 let answer = self.shared.executor.run_one(job).await;
                 drop(slot);
                 Ok(answer)
             }
-            Admission::Queued(receiver) => receiver.answer().await,
+            Err(receiver) => receiver.answer().await,
         }
     }
 
@@ -174,27 +170,24 @@ impl<T: BatchExecutor> BatchWriter<T> {
     }
 }
 
-enum Admission<T: BatchExecutor> {
-    Now(Slot<T>),
-    Queued(ReplyReceiver<T::Answer>),
-}
-
 impl<T: BatchExecutor> Shared<T> {
-    fn enter(self: &Arc<Self>, job: &T::Job) -> Admission<T> {
+    /// Takes a slot for one job if none is in flight, else queues the job.
+    fn enter(self: &Arc<Self>, job: &T::Job) -> Result<Slot<T>, ReplyReceiver<T::Answer>> {
         let mut state = self.state();
         // First in, first out: the queue is not empty only while a batch is in flight.
         if state.in_flight == 0 {
             state.in_flight = 1;
-            return Admission::Now(Slot(Arc::clone(self)));
+            return Ok(Slot(Arc::clone(self)));
         }
         let (queued, receiver) = Queued::new(job.clone());
-        state.queue.push_back(QueueEntry { since: Instant::now(), queued });
+        state.queue.push_back(queued);
         if state.in_flight < self.limits.max_batches && self.fills_half_a_batch(&state) {
             state.in_flight += 1;
             drop(state);
-            Slot(Arc::clone(self)).start_next();
+            // Starts the next batch, as the end of one does.
+            drop(Slot(Arc::clone(self)));
         }
-        Admission::Queued(receiver)
+        Err(receiver)
     }
 
     /// Takes the next batch off the queue. An empty one frees the slot.
@@ -206,12 +199,12 @@ impl<T: BatchExecutor> Shared<T> {
             return batch; // These jobs go with those that arrive until another batch ends.
         }
         while batch.len() < self.limits.max_items.max(1)
-            && let Some(QueueEntry { since, queued }) = state.queue.pop_front()
+            && let Some(queued) = state.queue.pop_front()
         {
             if queued.reply.0.is_closed() {
                 continue; // The caller gave up, and nothing was executed.
             }
-            if since.elapsed() > self.limits.queue_timeout {
+            if queued.since.elapsed() > self.limits.queue_timeout {
                 drop(queued.reply.0.send(Err(Dropped::QueueTimeout)));
             } else {
                 batch.push(queued);
@@ -236,13 +229,6 @@ impl<T: BatchExecutor> Shared<T> {
 
 /// A slot for one batch in flight. Dropping it, however the batch ended, starts the next one.
 struct Slot<T: BatchExecutor>(Arc<Shared<T>>);
-
-impl<T: BatchExecutor> Slot<T> {
-    /// Starts the next batch, as the end of one does.
-    fn start_next(self) {
-        drop(self);
-    }
-}
 
 impl<T: BatchExecutor> Drop for Slot<T> {
     fn drop(&mut self) {
