@@ -1,6 +1,6 @@
 //! The clock and the ids of a running system (feature `system`).
 
-use uuid::{Builder, Uuid};
+use uuid::{NoContext, Uuid};
 
 use crate::{Clock, IdGenerator, Timestamp};
 
@@ -22,14 +22,8 @@ pub struct RandomIds;
 impl IdGenerator for RandomIds {
     /// # Panics
     /// When the operating system has no randomness to give. Going on would give out ids that others can guess.
-    #[expect(clippy::panic, reason = "without randomness no id is safe to give out")]
     fn fresh(&self) -> Uuid {
-        let mut random = [0_u8; 10];
-        if let Err(error) = getrandom::fill(&mut random) {
-            panic!("the operating system gives no random bytes: {error}");
-        }
-        let millis = u64::try_from(SystemClock.now().as_millisecond()).unwrap_or_default();
-        Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+        Uuid::new_v7(uuid::Timestamp::now(NoContext))
     }
 }
 
