@@ -3,6 +3,8 @@
 mod settings;
 
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +23,9 @@ pub use settings::{SettingsError, address};
 
 /// Limits the head of a response, in bytes.
 const MAX_HEADER_BYTES: usize = 16_384;
+
+/// Limits what is read of the file with root certificates, in bytes: a wrong path, e.g. of a device, must not fill the memory.
+const MAX_ROOTS_BYTES: u64 = 4 << 20;
 
 /// Closes idle connections before servers and load balancers usually do: a request on a connection that the other side closes would fail.
 const IDLE_CONNECTION_LIFE: Duration = Duration::from_secs(10);
@@ -63,9 +68,9 @@ fn tls(root_certificate_file: Option<&Path>) -> Result<ClientConfig, SettingsErr
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(file) = root_certificate_file {
         let unusable = |reason: &dyn Display| refused(format!("{}: {reason}", file.display()));
-        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))?;
+        let text = File::open(file).map_err(|error| unusable(&error))?.take(MAX_ROOTS_BYTES);
         let public = roots.len();
-        for certificate in certificates {
+        for certificate in CertificateDer::pem_reader_iter(BufReader::new(text)) {
             let certificate = certificate.map_err(|error| unusable(&error))?;
             roots.add(certificate).map_err(|error| unusable(&error))?;
         }
@@ -77,4 +82,15 @@ fn tls(root_certificate_file: Option<&Path>) -> Result<ClientConfig, SettingsErr
         .with_safe_default_protocol_versions()
         .map_err(|error| refused(format!("cannot be used for TLS: {error}")))?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_never_ends_holds_no_certificate() {
+        let refused = tls(Some(Path::new("/dev/zero"))).unwrap_err();
+        assert_eq!(refused.to_string(), "root_certificate_file /dev/zero: holds no certificate in PEM form");
+    }
 }
