@@ -7,25 +7,16 @@ use crate::{Record, RecordKind};
 #[derive(Default)]
 pub(crate) struct Batch {
     records: Vec<Record>,
-    lines: Vec<u64>,
+    /// The line numbers, in order.
+    pub(crate) lines: Vec<u64>,
     /// The size of the lines in bytes.
-    bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Batch {
     /// The kind of the records; `None` when there are none.
     pub(crate) fn kind(&self) -> Option<RecordKind> {
         self.records.first().map(Record::kind)
-    }
-
-    /// The line numbers, in order.
-    pub(crate) fn lines(&self) -> &[u64] {
-        &self.lines
-    }
-
-    /// The size of the lines in bytes.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
     }
 
     /// Adds a record. A record of another kind starts a new batch; the previous one is returned and must be stored first.

@@ -119,9 +119,7 @@ impl<R: BufRead, P: FnMut(&Progress<'_>)> Run<'_, R, P> {
             self.store(before).await?;
         }
         let limits = &self.importer.limits;
-        if self.batch.lines().len() >= limits.max_batch_records
-            || self.batch.bytes() >= limits.max_batch_bytes
-        {
+        if self.batch.lines.len() >= limits.max_batch_records || self.batch.bytes >= limits.max_batch_bytes {
             self.flush().await?;
         }
         Ok(())
@@ -144,7 +142,7 @@ impl<R: BufRead, P: FnMut(&Progress<'_>)> Run<'_, R, P> {
 
     /// Stores a batch and reports progress.
     async fn store(&mut self, batch: Batch) -> Result<(), ImportError> {
-        let (kind, lines) = (batch.kind(), batch.lines().to_vec());
+        let (kind, lines) = (batch.kind(), batch.lines.clone());
         if let (Some(kind), Some(&first_line), Some(&last_line)) = (kind, lines.first(), lines.last()) {
             let failed = |source| ImportError::Store { first_line, last_line, source };
             let answers = batch.store(&self.importer.ports).await.map_err(failed)?;

@@ -1,4 +1,4 @@
-use std::io::{self, BufRead, ErrorKind};
+use std::io::{self, BufRead, Read as _};
 
 /// One line of the input.
 pub(crate) enum InputLine<'a> {
@@ -35,37 +35,18 @@ impl<R: BufRead> InputLines<R> {
     /// Reads the next line; `None` at the end. The last line needs no line feed.
     pub(crate) fn next(&mut self) -> io::Result<Option<InputLine<'_>>> {
         self.line.clear();
-        let mut line_bytes = 0_usize;
-        let mut is_begun = false;
-        loop {
-            let chunk = match self.input.fill_buf() {
-                Ok(chunk) => chunk,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            if chunk.is_empty() && !is_begun {
-                return Ok(None);
-            }
-            is_begun = true;
-            let part = chunk.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            let is_ended = part.len() < chunk.len() || chunk.is_empty();
-            line_bytes = line_bytes.saturating_add(part.len());
-            if line_bytes <= self.max_line_bytes {
-                self.line.extend_from_slice(part);
-            }
-            let used = chunk.len().min(part.len().saturating_add(1));
-            self.input.consume(used);
-            self.bytes = self.bytes.saturating_add(u64::try_from(used).unwrap_or(u64::MAX));
-            if is_ended {
-                break;
-            }
+        // One byte more than a line has: its end, or the sign that it is too long.
+        let most = u64::try_from(self.max_line_bytes).unwrap_or(u64::MAX).saturating_add(1);
+        let read = self.input.by_ref().take(most).read_until(b'\n', &mut self.line)?;
+        if read == 0 {
+            return Ok(None);
         }
+        let is_ended = self.line.pop_if(|byte| *byte == b'\n').is_some();
+        let fits = self.line.len() <= self.max_line_bytes;
+        let skipped = if is_ended || fits { 0 } else { self.input.skip_until(b'\n')? };
         self.lines = self.lines.saturating_add(1);
-        Ok(Some(if line_bytes <= self.max_line_bytes {
-            InputLine::Whole(&self.line)
-        } else {
-            InputLine::TooLong
-        }))
+        self.bytes = self.bytes.saturating_add(u64::try_from(read + skipped).unwrap_or(u64::MAX));
+        Ok(Some(if fits { InputLine::Whole(&self.line) } else { InputLine::TooLong }))
     }
 }
 
