@@ -8,7 +8,7 @@ use crate::envelope::{self, ErrorBody, Invalid};
 use crate::middleware::RateLimitStatus;
 
 /// `Retry-After` of an unavailable service, in seconds.
-const RETRY_AFTER_S: u32 = 1;
+const RETRY_AFTER_S: &str = "1";
 
 /// The challenge of a 401 (RFC 6750, section 3).
 const CHALLENGE: &str = "Bearer realm=\"esoz\"";
@@ -18,14 +18,12 @@ const CHALLENGE: &str = "Bearer realm=\"esoz\"";
 pub(crate) struct ApiError {
     status: StatusCode,
     body: Box<ErrorBody>,
-    /// The header that the status asks for: what a caller must present (RFC 6750), or the methods of the path.
-    header: Option<(HeaderName, String)>,
+    /// The headers that the status asks for: what a caller must present (RFC 6750), the methods of the path, when to try again.
+    headers: Vec<(HeaderName, String)>,
     /// The full error chain of a server fault, for the log alone.
-    cause: Option<String>,
+    pub(crate) cause: Option<String>,
     /// Whether the request was not read to its end, so that the connection must be closed.
     close: bool,
-    /// The rate limit that is exhausted.
-    rate_limit: Option<Box<RateLimitStatus>>,
 }
 
 macro_rules! constant_errors {
@@ -73,7 +71,9 @@ constant_errors! {
 impl ApiError {
     fn new(status: StatusCode, message: impl Into<String>) -> Self {
         let body = Box::new(ErrorBody { kind: kind(status), message: message.into(), invalid: Vec::new() });
-        Self { status, body, header: None, cause: None, close: false, rate_limit: None }
+        let retry = (status == StatusCode::SERVICE_UNAVAILABLE).then(|| RETRY_AFTER_S.to_owned());
+        let headers = retry.map(|seconds| (header::RETRY_AFTER, seconds)).into_iter().collect();
+        Self { status, body, headers, cause: None, close: false }
     }
 
     fn with_invalid(mut self, invalid: Invalid) -> Self {
@@ -92,36 +92,31 @@ impl ApiError {
         Self { cause: Some(cause.into()), ..self }
     }
 
-    /// The cause for the log, if it is a server fault.
-    pub(crate) fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
-    }
-
     /// Maps a failure of an operation or of authentication. The log gets the full error chain of a server fault; its body is constant.
     pub(crate) fn from_failure(failure: &dyn Failure) -> Self {
         let message = failure.to_string();
-        let challenge = |detail: &str| Some((header::WWW_AUTHENTICATE, format!("{CHALLENGE}{detail}")));
-        let (status, header) = match failure.kind() {
-            ErrorKind::BadRequest => (StatusCode::BAD_REQUEST, None),
+        let challenge = |detail: &str| vec![(header::WWW_AUTHENTICATE, format!("{CHALLENGE}{detail}"))];
+        let (status, headers) = match failure.kind() {
+            ErrorKind::BadRequest => (StatusCode::BAD_REQUEST, vec![]),
             ErrorKind::Unauthenticated => (StatusCode::UNAUTHORIZED, challenge("")),
             ErrorKind::InvalidToken => (StatusCode::UNAUTHORIZED, challenge(", error=\"invalid_token\"")),
             ErrorKind::Forbidden => match failure.missing_allowances().join(" ").as_str() {
-                "" => (StatusCode::FORBIDDEN, None),
+                "" => (StatusCode::FORBIDDEN, vec![]),
                 scope => (
                     StatusCode::FORBIDDEN,
                     challenge(&format!(", error=\"insufficient_scope\", scope=\"{scope}\"")),
                 ),
             },
-            ErrorKind::NotFound => (StatusCode::NOT_FOUND, None),
-            ErrorKind::Conflict => (StatusCode::CONFLICT, None),
-            ErrorKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, None),
-            ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
-            ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, None),
+            ErrorKind::NotFound => (StatusCode::NOT_FOUND, vec![]),
+            ErrorKind::Conflict => (StatusCode::CONFLICT, vec![]),
+            ErrorKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, vec![]),
+            ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, vec![]),
+            ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, vec![]),
         };
         let error = match status {
             StatusCode::SERVICE_UNAVAILABLE => Self::unavailable().because(with_causes(failure)),
             StatusCode::INTERNAL_SERVER_ERROR => Self::internal().because(with_causes(failure)),
-            _ => Self { header, ..Self::new(status, message.clone()) },
+            _ => Self { headers, ..Self::new(status, message.clone()) },
         };
         match failure.entry() {
             Some(entry) => error.with_invalid(Invalid::property(entry, "invalid", message)),
@@ -153,7 +148,9 @@ impl ApiError {
     }
 
     fn rate_limited(limit: RateLimitStatus, message: String) -> Self {
-        Self { rate_limit: Some(Box::new(limit)), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+        let retry = (header::RETRY_AFTER, limit.reset_s.to_string());
+        let headers = limit.headers().into_iter().chain([retry]).collect();
+        Self { headers, ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
     }
 
     /// 400: the chunked framing of the body is malformed, or ends early. What follows on the connection cannot be read.
@@ -181,7 +178,7 @@ impl ApiError {
     /// 405: the path takes other methods.
     pub(crate) fn method_not_allowed(allow: String) -> Self {
         let message = format!("Method is not allowed here. Allowed: {allow}.");
-        Self { header: Some((header::ALLOW, allow)), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, message) }
+        Self { headers: vec![(header::ALLOW, allow)], ..Self::new(StatusCode::METHOD_NOT_ALLOWED, message) }
     }
 
     /// 431: there are more headers than the limit.
@@ -194,18 +191,11 @@ impl ApiError {
     pub(crate) fn respond(&self, context: &RequestContext) -> HttpResponse {
         let mut response = envelope::failure(context, self.status, &self.body);
         let headers = response.headers_mut();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
-        }
-        if let Some(limit) = &self.rate_limit {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(limit.reset_s));
-            limit.write_headers(headers);
-        }
-        // Built from constant texts, so it always is a header value.
-        if let Some((name, Ok(value))) =
-            self.header.clone().map(|(name, text)| (name, HeaderValue::try_from(text)))
-        {
-            headers.insert(name, value);
+        for (name, text) in &self.headers {
+            // Built from constant texts and numbers, so it always is a header value.
+            if let Ok(value) = HeaderValue::from_str(text) {
+                headers.insert(name.clone(), value);
+            }
         }
         if self.close {
             response.head_mut().set_connection_type(ConnectionType::Close);

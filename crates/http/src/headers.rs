@@ -5,6 +5,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::context::{REQUEST_ID, RequestContext};
+use crate::middleware::RateLimitStatus;
 
 /// The content security policy (CSP) of API answers: a browser renders and runs nothing of them.
 pub(crate) const API_CSP: HeaderValue =
@@ -34,11 +35,11 @@ pub(crate) fn with_standard_headers(
     }
     let mut more = header::HeaderMap::new();
     context.allowed_origin.write_headers(&mut more);
-    if let Some(limit) = context.rate_limit.get() {
-        limit.write_headers(&mut more);
-    }
     for header in more {
         answer.append_header(header);
+    }
+    for header in context.rate_limit.get().into_iter().flat_map(RateLimitStatus::headers) {
+        answer.insert_header(header);
     }
     answer
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::body::{BodyStream, to_bytes_limited};
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::web::{Bytes, Payload};
 use esoz_kernel::parse_uuid;
-use futures_util::StreamExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
@@ -50,21 +51,12 @@ pub(crate) async fn read(
         return Err(ApiError::body_too_large());
     }
     let limit = Duration::from_millis(limits.body_timeout_ms);
-    tokio::time::timeout(limit, collect(body, max_bytes))
-        .await
-        .unwrap_or_else(|_| Err(ApiError::body_too_slow()))
-}
-
-async fn collect(body: &mut Payload, max_bytes: usize) -> Result<Bytes, ApiError> {
-    let mut bytes = BytesMut::new();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|_| ApiError::malformed())?;
-        if chunk.len() > max_bytes.saturating_sub(bytes.len()) {
-            return Err(ApiError::body_too_large());
-        }
-        bytes.extend_from_slice(&chunk);
+    match timeout(limit, to_bytes_limited(BodyStream::new(body), max_bytes)).await {
+        Ok(Ok(Ok(bytes))) => Ok(bytes),
+        Ok(Ok(Err(_broken))) => Err(ApiError::malformed()),
+        Ok(Err(_limit_exceeded)) => Err(ApiError::body_too_large()),
+        Err(_elapsed) => Err(ApiError::body_too_slow()),
     }
-    Ok(bytes.freeze())
 }
 
 /// Parses a body and validates its shape. Syntax comes first: a body that is no JSON is malformed, whatever else is wrong with it.

@@ -37,7 +37,8 @@ pub struct AdmissionControl {
     clients: Option<Arc<RateLimiter<ClientId>>>,
     /// Slows down guessing. Behind a proxy all clients share its address.
     failures: Option<Arc<RateLimiter<IpAddr>>>,
-    origins: Arc<Origins>,
+    /// The web origins that may read answers.
+    pub(crate) origins: Arc<Origins>,
 }
 
 impl AdmissionControl {
@@ -85,11 +86,6 @@ impl AdmissionControl {
         if let (Some(failures), Some(from)) = (&self.failures, from) {
             let _ = failures.take(network(from));
         }
-    }
-
-    /// The web origins that may read answers.
-    pub(crate) fn origins(&self) -> &Origins {
-        &self.origins
     }
 }
 

@@ -3,7 +3,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::HeaderName;
 
 use super::clock::MonotonicClock;
 
@@ -27,17 +27,13 @@ pub(crate) struct RateLimitStatus {
 }
 
 impl RateLimitStatus {
-    /// Writes the headers of an answer.
-    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
+    /// The headers of an answer.
+    pub(crate) fn headers(&self) -> [(HeaderName, String); 2] {
         let Self { name, quota, window_s, remaining, reset_s } = self;
-        let policy = format!("\"{name}\";q={quota};w={window_s}");
-        let remaining = format!("\"{name}\";r={remaining};t={reset_s}");
-        for (header, value) in [(POLICY, policy), (REMAINING, remaining)] {
-            // Built from constant names and numbers, so it always is a header value.
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(header, value);
-            }
-        }
+        [
+            (POLICY, format!("\"{name}\";q={quota};w={window_s}")),
+            (REMAINING, format!("\"{name}\";r={remaining};t={reset_s}")),
+        ]
     }
 }
 
@@ -153,11 +149,9 @@ mod tests {
 
     #[test]
     fn a_limit_is_told_as_structured_fields() {
-        let mut headers = HeaderMap::new();
         let status = RateLimitStatus { name: "client", quota: 25, window_s: 3, remaining: 7, reset_s: 1 };
-        status.write_headers(&mut headers);
-        assert_eq!(headers.get(POLICY).unwrap(), "\"client\";q=25;w=3");
-        assert_eq!(headers.get(REMAINING).unwrap(), "\"client\";r=7;t=1");
+        let expected = [(POLICY, "\"client\";q=25;w=3"), (REMAINING, "\"client\";r=7;t=1")];
+        assert_eq!(status.headers(), expected.map(|(name, value)| (name, value.to_owned())));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
         return Err(actix_web::error::ErrorInternalServerError("no api"));
     };
-    let origins = api.admission.origins();
+    let origins = &api.admission.origins;
     let context = RequestContext::attach(&request, api.ids.as_ref(), origins, Some(&api.health));
     let _answering = request.conn_data::<SlowClientGuard>().map(SlowClientGuard::answering);
     let telemetry = RequestTelemetry::begin(&request, &context, &api.observer);
@@ -71,8 +71,9 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
         Ok(answer) => (answer.status(), answer.response().error()),
         Err(error) => (error.as_response_error().status_code(), Some(error)),
     };
-    let cause =
-        error.and_then(|error| error.as_error::<RequestError>()).and_then(|error| error.error.cause());
+    let cause = error
+        .and_then(|error| error.as_error::<RequestError>())
+        .and_then(|error| error.error.cause.as_deref());
     telemetry.end(status, cause);
     answer
 }
