@@ -62,10 +62,10 @@ impl EsozTokens {
     /// Creates the adapter. The URL of the settings ends before `/admin/tokens`.
     pub fn try_new(settings: &RemoteServer) -> Result<Self, SettingsError> {
         let server = Server::try_new(settings)?;
-        if server.uri().query().is_some() {
+        if server.uri.query().is_some() {
             return Err(SettingsError::new("url", "must have no query"));
         }
-        let base = format!("{}{}", server.name(), server.uri().path().trim_end_matches('/'));
+        let base = format!("{}{}", server.name, server.uri.path().trim_end_matches('/'));
         Ok(Self { server, base })
     }
 
@@ -122,6 +122,6 @@ fn facts(presented: &Secret, answer: &Answer) -> Result<TokenFacts, RemoteError>
 #[async_trait]
 impl AccessTokens for EsozTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
-        self.look_up(presented).await.map_err(|error| error.store_error(self.server.name()))
+        self.look_up(presented).await.map_err(|error| error.store_error(&self.server.name))
     }
 }

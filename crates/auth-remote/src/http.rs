@@ -19,8 +19,10 @@ use crate::{RemoteServer, SettingsError, error::RemoteError, json};
 /// A token server with its limits.
 pub(crate) struct Server {
     client: HttpsClient<Full<Bytes>>,
-    uri: Uri,
-    name: String,
+    /// The configured URL.
+    pub(crate) uri: Uri,
+    /// The URL without its path, for logs and errors.
+    pub(crate) name: String,
     timeout_ms: u64,
     max_answer_bytes: usize,
     slots: Semaphore,
@@ -48,16 +50,6 @@ impl Server {
             max_answer_bytes: settings.max_answer_bytes,
             slots: Semaphore::new(settings.max_concurrent_requests),
         })
-    }
-
-    /// The configured URL.
-    pub(crate) fn uri(&self) -> &Uri {
-        &self.uri
-    }
-
-    /// The URL without its path, for logs and errors.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
     }
 
     /// Sends a request and reads the whole response within the time limit.

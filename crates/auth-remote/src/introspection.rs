@@ -102,7 +102,7 @@ impl IntrospectedTokens {
             .append_pair("token", presented.expose())
             .append_pair("token_type_hint", "access_token")
             .finish();
-        let request = Request::post(self.server.uri())
+        let request = Request::post(&self.server.uri)
             .header(AUTHORIZATION, self.authorization.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let answer = self.server.send(request, form).await?;
@@ -121,7 +121,7 @@ impl IntrospectedTokens {
     #[cfg(feature = "fuzzing")]
     pub fn interpret_body(&self, presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
         let outcome = self.interpret(presented, &Answer::ok(body));
-        outcome.map_err(|error| error.store_error(self.server.name()))
+        outcome.map_err(|error| error.store_error(&self.server.name))
     }
 
     fn facts(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, RemoteError> {
@@ -164,6 +164,6 @@ fn basic(client_id: &str, client_secret: &Secret) -> Result<HeaderValue, Setting
 #[async_trait]
 impl AccessTokens for IntrospectedTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
-        self.look_up(presented).await.map_err(|error| error.store_error(self.server.name()))
+        self.look_up(presented).await.map_err(|error| error.store_error(&self.server.name))
     }
 }

@@ -12,7 +12,7 @@ use crate::{error::RemoteError, http::Server};
 
 /// The keys, the time of their fetch, and the last failure.
 pub(crate) struct Jwks {
-    server: Server,
+    pub(super) server: Server,
     settings: JwtSettings,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
@@ -40,10 +40,6 @@ struct Fetched {
 impl Jwks {
     pub(crate) fn new(server: Server, settings: JwtSettings, clock: Arc<dyn Clock>) -> Self {
         Self { server, settings, clock, state: Mutex::default(), fetch_lock: Arc::default() }
-    }
-
-    pub(crate) fn server_name(&self) -> &str {
-        self.server.name()
     }
 
     /// Returns the keys for a token with that key id. Fetches them if they are due, or lack that id, and the last fetch was long enough
@@ -97,17 +93,17 @@ impl Jwks {
             drop(fetch_lock);
         });
         if let Err(error) = fetch.await {
-            tracing::error!(server = self.server.name(), %error, "the fetch of the signing keys was cancelled");
+            tracing::error!(server = self.server.name, %error, "the fetch of the signing keys was cancelled");
         }
     }
 
     async fn fetch(&self) -> Result<KeySet, RemoteError> {
-        let answer = self.server.send(Request::get(self.server.uri()), String::new()).await?;
+        let answer = self.server.send(Request::get(&self.server.uri), String::new()).await?;
         if answer.status != StatusCode::OK {
             return Err(RemoteError::status(answer.status));
         }
         let (keys, ignored) = answer.read::<Published>()?.usable();
-        let server = self.server.name();
+        let server = &self.server.name;
         if keys.is_empty() {
             // Not an error: an issuer may withdraw its keys.
             tracing::warn!(
@@ -139,7 +135,7 @@ impl Jwks {
                 state.error = None;
             }
             Err(error) => {
-                let server = self.server.name();
+                let server = &self.server.name;
                 tracing::warn!(server, error = %error, "the issuer's signing keys could not be fetched");
                 state.error = Some(error);
             }

@@ -48,7 +48,7 @@ impl AccessTokens for JwtAccessTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
         let Some((jws, algorithm)) = unverified(&self.settings, presented.expose()) else { return Ok(None) };
         let keys = self.keys.current(jws.header.kid.as_deref()).await;
-        let keys = keys.map_err(|error| error.store_error(self.keys.server_name()))?;
+        let keys = keys.map_err(|error| error.store_error(&self.keys.server.name))?;
         Ok(signed_facts(&self.settings, &keys, algorithm, presented, &jws, self.clock.now()))
     }
 }
