@@ -108,7 +108,7 @@ pub(crate) async fn open(
         _ => over_tcp(config).await?,
     };
     let mut db = db.map_err(|error| Failure::of_setting_up(error, monitor.take_sql_state()))?;
-    db.batch_execute(session).await.map_err(|error| Failure::of_query(error, monitor.take_sql_state()))?;
+    db.batch_execute(session).await.map_err(|error| Failure::of_session(error, monitor.take_sql_state()))?;
     Ok((db, monitor))
 }
 
@@ -139,19 +139,7 @@ async fn over_unix_socket(config: &Config, folder: &std::path::Path) -> Result<O
     Ok((AsyncPgConnection::try_from(client).await, monitor))
 }
 
-/// Opens a connection of the service, with its session settings and its role.
-pub(crate) async fn open_for_service(
-    config: &Config,
-    session: &str,
-) -> Result<(AsyncPgConnection, Arc<SqlstateMonitor>), Failure> {
-    let (mut db, monitor) = open(config, session).await?;
-    db.batch_execute(&format!("SET ROLE {SERVICE_ROLE}"))
-        .await
-        .map_err(|error| Failure::of_set_role(error, monitor.take_sql_state()))?;
-    Ok((db, monitor))
-}
-
-/// The settings of every session of the service. Updates rely on the isolation level: a row is read as it is once its lock is taken.
+/// The settings and the role of every session of the service. Updates rely on the isolation level: a row is read as it is once its lock is taken.
 pub(crate) fn service_session(settings: &PostgresSettings) -> String {
     format!(
         "SET search_path = public;
@@ -159,7 +147,8 @@ pub(crate) fn service_session(settings: &PostgresSettings) -> String {
          SET default_transaction_isolation = 'read committed';
          SET statement_timeout = {};
          SET lock_timeout = {};
-         SET idle_in_transaction_session_timeout = {};",
+         SET idle_in_transaction_session_timeout = {};
+         SET ROLE {SERVICE_ROLE}",
         settings.statement_timeout_ms, settings.lock_timeout_ms, settings.idle_in_transaction_timeout_ms
     )
 }

@@ -61,8 +61,8 @@ impl Failure {
         }
     }
 
-    /// The session could not take the service role.
-    pub(crate) fn of_set_role(error: QueryError, sql_state: Option<SqlState>) -> Self {
+    /// The session could not be set up; the service's takes its role as well.
+    pub(crate) fn of_session(error: QueryError, sql_state: Option<SqlState>) -> Self {
         Self::of_query(error, sql_state)
             .with_hint(&SqlState::INVALID_PARAMETER_VALUE, NO_ROLE)
             .with_hint(&SqlState::INSUFFICIENT_PRIVILEGE, NOT_A_MEMBER)

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::Config;
 
-use crate::connection::{Connection, open_for_service, service_session};
+use crate::connection::{Connection, open, service_session};
 use crate::error::Failure;
 use crate::settings::PostgresSettings;
 
@@ -50,11 +50,6 @@ impl Manager {
         })
     }
 
-    /// Records that a connection was lost in use, so that all others are validated before their next use.
-    pub(crate) fn record_loss(&self) {
-        self.losses.fetch_add(1, Ordering::AcqRel);
-    }
-
     fn losses(&self) -> u64 {
         self.losses.load(Ordering::Acquire)
     }
@@ -67,7 +62,7 @@ impl managed::Manager for Manager {
     async fn create(&self) -> Result<Connection, Failure> {
         let losses_known = self.losses();
         let (config, session) = (self.config.clone(), self.session.clone());
-        let opening = timeout(self.connect_timeout, async move { open_for_service(&config, &session).await });
+        let opening = timeout(self.connect_timeout, async move { open(&config, &session).await });
         let opened = match &self.runtime {
             Some(runtime) => runtime.spawn(opening).await.map_err(Failure::unavailable)?,
             None => opening.await,
@@ -165,7 +160,7 @@ impl Connections {
 
     /// Replaces a lost connection. The others are validated before their next use.
     pub(crate) async fn replace(&self, lost: Object<Manager>) -> Result<Object<Manager>, Failure> {
-        self.pool.manager().record_loss();
+        self.pool.manager().losses.fetch_add(1, Ordering::AcqRel);
         drop(lost);
         self.connection().await
     }
