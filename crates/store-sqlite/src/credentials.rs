@@ -26,7 +26,8 @@ const fn word(kind: TokenKind) -> &'static str {
     }
 }
 
-#[derive(Queryable)]
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = access_tokens)]
 struct TokenRow {
     kind: String,
     user_id: String,
@@ -34,40 +35,32 @@ struct TokenRow {
     scope: String,
     expires_at: String,
     revoked_at: Option<String>,
-    is_user_blocked: bool,
-    is_client_blocked: bool,
 }
 
 #[async_trait]
 impl AccessTokens for SqliteStore {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
         let digest = presented.digest();
-        let row: Option<TokenRow> = self
+        let row: Option<(TokenRow, bool, bool)> = self
             .read("finding an access token", move |connection| {
                 let row = access_tokens::table
                     .inner_join(users::table)
                     .inner_join(clients::table)
                     .filter(access_tokens::digest.eq(digest.bytes().as_slice()))
-                    .select((
-                        access_tokens::kind,
-                        access_tokens::user_id,
-                        access_tokens::client_id,
-                        access_tokens::scope,
-                        access_tokens::expires_at,
-                        access_tokens::revoked_at,
-                        users::is_blocked,
-                        clients::is_blocked,
-                    ))
+                    .select((TokenRow::as_select(), users::is_blocked, clients::is_blocked))
                     .first(connection)
                     .optional()?;
                 Ok(row)
             })
             .await?;
-        row.map(|row| token_facts(digest, &row)).transpose()
+        row.map(|row| token_facts(digest, row)).transpose()
     }
 }
 
-fn token_facts(digest: SecretDigest, row: &TokenRow) -> Result<TokenFacts, StoreError> {
+fn token_facts(
+    digest: SecretDigest,
+    (row, is_user_blocked, is_client_blocked): (TokenRow, bool, bool),
+) -> Result<TokenFacts, StoreError> {
     let kind = [TokenKind::Access, TokenKind::Other].into_iter().find(|kind| word(*kind) == row.kind);
     Ok(TokenFacts {
         digest,
@@ -77,8 +70,8 @@ fn token_facts(digest: SecretDigest, row: &TokenRow) -> Result<TokenFacts, Store
         scope: Scope::parse(&row.scope),
         expires_at: TOKENS.parse("expires_at", &row.expires_at)?,
         is_revoked: row.revoked_at.is_some(),
-        is_user_blocked: row.is_user_blocked,
-        is_client_blocked: row.is_client_blocked,
+        is_user_blocked,
+        is_client_blocked,
     })
 }
 

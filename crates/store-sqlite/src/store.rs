@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -74,8 +73,4 @@ impl SqliteStore {
     }
 }
 
-impl fmt::Debug for SqliteStore {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("SqliteStore").finish_non_exhaustive()
-    }
-}
+esoz_kernel::opaque_debug!(SqliteStore);
