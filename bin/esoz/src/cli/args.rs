@@ -1,10 +1,11 @@
 //! The command line, as clap parses it.
 
-use std::convert::Infallible;
 use std::path::PathBuf;
 
+use clap::builder::{StringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use esoz_auth::Secret;
+use esoz_kernel::parse_uuid;
 use uuid::Uuid;
 
 /// Shown below the help of the whole program.
@@ -144,7 +145,7 @@ pub(crate) enum TokenCommand {
     /// Revokes a token permanently.
     Revoke {
         /// The token; `-` reads it from standard input, which hides it from process listings.
-        #[arg(value_parser = secret)]
+        #[arg(value_parser = StringValueParser::new().map(Secret::new))]
         token: Secret,
     },
 }
@@ -163,7 +164,7 @@ pub(crate) enum ApiKeyCommand {
     /// Revokes an api key permanently.
     Revoke {
         /// The key; `-` reads it from standard input, which hides it from process listings.
-        #[arg(value_parser = secret)]
+        #[arg(value_parser = StringValueParser::new().map(Secret::new))]
         api_key: Secret,
     },
 }
@@ -218,6 +219,7 @@ pub(crate) enum EventsCommand {
     Retry {
         /// The `id`s of the events, as `esoz events --failed` prints them.
         #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+        #[arg(value_parser = StringValueParser::new().map(as_printed))]
         ids: Vec<String>,
         /// Retries all events that were set aside.
         #[arg(long)]
@@ -226,6 +228,7 @@ pub(crate) enum EventsCommand {
     /// Deletes an event that was set aside, undelivered; the later events of its entity are then delivered.
     Drop {
         /// The `id` of the event, as `esoz events --failed` prints it.
+        #[arg(value_parser = StringValueParser::new().map(as_printed))]
         id: String,
     },
 }
@@ -240,8 +243,7 @@ impl BlockCommand {
     }
 }
 
-/// Parses a secret into a type whose `Debug` hides it.
-#[expect(clippy::unnecessary_wraps, reason = "clap asks for a result")]
-fn secret(text: &str) -> Result<Secret, Infallible> {
-    Ok(Secret::new(text))
+/// The id of an event as `esoz events --failed` prints it: a UUID is taken in either case.
+fn as_printed(id: String) -> String {
+    parse_uuid(&id).map_or(id, |id| id.to_string())
 }

@@ -1,12 +1,12 @@
 use std::io::stdin;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use esoz_auth::{NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
 use esoz_kernel::system::SystemClock;
 use esoz_kernel::{ClientId, Clock as _, UserId};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use zeroize::Zeroizing;
 
 use super::args::{ApiKeyCommand, BlockCommand, TokenCommand};
@@ -77,9 +77,7 @@ pub(crate) async fn token(config: &Config, command: TokenCommand) -> Result<()> 
         TokenCommand::Revoke { token } => {
             let digest = read_secret(token)?.digest();
             let is_known = stores.credentials.revoke_token(&digest, SystemClock.now()).await;
-            if !is_known.context("revoking the token")? {
-                bail!("there is no such token; nothing was revoked");
-            }
+            ensure!(is_known.context("revoking the token")?, "there is no such token; nothing was revoked");
             Ok(())
         }
     }
@@ -95,9 +93,10 @@ pub(crate) async fn api_key(config: &Config, command: ApiKeyCommand) -> Result<(
         ApiKeyCommand::Revoke { api_key } => {
             let digest = read_secret(api_key)?.digest();
             let is_known = stores.credentials.revoke_api_key(&digest, SystemClock.now()).await;
-            if !is_known.context("revoking the api key")? {
-                bail!("there is no such api key; nothing was revoked");
-            }
+            ensure!(
+                is_known.context("revoking the api key")?,
+                "there is no such api key; nothing was revoked"
+            );
             Ok(())
         }
     }
@@ -120,24 +119,21 @@ pub(crate) async fn client(config: &Config, command: BlockCommand) -> Result<()>
         .context("blocking or unblocking the client")
 }
 
-/// Parses the scope of a new credential. Other white space than a space between two scopes would make a credential that grants neither.
+/// Parses the scope of a new credential. Other white space than a space between two scopes, or a comma, would make a credential that
+/// grants neither.
 fn parse_scope(text: &str) -> Result<Scope> {
-    if !Scope::is_well_formed(text) {
-        bail!("`--scope` must be scopes such as device_dispense:stop, separated by a space (U+0020)");
-    }
-    Ok(Scope::parse(text))
+    let scope = Scope::parse(text);
+    ensure!(
+        scope != Scope::default() && Scope::is_well_formed(text) && !text.contains(','),
+        "`--scope` must be scopes such as device_dispense:stop, separated by a space (U+0020)"
+    );
+    Ok(scope)
 }
 
 /// Parses a lifetime such as `30m`, `1h`, `7d`. A day has 24 hours.
 fn parse_ttl(text: &str) -> Result<SignedDuration> {
-    let in_hours = match text.strip_suffix('d').map(str::parse::<u32>) {
-        Some(Ok(days)) => format!("{}h", u64::from(days) * 24),
-        Some(Err(_)) | None => text.to_owned(),
-    };
-    match in_hours.parse::<SignedDuration>() {
-        Ok(ttl) if ttl.is_positive() => Ok(ttl),
-        Ok(_) | Err(_) => bail!("`--ttl` must be a duration such as 30m, 1h or 7d"),
-    }
+    let ttl = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+    ttl.ok().filter(SignedDuration::is_positive).context("`--ttl` must be a duration such as 30m, 1h or 7d")
 }
 
 /// Reads a secret from standard input if the argument is `-`.
@@ -176,6 +172,9 @@ mod tests {
             "a:read\u{a0}b:write",
             "a:read\u{2003}b:write",
             "\u{85}a:read",
+            "a:read,b:write",
+            "",
+            "  ",
         ] {
             assert!(parse_scope(text).is_err(), "{text:?}");
         }
