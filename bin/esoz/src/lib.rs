@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bounded_file;
 mod cli;
 mod compose;
 mod config;
@@ -82,7 +83,7 @@ async fn execute(
         Command::Client(command) => cli::credentials::client(&load()?, command).await?,
         Command::Expire(args) => cli::expire::run(&load()?, args).await?,
         Command::Events(args) => cli::events::run(&load()?, args).await?,
-        Command::Config(ConfigCommand::Check(output)) => cli::config::check(&load()?, output)?,
+        Command::Config(ConfigCommand::Check(output)) => cli::config::check(&load()?, output).await?,
         Command::Doctor(output) => return cli::doctor::run(&load()?, output).await,
         Command::Health(args) => cli::health::run(&load()?, args).await?,
         Command::Completions { shell } => cli::manual::completions(shell)?,

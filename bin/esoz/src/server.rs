@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::compose::caches::Cached;
 use crate::compose::stores::number;
-use crate::compose::{Parts, jobs, pseudonyms};
+use crate::compose::{Parts, jobs};
 use crate::config::Config;
 use crate::health::HealthChecks;
 use crate::jobs::Jobs;
@@ -175,7 +175,7 @@ fn api(
         dispenses: stores.dispenses.clone(),
         legal_entities: cached.legal_entities.clone(),
         allowed_types: AllowedTypes::new(allowed),
-        pseudonyms: pseudonyms(config)?,
+        pseudonyms: config.pseudonyms()?,
         patient_access: parts.patient_access.clone(),
         clock: clock.clone(),
         ids: ids.clone(),

@@ -1,6 +1,5 @@
 //! TLS: loads the certificate and its private key from files, and reloads them when the files change.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,6 +12,8 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, InconsistentKeys, ServerConfig};
 use zeroize::Zeroizing;
+
+use crate::bounded_file::read_file;
 
 /// The remedy for files that cannot be used.
 pub(crate) const REMEDY: &str = "tls.certificate_file must hold the server's certificate and then its chain, \
@@ -28,7 +29,7 @@ pub(crate) struct CertificateFiles {
 /// The contents of the files.
 #[derive(PartialEq, Eq)]
 struct Contents {
-    certificate: Vec<u8>,
+    certificate: Zeroizing<Vec<u8>>,
     private_key: Zeroizing<Vec<u8>>,
 }
 
@@ -43,11 +44,8 @@ impl CertificateFiles {
     }
 
     fn read(&self) -> Result<Contents> {
-        let read = |path: &Path| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
-        Ok(Contents {
-            certificate: read(&self.certificate)?,
-            private_key: Zeroizing::new(read(&self.private_key)?),
-        })
+        let read = |path: &Path| read_file(path).with_context(|| format!("reading {}", path.display()));
+        Ok(Contents { certificate: read(&self.certificate)?, private_key: read(&self.private_key)? })
     }
 
     /// Parses the certificate chain and its private key. Refuses a key that does not belong to the first certificate.
@@ -90,11 +88,7 @@ impl CurrentCertificate {
     }
 }
 
-impl fmt::Debug for CurrentCertificate {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("CurrentCertificate")
-    }
-}
+esoz_kernel::opaque_debug!(CurrentCertificate);
 
 impl ResolvesServerCert for CurrentCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {

@@ -184,7 +184,9 @@ fn parse(text: &str, default: Option<Offset>) -> Result<Timestamp, TimeError> {
     let (time, offset) = pieces.time().zip(offset).ok_or(TimeError::Malformed)?;
     // jiff takes more: offsets of more than a day, and a leap second, which it reads as the second before.
     let is_leap = |time: &str| time.replace(':', "").get(4..6) == Some("60");
-    if offset.seconds().abs() >= DAY_SECONDS || text.split_once(['T', 't', ' ']).is_some_and(|it| is_leap(it.1)) {
+    if offset.seconds().abs() >= DAY_SECONDS
+        || text.split_once(['T', 't', ' ']).is_some_and(|it| is_leap(it.1))
+    {
         return Err(TimeError::Malformed);
     }
     let local = pieces.date().to_datetime(time).duration_since(EPOCH);

@@ -1,14 +1,13 @@
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::args::OutputArgs;
 use super::print;
+use crate::compose;
 use crate::config::Config;
 
-/// Prints the effective configuration, which was validated when it was loaded. Validates the files of the TLS certificate as well.
-pub(crate) fn check(config: &Config, output: OutputArgs) -> Result<()> {
-    if let Some(files) = config.tls_files()? {
-        files.check().context("section `tls`")?;
-    }
+/// Prints the effective configuration, which was validated when it was loaded. Validates what only the adapters know as well.
+pub(crate) async fn check(config: &Config, output: OutputArgs) -> Result<()> {
+    compose::check(config).await?;
     let effective = config.effective()?;
     if output.json {
         return print(&serde_json::to_string(&effective)?);

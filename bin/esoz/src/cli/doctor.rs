@@ -4,15 +4,13 @@ use anyhow::Result;
 use esoz_bus_kafka::KafkaPublisher;
 use esoz_events::Backlog;
 use esoz_kernel::time::rfc3339_millis;
-use esoz_store_mongo::MongoStore;
-use esoz_store_postgres::{PostgresStore, Schema};
+use esoz_store_postgres::Schema;
 use serde_json::json;
 
 use super::args::OutputArgs;
 use super::print;
 use crate::compose::bus::kafka_settings;
-use crate::compose::pseudonyms;
-use crate::compose::stores::{Stores, mongo_settings, open_sqlite, postgres_settings};
+use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite};
 use crate::config::{Bus, Config, StoreKind};
 use crate::tls;
 
@@ -29,7 +27,7 @@ struct Finding {
 pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode> {
     let mut findings = vec![Finding::new(
         "pseudonyms",
-        pseudonyms(config).map(drop),
+        config.pseudonyms().map(drop),
         "set patient.key (or patient.key_file) as docs/esoz.example.toml says",
     )];
     if let Some(files) = config.tls_files()? {
@@ -44,7 +42,7 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         }
         StoreKind::Servers => {
             findings.push(postgres(config).await);
-            let ping = async { Ok(MongoStore::connect(&mongo_settings(config)?).await?.ping().await?) };
+            let ping = async { Ok(connect_mongo(config).await?.ping().await?) };
             let remedy =
                 "check mongodb.uri and that the server runs as a replica set with a primary (rs.status())";
             findings.push(Finding::new("MongoDB", ping.await, remedy));
@@ -84,7 +82,7 @@ impl Finding {
 }
 
 async fn postgres(config: &Config) -> Finding {
-    let check = async { Ok(PostgresStore::connect(&postgres_settings(config)?)?.check_schema().await?) };
+    let check = async { Ok(connect_postgres(config)?.check_schema().await?) };
     let remedy = "check postgres.url and that the server runs and accepts the login; `esoz migrate` updates an older schema";
     match check.await {
         Err(error) => Finding::new("PostgreSQL", Err(error), remedy),

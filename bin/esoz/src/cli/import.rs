@@ -12,7 +12,6 @@ use serde_json::json;
 
 use super::args::{ImportArgs, OutputArgs};
 use super::print;
-use crate::compose::pseudonyms;
 use crate::compose::stores::Stores;
 use crate::config::Config;
 
@@ -34,7 +33,7 @@ pub(crate) fn importer(config: &Config, stores: &Stores) -> Result<Importer> {
         legal_entities: stores.legal_entity_registry.clone(),
         contracts: stores.contract_registry.clone(),
         dispenses: stores.dispense_registry.clone(),
-        pseudonyms: pseudonyms(config)?,
+        pseudonyms: config.pseudonyms()?,
         clock: Arc::new(SystemClock),
     };
     Ok(Importer::new(ports, ImportLimits::default()))

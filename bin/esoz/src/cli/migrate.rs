@@ -1,9 +1,8 @@
 use anyhow::{Context as _, Result};
-use esoz_store_mongo::MongoStore;
 
 use super::print;
 use crate::compose::bus::kafka_settings;
-use crate::compose::stores::{mongo_settings, number, sqlite_settings};
+use crate::compose::stores::{connect_mongo, number, sqlite_settings};
 use crate::config::{Bus, Config, StoreKind};
 
 /// Migrates the configured stores, and creates the topic. Prints what it did.
@@ -26,8 +25,7 @@ pub(crate) async fn run(config: &Config) -> Result<()> {
                     "PostgreSQL: nothing was done: the schema is newer than this program (unknown to it: {unknown})"
                 ))?;
             }
-            let mongo = MongoStore::connect(&mongo_settings(config)?).await.context("MongoDB")?;
-            mongo.migrate().await.context("MongoDB")?;
+            connect_mongo(config).await?.migrate().await.context("MongoDB")?;
             print("MongoDB: the indexes are there")?;
         }
     }

@@ -9,14 +9,13 @@ mod tokens;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use esoz_device_dispense::{Access, PatientAccess, PatientPseudonyms, SameAccess};
+use esoz_device_dispense::{Access, PatientAccess, SameAccess};
 use esoz_events::EventPublisher;
 use esoz_http::{MonotonicClock, ProcessClock};
 use esoz_kernel::system::{RandomIds, SystemClock};
 use esoz_kernel::{Clock, IdGenerator};
-use esoz_pseudonym::{Aes128CbcPseudonyms, HmacSha256Pseudonyms};
 
-use crate::config::{Config, Pseudonym};
+use crate::config::{Config, StoreKind};
 use stores::Stores;
 
 /// The adapters that a server is composed of. A test replaces those that it controls.
@@ -68,15 +67,69 @@ fn patient_list(config: &Config) -> Result<Access> {
     Ok(access)
 }
 
-/// Builds the configured scheme of patient pseudonyms.
-pub(crate) fn pseudonyms(config: &Config) -> Result<Arc<dyn PatientPseudonyms>> {
-    Ok(match config.pseudonym()? {
-        Pseudonym::HmacSha256 { key } => {
-            Arc::new(HmacSha256Pseudonyms::try_new(key.expose()).context("`patient.key`")?)
+/// Refuses what the adapters cannot use, without a connection. A key of patient pseudonyms may be missing: not every command needs it.
+pub(crate) async fn check(config: &Config) -> Result<()> {
+    let patient = &config.sections.patient;
+    if !(patient.key.is_empty() && patient.key_file.is_empty()) {
+        config.pseudonyms()?;
+    }
+    tokens::issuer(config)?;
+    if config.store_kind()? == StoreKind::Servers {
+        stores::connect_postgres(config)?;
+        stores::connect_mongo(config).await?;
+    }
+    match config.tls_files()? {
+        Some(files) => files.check().context("section `tls`"),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn checked(variables: &[(&str, &str)]) -> Result<()> {
+        let environment = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        check(&Config::from_sources(None, environment)?).await
+    }
+
+    #[tokio::test]
+    async fn what_no_adapter_could_use_is_refused_without_a_server() {
+        let aes = ("ESOZ_PATIENT__PSEUDONYM", "aes-128-cbc");
+        let (key, iv) = (("ESOZ_PATIENT__KEY", "8grv872gt3trc92b"), ("ESOZ_PATIENT__IV", "99yBSYB*Y99yr932"));
+        let kafka = ("ESOZ_KAFKA__BROKERS", "127.0.0.1:1");
+        let servers = ("ESOZ_STORE__KIND", "servers");
+        let (postgres, mongo) = (
+            ("ESOZ_POSTGRES__URL", "postgres://127.0.0.1/esoz"),
+            ("ESOZ_MONGODB__URI", "mongodb://127.0.0.1"),
+        );
+        let jwt = [
+            ("ESOZ_AUTH__TOKENS", "jwt"),
+            ("ESOZ_AUTH__ISSUER", "https://issuer.example"),
+            ("ESOZ_AUTH__AUDIENCE", "esoz"),
+        ];
+        let with = |url| [jwt.as_slice(), &[("ESOZ_AUTH__URL", url)]].concat();
+        for sound in [
+            vec![],
+            vec![key],
+            vec![aes, key, iv],
+            vec![servers, postgres, mongo, kafka],
+            with("https://issuer.example/keys"),
+        ] {
+            checked(&sound).await.unwrap();
         }
-        Pseudonym::Aes128Cbc { key, iv } => {
-            let scheme = Aes128CbcPseudonyms::try_new(key.expose(), iv.expose());
-            Arc::new(scheme.context("`patient.key` and `patient.iv`")?)
+        for (wrong, expected) in [
+            (vec![("ESOZ_PATIENT__KEY", "short")], "has 5 bytes"),
+            (vec![key, ("ESOZ_PATIENT__KEY_FILE", "/nowhere")], "are both set"),
+            (vec![("ESOZ_PATIENT__KEY_FILE", "/nowhere")], "cannot be read"),
+            (vec![aes, key, ("ESOZ_PATIENT__IV", "short")], "the iv of aes-128-cbc has 5 bytes"),
+            (vec![servers, ("ESOZ_POSTGRES__URL", "127.0.0.1"), mongo, kafka], "PostgreSQL"),
+            (vec![servers, postgres, ("ESOZ_MONGODB__URI", "127.0.0.1"), kafka], "MongoDB"),
+            (with("issuer.example/keys"), "is not an absolute http or https address"),
+            (with("http://issuer.example/keys"), "must be https"),
+        ] {
+            let refused = format!("{:#}", checked(&wrong).await.unwrap_err());
+            assert!(refused.contains(expected), "{refused}");
         }
-    })
+    }
 }

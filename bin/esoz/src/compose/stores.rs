@@ -94,7 +94,7 @@ impl Stores {
     }
 
     async fn on_servers(config: &Config) -> Result<Self> {
-        let postgres = Arc::new(PostgresStore::connect(&postgres_settings(config)?).context("PostgreSQL")?);
+        let postgres = Arc::new(connect_postgres(config)?);
         match postgres.check_schema().await {
             Err(SchemaError::Store(error)) if error.kind() == StoreErrorKind::Unavailable => {
                 tracing::warn!(
@@ -111,7 +111,7 @@ impl Stores {
             }
             checked => drop(checked.context("PostgreSQL")?),
         }
-        let mongo = Arc::new(MongoStore::connect(&mongo_settings(config)?).await.context("MongoDB")?);
+        let mongo = Arc::new(connect_mongo(config).await?);
         Ok(Self {
             outboxes: vec![(MONGODB, mongo.clone()), (POSTGRESQL, postgres.clone())],
             keys: vec![(POSTGRESQL, postgres.clone()), (MONGODB, mongo.clone())],
@@ -172,7 +172,12 @@ pub(crate) fn sqlite_settings(config: &Config) -> Result<SqliteSettings> {
     })
 }
 
-pub(crate) fn postgres_settings(config: &Config) -> Result<PostgresSettings> {
+/// The client of the configured PostgreSQL. Opens no connection yet.
+pub(crate) fn connect_postgres(config: &Config) -> Result<PostgresStore> {
+    PostgresStore::connect(&postgres_settings(config)?).context("PostgreSQL")
+}
+
+fn postgres_settings(config: &Config) -> Result<PostgresSettings> {
     let postgres = &config.sections.postgres;
     Ok(PostgresSettings {
         max_connections: number(postgres.max_connections)?,
@@ -184,7 +189,12 @@ pub(crate) fn postgres_settings(config: &Config) -> Result<PostgresSettings> {
     })
 }
 
-pub(crate) fn mongo_settings(config: &Config) -> Result<MongoSettings> {
+/// The client of the configured MongoDB. Does not wait for a server.
+pub(crate) async fn connect_mongo(config: &Config) -> Result<MongoStore> {
+    MongoStore::connect(&mongo_settings(config)?).await.context("MongoDB")
+}
+
+fn mongo_settings(config: &Config) -> Result<MongoSettings> {
     let mongodb = &config.sections.mongodb;
     Ok(MongoSettings {
         max_pool_size: number(mongodb.max_connections)?,

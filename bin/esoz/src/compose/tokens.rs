@@ -14,14 +14,22 @@ use crate::config::{Config, TokenSource, optional};
 
 /// Builds the configured source of access tokens. Blocks of users and clients in our own store apply to tokens of a remote issuer too.
 pub(super) fn access_tokens(config: &Config, stores: &Stores) -> Result<Arc<dyn AccessTokens>> {
+    Ok(match issuer(config)? {
+        None => stores.access_tokens.clone(),
+        Some(issuer) => Arc::new(ExternalAccessTokens::new(issuer, stores.blocks.clone())),
+    })
+}
+
+/// Builds the client of the configured issuer; none if tokens are in our own store. Opens no connection yet.
+pub(super) fn issuer(config: &Config) -> Result<Option<Arc<dyn AccessTokens>>> {
     let auth = &config.sections.auth;
     let server = RemoteServer {
         timeout_ms: auth.timeout_ms,
         root_certificate_file: optional(&auth.root_certificate_file),
         ..RemoteServer::new(&auth.url)
     };
-    let issuer: Arc<dyn AccessTokens> = match config.token_source()? {
-        TokenSource::Store => return Ok(stores.access_tokens.clone()),
+    Ok(Some(match config.token_source()? {
+        TokenSource::Store => return Ok(None),
         TokenSource::Jwt => {
             let mut settings = JwtSettings::new(server, &auth.issuer, &auth.audience);
             if !auth.algorithms.is_empty() {
@@ -37,6 +45,5 @@ pub(super) fn access_tokens(config: &Config, stores: &Stores) -> Result<Arc<dyn 
             Arc::new(IntrospectedTokens::try_new(&settings).context("section `auth`")?)
         }
         TokenSource::Esoz => Arc::new(EsozTokens::try_new(&server).context("section `auth`")?),
-    };
-    Ok(Arc::new(ExternalAccessTokens::new(issuer, stores.blocks.clone())))
+    }))
 }

@@ -16,7 +16,6 @@ use anyhow::Result;
 use toml::{Table, Value};
 
 pub(crate) use schema::Sections;
-pub(crate) use secrets::Pseudonym;
 pub(crate) use typed::{Bus, StoreKind, TokenSource};
 
 /// A valid configuration. Its `Debug` masks secrets.
@@ -52,7 +51,7 @@ impl Config {
         for (section, keys) in Table::try_from(&self.sections)? {
             for (key, value) in keys.try_into::<Table>()? {
                 let key = format!("{section}.{key}");
-                effective.push(Effective { source: self.sources.of(&key).to_string(), key, value });
+                effective.push(Effective { source: self.sources.of(&key).to_owned(), key, value });
             }
         }
         Ok(effective)

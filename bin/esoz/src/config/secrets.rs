@@ -1,16 +1,15 @@
 //! Secrets: each is given in the configuration or in a file of its own.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result, bail};
+use esoz_device_dispense::PatientPseudonyms;
 use esoz_kernel::SecretString;
-use zeroize::Zeroizing;
+use esoz_pseudonym::{Aes128CbcPseudonyms, HmacSha256Pseudonyms};
 
 use super::Config;
-
-/// The scheme of patient pseudonyms, with its secrets.
-pub(crate) enum Pseudonym {
-    HmacSha256 { key: SecretString },
-    Aes128Cbc { key: SecretString, iv: SecretString },
-}
+use crate::bounded_file::read_file;
 
 impl Config {
     /// The secret that authenticates us to the introspection endpoint.
@@ -21,16 +20,19 @@ impl Config {
     }
 
     /// The scheme of patient pseudonyms. Not validated at load, because not every command needs it.
-    pub(crate) fn pseudonym(&self) -> Result<Pseudonym> {
+    pub(crate) fn pseudonyms(&self) -> Result<Arc<dyn PatientPseudonyms>> {
         let patient = &self.sections.patient;
-        let why = "patient pseudonyms need it";
-        let key = self.secret("patient.key", &patient.key, &patient.key_file, why)?;
+        let key =
+            self.secret("patient.key", &patient.key, &patient.key_file, "patient pseudonyms need it")?;
         match patient.pseudonym.as_str() {
-            "hmac-sha256" => Ok(Pseudonym::HmacSha256 { key }),
-            "aes-128-cbc" => {
+            HmacSha256Pseudonyms::SCHEME => {
+                Ok(Arc::new(HmacSha256Pseudonyms::try_new(key.expose()).context("`patient.key`")?))
+            }
+            Aes128CbcPseudonyms::SCHEME => {
                 let why = "`patient.pseudonym` is `aes-128-cbc`";
                 let iv = self.secret("patient.iv", &patient.iv, &patient.iv_file, why)?;
-                Ok(Pseudonym::Aes128Cbc { key, iv })
+                let scheme = Aes128CbcPseudonyms::try_new(key.expose(), iv.expose());
+                Ok(Arc::new(scheme.context("`patient.key` and `patient.iv`")?))
             }
             _ => Err(self.refuse("patient.pseudonym", "must be `hmac-sha256` or `aes-128-cbc`")),
         }
@@ -48,9 +50,10 @@ impl Config {
                 Self::variable(&file_key)
             ),
             (true, false) => {
-                let text = std::fs::read_to_string(file).map(Zeroizing::new);
                 let what = || self.problem(&file_key, &format!("names {file}, which cannot be read"));
-                Ok(SecretString::new(text.with_context(what)?.trim_end_matches(['\r', '\n'])))
+                let bytes = read_file(Path::new(file)).with_context(what)?;
+                let text = str::from_utf8(&bytes).with_context(what)?;
+                Ok(SecretString::new(text.trim_end_matches(['\r', '\n'])))
             }
         }
     }

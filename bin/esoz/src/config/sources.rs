@@ -2,45 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use toml::{Table, Value};
-use zeroize::Zeroizing;
 
 use super::schema::Sections;
+use crate::bounded_file::read_file;
 
 /// The prefix of the environment variables.
 const PREFIX: &str = "ESOZ_";
 /// Separates section and key in a variable.
 const SEPARATOR: &str = "__";
 
-/// The source of a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
-    Default,
-    File(PathBuf),
-    Variable(String),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => formatter.write_str("the default"),
-            Self::File(path) => write!(formatter, "{}", path.display()),
-            Self::Variable(name) => write!(formatter, "the environment variable {name}"),
-        }
-    }
-}
-
-/// The source of every key that is not at its default.
+/// The source of every key that is not at its default, as errors name it.
 #[derive(Debug, Default)]
-pub(crate) struct Sources(BTreeMap<String, Source>);
+pub(crate) struct Sources(BTreeMap<String, String>);
 
 impl Sources {
-    pub(crate) fn of(&self, key: &str) -> Source {
-        self.0.get(key).cloned().unwrap_or(Source::Default)
+    pub(crate) fn of(&self, key: &str) -> &str {
+        self.0.get(key).map_or("the default", String::as_str)
     }
 }
 
@@ -68,18 +49,17 @@ struct Layers {
 
 impl Layers {
     fn add_file(&mut self, path: &Path) -> Result<()> {
-        // The text may hold secrets.
-        let text = std::fs::read_to_string(path)
-            .map(Zeroizing::new)
-            .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
+        let unreadable = || format!("the configuration file {} cannot be read", path.display());
+        let bytes = read_file(path).with_context(unreadable)?;
+        let text = str::from_utf8(&bytes).with_context(unreadable)?;
         // The parser's own message would quote the line, which may hold a secret.
-        let table: Table = toml::from_str(&text).map_err(|error: toml::de::Error| {
+        let table: Table = toml::from_str(text).map_err(|error: toml::de::Error| {
             let line = error
                 .span()
                 .map_or(0, |span| text.get(..span.start).map_or(0, |head| head.matches('\n').count() + 1));
             anyhow!("{}, line {line}: {}", path.display(), error.message())
         })?;
-        let source = Source::File(path.to_owned());
+        let source = path.display().to_string();
         for (section, content) in table {
             let Value::Table(content) = content else {
                 bail!(
@@ -100,7 +80,7 @@ impl Layers {
         else {
             return Ok(());
         };
-        let source = Source::Variable(name.to_owned());
+        let source = format!("the environment variable {name}");
         let text = value.into_string().map_err(|_| anyhow!("{source} is not valid UTF-8"))?;
         self.set(&section.to_ascii_lowercase(), &key.to_ascii_lowercase(), &source, |known| {
             parsed(known, text)
@@ -111,7 +91,7 @@ impl Layers {
         &mut self,
         section: &str,
         key: &str,
-        source: &Source,
+        source: &str,
         read: impl FnOnce(&Value) -> Result<Value>,
     ) -> Result<()> {
         let sections = self.section_names();
@@ -128,7 +108,7 @@ impl Layers {
             bail!("unknown key `{section}.{key}` in {source}{hint}; the keys of this section are {names}");
         };
         *slot = read(slot).with_context(|| format!("`{section}.{key}` in {source}"))?;
-        self.sources.0.insert(format!("{section}.{key}"), source.clone());
+        self.sources.0.insert(format!("{section}.{key}"), source.to_owned());
         Ok(())
     }
 
@@ -170,17 +150,11 @@ fn parsed(known: &Value, text: String) -> Result<Value> {
             let is_so = text.trim().parse().map_err(|_| anyhow!("must be {}", kind(known)))?;
             Ok(Value::Boolean(is_so))
         }
-        Value::Array(_) if text.trim_start().starts_with('[') => {
-            // Parsed as TOML, like the file; the parser takes whole documents.
-            let document: Option<Table> = format!("list = {text}").parse().ok();
-            match document
-                .filter(|document| document.len() == 1)
-                .and_then(|mut document| document.remove("list"))
-            {
-                Some(list) => typed(known, list),
-                None => Err(anyhow!("must be {}", kind(known))),
-            }
-        }
+        Value::Array(_) if text.trim_start().starts_with('[') => match text.trim().parse() {
+            Ok(list) => typed(known, list),
+            // The parser's own message would quote the text.
+            Err(_) => Err(anyhow!("must be {}", kind(known))),
+        },
         Value::Array(_) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))

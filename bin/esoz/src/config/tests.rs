@@ -2,6 +2,9 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::Path;
 
+use esoz_device_dispense::PatientPseudonyms as _;
+use esoz_pseudonym::HmacSha256Pseudonyms;
+
 use super::*;
 
 fn load(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config> {
@@ -270,14 +273,28 @@ fn a_secret_comes_from_the_configuration_or_from_a_file_but_not_from_both() {
     file.write_all(b"0123456789abcdef\n").unwrap();
     let path = file.path().to_str().unwrap();
     let config = load(None, &[("ESOZ_PATIENT__KEY_FILE", path)]).unwrap();
-    let Pseudonym::HmacSha256 { key } = config.pseudonym().unwrap() else { panic!("another scheme") };
-    assert_eq!(key.expose(), "0123456789abcdef");
+    let patient = "aff00bf6-68bf-4b49-b66d-f031d48922b3".parse().unwrap();
+    let expected = HmacSha256Pseudonyms::try_new("0123456789abcdef").unwrap().of(patient);
+    assert_eq!(config.pseudonyms().unwrap().of(patient), expected);
 
     let both = load(None, &[("ESOZ_PATIENT__KEY_FILE", path), ("ESOZ_PATIENT__KEY", "x")]).unwrap();
-    assert!(both.pseudonym().is_err());
+    assert!(both.pseudonyms().is_err());
     let neither = load(None, &[]).unwrap();
-    let refusal = neither.pseudonym().err().unwrap().to_string();
+    let refusal = neither.pseudonyms().err().unwrap().to_string();
     assert!(refusal.contains("ESOZ_PATIENT__KEY"), "{refusal}");
+}
+
+#[test]
+fn a_file_that_never_ends_or_is_too_large_is_refused() {
+    let endless = Path::new("/dev/zero");
+    let configuration = Config::from_sources(Some(endless), std::iter::empty()).unwrap_err();
+    let key = load(None, &[("ESOZ_PATIENT__KEY_FILE", "/dev/zero")]).unwrap().pseudonyms().err().unwrap();
+    let mut large = tempfile::NamedTempFile::new().unwrap();
+    large.write_all(&vec![b'#'; (1 << 20) + 1]).unwrap();
+    let large = Config::from_sources(Some(large.path()), std::iter::empty()).unwrap_err();
+    for refused in [configuration, key, large] {
+        assert!(format!("{refused:#}").ends_with("it has more than 1 MiB"), "{refused:#}");
+    }
 }
 
 /// Compiles only while it wipes itself.
