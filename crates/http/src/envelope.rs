@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::context::RequestContext;
 use crate::headers;
-use crate::openapi::formats;
+use crate::openapi::formats::{self, LIST, OBJECT};
 
 /// The metadata of an answer.
 #[derive(Serialize, ToSchema)]
@@ -181,10 +181,6 @@ impl Invalid {
         Self { entry_type, entry, rules: vec![rule] }
     }
 }
-
-/// The types of data.
-pub(crate) const OBJECT: &str = "object";
-pub(crate) const LIST: &str = "list";
 
 fn meta<'a>(context: &'a RequestContext, status: StatusCode, kind: &'static str) -> Meta<'a> {
     Meta {

@@ -48,7 +48,7 @@ async fn rounds<T>(of: &[T], round: impl AsyncFn(usize, &T)) {
 
 /// Sends both at once, in every second round the other one first.
 async fn both(round: usize, one: Request, other: Request) -> [Answer; 2] {
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         let (one, other) = (tokio::spawn(one.send()), tokio::spawn(other.send()));
         [one.await.unwrap(), other.await.unwrap()]
     } else {

@@ -74,7 +74,7 @@ fn input() -> StopInput {
 }
 
 /// The ports of one case, and what was handed to the store.
-struct World {
+struct MockPorts {
     dispenses: MockDeviceDispenses,
     legal_entities: MockLegalEntities,
     pseudonyms: MockPatientPseudonyms,
@@ -82,8 +82,8 @@ struct World {
     changes: Arc<Mutex<Vec<Transition>>>,
 }
 
-impl World {
-    /// A world in which the legal entity is looked up once and this is found, and nothing else may be asked.
+impl MockPorts {
+    /// A ports in which the legal entity is looked up once and this is found, and nothing else may be asked.
     fn with_legal_entity(found: Option<LegalEntity>) -> Self {
         Self::with_registry(Ok(found))
     }
@@ -101,18 +101,18 @@ impl World {
         }
     }
 
-    /// A world in which the legal entity may act and the store answers so, in this order, and no more often.
+    /// A ports in which the legal entity may act and the store answers so, in this order, and no more often.
     fn with_answers(answers: Vec<Result<Committed<Dispense>, StoreError>>) -> Self {
-        let mut world = Self::with_legal_entity(Some(pharmacy(LegalEntityStatus::Active)));
-        world.pseudonyms.expect_of().withf(|patient| *patient == PATIENT).return_const(Pseudonym::new("P"));
-        let changes = Arc::clone(&world.changes);
+        let mut ports = Self::with_legal_entity(Some(pharmacy(LegalEntityStatus::Active)));
+        ports.pseudonyms.expect_of().withf(|patient| *patient == PATIENT).return_const(Pseudonym::new("P"));
+        let changes = Arc::clone(&ports.changes);
         let times = answers.len();
         let mut answers = answers.into_iter();
-        world.dispenses.expect_commit().times(times).returning(move |change| {
+        ports.dispenses.expect_commit().times(times).returning(move |change| {
             changes.lock().unwrap().push(change.clone());
             answers.next().unwrap()
         });
-        world
+        ports
     }
 
     /// … and a look at the dispense, that often, finds this.
@@ -182,8 +182,8 @@ fn given_a_legal_entity_that_may_not_act_then_no_dispense_is_touched() {
         (Some(pharmacy(LegalEntityStatus::Suspended)), of_type("MSP"), "Invalid LegalEntity type"),
     ] {
         let case = format!("{found:?} {allowed_types:?}");
-        let world = World { allowed_types, ..World::with_legal_entity(found) };
-        assert_eq!(answer(world.stop(input())), (ErrorKind::Conflict, text.to_owned()), "{case}");
+        let ports = MockPorts { allowed_types, ..MockPorts::with_legal_entity(found) };
+        assert_eq!(answer(ports.stop(input())), (ErrorKind::Conflict, text.to_owned()), "{case}");
     }
 }
 
@@ -197,21 +197,21 @@ fn given_ids_that_are_no_uuids_then_not_found_but_only_after_the_standing() {
         ]
     };
     for input in inputs() {
-        let world = World::with_legal_entity(Some(pharmacy(LegalEntityStatus::Active)));
-        assert_eq!(answer(world.stop(input)), not_found());
+        let ports = MockPorts::with_legal_entity(Some(pharmacy(LegalEntityStatus::Active)));
+        assert_eq!(answer(ports.stop(input)), not_found());
     }
     for input in inputs() {
-        let world = World::with_legal_entity(Some(pharmacy(LegalEntityStatus::Closed)));
-        assert_eq!(answer(world.stop(input)).0, ErrorKind::Conflict, "P03");
+        let ports = MockPorts::with_legal_entity(Some(pharmacy(LegalEntityStatus::Closed)));
+        assert_eq!(answer(ports.stop(input)).0, ErrorKind::Conflict, "P03");
     }
 }
 
 #[test]
 fn given_a_dispense_in_progress_then_one_call_stops_it() {
     let stopped = dispense(DispenseStatus::Stopped);
-    let world = World::with_answers(vec![Ok(Committed::Applied(stopped.clone()))]);
-    let changes = Arc::clone(&world.changes);
-    assert_eq!(world.stop(input()).unwrap(), stopped);
+    let ports = MockPorts::with_answers(vec![Ok(Committed::Applied(stopped.clone()))]);
+    let changes = Arc::clone(&ports.changes);
+    assert_eq!(ports.stop(input()).unwrap(), stopped);
     let at: Timestamp = "2026-01-31T08:15:30.123Z".parse().unwrap();
     let expected = Transition {
         id: DISPENSE,
@@ -254,8 +254,8 @@ fn given_a_stale_change_then_the_dispense_says_why() {
     assert_eq!(cases.len(), 10);
     for (found, expected) in cases {
         let case = format!("{found:?}");
-        let world = World::with_answers(stale(1)).and_found(1, found);
-        assert_eq!(answer(world.stop(input())), expected, "{case}");
+        let ports = MockPorts::with_answers(stale(1)).and_found(1, found);
+        assert_eq!(answer(ports.stop(input())), expected, "{case}");
     }
 }
 
@@ -264,9 +264,9 @@ fn given_a_stale_change_of_a_dispense_in_progress_then_the_same_change_is_offere
     let stopped = dispense(DispenseStatus::Stopped);
     let mut answers = stale(1);
     answers.push(Ok(Committed::Applied(stopped.clone())));
-    let world = World::with_answers(answers).and_found(1, Some(dispense(DispenseStatus::InProgress)));
-    let changes = Arc::clone(&world.changes);
-    assert_eq!(world.stop(input()).unwrap(), stopped);
+    let ports = MockPorts::with_answers(answers).and_found(1, Some(dispense(DispenseStatus::InProgress)));
+    let changes = Arc::clone(&ports.changes);
+    assert_eq!(ports.stop(input()).unwrap(), stopped);
     let changes = changes.lock().unwrap();
     assert_eq!(changes.len(), 2);
     assert_eq!(changes[0], changes[1], "one event id, however often it is offered");
@@ -274,8 +274,8 @@ fn given_a_stale_change_of_a_dispense_in_progress_then_the_same_change_is_offere
 
 #[test]
 fn given_a_store_that_stays_stale_then_the_use_case_gives_up() {
-    let world = World::with_answers(stale(5)).and_found(5, Some(dispense(DispenseStatus::InProgress)));
-    let error = world.stop(input()).unwrap_err();
+    let ports = MockPorts::with_answers(stale(5)).and_found(5, Some(dispense(DispenseStatus::InProgress)));
+    let error = ports.stop(input()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     let StopError::Store(cause) = error else { panic!("{error:?}") };
     assert_eq!(StoreError::kind(&cause), StoreErrorKind::Conflict);
@@ -289,16 +289,16 @@ fn given_a_store_that_stays_stale_then_the_use_case_gives_up() {
 
 #[test]
 fn given_a_conflict_in_the_store_then_the_change_is_offered_again_without_a_look() {
-    let lost = World::with_answers(vec![conflict(), Ok(Committed::Stale)])
+    let lost = MockPorts::with_answers(vec![conflict(), Ok(Committed::Stale)])
         .and_found(1, Some(dispense(DispenseStatus::Stopped)));
     assert_eq!(
         answer(lost.stop(input())),
         (ErrorKind::Conflict, "Device dispense in status stopped cannot be stopped".to_owned())
     );
     let stopped = dispense(DispenseStatus::Stopped);
-    let won = World::with_answers(vec![conflict(), Ok(Committed::Applied(stopped.clone()))]);
+    let won = MockPorts::with_answers(vec![conflict(), Ok(Committed::Applied(stopped.clone()))]);
     assert_eq!(won.stop(input()).unwrap(), stopped);
-    let never = World::with_answers((0..5).map(|_| conflict()).collect());
+    let never = MockPorts::with_answers((0..5).map(|_| conflict()).collect());
     assert_eq!(answer(never.stop(input())).0, ErrorKind::Unavailable);
 }
 
@@ -319,23 +319,23 @@ fn assert_passed_on(result: Result<Dispense, StopError>, kind: StoreErrorKind, e
 #[test]
 fn given_a_change_that_fails_then_the_failure_is_passed_on_without_another_try() {
     for (kind, expected) in PASSED_ON {
-        assert_passed_on(World::with_answers(vec![Err(store_error(kind))]).stop(input()), kind, expected);
+        assert_passed_on(MockPorts::with_answers(vec![Err(store_error(kind))]).stop(input()), kind, expected);
     }
 }
 
 #[test]
 fn given_a_look_that_fails_then_the_failure_is_passed_on_without_another_try() {
     for (kind, expected) in PASSED_ON {
-        let mut world = World::with_answers(stale(1));
-        world.dispenses.expect_find().times(1).returning(move |_| Err(store_error(kind)));
-        assert_passed_on(world.stop(input()), kind, expected);
+        let mut ports = MockPorts::with_answers(stale(1));
+        ports.dispenses.expect_find().times(1).returning(move |_| Err(store_error(kind)));
+        assert_passed_on(ports.stop(input()), kind, expected);
     }
 }
 
 #[test]
 fn given_a_registry_of_legal_entities_that_fails_then_no_dispense_is_touched() {
     for (kind, expected) in PASSED_ON {
-        assert_passed_on(World::with_registry(Err(store_error(kind))).stop(input()), kind, expected);
+        assert_passed_on(MockPorts::with_registry(Err(store_error(kind))).stop(input()), kind, expected);
     }
 }
 
@@ -353,9 +353,9 @@ fn idempotency(key: &str, id: DispenseId, subject: &str) -> IdempotentRequest {
 #[test]
 fn given_a_key_then_the_change_carries_it_with_what_was_asked() {
     let stopped = dispense(DispenseStatus::Stopped);
-    let world = World::with_answers(vec![Ok(Committed::Applied(stopped.clone()))]);
-    let changes = Arc::clone(&world.changes);
-    assert_eq!(world.stop(StopInput { idempotency_key: key("k"), ..input() }).unwrap(), stopped);
+    let ports = MockPorts::with_answers(vec![Ok(Committed::Applied(stopped.clone()))]);
+    let changes = Arc::clone(&ports.changes);
+    assert_eq!(ports.stop(StopInput { idempotency_key: key("k"), ..input() }).unwrap(), stopped);
     let changes = changes.lock().unwrap();
     assert_eq!(changes[0].idempotency, Some(idempotency("k", DISPENSE, "P")));
     for other in [
@@ -371,14 +371,14 @@ fn given_a_key_then_the_change_carries_it_with_what_was_asked() {
 fn given_a_repetition_then_the_first_answer_and_no_further_look() {
     let stopped = dispense(DispenseStatus::Stopped);
     let replay = Committed::Replayed(stopped.clone());
-    let world = World::with_answers(vec![Ok(replay)]);
-    assert_eq!(world.stop(StopInput { idempotency_key: key("k"), ..input() }).unwrap(), stopped);
+    let ports = MockPorts::with_answers(vec![Ok(replay)]);
+    assert_eq!(ports.stop(StopInput { idempotency_key: key("k"), ..input() }).unwrap(), stopped);
 }
 
 #[test]
 fn given_a_key_of_another_request_then_a_conflict_and_no_further_look() {
-    let world = World::with_answers(vec![Ok(Committed::KeyReused)]);
-    let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
+    let ports = MockPorts::with_answers(vec![Ok(Committed::KeyReused)]);
+    let result = ports.stop(StopInput { idempotency_key: key("k"), ..input() });
     let text = "The idempotency key was used for another request";
     assert_eq!(answer(result), (ErrorKind::Conflict, text.to_owned()));
 }
@@ -395,8 +395,8 @@ fn given_a_concurrent_repetition_then_the_first_answer_comes_before_any_refusal(
         (vec![Ok(Committed::Stale), conflict(), replay()], 1),
     ] {
         let case = format!("{answers:?}");
-        let world = World::with_answers(answers).and_found(looks, found());
-        let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
+        let ports = MockPorts::with_answers(answers).and_found(looks, found());
+        let result = ports.stop(StopInput { idempotency_key: key("k"), ..input() });
         assert_eq!(result.unwrap(), stopped, "{case}");
     }
 }
@@ -410,20 +410,20 @@ fn given_a_key_under_which_nothing_was_done_then_the_refusal_is_found_once_and_s
         ),
         (None, not_found()),
     ] {
-        let world = World::with_answers(stale(2)).and_found(1, found);
-        assert_eq!(answer(world.stop(StopInput { idempotency_key: key("k"), ..input() })), expected);
+        let ports = MockPorts::with_answers(stale(2)).and_found(1, found);
+        assert_eq!(answer(ports.stop(StopInput { idempotency_key: key("k"), ..input() })), expected);
     }
     // Not known to stand: somebody else's change may be the same request's.
     let mut answers = vec![Ok(Committed::Stale)];
     answers.extend((0..4).map(|_| conflict()));
-    let world = World::with_answers(answers).and_found(1, Some(dispense(DispenseStatus::Stopped)));
-    let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
+    let ports = MockPorts::with_answers(answers).and_found(1, Some(dispense(DispenseStatus::Stopped)));
+    let result = ports.stop(StopInput { idempotency_key: key("k"), ..input() });
     assert_eq!(answer(result).0, ErrorKind::Unavailable);
 }
 
 #[test]
 fn given_a_key_of_a_legal_entity_that_may_not_act_then_it_is_not_looked_at() {
-    let world = World::with_legal_entity(Some(pharmacy(LegalEntityStatus::Suspended)));
-    let result = world.stop(StopInput { idempotency_key: key("k"), ..input() });
+    let ports = MockPorts::with_legal_entity(Some(pharmacy(LegalEntityStatus::Suspended)));
+    let result = ports.stop(StopInput { idempotency_key: key("k"), ..input() });
     assert_eq!(answer(result).0, ErrorKind::Conflict);
 }

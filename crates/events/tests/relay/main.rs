@@ -39,13 +39,13 @@ fn round(relay: &Relay) -> RelayRound {
 }
 
 /// An outbox, a bus and a clock that stands still at a minute after the first event.
-struct World {
+struct RelayFixture {
     dispenses: Arc<FakeDispenses>,
     bus: Arc<RecordingPublisher>,
     clock: Arc<ManualClock>,
 }
 
-impl World {
+impl RelayFixture {
     fn new() -> Self {
         Self {
             dispenses: Arc::default(),
@@ -136,44 +136,44 @@ impl EventPublisher for SilentBus {
 
 #[test]
 fn given_nothing_waiting_then_a_round_is_idle() {
-    let world = World::new();
-    let done = round(&world.relay(10));
+    let fixture = RelayFixture::new();
+    let done = round(&fixture.relay(10));
     assert!(done.is_idle());
-    assert_eq!(world.bus.taken(), []);
+    assert_eq!(fixture.bus.taken(), []);
 }
 
 #[test]
 fn given_all_is_well_then_everything_is_delivered_once_and_in_order() {
-    let world = World::new();
-    let pairs: Vec<_> = (0..20).map(|step| world.twice_changed(step * 10)).collect();
-    let relay = world.relay(8);
+    let fixture = RelayFixture::new();
+    let pairs: Vec<_> = (0..20).map(|step| fixture.twice_changed(step * 10)).collect();
+    let relay = fixture.relay(8);
     let delivered: Vec<_> = (0..4).map(|_| round(&relay).delivered).collect();
     assert_eq!(delivered, [16, 16, 8, 0], "two events of each of at most eight entities in a round");
-    assert_eq!(world.bus.taken().len(), 40);
+    assert_eq!(fixture.bus.taken().len(), 40);
     for pair in &pairs {
-        assert_eq!(world.taken_of(pair[0].entity_id), pair);
+        assert_eq!(fixture.taken_of(pair[0].entity_id), pair);
     }
-    assert_eq!(world.backlog(), Backlog::default());
+    assert_eq!(fixture.backlog(), Backlog::default());
 }
 
 #[test]
 fn given_a_refused_entity_then_it_alone_waits_and_arrives_later_in_order() {
-    let world = World::new();
-    let [refused, well] = [0, 10].map(|millis| world.twice_changed(millis));
+    let fixture = RelayFixture::new();
+    let [refused, well] = [0, 10].map(|millis| fixture.twice_changed(millis));
     let entity = refused[0].entity_id;
-    world.bus.refuse(entity);
-    let relay = world.relay(10);
+    fixture.bus.refuse(entity);
+    let relay = fixture.relay(10);
     let done = round(&relay);
     assert_eq!((done.delivered, done.failed), (2, 2));
     assert!(done.failure.unwrap().to_string().contains("told to refuse"));
-    assert_eq!(world.bus.taken(), well);
-    assert_eq!(world.backlog().depth, 2);
+    assert_eq!(fixture.bus.taken(), well);
+    assert_eq!(fixture.backlog().depth, 2);
 
-    world.bus.accept(entity);
+    fixture.bus.accept(entity);
     let done = round_at(&relay, 1);
     assert_eq!((done.delivered, done.failed), (2, 0));
-    assert_eq!(world.taken_of(entity), refused);
-    assert_eq!(world.backlog().depth, 0);
+    assert_eq!(fixture.taken_of(entity), refused);
+    assert_eq!(fixture.backlog().depth, 0);
 }
 
 #[test]
@@ -192,15 +192,16 @@ fn given_an_entity_refused_after_its_first_event_then_the_second_follows_alone()
         }
     }
 
-    let world = World::new();
-    let pair = world.twice_changed(0);
-    let bus = Arc::new(OneThenNoMore(Arc::clone(&world.bus)));
-    let done = block_on(world.relay_of(world.dispenses.clone(), bus, 10).run_once(Duration::ZERO)).unwrap();
+    let fixture = RelayFixture::new();
+    let pair = fixture.twice_changed(0);
+    let bus = Arc::new(OneThenNoMore(Arc::clone(&fixture.bus)));
+    let done =
+        block_on(fixture.relay_of(fixture.dispenses.clone(), bus, 10).run_once(Duration::ZERO)).unwrap();
     assert_eq!((done.delivered, done.failed), (1, 1));
-    assert_eq!(world.bus.taken(), pair[..1]);
-    world.bus.accept(pair[0].entity_id);
-    round(&world.relay(10));
-    assert_eq!(world.bus.taken(), pair, "the first is not delivered again");
+    assert_eq!(fixture.bus.taken(), pair[..1]);
+    fixture.bus.accept(pair[0].entity_id);
+    round(&fixture.relay(10));
+    assert_eq!(fixture.bus.taken(), pair, "the first is not delivered again");
 }
 
 #[test]
@@ -221,85 +222,85 @@ fn given_a_bus_that_stumbles_once_then_no_event_overtakes_the_one_it_stumbled_ov
         }
     }
 
-    let world = World::new();
-    let pair = world.twice_changed(0);
-    let bus = Arc::new(StumblingBus { inner: world.bus.clone(), has_stumbled: AtomicBool::new(false) });
-    let relay = world.relay_of(world.dispenses.clone(), bus, 10);
+    let fixture = RelayFixture::new();
+    let pair = fixture.twice_changed(0);
+    let bus = Arc::new(StumblingBus { inner: fixture.bus.clone(), has_stumbled: AtomicBool::new(false) });
+    let relay = fixture.relay_of(fixture.dispenses.clone(), bus, 10);
     let done = round(&relay);
     assert_eq!((done.delivered, done.failed), (0, 2));
-    assert_eq!(world.bus.taken(), [], "the second would overtake the first");
+    assert_eq!(fixture.bus.taken(), [], "the second would overtake the first");
     assert_eq!(round_at(&relay, 1).delivered, 2);
-    assert_eq!(world.bus.taken(), pair);
+    assert_eq!(fixture.bus.taken(), pair);
 }
 
 #[test]
 fn given_a_failed_round_then_another_relay_need_not_wait_for_the_claim_to_end() {
-    let world = World::new();
-    let pair = world.twice_changed(0);
-    world.bus.refuse(pair[0].entity_id);
-    assert_eq!(round(&world.relay(10)).failed, 2);
-    world.bus.accept(pair[0].entity_id);
-    assert_eq!(round(&world.relay(10)).delivered, 2);
-    assert_eq!(world.bus.taken(), pair);
+    let fixture = RelayFixture::new();
+    let pair = fixture.twice_changed(0);
+    fixture.bus.refuse(pair[0].entity_id);
+    assert_eq!(round(&fixture.relay(10)).failed, 2);
+    fixture.bus.accept(pair[0].entity_id);
+    assert_eq!(round(&fixture.relay(10)).delivered, 2);
+    assert_eq!(fixture.bus.taken(), pair);
 }
 
 #[test]
 fn given_a_store_that_fails_after_publishing_then_it_is_delivered_again() {
-    let world = World::new();
-    let pair = world.twice_changed(0);
-    let (inner, failures_left) = (Arc::clone(&world.dispenses), AtomicU32::new(1));
+    let fixture = RelayFixture::new();
+    let pair = fixture.twice_changed(0);
+    let (inner, failures_left) = (Arc::clone(&fixture.dispenses), AtomicU32::new(1));
     let outbox = Arc::new(Double(ForgetfulOutbox { inner, failures_left }));
-    let relay = world.relay_of(outbox, world.bus.clone(), 10);
+    let relay = fixture.relay_of(outbox, fixture.bus.clone(), 10);
     let error = block_on(relay.run_once(Duration::ZERO)).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    assert_eq!(world.backlog().depth, 2, "published, but not surely so for the outbox");
+    assert_eq!(fixture.backlog().depth, 2, "published, but not surely so for the outbox");
     assert_eq!(round(&relay).delivered, 2);
     let [first, second] = pair;
-    assert_eq!(world.bus.taken(), [first.clone(), second.clone(), first, second]);
-    assert_eq!(world.backlog().depth, 0);
+    assert_eq!(fixture.bus.taken(), [first.clone(), second.clone(), first, second]);
+    assert_eq!(fixture.backlog().depth, 0);
 }
 
 #[test]
 fn given_a_relay_that_dies_after_publishing_then_another_delivers_when_its_claim_has_ended() {
-    let world = World::new();
-    let pair = world.twice_changed(0);
-    let bus = Arc::new(SilentBus(Arc::clone(&world.bus)));
-    let dying = world.relay_of(world.dispenses.clone(), bus, 10);
+    let fixture = RelayFixture::new();
+    let pair = fixture.twice_changed(0);
+    let bus = Arc::new(SilentBus(Arc::clone(&fixture.bus)));
+    let dying = fixture.relay_of(fixture.dispenses.clone(), bus, 10);
     {
         let mut round = Box::pin(dying.run_once(Duration::ZERO));
         assert!(matches!(round.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
     }
-    assert_eq!(world.bus.taken(), pair[..1]);
+    assert_eq!(fixture.bus.taken(), pair[..1]);
 
-    let heir = world.relay(10);
+    let heir = fixture.relay(10);
     assert!(round(&heir).is_idle(), "the claim of the dead relay still holds");
-    world.clock.advance(LEASE);
+    fixture.clock.advance(LEASE);
     assert_eq!(round(&heir).delivered, 2);
     let [first, second] = pair;
-    assert_eq!(world.bus.taken(), [first.clone(), first, second]);
-    assert_eq!(world.backlog().depth, 0);
+    assert_eq!(fixture.bus.taken(), [first.clone(), first, second]);
+    assert_eq!(fixture.backlog().depth, 0);
 }
 
 #[test]
 fn given_a_relay_that_stops_in_order_then_what_it_held_is_free() {
-    let world = World::new();
-    let pair = world.twice_changed(0);
-    let bus = Arc::new(SilentBus(Arc::clone(&world.bus)));
-    let stopping = world.relay_of(world.dispenses.clone(), bus, 10);
+    let fixture = RelayFixture::new();
+    let pair = fixture.twice_changed(0);
+    let bus = Arc::new(SilentBus(Arc::clone(&fixture.bus)));
+    let stopping = fixture.relay_of(fixture.dispenses.clone(), bus, 10);
     {
         let mut round = Box::pin(stopping.run_once(Duration::ZERO));
         assert!(matches!(round.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
     }
     block_on(stopping.release()).unwrap();
-    assert_eq!(round(&world.relay(10)).delivered, 2);
-    assert_eq!(world.taken_of(pair[0].entity_id).len(), 3);
+    assert_eq!(round(&fixture.relay(10)).delivered, 2);
+    assert_eq!(fixture.taken_of(pair[0].entity_id).len(), 3);
 }
 
 #[test]
 fn given_an_event_that_comes_while_others_are_delivered_then_it_is_not_lost() {
     /// Marks the dispense in error while the event of its stop is on its way.
     struct MeanwhileBus {
-        world: Arc<World>,
+        fixture: Arc<RelayFixture>,
         dispense: std::sync::Mutex<Option<Dispense>>,
     }
 
@@ -307,60 +308,60 @@ fn given_an_event_that_comes_while_others_are_delivered_then_it_is_not_lost() {
     impl EventPublisher for MeanwhileBus {
         async fn publish(&self, events: &[StatusChangeEvent]) -> Vec<Result<(), PublishError>> {
             if let Some(mut dispense) = self.dispense.lock().unwrap().take() {
-                self.world.change(&mut dispense, DispenseStatus::EnteredInError, 1);
+                self.fixture.change(&mut dispense, DispenseStatus::EnteredInError, 1);
             }
-            self.world.bus.publish(events).await
+            self.fixture.bus.publish(events).await
         }
     }
 
-    let world = Arc::new(World::new());
-    let mut one = world.put();
-    let first = world.change(&mut one, DispenseStatus::Stopped, 0);
-    let bus = Arc::new(MeanwhileBus { world: Arc::clone(&world), dispense: Some(one).into() });
-    let relay = world.relay_of(world.dispenses.clone(), bus, 10);
+    let fixture = Arc::new(RelayFixture::new());
+    let mut one = fixture.put();
+    let first = fixture.change(&mut one, DispenseStatus::Stopped, 0);
+    let bus = Arc::new(MeanwhileBus { fixture: Arc::clone(&fixture), dispense: Some(one).into() });
+    let relay = fixture.relay_of(fixture.dispenses.clone(), bus, 10);
     assert_eq!(round(&relay).delivered, 1);
-    assert_eq!(world.bus.taken(), [first]);
-    assert_eq!(world.backlog().depth, 1);
+    assert_eq!(fixture.bus.taken(), [first]);
+    assert_eq!(fixture.backlog().depth, 1);
     assert_eq!(round(&relay).delivered, 1);
-    let statuses: Vec<_> = world.bus.taken().into_iter().map(|event| event.new_status).collect();
+    let statuses: Vec<_> = fixture.bus.taken().into_iter().map(|event| event.new_status).collect();
     assert_eq!(statuses, ["stopped", "entered_in_error"]);
 }
 
 #[test]
 fn given_relays_side_by_side_then_everything_arrives_and_every_entity_in_order() {
-    let world = World::new();
-    let mut waiting: Vec<_> = (0..200).map(|_| world.put()).collect();
+    let fixture = RelayFixture::new();
+    let mut waiting: Vec<_> = (0..200).map(|_| fixture.put()).collect();
     let deadline = Instant::now() + LONG;
     let is_done = AtomicBool::new(false);
     std::thread::scope(|threads| {
         for _ in 0..4 {
             threads.spawn(|| {
-                let relay = world.relay(7);
+                let relay = fixture.relay(7);
                 loop {
                     let is_last = is_done.load(Ordering::SeqCst);
                     round(&relay);
-                    if is_last && world.backlog().depth == 0 {
+                    if is_last && fixture.backlog().depth == 0 {
                         break;
                     }
-                    assert!(Instant::now() < deadline, "{:?} left", world.backlog());
+                    assert!(Instant::now() < deadline, "{:?} left", fixture.backlog());
                     std::thread::yield_now();
                 }
             });
         }
         for to in [DispenseStatus::Stopped, DispenseStatus::EnteredInError] {
             for (step, one) in (0..).zip(&mut waiting) {
-                world.change(one, to, step);
+                fixture.change(one, to, step);
             }
         }
         is_done.store(true, Ordering::SeqCst);
     });
-    let taken = world.bus.taken();
+    let taken = fixture.bus.taken();
     let distinct: HashSet<_> = taken.iter().map(|event| event.id).collect();
     assert_eq!((taken.len(), distinct.len()), (400, 400), "the claims never ended, so nothing came twice");
     for one in &waiting {
         let statuses: Vec<_> =
-            world.taken_of(one.id.uuid()).into_iter().map(|event| event.new_status).collect();
+            fixture.taken_of(one.id.uuid()).into_iter().map(|event| event.new_status).collect();
         assert_eq!(statuses, ["stopped", "entered_in_error"]);
     }
-    assert!(world.clock.now() < at_millis(60_000).saturating_add(LEASE));
+    assert!(fixture.clock.now() < at_millis(60_000).saturating_add(LEASE));
 }

@@ -18,10 +18,10 @@ use utoipa::openapi::{
 };
 
 use super::example::caller_without_scopes;
-use super::formats;
+use super::formats::{self, LIST, OBJECT};
 use crate::context::RepeatedHeader;
 use crate::context::{MalformedKey, RequestContext};
-use crate::envelope::{self, LIST, OBJECT, Paging, Reply};
+use crate::envelope::{self, Paging, Reply};
 use crate::error::ApiError;
 use crate::extract::body::parse_nothing;
 use crate::extract::headers::idempotency_key;

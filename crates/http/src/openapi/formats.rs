@@ -1,9 +1,12 @@
 //! Schemas of strings with a format that the domain defines.
 
-use crate::envelope::{LIST, OBJECT};
 use esoz_device_dispense::DispenseStatus;
 use esoz_kernel::{IdempotencyKey, RequestId};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+/// The types of the data of an answer.
+pub(crate) const OBJECT: &str = "object";
+pub(crate) const LIST: &str = "list";
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)

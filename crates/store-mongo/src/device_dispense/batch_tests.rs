@@ -14,11 +14,11 @@ use crate::{
 };
 
 /// A migrated store on a database of its own.
-struct Scene {
+struct TestStore {
     store: MongoStore,
 }
 
-impl Scene {
+impl TestStore {
     async fn new() -> Self {
         let database = format!("esoz_test_{}", RandomIds.fresh().simple());
         let settings = MongoSettings::new(esoz_test_servers::shared::mongodb().uri(), database);
@@ -82,10 +82,10 @@ fn applied(answer: &Answer) -> &Dispense {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_of_a_crowd_is_told_its_own_outcome() {
-    let scene = Scene::new().await;
+    let test_store = TestStore::new().await;
     let mut changes = Vec::new();
     for index in 0..MAX_ITEMS {
-        let mut change = stop(&scene.loaded().await);
+        let mut change = stop(&test_store.loaded().await);
         if index % 3 == 1 {
             change.owner = Some(LegalEntityId::new(fresh()));
         }
@@ -93,50 +93,51 @@ async fn each_of_a_crowd_is_told_its_own_outcome() {
     }
     // One that is not there, and one that somebody else in the crowd stops as well.
     changes.push(stop(&dispense().build()));
-    let rival = stop(&scene.store.find(changes[0].id).await.unwrap().unwrap().dispense.unwrap());
+    let rival = stop(&test_store.store.find(changes[0].id).await.unwrap().unwrap().dispense.unwrap());
     changes.push(rival);
-    let answers = scene.together(&changes).await;
+    let answers = test_store.together(&changes).await;
     for (index, (change, answer)) in changes.iter().zip(&answers).enumerate() {
         if index >= MAX_ITEMS || index % 3 == 1 {
             assert_eq!(*answer.as_ref().unwrap(), Committed::Stale, "{index}");
         } else {
             assert_eq!(
                 applied(answer),
-                &scene.store.find(change.id).await.unwrap().unwrap().dispense.unwrap(),
+                &test_store.store.find(change.id).await.unwrap().unwrap().dispense.unwrap(),
                 "{index}"
             );
         }
     }
-    assert!(scene.store.find(changes[MAX_ITEMS].id).await.unwrap().is_none(), "nothing was inserted");
-    scene.end().await;
+    assert!(test_store.store.find(changes[MAX_ITEMS].id).await.unwrap().is_none(), "nothing was inserted");
+    test_store.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_the_server_refuses_does_not_fail_its_neighbours() {
-    let scene = Scene::new().await;
-    let (whole, broken, null) = (scene.loaded().await, scene.loaded().await, scene.loaded().await);
+    let test_store = TestStore::new().await;
+    let (whole, broken, null) =
+        (test_store.loaded().await, test_store.loaded().await, test_store.loaded().await);
     for (dispense, history) in [(&broken, Bson::Int32(7)), (&null, Bson::Null)] {
         let filter = doc! { ID: binary(dispense.id.uuid()) };
         let update = doc! { "$set": { STATUS_HISTORY: history } };
-        scene.store.documents.dispenses.update_one(filter, update).await.unwrap();
+        test_store.store.documents.dispenses.update_one(filter, update).await.unwrap();
     }
-    let answers = scene.together(&[stop(&broken), stop(&whole), stop(&null)]).await;
+    let answers = test_store.together(&[stop(&broken), stop(&whole), stop(&null)]).await;
     assert_eq!(answers[0].as_ref().unwrap_err().kind(), StoreErrorKind::Corrupt);
     assert_eq!(applied(&answers[1]).status, DispenseStatus::Stopped);
     assert_eq!(applied(&answers[2]).record[STATUS_HISTORY].as_array().unwrap().len(), 1);
-    scene.end().await;
+    test_store.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_kept_and_known_again_in_a_crowd() {
-    let scene = Scene::new().await;
+    let test_store = TestStore::new().await;
     let (key, by) = (idempotency_key(), client());
     let idempotency = |asked: &[u8]| IdempotentRequest::new("stop", by, &key, &[asked]);
-    let (first, other) = (scene.loaded().await, scene.loaded().await);
+    let (first, other) = (test_store.loaded().await, test_store.loaded().await);
     let change = Transition { idempotency: Some(idempotency(b"one")), ..stop(&first) };
     let same = Transition { event: stop(&first).event, ..change.clone() };
     let misused = Transition { idempotency: Some(idempotency(b"another")), ..stop(&other) };
-    let answers = scene.together(&[change, same, misused]).await;
+    let answers = test_store.together(&[change, same, misused]).await;
     let mut told = [0, 0, 0];
     for answer in answers {
         match answer.unwrap() {
@@ -148,26 +149,26 @@ async fn keys_are_kept_and_known_again_in_a_crowd() {
     }
     assert_eq!(told, [1, 1, 1]);
     assert_eq!(
-        scene.store.find(other.id).await.unwrap().unwrap().dispense.unwrap().status,
+        test_store.store.find(other.id).await.unwrap().unwrap().dispense.unwrap().status,
         DispenseStatus::InProgress
     );
-    scene.end().await;
+    test_store.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispense_that_is_deleted_after_its_transition_is_answered_as_the_transition_left_it() {
-    let scene = Scene::new().await;
+    let test_store = TestStore::new().await;
     for knows_when in [true, false] {
-        let dispenses = [scene.loaded().await, scene.loaded().await];
+        let dispenses = [test_store.loaded().await, test_store.loaded().await];
         let jobs = dispenses.each_ref().map(|dispense| Queued::new(stop(dispense)));
         let (jobs, answered): (Vec<Job>, Vec<_>) = jobs.into_iter().unzip();
         let jobs: Vec<Parts> = jobs.into_iter().map(Job::into_parts).collect();
-        let mut reply = scene.executor().send(&jobs).await.unwrap();
-        let expected = scene.store.find(dispenses[0].id).await.unwrap().unwrap().dispense.unwrap();
+        let mut reply = test_store.executor().send(&jobs).await.unwrap();
+        let expected = test_store.store.find(dispenses[0].id).await.unwrap().unwrap().dispense.unwrap();
         let by_id = doc! { ID: binary(dispenses[0].id.uuid()) };
-        scene.store.documents.dispenses.delete_one(by_id).await.unwrap();
+        test_store.store.documents.dispenses.delete_one(by_id).await.unwrap();
         reply.operation_time = reply.operation_time.filter(|_| knows_when);
-        scene.executor().answer(jobs, reply).await;
+        test_store.executor().answer(jobs, reply).await;
         let mut answers = Vec::new();
         for answered in answered {
             answers.push(answered.answer().await.unwrap());
@@ -179,53 +180,53 @@ async fn a_dispense_that_is_deleted_after_its_transition_is_answered_as_the_tran
         }
         assert_eq!(applied(&answers[1]).id, dispenses[1].id);
     }
-    scene.end().await;
+    test_store.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transition_whose_answer_was_lost_is_known_by_its_id_delivered_or_not() {
-    let scene = Scene::new().await;
-    let (made, not_made) = (stop(&scene.loaded().await), stop(&scene.loaded().await));
-    let first = scene.executor().run_one(&made).await.unwrap();
-    assert_eq!(scene.executor().retry(&made).await.unwrap(), first);
-    scene.deliver().await;
-    assert_eq!(scene.executor().retry(&made).await.unwrap(), first);
-    assert_eq!(applied(&scene.executor().retry(&not_made).await).status, DispenseStatus::Stopped);
+    let test_store = TestStore::new().await;
+    let (made, not_made) = (stop(&test_store.loaded().await), stop(&test_store.loaded().await));
+    let first = test_store.executor().run_one(&made).await.unwrap();
+    assert_eq!(test_store.executor().retry(&made).await.unwrap(), first);
+    test_store.deliver().await;
+    assert_eq!(test_store.executor().retry(&made).await.unwrap(), first);
+    assert_eq!(applied(&test_store.executor().retry(&not_made).await).status, DispenseStatus::Stopped);
     // Another one by the same user in the same millisecond is not taken for it.
-    let other = Transition { event: stop(&scene.loaded().await).event, ..made };
-    assert_eq!(scene.executor().retry(&other).await.unwrap(), Committed::Stale);
-    scene.end().await;
+    let other = Transition { event: stop(&test_store.loaded().await).event, ..made };
+    assert_eq!(test_store.executor().retry(&other).await.unwrap(), Committed::Stale);
+    test_store.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ids_of_the_most_recent_transitions_are_kept_and_no_more() {
-    let scene = Scene::new().await;
-    let mut dispense = scene.loaded().await;
+    let test_store = TestStore::new().await;
+    let mut dispense = test_store.loaded().await;
     let mut ids = Vec::new();
     for step in 0..12 {
         let to = if step % 2 == 0 { DispenseStatus::Stopped } else { DispenseStatus::InProgress };
         let transition = change_of(&dispense, to, at_millis(step));
-        dispense = applied(&scene.executor().run_one(&transition).await).clone();
+        dispense = applied(&test_store.executor().run_one(&transition).await).clone();
         ids.push(binary(transition.event.id.uuid()));
     }
-    let document = scene.store.documents.find(dispense.id).await.unwrap().unwrap();
+    let document = test_store.store.documents.find(dispense.id).await.unwrap().unwrap();
     let document = Document::try_from(document).unwrap();
     assert_eq!(document.get_array(CHANGES).unwrap().as_slice(), &ids[4..]);
-    scene.end().await;
+    test_store.end().await;
 }
 
 /// A document that only a version from before has changed has no ids in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_version_has_changed_in_a_crowd_is_stale() {
-    let scene = Scene::new().await;
-    let (theirs, ours) = (scene.loaded().await, scene.loaded().await);
+    let test_store = TestStore::new().await;
+    let (theirs, ours) = (test_store.loaded().await, test_store.loaded().await);
     let by_id = doc! { ID: binary(theirs.id.uuid()) };
     let changed = doc! { "$set": { STATUS: "stopped" } };
-    scene.store.documents.dispenses.update_one(by_id, changed).await.unwrap();
-    let answers = scene.together(&[stop(&theirs), stop(&ours)]).await;
+    test_store.store.documents.dispenses.update_one(by_id, changed).await.unwrap();
+    let answers = test_store.together(&[stop(&theirs), stop(&ours)]).await;
     assert_eq!(*answers[0].as_ref().unwrap(), Committed::Stale);
     assert_eq!(applied(&answers[1]).id, ours.id);
-    scene.end().await;
+    test_store.end().await;
 }
 
 fn reply(matched: i32, errors: &[(i32, i32)]) -> Document {

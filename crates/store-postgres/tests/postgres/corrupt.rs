@@ -3,7 +3,7 @@ use esoz_contract_division::Refusal;
 use esoz_kernel::{ClientId, StoreError, StoreErrorKind, UserId, Uuid, Written};
 use esoz_legal_entity::LegalEntities;
 
-use super::support::{audit_rows, fresh, scene, time, update};
+use super::support::{audit_rows, fixture, fresh, time, update};
 
 fn assert_corrupt(error: &StoreError, told: &[&str]) {
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
@@ -14,48 +14,48 @@ fn assert_corrupt(error: &StoreError, told: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_esoz_never_writes_is_told_with_table_id_and_column() {
-    let world = fresh().await;
-    let scene = scene(&world.store).await;
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
     for sql in [
         "ALTER TABLE legal_entities DROP CONSTRAINT legal_entities_status",
         "UPDATE legal_entities SET status = 'GONE'",
     ] {
-        world.admin(sql);
+        test_db.admin(sql);
     }
-    let error = LegalEntities::find(&world.store, scene.legal_entity).await.unwrap_err();
-    assert_corrupt(&error, &["legal_entities", &scene.legal_entity.to_string(), "status"]);
+    let error = LegalEntities::find(&test_db.store, fixture.legal_entity).await.unwrap_err();
+    assert_corrupt(&error, &["legal_entities", &fixture.legal_entity.to_string(), "status"]);
 
     // What could not be shown is not written.
     for time in ["infinity", "-infinity", "10000-01-01T00:00:00Z", "0002-12-31T23:59:59Z BC"] {
-        world.admin(&format!("UPDATE contract_divisions SET inserted_at = '{time}'"));
-        let audited = audit_rows(&world, scene.record.id);
-        let error = update(scene.record.id, &scene.to).apply(&world.store).await.unwrap_err();
-        assert_corrupt(&error, &["contract_divisions", &scene.record.id.to_string(), "inserted_at"]);
-        assert_eq!(audit_rows(&world, scene.record.id), audited);
+        test_db.admin(&format!("UPDATE contract_divisions SET inserted_at = '{time}'"));
+        let audited = audit_rows(&test_db, fixture.record.id);
+        let error = update(fixture.record.id, &fixture.to).apply(&test_db.store).await.unwrap_err();
+        assert_corrupt(&error, &["contract_divisions", &fixture.record.id.to_string(), "inserted_at"]);
+        assert_eq!(audit_rows(&test_db, fixture.record.id), audited);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contract_of_a_type_that_is_not_known_is_none_of_a_global_budget() {
-    let world = fresh().await;
-    let scene = scene(&world.store).await;
-    let update = update(scene.record.id, &scene.to);
-    world.admin("ALTER TABLE contracts DROP CONSTRAINT contracts_type");
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    let update = update(fixture.record.id, &fixture.to);
+    test_db.admin("ALTER TABLE contracts DROP CONSTRAINT contracts_type");
     for (contract, refusal) in [
-        (scene.to.contract_id, Refusal::ContractNotUsable),
-        (scene.record.contract_id, Refusal::NotGlobalBudget),
+        (fixture.to.contract_id, Refusal::ContractNotUsable),
+        (fixture.record.contract_id, Refusal::NotGlobalBudget),
     ] {
         let set =
-            |kind| world.admin(&format!("UPDATE contracts SET type = '{kind}' WHERE id = '{contract}'"));
+            |kind| test_db.admin(&format!("UPDATE contracts SET type = '{kind}' WHERE id = '{contract}'"));
         set("GLOBAL");
-        assert_eq!(update.apply(&world.store).await.unwrap(), Written::Refused(refusal));
+        assert_eq!(update.apply(&test_db.store).await.unwrap(), Written::Refused(refusal));
         set("GB_CBP");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corrupt_token_is_told_without_its_digest() {
-    let world = fresh().await;
+    let test_db = fresh().await;
     let token = Secret::new("canary");
     let stored = NewAccessToken {
         digest: token.digest(),
@@ -66,9 +66,9 @@ async fn a_corrupt_token_is_told_without_its_digest() {
         expires_at: time("2027-01-01T00:00:00Z"),
         issued_at: time("2026-01-01T00:00:00Z"),
     };
-    world.store.add_token(&stored).await.unwrap();
-    world.admin("ALTER TABLE access_tokens DROP CONSTRAINT access_tokens_kind");
-    world.admin("UPDATE access_tokens SET kind = 'another'");
-    let error = AccessTokens::find(&world.store, &token).await.unwrap_err();
+    test_db.store.add_token(&stored).await.unwrap();
+    test_db.admin("ALTER TABLE access_tokens DROP CONSTRAINT access_tokens_kind");
+    test_db.admin("UPDATE access_tokens SET kind = 'another'");
+    let error = AccessTokens::find(&test_db.store, &token).await.unwrap_err();
     assert_corrupt(&error, &["access_tokens", "kind"]);
 }

@@ -3,7 +3,7 @@ use esoz_store_postgres::{Migrated, PostgresSettings, PostgresStore, Schema, Sch
 use esoz_test_servers::{Durability, Postgres, shared};
 use futures_util::future::join_all;
 
-use super::support::{World, fresh};
+use super::support::{TestDatabase, fresh};
 
 /// How many migrations there are.
 fn migrations() -> usize {
@@ -96,7 +96,7 @@ async fn an_owner_who_may_not_make_roles_is_told_what_to_do_and_goes_on_once_it_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_that_is_older_or_newer_is_refused_with_what_to_do() {
-    let World { server, url, store } = fresh().await;
+    let TestDatabase { server, url, store } = fresh().await;
     server.query_in(&url, "INSERT INTO __diesel_schema_migrations VALUES ('999999')").unwrap();
     let newer = store.check_schema().await.unwrap_err();
     assert!(matches!(&newer, SchemaError::Newer { unknown } if *unknown == ["999999"]), "{newer:?}");
@@ -116,7 +116,7 @@ async fn a_schema_that_is_older_or_newer_is_refused_with_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema_is_worked_on_if_each_of_its_migrations_says_so() {
-    let World { server, url, store } = fresh().await;
+    let TestDatabase { server, url, store } = fresh().await;
     let newest = format!("{:06}", migrations());
     let run = |sql: &str| server.query_in(&url, sql).unwrap();
     run(&format!("INSERT INTO schema_compatibility VALUES ('900001', '{newest}'), ('900002', '900002')"));
@@ -147,7 +147,7 @@ async fn a_newer_schema_is_worked_on_if_each_of_its_migrations_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_migration_says_which_programs_may_go_on() {
-    let World { server, url, .. } = fresh().await;
+    let TestDatabase { server, url, .. } = fresh().await;
     let silent = "SELECT count(*) FROM __diesel_schema_migrations WHERE version >= '000013' \
                   AND version NOT IN (SELECT version FROM schema_compatibility)";
     assert_eq!(
@@ -159,16 +159,16 @@ async fn each_migration_says_which_programs_may_go_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_waits_for_a_running_service_only_so_long() {
-    let world = fresh().await;
+    let test_db = fresh().await;
     // As if the last migration were not there yet.
-    world.admin("DROP TRIGGER contract_divisions_audit ON contract_divisions");
-    world.admin("DELETE FROM __diesel_schema_migrations WHERE version = '000011'");
-    let mut session = world.session().await;
+    test_db.admin("DROP TRIGGER contract_divisions_audit ON contract_divisions");
+    test_db.admin("DELETE FROM __diesel_schema_migrations WHERE version = '000011'");
+    let mut session = test_db.session().await;
     let transaction = session.transaction().await.unwrap();
     transaction.batch_execute("LOCK contract_divisions IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
-    let error = migrate(&world.url).await.unwrap_err();
+    let error = migrate(&test_db.url).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(error.to_string().contains("000011_audit_contract_divisions"), "{error}");
     transaction.rollback().await.unwrap();
-    assert_eq!(migrate(&world.url).await.unwrap().applied, ["000011_audit_contract_divisions"]);
+    assert_eq!(migrate(&test_db.url).await.unwrap().applied, ["000011_audit_contract_divisions"]);
 }

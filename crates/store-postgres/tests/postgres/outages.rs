@@ -13,7 +13,9 @@ use esoz_testkit::wait::wait_for;
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::support::{DEADLINE, World, applied, audit_rows, fresh, patient, record, scene, time, update};
+use super::support::{
+    DEADLINE, TestDatabase, applied, audit_rows, fixture, fresh, patient, record, time, update,
+};
 
 async fn look(store: &PostgresStore) -> Result<(), StoreError> {
     AccessTokens::find(store, &Secret::new("a token")).await.map(|token| assert_eq!(token, None))
@@ -37,8 +39,8 @@ async fn unavailable_within(limit: Duration, call: impl Future<Output = Result<(
 async fn a_stopped_server_is_unavailable_at_once_and_the_first_request_after_its_return_succeeds() {
     let mut server = Postgres::start(Durability::On).unwrap();
     let url = server.create_database().unwrap();
-    let store = World::new(server.address(), url).await.store;
-    let scene = scene(&store).await;
+    let store = TestDatabase::new(server.address(), url).await.store;
+    let fixture = fixture(&store).await;
     warm_up(&store).await;
     server.stop().unwrap();
     unavailable_within(Duration::from_secs(10), look(&store)).await;
@@ -53,31 +55,31 @@ async fn a_stopped_server_is_unavailable_at_once_and_the_first_request_after_its
     // Also one that writes.
     warm_up(&store).await;
     server.restart().unwrap();
-    applied(update(scene.record.id, &scene.to).apply(&store).await.unwrap());
+    applied(update(fixture.record.id, &fixture.to).apply(&store).await.unwrap());
 }
 
 /// Ends all connections of the store and returns when they are gone.
-fn end_connections(world: &World) {
+fn end_connections(test_db: &TestDatabase) {
     // With a time limit it waits until they are gone.
     let sql = "SELECT bool_and(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity
                WHERE application_name = 'esoz' AND datname = current_database()";
-    assert_eq!(world.admin(sql), "t");
+    assert_eq!(test_db.admin(sql), "t");
 }
 
 /// On one thread, which the administrator's call keeps busy: nobody has heard the goodbye when the store is asked next.
 #[tokio::test]
 async fn a_goodbye_that_was_not_heard_yet_fails_neither_a_look_nor_an_update_that_was_not_begun() {
-    let world = fresh().await;
-    let scene = scene(&world.store).await;
-    warm_up(&world.store).await;
-    end_connections(&world);
-    look(&world.store).await.unwrap();
-    warm_up(&world.store).await;
-    end_connections(&world);
-    applied(update(scene.record.id, &scene.to).apply(&world.store).await.unwrap());
-    warm_up(&world.store).await;
-    end_connections(&world);
-    world.store.ping().await.unwrap();
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    warm_up(&test_db.store).await;
+    end_connections(&test_db);
+    look(&test_db.store).await.unwrap();
+    warm_up(&test_db.store).await;
+    end_connections(&test_db);
+    applied(update(fixture.record.id, &fixture.to).apply(&test_db.store).await.unwrap());
+    warm_up(&test_db.store).await;
+    end_connections(&test_db);
+    test_db.store.ping().await.unwrap();
 }
 
 /// What a relay hangs up on: the next bytes that hold this.
@@ -121,14 +123,14 @@ async fn rude_relay(server: SocketAddr) -> (SocketAddr, RudeTo) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_lost_under_a_statement_fails_an_update_and_no_look() {
-    let world = fresh().await;
-    let scene = scene(&world.store).await;
-    let (_, place) = world.url.split_once('@').unwrap();
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    let (_, place) = test_db.url.split_once('@').unwrap();
     let (target, database) = place.split_once('/').unwrap();
     let (address, rude_to) = rude_relay(target.parse().unwrap()).await;
     let url = format!("postgres://postgres@{address}/{database}");
     let store = PostgresStore::connect(&patient(&url)).unwrap();
-    let change = update(scene.record.id, &scene.to);
+    let change = update(fixture.record.id, &fixture.to);
     applied(change.apply(&store).await.unwrap());
     warm_up(&store).await;
     let be_rude_to = |text| *rude_to.lock().unwrap() = Some(text);
@@ -141,14 +143,14 @@ async fn a_connection_that_is_lost_under_a_statement_fails_an_update_and_no_look
         store.ping().await.unwrap();
         assert!(was_rude(), "nobody was hung up on");
     }
-    let rows = audit_rows(&world, scene.record.id);
+    let rows = audit_rows(&test_db, fixture.record.id);
     // The connections that are left have been suspect since, and are asked for an answer first; after that one is trusted.
     warm_up(&store).await;
     for text in ["BEGIN", "COMMIT"] {
         be_rude_to(text);
         unavailable_within(Duration::from_secs(10), async { change.apply(&store).await.map(drop) }).await;
         assert!(was_rude(), "nobody was hung up on");
-        assert_eq!(audit_rows(&world, scene.record.id), rows);
+        assert_eq!(audit_rows(&test_db, fixture.record.id), rows);
         warm_up(&store).await;
     }
     applied(change.apply(&store).await.unwrap());
@@ -158,7 +160,7 @@ async fn a_connection_that_is_lost_under_a_statement_fails_an_update_and_no_look
 async fn a_store_can_be_made_while_the_server_is_down() {
     let mut server = Postgres::start(Durability::On).unwrap();
     let url = server.create_database().unwrap();
-    World::new(server.address(), url.clone()).await;
+    TestDatabase::new(server.address(), url.clone()).await;
     server.stop().unwrap();
     let store = PostgresStore::connect(&patient(&url)).unwrap();
     unavailable_within(Duration::from_secs(10), look(&store)).await;
@@ -170,7 +172,7 @@ async fn a_store_can_be_made_while_the_server_is_down() {
 async fn a_server_that_takes_connections_and_never_answers_is_unavailable_in_time() {
     let server = Postgres::start(Durability::On).unwrap();
     let url = server.create_database().unwrap();
-    World::new(server.address(), url.clone()).await;
+    TestDatabase::new(server.address(), url.clone()).await;
     let settings = PostgresSettings {
         connect_timeout_ms: 2_000,
         pool_wait_timeout_ms: 4_000,
@@ -192,8 +194,8 @@ async fn a_server_that_takes_connections_and_never_answers_is_unavailable_in_tim
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_stalls_under_a_statement_is_unavailable_in_time_and_forgotten_when_it_heals() {
-    let world = fresh().await;
-    let (_, place) = world.url.split_once('@').unwrap();
+    let test_db = fresh().await;
+    let (_, place) = test_db.url.split_once('@').unwrap();
     let (target, database) = place.split_once('/').unwrap();
     let proxy = Proxy::start(target.parse::<SocketAddr>().unwrap()).unwrap();
     let url = format!("postgres://postgres@{}/{database}", proxy.address());
@@ -216,45 +218,46 @@ async fn a_network_that_stalls_under_a_statement_is_unavailable_in_time_and_forg
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_the_administrator_ends_are_replaced() {
-    let world = fresh().await;
-    warm_up(&world.store).await;
-    end_connections(&world);
-    look(&world.store).await.unwrap();
+    let test_db = fresh().await;
+    warm_up(&test_db.store).await;
+    end_connections(&test_db);
+    look(&test_db.store).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backend_that_is_ended_under_a_statement_is_unavailable() {
-    let world = fresh().await;
-    let scene = scene(&world.store).await;
-    let update = update(scene.record.id, &scene.to);
-    let mut holder = world.session().await;
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    let update = update(fixture.record.id, &fixture.to);
+    let mut holder = test_db.session().await;
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
-    let store = world.store.clone();
+    let store = test_db.store.clone();
     let apply = tokio::spawn(async move { update.apply(&store).await });
-    world.until_waiting(1).await;
+    test_db.until_waiting(1).await;
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE application_name = 'esoz' AND datname = current_database() AND wait_event_type = 'Lock'";
-    assert_eq!(world.admin(sql), "t");
+    assert_eq!(test_db.admin(sql), "t");
     assert_eq!(apply.await.unwrap().unwrap_err().kind(), StoreErrorKind::Unavailable);
-    look(&world.store).await.unwrap();
+    look(&test_db.store).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_pool_is_unavailable_in_time() {
-    let world = fresh().await;
-    let scene = scene(&world.store).await;
-    let update = update(scene.record.id, &scene.to);
-    let settings = PostgresSettings { max_connections: 1, pool_wait_timeout_ms: 200, ..patient(&world.url) };
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    let update = update(fixture.record.id, &fixture.to);
+    let settings =
+        PostgresSettings { max_connections: 1, pool_wait_timeout_ms: 200, ..patient(&test_db.url) };
     let store = PostgresStore::connect(&settings).unwrap();
     // Opening the first connection may take longer than this store waits.
     wait_for("the first connection", DEADLINE, async || store.ping().await).await;
-    let mut holder = world.session().await;
+    let mut holder = test_db.session().await;
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
     let (waiting, same) = (store.clone(), update.clone());
     let apply = tokio::spawn(async move { same.apply(&waiting).await });
-    world.until_waiting(1).await;
+    test_db.until_waiting(1).await;
     unavailable_within(Duration::from_secs(10), look(&store)).await;
     held.rollback().await.unwrap();
     apply.await.unwrap().unwrap();
@@ -262,40 +265,40 @@ async fn a_full_pool_is_unavailable_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_leaves_midway_leaves_no_dirty_connection() {
-    let world = fresh().await;
-    let scene = scene(&world.store).await;
-    let update = update(scene.record.id, &scene.to);
-    let settings = PostgresSettings { max_connections: 1, ..patient(&world.url) };
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    let update = update(fixture.record.id, &fixture.to);
+    let settings = PostgresSettings { max_connections: 1, ..patient(&test_db.url) };
     let store = PostgresStore::connect(&settings).unwrap();
-    let mut holder = world.session().await;
+    let mut holder = test_db.session().await;
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
     let (waiting, same) = (store.clone(), update.clone());
     let apply = tokio::spawn(async move { same.apply(&waiting).await });
-    world.until_waiting(1).await;
+    test_db.until_waiting(1).await;
     apply.abort();
     assert!(apply.await.unwrap_err().is_cancelled());
     // The statement still waits for the lock, on what was the pool's only connection.
     look(&store).await.unwrap();
-    world.until_waiting(1).await;
+    test_db.until_waiting(1).await;
     held.rollback().await.unwrap();
     // Half of it never happens: it took effect, or it did not.
-    let record = record(&store, scene.record.id).await;
-    assert!(record == scene.record || record.stamps.updated_at == time("2026-02-01T00:00:00.000005Z"));
+    let record = record(&store, fixture.record.id).await;
+    assert!(record == fixture.record || record.stamps.updated_at == time("2026-02-01T00:00:00.000005Z"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_has_become_read_only_is_unavailable_and_left() {
-    let world = fresh().await;
-    let scene = scene(&world.store).await;
-    let update = update(scene.record.id, &scene.to);
-    let (_, database) = world.url.rsplit_once('/').unwrap();
-    world.admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
-    let store = PostgresStore::connect(&patient(&world.url)).unwrap();
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    let update = update(fixture.record.id, &fixture.to);
+    let (_, database) = test_db.url.rsplit_once('/').unwrap();
+    test_db.admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
+    let store = PostgresStore::connect(&patient(&test_db.url)).unwrap();
     let error = update.apply(&store).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     // The next connection is a new one, and finds that it can write again.
-    let session = world.session().await;
+    let session = test_db.session().await;
     session.batch_execute("SET default_transaction_read_only = off").await.unwrap();
     session
         .batch_execute(&format!("ALTER DATABASE {database} RESET default_transaction_read_only"))
@@ -308,14 +311,14 @@ async fn a_server_that_has_become_read_only_is_unavailable_and_left() {
 async fn a_unix_socket_serves_as_well_and_tells_as_much() {
     let mut server = Postgres::start(Durability::On).unwrap();
     let url = server.create_database().unwrap();
-    let world = World::new(server.address(), url.clone()).await;
-    let scene = scene(&world.store).await;
-    let update = update(scene.record.id, &scene.to);
+    let test_db = TestDatabase::new(server.address(), url.clone()).await;
+    let fixture = fixture(&test_db.store).await;
+    let update = update(fixture.record.id, &fixture.to);
     let folder = server.log_path().parent().unwrap().to_str().unwrap().replace('/', "%2F");
     let (_, database) = url.rsplit_once('/').unwrap();
     let url = format!("postgres://postgres@{folder}:{}/{database}", server.port());
     let store = PostgresStore::connect(&PostgresSettings { lock_timeout_ms: 50, ..patient(&url) }).unwrap();
-    let mut holder = world.session().await;
+    let mut holder = test_db.session().await;
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
     let error = update.apply(&store).await.unwrap_err();
@@ -340,7 +343,7 @@ async fn of_several_hosts_the_one_that_takes_writes_is_found_and_kept() {
     ] {
         replica.address().query(sql).unwrap();
     }
-    let world = World::new(primary.address(), url.clone()).await;
+    let test_db = TestDatabase::new(primary.address(), url.clone()).await;
     // The first host hangs up on everybody.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let rude = listener.local_addr().unwrap();
@@ -356,7 +359,8 @@ async fn of_several_hosts_the_one_that_takes_writes_is_found_and_kept() {
     );
     let settings = PostgresSettings { application_name: String::from("several hosts"), ..patient(&url) };
     let store = PostgresStore::connect(&settings).unwrap();
-    let backend = || world.admin("SELECT pid FROM pg_stat_activity WHERE application_name = 'several hosts'");
+    let backend =
+        || test_db.admin("SELECT pid FROM pg_stat_activity WHERE application_name = 'several hosts'");
     look(&store).await.unwrap();
     let first = backend();
     assert!(!first.is_empty());

@@ -4,14 +4,14 @@ use esoz_testkit::builders::fresh as fresh_id;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::support::{World, fresh, scene, session};
+use super::support::{TestDatabase, fixture, fresh, session};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_role_can_only_read_the_audit_log_and_delete_nothing_but_keys_and_events() {
-    let world = fresh().await;
-    let record = scene(&world.store).await.record;
-    assert_eq!(world.admin("SELECT count(*) FROM audit_log"), "1");
-    let service = world.session().await;
+    let test_db = fresh().await;
+    let record = fixture(&test_db.store).await.record;
+    assert_eq!(test_db.admin("SELECT count(*) FROM audit_log"), "1");
+    let service = test_db.session().await;
     service.batch_execute("SET ROLE esoz_service").await.unwrap();
     service.batch_execute("SELECT * FROM audit_log").await.unwrap();
     service.batch_execute("DELETE FROM idempotency_keys").await.unwrap();
@@ -58,17 +58,17 @@ async fn the_service_role_can_only_read_the_audit_log_and_delete_nothing_but_key
         let error = service.batch_execute(&sql).await.expect_err(&sql);
         assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {error:?}");
     }
-    assert_eq!(world.admin("SELECT count(*) FROM audit_log"), "1");
+    assert_eq!(test_db.admin("SELECT count(*) FROM audit_log"), "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_works_as_the_service_role_whoever_it_logs_in_as() {
     // The login is the superuser, to whom rights mean nothing.
-    let world = fresh().await;
+    let test_db = fresh().await;
     let token = Secret::new("a token");
-    assert_eq!(AccessTokens::find(&world.store, &token).await.unwrap(), None);
-    world.admin("REVOKE SELECT ON access_tokens FROM esoz_service");
-    let error = AccessTokens::find(&world.store, &token).await.unwrap_err();
+    assert_eq!(AccessTokens::find(&test_db.store, &token).await.unwrap(), None);
+    test_db.admin("REVOKE SELECT ON access_tokens FROM esoz_service");
+    let error = AccessTokens::find(&test_db.store, &token).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unexpected);
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.starts_with("SQLSTATE 42501"), "{cause}");
@@ -76,9 +76,9 @@ async fn the_store_works_as_the_service_role_whoever_it_logs_in_as() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_trigger_function_cannot_be_lured_to_another_table() {
-    let world = fresh().await;
-    let record = scene(&world.store).await.record;
-    let service = world.session().await;
+    let test_db = fresh().await;
+    let record = fixture(&test_db.store).await.record;
+    let service = test_db.session().await;
     service.batch_execute("SET ROLE esoz_service").await.unwrap();
     // Whoever may make temporary tables could put one before the real one, were the path not pinned.
     service
@@ -94,14 +94,14 @@ async fn the_trigger_function_cannot_be_lured_to_another_table() {
         )
         .await
         .unwrap();
-    assert_eq!(world.admin("SELECT string_agg(action, ',' ORDER BY id) FROM audit_log"), "INSERT,UPDATE");
+    assert_eq!(test_db.admin("SELECT string_agg(action, ',' ORDER BY id) FROM audit_log"), "INSERT,UPDATE");
 }
 
 /// A login of a test's own, a member of the service's role, as an installation has one.
-async fn login(world: &World) -> (String, Client) {
+async fn login(test_db: &TestDatabase) -> (String, Client) {
     let (login, password) = (format!("esoz_test_{}", fresh_id().simple()), fresh_id().simple().to_string());
-    world.admin(&format!("CREATE ROLE {login} LOGIN PASSWORD '{password}' IN ROLE esoz_service"));
-    let (_, place) = world.url.split_once('@').unwrap();
+    test_db.admin(&format!("CREATE ROLE {login} LOGIN PASSWORD '{password}' IN ROLE esoz_service"));
+    let (_, place) = test_db.url.split_once('@').unwrap();
     let client = session(&format!("postgres://{login}:{password}@{place}")).await;
     (login, client)
 }
@@ -172,14 +172,14 @@ fn attempts(owner: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_the_services_login_may_do_changes_what_was_audited_or_what_audits() {
-    let world = fresh().await;
-    let scene = scene(&world.store).await;
-    let owner = world.admin("SELECT tableowner FROM pg_tables WHERE tablename = 'audit_log'");
-    let (login, service) = login(&world).await;
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    let owner = test_db.admin("SELECT tableowner FROM pg_tables WHERE tablename = 'audit_log'");
+    let (login, service) = login(&test_db).await;
     let everything = "SELECT string_agg(xmin::text || audit_log::text, ',' ORDER BY id) FROM audit_log";
     let what_audits = "SELECT string_agg(tgname || tgenabled::text || pg_get_triggerdef(t.oid) || pg_get_functiondef(tgfoid), ',' ORDER BY tgname)
         FROM pg_trigger AS t WHERE tgrelid = 'contract_divisions'::regclass AND NOT tgisinternal";
-    let before = (world.admin(everything), world.admin(what_audits));
+    let before = (test_db.admin(everything), test_db.admin(what_audits));
     assert!(!before.0.is_empty() && before.1.contains("esoz_audit"), "{before:?}");
 
     // As it logs in, and in the role that it works as.
@@ -190,14 +190,14 @@ async fn nothing_that_the_services_login_may_do_changes_what_was_audited_or_what
             // A name that does not resolve would prove nothing.
             assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {refused:?}");
         }
-        assert_eq!((world.admin(everything), world.admin(what_audits)), before, "{role}");
+        assert_eq!((test_db.admin(everything), test_db.admin(what_audits)), before, "{role}");
     }
 
     // To grant what it has not is told by a warning, and grants nothing.
     let rights = "SELECT relacl::text FROM pg_class WHERE oid = 'audit_log'::regclass";
-    let had = world.admin(rights);
+    let had = test_db.admin(rights);
     service.batch_execute("GRANT ALL ON audit_log TO esoz_service").await.unwrap();
-    assert_eq!(world.admin(rights), had);
+    assert_eq!(test_db.admin(rights), had);
 
     // What it may do is audited, whatever it does around it.
     service
@@ -205,9 +205,10 @@ async fn nothing_that_the_services_login_may_do_changes_what_was_audited_or_what
         .await
         .unwrap();
     let update =
-        format!("UPDATE public.contract_divisions SET updated_at = now() WHERE id = '{}'", scene.record.id);
+        format!("UPDATE public.contract_divisions SET updated_at = now() WHERE id = '{}'", fixture.record.id);
     service.batch_execute(&format!("{update}; COMMIT")).await.unwrap();
-    assert_eq!(world.admin("SELECT string_agg(action, ',' ORDER BY id) FROM audit_log"), "INSERT,UPDATE");
-    world.admin(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{login}'"));
-    world.admin(&format!("DROP ROLE {login}"));
+    assert_eq!(test_db.admin("SELECT string_agg(action, ',' ORDER BY id) FROM audit_log"), "INSERT,UPDATE");
+    test_db
+        .admin(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{login}'"));
+    test_db.admin(&format!("DROP ROLE {login}"));
 }

@@ -30,8 +30,8 @@ fn written() -> Tables {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schema_rs_equals_the_migrated_database() {
-    let world = fresh().await;
-    let rows = world.admin(
+    let test_db = fresh().await;
+    let rows = test_db.admin(
         "SELECT table_name, column_name, udt_name, is_nullable FROM information_schema.columns
          WHERE table_schema = 'public' AND table_name <> '__diesel_schema_migrations'",
     );

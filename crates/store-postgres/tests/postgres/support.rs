@@ -24,18 +24,18 @@ use tokio_postgres::{Client, NoTls};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A migrated database of a test's own on the shared server.
-pub(crate) async fn fresh() -> World {
+pub(crate) async fn fresh() -> TestDatabase {
     let server = shared::postgres();
-    World::new(server, server.create_database().unwrap()).await
+    TestDatabase::new(server, server.create_database().unwrap()).await
 }
 
-pub(crate) struct World {
+pub(crate) struct TestDatabase {
     pub(crate) server: PostgresAddress,
     pub(crate) url: String,
     pub(crate) store: PostgresStore,
 }
 
-impl World {
+impl TestDatabase {
     pub(crate) async fn new(server: &PostgresAddress, url: String) -> Self {
         migrate(&url).await.unwrap();
         let store = PostgresStore::connect(&patient(&url)).unwrap();
@@ -160,20 +160,20 @@ pub(crate) async fn contract_division(
 }
 
 /// A record, its contract, and another division and another contract of the same legal entity to move it to.
-pub(crate) struct Scene {
+pub(crate) struct UpdateFixture {
     pub(crate) record: ContractDivision,
     pub(crate) legal_entity: LegalEntityId,
     pub(crate) to: Pair,
 }
 
-pub(crate) async fn scene(store: &PostgresStore) -> Scene {
+pub(crate) async fn fixture(store: &PostgresStore) -> UpdateFixture {
     let legal_entity = legal_entity(store).await;
     let (from_contract, to_contract) =
         (contract(store, legal_entity).await, contract(store, legal_entity).await);
     let (from_division, to_division) =
         (division(store, legal_entity).await, division(store, legal_entity).await);
     let record = contract_division(store, from_contract, from_division).await;
-    Scene { record, legal_entity, to: Pair { contract_id: to_contract, division_id: to_division } }
+    UpdateFixture { record, legal_entity, to: Pair { contract_id: to_contract, division_id: to_division } }
 }
 
 /// The update to that change.
@@ -202,7 +202,7 @@ pub(crate) async fn record(store: &PostgresStore, id: ContractDivisionId) -> Con
 }
 
 /// How many audit rows there are about a record.
-pub(crate) fn audit_rows(world: &World, record: ContractDivisionId) -> usize {
+pub(crate) fn audit_rows(test_db: &TestDatabase, record: ContractDivisionId) -> usize {
     let sql = format!("SELECT count(*) FROM audit_log WHERE resource_id = '{record}'");
-    world.admin(&sql).parse().unwrap()
+    test_db.admin(&sql).parse().unwrap()
 }

@@ -1,7 +1,7 @@
 use diesel::connection::SimpleConnection as _;
 
 use crate::common::fresh;
-use crate::{Scene, ask, count, shell};
+use crate::{UpdateFixture, ask, count, shell};
 
 /// Every audit row, as one text.
 const ROWS: &str =
@@ -10,7 +10,7 @@ const ROWS: &str =
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_changes_or_deletes_an_audit_row() {
     let fresh = fresh();
-    Scene::set(&fresh.store).await;
+    UpdateFixture::set(&fresh.store).await;
     let mut shell = shell(&fresh.settings.path);
     let before = ask(&mut shell, ROWS);
     for sql in [
@@ -32,7 +32,7 @@ async fn nobody_changes_or_deletes_an_audit_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_statement_on_audit_rows_changes_them_and_to_take_the_guard_away_is_seen() {
     let fresh = fresh();
-    Scene::set(&fresh.store).await;
+    UpdateFixture::set(&fresh.store).await;
     let mut shell = shell(&fresh.settings.path);
     let before = ask(&mut shell, ROWS);
     for sql in [
@@ -61,8 +61,8 @@ async fn no_statement_on_audit_rows_changes_them_and_to_take_the_guard_away_is_s
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_from_a_shell_is_audited_without_a_request() {
     let fresh = fresh();
-    let scene = Scene::set(&fresh.store).await;
-    scene.apply(&fresh.store).await;
+    let fixture = UpdateFixture::set(&fresh.store).await;
+    fixture.apply(&fresh.store).await;
     let mut shell = shell(&fresh.settings.path);
     let context = "SELECT coalesce(request_id, 'none') AS answer FROM request_context";
     assert_eq!(ask(&mut shell, context).as_deref(), Some("none"));
@@ -80,8 +80,8 @@ async fn a_change_from_a_shell_is_audited_without_a_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_time_of_an_audit_row_is_as_wide_as_every_other() {
     let fresh = fresh();
-    let scene = Scene::set(&fresh.store).await;
-    scene.apply(&fresh.store).await;
+    let fixture = UpdateFixture::set(&fresh.store).await;
+    fixture.apply(&fresh.store).await;
     let odd = "SELECT count(*) AS number FROM audit_log
         WHERE inserted_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]000Z'";
     assert_eq!(count(&mut shell(&fresh.settings.path), odd), 0);

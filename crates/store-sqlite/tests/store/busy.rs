@@ -10,7 +10,7 @@ use esoz_testkit::builders::{access_token, at_millis, fresh as fresh_id, secret}
 use esoz_testkit::wait::wait_for;
 
 use crate::common::{fresh, fresh_with};
-use crate::{Scene, count, shell};
+use crate::{UpdateFixture, count, shell};
 
 const LONG: Duration = Duration::from_mins(1);
 
@@ -147,7 +147,7 @@ fn what_is_no_database_is_corrupt_and_what_cannot_be_opened_unavailable() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_file_is_corrupt() {
     let fresh = fresh();
-    let scene = Scene::set(&fresh.store).await;
+    let fixture = UpdateFixture::set(&fresh.store).await;
     drop(fresh.store);
     let mut shell = shell(&fresh.settings.path);
     // Everything is in the file, nothing in the log beside it.
@@ -164,6 +164,6 @@ async fn a_damaged_file_is_corrupt() {
     bytes[(page - 1) * size..page * size].fill(0xEE);
     std::fs::write(&fresh.settings.path, bytes).unwrap();
     let store = SqliteStore::open(&fresh.settings).unwrap();
-    let error = LegalEntities::find(&store, scene.owner).await.unwrap_err();
+    let error = LegalEntities::find(&store, fixture.owner).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
 }

@@ -5,7 +5,7 @@ use esoz_testkit::builders::{client, idempotency_key};
 use esoz_testkit::contract_divisions::Update;
 
 use crate::common::fresh;
-use crate::{Scene, count, shell};
+use crate::{UpdateFixture, count, shell};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
@@ -14,10 +14,10 @@ fn hex(bytes: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_the_version_before_is_replayed() {
     let fresh = fresh();
-    let scene = Scene::set(&fresh.store).await;
+    let fixture = UpdateFixture::set(&fresh.store).await;
     let idempotency = IdempotentRequest::new("test", client(), &idempotency_key(), &[b"an update"]);
-    let update = Update { idempotency: Some(idempotency), ..scene.update() };
-    let record = scene.record;
+    let update = Update { idempotency: Some(idempotency), ..fixture.update() };
+    let record = fixture.record;
     // Its fields in the order that the version before gave them.
     let answer = format!(
         r#"{{"contract_id":"{}","division_id":"{}","id":"{}","inserted_at":"{}","inserted_by":"{}","is_active":true,"updated_at":"{}","updated_by":"{}"}}"#,

@@ -61,14 +61,14 @@ fn count(shell: &mut SqliteConnection, sql: &str) -> i64 {
 }
 
 /// An active contract division of an active contract and division, all stored.
-struct Scene {
+struct UpdateFixture {
     owner: LegalEntityId,
     division: DivisionRecord,
     contract: ContractRecord,
     record: ContractDivision,
 }
 
-impl Scene {
+impl UpdateFixture {
     async fn set(store: &SqliteStore) -> Self {
         let owner = legal_entity();
         assert_eq!(store.put_legal_entities(slice::from_ref(&owner)).await.unwrap(), [Put::Created]);

@@ -14,7 +14,7 @@ use esoz_testkit::builders::{
 };
 
 use crate::common::{Fresh, fresh};
-use crate::{Scene, shell};
+use crate::{UpdateFixture, shell};
 
 fn tamper(fresh: &Fresh, sql: &str) {
     let mut shell = shell(&fresh.settings.path);
@@ -39,9 +39,9 @@ async fn a_contract_record_that_cannot_be_is_named() {
         ("contract_divisions", "inserted_by", "nobody"),
     ] {
         let fresh = fresh();
-        let scene = Scene::set(&fresh.store).await;
+        let fixture = UpdateFixture::set(&fresh.store).await;
         tamper(&fresh, &format!("UPDATE {table} SET {column} = '{value}'"));
-        let error = scene.update().apply(&fresh.store).await.unwrap_err();
+        let error = fixture.update().apply(&fresh.store).await.unwrap_err();
         assert_corrupt(&error, &[table, column]);
     }
 }
@@ -49,17 +49,17 @@ async fn a_contract_record_that_cannot_be_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contract_of_a_type_that_is_not_known_is_none_of_a_global_budget() {
     let fresh = fresh();
-    let scene = Scene::set(&fresh.store).await;
-    let other = contract_of(scene.owner);
+    let fixture = UpdateFixture::set(&fresh.store).await;
+    let other = contract_of(fixture.owner);
     fresh.store.put_contracts(slice::from_ref(&other)).await.unwrap();
-    let mut update = scene.update();
+    let mut update = fixture.update();
     update.change.contract_id = other.facts.id;
     let set = |id, kind| tamper(&fresh, &format!("UPDATE contracts SET type = '{kind}' WHERE id = '{id}'"));
     set(other.facts.id, "GLOBAL");
     let outcome = update.apply(&fresh.store).await.unwrap();
     assert_eq!(outcome, Written::Refused(Refusal::ContractNotUsable));
     set(other.facts.id, "GB_CBP");
-    set(scene.contract.facts.id, "GLOBAL");
+    set(fixture.contract.facts.id, "GLOBAL");
     let outcome = update.apply(&fresh.store).await.unwrap();
     assert_eq!(outcome, Written::Refused(Refusal::NotGlobalBudget));
 }
@@ -67,10 +67,10 @@ async fn a_contract_of_a_type_that_is_not_known_is_none_of_a_global_budget() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_legal_entity_in_no_known_status_is_named() {
     let fresh = fresh();
-    let scene = Scene::set(&fresh.store).await;
+    let fixture = UpdateFixture::set(&fresh.store).await;
     tamper(&fresh, "UPDATE legal_entities SET status = 'DREAMING'");
-    let error = LegalEntities::find(&fresh.store, scene.owner).await.unwrap_err();
-    assert_corrupt(&error, &["legal_entities", &scene.owner.to_string(), "status"]);
+    let error = LegalEntities::find(&fresh.store, fixture.owner).await.unwrap_err();
+    assert_corrupt(&error, &["legal_entities", &fixture.owner.to_string(), "status"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

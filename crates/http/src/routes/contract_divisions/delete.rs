@@ -1,7 +1,7 @@
 use esoz_contract_division::{DeleteContractDivision, DeleteInput};
 use utoipa::IntoResponses;
 
-use super::{RecordPath, example};
+use super::{RecordPath, example_path};
 use crate::call::{Answer, Call};
 use crate::envelope::Reply;
 use crate::extract::body;
@@ -42,7 +42,7 @@ struct DeleteAnswers;
 impl IntoResponses for DeleteAnswers {
     fn responses() -> Responses {
         let deleted = Reply::ok(body::EmptyObject::default());
-        Answers::of_operation::<DeleteContractDivision>(&example::path())
+        Answers::of_operation::<DeleteContractDivision>(&example_path())
             .success("deleted", "The record is deleted.", "EmptyObject", deleted)
             .with_empty_body()
             .with_idempotency_key()

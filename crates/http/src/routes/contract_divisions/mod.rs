@@ -70,17 +70,17 @@ impl From<&ContractDivision> for ContractDivisionDto {
     }
 }
 
+/// The path of the description's example.
+fn example_path() -> String {
+    format!("{PATH}/{}", example::RECORD)
+}
+
 /// The record of the description's examples.
 mod example {
     use esoz_contract_division::ContractDivision;
     use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, Stamps, Timestamp, UserId, Uuid};
 
     use crate::openapi::example::USER;
-
-    /// Its path.
-    pub(super) fn path() -> String {
-        format!("{}/{RECORD}", super::PATH)
-    }
 
     pub(super) const RECORD: Uuid = Uuid::from_u128(0x2a6e_4a59_9f1d_4e34_8a5c_0d7c_1b6f_3e92);
 

@@ -1,7 +1,7 @@
 use esoz_contract_division::ShowContractDivision;
 use utoipa::IntoResponses;
 
-use super::{ContractDivisionDto, RecordPath, example};
+use super::{ContractDivisionDto, RecordPath, example, example_path};
 use crate::call::{Answer, Call};
 use crate::envelope::Reply;
 use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
@@ -32,7 +32,7 @@ struct ShowAnswers;
 impl IntoResponses for ShowAnswers {
     fn responses() -> Responses {
         let shown = Reply::ok(ContractDivisionDto::from(&example::record()));
-        Answers::of_operation::<ShowContractDivision>(&example::path())
+        Answers::of_operation::<ShowContractDivision>(&example_path())
             .success("shown", "The record.", "ContractDivision", shown)
             .responses()
     }

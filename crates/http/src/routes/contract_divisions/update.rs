@@ -2,7 +2,7 @@ use esoz_contract_division::{UpdateContractDivision, UpdateInput};
 use utoipa::IntoResponses;
 
 use super::pair::{self, PairBody};
-use super::{ContractDivisionDto, RecordPath, example};
+use super::{ContractDivisionDto, RecordPath, example, example_path};
 use crate::call::{Answer, Call};
 use crate::envelope::Reply;
 use crate::openapi::{
@@ -41,7 +41,7 @@ struct UpdateAnswers;
 impl IntoResponses for UpdateAnswers {
     fn responses() -> Responses {
         let updated = Reply::ok(ContractDivisionDto::from(&example::record()));
-        let answers = Answers::of_operation::<UpdateContractDivision>(&example::path()).success(
+        let answers = Answers::of_operation::<UpdateContractDivision>(&example_path()).success(
             "updated",
             "The record after the change.",
             "ContractDivision",
