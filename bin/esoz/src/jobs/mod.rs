@@ -13,7 +13,7 @@ use ::metrics::Counter;
 use async_trait::async_trait;
 use esoz_events::Backoff;
 use esoz_kernel::system::RandomIds;
-use esoz_kernel::{IdGenerator as _, StoreError};
+use esoz_kernel::{IdGenerator as _, StoreError, StoreErrorKind};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -21,7 +21,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::definitions::{JOB_RUNS, RUN_OUTCOMES};
 
 pub(crate) use consume_events::ConsumeEvents;
-pub(crate) use expire::{ExpireOverdue, count_overdue, expire_all};
+pub(crate) use expire::{ExpireDispensesJob, count_overdue, expire_all, log_skipped};
 pub(crate) use purge_events::PurgeEvents;
 pub(crate) use purge_keys::PurgeKeys;
 pub(crate) use relay::RelayEvents;
@@ -77,7 +77,7 @@ impl Jobs {
                 counter.absolute(0);
                 counter
             });
-            running.spawn(drive(job, backoff, runs, stop.subscribe()));
+            running.spawn(drive(job.into(), backoff, runs, stop.subscribe()));
         }
         Self { running, stop }
     }
@@ -93,7 +93,7 @@ impl Jobs {
 
 /// Runs a job until it is stopped, or its [`Jobs`] is dropped.
 async fn drive(
-    job: Box<dyn Job>,
+    job: Arc<dyn Job>,
     backoff: Backoff,
     [done, failed]: [Counter; 2],
     mut stop: watch::Receiver<bool>,
@@ -101,7 +101,7 @@ async fn drive(
     let (name, store) = (job.name(), job.store());
     let mut failures = 0_u32;
     while !*stop.borrow() && stop.has_changed().is_ok() {
-        let pause = match job.run_once().await {
+        let pause = match run_once(&job).await {
             Ok(worked) => {
                 done.increment(1);
                 if failures > 0 {
@@ -134,6 +134,20 @@ async fn drive(
     job.stop().await;
 }
 
+/// Runs a job once. A panic is a failed run: the next one may succeed, and no other job ends with it.
+async fn run_once(job: &Arc<dyn Job>) -> Result<Worked, StoreError> {
+    // In a task of its own, which is aborted with this one.
+    let mut run = JoinSet::new();
+    let job = job.clone();
+    let attempted = format!("running the job {}", job.name());
+    run.spawn(async move { job.run_once().await });
+    match run.join_next().await {
+        Some(Ok(ran)) => ran,
+        Some(Err(panicked)) => Err(StoreError::new(StoreErrorKind::Unexpected, attempted).because(panicked)),
+        None => Err(StoreError::new(StoreErrorKind::Unexpected, attempted)),
+    }
+}
+
 /// Shortens the pause by up to a tenth, so that replicas do not run in step.
 fn with_jitter(pause: Duration) -> Duration {
     let [.., high, low] = *RandomIds.fresh().as_bytes();
@@ -147,7 +161,6 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use esoz_kernel::StoreErrorKind;
     use tokio::sync::Notify;
 
     use super::*;
@@ -231,6 +244,44 @@ mod tests {
         assert_eq!(
             (counted(&metrics, "done"), counted(&metrics, "failed")),
             ("1".to_owned(), "5".to_owned())
+        );
+    }
+
+    /// A job whose first run panics.
+    #[derive(Default)]
+    struct Panicking {
+        ran: AtomicBool,
+        again: Notify,
+    }
+
+    #[async_trait]
+    impl Job for Arc<Panicking> {
+        fn name(&self) -> &'static str {
+            RELAY
+        }
+
+        fn store(&self) -> &'static str {
+            "sqlite"
+        }
+
+        async fn run_once(&self) -> Result<Worked, StoreError> {
+            assert!(self.ran.swap(true, Ordering::SeqCst), "the first run");
+            self.again.notify_one();
+            Ok(Worked::Done { pause: Duration::from_hours(1) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_is_run_again() {
+        let job = Arc::new(Panicking::default());
+        let metrics = Arc::new(Metrics::on().unwrap());
+        let backoff = Backoff { first: SHORT, longest: SHORT };
+        let jobs = Jobs::start(vec![Box::new(job.clone())], backoff, &metrics);
+        tokio::time::timeout(LONG, job.again.notified()).await.unwrap();
+        assert!(jobs.stop(LONG).await);
+        assert_eq!(
+            (counted(&metrics, "done"), counted(&metrics, "failed")),
+            ("1".to_owned(), "1".to_owned())
         );
     }
 
