@@ -73,9 +73,10 @@ impl MongoError {
         matches!(self, Self::Driver(error) if server_code(error).is_some_and(|code| codes.contains(&code)))
     }
 
-    /// Whether the server refused a query because of a value in it, such as a hint to an index that is not there.
-    pub(crate) fn is_bad_value(&self) -> bool {
-        matches!(self, Self::Driver(error) if server_code(error) == Some(code::BAD_VALUE))
+    /// Whether the server refused a query because there is no index of the name in its hint. The code alone says that some value is bad.
+    pub(crate) fn is_bad_hint(&self) -> bool {
+        let Self::Driver(error) = self else { return false };
+        matches!(error.kind.as_ref(), ErrorKind::Command(command) if command.code == code::BAD_VALUE && command.message.contains("hint"))
     }
 
     /// Whether the server refused an update because a field that it goes through is no document.

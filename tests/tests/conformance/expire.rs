@@ -1,15 +1,15 @@
 //! X01 to X03, X05 to X07: dispenses that are in progress for too long expire.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use esoz_device_dispense::{
-    DeviceDispenses, Dispense, DispenseStatus, ExpireDispenses, Overdue, OverdueFilter,
+    DeviceDispenses, Dispense, DispenseStatus, ExpireDispenses, Overdue, OverdueFilter, Transition,
 };
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{Clock as _, StoreError, StoreErrorKind};
+use esoz_kernel::{Clock as _, Committed, DispenseId, StoreError, StoreErrorKind};
 use esoz_testkit::doubles::{DeviceDispensesDouble, Double};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::{DEADLINE, Kind, Setup, StopFixture, TestApp, on_every_store};
@@ -124,8 +124,11 @@ on_every_store! {
             "event_time": crate::NOW_MILLIS, "changed_by": SYSTEM_USER,
         });
         assert_eq!(event.json, expected);
-        let scrape = app.scrape().await;
-        assert!(scrape.sum("esoz_expiry_dispenses_total", &[("outcome", "expired")]) >= Some(1.0));
+        wait_for("it to be counted", DEADLINE, async || {
+            let expired = app.scrape().await.sum("esoz_expiry_dispenses_total", &[("outcome", "expired")]);
+            if expired >= Some(1.0) { Ok(()) } else { Err(format!("{expired:?}")) }
+        })
+        .await;
         // Its owner is told so.
         let answer = fixture.request_for(&app, &before).send().await;
         answer.assert_conflict("Device dispense in status unknown cannot be stopped");
@@ -147,7 +150,7 @@ on_every_store! {
                 assert_eq!(answer.status, 200, "round {round}");
             }
             let status = if has_expired { DispenseStatus::Unknown } else { DispenseStatus::Stopped };
-            let after = app.stores.dispenses.find(dispense.id).await.unwrap().unwrap().dispense.unwrap();
+            let after = stored(&app, &dispense).await;
             assert_eq!(after.status, status, "round {round}");
             assert_eq!(after.record["status_history"].as_array().unwrap().len(), 2, "round {round}");
         }
@@ -158,20 +161,29 @@ on_every_store! {
     async fn x06_what_cannot_be_read_or_a_store_that_is_away_keeps_no_other_from_expiring(kind) {
         let failures = Arc::new(AtomicU32::new(3));
         let left = failures.clone();
+        let refused = Arc::new(OnceLock::new());
+        let is_refused = refused.clone();
         let setup = expiring(kind).variable("ESOZ_EVENTS__BACKOFF_FIRST_MS", "10").replace(move |parts| {
             let inner = parts.stores.dispenses.clone();
-            parts.stores.dispenses = Arc::new(Double(Away { inner, left }));
+            parts.stores.dispenses = Arc::new(Double(Away { inner, left, refused }));
         });
         let app = setup.start().await;
         let fixture = StopFixture::load(&app).await;
         let unreadable = put(&app, &fixture, 86_400_000).await;
         app.raw().set_field(unreadable.id, "subject", json!(7)).await;
         let document = app.raw().document(unreadable.id).await;
+        let strange = fixture.another(&app).field("inserted_at", older_by(&app, 80_000_000)).build();
+        is_refused.set(strange.id).unwrap();
+        app.put_dispense(&strange).await;
         let sound = put(&app, &fixture, 1).await;
         until_expired(&app, &sound).await;
         assert_eq!(failures.load(Ordering::SeqCst), 0, "the store was away and came back");
-        let scrape = app.scrape().await;
-        assert!(scrape.sum("esoz_expiry_dispenses_total", &[("outcome", "skipped")]) >= Some(1.0));
+        let scrape = wait_for("both to be counted", DEADLINE, async || {
+            let scrape = app.scrape().await;
+            let skipped = scrape.sum("esoz_expiry_dispenses_total", &[("outcome", "skipped")]);
+            if skipped >= Some(2.0) { Ok(scrape) } else { Err(format!("{skipped:?}")) }
+        })
+        .await;
         assert!(scrape.sum("esoz_expiry_oldest_overdue_seconds", &[]) >= Some(86_400.0));
         assert_eq!(app.raw().document(unreadable.id).await, document);
     }
@@ -186,10 +198,11 @@ on_every_store! {
     }
 }
 
-/// A store that is away for as many passes.
+/// A store that is away for as many passes, and then refuses to change one dispense for a reason of its own.
 struct Away {
     inner: Arc<dyn DeviceDispenses>,
     left: Arc<AtomicU32>,
+    refused: Arc<OnceLock<DispenseId>>,
 }
 
 #[async_trait]
@@ -204,5 +217,12 @@ impl DeviceDispensesDouble for Away {
             Ok(_) => Err(StoreError::new(StoreErrorKind::Unavailable, "testing")),
             Err(_) => self.inner.overdue(filter, limit).await,
         }
+    }
+
+    async fn commit(&self, change: &Transition) -> Result<Committed<Dispense>, StoreError> {
+        if self.refused.get() == Some(&change.id) {
+            return Err(StoreError::new(StoreErrorKind::Unexpected, "testing"));
+        }
+        self.inner.commit(change).await
     }
 }

@@ -5,7 +5,7 @@ use super::print;
 use crate::compose::Parts;
 use crate::compose::jobs::expiry;
 use crate::config::Config;
-use crate::jobs::{count_overdue, expire_all};
+use crate::jobs::{count_overdue, expire_all, log_skipped};
 
 /// Expires overdue device dispenses in one pass, or counts them. Prints how many.
 pub(crate) async fn run(config: &Config, args: ExpireArgs) -> Result<()> {
@@ -16,13 +16,16 @@ pub(crate) async fn run(config: &Config, args: ExpireArgs) -> Result<()> {
         let overdue = count_overdue(&expire).await.context("counting overdue dispenses")?;
         return print(&format!("{overdue} overdue dispenses would expire"));
     }
-    let pass = expire_all(&expire).await.context("expiring overdue dispenses")?;
+    let pass = expire_all(&expire).await;
     print(&format!("{} overdue dispenses expired", pass.expired))?;
+    for (id, error) in &pass.skipped {
+        log_skipped(*id, error);
+    }
+    if let Some(failure) = pass.failure {
+        return Err(failure).context("expiring overdue dispenses");
+    }
     if pass.skipped.is_empty() {
         return Ok(());
     }
-    for (id, error) in &pass.skipped {
-        tracing::error!(%id, error = error.with_causes(), "an overdue dispense cannot be read and was not expired");
-    }
-    bail!("{} overdue dispenses cannot be read and were skipped; correct their documents", pass.skipped.len())
+    bail!("{} overdue dispenses were not expired; correct their documents", pass.skipped.len())
 }

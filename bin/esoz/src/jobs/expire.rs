@@ -22,7 +22,7 @@ const AT_ONCE: usize = 16;
 const MAX_LOGGED: usize = 1_000;
 
 /// Expires overdue device dispenses, batch by batch, oldest first. Any number of servers may expire the same store.
-pub(crate) struct ExpireOverdue {
+pub(crate) struct ExpireDispensesJob {
     store: &'static str,
     expire: ExpireDispenses,
     pause: Duration,
@@ -46,15 +46,15 @@ struct Pass {
 pub(crate) struct Batch {
     /// The number of dispenses that expired.
     pub(crate) expired: u64,
-    /// The dispenses that were skipped, because they cannot be read.
+    /// The dispenses that were skipped, because they cannot be read or changed.
     pub(crate) skipped: Vec<(DispenseId, StoreError)>,
     /// The last one of the batch; `None` when no batch follows.
     pub(crate) next: Option<Overdue>,
-    /// The failure of the store, if it did not expire all.
-    failure: Option<StoreError>,
+    /// The failure of the store, if it became unavailable before all had expired.
+    pub(crate) failure: Option<StoreError>,
 }
 
-impl ExpireOverdue {
+impl ExpireDispensesJob {
     pub(crate) fn new(
         store: &'static str,
         expire: ExpireDispenses,
@@ -76,8 +76,7 @@ impl ExpireOverdue {
         let mut pass = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, error) in skipped {
             if pass.logged.len() < MAX_LOGGED && pass.logged.insert(*id) {
-                let error = error.with_causes();
-                tracing::error!(%id, error, "an overdue dispense cannot be read and was not expired; correct its document");
+                log_skipped(*id, error);
             }
         }
     }
@@ -89,7 +88,7 @@ impl ExpireOverdue {
 }
 
 #[async_trait]
-impl Job for ExpireOverdue {
+impl Job for ExpireDispensesJob {
     fn name(&self) -> &'static str {
         EXPIRE_DISPENSES
     }
@@ -120,19 +119,24 @@ impl Job for ExpireOverdue {
     }
 }
 
-/// Makes one pass over all overdue dispenses.
-pub(crate) async fn expire_all(expire: &ExpireDispenses) -> Result<Batch, StoreError> {
+/// Logs that an overdue dispense was skipped, and why.
+pub(crate) fn log_skipped(id: DispenseId, error: &StoreError) {
+    tracing::error!(%id, error = error.with_causes(), "an overdue dispense was not expired; correct its document");
+}
+
+/// Makes one pass over all overdue dispenses, as far as it gets.
+pub(crate) async fn expire_all(expire: &ExpireDispenses) -> Batch {
     let mut all = Batch::default();
     loop {
-        let overdue = expire.overdue(all.next, BATCH).await?;
-        let batch = expire_batch(expire, overdue).await;
+        let batch = match expire.overdue(all.next, BATCH).await {
+            Ok(overdue) => expire_batch(expire, overdue).await,
+            Err(failure) => Batch { failure: Some(failure), ..Batch::default() },
+        };
         all.expired += batch.expired;
         all.skipped.extend(batch.skipped);
-        all.next = batch.next;
-        match batch.failure {
-            Some(failure) => return Err(failure),
-            None if all.next.is_none() => return Ok(all),
-            None => {}
+        (all.next, all.failure) = (batch.next, batch.failure);
+        if all.next.is_none() || all.failure.is_some() {
+            return all;
         }
     }
 }
@@ -167,10 +171,9 @@ async fn expire_batch(expire: &ExpireDispenses, overdue: Vec<Overdue>) -> Batch 
         for (id, expired) in running.join_all().await {
             match expired {
                 Ok(has_expired) => batch.expired += u64::from(has_expired),
-                Err(error) if matches!(error.kind(), StoreErrorKind::Corrupt | StoreErrorKind::Conflict) => {
-                    batch.skipped.push((id, error));
-                }
-                Err(error) => batch.failure = Some(error),
+                Err(error) if error.kind() == StoreErrorKind::Unavailable => batch.failure = Some(error),
+                // Whatever the store has against this dispense, the younger ones must not wait for it.
+                Err(error) => batch.skipped.push((id, error)),
             }
         }
         if batch.failure.is_some() {

@@ -14,7 +14,7 @@ use esoz_device_dispense::{
 };
 use esoz_kernel::{Committed, DispenseId, Page, PageRequest, StoreError};
 
-use crate::MongoStore;
+use crate::{MongoStore, fields::IN_PROGRESS};
 
 #[async_trait]
 impl DeviceDispenses for MongoStore {
@@ -30,14 +30,15 @@ impl DeviceDispenses for MongoStore {
         page: PageRequest,
     ) -> Result<Page<Result<Dispense, StoreError>>, StoreError> {
         let listed = self.documents.list(filter, page).await;
-        let Page { items, total_entries } = listed.map_err(|error| query::list_failed(filter, &error))?;
+        let Page { items, total_entries } =
+            listed.map_err(|error| query::failed("listing dispenses", query::index_for(filter), &error))?;
         let items = items.iter().map(|document| document::to_entry(document)).collect();
         Ok(Page { items, total_entries })
     }
 
     async fn overdue(&self, filter: &OverdueFilter, limit: u32) -> Result<Vec<Overdue>, StoreError> {
         let found = self.documents.overdue(filter, limit).await;
-        found.map_err(|error| query::overdue_failed(&error))
+        found.map_err(|error| query::failed("listing overdue dispenses", IN_PROGRESS, &error))
     }
 
     /// Alone, or in one command with others that wait at the same time.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bson::{Bson, Document, RawDocument, RawDocumentBuf, Timestamp, doc};
-use esoz_device_dispense::{Filter, Overdue, OverdueFilter, Pseudonym, SearchValue};
+use esoz_device_dispense::{Filter, Overdue, OverdueFilter, Pseudonym, RECORD, SearchValue};
 use esoz_kernel::{DispenseId, Page, PageRequest, StoreError, StoreErrorKind, Uuid};
 use futures_util::TryStreamExt;
 use mongodb::options::{Hint, ReadConcern};
@@ -92,6 +92,7 @@ impl Collections {
             .skip(page.offset())
             .limit(page.size().into())
             .batch_size(batch_size)
+            .projection(shown())
             .collation(simple())
             .hint(hint.clone())
             .max_time(self.operation_timeout);
@@ -106,19 +107,10 @@ impl Collections {
     }
 }
 
-/// The failure of a list.
-pub(crate) fn list_failed(filter: &Filter, error: &MongoError) -> StoreError {
-    failed("listing dispenses", index_for(filter), error)
-}
-
-/// The failure of a list of overdue dispenses.
-pub(crate) fn overdue_failed(error: &MongoError) -> StoreError {
-    failed("listing overdue dispenses", IN_PROGRESS, error)
-}
-
-fn failed(attempted: &str, index: &str, error: &MongoError) -> StoreError {
+/// The failure of a query that names an index.
+pub(super) fn failed(attempted: &str, index: &str, error: &MongoError) -> StoreError {
     let failed = error.during(attempted);
-    if !error.is_bad_value() {
+    if !error.is_bad_hint() {
         return failed;
     }
     let missing = format!("{attempted}: the index {index} is missing; `esoz migrate` creates it");
@@ -127,12 +119,18 @@ fn failed(attempted: &str, index: &str, error: &MongoError) -> StoreError {
 
 /// The index that finds what meets a filter. Named in each query: the server would choose a plan by one list and keep it for others, and
 /// without the index it would read every document.
-fn index_for(filter: &Filter) -> &'static str {
+pub(super) fn index_for(filter: &Filter) -> &'static str {
     match (&filter.subject, filter.status) {
         (Some(_), _) => BY_SUBJECT,
         (None, Some(_)) => BY_STATUS,
         (None, None) => BY_OWNER,
     }
+}
+
+/// The fields of which a dispense is made; what other systems keep in a document can be large.
+fn shown() -> Document {
+    let fields = RECORD.fields.iter().map(|field| field.name).chain([SUBJECT]);
+    fields.map(|field| (field.to_owned(), Bson::Int32(1))).collect()
 }
 
 /// The order of a list.
@@ -169,7 +167,9 @@ fn any_of(values: impl IntoIterator<Item = Bson>) -> Bson {
 }
 
 fn overdue(filter: &OverdueFilter) -> Document {
-    let before = no_array(doc! { "$lt": millis(filter.inserted_before) });
+    // From the first time that can be said: an earlier one would come first and could not be told.
+    let first = millis(esoz_kernel::Timestamp::MIN);
+    let before = no_array(doc! { "$gte": first, "$lt": millis(filter.inserted_before) });
     let uuids = doc! { "$gte": binary(Uuid::nil()), "$lte": binary(Uuid::max()) };
     let mut query = doc! { STATUS: one_of(&filter.from), INSERTED_AT: before, ID: uuids };
     if let Some(Overdue { inserted_at, id }) = filter.after {

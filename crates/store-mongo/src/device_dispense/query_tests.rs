@@ -2,7 +2,7 @@
 
 use bson::RawDocumentBuf;
 use esoz_device_dispense::{
-    DeviceDispenses as _, DispenseRegistry as _, DispenseStatus, Search, SearchParameter,
+    DeviceDispenses as _, DispenseRegistry as _, DispenseStatus, Search, SearchParameter, Trigger,
 };
 use esoz_kernel::{IdGenerator as _, LegalEntityId, StoreErrorKind, system::RandomIds, time::rfc3339_millis};
 use esoz_testkit::{
@@ -82,6 +82,34 @@ async fn every_list_is_found_by_an_index() {
     }
     store.documents.database.drop().await.unwrap();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overdue_dispenses_are_found_in_order_by_the_index_of_those_in_progress() {
+    let store = connected().await;
+    store.migrate().await.unwrap();
+    let documents: Vec<RawDocumentBuf> = (0..100)
+        .map(|place| {
+            let status = DispenseStatus::ALL[place % DispenseStatus::ALL.len()];
+            from_dispense(&dispense().status(status).build()).unwrap()
+        })
+        .collect();
+    store.documents.dispenses.insert_many(documents).await.unwrap();
+    let from = DispenseStatus::Unknown.sources(Trigger::AutoExpire);
+    let first = Overdue { inserted_at: at_millis(-120_000), id: DispenseId::new(Uuid::nil()) };
+    for after in [None, Some(first)] {
+        let filter = OverdueFilter { from: from.clone(), inserted_before: at_millis(0), after };
+        let find = doc! {
+            "find": COLLECTION, "filter": overdue(&filter), "sort": order(), "limit": 50, "hint": IN_PROGRESS,
+            "collation": { "locale": SIMPLE },
+        };
+        let plan = explained(&store, find).await;
+        assert!(plan.contains(IN_PROGRESS), "{plan}");
+        assert!(!plan.contains("COLLSCAN") && !plan.contains("\"SORT\""), "{plan}");
+        let found = store.overdue(&filter, 50).await.unwrap();
+        assert_eq!(found.len(), 13, "every eighth of a hundred is in progress");
+    }
+    store.documents.database.drop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

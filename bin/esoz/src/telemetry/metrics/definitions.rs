@@ -133,7 +133,7 @@ metrics! {
     EVENT_LOG_LAG: Gauge "esoz_event_log_lag_messages" []
         "Messages of this replica's partitions of the topic that are not committed as read. The sum over all replicas is how far the event log is behind.";
     EXPIRY_DISPENSES: Counter "esoz_expiry_dispenses_total" [Label::new("outcome", || owned(EXPIRY_OUTCOMES))]
-        "Overdue device dispenses that expired, and those that were skipped because they cannot be read; the latter are counted in each pass.";
+        "Overdue device dispenses that expired, and those that were skipped because they cannot be read or changed; the latter are counted in each pass.";
     EXPIRY_OLDEST_OVERDUE: Gauge "esoz_expiry_oldest_overdue_seconds" []
         "How long the oldest device dispense was overdue when the last pass began; 0 when none was. All replicas share the dispenses.";
     CACHE_HITS: Counter "esoz_cache_hits_total" [CACHE]
