@@ -128,8 +128,8 @@ pub trait PatientPseudonyms: Send + Sync {
     /// Returns the patient of a pseudonym; `None` when the scheme is irreversible, as it is unless overridden.
     ///
     /// # Errors
-    /// [`NoPseudonym`] when no patient has that pseudonym.
-    fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, NoPseudonym> {
+    /// [`InvalidPseudonym`] when no patient has that pseudonym.
+    fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, InvalidPseudonym> {
         let _ = pseudonym;
         Ok(None)
     }
@@ -137,8 +137,8 @@ pub trait PatientPseudonyms: Send + Sync {
 
 /// The text is no pseudonym of the scheme. Does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no pseudonym of a patient")]
-pub struct NoPseudonym;
+#[error("the text is no pseudonym of a patient")]
+pub struct InvalidPseudonym;
 
 /// Whose dispenses of a patient a caller may list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,10 +164,10 @@ pub trait PatientAccess: Send + Sync {
 
 /// The same access for every caller and patient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SameAccess(pub Access);
+pub struct StaticPatientAccess(pub Access);
 
 #[async_trait]
-impl PatientAccess for SameAccess {
+impl PatientAccess for StaticPatientAccess {
     async fn access(&self, _: UserId, _: ClientId, _: PatientId) -> Result<Access, StoreError> {
         Ok(self.0)
     }

@@ -2,7 +2,7 @@ use aes::Aes128;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, InnerIvInit as _, KeyInit as _};
 use cbc::{Decryptor, Encryptor};
-use esoz_device_dispense::{NoPseudonym, PatientPseudonyms, Pseudonym};
+use esoz_device_dispense::{InvalidPseudonym, PatientPseudonyms, Pseudonym};
 use esoz_kernel::{PatientId, Uuid};
 use zeroize::Zeroizing;
 
@@ -39,11 +39,11 @@ impl PatientPseudonyms for Aes128CbcPseudonyms {
         Pseudonym::new(hex::encode_upper(encryptor.encrypt_padded_vec::<Pkcs7>(patient.uuid().as_bytes())))
     }
 
-    fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, NoPseudonym> {
+    fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, InvalidPseudonym> {
         let decryptor = Decryptor::inner_iv_init(self.cipher.clone(), (&*self.iv).into());
-        let encrypted = upper_hex::bytes(pseudonym.expose()).ok_or(NoPseudonym)?;
-        let bytes = decryptor.decrypt_padded_vec::<Pkcs7>(&encrypted).map_err(|_| NoPseudonym)?;
-        Uuid::from_slice(&bytes).map(|uuid| Some(PatientId::new(uuid))).map_err(|_| NoPseudonym)
+        let encrypted = upper_hex::bytes(pseudonym.expose()).ok_or(InvalidPseudonym)?;
+        let bytes = decryptor.decrypt_padded_vec::<Pkcs7>(&encrypted).map_err(|_| InvalidPseudonym)?;
+        Uuid::from_slice(&bytes).map(|uuid| Some(PatientId::new(uuid))).map_err(|_| InvalidPseudonym)
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
             &padded_otherwise,
             &pseudonym.repeat(2),
         ] {
-            assert_eq!(pseudonyms.patient(&Pseudonym::new(text)), Err(NoPseudonym), "{text}");
+            assert_eq!(pseudonyms.patient(&Pseudonym::new(text)), Err(InvalidPseudonym), "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-use esoz_device_dispense::{NoPseudonym, PatientPseudonyms, Pseudonym};
+use esoz_device_dispense::{InvalidPseudonym, PatientPseudonyms, Pseudonym};
 use esoz_kernel::PatientId;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -45,9 +45,9 @@ impl PatientPseudonyms for HmacSha256Pseudonyms {
     }
 
     /// Gives no patient, since the scheme is irreversible, and tells what is no code by its form.
-    fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, NoPseudonym> {
-        let bytes = upper_hex::bytes(pseudonym.expose()).ok_or(NoPseudonym)?;
-        if bytes.len() == CODE_BYTES { Ok(None) } else { Err(NoPseudonym) }
+    fn patient(&self, pseudonym: &Pseudonym) -> Result<Option<PatientId>, InvalidPseudonym> {
+        let bytes = upper_hex::bytes(pseudonym.expose()).ok_or(InvalidPseudonym)?;
+        if bytes.len() == CODE_BYTES { Ok(None) } else { Err(InvalidPseudonym) }
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
             assert_eq!(pseudonyms.of(patient.parse().unwrap()).expose(), expected, "the second time");
             assert_eq!(pseudonyms.patient(&Pseudonym::new(expected)), Ok(None));
             for text in ["", "nobody", &expected[..62], &expected.to_lowercase()] {
-                assert_eq!(pseudonyms.patient(&Pseudonym::new(text)), Err(NoPseudonym), "{text}");
+                assert_eq!(pseudonyms.patient(&Pseudonym::new(text)), Err(InvalidPseudonym), "{text}");
             }
         }
     }

@@ -15,7 +15,9 @@ use actix_web::test::{TestRequest, init_service};
 use esoz::Config;
 use esoz_auth::{AccessTokens, ApiKeys, Authentication, NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
 use esoz_contract_division::ContractDivisionOperations;
-use esoz_device_dispense::{Access, DispenseOperations, DispensePorts, PatientPseudonyms, SameAccess};
+use esoz_device_dispense::{
+    Access, DispenseOperations, DispensePorts, PatientPseudonyms, StaticPatientAccess,
+};
 use esoz_events::EventOperations;
 use esoz_http::{
     AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, ProcessClock, app,
@@ -197,7 +199,7 @@ async fn api(gate: Option<Gate>) -> Api {
         legal_entities: stores.contracts.legal_entities,
         allowed_types: AllowedTypes::default(),
         pseudonyms: pseudonyms(),
-        patient_access: Arc::new(SameAccess(Access::Own)),
+        patient_access: Arc::new(StaticPatientAccess(Access::Own)),
         clock: clock.clone(),
         ids: ids.clone(),
     };

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::stores::{POSTGRESQL, SQLITE, number};
 use super::{Parts, bus};
 use crate::config::{Config, StoreKind};
-use crate::jobs::{ConsumeEvents, ExpireOverdue, Job, PurgeEvents, PurgeKeys, RelayEvents};
+use crate::jobs::{ConsumeEvents, ExpireDispensesJob, Job, PurgeEvents, PurgeKeys, RelayEvents};
 use crate::telemetry::metrics::Metrics;
 
 /// Builds the jobs: a relay for each outbox, a purge for each store of idempotency keys, what fills and purges the event log, and the expiry of
@@ -60,7 +60,7 @@ pub(crate) fn all(
     if let Some(expire) = expiry(config, parts)? {
         let store = parts.stores.outboxes.first().map_or("", |(store, _)| *store);
         let pause = Duration::from_secs(config.sections.device_dispense.expire_every_s);
-        jobs.push(Box::new(ExpireOverdue::new(store, expire, pause, metrics)));
+        jobs.push(Box::new(ExpireDispensesJob::new(store, expire, pause, metrics)));
     }
     Ok(jobs)
 }

@@ -9,7 +9,7 @@ mod tokens;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use esoz_device_dispense::{Access, PatientAccess, SameAccess};
+use esoz_device_dispense::{Access, PatientAccess, StaticPatientAccess};
 use esoz_events::EventPublisher;
 use esoz_http::{MonotonicClock, ProcessClock};
 use esoz_kernel::system::{RandomIds, SystemClock};
@@ -46,7 +46,7 @@ impl Parts {
         let publisher = bus::publisher(config, &stores)?;
         Ok(Self {
             stores,
-            patient_access: Arc::new(SameAccess(patient_list(config)?)),
+            patient_access: Arc::new(StaticPatientAccess(patient_list(config)?)),
             publisher,
             clock: Arc::new(SystemClock),
             monotonic_clock: Arc::new(ProcessClock::default()),

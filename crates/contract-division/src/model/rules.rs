@@ -13,6 +13,13 @@ pub struct Pair {
     pub contract_id: ContractId,
 }
 
+impl Pair {
+    /// The bytes of the contract's and the division's id, by which an idempotent request is known again.
+    pub(crate) fn to_bytes(self) -> [[u8; 16]; 2] {
+        [self.contract_id.uuid().into_bytes(), self.division_id.uuid().into_bytes()]
+    }
+}
+
 failure! {
     /// Why no method finds a record. The text is part of the protocol.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -73,9 +73,8 @@ impl CreateContractDivision {
         let CreateInput { pair, request_id, idempotency_key } = input;
         let (id, at) = (ContractDivisionId::new(self.ids.fresh()), to_micros(self.clock.now()));
         let idempotency = idempotency_key.map(|key| {
-            let (contract, division) = (pair.contract_id.uuid(), pair.division_id.uuid());
-            let asked: [&[u8]; 2] = [contract.as_bytes(), division.as_bytes()];
-            IdempotentRequest::new(Self::NAME, permit.client(), &key, &asked)
+            let [contract, division] = pair.to_bytes();
+            IdempotentRequest::new(Self::NAME, permit.client(), &key, &[&contract, &division])
         });
         let decide = decide_create(id, pair, at, permit.user());
         let write = Write { id, pair: Some(pair), decide, at, request_id, idempotency };

@@ -75,33 +75,18 @@ impl UpdateContractDivision {
         input: UpdateInput,
     ) -> Result<ContractDivision, UpdateError> {
         let id = input.id.ok_or(Refusal::RECORD_NOT_FOUND).map_err(UpdateError::Refused)?;
+        let UpdateInput { pair, request_id, idempotency_key, .. } = input;
         let at = to_micros(self.clock.now());
-        let write = Write {
-            id,
-            pair: Some(input.pair),
-            decide: decide_update(input.pair, at, permit.user()),
-            at,
-            idempotency: idempotency(permit, id, &input),
-            request_id: input.request_id,
-        };
+        let idempotency = idempotency_key.map(|key| {
+            let (record, [contract, division]) = (id.uuid(), pair.to_bytes());
+            let parts: [&[u8]; 3] = [record.as_bytes(), &contract, &division];
+            IdempotentRequest::new(Self::NAME, permit.client(), &key, &parts)
+        });
+        let decide = decide_update(pair, at, permit.user());
+        let write = Write { id, pair: Some(pair), decide, at, request_id, idempotency };
         let written = self.contract_divisions.write(&write).await.map_err(UpdateError::Store)?;
         written.into_result(UpdateError::Refused, UpdateError::Idempotency)
     }
-}
-
-/// The key of the request, if it has one, and what it asks for.
-fn idempotency(
-    permit: &Permit<UpdateContractDivision>,
-    id: ContractDivisionId,
-    input: &UpdateInput,
-) -> Option<IdempotentRequest> {
-    let id = id.uuid();
-    let (contract, division) = (input.pair.contract_id.uuid(), input.pair.division_id.uuid());
-    let asked: [&[u8]; 3] = [id.as_bytes(), contract.as_bytes(), division.as_bytes()];
-    input
-        .idempotency_key
-        .as_ref()
-        .map(|key| IdempotentRequest::new(UpdateContractDivision::NAME, permit.client(), key, &asked))
 }
 
 #[cfg(test)]

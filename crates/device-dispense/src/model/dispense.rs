@@ -66,7 +66,7 @@ impl Dispense {
 
     /// Returns when it was recorded (`inserted_at`); `None` when that cannot be read.
     pub fn inserted_at(&self) -> Option<Timestamp> {
-        self.record.get("inserted_at")?.as_str()?.parse().ok()
+        self.record.get(INSERTED_AT)?.as_str()?.parse().ok()
     }
 }
 

@@ -74,7 +74,7 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::{DispenseStatus, MockDeviceDispenses, MockPatientPseudonyms, NoPseudonym, Pseudonym};
+    use crate::{DispenseStatus, InvalidPseudonym, MockDeviceDispenses, MockPatientPseudonyms, Pseudonym};
 
     const OWNER: Uuid = Uuid::from_u128(3);
     const PATIENT: PatientId = PatientId::new(Uuid::from_u128(2));
@@ -144,7 +144,7 @@ mod tests {
         pseudonyms.expect_patient().returning(|pseudonym| match pseudonym.expose() {
             "P" => Ok(Some(PATIENT)),
             "?" => Ok(None),
-            _ => Err(NoPseudonym),
+            _ => Err(InvalidPseudonym),
         });
         let DispensePage { page, unreadable } = list(port, pseudonyms, input(Filter::default())).unwrap();
         let items = vec![(dispense(1, "P"), Some(PATIENT)), (dispense(4, "?"), None)];
