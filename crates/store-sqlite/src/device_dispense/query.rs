@@ -133,9 +133,9 @@ type Positions<'a> = diesel::dsl::IntoBoxed<
 /// The next positions of the partial index on the dispenses in progress. The statuses stand in the text of the query: by a bound value SQLite
 /// would not know that the index has all of them.
 fn positions(filter: &OverdueFilter, after: Option<(String, String)>, limit: usize) -> Positions<'_> {
-    let statuses: Vec<String> =
-        filter.from.iter().flat_map(|status| status.spellings()).map(|word| format!("'{word}'")).collect();
-    let has_status = sql::<Bool>(&format!("status IN ({})", statuses.join(", ")));
+    let spellings = filter.from.iter().flat_map(|status| status.spellings());
+    let conditions: Vec<String> = spellings.map(|word| format!("status = '{word}'")).collect();
+    let has_status = sql::<Bool>(&format!("({})", conditions.join(" OR ")));
     let positions = device_dispenses::table
         .select((device_dispenses::inserted_at.assume_not_null(), device_dispenses::id))
         .filter(has_status)

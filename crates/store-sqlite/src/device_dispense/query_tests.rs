@@ -91,8 +91,11 @@ fn overdue_dispenses_are_found_in_order_by_the_index_of_those_in_progress() {
     let from = DispenseStatus::Unknown.sources(Trigger::AutoExpire);
     let filter = OverdueFilter { from, inserted_before: Timestamp::MAX, after: None };
     for after in [None, Some(("2026-01-31T08:15:30.123Z".to_owned(), Uuid::nil().to_string()))] {
-        let (found, reads_rows) = plan(&mut connection, &positions(&filter, after, 7));
-        assert!(found.contains("USING COVERING INDEX device_dispenses_in_progress "), "{found}");
-        assert!(!found.contains("TEMP B-TREE") && !reads_rows, "{found}");
+        let (found, _) = plan(&mut connection, &positions(&filter, after, 7));
+        assert!(
+            found.contains("SEARCH device_dispenses USING INDEX device_dispenses_in_progress "),
+            "{found}"
+        );
+        assert!(!found.contains("TEMP B-TREE"), "{found}");
     }
 }
