@@ -22,7 +22,7 @@ const ROUNDS_AT_ONCE: usize = 8;
 
 /// A test app whose requests wait for a connection to PostgreSQL as long as it takes: there are fewer connections than requests, and on a busy
 /// machine it takes long until they are opened.
-pub(crate) async fn patient(kind: Kind) -> TestApp {
+pub(crate) async fn app_with_long_pool_wait(kind: Kind) -> TestApp {
     Setup::new(kind).variable("ESOZ_POSTGRES__POOL_WAIT_TIMEOUT_MS", "20000").start().await
 }
 
@@ -59,7 +59,7 @@ async fn both(round: usize, one: Request, other: Request) -> [Answer; 2] {
 
 on_every_store! {
     async fn d04_many_creates_of_one_pair(kind) {
-        let app = patient(kind).await;
+        let app = app_with_long_pool_wait(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let requests: Vec<_> = (0..AT_ONCE)
             .map(|_| tokio::spawn(fixture.create_request(&app).json(&fixture.change()).send()))
@@ -81,7 +81,7 @@ on_every_store! {
     }
 
     async fn d11_update_and_delete_of_one_record(kind) {
-        let app = patient(kind).await;
+        let app = app_with_long_pool_wait(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let deleter = user();
         let token = fixture.issue(&app, |token| token.user_id = deleter).await;
@@ -106,7 +106,7 @@ on_every_store! {
     }
 
     async fn d11_create_and_delete_of_one_pair(kind) {
-        let app = patient(kind).await;
+        let app = app_with_long_pool_wait(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let records = records(&app, &fixture).await;
         rounds(&records, async |round, (record, division)| {
