@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use esoz_kernel::time::to_millis;
+use esoz_kernel::time::ceil_to_millis;
 use esoz_kernel::{Timestamp, failure};
 
 failure! {
@@ -48,7 +48,8 @@ impl Period {
         } else if length.unsigned_abs() > longest {
             Err(PeriodError::TooLong(max_hours))
         } else {
-            Ok(Self { from: next_milli(from), until: next_milli(until) })
+            // An event has whole milliseconds, so it is before an instant exactly when it is before that one rounded up.
+            Ok(Self { from: ceil_to_millis(from), until: ceil_to_millis(until) })
         }
     }
 
@@ -66,12 +67,6 @@ impl Period {
     pub fn contains(self, time: Timestamp) -> bool {
         (self.from..self.until).contains(&time)
     }
-}
-
-/// The instant itself if it is a whole millisecond, else the next one. An event is before the one if and only if it is before the other.
-pub(crate) fn next_milli(time: Timestamp) -> Timestamp {
-    let floor = to_millis(time);
-    if floor == time { time } else { floor.saturating_add(Duration::from_millis(1)) }
 }
 
 #[cfg(test)]
@@ -124,7 +119,7 @@ mod tests {
     #[test]
     fn given_the_ends_of_time_then_the_period_ends_there() {
         let last = Period::new(Some(at("12:00:00")), None, u32::MAX, at("12:00:00")).unwrap();
-        assert_eq!(last.until(), Timestamp::MAX);
+        assert_eq!(last.until(), "9999-12-31T23:59:59.999Z".parse().unwrap());
         let begin = Timestamp::MIN.saturating_add(Duration::from_secs(1));
         assert_eq!(Period::new(None, Some(begin), 1, begin).unwrap().from(), Timestamp::MIN);
         assert_eq!(Period::new(None, Some(Timestamp::MIN), 1, begin), Err(PeriodError::EndsTooEarly));

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use esoz_kernel::time::ceil_to_millis;
 use esoz_kernel::{EventId, StoreError, Timestamp, Uuid};
 
-use crate::period::next_milli;
 use crate::{EventLog, EventPosition};
 
 /// How long events are kept, and how many.
@@ -20,7 +20,7 @@ impl Retention {
     /// # Errors
     /// [`StoreError`] when the events cannot be counted.
     pub async fn cutoff(&self, log: &dyn EventLog, now: Timestamp) -> Result<EventPosition, StoreError> {
-        let event_time = next_milli(now.saturating_sub(self.keep));
+        let event_time = ceil_to_millis(now.saturating_sub(self.keep));
         let by_age = EventPosition { event_time, id: EventId::new(Uuid::nil()) };
         let by_count = if self.keep_count == 0 { None } else { log.nth_newest(self.keep_count).await? };
         Ok(by_count.map_or(by_age, |by_count| by_count.max(by_age)))
