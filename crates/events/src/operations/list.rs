@@ -3,19 +3,13 @@ use std::sync::Arc;
 use esoz_auth::{CallerKind, Operation, Permit};
 use esoz_kernel::{Clock, Page, PageRequest, StoreError, Timestamp, failure};
 
-use crate::{Attribute, EventFilter, EventLog, LoggedEvent, Period, PeriodError};
+use crate::{EventFilter, EventLog, LoggedEvent, Period, PeriodError};
 
-/// Which events to list: those that meet every filter that is given.
+/// Which events to list.
 #[derive(Debug, Clone)]
 pub struct ListEventsInput {
-    /// That happened in this period, which [`ListEvents::period`] gives.
-    pub period: Period,
-    /// Of this type.
-    pub event_type: Option<String>,
-    /// Of entities of this type.
-    pub entity_type: Option<String>,
-    /// With this attribute.
-    pub attribute: Option<Attribute>,
+    /// The conditions that each of them meets; its period is one that [`ListEvents::period`] gives.
+    pub filter: EventFilter,
     /// The page of the list.
     pub page: PageRequest,
 }
@@ -69,8 +63,7 @@ impl ListEvents {
         _: &Permit<Self>,
         input: ListEventsInput,
     ) -> Result<Page<LoggedEvent>, ListEventsError> {
-        let ListEventsInput { period, event_type, entity_type, attribute, page } = input;
-        let filter = EventFilter { period, event_type, entity_type, attribute };
+        let ListEventsInput { filter, page } = input;
         if !filter.can_match() {
             return Ok(Page::empty());
         }
@@ -84,8 +77,8 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::MockEventLog;
-    use crate::operations::tests::{event, permit};
+    use crate::operations::fixtures::{event, permit};
+    use crate::{Attribute, MockEventLog};
 
     struct At(Timestamp);
 
@@ -100,45 +93,41 @@ mod tests {
         ListEvents { log: Arc::new(log), clock, max_period_hours: 2 }
     }
 
-    fn input(event_type: Option<&str>) -> ListEventsInput {
+    fn filter(event_type: Option<&str>) -> EventFilter {
         let event_type = event_type.map(str::to_owned);
         let period = operation(MockEventLog::new()).period(None, None).unwrap();
-        let page = PageRequest::new(2, 3).unwrap();
-        ListEventsInput { period, event_type, entity_type: None, attribute: None, page }
+        EventFilter { period, event_type, entity_type: None, attribute: None }
+    }
+
+    fn input(filter: EventFilter) -> ListEventsInput {
+        ListEventsInput { filter, page: PageRequest::new(2, 3).unwrap() }
     }
 
     #[test]
     fn given_filters_then_the_log_is_asked_for_the_page_of_what_meets_them() {
         let mut log = MockEventLog::new();
-        let period = input(None).period;
-        assert_eq!(period.until(), "2026-01-31T09:00:00Z".parse().unwrap());
-        let expected = EventFilter {
-            period,
-            event_type: Some("StatusChangeEvent".to_owned()),
-            entity_type: None,
-            attribute: None,
-        };
+        let expected = filter(Some("StatusChangeEvent"));
+        assert_eq!(expected.period.until(), "2026-01-31T09:00:00Z".parse().unwrap());
+        let asked = input(expected.clone());
         log.expect_list()
             .withf(move |filter, page| *filter == expected && *page == PageRequest::new(2, 3).unwrap())
             .times(1)
             .returning(|_, _| Ok(Page { items: vec![event("{}")], total_entries: 7 }));
-        let listed = block_on(operation(log).execute(&permit(), input(Some("StatusChangeEvent")))).unwrap();
+        let listed = block_on(operation(log).execute(&permit(), asked)).unwrap();
         assert_eq!(listed, Page { items: vec![event("{}")], total_entries: 7 });
     }
 
     #[test]
     fn given_a_text_that_no_event_holds_then_there_are_none_and_no_store_is_asked() {
         let nothing = || operation(MockEventLog::new());
-        let by_type = input(Some("Status\0"));
-        let name = "\0".to_owned();
-        let by_name = ListEventsInput {
-            attribute: Some(Attribute { name, new_value: Some(String::new()) }),
-            ..input(None)
+        let attribute = |name: &str, new_value: &str| {
+            Some(Attribute { name: name.to_owned(), new_value: Some(new_value.to_owned()) })
         };
-        let attribute = Attribute { name: "status".to_owned(), new_value: Some("\0".to_owned()) };
-        let by_value = ListEventsInput { attribute: Some(attribute), ..input(None) };
-        for input in [by_type, by_name, by_value] {
-            assert_eq!(block_on(nothing().execute(&permit(), input)).unwrap(), Page::empty());
+        let by_type = filter(Some("Status\0"));
+        let by_name = EventFilter { attribute: attribute("\0", ""), ..filter(None) };
+        let by_value = EventFilter { attribute: attribute("status", "\0"), ..filter(None) };
+        for filter in [by_type, by_name, by_value] {
+            assert_eq!(block_on(nothing().execute(&permit(), input(filter))).unwrap(), Page::empty());
         }
     }
 
@@ -146,7 +135,7 @@ mod tests {
     fn given_a_store_that_fails_then_the_failure_is_passed_on() {
         let mut log = MockEventLog::new();
         log.expect_list().returning(|_, _| Err(StoreError::new(StoreErrorKind::Unavailable, "testing")));
-        let error = block_on(operation(log).execute(&permit(), input(None))).unwrap_err();
+        let error = block_on(operation(log).execute(&permit(), input(filter(None)))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
     }
 }

@@ -29,7 +29,7 @@ impl EventOperations {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+pub(crate) mod fixtures {
     use esoz_auth::{Caller, Operation, Permit, Principal, Scope, authorize};
     use esoz_kernel::{ClientId, UserId, Uuid};
 

@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
     use crate::MockEventLog;
-    use crate::operations::tests::{event, permit};
+    use crate::operations::fixtures::{event, permit};
 
     fn show(found: Result<Option<LoggedEvent>, StoreError>) -> Result<LoggedEvent, ShowEventError> {
         let mut log = MockEventLog::new();

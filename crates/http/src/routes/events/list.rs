@@ -1,4 +1,4 @@
-use esoz_events::{Attribute, ListEvents, ListEventsInput, Period, PeriodError};
+use esoz_events::{Attribute, EventFilter, ListEvents, ListEventsInput, Period, PeriodError};
 use esoz_kernel::{Page, PageRequest, Timestamp};
 use utoipa::{IntoParams, IntoResponses};
 
@@ -83,7 +83,7 @@ fn parse(
     query.finish().map_err(refused)?;
     // Without a fault there are both.
     let (period, attribute) = period.zip(attribute).ok_or_else(ApiError::internal)?;
-    Ok(ListEventsInput { period, event_type, entity_type, attribute, page })
+    Ok(ListEventsInput { filter: EventFilter { period, event_type, entity_type, attribute }, page })
 }
 
 /// The answers of the method, for its description.
