@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use esoz_kernel::StoreError;
 
-use crate::wire::{self, NoEvent};
+use crate::wire::{self, MalformedEvent};
 use crate::{EventLog, LoggedEvent};
 
 /// Stores the messages of a topic in the event log, each event once.
@@ -22,7 +22,7 @@ pub struct Ingested {
     /// The number of events that are not stored because of the type of their entity.
     pub skipped: u64,
     /// The messages that are no events: the index of each, and why.
-    pub malformed: Vec<(usize, NoEvent)>,
+    pub malformed: Vec<(usize, MalformedEvent)>,
 }
 
 impl EventIngestion {
@@ -51,5 +51,82 @@ impl EventIngestion {
             ingested.duplicates = read.saturating_sub(ingested.stored);
         }
         Ok(ingested)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_kernel::StoreErrorKind;
+    use pollster::block_on;
+
+    use super::*;
+    use crate::MockEventLog;
+    use crate::operations::fixtures::event;
+
+    /// A message with an event about an entity of this type.
+    fn message(entity_type: &str) -> Vec<u8> {
+        let event = LoggedEvent { entity_type: entity_type.to_owned(), ..event("{}") };
+        wire::render(&event).into_bytes()
+    }
+
+    /// Ingests messages into the log; events of persons are skipped.
+    fn ingest(log: MockEventLog, messages: &[Vec<u8>]) -> Result<Ingested, StoreError> {
+        block_on(EventIngestion::new(Arc::new(log), ["Person".to_owned()]).ingest(messages))
+    }
+
+    #[test]
+    fn given_messages_of_every_kind_then_each_is_counted_and_the_malformed_ones_are_named_by_index() {
+        let mut log = MockEventLog::new();
+        log.expect_store()
+            .withf(|events| {
+                let of: Vec<&str> = events.iter().map(|event| event.entity_type.as_str()).collect();
+                of == ["DeviceDispense", "Declaration", "DeviceDispense"]
+            })
+            .times(1)
+            .returning(|_| Ok(2));
+        let messages = [
+            b"no event".to_vec(),
+            message("DeviceDispense"),
+            message("Person"),
+            b"{}".to_vec(),
+            message("Declaration"),
+            message("DeviceDispense"),
+            message("Person"),
+        ];
+        let malformed = vec![(0, MalformedEvent::NotAnObject), (3, MalformedEvent::Field("id"))];
+        let expected = Ingested { stored: 2, duplicates: 1, skipped: 2, malformed };
+        assert_eq!(ingest(log, &messages).unwrap(), expected);
+    }
+
+    #[test]
+    fn given_an_entity_type_that_only_resembles_a_skipped_one_then_its_event_is_stored() {
+        let mut log = MockEventLog::new();
+        log.expect_store().withf(|events| events.len() == 2).times(1).returning(|_| Ok(2));
+        let ingested = ingest(log, &[message("person"), message("Persons")]).unwrap();
+        assert_eq!(ingested, Ingested { stored: 2, ..Ingested::default() });
+    }
+
+    #[test]
+    fn given_nothing_to_store_then_the_log_is_not_called() {
+        for (messages, skipped, malformed) in [
+            (vec![], 0, vec![]),
+            (vec![message("Person")], 1, vec![]),
+            (vec![Vec::new()], 0, vec![(0, MalformedEvent::NotAnObject)]),
+        ] {
+            let expected = Ingested { skipped, malformed, ..Ingested::default() };
+            assert_eq!(ingest(MockEventLog::new(), &messages).unwrap(), expected);
+        }
+    }
+
+    /// One call stores all events or none, so that after an error the whole batch can be read again.
+    #[test]
+    fn given_a_log_that_fails_then_the_error_is_passed_on_and_nothing_is_stored() {
+        let mut log = MockEventLog::new();
+        log.expect_store()
+            .withf(|events| events.len() == 2)
+            .times(1)
+            .returning(|_| Err(StoreError::new(StoreErrorKind::Unavailable, "testing")));
+        let messages = [message("DeviceDispense"), b"no event".to_vec(), message("Declaration")];
+        assert_eq!(ingest(log, &messages).unwrap_err().kind(), StoreErrorKind::Unavailable);
     }
 }

@@ -33,7 +33,7 @@ pub fn render(event: &LoggedEvent) -> String {
 
 /// Why a message is no event. Never holds its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoEvent {
+pub enum MalformedEvent {
     /// It is no JSON object, or one that is nested too deep.
     #[error("it is no JSON object")]
     NotAnObject,
@@ -45,11 +45,11 @@ pub enum NoEvent {
 /// Reads a message as an event, whoever published it. Other fields are passed over; the time is truncated to milliseconds.
 ///
 /// # Errors
-/// [`NoEvent`].
-pub fn read(message: &[u8]) -> Result<LoggedEvent, NoEvent> {
-    let text = str::from_utf8(message).map_err(|_| NoEvent::NotAnObject)?;
-    let fields: Map<String, Value> = serde_json::from_str(text).map_err(|_| NoEvent::NotAnObject)?;
-    let field = |name| fields.get(name).and_then(Value::as_str).ok_or(NoEvent::Field(name));
+/// [`MalformedEvent`].
+pub fn read(message: &[u8]) -> Result<LoggedEvent, MalformedEvent> {
+    let text = str::from_utf8(message).map_err(|_| MalformedEvent::NotAnObject)?;
+    let fields: Map<String, Value> = serde_json::from_str(text).map_err(|_| MalformedEvent::NotAnObject)?;
+    let field = |name| fields.get(name).and_then(Value::as_str).ok_or(MalformedEvent::Field(name));
     let kind =
         |name| field(name).and_then(|text| valid(name, LoggedEvent::is_type(text).then(|| text.to_owned())));
     let properties = raw_fields(text).remove("properties").and_then(|raw| Properties::parse(raw.get()));
@@ -64,8 +64,8 @@ pub fn read(message: &[u8]) -> Result<LoggedEvent, NoEvent> {
     })
 }
 
-fn valid<T>(name: &'static str, value: Option<T>) -> Result<T, NoEvent> {
-    value.ok_or(NoEvent::Field(name))
+fn valid<T>(name: &'static str, value: Option<T>) -> Result<T, MalformedEvent> {
+    value.ok_or(MalformedEvent::Field(name))
 }
 
 #[cfg(test)]
@@ -101,7 +101,7 @@ mod tests {
         })
     }
 
-    fn read_with(field: &str, value: Value) -> Result<LoggedEvent, NoEvent> {
+    fn read_with(field: &str, value: Value) -> Result<LoggedEvent, MalformedEvent> {
         let mut message = message();
         message[field] = value;
         read(message.to_string().as_bytes())
@@ -134,17 +134,17 @@ mod tests {
     #[test]
     fn a_message_that_is_no_event_is_told_by_what_it_lacks() {
         for not_an_object in [&b""[..], b"mark", b"[]", b"null", b"\xff", b"{", b"{}{}"] {
-            assert_eq!(read(not_an_object), Err(NoEvent::NotAnObject));
+            assert_eq!(read(not_an_object), Err(MalformedEvent::NotAnObject));
         }
         let deep = format!(r#"{{"properties":{{"a":{}{}}}}}"#, "[".repeat(1_000), "]".repeat(1_000));
-        assert_eq!(read(deep.as_bytes()), Err(NoEvent::NotAnObject));
+        assert_eq!(read(deep.as_bytes()), Err(MalformedEvent::NotAnObject));
         for name in ["id", "event_type", "entity_type", "entity_id", "properties", "event_time", "changed_by"]
         {
             let mut lacking = message();
             lacking.as_object_mut().unwrap().remove(name);
-            assert_eq!(read(lacking.to_string().as_bytes()), Err(NoEvent::Field(name)));
+            assert_eq!(read(lacking.to_string().as_bytes()), Err(MalformedEvent::Field(name)));
             for other in [json!(null), json!(1), json!("\0"), json!([]), json!("x".repeat(256))] {
-                assert_eq!(read_with(name, other), Err(NoEvent::Field(name)));
+                assert_eq!(read_with(name, other), Err(MalformedEvent::Field(name)));
             }
         }
         assert!(read_with("event_type", json!("Ї".repeat(255))).is_ok());
