@@ -17,7 +17,7 @@ const BATCH_BYTES: usize = 4 << 20;
 
 /// A message of the topic, with its position.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Received {
+pub struct ConsumedMessage {
     /// Its value; empty if it has none.
     pub payload: Vec<u8>,
     /// Its partition.
@@ -26,13 +26,13 @@ pub struct Received {
     pub offset: i64,
 }
 
-impl AsRef<[u8]> for Received {
+impl AsRef<[u8]> for ConsumedMessage {
     fn as_ref(&self) -> &[u8] {
         &self.payload
     }
 }
 
-impl From<BorrowedMessage<'_>> for Received {
+impl From<BorrowedMessage<'_>> for ConsumedMessage {
     fn from(message: BorrowedMessage<'_>) -> Self {
         let payload = message.payload().unwrap_or_default().to_vec();
         Self { payload, partition: message.partition(), offset: message.offset() }
@@ -41,7 +41,7 @@ impl From<BorrowedMessage<'_>> for Received {
 
 /// Reads the topic as a member of a consumer group: at least once, each partition in its order. A new group begins at the beginning of the topic.
 ///
-/// A batch that was read stays with the consumer until [`KafkaConsumer::processed`]; only then its offsets are committed. Must be used inside a Tokio
+/// A batch that was read stays with the consumer until [`KafkaConsumer::mark_processed`]; only then its offsets are committed. Must be used inside a Tokio
 /// runtime.
 pub struct KafkaConsumer {
     consumer: StreamConsumer<LagContext>,
@@ -52,14 +52,14 @@ pub struct KafkaConsumer {
 /// What was read and not processed yet.
 #[derive(Default)]
 struct Batch {
-    messages: Vec<Received>,
+    messages: Vec<ConsumedMessage>,
     bytes: usize,
     /// Why reading failed after these.
     failure: Option<BusError>,
 }
 
 impl Batch {
-    fn push(&mut self, message: Received) {
+    fn push(&mut self, message: ConsumedMessage) {
         self.bytes = self.bytes.saturating_add(message.payload.len());
         self.messages.push(message);
     }
@@ -95,11 +95,11 @@ impl KafkaConsumer {
     }
 
     /// Returns the messages that are there, at most so many, without waiting for more. The same again until they are
-    /// [processed](Self::processed).
+    /// [processed](Self::mark_processed).
     ///
     /// # Errors
     /// [`BusError`] when the brokers refuse to be read. That they are away is no error: the client library connects again.
-    pub fn read(&self, most: usize) -> Result<Vec<Received>, BusError> {
+    pub fn read(&self, most: usize) -> Result<Vec<ConsumedMessage>, BusError> {
         let mut batch = self.batch();
         while batch.failure.is_none() && batch.messages.len() < most && batch.bytes < BATCH_BYTES {
             match self.receive().now_or_never() {
@@ -114,8 +114,8 @@ impl KafkaConsumer {
         }
     }
 
-    /// Ends the work on the batch. Its offsets are committed within a second, or when the consumer is closed.
-    pub fn processed(&self) {
+    /// Marks the batch as processed and drops it. Its offsets are committed within a second, or when the consumer is closed.
+    pub fn mark_processed(&self) {
         let Batch { messages, .. } = std::mem::take(&mut *self.batch());
         let next: BTreeMap<i32, i64> =
             messages.iter().map(|message| (message.partition, message.offset.saturating_add(1))).collect();
@@ -140,7 +140,7 @@ impl KafkaConsumer {
         let _ = blocking("leaving the consumer group", move || drop(self)).await;
     }
 
-    async fn receive(&self) -> Result<Received, BusError> {
+    async fn receive(&self) -> Result<ConsumedMessage, BusError> {
         loop {
             match self.consumer.recv().await.map_err(|error| self.failure(&error)) {
                 Ok(message) => return Ok(message.into()),

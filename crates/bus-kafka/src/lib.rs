@@ -7,7 +7,7 @@ mod publisher;
 mod settings;
 mod topic;
 
-pub use consumer::{KafkaConsumer, Received};
+pub use consumer::{ConsumedMessage, KafkaConsumer};
 pub use error::BusError;
 pub use publisher::KafkaPublisher;
 pub use settings::KafkaSettings;

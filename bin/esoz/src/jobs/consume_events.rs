@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use esoz_bus_kafka::{KafkaConsumer, Received};
+use esoz_bus_kafka::{ConsumedMessage, KafkaConsumer};
 use esoz_events::{EventIngestion, Ingested};
 use esoz_kernel::{StoreError, StoreErrorKind};
 
@@ -47,12 +47,12 @@ impl ConsumeEvents {
         self.consumer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn record(&self, messages: &[Received], ingested: &Ingested) {
+    fn record(&self, messages: &[ConsumedMessage], ingested: &Ingested) {
         let Ingested { stored, duplicates, skipped, malformed } = ingested;
         for (index, reason) in malformed {
             let position = messages.get(*index).map(|message| (message.partition, message.offset));
             let (partition, offset) = position.unzip();
-            // The content may be anything, and anybody's.
+            // The content is not logged: it may hold personal data.
             tracing::warn!(partition, offset, %reason, "a message of the topic is no event and is skipped");
         }
         let malformed = u64::try_from(malformed.len()).unwrap_or(u64::MAX);
@@ -85,7 +85,7 @@ impl Job for ConsumeEvents {
             return Ok(Worked::Done { pause: PAUSE });
         }
         let ingested = self.ingestion.ingest(&messages).await?;
-        consumer.processed();
+        consumer.mark_processed();
         self.record(&messages, &ingested);
         Ok(Worked::More)
     }

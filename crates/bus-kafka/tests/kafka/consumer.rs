@@ -65,7 +65,7 @@ async fn a_new_group_begins_at_the_beginning_and_the_next_consumer_after_what_wa
     let consumer_of_first = consumer(&settings);
     assert_eq!(read(&consumer_of_first, 20).await, values(&first));
     assert_eq!(consumer_of_first.read(3).unwrap().len(), 20, "a batch stays until it is processed");
-    consumer_of_first.processed();
+    consumer_of_first.mark_processed();
     assert_eq!(consumer_of_first.read(1_000).unwrap().len(), 0);
     consumer_of_first.close().await;
 
@@ -89,7 +89,7 @@ async fn a_batch_is_no_larger_than_asked_for() {
         let read = consumer.read(7).unwrap();
         assert!(read.len() <= 7, "{}", read.len());
         seen.extend(read.into_iter().map(|message| String::from_utf8(message.payload).unwrap()));
-        consumer.processed();
+        consumer.mark_processed();
         (seen.len() >= 20).then_some(())
     })
     .await;
@@ -105,7 +105,7 @@ async fn a_broker_that_was_killed_is_read_again_when_it_is_back() {
     assert_eq!(read(&consumer, 5).await, values(&first));
     server.stop().unwrap();
     assert_eq!(consumer.read(1_000).unwrap().len(), 5, "an outage is no failure");
-    consumer.processed();
+    consumer.mark_processed();
     server.restart().unwrap();
     let second = publish(&settings, 5).await;
     let seen = read(&consumer, 5).await;
