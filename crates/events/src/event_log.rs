@@ -74,20 +74,36 @@ impl EventFilter {
 #[async_trait]
 pub trait EventLog: Send + Sync {
     /// Stores the events whose ids are not stored yet, all or none, durably; returns how many those were. A stored event stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails; then no event of the call is stored.
     async fn store(&self, events: &[LoggedEvent]) -> Result<u64, StoreError>;
 
     /// Finds an event; `Ok(None)` when there is none with that id.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails; of kind `Corrupt` when the event is stored but cannot be read.
     async fn find(&self, id: EventId) -> Result<Option<LoggedEvent>, StoreError>;
 
     /// Lists the events that [match](EventFilter::matches), in the order of their [positions](EventPosition), as of one instant.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails.
     async fn list(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<LoggedEvent>, StoreError>;
 
     /// Returns the position of the `n`-th event from the end of the log, the last one being the first; `Ok(None)` when the log has fewer events or `n`
     /// is 0.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails.
     async fn nth_newest(&self, n: u64) -> Result<Option<EventPosition>, StoreError>;
 
-    /// Removes events before that position, whose time is a whole millisecond, the first of the log first, at most so many; returns how many it removed.
-    async fn remove_before(&self, position: EventPosition, most: u32) -> Result<u64, StoreError>;
+    /// Removes events before that position, whose time is a whole millisecond: the first of the log first, at most `limit`. Returns how many it removed;
+    /// 0 when none is left.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails.
+    async fn remove_before(&self, position: EventPosition, limit: u32) -> Result<u64, StoreError>;
 }
 
 #[cfg(test)]

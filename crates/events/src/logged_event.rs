@@ -66,7 +66,7 @@ pub struct EventPosition {
     pub id: EventId,
 }
 
-/// The properties of an event: a JSON object, kept to the letter.
+/// The properties of an event: a JSON object, kept verbatim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Properties(String);
 
@@ -106,7 +106,7 @@ fn new_value(attribute: &RawValue) -> Option<String> {
     is_searchable(&text).then_some(text)
 }
 
-/// The fields of a JSON object, each to the letter; none if the text is another value.
+/// The fields of a JSON object, each verbatim; none if the text is another value.
 pub(crate) fn raw_fields(text: &str) -> BTreeMap<String, Box<RawValue>> {
     serde_json::from_str(text).unwrap_or_default()
 }
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_are_an_object_that_is_not_too_deep_and_are_kept_to_the_letter() {
+    fn properties_are_an_object_that_is_not_too_deep_and_are_kept_verbatim() {
         let text = r#"{ "b": 1.50, "a": "\u0000" }"#;
         assert_eq!(Properties::parse(text).unwrap().as_str(), text);
         let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(1_000), "]".repeat(1_000));

@@ -77,13 +77,13 @@ statement! {
     RemoveEvents {
         event_time: PgTimestamp => Timestamptz,
         id: Uuid => SqlUuid,
-        most: i64 => BigInt,
+        max_rows: i64 => BigInt,
     } -> SqlUuid;
     " , old AS MATERIALIZED (
          SELECT logged.id FROM event_log AS logged
          WHERE (logged.event_time, logged.id) < ((SELECT event_time FROM args), (SELECT id FROM args))
          ORDER BY logged.event_time, logged.id
-         LIMIT (SELECT most FROM args))
+         LIMIT (SELECT max_rows FROM args))
      DELETE FROM event_log AS logged USING old WHERE logged.id = old.id
      RETURNING logged.id"
 }
@@ -219,9 +219,9 @@ impl EventLog for PostgresStore {
             .transpose()
     }
 
-    async fn remove_before(&self, position: EventPosition, most: u32) -> Result<u64, StoreError> {
+    async fn remove_before(&self, position: EventPosition, limit: u32) -> Result<u64, StoreError> {
         let EventPosition { event_time, id } = position;
-        let removal = RemoveEvents { event_time: to_pg(event_time), id: id.uuid(), most: most.into() };
+        let removal = RemoveEvents { event_time: to_pg(event_time), id: id.uuid(), max_rows: limit.into() };
         let removed = self.connections.query_write::<Uuid, _>(removal).await.during("removing old events")?;
         Ok(u64::try_from(removed.len()).unwrap_or(u64::MAX))
     }

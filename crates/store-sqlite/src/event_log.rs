@@ -124,16 +124,16 @@ impl EventLog for SqliteStore {
         .transpose()
     }
 
-    async fn remove_before(&self, position: EventPosition, most: u32) -> Result<u64, StoreError> {
+    async fn remove_before(&self, position: EventPosition, limit: u32) -> Result<u64, StoreError> {
         let (event_time, id) = (rfc3339_millis(position.event_time), position.id.to_string());
-        let most = i64::from(most).min(i64::try_from(MAX_RECORDS_PER_TRANSACTION).unwrap_or(i64::MAX));
+        let limit = i64::from(limit).min(i64::try_from(MAX_RECORDS_PER_TRANSACTION).unwrap_or(i64::MAX));
         let is_before = event_log::event_time.lt(event_time.clone()).or(event_log::event_id.lt(id));
         let old = event_log::table
             .filter(event_log::event_time.le(event_time).and(is_before))
             .order((event_log::event_time, event_log::event_id))
-            .limit(most)
+            .limit(limit)
             .select(event_log::sequence);
-        // Events do not come back or move, and with nothing to remove no write is queued.
+        // Reads first: without old events no write is queued. Rows are immutable, so the result stays valid.
         let found: Vec<i64> =
             self.read("looking for old events", move |connection| Ok(old.load(connection)?)).await?;
         if found.is_empty() {

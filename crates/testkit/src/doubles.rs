@@ -70,7 +70,7 @@ macro_rules! store_ports {
                 list(filter: &esoz_events::EventFilter, page: esoz_kernel::PageRequest)
                     -> esoz_kernel::Page<esoz_events::LoggedEvent>;
                 nth_newest(n: u64) -> Option<esoz_events::EventPosition>;
-                remove_before(position: esoz_events::EventPosition, most: u32) -> u64;
+                remove_before(position: esoz_events::EventPosition, limit: u32) -> u64;
             }
         }
     };

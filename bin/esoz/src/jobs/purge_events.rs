@@ -20,7 +20,7 @@ pub(crate) struct PurgeEvents {
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     retention: Retention,
-    /// The position before which the purge under way removes events: it is found by counting, and so once for all batches.
+    /// The cutoff of the current purge, computed once because finding it counts rows.
     cutoff: Mutex<Option<EventPosition>>,
 }
 

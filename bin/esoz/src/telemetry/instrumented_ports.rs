@@ -237,7 +237,7 @@ instrumented! {
         find(id: EventId) -> Result<Option<LoggedEvent>, StoreError>;
         list(filter: &EventFilter, page: PageRequest) -> Result<Page<LoggedEvent>, StoreError>;
         nth_newest(n: u64) -> Result<Option<EventPosition>, StoreError>;
-        remove_before(position: EventPosition, most: u32) -> Result<u64, StoreError>;
+        remove_before(position: EventPosition, limit: u32) -> Result<u64, StoreError>;
     }
     IdempotencyRecords as "key_records" {
         purge_expired(until: Timestamp, most: u32) -> Result<u64, StoreError>;

@@ -48,12 +48,12 @@ impl EventLog for FakeEventLog {
         Ok(from_end.and_then(|index| positions.get(index).copied()))
     }
 
-    async fn remove_before(&self, position: EventPosition, most: u32) -> Result<u64, StoreError> {
+    async fn remove_before(&self, position: EventPosition, limit: u32) -> Result<u64, StoreError> {
         let mut stored = self.0.lock();
         let mut old: Vec<EventPosition> =
             stored.values().map(LoggedEvent::position).filter(|old| *old < position).collect();
         old.sort_unstable();
-        old.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        old.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         for old in &old {
             stored.remove(&old.id);
         }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 #[schema(as = Event)]
 pub(crate) struct EventDto {
-    /// The event; whoever reads it twice knows it by this.
+    /// Unique id; use it to detect duplicates.
     #[schema(format = "uuid")]
     id: String,
     /// Its type, e.g. `StatusChangeEvent`.
