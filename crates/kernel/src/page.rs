@@ -75,6 +75,20 @@ impl<T> Page<T> {
     }
 }
 
+impl<T, E> Page<Result<T, E>> {
+    /// Splits off the entries that are errors; `total_entries` counts them as well.
+    pub fn partition(self) -> (Page<T>, Vec<E>) {
+        let (mut items, mut errors) = (Vec::with_capacity(self.items.len()), Vec::new());
+        for item in self.items {
+            match item {
+                Ok(item) => items.push(item),
+                Err(error) => errors.push(error),
+            }
+        }
+        (Page { items, total_entries: self.total_entries }, errors)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +108,12 @@ mod tests {
             let page = Page::of((0..5).collect(), PageRequest::new(number, 3).unwrap());
             assert_eq!(page, Page { items, total_entries: 5 });
         }
+    }
+
+    #[test]
+    fn errors_are_split_off_in_their_order_and_stay_counted() {
+        let page = Page { items: vec![Ok(1), Err("a"), Ok(2), Err("b")], total_entries: 9 };
+        assert_eq!(page.partition(), (Page { items: vec![1, 2], total_entries: 9 }, vec!["a", "b"]));
     }
 
     #[test]

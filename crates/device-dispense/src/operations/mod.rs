@@ -97,13 +97,9 @@ impl DispensePage {
         patient: impl Fn(&Dispense) -> Result<Option<PatientId>, StoreError>,
     ) -> Self {
         let Page { items, total_entries } = listed;
-        let (mut readable, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());
-        for item in items {
-            match item.and_then(|dispense| Ok((patient(&dispense)?, dispense))) {
-                Ok((patient, dispense)) => readable.push((dispense, patient)),
-                Err(error) => unreadable.push(error),
-            }
-        }
-        Self { page: Page { items: readable, total_entries }, unreadable }
+        let with_patient = |dispense: Dispense| patient(&dispense).map(|patient| (dispense, patient));
+        let items = items.into_iter().map(|item| item.and_then(with_patient)).collect();
+        let (page, unreadable) = Page { items, total_entries }.partition();
+        Self { page, unreadable }
     }
 }
