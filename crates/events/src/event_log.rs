@@ -86,20 +86,25 @@ pub trait EventLog: Send + Sync {
     async fn find(&self, id: EventId) -> Result<Option<LoggedEvent>, StoreError>;
 
     /// Lists the events that [match](EventFilter::matches), in the order of their [positions](EventPosition), as of one instant.
+    /// What cannot be read MUST be an error in its place, of kind `Corrupt`, which names table, id and field; it is counted.
     ///
     /// # Errors
     /// [`StoreError`] when the store fails.
-    async fn list(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<LoggedEvent>, StoreError>;
+    async fn list(
+        &self,
+        filter: &EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<Result<LoggedEvent, StoreError>>, StoreError>;
 
     /// Returns the position of the `n`-th event from the end of the log, the last one being the first; `Ok(None)` when the log has fewer events or `n`
-    /// is 0.
+    /// is 0. MUST NOT read more of an event than its position; where that cannot be read, it returns the next older position that can.
     ///
     /// # Errors
     /// [`StoreError`] when the store fails.
     async fn nth_newest(&self, n: u64) -> Result<Option<EventPosition>, StoreError>;
 
     /// Removes events before that position, whose time is a whole millisecond: the first of the log first, at most `limit`. Returns how many it removed;
-    /// 0 when none is left.
+    /// 0 when none is left. MUST remove what cannot be read like any other event.
     ///
     /// # Errors
     /// [`StoreError`] when the store fails.

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
+use esoz_kernel::StoreError;
+
 /// Observes requests and operations, e.g. to count them. Every method returns at once.
 pub trait Observer: Send + Sync {
     /// Called when a request has arrived.
@@ -14,6 +16,9 @@ pub trait Observer: Send + Sync {
 
     /// Called for each dispense that a list leaves out because it cannot be read.
     fn dispense_unreadable(&self);
+
+    /// Called for each event that a list leaves out because it cannot be read.
+    fn event_unreadable(&self);
 }
 
 /// An observer that records nothing.
@@ -22,6 +27,19 @@ impl Observer for () {
     fn request_ended(&self, _: &RequestEnded) {}
     fn operation_ended(&self, _: &'static str, _: &'static str) {}
     fn dispense_unreadable(&self) {}
+    fn event_unreadable(&self) {}
+}
+
+/// Counts and logs the records that a list leaves out because they cannot be read: `what` they are, as what they are `stored`.
+pub(crate) fn report_unreadable(unreadable: &[StoreError], what: &str, stored: &str, count: impl Fn()) {
+    for error in unreadable {
+        count();
+        let error = error.with_causes();
+        tracing::warn!(
+            error,
+            "{what} is left out of a list because it cannot be read; correct the stored {stored}"
+        );
+    }
 }
 
 /// A request that has ended. Each field has a bounded number of values, to be used as a label.

@@ -7,7 +7,7 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use esoz_events::{Attribute, EventFilter, EventLog, EventPosition, LoggedEvent, Properties};
-use esoz_kernel::{EventId, Page, PageRequest, StoreError, UserId, Uuid};
+use esoz_kernel::{EventId, Page, PageRequest, StoreError, Timestamp, UserId, Uuid};
 
 use crate::PostgresStore;
 use crate::error::During as _;
@@ -65,9 +65,14 @@ statement! {
 }
 
 statement! {
-    /// Finds the position that so many events are after.
-    PositionFromEnd { newer: i64 => BigInt, } -> (Timestamptz, SqlUuid);
+    /// Finds the position that so many events are after, among those whose time can be read.
+    PositionFromEnd {
+        newer: i64 => BigInt,
+        first: PgTimestamp => Timestamptz,
+        last: PgTimestamp => Timestamptz,
+    } -> (Timestamptz, SqlUuid);
     " SELECT event_time, id FROM event_log
+     WHERE event_time BETWEEN (SELECT first FROM args) AND (SELECT last FROM args)
      ORDER BY event_time DESC, id DESC
      OFFSET (SELECT newer FROM args) LIMIT 1"
 }
@@ -195,28 +200,30 @@ impl EventLog for PostgresStore {
         at_most_one(rows).map(event).transpose()
     }
 
-    async fn list(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<LoggedEvent>, StoreError> {
+    async fn list(
+        &self,
+        filter: &EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<Result<LoggedEvent, StoreError>>, StoreError> {
         let list = ListEvents::new(filter, page);
         let rows = self.connections.query::<(i64, Option<EventRow>), _>(list).await;
         let rows = rows.during("listing events")?;
         let total_entries = rows.first().map_or(0, |(total, _)| total.unsigned_abs());
-        let events = rows.into_iter().filter_map(|(_, row)| row).map(event);
-        Ok(Page { items: events.collect::<Result<_, _>>()?, total_entries })
+        let items = rows.into_iter().filter_map(|(_, row)| row).map(event).collect();
+        Ok(Page { items, total_entries })
     }
 
     async fn nth_newest(&self, n: u64) -> Result<Option<EventPosition>, StoreError> {
         let Some(newer) = n.checked_sub(1).and_then(|newer| i64::try_from(newer).ok()) else {
             return Ok(None);
         };
-        let rows = self.connections.query::<(PgTimestamp, Uuid), _>(PositionFromEnd { newer }).await;
+        let [first, last] = [Timestamp::MIN, Timestamp::MAX].map(to_pg);
+        let position = PositionFromEnd { newer, first, last };
+        let rows = self.connections.query::<(PgTimestamp, Uuid), _>(position).await;
         let rows = rows.during("counting events from the newest")?;
-        at_most_one(rows)
-            .map(|(event_time, id)| {
-                let corrupt = || StoreError::corrupt("event_log", id, "event_time");
-                let event_time = from_pg(event_time).ok_or_else(corrupt)?;
-                Ok(EventPosition { event_time, id: EventId::new(id) })
-            })
-            .transpose()
+        let position =
+            |(event_time, id)| Some(EventPosition { event_time: from_pg(event_time)?, id: EventId::new(id) });
+        Ok(at_most_one(rows).and_then(position))
     }
 
     async fn remove_before(&self, position: EventPosition, limit: u32) -> Result<u64, StoreError> {

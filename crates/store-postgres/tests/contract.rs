@@ -50,7 +50,9 @@ async fn fresh_credentials() -> CredentialStore {
 }
 
 async fn fresh_event_log() -> EventLogUnderTest {
-    EventLogUnderTest { log: Arc::new(fresh().await.0), keep: Box::new(()) }
+    let (store, url) = fresh().await;
+    let raw = Arc::new(PostgresAudit::new(shared::postgres(), &url));
+    EventLogUnderTest { log: Arc::new(store), raw, keep: Box::new(()) }
 }
 
 /// The table of a database.

@@ -1,14 +1,15 @@
 use async_trait::async_trait;
+use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 use esoz_events::{
     Attribute, EventFilter, EventLog, EventPosition, EventPublisher, LoggedEvent, PublishError,
-    StatusChangeEvent, wire,
+    StatusChangeEvent, wire, wire::MalformedEvent,
 };
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{EventId, Page, PageRequest, StoreError};
+use esoz_kernel::{EventId, Page, PageRequest, StoreError, Timestamp};
 
 use crate::SqliteStore;
 use crate::error::SqliteError;
@@ -83,7 +84,11 @@ impl EventLog for SqliteStore {
         json.map(|json| event(&id.to_string(), &json)).transpose()
     }
 
-    async fn list(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<LoggedEvent>, StoreError> {
+    async fn list(
+        &self,
+        filter: &EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<Result<LoggedEvent, StoreError>>, StoreError> {
         let filter = filter.clone();
         self.read("listing events", move |connection| {
             // One snapshot for both.
@@ -95,7 +100,7 @@ impl EventLog for SqliteStore {
                     .offset(i64::try_from(page.offset()).unwrap_or(i64::MAX))
                     .select((event_log::event_id, event_log::json))
                     .load(connection)?;
-                let items = rows.iter().map(|(id, json)| event(id, json)).collect::<Result<_, _>>()?;
+                let items = rows.iter().map(|(id, json)| event(id, json)).collect();
                 Ok(Page { items, total_entries: total.unsigned_abs() })
             })
         })
@@ -106,22 +111,21 @@ impl EventLog for SqliteStore {
         let Some(newer) = n.checked_sub(1).and_then(|newer| i64::try_from(newer).ok()) else {
             return Ok(None);
         };
-        let row: Option<(String, String)> = self
-            .read("counting events from the newest", move |connection| {
-                let newest =
-                    event_log::table.order((event_log::event_time.desc(), event_log::event_id.desc()));
-                let row = newest.offset(newer).limit(1).select((event_log::event_time, event_log::event_id));
-                Ok(row.first(connection).optional()?)
-            })
-            .await?;
-        row.map(|(event_time, id)| {
-            let location = Location { table: "event_log", id: &id };
-            Ok(EventPosition {
-                event_time: location.parse("event_time", &event_time)?,
-                id: location.parse("event_id", &id)?,
-            })
+        self.read("counting events from the newest", move |connection| {
+            let newest = event_log::table
+                .filter(event_log::event_time.le(rfc3339_millis(Timestamp::MAX)))
+                .order((event_log::event_time.desc(), event_log::event_id.desc()))
+                .select((event_log::event_time, event_log::event_id))
+                .offset(newer);
+            for row in newest.load_iter::<(String, String), DefaultLoadingMode>(connection)? {
+                let (event_time, id) = row?;
+                if let Some(position) = position(&event_time, &id) {
+                    return Ok(Some(position));
+                }
+            }
+            Ok(None)
         })
-        .transpose()
+        .await
     }
 
     async fn remove_before(&self, position: EventPosition, limit: u32) -> Result<u64, StoreError> {
@@ -150,7 +154,20 @@ impl EventLog for SqliteStore {
 
 /// Reads an event of the log.
 fn event(id: &str, json: &str) -> Result<LoggedEvent, StoreError> {
-    wire::read(json.as_bytes()).map_err(|_| Location { table: "event_log", id }.corrupt("json"))
+    wire::read(json.as_bytes()).map_err(|malformed| {
+        let field = match malformed {
+            MalformedEvent::NotAnObject => "json",
+            MalformedEvent::Field(field) => field,
+        };
+        Location { table: "event_log", id }.corrupt(field)
+    })
+}
+
+/// Reads a position; `None` unless the texts are in the form, and so in the order, in which this program writes them.
+fn position(event_time: &str, id: &str) -> Option<EventPosition> {
+    let position = EventPosition { event_time: event_time.parse().ok()?, id: id.parse().ok()? };
+    let is_canonical = rfc3339_millis(position.event_time) == event_time && position.id.to_string() == id;
+    is_canonical.then_some(position)
 }
 
 /// The events that meet a filter.

@@ -68,7 +68,7 @@ macro_rules! store_ports {
                 store(events: &[esoz_events::LoggedEvent]) -> u64;
                 find(id: esoz_kernel::EventId) -> Option<esoz_events::LoggedEvent>;
                 list(filter: &esoz_events::EventFilter, page: esoz_kernel::PageRequest)
-                    -> esoz_kernel::Page<esoz_events::LoggedEvent>;
+                    -> esoz_kernel::Page<Result<esoz_events::LoggedEvent, esoz_kernel::StoreError>>;
                 nth_newest(n: u64) -> Option<esoz_events::EventPosition>;
                 remove_before(position: esoz_events::EventPosition, limit: u32) -> u64;
             }

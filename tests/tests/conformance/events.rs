@@ -5,8 +5,9 @@ use esoz_device_dispense::DispenseStatus;
 use esoz_events::{LoggedEvent, Properties, wire};
 use esoz_kernel::Committed;
 use esoz_testkit::builders::{at_millis, change_of, fresh, logged_event};
+use esoz_testkit::contract::RawEventLog;
 use esoz_testkit::wait::wait_for;
-use esoz_tests::{Answer, DEADLINE, Kind, Request, Setup, StopFixture, TestApp, on_every_store};
+use esoz_tests::{Answer, DEADLINE, Kind, Request, Setup, StopFixture, TestApp, on_every_store, secret_scan};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -330,6 +331,40 @@ on_every_store! {
         assert_eq!(reader.ids("").await, ids(&events[1_200..]));
     }
 
+    async fn what_cannot_be_read_is_left_out_of_lists_and_removed_when_it_is_old(kind) {
+        let reader = Reader::on(Setup::new(kind).metrics().start().await).await;
+        let events = [0, 1, 2, 3].map(at);
+        reader.put(&events).await;
+        let left_out = async |app: &TestApp| app.scrape().await.sum("esoz_unreadable_events_total", &[]);
+        assert_eq!(left_out(&reader.app).await, Some(0.0));
+        for unreadable in [&events[0], &events[2]] {
+            raw_event_log(&reader.app).make_unreadable(unreadable.id).await;
+        }
+        let readable = [shown(&events[1]), shown(&events[3])];
+        reader.get("").await.assert_list(&readable, &paging(1, 50, 4, 1));
+        assert_eq!(left_out(&reader.app).await, Some(2.0));
+        let log = secret_scan::captured();
+        for unreadable in [&events[0], &events[2]] {
+            let id = unreadable.id.to_string();
+            let line = log.lines().find(|line| line.contains(&id) && line.contains("an event is left out of a list"));
+            let line = line.unwrap_or_else(|| panic!("no line names {id}"));
+            assert!(line.contains("\"WARN\"") && line.contains("field properties"), "{line}");
+        }
+        let (stores, ended) = reader.app.begin_to_stop();
+        ended.await.unwrap().unwrap();
+
+        // Of the two that are kept the older one cannot be read.
+        let setup = Setup::new(kind).variable("ESOZ_EVENTS__KEEP_COUNT", "2");
+        let reader = Reader::on(setup.start_on(stores).await).await;
+        wait_for("the old events to be removed", DEADLINE, async || {
+            let answer = reader.get("").await;
+            let total = &answer.body["paging"]["total_entries"];
+            if *total == json!(2) { Ok(()) } else { Err(format!("{total} are there")) }
+        })
+        .await;
+        reader.get("").await.assert_list(&readable[1..], &paging(1, 50, 2, 1));
+    }
+
     async fn m09_switched_off(kind) {
         let setup = Setup::new(kind).variable("ESOZ_EVENTS__STORE", "false");
         let reader = Reader::on(setup.start().await).await;
@@ -342,6 +377,14 @@ on_every_store! {
         // All else goes on.
         assert_eq!(reader.stop.stop(&reader.app).await.status, 200);
         assert_eq!(reader.app.events_of(&reader.stop.dispense).await.len(), 1);
+    }
+}
+
+/// The stored events, past the adapter.
+fn raw_event_log(app: &TestApp) -> &dyn RawEventLog {
+    match app.test_stores.file() {
+        Some(file) => file,
+        None => app.test_stores.database().unwrap(),
     }
 }
 

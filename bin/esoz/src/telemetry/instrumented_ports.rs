@@ -235,7 +235,7 @@ instrumented! {
     EventLog as "event_log" {
         store(events: &[LoggedEvent]) -> Result<u64, StoreError>;
         find(id: EventId) -> Result<Option<LoggedEvent>, StoreError>;
-        list(filter: &EventFilter, page: PageRequest) -> Result<Page<LoggedEvent>, StoreError>;
+        list(filter: &EventFilter, page: PageRequest) -> Result<Page<Result<LoggedEvent, StoreError>>, StoreError>;
         nth_newest(n: u64) -> Result<Option<EventPosition>, StoreError>;
         remove_before(position: EventPosition, limit: u32) -> Result<u64, StoreError>;
     }

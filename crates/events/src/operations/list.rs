@@ -14,6 +14,15 @@ pub struct ListEventsInput {
     pub page: PageRequest,
 }
 
+/// A page of a list of events.
+#[derive(Debug)]
+pub struct EventPage {
+    /// The events that can be read. `total_entries` counts the others as well.
+    pub page: Page<LoggedEvent>,
+    /// Why the others are left out. For the operator: a caller is not told.
+    pub unreadable: Vec<StoreError>,
+}
+
 failure! {
     /// Why events were not listed.
     #[derive(Debug)]
@@ -62,12 +71,14 @@ impl ListEvents {
         &self,
         _: &Permit<Self>,
         input: ListEventsInput,
-    ) -> Result<Page<LoggedEvent>, ListEventsError> {
+    ) -> Result<EventPage, ListEventsError> {
         let ListEventsInput { filter, page } = input;
         if !filter.can_match() {
-            return Ok(Page::empty());
+            return Ok(EventPage { page: Page::empty(), unreadable: Vec::new() });
         }
-        self.log.list(&filter, page).await.map_err(ListEventsError::Store)
+        let listed = self.log.list(&filter, page).await.map_err(ListEventsError::Store)?;
+        let (page, unreadable) = listed.partition();
+        Ok(EventPage { page, unreadable })
     }
 }
 
@@ -112,9 +123,23 @@ mod tests {
         log.expect_list()
             .withf(move |filter, page| *filter == expected && *page == PageRequest::new(2, 3).unwrap())
             .times(1)
-            .returning(|_, _| Ok(Page { items: vec![event("{}")], total_entries: 7 }));
+            .returning(|_, _| Ok(Page { items: vec![Ok(event("{}"))], total_entries: 7 }));
         let listed = block_on(operation(log).execute(&permit(), asked)).unwrap();
-        assert_eq!(listed, Page { items: vec![event("{}")], total_entries: 7 });
+        assert_eq!(listed.page, Page { items: vec![event("{}")], total_entries: 7 });
+        assert!(listed.unreadable.is_empty());
+    }
+
+    #[test]
+    fn given_what_cannot_be_read_then_it_is_left_out_and_named() {
+        let mut log = MockEventLog::new();
+        let corrupt = || StoreError::corrupt("event_log", "7", "properties");
+        let items = vec![Err(corrupt()), Ok(event("{}"))];
+        log.expect_list().return_once(|_, _| Ok(Page { items, total_entries: 2 }));
+        let EventPage { page, unreadable } =
+            block_on(operation(log).execute(&permit(), input(filter(None)))).unwrap();
+        assert_eq!(page, Page { items: vec![event("{}")], total_entries: 2 });
+        let named: Vec<String> = unreadable.iter().map(StoreError::to_string).collect();
+        assert_eq!(named, [corrupt().to_string()]);
     }
 
     #[test]
@@ -127,7 +152,8 @@ mod tests {
         let by_name = EventFilter { attribute: attribute("\0", ""), ..filter(None) };
         let by_value = EventFilter { attribute: attribute("status", "\0"), ..filter(None) };
         for filter in [by_type, by_name, by_value] {
-            assert_eq!(block_on(nothing().execute(&permit(), input(filter))).unwrap(), Page::empty());
+            let listed = block_on(nothing().execute(&permit(), input(filter))).unwrap();
+            assert_eq!((listed.page, listed.unreadable.len()), (Page::empty(), 0));
         }
     }
 

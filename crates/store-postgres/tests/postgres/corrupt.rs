@@ -1,9 +1,11 @@
 use esoz_auth::{AccessTokens, Credentials, NewAccessToken, Scope, Secret, TokenKind};
 use esoz_contract_division::Refusal;
-use esoz_kernel::{ClientId, StoreError, StoreErrorKind, UserId, Uuid, Written};
+use esoz_events::{EventFilter, EventLog, EventPosition, LoggedEvent, Period, Retention};
+use esoz_kernel::{ClientId, EventId, PageRequest, StoreError, StoreErrorKind, UserId, Uuid, Written};
 use esoz_legal_entity::LegalEntities;
+use esoz_testkit::builders::{at_millis, logged_event};
 
-use super::support::{audit_rows, fixture, fresh, time, update};
+use super::support::{TestDatabase, audit_rows, fixture, fresh, time, update};
 
 fn assert_corrupt(error: &StoreError, told: &[&str]) {
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
@@ -71,4 +73,49 @@ async fn a_corrupt_token_is_told_without_its_digest() {
     test_db.admin("UPDATE access_tokens SET kind = 'another'");
     let error = AccessTokens::find(&test_db.store, &token).await.unwrap_err();
     assert_corrupt(&error, &["access_tokens", "kind"]);
+}
+
+/// A database with events a millisecond apart, of which the third was tampered with.
+async fn tampered_log(set: &str) -> (TestDatabase, Vec<LoggedEvent>) {
+    let test_db = fresh().await;
+    let events: Vec<_> =
+        (0..4).map(|millis| LoggedEvent { event_time: at_millis(millis), ..logged_event() }).collect();
+    assert_eq!(test_db.store.store(&events).await.unwrap(), 4);
+    test_db.admin(&format!("UPDATE event_log SET {set} WHERE id = '{}'", events[2].id));
+    (test_db, events)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_properties_cannot_be_read_is_an_error_in_its_place() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for properties in ["[\"a-canary\"]", "null", "7", "{\"a\": 1e999}", &format!("{{\"a\": {deep}}}")] {
+        let (test_db, events) = tampered_log(&format!("properties = '{properties}'")).await;
+        let period = Period::new(Some(at_millis(0)), None, 1, at_millis(0)).unwrap();
+        let filter = EventFilter { period, event_type: None, entity_type: None, attribute: None };
+        let page = EventLog::list(&test_db.store, &filter, PageRequest::FIRST).await.unwrap();
+        assert_eq!(page.total_entries, 4, "{properties}");
+        let (page, unreadable) = page.partition();
+        assert_eq!(page.items, [events[0].clone(), events[1].clone(), events[3].clone()], "{properties}");
+        let [error] = unreadable.as_slice() else { panic!("{unreadable:?}") };
+        assert_corrupt(error, &["event_log", &events[2].id.to_string(), "properties"]);
+        assert!(!error.with_causes().contains("canary"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_that_no_answer_can_say_does_not_stop_retention() {
+    for (event_time, stays) in [
+        ("-infinity", false),
+        ("0002-12-31T23:59:59Z BC", false),
+        ("infinity", true),
+        ("10000-01-01T00:00:00Z", true),
+    ] {
+        let (test_db, events) = tampered_log(&format!("event_time = '{event_time}'")).await;
+        let retention = Retention { keep: std::time::Duration::from_hours(24), keep_count: 2 };
+        let cutoff = retention.cutoff(&test_db.store, at_millis(0)).await.unwrap();
+        assert_eq!(cutoff, events[1].position(), "{event_time}");
+        let end = EventPosition { event_time: at_millis(10), id: EventId::new(Uuid::nil()) };
+        let removed = test_db.store.remove_before(end, 10).await.unwrap();
+        assert_eq!(removed, if stays { 3 } else { 4 }, "{event_time}");
+    }
 }

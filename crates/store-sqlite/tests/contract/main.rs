@@ -88,7 +88,8 @@ async fn fresh_credentials() -> CredentialStore {
 
 async fn fresh_event_log() -> EventLogUnderTest {
     let fresh = common::fresh();
-    EventLogUnderTest { log: Arc::new(fresh.store), keep: Box::new(fresh.dir) }
+    let raw = Arc::new(SqliteFile::new(&fresh.settings.path));
+    EventLogUnderTest { log: Arc::new(fresh.store), raw, keep: Box::new(fresh.dir) }
 }
 
 async fn fresh_publisher() -> PublisherUnderTest {

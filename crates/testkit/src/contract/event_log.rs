@@ -1,7 +1,7 @@
 //! The event log: [`EventLog`](esoz_events::EventLog).
 
 use esoz_events::{Attribute, EventFilter, EventPosition, LoggedEvent, Period, Properties};
-use esoz_kernel::{EventId, Page, PageRequest, Timestamp, Uuid};
+use esoz_kernel::{EventId, Page, PageRequest, StoreError, StoreErrorKind, Timestamp, Uuid};
 
 use super::EventLogUnderTest;
 use crate::builders::{at_millis, event_of, fresh, logged_event};
@@ -23,7 +23,10 @@ async fn list(
     number: u32,
     size: u32,
 ) -> Page<LoggedEvent> {
-    under_test.log.list(filter, PageRequest::new(number, size).unwrap()).await.unwrap()
+    let listed = under_test.log.list(filter, PageRequest::new(number, size).unwrap()).await.unwrap();
+    let (page, unreadable) = listed.partition();
+    assert_eq!(unreadable.len(), 0, "{unreadable:?}");
+    page
 }
 
 async fn all(under_test: &EventLogUnderTest) -> Vec<LoggedEvent> {
@@ -218,4 +221,51 @@ pub async fn what_is_before_a_position_is_removed_in_steps(under_test: EventLogU
     // It may come again.
     assert_eq!(under_test.log.store(&events).await.unwrap(), 7);
     assert_eq!(all(&under_test).await, events);
+}
+
+fn assert_corrupt(error: &StoreError, id: EventId) {
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+    for part in ["event_log", &id.to_string(), "properties"] {
+        assert!(error.to_string().contains(part), "{error} does not name {part}");
+    }
+}
+
+/// What cannot be read is an error in its place, named by place, id and field, and counted; so it is when it is looked up.
+pub async fn what_cannot_be_read_is_an_error_in_its_place(under_test: EventLogUnderTest) {
+    let events: Vec<LoggedEvent> = (0..5).map(at).collect();
+    under_test.log.store(&events).await.unwrap();
+    for index in [1, 3] {
+        under_test.raw.make_unreadable(events[index].id).await;
+        assert_corrupt(&under_test.log.find(events[index].id).await.unwrap_err(), events[index].id);
+    }
+    let page = under_test.log.list(&hour(), PageRequest::FIRST).await.unwrap();
+    assert_eq!((page.items.len(), page.total_entries), (5, 5));
+    for ((index, event), item) in events.iter().enumerate().zip(page.items) {
+        match item {
+            Ok(readable) => assert_eq!((readable, index % 2), (event.clone(), 0)),
+            Err(error) => {
+                assert_corrupt(&error, event.id);
+                assert_eq!(index % 2, 1, "{error}");
+            }
+        }
+    }
+    // In a list by what it is not it does not occur.
+    let other = EventFilter { event_type: Some("Other".to_owned()), ..hour() };
+    assert_eq!(list(&under_test, &other, 1, 50).await, Page::empty());
+}
+
+/// Retention reads nothing of an event but its position.
+pub async fn what_cannot_be_read_is_removed_like_any_other_event(under_test: EventLogUnderTest) {
+    let events: Vec<LoggedEvent> = (0..5).map(at).collect();
+    under_test.log.store(&events).await.unwrap();
+    for event in &events[..4] {
+        under_test.raw.make_unreadable(event.id).await;
+    }
+    let position = under_test.log.nth_newest(2).await.unwrap().unwrap();
+    assert_eq!(position, events[3].position());
+    assert_eq!(under_test.log.remove_before(position, 10).await.unwrap(), 3);
+    assert_eq!(under_test.log.find(events[0].id).await.unwrap(), None);
+    let end = EventPosition { event_time: at_millis(5), id: EventId::new(Uuid::nil()) };
+    assert_eq!(under_test.log.remove_before(end, 10).await.unwrap(), 2);
+    assert_eq!(all(&under_test).await, []);
 }

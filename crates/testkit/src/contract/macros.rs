@@ -256,6 +256,8 @@ macro_rules! event_log_contract {
             pages_are_in_order_and_complete,
             the_nth_newest_is_counted_from_the_end,
             what_is_before_a_position_is_removed_in_steps,
+            what_cannot_be_read_is_an_error_in_its_place,
+            what_cannot_be_read_is_removed_like_any_other_event,
         }
     };
 }

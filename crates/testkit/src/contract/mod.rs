@@ -44,7 +44,7 @@ mod subjects;
 
 pub use subjects::{
     Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, EventLogUnderTest, Message,
-    OutboxUnderTest, PublisherUnderTest, RawDispenses, RawOutbox, put_with_change,
+    OutboxUnderTest, PublisherUnderTest, RawDispenses, RawEventLog, RawOutbox, put_with_change,
 };
 
 #[cfg(test)]

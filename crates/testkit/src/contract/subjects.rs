@@ -6,7 +6,7 @@ use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry, Transition};
 use esoz_events::{EventLog, EventPublisher, EventRef, Outbox, StatusChangeEvent};
-use esoz_kernel::{Committed, ContractDivisionId, DispenseId, IdempotencyRecords, UserId};
+use esoz_kernel::{Committed, ContractDivisionId, DispenseId, EventId, IdempotencyRecords, UserId};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use serde_json::Value;
 
@@ -150,8 +150,17 @@ pub struct PublisherUnderTest {
 pub struct EventLogUnderTest {
     /// The log.
     pub log: Arc<dyn EventLog>,
+    /// Past the port.
+    pub raw: Arc<dyn RawEventLog>,
     /// What must live as long as the log, e.g. its folder.
     pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Tampers with stored events.
+#[async_trait]
+pub trait RawEventLog: Send + Sync {
+    /// Makes the properties of a stored event ones that cannot be read.
+    async fn make_unreadable(&self, id: EventId);
 }
 
 /// What a consumer sees.

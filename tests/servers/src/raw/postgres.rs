@@ -1,12 +1,12 @@
 use async_trait::async_trait;
-use esoz_kernel::ContractDivisionId;
+use esoz_kernel::{ContractDivisionId, EventId};
 use serde_json::Value;
 
 use super::audit_row;
 use crate::PostgresAddress;
-use esoz_testkit::contract::{Audit, AuditRow};
+use esoz_testkit::contract::{Audit, AuditRow, RawEventLog};
 
-/// The audit log of a PostgreSQL database.
+/// The audit log of a PostgreSQL database, and its other tables.
 pub struct PostgresAudit {
     server: PostgresAddress,
     url: String,
@@ -55,5 +55,15 @@ impl Audit for PostgresAudit {
 
     async fn break_writing(&self) {
         self.execute("ALTER TABLE audit_log ADD CONSTRAINT broken_by_a_test CHECK (false) NOT VALID");
+    }
+}
+
+#[async_trait]
+impl RawEventLog for PostgresAudit {
+    async fn make_unreadable(&self, id: EventId) {
+        let changed = self.execute(&format!(
+            "UPDATE event_log SET properties = '[]' WHERE id = '{id}' RETURNING 'changed'"
+        ));
+        assert!(changed.contains("changed"), "there is no event {id}");
     }
 }

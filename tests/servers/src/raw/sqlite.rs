@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{Nullable, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
-use esoz_kernel::{ContractDivisionId, DispenseId};
+use esoz_kernel::{ContractDivisionId, DispenseId, EventId};
 use serde_json::Value;
 
 use super::audit_row;
-use esoz_testkit::contract::{Audit, AuditRow, Delivered, Message, RawDispenses};
+use esoz_testkit::contract::{Audit, AuditRow, Delivered, Message, RawDispenses, RawEventLog};
 
 /// A SQLite file of ours.
 pub struct SqliteFile {
@@ -162,5 +162,13 @@ impl Delivered for SqliteFile {
             Message { key, json, request_id: row.request_id, traceparent: row.traceparent }
         };
         rows.into_iter().map(message).collect()
+    }
+}
+
+#[async_trait]
+impl RawEventLog for SqliteFile {
+    async fn make_unreadable(&self, id: EventId) {
+        let set = "UPDATE event_log SET json = json_set(json, '$.properties', json('[]')) WHERE event_id = ";
+        assert_eq!(self.change(&format!("{set}'{id}'")), Ok(1), "there is no event {id}");
     }
 }

@@ -6,7 +6,8 @@ use ::metrics::{Counter, Gauge, SharedString};
 use esoz_http::{Observer, RequestEnded};
 
 use super::definitions::{
-    HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, UNREADABLE_DISPENSES, USE_CASE_OUTCOMES,
+    HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, UNREADABLE_DISPENSES, UNREADABLE_EVENTS,
+    USE_CASE_OUTCOMES,
 };
 use super::{Metrics, NO_LABELS};
 
@@ -15,6 +16,7 @@ pub(crate) struct Requests {
     metrics: Arc<Metrics>,
     in_flight: Gauge,
     unreadable_dispenses: Counter,
+    unreadable_events: Counter,
 }
 
 impl Requests {
@@ -27,8 +29,10 @@ impl Requests {
         }
         let unreadable_dispenses = metrics.counter(&UNREADABLE_DISPENSES, NO_LABELS);
         unreadable_dispenses.absolute(0);
+        let unreadable_events = metrics.counter(&UNREADABLE_EVENTS, NO_LABELS);
+        unreadable_events.absolute(0);
         let in_flight = metrics.gauge(&HTTP_REQUESTS_IN_FLIGHT, NO_LABELS);
-        Self { metrics: metrics.clone(), in_flight, unreadable_dispenses }
+        Self { metrics: metrics.clone(), in_flight, unreadable_dispenses, unreadable_events }
     }
 }
 
@@ -53,5 +57,9 @@ impl Observer for Requests {
 
     fn dispense_unreadable(&self) {
         self.unreadable_dispenses.increment(1);
+    }
+
+    fn event_unreadable(&self) {
+        self.unreadable_events.increment(1);
     }
 }

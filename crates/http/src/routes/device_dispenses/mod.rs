@@ -14,8 +14,8 @@ use esoz_kernel::{PageRequest, PatientId};
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
-use crate::Api;
 use crate::envelope::{PAGE, Reply};
+use crate::{Api, observer};
 
 /// The segments of the path of a dispense.
 #[derive(IntoParams)]
@@ -48,14 +48,8 @@ fn rendered_page(request: PageRequest, listed: DispensePage) -> Reply<Vec<Map<St
 
 /// Counts and logs the dispenses that a list leaves out.
 fn report_unreadable(api: &Api, listed: &DispensePage) {
-    for error in &listed.unreadable {
-        api.observer.dispense_unreadable();
-        let error = error.with_causes();
-        tracing::warn!(
-            error,
-            "a dispense is left out of a list because it cannot be read; correct the stored document"
-        );
-    }
+    let count = || api.observer.dispense_unreadable();
+    observer::report_unreadable(&listed.unreadable, "a dispense", "document", count);
 }
 
 /// A FHIR Reference as ESOZ writes it.
