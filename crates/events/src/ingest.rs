@@ -28,7 +28,12 @@ pub struct Ingested {
 impl EventIngestion {
     /// Creates it. Events of these entity types are never stored.
     pub fn new(log: Arc<dyn EventLog>, skipped_entity_types: impl IntoIterator<Item = String>) -> Self {
-        Self { log, skipped_entity_types: skipped_entity_types.into_iter().collect() }
+        Self { log, skipped_entity_types: skipped_entity_types.into_iter().map(folded).collect() }
+    }
+
+    /// Whether an entity type is skipped, in whatever case its producer writes it: what is stored by mistake would be a patient's id.
+    fn is_skipped(&self, entity_type: &str) -> bool {
+        self.skipped_entity_types.contains(&folded(entity_type))
     }
 
     /// Stores the events among the messages. After `Ok` they need not be read again; after an error nothing of them is stored.
@@ -40,7 +45,7 @@ impl EventIngestion {
         let mut events: Vec<LoggedEvent> = Vec::new();
         for (index, message) in messages.iter().enumerate() {
             match wire::read(message.as_ref()) {
-                Ok(event) if self.skipped_entity_types.contains(&event.entity_type) => ingested.skipped += 1,
+                Ok(event) if self.is_skipped(&event.entity_type) => ingested.skipped += 1,
                 Ok(event) => events.push(event),
                 Err(reason) => ingested.malformed.push((index, reason)),
             }
@@ -52,6 +57,10 @@ impl EventIngestion {
         }
         Ok(ingested)
     }
+}
+
+fn folded(entity_type: impl AsRef<str>) -> String {
+    entity_type.as_ref().to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -102,7 +111,7 @@ mod tests {
     fn given_an_entity_type_that_only_resembles_a_skipped_one_then_its_event_is_stored() {
         let mut log = MockEventLog::new();
         log.expect_store().withf(|events| events.len() == 2).times(1).returning(|_| Ok(2));
-        let ingested = ingest(log, &[message("person"), message("Persons")]).unwrap();
+        let ingested = ingest(log, &[message("Persons"), message("Per-son")]).unwrap();
         assert_eq!(ingested, Ingested { stored: 2, ..Ingested::default() });
     }
 
@@ -110,7 +119,7 @@ mod tests {
     fn given_nothing_to_store_then_the_log_is_not_called() {
         for (messages, skipped, malformed) in [
             (vec![], 0, vec![]),
-            (vec![message("Person")], 1, vec![]),
+            (vec![message("Person"), message("person"), message("PERSON")], 3, vec![]),
             (vec![Vec::new()], 0, vec![(0, MalformedEvent::NotAnObject)]),
         ] {
             let expected = Ingested { skipped, malformed, ..Ingested::default() };

@@ -15,20 +15,24 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Returns the position before which events are removed: those that are too old, and those beyond the number to be kept.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the events cannot be counted.
-    pub async fn cutoff(&self, log: &dyn EventLog, now: Timestamp) -> Result<EventPosition, StoreError> {
+    /// Returns the position before which events are removed: those that are too old, and those beyond the number to be kept. When the latter
+    /// cannot be counted, the age alone decides, and the failure is returned beside it: what is too old must not stay for that.
+    pub async fn cutoff(&self, log: &dyn EventLog, now: Timestamp) -> (EventPosition, Option<StoreError>) {
         let event_time = ceil_to_millis(now.saturating_sub(self.keep));
         let by_age = EventPosition { event_time, id: EventId::new(Uuid::nil()) };
-        let by_count = if self.keep_count == 0 { None } else { log.nth_newest(self.keep_count).await? };
-        Ok(by_count.map_or(by_age, |by_count| by_count.max(by_age)))
+        if self.keep_count == 0 {
+            return (by_age, None);
+        }
+        match log.nth_newest(self.keep_count).await {
+            Ok(by_count) => (by_count.map_or(by_age, |by_count| by_count.max(by_age)), None),
+            Err(failure) => (by_age, Some(failure)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use esoz_kernel::StoreErrorKind;
     use mockall::predicate::eq;
     use pollster::block_on;
 
@@ -47,7 +51,18 @@ mod tests {
             log.expect_nth_newest().with(eq(keep_count)).times(1).returning(move |_| Ok(nth));
         }
         let retention = Retention { keep: 30 * DAY, keep_count };
-        block_on(retention.cutoff(&log, "2026-01-31T00:00:00Z".parse().unwrap())).unwrap()
+        block_on(retention.cutoff(&log, "2026-01-31T00:00:00Z".parse().unwrap())).0
+    }
+
+    #[test]
+    fn given_events_that_cannot_be_counted_then_the_age_decides_and_the_failure_is_told() {
+        let mut log = MockEventLog::new();
+        let failure = || StoreError::new(StoreErrorKind::Unavailable, "testing");
+        log.expect_nth_newest().times(1).returning(move |_| Err(failure()));
+        let retention = Retention { keep: 30 * DAY, keep_count: 3 };
+        let (cutoff, failure) = block_on(retention.cutoff(&log, "2026-01-31T00:00:00Z".parse().unwrap()));
+        assert_eq!(cutoff, EventPosition { id: EventId::new(Uuid::nil()), ..at("2026-01-01T00:00:00Z") });
+        assert_eq!(failure.unwrap().kind(), StoreErrorKind::Unavailable);
     }
 
     #[test]

@@ -140,7 +140,8 @@ async fn a_chunked_body_over_the_limit_is_refused_as_such() {
     let fixture = StopFixture::load(&app).await;
     let start = format!("PATCH {}", fixture.path());
     let chunk = format!("{:x}\r\n{}\r\n", 100_000, " ".repeat(100_000));
-    let request = head(&start, &fresh().to_string(), &bearer(&fixture)) + &chunk + &chunk + "0\r\n\r\n";
+    let request =
+        head(&start, &fresh().to_string(), &bearer(&fixture)) + chunk.as_str() + chunk.as_str() + "0\r\n\r\n";
     let answer = closed(connect(&app, &request)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("\"request_too_large\""), "{answer}");
 }
