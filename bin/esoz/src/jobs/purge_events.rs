@@ -51,19 +51,18 @@ impl Job for PurgeEvents {
 
     async fn run_once(&self) -> Result<Worked, StoreError> {
         let under_way = *self.cutoff.lock().unwrap_or_else(PoisonError::into_inner);
-        let cutoff = match under_way {
-            Some(cutoff) => cutoff,
-            None => {
-                let (cutoff, failure) = self.retention.cutoff(&*self.log, self.clock.now()).await;
-                if let Some(failure) = failure {
-                    let error = failure.with_causes();
-                    tracing::warn!(
-                        error,
-                        "the events beyond `events.keep_count` cannot be found and stay for now"
-                    );
-                }
-                cutoff
+        let cutoff = if let Some(cutoff) = under_way {
+            cutoff
+        } else {
+            let (cutoff, failure) = self.retention.cutoff(&*self.log, self.clock.now()).await;
+            if let Some(failure) = failure {
+                let error = failure.with_causes();
+                tracing::warn!(
+                    error,
+                    "the events beyond `events.keep_count` cannot be found and stay for now"
+                );
             }
+            cutoff
         };
         match self.log.remove_before(cutoff, BATCH).await? {
             0 => {
