@@ -34,12 +34,12 @@ async fn the_log_is_read_on_from_any_place_and_holds_each_event_once() {
 }
 
 /// A store with events a millisecond apart, of which the third was tampered with.
-async fn tampered(set: &str) -> (Fresh, Vec<LoggedEvent>) {
+async fn tampered(set: &str) -> (Fresh, [LoggedEvent; 4]) {
     let fresh = fresh();
-    let events: Vec<_> =
-        (0..4).map(|millis| LoggedEvent { event_time: at_millis(millis), ..logged_event() }).collect();
+    let events = [0, 1, 2, 3].map(|millis| LoggedEvent { event_time: at_millis(millis), ..logged_event() });
     assert_eq!(fresh.store.store(&events).await.unwrap(), 4);
-    let update = format!("UPDATE event_log SET {set} WHERE event_id = '{}'", events[2].id);
+    let [_, _, third, _] = &events;
+    let update = format!("UPDATE event_log SET {set} WHERE event_id = '{}'", third.id);
     shell(&fresh.settings.path).batch_execute(&update).unwrap();
     (fresh, events)
 }
@@ -67,10 +67,11 @@ async fn an_event_with_a_field_that_cannot_be_read_is_an_error_in_its_place_that
         let page = EventLog::list(&fresh.store, &filter, PageRequest::FIRST).await.unwrap();
         assert_eq!(page.total_entries, 4, "{set}");
         let (page, unreadable) = page.partition();
-        assert_eq!(page.items, [events[0].clone(), events[1].clone(), events[3].clone()], "{set}");
+        let [first, second, third, fourth] = events;
+        assert_eq!(page.items, [first, second, fourth], "{set}");
         let [error] = unreadable.as_slice() else { panic!("{unreadable:?}") };
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-        for part in ["event_log", &events[2].id.to_string(), &format!("field {field}")] {
+        for part in ["event_log", &third.id.to_string(), &format!("field {field}")] {
             assert!(error.to_string().contains(part), "{error} does not name {part}");
         }
         assert!(!error.with_causes().contains("canary"), "{error}");
@@ -88,10 +89,10 @@ async fn a_position_that_cannot_be_read_does_not_stop_retention() {
         // After all times that there are.
         (set_field("event_time", "\"yesterday\""), true),
     ] {
-        let (fresh, events) = tampered(&set).await;
+        let (fresh, [_, second, ..]) = tampered(&set).await;
         let retention = Retention { keep: std::time::Duration::from_hours(24), keep_count: 2 };
         let cutoff = retention.cutoff(&fresh.store, at_millis(0)).await.0;
-        assert_eq!(cutoff, events[1].position(), "{set}");
+        assert_eq!(cutoff, second.position(), "{set}");
         let end = EventPosition { event_time: at_millis(10), id: EventId::new(Uuid::nil()) };
         let removed = fresh.store.remove_before(end, 10).await.unwrap();
         assert_eq!(removed, if stays { 3 } else { 4 }, "{set}");
