@@ -12,7 +12,14 @@ pub(crate) struct Busy {
 
 /// Starts a server with metrics and caches, and asks it for this and that.
 pub(crate) async fn busy(kind: Kind) -> Busy {
-    let app = Setup::new(kind).metrics().variable("ESOZ_CACHE__TTL_MS", "60000").start().await;
+    let app = Setup::new(kind)
+        .metrics()
+        .variable("ESOZ_CACHE__TTL_MS", "60000")
+        // A century: the job runs, and nothing expires.
+        .variable("ESOZ_DEVICE_DISPENSE__LIFETIME_S", "3153600000")
+        .variable("ESOZ_DEVICE_DISPENSE__SYSTEM_USER_ID", "5f9a0c1e-7a63-4a51-8a5e-3f7d0c2b1a90")
+        .start()
+        .await;
     let stop = StopFixture::load(&app).await;
     let update = UpdateFixture::load(&app).await;
     assert_eq!(stop.stop(&app).await.status, 200);
