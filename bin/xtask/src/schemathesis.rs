@@ -126,7 +126,7 @@ impl Service {
         esoz(&["migrate"])?;
         esoz(&["import", "data.ndjson"])?;
         let contracts = "private_contracts:write private_contracts:read";
-        let scope = &format!("device_dispense:stop device_dispense:read {contracts}");
+        let scope = &format!("device_dispense:stop device_dispense:read event:read {contracts}");
         let token = esoz(&[
             "token", "issue", "--user", USER, "--client", PHARMACY, "--scope", scope, "--ttl", "24h",
         ])?;
