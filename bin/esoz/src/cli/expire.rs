@@ -1,15 +1,21 @@
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result, bail};
+use esoz_kernel::system::{RandomIds, SystemClock};
+use esoz_kernel::{Clock, IdGenerator};
 
 use super::args::ExpireArgs;
 use super::print;
-use crate::compose::Parts;
 use crate::compose::jobs::expiry;
+use crate::compose::stores::Stores;
 use crate::config::Config;
 use crate::jobs::{count_overdue, expire_all, log_skipped};
 
 /// Expires overdue device dispenses in one pass, or counts them. Prints how many.
 pub(crate) async fn run(config: &Config, args: ExpireArgs) -> Result<()> {
-    let Some(expire) = expiry(config, &Parts::configured(config).await?)? else {
+    let stores = Stores::open(config).await?;
+    let (clock, ids): (Arc<dyn Clock>, Arc<dyn IdGenerator>) = (Arc::new(SystemClock), Arc::new(RandomIds));
+    let Some(expire) = expiry(config, &stores.dispenses, &clock, &ids)? else {
         bail!("`device_dispense.lifetime_s` is 0: device dispenses do not expire");
     };
     if args.dry_run {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use esoz_device_dispense::ExpireDispenses;
+use esoz_device_dispense::{DeviceDispenses, ExpireDispenses};
 use esoz_events::{Backoff, EventIngestion, Relay, RelayLimits, Retention};
-use esoz_kernel::IdGenerator as _;
 use esoz_kernel::system::RandomIds;
+use esoz_kernel::{Clock, IdGenerator};
 use tokio::sync::Notify;
 
-use super::stores::{POSTGRESQL, SQLITE, number};
+use super::stores::{number, store_names};
 use super::{Parts, bus};
-use crate::config::{Config, StoreKind};
+use crate::config::Config;
 use crate::jobs::{ConsumeEvents, ExpireDispensesJob, Job, PurgeEvents, PurgeKeys, RelayEvents};
 use crate::telemetry::metrics::Metrics;
 
@@ -25,6 +25,7 @@ pub(crate) fn all(
     metrics: &Arc<Metrics>,
 ) -> Result<Vec<Box<dyn Job>>> {
     let mut jobs: Vec<Box<dyn Job>> = Vec::new();
+    let (log_store, dispense_store) = store_names(config)?;
     let events = &config.sections.events;
     let limits = RelayLimits {
         lease: Duration::from_millis(events.lease_ms),
@@ -44,33 +45,32 @@ pub(crate) fn all(
         jobs.push(Box::new(PurgeKeys { store, keys: keys.clone(), clock: parts.clock.clone() }));
     }
     if events.store {
-        let (log, metrics) = (&parts.stores.event_log, metrics.clone());
-        let store = match config.store_kind()? {
-            StoreKind::Sqlite => SQLITE,
-            StoreKind::Servers => POSTGRESQL,
-        };
+        let log = &parts.stores.event_log;
         if let Some(consumer) = bus::consumer(config)? {
             let ingestion = EventIngestion::new(log.clone(), events.skip_entity_types.clone());
-            jobs.push(Box::new(ConsumeEvents::new(store, consumer, ingestion, metrics)));
+            jobs.push(Box::new(ConsumeEvents::new(log_store, consumer, ingestion, metrics)));
         }
         let keep = Duration::from_hours(24 * events.keep_days);
         let retention = Retention { keep, keep_count: events.keep_count };
-        jobs.push(Box::new(PurgeEvents::new(store, log.clone(), parts.clock.clone(), retention)));
+        jobs.push(Box::new(PurgeEvents::new(log_store, log.clone(), parts.clock.clone(), retention)));
     }
-    if let Some(expire) = expiry(config, parts)? {
-        let store = parts.stores.outboxes.first().map_or("", |(store, _)| *store);
+    let Parts { stores, clock, ids, .. } = parts;
+    if let Some(expire) = expiry(config, &stores.dispenses, clock, ids)? {
         let pause = Duration::from_secs(config.sections.device_dispense.expire_every_s);
-        jobs.push(Box::new(ExpireDispensesJob::new(store, expire, pause, metrics)));
+        jobs.push(Box::new(ExpireDispensesJob::new(dispense_store, expire, pause, metrics)));
     }
     Ok(jobs)
 }
 
 /// Builds the operation that expires device dispenses; `None` when they do not expire.
-pub(crate) fn expiry(config: &Config, parts: &Parts) -> Result<Option<ExpireDispenses>> {
-    let dispenses = parts.stores.dispenses.clone();
-    let (clock, ids) = (parts.clock.clone(), parts.ids.clone());
-    let expiring = config.expiry()?;
-    Ok(expiring.map(|(lifetime, system_user)| ExpireDispenses {
+pub(crate) fn expiry(
+    config: &Config,
+    dispenses: &Arc<dyn DeviceDispenses>,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdGenerator>,
+) -> Result<Option<ExpireDispenses>> {
+    let (dispenses, clock, ids) = (dispenses.clone(), clock.clone(), ids.clone());
+    Ok(config.expiry()?.map(|(lifetime, system_user)| ExpireDispenses {
         dispenses,
         clock,
         ids,

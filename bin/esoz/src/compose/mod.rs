@@ -60,7 +60,7 @@ fn patient_list(config: &Config) -> Result<Access> {
     let access = config.patient_list()?;
     if access == Access::All {
         tracing::warn!(
-            "device_dispense.patient_list is \"all\": whoever may read dispenses can list those of every patient at every legal entity; \
+            "device_dispense.patient_list is \"all\": every caller with the scope device_dispense:read can list the dispenses of every patient at every legal entity; \
              set it to \"own\" unless access to patients is controlled in front of this server"
         );
     }

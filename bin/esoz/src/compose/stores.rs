@@ -20,6 +20,14 @@ pub(crate) const SQLITE: &str = "sqlite";
 pub(crate) const POSTGRESQL: &str = "postgresql";
 pub(crate) const MONGODB: &str = "mongodb";
 
+/// The names of the configured stores: of that which keeps everything but dispenses, and of that which keeps those.
+pub(crate) fn store_names(config: &Config) -> Result<(&'static str, &'static str)> {
+    Ok(match config.store_kind()? {
+        StoreKind::Sqlite => (SQLITE, SQLITE),
+        StoreKind::Servers => (POSTGRESQL, MONGODB),
+    })
+}
+
 /// Every store port, with the adapters of the configured stores.
 #[derive(Clone)]
 pub struct Stores {

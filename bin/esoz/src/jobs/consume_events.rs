@@ -5,14 +5,13 @@ use async_trait::async_trait;
 use esoz_bus_kafka::{ConsumedMessage, KafkaConsumer};
 use esoz_events::{EventIngestion, Ingested};
 use esoz_kernel::{StoreError, StoreErrorKind};
+use metrics::{Counter, Gauge};
 
 use super::{Job, Worked};
-use crate::telemetry::metrics::Metrics;
-use crate::telemetry::metrics::NO_LABELS;
 use crate::telemetry::metrics::definitions::{
-    CONSUME_EVENTS, DUPLICATE, EVENT_LOG_LAG, EVENT_LOG_MESSAGES, MALFORMED, MESSAGE_OUTCOMES, SKIPPED,
-    STORED,
+    CONSUME_EVENTS, EVENT_LOG_LAG, EVENT_LOG_MESSAGES, MESSAGE_OUTCOMES,
 };
+use crate::telemetry::metrics::{Metrics, NO_LABELS};
 
 /// Batch size: the most messages whose events are stored in one commit.
 const BATCH: usize = 500;
@@ -26,7 +25,9 @@ pub(crate) struct ConsumeEvents {
     /// None after the server has stopped.
     consumer: Mutex<Option<Arc<KafkaConsumer>>>,
     ingestion: EventIngestion,
-    metrics: Arc<Metrics>,
+    /// The messages by outcome, in the order of [`MESSAGE_OUTCOMES`].
+    outcomes: [Counter; MESSAGE_OUTCOMES.len()],
+    lag: Gauge,
 }
 
 impl ConsumeEvents {
@@ -34,13 +35,12 @@ impl ConsumeEvents {
         store: &'static str,
         consumer: KafkaConsumer,
         ingestion: EventIngestion,
-        metrics: Arc<Metrics>,
+        metrics: &Metrics,
     ) -> Self {
-        // Exported as 0 before the first message, so that a rate counts that one too.
-        for outcome in MESSAGE_OUTCOMES {
-            metrics.counter(&EVENT_LOG_MESSAGES, [outcome]).absolute(0);
-        }
-        Self { store, consumer: Mutex::new(Some(Arc::new(consumer))), ingestion, metrics }
+        let outcomes =
+            MESSAGE_OUTCOMES.map(|outcome| metrics.counter_from_zero(&EVENT_LOG_MESSAGES, [outcome]));
+        let lag = metrics.gauge(&EVENT_LOG_LAG, NO_LABELS);
+        Self { store, consumer: Mutex::new(Some(Arc::new(consumer))), ingestion, outcomes, lag }
     }
 
     fn consumer(&self) -> Option<Arc<KafkaConsumer>> {
@@ -56,10 +56,8 @@ impl ConsumeEvents {
             tracing::warn!(partition, offset, %reason, "a message of the topic is no event and is skipped");
         }
         let malformed = u64::try_from(malformed.len()).unwrap_or(u64::MAX);
-        for (outcome, messages) in
-            [(STORED, *stored), (DUPLICATE, *duplicates), (SKIPPED, *skipped), (MALFORMED, malformed)]
-        {
-            self.metrics.counter(&EVENT_LOG_MESSAGES, [outcome]).increment(messages);
+        for (counter, messages) in self.outcomes.iter().zip([*stored, *duplicates, *skipped, malformed]) {
+            counter.increment(messages);
         }
     }
 }
@@ -77,7 +75,7 @@ impl Job for ConsumeEvents {
     async fn run_once(&self) -> Result<Worked, StoreError> {
         let Some(consumer) = self.consumer() else { return Ok(Worked::Done { pause: PAUSE }) };
         let lag = u32::try_from(consumer.lag()).unwrap_or(u32::MAX);
-        self.metrics.gauge(&EVENT_LOG_LAG, NO_LABELS).set(f64::from(lag));
+        self.lag.set(f64::from(lag));
         let messages = consumer.read(BATCH).map_err(|error| {
             StoreError::new(StoreErrorKind::Unavailable, "filling the event log").because(error)
         })?;

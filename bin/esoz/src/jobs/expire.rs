@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::{Job, Worked};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::definitions::{
-    EXPIRE_DISPENSES, EXPIRED, EXPIRY_DISPENSES, EXPIRY_OLDEST_OVERDUE, SKIPPED,
+    EXPIRE_DISPENSES, EXPIRY_DISPENSES, EXPIRY_OLDEST_OVERDUE, EXPIRY_OUTCOMES,
 };
 
 /// Batch size: the most overdue dispenses that one run expires.
@@ -61,13 +61,8 @@ impl ExpireDispensesJob {
         pause: Duration,
         metrics: &Metrics,
     ) -> Self {
-        let counter = |outcome| {
-            let counter = metrics.counter(&EXPIRY_DISPENSES, [outcome]);
-            // Exported as 0 before the first dispense, so that a rate counts that one too.
-            counter.absolute(0);
-            counter
-        };
-        let (expired, skipped) = (counter(EXPIRED), counter(SKIPPED));
+        let [expired, skipped] =
+            EXPIRY_OUTCOMES.map(|outcome| metrics.counter_from_zero(&EXPIRY_DISPENSES, [outcome]));
         let oldest = metrics.gauge(&EXPIRY_OLDEST_OVERDUE, []);
         Self { store, expire, pause, pass: Mutex::default(), expired, skipped, oldest }
     }

@@ -71,12 +71,8 @@ impl Jobs {
         let stop = watch::Sender::new(false);
         let mut running = JoinSet::new();
         for job in jobs {
-            let runs = RUN_OUTCOMES.map(|outcome| {
-                let counter = metrics.counter(&JOB_RUNS, [job.name(), job.store(), outcome]);
-                // Exported as 0 before the first run, so that a rate counts that one too.
-                counter.absolute(0);
-                counter
-            });
+            let runs = RUN_OUTCOMES
+                .map(|outcome| metrics.counter_from_zero(&JOB_RUNS, [job.name(), job.store(), outcome]));
             running.spawn(drive(job.into(), backoff, runs, stop.subscribe()));
         }
         Self { running, stop }

@@ -36,12 +36,11 @@ impl RelayEvents {
         poll: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
-        // Exported as 0 before the first event, so that a rate counts that one too.
         for outcome in ROUND_OUTCOMES {
-            metrics.counter(&RELAY_ROUNDS, [outcome]).absolute(0);
+            drop(metrics.counter_from_zero(&RELAY_ROUNDS, [outcome]));
         }
         for outcome in EVENT_OUTCOMES {
-            metrics.counter(&RELAY_EVENTS, [outcome]).absolute(0);
+            drop(metrics.counter_from_zero(&RELAY_EVENTS, [outcome]));
         }
         Self {
             store,

@@ -29,8 +29,8 @@ use tracing::{Instrument as _, Span};
 
 use crate::compose::Parts;
 use crate::compose::bus::KAFKA;
-use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE};
-use crate::config::{Bus, Config, StoreKind, TokenSource};
+use crate::compose::stores::{SQLITE, store_names};
+use crate::config::{Bus, Config, TokenSource};
 
 /// The target of the spans. It lacks the prefix of our modules, so that `log.level` does not enable them.
 pub(crate) const SPANS: &str = "stores";
@@ -249,10 +249,7 @@ instrumented! {
 
 /// Instruments every port that requests and jobs use.
 pub(crate) fn instrument(config: &Config, mut parts: Parts, instruments: &Arc<Instruments>) -> Result<Parts> {
-    let (contracts, dispenses) = match config.store_kind()? {
-        StoreKind::Sqlite => (SQLITE, SQLITE),
-        StoreKind::Servers => (POSTGRESQL, MONGODB),
-    };
+    let (contracts, dispenses) = store_names(config)?;
     let tokens = match config.token_source()? {
         TokenSource::Store => contracts,
         TokenSource::Jwt | TokenSource::Introspection | TokenSource::Esoz => TOKEN_ISSUER,

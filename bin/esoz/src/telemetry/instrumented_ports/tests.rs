@@ -15,6 +15,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry;
 
 use super::*;
+use crate::compose::stores::{MONGODB, POSTGRESQL};
 use crate::telemetry::metrics::Metrics;
 
 fn clock() -> Arc<dyn Clock> {

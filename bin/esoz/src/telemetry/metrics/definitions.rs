@@ -172,15 +172,10 @@ pub(crate) const ROUND_OUTCOMES: [&str; 5] = [IDLE, DELIVERED, UNDELIVERED, SET_
 /// The outcomes of an event in a round.
 pub(crate) const EVENT_OUTCOMES: [&str; 3] = [DELIVERED, UNDELIVERED, SET_ASIDE];
 
-pub(crate) const STORED: &str = "stored";
-pub(crate) const DUPLICATE: &str = "duplicate";
-pub(crate) const SKIPPED: &str = "skipped";
-pub(crate) const MALFORMED: &str = "malformed";
 /// The outcomes of a message of the topic.
-pub(crate) const MESSAGE_OUTCOMES: [&str; 4] = [STORED, DUPLICATE, SKIPPED, MALFORMED];
-pub(crate) const EXPIRED: &str = "expired";
+pub(crate) const MESSAGE_OUTCOMES: [&str; 4] = ["stored", "duplicate", "skipped", "malformed"];
 /// The outcomes of an overdue dispense.
-const EXPIRY_OUTCOMES: [&str; 2] = [EXPIRED, SKIPPED];
+pub(crate) const EXPIRY_OUTCOMES: [&str; 2] = ["expired", "skipped"];
 
 /// The names of the jobs in metrics and logs.
 pub(crate) const RELAY: &str = "relay";

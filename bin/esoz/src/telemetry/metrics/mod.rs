@@ -74,6 +74,17 @@ impl Metrics {
         self.recorder.register_counter(&key(metric, values), &METADATA)
     }
 
+    /// The same, exported as 0 from the start: a rate counts the first event only if there was a value before it.
+    pub(crate) fn counter_from_zero<const N: usize, V: Into<SharedString>>(
+        &self,
+        metric: &Metric<N>,
+        values: [V; N],
+    ) -> Counter {
+        let counter = self.counter(metric, values);
+        counter.absolute(0);
+        counter
+    }
+
     /// The gauge with these label values.
     pub(crate) fn gauge<const N: usize>(&self, metric: &Metric<N>, values: [&'static str; N]) -> Gauge {
         self.recorder.register_gauge(&key(metric, values), &METADATA)

@@ -21,18 +21,17 @@ pub(crate) struct Requests {
 
 impl Requests {
     pub(crate) fn new(metrics: &Arc<Metrics>) -> Self {
-        // Exported as 0 before the first event, so that a rate counts that one too.
         for (operation, outcomes) in esoz_http::outcomes() {
             for outcome in outcomes {
-                metrics.counter(&USE_CASE_OUTCOMES, [operation, outcome]).absolute(0);
+                drop(metrics.counter_from_zero(&USE_CASE_OUTCOMES, [operation, outcome]));
             }
         }
-        let unreadable_dispenses = metrics.counter(&UNREADABLE_DISPENSES, NO_LABELS);
-        unreadable_dispenses.absolute(0);
-        let unreadable_events = metrics.counter(&UNREADABLE_EVENTS, NO_LABELS);
-        unreadable_events.absolute(0);
-        let in_flight = metrics.gauge(&HTTP_REQUESTS_IN_FLIGHT, NO_LABELS);
-        Self { metrics: metrics.clone(), in_flight, unreadable_dispenses, unreadable_events }
+        Self {
+            metrics: metrics.clone(),
+            in_flight: metrics.gauge(&HTTP_REQUESTS_IN_FLIGHT, NO_LABELS),
+            unreadable_dispenses: metrics.counter_from_zero(&UNREADABLE_DISPENSES, NO_LABELS),
+            unreadable_events: metrics.counter_from_zero(&UNREADABLE_EVENTS, NO_LABELS),
+        }
     }
 }
 
