@@ -81,9 +81,7 @@ impl DeviceDispenses for Shelf {
             filter.matches(Some(dispense.owner), Some(&dispense.subject), &dispense.record)
         };
         let mut found: Vec<&Dispense> = inside.dispenses.values().filter(matches).collect();
-        let inserted_at =
-            |dispense: &Dispense| dispense.record.get("inserted_at")?.as_str().map(str::to_owned);
-        found.sort_by_key(|dispense| (inserted_at(dispense), dispense.id));
+        found.sort_by_key(|dispense| (dispense.inserted_at(), dispense.id));
         Ok(Page::of(found.into_iter().cloned().map(Ok).collect(), page))
     }
 

@@ -1,11 +1,11 @@
 use async_trait::async_trait;
-use esoz_events::StatusChangeEvent;
+use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
-    ClientId, Committed, DispenseId, IdempotentRequest, LegalEntityId, Page, PageRequest, PatientId, Put,
-    StoreError, Timestamp, UserId,
+    ClientId, Committed, DispenseId, EventId, IdempotentRequest, LegalEntityId, Page, PageRequest, PatientId,
+    Put, RequestId, StoreError, Timestamp, TraceContext, UserId,
 };
 
-use crate::{Dispense, DispenseStatus, Filter, Pseudonym, StoredDispense, concerns};
+use crate::{Dispense, DispenseStatus, Filter, Pseudonym, StoredDispense, Trigger, concerns};
 
 /// A change of status as data: the new values, and the conditions under which a store commits it (compare and set).
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,45 @@ pub struct Transition {
     pub idempotency: Option<IdempotentRequest>,
 }
 
+/// What happens to a dispense: when, by whom, and by which request.
+#[derive(Debug)]
+pub(crate) struct Occasion {
+    pub(crate) id: DispenseId,
+    pub(crate) event_id: EventId,
+    pub(crate) at: Timestamp,
+    pub(crate) by: UserId,
+    pub(crate) request_id: RequestId,
+    pub(crate) trace: Option<TraceContext>,
+}
+
 impl Transition {
+    /// Creates the transition that a trigger causes, with its event, for a dispense of any owner and patient.
+    pub(crate) fn new(to: DispenseStatus, trigger: Trigger, occasion: Occasion) -> Self {
+        let Occasion { id, event_id, at, by, request_id, trace } = occasion;
+        let event = StatusChangeEvent {
+            id: event_id,
+            entity_type: EntityType::DEVICE_DISPENSE,
+            entity_id: id.uuid(),
+            new_status: to.as_str().to_owned(),
+            event_time: at,
+            changed_by: by,
+            request_id,
+            trace,
+        };
+        Self {
+            id,
+            owner: None,
+            subject: None,
+            inserted_before: None,
+            from: to.sources(trigger),
+            to,
+            at,
+            by,
+            event,
+            idempotency: None,
+        }
+    }
+
     /// Whether a dispense of that legal entity about that patient is one that the transition is for ([`concerns`]).
     pub fn concerns(&self, owner: Option<LegalEntityId>, subject: Option<&Pseudonym>) -> bool {
         concerns((self.owner, self.subject.as_ref()), (owner, subject))
@@ -143,7 +181,7 @@ pub struct InvalidPseudonym;
 /// Whose dispenses of a patient a caller may list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Nobody's: the caller is refused.
+    /// None: the caller is refused.
     Denied,
     /// Those of the caller's own legal entity.
     Own,

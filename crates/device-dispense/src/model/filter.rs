@@ -71,7 +71,7 @@ pub static SEARCH_PARAMETERS: [SearchParameter; 10] = {
 
 impl SearchParameter {
     /// Looks up a parameter by its name.
-    pub fn named(name: &str) -> Option<&'static Self> {
+    pub fn find(name: &str) -> Option<&'static Self> {
         SEARCH_PARAMETERS.iter().find(|parameter| parameter.name == name)
     }
 
@@ -85,7 +85,7 @@ impl SearchParameter {
 }
 
 impl SearchValue {
-    fn is(&self, stored: &str) -> bool {
+    fn equals(&self, stored: &str) -> bool {
         match self {
             Self::Id(wanted) => parse_uuid(stored) == Ok(*wanted),
             Self::Code(wanted) => stored == wanted,
@@ -128,7 +128,7 @@ fn holds(value: &Value, path: &[&str], wanted: &SearchValue) -> bool {
         (Value::Object(fields), [first, rest @ ..]) => {
             fields.get(*first).is_some_and(|value| holds(value, rest, wanted))
         }
-        (Value::String(text), []) => wanted.is(text),
+        (Value::String(text), []) => wanted.equals(text),
         _ => false,
     }
 }

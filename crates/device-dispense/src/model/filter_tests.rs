@@ -6,7 +6,7 @@ use crate::{FieldKind, RECORD};
 const ID: &str = "aff00bf6-68bf-4b49-b66d-f031d48922b3";
 
 fn search(name: &str, value: &str) -> Search {
-    let parameter = SearchParameter::named(name).unwrap();
+    let parameter = SearchParameter::find(name).unwrap();
     Search { parameter, value: parameter.parse(value).unwrap() }
 }
 
@@ -63,9 +63,9 @@ fn codes(codes: &[&str]) -> Value {
 #[test]
 fn what_is_no_value_of_a_parameter_is_not_parsed() {
     for (name, text) in [("based_on", ""), ("based_on", "42"), ("device", "{}"), ("device_code", "")] {
-        assert_eq!(SearchParameter::named(name).unwrap().parse(text), None, "{name}={text}");
+        assert_eq!(SearchParameter::find(name).unwrap().parse(text), None, "{name}={text}");
     }
-    assert_eq!(SearchParameter::named("note"), None);
+    assert_eq!(SearchParameter::find("note"), None);
     assert_eq!(search("device", &ID.to_uppercase()).value.to_string(), ID);
     assert_eq!(search("device_code", "30221").value.to_string(), "30221");
 }

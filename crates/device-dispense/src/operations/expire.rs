@@ -1,12 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
     Clock, Committed, DispenseId, EventId, IdGenerator, RequestId, StoreError, StoreErrorKind, Timestamp,
     UserId, time::to_millis,
 };
 
+use crate::ports::Occasion;
 use crate::{DeviceDispenses, DispenseStatus, Overdue, OverdueFilter, Transition, Trigger};
 
 /// Expires device dispenses that have been in progress for longer than is allowed (section 4): what a periodic job does, without a caller.
@@ -71,30 +71,16 @@ impl ExpireDispenses {
     }
 
     fn transition(&self, id: DispenseId) -> Transition {
-        let at = to_millis(self.clock.now());
-        let (to, by) = (Self::EXPIRED, self.system_user);
-        let event = StatusChangeEvent {
-            id: EventId::new(self.ids.fresh()),
-            entity_type: EntityType::DEVICE_DISPENSE,
-            entity_id: id.uuid(),
-            new_status: to.as_str().to_owned(),
-            event_time: at,
-            changed_by: by,
+        let occasion = Occasion {
+            id,
+            event_id: EventId::new(self.ids.fresh()),
+            at: to_millis(self.clock.now()),
+            by: self.system_user,
             request_id: RequestId::from_uuid(self.ids.fresh()),
             trace: None,
         };
-        Transition {
-            id,
-            owner: None,
-            subject: None,
-            inserted_before: Some(self.deadline()),
-            from: to.sources(Trigger::AutoExpire),
-            to,
-            at,
-            by,
-            event,
-            idempotency: None,
-        }
+        let inserted_before = Some(self.deadline());
+        Transition { inserted_before, ..Transition::new(Self::EXPIRED, Trigger::AutoExpire, occasion) }
     }
 }
 
@@ -104,27 +90,12 @@ mod tests {
     use pollster::block_on;
     use serde_json::{Map, json};
 
+    use super::super::fixtures::{FixedClock, FixedIds};
     use super::*;
     use crate::{Dispense, MockDeviceDispenses, Pseudonym, StoredDispense};
 
     const ID: DispenseId = DispenseId::new(Uuid::from_u128(4));
     const USER: UserId = UserId::new(Uuid::from_u128(1));
-
-    struct FixedClock;
-
-    impl Clock for FixedClock {
-        fn now(&self) -> Timestamp {
-            "2026-01-31T08:15:30.123999999Z".parse().unwrap()
-        }
-    }
-
-    struct FixedIds;
-
-    impl IdGenerator for FixedIds {
-        fn fresh(&self) -> Uuid {
-            Uuid::from_u128(5)
-        }
-    }
 
     fn operation(dispenses: MockDeviceDispenses) -> ExpireDispenses {
         let lifetime = Duration::from_hours(24);

@@ -67,12 +67,12 @@ impl ListDispenses {
 
 #[cfg(test)]
 mod tests {
-    use esoz_auth::{Caller, Principal, Scope, authorize};
     use esoz_kernel::{
         ClientId, DispenseId, ErrorKind, Failure as _, LegalEntityId, Page, StoreErrorKind, UserId, Uuid,
     };
     use pollster::block_on;
 
+    use super::super::fixtures::permit;
     use super::*;
     use crate::{DispenseStatus, InvalidPseudonym, MockDeviceDispenses, MockPatientPseudonyms, Pseudonym};
 
@@ -99,10 +99,7 @@ mod tests {
         input: ListInput,
     ) -> Result<DispensePage, ListError> {
         let list = ListDispenses { dispenses: Arc::new(dispenses), pseudonyms: Arc::new(pseudonyms) };
-        let scope = Scope::parse(ListDispenses::SCOPE);
-        let (user_id, client_id) = (UserId::new(Uuid::nil()), ClientId::new(OWNER));
-        let principal = Principal { user_id, client_id, scope };
-        let permit = authorize(&Caller { principal, api_key: None }).unwrap();
+        let permit = permit(UserId::new(Uuid::nil()), ClientId::new(OWNER));
         block_on(list.execute(&permit, input))
     }
 

@@ -78,12 +78,12 @@ impl ListDispensesOfPatient {
 
 #[cfg(test)]
 mod tests {
-    use esoz_auth::{Caller, Principal, Scope, authorize};
     use esoz_kernel::{
         ClientId, DispenseId, ErrorKind, Failure as _, LegalEntityId, Page, StoreErrorKind, UserId, Uuid,
     };
     use pollster::block_on;
 
+    use super::super::fixtures::permit;
     use super::*;
     use crate::{
         Dispense, DispenseStatus, MockDeviceDispenses, MockPatientAccess, MockPatientPseudonyms, Pseudonym,
@@ -115,9 +115,7 @@ mod tests {
             pseudonyms: Arc::new(pseudonyms),
             patient_access: Arc::new(patient_access),
         };
-        let scope = Scope::parse(ListDispensesOfPatient::SCOPE);
-        let principal = Principal { user_id: USER, client_id: ClientId::new(CLIENT), scope };
-        let permit = authorize(&Caller { principal, api_key: None }).unwrap();
+        let permit = permit(USER, ClientId::new(CLIENT));
         block_on(list.execute(&permit, input))
     }
 

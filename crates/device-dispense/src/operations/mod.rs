@@ -1,6 +1,8 @@
 //! One file per operation: input, error, `execute`.
 
 mod expire;
+#[cfg(test)]
+mod fixtures;
 mod list;
 mod list_of_patient;
 mod show;

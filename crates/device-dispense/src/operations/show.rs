@@ -60,10 +60,10 @@ impl ShowDispense {
 
 #[cfg(test)]
 mod tests {
-    use esoz_auth::{Caller, Principal, Scope, authorize};
     use esoz_kernel::{ClientId, ErrorKind, Failure as _, LegalEntityId, StoreErrorKind, UserId, Uuid};
     use pollster::block_on;
 
+    use super::super::fixtures::permit;
     use super::*;
     use crate::{DispenseStatus, MockDeviceDispenses, MockPatientPseudonyms, Pseudonym, StoredDispense};
 
@@ -94,9 +94,7 @@ mod tests {
             .expect_of()
             .returning(|patient| Pseudonym::new(if patient == PATIENT { "P" } else { "Q" }));
         let show = ShowDispense { dispenses: Arc::new(dispenses), pseudonyms: Arc::new(pseudonyms) };
-        let (user_id, client_id) = (UserId::new(Uuid::from_u128(4)), ClientId::new(client));
-        let principal = Principal { user_id, client_id, scope: Scope::parse(ShowDispense::SCOPE) };
-        let permit = authorize(&Caller { principal, api_key: None }).unwrap();
+        let permit = permit(UserId::new(Uuid::from_u128(4)), ClientId::new(client));
         block_on(show.execute(&permit, input))
     }
 

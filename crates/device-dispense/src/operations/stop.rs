@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use esoz_auth::{CallerKind, Operation, Permit};
-use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
     Clock, Committed, DispenseId, EventId, IdGenerator, IdempotencyError, IdempotencyKey, IdempotentRequest,
     LegalEntityId, PatientId, RequestId, StoreError, StoreErrorKind, TraceContext, failure, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityError, require_active};
 
+use crate::ports::Occasion;
 use crate::{
     DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, Transition, Trigger, visible,
 };
@@ -135,15 +135,11 @@ impl StopDispense {
         subject: Pseudonym,
         input: StopInput,
     ) -> Transition {
-        let at = to_millis(self.clock.now());
-        let (to, by) = (DispenseStatus::Stopped, permit.user());
-        let event = StatusChangeEvent {
-            id: EventId::new(self.ids.fresh()),
-            entity_type: EntityType::DEVICE_DISPENSE,
-            entity_id: id.uuid(),
-            new_status: to.as_str().to_owned(),
-            event_time: at,
-            changed_by: by,
+        let occasion = Occasion {
+            id,
+            event_id: EventId::new(self.ids.fresh()),
+            at: to_millis(self.clock.now()),
+            by: permit.user(),
             request_id: input.request_id,
             trace: input.trace,
         };
@@ -153,16 +149,10 @@ impl StopDispense {
             IdempotentRequest::new(Self::NAME, permit.client(), &key, &parts)
         });
         Transition {
-            id,
             owner: Some(owner),
             subject: Some(subject),
-            inserted_before: None,
-            from: to.sources(Trigger::Stop),
-            to,
-            at,
-            by,
-            event,
             idempotency,
+            ..Transition::new(DispenseStatus::Stopped, Trigger::Stop, occasion)
         }
     }
 

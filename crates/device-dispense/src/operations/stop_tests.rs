@@ -3,11 +3,13 @@
 
 use std::sync::Mutex;
 
-use esoz_auth::{Caller, Principal, Scope, authorize};
+use esoz_auth::{Caller, authorize};
+use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{ClientId, ErrorKind, Failure as _, LegalEntityId, Timestamp, UserId, Uuid};
 use esoz_legal_entity::{LegalEntity, LegalEntityStatus, LegalEntityType, MockLegalEntities};
 use pollster::block_on;
 
+use super::super::fixtures::{self, FRESH_ID, FixedClock, FixedIds, permit};
 use super::*;
 use crate::{MockDeviceDispenses, MockPatientPseudonyms};
 
@@ -15,23 +17,6 @@ const USER: UserId = UserId::new(Uuid::from_u128(1));
 const CLIENT: ClientId = ClientId::new(Uuid::from_u128(2));
 const PATIENT: PatientId = PatientId::new(Uuid::from_u128(3));
 const DISPENSE: DispenseId = DispenseId::new(Uuid::from_u128(4));
-const EVENT: Uuid = Uuid::from_u128(5);
-
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        "2026-01-31T08:15:30.123999999Z".parse().unwrap()
-    }
-}
-
-struct FixedIds;
-
-impl IdGenerator for FixedIds {
-    fn fresh(&self) -> Uuid {
-        EVENT
-    }
-}
 
 fn owner() -> LegalEntityId {
     CLIENT.into()
@@ -46,8 +31,7 @@ fn request_id() -> RequestId {
 }
 
 fn caller(scope: &str) -> Caller {
-    let principal = Principal { user_id: USER, client_id: CLIENT, scope: Scope::parse(scope) };
-    Caller { principal, api_key: None }
+    fixtures::caller(USER, CLIENT, scope)
 }
 
 fn pharmacy(status: LegalEntityStatus) -> LegalEntity {
@@ -83,7 +67,7 @@ struct MockPorts {
 }
 
 impl MockPorts {
-    /// A ports in which the legal entity is looked up once and this is found, and nothing else may be asked.
+    /// The legal entity is looked up once, and this is found; nothing else may be asked.
     fn with_legal_entity(found: Option<LegalEntity>) -> Self {
         Self::with_registry(Ok(found))
     }
@@ -101,7 +85,7 @@ impl MockPorts {
         }
     }
 
-    /// A ports in which the legal entity may act and the store answers so, in this order, and no more often.
+    /// The legal entity may act, and the store answers so, in this order, and no more often.
     fn with_answers(answers: Vec<Result<Committed<Dispense>, StoreError>>) -> Self {
         let mut ports = Self::with_legal_entity(Some(pharmacy(LegalEntityStatus::Active)));
         ports.pseudonyms.expect_of().withf(|patient| *patient == PATIENT).return_const(Pseudonym::new("P"));
@@ -123,7 +107,7 @@ impl MockPorts {
     }
 
     fn stop(self, input: StopInput) -> Result<Dispense, StopError> {
-        let permit = authorize::<StopDispense>(&caller("device_dispense:stop")).unwrap();
+        let permit = permit(USER, CLIENT);
         let stop = StopDispense {
             dispenses: Arc::new(self.dispenses),
             legal_entities: Arc::new(self.legal_entities),
@@ -223,7 +207,7 @@ fn given_a_dispense_in_progress_then_one_call_stops_it() {
         at,
         by: USER,
         event: StatusChangeEvent {
-            id: EventId::new(EVENT),
+            id: EventId::new(FRESH_ID),
             entity_type: EntityType::DEVICE_DISPENSE,
             entity_id: DISPENSE.uuid(),
             new_status: "stopped".to_owned(),
