@@ -38,7 +38,7 @@ impl PageRequest {
         u64::from(self.number - 1) * u64::from(self.size)
     }
 
-    /// How many entries the list has, if a page of it with that many tells: the page is the last one.
+    /// Returns the total if this page, with that many entries, is the last one.
     pub fn total_if_last(self, entries: usize) -> Option<u64> {
         let entries = u64::try_from(entries).unwrap_or(u64::MAX);
         let is_last = entries < u64::from(self.size) && (entries > 0 || self.number == 1);

@@ -35,13 +35,13 @@ impl Query {
 
     /// A UUID.
     pub(crate) fn uuid<T: FromStr>(&mut self, name: &'static str) -> Option<T> {
-        let text = self.take(name)?;
+        let text = self.text(name)?;
         self.checked(name, text.parse().map_err(|_| no_uuid()))
     }
 
     /// One of these values, or another spelling of one.
     pub(crate) fn one_of<T: FromStr>(&mut self, name: &'static str, values: &[&str]) -> Option<T> {
-        let text = self.take(name)?;
+        let text = self.text(name)?;
         let values = || values.iter().map(|value| (*value).to_owned()).collect();
         let fault = || ("inclusion", "value is not allowed in enum".to_owned(), values());
         self.checked(name, text.parse().map_err(|_| fault()))
@@ -49,7 +49,7 @@ impl Query {
 
     /// A time; one without an offset is in UTC.
     pub(crate) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
-        let text = self.take(name)?;
+        let text = self.text(name)?;
         let description = "expected an ISO 8601 date and time, such as 2026-01-31T08:15:30Z";
         let fault = || ("datetime", description.to_owned(), Vec::new());
         self.checked(name, Timestamp::parse_or_utc(&text).map_err(|_| fault()))
@@ -57,7 +57,7 @@ impl Query {
 
     /// The value of a search parameter.
     pub(crate) fn search(&mut self, parameter: &'static SearchParameter) -> Option<Search> {
-        let text = self.take(parameter.name)?;
+        let text = self.text(parameter.name)?;
         let fault = || match parameter.kind {
             SearchKind::Id => no_uuid(),
             SearchKind::Code => ("format", "string must not be empty".to_owned(), Vec::new()),
@@ -68,14 +68,9 @@ impl Query {
 
     /// `true` or `false`.
     pub(crate) fn boolean(&mut self, name: &'static str) -> Option<bool> {
-        let text = self.take(name)?;
+        let text = self.text(name)?;
         let fault = || ("cast", "type mismatch. Expected true or false".to_owned(), Vec::new());
         self.checked(name, text.parse().map_err(|_| fault()))
-    }
-
-    /// A text, which may be empty.
-    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
-        self.take(name)
     }
 
     /// What a rule of the domain makes of parameters. Its refusal is a fault of the parameter that it is about, unless that one cannot be read.
@@ -98,7 +93,7 @@ impl Query {
 
     /// A whole number from 1 to `max`.
     fn number(&mut self, name: &'static str, max: u32) -> Option<u32> {
-        let text = self.take(name)?;
+        let text = self.text(name)?;
         let digits = text.strip_prefix('-').unwrap_or(&text);
         let number = if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             Err(("cast", "type mismatch. Expected a whole number".to_owned(), Vec::new()))
@@ -123,8 +118,8 @@ impl Query {
         if self.faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.faults)) }
     }
 
-    /// The text of a parameter; `None` if it is not given, or more than once.
-    fn take(&mut self, name: &'static str) -> Option<String> {
+    /// The text of a parameter, which may be empty; `None` if it is not given, or more than once.
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         let mut given =
             self.parameters.extract_if(.., |(parameter, _)| parameter == name).map(|(_, text)| text);
         let (first, another) = (given.next(), given.next());

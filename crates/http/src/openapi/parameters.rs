@@ -1,6 +1,39 @@
+use esoz_kernel::PageRequest;
 use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::formats;
+
+/// Describes an optional query parameter.
+pub(crate) fn query_parameter(name: &str, meaning: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(meaning))
+        .schema(Some(schema))
+        .build()
+}
+
+/// The page of a list, of at most `MAX_SIZE` entries.
+pub(crate) struct PageParameters<const MAX_SIZE: u32>;
+
+impl<const MAX_SIZE: u32> IntoParams for PageParameters<MAX_SIZE> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let number =
+            |max: u32| ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(max));
+        vec![
+            query_parameter("page", "The page; the first is 1.", number(PageRequest::MAX_NUMBER)),
+            query_parameter(
+                "page_size",
+                "How many entries a page has at most; 50 unless given.",
+                number(MAX_SIZE),
+            ),
+        ]
+    }
+}
 
 /// The headers that every operation of the API reads.
 #[derive(IntoParams)]

@@ -7,7 +7,10 @@ use crate::call::{Answer, Call};
 use crate::envelope::{PAGE_NUMBER, Reply};
 use crate::error::ApiError;
 use crate::extract::query::Query;
-use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
+use crate::openapi::{
+    Answers, Responses,
+    parameters::{PageParameters, StandardHeaders},
+};
 
 /// The filters and the page; every filter that is given must be met.
 #[derive(IntoParams)]
@@ -26,13 +29,9 @@ struct Parameters {
     /// Records that are not active are never shown: `false` gives an empty list.
     #[param(required = false)]
     is_active: bool,
-    /// The page; the first is 1.
-    #[param(minimum = 1, maximum = 1_000_000, required = false)]
-    page: u32,
-    /// How many records a page has at most; 50 unless given.
-    #[param(minimum = 1, maximum = 500, required = false)]
-    page_size: u32,
 }
+
+type ListPage = PageParameters<{ ListContractDivisions::MAX_PAGE_SIZE }>;
 
 /// List contract divisions
 ///
@@ -42,7 +41,7 @@ struct Parameters {
     get,
     path = "/api/admin/contract_divisions",
     operation_id = "list_contract_divisions",
-    params(Parameters, StandardHeaders),
+    params(Parameters, ListPage, StandardHeaders),
     responses(ListAnswers)
 )]
 pub(crate) async fn handle(call: Call) -> Answer {

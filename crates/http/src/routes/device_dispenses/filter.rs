@@ -5,12 +5,12 @@ use esoz_device_dispense::{
 };
 use esoz_kernel::PageRequest;
 use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{RefOr, Required, Schema};
 
 use crate::error::ApiError;
 use crate::extract::query::Query;
+use crate::openapi::parameters::{PageParameters, query_parameter};
 
 const PERFORMER_LEGAL_ENTITY: &str = "performer_legal_entity";
 const STATUS: &str = "status";
@@ -56,8 +56,8 @@ pub(super) struct FilterParameters;
 
 impl IntoParams for FilterParameters {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let owner = "The legal entity that dispenses. That of somebody else gives an empty list, unless the server shows the dispenses of \
-                     every legal entity.";
+        let owner = "The legal entity that dispenses. Another legal entity than the caller's gives an empty list, unless the server shows the \
+                     dispenses of all legal entities.";
         let times = [
             (WHEN_HANDED_OVER, ["Handed over then or later.", "Handed over then or earlier."]),
             (INSERTED_AT, ["Recorded then or later.", "Recorded then or earlier."]),
@@ -65,28 +65,25 @@ impl IntoParams for FilterParameters {
         let times = times.into_iter().flat_map(|(names, meanings)| names.into_iter().zip(meanings));
         let searched =
             SEARCH_PARAMETERS.iter().map(|SearchParameter { name, kind, meaning, .. }| match kind {
-                SearchKind::Id => parameter(name, meaning, format(SchemaFormat::Custom("uuid".to_owned()))),
-                SearchKind::Code => parameter(name, meaning, text().min_length(Some(1))),
+                SearchKind::Id => {
+                    query_parameter(name, meaning, format(SchemaFormat::Custom("uuid".to_owned())))
+                }
+                SearchKind::Code => query_parameter(name, meaning, text().min_length(Some(1))),
             });
-        let number =
-            |max: u32| ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(max));
         searched
             .chain([
-                parameter(PERFORMER_LEGAL_ENTITY, owner, format(SchemaFormat::Custom("uuid".to_owned()))),
-                parameter(STATUS, "In this status.", text().enum_values(Some(statuses()))),
+                query_parameter(
+                    PERFORMER_LEGAL_ENTITY,
+                    owner,
+                    format(SchemaFormat::Custom("uuid".to_owned())),
+                ),
+                query_parameter(STATUS, "In this status.", text().enum_values(Some(statuses()))),
             ])
             .chain(times.map(|(name, meaning)| {
                 let meaning = format!("{meaning} A time without an offset is in UTC.");
-                parameter(name, &meaning, format(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+                query_parameter(name, &meaning, format(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
             }))
-            .chain([
-                parameter("page", "The page; the first is 1.", number(PageRequest::MAX_NUMBER)),
-                parameter(
-                    "page_size",
-                    "How many dispenses a page has at most; 50 unless given.",
-                    number(ListDispenses::MAX_PAGE_SIZE),
-                ),
-            ])
+            .chain(PageParameters::<{ ListDispenses::MAX_PAGE_SIZE }>::into_params(|| None))
             .collect()
     }
 }
@@ -97,14 +94,4 @@ fn text() -> ObjectBuilder {
 
 fn format(format: SchemaFormat) -> ObjectBuilder {
     text().format(Some(format))
-}
-
-fn parameter(name: &str, meaning: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(ParameterIn::Query)
-        .required(Required::False)
-        .description(Some(meaning))
-        .schema(Some(schema))
-        .build()
 }

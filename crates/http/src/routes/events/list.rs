@@ -8,7 +8,10 @@ use crate::envelope::{PAGE_NUMBER, Reply};
 use crate::error::ApiError;
 use crate::extract::query::Query;
 use crate::observer::report_unreadable;
-use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
+use crate::openapi::{
+    Answers, Responses,
+    parameters::{PageParameters, StandardHeaders},
+};
 
 /// The filters and the page; every filter that is given must be met.
 #[derive(IntoParams)]
@@ -34,23 +37,19 @@ struct Parameters {
     /// The new value of that attribute, as a text: `true` for a boolean. Not without `attribute_name`.
     #[param(required = false)]
     new_value: String,
-    /// The page; the first is 1.
-    #[param(minimum = 1, maximum = 1_000_000, required = false)]
-    page: u32,
-    /// How many events a page has at most; 50 unless given.
-    #[param(minimum = 1, maximum = 300, required = false)]
-    page_size: u32,
 }
+
+type ListPage = PageParameters<{ ListEvents::MAX_PAGE_SIZE }>;
 
 /// List events
 ///
-/// Lists the events of a period, oldest first, whoever they are about. The access token's scope must hold `event:read`. A parameter that is not
+/// Lists the events of a period, of all entities, oldest first. The access token's scope must hold `event:read`. A parameter that is not
 /// described is refused: a filter that is ignored would show the wrong events. Where another system keeps the events, this path is unknown (404).
 #[utoipa::path(
     get,
     path = "/api/events",
     operation_id = "list_events",
-    params(Parameters, StandardHeaders),
+    params(Parameters, ListPage, StandardHeaders),
     responses(ListAnswers)
 )]
 pub(crate) async fn handle(call: Call) -> Answer {
