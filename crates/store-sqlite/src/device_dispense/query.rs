@@ -24,7 +24,7 @@ diesel::define_sql_function! {
 /// Registers the functions that queries call on a connection: their rules are the domain's.
 pub(crate) fn register_functions(connection: &mut SqliteConnection) -> QueryResult<()> {
     has_search_value_utils::register_impl(connection, |document: String, parameter: String, value: String| {
-        let parameter = SearchParameter::named(&parameter);
+        let parameter = SearchParameter::find(&parameter);
         let search =
             parameter.and_then(|parameter| Some(Search { parameter, value: parameter.parse(&value)? }));
         let record = json::read(&document);
@@ -109,9 +109,7 @@ pub(super) fn overdue(
     while listed.len() < limit {
         let wanted = limit - listed.len();
         let some: Vec<(String, String)> = positions(filter, after, wanted).load(connection)?;
-        listed.extend(some.iter().filter_map(|(inserted_at, id)| {
-            Some(Overdue { inserted_at: inserted_at.parse().ok()?, id: id.parse().ok()? })
-        }));
+        listed.extend(some.iter().filter_map(|(inserted_at, id)| position(inserted_at, id)));
         let is_last = some.len() < wanted;
         after = some.into_iter().next_back();
         if is_last {
@@ -119,6 +117,12 @@ pub(super) fn overdue(
         }
     }
     Ok(listed)
+}
+
+/// Reads a position; `None` unless the time is in the form, and so in the order, in which this program writes it.
+fn position(inserted_at: &str, id: &str) -> Option<Overdue> {
+    let overdue = Overdue { inserted_at: inserted_at.parse().ok()?, id: id.parse().ok()? };
+    (rfc3339_millis(overdue.inserted_at) == inserted_at).then_some(overdue)
 }
 
 type Positions<'a> = diesel::dsl::IntoBoxed<

@@ -164,7 +164,7 @@ pub async fn ids_are_found_however_they_are_stored(store: DispenseStore) {
 pub async fn every_search_parameter_must_be_met(store: DispenseStore) {
     let fixture = Fixture::new();
     let [based_on, device, code] =
-        ["based_on", "device", "device_code"].map(|name| SearchParameter::named(name).unwrap());
+        ["based_on", "device", "device_code"].map(|name| SearchParameter::find(name).unwrap());
     let (request, id) = (fresh().to_string(), fresh().to_string());
     let details = json!([
         {"device_code": concept("classification_type", "1")},
