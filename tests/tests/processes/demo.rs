@@ -21,7 +21,7 @@ fn printed_requests(demo: &Process) -> Vec<String> {
     });
     let requests: Vec<String> =
         printed.split("\n\n").filter(|part| part.starts_with("curl ")).map(str::to_owned).collect();
-    assert_eq!(requests.len(), 6, "{printed}");
+    assert_eq!(requests.len(), 7, "{printed}");
     requests
 }
 
@@ -53,6 +53,9 @@ fn the_printed_requests_succeed_as_pasted() {
         wait_for_blocking("the event", DEADLINE, || {
             esoz(&variables, &["events"]).assert_success().stdout.contains("\"stopped\"").then_some(())
         });
+        let listed = paste(&requests[6]);
+        let is_stop = |event: &Value| event["properties"]["status"]["new_value"] == "stopped";
+        assert!(listed["data"].as_array().unwrap().iter().any(is_stop), "{listed}");
         demo.terminate();
         assert_eq!(demo.wait().code(), Some(0));
     }

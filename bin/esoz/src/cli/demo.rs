@@ -100,7 +100,8 @@ async fn introduction(server: &EsozServer, stores: &Stores, store: &Path, dispen
     let (user, pharmacy) = (UserId::new(USER), ClientId::new(PHARMACY));
     let health_service = ClientId::new(HEALTH_SERVICE);
     let stop_token =
-        issue_token(stores, user, pharmacy, "device_dispense:stop device_dispense:read", TTL).await?;
+        issue_token(stores, user, pharmacy, "device_dispense:stop device_dispense:read event:read", TTL)
+            .await?;
     let contracts = "private_contracts:write private_contracts:read";
     let update_token = issue_token(stores, user, health_service, contracts, TTL).await?;
     let api_key = issue_api_key(stores, health_service, contracts).await?;
@@ -139,6 +140,11 @@ Read the contract division, or list all of them without its id:
 curl -sS '{base}/api/admin/contract_divisions/{CONTRACT_DIVISION}' \
   -H 'Authorization: Bearer {update_token}' \
   -H 'api-key: {api_key}'
+
+List the events of the last hour; the stop is among them:
+
+curl -sS '{base}/api/events?entity_type=DeviceDispense' \
+  -H 'Authorization: Bearer {stop_token}'
 
 Where to look next, from another terminal:
 - every request, to read and to try in a browser: {base}/docs
