@@ -1,7 +1,9 @@
 //! The things that a request needs so that nothing is wrong with it. A test changes the one thing that it is about.
 
 use esoz_auth::{NewAccessToken, NewApiKey, Scope, Secret};
-use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord, Filter, Visibility};
+use esoz_contract_division::{
+    ContractDivision, ContractRecord, ContractType, DivisionRecord, Filter, Visibility,
+};
 use esoz_device_dispense::Dispense;
 use esoz_kernel::{ClientId, LegalEntityId, PageRequest, PatientId, Put};
 use esoz_legal_entity::LegalEntityRecord;
@@ -196,6 +198,17 @@ impl UpdateFixture {
         app.stores.credentials.add_token(&stored_token).await.unwrap();
         app.stores.credentials.add_api_key(&stored_api_key).await.unwrap();
         Self { token, stored_token, api_key: key, stored_api_key, ..self }
+    }
+
+    /// The second contract, each time with one thing about it that makes it unusable.
+    pub fn unusable_contracts(&self) -> [ContractRecord; 3] {
+        [(ContractType::GbCbp, false), (ContractType::Capitation, true), (ContractType::Reimbursement, true)]
+            .map(|(kind, is_active)| {
+                let mut contract = self.contracts[1].clone();
+                contract.facts.kind = kind;
+                contract.facts.is_active = is_active;
+                contract
+            })
     }
 
     /// The path of the record.

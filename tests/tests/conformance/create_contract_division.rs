@@ -2,7 +2,7 @@
 //! `processes/idempotency.rs`.)
 
 use esoz_auth::Scope;
-use esoz_contract_division::{ContractType, Pair};
+use esoz_contract_division::Pair;
 use esoz_testkit::builders::{contract_division, contract_of, division_of, fresh, legal_entity};
 use esoz_testkit::contract::AuditRow;
 use esoz_tests::{
@@ -94,12 +94,7 @@ on_every_store! {
         unknown["contract_id"] = json!(fresh().to_string());
         let answer = create(&app, &fixture, &unknown).await;
         answer.assert_error_at(409, "request_conflict", UNUSABLE_CONTRACT, "$.contract_id");
-        for (contract_type, is_active) in
-            [(ContractType::GbCbp, false), (ContractType::Capitation, true), (ContractType::Reimbursement, true)]
-        {
-            let mut contract = fixture.contracts[1].clone();
-            contract.facts.kind = contract_type;
-            contract.facts.is_active = is_active;
+        for contract in fixture.unusable_contracts() {
             app.put_contract(&contract).await;
             let answer = fixture.create(&app).await;
             answer.assert_error_at(409, "request_conflict", UNUSABLE_CONTRACT, "$.contract_id");

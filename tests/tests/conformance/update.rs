@@ -130,12 +130,7 @@ on_every_store! {
         let unknown = json!({"division_id": fixture.divisions[1].facts.id.to_string(), "contract_id": fresh().to_string()});
         let answer = fixture.put(&app, &unknown).await;
         answer.assert_error_at(409, "request_conflict", UNUSABLE_CONTRACT, "$.contract_id");
-        for (contract_type, is_active) in
-            [(ContractType::GbCbp, false), (ContractType::Capitation, true), (ContractType::Reimbursement, true)]
-        {
-            let mut contract = fixture.contracts[1].clone();
-            contract.facts.kind = contract_type;
-            contract.facts.is_active = is_active;
+        for contract in fixture.unusable_contracts() {
             app.put_contract(&contract).await;
             let answer = fixture.update(&app).await;
             answer.assert_error_at(409, "request_conflict", UNUSABLE_CONTRACT, "$.contract_id");

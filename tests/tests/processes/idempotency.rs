@@ -136,27 +136,41 @@ async fn killed_before_mongodb_could_tell_that_a_dispense_is_stopped() {
     drop(server);
 }
 
+/// Sends a request, kills the server that has carried it out while PostgreSQL's answer is on its way, and sends it twice to another one; gives the
+/// answers. The first request makes the server's connections, and is of no effect.
+async fn killed_before_postgresql_could_tell(
+    variables: &[(String, String)],
+    without_effect: impl FnOnce(&str) -> Request,
+    request: impl Fn(&str) -> Request,
+    has_effect: impl AsyncFnMut() -> bool,
+) -> [Answer; 2] {
+    let (proxy, slowed) = behind_a_proxy(variables, "ESOZ_POSTGRES__URL");
+    let (server, base) = Process::serve(&slowed);
+    assert_eq!(without_effect(&base).send().await.status, 404);
+
+    proxy.delay(Duration::from_millis(400));
+    until_effect(request(&base), has_effect).await;
+    server.kill();
+
+    let (_server, base) = Process::serve(variables);
+    [request(&base).send().await, request(&base).send().await]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_before_postgresql_could_tell_that_a_record_is_updated() {
     let stores = TestStores::fresh(Kind::Servers).await;
     let variables = environment(&stores);
     let app = onlooker(Kind::Servers, stores).await;
     let fixture = UpdateFixture::load(&app).await;
-    let (proxy, slowed) = behind_a_proxy(&variables, "ESOZ_POSTGRES__URL");
-    let (server, base) = Process::serve(&slowed);
-    let unknown = app.request_at(&base, Method::PUT, &update_path(&fresh().to_string()));
-    let unknown = unknown.api_key(&fixture.api_key).token(&fixture.token).json(&fixture.change());
-    assert_eq!(unknown.send().await.status, 404);
-
-    proxy.delay(Duration::from_millis(400));
-    until_effect(update(&app, &base, &fixture), async || is_updated(&app, &fixture).await).await;
-    server.kill();
-
-    let (server, base) = Process::serve(&variables);
-    for _ in 0..2 {
-        assert_updated_once(&app, &fixture, &update(&app, &base, &fixture).send().await).await;
+    let unknown = |base: &str| {
+        let request = app.request_at(base, Method::PUT, &update_path(&fresh().to_string()));
+        request.api_key(&fixture.api_key).token(&fixture.token).json(&fixture.change())
+    };
+    let request = |base: &str| update(&app, base, &fixture);
+    let is_updated = async || is_updated(&app, &fixture).await;
+    for answer in killed_before_postgresql_could_tell(&variables, unknown, request, is_updated).await {
+        assert_updated_once(&app, &fixture, &answer).await;
     }
-    drop(server);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,23 +179,16 @@ async fn d06_killed_before_postgresql_could_tell_that_a_record_is_created() {
     let variables = environment(&stores);
     let app = onlooker(Kind::Servers, stores).await;
     let fixture = UpdateFixture::load(&app).await;
-    let (proxy, slowed) = behind_a_proxy(&variables, "ESOZ_POSTGRES__URL");
-    let (server, base) = Process::serve(&slowed);
-    let nothing = app.request_at(&base, Method::POST, CONTRACT_DIVISIONS);
-    let nothing = nothing.api_key(&fixture.api_key).token(&fixture.token);
-    let nothing =
-        nothing.json(&json!({"division_id": fresh().to_string(), "contract_id": fresh().to_string()}));
-    assert_eq!(nothing.send().await.status, 404);
-
-    proxy.delay(Duration::from_millis(400));
-    until_effect(create(&app, &base, &fixture), async || !created(&app, &fixture).await.is_empty()).await;
-    server.kill();
-
-    let (server, base) = Process::serve(&variables);
-    for _ in 0..2 {
-        assert_created_once(&app, &fixture, &create(&app, &base, &fixture).send().await).await;
+    let unknown = |base: &str| {
+        let request = app.request_at(base, Method::POST, CONTRACT_DIVISIONS);
+        let request = request.api_key(&fixture.api_key).token(&fixture.token);
+        request.json(&json!({"division_id": fresh().to_string(), "contract_id": fresh().to_string()}))
+    };
+    let request = |base: &str| create(&app, base, &fixture);
+    let is_created = async || !created(&app, &fixture).await.is_empty();
+    for answer in killed_before_postgresql_could_tell(&variables, unknown, request, is_created).await {
+        assert_created_once(&app, &fixture, &answer).await;
     }
-    drop(server);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,13 +48,26 @@ impl KafkaTopic {
         assert_eq!(producer.in_flight_count(), 0, "the broker took not all messages");
     }
 
+    /// Puts a message that is no event at the end of each partition, so that a reader that has met all of them has read what was there; gives their
+    /// number.
+    pub fn mark_ends(&self) -> u32 {
+        let consumer: BaseConsumer = self.config().create().unwrap();
+        let partitions = self.partitions(&consumer);
+        self.put_marks(&partitions, &unused_name());
+        u32::try_from(partitions.len()).unwrap()
+    }
+
+    fn partitions(&self, consumer: &BaseConsumer) -> BTreeSet<i32> {
+        let metadata = consumer.fetch_metadata(Some(&self.topic), READ_WITHIN).unwrap();
+        let partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
+        partitions.map(rdkafka::metadata::MetadataPartition::id).collect()
+    }
+
     /// Everything that is there now. Where a partition ends now is told by a mark put there for that: not every broker
     /// that these tests run against tells its offsets right.
     fn read(&self) -> Vec<Message> {
         let consumer: BaseConsumer = self.config().set("group.id", unused_name()).create().unwrap();
-        let metadata = consumer.fetch_metadata(Some(&self.topic), READ_WITHIN).unwrap();
-        let partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
-        let mut unread: BTreeSet<i32> = partitions.map(rdkafka::metadata::MetadataPartition::id).collect();
+        let mut unread = self.partitions(&consumer);
         let mark = unused_name();
         self.put_marks(&unread, &mark);
         let mut from = TopicPartitionList::new();

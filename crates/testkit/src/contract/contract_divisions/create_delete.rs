@@ -1,4 +1,4 @@
-use esoz_contract_division::{ContractDivision, ContractType, Filter, Pair, Refusal, Visibility, Write};
+use esoz_contract_division::{ContractDivision, Filter, Pair, Refusal, Visibility, Write};
 use esoz_kernel::{
     ContractDivisionId, ContractId, DivisionId, ErrorKind, Failure, IdempotentRequest, PageRequest, Stamps,
     Written, time::rfc3339_micros,
@@ -62,9 +62,7 @@ pub async fn a_create_is_refused_by_what_its_pair_names(store: ContractStore) {
     let foreign = stored_division(&store, fixture.stranger).await;
     let closed = stored_division(&store, fixture.contractor).await;
     update_division(&store, &inactive_division(&closed)).await;
-    let mut capitation = contract_of(fixture.contractor);
-    capitation.facts.kind = ContractType::Capitation;
-    put_contract(&store, &capitation).await;
+    let capitation = fixture.capitation(&store).await;
     let ended = contract_of(fixture.contractor);
     put_contract(&store, &ended).await;
     update_contract(&store, &inactive_contract(&ended)).await;
@@ -141,14 +139,7 @@ pub async fn a_delete_sets_three_columns(store: ContractStore) {
 /// A record that is not there or not active is not found; one of another type stays; whether its contract is active does not matter (D09).
 pub async fn a_delete_looks_at_the_record_and_the_type_of_its_contract(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
-    let mut inactive = contract_division(fixture.old_contract.facts.id, fixture.old_division.facts.id);
-    inactive.is_active = false;
-    put_record(&store, &inactive).await;
-    let mut capitation = contract_of(fixture.contractor);
-    capitation.facts.kind = ContractType::Capitation;
-    put_contract(&store, &capitation).await;
-    let of_capitation = contract_division(capitation.facts.id, fixture.old_division.facts.id);
-    put_record(&store, &of_capitation).await;
+    let [inactive, of_capitation] = fixture.hidden(&store).await;
     for (id, refusal) in [
         (ContractDivisionId::new(fresh()), Refusal::RECORD_NOT_FOUND),
         (inactive.id, Refusal::RECORD_NOT_FOUND),

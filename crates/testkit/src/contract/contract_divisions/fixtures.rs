@@ -1,6 +1,6 @@
 use std::slice;
 
-use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord, Facts, Pair};
+use esoz_contract_division::{ContractDivision, ContractRecord, ContractType, DivisionRecord, Facts, Pair};
 use esoz_kernel::{ContractDivisionId, LegalEntityId, Put, Written};
 use esoz_legal_entity::LegalEntityRecord;
 
@@ -35,6 +35,25 @@ impl Fixture {
         put_division(store, &new_division).await;
         put_record(store, &record).await;
         Self { contractor, stranger, old_contract, new_contract, old_division, new_division, record }
+    }
+
+    /// A capitation contract of the contractor, stored.
+    pub(in crate::contract) async fn capitation(&self, store: &ContractStore) -> ContractRecord {
+        let mut contract = contract_of(self.contractor);
+        contract.facts.kind = ContractType::Capitation;
+        put_contract(store, &contract).await;
+        contract
+    }
+
+    /// A record that is not active and one of a capitation contract, stored.
+    pub(in crate::contract) async fn hidden(&self, store: &ContractStore) -> [ContractDivision; 2] {
+        let mut inactive = contract_division(self.old_contract.facts.id, self.new_division.facts.id);
+        inactive.is_active = false;
+        let capitation = self.capitation(store).await;
+        let of_capitation = contract_division(capitation.facts.id, self.old_division.facts.id);
+        put_record(store, &inactive).await;
+        put_record(store, &of_capitation).await;
+        [inactive, of_capitation]
     }
 
     /// From the first pair to the second.

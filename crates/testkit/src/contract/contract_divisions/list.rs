@@ -46,14 +46,7 @@ pub async fn a_list_holds_what_meets_every_filter(store: ContractStore) {
 /// A record that is not visible is not listed; whether its contract is active does not matter.
 pub async fn a_list_holds_what_is_visible(store: ContractStore) {
     let fixture = Fixture::set(&store).await;
-    let mut inactive = contract_division(fixture.old_contract.facts.id, fixture.new_division.facts.id);
-    inactive.is_active = false;
-    put_record(&store, &inactive).await;
-    let mut capitation = contract_of(fixture.contractor);
-    capitation.facts.kind = ContractType::Capitation;
-    put_contract(&store, &capitation).await;
-    let of_capitation = contract_division(capitation.facts.id, fixture.old_division.facts.id);
-    put_record(&store, &of_capitation).await;
+    let [inactive, of_capitation] = fixture.hidden(&store).await;
     update_contract(&store, &inactive_contract(&fixture.old_contract)).await;
 
     assert_eq!(list(&store, EVERYTHING, 1, 50).await.items, [fixture.record]);
