@@ -125,7 +125,7 @@ impl KafkaSettings {
             .set("enable.auto.offset.store", "false")
             .set("enable.auto.commit", "true")
             .set("auto.commit.interval.ms", "1000")
-            // How long the partitions of a consumer that died are read by nobody.
+            // The session timeout: after it, the partitions of a consumer that died go to others.
             .set("session.timeout.ms", "10000")
             // How late a message may be noticed, and a topic that was created after the subscription.
             .set("fetch.wait.max.ms", "100")

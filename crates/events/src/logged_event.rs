@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::StatusChangeEvent;
 
-/// An event as the event log keeps it, whoever published it (conventions, "Events").
+/// A stored event of any producer (conventions, "Events").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedEvent {
     /// Its id, by which it is stored once.

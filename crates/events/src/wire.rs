@@ -42,7 +42,7 @@ pub enum MalformedEvent {
     Field(&'static str),
 }
 
-/// Reads a message as an event, whoever published it. Other fields are passed over; the time is truncated to milliseconds.
+/// Parses a message as an event of any producer. Ignores unknown fields, and truncates the time to milliseconds.
 ///
 /// # Errors
 /// [`MalformedEvent`].

@@ -16,9 +16,6 @@ pub const CHANGES: &str = "esoz_changes";
 /// The length of that list: far more than the transitions that can commit before the read that looks for an id.
 pub(crate) const CHANGES_MAX: i32 = 8;
 
-/// The index of the dispenses in progress.
-pub(crate) const IN_PROGRESS: &str = "esoz_in_progress";
-
 pub(crate) const ID: &str = "_id";
 pub(crate) const STATUS: &str = "status";
 pub(crate) const STATUS_HISTORY: &str = "status_history";
@@ -43,6 +40,8 @@ pub(crate) const OWNER_PARENTS: [&str; 2] = [PERFORMER_LEGAL_ENTITY, "performer_
 pub(crate) const BY_OWNER: &str = "esoz_owner_inserted_at";
 pub(crate) const BY_STATUS: &str = "esoz_owner_status_inserted_at";
 pub(crate) const BY_SUBJECT: &str = "esoz_subject_owner_inserted_at";
+/// The index of the dispenses in progress.
+pub(crate) const IN_PROGRESS: &str = "esoz_in_progress";
 
 /// Inside the outbox: the time of the oldest waiting event, and the events.
 pub(crate) const SINCE: &str = "since";

@@ -35,7 +35,7 @@ pub(crate) mod fixtures {
 
     use crate::wire;
 
-    /// A permit of somebody with the scope.
+    /// A permit of a caller with the scope.
     pub(crate) fn permit<O: Operation>() -> Permit<O> {
         let (user_id, client_id) = (UserId::new(Uuid::from_u128(1)), ClientId::new(Uuid::from_u128(2)));
         let principal = Principal { user_id, client_id, scope: Scope::parse(O::SCOPE) };

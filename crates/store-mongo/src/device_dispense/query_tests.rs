@@ -137,7 +137,7 @@ async fn an_id_that_is_stored_as_binary_is_found() {
     store.put_dispenses(std::slice::from_ref(&one)).await.unwrap();
     let set = doc! { "$set": { "context_episode_id": binary(episode) } };
     store.documents.dispenses.update_one(doc! { ID: binary(one.id.uuid()) }, set).await.unwrap();
-    let parameter = SearchParameter::named("context_episode_id").unwrap();
+    let parameter = SearchParameter::find("context_episode_id").unwrap();
     let search = vec![Search { parameter, value: SearchValue::Id(episode) }];
     let filter = Filter { owner: Some(one.owner), search, ..Filter::default() };
     let listed = store.list(&filter, PageRequest::FIRST).await;
