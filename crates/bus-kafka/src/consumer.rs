@@ -54,7 +54,7 @@ pub struct KafkaConsumer {
 struct Batch {
     messages: Vec<ConsumedMessage>,
     bytes: usize,
-    /// Why reading failed after these.
+    /// Why reading failed after these messages.
     failure: Option<BusError>,
 }
 
@@ -62,6 +62,21 @@ impl Batch {
     fn push(&mut self, message: ConsumedMessage) {
         self.bytes = self.bytes.saturating_add(message.payload.len());
         self.messages.push(message);
+    }
+
+    /// Returns what was read. A failure hides nothing that was read before it: it is reported when that is processed.
+    fn read(&mut self) -> Result<Vec<ConsumedMessage>, BusError> {
+        match self.failure.take_if(|_| self.messages.is_empty()) {
+            Some(failure) => Err(failure),
+            None => Ok(self.messages.clone()),
+        }
+    }
+
+    /// Drops the messages, and returns the offset of the next one for each partition.
+    fn processed(&mut self) -> BTreeMap<i32, i64> {
+        self.bytes = 0;
+        let messages = std::mem::take(&mut self.messages);
+        messages.iter().map(|message| (message.partition, message.offset.saturating_add(1))).collect()
     }
 }
 
@@ -108,17 +123,12 @@ impl KafkaConsumer {
                 Some(Err(failure)) => batch.failure = Some(failure),
             }
         }
-        match batch.failure.take() {
-            Some(failure) => Err(failure),
-            None => Ok(batch.messages.clone()),
-        }
+        batch.read()
     }
 
     /// Marks the batch as processed and drops it. Its offsets are committed within a second, or when the consumer is closed.
     pub fn mark_processed(&self) {
-        let Batch { messages, .. } = std::mem::take(&mut *self.batch());
-        let next: BTreeMap<i32, i64> =
-            messages.iter().map(|message| (message.partition, message.offset.saturating_add(1))).collect();
+        let next = self.batch().processed();
         let mut offsets = TopicPartitionList::new();
         let added = next.into_iter().try_for_each(|(partition, offset)| {
             offsets.add_partition_offset(&self.topic, partition, Offset::Offset(offset))
@@ -185,3 +195,27 @@ impl ClientContext for LagContext {
 }
 
 impl ConsumerContext for LagContext {}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    #[test]
+    fn given_messages_and_a_failure_after_them_when_they_are_processed_then_the_failure_is_reported_once() {
+        let mut batch = Batch::default();
+        for (partition, offset) in [(0, 7), (1, 3), (0, 8)] {
+            batch.push(ConsumedMessage { payload: vec![0], partition, offset });
+        }
+        let refused = KafkaError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed);
+        batch.failure = Some(BusError::new("reading", &refused));
+
+        for _ in 0..2 {
+            assert_eq!(batch.read().unwrap().len(), 3);
+        }
+        assert_eq!(batch.processed(), BTreeMap::from([(0, 9), (1, 4)]));
+        assert!(batch.read().is_err());
+        assert!(batch.read().unwrap().is_empty());
+    }
+}
