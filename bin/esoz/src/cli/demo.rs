@@ -52,9 +52,9 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     let listener = listen(config.bind()?)?;
     let parts = Parts::configured(&config).await?;
     let stores = parts.stores.clone();
-    let dispense = load(&config, &stores).await?;
+    let dispenses = load(&config, &stores).await?;
     let server = EsozServer::start(&config, parts, listener)?;
-    print(&introduction(&server, &stores, &store, dispense).await?)?;
+    print(&introduction(&server, &stores, &store, dispenses).await?)?;
     server.run_until_signal().await
 }
 
@@ -83,11 +83,12 @@ fn listen(configured: SocketAddr) -> Result<TcpListener> {
     bail!("the ports from {first} on are in use, {PORTS} and more; set another with ESOZ_HTTP__BIND")
 }
 
-/// Imports the sample data, and one more dispense in progress, which no earlier demo on this store has stopped. Returns the id of that one.
-async fn load(config: &Config, stores: &Stores) -> Result<Uuid> {
-    let (sample, fresh) = (DISPENSE.to_string(), RandomIds.fresh());
+/// Imports the sample data, and two more dispenses in progress, which no earlier demo on this store has stopped. Returns their ids.
+async fn load(config: &Config, stores: &Stores) -> Result<[Uuid; 2]> {
+    let (sample, fresh) = (DISPENSE.to_string(), [RandomIds.fresh(), RandomIds.fresh()]);
     let line = DATA.lines().find(|line| line.contains(&sample)).context("the sample data lack a dispense")?;
-    let data = format!("{DATA}{}\n", line.replace(&sample, &fresh.to_string()));
+    let more = fresh.map(|id| line.replace(&sample, &id.to_string()));
+    let data = format!("{DATA}{}\n", more.join("\n"));
     let report = importer(config, stores)?.run(data.as_bytes(), |_| {}).await;
     match report.context("importing the sample data")?.listed_bad_lines.first() {
         None => Ok(fresh),
@@ -96,7 +97,12 @@ async fn load(config: &Config, stores: &Stores) -> Result<Uuid> {
 }
 
 /// Issues credentials, and writes requests to paste.
-async fn introduction(server: &EsozServer, stores: &Stores, store: &Path, dispense: Uuid) -> Result<String> {
+async fn introduction(
+    server: &EsozServer,
+    stores: &Stores,
+    store: &Path,
+    [dispense, of_story]: [Uuid; 2],
+) -> Result<String> {
     let (user, pharmacy) = (UserId::new(USER), ClientId::new(PHARMACY));
     let health_service = ClientId::new(HEALTH_SERVICE);
     let stop_token =
@@ -107,7 +113,7 @@ async fn introduction(server: &EsozServer, stores: &Stores, store: &Path, dispen
     let api_key = issue_api_key(stores, health_service, contracts).await?;
     let body = serde_json::json!({"division_id": NEW_DIVISION, "contract_id": NEW_CONTRACT});
     Ok(format!(
-        r"esoz is listening on {base}; Ctrl-C stops it.
+        r#"esoz is listening on {base}; Ctrl-C stops it.
 
 Stop a device dispense. A second time the answer is 409, since it is stopped then:
 
@@ -122,36 +128,32 @@ curl -sS -X PUT '{base}/api/admin/contract_divisions/{CONTRACT_DIVISION}' \
   -H 'Content-Type: application/json' \
   -d '{body}'
 
-Read the dispense:
+A dispense from its list to its event, to paste as a whole: list what is in progress, read one, stop it, see the event.
 
-curl -sS '{base}/api/patients/{PATIENT}/device_dispenses/{dispense}' \
-  -H 'Authorization: Bearer {stop_token}'
+TOKEN='Authorization: Bearer {stop_token}'
+DISPENSE='{base}/api/patients/{PATIENT}/device_dispenses/{of_story}'
+curl -sS -w '\n' '{base}/api/device_dispenses?status=in_progress' -H "$TOKEN"
+curl -sS -w '\n' "$DISPENSE" -H "$TOKEN"
+curl -sS -w '\n' -X PATCH "$DISPENSE/actions/stop" -H "$TOKEN"
+until curl -sS -w '\n' '{base}/api/events?entity_type=DeviceDispense' -H "$TOKEN" | grep {of_story}; do sleep 0.2; done
 
-List the dispenses of the pharmacy that are in progress, or of the patient alone:
-
-curl -sS '{base}/api/device_dispenses?status=in_progress' \
-  -H 'Authorization: Bearer {stop_token}'
+List the dispenses of a patient:
 
 curl -sS '{base}/api/patients/{PATIENT}/device_dispenses' \
   -H 'Authorization: Bearer {stop_token}'
 
-Read the contract division, or list all of them without its id:
+List the contract divisions:
 
-curl -sS '{base}/api/admin/contract_divisions/{CONTRACT_DIVISION}' \
+curl -sS '{base}/api/admin/contract_divisions' \
   -H 'Authorization: Bearer {update_token}' \
   -H 'api-key: {api_key}'
-
-List the events of the last hour; the stop is among them:
-
-curl -sS '{base}/api/events?entity_type=DeviceDispense' \
-  -H 'Authorization: Bearer {stop_token}'
 
 Where to look next, from another terminal:
 - every request, to read and to try in a browser: {base}/docs
 - the events that went out: ESOZ_SQLITE__PATH='{store}' cargo run -q -- events
 - everything that is stored: the SQLite file {store}
 - a token of your own: ESOZ_SQLITE__PATH='{store}' cargo run -q -- token issue --user {USER} --client {PHARMACY} --scope 'device_dispense:stop'
-- every setting: docs/esoz.example.toml",
+- every setting: docs/esoz.example.toml"#,
         base = format_args!("{}://{}", server.scheme(), loopback(server.address())),
         stop_token = stop_token.expose(),
         update_token = update_token.expose(),
