@@ -2,15 +2,18 @@
 
 use std::process::Command;
 
+use esoz_auth::Scope;
 use esoz_test_servers::shared;
 use esoz_tests::{Addresses, Kind, Setup, StopFixture, TestApp, TestStores, UpdateFixture};
 
 use crate::page::Page;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_client_stops_a_dispense() {
+async fn the_client_follows_a_dispense_from_its_list_to_its_event() {
     let app = TestApp::new(Kind::Sqlite).await;
     let fixture = StopFixture::load(&app).await;
+    let scope = Scope::parse("device_dispense:read device_dispense:stop event:read");
+    let token = fixture.issue(&app, |token| token.scope = scope).await;
     let folder = tempfile::tempdir().unwrap();
     let client = folder.path().join("client.py");
     std::fs::write(&client, Page::of_book("how-to/write-a-client.md").only_block("python")).unwrap();
@@ -27,10 +30,10 @@ async fn the_client_stops_a_dispense() {
     };
     let (_, _, complaint) = run("no token of ours");
     assert!(complaint.contains("Invalid access token"), "{complaint}");
-    let (is_done, printed, complaint) = run(fixture.token.expose());
+    let (is_done, printed, complaint) = run(token.expose());
     assert!(is_done, "{complaint}");
-    assert_eq!(printed, "stopped\n");
-    let (_, _, complaint) = run(fixture.token.expose());
+    assert_eq!(printed, "1 in progress\nstopped\nthe event is there\n");
+    let (_, _, complaint) = run(token.expose());
     assert!(complaint.contains("Device dispense in status stopped cannot be stopped"), "{complaint}");
 }
 
