@@ -169,8 +169,13 @@ on_every_store! {
         });
         let app = setup.start().await;
         let fixture = StopFixture::load(&app).await;
-        let unreadable = put(&app, &fixture, 86_400_000).await;
-        app.raw().set_field(unreadable.id, "subject", json!(7)).await;
+        let completed = fixture.another(&app).status(DispenseStatus::Completed);
+        let unreadable = completed.field("inserted_at", older_by(&app, 86_400_000)).build();
+        app.put_dispense(&unreadable).await;
+        // Not in progress until it cannot be read: the job is at work.
+        for (field, value) in [("subject", json!(7)), ("status", json!("in_progress"))] {
+            app.raw().set_field(unreadable.id, field, value).await;
+        }
         let document = app.raw().document(unreadable.id).await;
         let strange = fixture.another(&app).field("inserted_at", older_by(&app, 80_000_000)).build();
         is_refused.set(strange.id).unwrap();
