@@ -5,13 +5,15 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use esoz::{Config, Stores};
 use esoz_auth::{NewAccessToken, NewApiKey, Secret};
-use esoz_device_dispense::PatientPseudonyms as _;
+use esoz_device_dispense::{DispenseStatus, OverdueFilter, PatientPseudonyms as _, Trigger};
 use esoz_kernel::system::SystemClock;
-use esoz_kernel::{Clock as _, PatientId, Put};
+use esoz_kernel::time::rfc3339_millis;
+use esoz_kernel::{Clock as _, PatientId, Put, StoreError};
 use esoz_testkit::builders;
 use esoz_tests::{PATIENT_KEY, TestStores, client_of};
 use jiff::SignedDuration;
@@ -21,12 +23,19 @@ use crate::state::{Loaded, Pair};
 /// How many dispenses are loaded with one call.
 const CHUNK: usize = 500;
 const PHARMACIES: usize = 4;
+/// How long a dispense may be in progress: since long before the builders' own were recorded.
+const LIFETIME: Duration = Duration::from_hours(24 * 365 * 10);
+const OVERDUE_EVERY: Duration = Duration::from_millis(100);
+/// The user in whose name dispenses expire.
+pub const SYSTEM_USER: &str = "e502e502-0000-4000-8000-000000000001";
 
 /// How much of everything there is.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
     /// Dispenses.
     pub dispenses: usize,
+    /// More dispenses, of which one is overdue after each [`OVERDUE_EVERY`].
+    pub overdue: usize,
     /// Contracts, and as many divisions.
     pub contracts: usize,
     /// Contract divisions; fewer than the square of the contracts.
@@ -128,7 +137,10 @@ pub fn variables(stores: &TestStores) -> Vec<(String, String)> {
         ("ESOZ_KAFKA__DELIVERY_TIMEOUT_MS", "1000"),
         ("ESOZ_EVENTS__LEASE_MS", "7000"),
         ("ESOZ_LOG__LEVEL", "warn"),
+        ("ESOZ_DEVICE_DISPENSE__SYSTEM_USER_ID", SYSTEM_USER),
+        ("ESOZ_DEVICE_DISPENSE__EXPIRE_EVERY_S", "1"),
     ];
+    variables.push(("ESOZ_DEVICE_DISPENSE__LIFETIME_S".to_owned(), LIFETIME.as_secs().to_string()));
     variables.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
     variables
 }
@@ -171,6 +183,17 @@ impl Fixtures {
             }
         }
 
+        let begin = SystemClock.now().saturating_sub(LIFETIME);
+        let overdue: Vec<_> = (1..=u32::try_from(size.overdue)?)
+            .map(|number| {
+                let inserted_at = rfc3339_millis(begin.saturating_add(OVERDUE_EVERY * number));
+                builders::dispense().field("inserted_at", inserted_at.into()).build()
+            })
+            .collect();
+        for some in overdue.chunks(CHUNK) {
+            loaded(&stores.dispense_registry.put_dispenses(some).await?)?;
+        }
+
         let id = clinic.facts.id;
         let divisions: Vec<_> = (0..size.contracts).map(|_| builders::division_of(id)).collect();
         let contracts: Vec<_> = (0..size.contracts).map(|_| builders::contract_of(id)).collect();
@@ -190,6 +213,7 @@ impl Fixtures {
         };
         let known = Loaded {
             dispenses: dispenses.iter().map(|dispense| dispense.id.clone()).collect(),
+            overdue: overdue.iter().map(|dispense| dispense.id.to_string()).collect(),
             records: records
                 .iter()
                 .map(|record| (record.id.to_string(), pair(record)))
@@ -219,6 +243,18 @@ impl Fixtures {
             next_token,
             stores,
         }))
+    }
+
+    /// Whether each dispense that is overdue before the run ends has expired.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails.
+    pub async fn all_have_expired(&self) -> Result<bool, StoreError> {
+        let from = DispenseStatus::Unknown.sources(Trigger::AutoExpire);
+        // None of the others was recorded that long ago.
+        let inserted_before = SystemClock.now().saturating_sub(LIFETIME / 2);
+        let filter = OverdueFilter { from, inserted_before, after: None };
+        Ok(self.stores.dispenses.overdue(&filter, 1).await?.is_empty())
     }
 
     /// How many kinds of pharmacies there are: the token that may stop a dispense is at a place with its remainder.

@@ -14,5 +14,6 @@ pub mod requests;
 pub mod scenarios;
 pub mod server;
 pub mod servers;
+mod settle;
 pub mod state;
 pub mod trial;

@@ -26,6 +26,7 @@ pub async fn state(stores: &TestStores) -> Result<State> {
         let (records, audit) = tables_of(&POSTGRESQL, &|sql| rows_of(database, sql))?;
         (state.records, state.audit) = (records, audit);
     }
+    state.log = event_log(stores)?;
     if let Some(file) = stores.file() {
         state.dispenses = dispenses_of(file)?;
         let (records, audit) = tables_of(&SQLITE, &|sql| Ok(file.query(sql)))?;
@@ -33,6 +34,21 @@ pub async fn state(stores: &TestStores) -> Result<State> {
     }
     state.topic = stores.delivered().messages().await.iter().map(delivered).collect();
     Ok(state)
+}
+
+/// Reads the ids of the events in the event log.
+///
+/// # Errors
+/// When the database refuses to be read.
+pub fn event_log(stores: &TestStores) -> Result<Vec<String>> {
+    let rows = match (stores.database(), stores.file()) {
+        (Some(database), _) => {
+            rows_of(database, "SELECT json_build_object('id', id) AS json FROM event_log")?
+        }
+        (None, Some(file)) => file.query("SELECT json_object('id', event_id) AS json FROM event_log"),
+        (None, None) => Vec::new(),
+    };
+    rows.iter().map(|row| text(row, "id")).collect()
 }
 
 async fn documents_of(documents: &MongoDocuments) -> Result<BTreeMap<String, StoredDispense>> {

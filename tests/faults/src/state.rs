@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub struct Loaded {
     /// The dispenses, all in progress.
     pub dispenses: Vec<String>,
+    /// Dispenses, all in progress, that are overdue before the run ends. No request is about them.
+    pub overdue: Vec<String>,
     /// Contract divisions with the pair of contract and division that each held.
     pub records: BTreeMap<String, Pair>,
     /// How long a revoked token may still be let in, in microseconds.
@@ -27,6 +29,8 @@ pub struct State {
     pub audit: Vec<Audited>,
     /// The topic; messages of one key in their order. Deliveries may be repeated.
     pub topic: Vec<Delivered>,
+    /// The ids of the events in the event log.
+    pub log: Vec<String>,
 }
 
 /// A dispense as it is stored.

@@ -1,5 +1,6 @@
 //! One trial: stores, a workload on servers, faults, and the check of what is left.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,11 +18,9 @@ use crate::reopen::Reopening;
 use crate::report::Report;
 use crate::server::Replicas;
 
-/// How long everything that waits may take to be delivered once nothing is in its way.
-const DRAINED_WITHIN: Duration = Duration::from_mins(2);
 /// How long a server may take to end when it is asked to.
 const ENDED_WITHIN: Duration = Duration::from_secs(15);
-const POLL_EVERY: Duration = Duration::from_millis(50);
+pub(crate) const POLL_EVERY: Duration = Duration::from_millis(50);
 
 /// What a trial begins with.
 #[derive(Debug, Clone)]
@@ -47,7 +46,7 @@ impl Setup {
             name: name.to_owned(),
             seed,
             replicas,
-            size: Size { dispenses: 400, contracts: 8, records: 24, tokens: 16 },
+            size: Size { dispenses: 400, overdue: 60, contracts: 8, records: 24, tokens: 16 },
             pace: Pace::default(),
             variables: Vec::new(),
         }
@@ -191,8 +190,7 @@ impl Trial {
         let state = read::state(&self.stores).await?;
         let findings = checker::check(&self.shared.fixtures.loaded, &history, &state);
         let mut report = self.report(worked, &history, findings)?;
-        let distinct: std::collections::BTreeSet<&String> =
-            state.topic.iter().map(|event| &event.id).collect();
+        let distinct: BTreeSet<&String> = state.topic.iter().map(|event| &event.id).collect();
         report.events = distinct.len();
         report.repeated = state.topic.len() - distinct.len();
         report.audited = state.audit.iter().filter(|row| row.action == "UPDATE").count();
@@ -236,11 +234,14 @@ impl Trial {
         Ok(report)
     }
 
-    /// Lets the clients finish, waits until everything is delivered and stops the servers; tells how long the clients were at work.
+    /// Lets the clients finish, waits until everything has expired, was delivered and is in the event log, and stops the servers; tells how
+    /// long the clients were at work.
     async fn finish(&mut self) -> Result<Duration> {
         self.pause().await;
         let worked = self.began.elapsed();
+        self.expired().await?;
         self.drained().await?;
+        self.logged().await?;
         for number in 0..self.replicas.len() {
             if self.replicas.pid(number).is_some() {
                 self.replicas.terminate(number)?;
@@ -249,25 +250,6 @@ impl Trial {
             }
         }
         Ok(worked)
-    }
-
-    /// Waits until nothing waits for delivery.
-    ///
-    /// # Errors
-    /// When it does not come to that.
-    pub async fn drained(&self) -> Result<Duration> {
-        let started = Instant::now();
-        loop {
-            let waits = match self.shared.fixtures.stores.backlog().await {
-                Ok(backlog) if backlog.depth == 0 => return Ok(started.elapsed()),
-                Ok(backlog) => format!("{} events wait", backlog.depth),
-                Err(error) => error.to_string(),
-            };
-            if started.elapsed() > DRAINED_WITHIN {
-                bail!("the outbox is not empty after {DRAINED_WITHIN:?}: {waits}");
-            }
-            tokio::time::sleep(POLL_EVERY).await;
-        }
     }
 
     fn keep(&self, history: &[Operation]) -> Result<PathBuf> {

@@ -14,7 +14,7 @@ const STOPPED_STATUS: &str = "stopped";
 pub(super) fn check(loaded: &Loaded, requests: &Requests<'_>, state: &State) -> Vec<Finding> {
     let mut findings = Vec::new();
     let events = deduplicated(&state.topic, &mut findings);
-    let known: BTreeSet<&String> = loaded.dispenses.iter().collect();
+    let known: BTreeSet<&String> = loaded.dispenses.iter().chain(&loaded.overdue).collect();
     for event in state.topic.iter().filter(|event| !known.contains(&event.dispense)) {
         findings.push(Finding::new(Kind::Uninvited, format!("an event of an unknown entity: {event:?}")));
     }

@@ -17,6 +17,8 @@ pub enum Kind {
     EventLost,
     /// An event is in the topic whose change is not in the store.
     EventWithoutChange,
+    /// An event is in the topic and not in the event log.
+    NotLogged,
     /// The same event was delivered with two contents.
     EventChanged,
     /// The events of an entity came in another order than its changes.

@@ -7,7 +7,9 @@
 mod chain;
 mod counts;
 mod dispenses;
+mod expiry;
 mod finding;
+mod log;
 mod pairs;
 mod requests;
 mod tokens;
@@ -26,6 +28,8 @@ pub fn check(loaded: &Loaded, history: &[Operation], state: &State) -> Vec<Findi
     findings.extend(requests.unresolved());
     findings.extend(tokens::check(loaded, history));
     findings.extend(dispenses::check(loaded, &requests, state));
+    findings.extend(expiry::check(loaded, state));
+    findings.extend(log::check(state));
     findings.extend(pairs::check(loaded, &requests, state));
     findings
 }

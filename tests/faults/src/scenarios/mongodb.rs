@@ -18,7 +18,8 @@ pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
     let mut rng = run.rng(2);
     let mut set = tokio::task::spawn_blocking(|| MongoSet::start(MEMBERS)).await??;
     let stores = run.servers().await?.stores_with(&set.uri()).await?;
-    let setup = Setup::new("MongoDB's primary killed and stepped down, 2 servers", rng.u64(..), 2);
+    let mut setup = Setup::new("MongoDB's primary killed and stepped down, 2 servers", rng.u64(..), 2);
+    setup.size.overdue = run.of(100, 600);
     let mut trial = Trial::begin(setup, stores).await?;
     let losses = run.of(2, 12);
     let mut acknowledged = 0;

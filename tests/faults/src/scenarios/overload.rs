@@ -158,7 +158,7 @@ async fn begin(run: &mut Run, name: &str, in_flight: Option<usize>) -> Result<Tr
     if let Some(in_flight) = in_flight {
         setup = setup.variable("ESOZ_HTTP__MAX_IN_FLIGHT", in_flight.to_string());
     }
-    setup.size = Size { dispenses: 4, contracts: 24, records: 512, tokens: 4 };
+    setup.size = Size { dispenses: 4, overdue: 0, contracts: 24, records: 512, tokens: 4 };
     Trial::without_load(setup, stores).await
 }
 

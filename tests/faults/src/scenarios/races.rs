@@ -30,13 +30,13 @@ pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
         let store = if kind == Kind::Sqlite { "SQLite" } else { "MongoDB" };
         let name = format!("races, {rounds} rounds of {AT_ONCE} on one dispense, {store}");
         let mut setup = Setup::new(&name, run.seed, 2);
-        setup.size = Size { dispenses: rounds, contracts: 2, records: 1, tokens: 4 };
+        setup.size = Size { dispenses: rounds, overdue: 0, contracts: 2, records: 1, tokens: 4 };
         reports.push(dispenses(setup, run.stores(kind).await?, rounds).await?);
 
         let store = if kind == Kind::Sqlite { "SQLite" } else { "PostgreSQL" };
         let name = format!("races, {rounds} rounds of {AT_ONCE} on one pair, {store}");
         let mut setup = Setup::new(&name, run.seed, 2);
-        setup.size = Size { dispenses: 4, contracts: 8, records: AT_ONCE, tokens: 4 };
+        setup.size = Size { dispenses: 4, overdue: 0, contracts: 8, records: AT_ONCE, tokens: 4 };
         reports.push(pairs(setup, run.stores(kind).await?, rounds, run.rng(7)).await?);
     }
     Ok(reports)

@@ -47,8 +47,8 @@ fn each_planted_fault_is_found_as_what_it_is() {
 fn a_fault_of_every_kind_is_planted() {
     use Kind::{
         AfterRevocation, Contradiction, Dishonest, EventChanged, EventLost, EventWithoutChange,
-        EventsOutOfOrder, ImpossibleRefusal, Lost, OutOfOrder, PairHeldTwice, RefusedAndDone, StoppedTwice,
-        TokenRefused, Twice, Undelivered, Unexpected, Uninvited, Unresolved, Vanished,
+        EventsOutOfOrder, ImpossibleRefusal, Lost, NotLogged, OutOfOrder, PairHeldTwice, RefusedAndDone,
+        StoppedTwice, TokenRefused, Twice, Undelivered, Unexpected, Uninvited, Unresolved, Vanished,
     };
     let all = [
         Lost,
@@ -58,6 +58,7 @@ fn a_fault_of_every_kind_is_planted() {
         Uninvited,
         EventLost,
         EventWithoutChange,
+        NotLogged,
         EventChanged,
         EventsOutOfOrder,
         Undelivered,

@@ -27,6 +27,26 @@ pub(crate) const FAULTS: &[(&str, Kind, Plant)] = &[
     }),
     ("a dispense is gone", Kind::Vanished, |run| drop(run.state.dispenses.pop_first())),
     ("a contract division is gone", Kind::Vanished, |run| drop(run.state.records.pop_first())),
+    ("an overdue dispense has not expired", Kind::Lost, |run| {
+        take_back(overdue(run));
+        run.state.topic.retain(|event| event.dispense != OVERDUE);
+    }),
+    ("a dispense has expired twice", Kind::Twice, |run| {
+        let expiry = overdue(run).entries[1].clone();
+        overdue(run).entries.push(expiry);
+    }),
+    ("an expiry has no event", Kind::EventLost, |run| {
+        run.state.topic.retain(|event| event.dispense != OVERDUE);
+    }),
+    ("an expiry is told by two events", Kind::EventWithoutChange, |run| {
+        let first = run.state.topic.iter().find(|event| event.dispense == OVERDUE).cloned().unwrap();
+        run.state.topic.push(Delivered { id: String::from("another"), ..first });
+    }),
+    ("an event is not in the event log", Kind::NotLogged, |run| drop(run.state.log.pop())),
+    ("an event is in the event log twice", Kind::Twice, |run| {
+        let last = run.state.log.last().cloned();
+        run.state.log.extend(last);
+    }),
     ("an update was audited twice", Kind::Twice, |run| {
         let position = last_update(run);
         let row = Audited { before: std::collections::BTreeMap::new(), ..run.state.audit[position].clone() };
@@ -232,6 +252,13 @@ fn last_update(run: &Simulated) -> usize {
 }
 
 /// The record as if that row had never been.
+/// A dispense that expired.
+const OVERDUE: &str = "overdue-0";
+
+fn overdue(run: &mut Simulated) -> &mut StoredDispense {
+    run.state.dispenses.get_mut(OVERDUE).unwrap()
+}
+
 fn undo(run: &mut Simulated, row: &Audited) {
     let by = run.state.audit.iter().rev().find(|other| other.record == row.record).unwrap().by.clone();
     let stored = run.state.records.get_mut(&row.record).unwrap();

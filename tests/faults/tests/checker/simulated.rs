@@ -1,12 +1,14 @@
 //! A run as it is when all is well: operations that overlap, each taking effect at an instant of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use esoz_faults::fixtures::SYSTEM_USER;
 use esoz_faults::history::{Action, Operation, Outcome};
 use esoz_faults::state::{Audited, Delivered, Entry, Loaded, Pair, State, StoredDispense, StoredRecord};
 use fastrand::Rng;
 
 const DISPENSES: usize = 12;
+const OVERDUE: usize = 3;
 const RECORDS: usize = 8;
 const PLACES: usize = 4;
 const OPERATIONS: u64 = 400;
@@ -70,6 +72,8 @@ impl Simulated {
         // Some events are delivered twice.
         let twice: Vec<_> = simulated.state.topic.iter().step_by(5).cloned().collect();
         simulated.state.topic.extend(twice);
+        let events: BTreeSet<String> = simulated.state.topic.iter().map(|event| event.id.clone()).collect();
+        simulated.state.log = events.into_iter().collect();
         simulated.history.sort_by_key(|operation| operation.number);
         simulated
     }
@@ -84,6 +88,22 @@ impl Simulated {
             let (updated_at, updated_by) = (entry.at.clone(), entry.by.clone());
             let status = entry.status.clone();
             let stored = StoredDispense { status, updated_at, updated_by, entries: vec![entry], waiting: 0 };
+            state.dispenses.insert(id, stored);
+        }
+        for number in 0..OVERDUE {
+            let id = format!("overdue-{number}");
+            loaded.overdue.push(id.clone());
+            let entries = vec![entry("in_progress", 0, "loader"), entry("unknown", 7, SYSTEM_USER)];
+            let (status, updated_at, updated_by) = (String::from("unknown"), at(7), SYSTEM_USER.to_owned());
+            state.topic.push(Delivered {
+                id: format!("event-of-{id}"),
+                dispense: id.clone(),
+                status: status.clone(),
+                at: updated_at.clone(),
+                by: updated_by.clone(),
+                request_id: format!("expiry-{number}"),
+            });
+            let stored = StoredDispense { status, updated_at, updated_by, entries, waiting: 0 };
             state.dispenses.insert(id, stored);
         }
         for number in 0..RECORDS {
