@@ -1,6 +1,8 @@
 //! Ids that every process of the bench works out for itself from a number, so that none has to be told millions of them.
 
-use esoz_kernel::Uuid;
+use std::time::Duration;
+
+use esoz_kernel::{Timestamp, Uuid};
 
 /// What is numbered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub enum Numbered {
     Division,
     /// Events.
     Event,
+    /// Legal entities; see [`owner_of`].
+    Owner,
 }
 
 /// How many contract divisions belong to one contract.
@@ -31,10 +35,23 @@ pub fn id(of: Numbered, number: u64) -> Uuid {
         Numbered::Contract => 3,
         Numbered::Division => 4,
         Numbered::Event => 5,
+        Numbered::Owner => 6,
     };
     let high = scattered(number ^ (kind << 56));
     let low = scattered(high);
     version_4((u128::from(high) << 64) | u128::from(low))
+}
+
+/// One of a hundred legal entities, which the dispense with that number belongs to unless it is the bench's own.
+pub fn owner_of(dispense: u64) -> Uuid {
+    id(Numbered::Owner, dispense % 100)
+}
+
+/// When the dispense with that number was recorded: all at different times, in no order.
+pub fn inserted_at(dispense: u64) -> Timestamp {
+    const FIRST: Timestamp = Timestamp::constant(1_735_689_600, 0);
+    const YEAR_MS: u64 = 31_536_000_000;
+    FIRST.saturating_add(Duration::from_millis(scattered(dispense) % YEAR_MS))
 }
 
 /// The contract that the contract division with that number belongs to.

@@ -34,9 +34,13 @@ pub enum Work {
     Update(UpdateWork),
     /// Ask without a token (over HTTP alone).
     Refusals,
+    /// Find dispenses by their ids, one after the other.
+    Show(StopWork),
+    /// Get what is at that path, again and again (over HTTP alone).
+    Get(String),
 }
 
-/// Which dispenses are stopped, and for whom.
+/// Which dispenses are stopped, or shown, and for whom.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StopWork {
     /// The number of the first of them.

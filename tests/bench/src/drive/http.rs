@@ -116,20 +116,27 @@ impl Head {
             Work::Stop(work) => {
                 let (patient, dispense) = (work.patient, work.dispense(turn));
                 let path = format!("/api/patients/{patient}/device_dispenses/{dispense}/actions/stop");
-                (self.stop(&path)?, StatusCode::OK)
+                (self.without_body(Method::PATCH, &path)?, StatusCode::OK)
             }
+            Work::Show(work) => {
+                let (patient, dispense) = (work.patient, work.dispense(turn));
+                let path = format!("/api/patients/{patient}/device_dispenses/{dispense}");
+                (self.without_body(Method::GET, &path)?, StatusCode::OK)
+            }
+            Work::Get(path) => (self.without_body(Method::GET, path)?, StatusCode::OK),
             Work::Update(work) => (self.update(&work.toggle(turn))?, StatusCode::OK),
             Work::Refusals => {
-                let mut request = self.stop("/api/patients/0/device_dispenses/0/actions/stop")?;
+                let path = "/api/patients/0/device_dispenses/0/actions/stop";
+                let mut request = self.without_body(Method::PATCH, path)?;
                 request.headers_mut().remove(AUTHORIZATION);
                 (request, StatusCode::UNAUTHORIZED)
             }
         })
     }
 
-    fn stop(&self, path: &str) -> Result<Request<Full<Bytes>>> {
+    fn without_body(&self, method: Method, path: &str) -> Result<Request<Full<Bytes>>> {
         let request = Request::builder()
-            .method(Method::PATCH)
+            .method(method)
             .uri(path)
             .header(HOST, self.host.clone())
             .header(AUTHORIZATION, self.authorization.clone());

@@ -20,7 +20,6 @@ pub(crate) const COLLECTION: &str = "device_dispenses";
 
 pub(super) async fn run(job: &Arc<Job>) -> Result<Outcome> {
     let Way::Mongodb { uri, database, together } = &job.way else { bail!("this goes to MongoDB") };
-    let Work::Stop(_) = &job.work else { bail!("MongoDB has dispenses alone") };
     let mut options = ClientOptions::parse(uri).await.context("reading MongoDB's connection string")?;
     let workers = job.at_once.div_ceil(*together);
     options.max_pool_size = Some(u32::try_from(job.at_once)?);
@@ -31,11 +30,11 @@ pub(super) async fn run(job: &Arc<Job>) -> Result<Outcome> {
     let workers = (0..workers).map(|_| {
         let (job, meter, database, together) = (job.clone(), meter.clone(), database.clone(), *together);
         tokio::spawn(async move {
-            let Work::Stop(work) = &job.work else { bail!("MongoDB has dispenses alone") };
-            if together == 1 {
-                singly(work, &meter, &database).await
-            } else {
-                shared(work, &meter, &database, together).await
+            match &job.work {
+                Work::Stop(work) if together == 1 => singly(work, &meter, &database).await,
+                Work::Stop(work) => shared(work, &meter, &database, together).await,
+                Work::Show(work) => find(work, &meter, &database).await,
+                Work::Update(_) | Work::Refusals | Work::Get(_) => bail!("MongoDB has dispenses alone"),
             }
         })
     });
@@ -63,6 +62,20 @@ async fn singly(work: &StopWork, meter: &Meter, database: &Database) -> Result<(
         let update = dispenses.find_one_and_update(expected, update).return_document(ReturnDocument::After);
         let after = update.await.context("stopping a dispense in MongoDB")?;
         ensure!(after.is_some(), "there was no dispense to stop for turn {turn}");
+        meter.done(&mut lane, began);
+    }
+    meter.hand_in(lane);
+    Ok(())
+}
+
+/// One find by id for each dispense.
+async fn find(work: &StopWork, meter: &Meter, database: &Database) -> Result<()> {
+    let dispenses = dispenses(database);
+    let mut lane = Lane::default();
+    while let Some(turn) = meter.turn() {
+        let began = Instant::now();
+        let found = dispenses.find_one(doc! { "_id": binary(work.dispense(turn)) }).await;
+        ensure!(found.context("finding a dispense in MongoDB")?.is_some(), "turn {turn} has no dispense");
         meter.done(&mut lane, began);
     }
     meter.hand_in(lane);

@@ -3,6 +3,7 @@
 mod build;
 mod figure;
 mod growth;
+mod lists;
 mod memory;
 mod refusals;
 mod relay;
@@ -57,6 +58,8 @@ pub enum Group {
     UpdateSqlite,
     /// Both on all, with more and more stored and with many events waiting
     Growth,
+    /// Dispenses, shown and listed, with more and more stored
+    Lists,
     /// Events on their way to Kafka
     Relay,
     /// What the server keeps in memory after very many requests
@@ -117,6 +120,7 @@ impl Group {
             Self::UpdatePostgres => same_work(Method::Update, Store::Postgres)?,
             Self::UpdateSqlite => same_work(Method::Update, Store::Sqlite)?,
             Self::Growth => growth::measure(settings, &mut measured, tell)?,
+            Self::Lists => lists::measure(settings, &mut measured, tell)?,
             Self::Relay => relay::measure(settings, &mut measured, tell)?,
             Self::Memory => memory::measure(settings, &mut measured, tell)?,
             Self::Start => start::measure(settings, &mut measured, tell)?,

@@ -4,14 +4,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::Result;
-use esoz_kernel::Uuid;
+use esoz_kernel::{Uuid, time::rfc3339_millis};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tokio_postgres::Client;
 
 use super::People;
 use crate::drive::{Id, open_postgres, open_sqlite};
-use crate::ids::{Numbered, contract_of, contracts_for, division_of, id};
+use crate::ids::{Numbered, contract_of, contracts_for, division_of, id, inserted_at};
 
 /// How many go in one statement.
 const BATCH: u64 = 10_000;
@@ -29,14 +29,25 @@ const OF_CONTRACT: &str = "type, status, contract_number, contractor_legal_entit
 /// What a copy of a contract division has of the original.
 const OF_RECORD: &str = "is_active, inserted_at, inserted_by, updated_at, updated_by";
 
-pub(super) fn dispenses_into_sqlite(file: &Path, people: &People, numbers: Range<u64>) -> Result<()> {
+pub(super) fn dispenses_into_sqlite(
+    file: &Path,
+    people: &People,
+    numbers: Range<u64>,
+    owner: impl Fn(u64) -> Uuid,
+) -> Result<()> {
     for batch in batches(numbers.end - numbers.start) {
-        some_dispenses_into_sqlite(file, people, numbers.start + batch.start..numbers.start + batch.end)?;
+        let some = numbers.start + batch.start..numbers.start + batch.end;
+        some_dispenses_into_sqlite(file, people, some, &owner)?;
     }
     Ok(())
 }
 
-fn some_dispenses_into_sqlite(file: &Path, people: &People, numbers: Range<u64>) -> Result<()> {
+fn some_dispenses_into_sqlite(
+    file: &Path,
+    people: &People,
+    numbers: Range<u64>,
+    owner: impl Fn(u64) -> Uuid,
+) -> Result<()> {
     loading(file, |transaction| {
         let original = people.dispense.to_string();
         let document: String = transaction.query_row(
@@ -45,10 +56,10 @@ fn some_dispenses_into_sqlite(file: &Path, people: &People, numbers: Range<u64>)
             |row| row.get(0),
         )?;
         let mut insert =
-            transaction.prepare("INSERT INTO device_dispenses (id, document) VALUES (?1, ?2)")?;
+            transaction.prepare("INSERT INTO device_dispenses (id, document) VALUES (?1, json_set(?2, '$.id', ?1, '$.inserted_at', ?3, '$.performer_legal_entity.identifier.value', ?4))")?;
         for number in numbers {
-            let copy = id(Numbered::Dispense, number).to_string();
-            insert.execute(params![copy, document.replace(&original, &copy)])?;
+            let (copy, owner) = (id(Numbered::Dispense, number).to_string(), owner(number).to_string());
+            insert.execute(params![copy, document, rfc3339_millis(inserted_at(number)), owner])?;
         }
         Ok(())
     })

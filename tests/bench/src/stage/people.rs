@@ -60,7 +60,7 @@ impl People {
             "--ttl",
             "7d",
             "--scope",
-            "device_dispense:stop private_contracts:write",
+            "device_dispense:stop device_dispense:read private_contracts:write",
         ];
         people.token = succeed(program, variables, &token, "")?;
         let key = ["api-key", "issue", "--client", &client, "--scope", "private_contracts:write"];
