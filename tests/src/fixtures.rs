@@ -313,7 +313,7 @@ pub async fn active_contract_divisions(app: &TestApp) -> Vec<ContractDivision> {
     let filter = Filter { id: None, contract_id: None, division_id: None, visibility: Visibility::SHOWN };
     let page = app.stores.contract_divisions.list(&filter, PageRequest::FIRST).await.unwrap();
     assert_eq!(page.total_entries, u64::try_from(page.items.len()).unwrap());
-    page.items
+    page.items.into_iter().map(Result::unwrap).collect()
 }
 
 /// What an update to that contract and division asks for.

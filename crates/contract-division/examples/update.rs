@@ -83,13 +83,17 @@ impl ContractDivisions for Ledger {
         Ok(self.lock("finding a contract division")?.facts(id, None).current)
     }
 
-    async fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError> {
+    async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Result<ContractDivision, StoreError>>, StoreError> {
         let tables = self.lock("listing contract divisions")?;
         let all = tables.contract_divisions.keys().filter_map(|id| tables.facts(*id, None).current);
         let mut matching: Vec<_> =
             all.filter(|current| filter.matches(current)).map(|current| current.record).collect();
         matching.sort_by_key(|record| (record.stamps.inserted_at, record.id));
-        Ok(Page::of(matching, page))
+        Ok(Page::of(matching.into_iter().map(Ok).collect(), page))
     }
 
     /// The heart of the port: read the facts under a lock, look the key up, decide, write. A database locks the rows instead.

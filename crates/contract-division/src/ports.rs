@@ -73,11 +73,16 @@ pub trait ContractDivisions: Send + Sync {
     /// [`StoreError`]; of kind corrupt when what is stored cannot be what ESOZ wrote.
     async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError>;
 
-    /// Lists the records that [match](Filter::matches), ascending by `inserted_at` and then by id, as of one instant.
+    /// Lists the records that [match](Filter::matches), ascending by `inserted_at` and then by id, as of one instant. An entry is an error
+    /// of kind corrupt when it cannot be what ESOZ wrote.
     ///
     /// # Errors
-    /// [`StoreError`]; of kind corrupt when a record of the page cannot be what ESOZ wrote.
-    async fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError>;
+    /// [`StoreError`].
+    async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Result<ContractDivision, StoreError>>, StoreError>;
 
     /// Creates, updates or deactivates a contract division: decides inside the write (docs/adr/0020).
     ///

@@ -30,7 +30,7 @@ pub use app::{Running, app, serve};
 pub use health::{Condition, Health};
 pub use limits::HttpLimits;
 pub use middleware::{AdmissionControl, AdmissionSettings, MonotonicClock, ProcessClock};
-pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED};
+pub use observer::{LISTS, METHODS, Observer, RequestEnded, UNMATCHED};
 pub use openapi::document::openapi;
 pub use routes::{operations, outcomes, route_patterns, served};
 

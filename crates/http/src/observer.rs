@@ -1,7 +1,11 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
-use esoz_kernel::StoreError;
+use esoz_auth::Operation;
+use esoz_contract_division::ListContractDivisions;
+use esoz_device_dispense::{ListDispenses, ListDispensesOfPatient};
+use esoz_events::ListEvents;
+use esoz_kernel::{Listed, Page};
 
 /// Observes requests and operations, e.g. to count them. Every method returns at once.
 pub trait Observer: Send + Sync {
@@ -14,11 +18,8 @@ pub trait Observer: Send + Sync {
     /// Called when an operation has ended: with `ok` or the [`Failure::code`](esoz_kernel::Failure::code) of its error. One of [`outcomes`](crate::outcomes).
     fn operation_ended(&self, operation: &'static str, outcome: &'static str);
 
-    /// Called for each dispense that a list leaves out because it cannot be read.
-    fn dispense_unreadable(&self);
-
-    /// Called for each event that a list leaves out because it cannot be read.
-    fn event_unreadable(&self);
+    /// Called for each record that a list leaves out because it cannot be read; the operation is one of [`LISTS`].
+    fn record_unreadable(&self, operation: &'static str);
 }
 
 /// An observer that records nothing.
@@ -26,20 +27,27 @@ impl Observer for () {
     fn request_began(&self) {}
     fn request_ended(&self, _: &RequestEnded) {}
     fn operation_ended(&self, _: &'static str, _: &'static str) {}
-    fn dispense_unreadable(&self) {}
-    fn event_unreadable(&self) {}
+    fn record_unreadable(&self, _: &'static str) {}
 }
 
-/// Counts and logs the records that a list leaves out because they cannot be read: `what` they are, as what they are `stored`.
-pub(crate) fn report_unreadable(unreadable: &[StoreError], what: &str, stored: &str, count: impl Fn()) {
+/// The operations that list records.
+pub const LISTS: [&str; 4] =
+    [ListContractDivisions::NAME, ListDispenses::NAME, ListDispensesOfPatient::NAME, ListEvents::NAME];
+
+/// Counts and logs the records that an operation leaves out because they cannot be read, and returns the others.
+pub(crate) fn readable<O: Operation, T>(
+    observer: &dyn Observer,
+    Listed { page, unreadable }: Listed<T>,
+) -> Page<T> {
     for error in unreadable {
-        count();
+        observer.record_unreadable(O::NAME);
         let error = error.with_causes();
         tracing::warn!(
             error,
-            "{what} is left out of a list because it cannot be read; correct the stored {stored}"
+            "a record is left out of a list because it cannot be read; correct what is stored"
         );
     }
+    page
 }
 
 /// A request that has ended. Each field has a bounded number of values, to be used as a label.

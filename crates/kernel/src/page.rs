@@ -1,3 +1,5 @@
+use crate::StoreError;
+
 /// A page of a list that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
@@ -75,17 +77,33 @@ impl<T> Page<T> {
     }
 }
 
-impl<T, E> Page<Result<T, E>> {
-    /// Splits off the entries that are errors; `total_entries` counts them as well.
-    pub fn partition(self) -> (Page<T>, Vec<E>) {
-        let (mut items, mut errors) = (Vec::with_capacity(self.items.len()), Vec::new());
-        for item in self.items {
+/// A page of a list without the entries that cannot be read.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// The entries that can be read. `total_entries` counts the others as well.
+    pub page: Page<T>,
+    /// Why the others are left out. For the operator: a caller is not told.
+    pub unreadable: Vec<StoreError>,
+}
+
+impl<T> Listed<T> {
+    /// The page of a list without entries.
+    pub const fn empty() -> Self {
+        Self { page: Page::empty(), unreadable: Vec::new() }
+    }
+}
+
+impl<T> From<Page<Result<T, StoreError>>> for Listed<T> {
+    /// Splits off the entries that are errors.
+    fn from(Page { items, total_entries }: Page<Result<T, StoreError>>) -> Self {
+        let (mut readable, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());
+        for item in items {
             match item {
-                Ok(item) => items.push(item),
-                Err(error) => errors.push(error),
+                Ok(item) => readable.push(item),
+                Err(error) => unreadable.push(error),
             }
         }
-        (Page { items, total_entries: self.total_entries }, errors)
+        Self { page: Page { items: readable, total_entries }, unreadable }
     }
 }
 
@@ -112,8 +130,14 @@ mod tests {
 
     #[test]
     fn errors_are_split_off_in_their_order_and_stay_counted() {
-        let page = Page { items: vec![Ok(1), Err("a"), Ok(2), Err("b")], total_entries: 9 };
-        assert_eq!(page.partition(), (Page { items: vec![1, 2], total_entries: 9 }, vec!["a", "b"]));
+        let error = |id| StoreError::corrupt("table", id, "column");
+        let items = vec![Ok(1), Err(error(1)), Ok(2), Err(error(2))];
+        let Listed { page, unreadable } = Page { items, total_entries: 9 }.into();
+        assert_eq!(page, Page { items: vec![1, 2], total_entries: 9 });
+        assert_eq!(
+            unreadable.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [1, 2].map(|id| error(id).to_string())
+        );
     }
 
     #[test]

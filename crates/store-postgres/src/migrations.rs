@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use diesel::dsl::sql;
 use diesel::migration::{Migration as _, MigrationName, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_async::methods::LoadQuery;
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use esoz_kernel::{StoreError, StoreErrorKind};
 
@@ -26,11 +28,27 @@ const READING: &str = "reading which migrations the database has";
 /// Longest time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Waits for the advisory lock ("esoz") that lets one of several programs migrate a database. Afterwards a migration waits less for a lock
-/// that a running service holds: statements that come later wait behind it.
-const LOCK: &str = "SET lock_timeout = '60s'; SELECT pg_advisory_lock(1702063994); SET lock_timeout = '5s'";
+/// Takes the advisory lock ("esoz") that lets one of several programs migrate a database. Does not wait inside the statement: its snapshot
+/// would be one that making an index concurrently waits for, and each would wait for the other.
+const TRY_LOCK: &str = "pg_try_advisory_lock(1702063994)";
 
-const SESSION: &str = "SET search_path = public; SET TIME ZONE 'UTC'; SET statement_timeout = 0";
+/// Longest time to wait for another program that migrates the same database, and the time between two looks.
+const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// A migration waits only so long for a lock that a running service holds: statements that come later wait behind it.
+const SESSION: &str =
+    "SET search_path = public; SET TIME ZONE 'UTC'; SET statement_timeout = 0; SET lock_timeout = '5s'";
+
+/// Drops what is left of indexes whose making was interrupted; the migration that was interrupted makes them again.
+const DROP_UNFINISHED_INDEXES: &str = "DO $$ DECLARE unfinished regclass; BEGIN
+    FOR unfinished IN
+        SELECT made.indexrelid::regclass FROM pg_index AS made JOIN pg_class AS index ON index.oid = made.indexrelid
+        WHERE NOT made.indisvalid AND index.relnamespace = 'public'::regnamespace
+    LOOP
+        EXECUTE format('DROP INDEX %s', unfinished);
+    END LOOP;
+END $$";
 
 /// The result of [`migrate`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,7 +63,7 @@ pub struct Migrated {
 ///
 /// The login of the URL needs the right to create tables in the schema `public` and, unless the role `esoz_service` exists, roles.
 ///
-/// Each migration is a transaction. It is safe to run this repeatedly, concurrently, and while the service runs. It waits 5 s for a connection,
+/// Each migration is a transaction, or one statement that can be run again. It is safe to run this repeatedly, concurrently, and while the service runs. It waits 5 s for a connection,
 /// 60 s for another program that migrates the same database, and 5 s for a lock of a running service. Requires a Tokio runtime; dropping
 /// the future does not stop a migration that has started.
 ///
@@ -56,13 +74,24 @@ pub async fn migrate(url: &str) -> Result<Migrated, StoreError> {
     let opened = tokio::time::timeout(CONNECT_TIMEOUT, open(&config, SESSION)).await;
     let opened = opened.unwrap_or_else(|_| Err(Failure::unavailable("the server did not respond in time")));
     let (mut db, monitor) = opened.during("connecting to the database to migrate")?;
-    let locked = db.batch_execute(LOCK).await;
-    locked
-        .map_err(|error| Failure::of_query(error, monitor.take_sql_state()))
-        .during("waiting for another program that is migrating the same database")?;
+    let locked = tokio::time::timeout(LOCK_TIMEOUT, lock(&mut db, &monitor)).await;
+    let locked = locked.unwrap_or_else(|_| Err(Failure::unavailable("it did not end in time")));
+    locked.during("waiting for another program that is migrating the same database")?;
     // The lock is released with the connection, which the task drops when it is done.
     let run = tokio::task::spawn_blocking(move || run_pending(db, &monitor)).await;
     run.map_err(|error| StoreError::new(StoreErrorKind::Unexpected, "migrating the database").because(error))?
+}
+
+/// Waits for the lock of migrations.
+async fn lock(db: &mut AsyncPgConnection, monitor: &SqlstateMonitor) -> Result<(), Failure> {
+    loop {
+        // diesel has a method of that name as well.
+        let locked = RunQueryDsl::get_result(diesel::select(sql::<Bool>(TRY_LOCK)), db).await;
+        if locked.map_err(|error| Failure::of_query(error, monitor.take_sql_state()))? {
+            return Ok(());
+        }
+        tokio::time::sleep(LOCK_POLL).await;
+    }
 }
 
 /// Applies the missing migrations in order.
@@ -80,6 +109,11 @@ fn run_pending(db: AsyncPgConnection, monitor: &SqlstateMonitor) -> Result<Migra
     let mut applied = Vec::with_capacity(pending.len());
     for migration in &pending {
         let name = migration.name().to_string();
+        if !migration.metadata().run_in_transaction() {
+            let dropped =
+                diesel::connection::SimpleConnection::batch_execute(&mut db, DROP_UNFINISHED_INDEXES);
+            dropped.map_err(|error| failed(error.into(), &format!("preparing migration {name}")))?;
+        }
         db.run_migration(migration).map_err(|cause| failed(cause, &format!("running migration {name}")))?;
         tracing::info!(migration = %name, "migration done");
         applied.push(name);

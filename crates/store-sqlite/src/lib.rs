@@ -13,6 +13,8 @@ mod legal_entities;
 mod migrations;
 mod outbox;
 mod prepared;
+#[cfg(test)]
+mod query_plan;
 mod readers;
 mod rows;
 mod schema;

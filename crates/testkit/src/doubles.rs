@@ -47,7 +47,7 @@ macro_rules! store_ports {
             ContractDivisionsDouble: esoz_contract_division::ContractDivisions {
                 find(id: esoz_kernel::ContractDivisionId) -> Option<esoz_contract_division::Current>;
                 list(filter: &esoz_contract_division::Filter, page: esoz_kernel::PageRequest)
-                    -> esoz_kernel::Page<esoz_contract_division::ContractDivision>;
+                    -> esoz_kernel::Page<Result<esoz_contract_division::ContractDivision, esoz_kernel::StoreError>>;
                 write(write: &esoz_contract_division::Write)
                     -> esoz_kernel::Written<esoz_contract_division::ContractDivision, esoz_contract_division::Refusal>;
             }

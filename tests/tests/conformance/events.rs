@@ -335,7 +335,7 @@ on_every_store! {
         let reader = Reader::on(Setup::new(kind).metrics().start().await).await;
         let events = [0, 1, 2, 3].map(at);
         reader.put(&events).await;
-        let left_out = async |app: &TestApp| app.scrape().await.sum("esoz_unreadable_events_total", &[]);
+        let left_out = async |app: &TestApp| app.scrape().await.sum("esoz_unreadable_records_total", &[("use_case", "list_events")]);
         assert_eq!(left_out(&reader.app).await, Some(0.0));
         for unreadable in [&events[0], &events[2]] {
             raw_event_log(&reader.app).make_unreadable(unreadable.id).await;
@@ -346,7 +346,7 @@ on_every_store! {
         let log = secret_scan::captured();
         for unreadable in [&events[0], &events[2]] {
             let id = unreadable.id.to_string();
-            let line = log.lines().find(|line| line.contains(&id) && line.contains("an event is left out of a list"));
+            let line = log.lines().find(|line| line.contains(&id) && line.contains("is left out of a list"));
             let line = line.unwrap_or_else(|| panic!("no line names {id}"));
             assert!(line.contains("\"WARN\"") && line.contains("field properties"), "{line}");
         }

@@ -376,7 +376,7 @@ on_every_store! {
         reader.app.raw().set_field(broken.id, "status", json!("exploded")).await;
         readable.sort_by_key(|dispense| dispense.id);
         let data: Vec<Value> = readable.iter().map(|one| reader.fixture.shown(one)).collect();
-        let left_out = async || reader.app.scrape().await.sum("esoz_unreadable_dispenses_total", &[]);
+        let left_out = async || reader.app.scrape().await.sum("esoz_unreadable_records_total", &[]);
         assert_eq!(left_out().await, Some(0.0));
         reader.list_of_patient("").await.assert_list(&data, &paging(1, 50, 10, 1));
         assert_eq!(left_out().await, Some(1.0));

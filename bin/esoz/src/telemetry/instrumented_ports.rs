@@ -212,7 +212,7 @@ instrumented! {
     }
     ContractDivisions as "contract_divisions" {
         find(id: ContractDivisionId) -> Result<Option<Current>, StoreError>;
-        list(filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError>;
+        list(filter: &Filter, page: PageRequest) -> Result<Page<Result<ContractDivision, StoreError>>, StoreError>;
         write(write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> => written;
     }
     DeviceDispenses as "device_dispenses" {

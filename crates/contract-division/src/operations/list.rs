@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use esoz_auth::{CallerKind, Operation, Permit};
-use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, Page, PageRequest, StoreError, failure};
+use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, Listed, PageRequest, StoreError, failure};
 
 use crate::{ContractDivision, ContractDivisions, Filter, Visibility};
 
@@ -48,7 +48,7 @@ impl ListContractDivisions {
     /// The most entries of a page.
     pub const MAX_PAGE_SIZE: u32 = 500;
 
-    /// Lists a page of the records that are shown, oldest first (D08).
+    /// Lists a page of the records that are shown, oldest first (D08). A record that cannot be read is left out.
     ///
     /// # Errors
     /// [`ListError`].
@@ -56,21 +56,21 @@ impl ListContractDivisions {
         &self,
         _: &Permit<Self>,
         input: ListInput,
-    ) -> Result<Page<ContractDivision>, ListError> {
+    ) -> Result<Listed<ContractDivision>, ListError> {
         let ListInput { id, contract_id, division_id, is_active, page } = input;
         let visibility = Visibility::SHOWN;
         if is_active.is_some_and(|is_active| is_active != visibility.is_active) {
-            return Ok(Page::empty());
+            return Ok(Listed::empty());
         }
         let filter = Filter { id, contract_id, division_id, visibility };
-        self.contract_divisions.list(&filter, page).await.map_err(ListError::Store)
+        Ok(self.contract_divisions.list(&filter, page).await.map_err(ListError::Store)?.into())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
-    use esoz_kernel::{ClientId, ErrorKind, Failure as _, StoreErrorKind, UserId, Uuid};
+    use esoz_kernel::{ClientId, ErrorKind, Failure as _, Page, StoreErrorKind, UserId, Uuid};
     use pollster::block_on;
 
     use super::*;
@@ -79,7 +79,7 @@ mod tests {
     fn list(
         contract_divisions: MockContractDivisions,
         input: ListInput,
-    ) -> Result<Page<ContractDivision>, ListError> {
+    ) -> Result<Listed<ContractDivision>, ListError> {
         let (client_id, scope) = (ClientId::new(Uuid::nil()), Scope::parse(ListContractDivisions::SCOPE));
         let api_key = Some(ApiKeyHolder { client_id, scope: scope.clone() });
         let principal = Principal { user_id: UserId::new(Uuid::nil()), client_id, scope };
@@ -106,14 +106,18 @@ mod tests {
             port.expect_list()
                 .withf(move |filter, page| *filter == expected && *page == PageRequest::new(2, 3).unwrap())
                 .times(1)
-                .returning(|_, _| Ok(Page { items: Vec::new(), total_entries: 7 }));
-            assert_eq!(list(port, input(is_active)).unwrap().total_entries, 7);
+                .return_once(|_, _| {
+                    let corrupt = StoreError::corrupt("contract_divisions", 2, "inserted_at");
+                    Ok(Page { items: vec![Err(corrupt)], total_entries: 7 })
+                });
+            let listed = list(port, input(is_active)).unwrap();
+            assert_eq!((listed.page.total_entries, listed.unreadable.len()), (7, 1));
         }
     }
 
     #[test]
     fn given_inactive_records_are_asked_for_then_there_are_none_and_no_store_is_asked() {
-        assert_eq!(list(MockContractDivisions::new(), input(Some(false))).unwrap(), Page::empty());
+        assert_eq!(list(MockContractDivisions::new(), input(Some(false))).unwrap().page, Page::empty());
     }
 
     #[test]

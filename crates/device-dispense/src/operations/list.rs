@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use esoz_auth::{CallerKind, Operation, Permit};
-use esoz_kernel::{PageRequest, PatientId, StoreError, failure};
+use esoz_kernel::{Listed, PageRequest, PatientId, StoreError, failure};
 
-use super::DispensePage;
+use super::{ListedDispense, with_patients};
 use crate::{DeviceDispenses, Dispense, Filter, PatientPseudonyms};
 
 /// Which dispenses of the caller's legal entity to list.
@@ -51,11 +51,15 @@ impl ListDispenses {
     ///
     /// # Errors
     /// [`ListError`].
-    pub async fn execute(&self, permit: &Permit<Self>, input: ListInput) -> Result<DispensePage, ListError> {
+    pub async fn execute(
+        &self,
+        permit: &Permit<Self>,
+        input: ListInput,
+    ) -> Result<Listed<ListedDispense>, ListError> {
         let filter = Filter { subject: None, ..input.filter }.narrowed_to(permit.client().into());
-        let Some(filter) = filter else { return Ok(DispensePage::empty()) };
+        let Some(filter) = filter else { return Ok(Listed::empty()) };
         let listed = self.dispenses.list(&filter, input.page).await.map_err(ListError::Store)?;
-        Ok(DispensePage::new(listed, |dispense| self.patient(dispense)))
+        Ok(with_patients(listed, |dispense| self.patient(dispense)))
     }
 
     fn patient(&self, dispense: &Dispense) -> Result<Option<PatientId>, StoreError> {
@@ -97,7 +101,7 @@ mod tests {
         dispenses: MockDeviceDispenses,
         pseudonyms: MockPatientPseudonyms,
         input: ListInput,
-    ) -> Result<DispensePage, ListError> {
+    ) -> Result<Listed<ListedDispense>, ListError> {
         let list = ListDispenses { dispenses: Arc::new(dispenses), pseudonyms: Arc::new(pseudonyms) };
         let permit = permit(UserId::new(Uuid::nil()), ClientId::new(OWNER));
         block_on(list.execute(&permit, input))
@@ -143,7 +147,7 @@ mod tests {
             "?" => Ok(None),
             _ => Err(InvalidPseudonym),
         });
-        let DispensePage { page, unreadable } = list(port, pseudonyms, input(Filter::default())).unwrap();
+        let Listed { page, unreadable } = list(port, pseudonyms, input(Filter::default())).unwrap();
         let items = vec![(dispense(1, "P"), Some(PATIENT)), (dispense(4, "?"), None)];
         assert_eq!(page, Page { items, total_entries: 9 });
         let named: Vec<String> = unreadable.iter().map(StoreError::with_causes).collect();

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use esoz_auth::{CallerKind, Operation, Permit};
-use esoz_kernel::{PageRequest, PatientId, StoreError, failure};
+use esoz_kernel::{Listed, PageRequest, PatientId, StoreError, failure};
 
-use super::DispensePage;
+use super::{ListedDispense, with_patients};
 use crate::{Access, DeviceDispenses, Filter, PatientAccess, PatientPseudonyms};
 
 /// Which dispenses of a patient to list.
@@ -61,7 +61,7 @@ impl ListDispensesOfPatient {
         &self,
         permit: &Permit<Self>,
         input: ListOfPatientInput,
-    ) -> Result<DispensePage, ListOfPatientError> {
+    ) -> Result<Listed<ListedDispense>, ListOfPatientError> {
         let patient = input.patient_id.ok_or(ListOfPatientError::NotFound)?;
         let access = self.patient_access.access(permit.user(), permit.client(), patient).await;
         let filter = Filter { subject: Some(self.pseudonyms.of(patient)), ..input.filter };
@@ -70,9 +70,9 @@ impl ListDispensesOfPatient {
             Access::Own => filter.narrowed_to(permit.client().into()),
             Access::All => Some(filter),
         };
-        let Some(filter) = filter else { return Ok(DispensePage::empty()) };
+        let Some(filter) = filter else { return Ok(Listed::empty()) };
         let listed = self.dispenses.list(&filter, input.page).await.map_err(ListOfPatientError::Store)?;
-        Ok(DispensePage::new(listed, |_| Ok(Some(patient))))
+        Ok(with_patients(listed, |_| Ok(Some(patient))))
     }
 }
 
@@ -102,7 +102,7 @@ mod tests {
         dispenses: MockDeviceDispenses,
         access: Result<Access, StoreError>,
         input: ListOfPatientInput,
-    ) -> Result<DispensePage, ListOfPatientError> {
+    ) -> Result<Listed<ListedDispense>, ListOfPatientError> {
         let mut pseudonyms = MockPatientPseudonyms::new();
         pseudonyms.expect_of().withf(|patient| *patient == PATIENT).returning(|_| Pseudonym::new("P"));
         let mut patient_access = MockPatientAccess::new();

@@ -10,7 +10,7 @@ mod stop;
 
 use std::sync::Arc;
 
-use esoz_kernel::{Clock, IdGenerator, Page, PatientId, StoreError};
+use esoz_kernel::{Clock, IdGenerator, Listed, Page, PatientId, StoreError};
 use esoz_legal_entity::{AllowedTypes, LegalEntities};
 
 pub use expire::ExpireDispenses;
@@ -78,30 +78,15 @@ impl DispenseOperations {
     }
 }
 
-/// A page of a list of dispenses.
-#[derive(Debug)]
-pub struct DispensePage {
-    /// The dispenses that can be read, each with its patient; `None` where the scheme of pseudonyms is irreversible. `total_entries` counts
-    /// the others as well.
-    pub page: Page<(Dispense, Option<PatientId>)>,
-    /// Why the others are left out. For the operator: a caller is not told.
-    pub unreadable: Vec<StoreError>,
-}
+/// A dispense of a list with its patient; `None` where the scheme of pseudonyms is irreversible.
+pub type ListedDispense = (Dispense, Option<PatientId>);
 
-impl DispensePage {
-    const fn empty() -> Self {
-        Self { page: Page::empty(), unreadable: Vec::new() }
-    }
-
-    /// Splits a page of a store; `patient` tells the patient of a dispense, or why its subject cannot be read.
-    fn new(
-        listed: Page<Result<Dispense, StoreError>>,
-        patient: impl Fn(&Dispense) -> Result<Option<PatientId>, StoreError>,
-    ) -> Self {
-        let Page { items, total_entries } = listed;
-        let with_patient = |dispense: Dispense| patient(&dispense).map(|patient| (dispense, patient));
-        let items = items.into_iter().map(|item| item.and_then(with_patient)).collect();
-        let (page, unreadable) = Page { items, total_entries }.partition();
-        Self { page, unreadable }
-    }
+/// Adds the patients to a page of a store; `patient` tells the patient of a dispense, or why its subject cannot be read.
+fn with_patients(
+    Page { items, total_entries }: Page<Result<Dispense, StoreError>>,
+    patient: impl Fn(&Dispense) -> Result<Option<PatientId>, StoreError>,
+) -> Listed<ListedDispense> {
+    let with_patient = |dispense: Dispense| patient(&dispense).map(|patient| (dispense, patient));
+    let items = items.into_iter().map(|item| item.and_then(with_patient)).collect();
+    Page { items, total_entries }.into()
 }

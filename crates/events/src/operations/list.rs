@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use esoz_auth::{CallerKind, Operation, Permit};
-use esoz_kernel::{Clock, Page, PageRequest, StoreError, Timestamp, failure};
+use esoz_kernel::{Clock, Listed, PageRequest, StoreError, Timestamp, failure};
 
 use crate::{EventFilter, EventLog, LoggedEvent, Period, PeriodError};
 
@@ -12,15 +12,6 @@ pub struct ListEventsInput {
     pub filter: EventFilter,
     /// The page of the list.
     pub page: PageRequest,
-}
-
-/// A page of a list of events.
-#[derive(Debug)]
-pub struct EventPage {
-    /// The events that can be read. `total_entries` counts the others as well.
-    pub page: Page<LoggedEvent>,
-    /// Why the others are left out. For the operator: a caller is not told.
-    pub unreadable: Vec<StoreError>,
 }
 
 failure! {
@@ -63,7 +54,7 @@ impl ListEvents {
         Period::new(date, date_to, self.max_period_hours, self.clock.now())
     }
 
-    /// Lists a page of the events, in the order of the log.
+    /// Lists a page of the events, in the order of the log. An event that cannot be read is left out.
     ///
     /// # Errors
     /// [`ListEventsError`].
@@ -71,20 +62,19 @@ impl ListEvents {
         &self,
         _: &Permit<Self>,
         input: ListEventsInput,
-    ) -> Result<EventPage, ListEventsError> {
+    ) -> Result<Listed<LoggedEvent>, ListEventsError> {
         let ListEventsInput { filter, page } = input;
         if !filter.can_match() {
-            return Ok(EventPage { page: Page::empty(), unreadable: Vec::new() });
+            return Ok(Listed::empty());
         }
         let listed = self.log.list(&filter, page).await.map_err(ListEventsError::Store)?;
-        let (page, unreadable) = listed.partition();
-        Ok(EventPage { page, unreadable })
+        Ok(listed.into())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use esoz_kernel::{ErrorKind, Failure as _, StoreErrorKind};
+    use esoz_kernel::{ErrorKind, Failure as _, Page, StoreErrorKind};
     use pollster::block_on;
 
     use super::*;
@@ -135,7 +125,7 @@ mod tests {
         let corrupt = || StoreError::corrupt("event_log", "7", "properties");
         let items = vec![Err(corrupt()), Ok(event("{}"))];
         log.expect_list().return_once(|_, _| Ok(Page { items, total_entries: 2 }));
-        let EventPage { page, unreadable } =
+        let Listed { page, unreadable } =
             block_on(operation(log).execute(&permit(), input(filter(None)))).unwrap();
         assert_eq!(page, Page { items: vec![event("{}")], total_entries: 2 });
         let named: Vec<String> = unreadable.iter().map(StoreError::to_string).collect();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use esoz_kernel::Clock;
 
-pub use list::{EventPage, ListEvents, ListEventsError, ListEventsInput};
+pub use list::{ListEvents, ListEventsError, ListEventsInput};
 pub use show::{ShowEvent, ShowEventError};
 
 use crate::EventLog;

@@ -1,8 +1,9 @@
-//! Contract divisions: `row` maps, `query` reads, `commit` writes, `batch` shares commits, `import` loads.
+//! Contract divisions: `row` maps, `query` reads, `list` lists, `commit` writes, `batch` shares commits, `import` loads.
 
 pub(crate) mod batch;
 mod commit;
 mod import;
+mod list;
 mod query;
 mod row;
 
@@ -10,8 +11,8 @@ use async_trait::async_trait;
 use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Filter, Refusal, Write};
 use esoz_kernel::{ContractDivisionId, Page, PageRequest, StoreError, Written};
 
-use self::query::{FindCurrent, ListRecords};
-use self::row::RecordRow;
+use self::list::{ListRecords, ListedRow};
+use self::query::FindCurrent;
 use crate::PostgresStore;
 use crate::error::During as _;
 use crate::statement::at_most_one;
@@ -24,12 +25,13 @@ impl ContractDivisions for PostgresStore {
         at_most_one(rows).map(row::to_current).transpose()
     }
 
-    async fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError> {
-        let rows = self.connections.query::<(i64, Option<RecordRow>), _>(ListRecords::of(filter, page)).await;
-        let rows = rows.during("listing contract divisions")?;
-        let total_entries = rows.first().map_or(0, |(total, _)| total.unsigned_abs());
-        let records = rows.into_iter().filter_map(|(_, record)| record).map(row::contract_division);
-        Ok(Page { items: records.collect::<Result<_, _>>()?, total_entries })
+    async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Result<ContractDivision, StoreError>>, StoreError> {
+        let rows = self.connections.query::<ListedRow, _>(ListRecords::new(filter, page)).await;
+        Ok(list::page(rows.during("listing contract divisions")?))
     }
 
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {

@@ -1,8 +1,7 @@
-//! Queries: find a record, list records, lock and read the facts of writes.
+//! Queries: find a record, lock and read the facts of writes.
 
-use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, Text, Uuid as SqlUuid};
-use esoz_contract_division::{Filter, Write};
-use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, PageRequest};
+use diesel::sql_types::{Array, Bytea, Nullable, Uuid as SqlUuid};
+use esoz_contract_division::Write;
 use uuid::Uuid;
 
 use super::row::{ContractSql, FactsSql, RecordSql};
@@ -17,51 +16,6 @@ statement! {
          FROM args
          JOIN contract_divisions AS record ON record.id = args.id
          JOIN contracts AS current ON current.id = record.contract_id"
-}
-
-statement! {
-    /// Lists a page of the records that match a filter, each row with the total; an empty page is one row with the total alone.
-    ListRecords {
-        id: Option<Uuid> => Nullable<SqlUuid>,
-        contract_id: Option<Uuid> => Nullable<SqlUuid>,
-        division_id: Option<Uuid> => Nullable<SqlUuid>,
-        is_active: bool => Bool,
-        contract_type: &'static str => Text,
-        size: i64 => BigInt,
-        skipped: i64 => BigInt,
-    } -> (BigInt, Nullable<RecordSql>);
-    ", matching AS (
-         SELECT record.*
-         FROM args
-         CROSS JOIN contract_divisions AS record
-         JOIN contracts AS contract ON contract.id = record.contract_id
-         WHERE record.is_active = args.is_active AND contract.type = args.contract_type
-             AND record.id = coalesce(args.id, record.id)
-             AND record.contract_id = coalesce(args.contract_id, record.contract_id)
-             AND record.division_id = coalesce(args.division_id, record.division_id))
-     , page AS (
-         SELECT matching.* FROM matching
-         ORDER BY matching.inserted_at, matching.id
-         LIMIT (SELECT size FROM args) OFFSET (SELECT skipped FROM args))
-     SELECT total.entries, page.id, page.contract_id, page.division_id, page.is_active,
-         page.inserted_at, page.inserted_by, page.updated_at, page.updated_by
-     FROM (SELECT count(*) AS entries FROM matching) AS total
-     LEFT JOIN page ON true
-     ORDER BY page.inserted_at, page.id"
-}
-
-impl ListRecords {
-    pub(super) fn of(filter: &Filter, page: PageRequest) -> Self {
-        Self {
-            id: filter.id.map(ContractDivisionId::uuid),
-            contract_id: filter.contract_id.map(ContractId::uuid),
-            division_id: filter.division_id.map(DivisionId::uuid),
-            is_active: filter.visibility.is_active,
-            contract_type: filter.visibility.contract_type.as_str(),
-            size: page.size().into(),
-            skipped: i64::try_from(page.offset()).unwrap_or(i64::MAX),
-        }
-    }
 }
 
 /// Declares the query. `$locked` is the lock wait policy of its locking clauses.

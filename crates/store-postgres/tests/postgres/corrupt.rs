@@ -1,11 +1,13 @@
 use esoz_auth::{AccessTokens, Credentials, NewAccessToken, Scope, Secret, TokenKind};
-use esoz_contract_division::Refusal;
+use esoz_contract_division::{ContractDivisions, Filter, Refusal, Visibility};
 use esoz_events::{EventFilter, EventLog, EventPosition, LoggedEvent, Period, Retention};
-use esoz_kernel::{ClientId, EventId, PageRequest, StoreError, StoreErrorKind, UserId, Uuid, Written};
+use esoz_kernel::{
+    ClientId, EventId, Listed, PageRequest, StoreError, StoreErrorKind, UserId, Uuid, Written,
+};
 use esoz_legal_entity::LegalEntities;
 use esoz_testkit::builders::{at_millis, logged_event};
 
-use super::support::{TestDatabase, audit_rows, fixture, fresh, time, update};
+use super::support::{TestDatabase, audit_rows, contract_division, fixture, fresh, time, update};
 
 fn assert_corrupt(error: &StoreError, told: &[&str]) {
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
@@ -34,6 +36,29 @@ async fn a_value_that_esoz_never_writes_is_told_with_table_id_and_column() {
         let error = update(fixture.record.id, &fixture.to).apply(&test_db.store).await.unwrap_err();
         assert_corrupt(&error, &["contract_divisions", &fixture.record.id.to_string(), "inserted_at"]);
         assert_eq!(audit_rows(&test_db, fixture.record.id), audited);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_times_cannot_be_shown_is_an_error_in_its_place() {
+    let filter = Filter { id: None, contract_id: None, division_id: None, visibility: Visibility::SHOWN };
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    let another = contract_division(&test_db.store, fixture.to.contract_id, fixture.to.division_id).await;
+    for (column, time) in [
+        ("updated_at", "10000-01-01T00:00:00Z"),
+        ("updated_at", "0002-12-31T23:59:59Z BC"),
+        ("inserted_at", "-infinity"),
+        ("inserted_at", "infinity"),
+    ] {
+        let id = another.id;
+        test_db.admin(&format!("UPDATE contract_divisions SET {column} = '{time}' WHERE id = '{id}'"));
+        let page = ContractDivisions::list(&test_db.store, &filter, PageRequest::FIRST).await.unwrap();
+        assert_eq!(page.total_entries, 2);
+        let Listed { page, unreadable } = page.into();
+        assert_eq!(page.items, [fixture.record], "{time}");
+        let [error] = unreadable.as_slice() else { panic!("{unreadable:?}") };
+        assert_corrupt(error, &["contract_divisions", &id.to_string(), column]);
     }
 }
 
@@ -94,7 +119,7 @@ async fn an_event_whose_properties_cannot_be_read_is_an_error_in_its_place() {
         let filter = EventFilter { period, event_type: None, entity_type: None, attribute: None };
         let page = EventLog::list(&test_db.store, &filter, PageRequest::FIRST).await.unwrap();
         assert_eq!(page.total_entries, 4, "{properties}");
-        let (page, unreadable) = page.partition();
+        let Listed { page, unreadable } = page.into();
         let [first, second, third, fourth] = events;
         assert_eq!(page.items, [first, second, fourth], "{properties}");
         let [error] = unreadable.as_slice() else { panic!("{unreadable:?}") };

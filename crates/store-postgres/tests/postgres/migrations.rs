@@ -1,9 +1,10 @@
 use esoz_kernel::StoreErrorKind;
 use esoz_store_postgres::{Migrated, PostgresSettings, PostgresStore, Schema, SchemaError, migrate};
 use esoz_test_servers::{Durability, Postgres, shared};
+use esoz_testkit::wait::wait_for;
 use futures_util::future::join_all;
 
-use super::support::{TestDatabase, fresh};
+use super::support::{DEADLINE, TestDatabase, contract_division, division, fixture, fresh};
 
 /// How many migrations there are.
 fn migrations() -> usize {
@@ -171,4 +172,36 @@ async fn a_migration_waits_for_a_running_service_only_so_long() {
     assert!(error.to_string().contains("000011_audit_contract_divisions"), "{error}");
     transaction.rollback().await.unwrap();
     assert_eq!(migrate(&test_db.url).await.unwrap().applied, ["000011_audit_contract_divisions"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_is_made_while_the_service_writes_and_again_if_its_making_was_interrupted() {
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    test_db.admin("DROP INDEX contract_divisions_inserted_at");
+    test_db.admin("DELETE FROM __diesel_schema_migrations WHERE version = '000020'");
+    let mut session = test_db.session().await;
+    // A transaction that has written holds the end of the making up.
+    let transaction = session.transaction().await.unwrap();
+    transaction.execute("UPDATE contract_divisions SET updated_by = updated_by", &[]).await.unwrap();
+    let migrating = tokio::spawn({
+        let url = test_db.url.clone();
+        async move { migrate(&url).await }
+    });
+    let is_made = "SELECT count(*) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+        WHERE relname = 'contract_divisions_inserted_at' AND NOT indisvalid";
+    wait_for("the making of the index", DEADLINE, async || match test_db.admin(is_made).as_str() {
+        "1" => Ok(()),
+        other => Err(other.to_owned()),
+    })
+    .await;
+    // Others write meanwhile.
+    let division = division(&test_db.store, fixture.legal_entity).await;
+    contract_division(&test_db.store, fixture.to.contract_id, division).await;
+    let error = migrating.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("000020"), "{error}");
+    assert_eq!(test_db.admin(is_made), "1");
+    transaction.rollback().await.unwrap();
+    assert_eq!(migrate(&test_db.url).await.unwrap().applied, ["000020_lists_of_contract_divisions"]);
+    assert_eq!(test_db.admin(is_made), "0");
 }

@@ -18,10 +18,14 @@ impl ContractDivisions for SqliteStore {
         self.read(attempted, move |connection| query::current(connection, id)).await
     }
 
-    async fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError> {
+    async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Result<ContractDivision, StoreError>>, StoreError> {
         let filter = *filter;
-        self.read("listing contract divisions", move |connection| query::list(connection, &filter, page))
-            .await
+        let list = move |connection: &mut _| Ok(query::list(connection, &filter, page)?);
+        self.read("listing contract divisions", list).await
     }
 
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {

@@ -1,6 +1,8 @@
 //! Reads contract divisions and the facts about them.
 
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use esoz_contract_division::{ContractDivision, Current, Facts, Filter, Pair};
 use esoz_kernel::{ContractDivisionId, Page, PageRequest, StoreError};
 
@@ -25,40 +27,54 @@ pub(super) fn current(
     Ok(current.transpose()?)
 }
 
-/// Lists a page of the records that meet a filter.
+type Matching<'a> = contract_divisions::BoxedQuery<'a, Sqlite>;
+
+/// The records that meet a filter.
+fn matching(filter: &Filter) -> Matching<'_> {
+    // Not joined: the planner might begin with the contracts, and sort the records of all.
+    let contract = contracts::table.find(contract_divisions::contract_id);
+    let of_type = exists(contract.filter(contracts::kind.eq(filter.visibility.contract_type.as_str())));
+    let matching = contract_divisions::table.into_boxed().filter(of_type);
+    // Not as a bound value: the index of active records is of use only to a query that names them.
+    let mut matching = if filter.visibility.is_active {
+        matching.filter(contract_divisions::is_active)
+    } else {
+        matching.filter(not(contract_divisions::is_active))
+    };
+    if let Some(id) = filter.id {
+        matching = matching.filter(contract_divisions::id.eq(id.to_string()));
+    }
+    if let Some(id) = filter.contract_id {
+        matching = matching.filter(contract_divisions::contract_id.eq(id.to_string()));
+    }
+    if let Some(id) = filter.division_id {
+        matching = matching.filter(contract_divisions::division_id.eq(id.to_string()));
+    }
+    matching
+}
+
+/// A page of those in the order of a list.
+fn page_of(filter: &Filter, page: PageRequest) -> Matching<'_> {
+    matching(filter)
+        .order((contract_divisions::inserted_at, contract_divisions::id))
+        .limit(page.size().into())
+        .offset(i64::try_from(page.offset()).unwrap_or(i64::MAX))
+}
+
+/// Lists a page of the records that meet a filter. They are counted only when the page does not tell how many there are (docs/adr/0025).
 pub(super) fn list(
     connection: &mut SqliteConnection,
     filter: &Filter,
     page: PageRequest,
-) -> Result<Page<ContractDivision>, SqliteError> {
-    let matching = || {
-        let mut matching = contract_divisions::table
-            .inner_join(contracts::table)
-            .filter(contract_divisions::is_active.eq(filter.visibility.is_active))
-            .filter(contracts::kind.eq(filter.visibility.contract_type.as_str()))
-            .into_boxed();
-        if let Some(id) = filter.id {
-            matching = matching.filter(contract_divisions::id.eq(id.to_string()));
-        }
-        if let Some(id) = filter.contract_id {
-            matching = matching.filter(contract_divisions::contract_id.eq(id.to_string()));
-        }
-        if let Some(id) = filter.division_id {
-            matching = matching.filter(contract_divisions::division_id.eq(id.to_string()));
-        }
-        matching
-    };
+) -> QueryResult<Page<Result<ContractDivision, StoreError>>> {
     // One snapshot for both.
     connection.transaction(|connection| {
-        let total: i64 = matching().count().get_result(connection)?;
-        let rows: Vec<RecordRow> = matching()
-            .order((contract_divisions::inserted_at, contract_divisions::id))
-            .limit(page.size().into())
-            .offset(i64::try_from(page.offset()).unwrap_or(i64::MAX))
-            .select(RecordRow::as_select())
-            .load(connection)?;
-        let items = rows.iter().map(RecordRow::record).collect::<Result<_, _>>()?;
-        Ok(Page { items, total_entries: total.unsigned_abs() })
+        let rows: Vec<RecordRow> = page_of(filter, page).select(RecordRow::as_select()).load(connection)?;
+        let total_entries = match page.total_if_last(rows.len()) {
+            Some(total) => total,
+            None => matching(filter).count().get_result::<i64>(connection)?.unsigned_abs(),
+        };
+        Ok(Page { items: rows.iter().map(RecordRow::record).collect(), total_entries })
     })
 }
 
@@ -86,6 +102,10 @@ pub(super) fn facts(
         current,
         division: division.map(|row| row.facts()).transpose()?,
         contract: contract.map(|row| row.facts()).transpose()?,
-        is_pair_taken: diesel::select(diesel::dsl::exists(same_pair)).get_result(connection)?,
+        is_pair_taken: diesel::select(exists(same_pair)).get_result(connection)?,
     })
 }
+
+#[cfg(test)]
+#[path = "query_tests.rs"]
+mod tests;

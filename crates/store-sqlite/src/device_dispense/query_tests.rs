@@ -1,47 +1,13 @@
 //! Plans: no list reads the whole table, and those that are asked for most are found in their order and counted by an index alone.
 
 use diesel::connection::SimpleConnection as _;
-use diesel::debug_query;
-use diesel::query_builder::QueryFragment;
-use diesel::sql_types::Integer;
 use esoz_device_dispense::{DispenseStatus, Trigger};
 use esoz_kernel::{LegalEntityId, Timestamp, Uuid};
 use esoz_testkit::planned_lists::{PlannedList, planned_lists};
 
 use super::*;
+use crate::query_plan::plan;
 use crate::{SqliteSettings, connection, migrate};
-
-#[derive(QueryableByName)]
-struct Step {
-    #[diesel(sql_type = Text)]
-    detail: String,
-}
-
-#[derive(QueryableByName)]
-struct Instruction {
-    #[diesel(sql_type = Text)]
-    opcode: String,
-    #[diesel(sql_type = Integer)]
-    p1: i32,
-}
-
-/// The cursor of the table: the first that a query opens.
-const TABLE: i32 = 0;
-
-fn sql(query: &impl QueryFragment<Sqlite>) -> String {
-    let shown = debug_query::<Sqlite, _>(query).to_string();
-    shown.split_once(" -- binds: ").unwrap().0.to_owned()
-}
-
-/// The plan of a query, and whether it reads rows of the table beside those of the index.
-fn plan(connection: &mut SqliteConnection, query: &impl QueryFragment<Sqlite>) -> (String, bool) {
-    let steps: Vec<Step> =
-        diesel::sql_query(format!("EXPLAIN QUERY PLAN {}", sql(query))).load(connection).unwrap();
-    let program: Vec<Instruction> =
-        diesel::sql_query(format!("EXPLAIN {}", sql(query))).load(connection).unwrap();
-    let reads_rows = program.iter().any(|step| (step.opcode.as_str(), step.p1) == ("Column", TABLE));
-    (steps.iter().map(|step| step.detail.as_str()).collect::<Vec<_>>().join("; "), reads_rows)
-}
 
 #[test]
 fn every_list_is_found_by_an_index() {

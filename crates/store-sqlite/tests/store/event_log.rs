@@ -2,7 +2,7 @@ use diesel::connection::SimpleConnection as _;
 use esoz_events::{
     EventFilter, EventLog, EventPosition, EventPublisher as _, LoggedEvent, Period, Retention, wire,
 };
-use esoz_kernel::{EventId, PageRequest, StoreErrorKind, Uuid};
+use esoz_kernel::{EventId, Listed, PageRequest, StoreErrorKind, Uuid};
 use esoz_store_sqlite::SqliteStore;
 use esoz_testkit::builders::{at_millis, event_of, fresh as fresh_id, logged_event};
 
@@ -66,7 +66,7 @@ async fn an_event_with_a_field_that_cannot_be_read_is_an_error_in_its_place_that
         let filter = EventFilter { period, event_type: None, entity_type: None, attribute: None };
         let page = EventLog::list(&fresh.store, &filter, PageRequest::FIRST).await.unwrap();
         assert_eq!(page.total_entries, 4, "{set}");
-        let (page, unreadable) = page.partition();
+        let Listed { page, unreadable } = page.into();
         let [first, second, third, fourth] = events;
         assert_eq!(page.items, [first, second, fourth], "{set}");
         let [error] = unreadable.as_slice() else { panic!("{unreadable:?}") };

@@ -1,7 +1,7 @@
 //! The event log: [`EventLog`](esoz_events::EventLog).
 
 use esoz_events::{Attribute, EventFilter, EventPosition, LoggedEvent, Period, Properties};
-use esoz_kernel::{EventId, Page, PageRequest, StoreError, StoreErrorKind, Timestamp, Uuid};
+use esoz_kernel::{EventId, Listed, Page, PageRequest, StoreError, StoreErrorKind, Timestamp, Uuid};
 
 use super::EventLogUnderTest;
 use crate::builders::{at_millis, event_of, fresh, logged_event};
@@ -24,7 +24,7 @@ async fn list(
     size: u32,
 ) -> Page<LoggedEvent> {
     let listed = under_test.log.list(filter, PageRequest::new(number, size).unwrap()).await.unwrap();
-    let (page, unreadable) = listed.partition();
+    let Listed { page, unreadable } = listed.into();
     assert_eq!(unreadable.len(), 0, "{unreadable:?}");
     page
 }

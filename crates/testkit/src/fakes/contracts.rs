@@ -143,13 +143,17 @@ impl ContractDivisions for FakeContracts {
         Ok(self.0.lock().current(id))
     }
 
-    async fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<ContractDivision>, StoreError> {
+    async fn list(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Result<ContractDivision, StoreError>>, StoreError> {
         let state = self.0.lock();
         let all = state.records.keys().filter_map(|id| state.current(*id));
         let mut matching: Vec<_> =
             all.filter(|current| filter.matches(current)).map(|current| current.record).collect();
         matching.sort_unstable_by_key(|record| (record.stamps.inserted_at, record.id));
-        Ok(Page::of(matching, page))
+        Ok(Page::of(matching.into_iter().map(Ok).collect(), page))
     }
 
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {

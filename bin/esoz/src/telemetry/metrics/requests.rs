@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use ::metrics::{Counter, Gauge, SharedString};
+use ::metrics::{Gauge, SharedString};
 use esoz_http::{Observer, RequestEnded};
 
 use super::definitions::{
-    HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, UNREADABLE_DISPENSES, UNREADABLE_EVENTS,
-    USE_CASE_OUTCOMES,
+    HTTP_REQUEST_DURATION, HTTP_REQUESTS, HTTP_REQUESTS_IN_FLIGHT, UNREADABLE_RECORDS, USE_CASE_OUTCOMES,
 };
 use super::{Metrics, NO_LABELS};
 
@@ -15,8 +14,6 @@ use super::{Metrics, NO_LABELS};
 pub(crate) struct Requests {
     metrics: Arc<Metrics>,
     in_flight: Gauge,
-    unreadable_dispenses: Counter,
-    unreadable_events: Counter,
 }
 
 impl Requests {
@@ -26,12 +23,10 @@ impl Requests {
                 drop(metrics.counter_from_zero(&USE_CASE_OUTCOMES, [operation, outcome]));
             }
         }
-        Self {
-            metrics: metrics.clone(),
-            in_flight: metrics.gauge(&HTTP_REQUESTS_IN_FLIGHT, NO_LABELS),
-            unreadable_dispenses: metrics.counter_from_zero(&UNREADABLE_DISPENSES, NO_LABELS),
-            unreadable_events: metrics.counter_from_zero(&UNREADABLE_EVENTS, NO_LABELS),
+        for list in esoz_http::LISTS {
+            drop(metrics.counter_from_zero(&UNREADABLE_RECORDS, [list]));
         }
+        Self { metrics: metrics.clone(), in_flight: metrics.gauge(&HTTP_REQUESTS_IN_FLIGHT, NO_LABELS) }
     }
 }
 
@@ -54,11 +49,7 @@ impl Observer for Requests {
         self.metrics.counter(&USE_CASE_OUTCOMES, [operation, outcome]).increment(1);
     }
 
-    fn dispense_unreadable(&self) {
-        self.unreadable_dispenses.increment(1);
-    }
-
-    fn event_unreadable(&self) {
-        self.unreadable_events.increment(1);
+    fn record_unreadable(&self, operation: &'static str) {
+        self.metrics.counter(&UNREADABLE_RECORDS, [operation]).increment(1);
     }
 }

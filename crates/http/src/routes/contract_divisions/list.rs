@@ -7,6 +7,7 @@ use crate::call::{Answer, Call};
 use crate::envelope::{PAGE_NUMBER, Reply};
 use crate::error::ApiError;
 use crate::extract::query::Query;
+use crate::observer::readable;
 use crate::openapi::{
     Answers, Responses,
     parameters::{PageParameters, StandardHeaders},
@@ -50,7 +51,7 @@ pub(crate) async fn handle(call: Call) -> Answer {
         async |api, permit, input| {
             let page = input.page;
             let listed = api.contract_divisions.list.execute(permit, input).await?;
-            Ok((page, listed))
+            Ok((page, readable::<ListContractDivisions, _>(&*api.observer, listed)))
         },
         |(page, listed)| Reply::page(PAGE_NUMBER, page, listed, |record| ContractDivisionDto::from(&record)),
     )

@@ -1,6 +1,6 @@
 //! The dispense of the description's examples.
 
-use esoz_device_dispense::{Dispense, DispensePage, DispenseStatus, Pseudonym};
+use esoz_device_dispense::{Dispense, DispenseStatus, ListedDispense, Pseudonym};
 use esoz_kernel::{DispenseId, LegalEntityId, Page, PatientId, Uuid};
 use serde_json::{Map, Value, json};
 
@@ -17,9 +17,8 @@ pub(super) fn stopped() -> Map<String, Value> {
 }
 
 /// A list with a stopped dispense of that patient.
-pub(super) fn page(patient: Option<Uuid>) -> DispensePage {
-    let items = vec![(dispense(), patient.map(PatientId::new))];
-    DispensePage { page: Page { items, total_entries: 1 }, unreadable: Vec::new() }
+pub(super) fn page(patient: Option<Uuid>) -> Page<ListedDispense> {
+    Page { items: vec![(dispense(), patient.map(PatientId::new))], total_entries: 1 }
 }
 
 fn dispense() -> Dispense {

@@ -3,8 +3,9 @@ use esoz_kernel::PageRequest;
 use utoipa::IntoResponses;
 
 use super::filter::{FilterParameters, faults, parse};
-use super::{example, rendered_page, report_unreadable};
+use super::{example, rendered_page};
 use crate::call::{Answer, Call};
+use crate::observer::readable;
 use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
 
 /// List device dispenses
@@ -24,8 +25,7 @@ pub(crate) async fn handle(call: Call) -> Answer {
         async |call| parse(call.query()),
         async |api, permit, (filter, page)| {
             let listed = api.device_dispenses.list.execute(permit, ListInput { filter, page }).await?;
-            report_unreadable(api, &listed);
-            Ok((page, listed))
+            Ok((page, readable::<ListDispenses, _>(&*api.observer, listed)))
         },
         |(page, listed)| rendered_page(page, listed),
     )

@@ -3,8 +3,9 @@ use esoz_kernel::PageRequest;
 use utoipa::{IntoParams, IntoResponses};
 
 use super::filter::{FilterParameters, faults, parse};
-use super::{example, rendered_page, report_unreadable};
+use super::{example, rendered_page};
 use crate::call::{Answer, Call};
+use crate::observer::readable;
 use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
 
 /// The segments of the path of a patient's dispenses.
@@ -38,8 +39,7 @@ pub(crate) async fn handle(call: Call) -> Answer {
         async |api, permit, input| {
             let page = input.page;
             let listed = api.device_dispenses.list_of_patient.execute(permit, input).await?;
-            report_unreadable(api, &listed);
-            Ok((page, listed))
+            Ok((page, readable::<ListDispensesOfPatient, _>(&*api.observer, listed)))
         },
         |(page, listed)| rendered_page(page, listed),
     )

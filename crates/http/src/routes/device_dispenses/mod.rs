@@ -9,13 +9,12 @@ pub(crate) mod stop;
 
 use std::iter;
 
-use esoz_device_dispense::{Dispense, DispensePage, RECORD, RESOURCES};
-use esoz_kernel::{PageRequest, PatientId};
+use esoz_device_dispense::{Dispense, ListedDispense, RECORD, RESOURCES};
+use esoz_kernel::{Page, PageRequest, PatientId};
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
 use crate::envelope::{PAGE, Reply};
-use crate::{Api, observer};
 
 /// The segments of the path of a dispense.
 #[derive(IntoParams)]
@@ -42,14 +41,8 @@ fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String
 }
 
 /// Renders a page of a list.
-fn rendered_page(request: PageRequest, listed: DispensePage) -> Reply<Vec<Map<String, Value>>> {
-    Reply::page(PAGE, request, listed.page, |(dispense, patient)| rendered(dispense, patient))
-}
-
-/// Counts and logs the dispenses that a list leaves out.
-fn report_unreadable(api: &Api, listed: &DispensePage) {
-    let count = || api.observer.dispense_unreadable();
-    observer::report_unreadable(&listed.unreadable, "a dispense", "document", count);
+fn rendered_page(request: PageRequest, page: Page<ListedDispense>) -> Reply<Vec<Map<String, Value>>> {
+    Reply::page(PAGE, request, page, |(dispense, patient)| rendered(dispense, patient))
 }
 
 /// A FHIR Reference as ESOZ writes it.

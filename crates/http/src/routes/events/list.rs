@@ -1,4 +1,4 @@
-use esoz_events::{Attribute, EventFilter, EventPage, ListEvents, ListEventsInput, Period, PeriodError};
+use esoz_events::{Attribute, EventFilter, ListEvents, ListEventsInput, Period, PeriodError};
 use esoz_kernel::{Page, PageRequest, Timestamp};
 use utoipa::{IntoParams, IntoResponses};
 
@@ -7,7 +7,7 @@ use crate::call::{Answer, Call};
 use crate::envelope::{PAGE_NUMBER, Reply};
 use crate::error::ApiError;
 use crate::extract::query::Query;
-use crate::observer::report_unreadable;
+use crate::observer::readable;
 use crate::openapi::{
     Answers, Responses,
     parameters::{PageParameters, StandardHeaders},
@@ -57,9 +57,8 @@ pub(crate) async fn handle(call: Call) -> Answer {
         async |call| parse(call.query(), |date, date_to| call.api().events.list.period(date, date_to)),
         async |api, permit, input| {
             let page = input.page;
-            let EventPage { page: listed, unreadable } = api.events.list.execute(permit, input).await?;
-            report_unreadable(&unreadable, "an event", "row", || api.observer.event_unreadable());
-            Ok((page, listed))
+            let listed = api.events.list.execute(permit, input).await?;
+            Ok((page, readable::<ListEvents, _>(&*api.observer, listed)))
         },
         |(page, listed)| Reply::page(PAGE_NUMBER, page, listed, EventDto::from),
     )

@@ -10,6 +10,7 @@ use super::fixtures::{
     Fixture, audited_updates, inactive_contract, inactive_division, put_contract, put_record, stored,
     stored_division, stored_record, update_contract, update_division,
 };
+use super::list::list;
 use crate::builders::{at_micros, client, contract_division, contract_of, fresh, idempotency_key, user};
 use crate::contract::{AuditRow, ContractStore};
 use crate::contract_divisions::{create, delete};
@@ -24,7 +25,7 @@ pub(super) async fn active_with(store: &ContractStore, pair: Pair) -> Vec<Contra
     let Pair { contract_id, division_id } = pair;
     let (contract_id, division_id) = (Some(contract_id), Some(division_id));
     let filter = Filter { id: None, contract_id, division_id, visibility: Visibility::SHOWN };
-    store.contract_divisions.list(&filter, PageRequest::FIRST).await.unwrap().items
+    list(store, filter, 1, PageRequest::DEFAULT_SIZE).await.items
 }
 
 fn under_a_key(write: Write, asked: &str) -> Write {

@@ -10,9 +10,15 @@ use crate::contract::ContractStore;
 const EVERYTHING: Filter =
     Filter { id: None, contract_id: None, division_id: None, visibility: Visibility::SHOWN };
 
-async fn list(store: &ContractStore, filter: Filter, number: u32, size: u32) -> Page<ContractDivision> {
+pub(super) async fn list(
+    store: &ContractStore,
+    filter: Filter,
+    number: u32,
+    size: u32,
+) -> Page<ContractDivision> {
     let page = PageRequest::new(number, size).unwrap();
-    store.contract_divisions.list(&filter, page).await.unwrap()
+    let Page { items, total_entries } = store.contract_divisions.list(&filter, page).await.unwrap();
+    Page { items: items.into_iter().map(Result::unwrap).collect(), total_entries }
 }
 
 /// A store without records has an empty list.
