@@ -25,7 +25,7 @@ pub use fixtures::{
     CONTRACT_DIVISIONS, StopFixture, UpdateFixture, active_contract_divisions, change, client_of, issue,
     stop_path, update_path,
 };
-pub use published::{COMMITTED, PUBLISHED, Published};
+pub use published::{COMMITTED, PUBLISHED, Published, resolved};
 pub use request::Request;
 pub use scrape::{Sample, Scrape};
 pub use stores::{Addresses, TestStores};

@@ -17,6 +17,9 @@ pub static PUBLISHED: LazyLock<Published> =
 /// What a path may answer to a verb that it does not take.
 const WHATEVER_THE_VERB: [u16; 4] = [405, 431, 500, 503];
 
+/// What the schema of an answer leaves open, since other answers have the same, and the examples of the answer fix.
+const AS_IN_AN_EXAMPLE: [&str; 3] = ["/meta/code", "/meta/type", "/error/type"];
+
 /// What the description says about answers.
 pub struct Published {
     paths: Vec<Path>,
@@ -32,7 +35,12 @@ struct Path {
 
 struct Response {
     headers: BTreeMap<String, Validator>,
-    content: BTreeMap<String, Validator>,
+    content: BTreeMap<String, Content>,
+}
+
+struct Content {
+    schema: Validator,
+    examples: Vec<Value>,
 }
 
 impl Published {
@@ -54,7 +62,8 @@ impl Published {
         Self { paths, failure: validator(document, &json!({"$ref": "#/components/schemas/Failure"})) }
     }
 
-    /// Holds an answer against what is described for its path, verb and status: its content type, its headers and its whole body.
+    /// Holds an answer against what is described for its path, verb and status: its content type, its headers and its whole body, whose
+    /// status and types are those of one of the examples.
     /// At a path that is not described, and for a verb that is not, only a refusal will do.
     ///
     /// # Errors
@@ -111,9 +120,15 @@ impl Response {
             }
         }
         let content_type = header(answer, "content-type")?;
-        let shape =
+        let Content { schema, examples } =
             self.content.get(content_type).ok_or_else(|| format!("its content type is {content_type}"))?;
-        fits(shape, &answer.body)
+        fits(schema, &answer.body)?;
+        let open = |body: &Value| AS_IN_AN_EXAMPLE.map(|place| body.pointer(place).cloned());
+        let found = open(&answer.body);
+        if examples.is_empty() || examples.iter().any(|example| open(example) == found) {
+            return Ok(());
+        }
+        Err(format!("no example has {AS_IN_AN_EXAMPLE:?} as {found:?}"))
     }
 }
 
@@ -135,16 +150,32 @@ fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn responses(document: &Value, operation: &Value) -> BTreeMap<u16, Response> {
-    let shapes = |described: &Value| {
-        object(described).map(|(name, item)| (name.clone(), validator(document, &item["schema"]))).collect()
-    };
-    let response = |response: &Value| Response {
-        headers: shapes(&response["headers"]),
-        content: shapes(&response["content"]),
+    let response = |response: &Value| {
+        let headers = object(&response["headers"]);
+        let content = object(&response["content"]).map(|(name, content)| {
+            let examples = object(&content["examples"]).map(|(_, example)| example["value"].clone());
+            let schema = validator(document, &content["schema"]);
+            (name.clone(), Content { schema, examples: examples.collect() })
+        });
+        Response {
+            headers: headers
+                .map(|(name, header)| (name.clone(), validator(document, &header["schema"])))
+                .collect(),
+            content: content.collect(),
+        }
     };
     object(&operation["responses"])
-        .map(|(status, item)| (status.parse().expect("a status"), response(item)))
+        .map(|(status, item)| (status.parse().expect("a status"), response(resolved(document, item))))
         .collect()
+}
+
+/// What a reference leads to; what is none is itself.
+///
+/// # Panics
+/// When it leads nowhere.
+pub fn resolved<'a>(document: &'a Value, item: &'a Value) -> &'a Value {
+    let Some(reference) = item["$ref"].as_str() else { return item };
+    document.pointer(reference.trim_start_matches('#')).expect("a reference that leads somewhere")
 }
 
 /// The schema as part of its document, whose components it refers to.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use esoz_device_dispense::RECORD;
-use esoz_tests::{Answer, COMMITTED, Kind, PUBLISHED, TestApp};
+use esoz_tests::{Answer, COMMITTED, Kind, PUBLISHED, TestApp, resolved};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -52,11 +52,15 @@ fn every_operation_names_its_scope() {
     let found: BTreeSet<_> = operations(&document)
         .into_iter()
         .map(|(_, _, operation)| {
-            let refusal = &operation["responses"]["403"]["content"]["application/json"]["examples"]["missing_allowances"];
+            let forbidden = resolved(&document, &operation["responses"]["403"]);
+            let refusal = &forbidden["content"]["application/json"]["examples"]["missing_allowances"];
             let message = refusal["value"]["error"]["message"].as_str();
             let scope = message.map(|message| message.rsplit(' ').next().unwrap());
             if let Some(scope) = scope {
-                assert!(operation["description"].as_str().unwrap().contains(&format!("`{scope}`")), "{operation}");
+                assert!(
+                    operation["description"].as_str().unwrap().contains(&format!("`{scope}`")),
+                    "{operation}"
+                );
                 let schemes = operation["security"][0].as_object().unwrap().values();
                 assert!(schemes.map(|scopes| &scopes[0]).all(|named| named == scope), "{operation}");
             }
@@ -73,8 +77,9 @@ fn every_operation_names_its_scope() {
 fn its_examples_are_as_it_describes() {
     let document = document();
     let mut seen = 0;
-    for (_, verb, operation) in operations(&document) {
+    for (path, verb, operation) in operations(&document) {
         for (status, response) in operation["responses"].as_object().unwrap() {
+            let response = resolved(&document, response);
             let content = response["content"].as_object().unwrap();
             for (content_type, example) in content.iter().flat_map(|(content_type, content)| {
                 let examples = content["examples"].as_object().into_iter().flatten();
@@ -85,14 +90,62 @@ fn its_examples_are_as_it_describes() {
                     status: StatusCode::from_bytes(status.as_bytes()).unwrap(),
                     headers: headers(response, content_type),
                     body: example.clone(),
-                    url: example["meta"]["url"].as_str().unwrap().to_owned(),
+                    url: format!("https://esoz.example{path}"),
                 };
                 assert_eq!(PUBLISHED.check(&answer), Ok(()));
+                assert_eq!(example["meta"]["code"].to_string(), *status);
                 seen += 1;
             }
         }
     }
     assert!(seen > 40, "{seen} examples");
+}
+
+/// Generators of clients make a type of each schema that stands in a response.
+#[test]
+fn each_body_has_a_name_and_all_refusals_have_one() {
+    let document = document();
+    let is_name = |schema: &Value| schema.as_object().is_some_and(|schema| schema.keys().eq(["$ref"]));
+    for (path, verb, operation) in operations(&document) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let schema = &resolved(&document, response)["content"]["application/json"]["schema"];
+            assert!(is_name(schema), "{verb} {path} {status}: {schema}");
+            if !status.starts_with('2') {
+                assert_eq!(schema["$ref"], "#/components/schemas/Failure", "{verb} {path} {status}");
+            }
+        }
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        assert!(body.is_null() || is_name(body), "{verb} {path}: {body}");
+    }
+}
+
+#[test]
+fn what_several_operations_answer_stands_once() {
+    let document = document();
+    let mut references = Vec::new();
+    collect_references(&document, &mut references);
+    for name in document["components"]["responses"].as_object().unwrap().keys() {
+        let reference = format!("#/components/responses/{name}");
+        assert!(references.iter().filter(|found| **found == reference).count() > 1, "{name}");
+    }
+    let registered: BTreeSet<_> =
+        esoz_http::operations().into_iter().map(|operation| operation.name).collect();
+    for (_, _, operation) in operations(&document) {
+        if registered.contains(operation["operationId"].as_str().unwrap()) {
+            for status in ["400", "401", "429", "431", "500", "503"] {
+                assert!(operation["responses"][status]["$ref"].is_string(), "{status} of {operation}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_parameter_is_explained() {
+    for (path, verb, operation) in operations(&document()) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string(), "{verb} {path}: {parameter}");
+        }
+    }
 }
 
 /// Headers of an answer as that response describes them.

@@ -66,7 +66,7 @@ fn errors_page() -> Result<String> {
                 "\n## {summary}\n\n`{} {path}`\n\n| status | type | message | at |\n|---|---|---|---|\n",
                 verb.to_uppercase()
             )?;
-            for row in rows(operation) {
+            for row in rows(&document, operation) {
                 writeln!(page, "{row}")?;
             }
         }
@@ -82,9 +82,12 @@ fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.get(name).and_then(Value::as_str)
 }
 
-fn rows(operation: &Value) -> Vec<String> {
+fn rows(document: &Value, operation: &Value) -> Vec<String> {
     let mut rows = Vec::new();
     for (status, response) in object(operation.get("responses")) {
+        let shared =
+            text(response, "$ref").and_then(|reference| document.pointer(reference.strip_prefix('#')?));
+        let response = shared.unwrap_or(response);
         for (_, content) in object(response.get("content")) {
             for (_, example) in object(content.get("examples")) {
                 if let Some(error) = example.pointer("/value/error")

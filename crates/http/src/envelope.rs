@@ -57,14 +57,14 @@ impl<T> Reply<[T; 1]> {
 }
 
 impl<T> Reply<Vec<T>> {
-    /// 200 with a page of a list. The field that has its number is called `number`.
+    /// 200 with a page of a list.
     pub(crate) fn page<S>(
-        number: &'static str,
+        shape: PagingShape,
         request: PageRequest,
         page: Page<S>,
         render: impl Fn(S) -> T,
     ) -> Self {
-        let paging = Some(Paging { number, request, total_entries: page.total_entries });
+        let paging = Some(Paging { shape, request, total_entries: page.total_entries });
         let data = page.items.into_iter().map(render).collect();
         Self { status: StatusCode::OK, kind: LIST, data, paging }
     }
@@ -72,23 +72,31 @@ impl<T> Reply<Vec<T>> {
 
 /// Which page of a list an answer holds, and how long the list is.
 pub(crate) struct Paging {
-    /// The name of the field with the number of the page; the aggregates differ in it.
-    pub(crate) number: &'static str,
+    pub(crate) shape: PagingShape,
     request: PageRequest,
     total_entries: u64,
 }
 
-/// The name of the page's number in lists of contract divisions and events.
-pub(crate) const PAGE_NUMBER: &str = "page_number";
-/// The name of the page's number in lists of device dispenses.
-pub(crate) const PAGE: &str = "page";
+/// A shape of `paging`: the aggregates differ in it.
+#[derive(Clone, Copy)]
+pub(crate) struct PagingShape {
+    /// The name of the field with the number of the page.
+    number: &'static str,
+    /// Its name in the description.
+    pub(crate) schema: &'static str,
+}
+
+/// The paging of contract divisions and events.
+pub(crate) const PAGE_NUMBER: PagingShape = PagingShape { number: "page_number", schema: "Paging" };
+/// The paging of device dispenses.
+pub(crate) const PAGE: PagingShape = PagingShape { number: "page", schema: "DeviceDispensePaging" };
 
 impl Paging {
     /// Its fields, in their order.
     pub(crate) fn fields(&self) -> [(&'static str, u64); 4] {
-        let Self { number, request, total_entries } = self;
+        let Self { shape, request, total_entries } = self;
         [
-            (number, request.number().into()),
+            (shape.number, request.number().into()),
             ("page_size", request.size().into()),
             ("total_entries", *total_entries),
             ("total_pages", request.total_pages(*total_entries)),

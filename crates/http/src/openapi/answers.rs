@@ -10,18 +10,18 @@ use esoz_kernel::{Failure, RequestId, Uuid};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::schema::{
-    AdditionalProperties, AllOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type,
-};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{
     Content, ContentBuilder, Header, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder,
 };
 
+use super::components::{name_of_response, pascal_case};
+use super::envelopes::envelope_of;
 use super::example::caller_without_scopes;
-use super::formats::{self, LIST, OBJECT};
+use super::formats;
 use crate::context::RepeatedHeader;
 use crate::context::{MalformedKey, RequestContext};
-use crate::envelope::{self, Paging, Reply};
+use crate::envelope::{self, Reply};
 use crate::error::ApiError;
 use crate::extract::body::parse_nothing;
 use crate::extract::headers::idempotency_key;
@@ -36,8 +36,13 @@ pub(crate) struct Answers {
     by_status: BTreeMap<u16, Cases>,
 }
 
+/// The URL in the examples of a response that several operations share.
+const SHARED_URL: &str = "https://esoz.example/api";
+
 /// The answers of one status.
 struct Cases {
+    /// The name of the response in the components, if other operations may give the same.
+    name: Option<String>,
     description: String,
     schema: RefOr<Schema>,
     headers: BTreeMap<&'static str, Header>,
@@ -57,9 +62,13 @@ impl Answers {
         Self::new(path)
             .refusal("headers_too_large", &ApiError::headers_too_large())
             .refusal("too_many_headers", &ApiError::too_many_headers(64))
+            .refusal("malformed", &ApiError::broken_framing())
             .refusal("websocket", &ApiError::websocket())
             .refusal("internal", &ApiError::internal())
             .refusal("unavailable", &ApiError::unavailable())
+            .named(StatusCode::BAD_REQUEST, "UnreadableRequest")
+            .named(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "RequestHeaderFieldsTooLarge")
+            .named(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError")
     }
 
     /// Creates it with every error of an operation: overload, rate limits, authentication, scopes, and its own failures.
@@ -69,6 +78,10 @@ impl Answers {
             let about_api_key = matches!(error, AuthError::NoApiKey | AuthError::InvalidApiKey);
             O::CALLER == CallerKind::UserWithApiKey || !about_api_key
         };
+        let unauthorized = match O::CALLER {
+            CallerKind::User => "Unauthorized",
+            CallerKind::UserWithApiKey => "UnauthorizedWithApiKey",
+        };
         let refused = authorize::<O>(&caller_without_scopes()).err();
         Self::of_path(path)
             .under_load()
@@ -76,34 +89,39 @@ impl Answers {
             .refusal("too_many_requests", &ApiError::too_many_requests(requests))
             .refusal("too_many_failures", &ApiError::too_many_failures(failures))
             .failures(AuthError::examples().into_iter().filter(is_asked))
+            .named(StatusCode::BAD_REQUEST, "BadRequest")
+            .named(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests")
+            .named(StatusCode::UNAUTHORIZED, unauthorized)
             .failures(refused)
+            .named(StatusCode::FORBIDDEN, format!("ForbiddenWithout{}", pascal_case(O::SCOPE)))
             .failures(O::Error::examples())
     }
 
     /// Adds the answer of a server under overload.
     pub(crate) fn under_load(self) -> Self {
         self.refusal("overloaded", &ApiError::overloaded())
+            .named(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable")
     }
 
-    /// Adds the answers to a body that cannot be read.
+    /// Adds the answers of an operation that writes: to a body that cannot be read, and to a malformed idempotency key.
     pub(crate) fn with_body(self) -> Self {
         self.refusal("unsupported_content_encoding", &ApiError::unsupported_content_encoding())
             .refusal("body_too_slow", &ApiError::body_too_slow())
             .refusal("body_too_large", &ApiError::body_too_large())
+            .refusals([("idempotency_key", idempotency_key(&Err(MalformedKey)))])
+            .named(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedContentEncoding")
+            .named(StatusCode::REQUEST_TIMEOUT, "RequestTimeout")
+            .named(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLarge")
     }
 
     /// Adds the answers to a body that is not empty.
     pub(crate) fn with_empty_body(self) -> Self {
-        self.with_body().refusals([
-            ("malformed", parse_nothing(b"{")),
-            ("not_an_object", parse_nothing(b"[]")),
-            ("additional_property", parse_nothing(br#"{"reason":1}"#)),
-        ])
-    }
-
-    /// Adds the answer to a malformed idempotency key.
-    pub(crate) fn with_idempotency_key(self) -> Self {
-        self.refusals([("idempotency_key", idempotency_key(&Err(MalformedKey)))])
+        self.with_body()
+            .refusals([
+                ("not_an_object", parse_nothing(b"[]")),
+                ("additional_property", parse_nothing(br#"{"reason":1}"#)),
+            ])
+            .named(StatusCode::UNPROCESSABLE_ENTITY, "InvalidEmptyBody")
     }
 
     /// Adds a success, with `data` of the named schema.
@@ -114,25 +132,9 @@ impl Answers {
         schema: &str,
         reply: Reply<T>,
     ) -> Self {
-        let (kind, paging) = (reply.kind, reply.paging.as_ref().map(paging_of));
+        let whole = envelope_of(schema, &reply);
         let response = envelope::success(&self.context, reply);
-        let status = response.status();
-        let data = Ref::from_schema_name(schema);
-        let data = match kind {
-            LIST => Schema::from(ArrayBuilder::new().items(data).build()).into(),
-            _ => RefOr::Ref(data),
-        };
-        let schema = ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .property("meta", meta_of(status, kind))
-            .required("meta")
-            .property("data", data)
-            .required("data")
-            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
-        let schema = paging
-            .into_iter()
-            .fold(schema, |schema, paging| schema.property("paging", paging).required("paging"));
-        self.case(name, response, |_| (description.to_owned(), Schema::from(schema.build()).into()))
+        self.case(name, response, description.to_owned(), Schema::from(whole).into())
     }
 
     /// Adds the answers to failures, each under its code. Server faults have one constant answer, which every path has already.
@@ -153,18 +155,25 @@ impl Answers {
     /// Adds an error.
     pub(crate) fn refusal(self, name: &'static str, error: &ApiError) -> Self {
         let response = error.respond(&self.context);
-        let status = response.status();
-        self.case(name, response, |body| {
-            let description = status.canonical_reason().unwrap_or("Refused").to_owned();
-            (description, failure_of(status, body.pointer("/error/type").cloned()))
-        })
+        let description = response.status().canonical_reason().unwrap_or("Refused").to_owned();
+        self.case(name, response, description, Ref::from_schema_name("Failure").into())
+    }
+
+    /// Names the response of a status: operations that give the same one under that name share it. An answer that is added takes the name
+    /// away.
+    pub(crate) fn named(mut self, status: StatusCode, name: impl Into<String>) -> Self {
+        if let Some(cases) = self.by_status.get_mut(&status.as_u16()) {
+            cases.name = Some(name.into());
+        }
+        self
     }
 
     fn case(
         mut self,
         name: &'static str,
         response: HttpResponse,
-        about: impl FnOnce(&Value) -> (String, RefOr<Schema>),
+        description: String,
+        schema: RefOr<Schema>,
     ) -> Self {
         let status = response.status().as_u16();
         let headers = described_headers(&response);
@@ -173,10 +182,14 @@ impl Answers {
         let mut body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         // One order of properties, whatever features serde_json is built with.
         body.sort_all_objects();
-        let cases = self.by_status.entry(status).or_insert_with(|| {
-            let (description, schema) = about(&body);
-            Cases { description, schema, headers: headers.clone(), examples: Vec::new() }
+        let cases = self.by_status.entry(status).or_insert_with(|| Cases {
+            name: None,
+            description,
+            schema,
+            headers: headers.clone(),
+            examples: Vec::new(),
         });
+        cases.name = None;
         // Those that come with every answer of the status.
         cases.headers.retain(|name, _| headers.contains_key(name));
         cases.examples.push((name, body));
@@ -194,12 +207,17 @@ impl Answers {
 
 impl Cases {
     fn response(self) -> Response {
-        let examples = self.examples.into_iter().map(|(name, body)| {
+        let examples = self.examples.into_iter().map(|(name, mut body)| {
+            if let (Some(_), Some(url)) = (&self.name, body.pointer_mut("/meta/url")) {
+                *url = SHARED_URL.into();
+            }
             let example = ExampleBuilder::new().value(Some(body)).build();
             (name, RefOr::T(example))
         });
         let content = ContentBuilder::new().schema(Some(self.schema)).examples_from_iter(examples).build();
-        response(self.description, content, self.headers)
+        let mut response = response(self.description, content, self.headers);
+        response.extensions = self.name.map(name_of_response);
+        response
     }
 }
 
@@ -243,42 +261,4 @@ fn header(schema: ObjectBuilder, description: &str) -> Header {
         .schema(Some(schema.build()))
         .description(Some(format!("{description} Always sent with this status.")))
         .build()
-}
-
-/// `meta`, with the status and the type of data that the answer has.
-fn meta_of(status: StatusCode, kind: &str) -> Schema {
-    let code = (Type::Integer, "code", Value::from(status.as_u16()));
-    narrowed("Meta", [code, (Type::String, "type", kind.into())])
-}
-
-/// `paging` of a list.
-fn paging_of(paging: &Paging) -> Schema {
-    let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build();
-    let object = ObjectBuilder::new().schema_type(Type::Object);
-    let object = paging
-        .fields()
-        .into_iter()
-        .fold(object, |object, (name, _)| object.property(name, number()).required(name));
-    Schema::from(object.additional_properties(Some(AdditionalProperties::FreeForm(false))).build())
-}
-
-/// The envelope of a failure, with the status and the type that it has.
-fn failure_of(status: StatusCode, kind: Option<Value>) -> RefOr<Schema> {
-    let error = narrowed("ErrorBody", [(Type::String, "type", kind.unwrap_or_default())]);
-    let part = ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("meta", meta_of(status, OBJECT))
-        .property("error", error)
-        .build();
-    let whole = AllOfBuilder::new().item(Ref::from_schema_name("Failure")).item(part).build();
-    Schema::from(whole).into()
-}
-
-/// A schema, some properties of which have one value only.
-fn narrowed(shape: &str, properties: impl IntoIterator<Item = (Type, &'static str, Value)>) -> Schema {
-    let part = ObjectBuilder::new().schema_type(Type::Object);
-    let part = properties.into_iter().fold(part, |part, (kind, name, value)| {
-        part.property(name, ObjectBuilder::new().schema_type(kind).enum_values(Some([value])).build())
-    });
-    AllOfBuilder::new().item(Ref::from_schema_name(shape)).item(part.build()).build().into()
 }

@@ -28,6 +28,7 @@ impl PartialSchema for ListedDeviceDispense {
         let null = ObjectBuilder::new().schema_type(Type::Null);
         let unknown = ObjectBuilder::new()
             .schema_type(Type::Object)
+            .title(Some("UnknownPatient"))
             .description(Some(
                 "Where patients are stored irreversibly (`hmac-sha256`), their ids are not known: keep them.",
             ))

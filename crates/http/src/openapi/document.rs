@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use esoz_auth::CallerKind;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -14,6 +14,7 @@ use utoipa::openapi::{self, RefOr, Required};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::answers::Answers;
+use super::components::{NamedComponents, pascal_case};
 use super::{dispense, example};
 use crate::envelope::{BrokenRule, ErrorBody, Invalid, Meta};
 use crate::error::ApiError;
@@ -28,7 +29,8 @@ use crate::routes::{self, contract_divisions, events, health};
 pub fn openapi() -> Result<String, serde_json::Error> {
     let mut document = Description::openapi();
     document.paths = routes::described();
-    let modifiers: [&dyn Modify; 3] = [&Security, &Bodies, &WrongMethods];
+    // The components last: by then every response is there.
+    let modifiers: [&dyn Modify; 4] = [&Security, &Bodies, &WrongMethods, &NamedComponents];
     for modifier in modifiers {
         modifier.modify(&mut document);
     }
@@ -45,6 +47,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
             case; times are UTC. A path that is not described here is answered 404 (but for `/docs`, which shows this description), another \
             verb than the described one 405, both in the envelope of a failure."
     ),
+    servers((url = "/", description = "The server that shows this description.")),
     components(schemas(
         Meta,
         Failure,
@@ -115,7 +118,7 @@ impl Modify for Security {
 }
 
 /// Lists the operations of a path with their methods.
-fn operations_of(path: &mut PathItem) -> Vec<(Method, &mut Operation)> {
+pub(super) fn operations_of(path: &mut PathItem) -> Vec<(Method, &mut Operation)> {
     let each = [
         (Method::GET, &mut path.get),
         (Method::PUT, &mut path.put),
@@ -134,9 +137,11 @@ impl Modify for WrongMethods {
         for (path, item) in &mut openapi.paths.paths {
             let mut operations = operations_of(item);
             let allow = allow_header(operations.iter().map(|(method, _)| method));
+            let name = format!("Only{}Allowed", pascal_case(&allow));
             let error = ApiError::method_not_allowed(allow);
             for (_, operation) in &mut operations {
-                let answer = Answers::new(&example::path(path)).refusal("wrong_method", &error).responses();
+                let answers = Answers::new(&example::path(path)).refusal("wrong_method", &error);
+                let answer = answers.named(StatusCode::METHOD_NOT_ALLOWED, name.as_str()).responses();
                 operation.responses.responses.extend(answer);
             }
         }

@@ -36,5 +36,6 @@ pub(crate) fn idempotency_key() -> Object {
 
 /// A status of the status model.
 pub(crate) fn dispense_status() -> Object {
-    text().enum_values(Some(DispenseStatus::ALL.map(DispenseStatus::as_str))).build()
+    let values = DispenseStatus::ALL.map(DispenseStatus::as_str);
+    text().title(Some("DispenseStatus")).enum_values(Some(values)).build()
 }

@@ -5,12 +5,17 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::formats;
+use crate::context::IDEMPOTENCY_KEY;
 
 /// Describes an optional query parameter.
 pub(crate) fn query_parameter(name: &str, meaning: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    optional(ParameterIn::Query, name, meaning, schema)
+}
+
+fn optional(place: ParameterIn, name: &str, meaning: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
     ParameterBuilder::new()
         .name(name)
-        .parameter_in(ParameterIn::Query)
+        .parameter_in(place)
         .required(Required::False)
         .description(Some(meaning))
         .schema(Some(schema))
@@ -46,15 +51,15 @@ pub(crate) struct StandardHeaders {
 }
 
 /// The header that every operation that writes reads as well.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes what `RequestContext` reads off a request")]
-pub(crate) struct IdempotencyHeader {
-    /// Marks this request and its repetitions: 1 to 255 visible ASCII characters, chosen by the client, e.g. a fresh UUID. A repetition
-    /// of a request that took effect less than 24 hours ago does nothing and gets the first answer's `data` again, also when that answer
-    /// never arrived; who calls is checked anew. Another request under the same key is refused (409). A request that was refused may be
-    /// corrected and sent under the same key. Repeated in `meta.idempotency_key`. Keys of different clients, and of
-    /// different operations, are different keys.
-    #[param(rename = "X-Idempotency-Key", required = false, schema_with = formats::idempotency_key)]
-    idempotency_key: String,
+pub(crate) struct IdempotencyHeader;
+
+impl IntoParams for IdempotencyHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let meaning = "Marks this request and its repetitions: 1 to 255 visible ASCII characters, chosen by the client, e.g. a fresh UUID. A \
+                       repetition of a request that took effect less than 24 hours ago does nothing and gets the first answer's `data` again, \
+                       also when that answer never arrived; who calls is checked anew. Another request under the same key is refused (409). A \
+                       request that was refused may be corrected and sent under the same key. Repeated in `meta.idempotency_key`. Keys of \
+                       different clients, and of different operations, are different keys.";
+        vec![optional(ParameterIn::Header, IDEMPOTENCY_KEY, meaning, formats::idempotency_key())]
+    }
 }

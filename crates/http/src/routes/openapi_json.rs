@@ -34,7 +34,11 @@ struct DescriptionAnswers;
 
 impl IntoResponses for DescriptionAnswers {
     fn responses() -> Responses {
-        let document = ObjectBuilder::new().schema_type(Type::Object).required("openapi").build();
+        let document = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .title(Some("OpenApiDocument"))
+            .required("openapi")
+            .build();
         let content = ContentBuilder::new().schema(Some(document)).build();
         let headers = [("X-Request-ID", request_id_header())].into();
         let mut responses = Answers::of_path("/openapi.json").under_load().responses();

@@ -45,7 +45,6 @@ impl IntoResponses for DeleteAnswers {
         Answers::of_operation::<DeleteContractDivision>(&example_path())
             .success("deleted", "The record is deleted.", "EmptyObject", deleted)
             .with_empty_body()
-            .with_idempotency_key()
             .responses()
     }
 }

@@ -1,5 +1,6 @@
 //! The body of a create and of an update: one shape, one parser, one list of refusals.
 
+use actix_web::http::StatusCode;
 use esoz_contract_division::Pair;
 use serde::Deserialize;
 use serde_json::Value;
@@ -54,13 +55,13 @@ pub(super) fn with_refusals(answers: Answers) -> Answers {
     let additional = format!(r#"{{"division_id":"{id}","contract_id":"{id}","is_active":true}}"#);
     answers
         .with_body()
-        .with_idempotency_key()
         .refusal("unsupported_content_type", &ApiError::unsupported_content_type())
         .refusals([
-            ("malformed", parse(b"{")),
             ("not_an_object", parse(b"[]")),
             ("required", parse(b"{}")),
             ("cast_and_format", parse(br#"{"division_id":1,"contract_id":"abc"}"#)),
             ("additional_property", parse(additional.as_bytes())),
         ])
+        .named(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType")
+        .named(StatusCode::UNPROCESSABLE_ENTITY, "InvalidContractDivisionPair")
 }

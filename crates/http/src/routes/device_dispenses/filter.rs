@@ -41,6 +41,9 @@ fn statuses() -> Vec<&'static str> {
     DispenseStatus::ALL.iter().flat_map(|status| status.spellings()).copied().collect()
 }
 
+/// The name of the response to them in the description.
+pub(super) const INVALID_FILTER: &str = "InvalidDispenseFilter";
+
 /// Requests with faults of every rule, for the description.
 pub(super) fn faults() -> [(&'static str, Result<(), ApiError>); 3] {
     let each = [
@@ -77,7 +80,11 @@ impl IntoParams for FilterParameters {
                     owner,
                     format(SchemaFormat::Custom("uuid".to_owned())),
                 ),
-                query_parameter(STATUS, "In this status.", text().enum_values(Some(statuses()))),
+                query_parameter(
+                    STATUS,
+                    "In this status.",
+                    text().title(Some("DispenseStatusFilter")).enum_values(Some(statuses())),
+                ),
             ])
             .chain(times.map(|(name, meaning)| {
                 let meaning = format!("{meaning} A time without an offset is in UTC.");

@@ -1,8 +1,9 @@
+use actix_web::http::StatusCode;
 use esoz_device_dispense::{ListDispenses, ListInput};
 use esoz_kernel::PageRequest;
 use utoipa::IntoResponses;
 
-use super::filter::{FilterParameters, faults, parse};
+use super::filter::{FilterParameters, INVALID_FILTER, faults, parse};
 use super::{example, rendered_page};
 use crate::call::{Answer, Call};
 use crate::observer::readable;
@@ -47,6 +48,7 @@ impl IntoResponses for ListAnswers {
             )
             .success("patients_unknown", "A page of the dispenses.", "ListedDeviceDispense", listed(None))
             .refusals(faults())
+            .named(StatusCode::UNPROCESSABLE_ENTITY, INVALID_FILTER)
             .responses()
     }
 }

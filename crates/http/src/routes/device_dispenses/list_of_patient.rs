@@ -1,8 +1,9 @@
+use actix_web::http::StatusCode;
 use esoz_device_dispense::{ListDispensesOfPatient, ListOfPatientInput};
 use esoz_kernel::PageRequest;
 use utoipa::{IntoParams, IntoResponses};
 
-use super::filter::{FilterParameters, faults, parse};
+use super::filter::{FilterParameters, INVALID_FILTER, faults, parse};
 use super::{example, rendered_page};
 use crate::call::{Answer, Call};
 use crate::observer::readable;
@@ -56,6 +57,7 @@ impl IntoResponses for ListOfPatientAnswers {
         Answers::of_operation::<ListDispensesOfPatient>(&path)
             .success("listed", "A page of the dispenses.", "DeviceDispense", listed)
             .refusals(faults())
+            .named(StatusCode::UNPROCESSABLE_ENTITY, INVALID_FILTER)
             .responses()
     }
 }

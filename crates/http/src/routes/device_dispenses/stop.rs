@@ -49,7 +49,6 @@ impl IntoResponses for StopAnswers {
         Answers::of_operation::<StopDispense>(&path)
             .success("stopped", "The dispense after the change.", "DeviceDispense", stopped)
             .with_empty_body()
-            .with_idempotency_key()
             .responses()
     }
 }
