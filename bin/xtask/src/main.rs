@@ -1,21 +1,24 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
 //! `cargo xtask bench`, `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`, `cargo xtask schemathesis`,
-//! `cargo xtask size`.
+//! `cargo xtask clients`, `cargo xtask size`.
 
 mod bench;
 mod book;
 mod check;
 mod circles;
+mod clients;
 mod faults;
 mod fuzz;
 mod openapi;
 mod reference;
 mod schemathesis;
 mod servers;
+mod service;
 mod simulate;
 mod size;
 mod steps;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -64,6 +67,8 @@ enum Command {
         #[arg(long)]
         program: Option<std::path::PathBuf>,
     },
+    /// Generates clients in Python and TypeScript from docs/openapi.json, and tries them on a server; fetches the generators by pip and npm
+    Clients,
     /// All of it, and the short forms of `faults` and `schemathesis`: what every change must pass
     Ci,
     /// Works on real servers while they, their stores and the network fail, and checks what is left; `-- --help` tells more
@@ -104,6 +109,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Schemathesis { cases, seed, program } => {
             schemathesis::run(&mut steps, cases, seed, program)?;
         }
+        Command::Clients => clients::run(&mut steps)?,
         Command::Fuzz { minutes, targets } => fuzz::run(&mut steps, minutes, targets)?,
         Command::Ci => {
             check::run(&mut steps, false)?;
@@ -111,6 +117,7 @@ fn main() -> anyhow::Result<ExitCode> {
             test::run(&mut steps, &[])?;
             faults::run(&mut steps, &["--short".to_owned()])?;
             schemathesis::run(&mut steps, 500, 1, None)?;
+            clients::run(&mut steps)?;
         }
         Command::Faults { arguments } => faults::run(&mut steps, &arguments)?,
         Command::Openapi => openapi::run(&mut steps)?,
