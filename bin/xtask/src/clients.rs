@@ -7,13 +7,15 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::openapi::DESCRIPTION;
 use crate::service::{PATIENT, Service, built};
 use crate::steps::{Steps, say};
 use crate::tools;
 
 /// The programs that use the generated clients, and what the generators need, in `tests`.
 const FOLDER: &str = "clients";
+
+/// The how-to, whose commands are run.
+const PAGE: &str = "docs/how-to/write-a-client.md";
 
 /// Generates clients in Python and TypeScript from the published description, and has each do with a running server what the demo shows.
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
@@ -26,8 +28,11 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
         let file = steps.path("tests").join(FOLDER).join(name);
         fs::copy(file, folder.join(name)).with_context(|| format!("copying {name}"))?;
     }
-    let (has_python, has_typescript) =
-        (generate_python(steps, &python, &folder)?, generate_typescript(steps, &node, &folder)?);
+    // Where the commands of the how-to look for the description, and the compiler and the program for packages.
+    link(&steps.path("docs"), &folder.join("docs"))?;
+    link(&node.join("node_modules"), &folder.join("node_modules"))?;
+    let has_python = generate_python(steps, &python, &folder)?;
+    let has_typescript = generate_typescript(steps, &folder)?;
 
     say("\n▶ clients: a server on SQLite");
     let service = Service::start(steps, program, 1)?;
@@ -52,19 +57,12 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
 /// Generates the client in Python; notes how many types it has.
 fn generate_python(steps: &mut Steps, packages: &Path, folder: &Path) -> Result<bool> {
     let mut generate = python_command(packages, folder);
-    generate
-        .args([
-            "-m",
-            "openapi_python_client",
-            "generate",
-            "--meta",
-            "none",
-            "--overwrite",
-            "--fail-on-warning",
-        ])
-        .arg("--path")
-        .arg(steps.path(DESCRIPTION))
-        .args(["--config", "generator.yml", "--output-path", "esoz_client"]);
+    generate.args(["-m", "openapi_python_client"]).args(told(steps, "openapi-python-client ")?).args([
+        "--overwrite",
+        "--fail-on-warning",
+        "--config",
+        "generator.yml",
+    ]);
     if !steps.run("clients: a client in Python", generate) {
         return Ok(false);
     }
@@ -76,24 +74,34 @@ fn generate_python(steps: &mut Steps, packages: &Path, folder: &Path) -> Result<
 }
 
 /// Generates the types in TypeScript, and compiles the program that uses them.
-fn generate_typescript(steps: &mut Steps, tools: &Path, folder: &Path) -> Result<bool> {
-    let modules = folder.join("node_modules");
-    // Where the compiler and the program look for packages.
-    if fs::read_link(&modules).is_ok() {
-        fs::remove_file(&modules)?;
-    }
-    std::os::unix::fs::symlink(tools.join("node_modules"), &modules).context("linking node_modules")?;
+fn generate_typescript(steps: &mut Steps, folder: &Path) -> Result<bool> {
     let program = |name: &str| {
-        let mut command = Command::new(modules.join(".bin").join(name));
+        let mut command = Command::new(folder.join("node_modules/.bin").join(name));
         command.current_dir(folder);
         command
     };
     let mut generate = program("openapi-typescript");
-    generate.arg(steps.path(DESCRIPTION)).args(["--output", "esoz.d.ts"]);
+    generate.args(told(steps, "npx openapi-typescript ")?);
     let mut compile = program("tsc");
     compile.args(["--strict", "--target", "es2022", "--module", "nodenext", "story.ts"]);
     Ok(steps.run("clients: types in TypeScript", generate)
         && steps.run("clients: a program with them", compile))
+}
+
+/// The arguments of the command that the how-to tells a reader to type.
+fn told(steps: &Steps, program: &str) -> Result<Vec<String>> {
+    let page = fs::read_to_string(steps.path(PAGE)).with_context(|| format!("reading {PAGE}"))?;
+    let arguments = page.lines().find_map(|line| line.strip_prefix(program));
+    let arguments = arguments.with_context(|| format!("{PAGE} has no line that begins with {program}"))?;
+    Ok(arguments.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Makes a link to a folder, in place of one that was there.
+fn link(folder: &Path, link: &Path) -> Result<()> {
+    if fs::read_link(link).is_ok() {
+        fs::remove_file(link)?;
+    }
+    std::os::unix::fs::symlink(folder, link).with_context(|| format!("making {}", link.display()))
 }
 
 /// Python with these packages.
