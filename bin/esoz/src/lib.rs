@@ -77,6 +77,7 @@ async fn execute(
         Command::Serve => cli::serve::run(&load()?).await?,
         Command::Migrate => cli::migrate::run(&load()?).await?,
         Command::Import(args) => return cli::import::run(&load()?, args).await,
+        Command::Export(args) => return cli::export::run(&load()?, args).await,
         Command::Token(command) => cli::credentials::token(&load()?, command).await?,
         Command::ApiKey(command) => cli::credentials::api_key(&load()?, command).await?,
         Command::User(command) => cli::credentials::user(&load()?, command).await?,

@@ -3,7 +3,7 @@ use std::fmt;
 use async_trait::async_trait;
 use esoz_kernel::{
     ContractDivisionId, ContractId, DivisionId, IdempotentRequest, Page, PageRequest, Put, RequestId,
-    StoreError, Timestamp, Written,
+    ScanCursor, ScanPage, StoreError, Timestamp, Written,
 };
 
 use crate::{ContractDivision, ContractRecord, Current, Decide, DivisionRecord, Pair, Refusal, Visibility};
@@ -102,13 +102,13 @@ pub trait ContractDivisions: Send + Sync {
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError>;
 }
 
-/// Imports divisions, contracts and contract divisions from the registry that keeps them.
+/// Imports divisions, contracts and contract divisions from the registry that keeps them, and exports them.
 ///
-/// Each call stores its records and gives one answer each in their order; a refused record (e.g. what it refers to is not
-/// there) does not hinder the others.
+/// Each `put` stores its records and gives one answer each in their order; a refused record (e.g. what it refers to is not
+/// there) does not hinder the others. Each `scan` reads a page of the [scan](ScanPage) of all records: at most `limit` of them, at least 1.
 ///
 /// # Errors
-/// [`StoreError`] when the store failed; which of the records it took is then unknown, and loading again is safe.
+/// [`StoreError`] when the store failed; which of the records a `put` took is then unknown, and loading again is safe.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait ContractRegistry: Send + Sync {
@@ -120,4 +120,24 @@ pub trait ContractRegistry: Send + Sync {
 
     /// Stores contract divisions. One that is there already stays as it is ([`Put::Kept`]): loading a file again never undoes an update.
     async fn put_contract_divisions(&self, records: &[ContractDivision]) -> Result<Vec<Put>, StoreError>;
+
+    /// Scans divisions.
+    async fn scan_divisions(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<DivisionRecord>, StoreError>;
+
+    /// Scans contracts.
+    async fn scan_contracts(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<ContractRecord>, StoreError>;
+
+    /// Reads all contract divisions as of one instant, in the ascending order of their ids; one that cannot be read is an error as in a
+    /// [scan](ScanPage). Read at different times, two active records could have the same pair, which no store takes.
+    async fn snapshot_contract_divisions(
+        &self,
+    ) -> Result<Vec<Result<ContractDivision, StoreError>>, StoreError>;
 }

@@ -4,9 +4,10 @@ mod model;
 mod operations;
 mod ports;
 
-pub use model::dispense::{Dispense, Pseudonym, StoredDispense};
+pub use model::dispense::{Dispense, Pseudonym, RecordFields, StoredDispense};
 pub use model::fields::{
-    CODEABLE_CONCEPT, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE, RESOURCES, kind_of,
+    CODEABLE_CONCEPT, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE, RESOURCES, is_internal,
+    kind_of,
 };
 pub use model::filter::{
     Filter, SEARCH_PARAMETERS, Search, SearchKind, SearchParameter, SearchValue, TimeRange,

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
     ClientId, Committed, DispenseId, EventId, IdempotentRequest, LegalEntityId, Page, PageRequest, PatientId,
-    Put, RequestId, StoreError, Timestamp, TraceContext, UserId,
+    Put, RequestId, ScanCursor, ScanPage, StoreError, Timestamp, TraceContext, UserId,
 };
 
 use crate::{Dispense, DispenseStatus, Filter, Pseudonym, StoredDispense, Trigger, concerns};
@@ -211,7 +211,7 @@ impl PatientAccess for StaticPatientAccess {
     }
 }
 
-/// Imports dispenses that another system recorded.
+/// Imports dispenses that another system recorded, and exports dispenses.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait DispenseRegistry: Send + Sync {
@@ -221,4 +221,15 @@ pub trait DispenseRegistry: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the store failed; it is then unknown which were inserted, and importing them again is safe.
     async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError>;
+
+    /// Reads a page of the [scan](ScanPage) of all dispenses: at most `limit` of them, at least 1, fewer if they are large. Their records are
+    /// whole ([`Dispense::from_stored_whole`]).
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    async fn scan_dispenses(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<Dispense>, StoreError>;
 }

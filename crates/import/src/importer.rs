@@ -3,7 +3,10 @@ use std::io::BufRead;
 use crate::batch::Batch;
 use crate::input::{InputLine, InputLines};
 use crate::ports::ImportPorts;
-use crate::{BadLine, ImportContext, ImportError, Progress, Record, Report, UnknownFields, parse_line};
+use crate::{
+    BadLine, ImportContext, ImportError, Progress, PseudonymousLines, Record, Report, UnknownFields,
+    parse_line,
+};
 
 /// Bounds of the memory that an import uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +38,26 @@ pub struct Importer {
     ports: ImportPorts,
     limits: ImportLimits,
     unknown_fields: UnknownFields,
+    pseudonymous_lines: PseudonymousLines,
 }
 
 impl Importer {
-    /// Creates an importer that refuses unknown fields.
+    /// Creates an importer that refuses unknown fields and pseudonyms.
     pub fn new(ports: ImportPorts, limits: ImportLimits) -> Self {
-        Self { ports, limits, unknown_fields: UnknownFields::Refuse }
+        let (unknown_fields, pseudonymous_lines) = (UnknownFields::Refuse, PseudonymousLines::Refuse);
+        Self { ports, limits, unknown_fields, pseudonymous_lines }
     }
 
     /// Sets how unknown fields of a dispense are handled.
     #[must_use]
     pub fn with_unknown_fields(self, unknown_fields: UnknownFields) -> Self {
         Self { unknown_fields, ..self }
+    }
+
+    /// Sets how lines with a pseudonym in the place of a patient are handled.
+    #[must_use]
+    pub fn with_pseudonymous_lines(self, pseudonymous_lines: PseudonymousLines) -> Self {
+        Self { pseudonymous_lines, ..self }
     }
 
     /// Imports all lines in order. Consecutive records of one kind form a batch. Blank lines are skipped and bad lines reported; neither
@@ -63,8 +74,9 @@ impl Importer {
         progress: impl FnMut(&Progress<'_>),
     ) -> Result<Report, ImportError> {
         let now = self.ports.clock.now();
-        let unknown_fields = self.unknown_fields;
-        let context = ImportContext { now, pseudonyms: &*self.ports.pseudonyms, unknown_fields };
+        let (unknown_fields, pseudonymous_lines) = (self.unknown_fields, self.pseudonymous_lines);
+        let pseudonyms = &*self.ports.pseudonyms;
+        let context = ImportContext { now, pseudonyms, unknown_fields, pseudonymous_lines };
         let input = InputLines::new(input, self.limits.max_line_bytes);
         let (batch, bad_lines, report) = (Batch::default(), Vec::new(), Report::default());
         let mut run = Run { importer: self, input, progress, batch, bad_lines, report };

@@ -2,6 +2,7 @@
 
 mod batch;
 mod error;
+mod exporter;
 mod importer;
 mod input;
 mod json;
@@ -11,8 +12,9 @@ mod record;
 mod report;
 
 pub use error::{ImportError, LineError};
+pub use exporter::{ExportCounts, ExportError, ExportProgress, ExportTotals, Exporter};
 pub use importer::{ImportLimits, Importer};
 pub use lines::parse_line;
 pub use ports::ImportPorts;
-pub use record::{ImportContext, Record, RecordKind, SYSTEM_USER, UnknownFields};
+pub use record::{ImportContext, PseudonymousLines, Record, RecordKind, SYSTEM_USER, UnknownFields};
 pub use report::{BadLine, Counts, Progress, Report, Totals};

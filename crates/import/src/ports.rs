@@ -5,17 +5,17 @@ use esoz_device_dispense::{DispenseRegistry, PatientPseudonyms};
 use esoz_kernel::Clock;
 use esoz_legal_entity::LegalEntityRegistry;
 
-/// The ports of an import.
+/// The ports of an import and of an export.
 #[derive(Clone)]
 pub struct ImportPorts {
-    /// Stores legal entities.
+    /// Stores and scans legal entities.
     pub legal_entities: Arc<dyn LegalEntityRegistry>,
-    /// Stores divisions, contracts and contract divisions.
+    /// Stores and scans divisions, contracts and contract divisions.
     pub contracts: Arc<dyn ContractRegistry>,
-    /// Stores dispenses.
+    /// Stores and scans dispenses.
     pub dispenses: Arc<dyn DispenseRegistry>,
-    /// Computes the pseudonym of a patient.
+    /// Computes the pseudonym of a patient, and tells the patient of one if the scheme can.
     pub pseudonyms: Arc<dyn PatientPseudonyms>,
-    /// Gives the time of the import.
+    /// Gives the time of an import.
     pub clock: Arc<dyn Clock>,
 }

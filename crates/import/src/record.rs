@@ -16,6 +16,16 @@ pub enum UnknownFields {
     Keep,
 }
 
+/// How lines of dispenses with a pseudonym in the place of a patient are handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PseudonymousLines {
+    /// They are refused: a pseudonym means something only to a store with the same secret.
+    #[default]
+    Refuse,
+    /// They are taken, if the pseudonym has the form of the scheme. Lines with a patient are taken as well.
+    Accept,
+}
+
 /// The context in which lines are parsed.
 #[derive(Clone, Copy)]
 pub struct ImportContext<'a> {
@@ -25,6 +35,8 @@ pub struct ImportContext<'a> {
     pub pseudonyms: &'a dyn PatientPseudonyms,
     /// How unknown fields of a dispense are handled. Those of other kinds are refused: their tables cannot store them.
     pub unknown_fields: UnknownFields,
+    /// How lines with a pseudonym are handled.
+    pub pseudonymous_lines: PseudonymousLines,
 }
 
 /// The record of a line.
@@ -43,6 +55,17 @@ pub enum Record {
 }
 
 impl Record {
+    /// Its id.
+    pub const fn id(&self) -> Uuid {
+        match self {
+            Self::LegalEntity(record) => record.facts.id.uuid(),
+            Self::Division(record) => record.facts.id.uuid(),
+            Self::Contract(record) => record.facts.id.uuid(),
+            Self::ContractDivision(record) => record.id.uuid(),
+            Self::DeviceDispense(record) => record.id.uuid(),
+        }
+    }
+
     /// Its kind.
     pub const fn kind(&self) -> RecordKind {
         match self {

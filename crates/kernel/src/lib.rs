@@ -8,6 +8,7 @@ mod page;
 mod ports;
 mod record;
 mod request_id;
+mod scan;
 mod secret_string;
 mod store_error;
 #[cfg(feature = "system")]
@@ -29,6 +30,7 @@ pub use page::{Listed, Page, PageRequest};
 pub use ports::{Clock, IdGenerator, IdempotencyRecords, PoolStatus};
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;
+pub use scan::{ScanCursor, ScanPage};
 pub use secret_string::SecretString;
 pub use store_error::{StoreError, StoreErrorKind};
 pub use timestamp::{TimeError, Timestamp};

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use esoz_kernel::{LegalEntityId, Put, StoreError};
+use esoz_kernel::{LegalEntityId, Put, ScanCursor, ScanPage, StoreError};
 
 use crate::{LegalEntity, LegalEntityRecord};
 
@@ -14,7 +14,7 @@ pub trait LegalEntities: Send + Sync {
     async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError>;
 }
 
-/// Imports legal entities from the registry that keeps them.
+/// Imports legal entities from the registry that keeps them, and exports them.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait LegalEntityRegistry: Send + Sync {
@@ -25,4 +25,14 @@ pub trait LegalEntityRegistry: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the store failed; which of the records it took is then unknown, and loading again is safe.
     async fn put_legal_entities(&self, records: &[LegalEntityRecord]) -> Result<Vec<Put>, StoreError>;
+
+    /// Reads a page of the [scan](ScanPage) of all legal entities: at most `limit` of them, at least 1.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    async fn scan_legal_entities(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<LegalEntityRecord>, StoreError>;
 }

@@ -2,16 +2,18 @@
 
 use async_trait::async_trait;
 use diesel::prelude::*;
-use esoz_kernel::{LegalEntityId, Put, StoreError};
+use esoz_kernel::{LegalEntityId, Put, ScanCursor, ScanPage, StoreError};
 use esoz_legal_entity::{
     LegalEntities, LegalEntity, LegalEntityRecord, LegalEntityRegistry, LegalEntityType,
 };
 
 use crate::PostgresStore;
 use crate::error::During as _;
+use crate::scan::{Location, StampColumns, page, scan_table};
 use crate::schema::legal_entities;
 use crate::statement::at_most_one;
 use crate::upsert::{Upsert, Value};
+use uuid::Uuid;
 
 #[async_trait]
 impl LegalEntities for PostgresStore {
@@ -38,6 +40,43 @@ impl LegalEntityRegistry for PostgresStore {
     async fn put_legal_entities(&self, records: &[LegalEntityRecord]) -> Result<Vec<Put>, StoreError> {
         self.put_all(records, "legal entity", put).await
     }
+
+    async fn scan_legal_entities(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<LegalEntityRecord>, StoreError> {
+        let facts = (legal_entities::id, legal_entities::kind, legal_entities::status);
+        let others = (legal_entities::name, legal_entities::edrpou, legal_entities::is_active);
+        let stamps = (
+            legal_entities::inserted_at,
+            legal_entities::inserted_by,
+            legal_entities::updated_at,
+            legal_entities::updated_by,
+        );
+        let rows = scan_table!(self, legal_entities: Row, after, limit, (facts, others, stamps))?;
+        Ok(page(rows, limit, |row| row.0.0, record))
+    }
+}
+
+/// Facts, other columns and stamps.
+type Row = ((Uuid, String, String), (String, String, bool), StampColumns);
+
+fn record(
+    ((id, kind, status), (name, edrpou, is_active), stamps): Row,
+) -> Result<LegalEntityRecord, StoreError> {
+    let location = Location { table: "legal_entities", id };
+    Ok(LegalEntityRecord {
+        facts: LegalEntity {
+            id: LegalEntityId::new(id),
+            kind: LegalEntityType::new(kind),
+            status: location.parse("status", &status)?,
+        },
+        name,
+        edrpou,
+        is_active,
+        stamps: location.stamps(stamps)?,
+    })
 }
 
 fn put(LegalEntityRecord { facts, name, edrpou, is_active, stamps }: &LegalEntityRecord) -> Upsert {

@@ -10,6 +10,7 @@ mod legal_entities;
 mod migrations;
 mod outbox;
 mod pool;
+mod scan;
 mod schema;
 mod settings;
 mod sqlstate;

@@ -56,6 +56,55 @@ table! {
 }
 
 table! {
+    divisions (id) {
+        id -> Uuid,
+        legal_entity_id -> Uuid,
+        name -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+        status -> Text,
+        is_active -> Bool,
+        dls_verified -> Nullable<Bool>,
+        inserted_at -> Timestamptz,
+        inserted_by -> Uuid,
+        updated_at -> Timestamptz,
+        updated_by -> Uuid,
+    }
+}
+
+table! {
+    contracts (id) {
+        id -> Uuid,
+        #[sql_name = "type"]
+        kind -> Text,
+        status -> Text,
+        contract_number -> Text,
+        contractor_legal_entity_id -> Uuid,
+        start_date -> Date,
+        end_date -> Date,
+        is_active -> Bool,
+        is_suspended -> Bool,
+        inserted_at -> Timestamptz,
+        inserted_by -> Uuid,
+        updated_at -> Timestamptz,
+        updated_by -> Uuid,
+    }
+}
+
+table! {
+    contract_divisions (id) {
+        id -> Uuid,
+        contract_id -> Uuid,
+        division_id -> Uuid,
+        is_active -> Bool,
+        inserted_at -> Timestamptz,
+        inserted_by -> Uuid,
+        updated_at -> Timestamptz,
+        updated_by -> Uuid,
+    }
+}
+
+table! {
     outbox (sequence) {
         sequence -> Int8,
         event_id -> Uuid,

@@ -1,5 +1,7 @@
 //! Converts times and dates; PostgreSQL counts both from 2000-01-01.
 
+use std::time::Duration;
+
 use diesel::data_types::{PgDate, PgTimestamp};
 use esoz_kernel::time::to_micros;
 use esoz_kernel::{CivilDate, Timestamp};
@@ -17,6 +19,13 @@ pub(crate) fn to_pg(time: Timestamp) -> PgTimestamp {
 /// Converts a stored time; `None` when it is infinite or outside the years 0000 to 9999.
 pub(crate) fn from_pg(PgTimestamp(micros): PgTimestamp) -> Option<Timestamp> {
     Timestamp::from_microsecond(micros.checked_add(EPOCH_MICROS)?).ok()
+}
+
+/// Converts a stored date; `None` when it is infinite or outside the years 0000 to 9999.
+pub(crate) fn date_from_pg(PgDate(days): PgDate) -> Option<CivilDate> {
+    let distance = Duration::from_hours(u64::from(days.unsigned_abs()) * 24);
+    let date = if days < 0 { EPOCH_DATE.checked_sub(distance) } else { EPOCH_DATE.checked_add(distance) };
+    date.ok().filter(|date| date.year() >= 0)
 }
 
 /// Converts a date.
@@ -56,8 +65,18 @@ mod tests {
 
     #[test]
     fn a_date_is_counted_from_2000() {
-        for (date, days) in [("2000-01-01", 0), ("1999-12-31", -1), ("2026-01-31", 9_527)] {
+        for (date, days) in [
+            ("2000-01-01", 0),
+            ("1999-12-31", -1),
+            ("0000-01-01", -730_485),
+            ("9999-12-31", 2_921_939),
+            ("2026-01-31", 9_527),
+        ] {
             assert_eq!(date_to_pg(date.parse().unwrap()), PgDate(days), "{date}");
+            assert_eq!(date_from_pg(PgDate(days)), Some(date.parse().unwrap()), "{date}");
+        }
+        for days in [i32::MIN, date_to_pg(CivilDate::constant(-1, 12, 31)).0, i32::MAX] {
+            assert_eq!(date_from_pg(PgDate(days)), None, "{days}");
         }
     }
 }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use esoz_kernel::{LegalEntityId, Put, StoreError};
+use esoz_kernel::{LegalEntityId, Put, ScanCursor, ScanPage, StoreError};
 use esoz_legal_entity::{
     LegalEntities, LegalEntity, LegalEntityRecord, LegalEntityRegistry, LegalEntityType,
 };
@@ -8,6 +8,7 @@ use esoz_legal_entity::{
 use crate::SqliteStore;
 use crate::error::SqliteError;
 use crate::rows::{Location, put_all, put_row, stamp_columns};
+use crate::scan::scan_table;
 use crate::schema::legal_entities;
 
 #[derive(Clone, Queryable, Insertable, AsChangeset, PartialEq)]
@@ -45,6 +46,24 @@ impl From<&LegalEntityRecord> for Row {
     }
 }
 
+impl Row {
+    fn record(&self) -> Result<LegalEntityRecord, StoreError> {
+        let location = Location { table: "legal_entities", id: &self.id };
+        let stamps = [&self.inserted_at, &self.inserted_by, &self.updated_at, &self.updated_by];
+        Ok(LegalEntityRecord {
+            facts: LegalEntity {
+                id: location.parse("id", &self.id)?,
+                kind: LegalEntityType::new(&self.kind),
+                status: location.parse("status", &self.status)?,
+            },
+            name: self.name.clone(),
+            edrpou: self.edrpou.clone(),
+            is_active: self.is_active,
+            stamps: location.stamps(stamps.map(String::as_str))?,
+        })
+    }
+}
+
 #[async_trait]
 impl LegalEntities for SqliteStore {
     async fn find(&self, id: LegalEntityId) -> Result<Option<LegalEntity>, StoreError> {
@@ -71,6 +90,14 @@ impl LegalEntities for SqliteStore {
 impl LegalEntityRegistry for SqliteStore {
     async fn put_legal_entities(&self, records: &[LegalEntityRecord]) -> Result<Vec<Put>, StoreError> {
         put_all(self, "loading legal entities", records, put).await
+    }
+
+    async fn scan_legal_entities(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<LegalEntityRecord>, StoreError> {
+        scan_table!(self, legal_entities: Row, after, limit)
     }
 }
 

@@ -17,6 +17,7 @@ mod prepared;
 mod query_plan;
 mod readers;
 mod rows;
+mod scan;
 mod schema;
 mod settings;
 mod store;

@@ -4,6 +4,7 @@
 mod commands;
 mod demo;
 mod expire;
+mod export;
 mod idempotency;
 mod import;
 mod kill;

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{StringValueParser, TypedValueParser as _};
+use clap::builder::{PossibleValuesParser, StringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use esoz_auth::Secret;
+use esoz_import::RecordKind;
 use esoz_kernel::parse_uuid;
 use uuid::Uuid;
 
@@ -22,6 +23,23 @@ Examples:
   esoz migrate --config esoz.toml             create or update tables, indexes and the topic
   esoz serve --config esoz.toml               run the server
   ESOZ_HTTP__BIND=127.0.0.1:0 esoz serve      set any key of the configuration by a variable";
+
+/// Shown below the help of an export.
+const EXPORT_AFTER_HELP: &str = "\
+Records come by kind, in an order in which they can be imported, and then by id; each as it was at some time during the export. Standard \
+error gets the number of each kind, and every record that cannot be read, or that an import would refuse: table or kind, id and field. \
+Then the exit code is 1; everything readable is exported all the same.
+
+With patient.pseudonym = \"hmac-sha256\" a dispense has the patient's pseudonym in the place of the patient (`subject`, not `patient_id`), \
+and is imported with --pseudonymous, where the patient secret is the same. Without that secret nobody finds the dispenses of a patient, so \
+keep it with the export. With \"aes-128-cbc\" a dispense has its patient.
+
+Tokens, api keys, the audit log, events that wait and idempotency records are not exported.
+
+Examples:
+  esoz export > all.ndjson
+  esoz export --kind device_dispense | gzip > dispenses.ndjson.gz
+  esoz import --keep-unknown --pseudonymous all.ndjson";
 
 /// Stops device dispenses and keeps contract divisions of Ukraine's electronic healthcare system.
 #[derive(Debug, Parser)]
@@ -48,6 +66,9 @@ pub(crate) enum Command {
         Example:\n  esoz import registry.ndjson dispenses.ndjson"
     )]
     Import(ImportArgs),
+    /// Exports records as NDJSON that `esoz import` takes back, to standard output. Safe while servers run; do not import meanwhile.
+    #[command(after_help = EXPORT_AFTER_HELP)]
+    Export(ExportArgs),
     /// Issues and revokes access tokens.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -117,8 +138,20 @@ pub(crate) struct ImportArgs {
     /// may be misspelt.
     #[arg(long)]
     pub(crate) keep_unknown: bool,
+    /// Takes dispenses with a pseudonym (`subject`) in the place of a patient, as `esoz export` writes them. The configured patient secret
+    /// must be the one that the pseudonyms were made with: otherwise no patient's dispenses are found. Lines with a patient are taken as well.
+    #[arg(long)]
+    pub(crate) pseudonymous: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Exports records of this kind; can be repeated. Without it records of all kinds are exported.
+    #[arg(long = "kind", value_name = "KIND")]
+    #[arg(value_parser = PossibleValuesParser::new(RecordKind::ALL.map(RecordKind::as_str)).try_map(|word| word.parse::<RecordKind>()))]
+    pub(crate) kinds: Vec<RecordKind>,
 }
 
 #[derive(Debug, Subcommand)]

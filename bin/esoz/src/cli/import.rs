@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use esoz_import::{ImportLimits, ImportPorts, Importer, Progress, Report, UnknownFields};
+use esoz_import::{ImportLimits, ImportPorts, Importer, Progress, PseudonymousLines, Report, UnknownFields};
 use esoz_kernel::system::SystemClock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -18,7 +18,11 @@ use crate::config::Config;
 /// Imports the files in order. Fails if a line is bad.
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let unknown_fields = if args.keep_unknown { UnknownFields::Keep } else { UnknownFields::Refuse };
-    let importer = importer(config, &Stores::open(config).await?)?.with_unknown_fields(unknown_fields);
+    let pseudonymous_lines =
+        if args.pseudonymous { PseudonymousLines::Accept } else { PseudonymousLines::Refuse };
+    let importer = importer(config, &Stores::open(config).await?)?
+        .with_unknown_fields(unknown_fields)
+        .with_pseudonymous_lines(pseudonymous_lines);
     let mut bad_lines = 0;
     for file in &args.files {
         bad_lines +=
@@ -29,14 +33,18 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
 
 /// An importer that writes to these stores.
 pub(crate) fn importer(config: &Config, stores: &Stores) -> Result<Importer> {
-    let ports = ImportPorts {
+    Ok(Importer::new(ports(config, stores)?, ImportLimits::default()))
+}
+
+/// The ports of an import to these stores, and of an export from them.
+pub(crate) fn ports(config: &Config, stores: &Stores) -> Result<ImportPorts> {
+    Ok(ImportPorts {
         legal_entities: stores.legal_entity_registry.clone(),
         contracts: stores.contract_registry.clone(),
         dispenses: stores.dispense_registry.clone(),
         pseudonyms: config.pseudonyms()?,
         clock: Arc::new(SystemClock),
-    };
-    Ok(Importer::new(ports, ImportLimits::default()))
+    })
 }
 
 /// Imports one file. Returns the number of its bad lines.

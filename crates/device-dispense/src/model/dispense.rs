@@ -3,7 +3,7 @@ use std::fmt;
 use esoz_kernel::{DispenseId, LegalEntityId, StoreError, Timestamp};
 use serde_json::{Map, Value};
 
-use super::fields::RECORD;
+use super::fields::{RECORD, is_internal};
 use super::status::DispenseStatus;
 
 /// The pseudonym of a patient in a store, computed from the patient id. `Debug` hides it, and it never leaves the service.
@@ -42,7 +42,7 @@ pub struct Dispense {
     /// The legal entity it belongs to (`performer_legal_entity.identifier.value`).
     pub owner: LegalEntityId,
     /// The fields of [`RECORD`] that are stored, `status` included, as JSON: UUIDs as lower-case text, times as ISO 8601
-    /// in UTC with milliseconds. Neither the id nor the subject.
+    /// in UTC with milliseconds. Neither the id nor the subject. In an import and an export other fields as well.
     pub record: Map<String, Value>,
 }
 
@@ -57,6 +57,19 @@ impl Dispense {
         mut record: Map<String, Value>,
     ) -> Self {
         record.retain(|field, _| RECORD.field(field).is_some());
+        Self::from_stored_whole(id, status, subject, owner, record)
+    }
+
+    /// Creates a dispense from its stored fields, those outside [`RECORD`] included, but for those that [only the store](is_internal) writes.
+    /// Statuses get the spelling of the status model.
+    pub fn from_stored_whole(
+        id: DispenseId,
+        status: DispenseStatus,
+        subject: Pseudonym,
+        owner: LegalEntityId,
+        mut record: Map<String, Value>,
+    ) -> Self {
+        record.retain(|field, _| !is_internal(field));
         record.get_mut(STATUS).into_iter().for_each(spell);
         if let Some(Value::Array(history)) = record.get_mut(STATUS_HISTORY) {
             history.iter_mut().filter_map(|entry| entry.get_mut(STATUS)).for_each(spell);
@@ -68,6 +81,15 @@ impl Dispense {
     pub fn inserted_at(&self) -> Option<Timestamp> {
         self.record.get(INSERTED_AT)?.as_str()?.parse().ok()
     }
+}
+
+/// Which stored fields get into the record of a dispense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordFields {
+    /// Those of [`RECORD`] ([`Dispense::from_stored`]).
+    Known,
+    /// All that are not the store's own ([`Dispense::from_stored_whole`]).
+    All,
 }
 
 /// A dispense as a store found it: owner and patient, and the dispense or the reason why it is corrupt.
@@ -84,17 +106,23 @@ pub struct StoredDispense {
 }
 
 impl StoredDispense {
-    /// Creates it from stored fields ([`Dispense::from_stored`]), or from the errors that its status or subject cannot be decoded.
+    /// Creates it from stored fields, or from the errors that its status or subject cannot be decoded.
     pub fn new(
         id: DispenseId,
         status: Result<DispenseStatus, StoreError>,
         subject: Result<Pseudonym, StoreError>,
         owner: LegalEntityId,
         record: Map<String, Value>,
+        fields: RecordFields,
     ) -> Self {
         let known = subject.as_ref().ok().cloned();
-        let dispense =
-            subject.and_then(|subject| Ok(Dispense::from_stored(id, status?, subject, owner, record)));
+        let dispense = subject.and_then(|subject| {
+            let status = status?;
+            Ok(match fields {
+                RecordFields::Known => Dispense::from_stored(id, status, subject, owner, record),
+                RecordFields::All => Dispense::from_stored_whole(id, status, subject, owner, record),
+            })
+        });
         Self { owner, subject: known, dispense }
     }
 }

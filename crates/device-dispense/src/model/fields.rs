@@ -117,6 +117,11 @@ pub fn kind_of(parent: &str, name: &str) -> Option<FieldKind> {
     of_identifier.or_else(|| RECORD.field(name)).map(|field| field.kind)
 }
 
+/// Whether a field of a stored document is the store's own, and so in no record.
+pub fn is_internal(name: &str) -> bool {
+    matches!(name, "_id" | "subject") || name.starts_with("esoz_")
+}
+
 /// The record of a dispense. What else is stored stays in the store.
 pub static RECORD: ObjectType = ObjectType {
     name: "DeviceDispense",

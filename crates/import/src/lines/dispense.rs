@@ -1,22 +1,28 @@
-//! The line of a dispense: the fields of its record, with `patient_id` in the place of `subject` and `id` in the place of `_id`.
+//! The line of a dispense: the fields of its record, with `patient_id` or the pseudonym of the patient, `subject`, and with `id`.
 
 use esoz_device_dispense::{
-    CODEABLE_CONCEPT, Dispense, DispenseStatus, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE,
-    RESOURCES,
+    CODEABLE_CONCEPT, Dispense, DispenseStatus, Field, FieldKind, InvalidPseudonym, ObjectType,
+    PatientPseudonyms, Presence, Pseudonym, RECORD, REFERENCE, RESOURCES, is_internal, kind_of,
 };
 use esoz_kernel::{PatientId, Stamps, UserId, time::rfc3339_millis};
 use serde_json::{Map, Value, json};
 
 use super::{stamps, unknown};
 use crate::json::{
-    DecodeError, array, boolean, check_storable, number, object, parsed, required, string, time,
+    DecodeError, array, boolean, check_storable, number, object, optional, parsed, required, string, time,
 };
-use crate::{ImportContext, UnknownFields};
+use crate::{ImportContext, PseudonymousLines, UnknownFields};
 
-/// Fields of a line that the record has under another name, or not at all.
-static NOT_STORED: [Field; 2] = [
-    Field::new("id", FieldKind::Uuid, Presence::Always, ""),
-    Field::new("patient_id", FieldKind::Uuid, Presence::Always, ""),
+const ID: &str = "id";
+const PATIENT_ID: &str = "patient_id";
+/// The pseudonym in the place of a patient, under the name that stores have for it.
+const SUBJECT: &str = "subject";
+
+/// Fields of a line that no record has.
+static NOT_IN_RECORD: [Field; 3] = [
+    Field::new(ID, FieldKind::Uuid, Presence::Always, ""),
+    Field::new(PATIENT_ID, FieldKind::Uuid, Presence::Optional, ""),
+    Field::new(SUBJECT, FieldKind::Text, Presence::Optional, ""),
 ];
 
 /// The remedy for an unknown field.
@@ -29,30 +35,110 @@ pub(super) fn read(
     context: &ImportContext<'_>,
 ) -> Result<Dispense, DecodeError> {
     let mut given = data.clone();
-    given.extend(stamps::fields(stamps));
+    given.extend(stamps::fields(stamps, rfc3339_millis));
     given.entry("status_history").or_insert_with(|| json!([]));
-    let known = NOT_STORED.iter().chain(RECORD.fields);
+    let known = NOT_IN_RECORD.iter().chain(RECORD.fields);
     if context.unknown_fields == UnknownFields::Refuse
-        && let Some(name) = given.keys().find(|name| unknown::is_ours(name))
+        && let Some(name) = given.keys().find(|name| *name != SUBJECT && is_internal(name))
     {
         return Err(DecodeError::unknown_field(name, ""));
     }
     let mut record = fields(&given, known, context.unknown_fields)?;
-    let patient = required(&given, "patient_id", parsed)?;
+    let (subject, patient) = patient(&given, context)?;
     if context.unknown_fields == UnknownFields::Keep {
         unknown::carry(&given, &mut record)?;
     }
-    record.retain(|name, _| NOT_STORED.iter().all(|field| field.name != name));
-    refuse_patient(&record, patient)?;
+    record.retain(|name, _| NOT_IN_RECORD.iter().all(|field| field.name != name));
+    if let Some(patient) = patient {
+        refuse_patient(&record, patient)?;
+    }
     Ok(Dispense {
         id: required(&given, "id", parsed)?,
         status: required(&given, "status", parsed)?,
-        subject: context.pseudonyms.of(patient),
+        subject,
         owner: required(&given, "performer_legal_entity", |owner| {
             parsed(owner.pointer("/identifier/value").unwrap_or(&Value::Null))
         })?,
         record,
     })
+}
+
+/// The pseudonym of a line's patient, and the patient, as far as the line or the pseudonym tells.
+fn patient(
+    given: &Map<String, Value>,
+    context: &ImportContext<'_>,
+) -> Result<(Pseudonym, Option<PatientId>), DecodeError> {
+    let Some(pseudonym) = optional(given, SUBJECT, string)? else {
+        let patient = required(given, PATIENT_ID, parsed)?;
+        return Ok((context.pseudonyms.of(patient), Some(patient)));
+    };
+    if context.pseudonymous_lines == PseudonymousLines::Refuse {
+        return Err(DecodeError::new(
+            "has a pseudonym in the place of patient_id; with --pseudonymous it is taken",
+        )
+        .inside(SUBJECT));
+    }
+    if given.contains_key(PATIENT_ID) {
+        return Err(DecodeError::new(format_args!(
+            "must have either {PATIENT_ID} or {SUBJECT}, and not both"
+        )));
+    }
+    let pseudonym = Pseudonym::new(pseudonym);
+    let patient = context.pseudonyms.patient(&pseudonym).map_err(|InvalidPseudonym| {
+        DecodeError::new("is not a pseudonym of the configured scheme").inside(SUBJECT)
+    })?;
+    Ok((pseudonym, patient))
+}
+
+/// Writes a dispense: with its patient if the pseudonym tells it, otherwise with the pseudonym. Tells of a field that a line has no place for,
+/// or that an import would make up.
+///
+/// # Errors
+/// When the subject is no pseudonym of the scheme.
+pub(super) fn write(
+    dispense: &Dispense,
+    pseudonyms: &dyn PatientPseudonyms,
+) -> Result<(Map<String, Value>, Option<DecodeError>), InvalidPseudonym> {
+    let mut data = canonical_fields("", &dispense.record);
+    let made_up = stamps::FIELDS.into_iter().find(|name| data.get(*name).is_none_or(Value::is_null));
+    let mut problem = made_up.map(DecodeError::missing_field);
+    for field in &NOT_IN_RECORD {
+        if data.remove(field.name).is_some() {
+            problem = Some(DecodeError::new("has no place in a line, and is left out").inside(field.name));
+        }
+    }
+    data.insert(ID.to_owned(), dispense.id.to_string().into());
+    match pseudonyms.patient(&dispense.subject)? {
+        Some(patient) => data.insert(PATIENT_ID.to_owned(), patient.uuid().to_string().into()),
+        None => data.insert(SUBJECT.to_owned(), dispense.subject.expose().into()),
+    };
+    Ok((data, problem))
+}
+
+/// The value in the form in which every store gives it back: what the table of fields calls a UUID or a time has one spelling, at any depth.
+fn canonical(parent: &str, name: &str, value: &Value) -> Value {
+    match value {
+        Value::String(text) => match kind_of(parent, name) {
+            Some(FieldKind::Uuid) => {
+                text.parse::<UserId>().map_or_else(|_| text.clone(), |id| id.to_string())
+            }
+            Some(FieldKind::Time) => text.parse().map_or_else(|_| text.clone(), rfc3339_millis),
+            _ => text.clone(),
+        }
+        .into(),
+        Value::Array(items) => items.iter().map(|item| canonical_item(name, item)).collect(),
+        Value::Object(fields) => canonical_fields(name, fields).into(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// An item of a list: a text in it has no name, and so no kind.
+fn canonical_item(name: &str, item: &Value) -> Value {
+    if item.is_string() { item.clone() } else { canonical(name, name, item) }
+}
+
+fn canonical_fields(parent: &str, fields: &Map<String, Value>) -> Map<String, Value> {
+    fields.iter().map(|(name, value)| (name.clone(), canonical(parent, name, value))).collect()
 }
 
 /// Refuses a record with the patient's id in a text or name, in either case, with or without hyphens: the store knows the pseudonym alone.

@@ -1,7 +1,10 @@
 //! The lines of the kinds whose records hold single values. Fields other than those named are refused.
 
+use std::fmt::Display;
+
 use esoz_contract_division::{Contract, ContractDivision, ContractRecord, Division, DivisionRecord};
 use esoz_kernel::Stamps;
+use esoz_kernel::time::rfc3339_micros;
 use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityType};
 use serde_json::{Map, Value};
 
@@ -10,84 +13,110 @@ use crate::json::{DecodeError, boolean, day, optional, parsed, refuse_unknown, r
 
 type Data = Map<String, Value>;
 
-pub(super) fn legal_entity(data: &Data, stamps: Stamps) -> Result<LegalEntityRecord, DecodeError> {
-    has_only(data, &["id", "name", "edrpou", "type", "status", "is_active"])?;
-    Ok(LegalEntityRecord {
-        facts: LegalEntity {
-            id: required(data, "id", parsed)?,
-            kind: LegalEntityType::new(required(data, "type", text)?),
-            status: required(data, "status", parsed)?,
-        },
-        name: required(data, "name", text)?,
-        edrpou: required(data, "edrpou", text)?,
-        is_active: required(data, "is_active", boolean)?,
-        stamps,
-    })
+/// Declares the line of a kind: its record in terms of variables, and for each variable the field, how it is read and how it is written. The
+/// one list serves both directions: what builds the record is also the pattern that takes it apart.
+macro_rules! flat_line {
+    (
+        $kind:ident: $type:ty = { $($record:tt)+ } with $stamps:ident;
+        $($variable:ident: $field:literal = $presence:ident($read:expr), $write:ident;)+
+    ) => {
+        pub(super) mod $kind {
+            use super::*;
+
+            /// Reads a record, whose stamps were read before.
+            pub(in crate::lines) fn read(data: &Data, $stamps: Stamps) -> Result<$type, DecodeError> {
+                // Every kind can have the stamps as well.
+                refuse_unknown(data, &[[$($field),+].as_slice(), &stamps::FIELDS].concat())?;
+                $(let $variable = $presence(data, $field, $read)?;)+
+                Ok($($record)+)
+            }
+
+            /// Writes a record.
+            pub(in crate::lines) fn write(record: &$type) -> Data {
+                let $($record)+ = record;
+                let mut data = stamps::fields(*$stamps, rfc3339_micros);
+                $(data.insert($field.to_owned(), $write($variable));)+
+                data
+            }
+        }
+    };
 }
 
-pub(super) fn division(data: &Data, stamps: Stamps) -> Result<DivisionRecord, DecodeError> {
-    has_only(data, &["id", "legal_entity_id", "name", "type", "status", "is_active", "dls_verified"])?;
-    Ok(DivisionRecord {
-        facts: Division {
-            id: required(data, "id", parsed)?,
-            legal_entity: required(data, "legal_entity_id", parsed)?,
-            is_active: required(data, "is_active", boolean)?,
-        },
-        name: required(data, "name", text)?,
-        kind: required(data, "type", text)?,
-        status: required(data, "status", parsed)?,
-        dls_verified: optional(data, "dls_verified", boolean)?,
-        stamps,
-    })
+flat_line! {
+    legal_entity: LegalEntityRecord = {
+        LegalEntityRecord { facts: LegalEntity { id, kind, status }, name, edrpou, is_active, stamps }
+    } with stamps;
+    id: "id" = required(parsed), display;
+    kind: "type" = required(entity_type), word;
+    status: "status" = required(parsed), display;
+    name: "name" = required(text), display;
+    edrpou: "edrpou" = required(text), display;
+    is_active: "is_active" = required(boolean), json;
 }
 
-pub(super) fn contract(data: &Data, stamps: Stamps) -> Result<ContractRecord, DecodeError> {
-    has_only(
-        data,
-        &[
-            "id",
-            "type",
-            "status",
-            "contract_number",
-            "contractor_legal_entity_id",
-            "start_date",
-            "end_date",
-            "is_active",
-            "is_suspended",
-        ],
-    )?;
-    let (start_date, end_date) = (required(data, "start_date", day)?, required(data, "end_date", day)?);
-    if end_date < start_date {
+flat_line! {
+    division: DivisionRecord = {
+        DivisionRecord { facts: Division { id, legal_entity, is_active }, name, kind, status, dls_verified, stamps }
+    } with stamps;
+    id: "id" = required(parsed), display;
+    legal_entity: "legal_entity_id" = required(parsed), display;
+    is_active: "is_active" = required(boolean), json;
+    name: "name" = required(text), display;
+    kind: "type" = required(text), display;
+    status: "status" = required(parsed), display;
+    dls_verified: "dls_verified" = optional(boolean), json;
+}
+
+flat_line! {
+    contract: ContractRecord = {
+        ContractRecord {
+            facts: Contract { id, kind, contractor, is_active },
+            status, contract_number, start_date, end_date, is_suspended, stamps
+        }
+    } with stamps;
+    start_date: "start_date" = required(day), display;
+    end_date: "end_date" = required(day), display;
+    id: "id" = required(parsed), display;
+    kind: "type" = required(parsed), display;
+    contractor: "contractor_legal_entity_id" = required(parsed), display;
+    is_active: "is_active" = required(boolean), json;
+    status: "status" = required(parsed), display;
+    contract_number: "contract_number" = required(text), display;
+    is_suspended: "is_suspended" = required(boolean), json;
+}
+
+flat_line! {
+    contract_division: ContractDivision = {
+        ContractDivision { id, contract_id, division_id, is_active, stamps }
+    } with stamps;
+    id: "id" = required(parsed), display;
+    contract_id: "contract_id" = required(parsed), display;
+    division_id: "division_id" = required(parsed), display;
+    is_active: "is_active" = required(boolean), json;
+}
+
+/// Refuses a contract that ends before it begins.
+pub(super) fn with_days_in_order(contract: ContractRecord) -> Result<ContractRecord, DecodeError> {
+    if contract.end_date < contract.start_date {
         return Err(DecodeError::new("is before start_date").inside("end_date"));
     }
-    Ok(ContractRecord {
-        facts: Contract {
-            id: required(data, "id", parsed)?,
-            kind: required(data, "type", parsed)?,
-            contractor: required(data, "contractor_legal_entity_id", parsed)?,
-            is_active: required(data, "is_active", boolean)?,
-        },
-        status: required(data, "status", parsed)?,
-        contract_number: required(data, "contract_number", text)?,
-        start_date,
-        end_date,
-        is_suspended: required(data, "is_suspended", boolean)?,
-        stamps,
-    })
+    Ok(contract)
 }
 
-pub(super) fn contract_division(data: &Data, stamps: Stamps) -> Result<ContractDivision, DecodeError> {
-    has_only(data, &["id", "contract_id", "division_id", "is_active"])?;
-    Ok(ContractDivision {
-        id: required(data, "id", parsed)?,
-        contract_id: required(data, "contract_id", parsed)?,
-        division_id: required(data, "division_id", parsed)?,
-        is_active: required(data, "is_active", boolean)?,
-        stamps,
-    })
+fn entity_type(value: &Value) -> Result<LegalEntityType, DecodeError> {
+    text(value).map(LegalEntityType::new)
 }
 
-/// Every kind can have the stamps as well.
-fn has_only(data: &Data, known: &[&str]) -> Result<(), DecodeError> {
-    refuse_unknown(data, &[known, &stamps::FIELDS].concat())
+fn word(kind: &LegalEntityType) -> Value {
+    kind.as_str().into()
+}
+
+/// Writes what is read from text.
+fn display(value: &impl Display) -> Value {
+    value.to_string().into()
+}
+
+/// Writes what JSON has a type for.
+fn json<T: Copy + Into<Value>>(value: &T) -> Value {
+    (*value).into()
 }

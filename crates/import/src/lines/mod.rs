@@ -1,11 +1,14 @@
-//! The form of each kind of line and its conversion to a record.
+//! The form of each kind of line and its conversion to a record and back.
 
 mod dispense;
 mod flat;
 mod stamps;
 mod unknown;
+mod write;
 
 use serde_json::{Map, Value};
+
+pub(crate) use write::{ExportLine, export_line};
 
 use crate::json::{DecodeError, object, parsed, read, refuse_unknown, required};
 use crate::{ImportContext, LineError, Record, RecordKind};
@@ -29,10 +32,14 @@ fn record(
 ) -> Result<Record, DecodeError> {
     let stamps = stamps::read(data, context.now)?;
     Ok(match kind {
-        RecordKind::LegalEntity => Record::LegalEntity(flat::legal_entity(data, stamps)?),
-        RecordKind::Division => Record::Division(flat::division(data, stamps)?),
-        RecordKind::Contract => Record::Contract(flat::contract(data, stamps)?),
-        RecordKind::ContractDivision => Record::ContractDivision(flat::contract_division(data, stamps)?),
+        RecordKind::LegalEntity => Record::LegalEntity(flat::legal_entity::read(data, stamps)?),
+        RecordKind::Division => Record::Division(flat::division::read(data, stamps)?),
+        RecordKind::Contract => {
+            Record::Contract(flat::with_days_in_order(flat::contract::read(data, stamps)?)?)
+        }
+        RecordKind::ContractDivision => {
+            Record::ContractDivision(flat::contract_division::read(data, stamps)?)
+        }
         RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(data, stamps, context)?),
     })
 }

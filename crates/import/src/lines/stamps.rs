@@ -1,6 +1,6 @@
 //! The four optional fields of every kind that say who wrote a record and when.
 
-use esoz_kernel::time::{rfc3339_millis, to_micros};
+use esoz_kernel::time::to_micros;
 use esoz_kernel::{Stamps, Timestamp};
 use serde_json::{Map, Value};
 
@@ -22,10 +22,10 @@ pub(super) fn read(data: &Map<String, Value>, now: Timestamp) -> Result<Stamps, 
     })
 }
 
-/// The four fields in the form that a dispense stores.
-pub(super) fn fields(stamps: Stamps) -> Map<String, Value> {
+/// Writes the four fields.
+pub(super) fn fields(stamps: Stamps, time: fn(Timestamp) -> String) -> Map<String, Value> {
     let Stamps { inserted_at, inserted_by, updated_at, updated_by } = stamps;
-    let [inserted_at, updated_at] = [inserted_at, updated_at].map(rfc3339_millis);
+    let [inserted_at, updated_at] = [inserted_at, updated_at].map(time);
     let [inserted_by, updated_by] = [inserted_by, updated_by].map(|user| user.to_string());
     let values = [inserted_at, inserted_by, updated_at, updated_by];
     FIELDS.map(str::to_owned).into_iter().zip(values.map(Value::String)).collect()

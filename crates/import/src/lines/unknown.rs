@@ -1,5 +1,6 @@
 //! Copies unknown fields of a dispense from the line into the record.
 
+use esoz_device_dispense::is_internal;
 use serde_json::{Map, Value};
 
 use crate::json::{DecodeError, check_storable};
@@ -10,17 +11,12 @@ use crate::json::{DecodeError, check_storable};
 /// When a store cannot hold such a field.
 pub(super) fn carry(data: &Map<String, Value>, record: &mut Map<String, Value>) -> Result<(), DecodeError> {
     for (name, value) in data {
-        if is_ours(name) {
-            return Err(DecodeError::new("has a field that only the service writes: _id, subject or esoz_…"));
+        if !record.contains_key(name) && is_internal(name) {
+            return Err(DecodeError::new("has a field that only the service writes: _id or esoz_…"));
         }
         carry_field(name, value, record)?;
     }
     Ok(())
-}
-
-/// Whether only the service writes that field of a stored dispense.
-pub(super) fn is_ours(name: &str) -> bool {
-    matches!(name, "_id" | "subject") || name.starts_with("esoz_")
 }
 
 fn carry_field(name: &str, value: &Value, into: &mut Map<String, Value>) -> Result<(), DecodeError> {

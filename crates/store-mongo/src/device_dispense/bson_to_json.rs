@@ -8,16 +8,26 @@ use bson::{
     raw::RawElement,
     spec::{BinarySubtype, ElementType},
 };
-use esoz_device_dispense::{FieldKind, RECORD, kind_of};
+use esoz_device_dispense::{FieldKind, RECORD, RecordFields, is_internal, kind_of};
 use esoz_kernel::{Timestamp, Uuid, lossless_f64, parse_uuid, time::rfc3339_millis};
 use serde_json::{Map, Number, Value};
 
-/// The shown fields of a stored dispense. Of a field that stands twice the first counts, as for the server.
+/// The shown fields of a stored dispense.
 pub(crate) fn record(document: &RawDocument) -> Map<String, Value> {
+    record_of(document, RecordFields::Known)
+}
+
+/// The shown fields of a stored dispense, or all but those of the store itself. Of a field that stands twice the first counts, as for the
+/// server.
+pub(crate) fn record_of(document: &RawDocument, fields: RecordFields) -> Map<String, Value> {
+    let is_wanted = |name: &str| match fields {
+        RecordFields::Known => RECORD.field(name).is_some(),
+        RecordFields::All => !is_internal(name),
+    };
     let mut record = Map::new();
     for element in elements(document) {
         let key = element.key().as_str();
-        if RECORD.field(key).is_some() && !record.contains_key(key) {
+        if is_wanted(key) && !record.contains_key(key) {
             record.insert(key.to_owned(), field("", &element));
         }
     }

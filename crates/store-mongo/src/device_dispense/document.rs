@@ -2,7 +2,7 @@
 
 use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use esoz_device_dispense::{
-    Dispense, DispenseStatus, FieldKind, Pseudonym, StoredDispense, Transition, kind_of,
+    Dispense, DispenseStatus, FieldKind, Pseudonym, RecordFields, StoredDispense, Transition, kind_of,
 };
 use esoz_kernel::{DispenseId, EventId, LegalEntityId, StoreError, Timestamp, Uuid};
 use serde_json::{Map, Number, Value};
@@ -18,6 +18,29 @@ use crate::{
 
 /// Decodes a stored document.
 pub(crate) fn to_dispense(id: DispenseId, document: &RawDocument) -> Result<StoredDispense, StoreError> {
+    decode(id, document, RecordFields::Known)
+}
+
+/// Decodes an entry of a scan: with the whole record.
+pub(crate) fn to_whole_dispense(document: &RawDocument) -> Result<Dispense, StoreError> {
+    let id = uuid(document, ID).ok_or_else(|| StoreError::corrupt(COLLECTION, foreign_id(document), ID))?;
+    decode(DispenseId::new(id), document, RecordFields::All)?.dispense
+}
+
+/// The id of a document that ESOZ did not write. A text that is no UUID is not shown: it may be anything.
+fn foreign_id(document: &RawDocument) -> String {
+    match document.get(ID) {
+        Ok(Some(RawBsonRef::ObjectId(id))) => id.to_hex(),
+        Ok(Some(RawBsonRef::String(text))) if bson_to_json::uuid(text).is_some() => text.to_owned(),
+        _ => UNKNOWN_ID.to_owned(),
+    }
+}
+
+fn decode(
+    id: DispenseId,
+    document: &RawDocument,
+    fields: RecordFields,
+) -> Result<StoredDispense, StoreError> {
     let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
     let status = text(document, STATUS).and_then(|word| word.parse::<DispenseStatus>().ok());
     let (owner, subject) = owner_and_subject(document);
@@ -26,13 +49,17 @@ pub(crate) fn to_dispense(id: DispenseId, document: &RawDocument) -> Result<Stor
         status.ok_or_else(|| corrupt(STATUS)),
         subject.ok_or_else(|| corrupt(SUBJECT)),
         owner.ok_or_else(|| corrupt(OWNER))?,
-        bson_to_json::record(document),
+        bson_to_json::record_of(document, fields),
+        fields,
     ))
 }
 
+/// Stands for an id that cannot be decoded.
+const UNKNOWN_ID: &str = "unknown";
+
 /// Decodes an entry of a list, whose owner may be unreadable as well.
 pub(crate) fn to_entry(document: &RawDocument) -> Result<Dispense, StoreError> {
-    let id = uuid(document, ID).ok_or_else(|| StoreError::corrupt(COLLECTION, "unknown", ID))?;
+    let id = uuid(document, ID).ok_or_else(|| StoreError::corrupt(COLLECTION, UNKNOWN_ID, ID))?;
     to_dispense(DispenseId::new(id), document)?.dispense
 }
 

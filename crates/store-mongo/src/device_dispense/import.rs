@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use esoz_device_dispense::{Dispense, DispenseRegistry};
-use esoz_kernel::{Put, StoreError};
+use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
 use mongodb::error::IndexedWriteError;
 
 use super::document;
@@ -30,6 +30,17 @@ impl DispenseRegistry for MongoStore {
             }
         }
         Ok(answers)
+    }
+
+    async fn scan_dispenses(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<Dispense>, StoreError> {
+        let scanned = self.documents.scan(after.as_ref(), limit).await;
+        let (documents, next) = scanned.map_err(|error| error.during("scanning dispenses"))?;
+        let records = documents.iter().map(|document| document::to_whole_dispense(document)).collect();
+        Ok(ScanPage { records, next })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Device dispenses: `document` maps, `query` reads, `commit` and `batch` write, `replay` rebuilds a first answer, `import` loads.
+//! Device dispenses: `document` maps, `query` reads, `commit` and `batch` write, `replay` rebuilds a first answer, `import` loads, `scan` exports.
 
 pub(crate) mod batch;
 pub(crate) mod bson_to_json;
@@ -7,6 +7,7 @@ pub(crate) mod document;
 mod import;
 pub(crate) mod query;
 pub(crate) mod replay;
+mod scan;
 
 use async_trait::async_trait;
 use esoz_device_dispense::{

@@ -10,6 +10,7 @@ mod migration;
 mod outage;
 mod outbox;
 mod registry;
+mod scan;
 mod set_aside;
 mod strict;
 #[path = "../support/mod.rs"]

@@ -1,9 +1,10 @@
-//! Loads divisions, contracts and contract divisions.
+//! Loads and scans divisions, contracts and contract divisions.
 
 use async_trait::async_trait;
 use esoz_contract_division::{ContractDivision, ContractRecord, ContractRegistry, DivisionRecord};
-use esoz_kernel::{Put, StoreError};
+use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
 
+use super::{row, scan};
 use crate::PostgresStore;
 use crate::time::date_to_pg;
 use crate::upsert::{Upsert, Value};
@@ -20,6 +21,29 @@ impl ContractRegistry for PostgresStore {
 
     async fn put_contract_divisions(&self, records: &[ContractDivision]) -> Result<Vec<Put>, StoreError> {
         self.put_all(records, "contract division", put_contract_division).await
+    }
+
+    async fn scan_divisions(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<DivisionRecord>, StoreError> {
+        scan::divisions(self, after, limit).await
+    }
+
+    async fn scan_contracts(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<ContractRecord>, StoreError> {
+        scan::contracts(self, after, limit).await
+    }
+
+    async fn snapshot_contract_divisions(
+        &self,
+    ) -> Result<Vec<Result<ContractDivision, StoreError>>, StoreError> {
+        let rows = scan::contract_divisions(self).await?;
+        Ok(rows.into_iter().map(row::contract_division).collect())
     }
 }
 

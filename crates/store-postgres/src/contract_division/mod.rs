@@ -1,4 +1,4 @@
-//! Contract divisions: `row` maps, `query` reads, `list` lists, `commit` writes, `batch` shares commits, `import` loads.
+//! Contract divisions: `row` maps, `query` reads, `list` lists, `commit` writes, `batch` shares commits, `import` loads, `scan` exports.
 
 pub(crate) mod batch;
 mod commit;
@@ -6,6 +6,7 @@ mod import;
 mod list;
 mod query;
 mod row;
+mod scan;
 
 use async_trait::async_trait;
 use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Filter, Refusal, Write};

@@ -1,10 +1,10 @@
 use esoz_auth::{AccessTokens, Credentials, NewAccessToken, Scope, Secret, TokenKind};
-use esoz_contract_division::{ContractDivisions, Filter, Refusal, Visibility};
+use esoz_contract_division::{ContractDivisions, ContractRegistry as _, Filter, Refusal, Visibility};
 use esoz_events::{EventFilter, EventLog, EventPosition, LoggedEvent, Period, Retention};
 use esoz_kernel::{
     ClientId, EventId, Listed, PageRequest, StoreError, StoreErrorKind, UserId, Uuid, Written,
 };
-use esoz_legal_entity::LegalEntities;
+use esoz_legal_entity::{LegalEntities, LegalEntityRegistry as _};
 use esoz_testkit::builders::{at_millis, logged_event};
 
 use super::support::{TestDatabase, audit_rows, contract_division, fixture, fresh, time, update};
@@ -60,6 +60,42 @@ async fn a_record_whose_times_cannot_be_shown_is_an_error_in_its_place() {
         let [error] = unreadable.as_slice() else { panic!("{unreadable:?}") };
         assert_corrupt(error, &["contract_divisions", &id.to_string(), column]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_names_what_cannot_be_and_goes_on() {
+    for (table, column, value) in [
+        ("legal_entities", "status", "GONE"),
+        ("legal_entities", "updated_at", "infinity"),
+        ("divisions", "status", "GONE"),
+        ("contracts", "type", "GLOBAL"),
+        ("contracts", "status", "GONE"),
+        ("contracts", "start_date", "-infinity"),
+        ("contracts", "end_date", "10000-01-01"),
+        ("contract_divisions", "inserted_at", "0002-12-31T23:59:59Z BC"),
+    ] {
+        let test_db = fresh().await;
+        fixture(&test_db.store).await;
+        test_db.admin(&format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_{column}"));
+        test_db.admin(&format!("UPDATE {table} SET {column} = '{value}'"));
+        let store = &test_db.store;
+        let errors: Vec<StoreError> = match table {
+            "legal_entities" => errors(store.scan_legal_entities(None, 100).await.unwrap().records),
+            "divisions" => errors(store.scan_divisions(None, 100).await.unwrap().records),
+            "contracts" => errors(store.scan_contracts(None, 100).await.unwrap().records),
+            _ => errors(store.snapshot_contract_divisions().await.unwrap()),
+        };
+        assert!(!errors.is_empty(), "{table}");
+        for error in errors {
+            assert_corrupt(&error, &[table, column]);
+            assert!(!error.with_causes().contains(value), "{error}");
+        }
+    }
+}
+
+/// The errors of records of which none can be read.
+fn errors<T: std::fmt::Debug>(records: Vec<Result<T, StoreError>>) -> Vec<StoreError> {
+    records.into_iter().map(Result::unwrap_err).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,6 +46,7 @@ async fn schema_rs_equals_the_migrated_database() {
             "uuid" => "Uuid",
             "bool" => "Bool",
             "bytea" => "Bytea",
+            "date" => "Date",
             "text" => "Text",
             "timestamptz" => "Timestamptz",
             "int8" => "Int8",
@@ -54,6 +55,6 @@ async fn schema_rs_equals_the_migrated_database() {
         let kind = if nullable == "YES" { format!("Nullable<{kind}>") } else { kind.to_owned() };
         found.entry(table.to_owned()).or_default().insert(column.to_owned(), kind);
     }
-    assert_eq!(found.len(), 7);
+    assert_eq!(found.len(), 10);
     assert_eq!(written, found);
 }

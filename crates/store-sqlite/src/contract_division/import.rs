@@ -1,12 +1,16 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use esoz_contract_division::{ContractDivision, ContractRecord, ContractRegistry, DivisionRecord};
-use esoz_kernel::{Put, StoreError};
+use esoz_contract_division::{
+    Contract, ContractDivision, ContractRecord, ContractRegistry, Division, DivisionRecord,
+};
+use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
 
+use super::query;
 use super::row::RecordRow;
 use crate::SqliteStore;
 use crate::error::SqliteError;
-use crate::rows::{put_all, put_row, refused_if_dangling, stamp_columns};
+use crate::rows::{Location, put_all, put_row, refused_if_dangling, stamp_columns};
+use crate::scan::scan_table;
 use crate::schema::{contract_divisions, contracts, divisions};
 
 #[derive(Clone, Queryable, Insertable, AsChangeset, PartialEq)]
@@ -43,6 +47,25 @@ impl From<&DivisionRecord> for DivisionRow {
             updated_at,
             updated_by,
         }
+    }
+}
+
+impl DivisionRow {
+    fn record(&self) -> Result<DivisionRecord, StoreError> {
+        let location = Location { table: "divisions", id: &self.id };
+        let stamps = [&self.inserted_at, &self.inserted_by, &self.updated_at, &self.updated_by];
+        Ok(DivisionRecord {
+            facts: Division {
+                id: location.parse("id", &self.id)?,
+                legal_entity: location.parse("legal_entity_id", &self.legal_entity_id)?,
+                is_active: self.is_active,
+            },
+            name: self.name.clone(),
+            kind: self.kind.clone(),
+            status: location.parse("status", &self.status)?,
+            dls_verified: self.dls_verified,
+            stamps: location.stamps(stamps.map(String::as_str))?,
+        })
     }
 }
 
@@ -87,6 +110,27 @@ impl From<&ContractRecord> for ContractRow {
     }
 }
 
+impl ContractRow {
+    fn record(&self) -> Result<ContractRecord, StoreError> {
+        let location = Location { table: "contracts", id: &self.id };
+        let stamps = [&self.inserted_at, &self.inserted_by, &self.updated_at, &self.updated_by];
+        Ok(ContractRecord {
+            facts: Contract {
+                id: location.parse("id", &self.id)?,
+                kind: location.parse("type", &self.kind)?,
+                contractor: location.parse("contractor_legal_entity_id", &self.contractor_legal_entity_id)?,
+                is_active: self.is_active,
+            },
+            status: location.parse("status", &self.status)?,
+            contract_number: self.contract_number.clone(),
+            start_date: location.parse("start_date", &self.start_date)?,
+            end_date: location.parse("end_date", &self.end_date)?,
+            is_suspended: self.is_suspended,
+            stamps: location.stamps(stamps.map(String::as_str))?,
+        })
+    }
+}
+
 #[async_trait]
 impl ContractRegistry for SqliteStore {
     async fn put_divisions(&self, records: &[DivisionRecord]) -> Result<Vec<Put>, StoreError> {
@@ -99,6 +143,28 @@ impl ContractRegistry for SqliteStore {
 
     async fn put_contract_divisions(&self, records: &[ContractDivision]) -> Result<Vec<Put>, StoreError> {
         put_all(self, "loading contract divisions", records, put_contract_division).await
+    }
+
+    async fn scan_divisions(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<DivisionRecord>, StoreError> {
+        scan_table!(self, divisions: DivisionRow, after, limit)
+    }
+
+    async fn scan_contracts(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<ContractRecord>, StoreError> {
+        scan_table!(self, contracts: ContractRow, after, limit)
+    }
+
+    async fn snapshot_contract_divisions(
+        &self,
+    ) -> Result<Vec<Result<ContractDivision, StoreError>>, StoreError> {
+        self.read("reading all contract divisions", query::all).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reads contract divisions and the facts about them.
 
+use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
@@ -76,6 +77,15 @@ pub(super) fn list(
         };
         Ok(Page { items: rows.iter().map(RecordRow::record).collect(), total_entries })
     })
+}
+
+/// Reads all records in the order of their ids.
+pub(super) fn all(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<Result<ContractDivision, StoreError>>, SqliteError> {
+    let rows = contract_divisions::table.order(contract_divisions::id);
+    let rows = rows.load_iter::<RecordRow, DefaultLoadingMode>(connection)?;
+    Ok(rows.map(|row| row.map(|row| row.record())).collect::<QueryResult<_>>()?)
 }
 
 /// Reads all facts that the rules need. Inside a transaction, so from one snapshot.

@@ -1,6 +1,6 @@
 //! Maps a [`Dispense`] to its stored document and back.
 
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, StoredDispense, Transition};
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RecordFields, StoredDispense, Transition};
 use esoz_kernel::StoreError;
 use esoz_kernel::time::rfc3339_millis;
 use serde_json::{Value, json};
@@ -50,6 +50,15 @@ pub(crate) fn from_dispense(dispense: &Dispense) -> Result<String, String> {
 
 /// Decodes a stored document.
 pub(crate) fn to_dispense(id: &str, document: &str) -> Result<StoredDispense, StoreError> {
+    decode(id, document, RecordFields::Known)
+}
+
+/// Decodes a stored document with its whole record.
+pub(crate) fn to_whole_dispense(id: &str, document: &str) -> Result<Dispense, StoreError> {
+    decode(id, document, RecordFields::All)?.dispense
+}
+
+fn decode(id: &str, document: &str, fields: RecordFields) -> Result<StoredDispense, StoreError> {
     let location = Location { table: "device_dispenses", id };
     let document = json::read(document).ok_or_else(|| location.corrupt("document"))?;
     let text = |field: &'static str| {
@@ -60,8 +69,9 @@ pub(crate) fn to_dispense(id: &str, document: &str) -> Result<StoredDispense, St
     let owner =
         location.parse(OWNER_FIELD, owner(&document).ok_or_else(|| location.corrupt(OWNER_FIELD))?)?;
     let id = location.parse(ID, id)?;
-    let Value::Object(record) = document else { return Err(location.corrupt("document")) };
-    Ok(StoredDispense::new(id, status, subject, owner, record))
+    let Value::Object(mut record) = document else { return Err(location.corrupt("document")) };
+    record.remove(ID);
+    Ok(StoredDispense::new(id, status, subject, owner, record, fields))
 }
 
 fn owner(document: &Value) -> Option<&str> {

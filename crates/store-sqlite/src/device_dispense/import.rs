@@ -1,18 +1,31 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use esoz_device_dispense::{Dispense, DispenseRegistry};
-use esoz_kernel::{Put, StoreError};
+use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
 
-use super::document::from_dispense;
+use super::document::{from_dispense, to_whole_dispense};
+use super::query;
 use crate::SqliteStore;
 use crate::error::{SqliteError, is_check_violation};
 use crate::rows::put_all;
+use crate::scan::{id_of, page};
 use crate::schema::device_dispenses;
 
 #[async_trait]
 impl DispenseRegistry for SqliteStore {
     async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError> {
         put_all(self, "loading dispenses", dispenses, put).await
+    }
+
+    async fn scan_dispenses(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<Dispense>, StoreError> {
+        let after = id_of(after);
+        let scan = move |connection: &mut _| Ok(query::scan(connection, &after, limit)?);
+        let (rows, has_more) = self.read("scanning device_dispenses", scan).await?;
+        Ok(page(&rows, has_more, |(id, _)| id, |(id, document)| to_whole_dispense(id, document)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reads of dispenses.
 
+use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
@@ -95,6 +96,30 @@ pub(super) fn list(
         };
         Ok(Page { items, total_entries })
     })
+}
+
+/// The size of documents in bytes after which a page of a scan ends.
+const MAX_SCAN_BYTES: usize = 8 << 20;
+
+/// Reads a page of ids and documents by the primary key, and whether another may follow.
+pub(super) fn scan(
+    connection: &mut SqliteConnection,
+    after: &str,
+    limit: u32,
+) -> QueryResult<(Vec<(String, String)>, bool)> {
+    let later = device_dispenses::table.filter(device_dispenses::id.gt(after)).order(device_dispenses::id);
+    let later = later.limit(limit.into()).select((device_dispenses::id, device_dispenses::document));
+    let (mut rows, mut bytes) = (Vec::new(), 0_usize);
+    for row in later.load_iter::<(String, String), DefaultLoadingMode>(connection)? {
+        let row = row?;
+        bytes = bytes.saturating_add(row.1.len());
+        rows.push(row);
+        if bytes >= MAX_SCAN_BYTES {
+            return Ok((rows, true));
+        }
+    }
+    let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
+    Ok((rows, is_full))
 }
 
 /// Lists overdue dispenses. What cannot be read as a position is passed over, without ending the list.

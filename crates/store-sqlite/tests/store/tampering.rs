@@ -7,8 +7,8 @@ use esoz_auth::{AccessTokens, ApiKeys, Credentials as _};
 use esoz_contract_division::{ContractRegistry as _, Refusal};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry as _, DispenseStatus};
 use esoz_events::{Claim, Claimed, Outbox as _};
-use esoz_kernel::{Committed, StoreError, StoreErrorKind, Written};
-use esoz_legal_entity::LegalEntities;
+use esoz_kernel::{Committed, ScanCursor, ScanPage, StoreError, StoreErrorKind, Written};
+use esoz_legal_entity::{LegalEntities, LegalEntityRegistry as _};
 use esoz_testkit::builders::{
     access_token, api_key, at_millis, change_of, contract_of, dispense, fresh as fresh_id, secret,
 };
@@ -71,6 +71,62 @@ async fn a_legal_entity_in_no_known_status_is_named() {
     tamper(&fresh, "UPDATE legal_entities SET status = 'DREAMING'");
     let error = LegalEntities::find(&fresh.store, fixture.owner).await.unwrap_err();
     assert_corrupt(&error, &["legal_entities", &fixture.owner.to_string(), "status"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_names_what_cannot_be_and_goes_on() {
+    for (table, column) in [
+        ("legal_entities", "status"),
+        ("divisions", "legal_entity_id"),
+        ("divisions", "status"),
+        ("contracts", "type"),
+        ("contracts", "end_date"),
+        ("contract_divisions", "updated_at"),
+    ] {
+        let fresh = fresh();
+        let fixture = UpdateFixture::set(&fresh.store).await;
+        fresh.store.put_contracts(&[contract_of(fixture.owner)]).await.unwrap();
+        let first = format!("(SELECT min(id) FROM {table})");
+        tamper(&fresh, &format!("UPDATE {table} SET {column} = 'a canary' WHERE id = {first}"));
+        let (read, unreadable) = scan(&fresh, table).await;
+        let rows = crate::count(
+            &mut shell(&fresh.settings.path),
+            &format!("SELECT count(*) AS number FROM {table}"),
+        );
+        assert_eq!((i64::try_from(read).unwrap() + 1, unreadable.len()), (rows, 1), "{table}");
+        assert_corrupt(&unreadable[0], &[table, column]);
+        assert!(!unreadable[0].with_causes().contains("canary"), "{}", unreadable[0]);
+    }
+}
+
+/// How many rows of a table are read in pages of one, and the errors of the others.
+async fn scan(fresh: &Fresh, table: &str) -> (usize, Vec<StoreError>) {
+    let (mut read, mut unreadable, mut after) = (0, Vec::new(), None);
+    loop {
+        let (records, next): (Vec<Result<(), StoreError>>, _) = match table {
+            "legal_entities" => without_content(fresh.store.scan_legal_entities(after, 1).await.unwrap()),
+            "divisions" => without_content(fresh.store.scan_divisions(after, 1).await.unwrap()),
+            "contracts" => without_content(fresh.store.scan_contracts(after, 1).await.unwrap()),
+            _ => {
+                let records = fresh.store.snapshot_contract_divisions().await.unwrap();
+                without_content(ScanPage { records, next: None })
+            }
+        };
+        for record in records {
+            match record {
+                Ok(()) => read += 1,
+                Err(error) => unreadable.push(error),
+            }
+        }
+        after = next;
+        if after.is_none() {
+            return (read, unreadable);
+        }
+    }
+}
+
+fn without_content<T>(page: ScanPage<T>) -> (Vec<Result<(), StoreError>>, Option<ScanCursor>) {
+    (page.records.into_iter().map(|record| record.map(drop)).collect(), page.next)
 }
 
 #[tokio::test(flavor = "multi_thread")]

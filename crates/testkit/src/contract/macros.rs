@@ -30,6 +30,13 @@ macro_rules! dispense_store_contract {
             pages_are_in_order_and_complete,
             what_cannot_be_read_is_an_error_in_its_place,
         }
+        $crate::contract_cases! { $fresh => dispense_scans:
+            a_scan_of_nothing_is_empty,
+            pages_are_in_order_and_complete,
+            a_record_is_whole,
+            what_cannot_be_read_is_an_error_in_its_place,
+            a_scan_goes_on_while_dispenses_change,
+        }
         $crate::contract_cases! { $fresh => dispense_changes:
             a_change_sets_its_fields_and_no_other,
             a_change_follows_a_change,
@@ -190,6 +197,12 @@ macro_rules! contract_store_contract {
             a_contract_division_of_nothing_is_refused,
             a_second_active_record_with_a_pair_is_refused,
             a_whole_file_is_loaded_and_loaded_again,
+        }
+        $crate::contract_cases! { $fresh => contract_scans:
+            scans_of_nothing_are_empty,
+            pages_are_in_order_and_complete,
+            a_scan_goes_on_while_records_are_loaded,
+            a_snapshot_has_each_active_pair_once,
         }
         $crate::contract_cases! { $fresh => legal_entities:
             an_unknown_legal_entity_is_none,

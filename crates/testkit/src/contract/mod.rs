@@ -23,11 +23,13 @@
 
 pub mod contract_divisions;
 pub mod contract_registry;
+pub mod contract_scans;
 pub mod credentials;
 pub mod dispense_changes;
 pub mod dispense_expiry;
 pub mod dispense_keys;
 pub mod dispense_lists;
+pub mod dispense_scans;
 pub mod dispenses;
 pub mod event_log;
 pub mod legal_entities;
@@ -62,10 +64,12 @@ mod tests {
             ("contract_divisions", include_str!("contract_divisions/create_delete.rs")),
             ("contract_divisions", include_str!("contract_divisions/create_delete_races.rs")),
             ("contract_registry", include_str!("contract_registry.rs")),
+            ("contract_scans", include_str!("contract_scans.rs")),
             ("credentials", include_str!("credentials.rs")),
             ("dispense_changes", include_str!("dispense_changes.rs")),
             ("dispense_keys", include_str!("dispense_keys.rs")),
             ("dispense_lists", include_str!("dispense_lists.rs")),
+            ("dispense_scans", include_str!("dispense_scans.rs")),
             ("dispenses", include_str!("dispenses.rs")),
             ("event_log", include_str!("event_log.rs")),
             ("legal_entities", include_str!("legal_entities.rs")),

@@ -4,10 +4,13 @@ use std::hash::Hash;
 
 use async_trait::async_trait;
 use esoz_contract_division::{ContractDivision, ContractRecord, ContractRegistry, DivisionRecord};
-use esoz_kernel::{LegalEntityId, Put, Stamps, StoreError, time::to_micros};
+use esoz_kernel::{
+    ContractId, DivisionId, LegalEntityId, Put, ScanCursor, ScanPage, Stamps, StoreError, time::to_micros,
+};
 use esoz_legal_entity::{LegalEntityRecord, LegalEntityRegistry};
 
 use super::contracts::{FakeContracts, State};
+use super::scan;
 
 /// A record that takes new content, but for who wrote it first and when.
 trait Renewable: Clone + PartialEq {
@@ -93,6 +96,15 @@ impl LegalEntityRegistry for FakeContracts {
         let put = |record: &LegalEntityRecord| renew(&mut state.legal_entities, record.facts.id, record);
         Ok(records.iter().map(put).collect())
     }
+
+    async fn scan_legal_entities(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<LegalEntityRecord>, StoreError> {
+        let state = self.0.lock();
+        Ok(scan(&state.legal_entities, LegalEntityId::uuid, after, limit, |_, record| Ok(record.clone())))
+    }
 }
 
 #[async_trait]
@@ -118,5 +130,30 @@ impl ContractRegistry for FakeContracts {
     async fn put_contract_divisions(&self, records: &[ContractDivision]) -> Result<Vec<Put>, StoreError> {
         let mut state = self.0.lock();
         records.iter().map(|record| state.put_contract_division(record)).collect()
+    }
+    async fn scan_divisions(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<DivisionRecord>, StoreError> {
+        let state = self.0.lock();
+        Ok(scan(&state.divisions, DivisionId::uuid, after, limit, |_, record| Ok(record.clone())))
+    }
+
+    async fn scan_contracts(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<ContractRecord>, StoreError> {
+        let state = self.0.lock();
+        Ok(scan(&state.contracts, ContractId::uuid, after, limit, |_, record| Ok(record.clone())))
+    }
+
+    async fn snapshot_contract_divisions(
+        &self,
+    ) -> Result<Vec<Result<ContractDivision, StoreError>>, StoreError> {
+        let mut all: Vec<_> = self.0.lock().records.values().copied().collect();
+        all.sort_unstable_by_key(|record| record.id);
+        Ok(all.into_iter().map(Ok).collect())
     }
 }

@@ -3,17 +3,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_device_dispense::{
-    DeviceDispenses, Dispense, DispenseRegistry, Filter, Overdue, OverdueFilter, Pseudonym, StoredDispense,
-    Transition,
+    DeviceDispenses, Dispense, DispenseRegistry, Filter, Overdue, OverdueFilter, Pseudonym, RecordFields,
+    StoredDispense, Transition,
 };
 use esoz_events::{Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which};
 use esoz_kernel::{
-    Committed, DispenseId, IdempotencyRecords, LegalEntityId, Page, PageRequest, Put, Replay, StoreError,
-    Timestamp, Uuid, time::rfc3339_millis,
+    Committed, DispenseId, IdempotencyRecords, LegalEntityId, Page, PageRequest, Put, Replay, ScanCursor,
+    ScanPage, StoreError, Timestamp, Uuid, time::rfc3339_millis,
 };
 use serde_json::{Map, Value, json};
 
-use super::{Locked, keys::Keys, outbox::Waiting};
+use super::{Locked, keys::Keys, outbox::Waiting, scan};
 use crate::contract::{DispenseStore, OutboxUnderTest, RawDispenses, RawOutbox};
 
 const COLLECTION: &str = "device_dispenses";
@@ -66,13 +66,22 @@ fn document(dispense: &Dispense) -> Map<String, Value> {
 
 /// Reads a document; what cannot be read is corrupt.
 fn read(id: DispenseId, document: &Map<String, Value>) -> Result<StoredDispense, StoreError> {
+    decode(id, document, RecordFields::Known)
+}
+
+fn decode(
+    id: DispenseId,
+    document: &Map<String, Value>,
+    fields: RecordFields,
+) -> Result<StoredDispense, StoreError> {
     let corrupt = |field: &str| StoreError::corrupt(COLLECTION, id, field);
     let text =
         |field: &'static str| document.get(field).and_then(Value::as_str).ok_or_else(|| corrupt(field));
     let owner = owner(document).ok_or_else(|| corrupt("performer_legal_entity.identifier.value"))?;
     let status =
         text("status").and_then(|word| word.parse().map_err(|unknown| corrupt("status").because(unknown)));
-    Ok(StoredDispense::new(id, status, text("subject").map(Pseudonym::new), owner, document.clone()))
+    let subject = text("subject").map(Pseudonym::new);
+    Ok(StoredDispense::new(id, status, subject, owner, document.clone(), fields))
 }
 
 fn owner(document: &Map<String, Value>) -> Option<LegalEntityId> {
@@ -178,6 +187,15 @@ impl DispenseRegistry for FakeDispenses {
             Put::Created
         };
         Ok(dispenses.iter().map(&mut put).collect())
+    }
+
+    async fn scan_dispenses(
+        &self,
+        after: Option<ScanCursor>,
+        limit: u32,
+    ) -> Result<ScanPage<Dispense>, StoreError> {
+        let read = |id, document: &_| decode(id, document, RecordFields::All)?.dispense;
+        Ok(scan(&self.0.lock().documents, DispenseId::uuid, after, limit, read))
     }
 }
 

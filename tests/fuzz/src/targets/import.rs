@@ -1,7 +1,9 @@
 //! NDJSON as `esoz import` takes it: one line, and a whole input.
 
 use esoz_device_dispense::Dispense;
-use esoz_import::{ImportContext, ImportLimits, Importer, LineError, Record, UnknownFields, parse_line};
+use esoz_import::{
+    ImportContext, ImportLimits, Importer, LineError, PseudonymousLines, Record, UnknownFields, parse_line,
+};
 use serde_json::Value;
 
 use super::{Target, mongo, sqlite};
@@ -31,8 +33,10 @@ thread_local! {
 
 fn read(line: &str) -> Result<Record, LineError> {
     PSEUDONYMS.with(|pseudonyms| {
-        let unknown_fields = UnknownFields::Refuse;
-        parse_line(line, &ImportContext { now: now(), pseudonyms: &**pseudonyms, unknown_fields })
+        let (unknown_fields, pseudonymous_lines) = (UnknownFields::Refuse, PseudonymousLines::Refuse);
+        let context =
+            ImportContext { now: now(), pseudonyms: &**pseudonyms, unknown_fields, pseudonymous_lines };
+        parse_line(line, &context)
     })
 }
 

@@ -1,6 +1,7 @@
 //! Lines of each kind, good ones and bad ones.
 
 mod bad;
+mod export;
 mod good;
 mod unknown;
 
@@ -9,7 +10,7 @@ use esoz_kernel::{PatientId, Stamps, Timestamp};
 use serde_json::json;
 
 use super::*;
-use crate::{SYSTEM_USER, UnknownFields};
+use crate::{PseudonymousLines, SYSTEM_USER, UnknownFields};
 
 const PATIENT: &str = "7C3DA506-804D-4550-8993-BF17F9EE0402";
 
@@ -39,7 +40,8 @@ fn pseudonyms() -> impl PatientPseudonyms {
 
 fn parse_with(line: &str, unknown_fields: UnknownFields) -> Result<Record, LineError> {
     let now = time("2026-02-03T04:05:06.123456789Z");
-    parse_line(line, &ImportContext { now, pseudonyms: &pseudonyms(), unknown_fields })
+    let pseudonymous_lines = PseudonymousLines::Refuse;
+    parse_line(line, &ImportContext { now, pseudonyms: &pseudonyms(), unknown_fields, pseudonymous_lines })
 }
 
 fn parse_text(line: &str) -> Result<Record, LineError> {

@@ -1,0 +1,82 @@
+//! Writes lines that an import takes back.
+
+use std::collections::BTreeMap;
+
+use esoz_device_dispense::PatientPseudonyms;
+use esoz_kernel::{StoreError, Timestamp};
+use serde_json::{Map, Value};
+
+use super::{dispense, flat, parse_line};
+use crate::json::DecodeError;
+use crate::{ImportContext, LineError, PseudonymousLines, Record, UnknownFields};
+
+/// A line of an export, without its end.
+#[derive(Debug)]
+pub(crate) struct ExportLine {
+    pub(crate) text: String,
+    /// Why an import refuses the line; `None`: it takes the line and stores the same record.
+    pub(crate) refused: Option<LineError>,
+}
+
+/// Writes the line of a record. The line is parsed as in an import, which refuses what other systems may have stored and stores some of it in
+/// another form: then the line has that form, so that an export of the imported record is the same line.
+///
+/// # Errors
+/// [`StoreError`] of kind corrupt when the subject of a dispense is no pseudonym of the scheme. It is not written: it may be anything.
+pub(crate) fn export_line(
+    record: &Record,
+    pseudonyms: &dyn PatientPseudonyms,
+    max_line_bytes: usize,
+) -> Result<ExportLine, StoreError> {
+    let (text, without_place) = line(record, pseudonyms)?;
+    if text.len() > max_line_bytes {
+        let refused = Some(LineError::new("$", format!("has more than {max_line_bytes} bytes")));
+        return Ok(ExportLine { text, refused });
+    }
+    if let Some(refused) = without_place {
+        return Ok(ExportLine { text, refused: Some(refused.inside("data").into()) });
+    }
+    let context = ImportContext {
+        // Of a line that lacks a time nothing is parsed.
+        now: Timestamp::MIN,
+        pseudonyms,
+        unknown_fields: UnknownFields::Keep,
+        pseudonymous_lines: PseudonymousLines::Accept,
+    };
+    match parse_line(&text, &context) {
+        Err(refused) => Ok(ExportLine { text, refused: Some(refused) }),
+        Ok(imported) if imported == *record => Ok(ExportLine { text, refused: None }),
+        Ok(imported) => line(&imported, pseudonyms).map(|(text, _)| ExportLine { text, refused: None }),
+    }
+}
+
+/// The line of a record as it is, and what an import would not find in it or make up.
+fn line(
+    record: &Record,
+    pseudonyms: &dyn PatientPseudonyms,
+) -> Result<(String, Option<DecodeError>), StoreError> {
+    let (data, problem) = match record {
+        Record::LegalEntity(record) => (flat::legal_entity::write(record), None),
+        Record::Division(record) => (flat::division::write(record), None),
+        Record::Contract(record) => (flat::contract::write(record), None),
+        Record::ContractDivision(record) => (flat::contract_division::write(record), None),
+        Record::DeviceDispense(record) => dispense::write(record, pseudonyms)
+            .map_err(|_| StoreError::corrupt("device_dispenses", record.id, "subject"))?,
+    };
+    let text = format!(r#"{{"kind":"{}","data":{}}}"#, record.kind(), sorted(data));
+    Ok((text, problem))
+}
+
+/// The object with its fields, at every level, in the order of their names: the order in which a store has them differs from store to store.
+fn sorted(fields: Map<String, Value>) -> Value {
+    fn ordered(value: Value) -> Value {
+        match value {
+            Value::Object(fields) => sorted(fields),
+            Value::Array(items) => items.into_iter().map(ordered).collect(),
+            other => other,
+        }
+    }
+    let fields: BTreeMap<String, Value> =
+        fields.into_iter().map(|(name, value)| (name, ordered(value))).collect();
+    Value::Object(fields.into_iter().collect())
+}

@@ -1,0 +1,72 @@
+//! Scans of tables by keyset pagination: each page is a short query by the primary key.
+
+use esoz_kernel::{ScanCursor, ScanPage, Stamps, StoreError, UserId};
+use uuid::Uuid;
+
+use diesel::data_types::PgTimestamp;
+
+use crate::time::from_pg;
+
+/// The columns of [`Stamps`], in the order of the tables.
+pub(crate) type StampColumns = (PgTimestamp, Uuid, PgTimestamp, Uuid);
+
+/// The location of a stored row, for error messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Location {
+    pub(crate) table: &'static str,
+    pub(crate) id: Uuid,
+}
+
+impl Location {
+    /// The error for an invalid value in a column.
+    pub(crate) fn corrupt(self, column: &str) -> StoreError {
+        StoreError::corrupt(self.table, self.id, column)
+    }
+
+    /// Parses the text of a column.
+    pub(crate) fn parse<T: std::str::FromStr>(self, column: &str, text: &str) -> Result<T, StoreError> {
+        text.parse().map_err(|_| self.corrupt(column))
+    }
+
+    /// Converts the four columns of [`Stamps`].
+    pub(crate) fn stamps(self, columns: StampColumns) -> Result<Stamps, StoreError> {
+        let (inserted_at, inserted_by, updated_at, updated_by) = columns;
+        Ok(Stamps {
+            inserted_at: from_pg(inserted_at).ok_or_else(|| self.corrupt("inserted_at"))?,
+            inserted_by: UserId::new(inserted_by),
+            updated_at: from_pg(updated_at).ok_or_else(|| self.corrupt("updated_at"))?,
+            updated_by: UserId::new(updated_by),
+        })
+    }
+}
+
+/// The id after which a page begins; `None`: it is the first page.
+pub(crate) fn id_of(after: Option<ScanCursor>) -> Option<Uuid> {
+    after.and_then(|after| Uuid::from_slice(after.id()).ok())
+}
+
+/// Makes a page of rows in the order of their ids. After a page that is not full there is no other.
+pub(crate) fn page<Row, T>(
+    rows: Vec<Row>,
+    limit: u32,
+    id: impl Fn(&Row) -> Uuid,
+    record: impl Fn(Row) -> Result<T, StoreError>,
+) -> ScanPage<T> {
+    let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
+    let next = rows.last().filter(|_| is_full).map(|last| ScanCursor::new(*id(last).as_bytes()));
+    ScanPage { records: rows.into_iter().map(record).collect(), next }
+}
+
+/// Reads a page of a table, as rows of the columns that are selected. The first page has a query of its own, since a condition that may be
+/// left out would not be answered by the index.
+macro_rules! scan_table {
+    ($store:ident, $table:ident: $Row:ty, $after:ident, $limit:ident, $columns:expr) => {{
+        let rows = $table::table.order($table::id).limit($limit.into()).select($columns);
+        let rows = match $crate::scan::id_of($after) {
+            None => $store.connections.query::<$Row, _>(rows).await,
+            Some(after) => $store.connections.query::<$Row, _>(rows.filter($table::id.gt(after))).await,
+        };
+        rows.during(concat!("scanning ", stringify!($table)))
+    }};
+}
+pub(crate) use scan_table;

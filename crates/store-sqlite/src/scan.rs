@@ -1,0 +1,36 @@
+//! Scans of tables by keyset pagination: each page is a short query by the primary key.
+
+use esoz_kernel::{ScanCursor, ScanPage, StoreError};
+
+/// The id after which a page begins; before the first page the empty text, which precedes every id.
+pub(crate) fn id_of(after: Option<ScanCursor>) -> String {
+    after.map(|after| String::from_utf8_lossy(after.id()).into_owned()).unwrap_or_default()
+}
+
+/// Makes a page of rows in the order of their ids. `has_more` says whether another page may follow.
+pub(crate) fn page<Row, T>(
+    rows: &[Row],
+    has_more: bool,
+    id: impl Fn(&Row) -> &str,
+    record: impl Fn(&Row) -> Result<T, StoreError>,
+) -> ScanPage<T> {
+    let next = rows.last().filter(|_| has_more).map(|last| ScanCursor::new(id(last)));
+    ScanPage { records: rows.iter().map(record).collect(), next }
+}
+
+/// Reads a page of a table whose rows have an `id` and a `record`.
+macro_rules! scan_table {
+    ($store:ident, $table:ident: $Row:ty, $after:ident, $limit:ident) => {{
+        let after = $crate::scan::id_of($after);
+        let attempted = concat!("scanning ", stringify!($table));
+        let rows: Vec<$Row> = $store
+            .read(attempted, move |connection| {
+                let later = $table::table.filter($table::id.gt(after)).order($table::id);
+                Ok(later.limit($limit.into()).load(connection)?)
+            })
+            .await?;
+        let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= $limit);
+        Ok($crate::scan::page(&rows, is_full, |row| &row.id, <$Row>::record))
+    }};
+}
+pub(crate) use scan_table;
