@@ -12,7 +12,7 @@ const PAGE_RECORDS: u32 = 500;
 
 /// Exports the records of the stores as NDJSON that an [`Importer`](crate::Importer) takes back.
 ///
-/// Memory is bounded by a page of records, except that contract divisions are read in one go, before everything else: about 130 bytes each.
+/// Memory is bounded by a page of records, except that contract divisions are read in one go, before everything else: some 250 bytes each.
 /// The stores may be in use: each record is written once, as it was at some time during the export, and no record refers to one that comes
 /// later or is missing, unless it was imported during the export.
 #[derive(Clone)]

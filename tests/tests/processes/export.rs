@@ -184,7 +184,7 @@ on_every_store! {
             variables.push((format!("ESOZ_PATIENT__{name}"), value.to_owned()));
         }
         let patient = PatientId::new(fresh()).uuid().to_string();
-        let Value::Object(mut data) = Value::Object(dispense().build().record) else { panic!("a record") };
+        let mut data = dispense().build().record;
         data.extend([("id".to_owned(), json!(fresh().to_string())), ("patient_id".to_owned(), json!(patient))]);
         let line = json!({"kind": "device_dispense", "data": data}).to_string();
         esoz_with_input(&variables, &["import", "-"], &line).assert_success();

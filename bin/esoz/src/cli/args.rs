@@ -32,7 +32,7 @@ Then the exit code is 1; everything readable is exported all the same.
 
 With patient.pseudonym = \"hmac-sha256\" a dispense has the patient's pseudonym in the place of the patient (`subject`, not `patient_id`), \
 and is imported with --pseudonymous, where the patient secret is the same. Without that secret nobody finds the dispenses of a patient, so \
-keep it with the export. With \"aes-128-cbc\" a dispense has its patient.
+back it up as well, elsewhere. With \"aes-128-cbc\" a dispense has its patient.
 
 Tokens, api keys, the audit log, events that wait and idempotency records are not exported.
 

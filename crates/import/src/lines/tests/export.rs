@@ -83,9 +83,9 @@ fn a_line_has_every_field_in_the_order_of_the_names() {
 #[test]
 fn a_patient_is_exported_only_if_the_pseudonym_tells() {
     let data = dispense();
-    for (pseudonyms, field, other) in
-        [(&hmac() as &dyn PatientPseudonyms, "subject", "patient_id"), (&aes(), "patient_id", "subject")]
-    {
+    let schemes: [(&dyn PatientPseudonyms, _, _); 2] =
+        [(&hmac(), "subject", "patient_id"), (&aes(), "patient_id", "subject")];
+    for (pseudonyms, field, other) in schemes {
         let text = exported(&import(&line_of("device_dispense", &data), pseudonyms).unwrap(), pseudonyms);
         let line: Value = serde_json::from_str(&text).unwrap();
         assert!(line["data"].get(field).is_some() && line["data"].get(other).is_none(), "{text}");
