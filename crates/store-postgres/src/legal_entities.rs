@@ -12,7 +12,7 @@ use crate::error::During as _;
 use crate::scan::{Location, StampColumns, page, scan_table};
 use crate::schema::legal_entities;
 use crate::statement::at_most_one;
-use crate::upsert::{Upsert, Value};
+use crate::upsert::{Table, Values, each};
 use uuid::Uuid;
 
 #[async_trait]
@@ -38,7 +38,7 @@ impl LegalEntities for PostgresStore {
 #[async_trait]
 impl LegalEntityRegistry for PostgresStore {
     async fn put_legal_entities(&self, records: &[LegalEntityRecord]) -> Result<Vec<Put>, StoreError> {
-        self.put_all(records, "legal entity", put).await
+        self.put_all(&TABLE, records).await
     }
 
     async fn scan_legal_entities(
@@ -79,13 +79,19 @@ fn record(
     })
 }
 
-fn put(LegalEntityRecord { facts, name, edrpou, is_active, stamps }: &LegalEntityRecord) -> Upsert {
-    let columns = vec![
-        ("name", Value::Text(name.clone())),
-        ("edrpou", Value::Text(edrpou.clone())),
-        ("type", Value::Text(facts.kind.as_str().to_owned())),
-        ("status", Value::Text(facts.status.as_str().to_owned())),
-        ("is_active", Value::Bool(Some(*is_active))),
-    ];
-    Upsert::new("legal_entities", facts.id.uuid(), stamps, columns)
-}
+static TABLE: Table<LegalEntityRecord> = Table {
+    name: "legal_entities",
+    record: "legal entity",
+    id: |record| record.facts.id.uuid(),
+    stamps: |record| record.stamps,
+    columns: |records| {
+        vec![
+            ("name", Values::Text(each(records, |record| record.name.clone()))),
+            ("edrpou", Values::Text(each(records, |record| record.edrpou.clone()))),
+            ("type", Values::Text(each(records, |record| record.facts.kind.as_str().to_owned()))),
+            ("status", Values::Text(each(records, |record| record.facts.status.as_str().to_owned()))),
+            ("is_active", Values::Bool(each(records, |record| Some(record.is_active)))),
+        ]
+    },
+    updates: true,
+};

@@ -1,54 +1,79 @@
-//! Loads records: each is inserted, or replaces the stored record with its id.
+//! Loads records: each is inserted, or replaces the stored record with its id. One statement takes many.
 
+use std::collections::{HashMap, HashSet};
+
+use diesel::QueryResult;
 use diesel::data_types::{PgDate, PgTimestamp};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::{QueryResult, sql_types};
+use diesel::sql_types::{Array, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use esoz_kernel::{Put, Stamps, StoreError};
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::connection::Connection;
 use crate::error::{During as _, Failure};
-use crate::statement::at_most_one;
 use crate::time::to_pg;
 
-/// The value of a column.
-pub(crate) enum Value {
-    Id(Uuid),
-    Text(String),
-    Bool(Option<bool>),
-    Date(PgDate),
-    Time(PgTimestamp),
+/// The most records in one statement, whose locks are held until it ends: an import must not block other writes for long.
+const MAX_RECORDS_PER_STATEMENT: usize = 500;
+
+/// The values of a column, one for each record.
+pub(crate) enum Values {
+    Id(Vec<Uuid>),
+    Text(Vec<String>),
+    Bool(Vec<Option<bool>>),
+    Date(Vec<PgDate>),
+    Time(Vec<PgTimestamp>),
 }
 
-type Column = (&'static str, Value);
+/// A value of each record.
+pub(crate) fn each<Record, T>(records: &[Record], value: impl Fn(&Record) -> T) -> Vec<T> {
+    records.iter().map(value).collect()
+}
 
-/// Inserts a record. Returns whether it was new, and no row if the stored record with its id stays as it is.
-pub(crate) struct Upsert {
+pub(crate) type Column = (&'static str, Values);
+
+/// How records of one kind are stored.
+pub(crate) struct Table<Record: 'static> {
+    pub(crate) name: &'static str,
+    /// What a record is called in errors.
+    pub(crate) record: &'static str,
+    pub(crate) id: fn(&Record) -> Uuid,
+    pub(crate) stamps: fn(&Record) -> Stamps,
+    /// All other columns.
+    pub(crate) columns: fn(&[Record]) -> Vec<Column>,
+    /// Whether a stored record that differs is updated; who inserted it, and when, stays.
+    pub(crate) updates: bool,
+}
+
+impl<Record> Table<Record> {
+    fn stamps_of<T>(&self, records: &[Record], part: fn(Stamps) -> T) -> Vec<T> {
+        each(records, |record| part((self.stamps)(record)))
+    }
+
+    fn upsert(&self, records: &[Record]) -> Upsert {
+        let mut columns = (self.columns)(records);
+        columns.extend([
+            ("updated_at", Values::Time(self.stamps_of(records, |stamps| to_pg(stamps.updated_at)))),
+            ("updated_by", Values::Id(self.stamps_of(records, |stamps| stamps.updated_by.uuid()))),
+            ("inserted_at", Values::Time(self.stamps_of(records, |stamps| to_pg(stamps.inserted_at)))),
+            ("inserted_by", Values::Id(self.stamps_of(records, |stamps| stamps.inserted_by.uuid()))),
+        ]);
+        Upsert { table: self.name, ids: each(records, self.id), columns, updates: self.updates }
+    }
+}
+
+/// Inserts records, no two of which have the same id, or updates those that are stored. Returns the id of each that was written, and whether
+/// it was new.
+struct Upsert {
     table: &'static str,
-    id: Uuid,
+    ids: Vec<Uuid>,
     columns: Vec<Column>,
-    /// Whether a stored record that differs is updated.
     updates: bool,
 }
 
 impl Upsert {
-    /// Inserts the record, or updates a stored one that differs; who inserted it, and when, stays.
-    pub(crate) fn new(table: &'static str, id: Uuid, stamps: &Stamps, mut columns: Vec<Column>) -> Self {
-        columns.extend([
-            ("updated_at", Value::Time(to_pg(stamps.updated_at))),
-            ("updated_by", Value::Id(stamps.updated_by.uuid())),
-            ("inserted_at", Value::Time(to_pg(stamps.inserted_at))),
-            ("inserted_by", Value::Id(stamps.inserted_by.uuid())),
-        ]);
-        Self { table, id, columns, updates: true }
-    }
-
-    /// Never updates a stored record.
-    pub(crate) fn insert_only(self) -> Self {
-        Self { updates: false, ..self }
-    }
-
     /// The names of the columns that an update sets, with a prefix.
     fn updated(&self, prefix: &str) -> String {
         let updated = self.columns.iter().filter(|(name, _)| !name.starts_with("inserted_"));
@@ -58,37 +83,35 @@ impl Upsert {
 
 impl QueryFragment<Pg> for Upsert {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(&format!("INSERT INTO {} AS stored (id", self.table));
-        for (name, _) in &self.columns {
+        let names = || self.columns.iter().map(|(name, _)| format!(", {name}")).collect::<String>();
+        let table = self.table;
+        out.push_sql(&format!("INSERT INTO {table} AS stored (id{}) SELECT * FROM unnest(", names()));
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
+        for (_, values) in &self.columns {
             out.push_sql(", ");
-            out.push_sql(name);
-        }
-        out.push_sql(") VALUES (");
-        out.push_bind_param::<sql_types::Uuid, _>(&self.id)?;
-        for (_, value) in &self.columns {
-            out.push_sql(", ");
-            match value {
-                Value::Id(id) => out.push_bind_param::<sql_types::Uuid, _>(id)?,
-                Value::Text(text) => out.push_bind_param::<sql_types::Text, _>(text)?,
-                Value::Bool(bool) => out.push_bind_param::<sql_types::Nullable<sql_types::Bool>, _>(bool)?,
-                Value::Date(date) => out.push_bind_param::<sql_types::Date, _>(date)?,
-                Value::Time(time) => out.push_bind_param::<sql_types::Timestamptz, _>(time)?,
+            match values {
+                Values::Id(ids) => out.push_bind_param::<Array<SqlUuid>, _>(ids)?,
+                Values::Text(texts) => out.push_bind_param::<Array<Text>, _>(texts)?,
+                Values::Bool(bools) => out.push_bind_param::<Array<Nullable<Bool>>, _>(bools)?,
+                Values::Date(dates) => out.push_bind_param::<Array<Date>, _>(dates)?,
+                Values::Time(times) => out.push_bind_param::<Array<Timestamptz>, _>(times)?,
             }
         }
-        out.push_sql(") ON CONFLICT (id) DO ");
+        // Two imports at once lock rows in the same order.
+        out.push_sql(&format!(") AS given (id{}) ORDER BY id ON CONFLICT (id) DO ", names()));
         if self.updates {
             let (columns, new, old) = (self.updated(""), self.updated("excluded."), self.updated("stored."));
             out.push_sql(&format!("UPDATE SET ({columns}) = ({new}) WHERE ({old}) IS DISTINCT FROM ({new})"));
         } else {
             out.push_sql("NOTHING");
         }
-        out.push_sql(" RETURNING xmax = 0");
+        out.push_sql(" RETURNING stored.id, stored.xmax = 0");
         Ok(())
     }
 }
 
 impl Query for Upsert {
-    type SqlType = sql_types::Bool;
+    type SqlType = (SqlUuid, Bool);
 }
 
 /// The text depends on the table, so that the type alone does not identify the prepared statement.
@@ -98,32 +121,67 @@ impl QueryId for Upsert {
 }
 
 impl PostgresStore {
-    /// Loads records one by one. Each is a transaction: a refused record takes no other with it, no lock is held for longer than one record
-    /// takes, and a load can be interrupted and repeated.
-    pub(crate) async fn put_all<Record>(
+    /// Loads records with the outcomes that they have one after the other. Each statement is a transaction: no lock is held for longer than one
+    /// takes, and a load can be interrupted and repeated. A refused record takes no other with it.
+    pub(crate) async fn put_all<Record: Sync>(
         &self,
+        table: &Table<Record>,
         records: &[Record],
-        what: &str,
-        upsert: impl Fn(&Record) -> Upsert,
     ) -> Result<Vec<Put>, StoreError> {
         let mut answers = Vec::with_capacity(records.len());
-        let mut connection =
-            self.connections.connection().await.during(format_args!("storing records of {what}"))?;
-        for record in records {
-            let upsert = upsert(record);
-            let id = upsert.id;
-            answers.push(match connection.rows(upsert).await {
-                Ok(rows) => match at_most_one(rows) {
-                    Some(true) => Put::Created,
-                    Some(false) => Put::Updated,
-                    None => Put::Kept,
-                },
-                Err(failure) if failure.is_data_error() => Put::Refused(reason(&failure)),
-                Err(failure) => return Err(failure.during(format_args!("storing {what} {id}"))),
-            });
+        let connection = self.connections.connection().await;
+        let mut connection = connection.during(format_args!("storing records of {}", table.record))?;
+        // The statements to come; the last is the next.
+        let mut statements = split_by_id(records, table.id);
+        statements.reverse();
+        while let Some(statement) = statements.pop() {
+            match connection.upsert(table.upsert(statement)).await {
+                Ok(puts) => answers.extend(puts),
+                // Nothing was written, because of some of the records or a deadlock. With halves in its place only those are refused in the end.
+                Err(failure) if statement.len() > 1 && (failure.is_data_error() || failure.is_conflict()) => {
+                    let (first, second) = statement.split_at(statement.len() / 2);
+                    statements.extend([second, first]);
+                }
+                Err(failure) if failure.is_data_error() => answers.push(Put::Refused(reason(&failure))),
+                Err(failure) => {
+                    let first = statement.first().map(table.id).unwrap_or_default();
+                    let attempted = match statement.len() {
+                        1 => format!("storing {} {first}", table.record),
+                        several => format!("storing {several} records from {} {first} on", table.record),
+                    };
+                    return Err(failure.during(attempted));
+                }
+            }
         }
         Ok(answers)
     }
+}
+
+impl Connection {
+    /// Runs the statement; returns one outcome for each of its records.
+    async fn upsert(&mut self, upsert: Upsert) -> Result<Vec<Put>, Failure> {
+        let ids = upsert.ids.clone();
+        let written: HashMap<Uuid, bool> = self.rows(upsert).await?.into_iter().collect();
+        let put = |id| match written.get(&id) {
+            Some(true) => Put::Created,
+            Some(false) => Put::Updated,
+            None => Put::Kept,
+        };
+        Ok(ids.into_iter().map(put).collect())
+    }
+}
+
+/// Splits records into runs that can be stored by one statement: in none of them an id comes twice.
+fn split_by_id<Record>(records: &[Record], id: fn(&Record) -> Uuid) -> Vec<&[Record]> {
+    let (mut runs, mut rest) = (Vec::new(), records);
+    while !rest.is_empty() {
+        let mut ids = HashSet::new();
+        let most = rest.iter().take(MAX_RECORDS_PER_STATEMENT);
+        let (run, after) = rest.split_at(most.take_while(|record| ids.insert(id(record))).count());
+        runs.push(run);
+        rest = after;
+    }
+    runs
 }
 
 /// Why the database refused a record, for the operator who loads it.
@@ -138,4 +196,22 @@ fn reason(failure: &Failure) -> String {
         // The server's text names the kind of value, e.g. a time out of range or a zero byte in a text.
         None => return format!("a value of it cannot be stored: {failure}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_comes_once_in_a_statement_and_all_records_stay_in_order() {
+        let split = |ids: &[u128]| -> Vec<Vec<u128>> {
+            let runs = split_by_id(ids, |id| Uuid::from_u128(*id));
+            runs.into_iter().map(<[u128]>::to_vec).collect()
+        };
+        assert!(split(&[]).is_empty());
+        assert_eq!(split(&[1, 2, 1, 3, 3, 2]), [vec![1, 2], vec![1, 3], vec![3, 2]]);
+        let many: Vec<u128> = (0..1_001).collect();
+        assert_eq!(split(&many).iter().map(Vec::len).collect::<Vec<_>>(), [500, 500, 1]);
+        assert_eq!(split(&many).concat(), many);
+    }
 }

@@ -40,6 +40,11 @@ pub(crate) const fn is_foreign_key_violation(error: &Driver) -> bool {
     matches!(error, Driver::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _))
 }
 
+/// Whether a statement was refused because another row has its unique value.
+pub(crate) const fn is_unique_violation(error: &Driver) -> bool {
+    matches!(error, Driver::DatabaseError(DatabaseErrorKind::UniqueViolation, _))
+}
+
 /// Whether a statement was refused by a check of the table.
 pub(crate) const fn is_check_violation(error: &Driver) -> bool {
     matches!(error, Driver::DatabaseError(DatabaseErrorKind::CheckViolation, _))

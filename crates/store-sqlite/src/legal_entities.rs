@@ -7,6 +7,7 @@ use esoz_legal_entity::{
 
 use crate::SqliteStore;
 use crate::error::SqliteError;
+use crate::prepared::Prepared;
 use crate::rows::{Location, put_all, put_row, stamp_columns};
 use crate::scan::scan_table;
 use crate::schema::legal_entities;
@@ -101,6 +102,6 @@ impl LegalEntityRegistry for SqliteStore {
     }
 }
 
-fn put(connection: &mut SqliteConnection, mut row: Row) -> Result<Put, SqliteError> {
+fn put(connection: &mut SqliteConnection, row: &Row) -> Result<Put, SqliteError> {
     Ok(put_row!(connection, legal_entities, row: Row)?)
 }

@@ -17,16 +17,16 @@ pub(crate) async fn put_all<Record, Row>(
     store: &SqliteStore,
     attempted: &'static str,
     records: &[Record],
-    put: fn(&mut SqliteConnection, Row) -> Result<Put, SqliteError>,
+    put: fn(&mut SqliteConnection, &Row) -> Result<Put, SqliteError>,
 ) -> Result<Vec<Put>, StoreError>
 where
-    Row: for<'a> From<&'a Record> + Clone + Send + 'static,
+    Row: for<'a> From<&'a Record> + Send + 'static,
 {
     let mut answers = Vec::with_capacity(records.len());
     for some in records.chunks(MAX_RECORDS_PER_TRANSACTION) {
         let rows: Vec<Row> = some.iter().map(Row::from).collect();
         let put_some = move |connection: &mut SqliteConnection| {
-            rows.iter().cloned().map(|row| put(connection, row)).collect::<Result<Vec<Put>, SqliteError>>()
+            rows.iter().map(|row| put(connection, row)).collect::<Result<Vec<Put>, SqliteError>>()
         };
         answers.extend(store.writer.write_unshared(attempted, put_some).await?);
     }
@@ -73,26 +73,26 @@ pub(crate) fn stamp_columns(stamps: &Stamps) -> [String; 4] {
     ]
 }
 
-/// Stores a row: inserts it, or updates the one with its id, whose `inserted_at` and `inserted_by` stay, if they differ.
+/// Stores a row: inserts it, or updates the one with its id, whose `inserted_at` and `inserted_by` stay, if they differ. Most rows of a large
+/// import are new, so it is inserted first and looked up only if that did nothing.
 macro_rules! put_row {
-    ($connection:expr, $table:ident, $row:ident: $Row:ty) => {
-        match $table::table.find(&$row.id).first::<$Row>($connection).optional() {
-            Ok(None) => {
-                diesel::insert_into($table::table).values(&$row).execute($connection).map(|_| Put::Created)
+    ($connection:expr, $table:ident, $row:ident: $Row:ty) => {{
+        let insert = diesel::insert_into($table::table).values($row).on_conflict($table::id).do_nothing();
+        insert.execute($connection).and_then(|inserted| {
+            if inserted > 0 {
+                return Ok(Put::Created);
             }
-            Ok(Some(there)) => {
-                $row.inserted_at.clone_from(&there.inserted_at);
-                $row.inserted_by.clone_from(&there.inserted_by);
-                if $row == there {
-                    Ok(Put::Kept)
-                } else {
-                    let update = diesel::update($table::table.find(&$row.id)).set(&$row);
-                    update.execute($connection).map(|_| Put::Updated)
-                }
+            let there: $Row = $table::table.find(&$row.id).first($connection)?;
+            let mut wanted = $row.clone();
+            wanted.inserted_at.clone_from(&there.inserted_at);
+            wanted.inserted_by.clone_from(&there.inserted_by);
+            if wanted == there {
+                return Ok(Put::Kept);
             }
-            Err(error) => Err(error),
-        }
-    };
+            let update = diesel::update($table::table.find(&$row.id)).set($row);
+            Prepared(update).execute($connection).map(|_| Put::Updated)
+        })
+    }};
 }
 pub(crate) use put_row;
 

@@ -7,20 +7,20 @@ use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
 use super::{row, scan};
 use crate::PostgresStore;
 use crate::time::date_to_pg;
-use crate::upsert::{Upsert, Value};
+use crate::upsert::{Table, Values, each};
 
 #[async_trait]
 impl ContractRegistry for PostgresStore {
     async fn put_divisions(&self, records: &[DivisionRecord]) -> Result<Vec<Put>, StoreError> {
-        self.put_all(records, "division", put_division).await
+        self.put_all(&DIVISIONS, records).await
     }
 
     async fn put_contracts(&self, records: &[ContractRecord]) -> Result<Vec<Put>, StoreError> {
-        self.put_all(records, "contract", put_contract).await
+        self.put_all(&CONTRACTS, records).await
     }
 
     async fn put_contract_divisions(&self, records: &[ContractDivision]) -> Result<Vec<Put>, StoreError> {
-        self.put_all(records, "contract division", put_contract_division).await
+        self.put_all(&CONTRACT_DIVISIONS, records).await
     }
 
     async fn scan_divisions(
@@ -47,41 +47,57 @@ impl ContractRegistry for PostgresStore {
     }
 }
 
-fn put_division(
-    DivisionRecord { facts, name, kind, status, dls_verified, stamps }: &DivisionRecord,
-) -> Upsert {
-    let columns = vec![
-        ("legal_entity_id", Value::Id(facts.legal_entity.uuid())),
-        ("name", Value::Text(name.clone())),
-        ("type", Value::Text(kind.clone())),
-        ("status", Value::Text(status.as_str().to_owned())),
-        ("is_active", Value::Bool(Some(facts.is_active))),
-        ("dls_verified", Value::Bool(*dls_verified)),
-    ];
-    Upsert::new("divisions", facts.id.uuid(), stamps, columns)
-}
+static DIVISIONS: Table<DivisionRecord> = Table {
+    name: "divisions",
+    record: "division",
+    id: |record| record.facts.id.uuid(),
+    stamps: |record| record.stamps,
+    columns: |records| {
+        vec![
+            ("legal_entity_id", Values::Id(each(records, |record| record.facts.legal_entity.uuid()))),
+            ("name", Values::Text(each(records, |record| record.name.clone()))),
+            ("type", Values::Text(each(records, |record| record.kind.clone()))),
+            ("status", Values::Text(each(records, |record| record.status.as_str().to_owned()))),
+            ("is_active", Values::Bool(each(records, |record| Some(record.facts.is_active)))),
+            ("dls_verified", Values::Bool(each(records, |record| record.dls_verified))),
+        ]
+    },
+    updates: true,
+};
 
-fn put_contract(record: &ContractRecord) -> Upsert {
-    let facts = &record.facts;
-    let columns = vec![
-        ("type", Value::Text(facts.kind.as_str().to_owned())),
-        ("status", Value::Text(record.status.as_str().to_owned())),
-        ("contract_number", Value::Text(record.contract_number.clone())),
-        ("contractor_legal_entity_id", Value::Id(facts.contractor.uuid())),
-        ("start_date", Value::Date(date_to_pg(record.start_date))),
-        ("end_date", Value::Date(date_to_pg(record.end_date))),
-        ("is_active", Value::Bool(Some(facts.is_active))),
-        ("is_suspended", Value::Bool(Some(record.is_suspended))),
-    ];
-    Upsert::new("contracts", facts.id.uuid(), &record.stamps, columns)
-}
+static CONTRACTS: Table<ContractRecord> = Table {
+    name: "contracts",
+    record: "contract",
+    id: |record| record.facts.id.uuid(),
+    stamps: |record| record.stamps,
+    columns: |records| {
+        let contractor = |record: &ContractRecord| record.facts.contractor.uuid();
+        vec![
+            ("type", Values::Text(each(records, |record| record.facts.kind.as_str().to_owned()))),
+            ("status", Values::Text(each(records, |record| record.status.as_str().to_owned()))),
+            ("contract_number", Values::Text(each(records, |record| record.contract_number.clone()))),
+            ("contractor_legal_entity_id", Values::Id(each(records, contractor))),
+            ("start_date", Values::Date(each(records, |record| date_to_pg(record.start_date)))),
+            ("end_date", Values::Date(each(records, |record| date_to_pg(record.end_date)))),
+            ("is_active", Values::Bool(each(records, |record| Some(record.facts.is_active)))),
+            ("is_suspended", Values::Bool(each(records, |record| Some(record.is_suspended)))),
+        ]
+    },
+    updates: true,
+};
 
 /// A stored record is never updated: later changes of it are made by the service. Another active record with its pair violates the unique index.
-fn put_contract_division(record: &ContractDivision) -> Upsert {
-    let columns = vec![
-        ("contract_id", Value::Id(record.contract_id.uuid())),
-        ("division_id", Value::Id(record.division_id.uuid())),
-        ("is_active", Value::Bool(Some(record.is_active))),
-    ];
-    Upsert::new("contract_divisions", record.id.uuid(), &record.stamps, columns).insert_only()
-}
+static CONTRACT_DIVISIONS: Table<ContractDivision> = Table {
+    name: "contract_divisions",
+    record: "contract division",
+    id: |record| record.id.uuid(),
+    stamps: |record| record.stamps,
+    columns: |records| {
+        vec![
+            ("contract_id", Values::Id(each(records, |record| record.contract_id.uuid()))),
+            ("division_id", Values::Id(each(records, |record| record.division_id.uuid()))),
+            ("is_active", Values::Bool(each(records, |record| Some(record.is_active)))),
+        ]
+    },
+    updates: false,
+};

@@ -8,13 +8,14 @@ use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
 use super::query;
 use super::row::RecordRow;
 use crate::SqliteStore;
-use crate::error::SqliteError;
+use crate::error::{SqliteError, is_unique_violation};
+use crate::prepared::Prepared;
 use crate::rows::{Location, put_all, put_row, refused_if_dangling, stamp_columns};
 use crate::scan::scan_table;
 use crate::schema::{contract_divisions, contracts, divisions};
 
 #[derive(Clone, Queryable, Insertable, AsChangeset, PartialEq)]
-#[diesel(table_name = divisions, treat_none_as_null = true)]
+#[diesel(table_name = divisions, treat_none_as_null = true, treat_none_as_default_value = false)]
 struct DivisionRow {
     id: String,
     legal_entity_id: String,
@@ -168,38 +169,45 @@ impl ContractRegistry for SqliteStore {
     }
 }
 
-fn put_division(connection: &mut SqliteConnection, mut row: DivisionRow) -> Result<Put, SqliteError> {
+fn put_division(connection: &mut SqliteConnection, row: &DivisionRow) -> Result<Put, SqliteError> {
     let put = put_row!(connection, divisions, row: DivisionRow);
     refused_if_dangling(put, || format!("its legal entity {} is not there", row.legal_entity_id))
 }
 
-fn put_contract(connection: &mut SqliteConnection, mut row: ContractRow) -> Result<Put, SqliteError> {
+fn put_contract(connection: &mut SqliteConnection, row: &ContractRow) -> Result<Put, SqliteError> {
     let put = put_row!(connection, contracts, row: ContractRow);
     refused_if_dangling(put, || {
         format!("its contractor legal entity {} is not there", row.contractor_legal_entity_id)
     })
 }
 
-fn put_contract_division(connection: &mut SqliteConnection, row: RecordRow) -> Result<Put, SqliteError> {
+fn put_contract_division(connection: &mut SqliteConnection, row: &RecordRow) -> Result<Put, SqliteError> {
+    let insert = diesel::insert_into(contract_divisions::table)
+        .values(row)
+        .on_conflict(contract_divisions::id)
+        .do_nothing();
+    let put = match insert.execute(connection) {
+        Ok(0) => Ok(Put::Kept),
+        Ok(_) => Ok(Put::Created),
+        Err(error) if is_unique_violation(&error) => pair_is_taken(connection, row),
+        Err(error) => Err(error),
+    };
+    refused_if_dangling(put, || {
+        format!("its contract {} or its division {} is not there", row.contract_id, row.division_id)
+    })
+}
+
+/// The outcome for a row whose pair an active record has. There is no concurrent writer, so that one is still there.
+fn pair_is_taken(connection: &mut SqliteConnection, row: &RecordRow) -> QueryResult<Put> {
     let there = contract_divisions::table.find(&row.id);
     if diesel::select(diesel::dsl::exists(there)).get_result(connection)? {
         return Ok(Put::Kept);
     }
-    // There is no concurrent writer, so the row that the index would refuse can be looked up, and named, beforehand.
-    let same_pair: Option<String> = contract_divisions::table
+    let other: String = contract_divisions::table
         .filter(contract_divisions::contract_id.eq(&row.contract_id))
         .filter(contract_divisions::division_id.eq(&row.division_id))
         .filter(contract_divisions::is_active)
         .select(contract_divisions::id)
-        .first(connection)
-        .optional()?;
-    if let (true, Some(other)) = (row.is_active, same_pair) {
-        return Ok(Put::Refused(format!(
-            "contract division {other}, also active, has its contract and division"
-        )));
-    }
-    let inserted = diesel::insert_into(contract_divisions::table).values(&row).execute(connection);
-    refused_if_dangling(inserted.map(|_| Put::Created), || {
-        format!("its contract {} or its division {} is not there", row.contract_id, row.division_id)
-    })
+        .first(connection)?;
+    Ok(Put::Refused(format!("contract division {other}, also active, has its contract and division")))
 }

@@ -1,5 +1,7 @@
 //! Maps a [`Dispense`] to its stored document and back.
 
+use std::collections::BTreeMap;
+
 use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RecordFields, StoredDispense, Transition};
 use esoz_kernel::StoreError;
 use esoz_kernel::time::rfc3339_millis;
@@ -11,7 +13,7 @@ use crate::rows::Location;
 const ID: &str = "id";
 const STATUS: &str = "status";
 const SUBJECT: &str = "subject";
-const OWNER: [&str; 3] = ["performer_legal_entity", "identifier", "value"];
+const PERFORMER_LEGAL_ENTITY: &str = "performer_legal_entity";
 const OWNER_FIELD: &str = "performer_legal_entity.identifier.value";
 
 /// The JSON paths of the fields that a transition writes.
@@ -36,16 +38,19 @@ pub(crate) fn history_entry(change: &Transition) -> String {
 
 /// Encodes a dispense, or says why it cannot be stored.
 pub(crate) fn from_dispense(dispense: &Dispense) -> Result<String, String> {
-    let mut document = dispense.record.clone();
-    document.insert(ID.to_owned(), dispense.id.to_string().into());
-    document.insert(SUBJECT.to_owned(), dispense.subject.expose().into());
-    document.insert(STATUS.to_owned(), dispense.status.as_str().into());
-    let document = Value::Object(document);
-    let owner = owner(&document).and_then(|text| text.parse().ok());
-    if owner != Some(dispense.owner) {
+    let owner = dispense.record.get(PERFORMER_LEGAL_ENTITY).and_then(owner);
+    if owner.and_then(|text| text.parse().ok()) != Some(dispense.owner) {
         return Err(format!("{} is not its owner {}", OWNER_FIELD, dispense.owner));
     }
-    Ok(document.to_string())
+    let own = [
+        (ID, dispense.id.to_string().into()),
+        (SUBJECT, dispense.subject.expose().into()),
+        (STATUS, dispense.status.as_str().into()),
+    ];
+    let record = dispense.record.iter().map(|(name, value)| (name.as_str(), value));
+    let document: BTreeMap<&str, &Value> =
+        record.chain(own.iter().map(|(name, value)| (*name, value))).collect();
+    serde_json::to_string(&document).map_err(|error| error.to_string())
 }
 
 /// Decodes a stored document.
@@ -66,14 +71,15 @@ fn decode(id: &str, document: &str, fields: RecordFields) -> Result<StoredDispen
     };
     let status = text(STATUS).and_then(|word| location.parse::<DispenseStatus>(STATUS, word));
     let subject = text(SUBJECT).map(Pseudonym::new);
-    let owner =
-        location.parse(OWNER_FIELD, owner(&document).ok_or_else(|| location.corrupt(OWNER_FIELD))?)?;
+    let owner = document.get(PERFORMER_LEGAL_ENTITY).and_then(owner);
+    let owner = location.parse(OWNER_FIELD, owner.ok_or_else(|| location.corrupt(OWNER_FIELD))?)?;
     let id = location.parse(ID, id)?;
     let Value::Object(mut record) = document else { return Err(location.corrupt("document")) };
     record.remove(ID);
     Ok(StoredDispense::new(id, status, subject, owner, record, fields))
 }
 
-fn owner(document: &Value) -> Option<&str> {
-    OWNER.into_iter().try_fold(document, |value, field| value.get(field))?.as_str()
+/// The id in a reference.
+fn owner(reference: &Value) -> Option<&str> {
+    reference.get("identifier")?.get("value")?.as_str()
 }

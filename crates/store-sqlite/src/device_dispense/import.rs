@@ -29,7 +29,6 @@ impl DispenseRegistry for SqliteStore {
     }
 }
 
-#[derive(Clone)]
 struct Row {
     id: String,
     /// The document, or the reason why it cannot be stored.
@@ -42,11 +41,10 @@ impl From<&Dispense> for Row {
     }
 }
 
-fn put(connection: &mut SqliteConnection, row: Row) -> Result<Put, SqliteError> {
-    let Row { id, document } = row;
+fn put(connection: &mut SqliteConnection, Row { id, document }: &Row) -> Result<Put, SqliteError> {
     let document = match document {
         Ok(document) => document,
-        Err(reason) => return Ok(Put::Refused(reason)),
+        Err(reason) => return Ok(Put::Refused(reason.clone())),
     };
     let inserted = diesel::insert_into(device_dispenses::table)
         .values((device_dispenses::id.eq(id), device_dispenses::document.eq(document)))

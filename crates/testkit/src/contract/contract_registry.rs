@@ -1,6 +1,6 @@
 //! Loading divisions, contracts and contract divisions: [`ContractRegistry`](esoz_contract_division::ContractRegistry).
 
-use esoz_contract_division::{ContractType, Pair};
+use esoz_contract_division::{ContractDivision, ContractType, DivisionRecord, Pair};
 use esoz_kernel::{ContractId, DivisionId, LegalEntityId, Put};
 
 use super::ContractStore;
@@ -9,6 +9,9 @@ use super::contract_divisions::fixtures::{
 };
 use crate::builders::{contract_division, contract_of, division_of, fresh, stamps};
 use crate::contract_divisions;
+
+/// More than a store takes in one step.
+const MANY: usize = 550;
 
 /// A refusal says in words what is missing. What it calls the record itself does not count.
 fn assert_refused_for(answer: &Put, missing: &str) {
@@ -147,6 +150,89 @@ pub async fn a_second_active_record_with_a_pair_is_refused(store: ContractStore)
         let seen = contract_divisions::stored(&*store.contract_divisions, record.id).await.unwrap();
         assert_eq!(seen, is_there.then_some(*record));
     }
+}
+
+/// A bad record in the middle of many is refused alone, wherever it stands and however many there are.
+pub async fn a_bad_record_among_many_is_refused_alone(store: ContractStore) {
+    let fixture = Fixture::set(&store).await;
+    let nobody = LegalEntityId::new(fresh());
+    for bad in [&[311][..], &[0, 17, 18, 512, 548]] {
+        let owner = |place| if bad.contains(&place) { nobody } else { fixture.contractor };
+        let divisions: Vec<_> = (0..MANY).map(|place| division_of(owner(place))).collect();
+        let answers = store.registry.put_divisions(&divisions).await.unwrap();
+        assert_eq!(answers.len(), MANY);
+        for (place, answer) in answers.iter().enumerate() {
+            match bad.contains(&place) {
+                true => assert_refused_for(answer, "legal entit"),
+                false => assert_eq!(answer, &Put::Created, "{place} of {bad:?}"),
+            }
+        }
+        // What is not there is refused by what it refers to.
+        let contract = contract_of(fixture.contractor);
+        put_contract(&store, &contract).await;
+        let record = |division: &DivisionRecord| contract_division(contract.facts.id, division.facts.id);
+        let records: Vec<_> = divisions.iter().map(record).collect();
+        let answers = store.registry.put_contract_divisions(&records).await.unwrap();
+        let refused = answers.iter().enumerate().filter(|(_, answer)| **answer != Put::Created);
+        assert_eq!(refused.map(|(place, _)| place).collect::<Vec<_>>(), bad);
+        for place in bad.iter().flat_map(|place| [*place, place + 1]) {
+            let audited = store.audit.rows(records[place].id).await.len();
+            assert_eq!(audited, usize::from(!bad.contains(&place)), "audit rows of {place} of {bad:?}");
+        }
+    }
+}
+
+/// A record that comes several times in one call has the outcomes that it has one call after the other: the last line wins.
+pub async fn a_record_that_comes_again_in_a_call_takes_the_last_content(store: ContractStore) {
+    let fixture = Fixture::set(&store).await;
+    let nobody = LegalEntityId::new(fresh());
+    let first = division_of(fixture.contractor);
+    let moved_to = |legal_entity| {
+        let mut record = first.clone();
+        record.facts.legal_entity = legal_entity;
+        record
+    };
+    let divisions = [
+        moved_to(nobody),
+        first.clone(),
+        moved_to(fixture.stranger),
+        moved_to(nobody),
+        moved_to(fixture.stranger),
+    ];
+    let answers = store.registry.put_divisions(&divisions).await.unwrap();
+    assert_eq!((&answers[1..3], &answers[4]), (&[Put::Created, Put::Updated][..], &Put::Kept));
+    assert_refused_for(&answers[0], "legal entit");
+    assert_refused_for(&answers[3], "legal entit");
+    let change = Pair { division_id: first.facts.id, ..fixture.change() };
+    let stored = facts(&store, &fixture, &change).await.division;
+    assert_eq!(stored.map(|division| division.legal_entity), Some(fixture.stranger));
+
+    let contract = contract_of(fixture.contractor);
+    let mut ended = contract.clone();
+    ended.facts.is_active = false;
+    let contracts = [contract.clone(), ended.clone(), ended, contract.clone()];
+    let answers = store.registry.put_contracts(&contracts).await.unwrap();
+    assert_eq!(answers, [Put::Created, Put::Updated, Put::Kept, Put::Updated]);
+    let change = Pair { contract_id: contract.facts.id, ..fixture.change() };
+    assert_eq!(facts(&store, &fixture, &change).await.contract, Some(contract.facts));
+}
+
+/// A contract division that comes again in one call stays as it came first; one that was refused may come again.
+pub async fn a_contract_division_that_comes_again_in_a_call_stays_as_it_is(store: ContractStore) {
+    let fixture = Fixture::set(&store).await;
+    let first = contract_division(fixture.new_contract.facts.id, fixture.new_division.facts.id);
+    let dangling = ContractDivision { contract_id: ContractId::new(fresh()), ..first };
+    let moved = ContractDivision { division_id: fixture.old_division.facts.id, ..first };
+    let rival = contract_division(first.contract_id, first.division_id);
+    let records = [dangling, first, moved, rival, first];
+    let answers = store.registry.put_contract_divisions(&records).await.unwrap();
+    assert_refused_for(&answers[0], "contract");
+    assert_eq!(answers[1..3], [Put::Created, Put::Kept]);
+    assert_refused_for(&answers[3], "division");
+    assert_eq!(answers[4], Put::Kept);
+    let seen = contract_divisions::stored(&*store.contract_divisions, first.id).await.unwrap();
+    assert_eq!(seen, Some(first));
+    assert_eq!(store.audit.rows(first.id).await.len(), 1);
 }
 
 /// Legal entity, division, contract and contract division, one after the other, as a file is loaded.

@@ -155,6 +155,28 @@ pub async fn putting_again_keeps_what_is_there(store: DispenseStore) {
     assert_eq!(store.registry.put_dispenses(&[]).await.unwrap(), []);
 }
 
+/// In a call of many each has its own answer: those that are there, and the second of two with one id, are kept.
+pub async fn each_of_many_dispenses_has_its_answer(store: DispenseStore) {
+    const MANY: usize = 550;
+    let mut all: Vec<_> = (0..MANY).map(|_| dispense().build()).collect();
+    let mut first = all.clone();
+    let again = |one: &Dispense| dispense().id(one.id).status(DispenseStatus::Completed).build();
+    for there in [0, 333, 549] {
+        put(&store, &all[there]).await;
+        all[there] = again(&first[there]);
+    }
+    for (second, one) in [(400, 399), (510, 10)] {
+        all[second] = again(&first[one]);
+        first[second] = first[one].clone();
+    }
+    let answers = store.registry.put_dispenses(&all).await.unwrap();
+    let expected = |(one, first)| if one == first { Put::Created } else { Put::Kept };
+    assert_eq!(answers, all.iter().zip(&first).map(expected).collect::<Vec<_>>());
+    for first in &first {
+        assert_same(&found(&store, first.id).await, first);
+    }
+}
+
 /// Loading again never undoes what has happened since.
 pub async fn putting_again_never_undoes_a_change(store: DispenseStore) {
     let before = dispense().build();

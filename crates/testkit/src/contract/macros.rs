@@ -12,6 +12,7 @@ macro_rules! dispense_store_contract {
             the_ends_of_time_are_found_as_they_were_put,
             putting_again_keeps_what_is_there,
             putting_again_never_undoes_a_change,
+            each_of_many_dispenses_has_its_answer,
             a_stored_canceled_is_read_as_cancelled,
             a_status_outside_the_model_is_corrupt,
             what_rules_read_is_no_array,
@@ -196,6 +197,9 @@ macro_rules! contract_store_contract {
             a_refused_update_changes_nothing,
             a_contract_division_of_nothing_is_refused,
             a_second_active_record_with_a_pair_is_refused,
+            a_bad_record_among_many_is_refused_alone,
+            a_record_that_comes_again_in_a_call_takes_the_last_content,
+            a_contract_division_that_comes_again_in_a_call_stays_as_it_is,
             a_whole_file_is_loaded_and_loaded_again,
         }
         $crate::contract_cases! { $fresh => contract_scans:
