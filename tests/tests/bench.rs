@@ -90,6 +90,34 @@ fn relay() {
 }
 
 #[test]
+fn imports_into_sqlite() {
+    assert_figures(
+        "import-sqlite",
+        &[
+            "import into SQLite, dispenses, to one transaction",
+            "import into SQLite, contracts with divisions, sorted, to one transaction",
+            "import into SQLite, contracts with divisions, interleaved, to one transaction",
+        ],
+    );
+}
+
+#[test]
+fn imports_into_mongodb() {
+    assert_figures("import-mongodb", &["import into MongoDB, dispenses, to insertMany"]);
+}
+
+#[test]
+fn imports_into_postgresql() {
+    assert_figures(
+        "import-postgres",
+        &[
+            "import into PostgreSQL, contracts with divisions, sorted, to COPY",
+            "import into PostgreSQL, contracts with divisions, interleaved, to COPY",
+        ],
+    );
+}
+
+#[test]
 fn memory() {
     assert_figures("memory", &["memory resident after 2000 requests on SQLite"]);
 }

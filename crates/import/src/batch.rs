@@ -1,59 +1,99 @@
+use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
+use esoz_device_dispense::Dispense;
 use esoz_kernel::{Put, StoreError, StoreErrorKind};
+use esoz_legal_entity::LegalEntityRecord;
 
 use crate::ports::ImportPorts;
-use crate::{Record, RecordKind};
+use crate::{BadLine, Record, RecordKind};
 
-/// Records of one kind that are stored together, with their line numbers.
+/// Consecutive lines that are stored together: records of any kind, and the lines that are bad already.
 #[derive(Default)]
 pub(crate) struct Batch {
-    records: Vec<Record>,
-    /// The line numbers, in order.
-    pub(crate) lines: Vec<u64>,
-    /// The size of the lines in bytes.
+    legal_entities: Numbered<LegalEntityRecord>,
+    divisions: Numbered<DivisionRecord>,
+    contracts: Numbered<ContractRecord>,
+    contract_divisions: Numbered<ContractDivision>,
+    dispenses: Numbered<Dispense>,
+    /// The number of records.
+    pub(crate) records: usize,
+    /// The size of the records' lines in bytes.
     pub(crate) bytes: usize,
+    /// Lines that hold no record, in order.
+    pub(crate) bad_lines: Vec<BadLine>,
+    /// The line numbers of the first and the last record.
+    pub(crate) line_range: Option<(u64, u64)>,
+}
+
+/// Records of one kind, with their line numbers.
+struct Numbered<Record> {
+    records: Vec<Record>,
+    lines: Vec<u64>,
+}
+
+impl<Record> Default for Numbered<Record> {
+    fn default() -> Self {
+        Self { records: Vec::new(), lines: Vec::new() }
+    }
+}
+
+impl<Record> Numbered<Record> {
+    fn push(&mut self, record: Record, line: u64) {
+        self.records.push(record);
+        self.lines.push(line);
+    }
+}
+
+/// The outcome of storing the record of a line.
+pub(crate) struct Outcome {
+    pub(crate) line: u64,
+    pub(crate) kind: RecordKind,
+    pub(crate) put: Put,
 }
 
 impl Batch {
-    /// The kind of the records; `None` when there are none.
-    pub(crate) fn kind(&self) -> Option<RecordKind> {
-        self.records.first().map(Record::kind)
-    }
-
-    /// Adds a record. A record of another kind starts a new batch; the previous one is returned and must be stored first.
-    #[must_use]
-    pub(crate) fn push(&mut self, record: Record, line: u64, bytes: usize) -> Option<Self> {
-        let before = self.kind().filter(|kind| *kind != record.kind()).map(|_| std::mem::take(self));
-        self.records.push(record);
-        self.lines.push(line);
+    /// Adds the record of a line.
+    pub(crate) fn push(&mut self, record: Record, line: u64, bytes: usize) {
+        match record {
+            Record::LegalEntity(record) => self.legal_entities.push(record, line),
+            Record::Division(record) => self.divisions.push(record, line),
+            Record::Contract(record) => self.contracts.push(record, line),
+            Record::ContractDivision(record) => self.contract_divisions.push(record, line),
+            Record::DeviceDispense(record) => self.dispenses.push(record, line),
+        }
+        self.records += 1;
         self.bytes = self.bytes.saturating_add(bytes);
-        before
+        let (first, _) = self.line_range.unwrap_or((line, line));
+        self.line_range = Some((first, line));
     }
 
-    /// Stores the records; returns one outcome for each, in order.
-    pub(crate) async fn store(self, ports: &ImportPorts) -> Result<Vec<Put>, StoreError> {
-        macro_rules! all {
-            ($kind:ident) => {{
-                let of_kind = |record| if let Record::$kind(record) = record { Some(record) } else { None };
-                self.records.into_iter().filter_map(of_kind).collect::<Vec<_>>()
-            }};
+    /// Stores the records kind by kind, in the order of [`RecordKind`], so that a record can refer to an earlier line of the batch. Returns
+    /// one outcome for each.
+    pub(crate) async fn store(&self, ports: &ImportPorts) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = Vec::with_capacity(self.records);
+        macro_rules! put {
+            ($kind:ident: $records:ident into $port:ident by $put:ident) => {
+                let Numbered { records, lines } = &self.$records;
+                if !records.is_empty() {
+                    let puts = ports.$port.$put(records).await?;
+                    require_one_each(puts.len(), records.len())?;
+                    let kind = RecordKind::$kind;
+                    outcomes.extend(lines.iter().zip(puts).map(|(&line, put)| Outcome { line, kind, put }));
+                }
+            };
         }
-        let answers = match self.kind() {
-            None => Ok(Vec::new()),
-            Some(RecordKind::LegalEntity) => {
-                ports.legal_entities.put_legal_entities(&all!(LegalEntity)).await
-            }
-            Some(RecordKind::Division) => ports.contracts.put_divisions(&all!(Division)).await,
-            Some(RecordKind::Contract) => ports.contracts.put_contracts(&all!(Contract)).await,
-            Some(RecordKind::ContractDivision) => {
-                ports.contracts.put_contract_divisions(&all!(ContractDivision)).await
-            }
-            Some(RecordKind::DeviceDispense) => ports.dispenses.put_dispenses(&all!(DeviceDispense)).await,
-        }?;
-        let (got, expected) = (answers.len(), self.lines.len());
-        if got == expected {
-            return Ok(answers);
-        }
-        let attempted = format!("loading: it gave {got} answers for {expected} records");
-        Err(StoreError::new(StoreErrorKind::Unexpected, attempted))
+        put!(LegalEntity: legal_entities into legal_entities by put_legal_entities);
+        put!(Division: divisions into contracts by put_divisions);
+        put!(Contract: contracts into contracts by put_contracts);
+        put!(ContractDivision: contract_divisions into contracts by put_contract_divisions);
+        put!(DeviceDispense: dispenses into dispenses by put_dispenses);
+        Ok(outcomes)
     }
+}
+
+fn require_one_each(answers: usize, records: usize) -> Result<(), StoreError> {
+    if answers == records {
+        return Ok(());
+    }
+    let attempted = format!("loading: it gave {answers} answers for {records} records");
+    Err(StoreError::new(StoreErrorKind::Unexpected, attempted))
 }

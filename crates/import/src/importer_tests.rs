@@ -1,8 +1,10 @@
 //! Loading on mocked stores: what goes to which store in which batches, what is reported, and what stops it.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io::{self, BufReader, Read};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use esoz_contract_division::MockContractRegistry;
 use esoz_device_dispense::{MockDispenseRegistry, MockPatientPseudonyms, Pseudonym};
@@ -12,7 +14,7 @@ use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Counts, RecordKind};
+use crate::{Counts, ImportError, Record, RecordKind};
 
 struct FixedClock;
 
@@ -170,7 +172,7 @@ fn counts(created: u64, updated: u64, kept: u64) -> Counts {
 }
 
 #[test]
-fn consecutive_records_of_a_kind_go_together_and_each_kind_to_its_store() {
+fn consecutive_lines_go_together_and_each_kind_to_its_store_in_the_order_of_kinds() {
     let stored = Arc::default();
     let all: Vec<String> = [
         lines(RecordKind::LegalEntity, 100..103),
@@ -193,16 +195,64 @@ fn consecutive_records_of_a_kind_go_together_and_each_kind_to_its_store() {
     ];
     assert_eq!(report.totals.into_iter().collect::<Vec<_>>(), expected);
     let batches = [
-        (RecordKind::LegalEntity, 3),
+        (RecordKind::LegalEntity, 4),
         (RecordKind::Division, 2),
         (RecordKind::Contract, 1),
         (RecordKind::ContractDivision, 2),
         (RecordKind::DeviceDispense, 2),
-        (RecordKind::LegalEntity, 1),
     ];
     assert_eq!(stored.lock().unwrap().batches, batches);
     let progress: Vec<_> = told.iter().map(|(lines, records, _)| (*lines, *records)).collect();
-    assert_eq!(progress, [(4, 3), (6, 5), (7, 6), (9, 8), (11, 10), (11, 11)]);
+    assert_eq!(progress, [(11, 11)]);
+}
+
+#[test]
+fn interleaved_kinds_share_batches_and_are_reported_in_the_order_of_lines() {
+    let stored = Arc::default();
+    // Whoever wrote the file put each record behind what it refers to; every fourth line is refused by the store.
+    let of_each = |id| [RecordKind::Division, RecordKind::ContractDivision].map(|kind| line(kind, id));
+    let refused = [line(RecordKind::ContractDivision, 666), line(RecordKind::LegalEntity, 666)];
+    let all: Vec<String> = (0..3).flat_map(|id| [of_each(10 + id), refused.clone()].concat()).collect();
+    let limits = ImportLimits { max_batch_records: 8, ..limits() };
+    let (report, told) = load(ports(&stored), limits, &all);
+    let batches = [
+        (RecordKind::LegalEntity, 2),
+        (RecordKind::Division, 2),
+        (RecordKind::ContractDivision, 4),
+        (RecordKind::LegalEntity, 1),
+        (RecordKind::Division, 1),
+        (RecordKind::ContractDivision, 2),
+    ];
+    assert_eq!(stored.lock().unwrap().batches, batches);
+    let refusals = [3, 4, 7, 8, 11, 12].map(|line| bad(line, "refers to what is not there"));
+    assert_eq!(told, [(8, 4, refusals[..4].to_vec()), (12, 6, refusals[4..].to_vec())]);
+    assert_eq!(report.unwrap().listed_bad_lines, refusals);
+}
+
+#[test]
+fn while_a_batch_is_stored_the_next_is_read() {
+    let ports = ports(&Arc::default());
+    let (now, unknown_fields) = (ports.clock.now(), UnknownFields::Refuse);
+    let context = ImportContext { now, pseudonyms: &*ports.pseudonyms, unknown_fields };
+    let input = lines(RecordKind::Division, 10..110).join("\n");
+    let mut reader =
+        BatchReader::new(input.as_bytes(), ImportLimits { max_batch_records: 90, ..limits() }, context);
+    let mut lines_read = Vec::new();
+    for pending_polls in [0, 1, 2, 100] {
+        let mut polls = 0;
+        let storing = poll_fn(|task| {
+            polls += 1;
+            if polls > pending_polls {
+                return Poll::Ready(());
+            }
+            task.waker().wake_by_ref();
+            Poll::Pending
+        });
+        block_on(reader.read_while(storing));
+        lines_read.push(reader.lines_read());
+    }
+    assert_eq!(lines_read, [0, 16, 48, 90], "no more than one batch is read ahead");
+    assert_eq!(reader.next().unwrap().batch.records, 90);
 }
 
 #[test]
@@ -264,7 +314,7 @@ fn bad_lines_are_reported_in_order_and_the_others_loaded() {
         bad(2, "$: is not JSON (column 1)"),
         bad(3, "refers to what is not there"),
         bad(7, "$.data.is_active: is a number, expected a boolean"),
-        bad(8, "has more than 1000 bytes"),
+        bad(8, "has more than 1000 bytes, the most that are taken; raise --max-line-bytes to take it"),
     ];
     assert_eq!((report.lines, report.bad_lines), (9, 4));
     assert_eq!(report.listed_bad_lines, expected);

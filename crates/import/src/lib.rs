@@ -8,6 +8,7 @@ mod input;
 mod json;
 mod lines;
 mod ports;
+mod reader;
 mod record;
 mod report;
 

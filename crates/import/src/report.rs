@@ -43,9 +43,9 @@ pub struct BadLine {
 /// The progress of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress<'a> {
-    /// Lines read.
+    /// Lines imported or found bad.
     pub lines: u64,
-    /// Bytes read.
+    /// The bytes of these lines.
     pub bytes: u64,
     /// Counts so far.
     pub totals: &'a Totals,
@@ -64,4 +64,14 @@ pub struct Report {
     pub bad_lines: u64,
     /// The first bad lines; at most [`crate::ImportLimits::max_listed_bad_lines`].
     pub listed_bad_lines: Vec<BadLine>,
+}
+
+impl Report {
+    /// Counts bad lines, and lists the first ones.
+    pub(crate) fn add_bad_lines(&mut self, bad_lines: Vec<BadLine>, max_listed: usize) {
+        let count = u64::try_from(bad_lines.len()).unwrap_or(u64::MAX);
+        self.bad_lines = self.bad_lines.saturating_add(count);
+        let room = max_listed.saturating_sub(self.listed_bad_lines.len());
+        self.listed_bad_lines.extend(bad_lines.into_iter().take(room));
+    }
 }

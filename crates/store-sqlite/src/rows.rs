@@ -1,6 +1,8 @@
 //! Parses stored text into domain types. A value that is invalid is reported by table, id and column, never repaired.
 
 use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use diesel::{QueryResult, SqliteConnection};
 use esoz_kernel::time::rfc3339_micros;
@@ -9,10 +11,14 @@ use esoz_kernel::{Put, Stamps, StoreError};
 use crate::SqliteStore;
 use crate::error::{SqliteError, is_foreign_key_violation};
 
-/// The most records in one transaction: an import must not block other writes for long.
+/// The most records in one transaction of a purge: it must not block other writes for long.
 pub(crate) const MAX_RECORDS_PER_TRANSACTION: usize = 500;
 
-/// Stores the records in order, one outcome each. A transaction that is rolled back runs again, so its rows are kept until it commits.
+/// How long a transaction of an import takes records: it must not block other writes for long, however large the records are.
+const IMPORT_TRANSACTION: Duration = Duration::from_millis(50);
+
+/// Stores the records in order, one outcome each, in short transactions. One that is rolled back runs again, so its rows are kept until it
+/// commits.
 pub(crate) async fn put_all<Record, Row>(
     store: &SqliteStore,
     attempted: &'static str,
@@ -20,13 +26,22 @@ pub(crate) async fn put_all<Record, Row>(
     put: fn(&mut SqliteConnection, &Row) -> Result<Put, SqliteError>,
 ) -> Result<Vec<Put>, StoreError>
 where
-    Row: for<'a> From<&'a Record> + Send + 'static,
+    Row: for<'a> From<&'a Record> + Send + Sync + 'static,
 {
-    let mut answers = Vec::with_capacity(records.len());
-    for some in records.chunks(MAX_RECORDS_PER_TRANSACTION) {
-        let rows: Vec<Row> = some.iter().map(Row::from).collect();
+    let rows: Arc<[Row]> = records.iter().map(Row::from).collect();
+    let mut answers = Vec::with_capacity(rows.len());
+    while answers.len() < rows.len() {
+        let (rows, stored) = (Arc::clone(&rows), answers.len());
         let put_some = move |connection: &mut SqliteConnection| {
-            rows.iter().map(|row| put(connection, row)).collect::<Result<Vec<Put>, SqliteError>>()
+            let began = Instant::now();
+            let mut puts = Vec::new();
+            for row in rows.iter().skip(stored) {
+                puts.push(put(connection, row)?);
+                if began.elapsed() >= IMPORT_TRANSACTION {
+                    break;
+                }
+            }
+            Ok(puts)
         };
         answers.extend(store.writer.write_unshared(attempted, put_some).await?);
     }

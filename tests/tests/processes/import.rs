@@ -24,7 +24,115 @@ fn import(stores: &TestStores, options: &[&str], kind: &str, data: &Value) -> Fi
     esoz_with_input(&environment(stores), &[&["import"], options, &["-"]].concat(), &line)
 }
 
+/// How many records of each kind a file has: more than a batch, with all kinds together.
+const OF_EACH_KIND: usize = 300;
+
+/// A file with records of all kinds, each behind what it refers to, and the numbers of the lines that are bad.
+fn interleaved() -> (String, Vec<usize>) {
+    let active = |mut data: Value, fields: Value| {
+        let fields = fields.as_object().unwrap().clone();
+        data.as_object_mut()
+            .unwrap()
+            .extend(fields.into_iter().chain([("is_active".to_owned(), json!(true))]));
+        data
+    };
+    let (mut lines, mut bad) = (Vec::new(), Vec::new());
+    for number in 0..OF_EACH_KIND {
+        let [legal_entity, division, contract, nobody] = [(); 4].map(|()| fresh().to_string());
+        let with_id = |id: &str| json!({"id": id});
+        let owner = if number % 100 == 50 { &nobody } else { &legal_entity };
+        let of_number = [
+            (
+                "legal_entity",
+                active(
+                    with_id(&legal_entity),
+                    json!({"name": "n", "edrpou": "1", "type": "PHARMACY", "status": "ACTIVE"}),
+                ),
+            ),
+            (
+                "division",
+                active(
+                    with_id(&division),
+                    json!({"legal_entity_id": owner, "name": "n", "type": "t", "status": "ACTIVE"}),
+                ),
+            ),
+            (
+                "contract",
+                active(
+                    with_id(&contract),
+                    json!({
+                        "type": "GB_CBP", "status": "VERIFIED", "contract_number": "1", "contractor_legal_entity_id": legal_entity,
+                        "start_date": "2026-01-01", "end_date": "2026-12-31", "is_suspended": false,
+                    }),
+                ),
+            ),
+            (
+                "contract_division",
+                active(
+                    with_id(&fresh().to_string()),
+                    json!({"contract_id": contract, "division_id": division}),
+                ),
+            ),
+            ("device_dispense", data(DispenseId::new(fresh()), &json!({}))),
+        ];
+        for (kind, data) in of_number {
+            let is_bad = owner == &nobody && matches!(kind, "division" | "contract_division");
+            lines.push(json!({"kind": kind, "data": data}).to_string());
+            if is_bad {
+                bad.push(lines.len());
+            }
+        }
+        if number % 100 == 51 {
+            lines.push("{}".to_owned());
+            bad.push(lines.len());
+        }
+    }
+    (lines.join("\n"), bad)
+}
+
+fn counts(created: usize, kept: usize) -> Value {
+    json!({"created": created, "updated": 0, "kept": kept})
+}
+
 on_every_store! {
+    async fn kinds_may_be_interleaved_and_only_bad_lines_are_refused(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let (file, bad) = interleaved();
+        let stamped = file.replace(r#""data":{"#, r#""data":{"inserted_at":"2026-01-31T08:00:00Z","updated_at":"2026-01-31T08:00:00Z","#);
+        for is_first in [true, false] {
+            let finished = esoz_with_input(&environment(&stores), &["import", "--json", "-"], &stamped);
+            assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
+            let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+            let listed = report["listed_bad_lines"].as_array().unwrap();
+            let listed: Vec<usize> = listed.iter().map(|bad| usize::try_from(bad["line"].as_u64().unwrap()).unwrap()).collect();
+            assert_eq!(listed, bad);
+            for (kind, records) in [
+                ("legal_entity", OF_EACH_KIND), ("division", OF_EACH_KIND - 3), ("contract", OF_EACH_KIND),
+                ("contract_division", OF_EACH_KIND - 3), ("device_dispense", OF_EACH_KIND),
+            ] {
+                let expected = if is_first { counts(records, 0) } else { counts(0, records) };
+                assert_eq!(report["totals"][kind], expected, "{kind}");
+            }
+            // Nothing is drawn where standard error is no terminal.
+            assert_eq!(finished.stderr.lines().filter(|line| line.contains("line ")).count(), bad.len());
+            assert!(!finished.stderr.contains('\u{1b}') && !finished.stderr.contains('\r'), "{}", finished.stderr);
+        }
+    }
+
+    async fn a_line_over_the_limit_is_refused_with_the_limit_and_taken_when_it_is_raised(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let id = DispenseId::new(fresh());
+        let given = data(id, &json!({"note": "x".repeat(3_000)}));
+        let refused = import(&stores, &["--max-line-bytes", "3000"], "device_dispense", &given);
+        refused.assert_failure("line 1: has more than 3000 bytes, the most that are taken; raise --max-line-bytes to take it\n");
+        import(&stores, &["--max-line-bytes", "5000"], "device_dispense", &given).assert_success();
+        assert_eq!(stores.raw().document(id).await["note"], given["note"]);
+        for limit in ["0", "268435457", "many"] {
+            let refused = esoz_with_input(&environment(&stores), &["import", "--max-line-bytes", limit, "-"], "");
+            assert_eq!(refused.status.code(), Some(2), "{limit}");
+        }
+    }
+
     async fn unknown_fields_are_refused_with_the_flag_that_keeps_them(kind) {
         let stores = TestStores::fresh(kind).await;
         let id = DispenseId::new(fresh());

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, StringValueParser, TypedValueParser as _};
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, StringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use esoz_auth::Secret;
-use esoz_import::RecordKind;
+use esoz_import::{ImportLimits, RecordKind};
 use esoz_kernel::parse_uuid;
 use uuid::Uuid;
+
+/// The largest limit of a line of an import: 256 MiB.
+const MAX_LINE_BYTES: u64 = 1 << 28;
 
 /// Shown below the help of the whole program.
 const AFTER_HELP: &str = "\
@@ -142,6 +145,10 @@ pub(crate) struct ImportArgs {
     /// must be the one that the pseudonyms were made with: otherwise no patient's dispenses are found. Lines with a patient are taken as well.
     #[arg(long)]
     pub(crate) pseudonymous: bool,
+    /// The longest line that is taken, in bytes, up to 256 MiB; a longer one is a bad line. The memory that an import needs grows with it.
+    #[arg(long, value_name = "N", default_value_t = ImportLimits::default().max_line_bytes)]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_LINE_BYTES))]
+    pub(crate) max_line_bytes: usize,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -3,11 +3,12 @@ use std::io::{BufRead, BufReader, Write as _, stderr, stdin};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use esoz_import::{ImportLimits, ImportPorts, Importer, Progress, PseudonymousLines, Report, UnknownFields};
 use esoz_kernel::system::SystemClock;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use super::args::{ImportArgs, OutputArgs};
@@ -20,7 +21,8 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let unknown_fields = if args.keep_unknown { UnknownFields::Keep } else { UnknownFields::Refuse };
     let pseudonymous_lines =
         if args.pseudonymous { PseudonymousLines::Accept } else { PseudonymousLines::Refuse };
-    let importer = importer(config, &Stores::open(config).await?)?
+    let limits = ImportLimits { max_line_bytes: args.max_line_bytes, ..ImportLimits::default() };
+    let importer = importer(config, &Stores::open(config).await?, limits)?
         .with_unknown_fields(unknown_fields)
         .with_pseudonymous_lines(pseudonymous_lines);
     let mut bad_lines = 0;
@@ -32,8 +34,8 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
 }
 
 /// An importer that writes to these stores.
-pub(crate) fn importer(config: &Config, stores: &Stores) -> Result<Importer> {
-    Ok(Importer::new(ports(config, stores)?, ImportLimits::default()))
+pub(crate) fn importer(config: &Config, stores: &Stores, limits: ImportLimits) -> Result<Importer> {
+    Ok(Importer::new(ports(config, stores)?, limits))
 }
 
 /// The ports of an import to these stores, and of an export from them.
@@ -70,15 +72,23 @@ async fn import(importer: &Importer, path: &Path, output: OutputArgs) -> Result<
     Ok(report.bad_lines)
 }
 
-/// A progress bar on a terminal; elsewhere it draws nothing.
+/// A progress bar on a terminal: how far the import is, at which rate, and the time left. Elsewhere it draws nothing.
 fn progress_bar(bytes: Option<u64>) -> Result<ProgressBar> {
     let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr());
     let template = match bytes {
-        Some(_) => "{bar:40} {bytes}/{total_bytes} {msg} ({eta} left)",
+        Some(_) => "{bar:40} {bytes}/{total_bytes} {msg}, {eta} left",
         None => "{spinner} {bytes} {msg}",
     };
     bar.set_style(ProgressStyle::with_template(template).context("the progress bar")?);
     Ok(bar)
+}
+
+/// The lines so far, and how many a second that is.
+fn rate(lines: u64, elapsed: Duration) -> String {
+    // Below a millisecond there is no rate to tell.
+    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+    let per_second = lines.saturating_mul(1_000) / millis;
+    format!("{} lines, {}/s", HumanCount(lines), HumanCount(per_second))
 }
 
 fn show(name: &str, bar: &ProgressBar, progress: &Progress<'_>) {
@@ -89,7 +99,7 @@ fn show(name: &str, bar: &ProgressBar, progress: &Progress<'_>) {
         }
     });
     bar.set_position(progress.bytes);
-    bar.set_message(format!("{} lines", progress.lines));
+    bar.set_message(rate(progress.lines, bar.elapsed()));
 }
 
 fn summarize(name: &str, report: &Report) -> Result<()> {
@@ -116,4 +126,20 @@ fn as_json(name: &str, report: &Report) -> serde_json::Value {
         "listed_bad_lines": bad.collect::<Vec<_>>(),
         "totals": totals.collect::<serde_json::Map<_, _>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_of_the_whole_time() {
+        for (lines, millis, expected) in [
+            (0, 0, "0 lines, 0/s"),
+            (1_234_567, 10_000, "1,234,567 lines, 123,456/s"),
+            (7, 2_000, "7 lines, 3/s"),
+        ] {
+            assert_eq!(rate(lines, Duration::from_millis(millis)), expected);
+        }
+    }
 }

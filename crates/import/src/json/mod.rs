@@ -1,6 +1,7 @@
 //! Strict reading of JSON with errors that never contain the input.
 
 mod decode;
+mod one_pass;
 mod strict;
 
 pub(crate) use decode::{

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Error, Number, Value, error::Category};
 
 use super::decode::is_field_name;
+use super::one_pass;
 use crate::LineError;
 
 /// The recursion limit of `serde_json`.
@@ -16,6 +17,11 @@ const MAX_DEPTH: usize = 128;
 
 /// Parses JSON without rounding any number.
 pub(crate) fn read(text: &str) -> Result<Value, LineError> {
+    one_pass::read(text).map_or_else(|| read_with_reasons(text), Ok)
+}
+
+/// Parses JSON without rounding any number, or says why it cannot.
+pub(super) fn read_with_reasons(text: &str) -> Result<Value, LineError> {
     let whole: &RawValue = serde_json::from_str(text).map_err(|error| syntax_error(&error, 0))?;
     Reader { text }.value(whole, MAX_DEPTH, &JsonPath::Root)
 }
@@ -85,7 +91,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Parses a number; `None` when neither a 64-bit integer nor a double holds it exactly.
-fn number(text: &str) -> Option<Number> {
+pub(super) fn number(text: &str) -> Option<Number> {
     let integer =
         || text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok();
     integer().or_else(|| Number::from_f64(lossless_f64(text)?))

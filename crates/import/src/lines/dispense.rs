@@ -1,5 +1,7 @@
 //! The line of a dispense: the fields of its record, with `patient_id` or the pseudonym of the patient, `subject`, and with `id`.
 
+use std::fmt;
+
 use esoz_device_dispense::{
     CODEABLE_CONCEPT, Dispense, DispenseStatus, Field, FieldKind, InvalidPseudonym, ObjectType,
     PatientPseudonyms, Presence, Pseudonym, RECORD, REFERENCE, RESOURCES, is_internal, kind_of,
@@ -34,29 +36,31 @@ pub(super) fn read(
     stamps: Stamps,
     context: &ImportContext<'_>,
 ) -> Result<Dispense, DecodeError> {
-    let mut given = data.clone();
-    given.extend(stamps::fields(stamps, rfc3339_millis));
-    given.entry("status_history").or_insert_with(|| json!([]));
+    let mut filled_in = stamps::fields(stamps, rfc3339_millis);
+    if !data.contains_key("status_history") {
+        filled_in.insert("status_history".to_owned(), json!([]));
+    }
     let known = NOT_IN_RECORD.iter().chain(RECORD.fields);
     if context.unknown_fields == UnknownFields::Refuse
-        && let Some(name) = given.keys().find(|name| *name != SUBJECT && is_internal(name))
+        && let Some(name) = data.keys().find(|name| *name != SUBJECT && is_internal(name))
     {
         return Err(DecodeError::unknown_field(name, ""));
     }
-    let mut record = fields(&given, known, context.unknown_fields)?;
-    let (subject, patient) = patient(&given, context)?;
+    let given = data.iter().filter(|(name, _)| !filled_in.contains_key(*name)).chain(&filled_in);
+    let mut record = fields(given, known, context.unknown_fields)?;
+    let (subject, patient) = patient(data, context)?;
     if context.unknown_fields == UnknownFields::Keep {
-        unknown::carry(&given, &mut record)?;
+        unknown::carry(data, &mut record)?;
     }
     record.retain(|name, _| NOT_IN_RECORD.iter().all(|field| field.name != name));
     if let Some(patient) = patient {
         refuse_patient(&record, patient)?;
     }
     Ok(Dispense {
-        id: required(&given, "id", parsed)?,
-        status: required(&given, "status", parsed)?,
+        id: required(data, "id", parsed)?,
+        status: required(data, "status", parsed)?,
         subject,
-        owner: required(&given, "performer_legal_entity", |owner| {
+        owner: required(data, "performer_legal_entity", |owner| {
             parsed(owner.pointer("/identifier/value").unwrap_or(&Value::Null))
         })?,
         record,
@@ -144,9 +148,12 @@ fn canonical_fields(parent: &str, fields: &Map<String, Value>) -> Map<String, Va
 /// Refuses a record with the patient's id in a text or name, in either case, with or without hyphens: the store knows the pseudonym alone.
 fn refuse_patient(record: &Map<String, Value>, patient: PatientId) -> Result<(), DecodeError> {
     let ids = [patient.uuid().hyphenated().to_string(), patient.uuid().simple().to_string()];
+    let names_patient = |value: &dyn fmt::Display| {
+        let text = value.to_string().to_ascii_lowercase();
+        ids.iter().any(|id| text.contains(id))
+    };
     for (name, value) in record {
-        let text = json!([name, value]).to_string().to_lowercase();
-        if ids.iter().any(|id| text.contains(id)) {
+        if names_patient(name) || names_patient(value) {
             let error = DecodeError::new("holds the patient's id, which no store may hold");
             // The name of an unknown field may contain the id, so the error does not repeat it.
             return Err(if RECORD.field(name).is_some() { error.inside(name) } else { error });
@@ -156,8 +163,8 @@ fn refuse_patient(record: &Map<String, Value>, patient: PatientId) -> Result<(),
 }
 
 /// Decodes the fields of an object. One that is unknown is a fault, or left out.
-fn fields(
-    given: &Map<String, Value>,
+fn fields<'a>(
+    given: impl IntoIterator<Item = (&'a String, &'a Value)>,
     known: impl Iterator<Item = &'static Field> + Clone,
     unknown: UnknownFields,
 ) -> Result<Map<String, Value>, DecodeError> {

@@ -1,12 +1,14 @@
+use std::slice;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use esoz_auth::{AccessTokens, Credentials as _};
+use esoz_contract_division::ContractRegistry as _;
 use esoz_events::{Claim, Outbox as _};
-use esoz_kernel::StoreErrorKind;
-use esoz_legal_entity::LegalEntities;
+use esoz_kernel::{Put, StoreErrorKind};
+use esoz_legal_entity::{LegalEntities, LegalEntityRegistry as _};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
-use esoz_testkit::builders::{access_token, at_millis, fresh as fresh_id, secret};
+use esoz_testkit::builders::{access_token, at_millis, division_of, fresh as fresh_id, legal_entity, secret};
 use esoz_testkit::wait::wait_for;
 
 use crate::common::{fresh, fresh_with};
@@ -102,6 +104,28 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done() {
     let tokens = count(&mut other, "SELECT count(*) AS number FROM access_tokens");
     assert!((1..=2).contains(&tokens), "{tokens} tokens");
     assert_eq!(count(&mut other, "SELECT count(*) AS number FROM users"), tokens);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_writes_have_their_turn_while_many_records_are_imported() {
+    const DIVISIONS: usize = 50_000;
+    let fresh = fresh();
+    let owner = legal_entity();
+    fresh.store.put_legal_entities(slice::from_ref(&owner)).await.unwrap();
+    let divisions: Vec<_> = (0..DIVISIONS).map(|_| division_of(owner.facts.id)).collect();
+    let importing = tokio::spawn({
+        let store = fresh.store.clone();
+        async move { store.put_divisions(&divisions).await }
+    });
+    let mut shell = shell(&fresh.settings.path);
+    wait_for("the first divisions", LONG, async || {
+        let there = count(&mut shell, "SELECT count(*) AS number FROM divisions");
+        if there > 0 { Ok(()) } else { Err("none".to_owned()) }
+    })
+    .await;
+    fresh.store.add_token(&access_token(&secret())).await.unwrap();
+    assert!(!importing.is_finished(), "the write waited for the whole import");
+    assert_eq!(importing.await.unwrap().unwrap(), vec![Put::Created; DIVISIONS]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 mod build;
 mod figure;
 mod growth;
+mod import;
 mod lists;
 mod memory;
 mod refusals;
@@ -34,7 +35,7 @@ pub struct Settings {
     pub rounds: usize,
     /// How long each time, in seconds.
     pub seconds: f64,
-    /// How much there is to begin with: contract divisions, and dispenses beside those that are used up.
+    /// How much there is to begin with: contract divisions, and dispenses beside those that are used up. The lines of files to import.
     pub records: u64,
 }
 
@@ -68,6 +69,12 @@ pub enum Group {
     Start,
     /// Requests without a token
     Refusals,
+    /// Importing files into SQLite, beside one transaction of its own
+    ImportSqlite,
+    /// Importing files into MongoDB, beside its `insertMany`
+    ImportMongodb,
+    /// Importing files into PostgreSQL, beside its `COPY`
+    ImportPostgres,
     /// Compiling a domain crate
     Build,
 }
@@ -125,6 +132,9 @@ impl Group {
             Self::Memory => memory::measure(settings, &mut measured, tell)?,
             Self::Start => start::measure(settings, &mut measured, tell)?,
             Self::Refusals => refusals::measure(settings, &mut measured, tell)?,
+            Self::ImportSqlite => import::measure(Store::Sqlite, settings, &mut measured, tell)?,
+            Self::ImportMongodb => import::measure(Store::Mongodb, settings, &mut measured, tell)?,
+            Self::ImportPostgres => import::measure(Store::Postgres, settings, &mut measured, tell)?,
             Self::Build => build::measure(settings, &mut measured, tell)?,
         }
         Ok(measured)

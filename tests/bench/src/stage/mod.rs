@@ -1,5 +1,7 @@
 //! What is measured on: servers of the bench's own (or those of a test run), fresh stores, and what has to be in them.
 
+mod bulk;
+mod import;
 mod load;
 mod load_documents;
 mod load_rows;
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+pub use bulk::Rows;
+pub use import::Order;
 use people::People;
 pub use server::Server;
 use server::succeed;

@@ -48,7 +48,7 @@ impl People {
             contract: fresh(),
             division: fresh(),
         };
-        succeed(program, variables, &["import", "-"], &people.lines())?;
+        succeed(program, variables, &["import", "-"], &people.lines().join("\n"))?;
         let (user, client) = (people.user.to_string(), people.legal_entity.to_string());
         let token = [
             "token",
@@ -68,8 +68,8 @@ impl People {
         Ok(people)
     }
 
-    /// All of it as `esoz import` takes it.
-    fn lines(&self) -> String {
+    /// All of it as `esoz import` takes it: legal entity, division, contract, contract division, dispense.
+    pub(super) fn lines(&self) -> [String; 5] {
         let Self { legal_entity, division, contract, .. } = self;
         let of = LegalEntityId::new(*legal_entity);
         let mut in_progress = dispense().owner(of).build().record;
@@ -106,8 +106,7 @@ impl People {
             ),
             ("device_dispense", Value::Object(in_progress)),
         ];
-        let lines = data.map(|(kind, data)| json!({"kind": kind, "data": data}).to_string());
-        lines.join("\n")
+        data.map(|(kind, data)| json!({"kind": kind, "data": data}).to_string())
     }
 
     pub(super) fn stop_work(&self, base: u64, dispenses: u64) -> StopWork {

@@ -55,6 +55,46 @@ pub(super) fn succeed(
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
+/// What a command took.
+pub struct Taken {
+    /// How long it ran, from its start to its end.
+    pub time: Duration,
+    /// The most memory that it was seen with, in kibibytes.
+    pub peak_kib: u64,
+}
+
+/// Runs a command to its end, and looks how long that takes and what memory it has.
+pub(super) fn succeed_watched(
+    program: &Path,
+    variables: &[(String, String)],
+    arguments: &[&str],
+) -> Result<Taken> {
+    let began = Instant::now();
+    let mut child = command(program, variables, arguments).stdout(Stdio::null()).spawn()?;
+    let mut peak_kib = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        // It may have ended since.
+        peak_kib = status_of(child.id(), "VmHWM:").unwrap_or(peak_kib);
+        std::thread::sleep(POLL_EVERY);
+    };
+    let time = began.elapsed();
+    ensure!(status.success(), "esoz {} failed: {status}", arguments.join(" "));
+    Ok(Taken { time, peak_kib })
+}
+
+/// A number from the status of a process.
+fn status_of(process: u32, field: &str) -> Result<u64> {
+    let path = format!("/proc/{process}/status");
+    let status =
+        std::fs::read_to_string(&path).with_context(|| format!("reading {path}; has the process ended?"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let number = line.and_then(|line| line.split_whitespace().next()).and_then(|text| text.parse().ok());
+    number.with_context(|| format!("the process has no {field}"))
+}
+
 impl Server {
     /// A port that is free.
     pub const ANY_PORT: &str = "127.0.0.1:0";
@@ -88,24 +128,12 @@ impl Server {
 
     /// How much memory it has now, in kibibytes.
     pub fn resident_kib(&self) -> Result<u64> {
-        self.status("VmRSS:")
+        status_of(self.child.id(), "VmRSS:")
     }
 
     /// The most memory that it ever had, in kibibytes.
     pub fn peak_kib(&self) -> Result<u64> {
-        self.status("VmHWM:")
-    }
-
-    fn status(&self, field: &str) -> Result<u64> {
-        let status = self.look("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field));
-        let number = line.and_then(|line| line.split_whitespace().next()).and_then(|text| text.parse().ok());
-        number.with_context(|| format!("the process has no {field}"))
-    }
-
-    fn look(&self, file: &str) -> Result<String> {
-        let path = format!("/proc/{}/{file}", self.child.id());
-        std::fs::read_to_string(&path).with_context(|| format!("reading {path}; has the server ended?"))
+        status_of(self.child.id(), "VmHWM:")
     }
 
     /// Ends it as an operator does, and waits until it is gone.
