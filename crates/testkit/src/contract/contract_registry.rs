@@ -162,9 +162,10 @@ pub async fn a_bad_record_among_many_is_refused_alone(store: ContractStore) {
         let answers = store.registry.put_divisions(&divisions).await.unwrap();
         assert_eq!(answers.len(), MANY);
         for (place, answer) in answers.iter().enumerate() {
-            match bad.contains(&place) {
-                true => assert_refused_for(answer, "legal entit"),
-                false => assert_eq!(answer, &Put::Created, "{place} of {bad:?}"),
+            if bad.contains(&place) {
+                assert_refused_for(answer, "legal entit");
+            } else {
+                assert_eq!(answer, &Put::Created, "{place} of {bad:?}");
             }
         }
         // What is not there is refused by what it refers to.
