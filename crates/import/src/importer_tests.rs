@@ -233,7 +233,8 @@ fn interleaved_kinds_share_batches_and_are_reported_in_the_order_of_lines() {
 fn while_a_batch_is_stored_the_next_is_read() {
     let ports = ports(&Arc::default());
     let (now, unknown_fields) = (ports.clock.now(), UnknownFields::Refuse);
-    let context = ImportContext { now, pseudonyms: &*ports.pseudonyms, unknown_fields };
+    let (pseudonyms, pseudonymous_lines) = (&*ports.pseudonyms, PseudonymousLines::Refuse);
+    let context = ImportContext { now, pseudonyms, unknown_fields, pseudonymous_lines };
     let input = lines(RecordKind::Division, 10..110).join("\n");
     let mut reader =
         BatchReader::new(input.as_bytes(), ImportLimits { max_batch_records: 90, ..limits() }, context);

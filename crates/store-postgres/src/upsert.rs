@@ -83,9 +83,9 @@ impl Upsert {
 
 impl QueryFragment<Pg> for Upsert {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let names = || self.columns.iter().map(|(name, _)| format!(", {name}")).collect::<String>();
+        let names: String = self.columns.iter().flat_map(|(name, _)| [", ", name]).collect();
         let table = self.table;
-        out.push_sql(&format!("INSERT INTO {table} AS stored (id{}) SELECT * FROM unnest(", names()));
+        out.push_sql(&format!("INSERT INTO {table} AS stored (id{names}) SELECT * FROM unnest("));
         out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
         for (_, values) in &self.columns {
             out.push_sql(", ");
@@ -98,7 +98,7 @@ impl QueryFragment<Pg> for Upsert {
             }
         }
         // Two imports at once lock rows in the same order.
-        out.push_sql(&format!(") AS given (id{}) ORDER BY id ON CONFLICT (id) DO ", names()));
+        out.push_sql(&format!(") AS given (id{names}) ORDER BY id ON CONFLICT (id) DO "));
         if self.updates {
             let (columns, new, old) = (self.updated(""), self.updated("excluded."), self.updated("stored."));
             out.push_sql(&format!("UPDATE SET ({columns}) = ({new}) WHERE ({old}) IS DISTINCT FROM ({new})"));

@@ -134,7 +134,10 @@ impl DeviceDispenses for FakeDispenses {
         let listed = |(id, document): (&DispenseId, &Map<String, Value>)| {
             let text = |field| document.get(field).and_then(Value::as_str);
             let (status, inserted_at) = (text("status")?.parse().ok()?, text("inserted_at")?.parse().ok()?);
-            let is_overdue = filter.from.contains(&status) && inserted_at < filter.inserted_before;
+            // A time in another form is none that a store writes.
+            let is_overdue = filter.from.contains(&status)
+                && inserted_at < filter.inserted_before
+                && text("inserted_at") == Some(&*rfc3339_millis(inserted_at));
             is_overdue.then_some(Overdue { inserted_at, id: *id })
         };
         let mut overdue: Vec<Overdue> = state.documents.iter().filter_map(listed).collect();
