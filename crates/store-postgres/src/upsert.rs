@@ -1,6 +1,7 @@
 //! Loads records: each is inserted, or replaces the stored record with its id. One statement takes many.
 
 use std::collections::{HashMap, HashSet};
+use std::iter;
 
 use diesel::QueryResult;
 use diesel::data_types::{PgDate, PgTimestamp};
@@ -83,9 +84,9 @@ impl Upsert {
 
 impl QueryFragment<Pg> for Upsert {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let names: String = self.columns.iter().flat_map(|(name, _)| [", ", name]).collect();
-        let table = self.table;
-        out.push_sql(&format!("INSERT INTO {table} AS stored (id{names}) SELECT * FROM unnest("));
+        let names = self.columns.iter().map(|(name, _)| *name);
+        let names = iter::once("id").chain(names).collect::<Vec<_>>().join(", ");
+        out.push_sql(&format!("INSERT INTO {} AS stored ({names}) SELECT * FROM unnest(", self.table));
         out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
         for (_, values) in &self.columns {
             out.push_sql(", ");
@@ -98,7 +99,7 @@ impl QueryFragment<Pg> for Upsert {
             }
         }
         // Two imports at once lock rows in the same order.
-        out.push_sql(&format!(") AS given (id{names}) ORDER BY id ON CONFLICT (id) DO "));
+        out.push_sql(&format!(") AS given ({names}) ORDER BY id ON CONFLICT (id) DO "));
         if self.updates {
             let (columns, new, old) = (self.updated(""), self.updated("excluded."), self.updated("stored."));
             out.push_sql(&format!("UPDATE SET ({columns}) = ({new}) WHERE ({old}) IS DISTINCT FROM ({new})"));
