@@ -8,8 +8,9 @@ use esoz_kernel::{EventId, UserId};
 use esoz_testkit::contract_divisions;
 use serde_json::Value;
 
+use crate::process::MAX_AHEAD;
 use crate::scenario::World;
-use crate::watch::{Answer, Ask, Attempt, Belongs, CARRIED_OUT, Request, at_once};
+use crate::watch::{Answer, Ask, Attempt, Belongs, CARRIED_OUT, Request, SYSTEM_USER, at_once};
 
 /// Everything. The first thing that is not as it must be is told.
 pub(crate) fn all(world: &World) -> Result<(), String> {
@@ -42,6 +43,17 @@ fn history(world: &World, of: &Belongs, requests: &[Request]) -> Result<(), Stri
     let mut status = "in_progress";
     let mut users: Vec<UserId> = Vec::new();
     for (to, by) in &history {
+        if *by == SYSTEM_USER {
+            if (status, to.as_str()) != ("in_progress", "unknown") {
+                return fault("an expiry of what is not in progress");
+            }
+            if !of.is_overdue(world.sim.now().saturating_add(MAX_AHEAD)) {
+                return fault("an expiry of what is not overdue");
+            }
+            world.sim.count(|stats| stats.expired += 1);
+            status = to;
+            continue;
+        }
         let Some(request) = requests.iter().find(|request| request.user == *by) else {
             return fault("nobody asked for this change");
         };
@@ -64,7 +76,7 @@ fn history(world: &World, of: &Belongs, requests: &[Request]) -> Result<(), Stri
         users.push(*by);
         if !matches!(
             (status, to.as_str()),
-            ("in_progress", "stopped") | ("in_progress" | "stopped", "entered_in_error")
+            ("in_progress", "stopped") | ("in_progress" | "stopped" | "unknown", "entered_in_error")
         ) {
             return fault("a change that its status does not allow");
         }

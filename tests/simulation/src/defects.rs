@@ -40,11 +40,13 @@ pub enum Defect {
     AnswersBeforeCommit,
     /// An update that is carried out under no key, whatever key it has.
     UpdateWithoutItsKey,
+    /// An expiry of dispenses that are not overdue yet.
+    ExpiresTooEarly,
 }
 
 impl Defect {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RelayRemovesBeforePublishing,
         Self::RelayKeepsNoOrder,
         Self::EventApartFromState,
@@ -53,6 +55,7 @@ impl Defect {
         Self::RetryMakesNewEvent,
         Self::AnswersBeforeCommit,
         Self::UpdateWithoutItsKey,
+        Self::ExpiresTooEarly,
     ];
 }
 

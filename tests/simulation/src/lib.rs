@@ -1,11 +1,11 @@
-//! Use cases, outbox and relay, simulated: the real ones, on stores in memory that refuse calls, lose answers, take changes in late and
+//! Use cases, expiry, outbox and relay, simulated: the real ones, on stores in memory that refuse calls, lose answers, take changes in late and
 //! events twice, in server processes that are killed at any await and whose clocks differ. A scheduler of its own polls whatever can go on in
 //! an order that follows from a seed, as does everything else; so a seed that finds something finds it again.
 //!
-//! What must be so in the end, whatever the seed: no dispense is stopped twice; what was answered as done is in the store, once, and was
-//! asked for; every committed event is told at least once and in order per entity, and nothing else is; a request without an answer gets an
-//! honest one when it is sent again; every answer was true at some instant while its request was under way; and the same request under the
-//! same key takes effect once and is answered the same.
+//! What must be so in the end, whatever the seed: no dispense is stopped or expires twice, none expires early, and none stays overdue; what
+//! was answered as done is in the store, once, and was asked for; every committed event is told at least once and in order per entity, and
+//! nothing else is; a request without an answer gets an honest one when it is sent again; every answer was true at some instant while its
+//! request was under way; and the same request under the same key takes effect once and is answered the same.
 #![expect(
     clippy::expect_used,
     clippy::panic,

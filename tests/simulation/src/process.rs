@@ -1,4 +1,4 @@
-//! A server process: the use cases and the relay, on stores behind a network that fails.
+//! A server process: the use cases, the relay and expiry, on stores behind a network that fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
 use esoz_contract_division::{ContractDivisions, UpdateContractDivision, UpdateInput};
 use esoz_device_dispense::{
-    DeviceDispenses, DispenseStatus, PatientPseudonyms, Pseudonym, StopDispense, StopInput, Transition,
+    DeviceDispenses, DispenseStatus, ExpireDispenses, PatientPseudonyms, Pseudonym, StopDispense, StopInput,
+    Transition,
 };
 use esoz_events::{
     Backoff, EntityType, EventPublisher, Outbox, Relay, RelayLimits, RelayRound, StatusChangeEvent,
@@ -23,11 +24,15 @@ use crate::defects::{AnswersBeforeCommit, CarelessRelay, Defect, MakesNewEvent, 
 use crate::faulty::Faulty;
 use crate::scenario::World;
 use crate::sim::{OwnClock, Owner, Sim};
-use crate::watch::{ALREADY_IN_ERROR, Answer, Ask, Request};
+use crate::watch::{ALREADY_IN_ERROR, Answer, Ask, LIFETIME, Request, SYSTEM_USER};
 
 const SCOPE: &str = "device_dispense:stop private_contracts:write";
 /// How long a relay sleeps when there is nothing to do.
 const POLL: Duration = Duration::from_millis(200);
+/// How long expiry sleeps when nothing is overdue.
+const EXPIRE_EVERY: Duration = Duration::from_secs(1);
+/// How far a server's clock is ahead or behind at most.
+pub(crate) const MAX_AHEAD: Duration = Duration::from_secs(20);
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_secs(1) };
 
 /// What carries events. The real one is [`Relay`].
@@ -69,8 +74,9 @@ impl Process {
         let owner = Owner::Process(number);
         // Mostly a little off; some are so far off that their claims look long over to others, or never.
         let ahead = sim.draw(|rng| {
-            let millis = if rng.one_in(5) { rng.below(20_000) } else { rng.below(100) };
-            let millis = i64::try_from(millis).expect("some seconds");
+            let most = if rng.one_in(5) { MAX_AHEAD } else { Duration::from_millis(100) };
+            let most = u64::try_from(most.as_millis()).expect("some seconds");
+            let millis = i64::try_from(rng.below(most)).expect("some seconds");
             jiff::SignedDuration::from_millis(if rng.one_in(2) { millis } else { -millis })
         });
         let clock: Arc<dyn Clock> = Arc::new(OwnClock { sim: sim.clone(), ahead });
@@ -92,6 +98,18 @@ impl Process {
         let update = UpdateContractDivision { contract_divisions, clock: clock.clone() };
         sim.note(|| format!("{owner:?} starts, {} ms ahead", ahead.as_millis()));
         sim.spawn(owner, carry(sim.clone(), carrier(world, clock.clone())));
+        let lifetime = match world.defect {
+            Some(Defect::ExpiresTooEarly) => LIFETIME / 2,
+            _ => LIFETIME,
+        };
+        let expiry = ExpireDispenses {
+            dispenses: dispenses.clone(),
+            clock: clock.clone(),
+            ids: sim.clone(),
+            lifetime,
+            system_user: SYSTEM_USER,
+        };
+        sim.spawn(owner, expire(sim.clone(), expiry));
         Arc::new(Self { owner, sim, clock, dispenses, stop, update })
     }
 
@@ -228,6 +246,17 @@ async fn carry(sim: Arc<Sim>, carrier: Box<dyn Carrier>) {
             BACKOFF.wait(failures)
         };
         sim.sleep(wait).await;
+    }
+}
+
+/// The loop around expiry.
+async fn expire(sim: Arc<Sim>, expiry: ExpireDispenses) {
+    loop {
+        for overdue in expiry.overdue(None, 10).await.unwrap_or_default() {
+            // What fails now is overdue the next time as well.
+            drop(expiry.execute(overdue.id).await);
+        }
+        sim.sleep(EXPIRE_EVERY).await;
     }
 }
 

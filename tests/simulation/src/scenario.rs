@@ -14,7 +14,7 @@ use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry as _, Dis
 use esoz_events::Outbox;
 use esoz_kernel::{
     ClientId, ContractDivisionId, ContractId, DispenseId, DivisionId, IdempotencyKey, LegalEntityId,
-    PatientId, Stamps, UserId, Uuid,
+    PatientId, Stamps, UserId, Uuid, time::rfc3339_millis,
 };
 use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityRegistry as _};
 use esoz_testkit::builders::{
@@ -26,13 +26,13 @@ use serde_json::{Value, json};
 
 use crate::check;
 use crate::defects::{Defect, EventApart, KeyApart, LooksThenWrites};
-use crate::process::Process;
+use crate::process::{MAX_AHEAD, Process};
 use crate::rng::Rng;
 use crate::sim::{Owner, Sim};
 use crate::slot::slot;
-use crate::watch::{Answer, Ask, Belongs, Request, Watch, at_once};
+use crate::watch::{Answer, Ask, Belongs, LIFETIME, Request, Watch, at_once};
 
-/// How long events may take to arrive once nothing goes wrong any more.
+/// How long events may take to arrive, and overdue dispenses to expire, once nothing goes wrong any more.
 const DRAINED_WITHIN: Duration = Duration::from_mins(10);
 
 /// Everything that one simulation is about.
@@ -64,11 +64,17 @@ impl World {
     /// A small world: few things, so that many want the same.
     pub(crate) fn new(sim: Arc<Sim>, defect: Option<Defect>) -> Arc<Self> {
         let (dispenses, contracts) = (Arc::new(FakeDispenses::default()), Arc::new(FakeContracts::default()));
+        let sim_start = sim.now();
         let belongings: Vec<Belongs> = (0..2)
             .map(|number| Belongs {
                 dispense: DispenseId::new(id(2, number)),
                 owner: ClientId::new(id(1, number)),
                 patient: PatientId::new(id(3, number)),
+                // Overdue soon, or hardly while this goes on.
+                inserted_at: sim.draw(|rng| {
+                    let left = if rng.one_in(2) { rng.below(3_000) } else { 120_000 };
+                    sim_start.saturating_add(Duration::from_millis(left)).saturating_sub(LIFETIME)
+                }),
             })
             .collect();
         for of in &belongings {
@@ -134,6 +140,7 @@ fn dispense(of: &Belongs) -> Dispense {
     let record = json!({
         "status": "in_progress",
         "status_history": [],
+        "inserted_at": rfc3339_millis(of.inserted_at),
         "performer_legal_entity": reference("legal_entity", owner),
     });
     let Value::Object(record) = record else { unreachable!("an object") };
@@ -356,11 +363,21 @@ async fn drained(world: &World) -> Result<(), String> {
     let until = world.sim.now().saturating_add(DRAINED_WITHIN);
     loop {
         let backlog = at_once(world.outbox.backlog()).expect("a fake");
-        if backlog.depth == 0 {
+        let now = world.sim.now();
+        let overdue = world.watch.belongings.iter().filter(|of| {
+            // By every clock.
+            let is_overdue = of.is_overdue(now.saturating_sub(MAX_AHEAD));
+            is_overdue && world.watch.status(of.dispense) == "in_progress"
+        });
+        let overdue = overdue.count();
+        if backlog.depth == 0 && overdue == 0 {
             return Ok(());
         }
-        if world.sim.now() > until {
-            return Err(format!("{} events still wait after {DRAINED_WITHIN:?}", backlog.depth));
+        if now > until {
+            let waiting = backlog.depth;
+            return Err(format!(
+                "{waiting} events still wait and {overdue} dispenses are overdue after {DRAINED_WITHIN:?}"
+            ));
         }
         world.sim.sleep(Duration::from_millis(100)).await;
     }

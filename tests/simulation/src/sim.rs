@@ -73,6 +73,8 @@ pub struct Stats {
     pub unanswered: u64,
     /// Messages that were delivered, repetitions included.
     pub messages: u64,
+    /// Dispenses that expired.
+    pub expired: u64,
 }
 
 impl std::ops::AddAssign for Stats {
@@ -87,6 +89,7 @@ impl std::ops::AddAssign for Stats {
         self.carried_out += other.carried_out;
         self.unanswered += other.unanswered;
         self.messages += other.messages;
+        self.expired += other.expired;
     }
 }
 

@@ -6,9 +6,12 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use esoz_contract_division::{ContractDivision, ContractType, Pair};
-use esoz_kernel::{ClientId, ContractDivisionId, DispenseId, IdempotencyKey, PatientId, UserId};
+use esoz_kernel::{
+    ClientId, ContractDivisionId, DispenseId, IdempotencyKey, PatientId, Timestamp, UserId, Uuid,
+};
 use esoz_testkit::contract::{Audit as _, AuditRow, RawDispenses as _};
 use esoz_testkit::contract_divisions;
 use esoz_testkit::fakes::{FakeContracts, FakeDispenses};
@@ -74,12 +77,25 @@ struct Log {
     attempts: Vec<Attempt>,
 }
 
-/// Whose and whose patient's a dispense is.
+/// The user in whose name dispenses expire.
+pub(crate) const SYSTEM_USER: UserId = UserId::new(Uuid::from_u128(8_001));
+/// How long a dispense may be in progress.
+pub(crate) const LIFETIME: Duration = Duration::from_mins(10);
+
+/// Whose and whose patient's a dispense is, and since when it is in progress.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Belongs {
+    pub(crate) inserted_at: Timestamp,
     pub(crate) dispense: DispenseId,
     pub(crate) owner: ClientId,
     pub(crate) patient: PatientId,
+}
+
+impl Belongs {
+    /// Whether the dispense is overdue by a clock that shows that time, if it is in progress.
+    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
+        self.inserted_at.saturating_add(LIFETIME) < now
+    }
 }
 
 pub(crate) struct Watch {

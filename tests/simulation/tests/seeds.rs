@@ -23,8 +23,19 @@ fn nothing_is_lost_nothing_is_doubled_and_every_answer_is_honest() {
         stats += outcome.stats;
     }
     // It would tell nothing if nothing had happened.
-    let Stats { steps, refused, lost, late, twice, killed, requests, carried_out, unanswered, messages } =
-        stats;
+    let Stats {
+        steps,
+        refused,
+        lost,
+        late,
+        twice,
+        killed,
+        requests,
+        carried_out,
+        unanswered,
+        messages,
+        expired,
+    } = stats;
     for (what, often, least) in [
         ("steps", steps, 100 * SEEDS),
         ("refused calls", refused, SEEDS),
@@ -36,6 +47,7 @@ fn nothing_is_lost_nothing_is_doubled_and_every_answer_is_honest() {
         ("requests that were carried out", carried_out, SEEDS),
         ("requests without an answer", unanswered, SEEDS / 2),
         ("messages", messages, SEEDS),
+        ("dispenses that expired", expired, SEEDS / 8),
     ] {
         assert!(often >= least, "{what}: {often} in {SEEDS} seeds, of at least {least}");
     }
