@@ -30,7 +30,7 @@ pub use page::{Listed, Page, PageRequest};
 pub use ports::{Clock, IdGenerator, IdempotencyRecords, PoolStatus};
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;
-pub use scan::{ScanCursor, ScanPage};
+pub use scan::{ScanCursor, ScanPage, is_full_page};
 pub use secret_string::SecretString;
 pub use store_error::{StoreError, StoreErrorKind};
 pub use timestamp::{TimeError, Timestamp};

@@ -12,6 +12,11 @@ pub struct ScanPage<T> {
     pub next: Option<ScanCursor>,
 }
 
+/// Whether another page may follow one with that many records.
+pub fn is_full_page(records: usize, limit: u32) -> bool {
+    u32::try_from(records).is_ok_and(|records| records >= limit)
+}
+
 /// The position in a scan, after a record. Only the store that made it can read it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScanCursor(Vec<u8>);

@@ -13,9 +13,9 @@ use tokio_postgres::error::SqlState;
 const NO_ROLE: &str = "the database has no role esoz_service: run `esoz migrate`";
 const NOT_A_MEMBER: &str =
     "the login may not take the role esoz_service: run `GRANT esoz_service TO …` for it as an administrator";
-const NOT_THE_OWNER: &str = "the login lacks the right: it must own the database, and unless it may create roles, an administrator \
+const NOT_THE_OWNER: &str = "the login lacks the right: it must own the database and its tables, and unless it may create roles, an administrator \
      runs `CREATE ROLE esoz_service NOLOGIN` first";
-const TABLE_IN_USE: &str = "a table is in use; the migration was rolled back, run it again";
+const TABLE_IN_USE: &str = "a table is in use, or an older transaction is open; run the migration again";
 
 /// A failure of the database, before it is known what was attempted. A clone answers another caller of the same batch.
 #[derive(Debug, Clone, thiserror::Error)]

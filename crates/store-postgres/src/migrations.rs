@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::migration::{Migration as _, MigrationName, MigrationSource};
 use diesel::pg::Pg;
@@ -28,27 +29,30 @@ const READING: &str = "reading which migrations the database has";
 /// Longest time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Takes the advisory lock ("esoz") that lets one of several programs migrate a database. Does not wait inside the statement: its snapshot
-/// would be one that making an index concurrently waits for, and each would wait for the other.
+/// Tries to take the advisory lock ("esoz") that serializes migrations. Polled, because a statement that waits holds a snapshot, which
+/// CREATE INDEX CONCURRENTLY would wait for: a deadlock.
 const TRY_LOCK: &str = "pg_try_advisory_lock(1702063994)";
 
 /// Longest time to wait for another program that migrates the same database, and the time between two looks.
 const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
-/// A migration waits only so long for a lock that a running service holds: statements that come later wait behind it.
-const SESSION: &str =
-    "SET search_path = public; SET TIME ZONE 'UTC'; SET statement_timeout = 0; SET lock_timeout = '5s'";
+const SESSION: &str = "SET search_path = public; SET TIME ZONE 'UTC'; SET statement_timeout = 0";
 
-/// Drops what is left of indexes whose making was interrupted; the migration that was interrupted makes them again.
-const DROP_UNFINISHED_INDEXES: &str = "DO $$ DECLARE unfinished regclass; BEGIN
-    FOR unfinished IN
-        SELECT made.indexrelid::regclass FROM pg_index AS made JOIN pg_class AS index ON index.oid = made.indexrelid
-        WHERE NOT made.indisvalid AND index.relnamespace = 'public'::regnamespace
-    LOOP
-        EXECUTE format('DROP INDEX %s', unfinished);
-    END LOOP;
-END $$";
+/// A migration waits only so long for a lock that a running service holds: statements that come later wait behind it.
+const WAIT_BRIEFLY: &str = "SET lock_timeout = '5s'";
+
+/// Prepares a concurrent build of an index: drops what an interrupted build left, by its name, since others may build indexes here; and lets the
+/// build wait for transactions that are older, which holds nobody up.
+const PREPARE_BUILD: &str = "DO $$ BEGIN
+    IF EXISTS (
+        SELECT FROM pg_index AS built JOIN pg_class AS index ON index.oid = built.indexrelid
+        WHERE NOT built.indisvalid AND index.relnamespace = 'public'::regnamespace
+            AND index.relname = 'contract_divisions_inserted_at')
+    THEN
+        DROP INDEX public.contract_divisions_inserted_at;
+    END IF;
+END $$; SET lock_timeout = '10min'";
 
 /// The result of [`migrate`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,8 +67,8 @@ pub struct Migrated {
 ///
 /// The login of the URL needs the right to create tables in the schema `public` and, unless the role `esoz_service` exists, roles.
 ///
-/// Each migration is a transaction, or one statement that can be run again. It is safe to run this repeatedly, concurrently, and while the service runs. It waits 5 s for a connection,
-/// 60 s for another program that migrates the same database, and 5 s for a lock of a running service. Requires a Tokio runtime; dropping
+/// Each migration is a transaction, or one statement that can be run again. It is safe to run this repeatedly, concurrently, and while the
+/// service runs. It waits 5 s for a connection, 60 s for another program that migrates the same database, and 5 s for a lock of a running service. Requires a Tokio runtime; dropping
 /// the future does not stop a migration that has started.
 ///
 /// # Errors
@@ -109,11 +113,9 @@ fn run_pending(db: AsyncPgConnection, monitor: &SqlstateMonitor) -> Result<Migra
     let mut applied = Vec::with_capacity(pending.len());
     for migration in &pending {
         let name = migration.name().to_string();
-        if !migration.metadata().run_in_transaction() {
-            let dropped =
-                diesel::connection::SimpleConnection::batch_execute(&mut db, DROP_UNFINISHED_INDEXES);
-            dropped.map_err(|error| failed(error.into(), &format!("preparing migration {name}")))?;
-        }
+        let prepare = if migration.metadata().run_in_transaction() { WAIT_BRIEFLY } else { PREPARE_BUILD };
+        let prepared = SimpleConnection::batch_execute(&mut db, prepare);
+        prepared.map_err(|error| failed(error.into(), &format!("preparing migration {name}")))?;
         db.run_migration(migration).map_err(|cause| failed(cause, &format!("running migration {name}")))?;
         tracing::info!(migration = %name, "migration done");
         applied.push(name);

@@ -1,9 +1,8 @@
 //! Scans of tables by keyset pagination: each page is a short query by the primary key.
 
-use esoz_kernel::{ScanCursor, ScanPage, Stamps, StoreError, UserId};
-use uuid::Uuid;
-
 use diesel::data_types::PgTimestamp;
+use esoz_kernel::{ScanCursor, ScanPage, Stamps, StoreError, StoreErrorKind, UserId, is_full_page};
+use uuid::Uuid;
 
 use crate::time::from_pg;
 
@@ -41,8 +40,14 @@ impl Location {
 }
 
 /// The id after which a page begins; `None`: it is the first page.
-pub(crate) fn id_of(after: Option<ScanCursor>) -> Option<Uuid> {
-    after.and_then(|after| Uuid::from_slice(after.id()).ok())
+///
+/// # Errors
+/// [`StoreError`] of kind unexpected when the cursor is one of another store.
+pub(crate) fn id_of(after: Option<ScanCursor>) -> Result<Option<Uuid>, StoreError> {
+    let id = after.map(|after| Uuid::from_slice(after.id())).transpose();
+    id.map_err(|error| {
+        StoreError::new(StoreErrorKind::Unexpected, "reading the cursor of a scan").because(error)
+    })
 }
 
 /// Makes a page of rows in the order of their ids. After a page that is not full there is no other.
@@ -52,8 +57,8 @@ pub(crate) fn page<Row, T>(
     id: impl Fn(&Row) -> Uuid,
     record: impl Fn(Row) -> Result<T, StoreError>,
 ) -> ScanPage<T> {
-    let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
-    let next = rows.last().filter(|_| is_full).map(|last| ScanCursor::new(*id(last).as_bytes()));
+    let has_more = is_full_page(rows.len(), limit);
+    let next = rows.last().filter(|_| has_more).map(|last| ScanCursor::new(*id(last).as_bytes()));
     ScanPage { records: rows.into_iter().map(record).collect(), next }
 }
 
@@ -62,7 +67,7 @@ pub(crate) fn page<Row, T>(
 macro_rules! scan_table {
     ($store:ident, $table:ident: $Row:ty, $after:ident, $limit:ident, $columns:expr) => {{
         let rows = $table::table.order($table::id).limit($limit.into()).select($columns);
-        let rows = match $crate::scan::id_of($after) {
+        let rows = match $crate::scan::id_of($after)? {
             None => $store.connections.query::<$Row, _>(rows).await,
             Some(after) => $store.connections.query::<$Row, _>(rows.filter($table::id.gt(after))).await,
         };

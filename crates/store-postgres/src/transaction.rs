@@ -17,6 +17,8 @@ use crate::error::Failure;
 /// Statements that rely on the transaction check its setting; outside of it they do nothing.
 const BEGIN: &str = "BEGIN; SET LOCAL esoz.transaction = 'open'";
 
+const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 impl Connection {
     /// Begins a transaction and runs queries in it in order; returns the rows of the last. The transaction then stays open and the connection
     /// busy until it ends. After a failure no transaction is open.
@@ -67,6 +69,26 @@ impl Connection {
         // Unconstrained, because the scheduler must not delay the statement past the commit.
         let answer = timeout(self.answer_timeout, unconstrained(pipeline)).await;
         self.end(answer)
+    }
+
+    /// Begins a transaction that sees one instant and writes nothing. It stays open and the connection busy until it is rolled back.
+    pub(crate) async fn begin_snapshot(&mut self) -> Result<(), Failure> {
+        self.begin();
+        let answer = timeout(self.answer_timeout, self.db.batch_execute(BEGIN_SNAPSHOT)).await;
+        self.end(answer)?;
+        self.is_busy = true;
+        Ok(())
+    }
+
+    /// Runs a query in the open transaction, which stays open. After a failure the connection is not used again.
+    pub(crate) async fn rows_of_snapshot<Row, Q>(&mut self, query: Q) -> Result<Vec<Row>, Failure>
+    where
+        Row: Send + 'static,
+        Q: LoadQuery<'static, AsyncPgConnection, Row> + Send + 'static,
+    {
+        let rows = self.rows(query).await;
+        self.is_busy = true;
+        rows
     }
 
     /// Rolls the open transaction back.

@@ -13,7 +13,7 @@ use esoz_kernel::{EventId, Page, PageRequest, StoreError, Timestamp};
 
 use crate::SqliteStore;
 use crate::error::SqliteError;
-use crate::rows::{Location, MAX_RECORDS_PER_TRANSACTION};
+use crate::rows::{Location, MAX_PURGED_PER_TRANSACTION};
 use crate::schema::event_log;
 
 #[async_trait]
@@ -130,7 +130,7 @@ impl EventLog for SqliteStore {
 
     async fn remove_before(&self, position: EventPosition, limit: u32) -> Result<u64, StoreError> {
         let (event_time, id) = (rfc3339_millis(position.event_time), position.id.to_string());
-        let limit = i64::from(limit).min(i64::try_from(MAX_RECORDS_PER_TRANSACTION).unwrap_or(i64::MAX));
+        let limit = i64::from(limit).min(i64::try_from(MAX_PURGED_PER_TRANSACTION).unwrap_or(i64::MAX));
         let is_before = event_log::event_time.lt(event_time.clone()).or(event_log::event_id.lt(id));
         let old = event_log::table
             .filter(event_log::event_time.le(event_time).and(is_before))

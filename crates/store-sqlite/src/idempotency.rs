@@ -7,7 +7,7 @@ use esoz_kernel::{IdempotencyRecords, IdempotentRequest, Replay, StoreError, Tim
 
 use crate::SqliteStore;
 use crate::error::SqliteError;
-use crate::rows::{Location, MAX_RECORDS_PER_TRANSACTION};
+use crate::rows::{Location, MAX_PURGED_PER_TRANSACTION};
 use crate::schema::idempotency_keys as keys;
 
 /// The location of a row for error messages; the key itself is not shown.
@@ -69,7 +69,7 @@ impl IdempotencyRecords for SqliteStore {
     async fn purge_expired(&self, until: Timestamp, most: u32) -> Result<u64, StoreError> {
         // Times have one form, so that they sort as text.
         let until = rfc3339_micros(until);
-        let most = i64::from(most).min(i64::try_from(MAX_RECORDS_PER_TRANSACTION).unwrap_or(i64::MAX));
+        let most = i64::from(most).min(i64::try_from(MAX_PURGED_PER_TRANSACTION).unwrap_or(i64::MAX));
         let old = keys::table.filter(keys::kept_since.le(until.clone())).select(keys::key).limit(most);
         // A purge with nothing to delete must not queue a write.
         let found: Vec<Vec<u8>> = self

@@ -1,4 +1,4 @@
-//! Parses stored text into domain types. A value that is invalid is reported by table, id and column, never repaired.
+//! Rows: imports them, and parses stored text into domain types. An invalid value is reported by table, id and column, never repaired.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::SqliteStore;
 use crate::error::{SqliteError, is_foreign_key_violation};
 
 /// The most records in one transaction of a purge: it must not block other writes for long.
-pub(crate) const MAX_RECORDS_PER_TRANSACTION: usize = 500;
+pub(crate) const MAX_PURGED_PER_TRANSACTION: usize = 500;
 
 /// How long a transaction of an import takes records: it must not block other writes for long, however large the records are.
 const IMPORT_TRANSACTION: Duration = Duration::from_millis(50);

@@ -29,7 +29,7 @@ macro_rules! scan_table {
                 Ok(later.limit($limit.into()).load(connection)?)
             })
             .await?;
-        let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= $limit);
+        let is_full = ::esoz_kernel::is_full_page(rows.len(), $limit);
         Ok($crate::scan::page(&rows, is_full, |row| &row.id, <$Row>::record))
     }};
 }

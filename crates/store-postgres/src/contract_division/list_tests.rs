@@ -1,7 +1,7 @@
 //! Plans: a page is found in its order by an index, and counted by indexes alone.
 
 use diesel::sql_types::Text;
-use esoz_contract_division::Visibility;
+use esoz_contract_division::{ContractRegistry as _, Visibility};
 use esoz_test_servers::shared;
 
 use super::*;
@@ -53,6 +53,10 @@ async fn every_list_is_found_by_an_index() {
         server.query_in(&url, statement).unwrap();
     }
     let store = PostgresStore::connect(&PostgresSettings::new(&url)).unwrap();
+    let all: Vec<ContractDivision> =
+        store.snapshot_contract_divisions().await.unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(all.len(), 20_000);
+    assert!(all.is_sorted_by(|one, next| one.id < next.id));
     let known = Uuid::from_u128(0x4000_8000_0000_0000_0007);
     let everything = Filter { id: None, contract_id: None, division_id: None, visibility: Visibility::SHOWN };
     for (filter, found_by) in [

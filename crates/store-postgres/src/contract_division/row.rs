@@ -3,11 +3,10 @@
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use esoz_contract_division::{Contract, ContractDivision, ContractType, Current, Division, Facts, Write};
-use esoz_kernel::{
-    ContractDivisionId, ContractId, DivisionId, LegalEntityId, Replay, Stamps, StoreError, UserId,
-};
+use esoz_kernel::{ContractDivisionId, ContractId, DivisionId, LegalEntityId, Replay, StoreError};
 use uuid::Uuid;
 
+use crate::scan::Location;
 use crate::time::from_pg;
 
 pub(super) type RecordSql = (SqlUuid, SqlUuid, SqlUuid, Bool, Timestamptz, SqlUuid, Timestamptz, SqlUuid);
@@ -55,7 +54,7 @@ pub(super) enum Lookup {
 pub(super) fn lookup(write: &Write, row: FactsRow) -> Result<Lookup, StoreError> {
     let (record, current, division, wanted, is_pair_taken, is_held, kept) = row;
     if let (Some(idempotency), Some((request, since, answer))) = (&write.idempotency, kept) {
-        let since = from_pg(since).ok_or_else(|| corrupt_record(answer.0, "updated_at"))?;
+        let since = from_pg(since).ok_or_else(|| location(answer.0).corrupt("updated_at"))?;
         let first_answer = contract_division(answer)?;
         if let Some(replay) = idempotency.replay(&request, since, write.at, || first_answer) {
             return Ok(Lookup::Replay(replay));
@@ -97,15 +96,10 @@ pub(super) fn contract_division(row: RecordRow) -> Result<ContractDivision, Stor
         contract_id: ContractId::new(contract_id),
         division_id: DivisionId::new(division_id),
         is_active,
-        stamps: Stamps {
-            inserted_at: from_pg(inserted_at).ok_or_else(|| corrupt_record(id, "inserted_at"))?,
-            inserted_by: UserId::new(inserted_by),
-            updated_at: from_pg(updated_at).ok_or_else(|| corrupt_record(id, "updated_at"))?,
-            updated_by: UserId::new(updated_by),
-        },
+        stamps: location(id).stamps((inserted_at, inserted_by, updated_at, updated_by))?,
     })
 }
 
-fn corrupt_record(id: Uuid, column: &str) -> StoreError {
-    StoreError::corrupt("contract_divisions", id, column)
+fn location(id: Uuid) -> Location {
+    Location { table: "contract_divisions", id }
 }

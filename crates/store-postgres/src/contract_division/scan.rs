@@ -3,7 +3,7 @@
 use diesel::data_types::PgDate;
 use diesel::prelude::*;
 use esoz_contract_division::{Contract, ContractRecord, Division, DivisionRecord};
-use esoz_kernel::{ContractId, DivisionId, LegalEntityId, ScanCursor, ScanPage, StoreError};
+use esoz_kernel::{ContractId, DivisionId, LegalEntityId, ScanCursor, ScanPage, StoreError, is_full_page};
 use uuid::Uuid;
 
 use super::row::RecordRow;
@@ -88,17 +88,40 @@ fn contract(row: ContractRow) -> Result<ContractRecord, StoreError> {
     })
 }
 
-/// Reads all contract divisions in the order of their ids: one statement sees one instant.
+/// The most rows of a page of [`contract_divisions`].
+const PAGE: u32 = 10_000;
+
+/// Reads all contract divisions in the order of their ids, as of one instant: page by page in one transaction, since one statement for all
+/// of a large table would time out.
 pub(super) async fn contract_divisions(store: &PostgresStore) -> Result<Vec<RecordRow>, StoreError> {
-    let rows = contract_divisions::table.order(contract_divisions::id).select((
-        contract_divisions::id,
-        contract_divisions::contract_id,
-        contract_divisions::division_id,
-        contract_divisions::is_active,
-        contract_divisions::inserted_at,
-        contract_divisions::inserted_by,
-        contract_divisions::updated_at,
-        contract_divisions::updated_by,
-    ));
-    store.connections.query(rows).await.during("reading all contract divisions")
+    let read = async {
+        let mut connection = store.connections.connection().await?;
+        connection.begin_snapshot().await?;
+        let mut all: Vec<RecordRow> = Vec::new();
+        loop {
+            let page = contract_divisions::table.order(contract_divisions::id).limit(PAGE.into()).select((
+                contract_divisions::id,
+                contract_divisions::contract_id,
+                contract_divisions::division_id,
+                contract_divisions::is_active,
+                contract_divisions::inserted_at,
+                contract_divisions::inserted_by,
+                contract_divisions::updated_at,
+                contract_divisions::updated_by,
+            ));
+            let rows: Vec<RecordRow> = match all.last() {
+                None => connection.rows_of_snapshot(page).await?,
+                Some((last, ..)) => {
+                    connection.rows_of_snapshot(page.filter(contract_divisions::id.gt(*last))).await?
+                }
+            };
+            let is_last = !is_full_page(rows.len(), PAGE);
+            all.extend(rows);
+            if is_last {
+                connection.roll_back().await?;
+                return Ok(all);
+            }
+        }
+    };
+    read.await.during("reading all contract divisions")
 }

@@ -175,13 +175,17 @@ async fn a_migration_waits_for_a_running_service_only_so_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_is_made_while_the_service_writes_and_again_if_its_making_was_interrupted() {
+async fn an_index_is_built_while_the_service_writes_and_again_if_its_build_was_interrupted() {
     let test_db = fresh().await;
     let fixture = fixture(&test_db.store).await;
     test_db.admin("DROP INDEX contract_divisions_inserted_at");
+    // What others build here is theirs.
+    test_db.admin("CREATE TABLE others (part integer) PARTITION BY LIST (part)");
+    test_db.admin("CREATE INDEX others_part ON ONLY others (part)");
+    test_db.admin("CREATE TABLE others_1 PARTITION OF others FOR VALUES IN (1)");
     test_db.admin("DELETE FROM __diesel_schema_migrations WHERE version = '000020'");
     let mut session = test_db.session().await;
-    // A transaction that has written holds the end of the making up.
+    // A transaction that has written holds the end of the build up.
     let transaction = session.transaction().await.unwrap();
     transaction.execute("UPDATE contract_divisions SET updated_by = updated_by", &[]).await.unwrap();
     let migrating = tokio::spawn({
@@ -190,7 +194,7 @@ async fn an_index_is_made_while_the_service_writes_and_again_if_its_making_was_i
     });
     let is_made = "SELECT count(*) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
         WHERE relname = 'contract_divisions_inserted_at' AND NOT indisvalid";
-    wait_for("the making of the index", DEADLINE, async || match test_db.admin(is_made).as_str() {
+    wait_for("the build of the index", DEADLINE, async || match test_db.admin(is_made).as_str() {
         "1" => Ok(()),
         other => Err(other.to_owned()),
     })
@@ -198,10 +202,20 @@ async fn an_index_is_made_while_the_service_writes_and_again_if_its_making_was_i
     // Others write meanwhile.
     let division = division(&test_db.store, fixture.legal_entity).await;
     contract_division(&test_db.store, fixture.to.contract_id, division).await;
+    test_db.admin(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND query LIKE '%CREATE INDEX CONCURRENTLY%' AND pid <> pg_backend_pid()",
+    );
     let error = migrating.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("000020"), "{error}");
     assert_eq!(test_db.admin(is_made), "1");
     transaction.rollback().await.unwrap();
-    assert_eq!(migrate(&test_db.url).await.unwrap().applied, ["000020_lists_of_contract_divisions"]);
+    let applied = ["000020_lists_of_contract_divisions"];
+    assert_eq!(migrate(&test_db.url).await.unwrap().applied, applied);
     assert_eq!(test_db.admin(is_made), "0");
+    // The server ends a build whose client is gone, and nobody has noted it.
+    test_db.admin("DELETE FROM __diesel_schema_migrations WHERE version = '000020'");
+    assert_eq!(migrate(&test_db.url).await.unwrap().applied, applied);
+    let of_others = "SELECT count(*) FROM pg_class WHERE relname = 'others_part'";
+    assert_eq!(test_db.admin(of_others), "1");
 }

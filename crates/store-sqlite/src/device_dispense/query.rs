@@ -7,7 +7,7 @@ use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 use esoz_device_dispense::{Filter, Overdue, OverdueFilter, Pseudonym, Search, SearchParameter, Transition};
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{DispenseId, Page, PageRequest};
+use esoz_kernel::{DispenseId, Page, PageRequest, is_full_page};
 use serde_json::Value;
 
 use super::json;
@@ -118,7 +118,7 @@ pub(super) fn scan(
             return Ok((rows, true));
         }
     }
-    let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
+    let is_full = is_full_page(rows.len(), limit);
     Ok((rows, is_full))
 }
 
