@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use esoz_testkit::wait::wait_for_blocking;
 
@@ -93,10 +94,31 @@ pub fn esoz(variables: &Variables, arguments: &[&str]) -> Finished {
 /// # Panics
 /// When it cannot be run.
 pub fn esoz_with_input(variables: &Variables, arguments: &[&str], input: &str) -> Finished {
+    esoz_with_pauses(variables, arguments, &[input], Duration::ZERO)
+}
+
+/// The same with parts of an input, and a pause before each but the first.
+///
+/// # Panics
+/// When it cannot be run.
+pub fn esoz_with_pauses(
+    variables: &Variables,
+    arguments: &[&str],
+    parts: &[&str],
+    pause: Duration,
+) -> Finished {
     let mut command = command(variables, arguments);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for (number, part) in parts.iter().enumerate() {
+        if number > 0 {
+            std::thread::sleep(pause);
+        }
+        input.write_all(part.as_bytes()).unwrap();
+        input.flush().unwrap();
+    }
+    drop(input);
     Finished::new(child.wait_with_output().unwrap())
 }
 

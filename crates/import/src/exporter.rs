@@ -5,7 +5,7 @@ use esoz_kernel::{ScanCursor, ScanPage, StoreError};
 
 use crate::lines::{ExportLine, export_line};
 use crate::ports::ImportPorts;
-use crate::{ImportLimits, Record, RecordKind};
+use crate::{Record, RecordKind};
 
 /// The number of records in a page, and between two reports of progress.
 const PAGE_RECORDS: u32 = 500;
@@ -18,8 +18,6 @@ const PAGE_RECORDS: u32 = 500;
 #[derive(Clone)]
 pub struct Exporter {
     ports: ImportPorts,
-    /// The longest line that an import takes.
-    max_line_bytes: usize,
 }
 
 /// Counts of the records of one kind.
@@ -72,7 +70,7 @@ pub enum ExportError {
 impl Exporter {
     /// Creates an exporter.
     pub fn new(ports: ImportPorts) -> Self {
-        Self { ports, max_line_bytes: ImportLimits::default().max_line_bytes }
+        Self { ports }
     }
 
     /// Writes all records of these kinds, a line each, ordered by kind and then by id.
@@ -169,9 +167,9 @@ impl<W: Write, P: FnMut(&ExportProgress<'_>)> Run<'_, W, P> {
     }
 
     fn write_one(&mut self, kind: RecordKind, record: Result<Record, StoreError>) -> Result<(), ExportError> {
-        let (pseudonyms, max_line_bytes) = (&*self.exporter.ports.pseudonyms, self.exporter.max_line_bytes);
+        let pseudonyms = &*self.exporter.ports.pseudonyms;
         let written = record.and_then(|record| {
-            let line = export_line(&record, pseudonyms, max_line_bytes)?;
+            let line = export_line(&record, pseudonyms)?;
             Ok((record, line))
         });
         let counts = self.totals.entry(kind).or_default();

@@ -13,7 +13,7 @@ use pollster::block_on;
 use serde_json::json;
 
 use super::*;
-use crate::{Importer, PseudonymousLines, UnknownFields};
+use crate::{ImportLimits, Importer, PseudonymousLines, UnknownFields};
 
 #[derive(Default)]
 struct Stores {

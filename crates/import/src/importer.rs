@@ -36,13 +36,14 @@ pub struct Importer {
     limits: ImportLimits,
     unknown_fields: UnknownFields,
     pseudonymous_lines: PseudonymousLines,
+    reads_ahead: bool,
 }
 
 impl Importer {
-    /// Creates an importer that refuses unknown fields and pseudonyms.
+    /// Creates an importer that refuses unknown fields and pseudonyms, and reads ahead.
     pub fn new(ports: ImportPorts, limits: ImportLimits) -> Self {
         let (unknown_fields, pseudonymous_lines) = (UnknownFields::Refuse, PseudonymousLines::Refuse);
-        Self { ports, limits, unknown_fields, pseudonymous_lines }
+        Self { ports, limits, unknown_fields, pseudonymous_lines, reads_ahead: true }
     }
 
     /// Sets how unknown fields of a dispense are handled.
@@ -57,7 +58,14 @@ impl Importer {
         Self { pseudonymous_lines, ..self }
     }
 
-    /// Imports all lines. A batch holds consecutive lines, whatever their kinds; while one is stored, the next is read. Within a batch records
+    /// Sets whether the next batch is read while one is stored. Not for an input that can pause, e.g. a pipe: reading blocks the thread, and a
+    /// store that waits for an answer meanwhile would time out.
+    #[must_use]
+    pub fn with_read_ahead(self, reads_ahead: bool) -> Self {
+        Self { reads_ahead, ..self }
+    }
+
+    /// Imports all lines. A batch holds consecutive lines, whatever their kinds. Within a batch records
     /// are stored kind by kind, in the order of [`crate::RecordKind`], and those of one kind in the order of their lines. Blank lines are
     /// skipped and bad lines reported; neither ends the import.
     ///
@@ -81,7 +89,8 @@ impl Importer {
             let ReadBatch { mut batch, lines, bytes, is_last } = reader.next()?;
             let mut bad_lines = std::mem::take(&mut batch.bad_lines);
             let (first_line, last_line) = batch.line_range.unwrap_or_default();
-            let stored = reader.read_while(batch.store(&self.ports)).await;
+            let store = batch.store(&self.ports);
+            let stored = if self.reads_ahead { reader.read_while(store).await } else { store.await };
             let failed = |source| ImportError::Store { first_line, last_line, source };
             for Outcome { line, kind, put } in stored.map_err(failed)? {
                 if let Some(reason) = report.totals.entry(kind).or_default().count(put) {

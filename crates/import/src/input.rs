@@ -8,6 +8,13 @@ pub(crate) enum InputLine<'a> {
     TooLong,
 }
 
+/// The reason for refusing a line that is too long.
+pub(crate) fn too_long(max_line_bytes: usize) -> String {
+    format!(
+        "has more than {max_line_bytes} bytes, the most that are taken; raise --max-line-bytes to take it"
+    )
+}
+
 /// Splits an input into lines of bounded length.
 pub(crate) struct InputLines<R> {
     input: R,

@@ -3,7 +3,7 @@ use std::io::BufRead;
 use std::pin::pin;
 
 use crate::batch::Batch;
-use crate::input::{InputLine, InputLines};
+use crate::input::{InputLine, InputLines, too_long};
 use crate::{BadLine, ImportContext, ImportError, ImportLimits, Record, parse_line};
 
 /// The most lines that are read at once while a batch is being stored: the store's answer must not wait for long.
@@ -94,10 +94,7 @@ impl<'a, R: BufRead> BatchReader<'a, R> {
             Some(InputLine::Whole(bytes)) => {
                 parse(bytes, line, &self.context).map(|record| record.map(|record| (record, bytes.len())))
             }
-            Some(InputLine::TooLong) => Err(format!(
-                "has more than {} bytes, the most that are taken; raise --max-line-bytes to take it",
-                self.limits.max_line_bytes
-            )),
+            Some(InputLine::TooLong) => Err(too_long(self.limits.max_line_bytes)),
         };
         match read {
             Ok(Some((record, bytes))) => self.batch.push(record, line, bytes),

@@ -1,8 +1,10 @@
 //! What `esoz import` takes of a dispense, and what a store has of it then.
 
+use std::time::Duration;
+
 use esoz_kernel::DispenseId;
 use esoz_testkit::builders::{fresh, reference};
-use esoz_tests::process::{Finished, esoz_with_input};
+use esoz_tests::process::{Finished, esoz_with_input, esoz_with_pauses};
 use esoz_tests::{TestStores, on_every_store};
 use serde_json::{Value, json};
 
@@ -117,6 +119,23 @@ on_every_store! {
             assert_eq!(finished.stderr.lines().filter(|line| line.contains("line ")).count(), bad.len());
             assert!(!finished.stderr.contains('\u{1b}') && !finished.stderr.contains('\r'), "{}", finished.stderr);
         }
+    }
+
+    async fn a_pipe_may_pause_for_longer_than_a_store_may_take(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let mut variables = environment(&stores);
+        let limits = ["ESOZ_MONGODB__OPERATION_TIMEOUT_MS", "ESOZ_POSTGRES__STATEMENT_TIMEOUT_MS"];
+        variables.extend(limits.map(|limit| (limit.to_owned(), "2000".to_owned())));
+        let line = |_| {
+            let id = DispenseId::new(fresh());
+            json!({"kind": "device_dispense", "data": data(id, &json!({}))}).to_string() + "\n"
+        };
+        // A whole batch and a begun one before the pause, which is the input's own.
+        let (before, after): (String, String) = ((0..600).map(line).collect(), (0..10).map(line).collect());
+        let pause = Duration::from_secs(4);
+        let finished = esoz_with_pauses(&variables, &["import", "-"], &[&before, &after], pause);
+        finished.assert_success();
+        assert!(finished.stdout.contains("device_dispense: 610 created"), "{}", finished.stdout);
     }
 
     async fn a_line_over_the_limit_is_refused_with_the_limit_and_taken_when_it_is_raised(kind) {

@@ -33,11 +33,11 @@ Records come by kind, in an order in which they can be imported, and then by id;
 error gets the number of each kind, and every record that cannot be read, or that an import would refuse: table or kind, id and field. \
 Then the exit code is 1; everything readable is exported all the same.
 
-With patient.pseudonym = \"hmac-sha256\" a dispense has the patient's pseudonym in the place of the patient (`subject`, not `patient_id`), \
-and is imported with --pseudonymous, where the patient secret is the same. Without that secret nobody finds the dispenses of a patient, so \
-back it up as well, elsewhere. With \"aes-128-cbc\" a dispense has its patient.
+With patient.pseudonym = \"hmac-sha256\" a dispense is exported with the patient's pseudonym (`subject`) instead of `patient_id`. Import it \
+with --pseudonymous into a store with the same patient secret. Back the secret up separately: without it a patient's dispenses cannot be \
+found. With \"aes-128-cbc\" a dispense is exported with `patient_id`.
 
-Tokens, api keys, the audit log, events that wait and idempotency records are not exported.
+Tokens, api keys, blocks of users, the audit log, the event log, events that wait for delivery and idempotency records are not exported.
 
 Examples:
   esoz export > all.ndjson

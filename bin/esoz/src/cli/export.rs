@@ -26,7 +26,7 @@ pub(crate) async fn run(config: &Config, args: ExportArgs) -> Result<ExitCode> {
         Exporter::new(ports(config, &stores)?).run(&kinds, output, |progress| show(&bar, progress)).await;
     bar.finish_and_clear();
     match exported {
-        // Whoever reads has enough, e.g. `head`. What was written is not everything, so the exit code must not say so.
+        // The reader closed the pipe, e.g. `head`. The output is incomplete, so the exit code is 1.
         Err(ExportError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::FAILURE),
         exported => Ok(summarize(&exported?)),
     }

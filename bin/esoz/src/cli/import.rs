@@ -1,4 +1,4 @@
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufRead, BufReader, Write as _, stderr, stdin};
 use std::path::Path;
 use std::process::ExitCode;
@@ -52,13 +52,15 @@ pub(crate) fn ports(config: &Config, stores: &Stores) -> Result<ImportPorts> {
 /// Imports one file. Returns the number of its bad lines.
 async fn import(importer: &Importer, path: &Path, output: OutputArgs) -> Result<u64> {
     let is_stdin = path == Path::new("-");
+    // The size of a file; `None` for what can pause, such as a pipe.
     let (input, bytes): (Box<dyn BufRead>, Option<u64>) = if is_stdin {
         (Box::new(stdin().lock()), None)
     } else {
         let file = File::open(path).context("cannot be opened")?;
-        let bytes = file.metadata().ok().map(|metadata| metadata.len());
-        (Box::new(BufReader::new(file)), bytes)
+        let metadata = file.metadata().ok().filter(Metadata::is_file);
+        (Box::new(BufReader::new(file)), metadata.map(|metadata| metadata.len()))
     };
+    let importer = importer.clone().with_read_ahead(bytes.is_some());
     let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
     let bar = progress_bar(bytes)?;
     let report = importer.run(input, |progress| show(&name, &bar, progress)).await;

@@ -1,4 +1,5 @@
-//! Parses JSON in one pass, if it is as strict parsing wants it. Most lines are; what is wrong with the others, `strict` says.
+//! Parses JSON in one pass. Returns nothing for input that strict parsing refuses or might read differently; `strict` then parses it and gives the
+//! reason.
 
 use std::fmt;
 

@@ -57,7 +57,7 @@ pub(super) fn read(
         refuse_patient(&record, patient)?;
     }
     Ok(Dispense {
-        id: required(data, "id", parsed)?,
+        id: required(data, ID, parsed)?,
         status: required(data, "status", parsed)?,
         subject,
         owner: required(data, "performer_legal_entity", |owner| {
@@ -94,8 +94,8 @@ fn patient(
     Ok((pseudonym, patient))
 }
 
-/// Writes a dispense: with its patient if the pseudonym tells it, otherwise with the pseudonym. Tells of a field that a line has no place for,
-/// or that an import would make up.
+/// Returns the fields of the line, with `patient_id` if the scheme is reversible and `subject` otherwise, and the first problem: a field that a
+/// line cannot hold, or a stamp that an import would fill in.
 ///
 /// # Errors
 /// When the subject is no pseudonym of the scheme.

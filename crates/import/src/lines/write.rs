@@ -19,25 +19,21 @@ pub(crate) struct ExportLine {
 }
 
 /// Writes the line of a record. The line is parsed as in an import, which refuses what other systems may have stored and stores some of it in
-/// another form: then the line has that form, so that an export of the imported record is the same line.
+/// another form: then the line has that form, so that an export of the imported record is the same line. How long a line an import takes is
+/// for whoever imports to say.
 ///
 /// # Errors
 /// [`StoreError`] of kind corrupt when the subject of a dispense is no pseudonym of the scheme. It is not written: it may be anything.
 pub(crate) fn export_line(
     record: &Record,
     pseudonyms: &dyn PatientPseudonyms,
-    max_line_bytes: usize,
 ) -> Result<ExportLine, StoreError> {
     let (text, without_place) = line(record, pseudonyms)?;
-    if text.len() > max_line_bytes {
-        let refused = Some(LineError::new("$", format!("has more than {max_line_bytes} bytes")));
-        return Ok(ExportLine { text, refused });
-    }
     if let Some(refused) = without_place {
         return Ok(ExportLine { text, refused: Some(refused.inside("data").into()) });
     }
     let context = ImportContext {
-        // Of a line that lacks a time nothing is parsed.
+        // Not used: a record without stamps has returned above.
         now: Timestamp::MIN,
         pseudonyms,
         unknown_fields: UnknownFields::Keep,
@@ -50,7 +46,7 @@ pub(crate) fn export_line(
     }
 }
 
-/// The line of a record as it is, and what an import would not find in it or make up.
+/// Writes the line of a record as it is stored. Returns it with the first problem that an import would have.
 fn line(
     record: &Record,
     pseudonyms: &dyn PatientPseudonyms,
