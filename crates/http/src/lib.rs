@@ -30,9 +30,9 @@ pub use app::{Running, app, serve};
 pub use health::{Condition, Health};
 pub use limits::HttpLimits;
 pub use middleware::{AdmissionControl, AdmissionSettings, MonotonicClock, ProcessClock};
-pub use observer::{LISTS, METHODS, Observer, RequestEnded, UNMATCHED};
+pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED};
 pub use openapi::document::openapi;
-pub use routes::{operations, outcomes, route_patterns, served};
+pub use routes::{lists, operations, outcomes, route_patterns, served};
 
 /// What the routes need: authentication, and the operations of each aggregate.
 #[derive(Clone)]

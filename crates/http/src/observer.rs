@@ -2,9 +2,6 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use esoz_auth::Operation;
-use esoz_contract_division::ListContractDivisions;
-use esoz_device_dispense::{ListDispenses, ListDispensesOfPatient};
-use esoz_events::ListEvents;
 use esoz_kernel::{Listed, Page};
 
 /// Observes requests and operations, e.g. to count them. Every method returns at once.
@@ -18,7 +15,7 @@ pub trait Observer: Send + Sync {
     /// Called when an operation has ended: with `ok` or the [`Failure::code`](esoz_kernel::Failure::code) of its error. One of [`outcomes`](crate::outcomes).
     fn operation_ended(&self, operation: &'static str, outcome: &'static str);
 
-    /// Called for each record that a list leaves out because it cannot be read; the operation is one of [`LISTS`].
+    /// Called for each record that a list leaves out because it cannot be read; the operation is one of [`lists`](crate::lists).
     fn record_unreadable(&self, operation: &'static str);
 }
 
@@ -29,10 +26,6 @@ impl Observer for () {
     fn operation_ended(&self, _: &'static str, _: &'static str) {}
     fn record_unreadable(&self, _: &'static str) {}
 }
-
-/// The operations that list records.
-pub const LISTS: [&str; 4] =
-    [ListContractDivisions::NAME, ListDispenses::NAME, ListDispensesOfPatient::NAME, ListEvents::NAME];
 
 /// Counts and logs the records that an operation leaves out because they cannot be read, and returns the others.
 pub(crate) fn readable<O: Operation, T>(

@@ -20,7 +20,7 @@ pub(crate) const SQLITE: &str = "sqlite";
 pub(crate) const POSTGRESQL: &str = "postgresql";
 pub(crate) const MONGODB: &str = "mongodb";
 
-/// The names of the configured stores: of that which keeps everything but dispenses, and of that which keeps those.
+/// Returns the names of the configured stores in metrics and logs: the store of everything but dispenses, then the store of dispenses.
 pub(crate) fn store_names(config: &Config) -> Result<(&'static str, &'static str)> {
     Ok(match config.store_kind()? {
         StoreKind::Sqlite => (SQLITE, SQLITE),

@@ -104,7 +104,7 @@ impl Answers {
     }
 
     /// Adds the answers of an operation that writes: to a body that cannot be read, and to a malformed idempotency key.
-    pub(crate) fn with_body(self) -> Self {
+    pub(crate) fn with_write_refusals(self) -> Self {
         self.refusal("unsupported_content_encoding", &ApiError::unsupported_content_encoding())
             .refusal("body_too_slow", &ApiError::body_too_slow())
             .refusal("body_too_large", &ApiError::body_too_large())
@@ -114,9 +114,9 @@ impl Answers {
             .named(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLarge")
     }
 
-    /// Adds the answers to a body that is not empty.
+    /// Adds the refusals of an operation that writes and takes no body.
     pub(crate) fn with_empty_body(self) -> Self {
-        self.with_body()
+        self.with_write_refusals()
             .refusals([
                 ("not_an_object", parse_nothing(b"[]")),
                 ("additional_property", parse_nothing(br#"{"reason":1}"#)),

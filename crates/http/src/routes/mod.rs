@@ -42,19 +42,19 @@ fn endpoints() -> Vec<Endpoint> {
     use self::{contract_divisions as contracts, device_dispenses as dispenses};
     vec![
         Endpoint::new(DEVICE_DISPENSES, dispenses::list::__path_handle, dispenses::list::handle)
-            .runs::<ListDispenses>(),
+            .lists::<ListDispenses>(),
         Endpoint::new(
             DEVICE_DISPENSES,
             dispenses::list_of_patient::__path_handle,
             dispenses::list_of_patient::handle,
         )
-        .runs::<ListDispensesOfPatient>(),
+        .lists::<ListDispensesOfPatient>(),
         Endpoint::new(DEVICE_DISPENSES, dispenses::show::__path_handle, dispenses::show::handle)
             .runs::<ShowDispense>(),
         Endpoint::new(DEVICE_DISPENSES, dispenses::stop::__path_handle, dispenses::stop::handle)
             .runs::<StopDispense>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::list::__path_handle, contracts::list::handle)
-            .runs::<ListContractDivisions>(),
+            .lists::<ListContractDivisions>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::create::__path_handle, contracts::create::handle)
             .runs::<CreateContractDivision>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::show::__path_handle, contracts::show::handle)
@@ -63,7 +63,7 @@ fn endpoints() -> Vec<Endpoint> {
             .runs::<UpdateContractDivision>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::delete::__path_handle, contracts::delete::handle)
             .runs::<DeleteContractDivision>(),
-        Endpoint::new(EVENTS, events::list::__path_handle, events::list::handle).runs::<ListEvents>(),
+        Endpoint::new(EVENTS, events::list::__path_handle, events::list::handle).lists::<ListEvents>(),
         Endpoint::new(EVENTS, events::show::__path_handle, events::show::handle).runs::<ShowEvent>(),
         Endpoint::new(DESCRIPTION, openapi_json::__path_show, openapi_json::show),
         Endpoint::new(HEALTH, health::__path_live, health::live),
@@ -80,6 +80,8 @@ struct Endpoint {
     head: Option<Route>,
     /// The operation that it runs, for a caller who is authenticated.
     operation: Option<OperationInfo>,
+    /// Whether that operation lists records.
+    is_list: bool,
     /// Its tag, methods and operation in the description.
     described: Option<(&'static str, Vec<HttpMethod>, openapi::path::Operation)>,
 }
@@ -102,6 +104,10 @@ impl Endpoint {
         Self { operation: Some(OperationInfo::of::<O>()), ..self }
     }
 
+    fn lists<O: Operation>(self) -> Self {
+        Self { is_list: true, ..self.runs::<O>() }
+    }
+
     fn undescribed<F, A>(method: Method, paths: Vec<String>, handler: F) -> Self
     where
         F: Handler<A>,
@@ -110,7 +116,7 @@ impl Endpoint {
     {
         let head = (method == Method::GET).then(|| web::head().to(handler.clone()));
         let route = web::method(method.clone()).to(handler);
-        Self { method, paths, route, head, operation: None, described: None }
+        Self { method, paths, route, head, operation: None, is_list: false, described: None }
     }
 }
 
@@ -138,6 +144,12 @@ pub fn outcomes() -> Vec<(&'static str, Vec<&'static str>)> {
     let operations = operations().into_iter().map(|operation| (operation.name, operation.outcomes()));
     let with_ok = |(name, codes)| (name, [vec![OK], codes].concat());
     authentications.into_iter().chain(operations).map(with_ok).collect()
+}
+
+/// Returns the names of the operations that list records.
+pub fn lists() -> Vec<&'static str> {
+    let lists = endpoints().into_iter().filter(|endpoint| endpoint.is_list);
+    lists.filter_map(|endpoint| Some(endpoint.operation?.name)).collect()
 }
 
 /// Describes every route.

@@ -98,7 +98,7 @@ metrics! {
         "Requests whose clients wait for an answer. Unlike `http.max_in_flight`, it counts those to `/health` and leaves out work whose client has left.";
     USE_CASE_OUTCOMES: Counter "esoz_use_case_outcomes_total" [USE_CASE, Label::new("outcome", use_case_outcomes)]
         "Use cases that have ended, by outcome: `ok` or an error.";
-    UNREADABLE_RECORDS: Counter "esoz_unreadable_records_total" [Label::new("use_case", || owned(esoz_http::LISTS))]
+    UNREADABLE_RECORDS: Counter "esoz_unreadable_records_total" [Label::new("use_case", || owned(esoz_http::lists()))]
         "Records that lists left out because they cannot be read, each time. The log names table or collection, id and field.";
     COMPONENT_UP: Gauge "esoz_component_up" [Label::new("component", || owned(COMPONENTS))]
         "Whether a store or the bus answered the last health check: 1 or 0.";

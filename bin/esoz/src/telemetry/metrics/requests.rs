@@ -23,7 +23,7 @@ impl Requests {
                 drop(metrics.counter_from_zero(&USE_CASE_OUTCOMES, [operation, outcome]));
             }
         }
-        for list in esoz_http::LISTS {
+        for list in esoz_http::lists() {
             drop(metrics.counter_from_zero(&UNREADABLE_RECORDS, [list]));
         }
         Self { metrics: metrics.clone(), in_flight: metrics.gauge(&HTTP_REQUESTS_IN_FLIGHT, NO_LABELS) }

@@ -54,7 +54,7 @@ pub(super) fn with_refusals(answers: Answers) -> Answers {
     let id = example::RECORD;
     let additional = format!(r#"{{"division_id":"{id}","contract_id":"{id}","is_active":true}}"#);
     answers
-        .with_body()
+        .with_write_refusals()
         .refusal("unsupported_content_type", &ApiError::unsupported_content_type())
         .refusals([
             ("not_an_object", parse(b"[]")),
