@@ -51,7 +51,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
         story.current_dir(&folder).arg("story.js").arg(&credentials);
         steps.run("clients: the demo's story in TypeScript", story);
     }
-    Ok(())
+    service.check(steps, "clients: the server afterwards")
 }
 
 /// Generates the client in Python; notes how many types it has.

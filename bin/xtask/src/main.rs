@@ -69,7 +69,7 @@ enum Command {
     },
     /// Generates clients in Python and TypeScript from docs/openapi.json, and tries them on a server; fetches the generators by pip and npm
     Clients,
-    /// All of it, and the short forms of `faults` and `schemathesis`: what every change must pass
+    /// All of it, `clients`, and the short forms of `faults` and `schemathesis`: what every change must pass
     Ci,
     /// Works on real servers while they, their stores and the network fail, and checks what is left; `-- --help` tells more
     Faults {
@@ -88,7 +88,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Plays seeds: use cases, outbox and relay on stores that fail, in the order that each seed decides
+    /// Plays seeds: use cases, expiry, outbox and relay on stores that fail, in the order that each seed decides
     #[command(disable_help_flag = true)]
     Simulate {
         /// Passed on: how many seeds, from which, and more (`--help` tells)

@@ -44,13 +44,7 @@ pub(crate) fn run(steps: &mut Steps, cases: u64, seed: u64, program: Option<Path
     for (name, cases) in ["with credentials", "without"].into_iter().zip(told) {
         steps.note(format!("schemathesis, {name}: {cases} cases, seed {seed}"));
     }
-    let started = Instant::now();
-    let faults = service.look_after()?;
-    for fault in &faults {
-        say(fault);
-    }
-    steps.record("schemathesis: the server afterwards", faults.is_empty(), started.elapsed());
-    Ok(())
+    service.check(steps, "schemathesis: the server afterwards")
 }
 
 /// Runs Schemathesis with those settings; gives how many cases it made up.
@@ -74,7 +68,7 @@ fn hold(
         .args(["-m", "schemathesis.cli", "--config-file", settings, "run"])
         .arg(steps.path(DESCRIPTION))
         .args(["--url", &service.base, "--checks", "all", "--seed", &seed.to_string()])
-        // Two operations take something that can be made up; of the others there is one case each.
+        // The limit is per operation: there are at least so many cases in all.
         .args(["--max-examples", &cases.div_ceil(2).to_string(), "--report", "json", "--report-json-path"])
         .arg(&report);
     say(&format!("\n▶ schemathesis with {settings}: {cases} cases at {}", service.base));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use crate::steps::Steps;
+use crate::steps::{Steps, say};
 
 /// The data that the service has, with this dispense in progress, and as many like it as are needed.
 const DATA: &str = "bin/esoz/src/cli/demo_data.ndjson";
@@ -89,8 +89,18 @@ impl Service {
         fs::read_to_string(self.scratch.path().join("log")).context("reading the server's log")
     }
 
-    /// What is wrong with the server after all that.
-    pub(crate) fn look_after(mut self) -> Result<Vec<String>> {
+    /// Checks, as a step, that the server is healthy and has logged neither errors nor secrets.
+    pub(crate) fn check(self, steps: &mut Steps, step: &str) -> Result<()> {
+        let started = Instant::now();
+        let faults = self.faults()?;
+        for fault in &faults {
+            say(fault);
+        }
+        steps.record(step, faults.is_empty(), started.elapsed());
+        Ok(())
+    }
+
+    fn faults(mut self) -> Result<Vec<String>> {
         let mut faults = Vec::new();
         if let Some(status) = self.server.try_wait()? {
             faults.push(format!("the server has ended: {status}"));

@@ -22,8 +22,9 @@ use crate::state::{Loaded, Pair};
 
 /// How many dispenses are loaded with one call.
 const CHUNK: usize = 500;
-const PHARMACIES: usize = 4;
-/// How long a dispense may be in progress: since long before the builders' own were recorded.
+/// The number of pharmacies. The token that may stop a dispense is at a place with its remainder.
+pub const PHARMACIES: usize = 4;
+/// The lifetime of a dispense: so long that only those that are loaded as overdue expire.
 const LIFETIME: Duration = Duration::from_hours(24 * 365 * 10);
 const OVERDUE_EVERY: Duration = Duration::from_millis(100);
 /// The user in whose name dispenses expire.
@@ -75,8 +76,7 @@ impl Tokens {
     /// A revoked one, or one that is just being revoked, if there is any whose client may do the same as the one at that place.
     pub fn revoked(&self, place: usize, pick: usize) -> Option<Token> {
         let all = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
-        let may_the_same =
-            |(its, _): &&(usize, Token)| its % Fixtures::pharmacies() == place % Fixtures::pharmacies();
+        let may_the_same = |(its, _): &&(usize, Token)| its % PHARMACIES == place % PHARMACIES;
         let tokens: Vec<_> = all.iter().filter(may_the_same).collect();
         if tokens.is_empty() { None } else { Some(tokens[pick % tokens.len()].1.clone()) }
     }
@@ -255,11 +255,6 @@ impl Fixtures {
         let inserted_before = SystemClock.now().saturating_sub(LIFETIME / 2);
         let filter = OverdueFilter { from, inserted_before, after: None };
         Ok(self.stores.dispenses.overdue(&filter, 1).await?.is_empty())
-    }
-
-    /// How many kinds of pharmacies there are: the token that may stop a dispense is at a place with its remainder.
-    pub const fn pharmacies() -> usize {
-        PHARMACIES
     }
 
     /// Puts a new token of the same client in that place, so that the one that was there can be revoked; gives that one.

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use tokio::task::JoinSet;
 
 use crate::client::Connection;
-use crate::fixtures::{Fixtures, Tokens};
+use crate::fixtures::{Fixtures, PHARMACIES, Tokens};
 use crate::history::{Action, Operation, Outcome, Recorder};
 use crate::reopen::Reopening;
 use crate::requests::{AGAIN_AFTER, Asked, RESOLVED_WITHIN, Sender};
@@ -131,7 +131,7 @@ impl Client {
 
     /// A place of tokens whose client may stop dispenses of that pharmacy.
     fn any_place(&mut self, pharmacy: usize) -> usize {
-        pharmacy + Fixtures::pharmacies() * self.rng.usize(0..64)
+        pharmacy + PHARMACIES * self.rng.usize(0..64)
     }
 
     fn any_key(&mut self) -> Option<String> {

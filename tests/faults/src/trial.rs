@@ -239,9 +239,9 @@ impl Trial {
     async fn finish(&mut self) -> Result<Duration> {
         self.pause().await;
         let worked = self.began.elapsed();
-        self.expired().await?;
-        self.drained().await?;
-        self.logged().await?;
+        self.wait_for_expiry().await?;
+        self.wait_for_delivery().await?;
+        self.wait_for_event_log().await?;
         for number in 0..self.replicas.len() {
             if self.replicas.pid(number).is_some() {
                 self.replicas.terminate(number)?;

@@ -8,7 +8,6 @@ use esoz_kernel::{EventId, UserId};
 use esoz_testkit::contract_divisions;
 use serde_json::Value;
 
-use crate::process::MAX_AHEAD;
 use crate::scenario::World;
 use crate::watch::{Answer, Ask, Attempt, Belongs, CARRIED_OUT, Request, SYSTEM_USER, at_once};
 
@@ -47,7 +46,7 @@ fn history(world: &World, of: &Belongs, requests: &[Request]) -> Result<(), Stri
             if (status, to.as_str()) != ("in_progress", "unknown") {
                 return fault("an expiry of what is not in progress");
             }
-            if !of.is_overdue(world.sim.now().saturating_add(MAX_AHEAD)) {
+            if !world.watch.expired_at(of.dispense).is_some_and(|at| of.is_overdue(at)) {
                 return fault("an expiry of what is not overdue");
             }
             world.sim.count(|stats| stats.expired += 1);

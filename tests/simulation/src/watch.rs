@@ -242,6 +242,14 @@ impl Watch {
             .collect()
     }
 
+    /// When the dispense expired, if it did, by the clock of the server that expired it.
+    pub(crate) fn expired_at(&self, dispense: DispenseId) -> Option<Timestamp> {
+        let document = at_once(self.dispenses.document(dispense));
+        let mut entries = document["status_history"].as_array()?.iter();
+        let expiry = entries.find(|entry| entry["inserted_by"] == SYSTEM_USER.to_string())?;
+        expiry["inserted_at"].as_str()?.parse().ok()
+    }
+
     /// What was audited about the record.
     pub(crate) fn audit(&self, record: ContractDivisionId) -> Vec<AuditRow> {
         at_once(self.contracts.rows(record))

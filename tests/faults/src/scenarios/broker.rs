@@ -32,7 +32,7 @@ async fn down(run: &mut Run) -> Result<Report> {
     ensure!(failed == 0, "{failed} requests failed because there was no broker");
     trial.notes.push(format!("{acknowledged} changes acknowledged meanwhile, {waiting} events waited"));
     trial.pause().await;
-    let drained = trial.drained().await?;
+    let drained = trial.wait_for_delivery().await?;
     trial.notes.push(format!("delivered within {} ms", drained.as_millis()));
     trial.end().await
 }

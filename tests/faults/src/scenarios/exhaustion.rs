@@ -140,7 +140,7 @@ async fn jumping_clock(run: &mut Run) -> Result<Report> {
     clock.set(SystemClock.now());
     trial.notes.push(format!("{jumps} jumps"));
     trial.pause().await;
-    trial.drained().await?;
+    trial.wait_for_delivery().await?;
     drop(stop);
     server.await??;
     let mut report = trial.end().await?;

@@ -251,7 +251,6 @@ fn last_update(run: &Simulated) -> usize {
     found.next().expect("an update that is its record's last").0
 }
 
-/// The record as if that row had never been.
 /// A dispense that expired.
 const OVERDUE: &str = "overdue-0";
 
@@ -259,6 +258,7 @@ fn overdue(run: &mut Simulated) -> &mut StoredDispense {
     run.state.dispenses.get_mut(OVERDUE).unwrap()
 }
 
+/// The record as if that row had never been.
 fn undo(run: &mut Simulated, row: &Audited) {
     let by = run.state.audit.iter().rev().find(|other| other.record == row.record).unwrap().by.clone();
     let stored = run.state.records.get_mut(&row.record).unwrap();
