@@ -6,6 +6,7 @@ mod exporter;
 mod importer;
 mod input;
 mod json;
+mod limits;
 mod lines;
 mod ports;
 mod reader;
@@ -14,7 +15,8 @@ mod report;
 
 pub use error::{ImportError, LineError};
 pub use exporter::{ExportCounts, ExportError, ExportProgress, ExportTotals, Exporter};
-pub use importer::{ImportLimits, Importer};
+pub use importer::Importer;
+pub use limits::ImportLimits;
 pub use lines::parse_line;
 pub use ports::ImportPorts;
 pub use record::{ImportContext, PseudonymousLines, Record, RecordKind, SYSTEM_USER, UnknownFields};

@@ -4,18 +4,29 @@
 use std::collections::BTreeMap;
 use std::mem;
 
+use actix_web::http::Method;
 use utoipa::Modify;
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::path::Parameter;
+use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::schema::{ArrayItems, Schema};
 use utoipa::openapi::{OpenApi, Ref, RefOr, Response};
-
-use super::document::operations_of;
 
 /// Marks a response with its name until it is moved.
 const NAME: &str = "x-name";
 
 type Schemas = BTreeMap<String, RefOr<Schema>>;
+
+/// Lists the operations of a path with their methods.
+pub(super) fn operations_of(path: &mut PathItem) -> Vec<(Method, &mut Operation)> {
+    let each = [
+        (Method::GET, &mut path.get),
+        (Method::PUT, &mut path.put),
+        (Method::POST, &mut path.post),
+        (Method::DELETE, &mut path.delete),
+        (Method::PATCH, &mut path.patch),
+    ];
+    each.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?))).collect()
+}
 
 /// The name of a response, as an extension of it. The name of a schema is its title.
 pub(super) fn name_of_response(name: String) -> Extensions {

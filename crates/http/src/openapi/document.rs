@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use esoz_auth::CallerKind;
-use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::security::{
@@ -14,7 +13,7 @@ use utoipa::openapi::{self, RefOr, Required};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::answers::Answers;
-use super::components::{NamedComponents, pascal_case};
+use super::components::{NamedComponents, operations_of, pascal_case};
 use super::{dispense, example};
 use crate::envelope::{BrokenRule, ErrorBody, Invalid, Meta};
 use crate::error::ApiError;
@@ -115,18 +114,6 @@ impl Modify for Security {
             operation.security = Some(vec![requirement]);
         }
     }
-}
-
-/// Lists the operations of a path with their methods.
-pub(super) fn operations_of(path: &mut PathItem) -> Vec<(Method, &mut Operation)> {
-    let each = [
-        (Method::GET, &mut path.get),
-        (Method::PUT, &mut path.put),
-        (Method::POST, &mut path.post),
-        (Method::DELETE, &mut path.delete),
-        (Method::PATCH, &mut path.patch),
-    ];
-    each.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?))).collect()
 }
 
 /// Describes the answer to a method that a path does not take, which names those that it takes.

@@ -1,6 +1,7 @@
 //! Strict reading of JSON with errors that never contain the input.
 
 mod decode;
+mod number;
 mod one_pass;
 mod strict;
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::strict::number;
+use super::number::number;
 
 /// Parses JSON; `None` when an object has a field twice or a number would be rounded, or when it is no JSON.
 pub(super) fn read(json: &str) -> Option<Value> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use esoz_kernel::lossless_f64;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use serde_json::{Error, Number, Value, error::Category};
+use serde_json::{Error, Value, error::Category};
 
 use super::decode::is_field_name;
+use super::number::number;
 use super::one_pass;
 use crate::LineError;
 
@@ -90,13 +90,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Parses a number; `None` when neither a 64-bit integer nor a double holds it exactly.
-pub(super) fn number(text: &str) -> Option<Number> {
-    let integer =
-        || text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok();
-    integer().or_else(|| Number::from_f64(lossless_f64(text)?))
-}
-
 /// The fields of an object without duplicates.
 struct Members<'a>(BTreeMap<String, &'a RawValue>);
 
@@ -128,6 +121,8 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
 #[cfg(test)]
 mod tests {
+    use esoz_kernel::lossless_f64;
+
     use super::*;
 
     #[test]

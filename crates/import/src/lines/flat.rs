@@ -17,33 +17,29 @@ type Data = Map<String, Value>;
 /// one list serves both directions: what builds the record is also the pattern that takes it apart.
 macro_rules! flat_line {
     (
-        $kind:ident: $type:ty = { $($record:tt)+ } with $stamps:ident;
+        $read_record:ident, $write_record:ident: $type:ty = { $($record:tt)+ } with $stamps:ident;
         $($variable:ident: $field:literal = $presence:ident($read:expr), $write:ident;)+
     ) => {
-        pub(super) mod $kind {
-            use super::*;
+        /// Reads a record, whose stamps were read before.
+        pub(super) fn $read_record(data: &Data, $stamps: Stamps) -> Result<$type, DecodeError> {
+            // Every kind can have the stamps as well.
+            refuse_unknown(data, &[[$($field),+].as_slice(), &stamps::FIELDS].concat())?;
+            $(let $variable = $presence(data, $field, $read)?;)+
+            Ok($($record)+)
+        }
 
-            /// Reads a record, whose stamps were read before.
-            pub(in crate::lines) fn read(data: &Data, $stamps: Stamps) -> Result<$type, DecodeError> {
-                // Every kind can have the stamps as well.
-                refuse_unknown(data, &[[$($field),+].as_slice(), &stamps::FIELDS].concat())?;
-                $(let $variable = $presence(data, $field, $read)?;)+
-                Ok($($record)+)
-            }
-
-            /// Writes a record.
-            pub(in crate::lines) fn write(record: &$type) -> Data {
-                let $($record)+ = record;
-                let mut data = stamps::fields(*$stamps, rfc3339_micros);
-                $(data.insert($field.to_owned(), $write($variable));)+
-                data
-            }
+        /// Writes a record.
+        pub(super) fn $write_record(record: &$type) -> Data {
+            let $($record)+ = record;
+            let mut data = stamps::fields(*$stamps, rfc3339_micros);
+            $(data.insert($field.to_owned(), $write($variable));)+
+            data
         }
     };
 }
 
 flat_line! {
-    legal_entity: LegalEntityRecord = {
+    read_legal_entity, write_legal_entity: LegalEntityRecord = {
         LegalEntityRecord { facts: LegalEntity { id, kind, status }, name, edrpou, is_active, stamps }
     } with stamps;
     id: "id" = required(parsed), display;
@@ -55,7 +51,7 @@ flat_line! {
 }
 
 flat_line! {
-    division: DivisionRecord = {
+    read_division, write_division: DivisionRecord = {
         DivisionRecord { facts: Division { id, legal_entity, is_active }, name, kind, status, dls_verified, stamps }
     } with stamps;
     id: "id" = required(parsed), display;
@@ -68,7 +64,7 @@ flat_line! {
 }
 
 flat_line! {
-    contract: ContractRecord = {
+    read_contract, write_contract: ContractRecord = {
         ContractRecord {
             facts: Contract { id, kind, contractor, is_active },
             status, contract_number, start_date, end_date, is_suspended, stamps
@@ -86,7 +82,7 @@ flat_line! {
 }
 
 flat_line! {
-    contract_division: ContractDivision = {
+    read_contract_division, write_contract_division: ContractDivision = {
         ContractDivision { id, contract_id, division_id, is_active, stamps }
     } with stamps;
     id: "id" = required(parsed), display;

@@ -32,14 +32,12 @@ fn record(
 ) -> Result<Record, DecodeError> {
     let stamps = stamps::read(data, context.now)?;
     Ok(match kind {
-        RecordKind::LegalEntity => Record::LegalEntity(flat::legal_entity::read(data, stamps)?),
-        RecordKind::Division => Record::Division(flat::division::read(data, stamps)?),
+        RecordKind::LegalEntity => Record::LegalEntity(flat::read_legal_entity(data, stamps)?),
+        RecordKind::Division => Record::Division(flat::read_division(data, stamps)?),
         RecordKind::Contract => {
-            Record::Contract(flat::with_days_in_order(flat::contract::read(data, stamps)?)?)
+            Record::Contract(flat::with_days_in_order(flat::read_contract(data, stamps)?)?)
         }
-        RecordKind::ContractDivision => {
-            Record::ContractDivision(flat::contract_division::read(data, stamps)?)
-        }
+        RecordKind::ContractDivision => Record::ContractDivision(flat::read_contract_division(data, stamps)?),
         RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(data, stamps, context)?),
     })
 }

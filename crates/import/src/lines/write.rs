@@ -52,10 +52,10 @@ fn line(
     pseudonyms: &dyn PatientPseudonyms,
 ) -> Result<(String, Option<DecodeError>), StoreError> {
     let (data, problem) = match record {
-        Record::LegalEntity(record) => (flat::legal_entity::write(record), None),
-        Record::Division(record) => (flat::division::write(record), None),
-        Record::Contract(record) => (flat::contract::write(record), None),
-        Record::ContractDivision(record) => (flat::contract_division::write(record), None),
+        Record::LegalEntity(record) => (flat::write_legal_entity(record), None),
+        Record::Division(record) => (flat::write_division(record), None),
+        Record::Contract(record) => (flat::write_contract(record), None),
+        Record::ContractDivision(record) => (flat::write_contract_division(record), None),
         Record::DeviceDispense(record) => dispense::write(record, pseudonyms)
             .map_err(|_| StoreError::corrupt("device_dispenses", record.id, "subject"))?,
     };
