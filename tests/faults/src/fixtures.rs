@@ -35,7 +35,7 @@ pub const SYSTEM_USER: &str = "e502e502-0000-4000-8000-000000000001";
 pub struct Size {
     /// Dispenses.
     pub dispenses: usize,
-    /// More dispenses, of which one is overdue after each [`OVERDUE_EVERY`].
+    /// More dispenses, one of which becomes overdue every 100 ms.
     pub overdue: usize,
     /// Contracts, and as many divisions.
     pub contracts: usize,

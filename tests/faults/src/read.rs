@@ -26,7 +26,7 @@ pub async fn state(stores: &TestStores) -> Result<State> {
         let (records, audit) = tables_of(&POSTGRESQL, &|sql| rows_of(database, sql))?;
         (state.records, state.audit) = (records, audit);
     }
-    state.log = event_log(stores)?;
+    state.log = Some(event_log(stores)?);
     if let Some(file) = stores.file() {
         state.dispenses = dispenses_of(file)?;
         let (records, audit) = tables_of(&SQLITE, &|sql| Ok(file.query(sql)))?;

@@ -15,7 +15,7 @@ impl Trial {
     /// Waits until every dispense that is overdue has expired.
     ///
     /// # Errors
-    /// After [`SETTLED_WITHIN`], with what is missing.
+    /// After two minutes, with what is missing.
     pub(crate) async fn wait_for_expiry(&self) -> Result<()> {
         let deadline = Deadline(Instant::now());
         loop {
@@ -30,7 +30,7 @@ impl Trial {
     /// Waits until nothing waits for delivery.
     ///
     /// # Errors
-    /// After [`SETTLED_WITHIN`], with what is missing.
+    /// After two minutes, with what is missing.
     pub async fn wait_for_delivery(&self) -> Result<Duration> {
         let deadline = Deadline(Instant::now());
         loop {
@@ -45,7 +45,7 @@ impl Trial {
     /// Waits until every event of the topic is in the event log.
     ///
     /// # Errors
-    /// After [`SETTLED_WITHIN`], with what is missing.
+    /// After two minutes, with what is missing.
     pub(crate) async fn wait_for_event_log(&self) -> Result<()> {
         let deadline = Deadline(Instant::now());
         let topic = read::state(&self.stores).await?.topic;

@@ -29,8 +29,8 @@ pub struct State {
     pub audit: Vec<Audited>,
     /// The topic; messages of one key in their order. Deliveries may be repeated.
     pub topic: Vec<Delivered>,
-    /// The ids of the events in the event log.
-    pub log: Vec<String>,
+    /// The ids of the events in the event log; `None`: it is not held against the topic.
+    pub log: Option<Vec<String>>,
 }
 
 /// A dispense as it is stored.

@@ -6,8 +6,9 @@ use super::{Finding, Kind};
 use crate::state::State;
 
 pub(super) fn check(state: &State) -> Vec<Finding> {
+    let Some(stored) = &state.log else { return Vec::new() };
     let topic: BTreeSet<&String> = state.topic.iter().map(|event| &event.id).collect();
-    let log: BTreeSet<&String> = state.log.iter().collect();
+    let log: BTreeSet<&String> = stored.iter().collect();
     let mut findings: Vec<Finding> = topic
         .difference(&log)
         .map(|id| Finding::new(Kind::NotLogged, format!("event {id} is in the topic alone")))
@@ -17,7 +18,7 @@ pub(super) fn check(state: &State) -> Vec<Finding> {
             Finding::new(Kind::EventWithoutChange, format!("event {id} is in the event log alone"))
         }),
     );
-    if log.len() < state.log.len() {
+    if log.len() < stored.len() {
         findings.push(Finding::new(Kind::Twice, "the event log holds an event twice"));
     }
     findings

@@ -42,10 +42,10 @@ pub(crate) const FAULTS: &[(&str, Kind, Plant)] = &[
         let first = run.state.topic.iter().find(|event| event.dispense == OVERDUE).cloned().unwrap();
         run.state.topic.push(Delivered { id: String::from("another"), ..first });
     }),
-    ("an event is not in the event log", Kind::NotLogged, |run| drop(run.state.log.pop())),
+    ("an event is not in the event log", Kind::NotLogged, |run| drop(run.state.log.as_mut().unwrap().pop())),
     ("an event is in the event log twice", Kind::Twice, |run| {
-        let last = run.state.log.last().cloned();
-        run.state.log.extend(last);
+        let log = run.state.log.as_mut().unwrap();
+        log.extend(log.last().cloned());
     }),
     ("an update was audited twice", Kind::Twice, |run| {
         let position = last_update(run);

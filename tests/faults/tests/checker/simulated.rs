@@ -73,7 +73,7 @@ impl Simulated {
         let twice: Vec<_> = simulated.state.topic.iter().step_by(5).cloned().collect();
         simulated.state.topic.extend(twice);
         let events: BTreeSet<String> = simulated.state.topic.iter().map(|event| event.id.clone()).collect();
-        simulated.state.log = events.into_iter().collect();
+        simulated.state.log = Some(events.into_iter().collect());
         simulated.history.sort_by_key(|operation| operation.number);
         simulated
     }
