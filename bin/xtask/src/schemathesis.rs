@@ -13,7 +13,7 @@ use crate::service::{Service, built};
 use crate::steps::{Steps, say};
 use crate::tools;
 
-/// What it is told about the service, and what it needs, in `tests`.
+/// Its settings, hooks and requirements, in `tests`.
 const FOLDER: &str = "schemathesis";
 
 /// Holds a running server against its description: so many requests that a machine made up, by somebody who may do everything and by

@@ -209,7 +209,7 @@ fn consecutive_lines_go_together_and_each_kind_to_its_store_in_the_order_of_kind
 #[test]
 fn interleaved_kinds_share_batches_and_are_reported_in_the_order_of_lines() {
     let stored = Arc::default();
-    // Whoever wrote the file put each record behind what it refers to; every fourth line is refused by the store.
+    // Each record comes after those that it refers to; the store refuses every fourth line.
     let of_each = |id| [RecordKind::Division, RecordKind::ContractDivision].map(|kind| line(kind, id));
     let refused = [line(RecordKind::ContractDivision, 666), line(RecordKind::LegalEntity, 666)];
     let all: Vec<String> = (0..3).flat_map(|id| [of_each(10 + id), refused.clone()].concat()).collect();

@@ -43,7 +43,7 @@ const SESSION: &str = "SET search_path = public; SET TIME ZONE 'UTC'; SET statem
 const WAIT_BRIEFLY: &str = "SET lock_timeout = '5s'";
 
 /// Prepares a concurrent build of an index: drops what an interrupted build left, by its name, since others may build indexes here; and lets the
-/// build wait for transactions that are older, which holds nobody up.
+/// build wait for older transactions, since it blocks no other statement while it waits.
 const PREPARE_BUILD: &str = "DO $$ BEGIN
     IF EXISTS (
         SELECT FROM pg_index AS built JOIN pg_class AS index ON index.oid = built.indexrelid

@@ -5,6 +5,18 @@ use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
 use diesel::sql_types::{Integer, Text};
 use diesel::sqlite::Sqlite;
+use tempfile::TempDir;
+
+use crate::{SqliteSettings, connection, migrate};
+
+/// A connection to a migrated database, in a folder that is removed with its guard.
+pub(crate) fn migrated() -> (TempDir, SqliteConnection) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = SqliteSettings::at(folder.path().join("esoz.db"));
+    migrate(&settings).unwrap();
+    let connection = connection::for_writing(&settings).unwrap();
+    (folder, connection)
+}
 
 #[derive(QueryableByName)]
 struct Step {

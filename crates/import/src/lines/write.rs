@@ -19,8 +19,8 @@ pub(crate) struct ExportLine {
 }
 
 /// Writes the line of a record. The line is parsed as in an import, which refuses what other systems may have stored and stores some of it in
-/// another form: then the line has that form, so that an export of the imported record is the same line. How long a line an import takes is
-/// for whoever imports to say.
+/// another form: then the line has that form, so that an export of the imported record is the same line. Its length is not checked: the
+/// limit is an option of the import.
 ///
 /// # Errors
 /// [`StoreError`] of kind corrupt when the subject of a dispense is no pseudonym of the scheme. It is not written: it may be anything.

@@ -213,7 +213,7 @@ async fn an_index_is_built_while_the_service_writes_and_again_if_its_build_was_i
     let applied = ["000020_lists_of_contract_divisions"];
     assert_eq!(migrate(&test_db.url).await.unwrap().applied, applied);
     assert_eq!(test_db.admin(is_made), "0");
-    // The server ends a build whose client is gone, and nobody has noted it.
+    // The server completes a build whose client is gone; the migration is then not recorded.
     test_db.admin("DELETE FROM __diesel_schema_migrations WHERE version = '000020'");
     assert_eq!(migrate(&test_db.url).await.unwrap().applied, applied);
     let of_others = "SELECT count(*) FROM pg_class WHERE relname = 'others_part'";

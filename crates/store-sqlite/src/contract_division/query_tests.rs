@@ -5,8 +5,7 @@ use esoz_contract_division::Visibility;
 use esoz_kernel::{ContractId, DivisionId, Uuid};
 
 use super::*;
-use crate::query_plan::plan;
-use crate::{SqliteSettings, connection, migrate};
+use crate::query_plan::{migrated, plan};
 
 /// 20,000 records of 100 contracts and 200 divisions; a twentieth of the contracts is of another type.
 const FILL: &str = "
@@ -21,10 +20,7 @@ const FILL: &str = "
 
 #[test]
 fn every_list_is_found_by_an_index() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = SqliteSettings::at(dir.path().join("esoz.db"));
-    migrate(&settings).unwrap();
-    let mut connection = connection::for_writing(&settings).unwrap();
+    let (_folder, mut connection) = migrated();
     let everything = Filter { id: None, contract_id: None, division_id: None, visibility: Visibility::SHOWN };
     for prepare in ["", FILL] {
         connection.batch_execute(prepare).unwrap();

@@ -6,15 +6,11 @@ use esoz_kernel::{LegalEntityId, Timestamp, Uuid};
 use esoz_testkit::planned_lists::{PlannedList, planned_lists};
 
 use super::*;
-use crate::query_plan::plan;
-use crate::{SqliteSettings, connection, migrate};
+use crate::query_plan::{migrated, plan};
 
 #[test]
 fn every_list_is_found_by_an_index() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = SqliteSettings::at(dir.path().join("esoz.db"));
-    migrate(&settings).unwrap();
-    let mut connection = connection::for_writing(&settings).unwrap();
+    let (_folder, mut connection) = migrated();
     // Twice: with the planner's own guesses, and with what it learns of 3,000 dispenses of 30 owners and 300 patients.
     let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
         INSERT INTO device_dispenses (id, document) SELECT printf('%08d-0000-4000-8000-000000000000', i), json_object(
@@ -50,10 +46,7 @@ fn every_list_is_found_by_an_index() {
 
 #[test]
 fn overdue_dispenses_are_found_in_order_by_the_index_of_those_in_progress() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = SqliteSettings::at(dir.path().join("esoz.db"));
-    migrate(&settings).unwrap();
-    let mut connection = connection::for_writing(&settings).unwrap();
+    let (_folder, mut connection) = migrated();
     let from = DispenseStatus::Unknown.sources(Trigger::AutoExpire);
     let filter = OverdueFilter { from, inserted_before: Timestamp::MAX, after: None };
     for after in [None, Some(("2026-01-31T08:15:30.123Z".to_owned(), Uuid::nil().to_string()))] {

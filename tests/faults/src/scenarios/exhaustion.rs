@@ -141,6 +141,7 @@ async fn jumping_clock(run: &mut Run) -> Result<Report> {
     trial.notes.push(format!("{jumps} jumps"));
     trial.pause().await;
     trial.wait_for_delivery().await?;
+    trial.wait_for_event_log().await?;
     drop(stop);
     server.await??;
     let mut report = trial.end().await?;

@@ -24,8 +24,7 @@ pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
         }
         let mut rng = run.rng(u64::try_from(reports.len())?);
         let store = if kind == Kind::Sqlite { "SQLite" } else { "PostgreSQL and MongoDB" };
-        let mut setup = Setup::new(&format!("kill, {replicas} on {store}"), rng.u64(..), replicas);
-        setup.checks_event_log = true;
+        let setup = Setup::new(&format!("kill, {replicas} on {store}"), rng.u64(..), replicas);
         let mut trial = Trial::begin(setup, run.stores(kind).await?).await?;
         for _ in 0..kills {
             tokio::time::sleep(millis(&mut rng, 100, 1_200)).await;

@@ -18,6 +18,7 @@ pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
         let mut rng = run.rng(part);
         let stores = run.stores(Kind::Servers).await?;
         let mut setup = Setup::new(&format!("SIGTERM under load, {replicas} servers"), rng.u64(..), replicas);
+        setup.checks_event_log = false;
         setup.pace.stays = true;
         setup.pace.rest_max = Duration::from_millis(10);
         let mut trial = Trial::begin(setup, stores).await?;
