@@ -12,24 +12,16 @@ use esoz_legal_entity::{LegalEntityRecord, LegalEntityStatus, LegalEntityType};
 
 use super::ContractStore;
 use super::contract_divisions::fixtures::{Fixture, put_contract, put_record, stored_legal_entity};
+use super::scans::all_pages;
 use crate::builders::{contract_division, contract_of, division_of, legal_entity};
 use crate::contract_divisions::Update;
 
-/// All pages of that size; `page` asks for one.
+/// The records of all pages of that size.
 async fn scan<T: Debug, F>(limit: u32, page: impl Fn(Option<ScanCursor>, u32) -> F) -> Vec<T>
 where
     F: Future<Output = Result<ScanPage<T>, StoreError>>,
 {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let ScanPage { records, next } = page(after, limit).await.unwrap();
-        assert!(records.len() <= usize::try_from(limit).unwrap(), "{} of {limit}", records.len());
-        all.extend(records.into_iter().map(Result::unwrap));
-        after = next;
-        if after.is_none() {
-            return all;
-        }
-    }
+    all_pages(limit, page).await.into_iter().map(Result::unwrap).collect()
 }
 
 async fn legal_entities(store: &ContractStore, limit: u32) -> Vec<LegalEntityRecord> {

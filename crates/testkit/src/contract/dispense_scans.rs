@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::DispenseStore;
 use super::dispenses::{assert_same, put};
+use super::scans::all_pages;
 use crate::builders::{at_millis, change_of, dispense};
 
 /// One page, and where the next one begins.
@@ -15,21 +16,11 @@ async fn page(
     limit: u32,
 ) -> (Vec<Result<Dispense, StoreError>>, Option<ScanCursor>) {
     let page = store.registry.scan_dispenses(after, limit).await.unwrap();
-    assert!(page.records.len() <= usize::try_from(limit).unwrap(), "{} of {limit}", page.records.len());
     (page.records, page.next)
 }
 
-/// All pages of that size.
 async fn scan(store: &DispenseStore, limit: u32) -> Vec<Result<Dispense, StoreError>> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let (records, next) = page(store, after, limit).await;
-        all.extend(records);
-        after = next;
-        if after.is_none() {
-            return all;
-        }
-    }
+    all_pages(limit, |after, limit| store.registry.scan_dispenses(after, limit)).await
 }
 
 /// That many dispenses, stored, in the order of their ids.

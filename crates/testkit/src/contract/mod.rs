@@ -42,6 +42,7 @@ pub mod sequences;
 
 mod macros;
 mod race;
+mod scans;
 mod subjects;
 
 pub use subjects::{
