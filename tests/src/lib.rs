@@ -10,26 +10,28 @@
 mod answer;
 pub mod collector;
 mod event_log;
-mod fixtures;
 pub mod future_schema;
+mod loading;
 pub mod process;
 mod published;
 mod request;
 mod scrape;
 pub mod secret_scan;
+mod stop_fixture;
 mod stores;
 mod test_app;
+mod tokens;
+mod update_fixture;
 
 pub use answer::{Answer, assert_protected};
-pub use fixtures::{
-    CONTRACT_DIVISIONS, StopFixture, UpdateFixture, active_contract_divisions, change, client_of, issue,
-    stop_path, update_path,
-};
 pub use published::{COMMITTED, PUBLISHED, Published, resolved};
 pub use request::Request;
 pub use scrape::{Sample, Scrape};
-pub use stores::{Addresses, TestStores};
-pub use test_app::{DEADLINE, Kind, PATIENT_KEY, Setup, TestApp};
+pub use stop_fixture::{StopFixture, stop_path};
+pub use stores::{Addresses, Kind, TestStores};
+pub use test_app::{DEADLINE, PATIENT_KEY, Setup, TestApp};
+pub use tokens::{client_of, issue};
+pub use update_fixture::{CONTRACT_DIVISIONS, UpdateFixture, active_contract_divisions, change, update_path};
 
 /// Runs each case on the embedded store and on the real servers: `case::sqlite` and `case::servers`.
 #[macro_export]

@@ -7,8 +7,16 @@ use esoz_test_servers::{PostgresAddress, shared};
 use esoz_testkit::contract::{Audit, Delivered, RawDispenses};
 use tempfile::TempDir;
 
-use crate::Kind;
 use crate::process::esoz;
+
+/// On which stores a case runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The embedded store and its log.
+    Sqlite,
+    /// Real PostgreSQL, MongoDB and Kafka.
+    Servers,
+}
 
 /// Stores that no other test sees.
 pub struct TestStores {

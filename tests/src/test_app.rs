@@ -1,3 +1,5 @@
+//! A running server on stores of its own, and how one is set up.
+
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -5,11 +7,9 @@ use std::time::Duration;
 
 use esoz::{Config, EsozServer, Parts, Stores};
 use esoz_auth::NewAccessToken;
-use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
 use esoz_device_dispense::{Dispense, PatientPseudonyms as _, Pseudonym};
 use esoz_http::MonotonicClock;
 use esoz_kernel::{Clock as _, PatientId, Timestamp};
-use esoz_legal_entity::LegalEntityRecord;
 use esoz_pseudonym::HmacSha256Pseudonyms;
 use esoz_testkit::clock::{ManualClock, SequentialIds};
 use esoz_testkit::contract::{Audit, Delivered, Message, RawDispenses};
@@ -18,19 +18,9 @@ use reqwest::Method;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::fixtures::assert_put;
 use crate::secret_scan::{self, SecretScan};
-use crate::stores::TestStores;
+use crate::stores::{Kind, TestStores};
 use crate::{Request, Scrape};
-
-/// On which stores a case runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The embedded store and its log.
-    Sqlite,
-    /// Real PostgreSQL, MongoDB and Kafka.
-    Servers,
-}
 
 /// The secret of the pseudonyms.
 pub const PATIENT_KEY: &str = "a secret that only tests know";
@@ -267,39 +257,5 @@ impl TestApp {
         let messages = self.delivered().messages().await;
         secret_scan::assert_no_secret("an event", &format!("{messages:?}"));
         messages.into_iter().filter(|message| message.key == key).collect()
-    }
-
-    /// Loads a legal entity, new or changed.
-    pub async fn put_legal_entity(&self, record: &LegalEntityRecord) {
-        assert_put(
-            &self
-                .stores
-                .legal_entity_registry
-                .put_legal_entities(std::slice::from_ref(record))
-                .await
-                .unwrap(),
-        );
-    }
-
-    /// Loads a division, new or changed.
-    pub async fn put_division(&self, record: &DivisionRecord) {
-        assert_put(&self.stores.contract_registry.put_divisions(std::slice::from_ref(record)).await.unwrap());
-    }
-
-    /// Loads a contract, new or changed.
-    pub async fn put_contract(&self, record: &ContractRecord) {
-        assert_put(&self.stores.contract_registry.put_contracts(std::slice::from_ref(record)).await.unwrap());
-    }
-
-    /// Loads a new contract division.
-    pub async fn put_contract_division(&self, record: &ContractDivision) {
-        let put = self.stores.contract_registry.put_contract_divisions(std::slice::from_ref(record)).await;
-        assert_put(&put.unwrap());
-    }
-
-    /// Loads a new dispense.
-    pub async fn put_dispense(&self, dispense: &Dispense) {
-        let put = self.stores.dispense_registry.put_dispenses(std::slice::from_ref(dispense)).await;
-        assert_put(&put.unwrap());
     }
 }

@@ -87,5 +87,4 @@ impl Importer {
 }
 
 #[cfg(test)]
-#[path = "importer_tests.rs"]
 mod tests;

@@ -26,6 +26,7 @@ mod find;
 mod home;
 mod kafka;
 mod kafka_wire;
+mod mongo_program;
 mod mongo_set;
 mod mongo_wire;
 mod mongodb;

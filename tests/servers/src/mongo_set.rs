@@ -7,7 +7,8 @@ use bson::{Document, doc};
 
 use super::{
     error::ServerError,
-    mongodb::{MongoSize, REPLICA_SET, find_program, prepare, succeed},
+    mongo_program::find_program,
+    mongodb::{MongoSize, REPLICA_SET, prepare, succeed},
     port::ReservedPort,
     process::Launch,
     service::{READY_WITHIN, Service},

@@ -8,8 +8,8 @@ use esoz_kernel::{EventId, UserId};
 use esoz_testkit::contract_divisions;
 use serde_json::Value;
 
-use crate::scenario::World;
 use crate::watch::{Answer, Ask, Attempt, Belongs, CARRIED_OUT, Request, SYSTEM_USER, at_once};
+use crate::world::World;
 
 /// Everything. The first thing that is not as it must be is told.
 pub(crate) fn all(world: &World) -> Result<(), String> {

@@ -18,8 +18,9 @@ use esoz_testkit::doubles::{ContractDivisionsDouble, DeviceDispensesDouble, Outb
 use esoz_testkit::fakes::FakeDispenses;
 use serde_json::json;
 
-use crate::process::Carrier;
-use crate::sim::{Fate, Sim};
+use crate::carrier::Carrier;
+use crate::fate::Fate;
+use crate::sim::Sim;
 
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

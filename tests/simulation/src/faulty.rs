@@ -9,7 +9,8 @@ use esoz_events::{EventPublisher, PublishError, StatusChangeEvent};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use esoz_testkit::store_ports;
 
-use crate::sim::{Fate, Sim};
+use crate::fate::Fate;
+use crate::sim::Sim;
 use crate::watch::Watch;
 
 type Answered<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;

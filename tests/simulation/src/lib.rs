@@ -13,21 +13,27 @@
     reason = "a simulation that cannot go on ends with the seed that shows why"
 )]
 
+mod carrier;
 mod check;
+mod clients;
 mod defects;
 mod executor;
+mod fate;
 mod faulty;
 mod process;
+mod replicas;
 mod rng;
 mod scenario;
 mod sim;
 mod slot;
+mod stats;
 mod watch;
+mod world;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use defects::Defect;
-pub use sim::Stats;
+pub use stats::Stats;
 
 /// What came of one seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +49,7 @@ pub struct Outcome {
 /// Plays one seed, with a planted mistake or without.
 pub fn simulate(seed: u64, defect: Option<Defect>) -> Outcome {
     let sim = sim::Sim::new(seed);
-    let world = scenario::World::new(sim.clone(), defect);
+    let world = world::World::new(sim.clone(), defect);
     let found = Arc::new(Mutex::new(None));
     let tell = found.clone();
     let main = Box::pin(async move {

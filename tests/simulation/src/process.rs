@@ -3,16 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
 use esoz_contract_division::{ContractDivisions, UpdateContractDivision, UpdateInput};
 use esoz_device_dispense::{
     DeviceDispenses, DispenseStatus, ExpireDispenses, PatientPseudonyms, Pseudonym, StopDispense, StopInput,
     Transition,
 };
-use esoz_events::{
-    Backoff, EntityType, EventPublisher, Outbox, Relay, RelayLimits, RelayRound, StatusChangeEvent,
-};
+use esoz_events::{Backoff, EntityType, EventPublisher, Outbox, Relay, RelayLimits, StatusChangeEvent};
 use esoz_kernel::{
     Clock, Committed, DispenseId, ErrorKind, EventId, Failure, IdGenerator as _, PatientId, RequestId,
     StoreError, time::to_millis,
@@ -20,11 +17,12 @@ use esoz_kernel::{
 use esoz_legal_entity::{AllowedTypes, LegalEntities};
 use esoz_testkit::doubles::Double;
 
+use crate::carrier::Carrier;
 use crate::defects::{AnswersBeforeCommit, CarelessRelay, Defect, MakesNewEvent, WithoutKey};
 use crate::faulty::Faulty;
-use crate::scenario::World;
 use crate::sim::{OwnClock, Owner, Sim};
 use crate::watch::{ALREADY_IN_ERROR, Answer, Ask, LIFETIME, Request, SYSTEM_USER};
+use crate::world::World;
 
 const SCOPE: &str = "device_dispense:stop private_contracts:write";
 /// How long a relay sleeps when there is nothing to do.
@@ -34,19 +32,6 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 /// How far a server's clock is ahead or behind at most.
 pub(crate) const MAX_AHEAD: Duration = Duration::from_secs(20);
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_secs(1) };
-
-/// What carries events. The real one is [`Relay`].
-#[async_trait]
-pub(crate) trait Carrier: Send + Sync {
-    async fn round(&self, at: Duration) -> Result<RelayRound, StoreError>;
-}
-
-#[async_trait]
-impl Carrier for Relay {
-    async fn round(&self, at: Duration) -> Result<RelayRound, StoreError> {
-        self.run_once(at).await
-    }
-}
 
 /// Patients stand for themselves: what a pseudonym is made of plays no part here.
 pub(crate) struct Themselves;

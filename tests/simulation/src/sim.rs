@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use esoz_kernel::{Clock, IdGenerator, StoreErrorKind, Timestamp, Uuid};
+use esoz_kernel::{Clock, IdGenerator, Timestamp, Uuid};
 
+use crate::fate::{Fate, Odds};
 use crate::rng::Rng;
+use crate::stats::Stats;
 
 /// Something that runs.
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -22,75 +24,6 @@ pub(crate) enum Owner {
     Network,
     /// A server process, each with a number of its own.
     Process(u64),
-}
-
-/// What becomes of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It is carried out and answered.
-    Good,
-    /// It is refused; nothing happened.
-    Refused(StoreErrorKind),
-    /// It is carried out, but the answer is lost.
-    Lost,
-    /// It arrives when nobody waits for it any more.
-    Late,
-    /// It arrives twice. For calls that may.
-    Twice,
-}
-
-/// How often what goes wrong, in thousandths. Drawn anew for each seed, some of them zero: what never happens beside something else
-/// may be what shows it.
-#[derive(Debug, Clone, Copy)]
-struct Odds {
-    refused: u64,
-    conflict: u64,
-    lost: u64,
-    late: u64,
-    twice: u64,
-}
-
-/// How often what happened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Polls of tasks.
-    pub steps: u64,
-    /// Calls that were refused without having happened.
-    pub refused: u64,
-    /// Calls whose answer was lost.
-    pub lost: u64,
-    /// Calls that arrived when nobody waited for them any more.
-    pub late: u64,
-    /// Calls and messages that arrived twice.
-    pub twice: u64,
-    /// Server processes that were killed.
-    pub killed: u64,
-    /// Requests, each repetition counted.
-    pub requests: u64,
-    /// Requests that were carried out and answered so.
-    pub carried_out: u64,
-    /// Requests that got no answer, or one that says nothing about what happened.
-    pub unanswered: u64,
-    /// Messages that were delivered, repetitions included.
-    pub messages: u64,
-    /// Dispenses that expired.
-    pub expired: u64,
-}
-
-impl std::ops::AddAssign for Stats {
-    fn add_assign(&mut self, other: Self) {
-        self.steps += other.steps;
-        self.refused += other.refused;
-        self.lost += other.lost;
-        self.late += other.late;
-        self.twice += other.twice;
-        self.killed += other.killed;
-        self.requests += other.requests;
-        self.carried_out += other.carried_out;
-        self.unanswered += other.unanswered;
-        self.messages += other.messages;
-        self.expired += other.expired;
-    }
 }
 
 struct State {
@@ -112,14 +45,7 @@ pub(crate) struct Sim(Mutex<State>);
 impl Sim {
     pub(crate) fn new(seed: u64) -> Arc<Self> {
         let mut rng = Rng::new(seed);
-        let mut often = |most| if rng.one_in(3) { 0 } else { rng.below(most) };
-        let odds = Odds {
-            refused: often(150),
-            conflict: often(100),
-            lost: often(150),
-            late: often(150),
-            twice: often(150),
-        };
+        let odds = Odds::drawn(&mut rng);
         let state = State {
             rng,
             now: Timestamp::constant(1_769_847_330, 0),
@@ -174,25 +100,7 @@ impl Sim {
     pub(crate) fn fate(&self, what: &str, may_conflict: bool, may_repeat: bool) -> Fate {
         let mut state = self.state();
         let Some(odds) = state.odds else { return Fate::Good };
-        let mut left = state.rng.below(1_000);
-        let mut hit = |odds: u64| {
-            let hit = left < odds;
-            left = left.saturating_sub(odds);
-            hit
-        };
-        let fate = if hit(odds.refused) {
-            Fate::Refused(StoreErrorKind::Unavailable)
-        } else if may_conflict && hit(odds.conflict) {
-            Fate::Refused(StoreErrorKind::Conflict)
-        } else if hit(odds.lost) {
-            Fate::Lost
-        } else if hit(odds.late) {
-            Fate::Late
-        } else if may_repeat && hit(odds.twice) {
-            Fate::Twice
-        } else {
-            Fate::Good
-        };
+        let fate = odds.fate(&mut state.rng, may_conflict, may_repeat);
         match fate {
             Fate::Good => {}
             Fate::Refused(_) => state.stats.refused += 1,

@@ -6,7 +6,7 @@ use esoz_tests::{CONTRACT_DIVISIONS, Kind, Setup, StopFixture, TestApp};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 
-use crate::both::Panicking;
+use crate::doubles::Panicking;
 
 const MIS: &str = "https://mis.example";
 

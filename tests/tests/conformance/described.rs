@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// The answer to whatever is sent, read off the connection.
 fn answer_to(app: &TestApp, method: Method, sent: &str) -> Answer {
-    let mut stream = crate::both::connect(app, sent);
+    let mut stream = crate::tcp::connect(app, sent);
     let mut received = String::new();
     stream.read_to_string(&mut received).unwrap();
     let (head, body) = received.split_once("\r\n\r\n").unwrap();

@@ -9,8 +9,8 @@ use esoz_tests::{DEADLINE, Kind, StopFixture, TestApp, on_every_store};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::both::{closed, connect};
 use crate::lines::lines_of;
+use crate::tcp::{closed, connect};
 
 /// Bodies in chunked encoding that break it (RFC 9112, section 7.1).
 const MALFORMED: [&str; 17] = [

@@ -17,8 +17,9 @@ use esoz_tests::{
 use reqwest::Method;
 use serde_json::json;
 
-use crate::both::{Gate, Panicking, connect};
+use crate::doubles::{Gate, Panicking};
 use crate::lines::lines_of;
+use crate::tcp::connect;
 
 /// What the answer says about the budget of its client: what is allowed, what is left.
 fn budget(answer: &Answer) -> (&str, &str) {

@@ -1,28 +1,33 @@
 //! The conformance table, row by row, over HTTP, on every store. A case carries the number of its row.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-mod both;
 mod contract_division_races;
 mod cors;
 mod create_contract_division;
 mod delete_contract_division;
 mod described;
+mod doubles;
 mod event_topic;
 mod events;
 mod expire;
 mod framing;
 mod guards;
+mod headers;
 mod health;
 mod idempotency;
 mod lines;
 mod list_contract_divisions;
 mod list_dispenses;
 mod outages;
+mod resilience;
+mod routing;
 mod show_contract_division;
 mod show_dispense;
 mod stop;
 mod stop_order;
 mod stop_races;
+mod stop_refusals;
+mod tcp;
 mod tokens;
 mod update;
 mod update_body;

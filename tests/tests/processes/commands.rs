@@ -1,13 +1,12 @@
-//! `migrate`, `import`, `token`, `api-key`, `user`, `client`, `events`.
+//! `migrate`, `import`, `token`, `api-key`, `user`, `client`, `events`, `completions`, `man`.
 
 use std::io::Write as _;
 
 use esoz_auth::Secret;
 use esoz_testkit::builders::fresh;
 use esoz_testkit::wait::wait_for;
-use esoz_tests::future_schema::{ONE_AHEAD, TAKES_AWAY};
 use esoz_tests::process::{Process, esoz, esoz_with_input};
-use esoz_tests::{DEADLINE, Kind, Request, TestStores, on_every_store, stop_path, update_path};
+use esoz_tests::{DEADLINE, Request, TestStores, on_every_store, stop_path, update_path};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -170,7 +169,7 @@ on_every_store! {
         assert!(imported.stdout.contains("device_dispense: 1 created, 0 updated, 0 kept"), "{}", imported.stdout);
         assert!(!imported.stderr.contains(&lines.patient), "a patient id is told");
 
-        // IdempotentRequest mended, the whole file again.
+        // Once mended, the whole file again.
         let mended = esoz_with_input(&variables, &["import", "-"], &lines.text());
         mended.assert_success();
         assert!(mended.stdout.contains("device_dispense: 0 created, 0 updated, 1 kept"), "{}", mended.stdout);
@@ -208,88 +207,6 @@ on_every_store! {
 }
 
 #[test]
-fn the_configuration_in_force_is_shown_without_its_secrets() {
-    let variables = vec![
-        ("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:1".to_owned()),
-        ("ESOZ_PATIENT__KEY".to_owned(), "canary-canary-canary".to_owned()),
-    ];
-    let shown = esoz(&variables, &["config", "check"]);
-    shown.assert_success();
-    let line = "http.bind = \"127.0.0.1:1\"    # the environment variable ESOZ_HTTP__BIND";
-    assert!(shown.stdout.lines().any(|shown| shown == line), "{}", shown.stdout);
-    let as_json = esoz(&variables, &["config", "check", "--json"]);
-    let keys: Vec<Value> = serde_json::from_str(&as_json.assert_success().stdout).unwrap();
-    assert_eq!(keys.len(), shown.stdout.lines().count());
-    assert!(keys.contains(&json!({"key": "http.bind", "value": "127.0.0.1:1", "source": "the environment variable ESOZ_HTTP__BIND"})));
-    assert!(!format!("{}{}", shown.stdout, as_json.stdout).contains("canary"));
-}
-
-on_every_store! {
-    async fn the_doctor_finds_nothing_wrong_where_nothing_is(kind) {
-        let stores = TestStores::fresh(kind).await;
-        let examined = esoz(&environment(&stores), &["doctor"]);
-        examined.assert_success();
-        assert!(examined.stdout.lines().all(|line| line.starts_with("ok ")), "{}", examined.stdout);
-        assert!(examined.stdout.contains("outbox: 0 events wait for delivery"), "{}", examined.stdout);
-    }
-}
-
-#[test]
-fn the_doctor_names_what_is_wrong_and_how_to_mend_it() {
-    let nowhere = esoz_test_servers::ReservedPort::new().unwrap();
-    let address = nowhere.address();
-    let variables: Vec<(String, String)> = [
-        ("ESOZ_STORE__KIND", "servers".to_owned()),
-        ("ESOZ_POSTGRES__URL", format!("postgres://nobody@{address}/nothing")),
-        ("ESOZ_MONGODB__URI", format!("mongodb://{address}")),
-        ("ESOZ_MONGODB__SERVER_SELECTION_TIMEOUT_MS", "300".to_owned()),
-        ("ESOZ_KAFKA__BROKERS", address.to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    let examined = esoz(&variables, &["doctor", "--json"]);
-    assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);
-    let findings: Vec<Value> =
-        examined.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let wrong: Vec<&str> = findings
-        .iter()
-        .filter(|finding| {
-            finding["ok"] == false && finding["wrong"]["mend"].as_str().is_some_and(|mend| !mend.is_empty())
-        })
-        .map(|finding| finding["what"].as_str().unwrap())
-        .collect();
-    assert_eq!(wrong, ["pseudonyms", "PostgreSQL", "MongoDB", "Kafka", "outbox"]);
-    let text = esoz(&variables, &["doctor"]);
-    assert!(text.stdout.contains("WRONG  MongoDB:"), "{}", text.stdout);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_newer_schema_of_postgresql_is_told_of_and_left_alone() {
-    let stores = TestStores::fresh(Kind::Servers).await;
-    let (variables, database) = (environment(&stores), stores.database().unwrap());
-    let versions = || database.execute("SELECT version FROM __diesel_schema_migrations ORDER BY version");
-
-    database.execute(ONE_AHEAD);
-    let before = versions();
-    let migrated = esoz(&variables, &["migrate"]);
-    let told = &migrated.assert_success().stdout;
-    assert!(told.contains("PostgreSQL: nothing was done: the schema is newer"), "{told}");
-    assert!(told.contains("MongoDB: the indexes are there"), "{told}");
-    let examined = esoz(&variables, &["doctor"]);
-    let told = &examined.assert_success().stdout;
-    assert!(told.contains("but compatible with it (unknown to it: 900001; it knows it up to 0"), "{told}");
-
-    database.execute(TAKES_AWAY);
-    let migrated = esoz(&variables, &["migrate"]);
-    let told = &migrated.assert_success().stdout;
-    assert!(told.contains("(unknown to it: 900001, 900002)"), "{told}");
-    let examined = esoz(&variables, &["doctor"]);
-    assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);
-    assert!(examined.stdout.contains("not made for it: update the program"), "{}", examined.stdout);
-    assert_eq!(versions(), format!("{before}\n900002"));
-}
-
-#[test]
 fn completions_and_the_manual_name_every_command() {
     let page = esoz(&[], &["man"]);
     let page = &page.assert_success().stdout;
@@ -306,19 +223,4 @@ fn completions_and_the_manual_name_every_command() {
     assert_eq!(unknown.status.code(), Some(2));
     let help = esoz(&[], &["--help"]);
     assert!(help.assert_success().stdout.contains("Exit codes:"));
-}
-
-#[test]
-fn a_configuration_that_cannot_be_used_is_told() {
-    let variables = vec![("ESOZ_HTTP__BINDING".to_owned(), "x".to_owned())];
-    esoz(&variables, &["serve"])
-        .assert_failure("unknown key `http.binding` in the environment variable ESOZ_HTTP__BINDING");
-    esoz(&[], &["--config", "/nowhere/esoz.toml", "serve"]).assert_failure("/nowhere/esoz.toml");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("esoz.sqlite");
-    let no_key = vec![
-        ("ESOZ_SQLITE__PATH".to_owned(), path.to_str().unwrap().to_owned()),
-        ("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned()),
-    ];
-    esoz(&no_key, &["serve"]).assert_failure("ESOZ_PATIENT__KEY");
 }

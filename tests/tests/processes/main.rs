@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod commands;
+mod configuration;
 mod demo;
+mod doctor;
 mod expire;
 mod export;
 mod idempotency;

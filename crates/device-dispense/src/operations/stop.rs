@@ -173,5 +173,4 @@ impl StopDispense {
 }
 
 #[cfg(test)]
-#[path = "stop_tests.rs"]
 mod tests;

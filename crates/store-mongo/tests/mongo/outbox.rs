@@ -44,7 +44,7 @@ async fn an_event_is_stored_whole_and_an_empty_outbox_leaves_the_document() {
     fresh.store.remove(&[change.event.reference()]).await.unwrap();
     let after = document(&fresh, change.id.uuid()).await;
     assert!(!after.contains_key("esoz_outbox"), "{after}");
-    // IdempotentRequest more, as after a crash between the two.
+    // Once more, as after a crash between the two.
     fresh.store.remove(&[change.event.reference()]).await.unwrap();
     assert_eq!(fresh.store.backlog().await.unwrap(), Backlog::default());
 }

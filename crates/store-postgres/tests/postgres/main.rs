@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: a failure is to end them")]
 
 mod audit;
+mod batch;
 mod corrupt;
 mod idempotency;
 mod locks;
@@ -10,4 +11,3 @@ mod outages;
 mod rights;
 mod schema;
 mod support;
-mod together;

@@ -2,7 +2,6 @@
 //! and all that is stored must be the same. What it finds it makes small, and keeps (`*.regressions`) so that it is tried first.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +12,15 @@ use esoz_device_dispense::{
 };
 use esoz_events::{Claim, StatusChangeEvent};
 use esoz_kernel::{
-    ClientId, Clock as _, Committed, DispenseId, IdempotencyKey, LegalEntityId, PatientId, Put, StoreError,
-    Timestamp, UserId, Uuid, idempotency, system::RandomIds, time::to_millis,
+    Clock as _, Committed, IdempotencyKey, LegalEntityId, PatientId, Put, StoreError, Timestamp, UserId,
+    Uuid, idempotency, system::RandomIds, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntity, LegalEntityStatus, LegalEntityType};
 use serde_json::{Value, json};
 
 use super::DispenseStore;
-use super::sequence_steps::{DISPENSES, Step, steps};
+use super::sequence_model::{Model, Told};
+use super::sequence_steps::{Step, steps};
 use crate::builders::{at_millis, change_of, dispense, fresh, request_id, user};
 use crate::clock::ManualClock;
 use crate::drawn::runner;
@@ -49,49 +49,11 @@ pub fn every_sequence(cases: u32, source: &'static str, fresh: impl AsyncFn() ->
     }
 }
 
-/// What is stored of one dispense.
-#[derive(Debug, Clone)]
-struct Stored {
-    status: DispenseStatus,
-    /// What happened since it was loaded.
-    history: Vec<(DispenseStatus, Timestamp, UserId)>,
-    /// How long the history was by then.
-    before: usize,
-    unknown: Option<i32>,
-}
-
-/// What is known under a key.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    dispense: usize,
-    of_patient: bool,
-    at: Timestamp,
-    by: UserId,
-}
-
-/// What is answered to a stop.
-#[derive(Debug, PartialEq, Eq)]
-enum Told {
-    Stopped { at: Timestamp, by: UserId },
-    Refused(String),
-}
-
-struct Thing {
-    id: DispenseId,
-    owner: ClientId,
-    patient: PatientId,
-}
-
 struct Played {
     store: DispenseStore,
     stop: StopDispense,
     clock: Arc<ManualClock>,
-    things: Vec<Thing>,
-    stored: BTreeMap<usize, Stored>,
-    /// By client and key.
-    keys: BTreeMap<(ClientId, u8), Known>,
-    /// Of each dispense, in order.
-    waiting: BTreeMap<usize, Vec<StatusChangeEvent>>,
+    model: Model,
     relay: Uuid,
 }
 
@@ -125,21 +87,7 @@ impl Played {
             clock: clock.clone(),
             ids: Arc::new(RandomIds),
         };
-        let thing = |_| Thing {
-            id: DispenseId::new(fresh()),
-            owner: ClientId::new(fresh()),
-            patient: PatientId::new(fresh()),
-        };
-        Self {
-            store,
-            stop,
-            clock,
-            things: (0..DISPENSES).map(thing).collect(),
-            stored: BTreeMap::new(),
-            keys: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            relay: fresh(),
-        }
+        Self { store, stop, clock, model: Model::new(), relay: fresh() }
     }
 
     fn now(&self) -> Timestamp {
@@ -154,9 +102,10 @@ impl Played {
             Step::Change { dispense, by_owner, from, to } => self.change(dispense, by_owner, from, to).await,
             Step::Load { dispense, status } => self.load(dispense, status).await,
             Step::WriteUnknown { dispense, number } => {
-                if let Some(stored) = self.stored.get_mut(&dispense) {
+                let id = self.model.things[dispense].id;
+                if let Some(stored) = self.model.stored.get_mut(&dispense) {
                     stored.unknown = Some(number);
-                    self.store.raw.set_field(self.things[dispense].id, UNKNOWN_FIELD, json!(number)).await;
+                    self.store.raw.set_field(id, UNKNOWN_FIELD, json!(number)).await;
                 }
             }
             Step::Wait { hours } => self.clock.advance(Duration::from_hours(hours.into())),
@@ -171,16 +120,15 @@ impl Played {
     }
 
     async fn stop(&mut self, dispense: usize, by_owner: bool, of_patient: bool, key: Option<u8>) {
-        let (thing, by) = (&self.things[dispense], user());
-        let client = if by_owner { thing.owner } else { self.things[(dispense + 1) % DISPENSES].owner };
-        let patient =
-            if of_patient { thing.patient } else { self.things[(dispense + 1) % DISPENSES].patient };
+        let by = user();
+        let client = self.model.thing(dispense, by_owner).owner;
+        let patient = self.model.thing(dispense, of_patient).patient;
         let principal =
             Principal { user_id: by, client_id: client, scope: Scope::parse("device_dispense:stop") };
         let permit = authorize::<StopDispense>(&Caller { principal, api_key: None }).unwrap();
         let input = StopInput {
             patient_id: Some(patient),
-            dispense_id: Some(thing.id),
+            dispense_id: Some(self.model.things[dispense].id),
             request_id: request_id(),
             trace: None,
             idempotency_key: key.map(|key| IdempotencyKey::parse(&format!("key-{key}")).unwrap()),
@@ -196,76 +144,30 @@ impl Played {
             }
             Err(error) => Told::Refused(error.to_string()),
         };
-        let expected = self.expected_of_stop(dispense, (client, by), by_owner && of_patient, of_patient, key);
+        let (may_see, at) = (by_owner && of_patient, self.now());
+        let expected = self.model.stop(dispense, (client, by), may_see, of_patient, key, at);
         assert_eq!(told, expected, "stopping dispense {dispense}");
     }
 
-    /// What the rules say, and what becomes of the model.
-    fn expected_of_stop(
-        &mut self,
-        dispense: usize,
-        (client, by): (ClientId, UserId),
-        may_see: bool,
-        of_patient: bool,
-        key: Option<u8>,
-    ) -> Told {
-        let at = self.now();
-        let known = key.and_then(|key| self.keys.get(&(client, key)));
-        if let Some(known) = known.filter(|known| at.duration_since(known.at) < idempotency::RETENTION) {
-            return if (known.dispense, known.of_patient) == (dispense, of_patient) {
-                Told::Stopped { at: known.at, by: known.by }
-            } else {
-                Told::Refused("The idempotency key was used for another request".to_owned())
-            };
-        }
-        let Some(stored) = self.stored.get_mut(&dispense).filter(|_| may_see) else {
-            return Told::Refused("not_found".to_owned());
-        };
-        if stored.status != DispenseStatus::InProgress {
-            let status = stored.status.as_str();
-            return Told::Refused(format!("Device dispense in status {status} cannot be stopped"));
-        }
-        stored.status = DispenseStatus::Stopped;
-        stored.history.push((DispenseStatus::Stopped, at, by));
-        if let Some(key) = key {
-            self.keys.insert((client, key), Known { dispense, of_patient, at, by });
-        }
-        // Its id, its request and its span are the use case's own to say.
-        let event = StatusChangeEvent {
-            new_status: "stopped".to_owned(),
-            event_time: at,
-            changed_by: by,
-            ..crate::builders::event_of(self.things[dispense].id.uuid())
-        };
-        self.waiting.entry(dispense).or_default().push(event);
-        Told::Stopped { at, by }
-    }
-
     async fn change(&mut self, dispense: usize, by_owner: bool, from: DispenseStatus, to: DispenseStatus) {
-        let thing = &self.things[dispense];
-        let owner = if by_owner { thing.owner } else { self.things[(dispense + 1) % DISPENSES].owner };
+        let thing = &self.model.things[dispense];
         let expected = self::dispense()
             .id(thing.id)
-            .owner(owner.into())
+            .owner(self.model.thing(dispense, by_owner).owner.into())
             .subject(Plain.of(thing.patient))
             .status(from)
             .build();
         let change: Transition = change_of(&expected, to, self.now());
         let changed = self.store.dispenses.commit(&change).await.unwrap();
-        let fits = |stored: &&mut Stored| by_owner && stored.status == from;
-        match self.stored.get_mut(&dispense).filter(fits) {
-            None => assert_eq!(changed, Committed::Stale),
-            Some(stored) => {
-                assert!(matches!(changed, Committed::Applied(_)), "{changed:?}");
-                stored.status = to;
-                stored.history.push((to, change.at, change.by));
-                self.waiting.entry(dispense).or_default().push(change.event);
-            }
+        if self.model.change(dispense, by_owner, from, change) {
+            assert!(matches!(changed, Committed::Applied(_)), "{changed:?}");
+        } else {
+            assert_eq!(changed, Committed::Stale);
         }
     }
 
     async fn load(&mut self, dispense: usize, status: DispenseStatus) {
-        let thing = &self.things[dispense];
+        let thing = &self.model.things[dispense];
         let record: Dispense = self::dispense()
             .id(thing.id)
             .owner(thing.owner.into())
@@ -273,14 +175,9 @@ impl Played {
             .status(status)
             .build();
         let put = self.store.registry.put_dispenses(std::slice::from_ref(&record)).await.unwrap();
-        match self.stored.entry(dispense) {
-            Entry::Occupied(_) => assert_eq!(put, [Put::Kept]),
-            Entry::Vacant(vacant) => {
-                assert_eq!(put, [Put::Created]);
-                let before = record.record["status_history"].as_array().unwrap().len();
-                vacant.insert(Stored { status, history: Vec::new(), before, unknown: None });
-            }
-        }
+        let before = record.record["status_history"].as_array().unwrap().len();
+        let is_new = self.model.load(dispense, status, before);
+        assert_eq!(put, [if is_new { Put::Created } else { Put::Kept }]);
     }
 
     async fn deliver(&mut self, entities: u32) {
@@ -294,10 +191,11 @@ impl Played {
         let events = self.store.outbox.claim(&claim).await.unwrap().events;
         let mut of_each: BTreeMap<usize, Vec<StatusChangeEvent>> = BTreeMap::new();
         for event in &events {
-            let dispense = self.things.iter().position(|thing| thing.id.uuid() == event.entity_id).unwrap();
+            let dispense =
+                self.model.things.iter().position(|thing| thing.id.uuid() == event.entity_id).unwrap();
             of_each.entry(dispense).or_default().push(event.clone());
         }
-        let expected = self.waiting.len().min(usize::try_from(entities).unwrap());
+        let expected = self.model.waiting.len().min(usize::try_from(entities).unwrap());
         assert_eq!(of_each.len(), expected, "all that wait are handed out, of no more than {entities}");
         for (dispense, events) in of_each {
             let told = |events: &[StatusChangeEvent]| -> Vec<(String, Timestamp, UserId)> {
@@ -306,7 +204,7 @@ impl Played {
                     .map(|event| (event.new_status.clone(), event.event_time, event.changed_by))
                     .collect()
             };
-            let waiting = self.waiting.remove(&dispense).unwrap();
+            let waiting = self.model.waiting.remove(&dispense).unwrap();
             assert_eq!(told(&events), told(&waiting), "the events of dispense {dispense}");
         }
         let delivered: Vec<_> = events.iter().map(StatusChangeEvent::reference).collect();
@@ -315,9 +213,9 @@ impl Played {
 
     /// Everything that is stored is as the model has it.
     async fn compare(&self) {
-        for (index, thing) in self.things.iter().enumerate() {
+        for (index, thing) in self.model.things.iter().enumerate() {
             let found = self.store.dispenses.find(thing.id).await.unwrap();
-            let Some(stored) = self.stored.get(&index) else {
+            let Some(stored) = self.model.stored.get(&index) else {
                 assert!(found.is_none(), "dispense {index} was never loaded");
                 continue;
             };
@@ -339,7 +237,7 @@ impl Played {
             assert_eq!(document.get(UNKNOWN_FIELD).and_then(Value::as_i64), stored.unknown.map(i64::from));
         }
         let backlog = self.store.outbox.backlog().await.unwrap();
-        let waiting: usize = self.waiting.values().map(Vec::len).sum();
+        let waiting: usize = self.model.waiting.values().map(Vec::len).sum();
         assert_eq!(backlog.depth, u64::try_from(waiting).unwrap());
     }
 }

@@ -8,6 +8,7 @@ mod lists;
 mod memory;
 mod refusals;
 mod relay;
+mod series;
 mod start;
 mod throughput;
 
@@ -21,7 +22,7 @@ use esoz_kernel::{Clock as _, system::SystemClock};
 use serde::{Deserialize, Serialize};
 
 pub use figure::Figure;
-pub use throughput::{Method, Reading, Series, WayName};
+pub use series::{Method, Reading, Series, WayName};
 
 use crate::stage::{Store, Venue};
 

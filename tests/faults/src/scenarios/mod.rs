@@ -9,7 +9,9 @@ mod overload;
 mod postgres;
 mod races;
 mod sigterm;
+mod soak;
 mod upgrade;
+mod workload;
 
 use std::time::Duration;
 
@@ -158,7 +160,7 @@ pub const SCENARIOS: &[Scenario] = &[
 /// # Errors
 /// When it cannot be done, or something grew.
 pub fn soak(run: &mut Run, length: Duration) -> BoxFuture<'_, Result<Vec<Report>>> {
-    Box::pin(overload::soak(run, length))
+    Box::pin(soak::run(run, length))
 }
 
 /// A random time between these, in milliseconds.

@@ -1,0 +1,60 @@
+//! Secrets come from the configuration or from a file, and are shown nowhere.
+
+use esoz_device_dispense::PatientPseudonyms as _;
+use esoz_pseudonym::HmacSha256Pseudonyms;
+
+use super::*;
+
+#[test]
+fn every_key_is_shown_with_its_source_and_no_secret_is() {
+    let secrets = [
+        "ESOZ_AUTH__CLIENT_SECRET",
+        "ESOZ_POSTGRES__URL",
+        "ESOZ_POSTGRES__MIGRATION_URL",
+        "ESOZ_MONGODB__URI",
+        "ESOZ_PATIENT__KEY",
+        "ESOZ_PATIENT__IV",
+    ];
+    let config = load(Some("[cache]\nttl_ms = 7\n"), &secrets.map(|name| (name, "canary"))).unwrap();
+    let effective = config.effective().unwrap();
+    assert!(!format!("{effective:?}").contains("canary"));
+    let shown = |key: &str| effective.iter().find(|effective| effective.key == key).unwrap();
+    assert_eq!(shown("cache.ttl_ms").value, toml::Value::Integer(7));
+    assert!(shown("cache.ttl_ms").source.contains(".toml"));
+    assert_eq!(shown("patient.key").value, toml::Value::String("…".to_owned()));
+    assert_eq!(shown("patient.key").source, "the environment variable ESOZ_PATIENT__KEY");
+    assert_eq!(shown("http.bind").source, "the default");
+}
+
+#[test]
+fn a_secret_comes_from_the_configuration_or_from_a_file_but_not_from_both() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"0123456789abcdef\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let config = load(None, &[("ESOZ_PATIENT__KEY_FILE", path)]).unwrap();
+    let patient = "aff00bf6-68bf-4b49-b66d-f031d48922b3".parse().unwrap();
+    let expected = HmacSha256Pseudonyms::try_new("0123456789abcdef").unwrap().of(patient);
+    assert_eq!(config.pseudonyms().unwrap().of(patient), expected);
+
+    let both = load(None, &[("ESOZ_PATIENT__KEY_FILE", path), ("ESOZ_PATIENT__KEY", "x")]).unwrap();
+    assert!(both.pseudonyms().is_err());
+    let neither = load(None, &[]).unwrap();
+    let refusal = neither.pseudonyms().err().unwrap().to_string();
+    assert!(refusal.contains("ESOZ_PATIENT__KEY"), "{refusal}");
+}
+
+/// Compiles only while it wipes itself.
+#[test]
+fn a_configured_secret_is_wiped_when_dropped() {
+    fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+    let config = load(None, &[("ESOZ_PATIENT__KEY", "1234567890123456")]).unwrap();
+    wiped(&config.sections.patient.key);
+}
+
+#[test]
+fn a_secret_never_shows_in_debug() {
+    let config =
+        load(None, &[("ESOZ_PATIENT__KEY", "canary"), ("ESOZ_POSTGRES__URL", "postgres://u:canary@h/d")])
+            .unwrap();
+    assert!(!format!("{config:?}").contains("canary"));
+}

@@ -1,0 +1,123 @@
+//! Impossible and missing values are refused.
+
+use super::*;
+
+#[test]
+fn impossible_values_are_refused_with_key_and_source() {
+    for (name, value, expected) in [
+        ("ESOZ_HTTP__BIND", "nowhere", "`http.bind` must be an IP address and a port"),
+        ("ESOZ_METRICS__BIND", "9100", "`metrics.bind` must be empty or an IP address and a port"),
+        ("ESOZ_HTTP__BODY_MAX_BYTES", "0", "`http.body_max_bytes` must be from 2 to 67108864, not 0"),
+        ("ESOZ_HTTP__BODY_MAX_BYTES", "-1", "`http.body_max_bytes` in the environment variable"),
+        ("ESOZ_HTTP__BODY_MAX_BYTES", "many", "must be a whole number that is not negative"),
+        ("ESOZ_STORE__KIND", "paper", "`store.kind` must be `sqlite` or `servers`"),
+        ("ESOZ_EVENTS__BUS", "pigeon", "`events.bus` must be `log` or `kafka`"),
+        ("ESOZ_DEVICE_DISPENSE__PATIENT_LIST", "some", "`device_dispense.patient_list` must be `own` or"),
+        ("ESOZ_EVENTS__LEASE_MS", "100", "`events.lease_ms` must be from 16000"),
+        ("ESOZ_HTTP__MAX_IN_FLIGHT", "0", "`http.max_in_flight` must be from 1"),
+        (
+            "ESOZ_RATE_LIMIT__BURST",
+            "2000000",
+            "`rate_limit.burst` must be 0 or from 0 to 1000000, not 2000000",
+        ),
+        ("ESOZ_CORS__ALLOWED_ORIGINS", "*", "`cors.allowed_origins` must hold origins"),
+        ("ESOZ_CORS__ALLOWED_ORIGINS", "null", "`cors.allowed_origins` must hold origins"),
+        ("ESOZ_CORS__ALLOWED_ORIGINS", "https://mis.example/", "`cors.allowed_origins` must hold origins"),
+        ("ESOZ_CORS__ALLOWED_ORIGINS", "https://mis.example:443", "`cors.allowed_origins` must hold origins"),
+        ("ESOZ_CORS__ALLOWED_ORIGINS", "https://MIS.example", "`cors.allowed_origins` must hold origins"),
+        ("ESOZ_LOG__LEVEL", "loud", "`log.level` must be"),
+        ("ESOZ_LOG__FORMAT", "xml", "`log.format` must be"),
+        ("ESOZ_TRACING__ENDPOINT", "http://collector:4318", "`tracing.endpoint` must have a path as well"),
+        (
+            "ESOZ_TRACING__SAMPLE_PERMILLE",
+            "1001",
+            "`tracing.sample_permille` must be from 0 to 1000, not 1001",
+        ),
+    ] {
+        let refusal = refusal(None, &[(name, value)]);
+        assert!(refusal.contains(expected), "{name}={value}: {refusal}");
+        assert!(refusal.contains(name), "the source of {name}={value}: {refusal}");
+    }
+}
+
+#[test]
+fn all_impossible_values_are_told_at_once() {
+    let refusal = refusal(None, &[("ESOZ_HTTP__BIND", "nowhere"), ("ESOZ_LOG__LEVEL", "loud")]);
+    assert!(refusal.contains("http.bind") && refusal.contains("log.level"), "{refusal}");
+}
+
+#[test]
+fn a_burst_is_not_less_than_what_comes_in_a_second() {
+    let limit = |burst| {
+        let variables = [("ESOZ_RATE_LIMIT__REQUESTS_PER_SECOND", "10"), ("ESOZ_RATE_LIMIT__BURST", burst)];
+        load(None, &variables).and_then(|config| config.burst())
+    };
+    assert_eq!(limit("0").unwrap(), 10);
+    assert_eq!(limit("25").unwrap(), 25);
+    let refusal = format!("{:#}", limit("9").unwrap_err());
+    assert!(refusal.contains("`rate_limit.burst` must be 0 or from 10 to 1000000, not 9"), "{refusal}");
+}
+
+#[test]
+fn origins_are_taken_as_browsers_send_them() {
+    let origins = ["https://mis.example", "http://localhost:3000", "https://[2001:db8::1]:8443"];
+    let config = load(None, &[("ESOZ_CORS__ALLOWED_ORIGINS", &origins.join(","))]).unwrap();
+    assert_eq!(config.allowed_origins().unwrap(), origins);
+}
+
+#[test]
+fn what_is_needed_and_not_set_is_told_with_the_variable_that_sets_it() {
+    for (name, value, expected) in [
+        ("ESOZ_EVENTS__BUS", "kafka", "`kafka.brokers` is not set, but events go to Kafka"),
+        (
+            "ESOZ_TLS__CERTIFICATE_FILE",
+            "c.pem",
+            "`tls.private_key_file` is not set, but `tls.certificate_file` is",
+        ),
+        (
+            "ESOZ_TLS__PRIVATE_KEY_FILE",
+            "k.pem",
+            "`tls.certificate_file` is not set, but `tls.private_key_file` is",
+        ),
+        ("ESOZ_SQLITE__PATH", "", "`sqlite.path` is not set, but `store.kind` is `sqlite`"),
+    ] {
+        let refusal = refusal(None, &[(name, value)]);
+        assert!(refusal.contains(expected) && refusal.contains("as ESOZ_"), "{refusal}");
+    }
+}
+
+#[test]
+fn tokens_from_elsewhere_need_what_checks_them() {
+    for (tokens, set, expected) in [
+        ("paper", "", "`auth.tokens` must be `store`, `jwt`, `introspection` or `esoz`"),
+        ("esoz", "", "`auth.url` is not set, but `auth.tokens` is `esoz`"),
+        ("jwt", "ESOZ_AUTH__URL", "`auth.issuer` is not set"),
+        ("introspection", "ESOZ_AUTH__URL", "`auth.client_id` is not set"),
+    ] {
+        let variables = [("ESOZ_AUTH__TOKENS", tokens), (set, "https://issuer.example")];
+        let refusal = refusal(None, &variables);
+        assert!(refusal.contains(expected), "{tokens}: {refusal}");
+    }
+    let complete = [
+        ("ESOZ_AUTH__TOKENS", "introspection"),
+        ("ESOZ_AUTH__URL", "https://issuer.example/introspect"),
+        ("ESOZ_AUTH__CLIENT_ID", "esoz"),
+        ("ESOZ_AUTH__CLIENT_SECRET", "canary"),
+    ];
+    assert!(load(None, &complete).is_ok());
+}
+
+#[test]
+fn servers_need_their_addresses_and_no_log() {
+    let refusal_of = |variables: &[(&str, &str)]| refusal(None, variables);
+    assert!(refusal_of(&[("ESOZ_STORE__KIND", "servers")]).contains("`postgres.url` is not set"));
+    let servers = [
+        ("ESOZ_STORE__KIND", "servers"),
+        ("ESOZ_POSTGRES__URL", "postgres://localhost/esoz"),
+        ("ESOZ_MONGODB__URI", "mongodb://localhost"),
+    ];
+    assert!(refusal_of(&servers).contains("`kafka.brokers` is not set"));
+    let mut with_log = servers.to_vec();
+    with_log.push(("ESOZ_EVENTS__BUS", "log"));
+    assert!(refusal_of(&with_log).contains("cannot be `log` with `store.kind` = `servers`"));
+}

@@ -1,0 +1,136 @@
+//! Which lines share a batch, and what is reported of them.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use super::*;
+
+#[test]
+fn consecutive_lines_go_together_and_each_kind_to_its_store_in_the_order_of_kinds() {
+    let stored = Arc::default();
+    let all: Vec<String> = [
+        lines(RecordKind::LegalEntity, 100..103),
+        lines(RecordKind::Division, 200..202),
+        lines(RecordKind::Contract, 300..301),
+        lines(RecordKind::ContractDivision, 400..402),
+        lines(RecordKind::DeviceDispense, 500..502),
+        lines(RecordKind::LegalEntity, 103..104),
+    ]
+    .concat();
+    let (report, told) = load(ports(&stored), limits(), &all);
+    let report = report.unwrap();
+    assert_eq!((report.lines, report.bad_lines), (11, 0));
+    let expected = [
+        (RecordKind::LegalEntity, counts(4, 0, 0)),
+        (RecordKind::Division, counts(2, 0, 0)),
+        (RecordKind::Contract, counts(1, 0, 0)),
+        (RecordKind::ContractDivision, counts(2, 0, 0)),
+        (RecordKind::DeviceDispense, counts(2, 0, 0)),
+    ];
+    assert_eq!(report.totals.into_iter().collect::<Vec<_>>(), expected);
+    let batches = [
+        (RecordKind::LegalEntity, 4),
+        (RecordKind::Division, 2),
+        (RecordKind::Contract, 1),
+        (RecordKind::ContractDivision, 2),
+        (RecordKind::DeviceDispense, 2),
+    ];
+    assert_eq!(stored.lock().unwrap().batches, batches);
+    let progress: Vec<_> = told.iter().map(|(lines, records, _)| (*lines, *records)).collect();
+    assert_eq!(progress, [(11, 11)]);
+}
+
+#[test]
+fn interleaved_kinds_share_batches_and_are_reported_in_the_order_of_lines() {
+    let stored = Arc::default();
+    // Each record comes after those that it refers to; the store refuses every fourth line.
+    let of_each = |id| [RecordKind::Division, RecordKind::ContractDivision].map(|kind| line(kind, id));
+    let refused = [line(RecordKind::ContractDivision, 666), line(RecordKind::LegalEntity, 666)];
+    let all: Vec<String> = (0..3).flat_map(|id| [of_each(10 + id), refused.clone()].concat()).collect();
+    let limits = ImportLimits { max_batch_records: 8, ..limits() };
+    let (report, told) = load(ports(&stored), limits, &all);
+    let batches = [
+        (RecordKind::LegalEntity, 2),
+        (RecordKind::Division, 2),
+        (RecordKind::ContractDivision, 4),
+        (RecordKind::LegalEntity, 1),
+        (RecordKind::Division, 1),
+        (RecordKind::ContractDivision, 2),
+    ];
+    assert_eq!(stored.lock().unwrap().batches, batches);
+    let refusals = [3, 4, 7, 8, 11, 12].map(|line| bad(line, "refers to what is not there"));
+    assert_eq!(told, [(8, 4, refusals[..4].to_vec()), (12, 6, refusals[4..].to_vec())]);
+    assert_eq!(report.unwrap().listed_bad_lines, refusals);
+}
+
+#[test]
+fn while_a_batch_is_stored_the_next_is_read() {
+    let ports = ports(&Arc::default());
+    let (now, unknown_fields) = (ports.clock.now(), UnknownFields::Refuse);
+    let (pseudonyms, pseudonymous_lines) = (&*ports.pseudonyms, PseudonymousLines::Refuse);
+    let context = ImportContext { now, pseudonyms, unknown_fields, pseudonymous_lines };
+    let input = lines(RecordKind::Division, 10..110).join("\n");
+    let mut reader =
+        BatchReader::new(input.as_bytes(), ImportLimits { max_batch_records: 90, ..limits() }, context);
+    let mut lines_read = Vec::new();
+    for pending_polls in [0, 1, 2, 100] {
+        let mut polls = 0;
+        let storing = poll_fn(|task| {
+            polls += 1;
+            if polls > pending_polls {
+                return Poll::Ready(());
+            }
+            task.waker().wake_by_ref();
+            Poll::Pending
+        });
+        block_on(reader.read_while(storing));
+        lines_read.push(reader.lines_read());
+    }
+    assert_eq!(lines_read, [0, 16, 48, 90], "no more than one batch is read ahead");
+    assert_eq!(reader.next().unwrap().batch.records, 90);
+}
+
+#[test]
+fn a_batch_has_its_most_records_and_about_its_most_bytes() {
+    let all = lines(RecordKind::ContractDivision, 1_000..2_001);
+    for (limits, expected) in [
+        (limits(), vec![500, 500, 1]),
+        (ImportLimits { max_batch_bytes: 400 * all[0].len() - 1, ..limits() }, vec![400, 400, 201]),
+        (ImportLimits { max_batch_records: 0, ..limits() }, vec![1; 1_001]),
+    ] {
+        let stored = Arc::default();
+        let (report, _) = load(ports(&stored), limits, &all);
+        assert_eq!(report.unwrap().totals[&RecordKind::ContractDivision], counts(1_001, 0, 0));
+        let batches: Vec<usize> =
+            stored.lock().unwrap().batches.iter().map(|(_, records)| *records).collect();
+        assert_eq!(batches, expected);
+    }
+}
+
+#[test]
+fn the_same_lines_again_change_nothing_and_changed_ones_update_what_may_be_updated() {
+    let stored = Arc::default();
+    let all: Vec<String> = RecordKind::ALL.into_iter().zip(1..).map(|(kind, id)| line(kind, id)).collect();
+    for expected in [counts(1, 0, 0), counts(0, 0, 1)] {
+        let report = load(ports(&stored), limits(), &all).0.unwrap();
+        for kind in RecordKind::ALL {
+            assert_eq!(report.totals[&kind], expected, "{kind}");
+        }
+    }
+    let changed: Vec<String> = all
+        .iter()
+        .map(|line| line.replacen(r#""data":{"#, r#""data":{"updated_at":"2026-02-01T00:00:00Z","#, 1))
+        .collect();
+    let report = load(ports(&stored), limits(), &changed).0.unwrap();
+    for kind in RecordKind::ALL {
+        let stays = matches!(kind, RecordKind::ContractDivision | RecordKind::DeviceDispense);
+        assert_eq!(report.totals[&kind], if stays { counts(0, 0, 1) } else { counts(0, 1, 0) }, "{kind}");
+    }
+}
+
+#[test]
+fn an_empty_input_is_an_empty_report() {
+    let (report, told) = load(ports(&Arc::default()), limits(), &[]);
+    assert_eq!(report.unwrap(), Report::default());
+    assert_eq!(told, [(0, 0, vec![])]);
+}

@@ -1,0 +1,73 @@
+//! `doctor`, and what it says with `migrate` of a newer schema.
+
+use esoz_tests::future_schema::{ONE_AHEAD, TAKES_AWAY};
+use esoz_tests::process::esoz;
+use esoz_tests::{Kind, TestStores, on_every_store};
+use serde_json::Value;
+
+use crate::environment;
+
+on_every_store! {
+    async fn the_doctor_finds_nothing_wrong_where_nothing_is(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let examined = esoz(&environment(&stores), &["doctor"]);
+        examined.assert_success();
+        assert!(examined.stdout.lines().all(|line| line.starts_with("ok ")), "{}", examined.stdout);
+        assert!(examined.stdout.contains("outbox: 0 events wait for delivery"), "{}", examined.stdout);
+    }
+}
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_how_to_mend_it() {
+    let nowhere = esoz_test_servers::ReservedPort::new().unwrap();
+    let address = nowhere.address();
+    let variables: Vec<(String, String)> = [
+        ("ESOZ_STORE__KIND", "servers".to_owned()),
+        ("ESOZ_POSTGRES__URL", format!("postgres://nobody@{address}/nothing")),
+        ("ESOZ_MONGODB__URI", format!("mongodb://{address}")),
+        ("ESOZ_MONGODB__SERVER_SELECTION_TIMEOUT_MS", "300".to_owned()),
+        ("ESOZ_KAFKA__BROKERS", address.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let examined = esoz(&variables, &["doctor", "--json"]);
+    assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);
+    let findings: Vec<Value> =
+        examined.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let wrong: Vec<&str> = findings
+        .iter()
+        .filter(|finding| {
+            finding["ok"] == false && finding["wrong"]["mend"].as_str().is_some_and(|mend| !mend.is_empty())
+        })
+        .map(|finding| finding["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(wrong, ["pseudonyms", "PostgreSQL", "MongoDB", "Kafka", "outbox"]);
+    let text = esoz(&variables, &["doctor"]);
+    assert!(text.stdout.contains("WRONG  MongoDB:"), "{}", text.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_of_postgresql_is_told_of_and_left_alone() {
+    let stores = TestStores::fresh(Kind::Servers).await;
+    let (variables, database) = (environment(&stores), stores.database().unwrap());
+    let versions = || database.execute("SELECT version FROM __diesel_schema_migrations ORDER BY version");
+
+    database.execute(ONE_AHEAD);
+    let before = versions();
+    let migrated = esoz(&variables, &["migrate"]);
+    let told = &migrated.assert_success().stdout;
+    assert!(told.contains("PostgreSQL: nothing was done: the schema is newer"), "{told}");
+    assert!(told.contains("MongoDB: the indexes are there"), "{told}");
+    let examined = esoz(&variables, &["doctor"]);
+    let told = &examined.assert_success().stdout;
+    assert!(told.contains("but compatible with it (unknown to it: 900001; it knows it up to 0"), "{told}");
+
+    database.execute(TAKES_AWAY);
+    let migrated = esoz(&variables, &["migrate"]);
+    let told = &migrated.assert_success().stdout;
+    assert!(told.contains("(unknown to it: 900001, 900002)"), "{told}");
+    let examined = esoz(&variables, &["doctor"]);
+    assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);
+    assert!(examined.stdout.contains("not made for it: update the program"), "{}", examined.stdout);
+    assert_eq!(versions(), format!("{before}\n900002"));
+}
