@@ -45,7 +45,7 @@ impl BatchExecutor for Doubling {
 }
 
 struct Fixture {
-    writer: BatchWriter<Doubling>,
+    writer: Batcher<Doubling>,
     log: Arc<Mutex<Vec<Vec<u32>>>>,
     permits: Arc<Semaphore>,
 }
@@ -56,11 +56,7 @@ fn fixture(max_batches: usize, max_items: usize, queue_timeout: Duration) -> Fix
     let (log, permits) = (Arc::<Mutex<Vec<Vec<u32>>>>::default(), Arc::new(Semaphore::new(0)));
     let (in_flight, most_in_flight) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let executor = Doubling { log: log.clone(), permits: permits.clone(), in_flight, most_in_flight };
-    Fixture {
-        writer: BatchWriter::new(executor, Limits { max_batches, max_items, queue_timeout }),
-        log,
-        permits,
-    }
+    Fixture { writer: Batcher::new(executor, Limits { max_batches, max_items, queue_timeout }), log, permits }
 }
 
 impl Fixture {

@@ -15,7 +15,7 @@ use esoz_kernel::{StoreError, StoreErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// Executes writes for a [`BatchWriter`]: one alone, or a batch in one round trip.
+/// Executes jobs for a [`Batcher`]: one alone, or a batch in one round trip.
 #[async_trait]
 pub trait BatchExecutor: Send + Sync + 'static {
     /// What a caller asks for.
@@ -77,7 +77,7 @@ impl<A> ReplyReceiver<A> {
 }
 
 impl<J, A> Queued<J, A> {
-    /// Pairs a job with the receiver of its answer. [`BatchWriter`] creates these; tests of a [`BatchExecutor`] do as well.
+    /// Pairs a job with the receiver of its answer. [`Batcher`] creates these; tests of a [`BatchExecutor`] do as well.
     pub fn new(job: J) -> (Self, ReplyReceiver<A>) {
         let (sender, receiver) = oneshot::channel();
         (Self { job, since: Instant::now(), reply: ReplySender(sender) }, ReplyReceiver(receiver))
@@ -98,10 +98,10 @@ impl<J, A> Queued<J, A> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Dropped {
     /// It waited longer than [`Limits::queue_timeout`]. Nothing was executed.
-    #[error("the write waited longer than its queue timeout; nothing was written")]
+    #[error("it waited longer than its queue timeout, and was not executed")]
     QueueTimeout,
     /// Its batch ended by a panic or with the runtime. Whether the job took effect is unknown.
-    #[error("the batch was aborted; whether it was written is unknown")]
+    #[error("its batch was aborted; whether it was executed is unknown")]
     Aborted,
 }
 
@@ -117,11 +117,11 @@ impl Dropped {
 }
 
 /// Queues jobs and executes them in batches (group commit). Clones share one queue.
-pub struct BatchWriter<T: BatchExecutor> {
+pub struct Batcher<T: BatchExecutor> {
     shared: Arc<Shared<T>>,
 }
 
-impl<T: BatchExecutor> Clone for BatchWriter<T> {
+impl<T: BatchExecutor> Clone for Batcher<T> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared) }
     }
@@ -140,8 +140,8 @@ struct State<T: BatchExecutor> {
     queue: VecDeque<Queued<T::Job, T::Answer>>,
 }
 
-impl<T: BatchExecutor> BatchWriter<T> {
-    /// Creates a writer. Batches run on the Tokio runtime of this call or, if there is none, on that of the caller whose job ended last.
+impl<T: BatchExecutor> Batcher<T> {
+    /// Creates a batcher. Batches run on the Tokio runtime of this call or, if there is none, on that of the caller whose job ended last.
     pub fn new(executor: T, limits: Limits) -> Self {
         let state = Mutex::new(State { in_flight: 0, queue: VecDeque::new() });
         Self { shared: Arc::new(Shared { executor, limits, runtime: Handle::try_current().ok(), state }) }

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bson::doc;
-use esoz_batch::BatchWriter;
+use esoz_batch::Batcher;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 use mongodb::{
     Client,
@@ -9,7 +9,10 @@ use mongodb::{
 };
 
 use crate::{
-    MongoSettings, collections::Collections, device_dispense::batch::TransitionExecutor, pool::Pool,
+    MongoSettings,
+    collections::Collections,
+    device_dispense::{batch::TransitionExecutor, find::FindExecutor},
+    pool::Pool,
 };
 
 /// The application name for MongoDB, when the connection string has none.
@@ -20,11 +23,13 @@ const APP_NAME: &str = "esoz";
 /// Every round trip is limited to [`MongoSettings::operation_timeout_ms`]. A transition alone makes one. With an idempotency key it makes a
 /// second when it is not applied, or when the unique index on keys is not known to exist; the worst case, a null history and expired keys,
 /// makes nine. While others are under way a transition is queued first, for at most the same time; a batch makes two, and those of a single
-/// transition in addition when it failed in the batch or the reply was lost. `migrate` has no limit.
+/// transition in addition when it failed in the batch or the reply was lost. Finds by id are queued and shared in the same way; a find whose
+/// batch failed makes one more. `migrate` has no limit.
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) documents: Collections,
-    pub(crate) transitions: BatchWriter<TransitionExecutor>,
+    pub(crate) finds: Batcher<FindExecutor>,
+    pub(crate) transitions: Batcher<TransitionExecutor>,
     pool: Arc<Pool>,
 }
 
@@ -48,8 +53,9 @@ impl MongoStore {
         let client = Client::with_options(options).map_err(|_| unusable_uri())?;
         let database = client.database(&settings.database);
         let documents = Collections::of(database, Duration::from_millis(settings.operation_timeout_ms));
+        let finds = FindExecutor::batching(documents.clone());
         let transitions = TransitionExecutor::batching(documents.clone());
-        Ok(Self { documents, transitions, pool })
+        Ok(Self { documents, finds, transitions, pool })
     }
 
     /// Returns the state of the connection pool, summed over all servers.

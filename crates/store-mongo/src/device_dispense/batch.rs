@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocument, Timestamp, doc};
-use esoz_batch::{BatchExecutor, BatchWriter, Limits, Queued, ReplySender};
+use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender};
 use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::{Committed, StoreError, StoreErrorKind, Uuid};
 use futures_util::future::join_all;
@@ -36,9 +36,9 @@ type Parts = (Transition, ReplySender<Answer>);
 pub(crate) struct TransitionExecutor(Collections);
 
 impl TransitionExecutor {
-    pub(crate) fn batching(collections: Collections) -> BatchWriter<Self> {
+    pub(crate) fn batching(collections: Collections) -> Batcher<Self> {
         let queue_timeout = collections.operation_timeout;
-        BatchWriter::new(
+        Batcher::new(
             Self(collections),
             Limits { max_batches: MAX_BATCHES, max_items: MAX_ITEMS, queue_timeout },
         )

@@ -1,9 +1,10 @@
-//! Device dispenses: `document` maps, `query` reads, `commit` and `batch` write, `replay` rebuilds a first answer, `import` loads, `scan` exports.
+//! Device dispenses: `document` maps, `query` and `find` read, `commit` and `batch` write, `replay` rebuilds a first answer, `import` loads, `scan` exports.
 
 pub(crate) mod batch;
 pub(crate) mod bson_to_json;
 pub(crate) mod commit;
 pub(crate) mod document;
+pub(crate) mod find;
 mod import;
 pub(crate) mod query;
 pub(crate) mod replay;
@@ -20,8 +21,8 @@ use crate::{MongoStore, fields::IN_PROGRESS};
 #[async_trait]
 impl DeviceDispenses for MongoStore {
     async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
-        let found = self.documents.find(id).await;
-        let found = found.map_err(|error| error.during(format!("finding dispense {id}")))?;
+        let found = self.finds.run(&id).await;
+        let found = found.unwrap_or_else(|dropped| Err(dropped.during(find::attempted(id))))?;
         found.map(|document| document::to_dispense(id, &document)).transpose()
     }
 

@@ -10,7 +10,7 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use esoz_batch::{BatchExecutor, BatchWriter, Limits, Queued};
+use esoz_batch::{BatchExecutor, Batcher, Limits, Queued};
 use esoz_contract_division::Write;
 
 use super::commit::{Attempt, LockWait, Outcome, Transactions};
@@ -26,14 +26,14 @@ type QueuedWrite = Queued<Write, Attempt>;
 /// Writes contract divisions. Clones share one queue.
 #[derive(Clone)]
 pub(crate) struct ContractDivisionWriter {
-    batches: BatchWriter<Transactions>,
+    batches: Batcher<Transactions>,
     transactions: Transactions,
 }
 
 impl ContractDivisionWriter {
     pub(crate) fn new(connections: Connections, limits: Limits) -> Self {
         let transactions = Transactions { connections };
-        Self { batches: BatchWriter::new(transactions.clone(), limits), transactions }
+        Self { batches: Batcher::new(transactions.clone(), limits), transactions }
     }
 
     /// Number of writes in the queue.

@@ -27,6 +27,7 @@ pub mod contract_scans;
 pub mod credentials;
 pub mod dispense_changes;
 pub mod dispense_expiry;
+pub mod dispense_finds;
 pub mod dispense_keys;
 pub mod dispense_lists;
 pub mod dispense_scans;
@@ -72,6 +73,7 @@ mod tests {
             ("credentials", include_str!("credentials.rs")),
             ("dispense_changes", include_str!("dispense_changes.rs")),
             ("dispense_expiry", include_str!("dispense_expiry.rs")),
+            ("dispense_finds", include_str!("dispense_finds.rs")),
             ("dispense_keys", include_str!("dispense_keys.rs")),
             ("dispense_lists", include_str!("dispense_lists/filters.rs")),
             ("dispense_lists", include_str!("dispense_lists/pages.rs")),

@@ -131,7 +131,7 @@ async fn who_waits_too_long_for_a_turn_is_told_so_and_nothing_was_begun() {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(cause, "the write waited longer than its queue timeout; nothing was written");
+        assert_eq!(cause, "it waited longer than its queue timeout, and was not executed");
     }
     assert_eq!(audited(&test_db, &all), (String::from("0"), BTreeSet::new()));
 }

@@ -33,6 +33,9 @@ macro_rules! dispense_store_contract {
             pages_are_in_order_and_complete,
             what_cannot_be_read_is_an_error_in_its_place,
         }
+        $crate::contract_cases! { $fresh => dispense_finds:
+            each_of_many_gets_its_own,
+        }
         $crate::contract_cases! { $fresh => dispense_scans:
             a_scan_of_nothing_is_empty,
             pages_are_in_order_and_complete,

@@ -1,0 +1,75 @@
+//! Finds by id: those that are asked for at the same time share a round trip.
+
+use async_trait::async_trait;
+use bson::RawDocumentBuf;
+use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender};
+use esoz_kernel::{DispenseId, StoreError, Uuid};
+use futures_util::future::join_all;
+
+use crate::{collections::Collections, error::MongoError};
+
+/// Concurrent queries: one is answered while the next is on its way.
+const MAX_BATCHES: usize = 2;
+/// Ids in one query. All of their documents are in memory at once.
+const MAX_ITEMS: usize = 32;
+
+type Found = Result<Option<RawDocumentBuf>, StoreError>;
+
+/// Finds dispenses by id, one alone or many in one query.
+pub(crate) struct FindExecutor(Collections);
+
+impl FindExecutor {
+    pub(crate) fn batching(collections: Collections) -> Batcher<Self> {
+        let queue_timeout = collections.operation_timeout;
+        Batcher::new(
+            Self(collections),
+            Limits { max_batches: MAX_BATCHES, max_items: MAX_ITEMS, queue_timeout },
+        )
+    }
+}
+
+#[async_trait]
+impl BatchExecutor for FindExecutor {
+    type Job = DispenseId;
+    type Answer = Found;
+
+    async fn run_one(&self, id: &DispenseId) -> Found {
+        self.0.find(*id).await.map_err(|error| failed(*id, &error))
+    }
+
+    async fn run_batch(&self, batch: Vec<Queued<DispenseId, Found>>) {
+        let jobs: Vec<_> = batch.into_iter().map(Queued::into_parts).collect();
+        let ids: Vec<Uuid> = jobs.iter().map(|(id, _)| id.uuid()).collect();
+        match self.0.find_all(&ids).await {
+            Ok(found) => {
+                for (id, reply) in jobs {
+                    reply.send(Ok(found.get(&id.uuid()).cloned()));
+                }
+            }
+            // The callers' time is over.
+            Err(error @ MongoError::Timeout(_)) => {
+                for (id, reply) in jobs {
+                    reply.send(Err(failed(id, &error)));
+                }
+            }
+            Err(_) => {
+                let alone =
+                    async |(id, reply): (DispenseId, ReplySender<Found>)| reply.send(self.run_one(&id).await);
+                join_all(jobs.into_iter().map(alone)).await;
+            }
+        }
+    }
+}
+
+/// What is attempted, in errors.
+pub(crate) fn attempted(id: DispenseId) -> String {
+    format!("finding dispense {id}")
+}
+
+fn failed(id: DispenseId, error: &MongoError) -> StoreError {
+    error.during(attempted(id))
+}
+
+#[cfg(test)]
+#[path = "find_tests.rs"]
+mod tests;
