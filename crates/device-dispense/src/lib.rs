@@ -16,8 +16,8 @@ pub use model::rules::{concerns, visible};
 pub use model::status::{DispenseStatus, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
 pub use operations::*;
 pub use ports::{
-    Access, DeviceDispenses, DispenseRegistry, InvalidPseudonym, Overdue, OverdueFilter, PatientAccess,
-    PatientPseudonyms, StaticPatientAccess, Transition,
+    Access, DeviceDispenses, DispenseRegistry, EncodedDispense, InvalidPseudonym, Overdue, OverdueFilter,
+    PatientAccess, PatientPseudonyms, StaticPatientAccess, Transition,
 };
 
 #[cfg(any(test, feature = "mock"))]

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use async_trait::async_trait;
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
@@ -211,16 +213,50 @@ impl PatientAccess for StaticPatientAccess {
     }
 }
 
+/// A dispense in the form in which one store keeps it, which no other needs to understand.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EncodedDispense {
+    /// Its id.
+    pub id: DispenseId,
+    /// The document.
+    pub document: Vec<u8>,
+}
+
+impl fmt::Debug for EncodedDispense {
+    /// Leaves out the document: it is health data.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EncodedDispense").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// Imports dispenses that another system recorded, and exports dispenses.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait DispenseRegistry: Send + Sync {
-    /// Inserts the dispenses and returns one outcome for each, in order. A dispense that exists stays unchanged ([`Put::Kept`]), so that
-    /// importing a file again undoes no later change.
+    /// Encodes a dispense for [`put_encoded`](Self::put_encoded), or says why this store cannot hold it. Asks no server, so that an import can do
+    /// it while the store is at work.
+    fn encode(&self, dispense: &Dispense) -> Result<EncodedDispense, String>;
+
+    /// Inserts dispenses that this store has encoded, and returns one outcome for each, in order. A dispense that exists stays unchanged
+    /// ([`Put::Kept`]), so that importing a file again undoes no later change.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed; it is then unknown which were inserted, and importing them again is safe.
-    async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError>;
+    async fn put_encoded(&self, dispenses: &[EncodedDispense]) -> Result<Vec<Put>, StoreError>;
+
+    /// Encodes and inserts dispenses. One that the store cannot hold is [refused](Put::Refused).
+    ///
+    /// # Errors
+    /// Those of [`put_encoded`](Self::put_encoded).
+    async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError> {
+        let (mut encoded, mut refusals) = (Vec::new(), Vec::new());
+        for dispense in dispenses {
+            let result = self.encode(dispense).map(|dispense| encoded.push(dispense));
+            refusals.push(result.err().map(Put::Refused));
+        }
+        let mut puts = self.put_encoded(&encoded).await?.into_iter();
+        Ok(refusals.into_iter().map_while(|refusal| refusal.or_else(|| puts.next())).collect())
+    }
 
     /// Reads a page of the [scan](ScanPage) of all dispenses: at most `limit` of them, at least 1, fewer if they are large. Their records are
     /// whole ([`Dispense::from_stored_whole`]).

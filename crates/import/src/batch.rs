@@ -1,5 +1,5 @@
 use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
-use esoz_device_dispense::Dispense;
+use esoz_device_dispense::{DispenseRegistry, EncodedDispense};
 use esoz_kernel::{Put, StoreError, StoreErrorKind};
 use esoz_legal_entity::LegalEntityRecord;
 
@@ -13,7 +13,7 @@ pub(crate) struct Batch {
     divisions: Numbered<DivisionRecord>,
     contracts: Numbered<ContractRecord>,
     contract_divisions: Numbered<ContractDivision>,
-    dispenses: Numbered<Dispense>,
+    dispenses: Numbered<EncodedDispense>,
     /// The number of records.
     pub(crate) records: usize,
     /// The size of the records' lines in bytes.
@@ -51,14 +51,21 @@ pub(crate) struct Outcome {
 }
 
 impl Batch {
-    /// Adds the record of a line.
-    pub(crate) fn push(&mut self, record: Record, line: u64, bytes: usize) {
+    /// Adds the record of a line, or the line to the bad ones if it holds a dispense that the store cannot hold.
+    pub(crate) fn push(&mut self, record: Record, line: u64, bytes: usize, dispenses: &dyn DispenseRegistry) {
         match record {
             Record::LegalEntity(record) => self.legal_entities.push(record, line),
             Record::Division(record) => self.divisions.push(record, line),
             Record::Contract(record) => self.contracts.push(record, line),
             Record::ContractDivision(record) => self.contract_divisions.push(record, line),
-            Record::DeviceDispense(record) => self.dispenses.push(record, line),
+            // Encoded here: the record is many small pieces, which take far more memory.
+            Record::DeviceDispense(record) => match dispenses.encode(&record) {
+                Ok(encoded) => self.dispenses.push(encoded, line),
+                Err(reason) => {
+                    self.bad_lines.push(BadLine { line, reason });
+                    return;
+                }
+            },
         }
         self.records += 1;
         self.bytes = self.bytes.saturating_add(bytes);
@@ -85,7 +92,7 @@ impl Batch {
         put!(Division: divisions into contracts by put_divisions);
         put!(Contract: contracts into contracts by put_contracts);
         put!(ContractDivision: contract_divisions into contracts by put_contract_divisions);
-        put!(DeviceDispense: dispenses into dispenses by put_dispenses);
+        put!(DeviceDispense: dispenses into dispenses by put_encoded);
         Ok(outcomes)
     }
 }

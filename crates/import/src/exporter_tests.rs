@@ -1,5 +1,6 @@
 //! Exporting from stores in memory: what is written, counted and told, and what ends it.
 
+use std::io::Cursor;
 use std::sync::Arc;
 
 use esoz_device_dispense::{PatientPseudonyms as _, Pseudonym};
@@ -84,7 +85,7 @@ fn what_is_exported_is_imported_into_an_empty_store_and_exported_the_same() {
     let copy = Stores::default();
     let importer = Importer::new(copy.ports(), ImportLimits::default())
         .with_pseudonymous_lines(PseudonymousLines::Accept);
-    let report = block_on(importer.run(text.as_bytes(), |_| {})).unwrap();
+    let report = block_on(importer.run(Cursor::new(text.clone()), |_| {})).unwrap();
     assert_eq!((report.bad_lines, report.lines), (0, 1_208), "{:?}", report.listed_bad_lines);
     assert_eq!(copy.export(&[]).0, text);
 }
@@ -155,7 +156,7 @@ fn unknown_fields_come_along() {
     let importer = Importer::new(copy.ports(), ImportLimits::default())
         .with_pseudonymous_lines(PseudonymousLines::Accept)
         .with_unknown_fields(UnknownFields::Keep);
-    assert_eq!(block_on(importer.run(text.as_bytes(), |_| {})).unwrap().bad_lines, 0);
+    assert_eq!(block_on(importer.run(Cursor::new(text.clone()), |_| {})).unwrap().bad_lines, 0);
     assert_eq!(copy.export(&[RecordKind::DeviceDispense]).0, text);
 }
 

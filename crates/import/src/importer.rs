@@ -1,4 +1,8 @@
-use std::io::BufRead;
+use std::io::{self, BufRead};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use esoz_kernel::Timestamp;
 
 use crate::batch::Outcome;
 use crate::ports::ImportPorts;
@@ -14,14 +18,13 @@ pub struct Importer {
     limits: ImportLimits,
     unknown_fields: UnknownFields,
     pseudonymous_lines: PseudonymousLines,
-    reads_ahead: bool,
 }
 
 impl Importer {
-    /// Creates an importer that refuses unknown fields and pseudonyms, and reads ahead.
+    /// Creates an importer that refuses unknown fields and pseudonyms.
     pub fn new(ports: ImportPorts, limits: ImportLimits) -> Self {
         let (unknown_fields, pseudonymous_lines) = (UnknownFields::Refuse, PseudonymousLines::Refuse);
-        Self { ports, limits, unknown_fields, pseudonymous_lines, reads_ahead: true }
+        Self { ports, limits, unknown_fields, pseudonymous_lines }
     }
 
     /// Sets how unknown fields of a dispense are handled.
@@ -36,39 +39,30 @@ impl Importer {
         Self { pseudonymous_lines, ..self }
     }
 
-    /// Sets whether the next batch is read while one is stored. Not for an input that can pause, e.g. a pipe: reading blocks the thread, and a
-    /// store that waits for an answer meanwhile would time out.
-    #[must_use]
-    pub fn with_read_ahead(self, reads_ahead: bool) -> Self {
-        Self { reads_ahead, ..self }
-    }
-
     /// Imports all lines. A batch holds consecutive lines, whatever their kinds. Within a batch records
     /// are stored kind by kind, in the order of [`crate::RecordKind`], and those of one kind in the order of their lines. Blank lines are
     /// skipped and bad lines reported; neither ends the import.
     ///
-    /// `progress` is called after each batch, which ends with [`ImportLimits::max_batch_records`] bad lines as well, and at the end. Reading
-    /// the input blocks the thread.
+    /// `progress` is called after each batch, which ends with [`ImportLimits::max_batch_records`] bad lines as well, and at the end.
+    ///
+    /// The input is read in a thread of its own, which ends with the import or, if it waits for input then, with the input. Waiting for it
+    /// blocks the thread of the caller too, but not while a store is at work.
     ///
     /// # Errors
     /// [`ImportError`] when the input cannot be read or a store fails. What was imported before stays.
     pub async fn run(
         &self,
-        input: impl BufRead,
+        input: impl BufRead + Send + 'static,
         mut progress: impl FnMut(&Progress<'_>),
     ) -> Result<Report, ImportError> {
-        let now = self.ports.clock.now();
-        let (unknown_fields, pseudonymous_lines) = (self.unknown_fields, self.pseudonymous_lines);
-        let pseudonyms = &*self.ports.pseudonyms;
-        let context = ImportContext { now, pseudonyms, unknown_fields, pseudonymous_lines };
-        let mut reader = BatchReader::new(input, self.limits, context);
+        let batches = self.read(input)?;
         let mut report = Report::default();
         loop {
-            let ReadBatch { mut batch, lines, bytes, is_last } = reader.next()?;
+            let read = batches.recv().unwrap_or_else(|_| Err(panicked(report.lines)));
+            let ReadBatch { mut batch, lines, bytes, is_last } = read?;
             let mut bad_lines = std::mem::take(&mut batch.bad_lines);
             let (first_line, last_line) = batch.line_range.unwrap_or_default();
-            let store = batch.store(&self.ports);
-            let stored = if self.reads_ahead { reader.read_while(store).await } else { store.await };
+            let stored = batch.store(&self.ports).await;
             let failed = |source| ImportError::Store { first_line, last_line, source };
             for Outcome { line, kind, put } in stored.map_err(failed)? {
                 if let Some(reason) = report.totals.entry(kind).or_default().count(put) {
@@ -84,6 +78,40 @@ impl Importer {
             }
         }
     }
+
+    /// Reads an input batch by batch: the next one while one is stored, and no more.
+    fn read(
+        &self,
+        input: impl BufRead + Send + 'static,
+    ) -> Result<Receiver<Result<ReadBatch, ImportError>>, ImportError> {
+        let (importer, now) = (self.clone(), self.ports.clock.now());
+        // A batch is handed over only when it is wanted.
+        let (sender, batches) = sync_channel(0);
+        let read = move || {
+            let (limits, dispenses) = (importer.limits, &*importer.ports.dispenses);
+            let mut reader = BatchReader::new(input, limits, importer.context(now), dispenses);
+            loop {
+                let batch = reader.next();
+                let is_last = batch.as_ref().map_or(true, |batch| batch.is_last);
+                if sender.send(batch).is_err() || is_last {
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("esoz-import-reader".to_owned()).spawn(read);
+        thread.map_err(|source| ImportError::Read { line: 1, source })?;
+        Ok(batches)
+    }
+
+    fn context(&self, now: Timestamp) -> ImportContext<'_> {
+        let (unknown_fields, pseudonymous_lines) = (self.unknown_fields, self.pseudonymous_lines);
+        ImportContext { now, pseudonyms: &*self.ports.pseudonyms, unknown_fields, pseudonymous_lines }
+    }
+}
+
+fn panicked(lines: u64) -> ImportError {
+    let source = io::Error::other("the thread that reads the input panicked");
+    ImportError::Read { line: lines.saturating_add(1), source }
 }
 
 #[cfg(test)]

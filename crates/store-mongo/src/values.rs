@@ -4,17 +4,22 @@ use bson::{Bson, RawBsonRef, RawDocument, spec::BinarySubtype};
 use esoz_kernel::{Timestamp, Uuid};
 
 /// Encodes a UUID: binary subtype 4.
-pub(crate) fn binary(uuid: esoz_kernel::Uuid) -> Bson {
-    Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() })
+pub(crate) fn binary(uuid: Uuid) -> Bson {
+    Bson::Binary(uuid_binary(uuid))
+}
+
+/// Encodes a UUID, as [`binary`] does.
+pub(crate) fn uuid_binary(uuid: Uuid) -> bson::Binary {
+    bson::Binary { subtype: BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() }
 }
 
 /// Encodes a digest.
 pub(crate) fn digest(bytes: &[u8; 32]) -> Bson {
-    Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: bytes.to_vec() })
+    Bson::Binary(bson::Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() })
 }
 
 /// Encodes a time, cut to milliseconds.
-pub(crate) fn millis(time: esoz_kernel::Timestamp) -> bson::DateTime {
+pub(crate) fn millis(time: Timestamp) -> bson::DateTime {
     bson::DateTime::from_millis(esoz_kernel::time::to_millis(time).as_millisecond())
 }
 

@@ -22,6 +22,12 @@ pub(crate) fn for_writing(settings: &SqliteSettings) -> Result<SqliteConnection,
     open(settings, &format!("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {limit};"))
 }
 
+/// Sets up a connection for many inserts, which change pages all over the indexes: with a small cache most pages would be read and written
+/// again for each row, and with frequent checkpoints written twice as often.
+pub(crate) fn expect_many_inserts(connection: &mut SqliteConnection) -> QueryResult<()> {
+    connection.batch_execute("PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8000;")
+}
+
 /// Opens a connection and sets it up by one batch of statements: the busy time-out first, so that it applies to the rest.
 fn open(settings: &SqliteSettings, for_purpose: &str) -> Result<SqliteConnection, StoreError> {
     let attempted = format!("opening the database {}", settings.path.display());

@@ -9,6 +9,7 @@ use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{Put, Stamps, StoreError};
 
 use crate::SqliteStore;
+use crate::connection::expect_many_inserts;
 use crate::error::{SqliteError, is_foreign_key_violation};
 
 /// The most records in one transaction of a purge: it must not block other writes for long.
@@ -34,6 +35,7 @@ where
         let (rows, stored) = (Arc::clone(&rows), answers.len());
         let put_some = move |connection: &mut SqliteConnection| {
             let began = Instant::now();
+            expect_many_inserts(connection)?;
             let mut puts = Vec::new();
             for row in rows.iter().skip(stored) {
                 puts.push(put(connection, row)?);

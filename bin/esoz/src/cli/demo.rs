@@ -1,5 +1,5 @@
 use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{Cursor, ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -90,7 +90,7 @@ async fn load(config: &Config, stores: &Stores) -> Result<[Uuid; 2]> {
     let line = DATA.lines().find(|line| line.contains(&sample)).context("the sample data lack a dispense")?;
     let more = fresh.map(|id| line.replace(&sample, &id.to_string()));
     let data = format!("{DATA}{}\n", more.join("\n"));
-    let report = importer(config, stores, ImportLimits::default())?.run(data.as_bytes(), |_| {}).await;
+    let report = importer(config, stores, ImportLimits::default())?.run(Cursor::new(data), |_| {}).await;
     match report.context("importing the sample data")?.listed_bad_lines.first() {
         None => Ok(fresh),
         Some(bad) => bail!("the sample data were not imported: line {}: {}", bad.line, bad.reason),

@@ -16,6 +16,9 @@ use super::print;
 use crate::compose::stores::Stores;
 use crate::config::Config;
 
+/// How much of a file is read at once.
+const BUFFER_BYTES: usize = 1 << 17;
+
 /// Imports the files in order. Fails if a line is bad.
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let unknown_fields = if args.keep_unknown { UnknownFields::Keep } else { UnknownFields::Refuse };
@@ -53,14 +56,13 @@ pub(crate) fn ports(config: &Config, stores: &Stores) -> Result<ImportPorts> {
 async fn import(importer: &Importer, path: &Path, output: OutputArgs) -> Result<u64> {
     let is_stdin = path == Path::new("-");
     // The size of a file; `None` for what can pause, such as a pipe.
-    let (input, bytes): (Box<dyn BufRead>, Option<u64>) = if is_stdin {
-        (Box::new(stdin().lock()), None)
+    let (input, bytes): (Box<dyn BufRead + Send>, Option<u64>) = if is_stdin {
+        (Box::new(BufReader::new(stdin())), None)
     } else {
         let file = File::open(path).context("cannot be opened")?;
         let metadata = file.metadata().ok().filter(Metadata::is_file);
-        (Box::new(BufReader::new(file)), metadata.map(|metadata| metadata.len()))
+        (Box::new(BufReader::with_capacity(BUFFER_BYTES, file)), metadata.map(|metadata| metadata.len()))
     };
-    let importer = importer.clone().with_read_ahead(bytes.is_some());
     let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
     let bar = progress_bar(bytes)?;
     let report = importer.run(input, |progress| show(&name, &bar, progress)).await;

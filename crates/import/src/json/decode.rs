@@ -68,30 +68,43 @@ pub(super) fn is_field_name(field: &str) -> bool {
 
 /// The fields of a value that must be an object.
 pub(crate) fn object(value: &Value) -> Result<&Map<String, Value>, DecodeError> {
-    typed(value, value.as_object(), "an object")
+    value.as_object().ok_or_else(|| unexpected(value, AN_OBJECT))
 }
 
-/// The items of a value that must be an array.
-pub(crate) fn array(value: &Value) -> Result<&Vec<Value>, DecodeError> {
-    typed(value, value.as_array(), "a sequence")
+/// The fields of a value that must be an object, to be changed.
+pub(crate) fn object_mut(value: &mut Value) -> Result<&mut Map<String, Value>, DecodeError> {
+    match value {
+        Value::Object(fields) => Ok(fields),
+        other => Err(unexpected(other, AN_OBJECT)),
+    }
 }
+
+/// The items of a value that must be an array, to be changed.
+pub(crate) fn array_mut(value: &mut Value) -> Result<&mut Vec<Value>, DecodeError> {
+    match value {
+        Value::Array(items) => Ok(items),
+        other => Err(unexpected(other, "a sequence")),
+    }
+}
+
+const AN_OBJECT: &str = "an object";
 
 /// The text of a value that must be a string.
 pub(crate) fn string(value: &Value) -> Result<&str, DecodeError> {
-    typed(value, value.as_str(), "a string")
+    value.as_str().ok_or_else(|| unexpected(value, "a string"))
 }
 
 /// The truth of a value that must be a boolean.
 pub(crate) fn boolean(value: &Value) -> Result<bool, DecodeError> {
-    typed(value, value.as_bool(), "a boolean")
+    value.as_bool().ok_or_else(|| unexpected(value, "a boolean"))
 }
 
 /// The number of a value that must be one.
 pub(crate) fn number(value: &Value) -> Result<&Number, DecodeError> {
-    typed(value, value.as_number(), "a JSON number")
+    value.as_number().ok_or_else(|| unexpected(value, "a JSON number"))
 }
 
-fn typed<T>(value: &Value, typed: Option<T>, expected: &str) -> Result<T, DecodeError> {
+fn unexpected(value: &Value, expected: &str) -> DecodeError {
     let found = match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -100,7 +113,7 @@ fn typed<T>(value: &Value, typed: Option<T>, expected: &str) -> Result<T, Decode
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     };
-    typed.ok_or_else(|| DecodeError::new(format_args!("is {found}, expected {expected}")))
+    DecodeError::new(format_args!("is {found}, expected {expected}"))
 }
 
 /// Refuses fields other than these.
@@ -171,19 +184,29 @@ pub(crate) fn check_storable(value: &Value) -> Result<(), DecodeError> {
     storable(value, MAX_DEPTH)
 }
 
-/// Checks depth and names: names that begin with `$` have a meaning in MongoDB, and NUL ends a name in BSON.
+/// Checks that a document store can hold a field of an object.
+pub(crate) fn check_storable_field(name: &str, value: &Value) -> Result<(), DecodeError> {
+    storable_field(name, value, MAX_DEPTH.saturating_sub(1))
+}
+
+/// Checks depth and names.
 fn storable(value: &Value, depth: u32) -> Result<(), DecodeError> {
     let depth = depth.checked_sub(1).ok_or_else(|| DecodeError::new("is nested more than 32 levels deep"))?;
     match value {
         Value::Array(items) => items.iter().try_for_each(|item| storable(item, depth)),
-        Value::Object(fields) => fields.iter().try_for_each(|(name, field)| {
-            if name.starts_with('$') || name.contains('\0') {
-                return Err(DecodeError::new("holds a field whose name begins with $ or has a NUL in it"));
-            }
-            storable(field, depth)
-        }),
+        Value::Object(fields) => {
+            fields.iter().try_for_each(|(name, field)| storable_field(name, field, depth))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
     }
+}
+
+/// Names that begin with `$` have a meaning in MongoDB, and NUL ends a name in BSON.
+fn storable_field(name: &str, field: &Value, depth: u32) -> Result<(), DecodeError> {
+    if name.starts_with('$') || name.contains('\0') {
+        return Err(DecodeError::new("holds a field whose name begins with $ or has a NUL in it"));
+    }
+    storable(field, depth)
 }
 
 #[cfg(test)]
@@ -209,7 +232,8 @@ mod tests {
         let fields = object(value)?;
         refuse_unknown(fields, &["inner", "note"])?;
         let items = |value| {
-            let items = array(value)?.iter().enumerate();
+            array_mut(&mut Value::clone(value))?;
+            let items = value.as_array().into_iter().flatten().enumerate();
             items.map(|(index, item)| read_inner(item).map_err(|error| error.at(index))).collect()
         };
         Ok((required(fields, "inner", items)?, optional(fields, "note", string)?))

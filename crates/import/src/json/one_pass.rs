@@ -81,13 +81,13 @@ const SURELY_FITS: usize = 18;
 /// Whether `serde_json` reads every number of this JSON as [`number`] does: integers of 64 bits, and doubles without rounding.
 fn has_only_exact_numbers(json: &str) -> bool {
     let mut rest = json;
-    while let Some(start) = rest.find(|first: char| first == '"' || first == '-' || first.is_ascii_digit()) {
+    while let Some(start) = rest.bytes().position(|first| matches!(first, b'"' | b'-' | b'0'..=b'9')) {
         rest = rest.get(start..).unwrap_or_default();
         if let Some(text) = rest.strip_prefix('"') {
             rest = after_string(text);
             continue;
         }
-        let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && !"+-.".contains(letter));
+        let end = rest.bytes().position(|byte| !byte.is_ascii_alphanumeric() && !b"+-.".contains(&byte));
         let (token, after) = rest.split_at(end.unwrap_or(rest.len()));
         rest = after;
         let is_integer = token.bytes().all(|byte| byte.is_ascii_digit());
@@ -101,7 +101,7 @@ fn has_only_exact_numbers(json: &str) -> bool {
 /// What follows a string of JSON, whose first quote was removed.
 fn after_string(text: &str) -> &str {
     let mut rest = text;
-    while let Some(at) = rest.find(['"', '\\']) {
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\')) {
         // The letter after a backslash cannot end the string.
         let (is_end, length) = if rest.as_bytes().get(at) == Some(&b'"') { (true, 1) } else { (false, 2) };
         rest = rest.get(at + length..).unwrap_or_default();

@@ -1,7 +1,5 @@
 //! The line of a dispense: the fields of its record, with `patient_id` or the pseudonym of the patient, `subject`, and with `id`.
 
-use std::fmt;
-
 use esoz_device_dispense::{
     CODEABLE_CONCEPT, Dispense, DispenseStatus, Field, FieldKind, InvalidPseudonym, ObjectType,
     PatientPseudonyms, Presence, Pseudonym, RECORD, REFERENCE, RESOURCES, is_internal, kind_of,
@@ -9,9 +7,10 @@ use esoz_device_dispense::{
 use esoz_kernel::{PatientId, Stamps, UserId, time::rfc3339_millis};
 use serde_json::{Map, Value, json};
 
-use super::{stamps, unknown};
+use super::stamps;
 use crate::json::{
-    DecodeError, array, boolean, check_storable, number, object, optional, parsed, required, string, time,
+    DecodeError, array_mut, boolean, check_storable, check_storable_field, number, object_mut, optional,
+    parsed, required, string, time,
 };
 use crate::{ImportContext, PseudonymousLines, UnknownFields};
 
@@ -32,38 +31,35 @@ const REMEDY: &str = "; with --keep-unknown it is stored as it is";
 
 /// Parses the data of a line, whose stamps were read before.
 pub(super) fn read(
-    data: &Map<String, Value>,
+    mut data: Map<String, Value>,
     stamps: Stamps,
     context: &ImportContext<'_>,
 ) -> Result<Dispense, DecodeError> {
-    let mut filled_in = stamps::fields(stamps, rfc3339_millis);
-    if !data.contains_key("status_history") {
-        filled_in.insert("status_history".to_owned(), json!([]));
+    if let Some(name) = data.keys().find(|name| *name != SUBJECT && is_internal(name)) {
+        return Err(match context.unknown_fields {
+            UnknownFields::Refuse => DecodeError::unknown_field(name, ""),
+            UnknownFields::Keep => {
+                DecodeError::new("has a field that only the service writes: _id or esoz_…")
+            }
+        });
     }
-    let known = NOT_IN_RECORD.iter().chain(RECORD.fields);
-    if context.unknown_fields == UnknownFields::Refuse
-        && let Some(name) = data.keys().find(|name| *name != SUBJECT && is_internal(name))
-    {
-        return Err(DecodeError::unknown_field(name, ""));
-    }
-    let given = data.iter().filter(|(name, _)| !filled_in.contains_key(*name)).chain(&filled_in);
-    let mut record = fields(given, known, context.unknown_fields)?;
-    let (subject, patient) = patient(data, context)?;
-    if context.unknown_fields == UnknownFields::Keep {
-        unknown::carry(data, &mut record)?;
-    }
-    record.retain(|name, _| NOT_IN_RECORD.iter().all(|field| field.name != name));
+    data.extend(stamps::fields(stamps, rfc3339_millis));
+    data.entry("status_history").or_insert_with(|| json!([]));
+    check_fields(&mut data, NOT_IN_RECORD.iter().chain(RECORD.fields), context.unknown_fields)?;
+    let (subject, patient) = patient(&data, context)?;
+    let id = required(&data, ID, parsed)?;
+    data.retain(|name, _| NOT_IN_RECORD.iter().all(|field| field.name != name));
     if let Some(patient) = patient {
-        refuse_patient(&record, patient)?;
+        refuse_patient(&data, patient)?;
     }
     Ok(Dispense {
-        id: required(data, ID, parsed)?,
-        status: required(data, "status", parsed)?,
+        id,
+        status: required(&data, "status", parsed)?,
         subject,
-        owner: required(data, "performer_legal_entity", |owner| {
+        owner: required(&data, "performer_legal_entity", |owner| {
             parsed(owner.pointer("/identifier/value").unwrap_or(&Value::Null))
         })?,
-        record,
+        record: data,
     })
 }
 
@@ -148,12 +144,8 @@ fn canonical_fields(parent: &str, fields: &Map<String, Value>) -> Map<String, Va
 /// Refuses a record with the patient's id in a text or name, in either case, with or without hyphens: the store knows the pseudonym alone.
 fn refuse_patient(record: &Map<String, Value>, patient: PatientId) -> Result<(), DecodeError> {
     let ids = [patient.uuid().hyphenated().to_string(), patient.uuid().simple().to_string()];
-    let names_patient = |value: &dyn fmt::Display| {
-        let text = value.to_string().to_ascii_lowercase();
-        ids.iter().any(|id| text.contains(id))
-    };
     for (name, value) in record {
-        if names_patient(name) || names_patient(value) {
+        if holds(name, &ids) || holds_anywhere(value, &ids) {
             let error = DecodeError::new("holds the patient's id, which no store may hold");
             // The name of an unknown field may contain the id, so the error does not repeat it.
             return Err(if RECORD.field(name).is_some() { error.inside(name) } else { error });
@@ -162,79 +154,91 @@ fn refuse_patient(record: &Map<String, Value>, patient: PatientId) -> Result<(),
     Ok(())
 }
 
-/// Decodes the fields of an object. One that is unknown is a fault, or left out.
-fn fields<'a>(
-    given: impl IntoIterator<Item = (&'a String, &'a Value)>,
+fn holds_anywhere(value: &Value, ids: &[String]) -> bool {
+    match value {
+        Value::String(text) => holds(text, ids),
+        Value::Array(items) => items.iter().any(|item| holds_anywhere(item, ids)),
+        Value::Object(fields) => {
+            fields.iter().any(|(name, field)| holds(name, ids) || holds_anywhere(field, ids))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn holds(text: &str, ids: &[String]) -> bool {
+    let is_in = |id: &String| {
+        text.as_bytes().windows(id.len()).any(|window| window.eq_ignore_ascii_case(id.as_bytes()))
+    };
+    ids.iter().any(is_in)
+}
+
+/// Checks the fields of an object and brings their values into the form in which they are stored. An unknown field is a fault, or stays.
+fn check_fields(
+    fields: &mut Map<String, Value>,
     known: impl Iterator<Item = &'static Field> + Clone,
     unknown: UnknownFields,
-) -> Result<Map<String, Value>, DecodeError> {
-    let mut decoded = Map::new();
-    for (name, given) in given {
-        let value = match known.clone().find(|field| field.name == name) {
-            Some(field) if field.presence.is_optional() && given.is_null() => Value::Null,
-            Some(field) => value(given, field.kind, unknown).map_err(|error| error.inside(name))?,
-            None if unknown == UnknownFields::Keep => continue,
+) -> Result<(), DecodeError> {
+    for (name, value) in fields.iter_mut() {
+        match known.clone().find(|field| field.name == name) {
+            Some(field) if field.presence.is_optional() && value.is_null() => {}
+            Some(field) => check(value, field.kind, unknown).map_err(|error| error.inside(name))?,
+            None if unknown == UnknownFields::Keep => check_storable_field(name, value)?,
             None => return Err(DecodeError::unknown_field(name, REMEDY)),
-        };
-        decoded.insert(name.clone(), value);
+        }
     }
     let mut required = known.filter(|field| !field.presence.is_optional());
-    let missing = required.find(|field| !decoded.contains_key(field.name));
-    missing.map_or(Ok(decoded), |field| Err(DecodeError::missing_field(field.name)))
+    let missing = required.find(|field| !fields.contains_key(field.name));
+    missing.map_or(Ok(()), |field| Err(DecodeError::missing_field(field.name)))
 }
 
-fn value(given: &Value, kind: FieldKind, unknown: UnknownFields) -> Result<Value, DecodeError> {
-    Ok(match kind {
-        FieldKind::Text => string(given)?.into(),
-        FieldKind::Boolean => boolean(given)?.into(),
-        FieldKind::Number => number(given)?.clone().into(),
-        FieldKind::Time => rfc3339_millis(time(given)?).into(),
+fn check(value: &mut Value, kind: FieldKind, unknown: UnknownFields) -> Result<(), DecodeError> {
+    match kind {
+        FieldKind::Text => string(value).map(drop)?,
+        FieldKind::Boolean => boolean(value).map(drop)?,
+        FieldKind::Number => number(value).map(drop)?,
+        FieldKind::Time => *value = rfc3339_millis(time(value)?).into(),
         // Every typed id reads a UUID in the same way; which of them does it here makes no difference.
-        FieldKind::Uuid => parsed::<UserId>(given)?.to_string().into(),
-        FieldKind::Status => parsed::<DispenseStatus>(given)?.as_str().into(),
-        FieldKind::Reference(code) => reference(given, code, unknown)?,
+        FieldKind::Uuid => *value = parsed::<UserId>(value)?.to_string().into(),
+        FieldKind::Status => *value = parsed::<DispenseStatus>(value)?.as_str().into(),
+        FieldKind::Reference(code) => check_reference(value, code, unknown)?,
         FieldKind::CodeableConcept => {
-            let concept = nested(given, &CODEABLE_CONCEPT, unknown)?;
-            if concept.get("coding") == Some(&json!([])) {
+            check_object(value, &CODEABLE_CONCEPT, unknown)?;
+            if value.get("coding") == Some(&json!([])) {
                 return Err(DecodeError::new("coding is empty"));
             }
-            concept.into()
         }
-        FieldKind::Object(object) => nested(given, object, unknown)?.into(),
+        FieldKind::Object(object) => check_object(value, object, unknown)?,
         FieldKind::List(item) => {
-            let items = array(given)?.iter().enumerate();
-            let items = items.map(|(index, given)| {
-                nested(given, item, unknown).map(Value::Object).map_err(|error| error.at(index))
-            });
-            items.collect::<Result<_, _>>()?
+            for (index, value) in array_mut(value)?.iter_mut().enumerate() {
+                check_object(value, item, unknown).map_err(|error| error.at(index))?;
+            }
         }
-        FieldKind::Any => {
-            check_storable(given)?;
-            given.clone()
-        }
-    })
+        FieldKind::Any => check_storable(value)?,
+    }
+    Ok(())
 }
 
-fn nested(
-    given: &Value,
+fn check_object(
+    value: &mut Value,
     object_type: &'static ObjectType,
     unknown: UnknownFields,
-) -> Result<Map<String, Value>, DecodeError> {
-    let decoded = fields(object(given)?, object_type.fields.iter(), unknown)?;
+) -> Result<(), DecodeError> {
+    let fields = object_mut(value)?;
+    check_fields(fields, object_type.fields.iter(), unknown)?;
     let alternatives = object_type.fields.iter().filter(|field| field.presence == Presence::Alternative);
     let names: Vec<&str> = alternatives.map(|field| field.name).collect();
-    let is_there = |name: &&&str| decoded.get(**name).is_some_and(|value| !value.is_null());
+    let is_there = |name: &&&str| fields.get(**name).is_some_and(|value| !value.is_null());
     if !names.is_empty() && names.iter().filter(is_there).count() != 1 {
         return Err(DecodeError::new(format_args!("must have either {}, and not both", names.join(" or "))));
     }
-    Ok(decoded)
+    Ok(())
 }
 
-/// Decodes a Reference and fills in what it can lack.
-fn reference(given: &Value, code: Option<&str>, unknown: UnknownFields) -> Result<Value, DecodeError> {
-    let mut reference = nested(given, &REFERENCE, unknown)?;
-    reference.entry("display_value").or_insert(Value::Null);
-    let concept = reference.get_mut("identifier").and_then(|identifier| identifier.get_mut("type"));
+/// Checks a Reference and fills in what it can lack.
+fn check_reference(value: &mut Value, code: Option<&str>, unknown: UnknownFields) -> Result<(), DecodeError> {
+    check_object(value, &REFERENCE, unknown)?;
+    object_mut(value)?.entry("display_value").or_insert(Value::Null);
+    let concept = value.get_mut("identifier").and_then(|identifier| identifier.get_mut("type"));
     let fits = concept.and_then(Value::as_object_mut).is_some_and(|concept| {
         concept.entry("text").or_insert_with(|| "".into());
         let is = |coding: &Value, field, value| coding.get(field).is_some_and(|given| given == value);
@@ -242,7 +246,7 @@ fn reference(given: &Value, code: Option<&str>, unknown: UnknownFields) -> Resul
         matches!(coding, Some([one]) if is(one, "system", RESOURCES) && code.is_none_or(|code| is(one, "code", code)))
     });
     if fits {
-        return Ok(reference.into());
+        return Ok(());
     }
     let code = code.map(|code| format!(" and the code {code}")).unwrap_or_default();
     Err(DecodeError::new(format_args!(

@@ -3,14 +3,13 @@
 mod dispense;
 mod flat;
 mod stamps;
-mod unknown;
 mod write;
 
 use serde_json::{Map, Value};
 
 pub(crate) use write::{ExportLine, export_line};
 
-use crate::json::{DecodeError, object, parsed, read, refuse_unknown, required};
+use crate::json::{DecodeError, object, object_mut, parsed, read, refuse_unknown, required};
 use crate::{ImportContext, LineError, Record, RecordKind};
 
 /// Parses one line.
@@ -18,26 +17,34 @@ use crate::{ImportContext, LineError, Record, RecordKind};
 /// # Errors
 /// [`LineError`] states the first fault.
 pub fn parse_line(line: &str, context: &ImportContext<'_>) -> Result<Record, LineError> {
-    let line = read(line)?;
-    let line = object(&line)?;
-    refuse_unknown(line, &["kind", "data"])?;
-    let (kind, data) = (required(line, "kind", parsed)?, required(line, "data", object)?);
-    Ok(record(kind, data, context).map_err(|error| error.inside("data"))?)
+    let mut line = read(line)?;
+    let line = object_mut(&mut line)?;
+    refuse_unknown(line, &["kind", DATA])?;
+    let kind = required(line, "kind", parsed)?;
+    required(line, DATA, object)?;
+    let Some(Value::Object(data)) = line.remove(DATA) else {
+        return Err(DecodeError::missing_field(DATA).into());
+    };
+    Ok(record(kind, data, context).map_err(|error| error.inside(DATA))?)
 }
+
+const DATA: &str = "data";
 
 fn record(
     kind: RecordKind,
-    data: &Map<String, Value>,
+    data: Map<String, Value>,
     context: &ImportContext<'_>,
 ) -> Result<Record, DecodeError> {
-    let stamps = stamps::read(data, context.now)?;
+    let stamps = stamps::read(&data, context.now)?;
     Ok(match kind {
-        RecordKind::LegalEntity => Record::LegalEntity(flat::read_legal_entity(data, stamps)?),
-        RecordKind::Division => Record::Division(flat::read_division(data, stamps)?),
+        RecordKind::LegalEntity => Record::LegalEntity(flat::read_legal_entity(&data, stamps)?),
+        RecordKind::Division => Record::Division(flat::read_division(&data, stamps)?),
         RecordKind::Contract => {
-            Record::Contract(flat::with_days_in_order(flat::read_contract(data, stamps)?)?)
+            Record::Contract(flat::with_days_in_order(flat::read_contract(&data, stamps)?)?)
         }
-        RecordKind::ContractDivision => Record::ContractDivision(flat::read_contract_division(data, stamps)?),
+        RecordKind::ContractDivision => {
+            Record::ContractDivision(flat::read_contract_division(&data, stamps)?)
+        }
         RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(data, stamps, context)?),
     })
 }

@@ -1,6 +1,6 @@
 //! Maps a [`Dispense`] to its stored document and back. Strict for what a rule reads, and for nothing else.
 
-use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use bson::{Bson, RawArrayBuf, RawBson, RawBsonRef, RawDocument, RawDocumentBuf, error::Error, raw::CStr};
 use esoz_device_dispense::{
     Dispense, DispenseStatus, FieldKind, Pseudonym, RecordFields, StoredDispense, Transition, kind_of,
 };
@@ -13,7 +13,7 @@ use crate::{
         CHANGES, COLLECTION, EVENTS, ID, IDENTIFIER, KEYS, OUTBOX, OUTBOX_EVENTS, OWNER,
         PERFORMER_LEGAL_ENTITY, STATUS, STATUS_HISTORY, SUBJECT, VALUE,
     },
-    values::{binary, binary_uuid, millis, text, uuid},
+    values::{binary, binary_uuid, millis, text, uuid, uuid_binary},
 };
 
 /// Decodes a stored document.
@@ -143,16 +143,7 @@ const DOCUMENT_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Encodes a dispense, or says why it cannot be stored. UUIDs of references and users become binary, times become dates.
 pub(crate) fn from_dispense(dispense: &Dispense) -> Result<RawDocumentBuf, String> {
-    let mut document = doc! { ID: binary(dispense.id.uuid()), SUBJECT: dispense.subject.expose() };
-    for (key, value) in &dispense.record {
-        // These do not come from the record: it must not name another dispense, or bring events, keys or transitions.
-        if ![ID, SUBJECT, OUTBOX, KEYS, CHANGES].contains(&key.as_str()) {
-            document.insert(key, field("", key, value));
-        }
-    }
-    document.insert(STATUS, dispense.status.as_str());
-    set_owner(&mut document, dispense.owner);
-    let document = RawDocumentBuf::try_from(&document).map_err(|_| {
+    let document = encode(dispense).map_err(|_| {
         String::from("it has a field whose name MongoDB cannot store (with a zero character in it)")
     })?;
     if document.as_bytes().len() > DOCUMENT_MAX_BYTES {
@@ -161,54 +152,78 @@ pub(crate) fn from_dispense(dispense: &Dispense) -> Result<RawDocumentBuf, Strin
     Ok(document)
 }
 
-fn set_owner(document: &mut Document, owner: LegalEntityId) {
-    let mut reference = object(document.get(PERFORMER_LEGAL_ENTITY));
-    let mut identifier = object(reference.get(IDENTIFIER));
-    identifier.insert(VALUE, binary(owner.uuid()));
-    reference.insert(IDENTIFIER, identifier);
-    document.insert(PERFORMER_LEGAL_ENTITY, reference);
+/// Fails on a name with a zero character.
+fn encode(dispense: &Dispense) -> Result<RawDocumentBuf, Error> {
+    let mut document = RawDocumentBuf::new();
+    let mut append = |name: &str, value: RawBson| -> Result<(), Error> {
+        document.append(<&CStr>::try_from(name)?, value);
+        Ok(())
+    };
+    append(ID, uuid_binary(dispense.id.uuid()).into())?;
+    append(SUBJECT, dispense.subject.expose().into())?;
+    append(STATUS, dispense.status.as_str().into())?;
+    let owner = owned(dispense.record.get(PERFORMER_LEGAL_ENTITY), dispense.owner);
+    append(PERFORMER_LEGAL_ENTITY, field("", PERFORMER_LEGAL_ENTITY, &owner)?)?;
+    // These do not come from the record: it must not name another dispense, or bring events, keys or transitions.
+    let own = [ID, SUBJECT, STATUS, PERFORMER_LEGAL_ENTITY, OUTBOX, KEYS, CHANGES];
+    for (key, value) in dispense.record.iter().filter(|(key, _)| !own.contains(&key.as_str())) {
+        append(key, field("", key, value)?)?;
+    }
+    Ok(document)
 }
 
-/// The object in a field, or an empty one.
-fn object(value: Option<&Bson>) -> Document {
-    value.and_then(Bson::as_document).cloned().unwrap_or_default()
+/// The reference to the legal entity, with the owner in it.
+fn owned(reference: Option<&Value>, owner: LegalEntityId) -> Value {
+    let mut reference = reference.and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut identifier = match reference.remove(IDENTIFIER) {
+        Some(Value::Object(identifier)) => identifier,
+        _ => Map::new(),
+    };
+    identifier.insert(VALUE.to_owned(), owner.to_string().into());
+    reference.insert(IDENTIFIER.to_owned(), identifier.into());
+    reference.into()
 }
 
-fn field(parent: &str, key: &str, value: &Value) -> Bson {
+fn field(parent: &str, key: &str, value: &Value) -> Result<RawBson, Error> {
     let typed = value.as_str().and_then(|text| match kind_of(parent, key)? {
-        FieldKind::Uuid => bson_to_json::uuid(text).map(binary),
+        FieldKind::Uuid => bson_to_json::uuid(text).map(|uuid| uuid_binary(uuid).into()),
         FieldKind::Time => text.parse::<Timestamp>().ok().map(|time| millis(time).into()),
         _ => None,
     });
-    typed.unwrap_or_else(|| plain(key, value))
+    typed.map_or_else(|| plain(key, value), Ok)
 }
 
-fn plain(key: &str, value: &Value) -> Bson {
-    match value {
-        Value::Null => Bson::Null,
-        Value::Bool(truth) => Bson::Boolean(*truth),
+fn plain(key: &str, value: &Value) -> Result<RawBson, Error> {
+    Ok(match value {
+        Value::Null => RawBson::Null,
+        Value::Bool(truth) => RawBson::Boolean(*truth),
         Value::Number(value) => number(value),
-        Value::String(text) => Bson::String(text.clone()),
-        Value::Array(items) => Bson::Array(items.iter().map(|item| plain(key, item)).collect()),
-        Value::Object(object) => Bson::Document(nested(key, object)),
-    }
-}
-
-fn nested(parent: &str, object: &Map<String, Value>) -> Document {
-    object.iter().map(|(key, value)| (key.clone(), field(parent, key, value))).collect()
+        Value::String(text) => RawBson::String(text.clone()),
+        Value::Array(items) => {
+            let items = items.iter().map(|item| plain(key, item));
+            RawBson::Array(items.collect::<Result<RawArrayBuf, _>>()?)
+        }
+        Value::Object(object) => {
+            let fields = object
+                .iter()
+                .map(|(name, value)| Ok((<&CStr>::try_from(name.as_str())?, field(key, name, value)?)));
+            RawBson::Document(fields.collect::<Result<RawDocumentBuf, Error>>()?)
+        }
+    })
 }
 
 /// The narrowest type that holds the number with every digit.
-fn number(number: &Number) -> Bson {
+fn number(number: &Number) -> RawBson {
     if let Some(wide) = number.as_i64() {
-        return i32::try_from(wide).map_or(Bson::Int64(wide), Bson::Int32);
+        return i32::try_from(wide).map_or(RawBson::Int64(wide), RawBson::Int32);
     }
-    let wider = number.as_u64().and_then(|wider| wider.to_string().parse().ok()).map(Bson::Decimal128);
-    wider.or_else(|| number.as_f64().map(Bson::Double)).unwrap_or(Bson::Null)
+    let wider = number.as_u64().and_then(|wider| wider.to_string().parse().ok()).map(RawBson::Decimal128);
+    wider.or_else(|| number.as_f64().map(RawBson::Double)).unwrap_or(RawBson::Null)
 }
 
 #[cfg(test)]
 mod tests {
+    use bson::Document;
     use esoz_device_dispense::{DispenseStatus, Pseudonym};
     use esoz_kernel::{DispenseId, Uuid};
     use serde_json::json;

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
-use esoz_device_dispense::{Dispense, DispenseRegistry};
-use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
+use bson::RawDocumentBuf;
+use esoz_device_dispense::{Dispense, DispenseRegistry, EncodedDispense};
+use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError, StoreErrorKind};
 use mongodb::error::IndexedWriteError;
 
 use super::document;
@@ -8,24 +9,15 @@ use crate::{MongoStore, error::is_duplicate_key};
 
 #[async_trait]
 impl DispenseRegistry for MongoStore {
-    async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError> {
-        let mut answers = Vec::with_capacity(dispenses.len());
-        let mut documents = Vec::with_capacity(dispenses.len());
-        // Where in the answers each document's stands.
-        let mut places = Vec::with_capacity(dispenses.len());
-        for (place, dispense) in dispenses.iter().enumerate() {
-            match document::from_dispense(dispense) {
-                Ok(document) => {
-                    documents.push(document);
-                    places.push(place);
-                    answers.push(Put::Created);
-                }
-                Err(reason) => answers.push(Put::Refused(reason)),
-            }
-        }
-        for failure in self.insert(&documents).await? {
-            let place = places.get(failure.index);
-            if let Some(answer) = place.and_then(|place| answers.get_mut(*place)) {
+    fn encode(&self, dispense: &Dispense) -> Result<EncodedDispense, String> {
+        let document = document::from_dispense(dispense)?.into_bytes();
+        Ok(EncodedDispense { id: dispense.id, document })
+    }
+
+    async fn put_encoded(&self, dispenses: &[EncodedDispense]) -> Result<Vec<Put>, StoreError> {
+        let mut answers = vec![Put::Created; dispenses.len()];
+        for failure in self.insert(dispenses).await? {
+            if let Some(answer) = answers.get_mut(failure.index) {
                 *answer = answer_to(&failure);
             }
         }
@@ -46,14 +38,21 @@ impl DispenseRegistry for MongoStore {
 
 impl MongoStore {
     /// Inserts what can be, and tells of the rest.
-    async fn insert(&self, documents: &[bson::RawDocumentBuf]) -> Result<Vec<IndexedWriteError>, StoreError> {
-        if documents.is_empty() {
+    async fn insert(&self, dispenses: &[EncodedDispense]) -> Result<Vec<IndexedWriteError>, StoreError> {
+        if dispenses.is_empty() {
             return Ok(Vec::new());
         }
+        let attempted = || format!("loading {} dispenses", dispenses.len());
+        let documents =
+            dispenses.iter().map(|dispense| RawDocumentBuf::from_bytes(dispense.document.clone()));
+        let documents: Vec<_> = documents.collect::<Result<_, _>>().map_err(|_| {
+            StoreError::new(StoreErrorKind::Unexpected, attempted())
+                .because("one was not encoded by this store")
+        })?;
         let insert = self.documents.dispenses.insert_many(documents).ordered(false);
         let inserted = self.documents.with_timeout(insert).await;
         inserted.map(|_| Vec::new()).or_else(|error| {
-            let failed = error.during(format!("loading {} dispenses", documents.len()));
+            let failed = error.during(attempted());
             error.refused_documents().ok_or(failed)
         })
     }

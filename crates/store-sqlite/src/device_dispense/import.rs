@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use esoz_device_dispense::{Dispense, DispenseRegistry};
+use esoz_device_dispense::{Dispense, DispenseRegistry, EncodedDispense};
 use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
 
 use super::document::{from_dispense, to_whole_dispense};
@@ -13,7 +13,12 @@ use crate::schema::device_dispenses;
 
 #[async_trait]
 impl DispenseRegistry for SqliteStore {
-    async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError> {
+    fn encode(&self, dispense: &Dispense) -> Result<EncodedDispense, String> {
+        let document = from_dispense(dispense)?.into_bytes();
+        Ok(EncodedDispense { id: dispense.id, document })
+    }
+
+    async fn put_encoded(&self, dispenses: &[EncodedDispense]) -> Result<Vec<Put>, StoreError> {
         put_all(self, "loading dispenses", dispenses, put).await
     }
 
@@ -31,13 +36,14 @@ impl DispenseRegistry for SqliteStore {
 
 struct Row {
     id: String,
-    /// The document, or the reason why it cannot be stored.
+    /// The document, or the reason why it is none.
     document: Result<String, String>,
 }
 
-impl From<&Dispense> for Row {
-    fn from(dispense: &Dispense) -> Self {
-        Self { id: dispense.id.to_string(), document: from_dispense(dispense) }
+impl From<&EncodedDispense> for Row {
+    fn from(dispense: &EncodedDispense) -> Self {
+        let document = String::from_utf8(dispense.document.clone());
+        Self { id: dispense.id.to_string(), document: document.map_err(|error| error.to_string()) }
     }
 }
 

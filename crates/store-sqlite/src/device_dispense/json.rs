@@ -1,12 +1,11 @@
 //! JSON as SQLite reads it: of several fields with one name the first counts, and what `serde_json` cannot hold is no error.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 /// As deep as MongoDB stores it.
 const MAX_DEPTH: u8 = 200;
@@ -15,17 +14,17 @@ const MAX_DEPTH: u8 = 200;
 ///
 /// What `serde_json` cannot hold (a number like 1e400, or deeper nesting) is shown as its text: the record is carried, not interpreted.
 pub(super) fn read(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().map(|raw| lenient(raw, MAX_DEPTH))
+    let whole = serde_json::from_str(text).map(|Json(value)| value);
+    whole.or_else(|_| serde_json::from_str(text).map(|raw| lenient(raw, MAX_DEPTH))).ok()
 }
 
 fn lenient(raw: &RawValue, depth: u8) -> Value {
     if let Ok(Json(value)) = serde_json::from_str(raw.get()) {
         return value;
     }
-    match serde_json::from_str::<Node<&RawValue>>(raw.get()) {
-        Ok(node) if depth > 0 => node.into_json(|inner| lenient(inner, depth.saturating_sub(1))),
-        _ => raw.get().into(),
-    }
+    let Some(depth) = depth.checked_sub(1) else { return raw.get().into() };
+    let inner = ValueVisitor::new(|inner| lenient(inner, depth));
+    serde_json::Deserializer::from_str(raw.get()).deserialize_any(inner).unwrap_or_else(|_| raw.get().into())
 }
 
 /// A value with all that is inside.
@@ -33,80 +32,67 @@ struct Json(Value);
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Node::deserialize(deserializer).map(|node| Self(node.into_json(|Self(inner)| inner)))
+        deserializer.deserialize_any(ValueVisitor::new(|Self(inner)| inner)).map(Self)
     }
 }
 
-/// A value; `T` is what it has inside.
-enum Node<T> {
-    Scalar(Value),
-    List(Vec<T>),
-    Object(BTreeMap<String, T>),
+/// Reads a value; those inside are read as `T` first.
+struct ValueVisitor<T, F> {
+    inner: F,
+    read: PhantomData<T>,
 }
 
-impl<T> Node<T> {
-    fn into_json(self, inner: impl Fn(T) -> Value) -> Value {
-        match self {
-            Self::Scalar(value) => value,
-            Self::List(items) => items.into_iter().map(inner).collect(),
-            Self::Object(fields) => fields.into_iter().map(|(name, field)| (name, inner(field))).collect(),
-        }
+impl<T, F: Fn(T) -> Value> ValueVisitor<T, F> {
+    fn new(inner: F) -> Self {
+        Self { inner, read: PhantomData }
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Node<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor(PhantomData))
-    }
-}
-
-struct NodeVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for NodeVisitor<T> {
-    type Value = Node<T>;
+impl<'de, T: Deserialize<'de>, F: Fn(T) -> Value> Visitor<'de> for ValueVisitor<T, F> {
+    type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Node<T>, E> {
-        Ok(Node::Scalar(Value::Null))
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Node<T>, E> {
-        Ok(Node::Scalar(value.into()))
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Node<T>, E> {
-        Ok(Node::Scalar(value.into()))
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Node<T>, E> {
-        Ok(Node::Scalar(value.into()))
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Node<T>, E> {
-        Ok(Node::Scalar(value.into()))
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Node<T>, E> {
-        Ok(Node::Scalar(text.into()))
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node<T>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element()? {
-            list.push(item);
+            list.push((self.inner)(item));
         }
-        Ok(Node::List(list))
+        Ok(Value::Array(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Node<T>, A::Error> {
-        let mut object = BTreeMap::new();
-        while let Some((name, value)) = fields.next_entry()? {
-            object.entry(name).or_insert(value);
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, value)) = fields.next_entry::<String, T>()? {
+            object.entry(name).or_insert_with(|| (self.inner)(value));
         }
-        Ok(Node::Object(object))
+        Ok(Value::Object(object))
     }
 }
 

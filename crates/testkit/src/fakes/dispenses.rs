@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_device_dispense::{
-    DeviceDispenses, Dispense, DispenseRegistry, Filter, Overdue, OverdueFilter, Pseudonym, RecordFields,
-    StoredDispense, Transition,
+    DeviceDispenses, Dispense, DispenseRegistry, EncodedDispense, Filter, Overdue, OverdueFilter, Pseudonym,
+    RecordFields, StoredDispense, Transition,
 };
 use esoz_events::{Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which};
 use esoz_kernel::{
@@ -180,14 +180,21 @@ impl IdempotencyRecords for FakeDispenses {
 
 #[async_trait]
 impl DispenseRegistry for FakeDispenses {
-    async fn put_dispenses(&self, dispenses: &[Dispense]) -> Result<Vec<Put>, StoreError> {
+    fn encode(&self, dispense: &Dispense) -> Result<EncodedDispense, String> {
+        let document = serde_json::to_vec(&document(dispense)).map_err(|error| error.to_string())?;
+        Ok(EncodedDispense { id: dispense.id, document })
+    }
+
+    async fn put_encoded(&self, dispenses: &[EncodedDispense]) -> Result<Vec<Put>, StoreError> {
         let mut state = self.0.lock();
-        let mut put = |dispense: &Dispense| {
-            if state.documents.contains_key(&dispense.id) {
+        let mut put = |EncodedDispense { id, document }: &EncodedDispense| {
+            if state.documents.contains_key(id) {
                 return Put::Kept;
             }
-            state.documents.insert(dispense.id, document(dispense));
-            Put::Created
+            match serde_json::from_slice(document) {
+                Ok(document) => state.documents.insert(*id, document).map_or(Put::Created, |_| Put::Updated),
+                Err(error) => Put::Refused(error.to_string()),
+            }
         };
         Ok(dispenses.iter().map(&mut put).collect())
     }

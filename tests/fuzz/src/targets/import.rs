@@ -1,5 +1,7 @@
 //! NDJSON as `esoz import` takes it: one line, and a whole input.
 
+use std::io::Cursor;
+
 use esoz_device_dispense::Dispense;
 use esoz_import::{
     ImportContext, ImportLimits, Importer, LineError, PseudonymousLines, Record, UnknownFields, parse_line,
@@ -147,7 +149,7 @@ fn file(data: &[u8]) {
     let mut told = Vec::new();
     let mut bad_lines = 0;
     let importer = Importer::new(ports, LIMITS);
-    let run = importer.run(data, |progress| {
+    let run = importer.run(Cursor::new(data.to_vec()), |progress| {
         told.push((progress.lines, progress.bytes));
         bad_lines += progress.bad_lines.len();
         progress.bad_lines.iter().for_each(|bad| assert_keeps_quiet(&bad.reason));

@@ -49,3 +49,14 @@ fn the_report_lists_so_many_bad_lines_and_progress_tells_all() {
         told.iter().map(|(_, _, bad)| bad.iter().map(|bad| bad.line).collect()).collect();
     assert_eq!(numbers, [vec![1, 2, 3, 4], vec![5, 6, 7, 8], vec![9, 10]]);
 }
+
+#[test]
+fn a_dispense_that_the_store_cannot_hold_is_a_bad_line() {
+    let stored = Arc::default();
+    let all = lines(RecordKind::DeviceDispense, [10, UNENCODABLE, 11]);
+    let (report, told) = load(ports(&stored), limits(), &all);
+    let refused = [bad(2, "is too large for the store")];
+    assert_eq!(report.unwrap().listed_bad_lines, refused);
+    assert_eq!(told, [(3, 2, refused.to_vec())]);
+    assert_eq!(stored.lock().unwrap().batches, [(RecordKind::DeviceDispense, 2)]);
+}

@@ -1,7 +1,9 @@
 //! Which lines share a batch, and what is reported of them.
 
-use std::future::poll_fn;
-use std::task::Poll;
+use std::io::{BufRead, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -63,38 +65,58 @@ fn interleaved_kinds_share_batches_and_are_reported_in_the_order_of_lines() {
     assert_eq!(report.unwrap().listed_bad_lines, refusals);
 }
 
-#[test]
-fn while_a_batch_is_stored_the_next_is_read() {
-    let ports = ports(&Arc::default());
-    let (now, unknown_fields) = (ports.clock.now(), UnknownFields::Refuse);
-    let (pseudonyms, pseudonymous_lines) = (&*ports.pseudonyms, PseudonymousLines::Refuse);
-    let context = ImportContext { now, pseudonyms, unknown_fields, pseudonymous_lines };
-    let input = lines(RecordKind::Division, 10..110).join("\n");
-    let mut reader =
-        BatchReader::new(input.as_bytes(), ImportLimits { max_batch_records: 90, ..limits() }, context);
-    let mut lines_read = Vec::new();
-    for pending_polls in [0, 1, 2, 100] {
-        let mut polls = 0;
-        let storing = poll_fn(|task| {
-            polls += 1;
-            if polls > pending_polls {
-                return Poll::Ready(());
-            }
-            task.waker().wake_by_ref();
-            Poll::Pending
-        });
-        block_on(reader.read_while(storing));
-        lines_read.push(reader.lines_read());
+/// Counts the bytes that are taken from it.
+struct Counted(Cursor<String>, Arc<AtomicUsize>);
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
     }
-    assert_eq!(lines_read, [0, 16, 48, 90], "no more than one batch is read ahead");
-    assert_eq!(reader.next().unwrap().batch.records, 90);
+}
+
+impl BufRead for Counted {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.fill_buf()
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.1.fetch_add(bytes, Ordering::SeqCst);
+        self.0.consume(bytes);
+    }
+}
+
+#[test]
+fn while_a_batch_is_stored_the_next_is_read_and_no_more() {
+    const BATCHES: usize = 4;
+    let all = lines(RecordKind::Division, 1_000..1_040);
+    let batch_bytes = (all[0].len() + 1) * all.len() / BATCHES;
+    let taken: Arc<AtomicUsize> = Arc::default();
+    let (seen, stored) = (Arc::clone(&taken), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&stored);
+    let mut contracts = MockContractRegistry::new();
+    contracts.expect_put_divisions().returning(move |divisions| {
+        let batch = counted.fetch_add(1, Ordering::SeqCst) + 1;
+        let next = batch_bytes * (batch + 1).min(BATCHES);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while seen.load(Ordering::SeqCst) < next {
+            assert!(Instant::now() < deadline, "the batch after batch {batch} is not read");
+            thread::yield_now();
+        }
+        assert_eq!(seen.load(Ordering::SeqCst), next, "more than the batch after batch {batch} is read");
+        Ok(vec![Put::Created; divisions.len()])
+    });
+    let ports = ImportPorts { contracts: Arc::new(contracts), ..ports(&Arc::default()) };
+    let importer = Importer::new(ports, ImportLimits { max_batch_records: all.len() / BATCHES, ..limits() });
+    let input = Counted(Cursor::new(all.join("\n") + "\n"), taken);
+    assert_eq!(block_on(importer.run(input, |_| {})).unwrap().lines, 40);
+    assert_eq!(stored.load(Ordering::SeqCst), BATCHES);
 }
 
 #[test]
 fn a_batch_has_its_most_records_and_about_its_most_bytes() {
     let all = lines(RecordKind::ContractDivision, 1_000..2_001);
     for (limits, expected) in [
-        (limits(), vec![500, 500, 1]),
+        (limits(), vec![1_000, 1]),
         (ImportLimits { max_batch_bytes: 400 * all[0].len() - 1, ..limits() }, vec![400, 400, 201]),
         (ImportLimits { max_batch_records: 0, ..limits() }, vec![1; 1_001]),
     ] {

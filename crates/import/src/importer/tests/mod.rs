@@ -5,11 +5,13 @@ mod batches;
 mod failures;
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Cursor};
 use std::sync::{Arc, Mutex};
 
 use esoz_contract_division::MockContractRegistry;
-use esoz_device_dispense::{MockDispenseRegistry, MockPatientPseudonyms, Pseudonym};
+use esoz_device_dispense::{
+    Dispense, EncodedDispense, MockDispenseRegistry, MockPatientPseudonyms, Pseudonym,
+};
 use esoz_kernel::{Clock, Put, StoreError, StoreErrorKind, Timestamp, Uuid};
 use esoz_legal_entity::MockLegalEntityRegistry;
 use pollster::block_on;
@@ -57,6 +59,9 @@ impl Stored {
     }
 }
 
+/// The id of a dispense that the store cannot hold.
+const UNENCODABLE: u128 = 667;
+
 /// Ports on one store, which fails from that call on.
 fn ports_failing_at(stored: &Arc<Mutex<Stored>>, failing_call: usize) -> ImportPorts {
     let calls = Arc::new(Mutex::new(0));
@@ -86,7 +91,20 @@ fn ports_failing_at(stored: &Arc<Mutex<Stored>>, failing_call: usize) -> ImportP
     contracts.expect_put_contracts().returning(answer!(facts.id => Contract));
     contracts.expect_put_contract_divisions().returning(answer!(id => ContractDivision));
     let mut dispenses = MockDispenseRegistry::new();
-    dispenses.expect_put_dispenses().returning(answer!(id => DeviceDispense));
+    let encoded: Arc<Mutex<HashMap<Uuid, Dispense>>> = Arc::default();
+    let known = Arc::clone(&encoded);
+    dispenses.expect_encode().returning(move |dispense| {
+        if dispense.id.uuid() == Uuid::from_u128(UNENCODABLE) {
+            return Err("is too large for the store".to_owned());
+        }
+        known.lock().unwrap().insert(dispense.id.uuid(), dispense.clone());
+        Ok(EncodedDispense { id: dispense.id, document: Vec::new() })
+    });
+    dispenses.expect_put_encoded().returning(move |dispenses| {
+        let encoded = encoded.lock().unwrap();
+        let ids = dispenses.iter().map(|dispense| dispense.id.uuid());
+        put(ids.map(|id| (id, Record::DeviceDispense(encoded[&id].clone()))).collect())
+    });
     let mut pseudonyms = MockPatientPseudonyms::new();
     pseudonyms.expect_of().return_const(Pseudonym::new("P"));
     ImportPorts {
@@ -157,7 +175,7 @@ fn load(
     let mut told = Vec::new();
     let input = lines.join("\n");
     let importer = Importer::new(ports, limits);
-    let result = block_on(importer.run(input.as_bytes(), |progress| {
+    let result = block_on(importer.run(Cursor::new(input), |progress| {
         let all = |counts: Counts| counts.created + counts.updated + counts.kept;
         let stored = progress.totals.values().copied().map(all).sum();
         told.push((progress.lines, stored, progress.bad_lines.to_vec()));
