@@ -98,6 +98,9 @@ impl TestStores {
             variable("ESOZ_STORE__KIND", "servers"),
             variable("ESOZ_POSTGRES__URL", servers.postgres_url),
             variable("ESOZ_POSTGRES__MAX_CONNECTIONS", "8"),
+            // A server of the tests opens its connections when the first requests come, on a machine that may be busy with other tests.
+            variable("ESOZ_POSTGRES__CONNECT_TIMEOUT_MS", "10000"),
+            variable("ESOZ_POSTGRES__POOL_WAIT_TIMEOUT_MS", "10000"),
             variable("ESOZ_MONGODB__URI", servers.mongodb),
             variable("ESOZ_MONGODB__DATABASE", &name),
             variable("ESOZ_KAFKA__BROKERS", servers.kafka),
