@@ -44,6 +44,8 @@ pub(crate) enum MongoError {
     Server(i32),
     /// The server's answer to a command is not one that the command has.
     MalformedReply,
+    /// A scan cannot go on from a cursor that this store has not given.
+    MalformedCursor,
 }
 
 impl From<Error> for MongoError {
@@ -64,6 +66,8 @@ impl MongoError {
             }
             Self::MalformedReply => StoreError::new(StoreErrorKind::Unexpected, attempted)
                 .because(Cause("MongoDB answered what cannot be".to_owned())),
+            Self::MalformedCursor => StoreError::new(StoreErrorKind::Unexpected, attempted)
+                .because(Cause("the cursor is not one that this store has given".to_owned())),
         }
     }
 

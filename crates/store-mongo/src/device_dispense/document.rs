@@ -138,8 +138,9 @@ fn owner(document: &RawDocument) -> Option<LegalEntityId> {
     uuid.map(LegalEntityId::new)
 }
 
-/// The largest document that the server stores, in bytes.
-const DOCUMENT_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// The largest document that is taken in, in bytes: 16 MiB is the most that the server stores, and a change of status must have room for its
+/// entry in the history, its event and its idempotency key, or the dispense could never be stopped.
+const DOCUMENT_MAX_BYTES: usize = 16 * 1024 * 1024 - 64 * 1024;
 
 /// Encodes a dispense, or says why it cannot be stored. UUIDs of references and users become binary, times become dates.
 pub(crate) fn from_dispense(dispense: &Dispense) -> Result<RawDocumentBuf, String> {
@@ -147,7 +148,7 @@ pub(crate) fn from_dispense(dispense: &Dispense) -> Result<RawDocumentBuf, Strin
         String::from("it has a field whose name MongoDB cannot store (with a zero character in it)")
     })?;
     if document.as_bytes().len() > DOCUMENT_MAX_BYTES {
-        return Err(format!("it is larger than {DOCUMENT_MAX_BYTES} bytes, the most that MongoDB stores"));
+        return Err(format!("it is larger than {DOCUMENT_MAX_BYTES} bytes, the most that MongoDB stores with room for changes"));
     }
     Ok(document)
 }
@@ -295,7 +296,7 @@ mod tests {
         let reason = from_dispense(&loaded(json!({"a\u{0}b": 1}))).unwrap_err();
         assert!(reason.contains("zero character"), "{reason}");
         let reason = from_dispense(&loaded(json!({"note": "x".repeat(DOCUMENT_MAX_BYTES)}))).unwrap_err();
-        assert!(reason.contains("larger than 16777216 bytes"), "{reason}");
+        assert!(reason.contains("larger than 16711680 bytes"), "{reason}");
     }
 
     #[test]

@@ -18,15 +18,15 @@ impl Collections {
         after: Option<&ScanCursor>,
         limit: u32,
     ) -> Result<(Vec<RawDocumentBuf>, Option<ScanCursor>), MongoError> {
-        let after = after.and_then(|after| RawDocumentBuf::from_bytes(after.id().to_vec()).ok());
+        let after = after.map(bound).transpose()?;
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         let limit = limit.saturating_add(u32::from(after.is_some()));
         let by_id = self.majority.find(doc! {}).sort(doc! { ID: 1 }).hint(Hint::Keys(doc! { ID: 1 }));
         // One more than the limit, or the server keeps the cursor open.
         let batch_size = limit.saturating_add(1);
         let mut find = by_id.limit(limit.into()).batch_size(batch_size).max_time(self.operation_timeout);
-        if let Some(after) = after.as_ref().and_then(|after| Document::try_from(after).ok()) {
-            find = find.min(after);
+        if let Some(after) = &after {
+            find = find.min(Document::try_from(after).map_err(|_| MongoError::MalformedCursor)?);
         }
         let page = async {
             let mut cursor = find.await?;
@@ -47,6 +47,11 @@ impl Collections {
         let next = last.map(|last| cursor_after(last).ok_or(MongoError::MalformedReply)).transpose()?;
         Ok((documents, next))
     }
+}
+
+/// The bound of the index that a cursor stands for.
+fn bound(after: &ScanCursor) -> Result<RawDocumentBuf, MongoError> {
+    RawDocumentBuf::from_bytes(after.id().to_vec()).map_err(|_| MongoError::MalformedCursor)
 }
 
 /// The cursor after a document: its id as a bound of the index.
