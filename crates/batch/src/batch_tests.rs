@@ -45,7 +45,7 @@ impl BatchExecutor for Doubling {
 }
 
 struct Fixture {
-    writer: Batcher<Doubling>,
+    batcher: Batcher<Doubling>,
     log: Arc<Mutex<Vec<Vec<u32>>>>,
     permits: Arc<Semaphore>,
 }
@@ -56,15 +56,16 @@ fn fixture(max_batches: usize, max_items: usize, queue_timeout: Duration) -> Fix
     let (log, permits) = (Arc::<Mutex<Vec<Vec<u32>>>>::default(), Arc::new(Semaphore::new(0)));
     let (in_flight, most_in_flight) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let executor = Doubling { log: log.clone(), permits: permits.clone(), in_flight, most_in_flight };
-    Fixture { writer: Batcher::new(executor, Limits { max_batches, max_items, queue_timeout }), log, permits }
+    let limits = Limits { max_batches, max_items, further_at: max_items.div_ceil(2), queue_timeout };
+    Fixture { batcher: Batcher::new(executor, limits), log, permits }
 }
 
 impl Fixture {
     /// Starts a call, and returns once it is in flight or queued.
     async fn call(&self, job: u32) -> JoinHandle<Result<u32, Dropped>> {
         let before = self.seen();
-        let writer = self.writer.clone();
-        let call = tokio::spawn(async move { writer.run(&job).await });
+        let batcher = self.batcher.clone();
+        let call = tokio::spawn(async move { batcher.run(&job).await });
         while self.seen() == before {
             tokio::task::yield_now().await;
         }
@@ -72,7 +73,7 @@ impl Fixture {
     }
 
     fn seen(&self) -> usize {
-        self.batches().iter().map(Vec::len).sum::<usize>() + self.writer.queue_len()
+        self.batches().iter().map(Vec::len).sum::<usize>() + self.batcher.queue_len()
     }
 
     fn batches(&self) -> Vec<Vec<u32>> {
@@ -85,7 +86,7 @@ async fn a_job_that_arrives_while_none_is_in_flight_runs_at_once_and_alone() {
     let fixture = fixture(1, 8, NO_TIMEOUT);
     for job in [1, 2] {
         let call = fixture.call(job).await;
-        assert_eq!(fixture.writer.queue_len(), 0);
+        assert_eq!(fixture.batcher.queue_len(), 0);
         fixture.permits.add_permits(1);
         assert_eq!(call.await.unwrap(), Ok(job * 2));
     }
@@ -99,7 +100,7 @@ async fn jobs_that_arrive_meanwhile_run_in_one_batch_in_order_and_each_gets_its_
     for job in 1..=6 {
         calls.push(fixture.call(job).await);
     }
-    assert_eq!(fixture.writer.queue_len(), 5);
+    assert_eq!(fixture.batcher.queue_len(), 5);
     fixture.permits.add_permits(3);
     for (call, job) in calls.into_iter().zip(1..) {
         assert_eq!(call.await.unwrap(), Ok(job * 2));
@@ -123,7 +124,7 @@ async fn no_more_than_max_batches_are_in_flight() {
     for call in calls {
         call.await.unwrap().unwrap();
     }
-    assert_eq!(fixture.writer.shared.executor.most_in_flight.load(Ordering::SeqCst), 2);
+    assert_eq!(fixture.batcher.shared.executor.most_in_flight.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
@@ -137,11 +138,11 @@ async fn a_further_batch_starts_once_half_a_batch_waits() {
         tokio::task::yield_now().await;
     }
     assert_eq!(fixture.batches(), [vec![1], vec![2, 3]]);
-    assert_eq!(fixture.writer.queue_len(), 1, "one job is not enough for a further batch");
+    assert_eq!(fixture.batcher.queue_len(), 1, "one job is not enough for a further batch");
     fixture.permits.add_permits(1);
     assert_eq!(calls.remove(0).await.unwrap(), Ok(2));
     assert_eq!(
-        fixture.writer.queue_len(),
+        fixture.batcher.queue_len(),
         1,
         "nor for one in place of the first while the second is in flight"
     );
@@ -150,7 +151,7 @@ async fn a_further_batch_starts_once_half_a_batch_waits() {
         assert_eq!(call.await.unwrap(), Ok(job * 2));
     }
     assert_eq!(fixture.batches(), [vec![1], vec![2, 3], vec![4]]);
-    assert_eq!(fixture.writer.shared.state().in_flight, 0);
+    assert_eq!(fixture.batcher.shared.state().in_flight, 0);
 }
 
 #[tokio::test]

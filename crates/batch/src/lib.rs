@@ -1,8 +1,8 @@
-//! Group commit: calls that wait at the same time share one round trip to a store.
+//! Batching: calls that wait at the same time share one round trip to a store.
 //!
-//! A store that makes each write durable on its own spends most of its time on that. A job that arrives while none is in flight is executed at
-//! once and alone; jobs that arrive meanwhile are queued and executed in one batch as soon as it ends, or as soon as they fill half a
-//! batch. So no job waits for others to arrive, and batches form by themselves under load.
+//! A store that makes each write durable on its own (group commit) or answers each read on its own spends most of its time on that. A job that
+//! arrives while none is in flight is executed at once and alone; jobs that arrive meanwhile are queued and executed in one batch as soon as
+//! it ends, or as soon as enough of them wait. So no job waits for others to arrive, and batches form by themselves under load.
 //!
 //! What a batch does, and what becomes of each job in it, is up to the store: see [`BatchExecutor`].
 
@@ -27,7 +27,7 @@ pub trait BatchExecutor: Send + Sync + 'static {
     async fn run_one(&self, job: &Self::Job) -> Self::Answer;
 
     /// Executes a batch of at least one job and answers each caller as soon as its outcome is known. A job MUST NOT fail because of
-    /// another job in its batch.
+    /// another job in its batch, unless the time of the batch is over.
     ///
     /// Callers that give up do not cancel it, so it MUST end by itself within bounded time.
     async fn run_batch(&self, batch: Vec<Queued<Self::Job, Self::Answer>>);
@@ -36,11 +36,13 @@ pub trait BatchExecutor: Send + Sync + 'static {
 /// Concurrency and size of batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Batches in flight at the same time; at least one. The first starts as soon as a job arrives, a further one once the queue fills
-    /// half a batch: two small batches cost more than one large one.
+    /// Batches in flight at the same time; at least one. The first starts as soon as a job arrives.
     pub max_batches: usize,
     /// Jobs in one batch; at least one.
     pub max_items: usize,
+    /// Jobs in the queue that start a further batch beside one in flight; at least one. Half a batch where two small batches cost more than
+    /// one large one, one where a job must not wait for a slow one.
+    pub further_at: usize,
     /// The longest time that a job waits in the queue.
     pub queue_timeout: Duration,
 }
@@ -116,7 +118,7 @@ impl Dropped {
     }
 }
 
-/// Queues jobs and executes them in batches (group commit). Clones share one queue.
+/// Queues jobs and executes them in batches. Clones share one queue.
 pub struct Batcher<T: BatchExecutor> {
     shared: Arc<Shared<T>>,
 }
@@ -149,7 +151,8 @@ impl<T: BatchExecutor> Batcher<T> {
 
     /// Executes a job, alone or in a batch, and returns its answer.
     ///
-    /// A caller that gives up before its job leaves the queue withdraws the job; afterwards the job is executed.
+    /// A caller that gives up before its job leaves the queue withdraws the job; afterwards the job is executed. A job that is executed alone
+    /// runs in the caller's future, and others may be queued behind it: poll the future to its end, or drop it.
     ///
     /// # Errors
     /// [`Dropped`] when the job got no answer.
@@ -181,7 +184,7 @@ impl<T: BatchExecutor> Shared<T> {
         }
         let (queued, receiver) = Queued::new(job.clone());
         state.queue.push_back(queued);
-        if state.in_flight < self.limits.max_batches && self.fills_half_a_batch(&state) {
+        if state.in_flight < self.limits.max_batches && self.is_worth_a_further_batch(&state) {
             state.in_flight += 1;
             drop(state);
             // Starts the next batch, as the end of one does.
@@ -194,7 +197,7 @@ impl<T: BatchExecutor> Shared<T> {
     fn next_batch(&self) -> Vec<Queued<T::Job, T::Answer>> {
         let mut state = self.state();
         let mut batch = Vec::new();
-        if state.in_flight > 1 && !self.fills_half_a_batch(&state) {
+        if state.in_flight > 1 && !self.is_worth_a_further_batch(&state) {
             state.in_flight -= 1;
             return batch; // These jobs go with those that arrive until another batch ends.
         }
@@ -216,9 +219,8 @@ impl<T: BatchExecutor> Shared<T> {
         batch
     }
 
-    /// Whether the queue is worth a batch beside another one.
-    fn fills_half_a_batch(&self, state: &State<T>) -> bool {
-        state.queue.len() >= self.limits.max_items.div_ceil(2).max(1)
+    fn is_worth_a_further_batch(&self, state: &State<T>) -> bool {
+        state.queue.len() >= self.limits.further_at.max(1)
     }
 
     /// Never held across an await or a call that could panic.

@@ -233,16 +233,19 @@ impl fmt::Debug for EncodedDispense {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait DispenseRegistry: Send + Sync {
-    /// Encodes a dispense for [`put_encoded`](Self::put_encoded), or says why this store cannot hold it. Asks no server, so that an import can do
-    /// it while the store is at work.
+    /// Encodes a dispense for [`put_encoded`](Self::put_encoded). Asks no server, so that an import can do it while the store is at work.
+    ///
+    /// # Errors
+    /// Why this store cannot hold the dispense, for the operator.
     fn encode(&self, dispense: &Dispense) -> Result<EncodedDispense, String>;
 
     /// Inserts dispenses that this store has encoded, and returns one outcome for each, in order. A dispense that exists stays unchanged
     /// ([`Put::Kept`]), so that importing a file again undoes no later change.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed; it is then unknown which were inserted, and importing them again is safe.
-    async fn put_encoded(&self, dispenses: &[EncodedDispense]) -> Result<Vec<Put>, StoreError>;
+    /// [`StoreError`] when the store failed, or another store has encoded one of them; it is then unknown which were inserted, and importing them
+    /// again is safe.
+    async fn put_encoded(&self, dispenses: Vec<EncodedDispense>) -> Result<Vec<Put>, StoreError>;
 
     /// Encodes and inserts dispenses. One that the store cannot hold is [refused](Put::Refused).
     ///
@@ -254,7 +257,7 @@ pub trait DispenseRegistry: Send + Sync {
             let result = self.encode(dispense).map(|dispense| encoded.push(dispense));
             refusals.push(result.err().map(Put::Refused));
         }
-        let mut puts = self.put_encoded(&encoded).await?.into_iter();
+        let mut puts = self.put_encoded(encoded).await?.into_iter();
         Ok(refusals.into_iter().map_while(|refusal| refusal.or_else(|| puts.next())).collect())
     }
 

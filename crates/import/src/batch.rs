@@ -14,6 +14,8 @@ pub(crate) struct Batch {
     contracts: Numbered<ContractRecord>,
     contract_divisions: Numbered<ContractDivision>,
     dispenses: Numbered<EncodedDispense>,
+    /// Dispenses that the store cannot hold.
+    refused: Vec<Outcome>,
     /// The number of records.
     pub(crate) records: usize,
     /// The size of the records' lines in bytes.
@@ -51,7 +53,7 @@ pub(crate) struct Outcome {
 }
 
 impl Batch {
-    /// Adds the record of a line, or the line to the bad ones if it holds a dispense that the store cannot hold.
+    /// Adds the record of a line.
     pub(crate) fn push(&mut self, record: Record, line: u64, bytes: usize, dispenses: &dyn DispenseRegistry) {
         match record {
             Record::LegalEntity(record) => self.legal_entities.push(record, line),
@@ -62,8 +64,8 @@ impl Batch {
             Record::DeviceDispense(record) => match dispenses.encode(&record) {
                 Ok(encoded) => self.dispenses.push(encoded, line),
                 Err(reason) => {
-                    self.bad_lines.push(BadLine { line, reason });
-                    return;
+                    let (kind, put) = (RecordKind::DeviceDispense, Put::Refused(reason));
+                    self.refused.push(Outcome { line, kind, put });
                 }
             },
         }
@@ -75,24 +77,29 @@ impl Batch {
 
     /// Stores the records kind by kind, in the order of [`RecordKind`], so that a record can refer to an earlier line of the batch. Returns
     /// one outcome for each.
-    pub(crate) async fn store(&self, ports: &ImportPorts) -> Result<Vec<Outcome>, StoreError> {
-        let mut outcomes = Vec::with_capacity(self.records);
+    pub(crate) async fn store(self, ports: &ImportPorts) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = self.refused;
         macro_rules! put {
-            ($kind:ident: $records:ident into $port:ident by $put:ident) => {
-                let Numbered { records, lines } = &self.$records;
-                if !records.is_empty() {
-                    let puts = ports.$port.$put(records).await?;
-                    require_one_each(puts.len(), records.len())?;
+            ($kind:ident: $field:ident, |$records:ident| $put:expr) => {
+                let Numbered { records: $records, lines } = self.$field;
+                if !lines.is_empty() {
+                    let puts = $put.await?;
+                    require_one_each(puts.len(), lines.len())?;
                     let kind = RecordKind::$kind;
-                    outcomes.extend(lines.iter().zip(puts).map(|(&line, put)| Outcome { line, kind, put }));
+                    outcomes.extend(lines.into_iter().zip(puts).map(|(line, put)| Outcome {
+                        line,
+                        kind,
+                        put,
+                    }));
                 }
             };
         }
-        put!(LegalEntity: legal_entities into legal_entities by put_legal_entities);
-        put!(Division: divisions into contracts by put_divisions);
-        put!(Contract: contracts into contracts by put_contracts);
-        put!(ContractDivision: contract_divisions into contracts by put_contract_divisions);
-        put!(DeviceDispense: dispenses into dispenses by put_encoded);
+        let ImportPorts { legal_entities, contracts, dispenses, .. } = ports;
+        put!(LegalEntity: legal_entities, |records| legal_entities.put_legal_entities(&records));
+        put!(Division: divisions, |records| contracts.put_divisions(&records));
+        put!(Contract: contracts, |records| contracts.put_contracts(&records));
+        put!(ContractDivision: contract_divisions, |records| contracts.put_contract_divisions(&records));
+        put!(DeviceDispense: dispenses, |records| dispenses.put_encoded(records));
         Ok(outcomes)
     }
 }

@@ -45,8 +45,8 @@ impl Importer {
     ///
     /// `progress` is called after each batch, which ends with [`ImportLimits::max_batch_records`] bad lines as well, and at the end.
     ///
-    /// The input is read in a thread of its own, which ends with the import or, if it waits for input then, with the input. Waiting for it
-    /// blocks the thread of the caller too, but not while a store is at work.
+    /// A thread of its own reads the input. It ends soon after the import or, if it waits for input then, with the input. Waiting for it blocks
+    /// the thread of the caller, but never while a store is at work.
     ///
     /// # Errors
     /// [`ImportError`] when the input cannot be read or a store fails. What was imported before stays.
@@ -99,7 +99,10 @@ impl Importer {
             }
         };
         let thread = thread::Builder::new().name("esoz-import-reader".to_owned()).spawn(read);
-        thread.map_err(|source| ImportError::Read { line: 1, source })?;
+        thread.map_err(|error| {
+            let why = format!("the thread that reads the input cannot be started: {error}");
+            ImportError::Read { line: 1, source: io::Error::new(error.kind(), why) }
+        })?;
         Ok(batches)
     }
 

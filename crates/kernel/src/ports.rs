@@ -38,6 +38,6 @@ pub struct PoolStatus {
     pub in_use: usize,
     /// The maximum number of connections; where there are several servers, to each.
     pub max: usize,
-    /// Calls that wait for a connection; `None` where they are not counted.
-    pub waiting: Option<usize>,
+    /// Calls that wait for a connection, or for the batch in which they are answered.
+    pub waiting: usize,
 }

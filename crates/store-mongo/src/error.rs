@@ -71,6 +71,11 @@ impl MongoError {
         }
     }
 
+    /// Whether the same may succeed later, and is not to be tried again now.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.during("").kind() == StoreErrorKind::Unavailable
+    }
+
     /// Whether the server refused an update because a field is not of the type that the update needs.
     pub(crate) fn is_wrong_type(&self) -> bool {
         let codes = [code::BAD_VALUE, code::PATH_NOT_VIABLE];

@@ -45,10 +45,10 @@ impl Pool {
         let _ = self.waited.set(told);
     }
 
-    pub(crate) fn status(&self) -> PoolStatus {
+    pub(crate) fn status(&self, waiting: usize) -> PoolStatus {
         let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let (open, in_use) = (connections.open.len(), connections.in_use.len());
-        PoolStatus { idle: open.saturating_sub(in_use), in_use, max: self.max, waiting: None }
+        PoolStatus { idle: open.saturating_sub(in_use), in_use, max: self.max, waiting }
     }
 
     fn note(&self, event: CmapEvent) {

@@ -58,9 +58,9 @@ impl MongoStore {
         Ok(Self { documents, finds, transitions, pool })
     }
 
-    /// Returns the state of the connection pool, summed over all servers.
+    /// Returns the state of the connection pool, summed over all servers, and how many calls wait for their batch.
     pub fn pool_status(&self) -> PoolStatus {
-        self.pool.status()
+        self.pool.status(self.finds.queue_len() + self.transitions.queue_len())
     }
 
     /// Sets the callback for the time that each call waited for a connection, in vain or not. Only the first call has an effect.

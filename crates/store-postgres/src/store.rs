@@ -42,6 +42,7 @@ impl PostgresStore {
         let limits = Limits {
             max_batches: settings.max_concurrent_batches,
             max_items: settings.max_batch_size,
+            further_at: settings.max_batch_size.div_ceil(2),
             queue_timeout: wait,
         };
         let contract_divisions = ContractDivisionWriter::new(connections.clone(), limits);
@@ -52,7 +53,7 @@ impl PostgresStore {
     pub fn pool_status(&self) -> PoolStatus {
         let status = self.connections.pool.status();
         let idle = status.available.min(status.size);
-        PoolStatus { idle, in_use: status.size - idle, max: status.max_size, waiting: Some(status.waiting) }
+        PoolStatus { idle, in_use: status.size - idle, max: status.max_size, waiting: status.waiting }
     }
 
     /// Number of updates of contract divisions that wait in the queue for a shared commit.

@@ -18,8 +18,10 @@ pub(crate) const MAX_PURGED_PER_TRANSACTION: usize = 500;
 /// How long a transaction of an import takes records: it must not block other writes for long, however large the records are.
 const IMPORT_TRANSACTION: Duration = Duration::from_millis(50);
 
-/// Stores the records in order, one outcome each, in short transactions. One that is rolled back runs again, so its rows are kept until it
-/// commits.
+/// So many rows at once are an import.
+const MANY_ROWS: usize = 100;
+
+/// Stores the records in order, one outcome each; see [`put_rows`].
 pub(crate) async fn put_all<Record, Row>(
     store: &SqliteStore,
     attempted: &'static str,
@@ -29,13 +31,25 @@ pub(crate) async fn put_all<Record, Row>(
 where
     Row: for<'a> From<&'a Record> + Send + Sync + 'static,
 {
-    let rows: Arc<[Row]> = records.iter().map(Row::from).collect();
+    put_rows(store, attempted, records.iter().map(Row::from).collect(), put).await
+}
+
+/// Stores the rows in order, one outcome each, in short transactions. One that is rolled back runs again, so its rows are kept until it
+/// commits.
+pub(crate) async fn put_rows<Row: Send + Sync + 'static>(
+    store: &SqliteStore,
+    attempted: &'static str,
+    rows: Arc<[Row]>,
+    put: fn(&mut SqliteConnection, &Row) -> Result<Put, SqliteError>,
+) -> Result<Vec<Put>, StoreError> {
     let mut answers = Vec::with_capacity(rows.len());
     while answers.len() < rows.len() {
         let (rows, stored) = (Arc::clone(&rows), answers.len());
         let put_some = move |connection: &mut SqliteConnection| {
             let began = Instant::now();
-            expect_many_inserts(connection)?;
+            if rows.len() >= MANY_ROWS {
+                expect_many_inserts(connection)?;
+            }
             let mut puts = Vec::new();
             for row in rows.iter().skip(stored) {
                 puts.push(put(connection, row)?);

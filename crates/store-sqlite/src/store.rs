@@ -45,8 +45,7 @@ impl SqliteStore {
     /// Returns the state of the pool: its connections for reading, and the number of queued writes.
     pub fn pool_status(&self) -> PoolStatus {
         let (idle, in_use, max) = self.readers.counts();
-        let waiting = Some(self.writer.waiting());
-        PoolStatus { idle, in_use, max, waiting }
+        PoolStatus { idle, in_use, max, waiting: self.writer.waiting() }
     }
 
     /// Checks that the file can be read.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use esoz_import::ImportLimits;
 use esoz_kernel::DispenseId;
 use esoz_testkit::builders::{fresh, reference};
 use esoz_tests::process::{Finished, esoz_with_input, esoz_with_pauses};
@@ -131,11 +132,13 @@ on_every_store! {
             json!({"kind": "device_dispense", "data": data(id, &json!({}))}).to_string() + "\n"
         };
         // A whole batch and a begun one before the pause, which is the input's own.
-        let (before, after): (String, String) = ((0..600).map(line).collect(), (0..10).map(line).collect());
+        let begun = ImportLimits::default().max_batch_records + 10;
+        let (before, after): (String, String) = ((0..begun).map(line).collect(), (0..10).map(line).collect());
         let pause = Duration::from_secs(4);
         let finished = esoz_with_pauses(&variables, &["import", "-"], &[&before, &after], pause);
         finished.assert_success();
-        assert!(finished.stdout.contains("device_dispense: 610 created"), "{}", finished.stdout);
+        let created = format!("device_dispense: {} created", begun + 10);
+        assert!(finished.stdout.contains(&created), "{}", finished.stdout);
     }
 
     async fn a_line_over_the_limit_is_refused_with_the_limit_and_taken_when_it_is_raised(kind) {

@@ -16,7 +16,7 @@ use super::print;
 use crate::compose::stores::Stores;
 use crate::config::Config;
 
-/// How much of a file is read at once.
+/// How much of an input is read at once.
 const BUFFER_BYTES: usize = 1 << 17;
 
 /// Imports the files in order. Fails if a line is bad.
@@ -57,7 +57,7 @@ async fn import(importer: &Importer, path: &Path, output: OutputArgs) -> Result<
     let is_stdin = path == Path::new("-");
     // The size of a file; `None` for what can pause, such as a pipe.
     let (input, bytes): (Box<dyn BufRead + Send>, Option<u64>) = if is_stdin {
-        (Box::new(BufReader::new(stdin())), None)
+        (Box::new(BufReader::with_capacity(BUFFER_BYTES, stdin())), None)
     } else {
         let file = File::open(path).context("cannot be opened")?;
         let metadata = file.metadata().ok().filter(Metadata::is_file);

@@ -67,11 +67,6 @@ pub(super) fn is_field_name(field: &str) -> bool {
 }
 
 /// The fields of a value that must be an object.
-pub(crate) fn object(value: &Value) -> Result<&Map<String, Value>, DecodeError> {
-    value.as_object().ok_or_else(|| unexpected(value, AN_OBJECT))
-}
-
-/// The fields of a value that must be an object, to be changed.
 pub(crate) fn object_mut(value: &mut Value) -> Result<&mut Map<String, Value>, DecodeError> {
     match value {
         Value::Object(fields) => Ok(fields),
@@ -79,7 +74,7 @@ pub(crate) fn object_mut(value: &mut Value) -> Result<&mut Map<String, Value>, D
     }
 }
 
-/// The items of a value that must be an array, to be changed.
+/// The items of a value that must be an array.
 pub(crate) fn array_mut(value: &mut Value) -> Result<&mut Vec<Value>, DecodeError> {
     match value {
         Value::Array(items) => Ok(items),
@@ -218,6 +213,10 @@ mod tests {
     type Inner<'a> = (bool, &'a Number, &'a Value);
     type Outer<'a> = (Vec<Inner<'a>>, Option<&'a str>);
 
+    fn object(value: &Value) -> Result<&Map<String, Value>, DecodeError> {
+        value.as_object().ok_or_else(|| unexpected(value, AN_OBJECT))
+    }
+
     fn read_inner(value: &Value) -> Result<Inner<'_>, DecodeError> {
         let fields = object(value)?;
         refuse_unknown(fields, &["is_on", "amount", "any"])?;
@@ -232,8 +231,7 @@ mod tests {
         let fields = object(value)?;
         refuse_unknown(fields, &["inner", "note"])?;
         let items = |value| {
-            array_mut(&mut Value::clone(value))?;
-            let items = value.as_array().into_iter().flatten().enumerate();
+            let items = Value::as_array(value).into_iter().flatten().enumerate();
             items.map(|(index, item)| read_inner(item).map_err(|error| error.at(index))).collect()
         };
         Ok((required(fields, "inner", items)?, optional(fields, "note", string)?))
@@ -269,7 +267,6 @@ mod tests {
             (json!("canary"), "$: is a string, expected an object"),
             (json!(["canary"]), "$: is an array, expected an object"),
             (json!({"note": "canary"}), "$.inner: is missing"),
-            (json!({"inner": {}}), "$.inner: is an object, expected a sequence"),
             (json!({"inner": [], "note": 4711}), "$.note: is a number, expected a string"),
             (json!({"inner": [null]}), "$.inner[0]: is null, expected an object"),
             (with("is_on", json!("canary")), "$.inner[1].is_on: is a string, expected a boolean"),
@@ -282,5 +279,14 @@ mod tests {
         ] {
             assert_eq!(refused(&value), expected);
         }
+    }
+
+    #[test]
+    fn a_value_of_another_type_cannot_be_changed_as_an_array_or_an_object() {
+        let text = |error: DecodeError| LineError::from(error).to_string();
+        let error = array_mut(&mut json!({"canary": 1})).unwrap_err();
+        assert_eq!(text(error), "$: is an object, expected a sequence");
+        let error = object_mut(&mut json!(["canary"])).unwrap_err();
+        assert_eq!(text(error), "$: is an array, expected an object");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use write::{ExportLine, export_line};
 
-use crate::json::{DecodeError, object, object_mut, parsed, read, refuse_unknown, required};
+use crate::json::{DecodeError, object_mut, parsed, read, refuse_unknown, required};
 use crate::{ImportContext, LineError, Record, RecordKind};
 
 /// Parses one line.
@@ -21,10 +21,8 @@ pub fn parse_line(line: &str, context: &ImportContext<'_>) -> Result<Record, Lin
     let line = object_mut(&mut line)?;
     refuse_unknown(line, &["kind", DATA])?;
     let kind = required(line, "kind", parsed)?;
-    required(line, DATA, object)?;
-    let Some(Value::Object(data)) = line.remove(DATA) else {
-        return Err(DecodeError::missing_field(DATA).into());
-    };
+    let mut data = line.remove(DATA).ok_or_else(|| DecodeError::missing_field(DATA))?;
+    let data = std::mem::take(object_mut(&mut data).map_err(|error| error.inside(DATA))?);
     Ok(record(kind, data, context).map_err(|error| error.inside(DATA))?)
 }
 

@@ -37,11 +37,13 @@ pub(crate) struct TransitionExecutor(Collections);
 
 impl TransitionExecutor {
     pub(crate) fn batching(collections: Collections) -> Batcher<Self> {
-        let queue_timeout = collections.operation_timeout;
-        Batcher::new(
-            Self(collections),
-            Limits { max_batches: MAX_BATCHES, max_items: MAX_ITEMS, queue_timeout },
-        )
+        let limits = Limits {
+            max_batches: MAX_BATCHES,
+            max_items: MAX_ITEMS,
+            further_at: MAX_ITEMS / 2,
+            queue_timeout: collections.operation_timeout,
+        };
+        Batcher::new(Self(collections), limits)
     }
 
     async fn run_each(&self, jobs: Vec<Parts>) {

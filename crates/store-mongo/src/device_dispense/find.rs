@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 
 use crate::{collections::Collections, error::MongoError};
 
-/// Concurrent queries: one is answered while the next is on its way.
-const MAX_BATCHES: usize = 2;
+/// Concurrent queries: so many of them can be slow before another find waits for one.
+const MAX_BATCHES: usize = 4;
 /// Ids in one query. All of their documents are in memory at once.
 const MAX_ITEMS: usize = 32;
 
@@ -20,11 +20,13 @@ pub(crate) struct FindExecutor(Collections);
 
 impl FindExecutor {
     pub(crate) fn batching(collections: Collections) -> Batcher<Self> {
-        let queue_timeout = collections.operation_timeout;
-        Batcher::new(
-            Self(collections),
-            Limits { max_batches: MAX_BATCHES, max_items: MAX_ITEMS, queue_timeout },
-        )
+        let limits = Limits {
+            max_batches: MAX_BATCHES,
+            max_items: MAX_ITEMS,
+            further_at: 1,
+            queue_timeout: collections.operation_timeout,
+        };
+        Batcher::new(Self(collections), limits)
     }
 }
 
@@ -40,19 +42,19 @@ impl BatchExecutor for FindExecutor {
     async fn run_batch(&self, batch: Vec<Queued<DispenseId, Found>>) {
         let jobs: Vec<_> = batch.into_iter().map(Queued::into_parts).collect();
         let ids: Vec<Uuid> = jobs.iter().map(|(id, _)| id.uuid()).collect();
-        match self.0.find_all(&ids).await {
-            Ok(found) => {
+        let found = if ids.len() > 1 { self.0.find_all(&ids).await.map(Some) } else { Ok(None) };
+        match found {
+            Ok(Some(found)) => {
                 for (id, reply) in jobs {
                     reply.send(Ok(found.get(&id.uuid()).cloned()));
                 }
             }
-            // The callers' time is over.
-            Err(error @ MongoError::Timeout(_)) => {
+            Err(error) if error.is_unavailable() => {
                 for (id, reply) in jobs {
                     reply.send(Err(failed(id, &error)));
                 }
             }
-            Err(_) => {
+            Ok(None) | Err(_) => {
                 let alone =
                     async |(id, reply): (DispenseId, ReplySender<Found>)| reply.send(self.run_one(&id).await);
                 join_all(jobs.into_iter().map(alone)).await;

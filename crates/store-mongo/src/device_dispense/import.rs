@@ -14,7 +14,7 @@ impl DispenseRegistry for MongoStore {
         Ok(EncodedDispense { id: dispense.id, document })
     }
 
-    async fn put_encoded(&self, dispenses: &[EncodedDispense]) -> Result<Vec<Put>, StoreError> {
+    async fn put_encoded(&self, dispenses: Vec<EncodedDispense>) -> Result<Vec<Put>, StoreError> {
         let mut answers = vec![Put::Created; dispenses.len()];
         for failure in self.insert(dispenses).await? {
             if let Some(answer) = answers.get_mut(failure.index) {
@@ -38,21 +38,20 @@ impl DispenseRegistry for MongoStore {
 
 impl MongoStore {
     /// Inserts what can be, and tells of the rest.
-    async fn insert(&self, dispenses: &[EncodedDispense]) -> Result<Vec<IndexedWriteError>, StoreError> {
+    async fn insert(&self, dispenses: Vec<EncodedDispense>) -> Result<Vec<IndexedWriteError>, StoreError> {
         if dispenses.is_empty() {
             return Ok(Vec::new());
         }
-        let attempted = || format!("loading {} dispenses", dispenses.len());
-        let documents =
-            dispenses.iter().map(|dispense| RawDocumentBuf::from_bytes(dispense.document.clone()));
+        let attempted = format!("loading {} dispenses", dispenses.len());
+        let documents = dispenses.into_iter().map(|dispense| RawDocumentBuf::from_bytes(dispense.document));
         let documents: Vec<_> = documents.collect::<Result<_, _>>().map_err(|_| {
-            StoreError::new(StoreErrorKind::Unexpected, attempted())
-                .because("one was not encoded by this store")
+            StoreError::new(StoreErrorKind::Unexpected, attempted.clone())
+                .because("another store has encoded one")
         })?;
         let insert = self.documents.dispenses.insert_many(documents).ordered(false);
         let inserted = self.documents.with_timeout(insert).await;
         inserted.map(|_| Vec::new()).or_else(|error| {
-            let failed = error.during(attempted());
+            let failed = error.during(attempted);
             error.refused_documents().ok_or(failed)
         })
     }

@@ -2,11 +2,11 @@
 
 use bson::doc;
 use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseRegistry, DispenseStatus, Pseudonym};
-use esoz_kernel::{DispenseId, LegalEntityId, Put};
+use esoz_kernel::{Committed, DispenseId, LegalEntityId, Put};
 use serde_json::{Map, json};
 
 use crate::{
-    changes::{binary, document, fresh_id},
+    changes::{binary, document, fresh_id, stop},
     support::Fresh,
 };
 
@@ -20,6 +20,24 @@ fn loaded(note: &str) -> Dispense {
         owner: LegalEntityId::new(fresh_id()),
         record,
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_dispense_that_is_taken_can_be_stopped() {
+    let fresh = Fresh::shared().await;
+    let with_note = |bytes| loaded(&"x".repeat(bytes));
+    let encoded = |bytes| fresh.store.encode(&with_note(bytes)).map(|encoded| encoded.document.len());
+    // The size of the document grows by a byte with each of the note, up to the most that is taken.
+    let most = {
+        let other_bytes = encoded(0).unwrap();
+        (16 << 20) - (64 << 10) - other_bytes
+    };
+    assert!(encoded(most).is_ok() && encoded(most + 1).is_err());
+    let largest = with_note(most);
+    assert_eq!(fresh.store.put_dispenses(std::slice::from_ref(&largest)).await.unwrap(), [Put::Created]);
+    let mut stop = stop(largest.id.uuid(), largest.owner.uuid());
+    stop.subject = Some(largest.subject.clone());
+    assert!(matches!(fresh.store.commit(&stop).await.unwrap(), Committed::Applied(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

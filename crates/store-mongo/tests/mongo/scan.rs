@@ -2,7 +2,7 @@
 
 use bson::{Bson, doc, oid::ObjectId};
 use esoz_device_dispense::DispenseRegistry;
-use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_kernel::{ScanCursor, StoreError, StoreErrorKind};
 
 use crate::changes::{binary, fresh_id, stored};
 use crate::support::Fresh;
@@ -85,4 +85,15 @@ async fn large_documents_come_in_smaller_pages() {
     let (all, pages) = scan(&fresh, 100).await;
     assert_eq!(all.into_iter().filter_map(Result::ok).count(), 5);
     assert!(pages >= 5, "{pages} pages");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_is_none_is_an_error_and_no_new_beginning() {
+    let fresh = Fresh::shared().await;
+    fresh.documents.insert_one(stored(fresh_id(), binary(fresh_id()))).await.unwrap();
+    // Too short for a document, and a document with a value of no type.
+    for bytes in [&b"canary"[..], b"\x08\0\0\0\x20a\0\0"] {
+        let error = fresh.store.scan_dispenses(Some(ScanCursor::new(bytes)), 1).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unexpected);
+    }
 }

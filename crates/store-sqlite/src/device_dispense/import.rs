@@ -1,13 +1,13 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use esoz_device_dispense::{Dispense, DispenseRegistry, EncodedDispense};
-use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
+use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError, StoreErrorKind};
 
 use super::document::{from_dispense, to_whole_dispense};
 use super::query;
 use crate::SqliteStore;
 use crate::error::{SqliteError, is_check_violation};
-use crate::rows::put_all;
+use crate::rows::put_rows;
 use crate::scan::{id_of, page};
 use crate::schema::device_dispenses;
 
@@ -18,8 +18,9 @@ impl DispenseRegistry for SqliteStore {
         Ok(EncodedDispense { id: dispense.id, document })
     }
 
-    async fn put_encoded(&self, dispenses: &[EncodedDispense]) -> Result<Vec<Put>, StoreError> {
-        put_all(self, "loading dispenses", dispenses, put).await
+    async fn put_encoded(&self, dispenses: Vec<EncodedDispense>) -> Result<Vec<Put>, StoreError> {
+        let rows = dispenses.into_iter().map(Row::try_from).collect::<Result<_, _>>()?;
+        put_rows(self, LOADING, rows, put).await
     }
 
     async fn scan_dispenses(
@@ -34,24 +35,26 @@ impl DispenseRegistry for SqliteStore {
     }
 }
 
+const LOADING: &str = "loading dispenses";
+
 struct Row {
     id: String,
-    /// The document, or the reason why it is none.
-    document: Result<String, String>,
+    document: String,
 }
 
-impl From<&EncodedDispense> for Row {
-    fn from(dispense: &EncodedDispense) -> Self {
-        let document = String::from_utf8(dispense.document.clone());
-        Self { id: dispense.id.to_string(), document: document.map_err(|error| error.to_string()) }
+impl TryFrom<EncodedDispense> for Row {
+    type Error = StoreError;
+
+    fn try_from(dispense: EncodedDispense) -> Result<Self, StoreError> {
+        let document = String::from_utf8(dispense.document);
+        let document = document.map_err(|error| {
+            StoreError::new(StoreErrorKind::Unexpected, LOADING).because(error.utf8_error())
+        })?;
+        Ok(Self { id: dispense.id.to_string(), document })
     }
 }
 
 fn put(connection: &mut SqliteConnection, Row { id, document }: &Row) -> Result<Put, SqliteError> {
-    let document = match document {
-        Ok(document) => document,
-        Err(reason) => return Ok(Put::Refused(reason.clone())),
-    };
     let inserted = diesel::insert_into(device_dispenses::table)
         .values((device_dispenses::id.eq(id), device_dispenses::document.eq(document)))
         .on_conflict(device_dispenses::id)

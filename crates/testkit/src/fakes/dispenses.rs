@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use esoz_device_dispense::{
 use esoz_events::{Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which};
 use esoz_kernel::{
     Committed, DispenseId, IdempotencyRecords, LegalEntityId, Page, PageRequest, Put, Replay, ScanCursor,
-    ScanPage, StoreError, Timestamp, Uuid, time::rfc3339_millis,
+    ScanPage, StoreError, StoreErrorKind, Timestamp, Uuid, time::rfc3339_millis,
 };
 use serde_json::{Map, Value, json};
 
@@ -185,18 +186,21 @@ impl DispenseRegistry for FakeDispenses {
         Ok(EncodedDispense { id: dispense.id, document })
     }
 
-    async fn put_encoded(&self, dispenses: &[EncodedDispense]) -> Result<Vec<Put>, StoreError> {
+    async fn put_encoded(&self, dispenses: Vec<EncodedDispense>) -> Result<Vec<Put>, StoreError> {
         let mut state = self.0.lock();
-        let mut put = |EncodedDispense { id, document }: &EncodedDispense| {
-            if state.documents.contains_key(id) {
-                return Put::Kept;
-            }
-            match serde_json::from_slice(document) {
-                Ok(document) => state.documents.insert(*id, document).map_or(Put::Created, |_| Put::Updated),
-                Err(error) => Put::Refused(error.to_string()),
-            }
+        let put = |EncodedDispense { id, document }| {
+            let document = serde_json::from_slice(&document).map_err(|error| {
+                StoreError::new(StoreErrorKind::Unexpected, "loading dispenses").because(error)
+            })?;
+            Ok(match state.documents.entry(id) {
+                Entry::Occupied(_) => Put::Kept,
+                Entry::Vacant(entry) => {
+                    entry.insert(document);
+                    Put::Created
+                }
+            })
         };
-        Ok(dispenses.iter().map(&mut put).collect())
+        dispenses.into_iter().map(put).collect()
     }
 
     async fn scan_dispenses(

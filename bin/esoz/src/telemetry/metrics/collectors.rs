@@ -92,9 +92,7 @@ impl Collectors {
                 self.metrics.gauge(&POOL_CONNECTIONS, [store, state]).set(float(connections));
             }
             self.metrics.gauge(&POOL_CONNECTIONS_MAX, [store]).set(float(max));
-            if let Some(waiting) = waiting {
-                self.metrics.gauge(&POOL_WAITING, [store]).set(float(waiting));
-            }
+            self.metrics.gauge(&POOL_WAITING, [store]).set(float(waiting));
         }
     }
 

@@ -108,8 +108,8 @@ metrics! {
         "Open connections of a pool; of SQLite, those that read.";
     POOL_CONNECTIONS_MAX: Gauge "esoz_pool_connections_max" [POOL]
         "The most connections that a pool may open; of MongoDB, to each of its servers.";
-    POOL_WAITING: Gauge "esoz_pool_waiting" [Label::new("store", || owned([SQLITE, POSTGRESQL]))]
-        "Calls that wait for a connection; of SQLite, queued writes.";
+    POOL_WAITING: Gauge "esoz_pool_waiting" [POOL]
+        "Calls that wait for a connection; of SQLite, queued writes; of MongoDB, finds and changes that wait for their batch.";
     POOL_WAIT: Histogram(STORE_SECONDS) "esoz_pool_wait_duration_seconds" [Label::new("store", || owned([POSTGRESQL, MONGODB]))]
         "Time that calls waited for a connection, whether they got one or timed out.";
     OUTBOX_UP: Gauge "esoz_outbox_up" []

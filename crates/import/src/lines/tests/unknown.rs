@@ -122,3 +122,14 @@ fn other_kinds_have_no_place_for_unknown_fields() {
         assert_eq!(keep(kind, &data), Err("$.data: has the unknown field extra".to_owned()), "{kind}");
     }
 }
+
+#[test]
+fn an_unknown_field_may_be_nested_as_deep_as_a_store_can_hold() {
+    let nested = |levels: usize| (1..levels).fold(json!(1), |inner, _| json!([inner]));
+    for (levels, is_kept) in [(31, true), (32, false)] {
+        let data = with(&full_dispense(), |data| add(data, &json!({"extra": nested(levels)})));
+        let kept = keep("device_dispense", &data);
+        assert_eq!(kept.is_ok(), is_kept, "{levels}: {kept:?}");
+        assert!(is_kept || kept.unwrap_err().ends_with("is nested more than 32 levels deep"));
+    }
+}
