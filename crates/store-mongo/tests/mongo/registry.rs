@@ -23,21 +23,22 @@ fn loaded(note: &str) -> Dispense {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_largest_dispense_that_is_taken_can_be_stopped() {
+async fn the_largest_dispense_that_is_taken_has_room_for_its_changes() {
+    const SERVER_MAX_BYTES: usize = 16 << 20;
     let fresh = Fresh::shared().await;
-    let with_note = |bytes| loaded(&"x".repeat(bytes));
-    let encoded = |bytes| fresh.store.encode(&with_note(bytes)).map(|encoded| encoded.document.len());
-    // The size of the document grows by a byte with each of the note, up to the most that is taken.
-    let most = {
-        let other_bytes = encoded(0).unwrap();
-        (16 << 20) - (64 << 10) - other_bytes
-    };
-    assert!(encoded(most).is_ok() && encoded(most + 1).is_err());
-    let largest = with_note(most);
-    assert_eq!(fresh.store.put_dispenses(std::slice::from_ref(&largest)).await.unwrap(), [Put::Created]);
-    let mut stop = stop(largest.id.uuid(), largest.owner.uuid());
-    stop.subject = Some(largest.subject.clone());
+    let encoded = |bytes: usize| fresh.store.encode(&loaded(&"x".repeat(bytes)));
+    let size = async |id| bson::serialize_to_vec(&document(&fresh, id).await).unwrap().len();
+    let one = loaded("");
+    fresh.store.put_dispenses(std::slice::from_ref(&one)).await.unwrap();
+    let before = size(one.id.uuid()).await;
+    let mut stop = stop(one.id.uuid(), one.owner.uuid());
+    stop.subject = Some(one.subject.clone());
     assert!(matches!(fresh.store.commit(&stop).await.unwrap(), Committed::Applied(_)));
+    let of_a_change = size(one.id.uuid()).await - before;
+    // The most changes that the status model has, and as much again for keys and trace contexts.
+    let most = SERVER_MAX_BYTES - 8 * of_a_change - before;
+    assert!(encoded(most).is_err(), "a change adds {of_a_change} bytes");
+    assert!(encoded(SERVER_MAX_BYTES - (1 << 17)).is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]
