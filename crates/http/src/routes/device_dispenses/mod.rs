@@ -7,6 +7,8 @@ pub(crate) mod list_of_patient;
 pub(crate) mod show;
 pub(crate) mod stop;
 
+use std::iter;
+
 use esoz_device_dispense::{Dispense, ListedDispense, RECORD, RESOURCES};
 use esoz_kernel::{Page, PageRequest, PatientId};
 use serde_json::{Map, Value, json};
@@ -28,16 +30,14 @@ struct DispensePath {
 }
 
 /// Renders a dispense: its stored fields, and as its subject the patient, as far as it is known. The pseudonym is not shown.
-fn rendered(dispense: Dispense, patient_id: Option<PatientId>) -> Map<String, Value> {
-    let mut fields = dispense.record;
-    fields.retain(|name, _| RECORD.field(name).is_some());
+fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String, Value> {
+    let id = ("id".to_owned(), dispense.id.to_string().into());
+    let fields = RECORD.fields.iter().filter_map(|field| dispense.record.remove_entry(field.name));
     let subject = match patient_id {
         Some(patient_id) => reference("patient", &patient_id.uuid().to_string()),
         None => json!({"display_value": null}),
     };
-    fields.insert("id".to_owned(), dispense.id.to_string().into());
-    fields.insert("subject".to_owned(), subject);
-    fields
+    iter::once(id).chain(fields).chain([("subject".to_owned(), subject)]).collect()
 }
 
 /// Renders a page of a list.
