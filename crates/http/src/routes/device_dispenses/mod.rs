@@ -11,7 +11,8 @@ use std::iter;
 
 use esoz_device_dispense::{Dispense, ListedDispense, RECORD, RESOURCES};
 use esoz_kernel::{Page, PageRequest, PatientId};
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use crate::envelope::{PAGE, Reply};
@@ -29,19 +30,29 @@ struct DispensePath {
     id: String,
 }
 
+/// A dispense as it is shown: the id, the fields of [`RECORD`] in their order, and the subject.
+struct Shown(Vec<(&'static str, Value)>);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
 /// Renders a dispense: its stored fields, and as its subject the patient, as far as it is known. The pseudonym is not shown.
-fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Map<String, Value> {
-    let id = ("id".to_owned(), dispense.id.to_string().into());
-    let fields = RECORD.fields.iter().filter_map(|field| dispense.record.remove_entry(field.name));
+fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Shown {
+    let id = ("id", dispense.id.to_string().into());
+    let fields = RECORD.fields.iter();
+    let fields = fields.filter_map(|field| Some((field.name, dispense.record.remove(field.name)?)));
     let subject = match patient_id {
         Some(patient_id) => reference("patient", &patient_id.uuid().to_string()),
         None => json!({"display_value": null}),
     };
-    iter::once(id).chain(fields).chain([("subject".to_owned(), subject)]).collect()
+    Shown(iter::once(id).chain(fields).chain([("subject", subject)]).collect())
 }
 
 /// Renders a page of a list.
-fn rendered_page(request: PageRequest, page: Page<ListedDispense>) -> Reply<Vec<Map<String, Value>>> {
+fn rendered_page(request: PageRequest, page: Page<ListedDispense>) -> Reply<Vec<Shown>> {
     Reply::page(PAGE, request, page, |(dispense, patient)| rendered(dispense, patient))
 }
 
@@ -79,8 +90,10 @@ mod tests {
         let expected: BTreeSet<&str> = names.chain(["id", "subject"]).collect();
         assert!(expected.contains("explanatory_letter"));
         for patient in [Some(PatientId::new(Uuid::nil())), None] {
-            let shown = rendered(dispense.clone(), patient);
-            assert_eq!(shown.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
+            let Shown(shown) = rendered(dispense.clone(), patient);
+            assert_eq!(shown.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(), expected);
+            let text = serde_json::to_string(&rendered(dispense.clone(), patient)).unwrap();
+            assert!(text.starts_with(r#"{"id":"#), "in the order of the table: {text}");
         }
         let description: Value = serde_json::from_str(&crate::openapi().unwrap()).unwrap();
         let described = &description["components"]["schemas"]["DeviceDispense"]["properties"];
