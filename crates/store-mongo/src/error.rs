@@ -57,23 +57,24 @@ impl From<Error> for MongoError {
 impl MongoError {
     /// The failure of what was attempted.
     pub(crate) fn during(&self, attempted: impl Into<String>) -> StoreError {
-        match self {
-            Self::Driver(error) => StoreError::new(kind(error), attempted).because(Cause(describe(error))),
-            Self::Timeout(limit) => StoreError::new(StoreErrorKind::Unavailable, attempted)
-                .because(Cause(format!("no answer within {} ms", limit.as_millis()))),
-            Self::Server(code) => {
-                StoreError::new(kind_of_code(*code), attempted).because(Cause(answered(*code, "")))
-            }
-            Self::MalformedReply => StoreError::new(StoreErrorKind::Unexpected, attempted)
-                .because(Cause("MongoDB answered what cannot be".to_owned())),
-            Self::MalformedCursor => StoreError::new(StoreErrorKind::Unexpected, attempted)
-                .because(Cause("the cursor is not one that this store has given".to_owned())),
-        }
+        let cause = match self {
+            Self::Driver(error) => describe(error),
+            Self::Timeout(limit) => format!("no answer within {} ms", limit.as_millis()),
+            Self::Server(code) => answered(*code, ""),
+            Self::MalformedReply => "MongoDB answered what cannot be".to_owned(),
+            Self::MalformedCursor => "the cursor is not one that this store has given".to_owned(),
+        };
+        StoreError::new(self.kind(), attempted).because(Cause(cause))
     }
 
-    /// Whether the same may succeed later, and is not to be tried again now.
-    pub(crate) fn is_unavailable(&self) -> bool {
-        self.during("").kind() == StoreErrorKind::Unavailable
+    /// The kind of failure that it is for a caller.
+    pub(crate) fn kind(&self) -> StoreErrorKind {
+        match self {
+            Self::Driver(error) => kind(error),
+            Self::Timeout(_) => StoreErrorKind::Unavailable,
+            Self::Server(code) => kind_of_code(*code),
+            Self::MalformedReply | Self::MalformedCursor => StoreErrorKind::Unexpected,
+        }
     }
 
     /// Whether the server refused an update because a field is not of the type that the update needs.

@@ -6,6 +6,7 @@ mod cors;
 mod create_contract_division;
 mod delete_contract_division;
 mod described;
+mod dispense_reader;
 mod doubles;
 mod event_topic;
 mod events;

@@ -1,48 +1,27 @@
 //! G01 to G06: a dispense is shown.
 
-use esoz_auth::{Scope, Secret};
+use esoz_auth::Scope;
 use esoz_device_dispense::{Dispense, DispenseStatus};
 use esoz_legal_entity::LegalEntityStatus;
 use esoz_testkit::builders::{fresh, legal_entity};
-use esoz_tests::{Answer, Kind, Request, Setup, StopFixture, TestApp, client_of, on_every_store};
-use reqwest::Method;
+use esoz_tests::{Answer, Setup, client_of, on_every_store};
 use serde_json::json;
 
+use crate::dispense_reader::{READ, Reader};
 use crate::tokens::every_wrong_token;
 
 fn path(patient: &str, id: &str) -> String {
     format!("/api/patients/{patient}/device_dispenses/{id}")
 }
 
-/// A pharmacy with a dispense, and a token of its own that may read it.
-struct Reader {
-    app: TestApp,
-    fixture: StopFixture,
-    token: Secret,
-}
-
 impl Reader {
-    async fn new(kind: Kind) -> Self {
-        Self::on(TestApp::new(kind).await).await
-    }
-
-    async fn on(app: TestApp) -> Self {
-        let fixture = StopFixture::load(&app).await;
-        let token = fixture.issue(&app, |token| token.scope = Scope::parse("device_dispense:read")).await;
-        Self { app, fixture, token }
-    }
-
-    /// A request for the dispense, by nobody yet.
-    fn request(&self, dispense: &Dispense) -> Request {
-        self.at(&self.fixture.patient.uuid().to_string(), &dispense.id.to_string())
-    }
-
-    fn at(&self, patient: &str, id: &str) -> Request {
-        self.app.request(Method::GET, &path(patient, id))
+    /// The path of a dispense of the patient.
+    fn path_of(&self, dispense: &Dispense) -> String {
+        path(&self.fixture.patient.uuid().to_string(), &dispense.id.to_string())
     }
 
     async fn show(&self, dispense: &Dispense) -> Answer {
-        self.request(dispense).token(&self.token).send().await
+        self.get(&self.path_of(dispense)).await
     }
 }
 
@@ -51,11 +30,11 @@ on_every_store! {
         let reader = Reader::new(kind).await;
         let Reader { app, fixture, .. } = &reader;
         let mut stored = fixture.stored_token.clone();
-        stored.scope = Scope::parse("device_dispense:read");
-        every_wrong_token(app, &stored, &reader.token, || reader.request(&fixture.dispense)).await;
+        stored.scope = Scope::parse(READ);
+        every_wrong_token(app, &stored, &reader.token, || reader.request(&reader.path_of(&fixture.dispense))).await;
 
         let stop_alone = fixture.issue(app, |token| token.scope = Scope::parse("device_dispense:stop")).await;
-        let answer = reader.request(&fixture.dispense).token(&stop_alone).send().await;
+        let answer = reader.request(&reader.path_of(&fixture.dispense)).token(&stop_alone).send().await;
         let message = "Your scope does not allow to access this resource. Missing allowances: device_dispense:read";
         answer.assert_error(403, "forbidden", message);
         assert_eq!(reader.show(&fixture.dispense).await.status, 200);
@@ -63,12 +42,12 @@ on_every_store! {
 
     async fn g02_not_there_or_not_for_the_caller(kind) {
         let reader = Reader::new(kind).await;
-        let Reader { app, fixture, token } = &reader;
+        let Reader { app, fixture, .. } = &reader;
         let (patient, id) = (fixture.patient.uuid().to_string(), fixture.dispense.id.to_string());
         let foreign = fixture.another(app).owner(esoz_kernel::LegalEntityId::new(fresh())).build();
         app.put_dispense(&foreign).await;
         let (unknown, foreign) = (fresh().to_string(), foreign.id.to_string());
-        let unknown = reader.at(&patient, &unknown).token(token).send().await;
+        let unknown = reader.get(&path(&patient, &unknown)).await;
         unknown.assert_not_found();
         for (patient, id) in [
             (patient.as_str(), "42"),
@@ -76,11 +55,11 @@ on_every_store! {
             (patient.as_str(), foreign.as_str()),
             (&fresh().to_string(), id.as_str()),
         ] {
-            let answer = reader.at(patient, id).token(token).send().await;
+            let answer = reader.get(&path(patient, id)).await;
             assert_eq!(answer.status, 404, "{id}");
             assert_eq!(answer.redacted(), unknown.redacted(), "{id}");
         }
-        let upper = reader.at(&patient.to_uppercase(), &id.to_uppercase()).token(token).send().await;
+        let upper = reader.get(&path(&patient.to_uppercase(), &id.to_uppercase())).await;
         upper.assert_data(&fixture.shown(&fixture.dispense));
     }
 
@@ -101,10 +80,10 @@ on_every_store! {
         app.put_dispense(&dispense).await;
         let change = |token: &mut esoz_auth::NewAccessToken| {
             token.client_id = client_of(nobody);
-            token.scope = Scope::parse("device_dispense:read");
+            token.scope = Scope::parse(READ);
         };
         let token = fixture.issue(app, change).await;
-        reader.request(&dispense).token(&token).send().await.assert_data(&fixture.shown(&dispense));
+        reader.request(&reader.path_of(&dispense)).token(&token).send().await.assert_data(&fixture.shown(&dispense));
     }
 
     async fn g04_in_every_status(kind) {

@@ -1,4 +1,4 @@
-//! Everything is delivered once and in order, whoever else changes or relays meanwhile.
+//! Delivery once and in order, beside concurrent changes and other relays.
 
 use std::collections::HashSet;
 use std::sync::Arc;

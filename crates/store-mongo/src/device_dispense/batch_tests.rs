@@ -1,14 +1,12 @@
 use esoz_device_dispense::{DeviceDispenses as _, Dispense, DispenseRegistry as _, DispenseStatus};
 use esoz_events::{Claim, Outbox as _};
-use esoz_kernel::{
-    Committed, IdGenerator as _, LegalEntityId, idempotency::IdempotentRequest, system::RandomIds,
-};
+use esoz_kernel::{Committed, LegalEntityId, idempotency::IdempotentRequest};
 use esoz_testkit::builders::{at_millis, change_of, client, dispense, fresh, idempotency_key};
 use std::time::Duration;
 
-use super::*;
+use super::{super::query::tests::connected, *};
 use crate::{
-    MongoSettings, MongoStore,
+    MongoStore,
     fields::{CHANGES, ID, STATUS, STATUS_HISTORY},
     values::binary,
 };
@@ -20,9 +18,7 @@ struct TestStore {
 
 impl TestStore {
     async fn new() -> Self {
-        let database = format!("esoz_test_{}", RandomIds.fresh().simple());
-        let settings = MongoSettings::new(esoz_test_servers::shared::mongodb().uri(), database);
-        let store = MongoStore::connect(&settings).await.unwrap();
+        let store = connected().await;
         store.migrate().await.unwrap();
         Self { store }
     }

@@ -165,7 +165,7 @@ fn encode(dispense: &Dispense) -> Result<RawDocumentBuf, Error> {
     append(ID, uuid_binary(dispense.id.uuid()).into())?;
     append(SUBJECT, dispense.subject.expose().into())?;
     append(STATUS, dispense.status.as_str().into())?;
-    let owner = owned(dispense.record.get(PERFORMER_LEGAL_ENTITY), dispense.owner);
+    let owner = reference_to_owner(dispense.record.get(PERFORMER_LEGAL_ENTITY), dispense.owner);
     append(PERFORMER_LEGAL_ENTITY, field("", PERFORMER_LEGAL_ENTITY, &owner)?)?;
     // These do not come from the record: it must not name another dispense, or bring events, keys or transitions.
     let own = [ID, SUBJECT, STATUS, PERFORMER_LEGAL_ENTITY, OUTBOX, KEYS, CHANGES];
@@ -176,7 +176,7 @@ fn encode(dispense: &Dispense) -> Result<RawDocumentBuf, Error> {
 }
 
 /// The reference to the legal entity, with the owner in it.
-fn owned(reference: Option<&Value>, owner: LegalEntityId) -> Value {
+fn reference_to_owner(reference: Option<&Value>, owner: LegalEntityId) -> Value {
     let mut reference = reference.and_then(Value::as_object).cloned().unwrap_or_default();
     let mut identifier = match reference.remove(IDENTIFIER) {
         Some(Value::Object(identifier)) => identifier,

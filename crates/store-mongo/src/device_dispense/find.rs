@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bson::RawDocumentBuf;
 use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender};
-use esoz_kernel::{DispenseId, StoreError, Uuid};
+use esoz_kernel::{DispenseId, StoreError, StoreErrorKind, Uuid};
 use futures_util::future::join_all;
 
 use crate::{collections::Collections, error::MongoError};
@@ -49,7 +49,8 @@ impl BatchExecutor for FindExecutor {
                     reply.send(Ok(found.get(&id.uuid()).cloned()));
                 }
             }
-            Err(error) if error.is_unavailable() => {
+            // Each would wait as long again.
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => {
                 for (id, reply) in jobs {
                     reply.send(Err(failed(id, &error)));
                 }

@@ -1,8 +1,7 @@
 use esoz_device_dispense::DispenseRegistry as _;
-use esoz_kernel::{IdGenerator as _, StoreErrorKind, system::RandomIds};
 use esoz_testkit::builders::dispense;
 
-use super::*;
+use super::{super::query::tests::connected, *};
 use crate::{MongoSettings, MongoStore, fields::ID, values::uuid};
 
 /// The answers to finds that wait at the same time.
@@ -15,9 +14,7 @@ async fn together(store: &MongoStore, ids: &[DispenseId]) -> Vec<Found> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_gets_its_own_document_or_none() {
-    let database = format!("esoz_test_{}", RandomIds.fresh().simple());
-    let settings = MongoSettings::new(esoz_test_servers::shared::mongodb().uri(), database);
-    let store = MongoStore::connect(&settings).await.unwrap();
+    let store = connected().await;
     let stored: Vec<_> = (0..MAX_ITEMS).map(|_| dispense().build()).collect();
     store.put_dispenses(&stored).await.unwrap();
     let mut ids: Vec<DispenseId> = stored.iter().map(|dispense| dispense.id).collect();

@@ -186,4 +186,4 @@ fn position(document: &RawDocument) -> Option<Overdue> {
 
 #[cfg(test)]
 #[path = "query_tests.rs"]
-mod tests;
+pub(super) mod tests;

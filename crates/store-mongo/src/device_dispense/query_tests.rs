@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{MongoSettings, MongoStore, fields::COLLECTION};
 
-/// A store on a database of its own, without indexes yet.
-async fn connected() -> MongoStore {
+/// A store on a database of its own, without indexes.
+pub(crate) async fn connected() -> MongoStore {
     let database = format!("esoz_test_{}", RandomIds.fresh().simple());
     let settings = MongoSettings::new(esoz_test_servers::shared::mongodb().uri(), database);
     MongoStore::connect(&settings).await.unwrap()

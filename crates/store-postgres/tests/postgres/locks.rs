@@ -216,9 +216,7 @@ async fn a_lock_that_is_not_free_in_time_and_a_statement_that_runs_too_long_are_
     let test_db = fresh().await;
     let fixture = fixture(&test_db.store).await;
     let update = update(fixture.record.id, &fixture.to);
-    let mut holder = test_db.session().await;
-    let held = holder.transaction().await.unwrap();
-    held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+    let held = test_db.lock_contract_divisions().await;
     for (settings, sql_state) in [
         (PostgresSettings { lock_timeout_ms: 50, ..patient(&test_db.url) }, "55P03"),
         (PostgresSettings { statement_timeout_ms: 50, ..patient(&test_db.url) }, "57014"),
@@ -229,7 +227,7 @@ async fn a_lock_that_is_not_free_in_time_and_a_statement_that_runs_too_long_are_
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains(sql_state), "{cause}");
     }
-    held.rollback().await.unwrap();
+    held.batch_execute("ROLLBACK").await.unwrap();
     applied(update.apply(&test_db.store).await.unwrap());
 }
 

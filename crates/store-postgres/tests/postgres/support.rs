@@ -52,6 +52,13 @@ impl TestDatabase {
         session(&self.url).await
     }
 
+    /// Locks every contract division, until the session rolls back or is dropped.
+    pub(crate) async fn lock_contract_divisions(&self) -> Client {
+        let session = self.session().await;
+        session.batch_execute("BEGIN; SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+        session
+    }
+
     /// Waits until that many of the store's statements wait for a lock.
     pub(crate) async fn until_waiting(&self, statements: i64) {
         let observer = self.session().await;

@@ -15,16 +15,17 @@ const MAX_DEPTH: u8 = 200;
 /// What `serde_json` cannot hold (a number like 1e400, or deeper nesting) is shown as its text: the record is carried, not interpreted.
 pub(super) fn read(text: &str) -> Option<Value> {
     let whole = serde_json::from_str(text).map(|Json(value)| value);
-    whole.or_else(|_| serde_json::from_str(text).map(|raw| lenient(raw, MAX_DEPTH))).ok()
+    whole.or_else(|_| serde_json::from_str(text).map(|raw| by_parts(raw, MAX_DEPTH))).ok()
 }
 
-fn lenient(raw: &RawValue, depth: u8) -> Value {
-    if let Ok(Json(value)) = serde_json::from_str(raw.get()) {
-        return value;
-    }
+/// Reads a value that `serde_json` cannot hold as a whole.
+fn by_parts(raw: &RawValue, depth: u8) -> Value {
     let Some(depth) = depth.checked_sub(1) else { return raw.get().into() };
-    let inner = ValueVisitor::new(|inner| lenient(inner, depth));
-    serde_json::Deserializer::from_str(raw.get()).deserialize_any(inner).unwrap_or_else(|_| raw.get().into())
+    let lenient = |inner: &RawValue| {
+        serde_json::from_str(inner.get()).map_or_else(|_| by_parts(inner, depth), |Json(value)| value)
+    };
+    let parts = ValueVisitor::new(lenient);
+    serde_json::Deserializer::from_str(raw.get()).deserialize_any(parts).unwrap_or_else(|_| raw.get().into())
 }
 
 /// A value with all that is inside.

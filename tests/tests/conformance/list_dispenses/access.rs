@@ -10,7 +10,8 @@ use esoz_testkit::builders::{fresh, legal_entity};
 use esoz_tests::{Setup, client_of, on_every_store, secret_scan};
 use serde_json::Value;
 
-use super::{READ, Reader, ids, of_patient, paging};
+use super::{Reader, ids, of_patient, paging};
+use crate::dispense_reader::READ;
 use crate::tokens::every_wrong_token;
 
 /// Lets nobody see anything of a patient.

@@ -6,39 +6,20 @@ mod pages;
 mod rendering;
 mod validation;
 
-use esoz_auth::{Scope, Secret};
 use esoz_device_dispense::Dispense;
 use esoz_testkit::builders::DispenseBuilder;
-use esoz_tests::{Answer, Kind, Request, StopFixture, TestApp};
-use reqwest::Method;
+use esoz_tests::Answer;
 use serde_json::{Value, json};
 
-const MINE: &str = "/api/device_dispenses";
+use crate::dispense_reader::Reader;
 
-const READ: &str = "device_dispense:read";
+const MINE: &str = "/api/device_dispenses";
 
 fn of_patient(patient: &str) -> String {
     format!("/api/patients/{patient}/device_dispenses")
 }
 
-/// A pharmacy with a dispense, and a token of its own that may read it.
-struct Reader {
-    app: TestApp,
-    fixture: StopFixture,
-    token: Secret,
-}
-
 impl Reader {
-    async fn new(kind: Kind) -> Self {
-        Self::on(TestApp::new(kind).await).await
-    }
-
-    async fn on(app: TestApp) -> Self {
-        let fixture = StopFixture::load(&app).await;
-        let token = fixture.issue(&app, |token| token.scope = Scope::parse(READ)).await;
-        Self { app, fixture, token }
-    }
-
     /// The paths of both lists.
     fn paths(&self) -> [String; 2] {
         [MINE.to_owned(), self.path_of_patient()]
@@ -46,14 +27,6 @@ impl Reader {
 
     fn path_of_patient(&self) -> String {
         of_patient(&self.fixture.patient.uuid().to_string())
-    }
-
-    fn request(&self, path: &str) -> Request {
-        self.app.request(Method::GET, path)
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.request(path).token(&self.token).send().await
     }
 
     /// The list of the pharmacy.

@@ -4,7 +4,7 @@ use esoz_device_dispense::{Dispense, DispenseStatus, ListedDispense, Pseudonym};
 use esoz_kernel::{DispenseId, LegalEntityId, Page, PatientId, Uuid};
 use serde_json::{Map, Value, json};
 
-use super::{Shown, reference, rendered};
+use super::{DispenseFields, reference, rendered};
 use crate::openapi::example::USER;
 
 pub(super) const PATIENT: Uuid = Uuid::from_u128(0x7c3d_a506_804d_4550_8993_bf17_f9ee_0402);
@@ -12,7 +12,7 @@ pub(super) const DISPENSE: Uuid = Uuid::from_u128(0xaff0_0bf6_68bf_4b49_b66d_f03
 const PHARMACY: Uuid = Uuid::from_u128(0x4cbf_3a4b_4a5e_4a0b_9d35_0b1c_2f0a_6d11);
 
 /// A stopped dispense, as it is shown.
-pub(super) fn stopped() -> Shown {
+pub(super) fn stopped() -> DispenseFields {
     rendered(dispense(), Some(PatientId::new(PATIENT)))
 }
 

@@ -31,16 +31,16 @@ struct DispensePath {
 }
 
 /// A dispense as it is shown: the id, the fields of [`RECORD`] in their order, and the subject.
-struct Shown(Vec<(&'static str, Value)>);
+struct DispenseFields(Vec<(&'static str, Value)>);
 
-impl Serialize for Shown {
+impl Serialize for DispenseFields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
 /// Renders a dispense: its stored fields, and as its subject the patient, as far as it is known. The pseudonym is not shown.
-fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Shown {
+fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> DispenseFields {
     let id = ("id", dispense.id.to_string().into());
     let fields = RECORD.fields.iter();
     let fields = fields.filter_map(|field| Some((field.name, dispense.record.remove(field.name)?)));
@@ -48,11 +48,11 @@ fn rendered(mut dispense: Dispense, patient_id: Option<PatientId>) -> Shown {
         Some(patient_id) => reference("patient", &patient_id.uuid().to_string()),
         None => json!({"display_value": null}),
     };
-    Shown(iter::once(id).chain(fields).chain([("subject", subject)]).collect())
+    DispenseFields(iter::once(id).chain(fields).chain([("subject", subject)]).collect())
 }
 
 /// Renders a page of a list.
-fn rendered_page(request: PageRequest, page: Page<ListedDispense>) -> Reply<Vec<Shown>> {
+fn rendered_page(request: PageRequest, page: Page<ListedDispense>) -> Reply<Vec<DispenseFields>> {
     Reply::page(PAGE, request, page, |(dispense, patient)| rendered(dispense, patient))
 }
 
@@ -90,7 +90,7 @@ mod tests {
         let expected: BTreeSet<&str> = names.chain(["id", "subject"]).collect();
         assert!(expected.contains("explanatory_letter"));
         for patient in [Some(PatientId::new(Uuid::nil())), None] {
-            let Shown(shown) = rendered(dispense.clone(), patient);
+            let DispenseFields(shown) = rendered(dispense.clone(), patient);
             assert_eq!(shown.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(), expected);
             let text = serde_json::to_string(&rendered(dispense.clone(), patient)).unwrap();
             assert!(text.starts_with(r#"{"id":"#), "in the order of the table: {text}");

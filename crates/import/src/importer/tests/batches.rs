@@ -19,7 +19,7 @@ fn consecutive_lines_go_together_and_each_kind_to_its_store_in_the_order_of_kind
         lines(RecordKind::LegalEntity, 103..104),
     ]
     .concat();
-    let (report, told) = load(ports(&stored), limits(), &all);
+    let (report, reported) = load(ports(&stored), limits(), &all);
     let report = report.unwrap();
     assert_eq!((report.lines, report.bad_lines), (11, 0));
     let expected = [
@@ -38,7 +38,7 @@ fn consecutive_lines_go_together_and_each_kind_to_its_store_in_the_order_of_kind
         (RecordKind::DeviceDispense, 2),
     ];
     assert_eq!(stored.lock().unwrap().batches, batches);
-    let progress: Vec<_> = told.iter().map(|(lines, records, _)| (*lines, *records)).collect();
+    let progress: Vec<_> = reported.iter().map(|(lines, records, _)| (*lines, *records)).collect();
     assert_eq!(progress, [(11, 11)]);
 }
 
@@ -50,7 +50,7 @@ fn interleaved_kinds_share_batches_and_are_reported_in_the_order_of_lines() {
     let refused = [line(RecordKind::ContractDivision, 666), line(RecordKind::LegalEntity, 666)];
     let all: Vec<String> = (0..3).flat_map(|id| [of_each(10 + id), refused.clone()].concat()).collect();
     let limits = ImportLimits { max_batch_records: 8, ..limits() };
-    let (report, told) = load(ports(&stored), limits, &all);
+    let (report, reported) = load(ports(&stored), limits, &all);
     let batches = [
         (RecordKind::LegalEntity, 2),
         (RecordKind::Division, 2),
@@ -61,7 +61,7 @@ fn interleaved_kinds_share_batches_and_are_reported_in_the_order_of_lines() {
     ];
     assert_eq!(stored.lock().unwrap().batches, batches);
     let refusals = [3, 4, 7, 8, 11, 12].map(|line| bad(line, "refers to what is not there"));
-    assert_eq!(told, [(8, 4, refusals[..4].to_vec()), (12, 6, refusals[4..].to_vec())]);
+    assert_eq!(reported, [(8, 4, refusals[..4].to_vec()), (12, 6, refusals[4..].to_vec())]);
     assert_eq!(report.unwrap().listed_bad_lines, refusals);
 }
 
@@ -152,7 +152,7 @@ fn the_same_lines_again_change_nothing_and_changed_ones_update_what_may_be_updat
 
 #[test]
 fn an_empty_input_is_an_empty_report() {
-    let (report, told) = load(ports(&Arc::default()), limits(), &[]);
+    let (report, reported) = load(ports(&Arc::default()), limits(), &[]);
     assert_eq!(report.unwrap(), Report::default());
-    assert_eq!(told, [(0, 0, vec![])]);
+    assert_eq!(reported, [(0, 0, vec![])]);
 }

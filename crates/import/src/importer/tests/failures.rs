@@ -10,7 +10,7 @@ fn a_store_that_fails_stops_it_and_the_lines_reached_are_named() {
     let stored = Arc::default();
     let all = lines(kind, 10..20);
     let limits = ImportLimits { max_batch_records: 3, ..limits() };
-    let (result, told) = load(ports_failing_at(&stored, 3), limits, &all);
+    let (result, reported) = load(ports_failing_at(&stored, 3), limits, &all);
     let error = result.unwrap_err();
     assert!(
         matches!(
@@ -24,7 +24,7 @@ fn a_store_that_fails_stops_it_and_the_lines_reached_are_named() {
         "the store failed with lines 7 to 9, which may or may not have been taken; nothing after them was: load the same input \
          again once the store is well"
     );
-    assert_eq!(told.iter().map(|(lines, ..)| *lines).collect::<Vec<_>>(), [3, 6]);
+    assert_eq!(reported.iter().map(|(lines, ..)| *lines).collect::<Vec<_>>(), [3, 6]);
     let report = load(ports(&stored), limits, &all).0.unwrap();
     assert_eq!(report.totals[&kind], counts(4, 0, 6), "loading again finishes it");
 }

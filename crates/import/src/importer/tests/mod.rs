@@ -163,24 +163,24 @@ fn lines(kind: RecordKind, ids: impl IntoIterator<Item = u128>) -> Vec<String> {
     ids.into_iter().map(|id| line(kind, id)).collect()
 }
 
-/// What is told as progress: lines, records stored, bad lines.
-type Told = (u64, u64, Vec<BadLine>);
+/// The reported progress: lines, records stored, bad lines.
+type Reported = (u64, u64, Vec<BadLine>);
 
-/// Loads the lines; gives what the run gives, and the progress told.
+/// Loads the lines; gives what the run gives, and the progress reported.
 fn load(
     ports: ImportPorts,
     limits: ImportLimits,
     lines: &[String],
-) -> (Result<Report, ImportError>, Vec<Told>) {
-    let mut told = Vec::new();
+) -> (Result<Report, ImportError>, Vec<Reported>) {
+    let mut reported = Vec::new();
     let input = lines.join("\n");
     let importer = Importer::new(ports, limits);
     let result = block_on(importer.run(Cursor::new(input), |progress| {
         let all = |counts: Counts| counts.created + counts.updated + counts.kept;
         let stored = progress.totals.values().copied().map(all).sum();
-        told.push((progress.lines, stored, progress.bad_lines.to_vec()));
+        reported.push((progress.lines, stored, progress.bad_lines.to_vec()));
     }));
-    (result, told)
+    (result, reported)
 }
 
 fn bad(line: u64, reason: &str) -> BadLine {

@@ -18,7 +18,7 @@ use crate::support::{
     update,
 };
 
-/// From now on whoever updates a second record in a transaction waits for the advisory lock 1 first.
+/// Makes each transaction wait for the advisory lock 1 before it updates a second record.
 fn let_second_updates_wait(test_db: &TestDatabase) {
     test_db.admin(
         "CREATE FUNCTION second_waits() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -155,13 +155,11 @@ fn a_connection_outlives_the_runtime_of_the_call_that_opened_it() {
     opener.block_on(store.ping()).unwrap();
     let update = update(fixture.record.id, &fixture.to);
     user.block_on(async {
-        let mut session = test_db.session().await;
-        let holder = session.transaction().await.unwrap();
-        holder.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+        let holder = test_db.lock_contract_divisions().await;
         let held = begin(&store, &update);
         test_db.until_waiting(1).await;
         spawn_blocking(|| drop(opener)).await.unwrap();
-        holder.rollback().await.unwrap();
+        holder.batch_execute("ROLLBACK").await.unwrap();
         applied(held.await.unwrap().unwrap());
     });
 }

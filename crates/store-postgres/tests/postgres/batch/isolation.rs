@@ -1,4 +1,4 @@
-//! A write that fails, or waits for somebody's lock, does so alone.
+//! Isolation of writes in a batch: one that fails or waits for a lock delays and fails no other.
 
 use esoz_contract_division::{Pair, Refusal};
 use esoz_kernel::{StoreErrorKind, Written};

@@ -84,7 +84,7 @@ async fn together_after(
     begun
 }
 
-/// Takes the pair, which nobody sees before the commit. Until then it is not known whether it is taken: who wants it waits.
+/// Inserts the pair without committing: a concurrent insert of the same pair waits for the commit.
 async fn take_pair(rival: &Transaction<'_>, to: &Pair) {
     let sql = format!(
         "INSERT INTO contract_divisions

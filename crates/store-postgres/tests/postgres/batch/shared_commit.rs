@@ -28,7 +28,7 @@ async fn those_who_wait_together_share_a_commit_and_each_is_audited_with_its_own
     // The key is kept with its update.
     let replay = all[3].1.replay(&test_db.store).await.unwrap();
     assert_eq!(replay, Some(Replay::Replayed(records[3])));
-    // What is written next on the connection is on nobody's behalf.
+    // The next write on the connection has no request id of an earlier one.
     let division = division(&test_db.store, all[0].0.legal_entity).await;
     let record = contract_division(&test_db.store, all[0].0.to.contract_id, division).await;
     let sql =

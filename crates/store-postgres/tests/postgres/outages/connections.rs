@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use esoz_kernel::StoreErrorKind;
-use esoz_store_postgres::{PostgresSettings, PostgresStore};
+use esoz_store_postgres::PostgresStore;
 use esoz_test_servers::proxy::Proxy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{look, unavailable_within, warm_up};
+use super::{look, short_limits, unavailable_within, warm_up};
 use crate::support::{TestDatabase, applied, audit_rows, fixture, fresh, patient, update};
 
 /// Ends all connections of the store and returns when they are gone.
@@ -20,7 +20,7 @@ fn end_connections(test_db: &TestDatabase) {
     assert_eq!(test_db.admin(sql), "t");
 }
 
-/// On one thread, which the administrator's call keeps busy: nobody has heard the goodbye when the store is asked next.
+/// On one thread, which the administrator's call blocks: the server's shutdown message is unread when the store is used next.
 #[tokio::test]
 async fn a_goodbye_that_was_not_heard_yet_fails_neither_a_look_nor_an_update_that_was_not_begun() {
     let test_db = fresh().await;
@@ -117,13 +117,7 @@ async fn a_network_that_stalls_under_a_statement_is_unavailable_in_time_and_forg
     let (target, database) = place.split_once('/').unwrap();
     let proxy = Proxy::start(target.parse::<SocketAddr>().unwrap()).unwrap();
     let url = format!("postgres://postgres@{}/{database}", proxy.address());
-    let settings = PostgresSettings {
-        connect_timeout_ms: 2_000,
-        pool_wait_timeout_ms: 4_000,
-        statement_timeout_ms: 2_000,
-        ..patient(&url)
-    };
-    let store = PostgresStore::connect(&settings).unwrap();
+    let store = PostgresStore::connect(&short_limits(&url)).unwrap();
     warm_up(&store).await;
     proxy.stall();
     unavailable_within(Duration::from_secs(15), look(&store)).await;
@@ -147,9 +141,7 @@ async fn a_backend_that_is_ended_under_a_statement_is_unavailable() {
     let test_db = fresh().await;
     let fixture = fixture(&test_db.store).await;
     let update = update(fixture.record.id, &fixture.to);
-    let mut holder = test_db.session().await;
-    let held = holder.transaction().await.unwrap();
-    held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+    let _held = test_db.lock_contract_divisions().await;
     let store = test_db.store.clone();
     let apply = tokio::spawn(async move { update.apply(&store).await });
     test_db.until_waiting(1).await;

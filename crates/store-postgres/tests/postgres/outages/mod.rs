@@ -9,8 +9,20 @@ use std::time::{Duration, Instant};
 
 use esoz_auth::{AccessTokens, Secret};
 use esoz_kernel::{StoreError, StoreErrorKind};
-use esoz_store_postgres::PostgresStore;
+use esoz_store_postgres::{PostgresSettings, PostgresStore};
 use futures_util::future::join_all;
+
+use crate::support::patient;
+
+/// Settings with limits of a few seconds.
+fn short_limits(url: &str) -> PostgresSettings {
+    PostgresSettings {
+        connect_timeout_ms: 2_000,
+        pool_wait_timeout_ms: 4_000,
+        statement_timeout_ms: 2_000,
+        ..patient(url)
+    }
+}
 
 async fn look(store: &PostgresStore) -> Result<(), StoreError> {
     AccessTokens::find(store, &Secret::new("a token")).await.map(|token| assert_eq!(token, None))

@@ -18,14 +18,12 @@ async fn a_full_pool_is_unavailable_in_time() {
     let store = PostgresStore::connect(&settings).unwrap();
     // Opening the first connection may take longer than this store waits.
     wait_for("the first connection", DEADLINE, async || store.ping().await).await;
-    let mut holder = test_db.session().await;
-    let held = holder.transaction().await.unwrap();
-    held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+    let held = test_db.lock_contract_divisions().await;
     let (waiting, same) = (store.clone(), update.clone());
     let apply = tokio::spawn(async move { same.apply(&waiting).await });
     test_db.until_waiting(1).await;
     unavailable_within(Duration::from_secs(10), look(&store)).await;
-    held.rollback().await.unwrap();
+    held.batch_execute("ROLLBACK").await.unwrap();
     apply.await.unwrap().unwrap();
 }
 
@@ -36,9 +34,7 @@ async fn a_caller_who_leaves_midway_leaves_no_dirty_connection() {
     let update = update(fixture.record.id, &fixture.to);
     let settings = PostgresSettings { max_connections: 1, ..patient(&test_db.url) };
     let store = PostgresStore::connect(&settings).unwrap();
-    let mut holder = test_db.session().await;
-    let held = holder.transaction().await.unwrap();
-    held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+    let held = test_db.lock_contract_divisions().await;
     let (waiting, same) = (store.clone(), update.clone());
     let apply = tokio::spawn(async move { same.apply(&waiting).await });
     test_db.until_waiting(1).await;
@@ -47,7 +43,7 @@ async fn a_caller_who_leaves_midway_leaves_no_dirty_connection() {
     // The statement still waits for the lock, on what was the pool's only connection.
     look(&store).await.unwrap();
     test_db.until_waiting(1).await;
-    held.rollback().await.unwrap();
+    held.batch_execute("ROLLBACK").await.unwrap();
     // Half of it never happens: it took effect, or it did not.
     let record = record(&store, fixture.record.id).await;
     assert!(record == fixture.record || record.stamps.updated_at == time("2026-02-01T00:00:00.000005Z"));

@@ -8,7 +8,7 @@ use esoz_store_postgres::{PostgresSettings, PostgresStore};
 use esoz_test_servers::{Durability, Postgres};
 use futures_util::future::join_all;
 
-use super::{look, unavailable_within, warm_up};
+use super::{look, short_limits, unavailable_within, warm_up};
 use crate::support::{TestDatabase, applied, fixture, fresh, patient, update};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,13 +51,7 @@ async fn a_server_that_takes_connections_and_never_answers_is_unavailable_in_tim
     let server = Postgres::start(Durability::On).unwrap();
     let url = server.create_database().unwrap();
     TestDatabase::new(server.address(), url.clone()).await;
-    let settings = PostgresSettings {
-        connect_timeout_ms: 2_000,
-        pool_wait_timeout_ms: 4_000,
-        statement_timeout_ms: 2_000,
-        ..patient(&url)
-    };
-    let store = PostgresStore::connect(&settings).unwrap();
+    let store = PostgresStore::connect(&short_limits(&url)).unwrap();
     warm_up(&store).await;
     server.pause().unwrap();
     let started = Instant::now();
@@ -101,9 +95,7 @@ async fn a_unix_socket_serves_as_well_and_tells_as_much() {
     let (_, database) = url.rsplit_once('/').unwrap();
     let url = format!("postgres://postgres@{folder}:{}/{database}", server.port());
     let store = PostgresStore::connect(&PostgresSettings { lock_timeout_ms: 50, ..patient(&url) }).unwrap();
-    let mut holder = test_db.session().await;
-    let held = holder.transaction().await.unwrap();
-    held.batch_execute("SELECT FROM contract_divisions FOR UPDATE").await.unwrap();
+    let held = test_db.lock_contract_divisions().await;
     let error = update.apply(&store).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}: {:?}", error.source());
     assert!(error.source().unwrap().to_string().contains("55P03"));

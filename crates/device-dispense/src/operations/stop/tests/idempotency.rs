@@ -76,7 +76,7 @@ fn given_a_key_under_which_nothing_was_done_then_the_refusal_is_found_once_and_s
         let ports = MockPorts::with_answers(stale(2)).and_found(1, found);
         assert_eq!(answer(ports.stop(StopInput { idempotency_key: key("k"), ..input() })), expected);
     }
-    // Not known to stand: somebody else's change may be the same request's.
+    // Not final: a concurrent change may be that of the same request.
     let mut answers = vec![Ok(Committed::Stale)];
     answers.extend((0..4).map(|_| conflict()));
     let ports = MockPorts::with_answers(answers).and_found(1, Some(dispense(DispenseStatus::Stopped)));
