@@ -41,6 +41,8 @@ pub struct Addresses<'a> {
     pub mongodb: &'a str,
     /// Kafka.
     pub kafka: &'a str,
+    /// Further variables of the program, e.g. how it reaches them; they come last.
+    pub variables: &'a [(String, String)],
 }
 
 impl TestStores {
@@ -52,7 +54,7 @@ impl TestStores {
                 let postgres = shared::postgres();
                 let postgres_url = &postgres.create_database().unwrap();
                 let (mongodb, kafka) = (shared::mongodb().uri(), shared::kafka().brokers());
-                Self::on(&Addresses { postgres, postgres_url, mongodb, kafka }).await
+                Self::on(&Addresses { postgres, postgres_url, mongodb, kafka, variables: &[] }).await
             }
         }
     }
@@ -94,7 +96,7 @@ impl TestStores {
     /// Fresh stores on those servers.
     pub async fn on(servers: &Addresses<'_>) -> Self {
         let name = fresh_name();
-        let variables = vec![
+        let mut variables = vec![
             variable("ESOZ_STORE__KIND", "servers"),
             variable("ESOZ_POSTGRES__URL", servers.postgres_url),
             variable("ESOZ_POSTGRES__MAX_CONNECTIONS", "8"),
@@ -107,6 +109,7 @@ impl TestStores {
             variable("ESOZ_EVENTS__TOPIC", &name),
             variable("ESOZ_EVENTS__GROUP", &name),
         ];
+        variables.extend_from_slice(servers.variables);
         let topic = Arc::new(KafkaTopic::new(servers.kafka, &name));
         let documents = Arc::new(MongoDocuments::new(servers.mongodb, &name).await);
         let database = Arc::new(PostgresAudit::new(servers.postgres, servers.postgres_url));

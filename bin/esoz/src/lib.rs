@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod bounded_file;
 mod cli;
 mod compose;
 mod config;

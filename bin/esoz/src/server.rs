@@ -15,11 +15,13 @@ use esoz_http::{
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntityType};
 use esoz_store_mongo::MongoStore;
+use esoz_tls::Transport;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::compose::caches::Cached;
 use crate::compose::stores::number;
+use crate::compose::transport::{self, transports};
 use crate::compose::{Parts, jobs};
 use crate::config::Config;
 use crate::health::HealthChecks;
@@ -27,6 +29,7 @@ use crate::jobs::Jobs;
 use crate::telemetry::instrumented_ports::instrument;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::collectors::Collectors;
+use crate::telemetry::metrics::definitions::TRANSPORT_VERIFIED;
 use crate::telemetry::metrics::endpoint::Endpoint;
 use crate::telemetry::metrics::requests::Requests;
 use crate::tls;
@@ -59,6 +62,13 @@ impl EsozServer {
         let metrics = Arc::new(if bind.is_some() { Metrics::on()? } else { Metrics::off() });
         let instruments = metrics.instruments(&parts.clock);
         let parts = instrument(config, parts, &instruments)?;
+        for (component, transport) in transports(config, &parts.stores)? {
+            if let Transport::Weak(why) = transport {
+                tracing::warn!(component, why, remedy = transport::REMEDY, "the way to a server is not safe");
+            }
+            let is_safe = !matches!(transport, Transport::Weak(_));
+            metrics.gauge(&TRANSPORT_VERIFIED, [component]).set(f64::from(u8::from(is_safe)));
+        }
         let health_checks = HealthChecks::start(config, &parts.stores, &parts.clock)?;
         let cached = Cached::new(config, &parts.stores);
         let observer = Arc::new(Requests::new(&metrics));

@@ -1,83 +1,18 @@
 //! TLS: loads the certificate and its private key from files, and reloads them when the files change.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use anyhow::{Context as _, Result};
+use esoz_tls::{CertificateContents, CertificateFiles, FileError, provider};
+use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{Error, InconsistentKeys, ServerConfig};
-use zeroize::Zeroizing;
-
-use crate::bounded_file::read_file;
 
 /// The remedy for files that cannot be used.
 pub(crate) const REMEDY: &str = "tls.certificate_file must hold the server's certificate and then its chain, \
     tls.private_key_file the private key of the first; both in PEM, and readable by the server";
-
-/// The paths of the certificate chain and its private key.
-#[derive(Debug, Clone)]
-pub(crate) struct CertificateFiles {
-    certificate: PathBuf,
-    private_key: PathBuf,
-}
-
-/// The contents of the files.
-#[derive(PartialEq, Eq)]
-struct Contents {
-    certificate: Zeroizing<Vec<u8>>,
-    private_key: Zeroizing<Vec<u8>>,
-}
-
-impl CertificateFiles {
-    pub(crate) fn new(certificate: impl Into<PathBuf>, private_key: impl Into<PathBuf>) -> Self {
-        Self { certificate: certificate.into(), private_key: private_key.into() }
-    }
-
-    /// Checks that a server can use the files.
-    pub(crate) fn check(&self) -> Result<()> {
-        self.parse(&self.read()?).map(drop)
-    }
-
-    fn read(&self) -> Result<Contents> {
-        let read = |path: &Path| read_file(path).with_context(|| format!("reading {}", path.display()));
-        Ok(Contents { certificate: read(&self.certificate)?, private_key: read(&self.private_key)? })
-    }
-
-    /// Parses the certificate chain and its private key. Refuses a key that does not belong to the first certificate.
-    fn parse(&self, contents: &Contents) -> Result<CertifiedKey> {
-        let (certificate, private_key) = (self.certificate.display(), self.private_key.display());
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&contents.certificate).collect();
-        // A parse error is not passed on: it might quote a private key.
-        let chain = chain.map_err(|_| ()).unwrap_or_default();
-        if chain.is_empty() {
-            bail!("{certificate} holds no certificate in PEM");
-        }
-        let Ok(key) = PrivateKeyDer::from_pem_slice(&contents.private_key) else {
-            bail!("{private_key} holds no private key in PEM");
-        };
-        CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
-            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                anyhow::anyhow!(
-                    "the private key in {private_key} is not that of the first certificate in {certificate}"
-                )
-            }
-            Error::InvalidCertificate(error) => {
-                anyhow::anyhow!("the first certificate in {certificate} cannot be used: {error}")
-            }
-            _ => anyhow::anyhow!("the private key in {private_key} is of no kind that TLS takes here"),
-        })
-    }
-}
-
-/// The cryptography provider of the whole program.
-pub(crate) fn provider() -> CryptoProvider {
-    ring::default_provider()
-}
 
 /// The certificate that new connections get.
 struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
@@ -114,7 +49,7 @@ pub(crate) struct Reload {
     interval: Duration,
     current: Arc<CurrentCertificate>,
     /// The contents of the files that the current certificate was parsed from.
-    contents: Contents,
+    contents: CertificateContents,
     /// The problem that the last check found, and whether it was logged.
     problem: Option<(String, bool)>,
 }
@@ -147,12 +82,12 @@ impl Reload {
                 self.problem = None;
                 tracing::info!("the TLS certificate was reloaded; new connections use the new one");
             }
-            Err(error) => self.log_once(format!("{error:#}")),
+            Err(error) => self.log_once(error.to_string()),
         }
     }
 
     /// The contents of the files with the parsed certificate, if they have changed.
-    fn changed(&self) -> Result<Option<(Contents, CertifiedKey)>> {
+    fn changed(&self) -> Result<Option<(CertificateContents, CertifiedKey)>, FileError> {
         let contents = self.files.read()?;
         if contents == self.contents {
             return Ok(None);

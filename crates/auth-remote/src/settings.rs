@@ -1,7 +1,8 @@
-use std::{fmt, net::IpAddr, path::PathBuf};
+use std::{fmt, path::PathBuf};
 
 use esoz_https::{SettingsError, address};
 use esoz_kernel::SecretString;
+use esoz_tls::is_this_machine;
 use hyper::{Uri, http::uri::Scheme};
 
 /// The URL of a token server and the limits of requests to it. `Debug` hides the URL: it may hold a password, although such a URL is
@@ -18,12 +19,12 @@ pub struct RemoteServer {
     pub max_concurrent_requests: usize,
     /// Allows `http://` to a host other than this machine. The network then can read tokens and forge answers about them.
     pub allow_plain_http: bool,
-    /// A PEM file with certificate authorities to trust beside the public ones. Read once, at the start.
+    /// A PEM file with the certificate authorities to trust, in place of those of the platform. Read once, at the start.
     pub root_certificate_file: Option<PathBuf>,
 }
 
 impl RemoteServer {
-    /// Creates settings with the defaults: 3 s a request, 64 KiB a response, 64 concurrent requests, https only, public authorities only.
+    /// Creates settings with the defaults: 3 s a request, 64 KiB a response, 64 concurrent requests, https only, the platform's authorities.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: SecretString::new(url),
@@ -42,18 +43,12 @@ impl RemoteServer {
         in_range("max_concurrent_requests", self.max_concurrent_requests, 1, 1_024)?;
         let uri = address("url", self.url.expose())?;
         let is_plain = uri.scheme() == Some(&Scheme::HTTP);
-        if is_plain && !self.allow_plain_http && !uri.host().is_some_and(is_loopback) {
+        if is_plain && !self.allow_plain_http && !uri.host().is_some_and(is_this_machine) {
             let reason = "must be https, unless allow_plain_http is set or the host is this machine";
             return Err(SettingsError::new("url", reason));
         }
         Ok(uri)
     }
-}
-
-/// Whether requests to that host stay on this machine.
-fn is_loopback(host: &str) -> bool {
-    let address: Result<IpAddr, _> = host.trim_start_matches('[').trim_end_matches(']').parse();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 pub(crate) fn in_range<N: PartialOrd + fmt::Display>(

@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use esoz_kernel::SecretString;
+use esoz_tls::{Transport, is_this_machine};
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
 use crate::BusError;
@@ -67,6 +68,24 @@ impl KafkaSettings {
 
     pub(crate) fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms.into())
+    }
+
+    /// How safe the way to the brokers is, as far as the bootstrap servers tell.
+    pub fn transport(&self) -> Transport {
+        let host = |broker: &str| broker.rsplit_once(':').map_or(broker, |(host, _)| host).trim().to_owned();
+        let property = |name: &str| self.properties.get(name).map(SecretString::expose).unwrap_or_default();
+        let is_encrypted = property("security.protocol").to_ascii_lowercase().ends_with("ssl");
+        if self.brokers.split(',').all(|broker| is_this_machine(&host(broker))) {
+            Transport::Local
+        } else if !is_encrypted {
+            Transport::Weak("Kafka is reached without TLS: nothing is encrypted")
+        } else if property("enable.ssl.certificate.verification") == "false" {
+            Transport::Weak(
+                "enable.ssl.certificate.verification=false: the brokers' certificates are not checked",
+            )
+        } else {
+            Transport::Verified
+        }
     }
 
     /// The configuration of every client. Validates the settings.
@@ -157,6 +176,24 @@ mod tests {
         for key in RESERVED {
             let error = with(key, "1").producer_config().unwrap_err();
             assert!(error.to_string().contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_tls_that_is_checked_is_a_safe_way_to_another_machine() {
+        let at = |brokers: &str, properties: &[(&str, &str)]| {
+            let mut settings = KafkaSettings::new(brokers, "topic");
+            let properties =
+                properties.iter().map(|(key, value)| ((*key).to_owned(), SecretString::new(*value)));
+            settings.properties = properties.collect();
+            settings.transport()
+        };
+        let (ssl, plain) = (("security.protocol", "SASL_SSL"), ("security.protocol", "sasl_plaintext"));
+        let unchecked = ("enable.ssl.certificate.verification", "false");
+        assert_eq!(at("localhost:9092, 127.0.0.1:9093,[::1]:9094", &[]), Transport::Local);
+        assert_eq!(at("localhost:9092,kafka.example:9092", &[ssl]), Transport::Verified);
+        for properties in [&[][..], &[plain], &[ssl, unchecked]] {
+            assert!(matches!(at("kafka.example", properties), Transport::Weak(_)), "{properties:?}");
         }
     }
 

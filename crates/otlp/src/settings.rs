@@ -16,7 +16,7 @@ pub struct OtlpSettings {
     pub service_name: String,
     /// The resource attribute `service.version`.
     pub service_version: String,
-    /// A PEM file with certificate authorities to trust beside the public ones. Read once, at the start.
+    /// A PEM file with the certificate authorities to trust, in place of those of the platform. Read once, at the start.
     pub root_certificate_file: Option<PathBuf>,
 }
 

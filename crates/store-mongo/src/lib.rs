@@ -17,6 +17,7 @@ mod schema;
 mod set_aside;
 mod settings;
 mod store;
+mod tls;
 mod values;
 
 pub use fields::{CHANGES, COLLECTION, KEYS, OUTBOX};

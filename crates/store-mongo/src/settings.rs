@@ -1,12 +1,18 @@
+use std::path::PathBuf;
+
 use esoz_kernel::SecretString;
 
 /// Where MongoDB is and how long to wait for it. `Debug` hides the connection string, and it is wiped when dropped: it may hold a
 /// password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MongoSettings {
-    /// The connection string, `mongodb://…`, naming a replica set. What is said below, the concerns and the retrying
+    /// The connection string, `mongodb://…` or `mongodb+srv://…`, naming a replica set. What is said below, the concerns and the retrying
     /// of writes override what it says of them.
     pub uri: SecretString,
+    /// A PEM file with the certificate authorities that are trusted, and no others; turns TLS on. Without one, TLS trusts those of the platform.
+    pub root_certificate_file: Option<PathBuf>,
+    /// A PEM file with the client's certificate and its private key; turns TLS on. Both files are read once, when the client is made.
+    pub client_certificate_file: Option<PathBuf>,
     /// The database.
     pub database: String,
     /// The most connections to one server.
@@ -26,6 +32,8 @@ impl MongoSettings {
     pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
         Self {
             uri: SecretString::new(uri),
+            root_certificate_file: None,
+            client_certificate_file: None,
             database: database.into(),
             max_pool_size: 64,
             connect_timeout_ms: 2_000,

@@ -3,8 +3,10 @@ use std::{sync::Arc, time::Duration};
 use bson::doc;
 use esoz_batch::Batcher;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
+use esoz_tls::Transport;
 use mongodb::{
     Client,
+    error::ErrorKind,
     options::{ClientOptions, ReadPreference, SelectionCriteria},
 };
 
@@ -13,6 +15,7 @@ use crate::{
     collections::Collections,
     device_dispense::{batch::TransitionExecutor, find::FindExecutor},
     pool::Pool,
+    tls,
 };
 
 /// The application name for MongoDB, when the connection string has none.
@@ -31,6 +34,7 @@ pub struct MongoStore {
     pub(crate) finds: Batcher<FindExecutor>,
     pub(crate) transitions: Batcher<TransitionExecutor>,
     pool: Arc<Pool>,
+    transport: Transport,
 }
 
 impl MongoStore {
@@ -38,9 +42,13 @@ impl MongoStore {
     /// runtime, which runs the driver's tasks.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Unexpected`] when the connection string cannot be understood.
+    /// [`StoreErrorKind::Unexpected`] when the connection string cannot be understood, or a file cannot be used;
+    /// [`StoreErrorKind::Unavailable`] when the hosts of `mongodb+srv` cannot be looked up.
     pub async fn connect(settings: &MongoSettings) -> Result<Self, StoreError> {
-        let mut options = ClientOptions::parse(settings.uri.expose()).await.map_err(|_| unusable_uri())?;
+        let mut options =
+            ClientOptions::parse(settings.uri.expose()).await.map_err(|error| unparsed(&error))?;
+        options.tls = tls::options(options.tls.take(), settings)?;
+        let transport = tls::transport(&options);
         options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
         options.max_pool_size = Some(settings.max_pool_size);
         options.connect_timeout = Some(Duration::from_millis(settings.connect_timeout_ms));
@@ -55,7 +63,12 @@ impl MongoStore {
         let documents = Collections::of(database, Duration::from_millis(settings.operation_timeout_ms));
         let finds = FindExecutor::batching(documents.clone());
         let transitions = TransitionExecutor::batching(documents.clone());
-        Ok(Self { documents, finds, transitions, pool })
+        Ok(Self { documents, finds, transitions, pool, transport })
+    }
+
+    /// Returns how safe the way to the servers is.
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// Returns the state of the connection pool, summed over all servers, and how many calls wait for their batch.
@@ -79,10 +92,21 @@ impl MongoStore {
     }
 }
 
-/// Leaves out the driver's reason: it may quote a part of the password.
+/// Leaves out the driver's reason, which may quote a part of the password, except that of the lookup of `mongodb+srv`, which quotes the host.
+fn unparsed(error: &mongodb::error::Error) -> StoreError {
+    match error.kind.as_ref() {
+        ErrorKind::DnsResolve { message, .. } => {
+            let attempted = "looking up the hosts of the MongoDB connection string (mongodb+srv) by DNS";
+            StoreError::new(StoreErrorKind::Unavailable, attempted).because(message.clone())
+        }
+        _ => unusable_uri(),
+    }
+}
+
 fn unusable_uri() -> StoreError {
     let attempted = "reading the MongoDB connection string; it must be \
-                     mongodb://[user:password@]host:port[,host:port…]/[?options], with user and password \
-                     percent-encoded, and options that the driver knows (mongodb+srv is not supported)";
+                     mongodb://[user:password@]host:port[,host:port…]/[?options] or \
+                     mongodb+srv://[user:password@]name/[?options], with user and password percent-encoded, and \
+                     options that the driver knows";
     StoreError::new(StoreErrorKind::Unexpected, attempted)
 }

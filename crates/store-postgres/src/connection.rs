@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::ConnectionResult;
@@ -10,14 +10,16 @@ use diesel_async::methods::{ExecuteDsl, LoadQuery};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, SslNegotiation};
-use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{Config, Socket};
 #[cfg(unix)]
-use tokio_postgres::{NoTls, config::Host};
+use tokio_postgres::{Config, NoTls, config::Host};
 
+use crate::connector::Connector;
+use crate::endpoint::{Endpoint, EndpointSource};
 use crate::error::Failure;
 use crate::settings::PostgresSettings;
-use crate::sqlstate::{MonitoredStream, SqlstateMonitor};
+#[cfg(unix)]
+use crate::sqlstate::MonitoredStream;
+use crate::sqlstate::SqlstateMonitor;
 
 /// The role of every session of the service; the first migration creates it.
 const SERVICE_ROLE: &str = "esoz_service";
@@ -99,13 +101,17 @@ impl Connection {
 
 /// Opens a connection and runs `session`, the statements that set it up.
 pub(crate) async fn open(
-    config: &Config,
+    endpoint: Arc<EndpointSource>,
     session: &str,
 ) -> Result<(AsyncPgConnection, Arc<SqlstateMonitor>), Failure> {
-    let (db, monitor) = match config.get_hosts() {
+    // The files may be on a disk that is slow.
+    let endpoint =
+        tokio::task::spawn_blocking(move || endpoint.read()).await.map_err(Failure::unavailable)?;
+    let endpoint = endpoint.map_err(Failure::unavailable)?;
+    let (db, monitor) = match endpoint.config.get_hosts() {
         #[cfg(unix)]
-        [Host::Unix(folder)] => over_unix_socket(config, folder).await?,
-        _ => over_tcp(config).await?,
+        [Host::Unix(folder)] => over_unix_socket(&endpoint.config, folder).await?,
+        _ => over_tcp(endpoint).await?,
     };
     let mut db = db.map_err(|error| Failure::of_setting_up(error, monitor.take_sql_state()))?;
     db.batch_execute(session).await.map_err(|error| Failure::of_session(error, monitor.take_sql_state()))?;
@@ -115,13 +121,12 @@ pub(crate) async fn open(
 /// The driver's result of opening a connection, with the monitor of its socket.
 type Opened = (ConnectionResult<AsyncPgConnection>, Arc<SqlstateMonitor>);
 
-async fn over_tcp(config: &Config) -> Result<Opened, Failure> {
+async fn over_tcp(Endpoint { mut config, tls, .. }: Endpoint) -> Result<Opened, Failure> {
     // With direct negotiation the driver hands the new socket to the connector and sends nothing for it.
-    let mut config = config.clone();
     config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
-    let listener = MonitoringConnector::default();
-    let (client, connection) = config.connect(listener.clone()).await.map_err(Failure::of_connecting)?;
-    Ok((AsyncPgConnection::try_from_client_and_connection(client, connection).await, listener.monitor()))
+    let connector = Connector::new(tls);
+    let (client, connection) = config.connect(connector.clone()).await.map_err(Failure::of_connecting)?;
+    Ok((AsyncPgConnection::try_from_client_and_connection(client, connection).await, connector.monitor()))
 }
 
 /// Opens a Unix socket here, because the driver passes none to a connector.
@@ -151,42 +156,4 @@ pub(crate) fn service_session(settings: &PostgresSettings) -> String {
          SET ROLE {SERVICE_ROLE}",
         settings.statement_timeout_ms, settings.lock_timeout_ms, settings.idle_in_transaction_timeout_ms
     )
-}
-
-/// Puts a [`MonitoredStream`] between socket and driver. Each socket that the driver tries has its own monitor, so that errors of hosts that
-/// it skips are not attributed to the connection that it opens.
-#[derive(Clone, Default)]
-struct MonitoringConnector(Arc<Mutex<Arc<SqlstateMonitor>>>);
-
-impl MonitoringConnector {
-    /// The monitor of the latest socket.
-    fn monitor(&self) -> Arc<SqlstateMonitor> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn fresh_monitor(&self) -> Arc<SqlstateMonitor> {
-        let monitor = Arc::new(SqlstateMonitor::default());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&monitor);
-        monitor
-    }
-}
-
-impl MakeTlsConnect<Socket> for MonitoringConnector {
-    type Stream = MonitoredStream<Socket>;
-    type TlsConnect = Self;
-    type Error = std::convert::Infallible;
-
-    fn make_tls_connect(&mut self, _: &str) -> Result<Self, Self::Error> {
-        Ok(self.clone())
-    }
-}
-
-impl TlsConnect<Socket> for MonitoringConnector {
-    type Stream = MonitoredStream<Socket>;
-    type Error = std::convert::Infallible;
-    type Future = std::future::Ready<Result<Self::Stream, Self::Error>>;
-
-    fn connect(self, stream: Socket) -> Self::Future {
-        std::future::ready(Ok(MonitoredStream::new(stream, self.fresh_monitor())))
-    }
 }

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod connection;
+mod connector;
 mod contract_division;
 mod credentials;
+mod endpoint;
 mod error;
 mod event_log;
 mod idempotency;

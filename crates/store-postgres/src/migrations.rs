@@ -1,6 +1,7 @@
 //! Migrates the schema, and checks that it is one that this program can use.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -17,9 +18,10 @@ use esoz_kernel::{StoreError, StoreErrorKind};
 
 use crate::PostgresStore;
 use crate::connection::open;
+use crate::endpoint::EndpointSource;
 use crate::error::{During as _, Failure};
 use crate::schema::schema_compatibility;
-use crate::settings::parse;
+use crate::settings::PostgresSettings;
 use crate::sqlstate::SqlstateMonitor;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -63,7 +65,8 @@ pub struct Migrated {
     pub unknown: Vec<String>,
 }
 
-/// Migrates the database at a URL to the schema of this program. Leaves a database with unknown migrations as it is.
+/// Migrates the database at the URL of the settings, whose limits do not apply, to the schema of this program. Leaves a database with unknown
+/// migrations as it is.
 ///
 /// The login of the URL needs the right to create tables in the schema `public` and, unless the role `esoz_service` exists, roles.
 ///
@@ -73,9 +76,11 @@ pub struct Migrated {
 ///
 /// # Errors
 /// [`StoreError`]; the migrations before the one that failed stay applied, and the next run continues after them.
-pub async fn migrate(url: &str) -> Result<Migrated, StoreError> {
-    let config = parse(url, "esoz migrate", CONNECT_TIMEOUT)?;
-    let opened = tokio::time::timeout(CONNECT_TIMEOUT, open(&config, SESSION)).await;
+pub async fn migrate(settings: &PostgresSettings) -> Result<Migrated, StoreError> {
+    let (url, tls) = (settings.url.clone(), settings.tls.clone());
+    let endpoint = Arc::new(EndpointSource::new(url, tls, "esoz migrate", CONNECT_TIMEOUT));
+    endpoint.read()?;
+    let opened = tokio::time::timeout(CONNECT_TIMEOUT, open(endpoint, SESSION)).await;
     let opened = opened.unwrap_or_else(|_| Err(Failure::unavailable("the server did not respond in time")));
     let (mut db, monitor) = opened.during("connecting to the database to migrate")?;
     let locked = tokio::time::timeout(LOCK_TIMEOUT, lock(&mut db, &monitor)).await;

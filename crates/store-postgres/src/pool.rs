@@ -11,9 +11,9 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use esoz_kernel::StoreError;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tokio_postgres::Config;
 
 use crate::connection::{Connection, open, service_session};
+use crate::endpoint::EndpointSource;
 use crate::error::Failure;
 use crate::settings::PostgresSettings;
 
@@ -27,7 +27,7 @@ const VALIDATION_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Opens and validates the connections of the service.
 pub(crate) struct Manager {
-    config: Config,
+    pub(crate) endpoint: Arc<EndpointSource>,
     session: String,
     connect_timeout: Duration,
     answer_timeout: Duration,
@@ -40,8 +40,10 @@ pub(crate) struct Manager {
 impl Manager {
     /// Connections run on the Tokio runtime of this call or, without one, on that of the call that opens them.
     pub(crate) fn new(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        let endpoint = settings.endpoint()?;
+        endpoint.read()?;
         Ok(Self {
-            config: settings.config()?,
+            endpoint: Arc::new(endpoint),
             session: service_session(settings),
             connect_timeout: Duration::from_millis(settings.connect_timeout_ms),
             answer_timeout: settings.answer_timeout(),
@@ -61,8 +63,9 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Connection, Failure> {
         let losses_known = self.losses();
-        let (config, session) = (self.config.clone(), self.session.clone());
-        let opening = timeout(self.connect_timeout, async move { open(&config, &session).await });
+        let (endpoint, session) = (self.endpoint.clone(), self.session.clone());
+        // On the heap: it is large, and rarely needed.
+        let opening = timeout(self.connect_timeout, Box::pin(async move { open(endpoint, &session).await }));
         let opened = match &self.runtime {
             Some(runtime) => runtime.spawn(opening).await.map_err(Failure::unavailable)?,
             None => opening.await,

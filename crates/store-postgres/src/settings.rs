@@ -1,15 +1,22 @@
 use std::time::Duration;
 
-use esoz_kernel::{SecretString, StoreError, StoreErrorKind};
-use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use esoz_kernel::{SecretString, StoreError};
+use esoz_tls::{ClientTls, SecretSource};
+
+use crate::endpoint::{EndpointSource, refused};
 
 /// Address of the database, and the limits of every call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresSettings {
     /// `postgres://user:password@host:port/database`, with one or more hosts and the parameters of a PostgreSQL URL
-    /// (`target_session_attrs`, `keepalives_idle`, `tcp_user_timeout`, …). Hidden from `Debug` and wiped when dropped: it holds a password.
-    pub url: SecretString,
+    /// (`sslmode`, `target_session_attrs`, `keepalives_idle`, `tcp_user_timeout`, …). Hidden from `Debug` and wiped when dropped: it holds a
+    /// password. A file is read again for each new connection, so that a password can be replaced while the service runs.
+    ///
+    /// `sslmode` is `disable`, `prefer`, `require`, `verify-ca` or `verify-full`. Without it: `verify-full`, but `prefer` for a host that is this
+    /// machine.
+    pub url: SecretSource,
+    /// The certificate authorities that are trusted, and the client's certificate. The files are read again for each new connection.
+    pub tls: ClientTls,
     /// Maximum number of open connections; at least 1.
     pub max_connections: usize,
     /// Longest time to open one connection and set it up, in milliseconds.
@@ -34,11 +41,12 @@ pub struct PostgresSettings {
 }
 
 impl PostgresSettings {
-    /// Settings for a URL, with the limits of a service: 16 connections, 2 s to connect, 2 s for a connection from the pool, 5 s for a
+    /// Settings for a URL, with the platform's certificate authorities and the limits of a service: 16 connections, 2 s to connect, 2 s for a connection from the pool, 5 s for a
     /// statement, 3 s for a lock, 10 s for an idle transaction.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
-            url: SecretString::new(url),
+            url: SecretSource::Inline(SecretString::new(url)),
+            tls: ClientTls::default(),
             max_connections: 16,
             connect_timeout_ms: 2_000,
             pool_wait_timeout_ms: 2_000,
@@ -51,8 +59,8 @@ impl PostgresSettings {
         }
     }
 
-    /// Validates the limits and parses the URL.
-    pub(crate) fn config(&self) -> Result<Config, StoreError> {
+    /// Validates the limits. Does not read the URL yet.
+    pub(crate) fn endpoint(&self) -> Result<EndpointSource, StoreError> {
         for (name, value) in [
             ("max_connections", u64::try_from(self.max_connections).unwrap_or(u64::MAX)),
             ("connect_timeout_ms", self.connect_timeout_ms),
@@ -68,7 +76,8 @@ impl PostgresSettings {
                 return Err(refused(format!("{name} must be from 1 to {}", i32::MAX)));
             }
         }
-        parse(self.url.expose(), &self.application_name, Duration::from_millis(self.connect_timeout_ms))
+        let connect_timeout = Duration::from_millis(self.connect_timeout_ms);
+        Ok(EndpointSource::new(self.url.clone(), self.tls.clone(), &self.application_name, connect_timeout))
     }
 
     /// Longest wait for the answer to a statement before its connection is closed.
@@ -77,78 +86,11 @@ impl PostgresSettings {
     }
 }
 
-/// Parses a URL. Keepalives and timeouts that it leaves out are set so that a dead network is detected within about 20 seconds on an idle
-/// connection and 10 on one that sends.
-pub(crate) fn parse(
-    url: &str,
-    application_name: &str,
-    connect_timeout: Duration,
-) -> Result<Config, StoreError> {
-    let mut config: Config =
-        url.parse().map_err(|error| refused(String::from("the url is malformed")).because(error))?;
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(refused(String::from(
-            "the url asks for sslmode=require, and this program has no TLS for PostgreSQL; reach the server over a network \
-             that you trust and leave sslmode out",
-        )));
-    }
-    if !has_usable_hosts(&config) {
-        return Err(refused(String::from(
-            "the url must name one or more hosts by name or address, or the folder of one Unix socket",
-        )));
-    }
-    config.application_name(application_name);
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(connect_timeout);
-    }
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(Duration::from_secs(10));
-    }
-    if !url.contains("keepalives") {
-        config.keepalives(true);
-        config.keepalives_idle(Duration::from_secs(10));
-        config.keepalives_interval(Duration::from_secs(3));
-        config.keepalives_retries(3);
-    }
-    Ok(config)
-}
-
-/// Whether the driver can connect to these hosts: several over TCP, or one Unix socket.
-fn has_usable_hosts(config: &Config) -> bool {
-    match config.get_hosts() {
-        [] => false,
-        [_] => true,
-        several => several.iter().all(|host| matches!(host, Host::Tcp(_))),
-    }
-}
-
-fn refused(why: String) -> StoreError {
-    StoreError::new(StoreErrorKind::Unexpected, format!("reading the PostgreSQL settings: {why}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const URL: &str = "postgres://me:canary@db.example/esoz";
-
-    /// Compiles only while it wipes itself.
-    #[test]
-    fn the_url_is_wiped_when_dropped() {
-        fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
-        let url = "postgres://me:canary@host/esoz";
-        wiped(&PostgresSettings::new(url).url);
-    }
-
-    #[test]
-    fn the_password_shows_neither_in_debug_nor_in_errors() {
-        let settings = PostgresSettings::new(URL);
-        let malformed = PostgresSettings::new("postgres://me:canary@db.example:port/esoz");
-        let error = malformed.config().unwrap_err();
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        assert!(cause.is_some());
-        assert!(!format!("{settings:?} {error} {error:?} {cause:?}").contains("canary"));
-    }
 
     #[test]
     fn every_limit_is_checked_and_named() {
@@ -165,40 +107,9 @@ mod tests {
         ];
         for (name, break_it) in broken {
             let mut settings = PostgresSettings::new(URL);
-            assert!(settings.config().is_ok());
+            assert!(settings.endpoint().is_ok());
             break_it(&mut settings);
-            assert!(settings.config().unwrap_err().to_string().contains(name), "{name}");
+            assert!(settings.endpoint().err().unwrap().to_string().contains(name), "{name}");
         }
-    }
-
-    #[test]
-    fn a_url_that_asks_for_tls_is_refused_not_downgraded() {
-        let error = PostgresSettings::new(format!("{URL}?sslmode=require")).config().unwrap_err();
-        assert!(error.to_string().contains("TLS"), "{error}");
-    }
-
-    #[test]
-    fn hosts_that_cannot_be_reached_are_refused() {
-        let config = |url: &str| PostgresSettings::new(url).config();
-        for url in ["postgres:///esoz", "postgres://%2Frun,db.example/esoz", "postgres://?hostaddr=127.0.0.1"]
-        {
-            assert!(config(url).unwrap_err().to_string().contains("hosts"), "{url}");
-        }
-        for url in
-            ["postgres://%2Frun/esoz", "postgres://a.example:1,b.example:2/esoz", "postgres://[::1]/esoz"]
-        {
-            assert!(config(url).is_ok(), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_dead_network_is_noticed_unless_the_url_says_otherwise() {
-        let config = PostgresSettings::new(URL).config().unwrap();
-        assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_secs(10)));
-        assert_eq!(config.get_keepalives_idle(), Duration::from_secs(10));
-        let own =
-            PostgresSettings::new(format!("{URL}?keepalives_idle=61&tcp_user_timeout=5")).config().unwrap();
-        assert_eq!(own.get_tcp_user_timeout(), Some(&Duration::from_secs(5)));
-        assert_eq!(own.get_keepalives_idle(), Duration::from_secs(61));
     }
 }

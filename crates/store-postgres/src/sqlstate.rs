@@ -1,7 +1,7 @@
 //! Reads three facts from the protocol that diesel does not report: the SQLSTATE of an error (without it a lock timeout looks like a broken
 //! query), that the server closed the connection, and whether it can have started a statement before that.
 //!
-//! [`MonitoredStream`] sits between the socket and the driver and changes nothing. A PostgreSQL message is a type byte, a length of four
+//! [`MonitoredStream`] sits between the socket, or TLS on it, and the driver and changes nothing. A PostgreSQL message is a type byte, a length of four
 //! bytes that includes itself, and a body. The body of an error (`E`) is a list of fields, each a type byte and a text that ends in a zero
 //! byte; the field `C` is the SQLSTATE.
 
@@ -13,7 +13,6 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
 /// What was read from one connection.
 #[derive(Debug, Default)]
@@ -81,6 +80,10 @@ impl<S> MonitoredStream<S> {
     pub(crate) fn new(stream: S, monitor: Arc<SqlstateMonitor>) -> Self {
         Self { stream, monitor, reader: MessageReader::default() }
     }
+
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for MonitoredStream<S> {
@@ -115,13 +118,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MonitoredStream<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
-}
-
-/// The driver accepts a custom stream only as a TLS stream; this one has no TLS.
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for MonitoredStream<S> {
-    fn channel_binding(&self) -> ChannelBinding {
-        ChannelBinding::none()
     }
 }
 

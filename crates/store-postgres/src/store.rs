@@ -6,6 +6,7 @@ use diesel::IntoSql as _;
 use diesel::sql_types::Integer;
 use esoz_batch::Limits;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
+use esoz_tls::Transport;
 
 use crate::contract_division::batch::ContractDivisionWriter;
 use crate::error::During as _;
@@ -47,6 +48,14 @@ impl PostgresStore {
         };
         let contract_divisions = ContractDivisionWriter::new(connections.clone(), limits);
         Ok(Self { connections, contract_divisions })
+    }
+
+    /// Returns how safe the way to the server is, as the URL says now.
+    ///
+    /// # Errors
+    /// None in practice: the URL could be used before.
+    pub fn transport(&self) -> Result<Transport, StoreError> {
+        Ok(self.connections.pool.manager().endpoint.read()?.transport)
     }
 
     /// The current state of the connection pool.

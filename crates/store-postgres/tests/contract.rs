@@ -13,7 +13,7 @@ use esoz_testkit::contract::{ContractStore, CredentialStore, EventLogUnderTest, 
 /// A store on a migrated database, and the database's URL.
 async fn fresh() -> (PostgresStore, String) {
     let url = shared::postgres().create_database().unwrap();
-    migrate(&url).await.unwrap();
+    migrate(&PostgresSettings::new(&url)).await.unwrap();
     let settings = PostgresSettings {
         // Nothing is to time out because the machine is slow.
         connect_timeout_ms: 30_000,

@@ -58,7 +58,14 @@ impl Servers {
         let postgres_url = self.postgres.create_database()?;
         let postgres = self.postgres.address();
         let kafka = self.kafka.brokers();
-        Ok(TestStores::on(&Addresses { postgres, postgres_url: &postgres_url, mongodb, kafka }).await)
+        Ok(TestStores::on(&Addresses {
+            postgres,
+            postgres_url: &postgres_url,
+            mongodb,
+            kafka,
+            variables: &[],
+        })
+        .await)
     }
 
     /// What they are, for the page that tells the results.

@@ -19,6 +19,7 @@
 //! Linux only: processes are looked up in `/proc`, and the pinned packages hold Linux programs.
 
 mod browser;
+mod certificates;
 mod env;
 mod error;
 mod fetch;
@@ -37,6 +38,7 @@ mod port;
 mod postgres;
 mod postgres_admin;
 mod postgres_programs;
+mod postgres_tls;
 mod proc_table;
 mod process;
 pub mod proxy;
@@ -46,6 +48,7 @@ mod service;
 pub mod shared;
 
 pub use browser::Browser;
+pub use certificates::{Authority, Issued};
 pub use env::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, SERVERS_DIR};
 pub use error::ServerError;
 pub use kafka::{Kafka, KafkaAddress};
@@ -55,4 +58,5 @@ pub use origin::Origin;
 pub use port::ReservedPort;
 pub use postgres::{Durability, Postgres};
 pub use postgres_admin::PostgresAddress;
+pub use postgres_tls::PostgresTls;
 pub use proc_table::processor_time;

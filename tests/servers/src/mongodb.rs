@@ -10,8 +10,15 @@ use std::{
 use bson::{Document, doc};
 
 use super::{
-    env, error::ServerError, mongo_program::find_program, mongo_wire::run_command, origin::Origin,
-    port::ReservedPort, process::Launch, service::Service,
+    certificates::{Authority, Issued},
+    env,
+    error::ServerError,
+    mongo_program::find_program,
+    mongo_wire::run_command,
+    origin::Origin,
+    port::ReservedPort,
+    process::Launch,
+    service::Service,
 };
 
 pub(super) const REPLICA_SET: &str = "esoz";
@@ -86,9 +93,27 @@ impl MongoDb {
 
     /// The same of another size; for measurements, which want a server of the size that it would have at work.
     pub fn start_with(size: MongoSize) -> Result<Self, ServerError> {
+        Self::start_further(size, Vec::new())
+    }
+
+    /// Starts one that takes TLS alone, showing this certificate, and asks clients for one of this authority. Its address names 127.0.0.1 and no
+    /// TLS.
+    pub fn start_tls(authority: &Authority, shown: &Issued) -> Result<Self, ServerError> {
+        let further = ["--tlsMode", "allowTLS", "--tlsCertificateKeyFile"].map(OsString::from).into_iter();
+        let files = [shown.both.clone().into(), "--tlsCAFile".into(), authority.root_file().into()];
+        let server = Self::start_further(MongoSize::SMALL, further.chain(files).collect())?;
+        // It is made a replica set in the clear, and goes from mode to mode step by step.
+        for mode in ["preferTLS", "requireTLS"] {
+            server.command(doc! { "setParameter": 1, "tlsMode": mode })?;
+        }
+        Ok(server)
+    }
+
+    fn start_further(size: MongoSize, further: Vec<OsString>) -> Result<Self, ServerError> {
         let origin = find_program()?;
         let port = ReservedPort::new()?;
-        let (mut service, launch) = prepare(&origin, &port, size)?;
+        let (mut service, mut launch) = prepare(&origin, &port, size)?;
+        launch.args.extend(further);
         await_primary(&mut service, &launch, port.address())?;
         let version = version(port.address()).map_err(ServerError::new)?;
         // Direct, so that a proxy in between is not bypassed by what the replica set says of its members.

@@ -13,7 +13,7 @@ use super::{
     port::ReservedPort,
     postgres_admin::PostgresAddress,
     postgres_programs::{find_server, server_user},
-    process::Launch,
+    process::{Launch, User},
     service::Service,
 };
 
@@ -47,6 +47,21 @@ impl Postgres {
     /// The same with further settings, each `name=value` as in `postgresql.conf`; for measurements, which want a server
     /// of the size that it would have at work.
     pub fn start_with(durability: Durability, further: &[&str]) -> Result<Self, ServerError> {
+        let further: Vec<String> = further.iter().copied().map(String::from).collect();
+        Self::start_prepared(
+            durability,
+            |_, _| Ok(further),
+            |_, port| format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+        )
+    }
+
+    /// Starts a cluster whose folder is prepared by `prepare`, which is given the folder and the server's user and gives further settings; the
+    /// superuser reaches it by the URL that `url` makes of the folder and the port.
+    pub(super) fn start_prepared(
+        durability: Durability,
+        prepare: impl FnOnce(&Path, Option<User>) -> Result<Vec<String>, ServerError>,
+        url: impl FnOnce(&Path, u16) -> String,
+    ) -> Result<Self, ServerError> {
         let programs = find_server()?;
         let user = server_user()?;
         let mut service = Service::new("postgres")?;
@@ -73,7 +88,7 @@ impl Postgres {
 
         let port = ReservedPort::new()?;
         let mut args = words(&["-D"], &data);
-        let further = further.iter().map(|setting| String::from(*setting));
+        let further = prepare(&dir, user)?;
         for setting in settings(durability, &dir, port.number()).into_iter().chain(further) {
             args.push(OsString::from("-c"));
             args.push(OsString::from(setting));
@@ -81,8 +96,8 @@ impl Postgres {
         let program = programs.join("postgres");
         let launch = Launch { program: program.clone(), args, user, environment: Vec::new(), log };
         await_ready(&mut service, &launch, &data)?;
-        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", port.number());
-        let address = PostgresAddress::of(url, Some(&programs), Origin::Installed(program))?;
+        let address =
+            PostgresAddress::of(url(&dir, port.number()), Some(&programs), Origin::Installed(program))?;
         Ok(Self { service, launch, address, port })
     }
 

@@ -8,6 +8,7 @@ use esoz_tests::{Kind, Scrape, on_every_store};
 use regex::Regex;
 use serde_json::Value;
 
+use crate::OF_SERVERS;
 use crate::promql::{self, Matcher, Query, Selector};
 use crate::traffic::{busy, settled};
 
@@ -116,9 +117,7 @@ on_every_store! {
         }
         // What nothing but trouble shows, and what this kind of store does not have. Anything else must be there.
         let failing = |metric| ["esoz_http_requests_total", "esoz_store_operation_duration_seconds"].contains(&metric);
-        let of_servers =
-            ["esoz_event_log_lag_messages", "esoz_event_log_messages_total", "esoz_pool_wait_duration_seconds"];
-        let absent = |metric| kind == Kind::Sqlite && of_servers.contains(&metric);
+        let absent = |metric| kind == Kind::Sqlite && OF_SERVERS.contains(&metric);
         for (place, metric) in only_possible {
             assert!(failing(metric) || absent(metric), "{place}: no series of {metric} fits");
         }

@@ -6,6 +6,7 @@ use esoz::{MetricDescription as Described, MetricKind, metrics};
 use esoz_tests::{Kind, Scrape, TestApp, on_every_store};
 use reqwest::Method;
 
+use crate::OF_SERVERS;
 use crate::traffic::{busy, settled};
 
 fn table() -> BTreeMap<&'static str, Described> {
@@ -33,12 +34,7 @@ on_every_store! {
         let shown: BTreeSet<&str> = scrape.samples.iter().map(|sample| scrape.metric(sample)).collect();
         let missing: Vec<&str> = table.keys().copied().filter(|name| !shown.contains(name)).collect();
         let expected: &[&str] = match kind {
-            // The log is not filled from a topic, and nobody can wait for what a file gives at once.
-            Kind::Sqlite => &[
-                "esoz_event_log_lag_messages",
-                "esoz_event_log_messages_total",
-                "esoz_pool_wait_duration_seconds",
-            ],
+            Kind::Sqlite => &OF_SERVERS,
             Kind::Servers => &[],
         };
         assert_eq!(missing, expected);

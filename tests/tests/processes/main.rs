@@ -5,6 +5,7 @@ mod commands;
 mod configuration;
 mod demo;
 mod doctor;
+mod encrypted;
 mod expire;
 mod export;
 mod idempotency;

@@ -225,7 +225,7 @@ pub(crate) enum BlockCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// The URL of the server. With https a public authority must have signed its certificate. Default: `http.bind` on this machine, by
+    /// The URL of the server. With https an authority that this machine trusts must have signed its certificate. Default: `http.bind` on this machine, by
     /// TLS if section `tls` is configured; there any certificate is accepted.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,

@@ -5,12 +5,14 @@ use esoz_bus_kafka::KafkaPublisher;
 use esoz_events::Backlog;
 use esoz_kernel::time::rfc3339_millis;
 use esoz_store_postgres::Schema;
+use esoz_tls::Transport;
 use serde_json::json;
 
 use super::args::OutputArgs;
 use super::print;
 use crate::compose::bus::kafka_settings;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite};
+use crate::compose::transport;
 use crate::config::{Bus, Config, StoreKind};
 use crate::tls;
 
@@ -21,6 +23,8 @@ struct Finding {
     seen: Option<String>,
     /// The problem and its remedy.
     wrong: Option<(String, &'static str)>,
+    /// Why the way to the server is not safe. Told, and no failure: a network may be safe by other means.
+    weak: Option<&'static str>,
 }
 
 /// Checks everything that the configuration names, and prints the findings. Fails if anything is wrong.
@@ -31,7 +35,11 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         "set patient.key (or patient.key_file) as docs/esoz.example.toml says",
     )];
     if let Some(files) = config.tls_files()? {
-        findings.push(Finding::new("TLS certificate", files.check(), tls::REMEDY));
+        findings.push(Finding::new(
+            "TLS certificate",
+            files.load().map(drop).map_err(Into::into),
+            tls::REMEDY,
+        ));
     }
     match config.store_kind()? {
         StoreKind::Sqlite => {
@@ -42,17 +50,15 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         }
         StoreKind::Servers => {
             findings.push(postgres(config).await);
-            let ping = async { Ok(connect_mongo(config).await?.ping().await?) };
-            let remedy =
-                "check mongodb.uri and that the server runs as a replica set with a primary (rs.status())";
-            findings.push(Finding::new("MongoDB", ping.await, remedy));
+            findings.push(mongodb(config).await);
         }
     }
     if config.bus()? == Bus::Kafka {
-        let ping = async { Ok(KafkaPublisher::new(&kafka_settings(config)?)?.ping().await?) };
+        let settings = kafka_settings(config)?;
+        let ping = async { Ok(KafkaPublisher::new(&settings)?.ping().await?) };
         let remedy =
             "check kafka.brokers and what the brokers advertise; `esoz migrate` creates a missing topic";
-        findings.push(Finding::new("Kafka", ping.await, remedy));
+        findings.push(Finding::new("Kafka", ping.await, remedy).over(settings.transport()));
     }
     findings.push(outbox(config).await);
     for finding in &findings {
@@ -64,27 +70,44 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
 
 impl Finding {
     fn new(what: &'static str, outcome: Result<()>, remedy: &'static str) -> Self {
-        Self { what, seen: None, wrong: outcome.err().map(|error| (format!("{error:#}"), remedy)) }
+        let wrong = outcome.err().map(|error| (format!("{error:#}"), remedy));
+        Self { what, seen: None, wrong, weak: None }
+    }
+
+    /// The finding about a server that is reached this way.
+    fn over(self, transport: Transport) -> Self {
+        let weak = if let Transport::Weak(why) = transport { Some(why) } else { None };
+        Self { weak, ..self }
     }
 
     fn as_text(&self) -> String {
-        match (&self.wrong, &self.seen) {
-            (None, None) => format!("ok     {}", self.what),
-            (None, Some(seen)) => format!("ok     {}: {seen}", self.what),
-            (Some((why, remedy)), _) => format!("WRONG  {}: {why}\n       {remedy}", self.what),
+        let what = self.what;
+        let text = match (&self.wrong, &self.seen) {
+            (None, None) => format!("ok     {what}"),
+            (None, Some(seen)) => format!("ok     {what}: {seen}"),
+            (Some((why, remedy)), _) => format!("WRONG  {what}: {why}\n       {remedy}"),
+        };
+        match self.weak {
+            None => text,
+            Some(why) => format!("{text}\nUNSAFE {what}: {why}\n       {}", transport::REMEDY),
         }
     }
 
     fn as_json(&self) -> String {
         let wrong = self.wrong.as_ref().map(|(why, remedy)| json!({"why": why, "mend": remedy}));
-        json!({"what": self.what, "ok": wrong.is_none(), "seen": self.seen, "wrong": wrong}).to_string()
+        json!({"what": self.what, "ok": wrong.is_none(), "seen": self.seen, "wrong": wrong, "unsafe": self.weak}).to_string()
     }
 }
 
 async fn postgres(config: &Config) -> Finding {
-    let check = async { Ok(connect_postgres(config)?.check_schema().await?) };
+    let mut transport = None;
+    let check = async {
+        let store = connect_postgres(config)?;
+        transport = Some(store.transport()?);
+        Ok(store.check_schema().await?)
+    };
     let remedy = "check postgres.url and that the server runs and accepts the login; `esoz migrate` updates an older schema";
-    match check.await {
+    let finding = match check.await {
         Err(error) => Finding::new("PostgreSQL", Err(error), remedy),
         Ok(schema) => {
             let seen = match schema {
@@ -94,7 +117,22 @@ async fn postgres(config: &Config) -> Finding {
                 )),
                 Schema::Known => None,
             };
-            Finding { what: "PostgreSQL", seen, wrong: None }
+            Finding { what: "PostgreSQL", seen, wrong: None, weak: None }
+        }
+    };
+    match transport {
+        Some(transport) => finding.over(transport),
+        None => finding,
+    }
+}
+
+async fn mongodb(config: &Config) -> Finding {
+    let remedy = "check mongodb.uri and that the server runs as a replica set with a primary (rs.status())";
+    match connect_mongo(config).await {
+        Err(error) => Finding::new("MongoDB", Err(error), remedy),
+        Ok(store) => {
+            let ping = store.ping().await.map_err(Into::into);
+            Finding::new("MongoDB", ping, remedy).over(store.transport())
         }
     }
 }
@@ -113,7 +151,8 @@ async fn outbox(config: &Config) -> Finding {
             let seen = format!("{depth} events wait for delivery{}", since.unwrap_or_default());
             let why = format!("{set_aside} events cannot be delivered and were set aside");
             let remedy = "`esoz events --failed` lists them with the reasons; then retry or drop them";
-            Finding { what: "outbox", seen: Some(seen), wrong: (set_aside > 0).then_some((why, remedy)) }
+            let wrong = (set_aside > 0).then_some((why, remedy));
+            Finding { what: "outbox", seen: Some(seen), wrong, weak: None }
         }
     }
 }

@@ -1,8 +1,9 @@
 use anyhow::{Context as _, Result};
+use esoz_store_postgres::PostgresSettings;
 
 use super::print;
 use crate::compose::bus::kafka_settings;
-use crate::compose::stores::{connect_mongo, number, sqlite_settings};
+use crate::compose::stores::{connect_mongo, number, postgres_settings, sqlite_settings};
 use crate::config::{Bus, Config, StoreKind};
 
 /// Migrates the configured stores, and creates the topic. Prints what it did.
@@ -14,9 +15,9 @@ pub(crate) async fn run(config: &Config) -> Result<()> {
             report(&format!("SQLite {}", settings.path.display()), &applied)?;
         }
         StoreKind::Servers => {
-            let postgres = &config.sections.postgres;
-            let url = if postgres.migration_url.is_empty() { &postgres.url } else { &postgres.migration_url };
-            let migrated = esoz_store_postgres::migrate(url.expose()).await.context("PostgreSQL")?;
+            let settings =
+                PostgresSettings { url: config.postgres_migration_url()?, ..postgres_settings(config)? };
+            let migrated = esoz_store_postgres::migrate(&settings).await.context("PostgreSQL")?;
             if migrated.unknown.is_empty() {
                 report("PostgreSQL", &migrated.applied)?;
             } else {

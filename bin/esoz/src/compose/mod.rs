@@ -5,6 +5,7 @@ pub(crate) mod caches;
 pub(crate) mod jobs;
 pub(crate) mod stores;
 mod tokens;
+pub(crate) mod transport;
 
 use std::sync::Arc;
 
@@ -79,7 +80,7 @@ pub(crate) async fn check(config: &Config) -> Result<()> {
         stores::connect_mongo(config).await?;
     }
     match config.tls_files()? {
-        Some(files) => files.check().context("section `tls`"),
+        Some(files) => files.load().map(drop).context("section `tls`"),
         None => Ok(()),
     }
 }

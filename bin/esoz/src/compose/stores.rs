@@ -13,7 +13,7 @@ use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
 
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, StoreKind, optional};
 
 /// The names of the stores in metrics, logs and health checks.
 pub(crate) const SQLITE: &str = "sqlite";
@@ -185,7 +185,7 @@ pub(crate) fn connect_postgres(config: &Config) -> Result<PostgresStore> {
     PostgresStore::connect(&postgres_settings(config)?).context("PostgreSQL")
 }
 
-fn postgres_settings(config: &Config) -> Result<PostgresSettings> {
+pub(crate) fn postgres_settings(config: &Config) -> Result<PostgresSettings> {
     let postgres = &config.sections.postgres;
     Ok(PostgresSettings {
         max_connections: number(postgres.max_connections)?,
@@ -193,7 +193,9 @@ fn postgres_settings(config: &Config) -> Result<PostgresSettings> {
         pool_wait_timeout_ms: number(postgres.pool_wait_timeout_ms)?,
         statement_timeout_ms: number(postgres.statement_timeout_ms)?,
         lock_timeout_ms: number(postgres.lock_timeout_ms)?,
-        ..PostgresSettings::new(postgres.url.expose())
+        url: config.postgres_url()?,
+        tls: config.postgres_tls()?,
+        ..PostgresSettings::new("")
     })
 }
 
@@ -209,7 +211,10 @@ fn mongo_settings(config: &Config) -> Result<MongoSettings> {
         connect_timeout_ms: number(mongodb.connect_timeout_ms)?,
         server_selection_timeout_ms: number(mongodb.server_selection_timeout_ms)?,
         operation_timeout_ms: number(mongodb.operation_timeout_ms)?,
-        ..MongoSettings::new(mongodb.uri.expose(), &mongodb.database)
+        uri: config.mongodb_uri()?.read().context("`mongodb.uri_file`")?,
+        root_certificate_file: optional(&mongodb.root_certificate_file),
+        client_certificate_file: optional(&mongodb.client_certificate_file),
+        ..MongoSettings::new("", &mongodb.database)
     })
 }
 
@@ -222,10 +227,13 @@ mod tests {
 
     #[test]
     fn the_adapters_have_the_defaults_of_the_configuration() {
-        let config = Config::from_sources(None, std::iter::empty()).unwrap();
+        let (url, uri) = ("postgres://127.0.0.1/esoz", "mongodb://127.0.0.1");
+        let variables = [("ESOZ_POSTGRES__URL", url), ("ESOZ_MONGODB__URI", uri)];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let config = Config::from_sources(None, variables.into_iter()).unwrap();
         assert_eq!(sqlite_settings(&config).unwrap(), SqliteSettings::at("esoz.sqlite"));
-        assert_eq!(postgres_settings(&config).unwrap(), PostgresSettings::new(""));
-        assert_eq!(mongo_settings(&config).unwrap(), MongoSettings::new("", "esoz"));
+        assert_eq!(postgres_settings(&config).unwrap(), PostgresSettings::new(url));
+        assert_eq!(mongo_settings(&config).unwrap(), MongoSettings::new(uri, "esoz"));
         assert_eq!(kafka_settings(&config).unwrap(), KafkaSettings::new("", "event_manager_topic"));
     }
 }

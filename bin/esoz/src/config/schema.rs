@@ -105,7 +105,12 @@ sections! {
     }
     postgres: Postgres {
         #[serde(with = "secret")] url: SecretString = SecretString::default();
+        url_file: String = String::new();
         #[serde(with = "secret")] migration_url: SecretString = SecretString::default();
+        migration_url_file: String = String::new();
+        root_certificate_file: String = String::new();
+        client_certificate_file: String = String::new();
+        client_private_key_file: String = String::new();
         max_connections: u64 [1..=1_024] = 16;
         connect_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
         pool_wait_timeout_ms: u64 [1..=HOUR_MS] = 2_000;
@@ -114,6 +119,9 @@ sections! {
     }
     mongodb: Mongodb {
         #[serde(with = "secret")] uri: SecretString = SecretString::default();
+        uri_file: String = String::new();
+        root_certificate_file: String = String::new();
+        client_certificate_file: String = String::new();
         database: String = "esoz".to_owned();
         max_connections: u64 [1..=10_000] = 64;
         connect_timeout_ms: u64 [1..=HOUR_MS] = 2_000;

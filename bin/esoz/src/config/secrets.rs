@@ -1,15 +1,16 @@
 //! Secrets: each is given in the configuration or in a file of its own.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use esoz_device_dispense::PatientPseudonyms;
 use esoz_kernel::SecretString;
 use esoz_pseudonym::{Aes128CbcPseudonyms, HmacSha256Pseudonyms};
+use esoz_tls::SecretSource;
 
 use super::Config;
-use crate::bounded_file::read_file;
+use super::validate::SERVERS;
 
 impl Config {
     /// The secret that authenticates us to the introspection endpoint.
@@ -38,23 +39,47 @@ impl Config {
         }
     }
 
-    /// The secret of a key, or of the file that `<key>_file` names, without the line break at its end.
+    /// The URL of PostgreSQL.
+    pub(crate) fn postgres_url(&self) -> Result<SecretSource> {
+        let postgres = &self.sections.postgres;
+        self.source("postgres.url", &postgres.url, &postgres.url_file, SERVERS)
+    }
+
+    /// The URL of PostgreSQL for migrations: as configured, or that of the service.
+    pub(crate) fn postgres_migration_url(&self) -> Result<SecretSource> {
+        let postgres = &self.sections.postgres;
+        if postgres.migration_url.is_empty() && postgres.migration_url_file.is_empty() {
+            return self.postgres_url();
+        }
+        self.source("postgres.migration_url", &postgres.migration_url, &postgres.migration_url_file, SERVERS)
+    }
+
+    /// The connection string of MongoDB.
+    pub(crate) fn mongodb_uri(&self) -> Result<SecretSource> {
+        let mongodb = &self.sections.mongodb;
+        self.source("mongodb.uri", &mongodb.uri, &mongodb.uri_file, SERVERS)
+    }
+
+    /// The secret of a key, or of the file that `<key>_file` names.
     fn secret(&self, key: &str, inline: &SecretString, file: &str, why: &str) -> Result<SecretString> {
+        let source = self.source(key, inline, file, why)?;
+        source
+            .read()
+            .with_context(|| self.problem(&format!("{key}_file"), "names a file that cannot be used"))
+    }
+
+    /// Where the secret of a key is: in the key, or in the file that `<key>_file` names.
+    fn source(&self, key: &str, inline: &SecretString, file: &str, why: &str) -> Result<SecretSource> {
         let file_key = format!("{key}_file");
         match (inline.is_empty(), file.is_empty()) {
             (false, false) => Err(self.refuse(key, &format!("and `{file_key}` are both set; set one"))),
-            (false, true) => Ok(inline.clone()),
+            (false, true) => Ok(SecretSource::Inline(inline.clone())),
             (true, true) => bail!(
                 "neither `{key}` nor `{file_key}` is set, but {why} (set one in the file or as {} or {})",
                 Self::variable(key),
                 Self::variable(&file_key)
             ),
-            (true, false) => {
-                let what = || self.problem(&file_key, &format!("names {file}, which cannot be read"));
-                let bytes = read_file(Path::new(file)).with_context(what)?;
-                let text = str::from_utf8(&bytes).with_context(what)?;
-                Ok(SecretString::new(text.trim_end_matches(['\r', '\n'])))
-            }
+            (true, false) => Ok(SecretSource::File(PathBuf::from(file))),
         }
     }
 }

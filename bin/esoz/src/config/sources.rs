@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use esoz_tls::read_file;
 use toml::{Table, Value};
 
 use super::schema::Sections;
-use crate::bounded_file::read_file;
 
 /// The prefix of the environment variables.
 const PREFIX: &str = "ESOZ_";

@@ -7,9 +7,9 @@ use anyhow::Result;
 use esoz_device_dispense::Access;
 use esoz_kernel::UserId;
 use esoz_otlp::{OtlpSettings, SettingsError};
+use esoz_tls::{CertificateFiles, ClientTls};
 
 use super::{Config, optional};
-use crate::tls::CertificateFiles;
 
 /// Which stores are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +58,32 @@ impl Config {
     /// The files of the TLS certificate and its private key, if TLS is on. Does not read them.
     pub(crate) fn tls_files(&self) -> Result<Option<CertificateFiles>> {
         let tls = &self.sections.tls;
-        let (certificate, private_key) = (&tls.certificate_file, &tls.private_key_file);
+        Self::certificate(
+            ("tls.certificate_file", &tls.certificate_file),
+            ("tls.private_key_file", &tls.private_key_file),
+        )
+    }
+
+    /// Whom connections to PostgreSQL trust, and the certificate that they show. Does not read the files.
+    pub(crate) fn postgres_tls(&self) -> Result<ClientTls> {
+        let postgres = &self.sections.postgres;
+        let certificate = Self::certificate(
+            ("postgres.client_certificate_file", &postgres.client_certificate_file),
+            ("postgres.client_private_key_file", &postgres.client_private_key_file),
+        )?;
+        Ok(ClientTls { root_certificate_file: optional(&postgres.root_certificate_file), certificate })
+    }
+
+    /// The files of a certificate and its private key, of which none or both must be named.
+    fn certificate(
+        (certificate_key, certificate): (&str, &str),
+        (private_key_key, private_key): (&str, &str),
+    ) -> Result<Option<CertificateFiles>> {
         if certificate.is_empty() && private_key.is_empty() {
             return Ok(None);
         }
-        Self::require("tls.certificate_file", certificate, "`tls.private_key_file` is")?;
-        Self::require("tls.private_key_file", private_key, "`tls.certificate_file` is")?;
+        Self::require(certificate_key, certificate, &format!("`{private_key_key}` is"))?;
+        Self::require(private_key_key, private_key, &format!("`{certificate_key}` is"))?;
         Ok(Some(CertificateFiles::new(certificate, private_key)))
     }
 

@@ -9,6 +9,9 @@ use super::typed::{StoreKind, TokenSource};
 /// How much a relay's claim must outlive `kafka.delivery_timeout_ms`, in milliseconds: the publisher reports a timeout a few seconds late.
 const DELIVERY_GRACE_MS: u64 = 6_000;
 
+/// Why the addresses of servers are required.
+pub(super) const SERVERS: &str = "`store.kind` is `servers`";
+
 impl Config {
     /// Validates every key, and refuses all impossible values at once.
     pub(super) fn validate(&self) -> Result<()> {
@@ -77,10 +80,11 @@ impl Config {
         match kind {
             StoreKind::Sqlite => Self::require("sqlite.path", &all.sqlite.path, "`store.kind` is `sqlite`"),
             StoreKind::Servers => {
-                let why = "`store.kind` is `servers`";
-                Self::require("postgres.url", all.postgres.url.expose(), why)?;
-                Self::require("mongodb.uri", all.mongodb.uri.expose(), why)?;
-                Self::require("mongodb.database", &all.mongodb.database, why)
+                self.postgres_url()?;
+                self.postgres_migration_url()?;
+                self.postgres_tls()?;
+                self.mongodb_uri()?;
+                Self::require("mongodb.database", &all.mongodb.database, SERVERS)
             }
         }
     }

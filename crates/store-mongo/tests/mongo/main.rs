@@ -15,4 +15,5 @@ mod set_aside;
 mod strict;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod untouched;

@@ -48,7 +48,7 @@ const FILL: &str = "
 async fn every_list_is_found_by_an_index() {
     let server = shared::postgres();
     let url = server.create_database().unwrap();
-    migrate(&url).await.unwrap();
+    migrate(&PostgresSettings::new(&url)).await.unwrap();
     for statement in FILL.split_inclusive(';') {
         server.query_in(&url, statement).unwrap();
     }

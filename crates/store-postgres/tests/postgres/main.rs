@@ -11,3 +11,4 @@ mod outages;
 mod rights;
 mod schema;
 mod support;
+mod tls;

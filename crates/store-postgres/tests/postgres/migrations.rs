@@ -24,10 +24,10 @@ fn database(url: &str) -> &str {
 #[tokio::test(flavor = "multi_thread")]
 async fn migrating_again_does_nothing() {
     let url = shared::postgres().create_database().unwrap();
-    let first = migrate(&url).await.unwrap().applied;
+    let first = migrate(&PostgresSettings::new(&url)).await.unwrap().applied;
     assert_eq!(first.len(), migrations());
     assert!(first[0].contains("service_role"), "{first:?}");
-    assert_eq!(migrate(&url).await.unwrap(), Migrated::default());
+    assert_eq!(migrate(&PostgresSettings::new(&url)).await.unwrap(), Migrated::default());
     let store = PostgresStore::connect(&PostgresSettings::new(&url)).unwrap();
     store.check_schema().await.unwrap();
     store.ping().await.unwrap();
@@ -36,7 +36,8 @@ async fn migrating_again_does_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_that_migrate_at_once_each_migration_is_run_by_one() {
     let url = shared::postgres().create_database().unwrap();
-    let done = join_all((0..8).map(|_| migrate(&url))).await;
+    let settings = PostgresSettings::new(&url);
+    let done = join_all((0..8).map(|_| migrate(&settings))).await;
     let done: Vec<_> = done.into_iter().flat_map(|done| done.unwrap().applied).collect();
     assert_eq!(done.len(), migrations());
 }
@@ -50,7 +51,7 @@ async fn many_databases_of_a_new_cluster_migrate_at_once_though_they_share_the_r
     // There is not even the role yet.
     let refusal = stores[0].check_schema().await.unwrap_err();
     assert!(matches!(refusal, SchemaError::Older { .. }), "{refusal:?}");
-    for done in join_all(urls.iter().map(async |url| migrate(url).await)).await {
+    for done in join_all(urls.iter().map(async |url| migrate(&PostgresSettings::new(url)).await)).await {
         assert_eq!(done.unwrap().applied.len(), migrations());
     }
     for store in stores {
@@ -70,7 +71,7 @@ async fn an_owner_who_is_no_superuser_migrates_and_may_serve_and_so_may_a_mere_m
     ] {
         server.address().query(sql).unwrap();
     }
-    migrate(&as_login(&url, "owner")).await.unwrap();
+    migrate(&PostgresSettings::new(as_login(&url, "owner"))).await.unwrap();
     server.address().query("CREATE ROLE app LOGIN IN ROLE esoz_service").unwrap();
     for login in ["owner", "app"] {
         let store = PostgresStore::connect(&PostgresSettings::new(as_login(&url, login))).unwrap();
@@ -89,10 +90,10 @@ async fn an_owner_who_may_not_make_roles_is_told_what_to_do_and_goes_on_once_it_
     server.address().query("CREATE ROLE owner LOGIN").unwrap();
     server.address().query(&format!("ALTER DATABASE {} OWNER TO owner", database(&url))).unwrap();
     let url = as_login(&url, "owner");
-    let error = migrate(&url).await.unwrap_err();
+    let error = migrate(&PostgresSettings::new(&url)).await.unwrap_err();
     assert!(error.to_string().contains("CREATE ROLE esoz_service"), "{error}");
     server.address().query("CREATE ROLE esoz_service NOLOGIN").unwrap();
-    assert_eq!(migrate(&url).await.unwrap().applied.len(), migrations());
+    assert_eq!(migrate(&PostgresSettings::new(&url)).await.unwrap().applied.len(), migrations());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +128,7 @@ async fn a_newer_schema_is_worked_on_if_each_of_its_migrations_says_so() {
     assert_eq!(schema, Schema::Newer { unknown: unknown.clone(), known_until: newest.clone() });
     // This program has nothing to do there, also if something is missing that it knows.
     run(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{newest}'"));
-    let migrated = migrate(&url).await.unwrap();
+    let migrated = migrate(&PostgresSettings::new(&url)).await.unwrap();
     assert_eq!(migrated, Migrated { applied: Vec::new(), unknown });
     run(&format!("INSERT INTO __diesel_schema_migrations VALUES ('{newest}')"));
 
@@ -167,11 +168,14 @@ async fn a_migration_waits_for_a_running_service_only_so_long() {
     let mut session = test_db.session().await;
     let transaction = session.transaction().await.unwrap();
     transaction.batch_execute("LOCK contract_divisions IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
-    let error = migrate(&test_db.url).await.unwrap_err();
+    let error = migrate(&PostgresSettings::new(&test_db.url)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(error.to_string().contains("000011_audit_contract_divisions"), "{error}");
     transaction.rollback().await.unwrap();
-    assert_eq!(migrate(&test_db.url).await.unwrap().applied, ["000011_audit_contract_divisions"]);
+    assert_eq!(
+        migrate(&PostgresSettings::new(&test_db.url)).await.unwrap().applied,
+        ["000011_audit_contract_divisions"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +194,7 @@ async fn an_index_is_built_while_the_service_writes_and_again_if_its_build_was_i
     transaction.execute("UPDATE contract_divisions SET updated_by = updated_by", &[]).await.unwrap();
     let migrating = tokio::spawn({
         let url = test_db.url.clone();
-        async move { migrate(&url).await }
+        async move { migrate(&PostgresSettings::new(&url)).await }
     });
     let is_made = "SELECT count(*) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
         WHERE relname = 'contract_divisions_inserted_at' AND NOT indisvalid";
@@ -211,11 +215,11 @@ async fn an_index_is_built_while_the_service_writes_and_again_if_its_build_was_i
     assert_eq!(test_db.admin(is_made), "1");
     transaction.rollback().await.unwrap();
     let applied = ["000020_lists_of_contract_divisions"];
-    assert_eq!(migrate(&test_db.url).await.unwrap().applied, applied);
+    assert_eq!(migrate(&PostgresSettings::new(&test_db.url)).await.unwrap().applied, applied);
     assert_eq!(test_db.admin(is_made), "0");
     // The server completes a build whose client is gone; the migration is then not recorded.
     test_db.admin("DELETE FROM __diesel_schema_migrations WHERE version = '000020'");
-    assert_eq!(migrate(&test_db.url).await.unwrap().applied, applied);
+    assert_eq!(migrate(&PostgresSettings::new(&test_db.url)).await.unwrap().applied, applied);
     let of_others = "SELECT count(*) FROM pg_class WHERE relname = 'others_part'";
     assert_eq!(test_db.admin(of_others), "1");
 }

@@ -37,7 +37,7 @@ pub(crate) struct TestDatabase {
 
 impl TestDatabase {
     pub(crate) async fn new(server: &PostgresAddress, url: String) -> Self {
-        migrate(&url).await.unwrap();
+        migrate(&PostgresSettings::new(&url)).await.unwrap();
         let store = PostgresStore::connect(&patient(&url)).unwrap();
         Self { server: server.clone(), url, store }
     }

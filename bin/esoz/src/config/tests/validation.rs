@@ -110,7 +110,8 @@ fn tokens_from_elsewhere_need_what_checks_them() {
 #[test]
 fn servers_need_their_addresses_and_no_log() {
     let refusal_of = |variables: &[(&str, &str)]| refusal(None, variables);
-    assert!(refusal_of(&[("ESOZ_STORE__KIND", "servers")]).contains("`postgres.url` is not set"));
+    let neither = "neither `postgres.url` nor `postgres.url_file` is set, but `store.kind` is `servers`";
+    assert!(refusal_of(&[("ESOZ_STORE__KIND", "servers")]).contains(neither));
     let servers = [
         ("ESOZ_STORE__KIND", "servers"),
         ("ESOZ_POSTGRES__URL", "postgres://localhost/esoz"),

@@ -102,6 +102,8 @@ metrics! {
         "Records that lists left out because they cannot be read, each time. The log names table or collection, id and field.";
     COMPONENT_UP: Gauge "esoz_component_up" [Label::new("component", || owned(COMPONENTS))]
         "Whether a store or the bus answered the last health check: 1 or 0.";
+    TRANSPORT_VERIFIED: Gauge "esoz_transport_verified" [Label::new("component", || owned([POSTGRESQL, MONGODB, KAFKA]))]
+        "Whether the way to a server is safe: 1 if it stays on this machine, or is encrypted and the server's certificate is checked; else 0.";
     STORE_OPERATION_DURATION: Histogram(STORE_SECONDS) "esoz_store_operation_duration_seconds" [CALLED, PORT, OPERATION, OUTCOME]
         "Duration of calls of the stores and the bus, by outcome. Cache hits are not among them.";
     POOL_CONNECTIONS: Gauge "esoz_pool_connections" [POOL, Label::new("state", || owned(POOL_STATES))]
