@@ -1,17 +1,18 @@
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::dsl::sql;
 use diesel::migration::{Migration, MigrationConnection as _, MigrationSource as _};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use esoz_kernel::{StoreError, StoreErrorKind};
 
-use crate::connection::{for_writing, use_write_ahead_log};
+use crate::connection::{for_reading, for_writing, use_write_ahead_log};
 use crate::error::{SqliteError, driver_failed, migration_failed};
 use crate::settings::SqliteSettings;
 
@@ -19,6 +20,12 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// The delay between attempts to switch on the write-ahead log while others use the file.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// diesel's table of the migrations that were applied.
+const MIGRATIONS_TABLE: &str = "__diesel_schema_migrations";
+
+/// Held while this process makes a file: closing it drops every lock that the process has on it, so nothing may lock it before.
+static MAKING: Mutex<()> = Mutex::new(());
 
 /// Applies pending migrations, all or none, and returns their names in order. Creates the file if it does not exist, readable by its owner
 /// alone.
@@ -78,10 +85,44 @@ fn make_file(settings: &SqliteSettings) -> Result<(), StoreError> {
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Ok(true) = settings.path.try_exists() {
+        return Ok(());
+    }
     options.open(&settings.path).map(drop).map_err(|error| {
         let attempted = format!("making the database {}", settings.path.display());
         StoreError::new(StoreErrorKind::Unavailable, attempted).because(error)
     })
+}
+
+/// Whether nobody has stored anything in the file yet: it is missing or empty, or lacks migrations and has no row. This is what the first start
+/// leaves when it is killed, and what a concurrent start sees of it. A file of anything else is never unused.
+pub(crate) fn is_unused(settings: &SqliteSettings) -> Result<bool, StoreError> {
+    if let Ok(false) = settings.path.try_exists() {
+        return Ok(true);
+    }
+    let attempted = format!("opening the database {}", settings.path.display());
+    let mut connection = for_reading(settings)?;
+    let known = known_versions(&attempted)?;
+    let mut look = || {
+        let applied = applied_versions(&mut connection)?;
+        let tables = format!(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+             AND name NOT IN ('{MIGRATIONS_TABLE}', 'request_context')"
+        );
+        let tables: Vec<String> = sql::<Text>(&tables).load(&mut connection)?;
+        if applied.is_empty() || !applied.is_subset(&known) || applied == known {
+            return Ok(applied.is_empty() && tables.is_empty());
+        }
+        for table in tables {
+            let has_rows = format!("SELECT EXISTS (SELECT 1 FROM \"{table}\")");
+            if sql::<Bool>(&has_rows).get_result(&mut connection)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    look().map_err(|error: SqliteError| error.during(&attempted))
 }
 
 /// Refuses a file whose schema is older or newer than this program, with the remedy.
@@ -123,10 +164,10 @@ fn known_versions(attempted: &str) -> Result<BTreeSet<String>, StoreError> {
 /// Lists the migrations that were applied to the file. Unlike diesel's own query this writes nothing.
 fn applied_versions(connection: &mut SqliteConnection) -> Result<BTreeSet<String>, SqliteError> {
     let tables =
-        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'";
-    if sql::<BigInt>(tables).get_result::<i64>(connection)? == 0 {
+        format!("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{MIGRATIONS_TABLE}'");
+    if sql::<BigInt>(&tables).get_result::<i64>(connection)? == 0 {
         return Ok(BTreeSet::new());
     }
-    let versions = sql::<Text>("SELECT version FROM __diesel_schema_migrations").load(connection)?;
+    let versions = sql::<Text>(&format!("SELECT version FROM {MIGRATIONS_TABLE}")).load(connection)?;
     Ok(versions.into_iter().collect())
 }

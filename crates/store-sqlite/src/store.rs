@@ -5,7 +5,7 @@ use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 
 use crate::connection::{for_writing, use_write_ahead_log};
 use crate::error::SqliteError;
-use crate::migrations::require_current_schema;
+use crate::migrations::{is_unused, migrate, require_current_schema};
 use crate::readers::Readers;
 use crate::schema::legal_entities;
 use crate::settings::SqliteSettings;
@@ -21,6 +21,19 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
+    /// Opens a file, and creates and migrates it first if nobody has stored anything in it yet: if it is missing or empty, or was left half made
+    /// by a process that was killed. Any number of processes may do so at once. Blocks the thread.
+    ///
+    /// # Errors
+    /// [`StoreError`] as of [`migrate`] and [`SqliteStore::open`]: a file with data and an older schema is not migrated.
+    pub fn open_or_create(settings: &SqliteSettings) -> Result<Self, StoreError> {
+        settings.check()?;
+        if is_unused(settings)? {
+            migrate(settings)?;
+        }
+        Self::open(settings)
+    }
+
     /// Opens a file that [`crate::migrate`] has prepared. Blocks the thread.
     ///
     /// # Errors

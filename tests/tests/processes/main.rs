@@ -8,6 +8,7 @@ mod doctor;
 mod encrypted;
 mod expire;
 mod export;
+mod first_start;
 mod idempotency;
 mod import;
 mod kill;

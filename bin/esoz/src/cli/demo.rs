@@ -1,7 +1,6 @@
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{Cursor, ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -59,15 +58,21 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     server.run_until_signal().await
 }
 
-/// The file with the secret of the patient pseudonyms: created beside a new store, which cannot be used without it.
+/// The file with the secret of the patient pseudonyms: created beside a new store, which cannot be used without it. It appears whole or not at
+/// all, readable by its owner alone.
 fn patient_key(folder: &Path) -> Result<PathBuf> {
     let path = folder.join("patient.key");
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(mut file) => {
-            file.write_all(generate_secret()?.expose().as_bytes()).context("writing patient.key")?;
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(generate_secret()?.expose().as_bytes())?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(&path) {
+            Err(refused) if refused.error.kind() != ErrorKind::AlreadyExists => Err(refused.error.into()),
+            _ => anyhow::Ok(()),
         }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error).with_context(|| format!("creating {}", path.display())),
+    };
+    if !path.exists() {
+        write().with_context(|| format!("creating {}", path.display()))?;
     }
     Ok(path)
 }

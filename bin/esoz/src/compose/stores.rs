@@ -159,11 +159,7 @@ impl Stores {
 
 /// Opens the SQLite file. Creates a missing file, so that no setup is needed.
 pub(crate) fn open_sqlite(config: &Config) -> Result<SqliteStore> {
-    let settings = sqlite_settings(config)?;
-    if !settings.path.exists() {
-        esoz_store_sqlite::migrate(&settings).context("creating the SQLite file")?;
-    }
-    SqliteStore::open(&settings).context("opening the SQLite file")
+    SqliteStore::open_or_create(&sqlite_settings(config)?).context("opening the SQLite file")
 }
 
 /// Converts a number of the configuration to the type of an adapter's setting. Validation has checked its range.

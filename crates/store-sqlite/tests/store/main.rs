@@ -8,6 +8,7 @@ mod audit;
 mod busy;
 mod dispenses;
 mod event_log;
+mod first_start;
 mod idempotency;
 mod migrations;
 mod processes;

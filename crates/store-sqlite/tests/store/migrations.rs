@@ -15,7 +15,7 @@ use crate::common::fresh;
 use crate::{count, shell};
 
 /// The migrations of this crate, in their order.
-fn all() -> Vec<String> {
+pub(crate) fn all() -> Vec<String> {
     let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
     let names: BTreeSet<String> =
         folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
