@@ -148,7 +148,10 @@ impl Process {
     /// # Panics
     /// When it cannot be started.
     pub fn start(variables: &Variables, arguments: &[&str]) -> Self {
-        let mut command = command(variables, arguments);
+        Self::spawn(command(variables, arguments))
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = collect(child.stdout.take().unwrap());
@@ -161,14 +164,27 @@ impl Process {
     /// # Panics
     /// When it does not come up.
     pub fn serve(variables: &Variables) -> (Self, String) {
+        Self::serve_as(variables, |command| command)
+    }
+
+    /// Starts to serve by a command that is changed before.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn serve_as(variables: &Variables, change: impl FnOnce(Command) -> Command) -> (Self, String) {
         let mut variables = variables.to_vec();
         variables.push(("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned()));
         variables.push(("ESOZ_HTTP__WORKERS".to_owned(), "2".to_owned()));
-        let server = Self::start(&variables, &["serve"]);
+        let server = Self::spawn(change(command(&variables, &["serve"])));
         let line = server.wait_for_log("listening on http");
         let (_, base) = line.split_once("listening on ").unwrap();
         let base = base.split('"').next().unwrap().trim().to_owned();
         (server, base)
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Everything printed until now.

@@ -89,7 +89,10 @@ impl HealthChecks {
             }
         };
         let probes = [
-            Probe::new(SQLITE, true, sqlite, |sqlite| async move { sqlite.ping().await }),
+            Probe::new(SQLITE, true, sqlite, |sqlite| async move {
+                // The cause says what is wrong with the file.
+                sqlite.ping().await.map_err(|error| error.with_causes())
+            }),
             Probe::new(POSTGRESQL, true, postgres, |postgres| async move { postgres.ping().await }),
             Probe::new(MONGODB, true, mongo, |mongo| async move { mongo.ping().await }),
             Probe::new(KAFKA, false, kafka, |kafka| async move { kafka.ping().await }),

@@ -5,6 +5,9 @@ use std::error::Error;
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as Driver};
 use esoz_kernel::{StoreError, StoreErrorKind};
 
+/// The text of SQLITE_BUSY.
+const LOCKED: &str = "database is locked";
+
 /// Why a read or a write failed.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -50,6 +53,11 @@ pub(crate) const fn is_check_violation(error: &Driver) -> bool {
     matches!(error, Driver::DatabaseError(DatabaseErrorKind::CheckViolation, _))
 }
 
+/// Whether another process or connection holds the lock on the file.
+pub(crate) fn is_locked(error: &Driver) -> bool {
+    matches!(error, Driver::DatabaseError(_, information) if information.message() == LOCKED)
+}
+
 /// Translates a failure to open the file: a later attempt may succeed.
 pub(crate) fn connection_failed(attempted: &str, error: ConnectionError) -> StoreError {
     match error {
@@ -76,18 +84,19 @@ fn kind_of(error: &Driver) -> StoreErrorKind {
 }
 
 /// Maps SQLite's result codes by their constant texts (`sqlite3_errstr`): diesel keeps the code of a constraint, but only the text of other
-/// codes. Tests provoke busy, full, corrupt and not-a-database on a real file.
+/// codes. Tests provoke busy, full, read-only, corrupt and not-a-database on a real file.
 fn kind_of_code(text: &str) -> Option<StoreErrorKind> {
-    const CODES: [(&str, StoreErrorKind); 9] = [
-        ("database is locked", StoreErrorKind::Unavailable), // SQLITE_BUSY
+    const CODES: [(&str, StoreErrorKind); 10] = [
+        (LOCKED, StoreErrorKind::Unavailable),                     // SQLITE_BUSY
         ("database table is locked", StoreErrorKind::Unavailable), // SQLITE_LOCKED
-        ("locking protocol", StoreErrorKind::Unavailable),   // SQLITE_PROTOCOL
-        ("disk I/O error", StoreErrorKind::Unavailable),     // SQLITE_IOERR
+        ("locking protocol", StoreErrorKind::Unavailable),         // SQLITE_PROTOCOL
+        ("disk I/O error", StoreErrorKind::Unavailable),           // SQLITE_IOERR
         ("database or disk is full", StoreErrorKind::Unavailable), // SQLITE_FULL
+        ("attempt to write a readonly database", StoreErrorKind::Unavailable), // SQLITE_READONLY
         ("unable to open database file", StoreErrorKind::Unavailable), // SQLITE_CANTOPEN
-        ("out of memory", StoreErrorKind::Unavailable),      // SQLITE_NOMEM
+        ("out of memory", StoreErrorKind::Unavailable),            // SQLITE_NOMEM
         ("database disk image is malformed", StoreErrorKind::Corrupt), // SQLITE_CORRUPT
-        ("file is not a database", StoreErrorKind::Corrupt), // SQLITE_NOTADB
+        ("file is not a database", StoreErrorKind::Corrupt),       // SQLITE_NOTADB
     ];
     CODES.into_iter().find(|(code, _)| *code == text).map(|(_, kind)| kind)
 }

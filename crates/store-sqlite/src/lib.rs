@@ -11,6 +11,7 @@ pub mod fuzzing;
 mod idempotency;
 mod legal_entities;
 mod migrations;
+mod opened_file;
 mod outbox;
 mod prepared;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod scan;
 mod schema;
 mod settings;
 mod store;
+mod write_probe;
 mod writer;
 
 pub use migrations::migrate;

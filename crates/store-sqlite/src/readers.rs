@@ -7,11 +7,13 @@ use tokio::task::spawn_blocking;
 
 use crate::connection::{for_reading, is_clean};
 use crate::error::SqliteError;
+use crate::opened_file::OpenedFile;
 use crate::settings::SqliteSettings;
 
 /// The pool of connections for reading. With a write-ahead log readers never wait for the writer, and see what was committed when they began.
 pub(crate) struct Readers {
     settings: SqliteSettings,
+    file: Arc<OpenedFile>,
     idle: Mutex<Vec<SqliteConnection>>,
     /// One per connection: a caller without a connection waits as a future, not as a blocked thread.
     permits: Arc<Semaphore>,
@@ -20,10 +22,10 @@ pub(crate) struct Readers {
 
 impl Readers {
     /// Creates the pool; connections are opened when they are needed.
-    pub(crate) fn new(settings: &SqliteSettings) -> Self {
+    pub(crate) fn new(settings: &SqliteSettings, file: &Arc<OpenedFile>) -> Self {
         let max = usize::try_from(settings.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
         let permits = Arc::new(Semaphore::new(max));
-        Self { settings: settings.clone(), idle: Mutex::default(), permits, max }
+        Self { settings: settings.clone(), file: file.clone(), idle: Mutex::default(), permits, max }
     }
 
     /// Returns the numbers of idle and used connections, and their maximum.
@@ -49,6 +51,7 @@ impl Readers {
         };
         let readers = Arc::clone(self);
         let answer = spawn_blocking(move || {
+            readers.file.check(&attempted)?;
             let idle = readers.idle().pop();
             let mut connection = idle.map_or_else(|| for_reading(&readers.settings), Ok)?;
             let result = query(&mut connection).map_err(|error| error.during(&attempted));

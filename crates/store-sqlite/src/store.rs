@@ -6,9 +6,11 @@ use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 use crate::connection::{for_writing, use_write_ahead_log};
 use crate::error::SqliteError;
 use crate::migrations::{is_unused, migrate, require_current_schema};
+use crate::opened_file::OpenedFile;
 use crate::readers::Readers;
 use crate::schema::legal_entities;
 use crate::settings::SqliteSettings;
+use crate::write_probe::WriteProbe;
 use crate::writer::Writer;
 
 /// Every store port, and a publisher that delivers into a log, on one SQLite file. Cheap to clone; all clones share the file.
@@ -18,6 +20,7 @@ use crate::writer::Writer;
 pub struct SqliteStore {
     pub(crate) writer: Arc<Writer>,
     pub(crate) readers: Arc<Readers>,
+    write_probe: Arc<WriteProbe>,
 }
 
 impl SqliteStore {
@@ -48,11 +51,13 @@ impl SqliteStore {
             );
             return Err(StoreError::new(StoreErrorKind::Unexpected, attempted));
         }
+        let file = Arc::new(OpenedFile::at(settings)?);
         let mut connection = for_writing(settings)?;
         require_current_schema(&mut connection, settings)?;
         use_write_ahead_log(&mut connection, settings)?;
-        let readers = Arc::new(Readers::new(settings));
-        Ok(Self { writer: Arc::new(Writer::start(settings, connection)?), readers })
+        let readers = Arc::new(Readers::new(settings, &file));
+        let writer = Arc::new(Writer::start(settings, &file, connection)?);
+        Ok(Self { writer, readers, write_probe: Arc::new(WriteProbe::new(settings)) })
     }
 
     /// Returns the state of the pool: its connections for reading, and the number of queued writes.
@@ -61,10 +66,10 @@ impl SqliteStore {
         PoolStatus { idle, in_use, max, waiting: self.writer.waiting() }
     }
 
-    /// Checks that the file can be read.
+    /// Checks that the file is still the one that was opened, that it can be read, and that it can be written, without changing it.
     ///
     /// # Errors
-    /// [`StoreError`] when it cannot.
+    /// [`StoreError`] when it is not: it was deleted or replaced, its disk is full or broken, or it is read-only.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.read("checking that the database can be read", |connection| {
             let any: Option<String> =
@@ -72,7 +77,8 @@ impl SqliteStore {
             drop(any);
             Ok(())
         })
-        .await
+        .await?;
+        self.write_probe.run().await
     }
 
     /// Runs a query on a read-only connection.

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::{self, is_clean};
 use crate::error::{SqliteError, driver_failed};
+use crate::opened_file::OpenedFile;
 use crate::settings::SqliteSettings;
 
 /// The most writes in one batch. Writes that arrive during a commit form the next batch, so a batch is about as large as the number of
@@ -62,13 +63,17 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread; it ends when the writer is dropped and the queue is empty.
-    pub(crate) fn start(settings: &SqliteSettings, connection: SqliteConnection) -> Result<Self, StoreError> {
+    pub(crate) fn start(
+        settings: &SqliteSettings,
+        file: &Arc<OpenedFile>,
+        connection: SqliteConnection,
+    ) -> Result<Self, StoreError> {
         let most = usize::try_from(settings.max_waiting_writes).unwrap_or(usize::MAX);
         let (jobs, waiting) = mpsc::channel(most);
-        let settings = settings.clone();
+        let (settings, file) = (settings.clone(), file.clone());
         thread::Builder::new()
             .name("esoz-sqlite-writer".to_owned())
-            .spawn(move || run_writer(waiting, &settings, connection))
+            .spawn(move || run_writer(waiting, &settings, &file, connection))
             .map_err(|error| {
                 StoreError::new(StoreErrorKind::Unexpected, "starting the thread that writes").because(error)
             })?;
@@ -149,8 +154,13 @@ fn in_transaction<T>(
 }
 
 /// Runs queued writes until the queue is closed: one alone, several as a batch.
-fn run_writer(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, connection: SqliteConnection) {
-    let mut writer = WriteConnection { settings, ready: Some(connection) };
+fn run_writer(
+    mut waiting: mpsc::Receiver<Job>,
+    settings: &SqliteSettings,
+    file: &OpenedFile,
+    connection: SqliteConnection,
+) {
+    let mut writer = WriteConnection { settings, file, ready: Some(connection) };
     // A write that was dequeued for a batch and may not share one.
     let mut next: Option<Job> = None;
     while let Some(job) = next.take().or_else(|| waiting.blocking_recv()) {
@@ -167,6 +177,7 @@ fn run_writer(mut waiting: mpsc::Receiver<Job>, settings: &SqliteSettings, conne
 /// The connection for writing; opened anew after one that was not clean.
 struct WriteConnection<'a> {
     settings: &'a SqliteSettings,
+    file: &'a OpenedFile,
     ready: Option<SqliteConnection>,
 }
 
@@ -174,6 +185,7 @@ impl WriteConnection<'_> {
     /// Uses the connection. One with an open transaction afterwards is closed, which rolls back, and the next write gets a new one. `None`
     /// when `work` panicked.
     fn with<T>(&mut self, work: impl FnOnce(&mut SqliteConnection) -> T) -> Result<Option<T>, StoreError> {
+        self.file.check("writing to the database")?;
         let ready = self.ready.take();
         let mut connection = ready.map_or_else(|| connection::for_writing(self.settings), Ok)?;
         let Ok(done) = catch_unwind(AssertUnwindSafe(|| work(&mut connection))) else {
@@ -186,9 +198,19 @@ impl WriteConnection<'_> {
         Ok(Some(done))
     }
 
+    /// Closes the connection after a write that found the store unavailable: one that was opened while the file was read-only stays so.
+    fn reopen_after(&mut self, outcome: &Result<(), StoreError>) {
+        if outcome.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
+            self.ready = None;
+        }
+    }
+
     fn write_one(&mut self, job: Job) {
         match self.with(|connection| in_transaction(connection, &job.attempted, &job.change)) {
-            Ok(Some(outcome)) => job.reply(outcome),
+            Ok(Some(outcome)) => {
+                self.reopen_after(&outcome);
+                job.reply(outcome);
+            }
             Ok(None) => drop(job),
             Err(error) => job.reply(Err(error)),
         }
@@ -229,8 +251,9 @@ impl WriteConnection<'_> {
             // The transaction was not begun, so the first is the only one.
             Ok(Some(Err(error))) if !has_begun => {
                 if let Some(first) = jobs.pop() {
-                    let failed = driver_failed(&first.attempted, error);
-                    first.reply(Err(failed));
+                    let failed = Err(driver_failed(&first.attempted, error));
+                    self.reopen_after(&failed);
+                    first.reply(failed);
                 }
             }
             // Every outcome rests on what was rolled back.

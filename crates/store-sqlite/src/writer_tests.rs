@@ -45,6 +45,11 @@ fn a_connection_in_the_middle_of_something_is_not_clean() {
     assert!(!is_clean(&mut connection));
 }
 
+fn start(settings: &SqliteSettings) -> Writer {
+    let file = Arc::new(OpenedFile::at(settings).unwrap());
+    Writer::start(settings, &file, connection::for_writing(settings).unwrap()).unwrap()
+}
+
 struct Desk {
     writer: Arc<Writer>,
     settings: SqliteSettings,
@@ -56,7 +61,7 @@ impl Desk {
         let folder = tempfile::tempdir().unwrap();
         let settings = SqliteSettings::at(folder.path().join("esoz.db"));
         crate::migrate(&settings).unwrap();
-        let writer = Arc::new(Writer::start(&settings, connection::for_writing(&settings).unwrap()).unwrap());
+        let writer = Arc::new(start(&settings));
         Self { writer, settings, _folder: folder }
     }
 
@@ -190,7 +195,7 @@ async fn after_a_panic_the_next_write_finds_the_file_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let settings = SqliteSettings::at(dir.path().join("esoz.db"));
     crate::migrate(&settings).unwrap();
-    let writer = Writer::start(&settings, connection::for_writing(&settings).unwrap()).unwrap();
+    let writer = start(&settings);
     let insert = "INSERT INTO users (id) VALUES ('once')";
     let broken: Result<(), StoreError> = writer
         .write("panicking", move |connection| {

@@ -151,7 +151,7 @@ pub fn variables(stores: &TestStores) -> Vec<(String, String)> {
 /// When they cannot be opened.
 pub async fn open(variables: &[(String, String)]) -> Result<Stores> {
     let environment = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    Stores::open(&Config::from_sources(None, environment)?).await
+    Stores::open_or_create(&Config::from_sources(None, environment)?).await
 }
 
 impl Fixtures {

@@ -10,6 +10,7 @@ use crate::environment;
 on_every_store! {
     async fn the_doctor_finds_nothing_wrong_where_nothing_is(kind) {
         let stores = TestStores::fresh(kind).await;
+        esoz(&environment(&stores), &["migrate"]).assert_success();
         let examined = esoz(&environment(&stores), &["doctor"]);
         examined.assert_success();
         assert!(examined.stdout.lines().all(|line| line.starts_with("ok ")), "{}", examined.stdout);

@@ -217,12 +217,3 @@ on_every_store! {
         assert_eq!((told.as_str(), child.wait().unwrap().code()), ("", Some(1)));
     }
 }
-
-#[test]
-fn a_file_that_is_not_there_is_not_made_and_exported_as_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("elsewhere.sqlite");
-    let variables = [("ESOZ_SQLITE__PATH".to_owned(), path.to_str().unwrap().to_owned())];
-    esoz(&variables, &["export"]).assert_failure("there is no SQLite file");
-    assert!(!path.exists());
-}

@@ -16,6 +16,7 @@ mod remote_tokens;
 mod serving;
 mod set_aside;
 mod spans;
+mod store_health;
 mod tls;
 
 use esoz_tests::{PATIENT_KEY, TestStores};

@@ -44,8 +44,8 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
     match config.store_kind()? {
         StoreKind::Sqlite => {
             let ping = async { Ok(open_sqlite(config)?.ping().await?) };
-            let remedy =
-                "check sqlite.path and the permissions of the file; `esoz migrate` updates an older schema";
+            let remedy = "check sqlite.path, that the user of this program may write the file, those beside it and their folder, \
+                and that their disk has room; `esoz migrate` updates an older schema";
             findings.push(Finding::new("SQLite", ping.await, remedy));
         }
         StoreKind::Servers => {

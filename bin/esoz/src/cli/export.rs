@@ -2,14 +2,14 @@ use std::collections::BTreeSet;
 use std::io::{BufWriter, ErrorKind, IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use esoz_import::{ExportCounts, ExportError, ExportProgress, ExportTotals, Exporter, RecordKind};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::ExportArgs;
 use super::import::ports;
-use crate::compose::stores::{Stores, sqlite_settings};
-use crate::config::{Config, StoreKind};
+use crate::compose::stores::Stores;
+use crate::config::Config;
 
 /// The size of the output buffer in bytes.
 const BUFFER_BYTES: usize = 1 << 16;
@@ -18,7 +18,6 @@ const BUFFER_BYTES: usize = 1 << 16;
 pub(crate) async fn run(config: &Config, args: ExportArgs) -> Result<ExitCode> {
     let kinds: BTreeSet<RecordKind> =
         if args.kinds.is_empty() { RecordKind::ALL.into() } else { args.kinds.into_iter().collect() };
-    require_stored(config)?;
     let stores = Stores::open(config).await?;
     let bar = progress_bar()?;
     let output = BufWriter::with_capacity(BUFFER_BYTES, stdout().lock());
@@ -30,15 +29,6 @@ pub(crate) async fn run(config: &Config, args: ExportArgs) -> Result<ExitCode> {
         Err(ExportError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::FAILURE),
         exported => Ok(summarize(&exported?)),
     }
-}
-
-/// Refuses a SQLite file that is not there: opening would create it, and an empty export would look like a good one.
-fn require_stored(config: &Config) -> Result<()> {
-    if config.store_kind()? == StoreKind::Sqlite {
-        let path = sqlite_settings(config)?.path;
-        ensure!(path.exists(), "there is no SQLite file {}: check `sqlite.path`", path.display());
-    }
-    Ok(())
 }
 
 /// A progress indicator on a terminal; elsewhere, and when the records themselves go to the terminal, it draws nothing.

@@ -25,7 +25,7 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let pseudonymous_lines =
         if args.pseudonymous { PseudonymousLines::Accept } else { PseudonymousLines::Refuse };
     let limits = ImportLimits { max_line_bytes: args.max_line_bytes, ..ImportLimits::default() };
-    let importer = importer(config, &Stores::open(config).await?, limits)?
+    let importer = importer(config, &Stores::open_or_create(config).await?, limits)?
         .with_unknown_fields(unknown_fields)
         .with_pseudonymous_lines(pseudonymous_lines);
     let mut bad_lines = 0;

@@ -42,7 +42,7 @@ impl Parts {
     /// When the configuration does not fit what it names, e.g. a store whose schema is too old. A server that cannot be reached
     /// is no error.
     pub async fn configured(config: &Config) -> Result<Self> {
-        let mut stores = Stores::open(config).await?;
+        let mut stores = Stores::open_or_create(config).await?;
         stores.access_tokens = tokens::access_tokens(config, &stores)?;
         let publisher = bus::publisher(config, &stores)?;
         Ok(Self {

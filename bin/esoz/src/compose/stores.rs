@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
@@ -69,10 +69,25 @@ impl Stores {
     /// Opens the configured stores. A database server that is down is no error: requests that need it are answered 503 until it is up.
     ///
     /// # Errors
-    /// When the schema of a store does not fit this version, or its address cannot be parsed.
+    /// When there is no SQLite file, the schema of a store does not fit this version, or its address cannot be parsed.
     pub async fn open(config: &Config) -> Result<Self> {
         match config.store_kind()? {
             StoreKind::Sqlite => Ok(Self::on_sqlite(Arc::new(open_sqlite(config)?))),
+            StoreKind::Servers => Self::on_servers(config).await,
+        }
+    }
+
+    /// Opens the configured stores as [`Stores::open`] does, but creates a SQLite file that does not exist: no setup is needed to serve or to
+    /// import.
+    ///
+    /// # Errors
+    /// As [`Stores::open`]; and when the file cannot be created.
+    pub async fn open_or_create(config: &Config) -> Result<Self> {
+        match config.store_kind()? {
+            StoreKind::Sqlite => {
+                let store = SqliteStore::open_or_create(&sqlite_settings(config)?);
+                Ok(Self::on_sqlite(Arc::new(store.context("opening the SQLite file")?)))
+            }
             StoreKind::Servers => Self::on_servers(config).await,
         }
     }
@@ -157,9 +172,15 @@ impl Stores {
     }
 }
 
-/// Opens the SQLite file. Creates a missing file, so that no setup is needed.
+/// Opens a SQLite file that exists. A command that only uses what is stored must not create a file: its path is mistyped.
 pub(crate) fn open_sqlite(config: &Config) -> Result<SqliteStore> {
-    SqliteStore::open_or_create(&sqlite_settings(config)?).context("opening the SQLite file")
+    let settings = sqlite_settings(config)?;
+    ensure!(
+        settings.path.exists(),
+        "there is no SQLite file {} (`sqlite.path`): check the path; `esoz migrate`, `esoz import` and `esoz serve` create the file",
+        settings.path.display()
+    );
+    SqliteStore::open(&settings).context("opening the SQLite file")
 }
 
 /// Converts a number of the configuration to the type of an adapter's setting. Validation has checked its range.

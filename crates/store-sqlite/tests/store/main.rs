@@ -9,6 +9,7 @@ mod busy;
 mod dispenses;
 mod event_log;
 mod first_start;
+mod health;
 mod idempotency;
 mod migrations;
 mod processes;
