@@ -46,6 +46,7 @@ pub mod proxy;
 pub mod raw;
 mod service;
 pub mod shared;
+mod sqlite_shell;
 
 pub use browser::Browser;
 pub use certificates::{Authority, Issued};
@@ -60,3 +61,4 @@ pub use postgres::{Durability, Postgres};
 pub use postgres_admin::PostgresAddress;
 pub use postgres_tls::PostgresTls;
 pub use proc_table::processor_time;
+pub use sqlite_shell::sqlite_shell;

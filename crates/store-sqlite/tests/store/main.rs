@@ -12,6 +12,7 @@ mod first_start;
 mod health;
 mod idempotency;
 mod migrations;
+mod older_sqlite;
 mod processes;
 mod tampering;
 mod untouched;
