@@ -6,6 +6,7 @@ use esoz_kernel::{StoreError, StoreErrorKind};
 
 use crate::device_dispense::query::register_functions;
 use crate::error::{connection_failed, driver_failed};
+use crate::read_limit;
 use crate::settings::SqliteSettings;
 
 /// The size in bytes that the write-ahead log is cut to after a checkpoint.
@@ -37,6 +38,7 @@ fn open(settings: &SqliteSettings, for_purpose: &str) -> Result<SqliteConnection
     connection
         .batch_execute(&format!("PRAGMA busy_timeout = {wait}; PRAGMA foreign_keys = ON; {for_purpose}"))
         .and_then(|()| register_functions(&mut connection))
+        .and_then(|()| read_limit::register_function(&mut connection))
         .map_err(|error| driver_failed(&attempted, error))?;
     Ok(connection)
 }

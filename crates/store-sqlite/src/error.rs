@@ -5,6 +5,8 @@ use std::error::Error;
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as Driver};
 use esoz_kernel::{StoreError, StoreErrorKind};
 
+use crate::read_limit::OUT_OF_TIME;
+
 /// The text of SQLITE_BUSY.
 const LOCKED: &str = "database is locked";
 
@@ -86,17 +88,18 @@ fn kind_of(error: &Driver) -> StoreErrorKind {
 /// Maps SQLite's result codes by their constant texts (`sqlite3_errstr`): diesel keeps the code of a constraint, but only the text of other
 /// codes. Tests provoke busy, full, read-only, corrupt and not-a-database on a real file.
 fn kind_of_code(text: &str) -> Option<StoreErrorKind> {
-    const CODES: [(&str, StoreErrorKind); 10] = [
-        (LOCKED, StoreErrorKind::Unavailable),                     // SQLITE_BUSY
+    const CODES: [(&str, StoreErrorKind); 11] = [
+        (OUT_OF_TIME, StoreErrorKind::Unavailable),
+        (LOCKED, StoreErrorKind::Unavailable), // SQLITE_BUSY
         ("database table is locked", StoreErrorKind::Unavailable), // SQLITE_LOCKED
-        ("locking protocol", StoreErrorKind::Unavailable),         // SQLITE_PROTOCOL
-        ("disk I/O error", StoreErrorKind::Unavailable),           // SQLITE_IOERR
+        ("locking protocol", StoreErrorKind::Unavailable), // SQLITE_PROTOCOL
+        ("disk I/O error", StoreErrorKind::Unavailable), // SQLITE_IOERR
         ("database or disk is full", StoreErrorKind::Unavailable), // SQLITE_FULL
         ("attempt to write a readonly database", StoreErrorKind::Unavailable), // SQLITE_READONLY
         ("unable to open database file", StoreErrorKind::Unavailable), // SQLITE_CANTOPEN
-        ("out of memory", StoreErrorKind::Unavailable),            // SQLITE_NOMEM
+        ("out of memory", StoreErrorKind::Unavailable), // SQLITE_NOMEM
         ("database disk image is malformed", StoreErrorKind::Corrupt), // SQLITE_CORRUPT
-        ("file is not a database", StoreErrorKind::Corrupt),       // SQLITE_NOTADB
+        ("file is not a database", StoreErrorKind::Corrupt), // SQLITE_NOTADB
     ];
     CODES.into_iter().find(|(code, _)| *code == text).map(|(_, kind)| kind)
 }

@@ -13,6 +13,7 @@ use esoz_kernel::{EventId, Page, PageRequest, StoreError, Timestamp};
 
 use crate::SqliteStore;
 use crate::error::SqliteError;
+use crate::read_limit::is_in_time;
 use crate::rows::{Location, MAX_PURGED_PER_TRANSACTION};
 use crate::schema::event_log;
 
@@ -181,6 +182,9 @@ fn matching(filter: &EventFilter) -> event_log::BoxedQuery<'_, Sqlite> {
     }
     if let Some(entity_type) = &filter.entity_type {
         matching = matching.filter(event_log::entity_type.eq(entity_type));
+    }
+    if filter.attribute.is_some() {
+        matching = matching.filter(is_in_time());
     }
     // A path of JSON would read dots and quotes in a name.
     let with_name =

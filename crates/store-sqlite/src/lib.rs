@@ -16,6 +16,7 @@ mod outbox;
 mod prepared;
 #[cfg(test)]
 mod query_plan;
+mod read_limit;
 mod readers;
 mod rows;
 mod scan;

@@ -8,6 +8,7 @@ use tokio::task::spawn_blocking;
 use crate::connection::{for_reading, is_clean};
 use crate::error::SqliteError;
 use crate::opened_file::OpenedFile;
+use crate::read_limit;
 use crate::settings::SqliteSettings;
 
 /// The pool of connections for reading. With a write-ahead log readers never wait for the writer, and see what was committed when they began.
@@ -54,7 +55,8 @@ impl Readers {
             readers.file.check(&attempted)?;
             let idle = readers.idle().pop();
             let mut connection = idle.map_or_else(|| for_reading(&readers.settings), Ok)?;
-            let result = query(&mut connection).map_err(|error| error.during(&attempted));
+            let result = read_limit::limit(readers.settings.read_timeout(), || query(&mut connection))
+                .map_err(|error| error.during(&attempted));
             if is_clean(&mut connection) {
                 readers.idle().push(connection);
             }

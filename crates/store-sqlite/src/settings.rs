@@ -14,14 +14,24 @@ pub struct SqliteSettings {
     /// How long a call waits for a lock on the file or in the queue of writes, in milliseconds, 1 to 600,000. After that it fails as
     /// unavailable.
     pub busy_timeout_ms: u32,
+    /// The time limit of a read that looks into documents or events, such as a search by device code, in milliseconds, 1 to 3,600,000. After that
+    /// it fails as unavailable.
+    pub read_timeout_ms: u32,
     /// The maximum length of the queue of writes in this process, 1 to 1,000,000. Writes beyond it fail as unavailable at once.
     pub max_waiting_writes: u32,
 }
 
 impl SqliteSettings {
-    /// Creates settings for that file with the defaults: 4 connections for reading, 5 s for a lock or the queue, 1,024 queued writes.
+    /// Creates settings for that file with the defaults: 4 connections for reading, 5 s for a lock or the queue, 5 s for a read, 1,024 queued
+    /// writes.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), max_connections: 4, busy_timeout_ms: 5_000, max_waiting_writes: 1_024 }
+        Self {
+            path: path.into(),
+            max_connections: 4,
+            busy_timeout_ms: 5_000,
+            read_timeout_ms: 5_000,
+            max_waiting_writes: 1_024,
+        }
     }
 
     /// Refuses settings outside their limits, naming the first.
@@ -29,6 +39,7 @@ impl SqliteSettings {
         let limits = [
             ("max_connections", self.max_connections, 1_000),
             ("busy_timeout_ms", self.busy_timeout_ms, 600_000),
+            ("read_timeout_ms", self.read_timeout_ms, 3_600_000),
             ("max_waiting_writes", self.max_waiting_writes, 1_000_000),
         ];
         for (name, value, most) in limits {
@@ -45,6 +56,11 @@ impl SqliteSettings {
     /// The longest that a call waits.
     pub(crate) fn busy_timeout(&self) -> Duration {
         Duration::from_millis(self.busy_timeout_ms.into())
+    }
+
+    /// The longest that a read takes.
+    pub(crate) fn read_timeout(&self) -> Duration {
+        Duration::from_millis(self.read_timeout_ms.into())
     }
 
     /// The file as SQLite takes it, to open it if it is there; SQLite must not make one.
@@ -79,6 +95,7 @@ mod tests {
         for (bad, name) in [
             (SqliteSettings { max_connections: 0, ..good.clone() }, "max_connections"),
             (SqliteSettings { busy_timeout_ms: 600_001, ..good.clone() }, "busy_timeout_ms"),
+            (SqliteSettings { read_timeout_ms: 0, ..good.clone() }, "read_timeout_ms"),
             (SqliteSettings { max_waiting_writes: 0, ..good.clone() }, "max_waiting_writes"),
         ] {
             let text = bad.check().unwrap_err().to_string();

@@ -193,6 +193,7 @@ pub(crate) fn sqlite_settings(config: &Config) -> Result<SqliteSettings> {
     Ok(SqliteSettings {
         max_connections: number(sqlite.max_connections)?,
         busy_timeout_ms: number(sqlite.busy_timeout_ms)?,
+        read_timeout_ms: number(sqlite.read_timeout_ms)?,
         ..SqliteSettings::at(&sqlite.path)
     })
 }

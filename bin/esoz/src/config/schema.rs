@@ -102,6 +102,7 @@ sections! {
         path: String = "esoz.sqlite".to_owned();
         max_connections: u64 [1..=64] = 4;
         busy_timeout_ms: u64 [1..=HOUR_MS] = 5_000;
+        read_timeout_ms: u64 [1..=HOUR_MS] = 5_000;
     }
     postgres: Postgres {
         #[serde(with = "secret")] url: SecretString = SecretString::default();

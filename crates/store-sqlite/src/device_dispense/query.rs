@@ -11,6 +11,7 @@ use esoz_kernel::{DispenseId, Page, PageRequest, is_full_page};
 use serde_json::Value;
 
 use super::json;
+use crate::read_limit::is_in_time;
 use crate::schema::device_dispenses;
 
 diesel::define_sql_function! {
@@ -63,6 +64,10 @@ fn matching(filter: &Filter) -> Matching<'_> {
         let [from, to] = bounds.map(rfc3339_millis);
         let when_handed_over = json_extract(device_dispenses::document, "$.when_handed_over");
         matching = matching.filter(when_handed_over.between(from, to));
+    }
+    // These conditions look into every document that the index finds.
+    if filter.when_handed_over.bounds().is_some() || !filter.search.is_empty() {
+        matching = matching.filter(is_in_time());
     }
     for Search { parameter, value } in &filter.search {
         let has_value = has_search_value(device_dispenses::document, parameter.name, value.to_string());

@@ -14,6 +14,7 @@ mod idempotency;
 mod migrations;
 mod older_sqlite;
 mod processes;
+mod read_limit;
 mod tampering;
 mod untouched;
 
