@@ -19,8 +19,13 @@ const LOCK_WAIT_MS: u32 = 200;
 /// typical change and more. The row is the one that each change sets and clears.
 const WRITE: &str = "UPDATE request_context SET request_id = hex(zeroblob(32768))";
 
-/// Tells whether the file can be written, without changing it: writes into the log where the next change goes, and rolls back. Only this finds a full
-/// disk, a quota, and a read-only file alike. Nothing is synced, and the next change overwrites it.
+/// The room on its disk below which the file counts as one that cannot be written: some changes more would fit into what the log has already.
+#[cfg(unix)]
+const MIN_ROOM_BYTES: u64 = 1 << 20;
+
+/// Tells whether the file can be written, without changing it: writes into the log where the next change goes, and rolls back. This finds a file that is
+/// read-only, a quota and a broken disk alike. Nothing is synced, and the next change overwrites it. The log has room for it from the time before, so a
+/// full disk is asked for as well.
 ///
 /// Not seen by it: a disk that fails to sync.
 pub(crate) struct WriteProbe {
@@ -51,6 +56,7 @@ impl WriteProbe {
                 return Err(StoreError::new(StoreErrorKind::Unavailable, ATTEMPTED).because(reason));
             }
         };
+        self.require_room()?;
         let mut connection = kept.take().map_or_else(|| self.open(), Ok)?;
         // SQLite ends a transaction itself when a write fails; then the rollback fails as well, and does not say why.
         let mut cause = None;
@@ -65,6 +71,24 @@ impl WriteProbe {
             other => return other.map_err(|error| driver_failed(ATTEMPTED, error)),
         }
         *kept = Some(connection);
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    fn require_room(&self) -> Result<(), StoreError> {
+        let unavailable = || StoreError::new(StoreErrorKind::Unavailable, ATTEMPTED);
+        let disk = rustix::fs::statvfs(&self.settings.path).map_err(|error| unavailable().because(error))?;
+        let is_root = rustix::process::geteuid().is_root();
+        // Blocks that only root may use are no room for others. A file system without blocks does not tell.
+        let free = if is_root { disk.f_bfree } else { disk.f_bavail }.saturating_mul(disk.f_frsize);
+        if disk.f_blocks == 0 || free >= MIN_ROOM_BYTES {
+            return Ok(());
+        }
+        Err(unavailable().because(format!("its disk is full: {free} bytes are left")))
+    }
+
+    #[cfg(not(unix))]
+    fn require_room(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
