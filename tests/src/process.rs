@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use esoz_testkit::wait::wait_for_blocking;
@@ -127,16 +127,37 @@ pub struct Process {
     child: Child,
     stdout: Lines,
     stderr: Lines,
+    log_gate: Gate,
 }
 
 type Lines = Arc<Mutex<Vec<String>>>;
 
-fn collect(stream: impl std::io::Read + Send + 'static) -> Lines {
+/// Whether nothing may be read, and a notification when that changes.
+type Gate = Arc<(Mutex<bool>, Condvar)>;
+
+fn set_closed(gate: &Gate, is_closed: bool) {
+    *gate.0.lock().unwrap_or_else(PoisonError::into_inner) = is_closed;
+    gate.1.notify_all();
+}
+
+/// A log that nobody reads, until this is dropped.
+pub struct StalledLog(Gate);
+
+impl Drop for StalledLog {
+    fn drop(&mut self) {
+        set_closed(&self.0, false);
+    }
+}
+
+/// Reads lines, each when the gate is open.
+fn collect(stream: impl std::io::Read + Send + 'static, gate: Gate) -> Lines {
     let lines = Lines::default();
     let into = lines.clone();
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             into.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            let is_closed = gate.0.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(gate.1.wait_while(is_closed, |is_closed| *is_closed));
         }
     });
     lines
@@ -154,9 +175,17 @@ impl Process {
     fn spawn(mut command: Command) -> Self {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stdout = collect(child.stdout.take().unwrap());
-        let stderr = collect(child.stderr.take().unwrap());
-        Self { child, stdout, stderr }
+        let log_gate = Arc::default();
+        let stdout = collect(child.stdout.take().unwrap(), Arc::default());
+        let stderr = collect(child.stderr.take().unwrap(), Arc::clone(&log_gate));
+        Self { child, stdout, stderr, log_gate }
+    }
+
+    /// Stops reading its log, until what is returned is dropped.
+    #[must_use]
+    pub fn stall_log(&self) -> StalledLog {
+        set_closed(&self.log_gate, true);
+        StalledLog(self.log_gate.clone())
     }
 
     /// Starts to serve, on a free port; gives the server and where it is, `http://host:port`, or `https` with TLS.

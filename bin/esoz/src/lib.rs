@@ -10,7 +10,6 @@ mod telemetry;
 mod tls;
 
 use std::cell::OnceCell;
-use std::io::{Write as _, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -40,20 +39,20 @@ pub fn command() -> clap::Command {
 /// Runs the command of the command line. Prints an error to standard error, and exits with code 1.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let mut logging = OnceCell::new();
     let outcome = Runtime::new().context("starting the runtime").and_then(|runtime| {
-        let outcome = runtime.block_on(run(cli));
+        let outcome = runtime.block_on(run(cli, &mut logging));
         runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
         outcome
     });
+    drop(logging);
     outcome.unwrap_or_else(|error| {
-        // A closed standard error leaves nowhere to report to.
-        let _ = writeln!(stderr(), "esoz: {error:#}");
+        telemetry::logging::print_error(&error);
         ExitCode::FAILURE
     })
 }
 
-async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let logging = OnceCell::new();
+async fn run(cli: Cli, logging: &mut OnceCell<Logging>) -> anyhow::Result<ExitCode> {
     let load = || {
         let config = Config::load(cli.config.as_deref())?;
         let started = Logging::start(&config)?;
@@ -61,8 +60,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         anyhow::Ok(config)
     };
     let outcome = execute(cli.command, load).await;
-    if let Some(logging) = logging.into_inner() {
-        logging.stop().await;
+    if let Some(logging) = logging.get_mut() {
+        logging.stop_export().await;
     }
     outcome
 }

@@ -12,6 +12,7 @@ mod first_start;
 mod idempotency;
 mod import;
 mod kill;
+mod log;
 mod remote_tokens;
 mod serving;
 mod set_aside;

@@ -2,8 +2,11 @@
 //! configured.
 
 mod json_lines;
+mod line_writer;
 
-use std::io::{IsTerminal as _, stderr};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write as _, stderr};
+use std::os::fd::AsFd as _;
 use std::panic::PanicHookInfo;
 use std::time::Duration;
 
@@ -22,12 +25,16 @@ use tracing_subscriber::{Layer, Registry};
 use crate::config::Config;
 use crate::telemetry::instrumented_ports;
 use json_lines::{JsonLines, SpanFields};
+use line_writer::LineWriter;
 
-/// How long the exit waits for the last spans to be exported.
+pub(crate) use line_writer::dropped_lines;
+
+/// How long the exit waits for the last spans to be exported, and for the last log lines to be written.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Log output and export of spans.
+/// Log output and export of spans. Writes the last lines when it is dropped.
 pub(crate) struct Logging {
+    lines: LineWriter,
     export: Option<Export>,
 }
 
@@ -36,19 +43,46 @@ impl Logging {
     pub(crate) fn start(config: &Config) -> Result<Self> {
         let export = config.otlp()?.map(|settings| Export::start(&settings)).transpose();
         let export = export.context("`tracing`")?;
-        subscriber(config, stderr, stderr().is_terminal(), export.as_ref().map(Export::tracer))?
+        let lines = stderr_lines().context("starting the log")?;
+        let writer = lines.clone();
+        let tracer = export.as_ref().map(Export::tracer);
+        subscriber(config, move || writer.clone(), stderr().is_terminal(), tracer)?
             .try_init()
             .map_err(|error| anyhow!("starting the log: {error}"))?;
         std::panic::set_hook(Box::new(log_panic));
-        Ok(Self { export })
+        Ok(Self { lines, export })
     }
 
     /// Exports the spans that are left.
-    pub(crate) async fn stop(self) {
-        if let Some(export) = self.export {
+    pub(crate) async fn stop_export(&mut self) {
+        if let Some(export) = self.export.take() {
             export.stop(FLUSH_TIMEOUT).await;
         }
     }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        self.lines.close(FLUSH_TIMEOUT);
+    }
+}
+
+/// Prints the error that ends the program to standard error. Gives up soon: nobody may be reading.
+pub(crate) fn print_error(error: &anyhow::Error) {
+    // A closed standard error leaves nowhere to report to.
+    if let Ok(mut lines) = stderr_lines() {
+        let _ = lines.write_all(format!("esoz: {error:#}\n").as_bytes());
+        lines.close(FLUSH_TIMEOUT);
+    }
+}
+
+/// Lines to standard error. Around the lock of the standard library, which a write that blocks would hold.
+fn stderr_lines() -> io::Result<LineWriter> {
+    LineWriter::start(File::from(stderr().as_fd().try_clone_to_owned()?), log_dropped)
+}
+
+fn log_dropped(lines: u64) {
+    tracing::error!(lines, "log lines were dropped, because standard error was not read in time");
 }
 
 /// The subscriber of `esoz serve`: log lines as configured go to the writer, spans to the tracer.

@@ -1,4 +1,4 @@
-//! Collects gauges when Prometheus scrapes: health checks, pools, caches, outboxes.
+//! Collects values when Prometheus scrapes: health checks, pools, caches, dropped log lines, outboxes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,13 +9,14 @@ use esoz_kernel::{Clock, PoolStatus};
 use tokio::sync::Mutex;
 
 use super::definitions::{
-    CACHE_ENTRIES, CACHE_HITS, CACHE_MISSES, COMPONENT_UP, OUTBOX_EVENTS, OUTBOX_OLDEST_AGE,
-    OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, POOL_STATES, POOL_WAIT,
-    POOL_WAITING,
+    CACHE_ENTRIES, CACHE_HITS, CACHE_MISSES, COMPONENT_UP, LOG_LINES_DROPPED, OUTBOX_EVENTS,
+    OUTBOX_OLDEST_AGE, OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, POOL_STATES,
+    POOL_WAIT, POOL_WAITING,
 };
 use super::{Metrics, NO_LABELS};
 use crate::compose::caches::CacheCounts;
 use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE, Stores};
+use crate::telemetry::logging;
 
 /// How long a backlog is reused: however many scrapers there are, the outboxes are read at most this often.
 const BACKLOG_MAX_AGE: Duration = Duration::from_secs(2);
@@ -65,6 +66,7 @@ impl Collectors {
         self.collect_health();
         self.collect_pools();
         self.collect_caches();
+        self.metrics.counter(&LOG_LINES_DROPPED, NO_LABELS).absolute(logging::dropped_lines());
         self.collect_backlog().await;
         self.metrics.text()
     }

@@ -138,6 +138,8 @@ metrics! {
         "Overdue device dispenses that expired, and those that were skipped because they cannot be read or changed; the latter are counted in each pass.";
     EXPIRY_OLDEST_OVERDUE: Gauge "esoz_expiry_oldest_overdue_seconds" []
         "How long the oldest device dispense was overdue when the last pass began; 0 when none was. All replicas share the dispenses.";
+    LOG_LINES_DROPPED: Counter "esoz_log_lines_dropped_total" []
+        "Log lines that were dropped, because standard error was not read in time or could not be written.";
     CACHE_HITS: Counter "esoz_cache_hits_total" [CACHE]
         "Lookups that a cache answered.";
     CACHE_MISSES: Counter "esoz_cache_misses_total" [CACHE]

@@ -1,0 +1,268 @@
+//! Writes log lines beside the code that logs them: a reader of the log who stalls stops nothing else.
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// The most bytes of lines that wait for the reader. A line for which there is no room is dropped.
+const CAPACITY_BYTES: usize = 2 << 20;
+
+/// The pause before an output that cannot take more right now, and says so instead of blocking, is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
+
+/// The number of lines that this process dropped.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the number of log lines that this process dropped.
+pub(crate) fn dropped_lines() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+/// Takes log lines, one for each call of `write`, for a thread that writes them. Never waits for it.
+#[derive(Clone)]
+pub(super) struct LineWriter(Arc<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    /// Notified when there is something to write, and when nothing will follow.
+    filled: Condvar,
+    /// Notified when everything is written and nothing will follow.
+    finished: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<u8>,
+    /// The size of the lines that are being written.
+    writing_bytes: usize,
+    /// Lines that were dropped since the writing thread asked last.
+    dropped: u64,
+    is_closing: bool,
+    is_finished: bool,
+}
+
+impl LineWriter {
+    /// Starts the thread that writes to the output. When it can write again, it reports how many lines were dropped before.
+    pub(super) fn start(
+        output: impl Write + Send + 'static,
+        report: impl Fn(u64) + Send + 'static,
+    ) -> io::Result<Self> {
+        let writer = Self(Arc::default());
+        let queue = writer.0.clone();
+        thread::Builder::new().name("log".to_owned()).spawn(move || queue.run(output, report))?;
+        Ok(writer)
+    }
+
+    /// Writes what is waiting, for at most that long. Later lines are not written.
+    pub(super) fn close(&self, within: Duration) {
+        let mut state = self.0.state();
+        state.is_closing = true;
+        self.0.filled.notify_one();
+        // Given up when nobody reads: the program ends all the same.
+        drop(self.0.finished.wait_timeout_while(state, within, |state| !state.is_finished));
+    }
+}
+
+impl Write for LineWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut state = self.0.state();
+        if state.waiting.len() + state.writing_bytes + line.len() > CAPACITY_BYTES {
+            state.dropped += 1;
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        } else {
+            state.waiting.extend_from_slice(line);
+        }
+        drop(state);
+        self.0.filled.notify_one();
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes lines until the queue is closed and empty.
+    fn run(&self, mut output: impl Write, report: impl Fn(u64)) {
+        let (mut lines, mut unreported) = (Vec::new(), 0);
+        while self.take(&mut lines, &mut unreported) {
+            let lost = write_lines(&mut output, &lines);
+            DROPPED.fetch_add(lost, Ordering::Relaxed);
+            self.state().writing_bytes = 0;
+            unreported += lost;
+            if lost == 0 && unreported > 0 {
+                report(std::mem::take(&mut unreported));
+            }
+        }
+    }
+
+    /// Waits for lines, takes them, and adds the number of dropped ones. Returns whether more may follow.
+    fn take(&self, lines: &mut Vec<u8>, dropped: &mut u64) -> bool {
+        lines.clear();
+        let is_idle = |state: &mut State| state.waiting.is_empty() && state.dropped == 0 && !state.is_closing;
+        let waited = self.filled.wait_while(self.state(), is_idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.waiting.is_empty() && state.dropped == 0 {
+            state.is_finished = true;
+            self.finished.notify_all();
+            return false;
+        }
+        std::mem::swap(lines, &mut state.waiting);
+        state.writing_bytes = lines.len();
+        *dropped += std::mem::take(&mut state.dropped);
+        true
+    }
+}
+
+/// Writes lines. Returns how many were lost because the output failed.
+fn write_lines(output: &mut impl Write, mut lines: &[u8]) -> u64 {
+    while !lines.is_empty() {
+        match output.write(lines) {
+            Ok(0) => break,
+            Ok(written) => lines = lines.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY_PAUSE),
+            Err(_) => break,
+        }
+    }
+    let lost = lines.split(|byte| *byte == b'\n').count() - 1;
+    u64::try_from(lost).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_testkit::wait::wait_for_blocking;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+    const LINE: [u8; 1 << 10] = {
+        let mut line = [b'x'; 1 << 10];
+        line[line.len() - 1] = b'\n';
+        line
+    };
+
+    /// An output that blocks, fails or takes everything.
+    #[derive(Clone, Default)]
+    struct Output(Arc<Pipe>);
+
+    #[derive(Default)]
+    struct Pipe {
+        /// The mode, and what was written.
+        state: Mutex<(Mode, Vec<u8>)>,
+        changed: Condvar,
+    }
+
+    #[derive(Clone, Copy, Default, PartialEq, Eq)]
+    enum Mode {
+        #[default]
+        Blocks,
+        Fails,
+        Writes,
+    }
+
+    impl Output {
+        fn set(&self, mode: Mode) {
+            self.0.state.lock().unwrap().0 = mode;
+            self.0.changed.notify_all();
+        }
+
+        fn written(&self) -> String {
+            String::from_utf8(self.0.state.lock().unwrap().1.clone()).unwrap()
+        }
+    }
+
+    impl Write for Output {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let state = self.0.state.lock().unwrap();
+            let mut state = self.0.changed.wait_while(state, |(mode, _)| *mode == Mode::Blocks).unwrap();
+            if state.0 == Mode::Fails {
+                return Err(ErrorKind::BrokenPipe.into());
+            }
+            // As a pipe does, it takes a part.
+            let part = &bytes[..bytes.len().min(1_000)];
+            state.1.extend_from_slice(part);
+            Ok(part.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A writer to an output in this mode. What it reports is logged as a line.
+    fn writer(mode: Mode) -> (Output, LineWriter) {
+        let output = Output::default();
+        output.set(mode);
+        let reported = Arc::new(Mutex::new(None::<LineWriter>));
+        let report = {
+            let reported = reported.clone();
+            move |lines| {
+                let mut writer = reported.lock().unwrap().clone().unwrap();
+                writer.write_all(format!("{lines} dropped\n").as_bytes()).unwrap();
+            }
+        };
+        let writer = LineWriter::start(output.clone(), report).unwrap();
+        *reported.lock().unwrap() = Some(writer.clone());
+        (output, writer)
+    }
+
+    #[test]
+    fn given_a_reader_who_stalls_then_nobody_waits_and_it_reads_what_was_kept_and_how_much_was_not() {
+        let (output, mut writer) = writer(Mode::Blocks);
+        let (lines, kept) = (3_000, CAPACITY_BYTES / LINE.len());
+        for _ in 0..lines {
+            writer.write_all(&LINE).unwrap();
+        }
+        output.set(Mode::Writes);
+        let report = format!("{} dropped\n", lines - kept);
+        wait_for_blocking("the report", LONG, || output.written().ends_with(&report).then_some(()));
+        writer.write_all(b"the next line\n").unwrap();
+        writer.close(LONG);
+        let written = output.written();
+        assert_eq!(written.lines().filter(|line| line.starts_with("xx")).count(), kept);
+        assert!(written.ends_with(&format!("{report}the next line\n")));
+        assert!(dropped_lines() >= u64::try_from(lines - kept).unwrap());
+    }
+
+    #[test]
+    fn given_a_reader_who_is_gone_then_lost_lines_are_counted_until_there_is_one_again() {
+        let (output, mut writer) = writer(Mode::Fails);
+        for _ in 0..3 {
+            writer.write_all(b"lost\n").unwrap();
+        }
+        wait_for_blocking("lost lines", LONG, || {
+            let state = writer.0.state();
+            (state.waiting.is_empty() && state.writing_bytes == 0).then_some(())
+        });
+        output.set(Mode::Writes);
+        writer.write_all(b"written\n").unwrap();
+        wait_for_blocking("the report", LONG, || (output.written() == "written\n3 dropped\n").then_some(()));
+    }
+
+    #[test]
+    fn given_lines_that_wait_when_it_is_closed_then_they_are_written_before_it_returns() {
+        let (output, mut writer) = writer(Mode::Writes);
+        for line in 0..2_000 {
+            writer.write_all(format!("{line}\n").as_bytes()).unwrap();
+        }
+        writer.close(LONG);
+        assert_eq!(output.written().lines().count(), 2_000);
+    }
+
+    #[test]
+    fn given_a_reader_who_stalls_when_it_is_closed_then_it_is_given_up() {
+        let (output, mut writer) = writer(Mode::Blocks);
+        writer.write_all(b"never read\n").unwrap();
+        writer.close(Duration::from_millis(1));
+        assert_eq!(output.written(), "");
+    }
+}
