@@ -8,18 +8,22 @@ use std::time::Duration;
 
 use anyhow::Result;
 use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
-use esoz_http::{Condition, Health};
+use esoz_http::{Condition, Health, MonotonicClock};
 use esoz_kernel::Clock;
 use tokio::task::JoinSet;
 
+use crate::compose::Parts;
 use crate::compose::bus::{KAFKA, kafka_settings};
 use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE, Stores};
 use crate::config::{Bus, Config};
+use crate::telemetry::outage::{Due, OutageLog};
 
 /// The pause between two probes of a component.
 const PROBE_INTERVAL: Duration = Duration::from_millis(700);
 /// The time limit of a probe. With the pause before it an outage is noticed within two seconds.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(900);
+/// The time limit of Kafka's client. It gives up before the probe does, and says why.
+const KAFKA_TIMEOUT: Duration = Duration::from_millis(800);
 /// Bounds the count of set-aside events of an outbox, and so the cost of counting.
 const MAX_COUNTED: u32 = 1_000;
 
@@ -50,21 +54,36 @@ impl Probe {
     }
 
     /// Probes until aborted.
-    async fn run(self, health: Arc<Health>, clock: Arc<dyn Clock>) {
+    async fn run(self, health: Arc<Health>, clock: Arc<dyn Clock>, monotonic_clock: Arc<dyn MonotonicClock>) {
         let Self { name, ping, .. } = self;
+        let mut outage = OutageLog::default();
         loop {
             let pinged = tokio::time::timeout(PROBE_TIMEOUT, ping()).await;
             let pinged =
                 pinged.unwrap_or_else(|_| Err(format!("no answer within {} ms", PROBE_TIMEOUT.as_millis())));
             let state = if pinged.is_ok() { Condition::Up } else { Condition::Down };
-            if health.record(name, state, clock.now()) {
-                match pinged {
-                    Ok(()) => tracing::info!(name, "is up"),
-                    Err(error) => tracing::error!(name, error, "is down"),
-                }
-            }
+            let is_new = health.record(name, state, clock.now());
+            log(name, pinged, is_new, &mut outage, monotonic_clock.elapsed());
             tokio::time::sleep(PROBE_INTERVAL).await;
         }
+    }
+}
+
+/// Logs the result of a probe, if a line is due.
+fn log(name: &str, pinged: Result<(), String>, is_new: bool, outage: &mut OutageLog, at: Duration) {
+    match pinged {
+        Ok(()) => match outage.worked(at) {
+            Some(Due { seconds, .. }) => tracing::info!(name, down_seconds = seconds, "is up"),
+            None if is_new => tracing::info!(name, "is up"),
+            None => {}
+        },
+        Err(error) => match outage.failed(at, Duration::ZERO) {
+            Some(Due { is_first: true, .. }) => tracing::error!(name, error, "is down"),
+            Some(Due { seconds, .. }) => {
+                tracing::error!(name, error, down_seconds = seconds, "is still down");
+            }
+            None => {}
+        },
     }
 }
 
@@ -77,13 +96,14 @@ pub(crate) struct HealthChecks {
 
 impl HealthChecks {
     /// Starts to probe.
-    pub(crate) fn start(config: &Config, stores: &Stores, clock: &Arc<dyn Clock>) -> Result<Self> {
+    pub(crate) fn start(config: &Config, parts: &Parts) -> Result<Self> {
+        let Parts { stores, clock, monotonic_clock, .. } = parts;
         let Stores { sqlite, postgres, mongo, .. } = stores.clone();
         let kafka = match config.bus()? {
             Bus::Log => None,
             Bus::Kafka => {
                 // A client of its own: the one that publishes may be waiting for a broker.
-                let request_timeout_ms = u32::try_from(PROBE_TIMEOUT.as_millis())?;
+                let request_timeout_ms = u32::try_from(KAFKA_TIMEOUT.as_millis())?;
                 let settings = KafkaSettings { request_timeout_ms, ..kafka_settings(config)? };
                 Some(Arc::new(KafkaPublisher::new(&settings)?))
             }
@@ -102,7 +122,7 @@ impl HealthChecks {
         let health = Arc::new(Health::new(components, clock.now()));
         let mut tasks = JoinSet::new();
         for probe in probes {
-            tasks.spawn(probe.run(health.clone(), clock.clone()));
+            tasks.spawn(probe.run(health.clone(), clock.clone(), monotonic_clock.clone()));
         }
         tasks.spawn(count_set_aside(stores.clone(), health.clone()));
         Ok(Self { health, _tasks: tasks })

@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::compose::caches::Cached;
-use crate::compose::stores::number;
+use crate::compose::stores::{MONGODB, number};
 use crate::compose::transport::{self, transports};
 use crate::compose::{Parts, jobs};
 use crate::config::Config;
@@ -32,6 +32,7 @@ use crate::telemetry::metrics::collectors::Collectors;
 use crate::telemetry::metrics::definitions::TRANSPORT_VERIFIED;
 use crate::telemetry::metrics::endpoint::Endpoint;
 use crate::telemetry::metrics::requests::Requests;
+use crate::telemetry::outage::{CallLog, OutageContext};
 use crate::tls;
 
 /// The longest time that the jobs' last runs may delay the exit, in milliseconds.
@@ -69,12 +70,14 @@ impl EsozServer {
             let is_safe = !matches!(transport, Transport::Weak(_));
             metrics.gauge(&TRANSPORT_VERIFIED, [component]).set(f64::from(u8::from(is_safe)));
         }
-        let health_checks = HealthChecks::start(config, &parts.stores, &parts.clock)?;
+        let health_checks = HealthChecks::start(config, &parts)?;
+        let (health, clock) = (health_checks.health.clone(), parts.monotonic_clock.clone());
+        let outages = OutageContext { health, clock };
         let cached = Cached::new(config, &parts.stores);
         let observer = Arc::new(Requests::new(&metrics));
         let api = api(config, &parts, &cached, health_checks.health.clone(), observer)?;
         let backoff = jobs::backoff(config);
-        let jobs = jobs::all(config, &parts, &instruments.dispense_committed, &metrics)?;
+        let jobs = jobs::all(config, &parts, &instruments.dispense_committed, &metrics, &outages)?;
         let Parts { stores, clock, .. } = &parts;
         let collectors = Collectors::new(&metrics, stores, clock, &health_checks.health, cached.counts);
         let endpoint = bind.map(|bind| Endpoint::start(bind, Arc::new(collectors))).transpose()?;
@@ -91,9 +94,9 @@ impl EsozServer {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let running = esoz_http::serve(listener, api, tls).context("serving")?;
         if let Some(mongo) = parts.stores.mongo {
-            tokio::spawn(create_indexes(mongo, backoff));
+            tokio::spawn(create_indexes(mongo, backoff, outages.calls_of(MONGODB)));
         }
-        let jobs = Jobs::start(jobs, backoff, &metrics);
+        let jobs = Jobs::start(jobs, backoff, &metrics, &outages);
         let last_runs =
             Duration::from_millis(config.sections.kafka.delivery_timeout_ms.min(LAST_RUNS_MAX_MS));
         let drain = Duration::from_millis(config.sections.http.drain_ms);
@@ -162,12 +165,14 @@ impl EsozServer {
 }
 
 /// Creates the indexes of MongoDB. Retries until it can be reached.
-async fn create_indexes(mongo: Arc<MongoStore>, backoff: Backoff) {
+async fn create_indexes(mongo: Arc<MongoStore>, backoff: Backoff, log: CallLog) {
     let mut failures = 0_u32;
     while let Err(error) = mongo.migrate().await {
         failures = failures.saturating_add(1);
-        let error = error.with_causes();
-        tracing::warn!(error, failures, "the indexes of MongoDB could not be created; retrying");
+        if log.failed(&error).is_some() {
+            let error = error.with_causes();
+            tracing::warn!(error, failures, "the indexes of MongoDB could not be created; retrying");
+        }
         tokio::time::sleep(backoff.wait(failures)).await;
     }
 }

@@ -174,12 +174,13 @@ impl KafkaConsumer {
 /// Logs as every client does, and keeps the lag that the client library reports.
 #[derive(Debug, Default)]
 struct LagContext {
+    logs: Logs,
     lag: AtomicU64,
 }
 
 impl ClientContext for LagContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        Logs.log(level, facility, message);
+        self.logs.log(level, facility, message);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -190,7 +191,7 @@ impl ClientContext for LagContext {
     }
 
     fn error(&self, error: KafkaError, message: &str) {
-        Logs.error(error, message);
+        self.logs.error(error, message);
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) fn is_refusal(error: &KafkaError) -> bool {
 }
 
 /// Whether a retry may succeed.
-fn is_unavailability(code: RDKafkaErrorCode) -> bool {
+pub(crate) fn is_unavailability(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::AllBrokersDown

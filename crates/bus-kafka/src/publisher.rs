@@ -24,6 +24,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct KafkaPublisher {
     settings: KafkaSettings,
     producer: FutureProducer<Logs>,
+    logs: Logs,
 }
 
 impl KafkaPublisher {
@@ -32,9 +33,10 @@ impl KafkaPublisher {
     /// # Errors
     /// [`BusError::Settings`] when a setting is invalid.
     pub fn new(settings: &KafkaSettings) -> Result<Self, BusError> {
-        let producer = settings.producer_config()?.create_with_context(Logs);
+        let logs = Logs::default();
+        let producer = settings.producer_config()?.create_with_context(logs.clone());
         let producer = producer.map_err(|error| BusError::new("creating a producer", &error))?;
-        Ok(Self { settings: settings.clone(), producer })
+        Ok(Self { settings: settings.clone(), producer, logs })
     }
 
     /// Checks that the brokers answer and that the topic can be used.
@@ -43,12 +45,13 @@ impl KafkaPublisher {
     /// [`BusError::Unavailable`] when no broker answers within [`KafkaSettings::request_timeout_ms`]; [`BusError::Refused`] when
     /// the topic cannot be used, e.g. does not exist.
     pub async fn ping(&self) -> Result<(), BusError> {
-        let (producer, topic) = (self.producer.clone(), self.settings.topic.clone());
+        let (producer, logs, topic) = (self.producer.clone(), self.logs.clone(), self.settings.topic.clone());
         let within = self.settings.request_timeout();
         blocking("asking about the topic", move || {
             let attempted = format!("asking about the topic {topic}");
             let metadata = producer.client().fetch_metadata(Some(&topic), within);
-            let metadata = metadata.map_err(|error| BusError::new(&attempted, &error))?;
+            let metadata = metadata.map_err(|error| logs.explain(BusError::new(&attempted, &error)))?;
+            logs.forget_failure();
             match metadata.topics().iter().find_map(rdkafka::metadata::MetadataTopic::error) {
                 Some(error) => Err(BusError::of_code(attempted, error.into())),
                 None => Ok(()),

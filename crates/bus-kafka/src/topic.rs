@@ -24,9 +24,10 @@ pub async fn ensure_topic(
         "creating the topic {} with {partitions} partitions and replication {replication}",
         settings.topic
     );
+    let logs = Logs::default();
     let client: AdminClient<Logs> = settings
         .client_config()?
-        .create_with_context(Logs)
+        .create_with_context(logs.clone())
         .map_err(|error| BusError::new(&attempted, &error))?;
 
     let topic = settings.topic.clone();
@@ -39,7 +40,7 @@ pub async fn ensure_topic(
         (matches!(existed, Ok(false)).then_some(client), existed)
     })
     .await?;
-    existed.map_err(|error| BusError::new("looking up the topic", &error))?;
+    existed.map_err(|error| logs.explain(BusError::new("looking up the topic", &error)))?;
     let Some(client) = client else { return Ok(()) };
 
     let replicas = TopicReplication::Fixed(replication.into());

@@ -1,13 +1,16 @@
-//! A reader of the log who stalls holds up nothing but the log.
+//! A reader of the log who stalls holds up nothing but the log. An outage fills no log.
 
 use std::time::Duration;
 
+use esoz_test_servers::Kafka;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
-use esoz_tests::{DEADLINE, Kind, Scrape, TestStores};
+use esoz_tests::{DEADLINE, Kind, Scrape, StopFixture, TestStores};
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::Value;
 
+use crate::kill::{delivered, onlooker};
 use crate::{environment, with};
 
 /// How many requests are sent at once.
@@ -87,4 +90,56 @@ async fn given_a_log_reader_who_stalls_when_the_server_is_terminated_then_it_exi
     send(&client(), &base, 2 * PIPE_BYTES / line_bytes).await;
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
+}
+
+/// The lines of its log that are not about a request.
+fn lines_beside_requests(server: &Process) -> Vec<Value> {
+    let lines = server.stderr().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
+    lines.filter(|line| line["request_id"].is_null()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_a_kafka_outage_then_the_log_has_one_line_when_it_begins_and_one_when_it_ends() {
+    let mut broker = Kafka::start().unwrap();
+    let stores = TestStores::sqlite_with_kafka(broker.brokers());
+    let mut variables = environment(&stores);
+    for (name, value) in
+        [("ESOZ_KAFKA__DELIVERY_TIMEOUT_MS", "300"), ("ESOZ_EVENTS__BACKOFF_LONGEST_MS", "300")]
+    {
+        variables.push((name.to_owned(), value.to_owned()));
+    }
+    let app = onlooker(Kind::Sqlite, stores).await;
+    let fixture = StopFixture::load(&app).await;
+    let (server, base, metrics) = serve(variables);
+    let said = |message: &str| {
+        let lines = lines_beside_requests(&server);
+        let about_kafka = |line: &&Value| line["name"] == "kafka" && line["message"] == message;
+        lines.iter().filter(about_kafka).count()
+    };
+    wait_for("Kafka", DEADLINE, async || (said("is up") == 1).then_some(())).await;
+
+    broker.stop().unwrap();
+    let before = lines_beside_requests(&server).len();
+    let stop = app.request_at(&base, Method::PATCH, &fixture.path()).token(&fixture.token);
+    assert_eq!(stop.send().await.status, 200);
+    // Longer than the health checks and the relay's patience with them.
+    let client = client();
+    wait_for("failed deliveries", DEADLINE, async || {
+        let undelivered = [("outcome", "undelivered")];
+        let failed = sum(&client, &metrics, "esoz_relay_events_total", &undelivered).await;
+        if failed >= 8.0 { Ok(()) } else { Err(failed) }
+    })
+    .await;
+    let lines = lines_beside_requests(&server).split_off(before);
+    let [line] = lines.as_slice() else { panic!("{lines:#?}") };
+    assert_eq!((line["name"].as_str(), line["message"].as_str()), (Some("kafka"), Some("is down")), "{line}");
+    let cause = line["error"].as_str().unwrap();
+    assert!(cause.contains(broker.brokers()), "the cause is not told: {cause}");
+
+    broker.restart().unwrap();
+    assert_eq!(delivered(&app, &fixture).await, 1);
+    wait_for("Kafka again", DEADLINE, async || (said("is up") == 2).then_some(())).await;
+    let lines = lines_beside_requests(&server).split_off(before);
+    let [_, line] = lines.as_slice() else { panic!("{lines:#?}") };
+    assert!(line["down_seconds"].as_u64().is_some(), "{line}");
 }

@@ -10,11 +10,13 @@ use esoz_kernel::system::RandomIds;
 use esoz_kernel::{Clock, IdGenerator};
 use tokio::sync::Notify;
 
-use super::stores::{number, store_names};
+use super::bus::KAFKA;
+use super::stores::{SQLITE, number, store_names};
 use super::{Parts, bus};
-use crate::config::Config;
+use crate::config::{Bus, Config};
 use crate::jobs::{ConsumeEvents, ExpireDispensesJob, Job, PurgeEvents, PurgeKeys, RelayEvents};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::outage::OutageContext;
 
 /// Builds the jobs: a relay for each outbox, a purge for each store of idempotency keys, what fills and purges the event log, and the expiry of
 /// dispenses if it is configured. `dispense_committed` wakes the relay of dispense events.
@@ -23,6 +25,7 @@ pub(crate) fn all(
     parts: &Parts,
     dispense_committed: &Arc<Notify>,
     metrics: &Arc<Metrics>,
+    outages: &OutageContext,
 ) -> Result<Vec<Box<dyn Job>>> {
     let mut jobs: Vec<Box<dyn Job>> = Vec::new();
     let (log_store, dispense_store) = store_names(config)?;
@@ -32,6 +35,7 @@ pub(crate) fn all(
         max_entities: number(events.max_entities)?,
         backoff: backoff(config),
     };
+    let bus_name = if config.bus()? == Bus::Kafka { KAFKA } else { SQLITE };
     let mut doorbells = std::iter::once(dispense_committed.clone());
     for (store, outbox) in &parts.stores.outboxes {
         // An id of its own even where a test generates the others: two relays with one id would claim each other's events.
@@ -39,7 +43,8 @@ pub(crate) fn all(
         let relay = Relay::new(outbox.clone(), parts.publisher.clone(), parts.clock.clone(), limits, id);
         let doorbell = doorbells.next().unwrap_or_default();
         let poll = Duration::from_millis(events.poll_ms);
-        jobs.push(Box::new(RelayEvents::new(store, relay, doorbell, poll, metrics.clone())));
+        let bus_log = outages.calls_of(bus_name);
+        jobs.push(Box::new(RelayEvents::new(store, relay, doorbell, poll, metrics.clone(), bus_log)));
     }
     for (store, keys) in &parts.stores.keys {
         jobs.push(Box::new(PurgeKeys { store, keys: keys.clone(), clock: parts.clock.clone() }));

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::definitions::{JOB_RUNS, RUN_OUTCOMES};
+use crate::telemetry::outage::{CallLog, Due, OutageContext};
 
 pub(crate) use consume_events::ConsumeEvents;
 pub(crate) use expire::{ExpireDispensesJob, count_overdue, expire_all, log_skipped};
@@ -67,13 +68,19 @@ pub(crate) struct Jobs {
 
 impl Jobs {
     /// Starts the jobs. After consecutive failures a job pauses as `backoff` says.
-    pub(crate) fn start(jobs: Vec<Box<dyn Job>>, backoff: Backoff, metrics: &Arc<Metrics>) -> Self {
+    pub(crate) fn start(
+        jobs: Vec<Box<dyn Job>>,
+        backoff: Backoff,
+        metrics: &Arc<Metrics>,
+        outages: &OutageContext,
+    ) -> Self {
         let stop = watch::Sender::new(false);
         let mut running = JoinSet::new();
         for job in jobs {
             let runs = RUN_OUTCOMES
                 .map(|outcome| metrics.counter_from_zero(&JOB_RUNS, [job.name(), job.store(), outcome]));
-            running.spawn(drive(job.into(), backoff, runs, stop.subscribe()));
+            let log = outages.calls_of(job.store());
+            running.spawn(drive(job.into(), backoff, runs, log, stop.subscribe()));
         }
         Self { running, stop }
     }
@@ -92,6 +99,7 @@ async fn drive(
     job: Arc<dyn Job>,
     backoff: Backoff,
     [done, failed]: [Counter; 2],
+    log: CallLog,
     mut stop: watch::Receiver<bool>,
 ) {
     let (name, store) = (job.name(), job.store());
@@ -100,10 +108,10 @@ async fn drive(
         let pause = match run_once(&job).await {
             Ok(worked) => {
                 done.increment(1);
-                if failures > 0 {
-                    tracing::info!(job = name, store, failures, "the job has recovered");
-                }
                 failures = 0;
+                if let Some(Due { failures, seconds, .. }) = log.worked() {
+                    tracing::info!(job = name, store, failures, seconds, "the job has recovered");
+                }
                 match worked {
                     Worked::More => continue,
                     Worked::Done { pause } => pause,
@@ -112,9 +120,17 @@ async fn drive(
             Err(error) => {
                 failed.increment(1);
                 failures = failures.saturating_add(1);
-                if failures == 1 {
+                if let Some(Due { is_first, failures, seconds }) = log.failed(&error) {
                     let error = error.with_causes();
-                    tracing::warn!(job = name, store, error, "the job failed and is retried until it works");
+                    let what = if is_first { "the job failed" } else { "the job still fails" };
+                    tracing::warn!(
+                        job = name,
+                        store,
+                        error,
+                        failures,
+                        seconds,
+                        "{what} and is retried until it works"
+                    );
                 }
                 backoff.wait(failures)
             }

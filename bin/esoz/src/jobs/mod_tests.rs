@@ -5,6 +5,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::telemetry::metrics::definitions::RELAY;
+use crate::telemetry::outage;
 
 const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_mins(1);
@@ -54,7 +55,8 @@ async fn run(results: Vec<Option<Worked>>) -> (Arc<Scripted>, Jobs, Arc<Metrics>
     let job = Arc::new(Scripted { results: Mutex::new(results), ..Scripted::default() });
     let metrics = Arc::new(Metrics::on().unwrap());
     let backoff = Backoff { first: SHORT, longest: SHORT };
-    let jobs = Jobs::start(vec![Box::new(job.clone())], backoff, &metrics);
+    let (outages, _) = outage::tests::context("sqlite");
+    let jobs = Jobs::start(vec![Box::new(job.clone())], backoff, &metrics, &outages);
     tokio::time::timeout(LONG, job.ran.notified()).await.unwrap();
     (job, jobs, metrics)
 }
@@ -109,7 +111,8 @@ async fn a_job_that_panics_is_run_again() {
     let job = Arc::new(Panicking::default());
     let metrics = Arc::new(Metrics::on().unwrap());
     let backoff = Backoff { first: SHORT, longest: SHORT };
-    let jobs = Jobs::start(vec![Box::new(job.clone())], backoff, &metrics);
+    let (outages, _) = outage::tests::context("sqlite");
+    let jobs = Jobs::start(vec![Box::new(job.clone())], backoff, &metrics, &outages);
     tokio::time::timeout(LONG, job.again.notified()).await.unwrap();
     assert!(jobs.stop(LONG).await);
     assert_eq!((counted(&metrics, "done"), counted(&metrics, "failed")), ("1".to_owned(), "1".to_owned()));

@@ -50,21 +50,22 @@ impl Job for PurgeEvents {
     }
 
     async fn run_once(&self) -> Result<Worked, StoreError> {
+        let mut unknown = None;
         let under_way = *self.cutoff.lock().unwrap_or_else(PoisonError::into_inner);
         let cutoff = if let Some(cutoff) = under_way {
             cutoff
         } else {
-            let (cutoff, failure) = self.retention.cutoff(&*self.log, self.clock.now()).await;
-            if let Some(failure) = failure {
-                let error = failure.with_causes();
-                tracing::warn!(
-                    error,
-                    "the events beyond `events.keep_count` cannot be found and stay for now"
-                );
-            }
+            let cutoff;
+            (cutoff, unknown) = self.retention.cutoff(&*self.log, self.clock.now()).await;
             cutoff
         };
-        match self.log.remove_before(cutoff, BATCH).await? {
+        let removed = self.log.remove_before(cutoff, BATCH).await?;
+        // Not logged when the log is unavailable as a whole: then the job itself failed.
+        if let Some(unknown) = unknown {
+            let error = unknown.with_causes();
+            tracing::warn!(error, "the events beyond `events.keep_count` cannot be found and stay for now");
+        }
+        match removed {
             0 => {
                 self.set_cutoff(None);
                 Ok(Worked::Done { pause: PAUSE })

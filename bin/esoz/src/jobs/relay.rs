@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -13,6 +12,7 @@ use crate::telemetry::metrics::definitions::{
     DELIVERED, EVENT_OUTCOMES, IDLE, OUTBOX_FAILED, RELAY, RELAY_EVENTS, RELAY_ROUNDS, ROUND_OUTCOMES,
     SET_ASIDE, UNDELIVERED,
 };
+use crate::telemetry::outage::{CallLog, Due};
 
 /// Publishes the events of an outbox to the bus.
 pub(crate) struct RelayEvents {
@@ -22,8 +22,7 @@ pub(crate) struct RelayEvents {
     poll: Duration,
     metrics: Arc<Metrics>,
     started: Instant,
-    /// Whether events wait because the bus did not take them.
-    is_failing: AtomicBool,
+    bus: CallLog,
 }
 
 impl RelayEvents {
@@ -35,6 +34,7 @@ impl RelayEvents {
         doorbell: Arc<Notify>,
         poll: Duration,
         metrics: Arc<Metrics>,
+        bus: CallLog,
     ) -> Self {
         for outcome in ROUND_OUTCOMES {
             drop(metrics.counter_from_zero(&RELAY_ROUNDS, [outcome]));
@@ -42,15 +42,7 @@ impl RelayEvents {
         for outcome in EVENT_OUTCOMES {
             drop(metrics.counter_from_zero(&RELAY_EVENTS, [outcome]));
         }
-        Self {
-            store,
-            relay,
-            doorbell,
-            poll,
-            metrics,
-            started: Instant::now(),
-            is_failing: AtomicBool::default(),
-        }
+        Self { store, relay, doorbell, poll, metrics, started: Instant::now(), bus }
     }
 
     async fn round(&self, at: Duration) -> Result<RelayRound, StoreError> {
@@ -69,20 +61,26 @@ impl RelayEvents {
                 "an event cannot be delivered and was set aside; later events of its entity wait behind it: see `esoz events --failed`"
             );
         }
-        let is_failing = round.failed > 0 || round.resume.is_some();
-        match (self.is_failing.swap(is_failing, Ordering::Relaxed), is_failing) {
-            (false, true) => {
-                let reason = round.failure.as_ref().map(ToString::to_string);
-                tracing::warn!(
-                    reason,
-                    waiting = round.failed,
-                    "the bus did not take all events; the relay retries until it does"
-                );
-            }
-            (true, false) => tracing::info!("the bus takes all events again"),
-            _ => {}
+        if round.failed > 0 {
+            self.log_undelivered(&round);
+        } else if round.resume.is_none()
+            && let Some(Due { seconds, .. }) = self.bus.worked()
+        {
+            tracing::info!(seconds, "the bus takes all events again");
         }
         Ok(round)
+    }
+
+    fn log_undelivered(&self, round: &RelayRound) {
+        let Some(Due { is_first, seconds, .. }) = self.bus.unavailable() else { return };
+        let reason = round.failure.as_ref().map(ToString::to_string);
+        let what = if is_first { "did not take" } else { "still does not take" };
+        tracing::warn!(
+            reason,
+            waiting = round.failed,
+            seconds,
+            "the bus {what} all events; the relay retries until it does"
+        );
     }
 
     fn count(&self, round: &Result<RelayRound, StoreError>) {

@@ -3,3 +3,4 @@
 pub(crate) mod instrumented_ports;
 pub(crate) mod logging;
 pub(crate) mod metrics;
+pub(crate) mod outage;
