@@ -46,10 +46,15 @@ pub fn main() -> ExitCode {
         outcome
     });
     drop(logging);
-    outcome.unwrap_or_else(|error| {
-        telemetry::logging::print_error(&error);
-        ExitCode::FAILURE
-    })
+    match outcome {
+        Ok(code) => code,
+        // Nobody reads on, e.g. `head`. The output is incomplete, so the exit code is 1; there is nothing to say.
+        Err(error) if cli::is_output_closed(&error) => ExitCode::FAILURE,
+        Err(error) => {
+            telemetry::logging::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn run(cli: Cli, logging: &mut OnceCell<Logging>) -> anyhow::Result<ExitCode> {
@@ -57,6 +62,7 @@ async fn run(cli: Cli, logging: &mut OnceCell<Logging>) -> anyhow::Result<ExitCo
         let config = Config::load(cli.config.as_deref())?;
         let started = Logging::start(&config)?;
         logging.get_or_init(|| started);
+        config.warn_of_ignored_variables();
         anyhow::Ok(config)
     };
     let outcome = execute(cli.command, load).await;
@@ -68,23 +74,23 @@ async fn run(cli: Cli, logging: &mut OnceCell<Logging>) -> anyhow::Result<ExitCo
 
 async fn execute(
     command: Command,
-    load: impl FnOnce() -> anyhow::Result<Config>,
+    config: impl FnOnce() -> anyhow::Result<Config>,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Demo(args) => cli::demo::run(load()?, args).await?,
-        Command::Serve => cli::serve::run(&load()?).await?,
-        Command::Migrate => cli::migrate::run(&load()?).await?,
-        Command::Import(args) => return cli::import::run(&load()?, args).await,
-        Command::Export(args) => return cli::export::run(&load()?, args).await,
-        Command::Token(command) => cli::credentials::token(&load()?, command).await?,
-        Command::ApiKey(command) => cli::credentials::api_key(&load()?, command).await?,
-        Command::User(command) => cli::credentials::user(&load()?, command).await?,
-        Command::Client(command) => cli::credentials::client(&load()?, command).await?,
-        Command::Expire(args) => cli::expire::run(&load()?, args).await?,
-        Command::Events(args) => cli::events::run(&load()?, args).await?,
-        Command::Config(ConfigCommand::Check(output)) => cli::config::check(&load()?, output).await?,
-        Command::Doctor(output) => return cli::doctor::run(&load()?, output).await,
-        Command::Health(args) => cli::health::run(&load()?, args).await?,
+        Command::Demo(args) => cli::demo::run(config()?, args).await?,
+        Command::Serve => cli::serve::run(&config()?).await?,
+        Command::Migrate => cli::migrate::run(&config()?).await?,
+        Command::Import(args) => return cli::import::run(&config()?, args).await,
+        Command::Export(args) => return cli::export::run(&config()?, args).await,
+        Command::Token(command) => cli::credentials::token(&config()?, command).await?,
+        Command::ApiKey(command) => cli::credentials::api_key(&config()?, command).await?,
+        Command::User(command) => cli::credentials::user(&config()?, command).await?,
+        Command::Client(command) => cli::credentials::client(&config()?, command).await?,
+        Command::Expire(args) => cli::expire::run(&config()?, args).await?,
+        Command::Events(args) => cli::events::run(&config()?, args).await?,
+        Command::Config(ConfigCommand::Check(output)) => cli::config::check(&config()?, output).await?,
+        Command::Doctor(output) => return cli::doctor::run(&config()?, output).await,
+        Command::Health(args) => cli::health::run(&config()?, args).await?,
         Command::Completions { shell } => cli::manual::completions(shell)?,
         Command::Man => cli::manual::page()?,
     }

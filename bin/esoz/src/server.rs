@@ -80,7 +80,7 @@ impl EsozServer {
         let jobs = jobs::all(config, &parts, &instruments.dispense_committed, &metrics, &outages)?;
         let Parts { stores, clock, .. } = &parts;
         let collectors = Collectors::new(&metrics, stores, clock, &health_checks.health, cached.counts);
-        let endpoint = bind.map(|bind| Endpoint::start(bind, Arc::new(collectors))).transpose()?;
+        let endpoint = bind.map(|bind| Endpoint::start(&bind, Arc::new(collectors))).transpose()?;
         let mut certificates = JoinSet::new();
         let tls = match config.tls_files()? {
             None => None,

@@ -16,7 +16,7 @@ const MAX_LINE_BYTES: u64 = 1 << 28;
 const AFTER_HELP: &str = "\
 Exit codes:
   0  success
-  1  failure, complete or partial (a bad line of an import, a problem that `doctor` found); the output says why
+  1  failure, complete or partial (a bad line of an import, a problem that `doctor` found); the output says why, unless nobody reads it
   2  the command line is invalid
 
 Output goes to standard output, logs and errors to standard error. NO_COLOR in the environment switches colours off.
@@ -48,7 +48,8 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "esoz", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
-    /// The configuration file (TOML). `ESOZ_<SECTION>__<KEY>` environment variables override it; keys that neither sets have defaults.
+    /// The configuration file (TOML). Without it, the file that the environment variable `ESOZ_CONFIG` names. `ESOZ_<SECTION>__<KEY>`
+    /// environment variables override the file; keys that neither sets have defaults.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]

@@ -7,7 +7,7 @@ use crate::config::Config;
 
 /// Prints the effective configuration, which was validated when it was loaded. Validates what only the adapters know as well.
 pub(crate) async fn check(config: &Config, output: OutputArgs) -> Result<()> {
-    compose::check(config).await?;
+    compose::check(config, false).await?;
     let effective = config.effective()?;
     if output.json {
         return print(&serde_json::to_string(&effective)?);

@@ -49,7 +49,7 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     };
     let store = folder.join("esoz.sqlite");
     config.use_embedded_store(&store, &patient_key(&folder)?);
-    let listener = listen(config.bind()?)?;
+    let listener = listen(config.bind()?.first()?)?;
     let parts = Parts::configured(&config).await?;
     let stores = parts.stores.clone();
     let dispenses = load(&config, &stores).await?;

@@ -25,7 +25,7 @@ pub(crate) async fn run(config: &Config, args: HealthArgs) -> Result<()> {
         (url.trim_end_matches('/').to_owned(), esoz_https::client(None, 1)?)
     } else {
         let scheme = if config.tls_files()?.is_some() { "https" } else { "http" };
-        (format!("{scheme}://{}", loopback(config.bind()?)), local_client()?)
+        (format!("{scheme}://{}", loopback(config.bind()?.first()?)), local_client()?)
     };
     let url = format!("{base}/health/{}", if args.live { "live" } else { "ready" });
     let request = async {

@@ -14,14 +14,34 @@ pub(crate) mod manual;
 pub(crate) mod migrate;
 pub(crate) mod serve;
 
-use std::io::{Write as _, stdout};
+use std::fmt;
+use std::io::{self, ErrorKind, Write as _, stdout};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Context as _, Result};
 
-/// Prints a line to standard output. A closed pipe is an error like any other.
+/// Prints a line to standard output.
+///
+/// # Errors
+/// When nobody reads on as well: [`is_output_closed`] then.
 fn print(line: &str) -> Result<()> {
-    writeln!(stdout(), "{line}").context("writing to standard output")
+    writeln!(stdout(), "{line}").context(Printing)
+}
+
+/// What was attempted when [`print`] failed.
+#[derive(Debug)]
+struct Printing;
+
+impl fmt::Display for Printing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("writing to standard output")
+    }
+}
+
+/// Whether an error means that nobody reads standard output any more, e.g. `head` after its lines.
+pub(crate) fn is_output_closed(error: &anyhow::Error) -> bool {
+    let is_closed = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
+    error.is::<Printing>() && error.downcast_ref().is_some_and(is_closed)
 }
 
 /// The address by which a client on this machine reaches a listening address: loopback in the place of 0.0.0.0 or `::`.

@@ -1,15 +1,13 @@
-use std::net::TcpListener;
+use anyhow::Result;
 
-use anyhow::{Context as _, Result};
-
-use crate::compose::Parts;
+use crate::compose::{self, Parts};
 use crate::config::Config;
 use crate::server::EsozServer;
 
 /// Runs the server until SIGTERM or SIGINT.
 pub(crate) async fn run(config: &Config) -> Result<()> {
-    let bind = config.bind()?;
-    let listener = TcpListener::bind(bind).with_context(|| format!("listening on {bind} (`http.bind`)"))?;
+    compose::check(config, true).await?;
+    let listener = config.bind()?.listen()?;
     let server = EsozServer::start(config, Parts::configured(config).await?, listener)?;
     tracing::info!("listening on {}://{}", server.scheme(), server.address());
     if let Some(metrics) = server.metrics_address() {

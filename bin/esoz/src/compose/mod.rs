@@ -16,7 +16,7 @@ use esoz_http::{MonotonicClock, ProcessClock};
 use esoz_kernel::system::{RandomIds, SystemClock};
 use esoz_kernel::{Clock, IdGenerator};
 
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, StoreKind, refuse_all};
 use stores::Stores;
 
 /// The adapters that a server is composed of. A test replaces those that it controls.
@@ -68,21 +68,21 @@ fn patient_list(config: &Config) -> Result<Access> {
     Ok(access)
 }
 
-/// Refuses what the adapters cannot use, without a connection. A key of patient pseudonyms may be missing: not every command needs it.
-pub(crate) async fn check(config: &Config) -> Result<()> {
+/// Refuses everything that the adapters cannot use at once, without a connection.
+pub(crate) async fn check(config: &Config, needs_pseudonyms: bool) -> Result<()> {
     let patient = &config.sections.patient;
-    if !(patient.key.is_empty() && patient.key_file.is_empty()) {
-        config.pseudonyms()?;
-    }
-    tokens::issuer(config)?;
-    if config.store_kind()? == StoreKind::Servers {
-        stores::connect_postgres(config)?;
-        stores::connect_mongo(config).await?;
-    }
-    match config.tls_files()? {
+    let has_key = !(patient.key.is_empty() && patient.key_file.is_empty());
+    let pseudonyms = if has_key || needs_pseudonyms { config.pseudonyms().map(drop) } else { Ok(()) };
+    let tls = match config.tls_files()? {
         Some(files) => files.load().map(drop).context("section `tls`"),
         None => Ok(()),
+    };
+    let mut checked = vec![pseudonyms, tokens::issuer(config).map(drop), tls];
+    if config.store_kind()? == StoreKind::Servers {
+        checked.push(stores::connect_postgres(config).map(drop));
+        checked.push(stores::connect_mongo(config).await.map(drop));
     }
+    refuse_all(checked.into_iter().filter_map(|checked| Some(format!("{:#}", checked.err()?))).collect())
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
 
     async fn checked(variables: &[(&str, &str)]) -> Result<()> {
         let environment = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        check(&Config::from_sources(None, environment)?).await
+        check(&Config::from_sources(None, environment)?, false).await
     }
 
     #[tokio::test]
@@ -130,6 +130,25 @@ mod tests {
             (with("http://issuer.example/keys"), "must be https"),
         ] {
             let refused = format!("{:#}", checked(&wrong).await.unwrap_err());
+            assert!(refused.contains(expected), "{refused}");
+        }
+        let config = Config::from_sources(None, std::iter::empty()).unwrap();
+        check(&config, false).await.unwrap();
+        let refused = check(&config, true).await.unwrap_err().to_string();
+        assert!(refused.contains("ESOZ_PATIENT__KEY"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn what_no_adapter_could_use_is_told_at_once() {
+        let wrong = [
+            ("ESOZ_PATIENT__KEY", "short"),
+            ("ESOZ_STORE__KIND", "servers"),
+            ("ESOZ_POSTGRES__URL", "127.0.0.1"),
+            ("ESOZ_MONGODB__URI", "127.0.0.1"),
+            ("ESOZ_KAFKA__BROKERS", "127.0.0.1:1"),
+        ];
+        let refused = format!("{:#}", checked(&wrong).await.unwrap_err());
+        for expected in ["has 5 bytes", "PostgreSQL", "MongoDB"] {
             assert!(refused.contains(expected), "{refused}");
         }
     }

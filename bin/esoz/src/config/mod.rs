@@ -1,20 +1,27 @@
 //! The configuration: a TOML file, overridden by environment variables; defaults fill the rest.
 //!
-//! `schema.rs` defines every key, `sources.rs` merges the sources, `validate.rs` refuses impossible values, `typed.rs` and `secrets.rs`
-//! give the values their types. Every refusal names the key and the source of its value.
+//! `schema.rs` defines every key, `sources.rs` merges the sources, `variables.rs` knows the names of variables, `validate.rs` refuses
+//! impossible values, `typed.rs`, `bind.rs` and `secrets.rs` give the values their types. Every refusal names the key and the source of its
+//! value, and all problems are refused at once.
 
+mod bind;
+mod problems;
 mod schema;
 mod secrets;
 mod sources;
 mod typed;
 mod validate;
+mod variables;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
+use problems::NEXT;
 use toml::{Table, Value};
 
+pub(crate) use bind::BindAddress;
+pub(crate) use problems::refuse_all;
 pub(crate) use schema::Sections;
 pub(crate) use typed::{Bus, StoreKind, TokenSource};
 
@@ -23,26 +30,48 @@ pub(crate) use typed::{Bus, StoreKind, TokenSource};
 pub struct Config {
     pub(crate) sections: Sections,
     sources: sources::Sources,
+    /// Variables whose names begin as ours do, and that set no key.
+    ignored_variables: Vec<String>,
 }
 
 impl Config {
-    /// Loads the configuration from the file, if one is given, and the environment of the process.
+    /// Loads the configuration from the environment of the process and the file: the given one, or that which `ESOZ_CONFIG` names.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
-        Self::from_sources(file, std::env::vars_os())
+        let named = std::env::var_os(variables::CONFIG_FILE).filter(|name| !name.is_empty());
+        let named = named.map(PathBuf::from);
+        Self::from_sources(file.or(named.as_deref()), std::env::vars_os())
     }
 
     /// Loads the configuration from the file, if one is given, and these environment variables.
     ///
     /// # Errors
-    /// An unknown key or an impossible value, with the name of the key and its source.
+    /// Every unknown key and impossible value, with the name of the key and its source.
     pub fn from_sources(
         file: Option<&Path>,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self> {
-        let (sections, sources) = sources::merged(file, environment)?;
-        let config = Self { sections, sources };
-        config.validate()?;
+        let sources::Merged { sections, sources, ignored_variables, mut problems, refused_keys } =
+            sources::merged(file, environment)?;
+        let config = Self { sections, sources, ignored_variables };
+        if let Some(refused_keys) = refused_keys {
+            // A key whose own value was refused is at its default, which says nothing.
+            let is_new =
+                |problem: &String| !refused_keys.iter().any(|key| problem.starts_with(&format!("`{key}` ")));
+            problems.extend(config.value_problems().into_iter().filter(is_new));
+        }
+        refuse_all(problems).map_err(|error| anyhow!("the configuration cannot be used:{NEXT}{error}"))?;
         Ok(config)
+    }
+
+    /// Warns of environment variables that look like ours and are none.
+    pub(crate) fn warn_of_ignored_variables(&self) {
+        if !self.ignored_variables.is_empty() {
+            let variables = self.ignored_variables.join(", ");
+            tracing::warn!(
+                variables,
+                "environment variables that begin with ESOZ_ and set no key are ignored; a key is set by ESOZ_<SECTION>__<KEY>"
+            );
+        }
     }
 
     /// Lists every key with its effective value and its source. Secrets are masked.

@@ -56,6 +56,11 @@ macro_rules! sections {
         }
 
         impl Sections {
+            /// Every key, as `section.key`.
+            pub(super) fn key_names() -> Vec<&'static str> {
+                vec![$($(concat!(stringify!($section), ".", stringify!($key))),+),+]
+            }
+
             /// The keys of numbers with their values and ranges.
             pub(super) fn numbers(&self) -> Vec<(&'static str, u64, RangeInclusive<u64>)> {
                 vec![$($($(

@@ -11,6 +11,7 @@ use esoz_tls::SecretSource;
 
 use super::Config;
 use super::validate::SERVERS;
+use super::variables::variable_of;
 
 impl Config {
     /// The secret that authenticates us to the introspection endpoint.
@@ -76,8 +77,8 @@ impl Config {
             (false, true) => Ok(SecretSource::Inline(inline.clone())),
             (true, true) => bail!(
                 "neither `{key}` nor `{file_key}` is set, but {why} (set one in the file or as {} or {})",
-                Self::variable(key),
-                Self::variable(&file_key)
+                variable_of(key),
+                variable_of(&file_key)
             ),
             (true, false) => Ok(SecretSource::File(PathBuf::from(file))),
         }

@@ -1,19 +1,18 @@
 //! Merges the sources of the configuration, and refuses unknown keys and values of a wrong type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use esoz_tls::read_file;
 use toml::{Table, Value};
 
 use super::schema::Sections;
+use super::variables::{self, Variable};
 
-/// The prefix of the environment variables.
-const PREFIX: &str = "ESOZ_";
-/// Separates section and key in a variable.
-const SEPARATOR: &str = "__";
+/// The key of an address to listen on. A port alone may be given as a number.
+const BIND: &str = "bind";
 
 /// The source of every key that is not at its default, as errors name it.
 #[derive(Debug, Default)]
@@ -25,26 +24,45 @@ impl Sources {
     }
 }
 
+/// The merged sources, with what is wrong with them.
+pub(crate) struct Merged {
+    pub(crate) sections: Sections,
+    pub(crate) sources: Sources,
+    /// Variables that begin as ours do and resemble no key.
+    pub(crate) ignored_variables: Vec<String>,
+    pub(crate) problems: Vec<String>,
+    /// The keys whose values were refused; none if the file was not read, so that nothing can be said about the values.
+    pub(crate) refused_keys: Option<BTreeSet<String>>,
+}
+
 /// Merges the defaults, the file and the environment; the later source wins.
 pub(crate) fn merged(
     file: Option<&Path>,
     environment: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<(Sections, Sources)> {
-    let defaults = Table::try_from(Sections::default()).context("the defaults of the configuration")?;
-    let mut layers = Layers { table: defaults, sources: Sources::default() };
-    if let Some(path) = file {
-        layers.add_file(path)?;
-    }
+) -> Result<Merged> {
+    let table = Table::try_from(Sections::default()).context("the defaults of the configuration")?;
+    let mut layers = Layers { table, ..Layers::default() };
+    let read = file.map_or(Ok(()), |path| layers.add_file(path));
+    let refused_keys = read.is_ok();
+    layers.problems.extend(read.err().map(|error| format!("{error:#}")));
     for (name, value) in environment {
-        layers.add_variable(&name, value)?;
+        if let Some(name) = name.to_str() {
+            layers.add_variable(name, value);
+        }
     }
-    let sections = layers.table.try_into().context("the configuration")?;
-    Ok((sections, layers.sources))
+    let Layers { table, sources, ignored_variables, problems, refused } = layers;
+    let sections = table.try_into().context("the configuration")?;
+    let refused_keys = refused_keys.then_some(refused);
+    Ok(Merged { sections, sources, ignored_variables, problems, refused_keys })
 }
 
+#[derive(Default)]
 struct Layers {
     table: Table,
     sources: Sources,
+    ignored_variables: Vec<String>,
+    problems: Vec<String>,
+    refused: BTreeSet<String>,
 }
 
 impl Layers {
@@ -62,54 +80,77 @@ impl Layers {
         let source = path.display().to_string();
         for (section, content) in table {
             let Value::Table(content) = content else {
-                bail!(
-                    "`{section}` in {source} is outside a section; the sections are {}",
-                    self.section_names().join(", ")
-                );
+                let sections = self.section_names().join(", ");
+                self.problems.push(format!(
+                    "`{section}` in {source} is outside a section; the sections are {sections}"
+                ));
+                continue;
             };
             for (key, value) in content {
-                self.set(&section, &key, &source, |known| typed(known, value))?;
+                self.set(&section, &key, &source, |known| typed(&key, known, value));
             }
         }
         Ok(())
     }
 
-    fn add_variable(&mut self, name: &OsString, value: OsString) -> Result<()> {
-        let Some(name) = name.to_str() else { return Ok(()) };
-        let Some((section, key)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once(SEPARATOR))
-        else {
-            return Ok(());
-        };
+    fn add_variable(&mut self, name: &str, value: OsString) {
         let source = format!("the environment variable {name}");
-        let text = value.into_string().map_err(|_| anyhow!("{source} is not valid UTF-8"))?;
-        self.set(&section.to_ascii_lowercase(), &key.to_ascii_lowercase(), &source, |known| {
-            parsed(known, text)
-        })
+        match variables::classify(name) {
+            Variable::Key { section, key } => match value.into_string() {
+                Ok(text) => self.set(&section, &key, &source, |known| parsed(known, text)),
+                Err(_) => self.refuse(&section, &key, format!("{source} is not valid UTF-8")),
+            },
+            Variable::Misspelt(meant) => {
+                let hint = meant.map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
+                let problem = format!(
+                    "unknown environment variable {name}{hint}; a key is set by ESOZ_<SECTION>__<KEY>, in upper case"
+                );
+                self.problems.push(problem);
+            }
+            Variable::Unknown => self.ignored_variables.push(name.to_owned()),
+            Variable::Foreign => {}
+        }
     }
 
-    fn set(
-        &mut self,
-        section: &str,
-        key: &str,
-        source: &str,
-        read: impl FnOnce(&Value) -> Result<Value>,
-    ) -> Result<()> {
-        let sections = self.section_names();
+    /// Sets a key, or records why it cannot be set.
+    fn set(&mut self, section: &str, key: &str, source: &str, read: impl FnOnce(&Value) -> Result<Value>) {
         let Some(Value::Table(keys)) = self.table.get_mut(section) else {
-            bail!(
-                "unknown section `{section}` in {source}{}; the sections are {}",
-                suggestion(section, &sections),
-                sections.join(", ")
-            );
+            return self.refuse_section(section, source);
         };
         let names: Vec<String> = keys.keys().cloned().collect();
         let Some(slot) = keys.get_mut(key) else {
             let (hint, names) = (suggestion(key, &names), names.join(", "));
-            bail!("unknown key `{section}.{key}` in {source}{hint}; the keys of this section are {names}");
+            let problem = format!(
+                "unknown key `{section}.{key}` in {source}{hint}; the keys of this section are {names}"
+            );
+            return self.refuse(section, key, problem);
         };
-        *slot = read(slot).with_context(|| format!("`{section}.{key}` in {source}"))?;
-        self.sources.0.insert(format!("{section}.{key}"), source.to_owned());
-        Ok(())
+        match read(slot) {
+            Ok(value) => {
+                *slot = value;
+                let key = format!("{section}.{key}");
+                self.sources.0.insert(key, source.to_owned());
+            }
+            Err(error) => self.refuse(section, key, format!("`{section}.{key}` in {source}: {error:#}")),
+        }
+    }
+
+    fn refuse(&mut self, section: &str, key: &str, problem: String) {
+        self.refused.insert(format!("{section}.{key}"));
+        self.problems.push(problem);
+    }
+
+    fn refuse_section(&mut self, section: &str, source: &str) {
+        let sections = self.section_names();
+        let problem = format!(
+            "unknown section `{section}` in {source}{}; the sections are {}",
+            suggestion(section, &sections),
+            sections.join(", ")
+        );
+        // Told once, however many keys it has.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     fn section_names(&self) -> Vec<String> {
@@ -130,7 +171,10 @@ fn suggestion(name: &str, known: &[String]) -> String {
 }
 
 /// Accepts a value of the file that has the type of the default.
-fn typed(known: &Value, value: Value) -> Result<Value> {
+fn typed(key: &str, known: &Value, value: Value) -> Result<Value> {
+    if let (BIND, Value::Integer(port)) = (key, &value) {
+        return Ok(Value::String(port.to_string()));
+    }
     let fits = match (known, &value) {
         (Value::Integer(_), Value::Integer(number)) => *number >= 0,
         (Value::Array(_), Value::Array(items)) => items.iter().all(Value::is_str),
@@ -151,7 +195,7 @@ fn parsed(known: &Value, text: String) -> Result<Value> {
             Ok(Value::Boolean(is_so))
         }
         Value::Array(_) if text.trim_start().starts_with('[') => match text.trim().parse() {
-            Ok(list) => typed(known, list),
+            Ok(list) => typed("", known, list),
             // The parser's own message would quote the text.
             Err(_) => Err(anyhow!("must be {}", kind(known))),
         },

@@ -1,6 +1,5 @@
 //! The typed values of keys that the file and the environment give as texts.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,6 +8,7 @@ use esoz_kernel::UserId;
 use esoz_otlp::{OtlpSettings, SettingsError};
 use esoz_tls::{CertificateFiles, ClientTls};
 
+use super::bind::BindAddress;
 use super::{Config, optional};
 
 /// Which stores are used.
@@ -40,19 +40,19 @@ pub(crate) enum TokenSource {
 
 impl Config {
     /// The address to listen on.
-    pub(crate) fn bind(&self) -> Result<SocketAddr> {
-        let bind = self.sections.http.bind.parse();
-        bind.map_err(|_| self.refuse("http.bind", "must be an IP address and a port, such as 127.0.0.1:8080"))
+    pub(crate) fn bind(&self) -> Result<BindAddress> {
+        self.bind_address("http.bind", &self.sections.http.bind)
     }
 
     /// The address of the metrics endpoint, if there is one.
-    pub(crate) fn metrics_bind(&self) -> Result<Option<SocketAddr>> {
+    pub(crate) fn metrics_bind(&self) -> Result<Option<BindAddress>> {
         let bind = &self.sections.metrics.bind;
-        if bind.is_empty() {
-            return Ok(None);
-        }
-        let what = "must be empty or an IP address and a port, such as 127.0.0.1:9100";
-        bind.parse().map(Some).map_err(|_| self.refuse("metrics.bind", what))
+        if bind.is_empty() { Ok(None) } else { self.bind_address("metrics.bind", bind).map(Some) }
+    }
+
+    fn bind_address(&self, key: &'static str, text: &str) -> Result<BindAddress> {
+        let refused = || self.refuse(key, &format!("must be {}", BindAddress::FORM));
+        BindAddress::parse(key, text).ok_or_else(refused)
     }
 
     /// The files of the TLS certificate and its private key, if TLS is on. Does not read them.
@@ -130,8 +130,8 @@ impl Config {
         match (all.events.bus.as_str(), self.store_kind()?) {
             ("" | "log", StoreKind::Sqlite) => Ok(Bus::Log),
             ("kafka", _) | ("", StoreKind::Servers) => {
-                Self::require("kafka.brokers", &all.kafka.brokers, "events go to Kafka")?;
-                Self::require("events.topic", &all.events.topic, "events go to Kafka")?;
+                let needed = [("kafka.brokers", &*all.kafka.brokers), ("events.topic", &*all.events.topic)];
+                Self::require_all(needed, "events go to Kafka")?;
                 Ok(Bus::Kafka)
             }
             ("log", StoreKind::Servers) => {

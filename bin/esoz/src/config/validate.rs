@@ -3,8 +3,10 @@
 use anyhow::{Result, anyhow, bail};
 
 use super::Config;
+use super::problems::{NEXT, refuse_all};
 use super::schema::HOUR_MS;
 use super::typed::{StoreKind, TokenSource};
+use super::variables::variable_of;
 
 /// How much a relay's claim must outlive `kafka.delivery_timeout_ms`, in milliseconds: the publisher reports a timeout a few seconds late.
 const DELIVERY_GRACE_MS: u64 = 6_000;
@@ -13,8 +15,8 @@ const DELIVERY_GRACE_MS: u64 = 6_000;
 pub(super) const SERVERS: &str = "`store.kind` is `servers`";
 
 impl Config {
-    /// Validates every key, and refuses all impossible values at once.
-    pub(super) fn validate(&self) -> Result<()> {
+    /// Lists every problem of every value.
+    pub(super) fn value_problems(&self) -> Vec<String> {
         let (events, kafka) = (&self.sections.events, &self.sections.kafka);
         let mut numbers = self.sections.numbers();
         numbers.extend([
@@ -28,7 +30,7 @@ impl Config {
                 problems.push(self.problem(key, &format!("must be from {least} to {most}, not {value}")));
             }
         }
-        for refused in [
+        let refused = [
             self.bind().err(),
             self.metrics_bind().err(),
             self.store_kind().and_then(|kind| self.validate_stores(kind)).err(),
@@ -43,15 +45,12 @@ impl Config {
             self.log_level().err(),
             self.log_as_json(false).err(),
             self.otlp().err(),
-        ] {
-            problems.extend(refused.map(|error| error.to_string()));
+        ];
+        for error in refused.into_iter().flatten() {
+            problems.extend(error.to_string().split(NEXT).map(str::to_owned));
         }
         problems.dedup();
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            bail!("the configuration cannot be used:\n  {}", problems.join("\n  "))
-        }
+        problems
     }
 
     pub(super) fn problem(&self, key: &str, what: &str) -> String {
@@ -65,14 +64,15 @@ impl Config {
     /// Refuses an empty value of a key that another value requires.
     pub(super) fn require(key: &str, value: &str, why: &str) -> Result<()> {
         if value.is_empty() {
-            bail!("`{key}` is not set, but {why} (set it in the file or as {})", Self::variable(key))
+            bail!("`{key}` is not set, but {why} (set it in the file or as {})", variable_of(key))
         }
         Ok(())
     }
 
-    /// The name of the environment variable that sets a key.
-    pub(super) fn variable(key: &str) -> String {
-        format!("ESOZ_{}", key.to_ascii_uppercase().replace('.', "__"))
+    /// Refuses all empty values of keys that another value requires.
+    pub(super) fn require_all<const N: usize>(keys: [(&str, &str); N], why: &str) -> Result<()> {
+        let missing = keys.into_iter().filter_map(|(key, value)| Self::require(key, value, why).err());
+        refuse_all(missing.map(|error| error.to_string()).collect())
     }
 
     fn validate_stores(&self, kind: StoreKind) -> Result<()> {
@@ -80,11 +80,13 @@ impl Config {
         match kind {
             StoreKind::Sqlite => Self::require("sqlite.path", &all.sqlite.path, "`store.kind` is `sqlite`"),
             StoreKind::Servers => {
-                self.postgres_url()?;
-                self.postgres_migration_url()?;
-                self.postgres_tls()?;
-                self.mongodb_uri()?;
-                Self::require("mongodb.database", &all.mongodb.database, SERVERS)
+                let refused = [
+                    self.postgres_url().and_then(|_| self.postgres_migration_url()).err(),
+                    self.postgres_tls().err(),
+                    self.mongodb_uri().err(),
+                    Self::require("mongodb.database", &all.mongodb.database, SERVERS).err(),
+                ];
+                refuse_all(refused.into_iter().flatten().map(|error| format!("{error:#}")).collect())
             }
         }
     }
@@ -92,18 +94,18 @@ impl Config {
     fn validate_tokens(&self, source: TokenSource) -> Result<()> {
         let auth = &self.sections.auth;
         let why = format!("`auth.tokens` is `{}`", auth.tokens);
-        if source != TokenSource::Store {
-            Self::require("auth.url", &auth.url, &why)?;
-        }
+        let url = ("auth.url", &*auth.url);
         match source {
-            TokenSource::Store | TokenSource::Esoz => Ok(()),
+            TokenSource::Store => Ok(()),
+            TokenSource::Esoz => Self::require_all([url], &why),
             TokenSource::Jwt => {
-                Self::require("auth.issuer", &auth.issuer, &why)?;
-                Self::require("auth.audience", &auth.audience, &why)
+                let needed = [url, ("auth.issuer", &auth.issuer), ("auth.audience", &auth.audience)];
+                Self::require_all(needed, &why)
             }
             TokenSource::Introspection => {
-                Self::require("auth.client_id", &auth.client_id, &why)?;
-                self.client_secret().map(drop)
+                let required = Self::require_all([url, ("auth.client_id", &auth.client_id)], &why);
+                let refused = [required.err(), self.client_secret().err()].into_iter().flatten();
+                refuse_all(refused.map(|error| format!("{error:#}")).collect())
             }
         }
     }

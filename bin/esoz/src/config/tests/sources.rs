@@ -50,12 +50,15 @@ fn a_variable_is_read_as_what_the_key_is() {
             ("ESOZ_PATIENT__KEY", "1234567890123456"),
             ("ESOZ_CACHE__TTL_MS", "0"),
             ("ESOZ_LEGAL_ENTITY__ALLOWED_TYPES", "PHARMACY, MSP"),
-            ("ESOZ_TEST_POSTGRES_URL", "not ours: no section"),
+            ("ESOZ_TEST_POSTGRES_URL", "of the tests"),
+            ("ESOZ_CONFIG", "read by whoever loads the file"),
+            ("ESOZ_SERVICE_HOST", "of somebody else"),
         ],
     )
     .unwrap();
     assert_eq!(config.sections.patient.key.expose(), "1234567890123456");
     assert_eq!(config.sections.cache.ttl_ms, 0);
+    assert_eq!(config.ignored_variables, ["ESOZ_SERVICE_HOST"]);
     assert_eq!(config.sections.legal_entity.allowed_types, ["PHARMACY", "MSP"]);
     let list = |text| {
         load(None, &[("ESOZ_LEGAL_ENTITY__ALLOWED_TYPES", text)])
@@ -83,6 +86,16 @@ fn unknown_keys_are_refused_with_their_source() {
             None,
             vec![("ESOZ_HTP__BIND", "x")],
             "unknown section `htp` in the environment variable ESOZ_HTP__BIND",
+        ),
+        (
+            None,
+            vec![("ESOZ_HTTP_BIND", "x")],
+            "unknown environment variable ESOZ_HTTP_BIND (did you mean ESOZ_HTTP__BIND?)",
+        ),
+        (
+            None,
+            vec![("esoz_http__bind", "x")],
+            "unknown environment variable esoz_http__bind (did you mean ESOZ_HTTP__BIND?)",
         ),
     ] {
         let refusal = refusal(file, &variables);

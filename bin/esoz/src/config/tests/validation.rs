@@ -5,8 +5,12 @@ use super::*;
 #[test]
 fn impossible_values_are_refused_with_key_and_source() {
     for (name, value, expected) in [
-        ("ESOZ_HTTP__BIND", "nowhere", "`http.bind` must be an IP address and a port"),
-        ("ESOZ_METRICS__BIND", "9100", "`metrics.bind` must be empty or an IP address and a port"),
+        (
+            "ESOZ_HTTP__BIND",
+            "nowhere",
+            "`http.bind` must be a port, or an IP address or a host name with a port",
+        ),
+        ("ESOZ_METRICS__BIND", "metrics", "`metrics.bind` must be a port, or an IP address or a host name"),
         ("ESOZ_HTTP__BODY_MAX_BYTES", "0", "`http.body_max_bytes` must be from 2 to 67108864, not 0"),
         ("ESOZ_HTTP__BODY_MAX_BYTES", "-1", "`http.body_max_bytes` in the environment variable"),
         ("ESOZ_HTTP__BODY_MAX_BYTES", "many", "must be a whole number that is not negative"),
@@ -41,9 +45,49 @@ fn impossible_values_are_refused_with_key_and_source() {
 }
 
 #[test]
-fn all_impossible_values_are_told_at_once() {
-    let refusal = refusal(None, &[("ESOZ_HTTP__BIND", "nowhere"), ("ESOZ_LOG__LEVEL", "loud")]);
-    assert!(refusal.contains("http.bind") && refusal.contains("log.level"), "{refusal}");
+fn everything_that_is_wrong_is_told_at_once_and_each_once() {
+    let file = "[http]\nbnd = 1\nworkers = \"two\"\n[htp]\na = 1\nb = 2\n[cache]\nttl_ms = 4000000\n[kafka]\nbrokers = 9092\n";
+    let variables = [
+        ("ESOZ_LOG__LEVEL", "loud"),
+        ("ESOZ_HTTP_DRAIN_MS", "1"),
+        ("ESOZ_STORE__KIND", "servers"),
+        ("ESOZ_CACHE__MAX_ENTRIES", "many"),
+    ];
+    let refusal = refusal(Some(file), &variables);
+    let problems: Vec<&str> = refusal.lines().skip(1).map(str::trim_start).collect();
+    let mut expected = [
+        "unknown key `http.bnd`",
+        "`http.workers` in /",
+        "unknown section `htp`",
+        "`kafka.brokers` in /",
+        "unknown environment variable ESOZ_HTTP_DRAIN_MS (did you mean ESOZ_HTTP__DRAIN_MS?)",
+        "`cache.max_entries` in the environment variable",
+        "`cache.ttl_ms` must be from 0 to 3600000, not 4000000",
+        "`postgres.url` is not set",
+        "`mongodb.uri` is not set",
+        "`log.level` must be",
+    ]
+    .to_vec();
+    assert_eq!(problems.len(), expected.len(), "{refusal}");
+    expected.retain(|expected| !problems.iter().any(|problem| problem.starts_with(expected)));
+    assert_eq!(expected, [""; 0], "{refusal}");
+}
+
+#[test]
+fn of_a_file_that_cannot_be_read_no_value_is_missed() {
+    let refusal =
+        refusal(Some("[patient\n"), &[("ESOZ_STORE__KIND", "servers"), ("ESOZ_HTTP__WORKERS", "x")]);
+    assert!(refusal.contains("line 1") && refusal.contains("`http.workers`"), "{refusal}");
+    assert!(!refusal.contains("is not set"), "{refusal}");
+}
+
+#[test]
+fn an_address_to_listen_on_may_be_a_port_alone() {
+    let config = load(Some("[http]\nbind = 8080\n"), &[("ESOZ_METRICS__BIND", "localhost:9100")]).unwrap();
+    assert_eq!(config.bind().unwrap().resolve().unwrap(), ["127.0.0.1:8080".parse().unwrap()]);
+    assert!(config.metrics_bind().unwrap().is_some());
+    let refusal = refusal(Some("[http]\nbind = 65536\n"), &[]);
+    assert!(refusal.contains("`http.bind` must be a port"), "{refusal}");
 }
 
 #[test]
@@ -110,8 +154,14 @@ fn tokens_from_elsewhere_need_what_checks_them() {
 #[test]
 fn servers_need_their_addresses_and_no_log() {
     let refusal_of = |variables: &[(&str, &str)]| refusal(None, variables);
-    let neither = "neither `postgres.url` nor `postgres.url_file` is set, but `store.kind` is `servers`";
-    assert!(refusal_of(&[("ESOZ_STORE__KIND", "servers")]).contains(neither));
+    let nothing = refusal_of(&[("ESOZ_STORE__KIND", "servers")]);
+    for missing in [
+        "neither `postgres.url` nor `postgres.url_file` is set, but `store.kind` is `servers`",
+        "neither `mongodb.uri` nor `mongodb.uri_file` is set",
+        "`kafka.brokers` is not set",
+    ] {
+        assert_eq!(nothing.matches(missing).count(), 1, "{missing}: {nothing}");
+    }
     let servers = [
         ("ESOZ_STORE__KIND", "servers"),
         ("ESOZ_POSTGRES__URL", "postgres://localhost/esoz"),

@@ -1,6 +1,6 @@
 //! The `GET /metrics` endpoint.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
 use super::collectors::Collectors;
+use crate::config::BindAddress;
 
 /// The content type of the Prometheus text format; the version of the format is part of it.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,10 +28,10 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Starts to listen.
-    pub(crate) fn start(bind: SocketAddr, collectors: Arc<Collectors>) -> Result<Self> {
-        let attempted = || format!("listening on {bind} (`metrics.bind`)");
-        let listener = TcpListener::bind(bind).with_context(attempted)?;
-        let address = listener.local_addr().with_context(attempted)?;
+    pub(crate) fn start(bind: &BindAddress, collectors: Arc<Collectors>) -> Result<Self> {
+        let attempted = "serving the metrics (`metrics.bind`)";
+        let listener = bind.listen()?;
+        let address = listener.local_addr().context(attempted)?;
         let data = web::Data::from(collectors.clone());
         let server = HttpServer::new(move || {
             App::new().app_data(data.clone()).route("/metrics", web::get().to(metrics))
@@ -38,7 +39,7 @@ impl Endpoint {
         .workers(1)
         .disable_signals()
         .listen(listener)
-        .with_context(attempted)?
+        .context(attempted)?
         .run();
         let handle = server.handle();
         let mut tasks = JoinSet::new();
