@@ -258,6 +258,11 @@ impl Process {
         self.signal(rustix::process::Signal::TERM);
     }
 
+    /// Asks it to reload.
+    pub fn hang_up(&self) {
+        self.signal(rustix::process::Signal::HUP);
+    }
+
     /// Kills it at once, as `kill -9` does, and waits until it is gone.
     ///
     /// # Panics

@@ -5,6 +5,7 @@ mod compose;
 mod config;
 mod health;
 mod jobs;
+mod reload;
 mod server;
 mod telemetry;
 mod tls;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use cli::args::{Cli, Command, ConfigCommand};
-use telemetry::logging::Logging;
+use telemetry::logging::{LogLevel, Logging};
 use tokio::runtime::Runtime;
 
 pub use compose::Parts;
@@ -61,9 +62,10 @@ async fn run(cli: Cli, logging: &mut OnceCell<Logging>) -> anyhow::Result<ExitCo
     let load = || {
         let config = Config::load(cli.config.as_deref())?;
         let started = Logging::start(&config)?;
+        let level = started.level();
         logging.get_or_init(|| started);
         config.warn_of_ignored_variables();
-        anyhow::Ok(config)
+        anyhow::Ok((config, level))
     };
     let outcome = execute(cli.command, load).await;
     if let Some(logging) = logging.get_mut() {
@@ -74,11 +76,15 @@ async fn run(cli: Cli, logging: &mut OnceCell<Logging>) -> anyhow::Result<ExitCo
 
 async fn execute(
     command: Command,
-    config: impl FnOnce() -> anyhow::Result<Config>,
+    load: impl Fn() -> anyhow::Result<(Config, LogLevel)>,
 ) -> anyhow::Result<ExitCode> {
+    let config = || anyhow::Ok(load()?.0);
     match command {
         Command::Demo(args) => cli::demo::run(config()?, args).await?,
-        Command::Serve => cli::serve::run(&config()?).await?,
+        Command::Serve => {
+            let (config, level) = load()?;
+            cli::serve::run(&config, level).await?;
+        }
         Command::Migrate => cli::migrate::run(&config()?).await?,
         Command::Import(args) => return cli::import::run(&config()?, args).await,
         Command::Export(args) => return cli::export::run(&config()?, args).await,

@@ -1,8 +1,9 @@
 //! Starts the server: config → adapters → use cases → HTTP API and jobs. Shuts it down gracefully.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -16,7 +17,7 @@ use esoz_http::{
 use esoz_legal_entity::{AllowedTypes, LegalEntityType};
 use esoz_store_mongo::MongoStore;
 use esoz_tls::Transport;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::compose::caches::Cached;
@@ -33,7 +34,7 @@ use crate::telemetry::metrics::definitions::TRANSPORT_VERIFIED;
 use crate::telemetry::metrics::endpoint::Endpoint;
 use crate::telemetry::metrics::requests::Requests;
 use crate::telemetry::outage::{CallLog, OutageContext};
-use crate::tls;
+use crate::tls::{self, CertificateReload};
 
 /// The longest time that the jobs' last runs may delay the exit, in milliseconds.
 const LAST_RUNS_MAX_MS: u64 = 2_000;
@@ -42,6 +43,7 @@ const LAST_RUNS_MAX_MS: u64 = 2_000;
 pub struct EsozServer {
     running: Running,
     scheme: &'static str,
+    certificate: Option<CertificateReload>,
     /// The task that reloads the TLS certificate.
     certificates: JoinSet<()>,
     health_checks: HealthChecks,
@@ -82,13 +84,14 @@ impl EsozServer {
         let collectors = Collectors::new(&metrics, stores, clock, &health_checks.health, cached.counts);
         let endpoint = bind.map(|bind| Endpoint::start(&bind, Arc::new(collectors))).transpose()?;
         let mut certificates = JoinSet::new();
-        let tls = match config.tls_files()? {
-            None => None,
+        let (tls, certificate) = match config.tls_files()? {
+            None => (None, None),
             Some(files) => {
                 let interval = Duration::from_millis(config.sections.tls.reload_ms);
                 let (tls, reload) = tls::load(files, interval).context("section `tls`")?;
-                certificates.spawn(reload.run());
-                Some(tls)
+                let reload = CertificateReload::new(reload);
+                certificates.spawn(reload.clone().run());
+                (Some(tls), Some(reload))
             }
         };
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -100,7 +103,17 @@ impl EsozServer {
         let last_runs =
             Duration::from_millis(config.sections.kafka.delivery_timeout_ms.min(LAST_RUNS_MAX_MS));
         let drain = Duration::from_millis(config.sections.http.drain_ms);
-        Ok(Self { running, scheme, certificates, health_checks, metrics: endpoint, jobs, drain, last_runs })
+        Ok(Self {
+            running,
+            scheme,
+            certificate,
+            certificates,
+            health_checks,
+            metrics: endpoint,
+            jobs,
+            drain,
+            last_runs,
+        })
     }
 
     /// The scheme of its URLs: `http` or `https`.
@@ -118,19 +131,19 @@ impl EsozServer {
         self.metrics.as_ref().map(|metrics| metrics.address)
     }
 
-    /// Serves until SIGTERM or SIGINT, then stops as [`EsozServer::run_until`] does.
-    ///
-    /// # Errors
-    /// When the server failed.
-    pub async fn run_until_signal(self) -> Result<()> {
-        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
-        self.run_until(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        })
+    /// What reloads its certificate, if it serves by TLS.
+    pub(crate) fn certificate(&self) -> Option<CertificateReload> {
+        self.certificate.clone()
+    }
+
+    /// Serves until one of these signals, then stops as [`EsozServer::run_until`] does.
+    pub(crate) async fn run_until_signal(self, kinds: &[SignalKind]) -> Result<()> {
+        let listening: Result<Vec<Signal>, _> = kinds.iter().map(|kind| signal(*kind)).collect();
+        let mut signals = listening.context("listening for signals")?;
+        self.run_until(poll_fn(move |context| {
+            let has_come = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if has_come { Poll::Ready(()) } else { Poll::Pending }
+        }))
         .await
     }
 

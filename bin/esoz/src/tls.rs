@@ -1,6 +1,6 @@
 //! TLS: loads the certificate and its private key from files, and reloads them when the files change.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
+use tokio::task::JoinError;
 
 /// The remedy for files that cannot be used.
 pub(crate) const REMEDY: &str = "tls.certificate_file must hold the server's certificate and then its chain, \
@@ -54,36 +55,65 @@ pub(crate) struct Reload {
     problem: Option<(String, bool)>,
 }
 
-impl Reload {
+/// Reloads the certificate of a running server: periodically, and on demand.
+#[derive(Clone)]
+pub(crate) struct CertificateReload {
+    interval: Duration,
+    reload: Arc<Mutex<Reload>>,
+}
+
+impl CertificateReload {
+    pub(crate) fn new(reload: Reload) -> Self {
+        Self { interval: reload.interval, reload: Arc::new(Mutex::new(reload)) }
+    }
+
     /// Checks the files periodically, until aborted.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
         loop {
             tokio::time::sleep(self.interval).await;
-            let checked = tokio::task::spawn_blocking(move || {
-                self.check();
-                self
-            });
-            match checked.await {
-                Ok(reload) => self = reload,
-                Err(error) => {
-                    tracing::error!(%error, "the TLS certificate is no longer reloaded; restart the server after replacing its files");
-                    return;
-                }
+            if let Err(error) = self.blocking(Reload::check).await {
+                tracing::error!(%error, "the TLS certificate is no longer reloaded; restart the server after replacing its files");
+                return;
             }
         }
     }
 
+    /// Checks the files now, and logs the result.
+    pub(crate) async fn reload(&self) {
+        // It fails only when the runtime ends as well.
+        let _ = self.blocking(Reload::check_now).await;
+    }
+
+    async fn blocking(&self, check: fn(&mut Reload)) -> Result<(), JoinError> {
+        let reload = self.reload.clone();
+        tokio::task::spawn_blocking(move || check(&mut reload.lock().unwrap_or_else(PoisonError::into_inner)))
+            .await
+    }
+}
+
+impl Reload {
     fn check(&mut self) {
-        match self.changed() {
-            Ok(None) => self.problem = None,
-            Ok(Some((contents, key))) => {
-                *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
-                self.contents = contents;
-                self.problem = None;
-                tracing::info!("the TLS certificate was reloaded; new connections use the new one");
-            }
+        match self.apply() {
+            Ok(_) => self.problem = None,
             Err(error) => self.log_once(error.to_string()),
         }
+    }
+
+    fn check_now(&mut self) {
+        match self.apply() {
+            Ok(true) => {}
+            Ok(false) => tracing::info!("SIGHUP: the TLS certificate has not changed"),
+            Err(error) => log_unchanged(&error.to_string()),
+        }
+    }
+
+    /// Takes changed files over. Returns whether they have changed.
+    fn apply(&mut self) -> Result<bool, FileError> {
+        let Some((contents, key)) = self.changed()? else { return Ok(false) };
+        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+        self.contents = contents;
+        tracing::info!("the TLS certificate was reloaded; new connections use the new one");
+        Ok(true)
     }
 
     /// The contents of the files with the parsed certificate, if they have changed.
@@ -101,17 +131,17 @@ impl Reload {
         match &mut self.problem {
             Some((known, is_logged)) if *known == found => {
                 if !*is_logged {
-                    tracing::error!(
-                        error = found,
-                        remedy = REMEDY,
-                        "the TLS certificate was not reloaded; the old one stays in use"
-                    );
+                    log_unchanged(known);
                     *is_logged = true;
                 }
             }
             _ => self.problem = Some((found, false)),
         }
     }
+}
+
+fn log_unchanged(error: &str) {
+    tracing::error!(error, remedy = REMEDY, "the TLS certificate was not reloaded; the old one stays in use");
 }
 
 #[cfg(test)]

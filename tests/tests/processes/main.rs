@@ -13,6 +13,7 @@ mod idempotency;
 mod import;
 mod kill;
 mod log;
+mod reload;
 mod remote_tokens;
 mod serving;
 mod set_aside;

@@ -27,18 +27,18 @@ use tokio_rustls::client::TlsStream;
 
 use crate::{environment, with};
 
-type Made = CertifiedKey<KeyPair>;
+pub(crate) type Made = CertifiedKey<KeyPair>;
 
-fn made() -> Made {
+pub(crate) fn made() -> Made {
     generate_simple_self_signed(["localhost".to_owned()]).unwrap()
 }
 
 /// A server with TLS, and the files that it takes its certificate from.
-struct Server {
-    process: Process,
+pub(crate) struct Server {
+    pub(crate) process: Process,
     address: SocketAddr,
     variables: Vec<(String, String)>,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
     _stores: TestStores,
 }
 
@@ -47,7 +47,7 @@ impl Server {
         Self::start_with(made, &[]).await
     }
 
-    async fn start_with(made: &Made, more: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(made: &Made, more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stores = TestStores::fresh(Kind::Sqlite).await;
         let mut variables = environment(&stores);
@@ -70,7 +70,7 @@ impl Server {
     }
 
     /// Waits until new connections are shown that certificate.
-    async fn until_shown(&self, made: &Made) -> Connection {
+    pub(crate) async fn until_shown(&self, made: &Made) -> Connection {
         wait_for("the new certificate", DEADLINE, async || {
             self.connect(made).await.map_err(|error| format!("{error:#}"))
         })
@@ -78,7 +78,7 @@ impl Server {
     }
 }
 
-fn write(folder: &TempDir, certificate: &str, key: &str) {
+pub(crate) fn write(folder: &TempDir, certificate: &str, key: &str) {
     for (file, text) in [("certificate.pem", certificate), ("key.pem", key)] {
         // Replaced in one step, as certificates should be.
         let fresh = folder.path().join("fresh");
@@ -105,7 +105,7 @@ async fn connect(
 }
 
 /// One connection by TLS, on which one request follows the other.
-struct Connection {
+pub(crate) struct Connection {
     sender: SendRequest<Empty<Bytes>>,
     version: ProtocolVersion,
 }

@@ -8,6 +8,7 @@ use esoz_import::ImportLimits;
 use esoz_kernel::system::RandomIds;
 use esoz_kernel::{ClientId, IdGenerator as _, UserId};
 use jiff::SignedDuration;
+use tokio::signal::unix::SignalKind;
 use uuid::{Uuid, uuid};
 
 use super::args::DemoArgs;
@@ -38,7 +39,7 @@ const TTL: SignedDuration = SignedDuration::from_hours(24);
 /// How many ports after the configured one are tried.
 const PORTS: u16 = 100;
 
-/// Runs a server with an embedded store and sample data until SIGTERM or SIGINT.
+/// Runs a server with an embedded store and sample data until SIGTERM or SIGINT, or until its terminal is closed.
 pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     let (folder, _temporary) = if let Some(folder) = args.folder {
         fs::create_dir_all(&folder).with_context(|| format!("creating the folder {}", folder.display()))?;
@@ -55,7 +56,7 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     let dispenses = load(&config, &stores).await?;
     let server = EsozServer::start(&config, parts, listener)?;
     print(&introduction(&server, &stores, &store, dispenses).await?)?;
-    server.run_until_signal().await
+    server.run_until_signal(&[SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()]).await
 }
 
 /// The file with the secret of the patient pseudonyms: created beside a new store, which cannot be used without it. It appears whole or not at

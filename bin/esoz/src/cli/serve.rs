@@ -1,11 +1,16 @@
 use anyhow::Result;
+use tokio::signal::unix::SignalKind;
+use tokio::task::JoinSet;
 
 use crate::compose::{self, Parts};
 use crate::config::Config;
+use crate::reload::Reload;
 use crate::server::EsozServer;
+use crate::telemetry::logging::LogLevel;
 
-/// Runs the server until SIGTERM or SIGINT.
-pub(crate) async fn run(config: &Config) -> Result<()> {
+/// Runs the server until SIGTERM or SIGINT. Reloads on SIGHUP.
+pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
+    let reload = Reload::new(config, level)?;
     compose::check(config, true).await?;
     let listener = config.bind()?.listen()?;
     let server = EsozServer::start(config, Parts::configured(config).await?, listener)?;
@@ -13,5 +18,8 @@ pub(crate) async fn run(config: &Config) -> Result<()> {
     if let Some(metrics) = server.metrics_address() {
         tracing::info!("metrics are at http://{metrics}/metrics");
     }
-    server.run_until_signal().await
+    // Aborted when it is dropped.
+    let mut reloading = JoinSet::new();
+    reloading.spawn(reload.run(server.certificate()));
+    server.run_until_signal(&[SignalKind::terminate(), SignalKind::interrupt()]).await
 }

@@ -26,10 +26,11 @@ pub(crate) use schema::Sections;
 pub(crate) use typed::{Bus, StoreKind, TokenSource};
 
 /// A valid configuration. Its `Debug` masks secrets.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) sections: Sections,
     sources: sources::Sources,
+    file: Option<PathBuf>,
     /// Variables whose names begin as ours do, and that set no key.
     ignored_variables: Vec<String>,
 }
@@ -52,7 +53,7 @@ impl Config {
     ) -> Result<Self> {
         let sources::Merged { sections, sources, ignored_variables, mut problems, refused_keys } =
             sources::merged(file, environment)?;
-        let config = Self { sections, sources, ignored_variables };
+        let config = Self { sections, sources, file: file.map(Path::to_owned), ignored_variables };
         if let Some(refused_keys) = refused_keys {
             // A key whose own value was refused is at its default, which says nothing.
             let is_new =
@@ -61,6 +62,11 @@ impl Config {
         }
         refuse_all(problems).map_err(|error| anyhow!("the configuration cannot be used:{NEXT}{error}"))?;
         Ok(config)
+    }
+
+    /// Loads the configuration anew, from the same sources.
+    pub(crate) fn reload(&self) -> Result<Self> {
+        Self::from_sources(self.file.as_deref(), std::env::vars_os())
     }
 
     /// Warns of environment variables that look like ours and are none.

@@ -61,6 +61,15 @@ macro_rules! sections {
                 vec![$($(concat!(stringify!($section), ".", stringify!($key))),+),+]
             }
 
+            /// The keys with another value there, as `section.key`.
+            pub(crate) fn changed_keys(&self, other: &Self) -> Vec<&'static str> {
+                let keys = [$($((
+                    concat!(stringify!($section), ".", stringify!($key)),
+                    self.$section.$key != other.$section.$key,
+                )),+),+];
+                keys.into_iter().filter_map(|(key, is_changed)| is_changed.then_some(key)).collect()
+            }
+
             /// The keys of numbers with their values and ranges.
             pub(super) fn numbers(&self) -> Vec<(&'static str, u64, RangeInclusive<u64>)> {
                 vec![$($($(

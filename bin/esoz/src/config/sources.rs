@@ -15,7 +15,7 @@ use super::variables::{self, Variable};
 const BIND: &str = "bind";
 
 /// The source of every key that is not at its default, as errors name it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sources(BTreeMap<String, String>);
 
 impl Sources {

@@ -2,6 +2,7 @@
 //! configured.
 
 mod json_lines;
+mod level;
 mod line_writer;
 
 use std::fs::File;
@@ -15,7 +16,7 @@ use esoz_otlp::Export;
 use opentelemetry::trace::Tracer;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
@@ -27,6 +28,7 @@ use crate::telemetry::instrumented_ports;
 use json_lines::{JsonLines, SpanFields};
 use line_writer::LineWriter;
 
+pub(crate) use level::LogLevel;
 pub(crate) use line_writer::dropped_lines;
 
 /// How long the exit waits for the last spans to be exported, and for the last log lines to be written.
@@ -35,6 +37,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Log output and export of spans. Writes the last lines when it is dropped.
 pub(crate) struct Logging {
     lines: LineWriter,
+    level: LogLevel,
     export: Option<Export>,
 }
 
@@ -46,11 +49,15 @@ impl Logging {
         let lines = stderr_lines().context("starting the log")?;
         let writer = lines.clone();
         let tracer = export.as_ref().map(Export::tracer);
-        subscriber(config, move || writer.clone(), stderr().is_terminal(), tracer)?
-            .try_init()
-            .map_err(|error| anyhow!("starting the log: {error}"))?;
+        let (subscriber, level) = reloadable(config, move || writer.clone(), stderr().is_terminal(), tracer)?;
+        subscriber.try_init().map_err(|error| anyhow!("starting the log: {error}"))?;
         std::panic::set_hook(Box::new(log_panic));
-        Ok(Self { lines, export })
+        Ok(Self { lines, level, export })
+    }
+
+    /// The level of the log, to be changed.
+    pub(crate) fn level(&self) -> LogLevel {
+        self.level.clone()
     }
 
     /// Exports the spans that are left.
@@ -100,6 +107,20 @@ where
     T: Tracer + Send + Sync + 'static,
     T::Span: Send + Sync,
 {
+    Ok(reloadable(config, writer, is_terminal, tracer)?.0)
+}
+
+fn reloadable<W, T>(
+    config: &Config,
+    writer: W,
+    is_terminal: bool,
+    tracer: Option<T>,
+) -> Result<(impl Subscriber + Send + Sync + use<W, T>, LogLevel)>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    T: Tracer + Send + Sync + 'static,
+    T::Span: Send + Sync,
+{
     let spans = tracer.map(|tracer| {
         // The place in the code and the thread say nothing about a request.
         let layer = tracing_opentelemetry::layer()
@@ -112,7 +133,8 @@ where
             .with_context_activation(false);
         layer.with_filter(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO))
     });
-    Ok(Registry::default().with(spans).with(lines(config, writer, is_terminal)?))
+    let (lines, level) = lines(config, writer, is_terminal)?;
+    Ok((Registry::default().with(spans).with(lines), level))
 }
 
 /// Whether it is a span of a request, a use case or a store. Events are not exported: the log has them.
@@ -121,21 +143,18 @@ fn is_our_span(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && is_ours && *metadata.level() <= Level::INFO
 }
 
-/// The layer that writes log lines.
-fn lines<S, W>(config: &Config, writer: W, is_terminal: bool) -> Result<Box<dyn Layer<S> + Send + Sync>>
+type Lines<S> = Box<dyn Layer<S> + Send + Sync>;
+
+/// The layer that writes log lines, and its level.
+fn lines<S, W>(config: &Config, writer: W, is_terminal: bool) -> Result<(Lines<S>, LogLevel)>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let level = LevelFilter::from_level(config.log_level()?);
-    // Other crates log only from WARN on: at TRACE some print what they send and receive. No configuration lifts this.
-    let targets = Targets::new()
-        .with_default(LevelFilter::WARN)
-        // It logs an error for every connection that does not speak HTTP.
-        .with_target("actix_http", LevelFilter::OFF)
-        .with_target("esoz", level);
+    let level = config.log_level()?;
+    let (targets, level) = LogLevel::filter(level);
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
-    Ok(if config.log_as_json(is_terminal)? {
+    let lines = if config.log_as_json(is_terminal)? {
         // Spans are enabled at every log level, so that each line has the fields of its request.
         let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("esoz"));
         let targets = targets.or(ours.with_max_level_hint(LevelFilter::INFO));
@@ -149,7 +168,8 @@ where
         // On a terminal a line is short: without spans.
         let targets = targets.and(filter_fn(is_event));
         lines.with_ansi(is_terminal && has_colours()).with_target(false).with_filter(targets).boxed()
-    })
+    };
+    Ok((lines, level))
 }
 
 fn is_event(metadata: &Metadata<'_>) -> bool {
@@ -200,7 +220,7 @@ mod tests {
         let config = Config::from_sources(None, environment.into_iter()).unwrap();
         let written = Written::default();
         let writer = written.clone();
-        let lines = lines(&config, move || writer.clone(), false).unwrap();
+        let (lines, _) = lines(&config, move || writer.clone(), false).unwrap();
         tracing::subscriber::with_default(Registry::default().with(lines), work);
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         text.lines().map(str::to_owned).collect()

@@ -1,0 +1,89 @@
+//! SIGHUP reloads what can be reloaded, and ends nothing.
+
+use std::path::Path;
+
+use esoz_testkit::wait::wait_for;
+use esoz_tests::process::Process;
+use esoz_tests::{DEADLINE, Kind, TestStores};
+use serde_json::Value;
+
+use crate::{environment, tls, with};
+
+fn write(file: &Path, level: &str, more: &str) {
+    std::fs::write(file, format!("[log]\nlevel = \"{level}\"\n{more}")).unwrap();
+}
+
+/// The lines of its log about SIGHUP.
+fn told(server: &Process) -> Vec<Value> {
+    let lines = server.stderr().into_iter().filter(|line| line.contains("SIGHUP: "));
+    lines.map(|line| serde_json::from_str(&line).unwrap()).collect()
+}
+
+/// Sends SIGHUP, and waits for the line about it.
+async fn hang_up(server: &Process) -> Value {
+    let before = told(server).len();
+    server.hang_up();
+    wait_for("a line about SIGHUP", DEADLINE, async || told(server).get(before).cloned()).await
+}
+
+fn answered(server: &Process) -> usize {
+    server.stderr().iter().filter(|line| line.contains("\"status\":404")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_a_changed_file_when_sighup_comes_then_the_log_level_is_reloaded_and_the_rest_is_named() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("esoz.toml");
+    write(&file, "info", "");
+    let (mut server, base) =
+        Process::serve(&with(environment(&stores), "ESOZ_CONFIG", file.to_str().unwrap()));
+    let ask = async || assert_eq!(reqwest::get(format!("{base}/nothing")).await.unwrap().status(), 404);
+
+    let line = hang_up(&server).await;
+    assert_eq!(line["message"], "SIGHUP: the configuration has not changed");
+
+    write(&file, "warn", "[cache]\nttl_ms = 1\n[http]\nmax_in_flight = 7\n");
+    let line = hang_up(&server).await;
+    assert_eq!(
+        (line["level"].as_str(), line["needs_restart"].as_str()),
+        (Some("WARN"), Some("http.max_in_flight, cache.ttl_ms")),
+        "{line}"
+    );
+    let message = line["message"].as_str().unwrap();
+    assert!(message.starts_with("SIGHUP: the log level was reloaded"), "{message}");
+    ask().await;
+
+    write(&file, "loud", "");
+    let line = hang_up(&server).await;
+    assert_eq!(line["level"], "ERROR");
+    assert!(line["error"].as_str().unwrap().contains("`log.level` must be"), "{line}");
+
+    write(&file, "info", "");
+    let line = hang_up(&server).await;
+    assert_eq!(line["message"], "SIGHUP: the log level was reloaded");
+    ask().await;
+    wait_for("a line about the request", DEADLINE, async || (answered(&server) > 0).then_some(())).await;
+    assert_eq!(answered(&server), 1, "a request was logged at level warn");
+
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_sighup_the_certificate_is_reloaded_at_once() {
+    let (one, other) = (tls::made(), tls::made());
+    let server = tls::Server::start_with(&one, &[("ESOZ_TLS__RELOAD_MS", "3600000")]).await;
+    server.process.hang_up();
+    server.process.wait_for_log("SIGHUP: the TLS certificate has not changed");
+
+    tls::write(&server.folder, "broken", &other.signing_key.serialize_pem());
+    server.process.hang_up();
+    server.process.wait_for_log("the TLS certificate was not reloaded; the old one stays in use");
+    server.until_shown(&one).await;
+
+    tls::write(&server.folder, &other.cert.pem(), &other.signing_key.serialize_pem());
+    server.process.hang_up();
+    server.process.wait_for_log("the TLS certificate was reloaded");
+    server.until_shown(&other).await;
+}
