@@ -87,3 +87,18 @@ async fn on_sighup_the_certificate_is_reloaded_at_once() {
     server.process.wait_for_log("the TLS certificate was reloaded");
     server.until_shown(&other).await;
 }
+
+#[test]
+fn a_demo_whose_terminal_is_closed_stops_and_removes_its_store() {
+    let temporary = tempfile::tempdir().unwrap();
+    let variables = [
+        ("ESOZ_HTTP__BIND".to_owned(), "0".to_owned()),
+        ("TMPDIR".to_owned(), temporary.path().to_str().unwrap().to_owned()),
+    ];
+    let mut demo = Process::start(&variables, &["demo"]);
+    demo.wait_for_lines(1);
+    let stores = || std::fs::read_dir(&temporary).unwrap().count();
+    assert_eq!(stores(), 1);
+    demo.hang_up();
+    assert_eq!((demo.wait().code(), stores()), (Some(0), 0));
+}
