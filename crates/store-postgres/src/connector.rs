@@ -22,7 +22,7 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 type TlsConnection = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
 /// A connection, plain or with TLS, whose state is large.
-type Transport = Either<Socket, Box<TlsConnection>>;
+type Stream = Either<Socket, Box<TlsConnection>>;
 
 /// TLS was asked for and did not come about. The text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +81,7 @@ impl Connector {
 }
 
 impl MakeTlsConnect<Socket> for Connector {
-    type Stream = MonitoredStream<Transport>;
+    type Stream = MonitoredStream<Stream>;
     type TlsConnect = HostConnector;
     type Error = Infallible;
 
@@ -97,23 +97,23 @@ pub(crate) struct HostConnector {
 }
 
 impl TlsConnect<Socket> for HostConnector {
-    type Stream = MonitoredStream<Transport>;
+    type Stream = MonitoredStream<Stream>;
     type Error = TlsError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, TlsError>> + Send>>;
 
     fn connect(self, socket: Socket) -> Self::Future {
         Box::pin(async move {
-            let transport = match &self.connector.tls {
+            let stream = match &self.connector.tls {
                 None => Either::Left(socket),
                 Some(request) => negotiate(socket, request, &self.host).await?,
             };
-            Ok(MonitoredStream::new(transport, self.connector.fresh_monitor()))
+            Ok(MonitoredStream::new(stream, self.connector.fresh_monitor()))
         })
     }
 }
 
 /// Asks for TLS and shakes hands. Reads no byte beyond the server's answer: what follows in the clear could be anybody's.
-async fn negotiate(mut socket: Socket, request: &TlsRequest, host: &str) -> Result<Transport, TlsError> {
+async fn negotiate(mut socket: Socket, request: &TlsRequest, host: &str) -> Result<Stream, TlsError> {
     if !request.is_direct {
         socket.write_all(&SSL_REQUEST).await?;
         match socket.read_u8().await? {
@@ -129,7 +129,7 @@ async fn negotiate(mut socket: Socket, request: &TlsRequest, host: &str) -> Resu
 }
 
 /// The driver takes a stream of ours only as one with TLS, be it plain or not.
-impl TlsStream for MonitoredStream<Transport> {
+impl TlsStream for MonitoredStream<Stream> {
     fn channel_binding(&self) -> ChannelBinding {
         match self.stream() {
             Either::Left(_) => ChannelBinding::none(),

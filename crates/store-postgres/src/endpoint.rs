@@ -160,7 +160,7 @@ impl EndpointSource {
                     "sslnegotiation=direct in the url needs sslmode=require or more",
                 )));
             }
-            SslMode::Prefer | SslMode::Require => Verification::Nothing,
+            SslMode::Prefer | SslMode::Require => Verification::None,
             SslMode::VerifyCa => Verification::Authority,
             SslMode::VerifyFull => Verification::AuthorityAndHost,
         };
@@ -194,8 +194,10 @@ fn parse_url(url: &str) -> Result<(Config, Option<SslMode>), StoreError> {
 
 /// Takes the parameter `sslmode` out of a URL, or of a text of the form `host=… sslmode=…`.
 fn without_ssl_mode(url: &str) -> (String, Option<String>) {
-    // A password in front of the host may hold a question mark.
-    let host_at = url.find('@').unwrap_or_default();
+    // A password in front of the host may hold a question mark, a parameter an @.
+    let path_at = url.find("://").and_then(|at| Some(at + 3 + url.get(at + 3..)?.find('/')?));
+    let authority = url.get(..path_at.unwrap_or(url.len())).unwrap_or_default();
+    let host_at = authority.find('@').unwrap_or_default();
     let query = url.contains("://").then(|| url.get(host_at..)?.find('?')).flatten();
     let (head, parameters, separator) = match query.map(|at| url.split_at(host_at + at + 1)) {
         Some((head, parameters)) => (head, parameters, "&"),

@@ -70,6 +70,8 @@ fn a_mode_is_taken_out_of_the_url_and_nothing_else() {
         ("postgres://u:p?sslmode=x@h/d", "postgres://u:p?sslmode=x@h/d", None),
         ("postgres://u:p?q@h/d?sslmode=a", "postgres://u:p?q@h/d?", Some("a")),
         ("postgres://h/sslmode=a", "postgres://h/sslmode=a", None),
+        ("postgres://h/d?user=a@b&sslmode=a", "postgres://h/d?user=a@b", Some("a")),
+        ("postgres://h?sslmode=a", "postgres://h?", Some("a")),
         ("host=h sslmode=a user=u", "host=h user=u", Some("a")),
     ] {
         assert_eq!(without_ssl_mode(url), (rest.to_owned(), mode.map(str::to_owned)), "{url}");

@@ -15,6 +15,13 @@ const NOT_A_MEMBER: &str =
     "the login may not take the role esoz_service: run `GRANT esoz_service TO …` for it as an administrator";
 const NOT_THE_OWNER: &str = "the login lacks the right: it must own the database and its tables, and unless it may create roles, an administrator \
      runs `CREATE ROLE esoz_service NOLOGIN` first";
+const READ_ONLY: &str = "it takes no writes: it is a standby, or default_transaction_read_only is on";
+/// What to do when changes of contract divisions would not be audited.
+const AUDIT_OFF: &str = "the audit trigger is off or gone; as the owner: `CREATE OR REPLACE TRIGGER contract_divisions_audit AFTER INSERT OR UPDATE \
+     OR DELETE ON contract_divisions FOR EACH ROW EXECUTE FUNCTION esoz_audit()`, then `ALTER TABLE contract_divisions ENABLE ALWAYS \
+     TRIGGER contract_divisions_audit`";
+/// The SQLSTATE of our own function that requires the audit.
+const NOT_AUDITED: &str = "ES001";
 const TABLE_IN_USE: &str = "a table is in use, or an older transaction is open; run the migration again";
 
 /// A failure of the database, before it is known what was attempted. A clone answers another caller of the same batch.
@@ -45,7 +52,10 @@ impl Failure {
             QueryError::DatabaseError(_, information) => information.constraint_name().map(str::to_owned),
             _ => None,
         };
-        Self { constraint, ..Self::new(kind_of_query_error(&error), sql_state, error) }
+        let failure = Self { constraint, ..Self::new(kind_of_query_error(&error), sql_state, error) };
+        failure
+            .with_hint(&SqlState::from_code(NOT_AUDITED), AUDIT_OFF)
+            .with_hint(&SqlState::READ_ONLY_SQL_TRANSACTION, READ_ONLY)
     }
 
     /// No connection could be opened. Without a SQLSTATE the server did not refuse: it could not be reached, or closed the connection.
@@ -201,9 +211,11 @@ fn kind_of(state: &SqlState) -> StoreErrorKind {
         // A concurrent transaction won; the statement was rolled back.
         (_, "40001" | "40P01") => StoreErrorKind::Conflict,
         // 08: connection failure. 53: no memory, disk or connection slots. 57: cancelled by a timeout or an operator, or the server shuts
-        // down or starts up. The others: lock timeout, the server is a replica (failover), unknown outcome of a commit, idle transaction
-        // ended.
-        ("08" | "53" | "57", _) | (_, "55P03" | "25006" | "40003" | "25P03") => StoreErrorKind::Unavailable,
+        // down or starts up. The others: lock timeout, the audit is off, the server is a replica (failover), unknown outcome of a commit, idle
+        // transaction ended.
+        ("08" | "53" | "57", _) | (_, "55P03" | NOT_AUDITED | "25006" | "40003" | "25P03") => {
+            StoreErrorKind::Unavailable
+        }
         _ => StoreErrorKind::Unexpected,
     }
 }
@@ -236,7 +248,7 @@ mod tests {
                 StoreErrorKind::Unavailable,
                 &[
                     "08000", "08006", "08P01", "53100", "53200", "53300", "57014", "57P01", "57P02", "57P03",
-                    "55P03", "25006", "25P03", "40003",
+                    "55P03", "ES001", "25006", "25P03", "40003",
                 ][..],
             ),
             (

@@ -94,4 +94,5 @@ static TABLE: Table<LegalEntityRecord> = Table {
         ]
     },
     updates: true,
+    is_audited: false,
 };

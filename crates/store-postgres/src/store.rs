@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::PoolConfig;
-use diesel::IntoSql as _;
-use diesel::sql_types::Integer;
+use diesel::dsl::sql;
+use diesel::sql_types::Bool;
 use esoz_batch::Limits;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 use esoz_tls::Transport;
@@ -76,12 +76,12 @@ impl PostgresStore {
         let _ = self.connections.on_wait.set(Box::new(observer));
     }
 
-    /// Checks that the server answers, on a connection of the pool.
+    /// Checks, on a connection of the pool, that the server answers, takes writes, and audits changes of contract divisions.
     ///
     /// # Errors
-    /// [`StoreError`] when it does not.
+    /// [`StoreErrorKind::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let one = diesel::select(1.into_sql::<Integer>());
-        self.connections.query::<i32, _>(one).await.map(drop).during("pinging PostgreSQL")
+        let query = diesel::select(sql::<Bool>("esoz_require_writes()"));
+        self.connections.query::<bool, _>(query).await.map(drop).during("pinging PostgreSQL")
     }
 }

@@ -46,6 +46,8 @@ pub(crate) struct Table<Record: 'static> {
     pub(crate) columns: fn(&[Record]) -> Vec<Column>,
     /// Whether a stored record that differs is updated; who inserted it, and when, stays.
     pub(crate) updates: bool,
+    /// Whether changes are audited by a trigger, without which nothing is stored.
+    pub(crate) is_audited: bool,
 }
 
 impl<Record> Table<Record> {
@@ -61,7 +63,13 @@ impl<Record> Table<Record> {
             ("inserted_at", Values::Time(self.stamps_of(records, |stamps| to_pg(stamps.inserted_at)))),
             ("inserted_by", Values::Id(self.stamps_of(records, |stamps| stamps.inserted_by.uuid()))),
         ]);
-        Upsert { table: self.name, ids: each(records, self.id), columns, updates: self.updates }
+        Upsert {
+            table: self.name,
+            ids: each(records, self.id),
+            columns,
+            updates: self.updates,
+            is_audited: self.is_audited,
+        }
     }
 }
 
@@ -72,6 +80,7 @@ struct Upsert {
     ids: Vec<Uuid>,
     columns: Vec<Column>,
     updates: bool,
+    is_audited: bool,
 }
 
 impl Upsert {
@@ -99,7 +108,8 @@ impl QueryFragment<Pg> for Upsert {
             }
         }
         // Two imports at once lock rows in the same order.
-        out.push_sql(&format!(") AS given ({names}) ORDER BY id ON CONFLICT (id) DO "));
+        let audited = if self.is_audited { "WHERE esoz_require_audit()" } else { "" };
+        out.push_sql(&format!(") AS given ({names}) {audited} ORDER BY id ON CONFLICT (id) DO "));
         if self.updates {
             let (columns, new, old) = (self.updated(""), self.updated("excluded."), self.updated("stored."));
             out.push_sql(&format!("UPDATE SET ({columns}) = ({new}) WHERE ({old}) IS DISTINCT FROM ({new})"));

@@ -13,6 +13,7 @@ mod idempotency;
 mod import;
 mod kill;
 mod log;
+mod postgres_health;
 mod reload;
 mod remote_tokens;
 mod serving;

@@ -104,7 +104,9 @@ async fn postgres(config: &Config) -> Finding {
     let check = async {
         let store = connect_postgres(config)?;
         transport = Some(store.transport()?);
-        Ok(store.check_schema().await?)
+        let schema = store.check_schema().await?;
+        store.ping().await?;
+        Ok(schema)
     };
     let remedy = "check postgres.url and that the server runs and accepts the login; `esoz migrate` updates an older schema";
     let finding = match check.await {

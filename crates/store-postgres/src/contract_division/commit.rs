@@ -118,7 +118,7 @@ struct Accepted<'a> {
 statement! {
     /// Stores the records after several writes, with their audit rows and idempotency records; returns how many.
     ///
-    /// It stores nothing outside the transaction that [`Connection::begin_with`] began, whose locks it relies on.
+    /// It fails unless the changes are audited. It stores nothing outside the transaction that [`Connection::begin_with`] began, whose locks it relies on.
     ///
     /// An expired key is replaced; a key that is not expired makes the statement fail. Of two concurrent writes with one key or one pair the
     /// second waits here until the first has committed.
@@ -146,7 +146,7 @@ statement! {
          AS job(
              id, contract_id, division_id, is_active, inserted_at, inserted_by, updated_at, updated_by,
              is_new, request_id, key, request, kept_since, expired_until)
-         WHERE current_setting('esoz.transaction', true) = 'open')
+         WHERE current_setting('esoz.transaction', true) = 'open' AND esoz_require_audit())
      , request AS MATERIALIZED (
          SELECT set_config('esoz.requests', string_agg(chr(10) || id || ' ' || request_id, ''), true) FROM job)
      , updated AS (

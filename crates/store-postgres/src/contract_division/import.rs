@@ -63,6 +63,7 @@ static DIVISIONS: Table<DivisionRecord> = Table {
         ]
     },
     updates: true,
+    is_audited: false,
 };
 
 static CONTRACTS: Table<ContractRecord> = Table {
@@ -84,6 +85,7 @@ static CONTRACTS: Table<ContractRecord> = Table {
         ]
     },
     updates: true,
+    is_audited: false,
 };
 
 /// A stored record is never updated: later changes of it are made by the service. Another active record with its pair violates the unique index.
@@ -100,4 +102,5 @@ static CONTRACT_DIVISIONS: Table<ContractDivision> = Table {
         ]
     },
     updates: false,
+    is_audited: true,
 };

@@ -1,3 +1,4 @@
+use esoz_contract_division::ContractRegistry as _;
 use esoz_kernel::StoreErrorKind;
 use serde_json::{Value, json};
 
@@ -90,6 +91,56 @@ async fn a_change_that_cannot_be_audited_does_not_happen() {
     assert_eq!(error.kind(), StoreErrorKind::Unexpected);
     assert_eq!(record(&test_db.store, fixture.record.id).await, fixture.record);
     assert_eq!(audit_rows(&test_db, fixture.record.id), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_trigger_nothing_is_written_and_the_health_check_says_why() {
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    let other_division = super::support::division(&test_db.store, fixture.legal_entity).await;
+    for off in [
+        "ALTER TABLE contract_divisions DISABLE TRIGGER USER",
+        "ALTER TABLE contract_divisions DISABLE TRIGGER contract_divisions_audit",
+        "ALTER TABLE contract_divisions ENABLE REPLICA TRIGGER contract_divisions_audit",
+        "DROP TRIGGER contract_divisions_audit ON contract_divisions",
+    ] {
+        test_db.admin(off);
+        let mut remedies: Vec<String> = Vec::new();
+        let change = update(fixture.record.id, &fixture.to);
+        let given = esoz_contract_division::ContractDivision {
+            id: esoz_kernel::ContractDivisionId::new(esoz_testkit::builders::fresh()),
+            contract_id: fixture.to.contract_id,
+            division_id: other_division,
+            ..fixture.record
+        };
+        for error in [
+            test_db.store.ping().await.unwrap_err(),
+            change.apply(&test_db.store).await.unwrap_err(),
+            test_db.store.put_contract_divisions(&[given]).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{off}: {}", error.with_causes());
+            assert!(error.to_string().contains("the audit trigger is off or gone"), "{off}: {error}");
+            remedies = error.to_string().split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        }
+        assert_eq!(record(&test_db.store, fixture.record.id).await, fixture.record, "{off}");
+        // The remedy is one.
+        for remedy in &remedies {
+            test_db.admin(remedy);
+        }
+        test_db.store.ping().await.unwrap();
+    }
+    assert_eq!(audit_rows(&test_db, fixture.record.id), 1);
+    applied(update(fixture.record.id, &fixture.to).apply(&test_db.store).await.unwrap());
+    assert_eq!(audit_rows(&test_db, fixture.record.id), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_replicates_is_audited_as_well() {
+    let test_db = fresh().await;
+    let fixture = fixture(&test_db.store).await;
+    let session = test_db.session().await;
+    session.batch_execute("SET session_replication_role = replica; UPDATE contract_divisions SET updated_by = updated_by, updated_at = now()").await.unwrap();
+    assert_eq!(audit_rows(&test_db, fixture.record.id), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

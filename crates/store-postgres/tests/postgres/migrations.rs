@@ -162,9 +162,10 @@ async fn each_migration_says_which_programs_may_go_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_waits_for_a_running_service_only_so_long() {
     let test_db = fresh().await;
-    // As if the last migration were not there yet.
+    // As if the migrations of the trigger were not there yet.
     test_db.admin("DROP TRIGGER contract_divisions_audit ON contract_divisions");
-    test_db.admin("DELETE FROM __diesel_schema_migrations WHERE version = '000011'");
+    test_db.admin("DELETE FROM __diesel_schema_migrations WHERE version IN ('000011', '000021')");
+    test_db.admin("DELETE FROM schema_compatibility WHERE version = '000021'");
     let mut session = test_db.session().await;
     let transaction = session.transaction().await.unwrap();
     transaction.batch_execute("LOCK contract_divisions IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
@@ -174,8 +175,9 @@ async fn a_migration_waits_for_a_running_service_only_so_long() {
     transaction.rollback().await.unwrap();
     assert_eq!(
         migrate(&PostgresSettings::new(&test_db.url)).await.unwrap().applied,
-        ["000011_audit_contract_divisions"]
+        ["000011_audit_contract_divisions", "000021_audit_always"]
     );
+    test_db.store.ping().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

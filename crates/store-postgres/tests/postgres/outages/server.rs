@@ -72,8 +72,10 @@ async fn a_server_that_has_become_read_only_is_unavailable_and_left() {
     let (_, database) = test_db.url.rsplit_once('/').unwrap();
     test_db.admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
     let store = PostgresStore::connect(&patient(&test_db.url)).unwrap();
-    let error = update.apply(&store).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    for error in [update.apply(&store).await.unwrap_err(), store.ping().await.unwrap_err()] {
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(error.to_string().contains("default_transaction_read_only is on"), "{error}");
+    }
     // The next connection is a new one, and finds that it can write again.
     let session = test_db.session().await;
     session.batch_execute("SET default_transaction_read_only = off").await.unwrap();
@@ -81,6 +83,7 @@ async fn a_server_that_has_become_read_only_is_unavailable_and_left() {
         .batch_execute(&format!("ALTER DATABASE {database} RESET default_transaction_read_only"))
         .await
         .unwrap();
+    store.ping().await.unwrap();
     update.apply(&store).await.unwrap();
 }
 
