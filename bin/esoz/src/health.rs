@@ -109,12 +109,16 @@ impl HealthChecks {
             }
         };
         let probes = [
+            // The causes say what is wrong: the file, the login, the certificate.
             Probe::new(SQLITE, true, sqlite, |sqlite| async move {
-                // The cause says what is wrong with the file.
                 sqlite.ping().await.map_err(|error| error.with_causes())
             }),
-            Probe::new(POSTGRESQL, true, postgres, |postgres| async move { postgres.ping().await }),
-            Probe::new(MONGODB, true, mongo, |mongo| async move { mongo.ping().await }),
+            Probe::new(POSTGRESQL, true, postgres, |postgres| async move {
+                postgres.ping().await.map_err(|error| error.with_causes())
+            }),
+            Probe::new(MONGODB, true, mongo, |mongo| async move {
+                mongo.ping().await.map_err(|error| error.with_causes())
+            }),
             Probe::new(KAFKA, false, kafka, |kafka| async move { kafka.ping().await }),
         ];
         let probes: Vec<Probe> = probes.into_iter().flatten().collect();

@@ -16,13 +16,12 @@ use esoz_http::{
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntityType};
 use esoz_store_mongo::MongoStore;
-use esoz_tls::Transport;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::compose::caches::Cached;
 use crate::compose::stores::{MONGODB, number};
-use crate::compose::transport::{self, transports};
+use crate::compose::transport::Transports;
 use crate::compose::{Parts, jobs};
 use crate::config::Config;
 use crate::health::HealthChecks;
@@ -30,7 +29,6 @@ use crate::jobs::Jobs;
 use crate::telemetry::instrumented_ports::instrument;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::collectors::Collectors;
-use crate::telemetry::metrics::definitions::TRANSPORT_VERIFIED;
 use crate::telemetry::metrics::endpoint::Endpoint;
 use crate::telemetry::metrics::requests::Requests;
 use crate::telemetry::outage::{CallLog, OutageContext};
@@ -65,13 +63,8 @@ impl EsozServer {
         let metrics = Arc::new(if bind.is_some() { Metrics::on()? } else { Metrics::off() });
         let instruments = metrics.instruments(&parts.clock);
         let parts = instrument(config, parts, &instruments)?;
-        for (component, transport) in transports(config, &parts.stores)? {
-            if let Transport::Weak(why) = transport {
-                tracing::warn!(component, why, remedy = transport::REMEDY, "the way to a server is not safe");
-            }
-            let is_safe = !matches!(transport, Transport::Weak(_));
-            metrics.gauge(&TRANSPORT_VERIFIED, [component]).set(f64::from(u8::from(is_safe)));
-        }
+        let transports = Transports::new(config, &parts.stores)?;
+        transports.check();
         let health_checks = HealthChecks::start(config, &parts)?;
         let (health, clock) = (health_checks.health.clone(), parts.monotonic_clock.clone());
         let outages = OutageContext { health, clock };
@@ -81,7 +74,8 @@ impl EsozServer {
         let backoff = jobs::backoff(config);
         let jobs = jobs::all(config, &parts, &instruments.dispense_committed, &metrics, &outages)?;
         let Parts { stores, clock, .. } = &parts;
-        let collectors = Collectors::new(&metrics, stores, clock, &health_checks.health, cached.counts);
+        let collectors =
+            Collectors::new(&metrics, stores, clock, &health_checks.health, cached.counts, transports);
         let endpoint = bind.map(|bind| Endpoint::start(&bind, Arc::new(collectors))).transpose()?;
         let mut certificates = JoinSet::new();
         let (tls, certificate) = match config.tls_files()? {

@@ -73,15 +73,22 @@ impl KafkaSettings {
     /// How safe the way to the brokers is, as far as the bootstrap servers tell.
     pub fn transport(&self) -> Transport {
         let host = |broker: &str| broker.rsplit_once(':').map_or(broker, |(host, _)| host).trim().to_owned();
-        let property = |name: &str| self.properties.get(name).map(SecretString::expose).unwrap_or_default();
-        let is_encrypted = property("security.protocol").to_ascii_lowercase().ends_with("ssl");
+        let property = |name: &str| {
+            self.properties.get(name).map(SecretString::expose).unwrap_or_default().to_ascii_lowercase()
+        };
+        let is_encrypted = property("security.protocol").ends_with("ssl");
         if self.brokers.split(',').all(|broker| is_this_machine(&host(broker))) {
             Transport::Local
         } else if !is_encrypted {
             Transport::Weak("Kafka is reached without TLS: nothing is encrypted")
-        } else if property("enable.ssl.certificate.verification") == "false" {
+        } else if !["", "true", "t", "1"].contains(&property("enable.ssl.certificate.verification").as_str())
+        {
             Transport::Weak(
                 "enable.ssl.certificate.verification=false: the brokers' certificates are not checked",
+            )
+        } else if property("ssl.endpoint.identification.algorithm") == "none" {
+            Transport::Weak(
+                "ssl.endpoint.identification.algorithm=none: any host of a trusted authority is believed",
             )
         } else {
             Transport::Verified
@@ -189,10 +196,11 @@ mod tests {
             settings.transport()
         };
         let (ssl, plain) = (("security.protocol", "SASL_SSL"), ("security.protocol", "sasl_plaintext"));
-        let unchecked = ("enable.ssl.certificate.verification", "false");
+        let unchecked = ("enable.ssl.certificate.verification", "False");
+        let any_host = ("ssl.endpoint.identification.algorithm", "none");
         assert_eq!(at("localhost:9092, 127.0.0.1:9093,[::1]:9094", &[]), Transport::Local);
         assert_eq!(at("localhost:9092,kafka.example:9092", &[ssl]), Transport::Verified);
-        for properties in [&[][..], &[plain], &[ssl, unchecked]] {
+        for properties in [&[][..], &[plain], &[ssl, unchecked], &[ssl, any_host]] {
             assert!(matches!(at("kafka.example", properties), Transport::Weak(_)), "{properties:?}");
         }
     }

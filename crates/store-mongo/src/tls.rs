@@ -35,13 +35,14 @@ pub(crate) fn options(uri: Option<Tls>, settings: &MongoSettings) -> Result<Opti
     Ok(Some(Tls::Enabled(options)))
 }
 
-/// How safe the way to the servers is.
+/// How safe the way to the servers is, as far as the hosts of the connection string tell: they name the others of their replica set.
 pub(crate) fn transport(options: &ClientOptions) -> Transport {
-    let is_local = options.hosts.iter().all(|host| match host {
-        ServerAddress::Tcp { host, .. } => is_this_machine(host),
-        // A socket of this machine; of another kind there is none.
-        _ => true,
-    });
+    let is_local = !options.hosts.is_empty()
+        && options.hosts.iter().all(|host| match host {
+            ServerAddress::Tcp { host, .. } => is_this_machine(host),
+            // A socket of this machine; of another kind there is none.
+            _ => true,
+        });
     match &options.tls {
         _ if is_local => Transport::Local,
         Some(Tls::Enabled(tls)) if tls.allow_invalid_certificates == Some(true) => {

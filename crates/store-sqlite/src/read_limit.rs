@@ -24,10 +24,18 @@ diesel::define_sql_function! {
 
 /// Runs a read whose queries fail once they have taken that long.
 pub(crate) fn limit<T>(time: Duration, read: impl FnOnce() -> T) -> T {
+    /// Ends the limit, after a panic as well: the thread reads for others afterwards.
+    struct Limited;
+
+    impl Drop for Limited {
+        fn drop(&mut self) {
+            DEADLINE.set(None);
+        }
+    }
+
+    let _limited = Limited;
     DEADLINE.set(Instant::now().checked_add(time));
-    let outcome = read();
-    DEADLINE.set(None);
-    outcome
+    read()
 }
 
 /// Registers the function on a connection. It is not deterministic, so SQLite calls it for each row.

@@ -94,8 +94,8 @@ impl WriteProbe {
 
     fn open(&self) -> Result<SqliteConnection, StoreError> {
         let mut connection = for_writing(&self.settings)?;
-        // What it writes is never committed, so it is not worth a sync.
-        let set_up = connection.batch_execute("PRAGMA cache_size = 1; PRAGMA synchronous = OFF");
+        // Syncs as every other connection does: the last one that is closed moves everybody's commits from the log into the file.
+        let set_up = connection.batch_execute("PRAGMA cache_size = 1");
         set_up.map_err(|error| driver_failed(ATTEMPTED, error))?;
         Ok(connection)
     }

@@ -19,7 +19,7 @@ use crate::provider;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
     /// Nothing. Who stands between can read and change everything.
-    Nothing,
+    None,
     /// That an authority vouches for it, for whichever host.
     Authority,
     /// That an authority vouches for it, and for the host that is connected to.
@@ -73,21 +73,24 @@ impl ClientTls {
     }
 }
 
-/// The certificate authorities that this platform trusts. Read once: the store of a whole system has more than a hundred.
+/// The certificate authorities that this platform trusts. Read once, when there are any: the store of a whole system has more than a hundred.
 fn platform_roots() -> Arc<RootCertStore> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    let load = || {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            tracing::warn!(
-                "this machine has no certificate authorities, so no server is trusted by TLS: install them (Debian: ca-certificates), \
-                 name their file in SSL_CERT_FILE, or set root_certificate_file where there is one"
-            );
-        }
-        Arc::new(roots)
-    };
-    Arc::clone(ROOTS.get_or_init(load))
+    if let Some(roots) = ROOTS.get() {
+        return Arc::clone(roots);
+    }
+    let mut roots = RootCertStore::empty();
+    let loaded = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(loaded.certs);
+    if roots.is_empty() {
+        tracing::warn!(
+            errors = ?loaded.errors,
+            "this machine has no certificate authorities, so no server is trusted by TLS: install them (Debian: ca-certificates), \
+             name their file in SSL_CERT_FILE, or set root_certificate_file where there is one"
+        );
+        return Arc::new(roots);
+    }
+    Arc::clone(ROOTS.get_or_init(|| Arc::new(roots)))
 }
 
 /// The PEM file with the certificate authorities that this platform trusts, where they are in one: for libraries that take a file.

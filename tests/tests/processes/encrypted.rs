@@ -76,7 +76,7 @@ async fn a_way_that_is_not_safe_is_told_by_doctor_log_and_metric() {
         examined.stdout
     );
     let (server, _) = Process::serve(&variables);
-    let line = server.wait_for_log("the way to a server is not safe");
+    let line = server.wait_for_log("the connection to a server is not encrypted or not verified");
     assert!(line.contains("mongodb") && line.contains("tls=true"), "{line}");
     let metrics = server.wait_for_log("metrics are at ");
     let url = metrics.split("metrics are at ").nth(1).unwrap().split(['"', ' ']).next().unwrap();

@@ -46,7 +46,7 @@ pub(crate) async fn run(config: &Config, args: HealthArgs) -> Result<()> {
 /// A client that accepts any certificate: that of the server on this machine is issued for another name, and may be newer or older than
 /// the one in the files. Nothing secret is exchanged, and a process that can listen here could as well answer without TLS.
 fn local_client() -> Result<HttpsClient<Empty<Bytes>>> {
-    let tls = ClientTls::default().config(Verification::Nothing)?;
+    let tls = ClientTls::default().config(Verification::None)?;
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
     Ok(Client::builder(TokioExecutor::new()).build(connector))
 }

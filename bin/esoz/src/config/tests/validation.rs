@@ -63,8 +63,8 @@ fn everything_that_is_wrong_is_told_at_once_and_each_once() {
         "unknown environment variable ESOZ_HTTP_DRAIN_MS (did you mean ESOZ_HTTP__DRAIN_MS?)",
         "`cache.max_entries` in the environment variable",
         "`cache.ttl_ms` must be from 0 to 3600000, not 4000000",
-        "`postgres.url` is not set",
-        "`mongodb.uri` is not set",
+        "neither `postgres.url` nor `postgres.url_file` is set",
+        "neither `mongodb.uri` nor `mongodb.uri_file` is set",
         "`log.level` must be",
     ]
     .to_vec();

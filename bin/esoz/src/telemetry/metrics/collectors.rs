@@ -6,16 +6,18 @@ use std::time::{Duration, Instant};
 use esoz_events::Backlog;
 use esoz_http::{Condition, Health};
 use esoz_kernel::{Clock, PoolStatus};
+use esoz_tls::Transport;
 use tokio::sync::Mutex;
 
 use super::definitions::{
     CACHE_ENTRIES, CACHE_HITS, CACHE_MISSES, COMPONENT_UP, LOG_LINES_DROPPED, OUTBOX_EVENTS,
     OUTBOX_OLDEST_AGE, OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, POOL_STATES,
-    POOL_WAIT, POOL_WAITING,
+    POOL_WAIT, POOL_WAITING, TRANSPORT_VERIFIED,
 };
 use super::{Metrics, NO_LABELS};
 use crate::compose::caches::CacheCounts;
 use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE, Stores};
+use crate::compose::transport::Transports;
 use crate::telemetry::logging;
 
 /// How long a backlog is reused: however many scrapers there are, the outboxes are read at most this often.
@@ -30,6 +32,7 @@ pub(crate) struct Collectors {
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
     caches: CacheCounts,
+    transports: Transports,
     /// The last backlog that was read, and when; none if the outboxes could not be read.
     backlog: Mutex<Option<(Instant, Option<Backlog>)>>,
 }
@@ -41,6 +44,7 @@ impl Collectors {
         clock: &Arc<dyn Clock>,
         health: &Arc<Health>,
         caches: CacheCounts,
+        transports: Transports,
     ) -> Self {
         // Waits are recorded as they happen.
         if let Some(postgres) = &stores.postgres {
@@ -57,6 +61,7 @@ impl Collectors {
             clock: clock.clone(),
             health: health.clone(),
             caches,
+            transports,
             backlog: Mutex::default(),
         }
     }
@@ -64,6 +69,7 @@ impl Collectors {
     /// Collects all values and renders all metrics in the Prometheus text format.
     pub(crate) async fn text(&self) -> String {
         self.collect_health();
+        self.collect_transports();
         self.collect_pools();
         self.collect_caches();
         self.metrics.counter(&LOG_LINES_DROPPED, NO_LABELS).absolute(logging::dropped_lines());
@@ -79,6 +85,13 @@ impl Collectors {
                 Condition::Unknown => continue,
             };
             self.metrics.gauge(&COMPONENT_UP, [component]).set(up);
+        }
+    }
+
+    fn collect_transports(&self) {
+        for (component, transport) in self.transports.check() {
+            let is_safe = !matches!(transport, Transport::Weak(_));
+            self.metrics.gauge(&TRANSPORT_VERIFIED, [component]).set(f64::from(u8::from(is_safe)));
         }
     }
 
