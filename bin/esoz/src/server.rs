@@ -12,7 +12,8 @@ use esoz_contract_division::ContractDivisionOperations;
 use esoz_device_dispense::{DispenseOperations, DispensePorts};
 use esoz_events::{Backoff, EventOperations};
 use esoz_http::{
-    AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, Observer, Running,
+    Addressing, AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, Observer,
+    Running,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntityType};
 use esoz_store_mongo::MongoStore;
@@ -70,7 +71,10 @@ impl EsozServer {
         let outages = OutageContext { health, clock };
         let cached = Cached::new(config, &parts.stores);
         let observer = Arc::new(Requests::new(&metrics));
-        let api = api(config, &parts, &cached, health_checks.health.clone(), observer)?;
+        let is_secure = config.tls_files()?.is_some();
+        let addressing = Addressing::direct(listener.local_addr()?, is_secure)
+            .behind(config.trusted_proxies()?, config.public_url()?);
+        let api = api(config, &parts, &cached, health_checks.health.clone(), observer, addressing)?;
         let backoff = jobs::backoff(config);
         let jobs = jobs::all(config, &parts, &instruments.dispense_committed, &metrics, &outages)?;
         let Parts { stores, clock, .. } = &parts;
@@ -88,7 +92,7 @@ impl EsozServer {
                 (Some(tls), Some(reload))
             }
         };
-        let scheme = if tls.is_some() { "https" } else { "http" };
+        let scheme = if is_secure { "https" } else { "http" };
         let running = esoz_http::serve(listener, api, tls).context("serving")?;
         if let Some(mongo) = parts.stores.mongo {
             tokio::spawn(create_indexes(mongo, backoff, outages.calls_of(MONGODB)));
@@ -190,6 +194,7 @@ fn api(
     cached: &Cached,
     health: Arc<Health>,
     observer: Arc<dyn Observer>,
+    addressing: Addressing,
 ) -> Result<Api> {
     let Parts { stores, clock, ids, .. } = parts;
     let allowed = config.sections.legal_entity.allowed_types.iter().map(LegalEntityType::new);
@@ -220,6 +225,7 @@ fn api(
             number(config.sections.events.list_max_period_hours)?,
         ),
         serves_events: config.sections.events.store,
+        addressing,
         ids: ids.clone(),
         health,
         admission: admission(config, &parts.monotonic_clock)?,

@@ -114,7 +114,7 @@ impl Call {
         name: &'static str,
         checking: impl Future<Output = Result<T, AuthError>>,
     ) -> Result<T, ApiError> {
-        let address = self.request.peer_addr().map(|address| address.ip());
+        let address = self.context.client_address;
         let admission = &self.api.admission;
         admission.check_failures(address).map_err(ApiError::too_many_failures)?;
         let outcome = self.record_outcome(name, checking.await);

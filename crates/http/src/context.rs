@@ -1,15 +1,16 @@
 use std::cell::OnceCell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use esoz_kernel::{ClientId, IdGenerator, IdempotencyKey, RequestId, TraceContext};
+use actix_web::http::header::{HeaderMap, HeaderValue};
+use esoz_kernel::{ClientId, IdempotencyKey, RequestId, TraceContext};
 
+use crate::Api;
 use crate::health::Health;
-use crate::middleware::{AllowedOrigin, Origins, RateLimitStatus};
-use crate::url;
+use crate::middleware::{AllowedOrigin, RateLimitStatus};
 
 /// The header that ties an answer to its request.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
@@ -45,6 +46,8 @@ pub(crate) struct RequestContext {
     pub(crate) parent: Option<TraceContext>,
     /// Scheme, host and path, without the query.
     pub(crate) url: String,
+    /// The address of the client; `None` where there is no connection.
+    pub(crate) client_address: Option<IpAddr>,
     /// Whether the request came by TLS.
     pub(crate) is_secure: bool,
     /// The health of the server; `None` where no server runs.
@@ -61,21 +64,19 @@ pub(crate) struct RequestContext {
 
 impl RequestContext {
     /// Reads the context of a request and attaches a copy to it for its handler.
-    pub(crate) fn attach(
-        request: &ServiceRequest,
-        ids: &dyn IdGenerator,
-        origins: &Origins,
-        health: Option<&Arc<Health>>,
-    ) -> Self {
+    pub(crate) fn attach(request: &ServiceRequest, api: &Api) -> Self {
         let headers = request.headers();
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let origin = api.addressing.origin(peer, headers, request.path());
         let given = header_text(headers, REQUEST_ID).and_then(RequestId::parse);
         let context = Self {
             idempotency: idempotency_header(headers),
             parent: parent(headers),
-            is_secure: request.app_config().secure(),
-            health: health.cloned(),
-            allowed_origin: origins.allowed(headers),
-            ..Self::new(given.unwrap_or_else(|| RequestId::from_uuid(ids.fresh())), url(request))
+            is_secure: origin.is_secure,
+            client_address: origin.client,
+            health: Some(api.health.clone()),
+            allowed_origin: api.admission.origins.allowed(headers),
+            ..Self::new(given.unwrap_or_else(|| RequestId::from_uuid(api.ids.fresh())), origin.url)
         };
         request.extensions_mut().insert(context.clone());
         context
@@ -88,6 +89,7 @@ impl RequestContext {
             idempotency: Ok(None),
             parent: None,
             url,
+            client_address: None,
             is_secure: false,
             health: None,
             allowed_origin: AllowedOrigin::default(),
@@ -122,10 +124,4 @@ fn parent(headers: &HeaderMap) -> Option<TraceContext> {
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn url(request: &ServiceRequest) -> String {
-    let config = request.app_config();
-    let scheme = if config.secure() { "https" } else { "http" };
-    url::build(scheme, header_text(request.headers(), header::HOST.as_str()), config.host(), request.path())
 }

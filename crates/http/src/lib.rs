@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod addressing;
 mod app;
 mod call;
 mod chunked_body;
@@ -7,6 +8,7 @@ mod context;
 mod envelope;
 mod error;
 mod extract;
+mod forwarded;
 mod headers;
 mod health;
 mod limits;
@@ -26,6 +28,7 @@ use esoz_device_dispense::DispenseOperations;
 use esoz_events::EventOperations;
 use esoz_kernel::IdGenerator;
 
+pub use addressing::{Addressing, PublicUrl};
 pub use app::{Running, app, serve};
 pub use health::{Condition, Health};
 pub use limits::HttpLimits;
@@ -47,6 +50,8 @@ pub struct Api {
     pub events: EventOperations,
     /// Whether the event log is served. If not, its paths are unknown.
     pub serves_events: bool,
+    /// Under which URL the server is reached, and behind which proxies.
+    pub addressing: Addressing,
     /// The source of request ids.
     pub ids: Arc<dyn IdGenerator>,
     /// The health of the components behind the server.

@@ -108,6 +108,7 @@ impl RequestTelemetry {
                     trace_id = self.trace_id,
                     method = self.method,
                     route = self.route,
+                    client_address = self.context.client_address.map(tracing::field::display),
                     client_id = self.context.client_id.get().map(tracing::field::display),
                     outcome = self.context.outcome.get(),
                     status,

@@ -6,7 +6,11 @@ use std::fmt::Write as _;
 /// server's own.
 pub(crate) fn build(scheme: &str, host: Option<&str>, own_host: &str, path: &str) -> String {
     let host = host.filter(|host| is_host(host)).unwrap_or(own_host);
-    let mut url = format!("{scheme}://{host}");
+    append_path(format!("{scheme}://{host}"), path)
+}
+
+/// Appends a path. Bytes that no URI may hold are percent-encoded.
+pub(crate) fn append_path(mut url: String, path: &str) -> String {
     let bytes = path.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {
         let is_encoded =
@@ -22,14 +26,14 @@ pub(crate) fn build(scheme: &str, host: Option<&str>, own_host: &str, path: &str
 }
 
 /// Whether a path may hold the byte unencoded (RFC 3986, `pchar` and `/`).
-const fn is_path(byte: u8) -> bool {
+pub(crate) const fn is_path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@')
         || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
 }
 
 /// Whether the text is a name, an IPv4 address or an IPv6 address in brackets, with or without a port.
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     let in_brackets = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let (is_name, port) = in_brackets.map_or_else(
         || {

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +21,8 @@ use esoz_device_dispense::{
 };
 use esoz_events::EventOperations;
 use esoz_http::{
-    AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, ProcessClock, app,
+    Addressing, AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, ProcessClock,
+    app,
 };
 use esoz_import::{ImportLimits, ImportPorts, Importer};
 use esoz_kernel::{ClientId, Clock, IdGenerator, Timestamp, UserId, Uuid};
@@ -217,6 +219,7 @@ async fn api(gate: Option<Gate>) -> Api {
         contract_divisions,
         events: EventOperations::new(Arc::new(FakeEventLog::default()), clock.clone(), 1),
         serves_events: true,
+        addressing: Addressing::direct(SocketAddr::from(([127, 0, 0, 1], 8080)), false),
         ids,
         health: Arc::new(Health::new([], now())),
         admission: AdmissionControl::new(&guards, &monotonic_clock),

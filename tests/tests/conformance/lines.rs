@@ -28,7 +28,7 @@ on_every_store! {
         let expected = json!({
             "timestamp": line["timestamp"], "level": "INFO", "target": "esoz_http::guard", "message": "request",
             "request_id": id, "trace_id": TRACE, "method": "PATCH", "route": ROUTE, "status": 404,
-            "client_id": fixture.stored_token.client_id.to_string(), "outcome": "not_found",
+            "client_address": "127.0.0.1", "client_id": fixture.stored_token.client_id.to_string(), "outcome": "not_found",
             "elapsed_us": line["elapsed_us"],
         });
         assert_eq!(*line, expected);

@@ -20,6 +20,7 @@ mod lines;
 mod list_contract_divisions;
 mod list_dispenses;
 mod outages;
+mod proxies;
 mod resilience;
 mod routing;
 mod show_contract_division;

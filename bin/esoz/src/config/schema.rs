@@ -83,6 +83,8 @@ macro_rules! sections {
 sections! {
     http: Http {
         bind: String = "127.0.0.1:8080".to_owned();
+        public_url: String = String::new();
+        trusted_proxies: Vec<String> = Vec::new();
         body_max_bytes: u64 [2..=64 << 20] = 65_536;
         headers_max_bytes: u64 [1_024..=128 << 10] = 32_768;
         headers_max_count: u64 [16..=96] = 64;

@@ -1,12 +1,15 @@
 //! The typed values of keys that the file and the environment give as texts.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Result;
 use esoz_device_dispense::Access;
+use esoz_http::PublicUrl;
 use esoz_kernel::UserId;
 use esoz_otlp::{OtlpSettings, SettingsError};
 use esoz_tls::{CertificateFiles, ClientTls};
+use ipnet::IpNet;
 
 use super::bind::BindAddress;
 use super::{Config, optional};
@@ -42,6 +45,38 @@ impl Config {
     /// The address to listen on.
     pub(crate) fn bind(&self) -> Result<BindAddress> {
         self.bind_address("http.bind", &self.sections.http.bind)
+    }
+
+    /// The fixed URL of the server, if there is one.
+    pub(crate) fn public_url(&self) -> Result<Option<PublicUrl>> {
+        let url = &self.sections.http.public_url;
+        if url.is_empty() {
+            return Ok(None);
+        }
+        let what = "must be empty or a URL such as https://esoz.example, without user, query and fragment";
+        PublicUrl::parse(url).map(Some).ok_or_else(|| self.refuse("http.public_url", what))
+    }
+
+    /// The networks of the proxies whose headers are believed.
+    pub(crate) fn trusted_proxies(&self) -> Result<Vec<IpNet>> {
+        let network = |text: &String| {
+            let network =
+                text.parse().or_else(|_| text.parse().map(|address: IpAddr| address.to_canonical().into()));
+            let what = match network {
+                // Addresses are compared as IPv4 addresses when they are mapped, so such a network would hold none.
+                Ok(IpNet::V6(network)) if network.addr().to_ipv4_mapped().is_some() => {
+                    format!(
+                        "must hold IPv4 networks as such, 10.0.0.0/8 instead of ::ffff:10.0.0.0/104, not {text:?}"
+                    )
+                }
+                Ok(network) => return Ok(network),
+                Err(_) => format!(
+                    "must hold addresses and networks, such as 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32, not {text:?}"
+                ),
+            };
+            Err(self.refuse("http.trusted_proxies", &what))
+        };
+        self.sections.http.trusted_proxies.iter().map(network).collect()
     }
 
     /// The address of the metrics endpoint, if there is one.

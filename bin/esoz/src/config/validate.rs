@@ -32,6 +32,8 @@ impl Config {
         }
         let refused = [
             self.bind().err(),
+            self.public_url().err(),
+            self.trusted_proxies().err(),
             self.metrics_bind().err(),
             self.store_kind().and_then(|kind| self.validate_stores(kind)).err(),
             self.bus().err(),

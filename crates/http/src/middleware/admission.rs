@@ -35,7 +35,7 @@ pub struct AdmissionControl {
     in_flight: Arc<Semaphore>,
     /// Keyed by authenticated client, so that unauthenticated requests neither use up a client's quota nor grow the map.
     clients: Option<Arc<RateLimiter<ClientId>>>,
-    /// Slows down guessing. Behind a proxy all clients share its address.
+    /// Slows down guessing. Behind a proxy that is not trusted all clients share its address.
     failures: Option<Arc<RateLimiter<IpAddr>>>,
     /// The web origins that may read answers.
     pub(crate) origins: Arc<Origins>,

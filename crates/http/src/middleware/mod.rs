@@ -11,6 +11,6 @@ mod slow_client;
 pub(crate) use admission::EXHAUSTED;
 pub use admission::{AdmissionControl, AdmissionSettings};
 pub use clock::{MonotonicClock, ProcessClock};
-pub(crate) use cors::{AllowedOrigin, Origins};
+pub(crate) use cors::AllowedOrigin;
 pub(crate) use rate_limit::RateLimitStatus;
 pub(crate) use slow_client::SlowClientGuard;

@@ -28,8 +28,7 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
         return Err(actix_web::error::ErrorInternalServerError("no api"));
     };
-    let origins = &api.admission.origins;
-    let context = RequestContext::attach(&request, api.ids.as_ref(), origins, Some(&api.health));
+    let context = RequestContext::attach(&request, &api);
     let _answering = request.conn_data::<SlowClientGuard>().map(SlowClientGuard::answering);
     let telemetry = RequestTelemetry::begin(&request, &context, &api.observer);
     let asks_upgrade = request.head().upgrade();

@@ -140,31 +140,23 @@ fn takes_gzip(request: &HttpRequest) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::App;
     use actix_web::body::MessageBody;
     use actix_web::dev::{Service as _, ServiceResponse};
     use actix_web::http::{Method, StatusCode};
     use actix_web::test::{TestRequest, init_service, read_body, read_body_json};
-    use esoz_kernel::{IdGenerator, Uuid};
+    use actix_web::{App, HttpMessage as _};
+    use esoz_kernel::{RequestId, Uuid};
     use serde_json::Value;
 
     use super::*;
     use crate::context::{REQUEST_ID, RequestContext};
-    use crate::middleware::Origins;
     use crate::routes::configure;
-
-    struct SameId;
-
-    impl IdGenerator for SameId {
-        fn fresh(&self) -> Uuid {
-            Uuid::nil()
-        }
-    }
 
     /// The answer of the routes, without the guard but with what it attaches.
     async fn answer(request: TestRequest) -> ServiceResponse<impl MessageBody> {
         let app = App::new().configure(|config| configure(config, true)).wrap_fn(|request, routes| {
-            RequestContext::attach(&request, &SameId, &Origins::new(&[]), None);
+            let context = RequestContext::new(RequestId::from_uuid(Uuid::nil()), String::new());
+            request.extensions_mut().insert(context);
             routes.call(request)
         });
         let app = init_service(app).await;

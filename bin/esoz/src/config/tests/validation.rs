@@ -11,6 +11,18 @@ fn impossible_values_are_refused_with_key_and_source() {
             "`http.bind` must be a port, or an IP address or a host name with a port",
         ),
         ("ESOZ_METRICS__BIND", "metrics", "`metrics.bind` must be a port, or an IP address or a host name"),
+        ("ESOZ_HTTP__PUBLIC_URL", "esoz.example", "`http.public_url` must be empty or a URL"),
+        (
+            "ESOZ_HTTP__TRUSTED_PROXIES",
+            "10.0.0.0/33",
+            "`http.trusted_proxies` must hold addresses and networks",
+        ),
+        ("ESOZ_HTTP__TRUSTED_PROXIES", "proxy.example", "not \"proxy.example\""),
+        (
+            "ESOZ_HTTP__TRUSTED_PROXIES",
+            "10.0.0.1,::ffff:10.0.0.0/104",
+            "must hold IPv4 networks as such, 10.0.0.0/8 instead of ::ffff:10.0.0.0/104, not \"::ffff:10.0.0.0/104\"",
+        ),
         ("ESOZ_HTTP__BODY_MAX_BYTES", "0", "`http.body_max_bytes` must be from 2 to 67108864, not 0"),
         ("ESOZ_HTTP__BODY_MAX_BYTES", "-1", "`http.body_max_bytes` in the environment variable"),
         ("ESOZ_HTTP__BODY_MAX_BYTES", "many", "must be a whole number that is not negative"),
