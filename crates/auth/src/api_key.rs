@@ -2,7 +2,7 @@
 
 use esoz_kernel::ClientId;
 
-use crate::{Scope, Secret, SecretDigest};
+use crate::{Rejection, Scope, Secret, SecretDigest};
 
 /// The stored facts about an api key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +28,19 @@ pub struct ApiKeyHolder {
     pub scope: Scope,
 }
 
-/// Decides whether an api key is valid (update rule 1): known, not revoked, its client not blocked. `None` does not tell
-/// which of these failed.
-pub fn verify(presented: &Secret, facts: Option<ApiKeyFacts>) -> Option<ApiKeyHolder> {
-    let facts = facts?;
-    let valid = presented.digest() == facts.digest && !facts.is_revoked && !facts.is_client_blocked;
-    valid.then_some(ApiKeyHolder { client_id: facts.client_id, scope: facts.scope })
+/// Decides whether an api key is valid (update rule 1): known, not revoked, its client not blocked.
+///
+/// # Errors
+/// [`Rejection`], which the caller must not learn.
+pub fn verify(presented: &Secret, facts: Option<ApiKeyFacts>) -> Result<ApiKeyHolder, Rejection> {
+    let facts = facts.filter(|facts| presented.digest() == facts.digest).ok_or(Rejection::Unknown)?;
+    if facts.is_revoked {
+        return Err(Rejection::Revoked);
+    }
+    if facts.is_client_blocked {
+        return Err(Rejection::ClientBlocked);
+    }
+    Ok(ApiKeyHolder { client_id: facts.client_id, scope: facts.scope })
 }
 
 #[cfg(test)]
@@ -52,10 +59,13 @@ mod tests {
             is_revoked: false,
             is_client_blocked: false,
         };
-        assert!(verify(&key, Some(facts())).is_some());
-        assert_eq!(verify(&key, None), None);
-        assert_eq!(verify(&Secret::new("another"), Some(facts())), None);
-        assert_eq!(verify(&key, Some(ApiKeyFacts { is_revoked: true, ..facts() })), None);
-        assert_eq!(verify(&key, Some(ApiKeyFacts { is_client_blocked: true, ..facts() })), None);
+        assert!(verify(&key, Some(facts())).is_ok());
+        assert_eq!(verify(&key, None), Err(Rejection::Unknown));
+        assert_eq!(verify(&Secret::new("another"), Some(facts())), Err(Rejection::Unknown));
+        assert_eq!(verify(&key, Some(ApiKeyFacts { is_revoked: true, ..facts() })), Err(Rejection::Revoked));
+        assert_eq!(
+            verify(&key, Some(ApiKeyFacts { is_client_blocked: true, ..facts() })),
+            Err(Rejection::ClientBlocked)
+        );
     }
 }

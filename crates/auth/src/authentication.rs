@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use esoz_kernel::{Clock, StoreError, failure};
 
-use crate::{AccessTokens, ApiKeyHolder, ApiKeys, Principal, Secret, api_key, token};
+use crate::{AccessTokens, ApiKeyHolder, ApiKeys, Principal, Rejection, Secret, api_key, token};
 
 failure! {
     /// Why a caller is not authenticated. The texts are part of the protocol.
@@ -12,11 +12,11 @@ failure! {
         NoBearerToken => Unauthenticated, "no_bearer_token",
             "Authorization header is not set or doesn't contain Bearer token";
         /// The token is not valid; the caller does not learn why (S02, S03, S05).
-        InvalidToken => InvalidToken, "invalid_token", "Invalid access token";
+        InvalidToken(_rejection: Rejection = Rejection::Unknown) => InvalidToken, "invalid_token", "Invalid access token";
         /// The request has no api key (U01).
         NoApiKey => Unauthenticated, "no_api_key", "Api key is not set";
         /// The api key is not valid; the caller does not learn why (U01).
-        InvalidApiKey => Unauthenticated, "invalid_api_key", "Invalid api key";
+        InvalidApiKey(_rejection: Rejection = Rejection::Unknown) => Unauthenticated, "invalid_api_key", "Invalid api key";
     } wraps {
         /// The store of tokens and keys failed (P05, Q04).
         Store(StoreError) => "authentication could not be carried out";
@@ -44,7 +44,7 @@ impl Authentication {
     pub async fn token(&self, presented: Option<Secret>) -> Result<Principal, AuthError> {
         let presented = presented.ok_or(AuthError::NoBearerToken)?;
         let facts = self.tokens.find(&presented).await.map_err(AuthError::Store)?;
-        token::verify(&presented, facts, self.clock.now()).ok_or(AuthError::InvalidToken)
+        token::verify(&presented, facts, self.clock.now()).map_err(AuthError::InvalidToken)
     }
 
     /// Authenticates the calling software by api key (update rule 1). `presented` is the value of the header, if it is not empty.
@@ -54,7 +54,7 @@ impl Authentication {
     pub async fn api_key(&self, presented: Option<Secret>) -> Result<ApiKeyHolder, AuthError> {
         let presented = presented.ok_or(AuthError::NoApiKey)?;
         let facts = self.api_keys.find(&presented).await.map_err(AuthError::Store)?;
-        api_key::verify(&presented, facts).ok_or(AuthError::InvalidApiKey)
+        api_key::verify(&presented, facts).map_err(AuthError::InvalidApiKey)
     }
 }
 

@@ -18,7 +18,7 @@ pub use operation::{Caller, CallerKind, MissingAllowances, Operation, OperationI
 pub use ports::{AccessTokens, ApiKeys};
 pub use scope::{Allowance, Scope};
 pub use secret::{Secret, SecretDigest};
-pub use token::{Principal, TokenFacts, TokenKind};
+pub use token::{Principal, Rejection, TokenFacts, TokenKind};
 
 #[cfg(any(test, feature = "mock"))]
 pub use {

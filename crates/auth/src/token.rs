@@ -47,18 +47,56 @@ pub struct Principal {
     pub scope: Scope,
 }
 
+/// Why an access token or api key is not valid. For the operator's log alone: the caller must not learn it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// There is none like it.
+    Unknown,
+    /// It is no access token.
+    OtherKind,
+    /// It is expired.
+    Expired,
+    /// It was revoked.
+    Revoked,
+    /// Its user is blocked.
+    UserBlocked,
+    /// Its client is blocked.
+    ClientBlocked,
+}
+
+impl Rejection {
+    /// Returns its name in snake_case, for the log.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::OtherKind => "other_kind",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::UserBlocked => "user_blocked",
+            Self::ClientBlocked => "client_blocked",
+        }
+    }
+}
+
 /// Decides whether a token is valid now (stop rules 1 and 2, update rule 2): known, of kind access token, neither expired
-/// nor revoked, neither user nor client blocked. A token is expired from the second of its expiry. `None` does not tell which of
-/// these failed: the caller must not learn it.
-pub fn verify(presented: &Secret, facts: Option<TokenFacts>, now: Timestamp) -> Option<Principal> {
-    let facts = facts?;
-    let valid = presented.digest() == facts.digest
-        && facts.kind == TokenKind::Access
-        && now.as_second() < facts.expires_at.as_second()
-        && !facts.is_revoked
-        && !facts.is_user_blocked
-        && !facts.is_client_blocked;
-    valid.then_some(Principal { user_id: facts.user_id, client_id: facts.client_id, scope: facts.scope })
+/// nor revoked, neither user nor client blocked. A token is expired from the second of its expiry.
+///
+/// # Errors
+/// [`Rejection`], which the caller must not learn.
+pub fn verify(presented: &Secret, facts: Option<TokenFacts>, now: Timestamp) -> Result<Principal, Rejection> {
+    let facts = facts.filter(|facts| presented.digest() == facts.digest).ok_or(Rejection::Unknown)?;
+    for (is_rejected, rejection) in [
+        (facts.kind != TokenKind::Access, Rejection::OtherKind),
+        (now.as_second() >= facts.expires_at.as_second(), Rejection::Expired),
+        (facts.is_revoked, Rejection::Revoked),
+        (facts.is_user_blocked, Rejection::UserBlocked),
+        (facts.is_client_blocked, Rejection::ClientBlocked),
+    ] {
+        if is_rejected {
+            return Err(rejection);
+        }
+    }
+    Ok(Principal { user_id: facts.user_id, client_id: facts.client_id, scope: facts.scope })
 }
 
 #[cfg(test)]
@@ -87,7 +125,7 @@ mod tests {
     }
 
     fn verified(facts: TokenFacts, now: Timestamp) -> bool {
-        verify(&Secret::new("a token"), Some(facts), now).is_some()
+        verify(&Secret::new("a token"), Some(facts), now).is_ok()
     }
 
     #[test]
@@ -108,15 +146,16 @@ mod tests {
     fn each_fact_alone_makes_a_token_invalid() {
         let now = expiry_plus(-10, 0);
         assert!(verified(facts(), now));
-        for (what, facts) in [
-            ("another digest", TokenFacts { digest: Secret::new("another").digest(), ..facts() }),
-            ("another kind", TokenFacts { kind: TokenKind::Other, ..facts() }),
-            ("revoked", TokenFacts { is_revoked: true, ..facts() }),
-            ("user blocked", TokenFacts { is_user_blocked: true, ..facts() }),
-            ("client blocked", TokenFacts { is_client_blocked: true, ..facts() }),
+        for (rejection, facts) in [
+            (Rejection::Unknown, TokenFacts { digest: Secret::new("another").digest(), ..facts() }),
+            (Rejection::OtherKind, TokenFacts { kind: TokenKind::Other, ..facts() }),
+            (Rejection::Expired, TokenFacts { expires_at: now, ..facts() }),
+            (Rejection::Revoked, TokenFacts { is_revoked: true, ..facts() }),
+            (Rejection::UserBlocked, TokenFacts { is_user_blocked: true, ..facts() }),
+            (Rejection::ClientBlocked, TokenFacts { is_client_blocked: true, ..facts() }),
         ] {
-            assert!(!verified(facts, now), "{what}");
+            assert_eq!(verify(&Secret::new("a token"), Some(facts), now), Err(rejection));
         }
-        assert_eq!(verify(&Secret::new("a token"), None, now), None);
+        assert_eq!(verify(&Secret::new("a token"), None, now), Err(Rejection::Unknown));
     }
 }

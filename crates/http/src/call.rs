@@ -118,7 +118,8 @@ impl Call {
         let admission = &self.api.admission;
         admission.check_failures(address).map_err(ApiError::too_many_failures)?;
         let outcome = self.record_outcome(name, checking.await);
-        if matches!(outcome, Err(AuthError::InvalidToken | AuthError::InvalidApiKey)) {
+        if let Err(AuthError::InvalidToken(rejection) | AuthError::InvalidApiKey(rejection)) = &outcome {
+            let _ = self.context.reason.set(rejection.code());
             admission.record_failure(address);
         }
         outcome.map_err(|failure| ApiError::from_failure(&failure))

@@ -60,6 +60,8 @@ pub(crate) struct RequestContext {
     pub(crate) client_id: Rc<OnceCell<ClientId>>,
     /// The outcome of the operation, for the log: `ok` or a failure's code.
     pub(crate) outcome: Rc<OnceCell<&'static str>>,
+    /// What the caller does not learn of the outcome, for the log: why a credential is not valid.
+    pub(crate) reason: Rc<OnceCell<&'static str>>,
 }
 
 impl RequestContext {
@@ -96,6 +98,7 @@ impl RequestContext {
             rate_limit: Rc::default(),
             client_id: Rc::default(),
             outcome: Rc::default(),
+            reason: Rc::default(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Telemetry of a request: its span, its metrics and its line in the log, and the span of its operation. Names and fields follow the
 //! semantic conventions of OpenTelemetry for HTTP. None of them identifies a patient.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use actix_web::dev::ServiceRequest;
@@ -16,11 +17,15 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::context::RequestContext;
 use crate::observer::{CLIENT_CLOSED_REQUEST, Observer, RequestEnded, UNMATCHED, known_method};
+use crate::routes::route_patterns;
 
 /// The header with vendors' additions to `traceparent`.
 const TRACESTATE: &str = "tracestate";
 /// The size that every participant must pass on (W3C Trace Context), in bytes.
 const TRACESTATE_MAX_BYTES: usize = 512;
+
+/// How many segments of a path that no route matches are logged.
+const SEGMENTS_MAX: usize = 16;
 
 /// The target of the access log. Operators filter by it, so it is independent of the module.
 const LOG_TARGET: &str = "esoz_http::guard";
@@ -34,6 +39,8 @@ pub(crate) struct RequestTelemetry {
     method: &'static str,
     /// The pattern of the route, since the path names a patient.
     route: Option<String>,
+    /// The path that no route matches, without what may name somebody.
+    unmatched_path: Option<String>,
     trace_id: Option<String>,
     has_ended: bool,
 }
@@ -49,6 +56,7 @@ impl RequestTelemetry {
         let method = known_method(request.method());
         // The decoded path, as it is routed: an encoded one can be spelled in many ways.
         let route = request.resource_map().match_pattern(request.match_info().as_str());
+        let unmatched_path = route.is_none().then(|| redacted_path(request.match_info().as_str()));
         let name = route.as_deref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
         let span = info_span!(
             "request",
@@ -71,7 +79,7 @@ impl RequestTelemetry {
             span.record("trace_id", trace_id);
         }
         let (context, observer, started) = (context.clone(), observer.clone(), Instant::now());
-        Self { span, context, observer, started, method, route, trace_id, has_ended: false }
+        Self { span, context, observer, started, method, route, unmatched_path, trace_id, has_ended: false }
     }
 
     /// Records the answer. `cause` is the full error chain of a server fault.
@@ -108,9 +116,11 @@ impl RequestTelemetry {
                     trace_id = self.trace_id,
                     method = self.method,
                     route = self.route,
+                    path = self.unmatched_path,
                     client_address = self.context.client_address.map(tracing::field::display),
                     client_id = self.context.client_id.get().map(tracing::field::display),
                     outcome = self.context.outcome.get(),
+                    reason = self.context.reason.get(),
                     status,
                     elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
                     error,
@@ -129,6 +139,20 @@ impl Drop for RequestTelemetry {
             self.log(CLIENT_CLOSED_REQUEST, None, false);
         }
     }
+}
+
+/// The path with a `*` in the place of each segment that stands in no route as it is: it may be a name, an id or a secret.
+fn redacted_path(path: &str) -> String {
+    static LITERALS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let patterns = route_patterns().into_iter().filter(|pattern| pattern.starts_with('/'));
+        let segments = patterns.flat_map(|pattern| pattern.split('/').map(str::to_owned).collect::<Vec<_>>());
+        segments.filter(|segment| !segment.contains('{')).collect()
+    });
+    let segments = path.split('/').take(SEGMENTS_MAX);
+    segments
+        .map(|segment| if LITERALS.contains(segment) { segment } else { "*" })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 /// Begins the span of an operation, as a child of the request's.
@@ -185,4 +209,25 @@ fn trace_state(headers: &HeaderMap) -> TraceState {
     let lines: Option<Vec<&str>> = headers.get_all(TRACESTATE).map(|line| line.to_str().ok()).collect();
     let whole = lines.map(|lines| lines.join(",")).filter(|whole| whole.len() <= TRACESTATE_MAX_BYTES);
     whole.and_then(|whole| whole.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_unknown_path_the_segments_of_routes_are_logged_and_no_others() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/api/patients", "/api/patients"),
+            ("/api/patients/olena/device_dispenses/", "/api/patients/*/device_dispenses/"),
+            ("/api/patients/{patient_id}/x", "/api/patients/*/*"),
+            ("/api/Patients/device_dispense", "/api/*/*"),
+            ("/hunter-two//health/live", "/*//health/live"),
+            (UNMATCHED, "*"),
+        ] {
+            assert_eq!(redacted_path(path), expected);
+        }
+        assert_eq!(redacted_path(&"/x".repeat(1_000)), format!("{}/*", "/*".repeat(SEGMENTS_MAX - 2)));
+    }
 }

@@ -1,6 +1,8 @@
 //! The log of a request: one line, whatever became of it.
 
-use esoz_testkit::builders::fresh;
+use esoz_auth::TokenKind;
+use esoz_kernel::UserId;
+use esoz_testkit::builders::{fresh, secret};
 use esoz_tests::{Kind, Setup, StopFixture, TestApp, on_every_store, secret_scan, stop_path};
 use serde_json::{Value, json};
 
@@ -76,4 +78,45 @@ async fn a_path_is_told_by_its_route_however_it_is_spelled() {
     let lines = lines_of(&id);
     let [line] = lines.as_slice() else { panic!("{lines:#?}") };
     assert_eq!(line["route"], ROUTE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_learns_why_a_token_is_not_valid_and_its_caller_does_not() {
+    let app = TestApp::new(Kind::Sqlite).await;
+    let fixture = StopFixture::load(&app).await;
+    let credentials = &app.stores.credentials;
+    let revoked = fixture.issue(&app, |_| {}).await;
+    credentials.revoke_token(&revoked.digest(), app.in_seconds(0)).await.unwrap();
+    let of_blocked = fixture.issue(&app, |token| token.user_id = UserId::new(fresh())).await;
+    let digest = of_blocked.digest();
+    let user =
+        app.stores.access_tokens.find(&of_blocked).await.unwrap().filter(|facts| facts.digest == digest);
+    credentials.set_user_blocked(user.unwrap().user_id, true).await.unwrap();
+    for (token, reason) in [
+        (secret(), "unknown"),
+        (fixture.issue(&app, |token| token.kind = TokenKind::Other).await, "other_kind"),
+        (fixture.issue(&app, |token| token.expires_at = app.in_seconds(0)).await, "expired"),
+        (revoked, "revoked"),
+        (of_blocked, "user_blocked"),
+    ] {
+        let id = fresh().to_string();
+        let request = app.patch(&fixture.path()).token(&token).header("x-request-id", &id);
+        request.send().await.assert_invalid_token();
+        let lines = lines_of(&id);
+        let [line] = lines.as_slice() else { panic!("{lines:#?}") };
+        assert_eq!((&line["outcome"], &line["reason"]), (&json!("invalid_token"), &json!(reason)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_path_is_told_without_what_may_name_somebody() {
+    let app = TestApp::new(Kind::Sqlite).await;
+    let (patient, id) = (fresh(), fresh().to_string());
+    let path = format!("/api/patients/{patient}/device_dispenses/olena/hunter-two/%61ctions");
+    let answer = app.request(reqwest::Method::GET, &path).header("x-request-id", &id).send().await;
+    assert_eq!(answer.status, 404);
+    let lines = lines_of(&id);
+    let [line] = lines.as_slice() else { panic!("{lines:#?}") };
+    assert_eq!(line["path"], "/api/patients/*/device_dispenses/*/*/actions");
+    assert_eq!(line.get("route"), None);
 }

@@ -75,7 +75,7 @@ impl Answers {
     pub(crate) fn of_operation<O: Operation>(path: &str) -> Self {
         let [requests, failures] = EXHAUSTED;
         let is_asked = |error: &AuthError| {
-            let about_api_key = matches!(error, AuthError::NoApiKey | AuthError::InvalidApiKey);
+            let about_api_key = matches!(error, AuthError::NoApiKey | AuthError::InvalidApiKey(_));
             O::CALLER == CallerKind::UserWithApiKey || !about_api_key
         };
         let unauthorized = match O::CALLER {
