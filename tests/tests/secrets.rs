@@ -76,6 +76,7 @@ fn is_known(path: &Path, name: &str) -> bool {
     let known = [
         // What an answer repeats of the request.
         ("http/src/context.rs", "url"),
+        ("http/src/addressing.rs", "url"),
         // The name of a setting.
         ("esoz/src/config/mod.rs", "key"),
         // A digest of an idempotency key, which is no secret.
