@@ -49,8 +49,8 @@ pub fn main() -> ExitCode {
     drop(logging);
     match outcome {
         Ok(code) => code,
-        // Nobody reads on, e.g. `head`. The output is incomplete, so the exit code is 1; there is nothing to say.
-        Err(error) if cli::is_output_closed(&error) => ExitCode::FAILURE,
+        // The output is incomplete, so the exit code is 1; its reader, e.g. `head`, knows why.
+        Err(error) if cli::is_broken_pipe(&error) => ExitCode::FAILURE,
         Err(error) => {
             telemetry::logging::print_error(&error);
             ExitCode::FAILURE

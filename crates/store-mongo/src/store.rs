@@ -66,7 +66,7 @@ impl MongoStore {
         Ok(Self { documents, finds, transitions, pool, transport })
     }
 
-    /// Returns how safe the way to the servers is.
+    /// Returns how connections are protected.
     pub fn transport(&self) -> Transport {
         self.transport
     }

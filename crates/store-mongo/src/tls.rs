@@ -30,12 +30,15 @@ pub(crate) fn options(uri: Option<Tls>, settings: &MongoSettings) -> Result<Opti
         certificate: options.cert_key_file_path.as_ref().map(|file| CertificateFiles::new(file, file)),
     };
     files.config(Verification::AuthorityAndHost).map_err(|error| refused(&error.to_string()))?;
-    // The driver's own authorities are those of its release.
-    options.ca_file_path = options.ca_file_path.or_else(platform_root_file);
+    // Without a file the driver would trust the authorities that were compiled into its release.
+    let roots = options.ca_file_path.or_else(platform_root_file);
+    options.ca_file_path = Some(roots.ok_or_else(|| {
+        refused("this machine has no file of certificate authorities; name one in root_certificate_file")
+    })?);
     Ok(Some(Tls::Enabled(options)))
 }
 
-/// How safe the way to the servers is, as far as the hosts of the connection string tell: they name the others of their replica set.
+/// How connections are protected, as far as the hosts of the connection string tell: they name the others of their replica set.
 pub(crate) fn transport(options: &ClientOptions) -> Transport {
     let is_local = !options.hosts.is_empty()
         && options.hosts.iter().all(|host| match host {

@@ -76,10 +76,10 @@ pub(crate) struct TlsRequest {
 
 /// What an [`Endpoint`] is parsed from: its files are read again for each connection.
 pub(crate) struct EndpointSource {
-    pub(crate) url: SecretSource,
-    pub(crate) tls: ClientTls,
-    pub(crate) application_name: String,
-    pub(crate) connect_timeout: Duration,
+    url: SecretSource,
+    tls: ClientTls,
+    application_name: String,
+    connect_timeout: Duration,
     last: LastGood<Endpoint>,
 }
 

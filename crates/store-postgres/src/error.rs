@@ -24,7 +24,7 @@ const AUDIT_OFF: &str = "the audit trigger is off or gone; as the owner: `CREATE
 const NOT_AUDITED: &str = "ES001";
 const TABLE_IN_USE: &str = "a table is in use, or an older transaction is open; run the migration again";
 
-/// A failure of the database, before it is known what was attempted. The SQLSTATE that came before a connection was closed explains the closing. A clone answers another caller of the same batch.
+/// A failure of the database, before it is known what was attempted. A clone answers another caller of the same batch.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{cause}")]
 pub(crate) struct Failure {

@@ -50,7 +50,7 @@ impl PostgresStore {
         Ok(Self { connections, contract_divisions })
     }
 
-    /// Returns how safe the way to the server is, as the URL says now.
+    /// Returns how new connections are protected: the URL may be in a file that was replaced.
     ///
     /// # Errors
     /// None in practice: the URL could be used before.

@@ -24,7 +24,7 @@ const WRITE: &str = "UPDATE request_context SET request_id = hex(zeroblob(32768)
 const MIN_ROOM_BYTES: u64 = 1 << 20;
 
 /// Tells whether the file can be written, without changing it: writes into the log where the next change goes, and rolls back. This finds a file that is
-/// read-only, a quota and a broken disk alike. Nothing is synced, and the next change overwrites it. The log has room for it from the time before, so a
+/// read-only, a quota and a broken disk alike. Nothing is committed, so nothing is synced, and the next change overwrites it. The log has room for it from the time before, so a
 /// full disk is asked for as well.
 ///
 /// Not seen by it: a disk that fails to sync.

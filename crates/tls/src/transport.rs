@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-/// How safe the way to a server is.
+/// How a connection to a server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// It stays on this machine.

@@ -182,6 +182,22 @@ pub(super) fn apt_install(packages: &[&str]) -> Result<(), ServerError> {
     run(apt().args(["install", "--no-install-recommends", "--no-upgrade"]).args(packages)).map(drop)
 }
 
+/// Finds a program or, if it is not there, installs its Debian package and looks again. `missing` says where it was looked for.
+pub(super) fn find_or_install(
+    look: impl Fn() -> Option<PathBuf>,
+    package: &str,
+    missing: &str,
+) -> Result<PathBuf, ServerError> {
+    if let Some(program) = look() {
+        return Ok(program);
+    }
+    let installed = apt_install(&[package]);
+    look().ok_or_else(|| {
+        let why = installed.err().map(|error| error.to_string()).unwrap_or_default();
+        ServerError::new(format!("{missing}; {why}\nInstall it (Debian package {package})"))
+    })
+}
+
 /// Waits for a lock among processes; it is held until the file is dropped.
 fn lock(servers: &Path, name: &str) -> Result<File, ServerError> {
     fs::create_dir_all(servers)

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     error::ServerError,
-    fetch::apt_install,
+    fetch::{apt_install, find_or_install},
     find::{is_executable, is_root, on_path, run},
     process::User,
 };
@@ -92,16 +92,7 @@ pub(super) fn find_psql(beside: Option<&Path>) -> Result<PathBuf, ServerError> {
             .chain(debian_dirs().into_iter().map(|dir| dir.join("psql")))
             .find(|file| is_executable(file))
     };
-    if let Some(psql) = look() {
-        return Ok(psql);
-    }
-    let installed = apt_install(&["postgresql-client"]);
-    look().ok_or_else(|| {
-        let why = installed.err().map(|error| error.to_string()).unwrap_or_default();
-        ServerError::new(format!(
-            "no psql: looked on PATH and in {DEBIAN_DIR}/*/bin; {why}\nInstall PostgreSQL's client programs"
-        ))
-    })
+    find_or_install(look, "postgresql-client", &format!("no psql: looked on PATH and in {DEBIAN_DIR}/*/bin"))
 }
 
 /// Whom the server runs as: itself, or, since it refuses to run as root, `postgres` or `nobody`.

@@ -16,7 +16,7 @@ const MAX_LINE_BYTES: u64 = 1 << 28;
 const AFTER_HELP: &str = "\
 Exit codes:
   0  success
-  1  failure, complete or partial (a bad line of an import, a problem that `doctor` found); the output says why, unless nobody reads it
+  1  failure, complete or partial (a bad line of an import, a problem that `doctor` found); the output says why; a broken pipe (standard output closed by its reader) says nothing
   2  the command line is invalid
 
 Output goes to standard output, logs and errors to standard error. NO_COLOR in the environment switches colours off.

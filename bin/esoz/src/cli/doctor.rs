@@ -23,7 +23,7 @@ struct Finding {
     seen: Option<String>,
     /// The problem and its remedy.
     wrong: Option<(String, &'static str)>,
-    /// Why the way to the server is not safe. Told, and no failure: a network may be safe by other means.
+    /// Why the connection to the server is not verified. A warning, no failure: the network may be isolated.
     weak: Option<&'static str>,
 }
 
@@ -74,7 +74,7 @@ impl Finding {
         Self { what, seen: None, wrong, weak: None }
     }
 
-    /// The finding about a server that is reached this way.
+    /// Adds how the server is reached.
     fn over(self, transport: Transport) -> Self {
         let weak = if let Transport::Weak(why) = transport { Some(why) } else { None };
         Self { weak, ..self }
@@ -119,7 +119,7 @@ async fn postgres(config: &Config) -> Finding {
                 )),
                 Schema::Known => None,
             };
-            Finding { what: "PostgreSQL", seen, wrong: None, weak: None }
+            Finding { seen, ..Finding::new("PostgreSQL", Ok(()), remedy) }
         }
     };
     match transport {
@@ -154,7 +154,7 @@ async fn outbox(config: &Config) -> Finding {
             let why = format!("{set_aside} events cannot be delivered and were set aside");
             let remedy = "`esoz events --failed` lists them with the reasons; then retry or drop them";
             let wrong = (set_aside > 0).then_some((why, remedy));
-            Finding { what: "outbox", seen: Some(seen), wrong, weak: None }
+            Finding { seen: Some(seen), wrong, ..Finding::new("outbox", Ok(()), remedy) }
         }
     }
 }

@@ -23,7 +23,7 @@ use anyhow::{Context as _, Result};
 /// Prints a line to standard output.
 ///
 /// # Errors
-/// When nobody reads on as well: [`is_output_closed`] then.
+/// When it cannot be written; a broken pipe is told apart by [`is_broken_pipe`].
 fn print(line: &str) -> Result<()> {
     writeln!(stdout(), "{line}").context(Printing)
 }
@@ -38,10 +38,10 @@ impl fmt::Display for Printing {
     }
 }
 
-/// Whether an error means that nobody reads standard output any more, e.g. `head` after its lines.
-pub(crate) fn is_output_closed(error: &anyhow::Error) -> bool {
-    let is_closed = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
-    error.is::<Printing>() && error.downcast_ref().is_some_and(is_closed)
+/// Whether an error is a broken pipe (EPIPE) on standard output: its reader, e.g. `head`, has closed it.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let is_broken = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
+    error.is::<Printing>() && error.downcast_ref().is_some_and(is_broken)
 }
 
 /// The address by which a client on this machine reaches a listening address: loopback in the place of 0.0.0.0 or `::`.

@@ -11,7 +11,7 @@ use crate::config::{Bus, Config};
 
 /// What to do about a connection that is not safe.
 pub(crate) const REMEDY: &str = "anybody on the way can read health data, or pass for the server: use TLS and check its certificate \
-    (postgres.url with sslmode=verify-full, mongodb.uri with tls=true), or a network that nobody else is on (Kafka is spoken without TLS)";
+    (postgres.url with sslmode=verify-full, mongodb.uri with tls=true), or an isolated network (Kafka is spoken without TLS)";
 
 /// The connections to the servers that are in use.
 pub(crate) struct Transports {

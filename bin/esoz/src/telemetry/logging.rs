@@ -74,7 +74,7 @@ impl Drop for Logging {
     }
 }
 
-/// Prints the error that ends the program to standard error. Gives up soon: nobody may be reading.
+/// Prints the error that ends the program to standard error. Gives up after [`FLUSH_TIMEOUT`]: a full pipe would block the exit.
 pub(crate) fn print_error(error: &anyhow::Error) {
     // A closed standard error leaves nowhere to report to.
     if let Ok(mut lines) = stderr_lines() {

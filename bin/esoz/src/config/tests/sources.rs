@@ -51,8 +51,8 @@ fn a_variable_is_read_as_what_the_key_is() {
             ("ESOZ_CACHE__TTL_MS", "0"),
             ("ESOZ_LEGAL_ENTITY__ALLOWED_TYPES", "PHARMACY, MSP"),
             ("ESOZ_TEST_POSTGRES_URL", "of the tests"),
-            ("ESOZ_CONFIG", "read by whoever loads the file"),
-            ("ESOZ_SERVICE_HOST", "of somebody else"),
+            ("ESOZ_CONFIG", "/no/such/file.toml"),
+            ("ESOZ_SERVICE_HOST", "10.0.0.1"),
         ],
     )
     .unwrap();

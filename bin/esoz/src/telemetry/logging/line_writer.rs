@@ -9,7 +9,8 @@ use std::time::Duration;
 /// The most bytes of lines that wait for the reader. A line for which there is no room is dropped.
 const CAPACITY_BYTES: usize = 2 << 20;
 
-/// The pause before an output that cannot take more right now, and says so instead of blocking, is tried again.
+/// The pause before an output in non-blocking mode that is full (EAGAIN) is tried again. Whoever shares standard error may have set the mode; the
+/// writing thread is the only one that pauses.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// The number of lines that this process dropped.
@@ -61,7 +62,7 @@ impl LineWriter {
         let mut state = self.0.state();
         state.is_closing = true;
         self.0.filled.notify_one();
-        // Given up when nobody reads: the program ends all the same.
+        // Gives up on a full pipe: the program ends all the same.
         drop(self.0.finished.wait_timeout_while(state, within, |state| !state.is_finished));
     }
 }
@@ -92,9 +93,9 @@ impl Queue {
 
     /// Writes lines until the queue is closed and empty.
     fn run(&self, mut output: impl Write, report: impl Fn(u64)) {
-        let (mut lines, mut unreported) = (Vec::new(), 0);
+        let (mut lines, mut unreported, mut is_cut) = (Vec::new(), 0, false);
         while self.take(&mut lines, &mut unreported) {
-            let lost = write_lines(&mut output, &lines);
+            let lost = write_lines(&mut output, &lines, &mut is_cut);
             DROPPED.fetch_add(lost, Ordering::Relaxed);
             self.state().writing_bytes = 0;
             unreported += lost;
@@ -122,19 +123,30 @@ impl Queue {
     }
 }
 
-/// Writes lines. Returns how many were lost because the output failed.
-fn write_lines(output: &mut impl Write, mut lines: &[u8]) -> u64 {
-    while !lines.is_empty() {
-        match output.write(lines) {
+/// Writes lines. Returns how many were lost because the output failed. `is_cut` says whether the last one before was written in part, and then
+/// whether one of these was: another line must not continue it.
+fn write_lines(output: &mut impl Write, lines: &[u8], is_cut: &mut bool) -> u64 {
+    *is_cut = *is_cut && write_until_failure(output, b"\n") == 0;
+    let written = if *is_cut { 0 } else { write_until_failure(output, lines) };
+    let (written, lost) = lines.split_at_checked(written).unwrap_or_default();
+    *is_cut |= !lost.is_empty() && written.last().is_some_and(|byte| *byte != b'\n');
+    let lost = lost.split(|byte| *byte == b'\n').count() - 1;
+    u64::try_from(lost).unwrap_or(u64::MAX)
+}
+
+/// Returns how many bytes were written before the output failed.
+fn write_until_failure(output: &mut impl Write, bytes: &[u8]) -> usize {
+    let mut left = bytes;
+    while !left.is_empty() {
+        match output.write(left) {
             Ok(0) => break,
-            Ok(written) => lines = lines.get(written..).unwrap_or_default(),
+            Ok(written) => left = left.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY_PAUSE),
             Err(_) => break,
         }
     }
-    let lost = lines.split(|byte| *byte == b'\n').count() - 1;
-    u64::try_from(lost).unwrap_or(u64::MAX)
+    bytes.len() - left.len()
 }
 
 #[cfg(test)]
@@ -246,6 +258,34 @@ mod tests {
         output.set(Mode::Writes);
         writer.write_all(b"written\n").unwrap();
         wait_for_blocking("the report", LONG, || (output.written() == "written\n3 dropped\n").then_some(()));
+    }
+
+    #[test]
+    fn given_an_output_that_fails_in_the_middle_of_a_line_then_the_next_line_begins_anew() {
+        /// Takes a part of the first line, fails once, then takes everything.
+        struct Cut(Vec<u8>, usize);
+
+        impl Write for Cut {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.1 += 1;
+                let taken = match self.1 {
+                    1 => 3,
+                    2 => return Err(ErrorKind::Other.into()),
+                    _ => bytes.len(),
+                };
+                self.0.extend_from_slice(&bytes[..taken]);
+                Ok(taken)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let (mut output, mut is_cut) = (Cut(Vec::new(), 0), false);
+        assert_eq!((write_lines(&mut output, b"first\n", &mut is_cut), is_cut), (1, true));
+        assert_eq!((write_lines(&mut output, b"next\n", &mut is_cut), is_cut), (0, false));
+        assert_eq!(output.0, b"fir\nnext\n");
     }
 
     #[test]

@@ -103,7 +103,7 @@ metrics! {
     COMPONENT_UP: Gauge "esoz_component_up" [Label::new("component", || owned(COMPONENTS))]
         "Whether a store or the bus answered the last health check: 1 or 0.";
     TRANSPORT_VERIFIED: Gauge "esoz_transport_verified" [Label::new("component", || owned([POSTGRESQL, MONGODB, KAFKA]))]
-        "Whether the way to a server is safe: 1 if it stays on this machine, or is encrypted and the server's certificate is checked; else 0.";
+        "Whether the connection to a server is verified: 1 if it stays on this machine, or uses TLS and checks the server's certificate and host name; else 0.";
     STORE_OPERATION_DURATION: Histogram(STORE_SECONDS) "esoz_store_operation_duration_seconds" [CALLED, PORT, OPERATION, OUTCOME]
         "Duration of calls of the stores and the bus, by outcome. Cache hits are not among them.";
     POOL_CONNECTIONS: Gauge "esoz_pool_connections" [POOL, Label::new("state", || owned(POOL_STATES))]
