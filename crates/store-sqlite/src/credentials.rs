@@ -48,7 +48,7 @@ impl AccessTokens for SqliteStore {
                     .inner_join(clients::table)
                     .filter(access_tokens::digest.eq(digest.bytes().as_slice()))
                     .select((TokenRow::as_select(), users::is_blocked, clients::is_blocked))
-                    .first(connection)
+                    .get_result(connection)
                     .optional()?;
                 Ok(row)
             })
@@ -85,7 +85,7 @@ impl ApiKeys for SqliteStore {
                     .inner_join(clients::table)
                     .filter(api_keys::digest.eq(digest.bytes().as_slice()))
                     .select((api_keys::client_id, api_keys::scope, api_keys::revoked_at, clients::is_blocked))
-                    .first(connection)
+                    .get_result(connection)
                     .optional()?;
                 Ok(row)
             })
@@ -142,7 +142,7 @@ macro_rules! revoke {
     ($connection:expr, $secrets:ident, $digest:expr, $now:expr) => {{
         let secret = $secrets::table.find($digest.bytes().as_slice());
         let revoked: Option<Option<String>> =
-            secret.select($secrets::revoked_at).first($connection).optional()?;
+            secret.select($secrets::revoked_at).get_result($connection).optional()?;
         if let Some(None) = revoked {
             let update = diesel::update(secret).set($secrets::revoked_at.eq(rfc3339_micros($now)));
             update.execute($connection)?;

@@ -79,7 +79,7 @@ impl EventLog for SqliteStore {
         let json: Option<String> = self
             .read(format!("finding event {id}"), move |connection| {
                 let event = event_log::table.filter(event_log::event_id.eq(id.to_string()));
-                Ok(event.select(event_log::json).first(connection).optional()?)
+                Ok(event.select(event_log::json).get_result(connection).optional()?)
             })
             .await?;
         json.map(|json| event(&id.to_string(), &json)).transpose()

@@ -30,7 +30,7 @@ pub(crate) fn replay(
     let row: Option<KeyRow> = keys::table
         .find(idempotency.key().as_slice())
         .select(KeyRow::as_select())
-        .first(connection)
+        .get_result(connection)
         .optional()?;
     let Some(KeyRow { request, answer, kept_since }) = row else { return Ok(None) };
     Ok(idempotency.replay(&request, LOCATION.parse("kept_since", &kept_since)?, now, || answer))

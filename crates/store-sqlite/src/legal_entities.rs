@@ -71,7 +71,7 @@ impl LegalEntities for SqliteStore {
         let row: Option<(String, String)> = self
             .read(format!("finding legal entity {id}"), move |connection| {
                 let columns = (legal_entities::kind, legal_entities::status);
-                let row = legal_entities::table.find(id.to_string()).select(columns).first(connection);
+                let row = legal_entities::table.find(id.to_string()).select(columns).get_result(connection);
                 Ok(row.optional()?)
             })
             .await?;

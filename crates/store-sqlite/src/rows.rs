@@ -113,7 +113,7 @@ macro_rules! put_row {
             if inserted > 0 {
                 return Ok(Put::Created);
             }
-            let there: $Row = $table::table.find(&$row.id).first($connection)?;
+            let there: $Row = $table::table.find(&$row.id).get_result($connection)?;
             let mut wanted = $row.clone();
             wanted.inserted_at.clone_from(&there.inserted_at);
             wanted.inserted_by.clone_from(&there.inserted_by);
@@ -121,7 +121,7 @@ macro_rules! put_row {
                 return Ok(Put::Kept);
             }
             let update = diesel::update($table::table.find(&$row.id)).set($row);
-            Prepared(update).execute($connection).map(|_| Put::Updated)
+            Prepared(update).run($connection).map(|()| Put::Updated)
         })
     }};
 }

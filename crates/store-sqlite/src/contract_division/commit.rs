@@ -30,7 +30,7 @@ pub(super) fn write(
     set_request(connection, Some(&write.request_id))?;
     if facts.current.is_some() {
         let update = diesel::update(contract_divisions::table.find(&row.id)).set(&row);
-        Prepared(update).execute(connection)?;
+        Prepared(update).run(connection)?;
     } else {
         diesel::insert_into(contract_divisions::table).values(&row).execute(connection)?;
     }
@@ -42,8 +42,8 @@ pub(super) fn write(
 }
 
 /// Tells the audit trigger on whose behalf this transaction writes. Must be cleared before the commit.
-fn set_request(connection: &mut SqliteConnection, request_id: Option<&RequestId>) -> QueryResult<usize> {
+fn set_request(connection: &mut SqliteConnection, request_id: Option<&RequestId>) -> QueryResult<()> {
     let update = diesel::update(request_context::table)
         .set(request_context::request_id.eq(request_id.map(RequestId::as_str)));
-    Prepared(update).execute(connection)
+    Prepared(update).run(connection)
 }

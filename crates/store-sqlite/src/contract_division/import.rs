@@ -208,6 +208,6 @@ fn pair_is_taken(connection: &mut SqliteConnection, row: &RecordRow) -> QueryRes
         .filter(contract_divisions::division_id.eq(&row.division_id))
         .filter(contract_divisions::is_active)
         .select(contract_divisions::id)
-        .first(connection)?;
+        .get_result(connection)?;
     Ok(Put::Refused(format!("contract division {other}, also active, has its contract and division")))
 }

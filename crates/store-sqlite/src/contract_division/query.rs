@@ -20,7 +20,7 @@ pub(super) fn current(
         .inner_join(contracts::table)
         .filter(contract_divisions::id.eq(id.to_string()))
         .select((RecordRow::as_select(), ContractRow::as_select()))
-        .first(connection)
+        .get_result(connection)
         .optional()?;
     let current = current.map(|(record, contract)| {
         Ok::<_, StoreError>(Current { record: record.record()?, contract: contract.facts()? })
@@ -99,10 +99,16 @@ pub(super) fn facts(
         return Ok(Facts { current, division: None, contract: None, is_pair_taken: false });
     };
     let (division_id, contract_id) = (division_id.to_string(), contract_id.to_string());
-    let division: Option<DivisionRow> =
-        divisions::table.find(&division_id).select(DivisionRow::as_select()).first(connection).optional()?;
-    let contract: Option<ContractRow> =
-        contracts::table.find(&contract_id).select(ContractRow::as_select()).first(connection).optional()?;
+    let division: Option<DivisionRow> = divisions::table
+        .find(&division_id)
+        .select(DivisionRow::as_select())
+        .get_result(connection)
+        .optional()?;
+    let contract: Option<ContractRow> = contracts::table
+        .find(&contract_id)
+        .select(ContractRow::as_select())
+        .get_result(connection)
+        .optional()?;
     let same_pair = contract_divisions::table
         .filter(contract_divisions::contract_id.eq(&contract_id))
         .filter(contract_divisions::division_id.eq(&division_id))

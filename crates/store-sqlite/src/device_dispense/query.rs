@@ -39,7 +39,7 @@ pub(crate) fn register_functions(connection: &mut SqliteConnection) -> QueryResu
 /// Looks up a stored document.
 pub(super) fn document(connection: &mut SqliteConnection, id: DispenseId) -> QueryResult<Option<String>> {
     let dispense = device_dispenses::table.find(id.to_string());
-    dispense.select(device_dispenses::document).first(connection).optional()
+    dispense.select(device_dispenses::document).get_result(connection).optional()
 }
 
 type Matching<'a> = device_dispenses::BoxedQuery<'a, Sqlite>;
@@ -188,7 +188,7 @@ fn positions(filter: &OverdueFilter, after: Option<(String, String)>, limit: usi
 pub(super) fn concerns(connection: &mut SqliteConnection, change: &Transition) -> QueryResult<bool> {
     let stored = device_dispenses::table.find(change.id.to_string());
     let stored = stored.select((device_dispenses::owner, device_dispenses::subject));
-    let stored: Option<(Option<String>, Option<String>)> = stored.first(connection).optional()?;
+    let stored: Option<(Option<String>, Option<String>)> = stored.get_result(connection).optional()?;
     Ok(stored.is_some_and(|(owner, subject)| {
         let (owner, subject) = (owner.and_then(|owner| owner.parse().ok()), subject.map(Pseudonym::new));
         change.concerns(owner, subject.as_ref())
