@@ -53,10 +53,20 @@ struct Fixture {
 const NO_TIMEOUT: Duration = Duration::from_hours(1);
 
 fn fixture(max_batches: usize, max_items: usize, queue_timeout: Duration) -> Fixture {
+    fixture_of(Limits {
+        max_batches,
+        max_items,
+        further_at: max_items.div_ceil(2),
+        queue_timeout,
+        target: NO_TIMEOUT,
+        max_alone: max_batches,
+    })
+}
+
+fn fixture_of(limits: Limits) -> Fixture {
     let (log, permits) = (Arc::<Mutex<Vec<Vec<u32>>>>::default(), Arc::new(Semaphore::new(0)));
     let (in_flight, most_in_flight) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let executor = Doubling { log: log.clone(), permits: permits.clone(), in_flight, most_in_flight };
-    let limits = Limits { max_batches, max_items, further_at: max_items.div_ceil(2), queue_timeout };
     Fixture { batcher: Batcher::new(executor, limits), log, permits }
 }
 
@@ -238,4 +248,67 @@ fn a_batch_outlives_the_runtime_of_the_call_that_started_it() {
     drop(first);
     fixture.permits.add_permits(1);
     assert_eq!(second.block_on(shared).unwrap(), Ok(4));
+}
+
+#[tokio::test]
+async fn jobs_that_take_too_long_run_alone_beside_each_other_until_they_are_fast_again() {
+    let limits = Limits {
+        max_batches: 1,
+        max_items: 4,
+        further_at: 2,
+        queue_timeout: NO_TIMEOUT,
+        target: Duration::ZERO,
+        max_alone: 3,
+    };
+    let mut slow = fixture_of(limits);
+    let mut calls = vec![slow.call(0).await];
+    slow.permits.add_permits(1);
+    calls.remove(0).await.unwrap().unwrap();
+    for job in 1..=5 {
+        calls.push(slow.call(job).await);
+    }
+    assert_eq!(slow.batches(), [[0], [1], [2], [3]]);
+    assert_eq!(slow.batcher.queue_len(), 2);
+    slow.permits.add_permits(5);
+    for call in calls.drain(..) {
+        call.await.unwrap().unwrap();
+    }
+    // Beside each other, so in no order.
+    let mut later = slow.batches().split_off(4);
+    later.sort();
+    assert_eq!(later, [[4], [5]]);
+
+    Arc::get_mut(&mut slow.batcher.shared).unwrap().limits.target = NO_TIMEOUT;
+    for job in 20..=24 {
+        calls.push(slow.call(job).await);
+    }
+    slow.permits.add_permits(5);
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert!(slow.batcher.shared.state().window > 1, "fast jobs share batches again");
+}
+
+#[test]
+fn a_batch_that_took_too_long_leaves_as_many_jobs_as_would_have_been_in_time() {
+    let limits = Limits {
+        max_batches: 1,
+        max_items: 32,
+        further_at: 16,
+        queue_timeout: NO_TIMEOUT,
+        target: Duration::from_millis(500),
+        max_alone: 1,
+    };
+    let batcher = fixture_of(limits).batcher;
+    let window = |jobs, millis| {
+        batcher.shared.measure(jobs, Duration::from_millis(millis));
+        batcher.shared.state().window
+    };
+    assert_eq!(window(32, 400), 32);
+    assert_eq!(window(32, 1_000), 16);
+    assert_eq!(window(3, 100), 16, "a batch that was not full tells nothing");
+    assert_eq!(window(16, 300), 16, "half of the time is not over for nothing");
+    assert_eq!(window(16, 200), 32);
+    assert_eq!(window(1, 2_000), 1);
+    assert_eq!(window(1, 10), 2);
 }

@@ -4,6 +4,9 @@
 //! arrives while none is in flight is executed at once and alone; jobs that arrive meanwhile are queued and executed in one batch as soon as
 //! it ends, or as soon as enough of them wait. So no job waits for others to arrive, and batches form by themselves under load.
 //!
+//! Batches that take long become smaller, down to one job: then what makes jobs slow (a trigger, a lock) adds up in no batch, and more of them run at
+//! once. Batches that are fast again grow.
+//!
 //! What a batch does, and what becomes of each job in it, is up to the store: see [`BatchExecutor`].
 
 use std::collections::VecDeque;
@@ -45,7 +48,14 @@ pub struct Limits {
     pub further_at: usize,
     /// The longest time that a job waits in the queue.
     pub queue_timeout: Duration,
+    /// How long a batch should take at most. Of jobs that are slower, fewer share one.
+    pub target: Duration,
+    /// Jobs in flight at the same time when each takes the whole of `target`, so that no two share a batch; at least `max_batches`.
+    pub max_alone: usize,
 }
+
+/// How long a batch of a store's writes or reads should take at most: a tenth of what a statement may take.
+pub const TARGET: Duration = Duration::from_millis(500);
 
 /// A job in the queue, with the caller that waits for its answer.
 pub struct Queued<J, A> {
@@ -139,13 +149,16 @@ struct Shared<T: BatchExecutor> {
 
 struct State<T: BatchExecutor> {
     in_flight: usize,
+    /// The most jobs that share a batch now, from one to [`Limits::max_items`].
+    window: usize,
     queue: VecDeque<Queued<T::Job, T::Answer>>,
 }
 
 impl<T: BatchExecutor> Batcher<T> {
     /// Creates a batcher. Batches run on the Tokio runtime of this call or, if there is none, on that of the caller whose job ended last.
     pub fn new(executor: T, limits: Limits) -> Self {
-        let state = Mutex::new(State { in_flight: 0, queue: VecDeque::new() });
+        let window = limits.max_items.max(1);
+        let state = Mutex::new(State { in_flight: 0, window, queue: VecDeque::new() });
         Self { shared: Arc::new(Shared { executor, limits, runtime: Handle::try_current().ok(), state }) }
     }
 
@@ -159,7 +172,9 @@ impl<T: BatchExecutor> Batcher<T> {
     pub async fn run(&self, job: &T::Job) -> Result<T::Answer, Dropped> {
         match self.shared.enter(job) {
             Ok(slot) => {
+                let since = Instant::now();
                 let answer = self.shared.executor.run_one(job).await;
+                self.shared.measure(1, since.elapsed());
                 drop(slot);
                 Ok(answer)
             }
@@ -174,23 +189,50 @@ impl<T: BatchExecutor> Batcher<T> {
 }
 
 impl<T: BatchExecutor> Shared<T> {
-    /// Takes a slot for one job if none is in flight, else queues the job.
+    /// Takes a slot for one job if none is in flight, or jobs run alone and there is room for it; else queues the job.
     fn enter(self: &Arc<Self>, job: &T::Job) -> Result<Slot<T>, ReplyReceiver<T::Answer>> {
         let mut state = self.state();
         // First in, first out: the queue is not empty only while a batch is in flight.
-        if state.in_flight == 0 {
-            state.in_flight = 1;
+        let may_run_alone = state.window == 1 && state.in_flight < self.max_in_flight(&state);
+        if state.in_flight == 0 || (may_run_alone && state.queue.is_empty()) {
+            state.in_flight += 1;
             return Ok(Slot(Arc::clone(self)));
         }
         let (queued, receiver) = Queued::new(job.clone());
         state.queue.push_back(queued);
-        if state.in_flight < self.limits.max_batches && self.is_worth_a_further_batch(&state) {
+        drop(state);
+        self.start_further_batch();
+        Err(receiver)
+    }
+
+    /// Starts a batch beside those in flight, if enough jobs wait for it.
+    fn start_further_batch(self: &Arc<Self>) {
+        let mut state = self.state();
+        if state.in_flight < self.max_in_flight(&state) && self.is_worth_a_further_batch(&state) {
             state.in_flight += 1;
             drop(state);
             // Starts the next batch, as the end of one does.
             drop(Slot(Arc::clone(self)));
         }
-        Err(receiver)
+    }
+
+    fn max_in_flight(&self, state: &State<T>) -> usize {
+        let Limits { max_batches, max_alone, .. } = self.limits;
+        if state.window == 1 { max_alone.max(max_batches) } else { max_batches }
+    }
+
+    /// Adapts the size of batches to how long one took.
+    fn measure(&self, jobs: usize, took: Duration) {
+        let target = self.limits.target;
+        let mut state = self.state();
+        if took > target {
+            let fitting = usize::try_from(
+                u128::try_from(jobs).unwrap_or_default() * target.as_micros() / took.as_micros().max(1),
+            );
+            state.window = fitting.unwrap_or(1).clamp(1, state.window);
+        } else if jobs == state.window && took < target / 2 {
+            state.window = state.window.saturating_mul(2).min(self.limits.max_items.max(1));
+        }
     }
 
     /// Takes the next batch off the queue. An empty one frees the slot.
@@ -201,7 +243,7 @@ impl<T: BatchExecutor> Shared<T> {
             state.in_flight -= 1;
             return batch; // These jobs go with those that arrive until another batch ends.
         }
-        while batch.len() < self.limits.max_items.max(1)
+        while batch.len() < state.window
             && let Some(queued) = state.queue.pop_front()
         {
             if queued.reply.0.is_closed() {
@@ -220,7 +262,7 @@ impl<T: BatchExecutor> Shared<T> {
     }
 
     fn is_worth_a_further_batch(&self, state: &State<T>) -> bool {
-        state.queue.len() >= self.limits.further_at.max(1)
+        state.queue.len() >= self.limits.further_at.clamp(1, state.window)
     }
 
     /// Never held across an await or a call that could panic.
@@ -246,8 +288,12 @@ impl<T: BatchExecutor> Drop for Slot<T> {
         };
         runtime.spawn(async move {
             let slot = slot;
+            let (jobs, since) = (batch.len(), Instant::now());
             slot.0.executor.run_batch(batch).await;
+            slot.0.measure(jobs, since.elapsed());
         });
+        // One end makes room for several where batches became smaller.
+        self.0.start_further_batch();
     }
 }
 

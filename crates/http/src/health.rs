@@ -6,6 +6,12 @@ use esoz_kernel::time::rfc3339_millis;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// The resource of device dispenses.
+pub const DEVICE_DISPENSES: &str = "device_dispenses";
+
+/// All resources, which need a component that knows who may ask for them.
+pub const RESOURCES: [&str; 3] = [DEVICE_DISPENSES, "contract_divisions", "events"];
+
 /// The condition of a component behind the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -30,7 +30,7 @@ use esoz_kernel::IdGenerator;
 
 pub use addressing::{Addressing, PublicUrl};
 pub use app::{Running, app, serve};
-pub use health::{Condition, Health};
+pub use health::{Condition, DEVICE_DISPENSES, Health, RESOURCES};
 pub use limits::HttpLimits;
 pub use middleware::{AdmissionControl, AdmissionSettings, MonotonicClock, ProcessClock};
 pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED};

@@ -38,7 +38,7 @@ pub(crate) struct RequestTelemetry {
     started: Instant,
     method: &'static str,
     /// The pattern of the route, since the path names a patient.
-    route: Option<String>,
+    pub(crate) route: Option<String>,
     /// The path that no route matches, without what may name somebody.
     unmatched_path: Option<String>,
     trace_id: Option<String>,

@@ -190,12 +190,12 @@ impl EventLog for PostgresStore {
             event_times: events.iter().map(|event| to_pg(event.event_time)).collect(),
             changed_by: events.iter().map(|event| event.changed_by.uuid()).collect(),
         };
-        let stored = self.connections.query_write::<Uuid, _>(statement).await.during("storing events")?;
+        let stored = self.records.query_write::<Uuid, _>(statement).await.during("storing events")?;
         Ok(u64::try_from(stored.len()).unwrap_or(u64::MAX))
     }
 
     async fn find(&self, id: EventId) -> Result<Option<LoggedEvent>, StoreError> {
-        let rows = self.connections.query(FindEvent { id: id.uuid() }).await;
+        let rows = self.records.query(FindEvent { id: id.uuid() }).await;
         let rows = rows.during(format_args!("finding event {id}"))?;
         at_most_one(rows).map(event).transpose()
     }
@@ -206,7 +206,7 @@ impl EventLog for PostgresStore {
         page: PageRequest,
     ) -> Result<Page<Result<LoggedEvent, StoreError>>, StoreError> {
         let list = ListEvents::new(filter, page);
-        let rows = self.connections.query::<(i64, Option<EventRow>), _>(list).await;
+        let rows = self.records.query::<(i64, Option<EventRow>), _>(list).await;
         let rows = rows.during("listing events")?;
         let total_entries = rows.first().map_or(0, |(total, _)| total.unsigned_abs());
         let items = rows.into_iter().filter_map(|(_, row)| row).map(event).collect();
@@ -219,7 +219,7 @@ impl EventLog for PostgresStore {
         };
         let [first, last] = [Timestamp::MIN, Timestamp::MAX].map(to_pg);
         let position = PositionFromEnd { newer, first, last };
-        let rows = self.connections.query::<(PgTimestamp, Uuid), _>(position).await;
+        let rows = self.records.query::<(PgTimestamp, Uuid), _>(position).await;
         let rows = rows.during("counting events from the newest")?;
         let position =
             |(event_time, id)| Some(EventPosition { event_time: from_pg(event_time)?, id: EventId::new(id) });
@@ -229,7 +229,7 @@ impl EventLog for PostgresStore {
     async fn remove_before(&self, position: EventPosition, limit: u32) -> Result<u64, StoreError> {
         let EventPosition { event_time, id } = position;
         let removal = RemoveEvents { event_time: to_pg(event_time), id: id.uuid(), max_rows: limit.into() };
-        let removed = self.connections.query_write::<Uuid, _>(removal).await.during("removing old events")?;
+        let removed = self.records.query_write::<Uuid, _>(removal).await.during("removing old events")?;
         Ok(u64::try_from(removed.len()).unwrap_or(u64::MAX))
     }
 }

@@ -1,6 +1,7 @@
 //! Connection pool: opens connections on demand and hands out none that is known to be broken.
 
 use std::collections::HashSet;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use diesel_async::methods::{ExecuteDsl, LoadQuery};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use esoz_kernel::StoreError;
 use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::connection::{Connection, open, service_session};
@@ -29,7 +31,7 @@ const VALIDATION_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct Manager {
     pub(crate) endpoint: Arc<EndpointSource>,
     session: String,
-    connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     answer_timeout: Duration,
     /// Runs the task of each connection, which must outlive the runtime of the call that opened it.
     runtime: Option<Handle>,
@@ -114,12 +116,43 @@ pub(crate) struct Connections {
     pub(crate) pool: Pool,
     pub(crate) wait: Duration,
     pub(crate) on_wait: Arc<OnceLock<WaitObserver>>,
+    /// How many of them this kind of work may hold at once, if not all.
+    share: Option<Arc<Semaphore>>,
+}
+
+/// A connection that is used, with its place in the share of its kind of work.
+pub(crate) struct Lease {
+    connection: Object<Manager>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Deref for Lease {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
 }
 
 /// Receives how long a call waited for its connection.
 pub(crate) type WaitObserver = Box<dyn Fn(Duration) + Send + Sync>;
 
 impl Connections {
+    pub(crate) fn new(pool: Pool, wait: Duration) -> Self {
+        Self { pool, wait, on_wait: Arc::default(), share: None }
+    }
+
+    /// The same connections for a kind of work that may hold so many of them at once, and leaves the others to other kinds.
+    pub(crate) fn with_share(&self, most: usize) -> Self {
+        Self { share: Some(Arc::new(Semaphore::new(most.max(1)))), ..self.clone() }
+    }
+
     /// Runs a query that changes nothing; see [`Connection::rows`]. If the connection is lost, it is repeated once on another one, so that a
     /// restart of the server fails no call.
     pub(crate) async fn query<Row, Q>(&self, query: Q) -> Result<Vec<Row>, Failure>
@@ -162,21 +195,28 @@ impl Connections {
     }
 
     /// Replaces a lost connection. The others are validated before their next use.
-    pub(crate) async fn replace(&self, lost: Object<Manager>) -> Result<Object<Manager>, Failure> {
+    pub(crate) async fn replace(&self, lost: Lease) -> Result<Lease, Failure> {
         self.pool.manager().losses.fetch_add(1, Ordering::AcqRel);
         drop(lost);
         self.connection().await
     }
 
-    /// Takes a connection from the pool.
-    pub(crate) async fn connection(&self) -> Result<Object<Manager>, Failure> {
+    /// Takes a connection from the pool, within the share.
+    pub(crate) async fn connection(&self) -> Result<Lease, Failure> {
         let began = Instant::now();
-        let connection = timeout(self.wait, self.pool.get()).await;
+        let connection = timeout(self.wait, async {
+            let place = match self.share.clone() {
+                Some(share) => Some(share.acquire_owned().await.map_err(Failure::unavailable)?),
+                None => None,
+            };
+            Ok::<_, Failure>(Lease { connection: self.pool.get().await?, _place: place })
+        })
+        .await;
         if let Some(observer) = self.on_wait.get() {
             observer(began.elapsed());
         }
         match connection {
-            Ok(connection) => Ok(connection?),
+            Ok(connection) => connection,
             Err(_) => Err(Failure::unavailable("no connection was free within pool_wait_timeout_ms")),
         }
     }

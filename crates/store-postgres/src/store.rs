@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::PoolConfig;
@@ -19,6 +18,8 @@ use crate::settings::PostgresSettings;
 #[derive(Clone)]
 pub struct PostgresStore {
     pub(crate) connections: Connections,
+    /// The share of what callers do with contract divisions and events.
+    pub(crate) records: Connections,
     pub(crate) contract_divisions: ContractDivisionWriter,
 }
 
@@ -39,15 +40,21 @@ impl PostgresStore {
                 .because(error)
         })?;
         let wait = Duration::from_millis(settings.pool_wait_timeout_ms);
-        let connections = Connections { pool, wait, on_wait: Arc::default() };
+        let connections = Connections::new(pool, wait);
+        // A quarter of the connections is left to who must know whether a caller may come in; of the rest, half may wait for locks.
+        let share = settings.max_connections - settings.max_connections / 4;
+        let waiting = connections.with_share(share / 2);
+        let records = connections.with_share(share.div_ceil(2));
         let limits = Limits {
             max_batches: settings.max_concurrent_batches,
             max_items: settings.max_batch_size,
             further_at: settings.max_batch_size.div_ceil(2),
             queue_timeout: wait,
+            target: esoz_batch::TARGET,
+            max_alone: share.div_ceil(2),
         };
-        let contract_divisions = ContractDivisionWriter::new(connections.clone(), limits);
-        Ok(Self { connections, contract_divisions })
+        let contract_divisions = ContractDivisionWriter::new(records.clone(), waiting, limits);
+        Ok(Self { connections, records, contract_divisions })
     }
 
     /// Returns how new connections are protected: the URL may be in a file that was replaced.

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::clock::MonotonicClock;
 use super::cors::Origins;
 use super::rate_limit::{RateLimitStatus, RateLimiter};
+use crate::health::RESOURCES;
 
 /// The name of the limit of a client's requests.
 const CLIENT: &str = "client";
@@ -17,7 +18,8 @@ const FAILED_AUTHENTICATIONS: &str = "failed-authentications";
 /// Limits of admission.
 #[derive(Debug, Clone, Default)]
 pub struct AdmissionSettings {
-    /// Requests in flight, over all workers. Any more are refused at once.
+    /// Requests in flight, over all workers. Any more are refused at once. Those for one resource are three quarters of them at most, so that a
+    /// resource whose store is slow leaves room for the others.
     pub max_in_flight: usize,
     /// Requests per second for each client in the long run. 0: any number.
     pub requests_per_second: u32,
@@ -33,6 +35,8 @@ pub struct AdmissionSettings {
 #[derive(Clone)]
 pub struct AdmissionControl {
     in_flight: Arc<Semaphore>,
+    /// The part of `in_flight` that one resource may take, by the order of [`RESOURCES`].
+    shares: [Arc<Semaphore>; RESOURCES.len()],
     /// Keyed by authenticated client, so that unauthenticated requests neither use up a client's quota nor grow the map.
     clients: Option<Arc<RateLimiter<ClientId>>>,
     /// Slows down guessing. Behind a proxy that is not trusted all clients share its address.
@@ -51,17 +55,22 @@ impl AdmissionControl {
         let clients = RateLimiter::new(CLIENT, per_second, second, burst, clock);
         let failures = RateLimiter::new(FAILED_AUTHENTICATIONS, per_minute, minute, per_minute, clock);
         Self {
-            in_flight: Arc::new(Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS))),
+            in_flight: semaphore(settings.max_in_flight),
+            shares: [(); RESOURCES.len()]
+                .map(|()| semaphore(settings.max_in_flight - settings.max_in_flight / 4)),
             clients: clients.map(Arc::new),
             failures: failures.map(Arc::new),
             origins: Arc::new(Origins::new(&settings.allowed_origins)),
         }
     }
 
-    /// Admits a request for as long as the permit is held; sheds it when [`AdmissionSettings::max_in_flight`] is reached. None waits: it
-    /// would be better served by another replica.
-    pub(crate) fn admit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.in_flight).try_acquire_owned().ok()
+    /// Admits a request of a route for as long as the permits are held; sheds it when [`AdmissionSettings::max_in_flight`] is reached, or the share of
+    /// the route's resource. None waits: it would be better served by another replica.
+    pub(crate) fn admit(&self, route: &str) -> Option<Vec<OwnedSemaphorePermit>> {
+        let share = RESOURCES.iter().zip(&self.shares);
+        let share = share.filter(|(resource, _)| route.split('/').any(|segment| segment == **resource));
+        let places = share.map(|(_, share)| share).chain([&self.in_flight]);
+        places.map(|places| Arc::clone(places).try_acquire_owned().ok()).collect()
     }
 
     /// Takes one request from an authenticated client's rate limit; returns what remains, if there is a limit.
@@ -87,6 +96,10 @@ impl AdmissionControl {
             let _ = failures.take(network(from));
         }
     }
+}
+
+fn semaphore(places: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)))
 }
 
 /// The address, or the network that belongs to one subscriber (IPv6).
@@ -117,18 +130,31 @@ mod tests {
     #[test]
     fn a_place_is_free_again_however_its_holder_ended() {
         let admission = admission(&AdmissionSettings { max_in_flight: 1, ..AdmissionSettings::default() });
-        let held = admission.admit();
+        let held = admission.admit("");
         assert!(held.is_some());
-        assert!(admission.admit().is_none());
+        assert!(admission.admit("").is_none());
         drop(held);
-        let held = admission.admit();
+        let held = admission.admit("");
         assert!(held.is_some());
         let panicked = std::thread::spawn(move || {
             let _held = held;
             panic!("on purpose");
         });
         assert!(panicked.join().is_err());
-        assert!(admission.admit().is_some());
+        assert!(admission.admit("").is_some());
+    }
+
+    #[test]
+    fn a_resource_leaves_a_quarter_of_the_places_to_the_others() {
+        let admission = admission(&AdmissionSettings { max_in_flight: 8, ..AdmissionSettings::default() });
+        let (updates, stops) =
+            ("/api/admin/contract_divisions/{id}", "/api/device_dispenses/{id}/actions/stop");
+        let held: Vec<_> = (0..8).map_while(|_| admission.admit(updates)).collect();
+        assert_eq!(held.len(), 6);
+        let others: Vec<_> = (0..8).map_while(|_| admission.admit(stops)).collect();
+        assert_eq!(others.len(), 2, "in all there are eight");
+        drop(held);
+        assert!(admission.admit(updates).is_some());
     }
 
     #[test]

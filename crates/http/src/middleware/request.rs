@@ -32,19 +32,19 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
     let _answering = request.conn_data::<SlowClientGuard>().map(SlowClientGuard::answering);
     let telemetry = RequestTelemetry::begin(&request, &context, &api.observer);
     let asks_upgrade = request.head().upgrade();
-    let outcome = match admit(&request, &api) {
+    let outcome = match admit(&request, telemetry.route.as_deref().unwrap_or_default(), &api) {
         Err(refused) => {
             // Lets the framework read the part of the body that came with the head; else it would close the connection.
             tokio::task::yield_now().await;
             Err(refused)
         }
-        Ok(permit) => {
+        Ok(permits) => {
             let limit = Duration::from_millis(api.limits.request_timeout_ms);
             let broken = pin!(ChunkedRequest::take(&mut request).broken(api.limits.body_max_bytes));
             let work = async move {
                 let outcome = next.call(request).await;
                 // Held until the work has ended, even when its client has left.
-                drop(permit);
+                drop(permits);
                 outcome
             };
             let work = work.instrument(telemetry.span.clone());
@@ -78,7 +78,7 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
 }
 
 /// Admits or refuses a request before anything is done for it. Health probes are always admitted: a busy server is not broken.
-fn admit(request: &ServiceRequest, api: &Api) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
+fn admit(request: &ServiceRequest, route: &str, api: &Api) -> Result<Vec<OwnedSemaphorePermit>, ApiError> {
     if request.headers().len() > api.limits.headers_max_count {
         return Err(ApiError::too_many_headers(api.limits.headers_max_count));
     }
@@ -91,7 +91,7 @@ fn admit(request: &ServiceRequest, api: &Api) -> Result<Option<OwnedSemaphorePer
         return Err(ApiError::websocket());
     }
     if request.match_info().as_str().starts_with("/health/") {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    api.admission.admit().map(Some).ok_or_else(ApiError::overloaded)
+    api.admission.admit(route).ok_or_else(ApiError::overloaded)
 }

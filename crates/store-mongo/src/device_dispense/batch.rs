@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocument, Timestamp, doc};
-use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender};
+use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender, TARGET};
 use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::{Committed, StoreError, StoreErrorKind, Uuid};
 use futures_util::future::join_all;
@@ -25,6 +25,8 @@ use crate::{
 
 /// Concurrent commands; three gave the highest throughput: one waits for the majority, one updates documents, one is on its way.
 const MAX_BATCHES: usize = 3;
+/// Commands of one statement each, if they are slow.
+const MAX_ALONE: usize = 16;
 /// Statements in one command; the server runs them in well under the time of a majority acknowledgement.
 const MAX_ITEMS: usize = 32;
 
@@ -42,6 +44,8 @@ impl TransitionExecutor {
             max_items: MAX_ITEMS,
             further_at: MAX_ITEMS / 2,
             queue_timeout: collections.operation_timeout,
+            target: TARGET,
+            max_alone: MAX_ALONE,
         };
         Batcher::new(Self(collections), limits)
     }

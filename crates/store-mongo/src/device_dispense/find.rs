@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bson::RawDocumentBuf;
-use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender};
+use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender, TARGET};
 use esoz_kernel::{DispenseId, StoreError, StoreErrorKind, Uuid};
 use futures_util::future::join_all;
 
@@ -10,6 +10,8 @@ use crate::{collections::Collections, error::MongoError};
 
 /// Concurrent queries: so many of them can be slow before another find waits for one.
 const MAX_BATCHES: usize = 4;
+/// Queries of one id each, if they are slow.
+const MAX_ALONE: usize = 16;
 /// Ids in one query. All of their documents are in memory at once.
 const MAX_ITEMS: usize = 32;
 
@@ -25,6 +27,8 @@ impl FindExecutor {
             max_items: MAX_ITEMS,
             further_at: 1,
             queue_timeout: collections.operation_timeout,
+            target: TARGET,
+            max_alone: MAX_ALONE,
         };
         Batcher::new(Self(collections), limits)
     }

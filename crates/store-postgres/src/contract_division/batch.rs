@@ -27,13 +27,15 @@ type QueuedWrite = Queued<Write, Attempt>;
 #[derive(Clone)]
 pub(crate) struct ContractDivisionWriter {
     batches: Batcher<Transactions>,
+    /// For writes that wait for locks.
     transactions: Transactions,
 }
 
 impl ContractDivisionWriter {
-    pub(crate) fn new(connections: Connections, limits: Limits) -> Self {
-        let transactions = Transactions { connections };
-        Self { batches: Batcher::new(transactions.clone(), limits), transactions }
+    /// Writes at once with `connections`; those that must wait for locks do with `waiting`, so that they do not take the place of others.
+    pub(crate) fn new(connections: Connections, waiting: Connections, limits: Limits) -> Self {
+        let batches = Batcher::new(Transactions { connections }, limits);
+        Self { batches, transactions: Transactions { connections: waiting } }
     }
 
     /// Number of writes in the queue.

@@ -21,7 +21,7 @@ use crate::statement::at_most_one;
 #[async_trait]
 impl ContractDivisions for PostgresStore {
     async fn find(&self, id: ContractDivisionId) -> Result<Option<Current>, StoreError> {
-        let rows = self.connections.query(FindCurrent { id: id.uuid() }).await;
+        let rows = self.records.query(FindCurrent { id: id.uuid() }).await;
         let rows = rows.during(format_args!("finding contract division {id}"))?;
         at_most_one(rows).map(row::to_current).transpose()
     }
@@ -31,7 +31,7 @@ impl ContractDivisions for PostgresStore {
         filter: &Filter,
         page: PageRequest,
     ) -> Result<Page<Result<ContractDivision, StoreError>>, StoreError> {
-        let rows = self.connections.query::<ListedRow, _>(ListRecords::new(filter, page)).await;
+        let rows = self.records.query::<ListedRow, _>(ListRecords::new(filter, page)).await;
         Ok(list::page(rows.during("listing contract divisions")?))
     }
 

@@ -1,6 +1,7 @@
 //! The scenarios: each starts servers, lets clients work on them, injects its faults and has the rest checked.
 
 mod broker;
+mod bulkheads;
 mod exhaustion;
 mod kill;
 mod mongodb;
@@ -147,6 +148,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "exhaustion",
         what: "pools of one connection, a full disk under the SQLite file, a clock that jumps",
         run: |run| Box::pin(exhaustion::run(run)),
+    },
+    Scenario {
+        name: "bulkheads",
+        what: "a locked row under updates, a MongoDB that stands still under stops: the other method goes on",
+        run: |run| Box::pin(bulkheads::run(run)),
     },
     Scenario {
         name: "overload",

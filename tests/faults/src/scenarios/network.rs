@@ -67,7 +67,7 @@ fn half_open(proxy: &Proxy) {
 }
 
 /// A proxy before the server that a variable names, and the variable with the proxy in its place.
-fn before(variables: &[(String, String)], name: &str) -> Result<(Proxy, String)> {
+pub(super) fn before(variables: &[(String, String)], name: &str) -> Result<(Proxy, String)> {
     let (_, url) = variables.iter().find(|(other, _)| other == name).context("a store with an address")?;
     let (_, place) = url.split_once("//").context("a URL")?;
     let place = place.rsplit('@').next().unwrap_or(place);
