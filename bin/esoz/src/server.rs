@@ -38,6 +38,9 @@ use crate::tls::{self, CertificateReload};
 /// The longest time that the jobs' last runs may delay the exit, in milliseconds.
 const LAST_RUNS_MAX_MS: u64 = 2_000;
 
+/// How long requests of the last clients may be on their way when the server stops.
+const LAST_CLIENTS: Duration = Duration::from_millis(200);
+
 /// A listening server with its jobs.
 pub struct EsozServer {
     running: Running,
@@ -152,13 +155,19 @@ impl EsozServer {
     /// When the server failed.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<()> {
         let Self { running, certificates, health_checks, metrics, jobs, drain, last_runs, .. } = self;
-        let Running { server, handle, .. } = running;
+        let Running { server, handle, listening, .. } = running;
         let server = tokio::spawn(server);
         stop.await;
         tracing::info!("stopping: draining connections, then finishing the requests in flight");
         health_checks.health.begin_shutdown();
         // Each connection is closed by an answer: closed between two requests, it could lose one that is on its way.
         tokio::time::sleep(drain).await;
+        match listening.ignore_new_clients() {
+            // The requests of those who came last are on their way.
+            Ok(()) => tokio::time::sleep(LAST_CLIENTS).await,
+            Err(error) => tracing::warn!(%error, "clients that connect at this moment may get no answer"),
+        }
+        drop(listening);
         handle.stop(true).await;
         server.await.context("the server task")?.context("serving")?;
         drop((health_checks, certificates));

@@ -8,6 +8,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, Error, HttpServer, web};
 use rustls::ServerConfig;
 
+use crate::listening::Listening;
 use crate::middleware::SlowClientGuard;
 use crate::middleware::request::handle;
 use crate::openapi::document;
@@ -39,6 +40,8 @@ pub fn app(
 pub struct Running {
     /// The address it is bound to.
     pub address: SocketAddr,
+    /// Its socket. Dropped before the server is stopped, so that the socket is closed then.
+    pub listening: Listening,
     /// Finishes when the server has stopped.
     pub server: Server,
     /// Stops the server: `handle.stop(true)` lets requests in flight finish.
@@ -50,7 +53,7 @@ pub struct Running {
 /// # Errors
 /// [`io::Error`] when the socket cannot be used.
 pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::Result<Running> {
-    let address = listener.local_addr()?;
+    let (address, listening) = (listener.local_addr()?, Listening::share(&listener)?);
     let limits = api.limits;
     let server = HttpServer::new(move || app(api.clone()))
         .on_connect(SlowClientGuard::on_connect(limits.idle_timeout()))
@@ -68,5 +71,5 @@ pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::
         None => server.listen(listener)?,
     };
     let server = server.run();
-    Ok(Running { address, handle: server.handle(), server })
+    Ok(Running { address, listening, handle: server.handle(), server })
 }

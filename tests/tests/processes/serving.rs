@@ -7,7 +7,7 @@ use std::time::Duration;
 use esoz_legal_entity::LegalEntityStatus;
 use esoz_testkit::wait::{wait_for, wait_for_blocking};
 use esoz_tests::process::{Process, esoz};
-use esoz_tests::{DEADLINE, Setup, StopFixture, TestStores, on_every_store};
+use esoz_tests::{DEADLINE, Kind, Setup, StopFixture, TestStores, on_every_store};
 use reqwest::Method;
 
 use crate::{environment, with};
@@ -111,5 +111,45 @@ on_every_store! {
             }
         })
         .await;
+    }
+}
+
+/// Asks on a new connection; false when there is nobody to connect to any more.
+fn is_answered(address: &str) -> bool {
+    // A client whose first packet is ignored comes again after a second, and is refused.
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.starts_with("HTTP/1.1 200"), "connected, and {read:?} instead of an answer: {text:?}");
+    true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_connected_is_answered_when_the_server_stops() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let variables = with(environment(&stores), "ESOZ_HTTP__DRAIN_MS", "50");
+    for _ in 0..5 {
+        let (mut server, base) = Process::serve(&variables);
+        let address = base.trim_start_matches("http://").to_owned();
+        let clients: Vec<_> = (0..12)
+            .map(|_| {
+                let address = address.clone();
+                std::thread::spawn(move || {
+                    let mut answered = 0;
+                    while is_answered(&address) {
+                        answered += 1;
+                    }
+                    answered
+                })
+            })
+            .collect();
+        wait_for_blocking("clients at work", DEADLINE, || is_answered(&address).then_some(()));
+        server.terminate();
+        let answered: u32 = clients.into_iter().map(|client| client.join().unwrap()).sum();
+        assert!(answered > 0);
+        assert_eq!(server.wait().code(), Some(0));
     }
 }
