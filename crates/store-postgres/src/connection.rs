@@ -104,6 +104,15 @@ pub(crate) async fn open(
     endpoint: Arc<EndpointSource>,
     session: &str,
 ) -> Result<(AsyncPgConnection, Arc<SqlstateMonitor>), Failure> {
+    let (mut db, monitor) = connect(endpoint).await?;
+    db.batch_execute(session).await.map_err(|error| Failure::of_session(error, monitor.take_sql_state()))?;
+    Ok((db, monitor))
+}
+
+/// Opens a connection as the server gives it.
+pub(crate) async fn connect(
+    endpoint: Arc<EndpointSource>,
+) -> Result<(AsyncPgConnection, Arc<SqlstateMonitor>), Failure> {
     // The files may be on a disk that is slow.
     let endpoint =
         tokio::task::spawn_blocking(move || endpoint.read()).await.map_err(Failure::unavailable)?;
@@ -113,8 +122,7 @@ pub(crate) async fn open(
         [Host::Unix(folder)] => over_unix_socket(&endpoint.config, folder).await?,
         _ => over_tcp(endpoint).await?,
     };
-    let mut db = db.map_err(|error| Failure::of_setting_up(error, monitor.take_sql_state()))?;
-    db.batch_execute(session).await.map_err(|error| Failure::of_session(error, monitor.take_sql_state()))?;
+    let db = db.map_err(|error| Failure::of_setting_up(error, monitor.take_sql_state()))?;
     Ok((db, monitor))
 }
 

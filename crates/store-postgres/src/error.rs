@@ -90,6 +90,11 @@ impl Failure {
         Self::new(StoreErrorKind::Unavailable, None, cause)
     }
 
+    /// The database cannot be used as it is reached.
+    pub(crate) fn unusable(cause: &'static str) -> Self {
+        Self::new(StoreErrorKind::Unexpected, None, cause)
+    }
+
     /// A concurrent transaction won; nothing was written.
     pub(crate) fn conflict(cause: &'static str) -> Self {
         Self::new(StoreErrorKind::Conflict, None, cause)
@@ -209,10 +214,10 @@ fn kind_of(state: &SqlState) -> StoreErrorKind {
     match (state.code().get(..2).unwrap_or_default(), state.code()) {
         // A concurrent transaction won; the statement was rolled back.
         (_, "40001" | "40P01") => StoreErrorKind::Conflict,
-        // 08: connection failure. 53: no memory, disk or connection slots. 57: cancelled by a timeout or an operator, or the server shuts
+        // 08: connection failure. 28: the login is refused, until a password is put right. 53: no memory, disk or connection slots. 57: cancelled by a timeout or an operator, or the server shuts
         // down or starts up. The others: lock timeout, the audit is off, the server is a replica (failover), unknown outcome of a commit, idle
         // transaction ended.
-        ("08" | "53" | "57", _) | (_, "55P03" | NOT_AUDITED | "25006" | "40003" | "25P03") => {
+        ("08" | "28" | "53" | "57", _) | (_, "55P03" | NOT_AUDITED | "25006" | "40003" | "25P03") => {
             StoreErrorKind::Unavailable
         }
         _ => StoreErrorKind::Unexpected,
@@ -246,13 +251,13 @@ mod tests {
             (
                 StoreErrorKind::Unavailable,
                 &[
-                    "08000", "08006", "08P01", "53100", "53200", "53300", "57014", "57P01", "57P02", "57P03",
-                    "55P03", "ES001", "25006", "25P03", "40003",
+                    "08000", "08006", "08P01", "28000", "28P01", "53100", "53200", "53300", "57014", "57P01",
+                    "57P02", "57P03", "55P03", "ES001", "25006", "25P03", "40003",
                 ][..],
             ),
             (
                 StoreErrorKind::Unexpected,
-                &["42601", "42501", "23505", "22021", "28P01", "3D000", "XX000", "P0001"][..],
+                &["42601", "42501", "23505", "22021", "3D000", "XX000", "P0001"][..],
             ),
         ] {
             for code in codes {

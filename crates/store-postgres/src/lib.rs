@@ -12,6 +12,7 @@ mod legal_entities;
 mod migrations;
 mod outbox;
 mod pool;
+mod pooler;
 mod scan;
 mod schema;
 mod settings;

@@ -20,6 +20,7 @@ use crate::PostgresStore;
 use crate::connection::open;
 use crate::endpoint::EndpointSource;
 use crate::error::{During as _, Failure};
+use crate::pooler::require_sessions;
 use crate::schema::schema_compatibility;
 use crate::settings::PostgresSettings;
 use crate::sqlstate::SqlstateMonitor;
@@ -80,6 +81,8 @@ pub async fn migrate(settings: &PostgresSettings) -> Result<Migrated, StoreError
     let (url, tls) = (settings.url.clone(), settings.tls.clone());
     let endpoint = Arc::new(EndpointSource::new(url, tls, "esoz migrate", CONNECT_TIMEOUT));
     endpoint.read()?;
+    // Before anything is set, since it would be set for others.
+    require_sessions(&endpoint, CONNECT_TIMEOUT).await.during("connecting to the database to migrate")?;
     let opened = tokio::time::timeout(CONNECT_TIMEOUT, open(endpoint, SESSION)).await;
     let opened = opened.unwrap_or_else(|_| Err(Failure::unavailable("the server did not respond in time")));
     let (mut db, monitor) = opened.during("connecting to the database to migrate")?;
@@ -174,12 +177,16 @@ diesel::table! {
 }
 
 impl PostgresStore {
-    /// Checks that this program can use the schema: it equals the program's own, or is newer and declared compatible. Services call it at
-    /// startup, so that a wrong schema fails there and not at the first request.
+    /// Checks that this program can use the schema: it equals the program's own, or is newer and declared compatible; and that each connection has a
+    /// session of the server to itself. Services call it at startup, before anything else, so that what is wrong fails there and not at the first
+    /// request.
     ///
     /// # Errors
     /// [`SchemaError`], which names the remedy.
     pub async fn check_schema(&self) -> Result<Schema, SchemaError> {
+        let manager = self.connections.pool.manager();
+        let sessions = require_sessions(&manager.endpoint, manager.connect_timeout).await;
+        sessions.during("connecting to PostgreSQL")?;
         let known = known()?;
         let applied =
             self.versions(schema_migrations::table.select(schema_migrations::version), READING).await?;

@@ -8,6 +8,7 @@ mod idempotency;
 mod locks;
 mod migrations;
 mod outages;
+mod pooler;
 mod rights;
 mod schema;
 mod support;
