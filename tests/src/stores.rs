@@ -1,9 +1,10 @@
 //! Fresh stores of one kind, and a way to look at them past their adapters.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use esoz_test_servers::raw::{KafkaTopic, MongoDocuments, PostgresAudit, SqliteFile};
-use esoz_test_servers::{PostgresAddress, shared};
+use esoz_test_servers::{Authority, Issued, PostgresAddress, shared};
 use esoz_testkit::contract::{Audit, Delivered, RawDispenses};
 use tempfile::TempDir;
 
@@ -41,7 +42,9 @@ pub struct Addresses<'a> {
     pub mongodb: &'a str,
     /// Kafka.
     pub kafka: &'a str,
-    /// Further variables of the program, e.g. how it reaches them; they come last.
+    /// The authority that it is trusted by, and the certificate that it is shown, if it takes TLS alone.
+    pub kafka_tls: Option<(&'a Authority, &'a Issued)>,
+    /// Further variables of the program, e.g. how it reaches them; they take the place of others.
     pub variables: &'a [(String, String)],
 }
 
@@ -54,7 +57,21 @@ impl TestStores {
                 let postgres = shared::postgres();
                 let postgres_url = &postgres.create_database().unwrap();
                 let (mongodb, kafka) = (shared::mongodb().uri(), shared::kafka().brokers());
-                Self::on(&Addresses { postgres, postgres_url, mongodb, kafka, variables: &[] }).await
+                // By TLS and with a certificate, so that every case that runs on servers is one of a managed database too.
+                let tls = postgres.over_tls(postgres_url);
+                let variables = tls.map(|tls| {
+                    let path = |path: &Path| path.display().to_string();
+                    [
+                        ("ESOZ_POSTGRES__URL", tls.url.clone()),
+                        ("ESOZ_POSTGRES__ROOT_CERTIFICATE_FILE", path(&tls.root_file)),
+                        ("ESOZ_POSTGRES__CLIENT_CERTIFICATE_FILE", path(&tls.certificate)),
+                        ("ESOZ_POSTGRES__CLIENT_PRIVATE_KEY_FILE", path(&tls.private_key)),
+                    ]
+                    .map(|(name, value)| variable(name, &value))
+                });
+                let variables = variables.as_ref().map_or(&[][..], |variables| variables);
+                Self::on(&Addresses { postgres, postgres_url, mongodb, kafka, kafka_tls: None, variables })
+                    .await
             }
         }
     }
@@ -109,8 +126,13 @@ impl TestStores {
             variable("ESOZ_EVENTS__TOPIC", &name),
             variable("ESOZ_EVENTS__GROUP", &name),
         ];
+        variables.retain(|(name, _)| servers.variables.iter().all(|(other, _)| other != name));
         variables.extend_from_slice(servers.variables);
-        let topic = Arc::new(KafkaTopic::new(servers.kafka, &name));
+        let topic = KafkaTopic::new(servers.kafka, &name);
+        let topic = Arc::new(match servers.kafka_tls {
+            Some((authority, shown)) => topic.over_tls(&authority.root_file(), shown),
+            None => topic,
+        });
         let documents = Arc::new(MongoDocuments::new(servers.mongodb, &name).await);
         let database = Arc::new(PostgresAudit::new(servers.postgres, servers.postgres_url));
         let stores = Self {

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
-use esoz_http::{Condition, Health, MonotonicClock};
+use esoz_http::{Condition, DEVICE_DISPENSES, Health, MonotonicClock, RESOURCES};
 use esoz_kernel::Clock;
 use tokio::task::JoinSet;
 
 use crate::compose::Parts;
-use crate::compose::bus::{KAFKA, kafka_settings};
-use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE, Stores};
+use crate::compose::bus::KAFKA;
+use crate::compose::missing_indexes;
+use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, SQLITE, Stores};
+use crate::compose::tokens::TOKEN_ISSUER;
 use crate::config::{Bus, Config};
 use crate::telemetry::outage::{Due, OutageLog};
 
@@ -27,13 +29,18 @@ const KAFKA_TIMEOUT: Duration = Duration::from_millis(800);
 /// Bounds the count of set-aside events of an outbox, and so the cost of counting.
 const MAX_COUNTED: u32 = 1_000;
 
+/// The pause between two looks at the indexes.
+const INDEX_INTERVAL: Duration = Duration::from_secs(30);
+
 type Ping = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// The health check of one component.
 struct Probe {
     name: &'static str,
-    /// Whether requests fail while the component is down.
-    needed: bool,
+    /// The resources whose requests fail while the component is down.
+    needed_by: &'static [&'static str],
+    /// The pause between two probes.
+    pause: Duration,
     ping: Box<dyn Fn() -> Ping + Send + Sync>,
 }
 
@@ -41,7 +48,7 @@ impl Probe {
     /// A probe that pings the component, if it is in use.
     fn new<C: Send + Sync + 'static, E: Display, F: Future<Output = Result<(), E>> + Send + 'static>(
         name: &'static str,
-        needed: bool,
+        needed_by: &'static [&'static str],
         component: Option<Arc<C>>,
         ping: impl Fn(Arc<C>) -> F + Send + Sync + 'static,
     ) -> Option<Self> {
@@ -50,21 +57,28 @@ impl Probe {
             let pinged = ping(component.clone());
             Box::pin(async move { pinged.await.map_err(|error| error.to_string()) })
         };
-        Some(Self { name, needed, ping: Box::new(ping) })
+        Some(Self { name, needed_by, pause: PROBE_INTERVAL, ping: Box::new(ping) })
+    }
+
+    /// The same, now and then.
+    fn every(self, pause: Duration) -> Self {
+        Self { pause, ..self }
     }
 
     /// Probes until aborted.
     async fn run(self, health: Arc<Health>, clock: Arc<dyn Clock>, monotonic_clock: Arc<dyn MonotonicClock>) {
-        let Self { name, ping, .. } = self;
+        let Self { name, pause, ping, .. } = self;
         let mut outage = OutageLog::default();
         loop {
             let pinged = tokio::time::timeout(PROBE_TIMEOUT, ping()).await;
             let pinged =
                 pinged.unwrap_or_else(|_| Err(format!("no answer within {} ms", PROBE_TIMEOUT.as_millis())));
-            let state = if pinged.is_ok() { Condition::Up } else { Condition::Down };
+            let is_up = pinged.is_ok();
+            let state = if is_up { Condition::Up } else { Condition::Down };
             let is_new = health.record(name, state, clock.now());
             log(name, pinged, is_new, &mut outage, monotonic_clock.elapsed());
-            tokio::time::sleep(PROBE_INTERVAL).await;
+            // A component that is down is looked at more often, to see it return.
+            tokio::time::sleep(if is_up { pause } else { PROBE_INTERVAL }).await;
         }
     }
 }
@@ -98,31 +112,43 @@ impl HealthChecks {
     /// Starts to probe.
     pub(crate) fn start(config: &Config, parts: &Parts) -> Result<Self> {
         let Parts { stores, clock, monotonic_clock, .. } = parts;
-        let Stores { sqlite, postgres, mongo, .. } = stores.clone();
+        let Stores { sqlite, postgres, mongo, token_issuer, .. } = stores.clone();
         let kafka = match config.bus()? {
             Bus::Log => None,
             Bus::Kafka => {
                 // A client of its own: the one that publishes may be waiting for a broker.
                 let request_timeout_ms = u32::try_from(KAFKA_TIMEOUT.as_millis())?;
-                let settings = KafkaSettings { request_timeout_ms, ..kafka_settings(config)? };
+                let settings = KafkaSettings { request_timeout_ms, ..config.kafka()? };
                 Some(Arc::new(KafkaPublisher::new(&settings)?))
             }
         };
+        let (postgres_indexes, mongo_indexes) = (postgres.clone(), mongo.clone());
         let probes = [
             // The causes say what is wrong: the file, the login, the certificate.
-            Probe::new(SQLITE, true, sqlite, |sqlite| async move {
+            Probe::new(SQLITE, &RESOURCES, sqlite, |sqlite| async move {
                 sqlite.ping().await.map_err(|error| error.with_causes())
             }),
-            Probe::new(POSTGRESQL, true, postgres, |postgres| async move {
+            Probe::new(POSTGRESQL, &RESOURCES, postgres, |postgres| async move {
                 postgres.ping().await.map_err(|error| error.with_causes())
             }),
-            Probe::new(MONGODB, true, mongo, |mongo| async move {
+            Probe::new(MONGODB, &[DEVICE_DISPENSES], mongo, |mongo| async move {
                 mongo.ping().await.map_err(|error| error.with_causes())
             }),
-            Probe::new(KAFKA, false, kafka, |kafka| async move { kafka.ping().await }),
+            Probe::new(KAFKA, &[], kafka, |kafka| async move { kafka.ping().await }),
+            Probe::new(TOKEN_ISSUER, &RESOURCES, token_issuer, |issuer| async move {
+                issuer.ping().await.map_err(|error| error.with_causes())
+            }),
+            Probe::new(POSTGRESQL_INDEXES, &[], postgres_indexes, |postgres| async move {
+                missing_indexes::postgres(&postgres).await
+            })
+            .map(|probe| probe.every(INDEX_INTERVAL)),
+            Probe::new(MONGODB_INDEXES, &[], mongo_indexes, |mongo| async move {
+                missing_indexes::mongo(&mongo).await
+            })
+            .map(|probe| probe.every(INDEX_INTERVAL)),
         ];
         let probes: Vec<Probe> = probes.into_iter().flatten().collect();
-        let components = probes.iter().map(|probe| (probe.name, probe.needed));
+        let components = probes.iter().map(|probe| (probe.name, probe.needed_by));
         let health = Arc::new(Health::new(components, clock.now()));
         let mut tasks = JoinSet::new();
         for probe in probes {

@@ -1,15 +1,15 @@
 //! One set of servers for a whole test run, and the browser that its tests start.
 
-use std::{process::Command, time::Instant};
+use std::{ffi::OsString, process::Command, time::Instant};
 
 use anyhow::Context;
-use esoz_test_servers::{Browser, KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, shared};
+use esoz_test_servers::{Browser, KAFKA_BROKERS, MONGODB_URI, POSTGRES_TLS_DIR, POSTGRES_URL, shared};
 
 use crate::steps::{Steps, say};
 
 /// Where the run's servers are. Those started here end with this process.
 pub(crate) struct Servers {
-    variables: [(&'static str, &'static str); 3],
+    variables: [(&'static str, OsString); 4],
 }
 
 impl Servers {
@@ -42,15 +42,16 @@ impl Servers {
         steps.record("servers", true, started.elapsed());
         Ok(Self {
             variables: [
-                (POSTGRES_URL, postgres.url()),
-                (MONGODB_URI, mongodb.uri()),
-                (KAFKA_BROKERS, kafka.brokers()),
+                (POSTGRES_URL, postgres.url().into()),
+                (POSTGRES_TLS_DIR, postgres.tls_dir().map(Into::into).unwrap_or_default()),
+                (MONGODB_URI, mongodb.uri().into()),
+                (KAFKA_BROKERS, kafka.brokers().into()),
             ],
         })
     }
 
     /// Tells a command's tests where the servers are.
     pub(crate) fn tell(&self, command: &mut Command) {
-        command.envs(self.variables);
+        command.envs(self.variables.clone());
     }
 }

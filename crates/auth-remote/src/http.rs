@@ -1,4 +1,4 @@
-//! Bounded HTTP requests: limits on time, size and concurrency; no redirects, no proxies from the environment.
+//! Bounded HTTP requests: limits on time, size and concurrency; no redirects.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Server {
         let uri = settings.checked()?;
         let roots = settings.root_certificate_file.as_deref();
         Ok(Self {
-            client: esoz_https::client(roots, settings.max_concurrent_requests)?,
+            client: esoz_https::client(roots, &settings.proxies, settings.max_concurrent_requests)?,
             name: format!(
                 "{}://{}",
                 uri.scheme_str().unwrap_or_default(),

@@ -1,6 +1,6 @@
 use std::{fmt, path::PathBuf};
 
-use esoz_https::{SettingsError, address};
+use esoz_https::{Proxies, SettingsError, address};
 use esoz_kernel::SecretString;
 use esoz_tls::is_this_machine;
 use hyper::{Uri, http::uri::Scheme};
@@ -21,6 +21,8 @@ pub struct RemoteServer {
     pub allow_plain_http: bool,
     /// A PEM file with the certificate authorities to trust, in place of those of the platform. Read once, at the start.
     pub root_certificate_file: Option<PathBuf>,
+    /// The proxies on the way.
+    pub proxies: Proxies,
 }
 
 impl RemoteServer {
@@ -33,6 +35,7 @@ impl RemoteServer {
             max_concurrent_requests: 64,
             allow_plain_http: false,
             root_certificate_file: None,
+            proxies: Proxies::default(),
         }
     }
 

@@ -1,14 +1,17 @@
 //! Logging and blocking calls of the Kafka clients.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use esoz_tls::SecretSource;
 use rdkafka::{
-    ClientContext, config::RDKafkaLogLevel, error::KafkaError, statistics::Statistics,
+    ClientContext, client::OAuthToken, config::RDKafkaLogLevel, error::KafkaError, statistics::Statistics,
     types::RDKafkaErrorCode,
 };
 
 use crate::{
-    BusError,
+    BusError, KafkaSettings, Sasl,
     error::{is_unavailability, reason},
 };
 
@@ -17,23 +20,44 @@ const OUTAGE_FACILITIES: [&str; 3] = [FAIL, "REQTMOUT", "SESSTMOUT"];
 /// What it logs failed connections as.
 const FAIL: &str = "FAIL";
 
-/// Forwards the client library's log lines to `tracing`. Those about an outage only at level `debug`: every call that needs a broker fails
+/// How long after an error the library may take to tell why a connection failed.
+const TOLD_WITHIN: Duration = Duration::from_millis(200);
+
+/// How long the library keeps a token: it asks again after four fifths of it. Whoever writes the file renews what it holds in time.
+const TOKEN_LIFETIME: Duration = Duration::from_mins(1);
+
+/// Forwards the client library's log lines to `tracing`, and gives it its token. Lines about an outage only at level `debug`: every call that needs a broker fails
 /// with the same reason.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Logs {
     connection_failure: Arc<Mutex<Option<String>>>,
+    token: Option<SecretSource>,
 }
 
 impl Logs {
-    /// Adds to an error why the last connection failed: the library's own code does not say.
+    /// The context of a client with these settings.
+    pub(crate) fn new(settings: &KafkaSettings) -> Self {
+        let token = match &settings.sasl {
+            Some(Sasl::Token(token)) => Some(token.clone()),
+            Some(Sasl::Password { .. }) | None => None,
+        };
+        Self { token, ..Self::default() }
+    }
+
+    /// Adds to an error why the last connection failed: the library's own code does not say. Blocks until that is known, for a moment at most: the
+    /// library tells it on another thread, and often after the error.
     pub(crate) fn explain(&self, error: BusError) -> BusError {
-        let failure = self.connection_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match (error, failure) {
-            (BusError::Unavailable { attempted, reason }, Some(failure)) => {
-                BusError::Unavailable { attempted, reason: format!("{reason}; {failure}") }
+        let BusError::Unavailable { attempted, reason } = error else { return error };
+        let until = Instant::now() + TOLD_WITHIN;
+        let failure = loop {
+            let failure = self.connection_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if failure.is_some() || Instant::now() >= until {
+                break failure;
             }
-            (error, _) => error,
-        }
+            std::thread::sleep(TOLD_WITHIN / 20);
+        };
+        let reason = failure.map(|failure| format!("{reason}; {failure}")).unwrap_or(reason);
+        BusError::Unavailable { attempted, reason }
     }
 
     /// Forgets why a connection failed, since there is one now.
@@ -47,6 +71,20 @@ impl Logs {
 }
 
 impl ClientContext for Logs {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        let token = self.token.as_ref().ok_or("no token is configured")?.read()?;
+        // The library compares with the machine's clock.
+        let until = (SystemTime::now() + TOKEN_LIFETIME).duration_since(UNIX_EPOCH)?;
+        Ok(OAuthToken {
+            token: token.expose().to_owned(),
+            // Seen by nobody: the broker takes the name from the token.
+            principal_name: String::from("esoz"),
+            lifetime_ms: i64::try_from(until.as_millis())?,
+        })
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == FAIL {
             // Without the name of the thread before it.

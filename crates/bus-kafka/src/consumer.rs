@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt as _;
+use rdkafka::client::OAuthToken;
 use rdkafka::consumer::{Consumer as _, ConsumerContext, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
@@ -10,6 +12,8 @@ use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, TopicPartitionList, config::RDKafkaLogLevel};
 
 use crate::client::{Logs, blocking};
+use crate::renewal::Renewed;
+use crate::security::Credentials;
 use crate::{BusError, KafkaSettings};
 
 /// The size from which a batch takes no more messages, in bytes.
@@ -44,7 +48,8 @@ impl From<BorrowedMessage<'_>> for ConsumedMessage {
 /// A batch that was read stays with the consumer until [`KafkaConsumer::mark_processed`]; only then its offsets are committed. Must be used inside a Tokio
 /// runtime.
 pub struct KafkaConsumer {
-    consumer: StreamConsumer<LagContext>,
+    consumer: Renewed<Arc<StreamConsumer<LagContext>>>,
+    group: String,
     topic: String,
     batch: Mutex<Batch>,
 }
@@ -84,16 +89,10 @@ impl KafkaConsumer {
     /// Joins the group. Does not wait for a broker.
     ///
     /// # Errors
-    /// [`BusError`] when a setting is invalid.
+    /// [`BusError`] when a setting is invalid, or a file of theirs cannot be used.
     pub fn subscribe(settings: &KafkaSettings, group: &str) -> Result<Self, BusError> {
-        let consumer: StreamConsumer<LagContext> = settings
-            .consumer_config(group)?
-            .create_with_context(LagContext::default())
-            .map_err(|error| BusError::new("creating a consumer", &error))?;
-        let topic = settings.topic.clone();
-        let subscribed = consumer.subscribe(&[&topic]);
-        subscribed.map_err(|error| BusError::new(format!("subscribing to the topic {topic}"), &error))?;
-        Ok(Self { consumer, topic, batch: Mutex::default() })
+        let consumer = Renewed::new(settings, make(group))?;
+        Ok(Self { consumer, group: group.to_owned(), topic: settings.topic.clone(), batch: Mutex::default() })
     }
 
     /// Waits until there is a message to process, or a failure to report.
@@ -134,14 +133,14 @@ impl KafkaConsumer {
             offsets.add_partition_offset(&self.topic, partition, Offset::Offset(offset))
         });
         // Fails for a partition that went to another consumer meanwhile, which reads these messages again.
-        if let Err(error) = added.and_then(|()| self.consumer.store_offsets(&offsets)) {
+        if let Err(error) = added.and_then(|()| self.consumer.get().store_offsets(&offsets)) {
             tracing::debug!(error = %self.failure(&error), "offsets were not stored");
         }
     }
 
     /// The number of messages behind the committed offsets of this consumer's partitions, as it was known up to a second ago.
     pub fn lag(&self) -> u64 {
-        self.consumer.context().lag.load(Ordering::Relaxed)
+        self.consumer.get().context().lag.load(Ordering::Relaxed)
     }
 
     /// Commits what was processed and leaves the group, so that others take over at once.
@@ -152,12 +151,17 @@ impl KafkaConsumer {
 
     async fn receive(&self) -> Result<ConsumedMessage, BusError> {
         loop {
-            match self.consumer.recv().await.map_err(|error| self.failure(&error)) {
+            let consumer = self.consumer.get();
+            match consumer.recv().await.map_err(|error| self.failure(&error)) {
                 Ok(message) => return Ok(message.into()),
                 Err(error @ BusError::Unavailable { .. }) => {
                     tracing::debug!(%error, "the topic is read as soon as a broker answers");
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    // With a password that was replaced, for example. Until then the connections hold.
+                    self.consumer.renewed(make(&self.group));
+                    return Err(error);
+                }
             }
         }
     }
@@ -171,14 +175,37 @@ impl KafkaConsumer {
     }
 }
 
+/// How a consumer is made, which joins the group.
+fn make(
+    group: &str,
+) -> impl FnOnce(&KafkaSettings, &Credentials) -> Result<Arc<StreamConsumer<LagContext>>, BusError> {
+    move |settings, credentials| {
+        let context = LagContext { logs: Logs::new(settings), lag: AtomicU64::new(0) };
+        let consumer: StreamConsumer<LagContext> = settings
+            .consumer_config(group, credentials)?
+            .create_with_context(context)
+            .map_err(|error| BusError::new("creating a consumer", &error))?;
+        let topic = &settings.topic;
+        let subscribed = consumer.subscribe(&[topic]);
+        subscribed.map_err(|error| BusError::new(format!("subscribing to the topic {topic}"), &error))?;
+        Ok(Arc::new(consumer))
+    }
+}
+
 /// Logs as every client does, and keeps the lag that the client library reports.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct LagContext {
     logs: Logs,
     lag: AtomicU64,
 }
 
 impl ClientContext for LagContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.logs.generate_oauth_token(config)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.logs.log(level, facility, message);
     }

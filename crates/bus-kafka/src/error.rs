@@ -32,6 +32,11 @@ pub enum BusError {
 }
 
 impl BusError {
+    /// Refuses a setting.
+    pub(crate) fn settings(setting: &str, reason: impl Into<String>) -> Self {
+        Self::Settings { setting: setting.to_owned(), reason: reason.into() }
+    }
+
     /// Translates an error of the client library.
     pub(crate) fn new(attempted: impl Into<String>, error: &KafkaError) -> Self {
         match error {

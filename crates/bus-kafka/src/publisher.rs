@@ -15,6 +15,8 @@ use crate::{
     BusError, KafkaSettings,
     client::{Logs, blocking},
     error::{is_refusal, reason},
+    renewal::Renewed,
+    security::Credentials,
 };
 
 /// Wait for librdkafka's answer beyond the delivery timeout: it checks about once a second which messages have timed out.
@@ -23,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Publishes events to a Kafka topic. Must be used inside a Tokio runtime.
 pub struct KafkaPublisher {
     settings: KafkaSettings,
-    producer: FutureProducer<Logs>,
+    producer: Renewed<FutureProducer<Logs>>,
     logs: Logs,
 }
 
@@ -31,12 +33,15 @@ impl KafkaPublisher {
     /// Creates a producer. Does not wait for a broker; if none is reachable, the first event fails.
     ///
     /// # Errors
-    /// [`BusError::Settings`] when a setting is invalid.
+    /// [`BusError::Settings`] when a setting is invalid, or a file of theirs cannot be used.
     pub fn new(settings: &KafkaSettings) -> Result<Self, BusError> {
-        let logs = Logs::default();
-        let producer = settings.producer_config()?.create_with_context(logs.clone());
-        let producer = producer.map_err(|error| BusError::new("creating a producer", &error))?;
+        let logs = Logs::new(settings);
+        let producer = Renewed::new(settings, make(&logs))?;
         Ok(Self { settings: settings.clone(), producer, logs })
+    }
+
+    fn producer(&self) -> FutureProducer<Logs> {
+        self.producer.renewed(make(&self.logs))
     }
 
     /// Checks that the brokers answer and that the topic can be used.
@@ -45,7 +50,7 @@ impl KafkaPublisher {
     /// [`BusError::Unavailable`] when no broker answers within [`KafkaSettings::request_timeout_ms`]; [`BusError::Refused`] when
     /// the topic cannot be used, e.g. does not exist.
     pub async fn ping(&self) -> Result<(), BusError> {
-        let (producer, logs, topic) = (self.producer.clone(), self.logs.clone(), self.settings.topic.clone());
+        let (producer, logs, topic) = (self.producer(), self.logs.clone(), self.settings.topic.clone());
         let within = self.settings.request_timeout();
         blocking("asking about the topic", move || {
             let attempted = format!("asking about the topic {topic}");
@@ -60,7 +65,11 @@ impl KafkaPublisher {
         .await?
     }
 
-    fn enqueue(&self, event: &StatusChangeEvent) -> Result<DeliveryFuture, KafkaError> {
+    fn enqueue(
+        &self,
+        producer: &FutureProducer<Logs>,
+        event: &StatusChangeEvent,
+    ) -> Result<DeliveryFuture, KafkaError> {
         let (key, payload) = (wire::key(event), wire::json(event));
         let request_id = Header { key: wire::REQUEST_ID_HEADER, value: Some(event.request_id.as_str()) };
         let mut headers = OwnedHeaders::new_with_capacity(2).insert(request_id);
@@ -68,7 +77,7 @@ impl KafkaPublisher {
             headers = headers.insert(Header { key: TraceContext::HEADER, value: Some(&trace.to_string()) });
         }
         let record = FutureRecord::to(&self.settings.topic).key(&key).payload(&payload).headers(headers);
-        self.producer.send_result(record).map_err(|(error, _)| error)
+        producer.send_result(record).map_err(|(error, _)| error)
     }
 }
 
@@ -98,8 +107,20 @@ impl KafkaPublisher {
         events: &[StatusChangeEvent],
         until: Instant,
     ) -> Vec<Result<(), PublishError>> {
-        let enqueued: Vec<_> = events.iter().map(|event| self.enqueue(event)).collect();
+        let producer = self.producer();
+        let enqueued: Vec<_> = events.iter().map(|event| self.enqueue(&producer, event)).collect();
         join_all(enqueued.into_iter().map(|enqueued| delivered(enqueued, until))).await
+    }
+}
+
+/// How a producer is made.
+fn make(
+    logs: &Logs,
+) -> impl FnOnce(&KafkaSettings, &Credentials) -> Result<FutureProducer<Logs>, BusError> + use<> {
+    let logs = logs.clone();
+    move |settings, credentials| {
+        let producer = settings.producer_config(credentials)?.create_with_context(logs);
+        producer.map_err(|error| BusError::new("creating a producer", &error))
     }
 }
 

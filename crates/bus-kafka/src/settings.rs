@@ -1,13 +1,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use esoz_kernel::SecretString;
-use esoz_tls::{Transport, is_this_machine};
+use esoz_tls::ClientTls;
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
-use crate::BusError;
+use crate::{BusError, Sasl, security::Credentials};
 
-/// Settings that the guarantees of publisher and consumer depend on; `properties` cannot override them.
-const RESERVED: [&str; 21] = [
+/// Settings that the guarantees of publisher and consumer depend on, or that [`KafkaSettings`] has fields for; `properties` cannot override them.
+const RESERVED: [&str; 30] = [
     "acks",
     "auto.offset.reset",
     "bootstrap.servers",
@@ -25,13 +25,22 @@ const RESERVED: [&str; 21] = [
     "queuing.strategy",
     "request.required.acks",
     "retries",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.password",
+    "sasl.username",
+    "security.protocol",
     "session.timeout.ms",
     "socket.timeout.ms",
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.certificate.location",
+    "ssl.key.location",
     "test.mock.num.brokers",
     "transactional.id",
 ];
 
-/// Address and time limits of Kafka. The values of [`KafkaSettings::properties`] are hidden from `Debug` and wiped when dropped: they may
+/// Address, time limits and protection of Kafka. The values of [`KafkaSettings::properties`] are hidden from `Debug` and wiped when dropped: they may
 /// hold a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
@@ -46,18 +55,25 @@ pub struct KafkaSettings {
     /// [`KafkaPublisher::ping`]: crate::KafkaPublisher::ping
     /// [`ensure_topic`]: crate::ensure_topic
     pub request_timeout_ms: u32,
-    /// Further settings by their names in librdkafka, e.g. `security.protocol`. Names that this crate sets itself are refused.
+    /// Whom connections trust, and the certificate that they show. None: they are not encrypted. Files are read again whenever something is
+    /// published or asked, and after a failure to read; with something else in them the client is made anew.
+    pub tls: Option<ClientTls>,
+    /// How we prove who we are, if brokers ask. Read again as the files of `tls` are.
+    pub sasl: Option<Sasl>,
+    /// Further settings by their names in librdkafka, e.g. `socket.keepalive.enable`. Names that this crate sets itself are refused.
     pub properties: BTreeMap<String, SecretString>,
 }
 
 impl KafkaSettings {
-    /// Settings for these brokers and this topic: 10 s for an event, 5 s for a request.
+    /// Settings for these brokers and this topic: 10 s for an event, 5 s for a request, no TLS.
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
         Self {
             brokers: brokers.into(),
             topic: topic.into(),
             delivery_timeout_ms: 10_000,
             request_timeout_ms: 5_000,
+            tls: None,
+            sasl: None,
             properties: BTreeMap::new(),
         }
     }
@@ -70,36 +86,30 @@ impl KafkaSettings {
         Duration::from_millis(self.request_timeout_ms.into())
     }
 
-    /// How safe the way to the brokers is, as far as the bootstrap servers tell.
-    pub fn transport(&self) -> Transport {
-        let host = |broker: &str| broker.rsplit_once(':').map_or(broker, |(host, _)| host).trim().to_owned();
-        let property = |name: &str| {
-            self.properties.get(name).map(SecretString::expose).unwrap_or_default().to_ascii_lowercase()
-        };
-        let is_encrypted = property("security.protocol").ends_with("ssl");
-        if self.brokers.split(',').all(|broker| is_this_machine(&host(broker))) {
-            Transport::Local
-        } else if !is_encrypted {
-            Transport::Weak("Kafka is reached without TLS: nothing is encrypted")
-        } else if !["", "true", "t", "1"].contains(&property("enable.ssl.certificate.verification").as_str())
-        {
-            Transport::Weak(
-                "enable.ssl.certificate.verification=false: the brokers' certificates are not checked",
-            )
-        } else if property("ssl.endpoint.identification.algorithm") == "none" {
-            Transport::Weak(
-                "ssl.endpoint.identification.algorithm=none: any host of a trusted authority is believed",
-            )
-        } else {
-            Transport::Verified
+    /// Validates [`properties`](Self::properties): each is known to librdkafka and has a value that it takes.
+    ///
+    /// # Errors
+    /// [`BusError::Settings`] names the first that cannot be used.
+    pub fn check_properties(&self) -> Result<(), BusError> {
+        self.property_config().map(drop)
+    }
+
+    fn property_config(&self) -> Result<ClientConfig, BusError> {
+        if let Some(reserved) = self.properties.keys().find(|key| RESERVED.contains(&key.as_str())) {
+            let reason = "is set by esoz itself: by another key, or not to be changed";
+            return Err(BusError::settings(reserved, reason));
         }
+        let mut config = ClientConfig::new();
+        for (key, value) in &self.properties {
+            config.set(key, value.expose());
+        }
+        config.create_native_config().map_err(|error| BusError::new("its settings", &error))?;
+        Ok(config)
     }
 
     /// The configuration of every client. Validates the settings.
-    pub(crate) fn client_config(&self) -> Result<ClientConfig, BusError> {
-        let refused = |setting: &str, reason: &str| {
-            Err(BusError::Settings { setting: setting.to_owned(), reason: reason.to_owned() })
-        };
+    pub(crate) fn client_config(&self, credentials: &Credentials) -> Result<ClientConfig, BusError> {
+        let refused = |setting: &str, reason: &str| Err(BusError::settings(setting, reason));
         // To librdkafka 0 means no limit.
         if self.delivery_timeout_ms == 0 {
             return refused("delivery_timeout_ms", "must be at least 1");
@@ -107,13 +117,7 @@ impl KafkaSettings {
         if self.request_timeout_ms == 0 {
             return refused("request_timeout_ms", "must be at least 1");
         }
-        if let Some(reserved) = self.properties.keys().find(|key| RESERVED.contains(&key.as_str())) {
-            return refused(reserved, "is set by esoz itself and cannot be changed");
-        }
-        let mut config = ClientConfig::new();
-        for (key, value) in &self.properties {
-            config.set(key, value.expose());
-        }
+        let mut config = self.property_config()?;
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", "esoz")
@@ -122,12 +126,13 @@ impl KafkaSettings {
             // Brokers regularly close idle connections.
             .set("log.connection.close", "false")
             .set_log_level(RDKafkaLogLevel::Info);
+        self.secure(&mut config, credentials)?;
         Ok(config)
     }
 
     /// The configuration of the producer.
-    pub(crate) fn producer_config(&self) -> Result<ClientConfig, BusError> {
-        let mut config = self.client_config()?;
+    pub(crate) fn producer_config(&self, credentials: &Credentials) -> Result<ClientConfig, BusError> {
+        let mut config = self.client_config(credentials)?;
         config
             .set("acks", "all")
             // A success is then always a write to the log, never a duplicate that the broker recognised (ADR 0018).
@@ -141,8 +146,12 @@ impl KafkaSettings {
     }
 
     /// The configuration of a consumer of that group.
-    pub(crate) fn consumer_config(&self, group: &str) -> Result<ClientConfig, BusError> {
-        let mut config = self.client_config()?;
+    pub(crate) fn consumer_config(
+        &self,
+        group: &str,
+        credentials: &Credentials,
+    ) -> Result<ClientConfig, BusError> {
+        let mut config = self.client_config(credentials)?;
         config
             .set("group.id", group)
             // What was published before the group existed is read as well.
@@ -166,6 +175,10 @@ impl KafkaSettings {
 mod tests {
     use super::*;
 
+    fn producer(settings: &KafkaSettings) -> Result<ClientConfig, BusError> {
+        settings.producer_config(&settings.credentials()?)
+    }
+
     fn with(key: &str, value: &str) -> KafkaSettings {
         let mut settings = KafkaSettings::new("localhost:9092", "topic");
         settings.properties.insert(key.to_owned(), SecretString::new(value));
@@ -174,43 +187,24 @@ mod tests {
 
     #[test]
     fn debug_hides_a_password() {
-        let shown = format!("{:?}", with("sasl.password", "secret"));
-        assert!(shown.contains("sasl.password") && !shown.contains("secret"), "{shown}");
+        let shown = format!("{:?}", with("ssl.key.password", "secret"));
+        assert!(shown.contains("ssl.key.password") && !shown.contains("secret"), "{shown}");
     }
 
     #[test]
     fn reserved_settings_cannot_be_changed() {
         for key in RESERVED {
-            let error = with(key, "1").producer_config().unwrap_err();
+            let error = producer(&with(key, "1")).unwrap_err();
             assert!(error.to_string().contains(key), "{error}");
-        }
-    }
-
-    #[test]
-    fn only_tls_that_is_checked_is_a_safe_way_to_another_machine() {
-        let at = |brokers: &str, properties: &[(&str, &str)]| {
-            let mut settings = KafkaSettings::new(brokers, "topic");
-            let properties =
-                properties.iter().map(|(key, value)| ((*key).to_owned(), SecretString::new(*value)));
-            settings.properties = properties.collect();
-            settings.transport()
-        };
-        let (ssl, plain) = (("security.protocol", "SASL_SSL"), ("security.protocol", "sasl_plaintext"));
-        let unchecked = ("enable.ssl.certificate.verification", "False");
-        let any_host = ("ssl.endpoint.identification.algorithm", "none");
-        assert_eq!(at("localhost:9092, 127.0.0.1:9093,[::1]:9094", &[]), Transport::Local);
-        assert_eq!(at("localhost:9092,kafka.example:9092", &[ssl]), Transport::Verified);
-        for properties in [&[][..], &[plain], &[ssl, unchecked], &[ssl, any_host]] {
-            assert!(matches!(at("kafka.example", properties), Transport::Weak(_)), "{properties:?}");
         }
     }
 
     #[test]
     fn a_zero_limit_is_refused() {
         let settings = KafkaSettings::new("localhost:9092", "topic");
-        assert!(KafkaSettings { delivery_timeout_ms: 0, ..settings.clone() }.producer_config().is_err());
-        assert!(KafkaSettings { request_timeout_ms: 0, ..settings.clone() }.producer_config().is_err());
-        let config = settings.producer_config().unwrap();
+        assert!(producer(&KafkaSettings { delivery_timeout_ms: 0, ..settings.clone() }).is_err());
+        assert!(producer(&KafkaSettings { request_timeout_ms: 0, ..settings.clone() }).is_err());
+        let config = producer(&settings).unwrap();
         assert_eq!(config.get("acks"), Some("all"));
         assert_eq!(config.get("enable.idempotence"), Some("false"));
         assert_eq!(config.get("max.in.flight.requests.per.connection"), Some("1"));

@@ -1,15 +1,19 @@
+use std::time::Duration;
+
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    producer::{FutureProducer, Producer as _},
     types::RDKafkaErrorCode,
 };
 
 use crate::{
-    BusError, KafkaSettings,
+    BusError, KafkaSettings, Sasl,
     client::{Logs, blocking},
 };
 
 /// Creates the topic with these numbers of partitions and replicas unless it exists. A partition keeps the events of an entity in
-/// order, so the number of partitions should not change later. An existing topic requires no right to create one.
+/// order, so the number of partitions should not change later. An existing topic requires no right to create one. With a token
+/// ([`Sasl::Token`]) it must exist: the library's client that creates topics asks for none.
 ///
 /// # Errors
 /// [`BusError::Refused`] when the brokers refuse the numbers, e.g. more replicas than brokers, or the right is missing;
@@ -24,25 +28,17 @@ pub async fn ensure_topic(
         "creating the topic {} with {partitions} partitions and replication {replication}",
         settings.topic
     );
-    let logs = Logs::default();
+    if exists(settings, within).await? {
+        return Ok(());
+    }
+    if let Some(Sasl::Token(_)) = settings.sasl {
+        let reason = "there is no such topic, and with OAUTHBEARER it must be created by the tools of Kafka";
+        return Err(BusError::Refused { attempted, reason: reason.to_owned() });
+    }
     let client: AdminClient<Logs> = settings
-        .client_config()?
-        .create_with_context(logs.clone())
+        .client_config(&settings.credentials()?)?
+        .create_with_context(Logs::default())
         .map_err(|error| BusError::new(&attempted, &error))?;
-
-    let topic = settings.topic.clone();
-    let (client, existed) = blocking(&attempted, move || {
-        // Lists all topics: a request for one may create it with the broker's default numbers.
-        let existed = client.inner().fetch_metadata(None, within).map(|metadata| {
-            metadata.topics().iter().any(|known| known.name() == topic && known.error().is_none())
-        });
-        // Dropping a client blocks until its threads end.
-        (matches!(existed, Ok(false)).then_some(client), existed)
-    })
-    .await?;
-    existed.map_err(|error| logs.explain(BusError::new("looking up the topic", &error)))?;
-    let Some(client) = client else { return Ok(()) };
-
     let replicas = TopicReplication::Fixed(replication.into());
     let wanted = NewTopic::new(&settings.topic, partitions.into(), replicas);
     let options = AdminOptions::new().request_timeout(Some(within)).operation_timeout(Some(within));
@@ -57,4 +53,23 @@ pub async fn ensure_topic(
         }
     }
     Ok(())
+}
+
+/// Whether the brokers know the topic. Asks a producer: only its connection fetches a token and tells why it failed.
+async fn exists(settings: &KafkaSettings, within: Duration) -> Result<bool, BusError> {
+    let logs = Logs::new(settings);
+    let producer: FutureProducer<Logs> = settings
+        .client_config(&settings.credentials()?)?
+        .create_with_context(logs.clone())
+        .map_err(|error| BusError::new("looking up the topic", &error))?;
+    let topic = settings.topic.clone();
+    blocking("looking up the topic", move || {
+        // Lists all topics: a request for one may create it with the broker's default numbers.
+        let known = producer.client().fetch_metadata(None, within).map(|metadata| {
+            metadata.topics().iter().any(|known| known.name() == topic && known.error().is_none())
+        });
+        // The producer is dropped here, since that blocks until its threads end.
+        known.map_err(|error| logs.explain(BusError::new("looking up the topic", &error)))
+    })
+    .await?
 }

@@ -43,6 +43,9 @@ pub(crate) struct Check {
     since: String,
     /// Whether requests fail without the component. A bus that is down delays events and fails no request.
     needed: bool,
+    /// The resources whose requests fail without it.
+    #[schema(value_type = Vec<String>, example = json!(["device_dispenses"]))]
+    needed_by: &'static [&'static str],
 }
 
 /// Readiness: the condition of every component behind the server.
@@ -73,7 +76,14 @@ impl Readiness {
         let (well, wrong): (Vec<&Check>, Vec<&Check>) =
             self.checks.iter().partition(|check| check.state == Condition::Up);
         let checks = wrong.into_iter().chain(well);
-        let checks = checks.map(|check| format!("{} is {} since {}", check.name, check.state, check.since));
+        let checks = checks.map(|check| {
+            let told = format!("{} is {} since {}", check.name, check.state, check.since);
+            if check.state == Condition::Up || !check.needed {
+                told
+            } else {
+                format!("{told} (needed by {})", check.needed_by.join(", "))
+            }
+        });
         format!("Not ready: {}.", checks.collect::<Vec<_>>().join(", "))
     }
 }
@@ -84,10 +94,18 @@ impl Readiness {
 pub struct Health(RwLock<Readiness>);
 
 impl Health {
-    /// Creates it with components that were not checked yet: each by name, and whether requests fail without it.
-    pub fn new(components: impl IntoIterator<Item = (&'static str, bool)>, now: Timestamp) -> Self {
-        let check =
-            |(name, needed)| Check { name, state: Condition::Unknown, since: rfc3339_millis(now), needed };
+    /// Creates it with components that were not checked yet: each by name, and the resources whose requests fail without it.
+    pub fn new(
+        components: impl IntoIterator<Item = (&'static str, &'static [&'static str])>,
+        now: Timestamp,
+    ) -> Self {
+        let check = |(name, needed_by): (_, &'static [_])| Check {
+            name,
+            state: Condition::Unknown,
+            since: rfc3339_millis(now),
+            needed: !needed_by.is_empty(),
+            needed_by,
+        };
         let checks = components.into_iter().map(check).collect();
         Self(RwLock::new(Readiness { checks, set_aside_events: None, is_shutting_down: false }))
     }
@@ -134,7 +152,7 @@ mod tests {
     #[test]
     fn only_what_is_needed_keeps_the_server_from_being_ready() {
         let now = Timestamp::UNIX_EPOCH;
-        let health = Health::new([("store", true), ("bus", false)], now);
+        let health = Health::new([("store", ["a", "b"].as_slice()), ("bus", &[])], now);
         assert!(!health.readiness().is_ready(), "nobody has looked yet");
         assert!(health.record("store", Condition::Up, now));
         assert!(!health.record("store", Condition::Up, now), "no news");
@@ -144,7 +162,7 @@ mod tests {
         health.record("store", Condition::Down, now);
         assert_eq!(
             health.readiness().summary(),
-            "Not ready: store is down since 1970-01-01T00:00:00.000Z, bus is down since 1970-01-01T00:00:00.000Z."
+            "Not ready: store is down since 1970-01-01T00:00:00.000Z (needed by a, b), bus is down since 1970-01-01T00:00:00.000Z."
         );
         assert!(!health.readiness().is_ready());
         health.record("store", Condition::Up, now);

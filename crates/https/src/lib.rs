@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod proxy;
 mod settings;
 
 use std::path::Path;
@@ -9,9 +10,10 @@ use esoz_tls::{ClientTls, Verification};
 use hyper::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 
+pub use proxy::{Proxies, ProxyConnector};
 pub use settings::{SettingsError, address};
 
 /// Limits the head of a response, in bytes.
@@ -21,17 +23,18 @@ const MAX_HEADER_BYTES: usize = 16_384;
 const IDLE_CONNECTION_LIFE: Duration = Duration::from_secs(10);
 
 /// An HTTP client with TLS. It limits neither the duration of a request nor the size of a response body: the caller must.
-pub type HttpsClient<B> = Client<HttpsConnector<HttpConnector>, B>;
+pub type HttpsClient<B> = Client<HttpsConnector<ProxyConnector>, B>;
 
 /// Builds a client without opening a connection.
 ///
-/// Trusted are the certificate authorities in `root_certificate_file` (PEM), which is read once, here; without it, those of the platform. At most
+/// Servers are reached through the proxies that are meant for them. Trusted are the certificate authorities in `root_certificate_file` (PEM), which is read once, here; without it, those of the platform. At most
 /// `max_idle_connections` are kept open to each server.
 ///
 /// # Errors
 /// [`SettingsError`] about `root_certificate_file` when the file cannot be read or holds no certificate.
 pub fn client<B>(
     root_certificate_file: Option<&Path>,
+    proxies: &Proxies,
     max_idle_connections: usize,
 ) -> Result<HttpsClient<B>, SettingsError>
 where
@@ -44,7 +47,7 @@ where
             .map_err(|error| {
                 SettingsError::new("root_certificate_file", format!("cannot be used: {error}"))
             })?;
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+    let connector = connector(tls, proxies);
     let client = Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_CONNECTION_LIFE)
@@ -52,4 +55,10 @@ where
         .http1_max_buf_size(MAX_HEADER_BYTES)
         .build(connector);
     Ok(client)
+}
+
+/// Builds what opens connections: with this TLS for `https` URLs.
+pub fn connector(tls: ClientConfig, proxies: &Proxies) -> HttpsConnector<ProxyConnector> {
+    let tcp = ProxyConnector::new(proxies);
+    HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp)
 }

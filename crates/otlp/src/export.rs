@@ -36,7 +36,7 @@ impl Export {
         // Attributes come from the configuration alone, not from the environment.
         let resource = Resource::builder_empty().with_attributes(attributes).build();
         let collector = Collector {
-            client: esoz_https::client(settings.root_certificate_file.as_deref(), 1)?,
+            client: esoz_https::client(settings.root_certificate_file.as_deref(), &settings.proxies, 1)?,
             endpoint,
             timeout: Duration::from_millis(settings.timeout_ms),
             resource: (&resource).into(),

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use esoz_https::{SettingsError, address};
+use esoz_https::{Proxies, SettingsError, address};
 use hyper::Uri;
 
 /// Settings of the export.
@@ -18,6 +18,8 @@ pub struct OtlpSettings {
     pub service_version: String,
     /// A PEM file with the certificate authorities to trust, in place of those of the platform. Read once, at the start.
     pub root_certificate_file: Option<PathBuf>,
+    /// The proxies on the way.
+    pub proxies: Proxies,
 }
 
 impl OtlpSettings {
@@ -49,6 +51,7 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_named() {
         let sound = || OtlpSettings {
+            proxies: Proxies::default(),
             endpoint: "http://collector:4318/v1/traces".to_owned(),
             timeout_ms: 1,
             sample_ratio: 1.0,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use esoz_https::Proxies;
 use esoz_otlp::{Export, OtlpSettings};
 use esoz_testkit::wait::wait_for;
 use opentelemetry::trace::{Span as _, SpanKind, Tracer as _};
@@ -116,6 +117,7 @@ async fn what_a_collector_refuses_is_told_while_it_runs_and_not_at_each_delivery
     let _guard = tracing::subscriber::set_default(subscriber);
     let (address, refused) = collector().await;
     let export = Export::start(&OtlpSettings {
+        proxies: Proxies::default(),
         endpoint: format!("http://{address}/v1/traces"),
         timeout_ms: 10_000,
         sample_ratio: 1.0,

@@ -16,6 +16,7 @@ pub(crate) mod code {
     pub(super) const BAD_VALUE: i32 = 2;
     /// An update goes through a field that has no fields.
     pub(super) const PATH_NOT_VIABLE: i32 = 28;
+    pub(super) const NAMESPACE_NOT_FOUND: i32 = 26;
     pub(super) const INDEX_NOT_FOUND: i32 = 27;
     pub(super) const CANNOT_CREATE_INDEX: i32 = 67;
     pub(super) const WRITE_CONFLICT: i32 = 112;
@@ -103,6 +104,11 @@ impl MongoError {
     /// Whether the server has no index of the name that shall be dropped.
     pub(crate) fn is_index_not_found(&self) -> bool {
         matches!(self, Self::Driver(error) if server_code(error) == Some(code::INDEX_NOT_FOUND))
+    }
+
+    /// Whether the server has no such collection.
+    pub(crate) fn is_namespace_not_found(&self) -> bool {
+        matches!(self, Self::Driver(error) if server_code(error) == Some(code::NAMESPACE_NOT_FOUND))
     }
 
     /// Whether the server refused a write because a document with the same key is there.

@@ -64,6 +64,28 @@ impl MongoStore {
         }
     }
 
+    /// Checks that the server is a replica set or a router of one, and of a version that can be used; and lists indexes that are not there. Without one the
+    /// store works, but slowly.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`] when there is no primary; [`StoreErrorKind::Unexpected`] when the server cannot be used.
+    pub async fn check_schema(&self) -> Result<Vec<String>, StoreError> {
+        let server = self.check_server().await?;
+        let listed = self.documents.dispenses.list_index_names().await.map_err(MongoError::from);
+        let there = match listed {
+            // There is no collection yet.
+            Err(error) if error.is_namespace_not_found() => Vec::new(),
+            listed => listed.map_err(|error| error.during("looking for the indexes of MongoDB"))?,
+        };
+        let mut expected: Vec<String> = indexes().iter().chain([&unique_key()]).filter_map(name).collect();
+        let takes_its_place = name(&sharded_key());
+        if server == Server::Router && takes_its_place.is_some_and(|name| there.contains(&name)) {
+            expected.pop();
+        }
+        expected.retain(|name| !there.contains(name));
+        Ok(expected)
+    }
+
     async fn create(&self, index: IndexModel) -> Result<(), MongoError> {
         self.documents.dispenses.create_index(index).await.map(drop).map_err(MongoError::from)
     }
@@ -145,6 +167,10 @@ fn unique_key() -> IndexModel {
 /// Finds keys where they cannot be kept unique. Of other fields than the unique index, so that neither is in the other's way.
 fn sharded_key() -> IndexModel {
     partial("esoz_keys_key_at", doc! { KEYS_KEY: 1, KEYS_AT: 1 }, KEYS_KEY)
+}
+
+fn name(index: &IndexModel) -> Option<String> {
+    index.options.as_ref()?.name.clone()
 }
 
 /// All but the unique one.

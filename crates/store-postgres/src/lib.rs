@@ -8,6 +8,7 @@ mod endpoint;
 mod error;
 mod event_log;
 mod idempotency;
+mod indexes;
 mod legal_entities;
 mod migrations;
 mod outbox;

@@ -32,6 +32,16 @@ impl CertificateFiles {
         Self { certificate: certificate.into(), private_key: private_key.into() }
     }
 
+    /// The file of the chain.
+    pub fn certificate(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// The file of the private key.
+    pub fn private_key(&self) -> &Path {
+        &self.private_key
+    }
+
     /// Reads and parses the files.
     ///
     /// # Errors

@@ -63,6 +63,7 @@ impl Servers {
             postgres_url: &postgres_url,
             mongodb,
             kafka,
+            kafka_tls: None,
             variables: &[],
         })
         .await)

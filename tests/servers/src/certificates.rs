@@ -1,6 +1,9 @@
 //! Certificates of a test's own.
 
-use std::fs;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
@@ -28,6 +31,12 @@ pub struct Issued {
     pub both: PathBuf,
 }
 
+impl fmt::Debug for Authority {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Authority").field(&self.folder.path()).finish()
+    }
+}
+
 impl Authority {
     /// Makes an authority that nobody trusts yet.
     pub fn new() -> Result<Self, ServerError> {
@@ -47,6 +56,11 @@ impl Authority {
     /// The PEM file with its own certificate.
     pub fn root_file(&self) -> PathBuf {
         self.folder.path().join("authority.pem")
+    }
+
+    /// The folder with its certificate, and those that it issues.
+    pub(super) fn dir(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Issues a certificate for these names and addresses; the first is its common name as well. Files of the same common name are replaced.
@@ -83,7 +97,10 @@ impl Authority {
 }
 
 fn write(path: &Path, content: &str) -> Result<(), ServerError> {
-    fs::write(path, content)
+    // As an operator would keep a private key.
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    opened
+        .and_then(|mut file| file.write_all(content.as_bytes()))
         .map_err(|error| ServerError::io(format_args!("cannot write {}", path.display()), &error))
 }
 

@@ -6,6 +6,8 @@ use super::error::ServerError;
 
 /// URL of a PostgreSQL superuser's (or database creator's) database; tests make databases of their own beside it.
 pub const POSTGRES_URL: &str = "ESOZ_TEST_POSTGRES_URL";
+/// Folder with the certificates by which the server of [`POSTGRES_URL`] takes its user `esoz_tls`.
+pub const POSTGRES_TLS_DIR: &str = "ESOZ_TEST_POSTGRES_TLS_DIR";
 /// Connection string of a MongoDB replica set; tests make databases of their own on it.
 pub const MONGODB_URI: &str = "ESOZ_TEST_MONGODB_URI";
 /// `host:port[,host:port…]` of Kafka brokers; tests make topics of their own on them.

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     env, error::ServerError, find::run, object_store_http::percent_decoded, origin::Origin,
-    postgres_programs::find_psql,
+    postgres_programs::find_psql, postgres_tls::OverTls,
 };
 
 /// The address of a PostgreSQL server, with the rights to make databases on it.
@@ -18,13 +18,15 @@ pub struct PostgresAddress {
     psql: PathBuf,
     version: String,
     origin: Origin,
+    /// The folder with its certificates, if it takes the user `esoz_tls`.
+    tls_dir: Option<PathBuf>,
 }
 
 impl PostgresAddress {
     /// The address of a server that answers.
     pub(super) fn of(url: String, programs: Option<&Path>, origin: Origin) -> Result<Self, ServerError> {
         let psql = find_psql(programs)?;
-        let mut address = Self { url, psql, version: String::new(), origin };
+        let mut address = Self { url, psql, version: String::new(), origin, tls_dir: None };
         address.version = address.query("show server_version")?;
         Ok(address)
     }
@@ -33,9 +35,26 @@ impl PostgresAddress {
     /// of a server must not quietly use another.
     pub(super) fn from_environment() -> Result<Option<Self>, ServerError> {
         let Some(url) = env::variable(env::POSTGRES_URL) else { return Ok(None) };
-        Self::of(url, None, Origin::Environment(env::POSTGRES_URL)).map(Some).map_err(|error| {
+        let address = Self::of(url, None, Origin::Environment(env::POSTGRES_URL)).map_err(|error| {
             ServerError::new(format!("the server in {} cannot be used: {error}", env::POSTGRES_URL))
-        })
+        })?;
+        Ok(Some(Self { tls_dir: env::variable(env::POSTGRES_TLS_DIR).map(PathBuf::from), ..address }))
+    }
+
+    /// The same server, which takes the user `esoz_tls` by the certificates in that folder.
+    pub(super) fn with_tls(self, dir: PathBuf) -> Self {
+        Self { tls_dir: Some(dir), ..self }
+    }
+
+    /// The folder with its certificates, if it takes the user `esoz_tls`.
+    pub fn tls_dir(&self) -> Option<&Path> {
+        self.tls_dir.as_deref()
+    }
+
+    /// How the user `esoz_tls`, another superuser, reaches the database with this URL: by TLS and a certificate alone. None on somebody's own server.
+    pub fn over_tls(&self, url: &str) -> Option<OverTls> {
+        let (_, place) = url.split_once('@')?;
+        Some(OverTls::new(self.tls_dir()?, place))
     }
 
     /// The URL of the server's administrative database, under a user who may make databases.

@@ -10,8 +10,8 @@ use super::{
     error::ServerError,
     kafka::{Kafka, KafkaAddress},
     mongodb::{MongoAddress, MongoDb},
-    postgres::{Durability, Postgres},
     postgres_admin::PostgresAddress,
+    postgres_tls::SharedPostgres,
 };
 
 /// A server for many tests: somebody else's, or ours and then kept running.
@@ -21,12 +21,13 @@ enum Shared<A, S> {
     Started(S),
 }
 
-/// The shared PostgreSQL server. Started here, it does not wait for the disk ([`Durability::Off`]).
+/// The shared PostgreSQL server. Started here, it does not wait for the disk ([`Durability::Off`](crate::Durability::Off)), and takes one user by TLS and
+/// a certificate alone ([`PostgresAddress::over_tls`]).
 pub fn postgres() -> &'static PostgresAddress {
-    static SERVER: OnceLock<Result<Shared<PostgresAddress, Postgres>, ServerError>> = OnceLock::new();
+    static SERVER: OnceLock<Result<Shared<PostgresAddress, SharedPostgres>, ServerError>> = OnceLock::new();
     let server = SERVER.get_or_init(|| match PostgresAddress::from_environment()? {
         Some(address) => Ok(Shared::Address(address)),
-        None => Ok(Shared::Started(Postgres::start(Durability::Off)?)),
+        None => Ok(Shared::Started(SharedPostgres::start()?)),
     });
     match present(server.as_ref()) {
         Shared::Address(address) => address,

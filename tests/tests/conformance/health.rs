@@ -25,10 +25,22 @@ on_every_store! {
     async fn a_server_with_everything_is_live_and_ready(kind) {
         let app = TestApp::new(kind).await;
         ask(&app, "/health/live").await.assert_data(&json!({"live": true}));
-        let check = |name, needed| json!({"name": name, "state": "up", "since": crate::NOW_MILLIS, "needed": needed});
+        let check = |name, needed_by: &[&str]| {
+            let needed = !needed_by.is_empty();
+            json!({"name": name, "state": "up", "since": crate::NOW_MILLIS, "needed": needed, "needed_by": needed_by})
+        };
+        let all = ["device_dispenses", "contract_divisions", "events"];
         let expected = match kind {
-            Kind::Sqlite => json!([check("sqlite", true)]),
-            Kind::Servers => json!([check("postgresql", true), check("mongodb", true), check("kafka", false)]),
+            Kind::Sqlite => json!([check("sqlite", &all)]),
+            Kind::Servers => {
+                json!([
+                    check("postgresql", &all),
+                    check("mongodb", &all[..1]),
+                    check("kafka", &[]),
+                    check("postgresql_indexes", &[]),
+                    check("mongodb_indexes", &[]),
+                ])
+            }
         };
         wait_for("everything up", DEADLINE, async || {
             let answer = ask(&app, "/health/ready").await;

@@ -16,6 +16,7 @@ async fn a_stopped_mongodb_is_named_by_readiness_one_metric_and_one_line_of_the_
         postgres_url,
         mongodb: mongodb.uri(),
         kafka: shared::kafka().brokers(),
+        kafka_tls: None,
         variables: &[],
     };
     let stores = TestStores::on(&servers).await;
@@ -29,9 +30,7 @@ async fn a_stopped_mongodb_is_named_by_readiness_one_metric_and_one_line_of_the_
         variables.push((name.to_owned(), value.to_owned()));
     }
     let (server, base) = Process::serve(&variables);
-    let line = server.wait_for_log("metrics are at http://");
-    let line: Value = serde_json::from_str(&line).unwrap();
-    let metrics = line["message"].as_str().unwrap().trim_start_matches("metrics are at ");
+    let metrics = &server.metrics_url();
     let up = async |component: &str| {
         let scrape = Scrape::read(&get(metrics).await.1);
         scrape.sum("esoz_component_up", &[("component", component)])

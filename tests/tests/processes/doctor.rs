@@ -1,8 +1,9 @@
 //! `doctor`, and what it says with `migrate` of a newer schema.
 
+use esoz_testkit::wait::wait_for;
 use esoz_tests::future_schema::{ONE_AHEAD, TAKES_AWAY};
-use esoz_tests::process::esoz;
-use esoz_tests::{Kind, TestStores, on_every_store};
+use esoz_tests::process::{Process, esoz};
+use esoz_tests::{DEADLINE, Kind, TestStores, on_every_store};
 use serde_json::Value;
 
 use crate::environment;
@@ -71,4 +72,34 @@ async fn a_newer_schema_of_postgresql_is_told_of_and_left_alone() {
     assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);
     assert!(examined.stdout.contains("not made for it: update the program"), "{}", examined.stdout);
     assert_eq!(versions(), format!("{before}\n900002"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn indexes_that_are_missing_are_named_and_nothing_fails() {
+    // given
+    let stores = TestStores::fresh(Kind::Servers).await;
+    let variables = environment(&stores);
+    stores.database().unwrap().execute("DROP INDEX event_log_event_type");
+    stores.documents().unwrap().drop_index("esoz_keys_at").await;
+    // when
+    let examined = esoz(&variables, &["doctor"]);
+    // then
+    assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);
+    for (server, index) in [("PostgreSQL", "event_log_event_type"), ("MongoDB", "esoz_keys_at")] {
+        let told =
+            examined.stdout.lines().find(|line| line.starts_with(&format!("WRONG  {server}:"))).unwrap();
+        assert!(told.contains(index), "{told}");
+    }
+    // when
+    let (server, base) = Process::serve(&variables);
+    // then
+    let told = server.wait_for_log("event_log_event_type");
+    assert!(told.contains("postgresql_indexes"), "{told}");
+    wait_for("a server that is ready all the same", DEADLINE, async || {
+        let answer = reqwest::get(format!("{base}/health/ready")).await.unwrap();
+        let (status, body) = (answer.status(), answer.text().await.unwrap());
+        let is_told = body.contains(r#""name":"postgresql_indexes","state":"down""#);
+        if status == 200 && is_told { Ok(()) } else { Err(body) }
+    })
+    .await;
 }

@@ -1,6 +1,6 @@
 //! The whole program beside servers that take nothing but TLS with a certificate of the client; and how it tells of a way that is not safe.
 
-use esoz_test_servers::{Authority, MongoDb, PostgresTls, shared};
+use esoz_test_servers::{Authority, MongoDb, PostgresTls, Proof, SecureKafka};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::{Process, esoz};
 use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopFixture, TestStores, UpdateFixture};
@@ -14,6 +14,8 @@ async fn both_methods_are_carried_out_over_tls_alone() {
     let client = authority.issue(&["postgres"]).unwrap();
     let postgres = PostgresTls::start(&authority, &shown, "hostssl all all 127.0.0.1/32 cert").unwrap();
     let mongodb = MongoDb::start_tls(&authority, &shown).unwrap();
+    let brokers = authority.issue(&["127.0.0.1"]).unwrap();
+    let kafka = SecureKafka::start(&authority, &brokers, Proof::Certificate).unwrap();
     let database = postgres.server().create_database().unwrap();
     let mongodb_uri = format!(
         "mongodb://localhost:{}/?directConnection=true&tls=true&tlsCAFile={}&tlsCertificateKeyFile={}",
@@ -31,19 +33,27 @@ async fn both_methods_are_carried_out_over_tls_alone() {
         ("ESOZ_POSTGRES__ROOT_CERTIFICATE_FILE", path(&authority.root_file())),
         ("ESOZ_POSTGRES__CLIENT_CERTIFICATE_FILE", path(&client.certificate)),
         ("ESOZ_POSTGRES__CLIENT_PRIVATE_KEY_FILE", path(&client.private_key)),
+        ("ESOZ_KAFKA__TLS", "on".to_owned()),
+        ("ESOZ_KAFKA__ROOT_CERTIFICATE_FILE", path(&authority.root_file())),
+        ("ESOZ_KAFKA__CLIENT_CERTIFICATE_FILE", path(&client.certificate)),
+        ("ESOZ_KAFKA__CLIENT_PRIVATE_KEY_FILE", path(&client.private_key)),
     ]
     .map(|(name, value)| (name.to_owned(), value));
     let stores = TestStores::on(&Addresses {
         postgres: postgres.server().address(),
         postgres_url: &database,
         mongodb: &mongodb_uri,
-        kafka: shared::kafka().brokers(),
+        kafka: &format!("127.0.0.1:{}", kafka.port()),
+        kafka_tls: Some((&authority, &client)),
         variables: &variables,
     })
     .await;
     let examined = esoz(&environment(&stores), &["doctor"]);
     let told = &examined.assert_success().stdout;
-    assert!(told.contains("ok     PostgreSQL") && told.contains("ok     MongoDB"), "{told}");
+    assert!(
+        ["PostgreSQL", "MongoDB", "Kafka"].iter().all(|server| told.contains(&format!("ok     {server}"))),
+        "{told}"
+    );
     assert!(!told.contains("UNSAFE"), "{told}");
 
     let (mut process, base) = Process::serve(&environment(&stores));
@@ -78,9 +88,7 @@ async fn a_way_that_is_not_safe_is_told_by_doctor_log_and_metric() {
     let (server, _) = Process::serve(&variables);
     let line = server.wait_for_log("the connection to a server is not encrypted or not verified");
     assert!(line.contains("mongodb") && line.contains("tls=true"), "{line}");
-    let metrics = server.wait_for_log("metrics are at ");
-    let url = metrics.split("metrics are at ").nth(1).unwrap().split(['"', ' ']).next().unwrap();
-    let scraped = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let scraped = server.scrape().await;
     for line in [
         "esoz_transport_verified{component=\"mongodb\"} 0",
         "esoz_transport_verified{component=\"postgresql\"} 1",

@@ -21,8 +21,7 @@ const PIPE_BYTES: usize = 64 << 10;
 /// Starts a server with metrics: its process, its address, and that of its metrics.
 fn serve(variables: Vec<(String, String)>) -> (Process, String, String) {
     let (server, base) = Process::serve(&with(variables, "ESOZ_METRICS__BIND", "127.0.0.1:0"));
-    let line: Value = serde_json::from_str(&server.wait_for_log("metrics are at http://")).unwrap();
-    let metrics = line["message"].as_str().unwrap().trim_start_matches("metrics are at ").to_owned();
+    let metrics = server.metrics_url();
     (server, base, metrics)
 }
 

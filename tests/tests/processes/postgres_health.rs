@@ -8,7 +8,7 @@ use reqwest::Method;
 use crate::kill::onlooker;
 use crate::{environment, with};
 
-async fn until_ready_is(app: &TestApp, base: &str, status: u16) -> Answer {
+pub(crate) async fn until_ready_is(app: &TestApp, base: &str, status: u16) -> Answer {
     wait_for(&format!("{status} for readiness"), DEADLINE, async || {
         let answer = app.request_at(base, Method::GET, "/health/ready").send().await;
         if answer.status == status { Ok(answer) } else { Err(answer.body.to_string()) }
@@ -25,8 +25,6 @@ async fn what_keeps_postgresql_from_writing_is_told_by_ready_doctor_metric_and_l
     let app = onlooker(Kind::Servers, stores).await;
     let fixture = UpdateFixture::load(&app).await;
     let (process, base) = Process::serve(&variables);
-    let line = process.wait_for_log("metrics are at ");
-    let metrics = line.split("metrics are at ").nth(1).unwrap().split(['"', ' ']).next().unwrap();
     let update = async || {
         let request = app.request_at(&base, Method::PUT, &fixture.path());
         request.api_key(&fixture.api_key).token(&fixture.token).json(&fixture.change()).send().await
@@ -55,7 +53,7 @@ async fn what_keeps_postgresql_from_writing_is_told_by_ready_doctor_metric_and_l
         // Its cause may be that the connection was lost: what comes next is told by the doctor.
         process.wait_for_log("is down");
         update().await.assert_unavailable();
-        let scraped = reqwest::get(metrics).await.unwrap().text().await.unwrap();
+        let scraped = process.scrape().await;
         assert!(scraped.contains("esoz_component_up{component=\"postgresql\"} 0"), "{scraped}");
         let examined = esoz(&variables, &["doctor"]);
         assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);

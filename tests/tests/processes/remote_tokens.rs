@@ -12,6 +12,7 @@ use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::postgres_health::until_ready_is;
 use crate::{environment, with};
 
 /// The issuer of one good token, which answers what about it at which path. Another token is answered with nonsense, all others are unknown.
@@ -178,5 +179,60 @@ async fn a_block_applies_to_the_tokens_of_every_issuer() {
             esoz(&variables, &[kind, "unblock", id]).assert_success();
             answers(409).await.assert_conflict("Device dispense in status stopped cannot be stopped");
         }
+    }
+}
+
+/// Without the issuer every request fails, so the server is not ready, and is again when the issuer is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_cannot_be_reached_is_told_by_ready_doctor_metric_and_log() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let plain = with(environment(&stores), "ESOZ_METRICS__BIND", "127.0.0.1:0");
+    esoz(&plain, &["migrate"]).assert_success();
+    let app = Setup::new(Kind::Sqlite).start_on(stores).await;
+    let fixture = StopFixture::load(&app).await;
+    for mode in modes(&fixture.stored_token) {
+        // given
+        let port = esoz_test_servers::ReservedPort::new().unwrap();
+        let mut variables = with(plain.clone(), "ESOZ_AUTH__TOKENS", mode.name);
+        variables = with(variables, "ESOZ_AUTH__URL", &format!("http://{}{}", port.address(), mode.path));
+        for (name, value) in mode.settings {
+            variables = with(variables, name, value);
+        }
+        // when
+        let (server, base) = Process::serve(&variables);
+        // then
+        let ready = until_ready_is(&app, &base, 503).await;
+        let told = ready.body["error"]["message"].as_str().unwrap();
+        assert!(
+            told.contains("token_issuer is down") && told.contains("needed by device_dispenses"),
+            "{told}"
+        );
+        server.wait_for_log("token_issuer");
+        let scraped = server.scrape().await;
+        assert!(scraped.contains("esoz_component_up{component=\"token_issuer\"} 0"), "{scraped}");
+        let examined = esoz(&variables, &["doctor"]);
+        assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);
+        assert!(examined.stdout.contains("WRONG  token issuer"), "{}", examined.stdout);
+        assert!(examined.stdout.contains("ok     http.bind"), "{}", examined.stdout);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_answers_makes_the_server_ready_whatever_it_knows() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let plain = environment(&stores);
+    esoz(&plain, &["migrate"]).assert_success();
+    let app = Setup::new(Kind::Sqlite).start_on(stores).await;
+    let fixture = StopFixture::load(&app).await;
+    for mode in modes(&fixture.stored_token) {
+        let address = issuer(&[mode.answers]);
+        let mut variables = with(plain.clone(), "ESOZ_AUTH__TOKENS", mode.name);
+        variables = with(variables, "ESOZ_AUTH__URL", &format!("http://{address}{}", mode.path));
+        for (name, value) in mode.settings {
+            variables = with(variables, name, value);
+        }
+        let (_server, base) = Process::serve(&variables);
+        until_ready_is(&app, &base, 200).await;
+        esoz(&variables, &["doctor"]).assert_success();
     }
 }

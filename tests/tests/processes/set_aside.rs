@@ -96,8 +96,7 @@ on_every_store! {
         }
 
         let (server, base) = Process::serve(&variables);
-        let line: Value = serde_json::from_str(&server.wait_for_log("metrics are at http://")).unwrap();
-        let metrics = line["message"].as_str().unwrap().trim_start_matches("metrics are at ").to_owned();
+        let metrics = server.metrics_url();
         for _ in 0..5 {
             let fixture = StopFixture::load(&app).await;
             let request = app.request_at(&base, Method::PATCH, &fixture.path()).token(&fixture.token);

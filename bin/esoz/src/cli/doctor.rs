@@ -9,11 +9,11 @@ use esoz_tls::Transport;
 use serde_json::json;
 
 use super::args::OutputArgs;
+use super::health::is_running;
 use super::print;
-use crate::compose::bus::kafka_settings;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite};
-use crate::compose::transport;
-use crate::config::{Bus, Config, StoreKind};
+use crate::compose::{missing_indexes, tokens, transport};
+use crate::config::{BindAddress, Bus, Config, StoreKind};
 use crate::tls;
 
 /// The result of one check.
@@ -54,12 +54,17 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         }
     }
     if config.bus()? == Bus::Kafka {
-        let settings = kafka_settings(config)?;
+        let settings = config.kafka()?;
         let ping = async { Ok(KafkaPublisher::new(&settings)?.ping().await?) };
         let remedy =
             "check kafka.brokers and what the brokers advertise; `esoz migrate` creates a missing topic";
         findings.push(Finding::new("Kafka", ping.await, remedy).over(settings.transport()));
     }
+    if let Some(issuer) = tokens::issuer(config)? {
+        let remedy = "check auth.url, auth.client_id and auth.client_secret, and that the issuer can be reached from here";
+        findings.push(Finding::new("token issuer", issuer.ping().await.map_err(Into::into), remedy));
+    }
+    findings.extend(addresses(config).await?);
     findings.push(outbox(config).await);
     for finding in &findings {
         print(&if output.json { finding.as_json() } else { finding.as_text() })?;
@@ -106,6 +111,7 @@ async fn postgres(config: &Config) -> Finding {
         transport = Some(store.transport()?);
         let schema = store.check_schema().await?;
         store.ping().await?;
+        missing_indexes::postgres(&store).await.map_err(anyhow::Error::msg)?;
         Ok(schema)
     };
     let remedy = "check postgres.url and that the server runs and accepts the login; `esoz migrate` updates an older schema";
@@ -133,10 +139,30 @@ async fn mongodb(config: &Config) -> Finding {
     match connect_mongo(config).await {
         Err(error) => Finding::new("MongoDB", Err(error), remedy),
         Ok(store) => {
-            let ping = store.ping().await.map_err(Into::into);
-            Finding::new("MongoDB", ping, remedy).over(store.transport())
+            let check = async {
+                store.ping().await?;
+                missing_indexes::mongo(&store).await.map_err(anyhow::Error::msg)
+            };
+            Finding::new("MongoDB", check.await, remedy).over(store.transport())
         }
     }
+}
+
+/// Checks that the addresses of the server are free, or that a server of ours runs there already.
+async fn addresses(config: &Config) -> Result<Vec<Finding>> {
+    let metrics = config.metrics_bind()?.map(|bind| ("metrics.bind", bind));
+    let addresses: Vec<_> = [("http.bind", config.bind()?)].into_iter().chain(metrics).collect();
+    let is_running = is_running(config).await?;
+    let remedy =
+        "something else listens there, or it is no address of this machine: stop that, or change the key";
+    let examine = |(key, bind): (&'static str, BindAddress)| match bind.listen() {
+        Err(_) if is_running => {
+            let seen = Some(String::from("a server runs there"));
+            Finding { seen, ..Finding::new(key, Ok(()), remedy) }
+        }
+        listening => Finding::new(key, listening.map(drop), remedy),
+    };
+    Ok(addresses.into_iter().map(examine).collect())
 }
 
 /// Checks the backlog of the outboxes.

@@ -2,7 +2,6 @@ use anyhow::{Context as _, Result};
 use esoz_store_postgres::PostgresSettings;
 
 use super::print;
-use crate::compose::bus::kafka_settings;
 use crate::compose::stores::{connect_mongo, number, postgres_settings, sqlite_settings};
 use crate::config::{Bus, Config, StoreKind};
 
@@ -32,7 +31,7 @@ pub(crate) async fn run(config: &Config) -> Result<()> {
     }
     if config.bus()? == Bus::Kafka {
         let kafka = &config.sections.kafka;
-        let settings = kafka_settings(config)?;
+        let settings = config.kafka()?;
         let (partitions, replication) = (number(kafka.partitions)?, number(kafka.replication)?);
         esoz_bus_kafka::ensure_topic(&settings, partitions, replication).await.context("Kafka")?;
         print(&format!("Kafka: the topic {} is there", settings.topic))?;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use esoz_bus_kafka::{KafkaConsumer, KafkaPublisher, KafkaSettings};
+use esoz_bus_kafka::{KafkaConsumer, KafkaPublisher};
 use esoz_events::EventPublisher;
 
-use super::stores::{Stores, number};
+use super::stores::Stores;
 use crate::config::{Bus, Config};
 
 /// The name of Kafka in metrics, logs and health checks.
@@ -17,21 +17,13 @@ pub(super) fn publisher(config: &Config, stores: &Stores) -> Result<Arc<dyn Even
     match (config.bus()?, stores.sqlite.clone()) {
         (Bus::Log, Some(sqlite)) => Ok(sqlite),
         (Bus::Log, None) => bail!("`events.bus` is `log`, but no SQLite file is open to keep the log"),
-        (Bus::Kafka, _) => Ok(Arc::new(KafkaPublisher::new(&kafka_settings(config)?).context("Kafka")?)),
+        (Bus::Kafka, _) => Ok(Arc::new(KafkaPublisher::new(&config.kafka()?).context("Kafka")?)),
     }
 }
 
 /// Joins the consumer group that fills the event log, if the log is filled from the topic.
 pub(super) fn consumer(config: &Config) -> Result<Option<KafkaConsumer>> {
     let Some(group) = config.consumer_group()? else { return Ok(None) };
-    let consumer = KafkaConsumer::subscribe(&kafka_settings(config)?, group).context("Kafka")?;
+    let consumer = KafkaConsumer::subscribe(&config.kafka()?, group).context("Kafka")?;
     Ok(Some(consumer))
-}
-
-pub(crate) fn kafka_settings(config: &Config) -> Result<KafkaSettings> {
-    let kafka = &config.sections.kafka;
-    Ok(KafkaSettings {
-        delivery_timeout_ms: number(kafka.delivery_timeout_ms)?,
-        ..KafkaSettings::new(&kafka.brokers, &config.sections.events.topic)
-    })
 }

@@ -3,8 +3,9 @@
 pub(crate) mod bus;
 pub(crate) mod caches;
 pub(crate) mod jobs;
+pub(crate) mod missing_indexes;
 pub(crate) mod stores;
-mod tokens;
+pub(crate) mod tokens;
 pub(crate) mod transport;
 
 use std::sync::Arc;
@@ -43,7 +44,10 @@ impl Parts {
     /// is no error.
     pub async fn configured(config: &Config) -> Result<Self> {
         let mut stores = Stores::open_or_create(config).await?;
-        stores.access_tokens = tokens::access_tokens(config, &stores)?;
+        if let Some(issuer) = tokens::issuer(config)? {
+            stores.access_tokens = issuer.access_tokens(&stores);
+            stores.token_issuer = Some(Arc::new(issuer));
+        }
         let publisher = bus::publisher(config, &stores)?;
         Ok(Self {
             stores,

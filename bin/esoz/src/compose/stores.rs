@@ -13,12 +13,16 @@ use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
 
+use super::tokens::TokenIssuer;
 use crate::config::{Config, StoreKind, optional};
 
 /// The names of the stores in metrics, logs and health checks.
 pub(crate) const SQLITE: &str = "sqlite";
 pub(crate) const POSTGRESQL: &str = "postgresql";
 pub(crate) const MONGODB: &str = "mongodb";
+/// The names of their indexes in health checks.
+pub(crate) const POSTGRESQL_INDEXES: &str = "postgresql_indexes";
+pub(crate) const MONGODB_INDEXES: &str = "mongodb_indexes";
 
 /// Returns the names of the configured stores in metrics and logs: the store of everything but dispenses, then the store of dispenses.
 pub(crate) fn store_names(config: &Config) -> Result<(&'static str, &'static str)> {
@@ -63,6 +67,8 @@ pub struct Stores {
     pub(crate) postgres: Option<Arc<PostgresStore>>,
     /// The MongoDB store, if it is configured.
     pub(crate) mongo: Option<Arc<MongoStore>>,
+    /// The remote issuer of access tokens, if they are not in a store of ours.
+    pub(crate) token_issuer: Option<Arc<TokenIssuer>>,
 }
 
 impl Stores {
@@ -121,6 +127,7 @@ impl Stores {
         match postgres.check_schema().await {
             Err(SchemaError::Store(error)) if error.kind() == StoreErrorKind::Unavailable => {
                 tracing::warn!(
+                    error = error.with_causes(),
                     "PostgreSQL cannot be reached; requests that need it are answered 503 until it can"
                 );
             }
@@ -168,6 +175,7 @@ impl Stores {
             sqlite: None,
             postgres: None,
             mongo: None,
+            token_issuer: None,
         }
     }
 }
@@ -241,17 +249,17 @@ mod tests {
     use esoz_bus_kafka::KafkaSettings;
 
     use super::*;
-    use crate::compose::bus::kafka_settings;
 
     #[test]
     fn the_adapters_have_the_defaults_of_the_configuration() {
-        let (url, uri) = ("postgres://127.0.0.1/esoz", "mongodb://127.0.0.1");
-        let variables = [("ESOZ_POSTGRES__URL", url), ("ESOZ_MONGODB__URI", uri)];
+        let (url, uri, brokers) = ("postgres://127.0.0.1/esoz", "mongodb://127.0.0.1", "127.0.0.1:9092");
+        let variables =
+            [("ESOZ_POSTGRES__URL", url), ("ESOZ_MONGODB__URI", uri), ("ESOZ_KAFKA__BROKERS", brokers)];
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let config = Config::from_sources(None, variables.into_iter()).unwrap();
         assert_eq!(sqlite_settings(&config).unwrap(), SqliteSettings::at("esoz.sqlite"));
         assert_eq!(postgres_settings(&config).unwrap(), PostgresSettings::new(url));
         assert_eq!(mongo_settings(&config).unwrap(), MongoSettings::new(uri, "esoz"));
-        assert_eq!(kafka_settings(&config).unwrap(), KafkaSettings::new("", "event_manager_topic"));
+        assert_eq!(config.kafka().unwrap(), KafkaSettings::new(brokers, "event_manager_topic"));
     }
 }

@@ -3,32 +3,54 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use esoz_auth::{AccessTokens, ExternalAccessTokens, Secret};
 use esoz_auth_remote::{
-    EsozTokens, IntrospectedTokens, IntrospectionSettings, JwtAccessTokens, JwtSettings, RemoteServer,
+    Algorithm, EsozTokens, IntrospectedTokens, IntrospectionSettings, JwtAccessTokens, JwtSettings,
+    RemoteServer,
 };
+use esoz_kernel::StoreError;
 use esoz_kernel::system::SystemClock;
 
 use super::stores::Stores;
 use crate::config::{Config, TokenSource, optional};
 
-/// Builds the configured source of access tokens. Blocks of users and clients in our own store apply to tokens of a remote issuer too.
-pub(super) fn access_tokens(config: &Config, stores: &Stores) -> Result<Arc<dyn AccessTokens>> {
-    Ok(match issuer(config)? {
-        None => stores.access_tokens.clone(),
-        Some(issuer) => Arc::new(ExternalAccessTokens::new(issuer, stores.blocks.clone())),
-    })
+/// The name of the remote issuer of access tokens in metrics, logs and health checks.
+pub(crate) const TOKEN_ISSUER: &str = "token_issuer";
+
+/// The remote issuer of access tokens.
+pub(crate) struct TokenIssuer {
+    tokens: Arc<dyn AccessTokens>,
+    /// A token that it has not issued.
+    unknown: Secret,
+}
+
+impl TokenIssuer {
+    /// Asks about a token that the issuer has not issued, as about any other: a key set that is still good is not fetched.
+    ///
+    /// # Errors
+    /// When every request would fail, since the issuer cannot be asked.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        self.tokens.find(&self.unknown).await.map(drop)
+    }
+
+    /// Its tokens. Blocks of users and clients in our own store apply to them too.
+    pub(super) fn access_tokens(&self, stores: &Stores) -> Arc<dyn AccessTokens> {
+        Arc::new(ExternalAccessTokens::new(self.tokens.clone(), stores.blocks.clone()))
+    }
 }
 
 /// Builds the client of the configured issuer; none if tokens are in our own store. Opens no connection yet.
-pub(super) fn issuer(config: &Config) -> Result<Option<Arc<dyn AccessTokens>>> {
+pub(crate) fn issuer(config: &Config) -> Result<Option<TokenIssuer>> {
     let auth = &config.sections.auth;
     let server = RemoteServer {
         timeout_ms: auth.timeout_ms,
         root_certificate_file: optional(&auth.root_certificate_file),
+        proxies: config.proxies.clone(),
         ..RemoteServer::new(&auth.url)
     };
-    Ok(Some(match config.token_source()? {
+    let mut unknown = Secret::new("a-token-that-nobody-has-issued");
+    let tokens: Arc<dyn AccessTokens> = match config.token_source()? {
         TokenSource::Store => return Ok(None),
         TokenSource::Jwt => {
             let mut settings = JwtSettings::new(server, &auth.issuer, &auth.audience);
@@ -36,6 +58,10 @@ pub(super) fn issuer(config: &Config) -> Result<Option<Arc<dyn AccessTokens>>> {
                 let algorithms: Result<_, _> = auth.algorithms.iter().map(|name| name.parse()).collect();
                 settings.algorithms = algorithms.context("`auth.algorithms`")?;
             }
+            // Well-formed, or the keys would not be looked at.
+            let algorithm = settings.algorithms.first().copied().unwrap_or(Algorithm::Rs256);
+            let header = format!(r#"{{"typ":"at+jwt","alg":"{algorithm}"}}"#);
+            unknown = Secret::new(format!("{}.e30.e30", BASE64_URL_SAFE_NO_PAD.encode(header)));
             Arc::new(JwtAccessTokens::try_new(&settings, Arc::new(SystemClock)).context("section `auth`")?)
         }
         TokenSource::Introspection => {
@@ -45,5 +71,6 @@ pub(super) fn issuer(config: &Config) -> Result<Option<Arc<dyn AccessTokens>>> {
             Arc::new(IntrospectedTokens::try_new(&settings).context("section `auth`")?)
         }
         TokenSource::Esoz => Arc::new(EsozTokens::try_new(&server).context("section `auth`")?),
-    }))
+    };
+    Ok(Some(TokenIssuer { tokens, unknown }))
 }

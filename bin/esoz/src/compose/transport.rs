@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Result;
 use esoz_tls::Transport;
 
-use super::bus::{KAFKA, kafka_settings};
+use super::bus::KAFKA;
 use super::stores::{MONGODB, POSTGRESQL, Stores};
 use crate::config::{Bus, Config};
 
 /// What to do about a connection that is not safe.
 pub(crate) const REMEDY: &str = "anybody on the way can read health data, or pass for the server: use TLS and check its certificate \
-    (postgres.url with sslmode=verify-full, mongodb.uri with tls=true), or an isolated network (Kafka is spoken without TLS)";
+    (postgres.url with sslmode=verify-full, mongodb.uri with tls=true, kafka.tls=on), or an isolated network";
 
 /// The connections to the servers that are in use.
 pub(crate) struct Transports {
@@ -25,7 +25,7 @@ impl Transports {
     pub(crate) fn new(config: &Config, stores: &Stores) -> Result<Self> {
         let kafka = match config.bus()? {
             Bus::Log => None,
-            Bus::Kafka => Some(kafka_settings(config)?.transport()),
+            Bus::Kafka => Some(config.kafka()?.transport()),
         };
         Ok(Self { stores: stores.clone(), kafka, last: Mutex::default() })
     }

@@ -1,10 +1,11 @@
 //! The configuration: a TOML file, overridden by environment variables; defaults fill the rest.
 //!
 //! `schema.rs` defines every key, `sources.rs` merges the sources, `variables.rs` knows the names of variables, `validate.rs` refuses
-//! impossible values, `typed.rs`, `bind.rs` and `secrets.rs` give the values their types. Every refusal names the key and the source of its
+//! impossible values, `typed.rs`, `bind.rs`, `kafka.rs` and `secrets.rs` give the values their types. Every refusal names the key and the source of its
 //! value, and all problems are refused at once.
 
 mod bind;
+mod kafka;
 mod problems;
 mod schema;
 mod secrets;
@@ -17,6 +18,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
+use esoz_https::Proxies;
 use problems::NEXT;
 use toml::{Table, Value};
 
@@ -31,6 +33,8 @@ pub struct Config {
     pub(crate) sections: Sections,
     sources: sources::Sources,
     file: Option<PathBuf>,
+    /// The proxies on the way to servers elsewhere: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+    pub(crate) proxies: Proxies,
     /// Variables whose names begin as ours do, and that set no key.
     ignored_variables: Vec<String>,
 }
@@ -51,9 +55,10 @@ impl Config {
         file: Option<&Path>,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self> {
-        let sources::Merged { sections, sources, ignored_variables, mut problems, refused_keys } =
+        let sources::Merged { sections, sources, proxies, ignored_variables, mut problems, refused_keys } =
             sources::merged(file, environment)?;
-        let config = Self { sections, sources, file: file.map(Path::to_owned), ignored_variables };
+        let file = file.map(Path::to_owned);
+        let config = Self { sections, sources, file, proxies, ignored_variables };
         if let Some(refused_keys) = refused_keys {
             // A key whose own value was refused is at its default, which says nothing.
             let is_new =

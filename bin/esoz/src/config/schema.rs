@@ -1,6 +1,7 @@
 //! Every key of the configuration with its default and, for a number, its range. `docs/esoz.example.toml` explains the keys; a test
 //! holds it against this file.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use esoz_kernel::SecretString;
@@ -17,6 +18,39 @@ mod secret {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
         String::deserialize(deserializer).map(SecretString::new)
+    }
+}
+
+/// Reads settings of a library, and masks those that hold secrets where they are shown. Numbers and truth values are read as their texts.
+mod properties {
+    use std::collections::BTreeMap;
+
+    use esoz_kernel::SecretString;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use toml::Value;
+
+    /// What a name holds if its value is a secret, or holds one.
+    const SECRET: [&str; 5] = ["password", "secret", "pem", "oauthbearer.config", "jaas"];
+
+    pub(super) fn serialize<S: Serializer>(
+        properties: &BTreeMap<String, SecretString>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(properties.iter().map(|(name, value)| {
+            let is_secret = SECRET.iter().any(|part| name.contains(part));
+            (name, if is_secret { value.masked() } else { value.expose() })
+        }))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<String, SecretString>, D::Error> {
+        let table: BTreeMap<String, Value> = BTreeMap::deserialize(deserializer)?;
+        let text = |value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Ok(table.into_iter().map(|(name, value)| (name, SecretString::new(text(value)))).collect())
     }
 }
 
@@ -162,9 +196,19 @@ sections! {
     }
     kafka: Kafka {
         brokers: String = String::new();
+        tls: String = "auto".to_owned();
+        root_certificate_file: String = String::new();
+        client_certificate_file: String = String::new();
+        client_private_key_file: String = String::new();
+        sasl_mechanism: String = String::new();
+        username: String = String::new();
+        #[serde(with = "secret")] password: SecretString = SecretString::default();
+        password_file: String = String::new();
+        token_file: String = String::new();
         delivery_timeout_ms: u64 [100..=HOUR_MS] = 10_000;
         partitions: u64 [1..=10_000] = 6;
         replication: u64 [1..=100] = 1;
+        #[serde(with = "properties")] properties: BTreeMap<String, SecretString> = BTreeMap::new();
     }
     patient: Patient {
         pseudonym: String = "hmac-sha256".to_owned();

@@ -70,7 +70,13 @@ impl Config {
     }
 
     /// Where the secret of a key is: in the key, or in the file that `<key>_file` names.
-    fn source(&self, key: &str, inline: &SecretString, file: &str, why: &str) -> Result<SecretSource> {
+    pub(super) fn source(
+        &self,
+        key: &str,
+        inline: &SecretString,
+        file: &str,
+        why: &str,
+    ) -> Result<SecretSource> {
         let file_key = format!("{key}_file");
         match (inline.is_empty(), file.is_empty()) {
             (false, false) => Err(self.refuse(key, &format!("and `{file_key}` are both set; set one"))),

@@ -1,11 +1,14 @@
 //! Merges the sources of the configuration, and refuses unknown keys and values of a wrong type.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
+use esoz_https::Proxies;
+use esoz_kernel::SecretString;
 use esoz_tls::read_file;
+use hyper::Uri;
 use toml::{Table, Value};
 
 use super::schema::Sections;
@@ -28,6 +31,8 @@ impl Sources {
 pub(crate) struct Merged {
     pub(crate) sections: Sections,
     pub(crate) sources: Sources,
+    /// The proxies on the way to servers elsewhere.
+    pub(crate) proxies: Proxies,
     /// Variables that begin as ours do and resemble no key.
     pub(crate) ignored_variables: Vec<String>,
     pub(crate) problems: Vec<String>,
@@ -50,16 +55,17 @@ pub(crate) fn merged(
             layers.add_variable(name, value);
         }
     }
-    let Layers { table, sources, ignored_variables, problems, refused } = layers;
+    let Layers { table, sources, proxies, ignored_variables, problems, refused } = layers;
     let sections = table.try_into().context("the configuration")?;
     let refused_keys = refused_keys.then_some(refused);
-    Ok(Merged { sections, sources, ignored_variables, problems, refused_keys })
+    Ok(Merged { sections, sources, proxies, ignored_variables, problems, refused_keys })
 }
 
 #[derive(Default)]
 struct Layers {
     table: Table,
     sources: Sources,
+    proxies: Proxies,
     ignored_variables: Vec<String>,
     problems: Vec<String>,
     refused: BTreeSet<String>,
@@ -108,7 +114,26 @@ impl Layers {
                 self.problems.push(problem);
             }
             Variable::Unknown => self.ignored_variables.push(name.to_owned()),
+            Variable::Proxy => self.add_proxy(name, &value),
             Variable::Foreign => {}
+        }
+    }
+
+    /// Takes one of the variables that other programs know as well.
+    fn add_proxy(&mut self, name: &str, value: &OsStr) {
+        let text = value.to_str().unwrap_or_default();
+        let (proxies, upper) = (&mut self.proxies, name.to_ascii_uppercase());
+        let is_proxy = |text: &str| {
+            let uri: Result<Uri, _> = text.parse();
+            uri.is_ok_and(|uri| uri.authority().is_some() && matches!(uri.scheme_str(), None | Some("http")))
+        };
+        match upper.as_str() {
+            "NO_PROXY" => text.clone_into(&mut proxies.no),
+            _ if !text.is_empty() && !is_proxy(text) => self.problems.push(format!(
+                "the environment variable {name} must be the address of a proxy, such as http://proxy.example:3128"
+            )),
+            "HTTPS_PROXY" => proxies.https = SecretString::new(text),
+            _ => proxies.http = SecretString::new(text),
         }
     }
 
@@ -178,6 +203,9 @@ fn typed(key: &str, known: &Value, value: Value) -> Result<Value> {
     let fits = match (known, &value) {
         (Value::Integer(_), Value::Integer(number)) => *number >= 0,
         (Value::Array(_), Value::Array(items)) => items.iter().all(Value::is_str),
+        (Value::Table(_), Value::Table(items)) => {
+            items.values().all(|item| item.is_str() || item.is_integer() || item.is_bool())
+        }
         (known, value) => known.same_type(value),
     };
     if fits { Ok(value) } else { Err(anyhow!("must be {}", kind(known))) }
@@ -194,15 +222,18 @@ fn parsed(known: &Value, text: String) -> Result<Value> {
             let is_so = text.trim().parse().map_err(|_| anyhow!("must be {}", kind(known)))?;
             Ok(Value::Boolean(is_so))
         }
-        Value::Array(_) if text.trim_start().starts_with('[') => match text.trim().parse() {
-            Ok(list) => typed("", known, list),
-            // The parser's own message would quote the text.
-            Err(_) => Err(anyhow!("must be {}", kind(known))),
-        },
+        Value::Array(_) | Value::Table(_) if text.trim_start().starts_with(['[', '{']) => {
+            match text.trim().parse() {
+                Ok(items) => typed("", known, items),
+                // The parser's own message would quote the text.
+                Err(_) => Err(anyhow!("must be {}", kind(known))),
+            }
+        }
         Value::Array(_) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
         }
+        Value::Table(_) => Err(anyhow!("must be {}", kind(known))),
         _ => Ok(Value::String(text)),
     }
 }
@@ -213,6 +244,9 @@ fn kind(known: &Value) -> &'static str {
         Value::Integer(_) => "a whole number that is not negative",
         Value::Boolean(_) => "true or false",
         Value::Array(_) => "a list of texts (in a variable: with commas between)",
+        Value::Table(_) => {
+            "a table of texts, numbers and truth values (in a variable: { \"name\" = \"value\" })"
+        }
         _ => "a text",
     }
 }

@@ -110,7 +110,7 @@ impl Config {
     }
 
     /// The files of a certificate and its private key, of which none or both must be named.
-    fn certificate(
+    pub(super) fn certificate(
         (certificate_key, certificate): (&str, &str),
         (private_key_key, private_key): (&str, &str),
     ) -> Result<Option<CertificateFiles>> {
@@ -251,6 +251,7 @@ impl Config {
             service_name: tracing.service_name.clone(),
             service_version: env!("CARGO_PKG_VERSION").to_owned(),
             root_certificate_file: optional(&tracing.root_certificate_file),
+            proxies: self.proxies.clone(),
         };
         let refused =
             |error: SettingsError| self.refuse(&format!("tracing.{}", error.setting()), error.reason());

@@ -5,7 +5,7 @@ use anyhow::{Result, anyhow, bail};
 use super::Config;
 use super::problems::{NEXT, refuse_all};
 use super::schema::HOUR_MS;
-use super::typed::{StoreKind, TokenSource};
+use super::typed::{Bus, StoreKind, TokenSource};
 use super::variables::variable_of;
 
 /// How much a relay's claim must outlive `kafka.delivery_timeout_ms`, in milliseconds: the publisher reports a timeout a few seconds late.
@@ -36,7 +36,7 @@ impl Config {
             self.trusted_proxies().err(),
             self.metrics_bind().err(),
             self.store_kind().and_then(|kind| self.validate_stores(kind)).err(),
-            self.bus().err(),
+            self.bus().and_then(|bus| self.validate_bus(bus)).err(),
             self.consumer_group().err(),
             self.expiry().err(),
             self.token_source().and_then(|source| self.validate_tokens(source)).err(),
@@ -90,6 +90,13 @@ impl Config {
                 ];
                 refuse_all(refused.into_iter().flatten().map(|error| format!("{error:#}")).collect())
             }
+        }
+    }
+
+    fn validate_bus(&self, bus: Bus) -> Result<()> {
+        match bus {
+            Bus::Log => Ok(()),
+            Bus::Kafka => self.kafka().map(drop),
         }
     }
 

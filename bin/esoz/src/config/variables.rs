@@ -10,6 +10,8 @@ const SEPARATOR: &str = "__";
 pub(crate) const CONFIG_FILE: &str = "ESOZ_CONFIG";
 /// The prefix of the variables of this project's tests.
 const TESTS_PREFIX: &str = "ESOZ_TEST_";
+/// The variables that name proxies, as other programs know them, in upper or lower case.
+const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 /// The most letters in which a misspelt name differs from the one that it was meant to be.
 const MAX_DISTANCE: usize = 2;
 
@@ -22,6 +24,8 @@ pub(super) enum Variable {
     Misspelt(Option<String>),
     /// Begins as ours do, and resembles none of them.
     Unknown,
+    /// Names a proxy, or who is reached without one.
+    Proxy,
     /// Has nothing to do with the configuration.
     Foreign,
 }
@@ -34,6 +38,9 @@ pub(super) fn variable_of(key: &str) -> String {
 /// Classifies a variable by its name.
 pub(super) fn classify(name: &str) -> Variable {
     let upper = name.to_ascii_uppercase();
+    if PROXIES.contains(&upper.as_str()) {
+        return Variable::Proxy;
+    }
     if name == CONFIG_FILE || name.starts_with(TESTS_PREFIX) {
         return Variable::Foreign;
     }

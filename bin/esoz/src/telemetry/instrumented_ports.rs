@@ -30,13 +30,11 @@ use tracing::{Instrument as _, Span};
 use crate::compose::Parts;
 use crate::compose::bus::KAFKA;
 use crate::compose::stores::{SQLITE, store_names};
+use crate::compose::tokens::TOKEN_ISSUER;
 use crate::config::{Bus, Config, TokenSource};
 
 /// The target of the spans. It lacks the prefix of our modules, so that `log.level` does not enable them.
 pub(crate) const SPANS: &str = "stores";
-
-/// The remote issuer of access tokens, as a store in metrics.
-pub(crate) const TOKEN_ISSUER: &str = "token_issuer";
 
 const OK: &str = "ok";
 /// The record was absent or not as the change requires; nothing was written.

@@ -128,6 +128,7 @@ impl CallLog {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use esoz_http::RESOURCES;
     use esoz_kernel::Timestamp;
 
     use super::*;
@@ -151,7 +152,7 @@ pub(crate) mod tests {
     /// A context of one component, and its clock.
     pub(crate) fn context(component: &'static str) -> (OutageContext, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::default());
-        let health = Arc::new(Health::new([(component, true)], Timestamp::UNIX_EPOCH));
+        let health = Arc::new(Health::new([(component, RESOURCES.as_slice())], Timestamp::UNIX_EPOCH));
         (OutageContext { health, clock: clock.clone() }, clock)
     }
 

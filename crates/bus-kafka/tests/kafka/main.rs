@@ -7,4 +7,6 @@ mod outage;
 mod refused;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
 mod topics;

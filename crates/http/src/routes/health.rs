@@ -7,7 +7,7 @@ use crate::Api;
 use crate::call::{Answer, Context, answer};
 use crate::envelope::Reply;
 use crate::error::ApiError;
-use crate::health::{Condition, Health, Readiness};
+use crate::health::{Condition, DEVICE_DISPENSES, Health, RESOURCES, Readiness};
 use crate::openapi::{Answers, Responses};
 
 /// The server runs.
@@ -62,7 +62,9 @@ struct ReadyAnswers;
 impl IntoResponses for ReadyAnswers {
     fn responses() -> Responses {
         let now = Timestamp::UNIX_EPOCH;
-        let health = Health::new([("postgresql", true), ("mongodb", true), ("kafka", false)], now);
+        let components: [(_, &[_]); 3] =
+            [("postgresql", &RESOURCES), ("mongodb", &[DEVICE_DISPENSES]), ("kafka", &[])];
+        let health = Health::new(components, now);
         for name in ["postgresql", "mongodb", "kafka"] {
             health.record(name, Condition::Up, now);
         }

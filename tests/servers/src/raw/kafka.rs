@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
+use crate::Issued;
 use esoz_testkit::builders::fresh;
 use esoz_testkit::contract::{Delivered, Message};
 
@@ -21,6 +23,8 @@ const MARK: &[u8] = b"mark";
 pub struct KafkaTopic {
     brokers: String,
     topic: String,
+    /// Further settings of the client library.
+    settings: Vec<(&'static str, String)>,
 }
 
 #[async_trait]
@@ -34,7 +38,20 @@ impl Delivered for KafkaTopic {
 impl KafkaTopic {
     /// The topic of that name.
     pub fn new(brokers: &str, topic: &str) -> Self {
-        Self { brokers: brokers.to_owned(), topic: topic.to_owned() }
+        Self { brokers: brokers.to_owned(), topic: topic.to_owned(), settings: Vec::new() }
+    }
+
+    /// The same, reached by TLS: trusting this authority and showing this certificate.
+    #[must_use]
+    pub fn over_tls(self, root_file: &Path, shown: &Issued) -> Self {
+        let path = |path: &Path| path.display().to_string();
+        let settings = vec![
+            ("security.protocol", "ssl".to_owned()),
+            ("ssl.ca.location", path(root_file)),
+            ("ssl.certificate.location", path(&shown.certificate)),
+            ("ssl.key.location", path(&shown.private_key)),
+        ];
+        Self { settings, ..self }
     }
 
     /// Publishes messages as another producer does, each under a key of its own, and waits until the broker has them.
@@ -105,6 +122,9 @@ impl KafkaTopic {
     fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("fetch.wait.max.ms", "50");
+        for (name, value) in &self.settings {
+            config.set(*name, value);
+        }
         config
     }
 }

@@ -59,6 +59,11 @@ impl MongoDocuments {
         all
     }
 
+    /// Drops an index.
+    pub async fn drop_index(&self, name: &str) {
+        self.collection.drop_index(name).await.unwrap();
+    }
+
     /// Makes a change to the stored document, if it has these fields; whether it had.
     ///
     /// # Errors

@@ -4,8 +4,9 @@ use esoz_http::{METHODS, outcomes, route_patterns};
 
 use crate::compose::bus::KAFKA;
 use crate::compose::caches::{ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES};
-use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE};
-use crate::telemetry::instrumented_ports::{OPERATIONS, OUTCOMES, TOKEN_ISSUER};
+use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, SQLITE};
+use crate::compose::tokens::TOKEN_ISSUER;
+use crate::telemetry::instrumented_ports::{OPERATIONS, OUTCOMES};
 
 /// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -159,7 +160,8 @@ const DELIVERY_SECONDS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 3_600.0];
 
 /// The components that `/health/ready` reports.
-const COMPONENTS: [&str; 4] = [SQLITE, POSTGRESQL, MONGODB, KAFKA];
+const COMPONENTS: [&str; 7] =
+    [SQLITE, POSTGRESQL, MONGODB, KAFKA, TOKEN_ISSUER, POSTGRESQL_INDEXES, MONGODB_INDEXES];
 
 /// The states of a pooled connection.
 pub(crate) const POOL_STATES: [&str; 2] = ["idle", "in_use"];
