@@ -28,19 +28,29 @@ pub struct ApiKeyHolder {
     pub scope: Scope,
 }
 
-/// Decides whether an api key is valid (update rule 1): known, not revoked, its client not blocked.
+impl ApiKeyFacts {
+    /// Returns why the key is not valid; `None` if it is: not revoked, its client not blocked.
+    pub const fn rejection(&self) -> Option<Rejection> {
+        if self.is_revoked {
+            Some(Rejection::Revoked)
+        } else if self.is_client_blocked {
+            Some(Rejection::ClientBlocked)
+        } else {
+            None
+        }
+    }
+}
+
+/// Decides whether an api key is valid (update rule 1): known, and not [rejected](ApiKeyFacts::rejection).
 ///
 /// # Errors
 /// [`Rejection`], which the caller must not learn.
 pub fn verify(presented: &Secret, facts: Option<ApiKeyFacts>) -> Result<ApiKeyHolder, Rejection> {
     let facts = facts.filter(|facts| presented.digest() == facts.digest).ok_or(Rejection::Unknown)?;
-    if facts.is_revoked {
-        return Err(Rejection::Revoked);
+    match facts.rejection() {
+        Some(rejection) => Err(rejection),
+        None => Ok(ApiKeyHolder { client_id: facts.client_id, scope: facts.scope }),
     }
-    if facts.is_client_blocked {
-        return Err(Rejection::ClientBlocked);
-    }
-    Ok(ApiKeyHolder { client_id: facts.client_id, scope: facts.scope })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
 
-use crate::{Scope, SecretDigest, TokenKind};
+use crate::{ApiKeyFacts, Scope, SecretDigest, TokenFacts, TokenKind};
 
 /// An access token to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,25 @@ pub struct NewApiKey {
     pub issued_at: Timestamp,
 }
 
-/// Manages credentials for an operator: issues and revokes tokens and api keys, blocks users and clients.
+/// A stored access token, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedToken {
+    /// The facts about it.
+    pub facts: TokenFacts,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+}
+
+/// A stored api key, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedApiKey {
+    /// The facts about it.
+    pub facts: ApiKeyFacts,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+}
+
+/// Manages credentials for an operator: issues, lists and revokes tokens and api keys, blocks users and clients.
 ///
 /// Users and clients need not exist before. A call that returned `Ok` is durable, and from then on seen by [`crate::AccessTokens`],
 /// [`crate::ApiKeys`] and [`crate::Blocks`] on the same store.
@@ -51,11 +69,27 @@ pub trait Credentials: Send + Sync {
     /// Revokes a token for good; `false` when there is none with that digest. Revoking twice is the same as once.
     async fn revoke_token(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError>;
 
+    /// Lists tokens, newest first, at most `limit`: those of a user and of a client, `None` being any. One that cannot be read is an error
+    /// in its place.
+    async fn list_tokens(
+        &self,
+        user: Option<UserId>,
+        client: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Result<ListedToken, StoreError>>, StoreError>;
+
     /// Stores an api key. The same digest again changes nothing.
     async fn add_api_key(&self, key: &NewApiKey) -> Result<(), StoreError>;
 
     /// Revokes an api key for good; `false` when there is none with that digest. Revoking twice is the same as once.
     async fn revoke_api_key(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Lists api keys, newest first, at most `limit`: those of a client, `None` being any. One that cannot be read is an error in its place.
+    async fn list_api_keys(
+        &self,
+        client: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Result<ListedApiKey, StoreError>>, StoreError>;
 
     /// Blocks or unblocks a user. No token of a blocked user is valid, whichever issuer it comes from.
     async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError>;

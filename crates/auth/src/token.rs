@@ -78,25 +78,31 @@ impl Rejection {
     }
 }
 
-/// Decides whether a token is valid now (stop rules 1 and 2, update rule 2): known, of kind access token, neither expired
-/// nor revoked, neither user nor client blocked. A token is expired from the second of its expiry.
+impl TokenFacts {
+    /// Returns why the token is not valid now; `None` if it is: of kind access token, neither expired nor revoked, neither user nor
+    /// client blocked. A token is expired from the second of its expiry.
+    pub fn rejection(&self, now: Timestamp) -> Option<Rejection> {
+        let checked = [
+            (self.kind != TokenKind::Access, Rejection::OtherKind),
+            (now.as_second() >= self.expires_at.as_second(), Rejection::Expired),
+            (self.is_revoked, Rejection::Revoked),
+            (self.is_user_blocked, Rejection::UserBlocked),
+            (self.is_client_blocked, Rejection::ClientBlocked),
+        ];
+        checked.into_iter().find_map(|(is_rejected, rejection)| is_rejected.then_some(rejection))
+    }
+}
+
+/// Decides whether a token is valid now (stop rules 1 and 2, update rule 2): known, and not [rejected](TokenFacts::rejection).
 ///
 /// # Errors
 /// [`Rejection`], which the caller must not learn.
 pub fn verify(presented: &Secret, facts: Option<TokenFacts>, now: Timestamp) -> Result<Principal, Rejection> {
     let facts = facts.filter(|facts| presented.digest() == facts.digest).ok_or(Rejection::Unknown)?;
-    for (is_rejected, rejection) in [
-        (facts.kind != TokenKind::Access, Rejection::OtherKind),
-        (now.as_second() >= facts.expires_at.as_second(), Rejection::Expired),
-        (facts.is_revoked, Rejection::Revoked),
-        (facts.is_user_blocked, Rejection::UserBlocked),
-        (facts.is_client_blocked, Rejection::ClientBlocked),
-    ] {
-        if is_rejected {
-            return Err(rejection);
-        }
+    match facts.rejection(now) {
+        Some(rejection) => Err(rejection),
+        None => Ok(Principal { user_id: facts.user_id, client_id: facts.client_id, scope: facts.scope }),
     }
-    Ok(Principal { user_id: facts.user_id, client_id: facts.client_id, scope: facts.scope })
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Stores and revokes access tokens and api keys; blocks users and clients.
+//! Stores, lists and revokes access tokens and api keys; blocks users and clients.
 
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
-use diesel::sql_types;
-use esoz_auth::{Credentials, NewAccessToken, NewApiKey, SecretDigest};
+use diesel::sql_types::{self, Nullable};
+use esoz_auth::{Credentials, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, SecretDigest};
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -12,8 +12,8 @@ use crate::PostgresStore;
 use crate::error::During as _;
 use crate::schema::{access_tokens, api_keys, clients, users};
 use crate::statement::statement;
-use crate::time::to_pg;
-use crate::tokens::kind_word;
+use crate::time::{from_pg, to_pg};
+use crate::tokens::{ApiKeyRow, REDACTED, TokenRow, api_key_facts, kind_word, token_facts};
 
 statement! {
     /// Stores a token, and its user and client if they are new.
@@ -47,6 +47,61 @@ statement! {
      ON CONFLICT DO NOTHING"
 }
 
+/// A row of [`TokenRow`].
+type TokenSql = (
+    sql_types::Text,
+    sql_types::Uuid,
+    sql_types::Uuid,
+    sql_types::Text,
+    sql_types::Timestamptz,
+    Nullable<sql_types::Timestamptz>,
+    sql_types::Bool,
+    sql_types::Bool,
+);
+
+statement! {
+    /// Lists access tokens, newest first.
+    ListTokens {
+        user_id: Option<Uuid> => Nullable<sql_types::Uuid>,
+        client_id: Option<Uuid> => Nullable<sql_types::Uuid>,
+        max_rows: i64 => sql_types::BigInt,
+    } -> (sql_types::Bytea, sql_types::Timestamptz, TokenSql);
+    " SELECT token.digest, token.issued_at, token.kind, token.user_id, token.client_id, token.scope, token.expires_at, token.revoked_at,
+         users.is_blocked, clients.is_blocked
+     FROM args CROSS JOIN access_tokens AS token
+     JOIN users ON users.id = token.user_id JOIN clients ON clients.id = token.client_id
+     WHERE token.user_id = coalesce(args.user_id, token.user_id) AND token.client_id = coalesce(args.client_id, token.client_id)
+     ORDER BY token.issued_at DESC, token.digest
+     LIMIT (SELECT max_rows FROM args)"
+}
+
+/// A row of [`ApiKeyRow`].
+type ApiKeySql = (sql_types::Uuid, sql_types::Text, Nullable<sql_types::Timestamptz>, sql_types::Bool);
+
+statement! {
+    /// Lists api keys, newest first.
+    ListApiKeys {
+        client_id: Option<Uuid> => Nullable<sql_types::Uuid>,
+        max_rows: i64 => sql_types::BigInt,
+    } -> (sql_types::Bytea, sql_types::Timestamptz, ApiKeySql);
+    " SELECT api_key.digest, api_key.issued_at, api_key.client_id, api_key.scope, api_key.revoked_at, clients.is_blocked
+     FROM args CROSS JOIN api_keys AS api_key JOIN clients ON clients.id = api_key.client_id
+     WHERE api_key.client_id = coalesce(args.client_id, api_key.client_id)
+     ORDER BY api_key.issued_at DESC, api_key.digest
+     LIMIT (SELECT max_rows FROM args)"
+}
+
+/// Reads digest and time of a listed credential.
+fn listed(
+    table: &'static str,
+    digest: Vec<u8>,
+    issued_at: PgTimestamp,
+) -> Result<(SecretDigest, Timestamp), StoreError> {
+    let corrupt = |column| StoreError::corrupt(table, REDACTED, column);
+    let digest = digest.try_into().map_err(|_| corrupt("digest"))?;
+    Ok((SecretDigest::new(digest), from_pg(issued_at).ok_or_else(|| corrupt("issued_at"))?))
+}
+
 #[async_trait]
 impl Credentials for PostgresStore {
     async fn add_token(&self, token: &NewAccessToken) -> Result<(), StoreError> {
@@ -69,6 +124,25 @@ impl Credentials for PostgresStore {
         self.connections.execute(statement).await.map(|count| count > 0).during("revoking an access token")
     }
 
+    async fn list_tokens(
+        &self,
+        user: Option<UserId>,
+        client: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Result<ListedToken, StoreError>>, StoreError> {
+        let query = ListTokens {
+            user_id: user.map(UserId::uuid),
+            client_id: client.map(ClientId::uuid),
+            max_rows: limit.into(),
+        };
+        let rows = self.connections.query::<(Vec<u8>, PgTimestamp, TokenRow), _>(query).await;
+        let token = |(digest, issued_at, row)| {
+            let (digest, issued_at) = listed("access_tokens", digest, issued_at)?;
+            Ok(ListedToken { facts: token_facts(digest, row)?, issued_at })
+        };
+        Ok(rows.during("listing access tokens")?.into_iter().map(token).collect())
+    }
+
     async fn add_api_key(&self, key: &NewApiKey) -> Result<(), StoreError> {
         let statement = AddApiKey {
             digest: key.digest.bytes().to_vec(),
@@ -83,6 +157,20 @@ impl Credentials for PostgresStore {
         let statement = diesel::update(api_keys::table.find(digest.bytes().to_vec()))
             .set(api_keys::revoked_at.eq(coalesce(api_keys::revoked_at, to_pg(now))));
         self.connections.execute(statement).await.map(|count| count > 0).during("revoking an api key")
+    }
+
+    async fn list_api_keys(
+        &self,
+        client: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Result<ListedApiKey, StoreError>>, StoreError> {
+        let query = ListApiKeys { client_id: client.map(ClientId::uuid), max_rows: limit.into() };
+        let rows = self.connections.query::<(Vec<u8>, PgTimestamp, ApiKeyRow), _>(query).await;
+        let key = |(digest, issued_at, row)| {
+            let (digest, issued_at) = listed("api_keys", digest, issued_at)?;
+            Ok(ListedApiKey { facts: api_key_facts(digest, row), issued_at })
+        };
+        Ok(rows.during("listing api keys")?.into_iter().map(key).collect())
     }
 
     async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError> {

@@ -24,12 +24,14 @@ pub(crate) fn kind_word(kind: TokenKind) -> &'static str {
     }
 }
 
-/// Stands for the digest of a corrupt token: the error is logged.
-const REDACTED: &str = "(its digest is not shown)";
+/// Stands for the digest of a corrupt token or api key: the error is logged.
+pub(crate) const REDACTED: &str = "(its digest is not shown)";
 
-type TokenRow = (String, Uuid, Uuid, String, PgTimestamp, Option<PgTimestamp>, bool, bool);
+/// The columns of an access token, and whether its user and client are blocked.
+pub(crate) type TokenRow = (String, Uuid, Uuid, String, PgTimestamp, Option<PgTimestamp>, bool, bool);
 
-fn token_facts(digest: SecretDigest, row: TokenRow) -> Result<TokenFacts, StoreError> {
+/// Reads the facts about an access token.
+pub(crate) fn token_facts(digest: SecretDigest, row: TokenRow) -> Result<TokenFacts, StoreError> {
     let (kind, user, client, scope, expires_at, revoked_at, is_user_blocked, is_client_blocked) = row;
     let corrupt = |column| StoreError::corrupt("access_tokens", REDACTED, column);
     let kinds = [TokenKind::Access, TokenKind::Other];
@@ -83,7 +85,20 @@ impl Blocks for PostgresStore {
     }
 }
 
-type ApiKeyRow = (Uuid, String, Option<PgTimestamp>, bool);
+/// The columns of an api key, and whether its client is blocked.
+pub(crate) type ApiKeyRow = (Uuid, String, Option<PgTimestamp>, bool);
+
+/// Reads the facts about an api key.
+pub(crate) fn api_key_facts(digest: SecretDigest, row: ApiKeyRow) -> ApiKeyFacts {
+    let (client, scope, revoked_at, is_client_blocked) = row;
+    ApiKeyFacts {
+        digest,
+        client_id: ClientId::new(client),
+        scope: Scope::parse(&scope),
+        is_revoked: revoked_at.is_some(),
+        is_client_blocked,
+    }
+}
 
 #[async_trait]
 impl ApiKeys for PostgresStore {
@@ -94,12 +109,6 @@ impl ApiKeys for PostgresStore {
             .filter(api_keys::digest.eq(digest.bytes().to_vec()))
             .select((api_keys::client_id, api_keys::scope, api_keys::revoked_at, clients::is_blocked));
         let rows = self.connections.query::<ApiKeyRow, _>(query).await.during("finding an api key")?;
-        Ok(at_most_one(rows).map(|(client, scope, revoked_at, is_client_blocked)| ApiKeyFacts {
-            digest,
-            client_id: ClientId::new(client),
-            scope: Scope::parse(&scope),
-            is_revoked: revoked_at.is_some(),
-            is_client_blocked,
-        }))
+        Ok(at_most_one(rows).map(|row| api_key_facts(digest, row)))
     }
 }

@@ -1,9 +1,10 @@
 use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use esoz_auth::{
-    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Credentials, NewAccessToken, NewApiKey, Scope,
-    Secret, SecretDigest, TokenFacts, TokenKind,
+    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Credentials, ListedApiKey, ListedToken,
+    NewAccessToken, NewApiKey, Scope, Secret, SecretDigest, TokenFacts, TokenKind,
 };
 use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
@@ -79,7 +80,7 @@ fn token_facts(
 impl ApiKeys for SqliteStore {
     async fn find(&self, presented: &Secret) -> Result<Option<ApiKeyFacts>, StoreError> {
         let digest = presented.digest();
-        let row: Option<(String, String, Option<String>, bool)> = self
+        let row: Option<ApiKeyRow> = self
             .read("finding an api key", move |connection| {
                 let row = api_keys::table
                     .inner_join(clients::table)
@@ -90,17 +91,34 @@ impl ApiKeys for SqliteStore {
                 Ok(row)
             })
             .await?;
-        row.map(|(client_id, scope, revoked_at, is_client_blocked)| {
-            Ok(ApiKeyFacts {
-                digest,
-                client_id: KEYS.parse("client_id", &client_id)?,
-                scope: Scope::parse(&scope),
-                is_revoked: revoked_at.is_some(),
-                is_client_blocked,
-            })
-        })
-        .transpose()
+        row.map(|row| api_key_facts(digest, row)).transpose()
     }
+}
+
+/// The columns of an api key, and whether its client is blocked.
+type ApiKeyRow = (String, String, Option<String>, bool);
+
+fn api_key_facts(
+    digest: SecretDigest,
+    (client_id, scope, revoked_at, is_client_blocked): ApiKeyRow,
+) -> Result<ApiKeyFacts, StoreError> {
+    Ok(ApiKeyFacts {
+        digest,
+        client_id: KEYS.parse("client_id", &client_id)?,
+        scope: Scope::parse(&scope),
+        is_revoked: revoked_at.is_some(),
+        is_client_blocked,
+    })
+}
+
+/// Reads digest and time of a listed credential.
+fn listed(
+    location: Location<'_>,
+    digest: Vec<u8>,
+    issued_at: &str,
+) -> Result<(SecretDigest, Timestamp), StoreError> {
+    let digest = digest.try_into().map_err(|_| location.corrupt("digest"))?;
+    Ok((SecretDigest::new(digest), location.parse("issued_at", issued_at)?))
 }
 
 #[async_trait]
@@ -183,6 +201,40 @@ impl Credentials for SqliteStore {
         self.writer.write("revoking an access token", revoke).await
     }
 
+    async fn list_tokens(
+        &self,
+        user: Option<UserId>,
+        client: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Result<ListedToken, StoreError>>, StoreError> {
+        let token = |(digest, issued_at, row): (_, String, _)| {
+            let (digest, issued_at) = listed(TOKENS, digest, &issued_at)?;
+            Ok(ListedToken { facts: token_facts(digest, row)?, issued_at })
+        };
+        self.read("listing access tokens", move |connection| {
+            let mut tokens = access_tokens::table
+                .inner_join(users::table)
+                .inner_join(clients::table)
+                .select((
+                    access_tokens::digest,
+                    access_tokens::issued_at,
+                    (TokenRow::as_select(), users::is_blocked, clients::is_blocked),
+                ))
+                .order((access_tokens::issued_at.desc(), access_tokens::digest))
+                .limit(limit.into())
+                .into_boxed::<Sqlite>();
+            if let Some(user) = user {
+                tokens = tokens.filter(access_tokens::user_id.eq(user.to_string()));
+            }
+            if let Some(client) = client {
+                tokens = tokens.filter(access_tokens::client_id.eq(client.to_string()));
+            }
+            let rows: Vec<(Vec<u8>, String, (TokenRow, bool, bool))> = tokens.load(connection)?;
+            Ok(rows.into_iter().map(token).collect())
+        })
+        .await
+    }
+
     async fn add_api_key(&self, key: &NewApiKey) -> Result<(), StoreError> {
         let key = key.clone();
         self.writer
@@ -207,6 +259,32 @@ impl Credentials for SqliteStore {
         let digest = *digest;
         let revoke = move |connection: &mut _| revoke!(connection, api_keys, digest, now);
         self.writer.write("revoking an api key", revoke).await
+    }
+
+    async fn list_api_keys(
+        &self,
+        client: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Result<ListedApiKey, StoreError>>, StoreError> {
+        let key = |(digest, issued_at, row): (_, String, _)| {
+            let (digest, issued_at) = listed(KEYS, digest, &issued_at)?;
+            Ok(ListedApiKey { facts: api_key_facts(digest, row)?, issued_at })
+        };
+        self.read("listing api keys", move |connection| {
+            let of_key = (api_keys::client_id, api_keys::scope, api_keys::revoked_at, clients::is_blocked);
+            let mut keys = api_keys::table
+                .inner_join(clients::table)
+                .select((api_keys::digest, api_keys::issued_at, of_key))
+                .order((api_keys::issued_at.desc(), api_keys::digest))
+                .limit(limit.into())
+                .into_boxed::<Sqlite>();
+            if let Some(client) = client {
+                keys = keys.filter(api_keys::client_id.eq(client.to_string()));
+            }
+            let rows: Vec<(Vec<u8>, String, ApiKeyRow)> = keys.load(connection)?;
+            Ok(rows.into_iter().map(key).collect())
+        })
+        .await
     }
 
     async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError> {

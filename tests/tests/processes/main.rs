@@ -3,6 +3,7 @@
 
 mod commands;
 mod configuration;
+mod credentials;
 mod demo;
 mod doctor;
 mod encrypted;

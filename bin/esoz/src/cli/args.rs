@@ -1,13 +1,15 @@
 //! The command line, as clap parses it.
 
+mod credentials;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, StringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
-use esoz_auth::Secret;
 use esoz_import::{ImportLimits, RecordKind};
 use esoz_kernel::parse_uuid;
-use uuid::Uuid;
+
+pub(crate) use credentials::{ApiKeyCommand, BlockCommand, TokenCommand};
 
 /// The largest limit of a line of an import: 256 MiB.
 const MAX_LINE_BYTES: u64 = 1 << 28;
@@ -73,10 +75,10 @@ pub(crate) enum Command {
     /// Exports records as NDJSON that `esoz import` takes back, to standard output. Safe while servers run; do not import meanwhile.
     #[command(after_help = EXPORT_AFTER_HELP)]
     Export(ExportArgs),
-    /// Issues and revokes access tokens.
+    /// Issues, lists and revokes access tokens.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Issues and revokes api keys.
+    /// Issues, lists and revokes api keys.
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
     /// Blocks or unblocks a user. Every token of a blocked user is refused, whichever issuer it comes from.
@@ -162,68 +164,6 @@ pub(crate) struct ExportArgs {
     pub(crate) kinds: Vec<RecordKind>,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Issues a token and prints only it. It cannot be shown again.
-    #[command(
-        after_help = "Example:\n  esoz token issue --user 5b0c2a50-6f0e-4a6e-9a62-0d3f1c7e9b01 \\\n    \
-        --client 1f6f2c9e-3a57-4f0b-8d2e-9c5a4b7e1d10 --scope device_dispense:stop --ttl 8h"
-    )]
-    Issue {
-        /// The user that the token authenticates.
-        #[arg(long, value_name = "UUID")]
-        user: Uuid,
-        /// The client that the token authenticates: the id of the legal entity that the user acts for.
-        #[arg(long, value_name = "UUID")]
-        client: Uuid,
-        /// The scope, e.g. "device_dispense:stop".
-        #[arg(long)]
-        scope: String,
-        /// The lifetime, e.g. 30m, 1h, 7d.
-        #[arg(long, default_value = "1h", value_name = "DURATION")]
-        ttl: String,
-    },
-    /// Revokes a token permanently.
-    Revoke {
-        /// The token; `-` reads it from standard input, which hides it from process listings.
-        #[arg(value_parser = StringValueParser::new().map(Secret::new))]
-        token: Secret,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ApiKeyCommand {
-    /// Issues an api key and prints only it. It cannot be shown again.
-    Issue {
-        /// The client that the key authenticates.
-        #[arg(long, value_name = "UUID")]
-        client: Uuid,
-        /// The scope, e.g. "private_contracts:write".
-        #[arg(long)]
-        scope: String,
-    },
-    /// Revokes an api key permanently.
-    Revoke {
-        /// The key; `-` reads it from standard input, which hides it from process listings.
-        #[arg(value_parser = StringValueParser::new().map(Secret::new))]
-        api_key: Secret,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum BlockCommand {
-    /// Blocks the user or client: its tokens and keys are refused.
-    Block {
-        /// The id of the user or client.
-        id: Uuid,
-    },
-    /// Unblocks the user or client.
-    Unblock {
-        /// The id of the user or client.
-        id: Uuid,
-    },
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
     /// The URL of the server. With https an authority that this machine trusts must have signed its certificate. Default: `http.bind` on this machine, by
@@ -272,16 +212,6 @@ pub(crate) enum EventsCommand {
         #[arg(value_parser = StringValueParser::new().map(as_printed))]
         id: String,
     },
-}
-
-impl BlockCommand {
-    /// The id, and whether to block it.
-    pub(crate) const fn target(&self) -> (Uuid, bool) {
-        match self {
-            Self::Block { id } => (*id, true),
-            Self::Unblock { id } => (*id, false),
-        }
-    }
 }
 
 /// The id of an event as `esoz events --failed` prints it: a UUID is taken in either case.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use zeroize::Zeroizing;
 
 use super::args::{ApiKeyCommand, BlockCommand, TokenCommand};
-use super::print;
+use super::{list_credentials, print};
 use crate::compose::stores::Stores;
 use crate::config::{Config, TokenSource};
 
@@ -62,17 +62,20 @@ pub(crate) async fn issue_api_key(stores: &Stores, client: ClientId, scope: &str
     Ok(secret)
 }
 
-/// Issues or revokes an access token of our own store.
+/// Issues, lists or revokes access tokens of our own store.
 pub(crate) async fn token(config: &Config, command: TokenCommand) -> Result<()> {
     if config.token_source()? != TokenSource::Store {
         let source = &config.sections.auth.tokens;
-        bail!("`auth.tokens` is `{source}`: issue and revoke tokens at their issuer, not here");
+        bail!("`auth.tokens` is `{source}`: issue, list and revoke tokens at their issuer, not here");
     }
     let stores = Stores::open(config).await?;
     match command {
         TokenCommand::Issue { user, client, scope, ttl } => {
             let (user, client, ttl) = (UserId::new(user), ClientId::new(client), parse_ttl(&ttl)?);
             print(issue_token(&stores, user, client, &scope, ttl).await?.expose())
+        }
+        TokenCommand::List { user, client, output } => {
+            list_credentials::tokens(&stores, user.map(UserId::new), client.map(ClientId::new), output).await
         }
         TokenCommand::Revoke { token } => {
             let digest = read_secret(token)?.digest();
@@ -83,12 +86,15 @@ pub(crate) async fn token(config: &Config, command: TokenCommand) -> Result<()> 
     }
 }
 
-/// Issues or revokes an api key.
+/// Issues, lists or revokes api keys.
 pub(crate) async fn api_key(config: &Config, command: ApiKeyCommand) -> Result<()> {
     let stores = Stores::open(config).await?;
     match command {
         ApiKeyCommand::Issue { client, scope } => {
             print(issue_api_key(&stores, ClientId::new(client), &scope).await?.expose())
+        }
+        ApiKeyCommand::List { client, output } => {
+            list_credentials::api_keys(&stores, client.map(ClientId::new), output).await
         }
         ApiKeyCommand::Revoke { api_key } => {
             let digest = read_secret(api_key)?.digest();

@@ -10,6 +10,7 @@ pub(crate) mod expire;
 pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod import;
+mod list_credentials;
 pub(crate) mod manual;
 pub(crate) mod migrate;
 pub(crate) mod serve;

@@ -134,6 +134,14 @@ async fn a_corrupt_token_is_told_without_its_digest() {
     test_db.admin("UPDATE access_tokens SET kind = 'another'");
     let error = AccessTokens::find(&test_db.store, &token).await.unwrap_err();
     assert_corrupt(&error, &["access_tokens", "kind"]);
+
+    // In a list it is an error in its place.
+    let sound = NewAccessToken { digest: Secret::new("another").digest(), ..stored };
+    test_db.store.add_token(&sound).await.unwrap();
+    let listed = test_db.store.list_tokens(None, None, 10).await.unwrap();
+    let (sound, corrupt): (Vec<_>, Vec<_>) = listed.into_iter().partition(Result::is_ok);
+    assert_eq!(sound.len(), 1);
+    assert_corrupt(corrupt[0].as_ref().unwrap_err(), &["access_tokens", "kind"]);
 }
 
 /// A database with events a millisecond apart, of which the third was tampered with.

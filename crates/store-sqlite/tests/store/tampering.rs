@@ -140,6 +140,13 @@ async fn a_credential_that_cannot_be_is_named_without_its_digest() {
         tamper(&fresh, &format!("{user}UPDATE access_tokens SET {column} = '{value}'"));
         let error = AccessTokens::find(&fresh.store, &token).await.unwrap_err();
         assert_corrupt(&error, &["access_tokens", "(hidden)", column]);
+
+        // In a list it is an error in its place.
+        fresh.store.add_token(&access_token(&secret())).await.unwrap();
+        let listed = fresh.store.list_tokens(None, None, 10).await.unwrap();
+        let (sound, corrupt): (Vec<_>, Vec<_>) = listed.into_iter().partition(Result::is_ok);
+        assert_eq!((sound.len(), corrupt.len()), (1, 1));
+        assert_corrupt(corrupt[0].as_ref().unwrap_err(), &["access_tokens", "(hidden)", column]);
     }
     let fresh = fresh();
     let key = secret();

@@ -24,6 +24,7 @@
 pub mod contract_divisions;
 pub mod contract_registry;
 pub mod contract_scans;
+pub mod credential_lists;
 pub mod credentials;
 pub mod dispense_changes;
 pub mod dispense_expiry;
@@ -70,6 +71,7 @@ mod tests {
             ("contract_divisions", include_str!("contract_divisions/together.rs")),
             ("contract_registry", include_str!("contract_registry.rs")),
             ("contract_scans", include_str!("contract_scans.rs")),
+            ("credential_lists", include_str!("credential_lists.rs")),
             ("credentials", include_str!("credentials.rs")),
             ("dispense_changes", include_str!("dispense_changes.rs")),
             ("dispense_expiry", include_str!("dispense_expiry.rs")),

@@ -1,10 +1,11 @@
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_auth::{
-    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Credentials, NewAccessToken, NewApiKey, Secret,
-    SecretDigest, TokenFacts,
+    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Credentials, ListedApiKey, ListedToken,
+    NewAccessToken, NewApiKey, Secret, SecretDigest, TokenFacts,
 };
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId, time::to_micros};
 
@@ -17,10 +18,26 @@ pub struct FakeCredentials(Locked<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    tokens: HashMap<SecretDigest, TokenFacts>,
-    keys: HashMap<SecretDigest, ApiKeyFacts>,
+    tokens: HashMap<SecretDigest, ListedToken>,
+    keys: HashMap<SecretDigest, ListedApiKey>,
     blocked_users: HashSet<UserId>,
     blocked_clients: HashSet<ClientId>,
+}
+
+impl State {
+    fn token(&self, stored: &ListedToken) -> ListedToken {
+        let facts = TokenFacts {
+            is_user_blocked: self.blocked_users.contains(&stored.facts.user_id),
+            is_client_blocked: self.blocked_clients.contains(&stored.facts.client_id),
+            ..stored.facts.clone()
+        };
+        ListedToken { facts, ..*stored }
+    }
+
+    fn key(&self, stored: &ListedApiKey) -> ListedApiKey {
+        let is_client_blocked = self.blocked_clients.contains(&stored.facts.client_id);
+        ListedApiKey { facts: ApiKeyFacts { is_client_blocked, ..stored.facts.clone() }, ..*stored }
+    }
 }
 
 impl FakeCredentials {
@@ -41,11 +58,7 @@ impl FakeCredentials {
 impl AccessTokens for FakeCredentials {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
         let state = self.0.lock();
-        Ok(state.tokens.get(&presented.digest()).map(|token| TokenFacts {
-            is_user_blocked: state.blocked_users.contains(&token.user_id),
-            is_client_blocked: state.blocked_clients.contains(&token.client_id),
-            ..token.clone()
-        }))
+        Ok(state.tokens.get(&presented.digest()).map(|token| state.token(token).facts))
     }
 }
 
@@ -53,10 +66,7 @@ impl AccessTokens for FakeCredentials {
 impl ApiKeys for FakeCredentials {
     async fn find(&self, presented: &Secret) -> Result<Option<ApiKeyFacts>, StoreError> {
         let state = self.0.lock();
-        Ok(state.keys.get(&presented.digest()).map(|key| ApiKeyFacts {
-            is_client_blocked: state.blocked_clients.contains(&key.client_id),
-            ..key.clone()
-        }))
+        Ok(state.keys.get(&presented.digest()).map(|key| state.key(key).facts))
     }
 }
 
@@ -72,8 +82,7 @@ impl Blocks for FakeCredentials {
 #[async_trait]
 impl Credentials for FakeCredentials {
     async fn add_token(&self, token: &NewAccessToken) -> Result<(), StoreError> {
-        let NewAccessToken { digest, kind, user_id, client_id, scope, expires_at, issued_at: _ } =
-            token.clone();
+        let NewAccessToken { digest, kind, user_id, client_id, scope, expires_at, issued_at } = token.clone();
         let facts = TokenFacts {
             digest,
             kind,
@@ -85,25 +94,53 @@ impl Credentials for FakeCredentials {
             is_user_blocked: false,
             is_client_blocked: false,
         };
-        self.0.lock().tokens.entry(digest).or_insert(facts);
+        let token = ListedToken { facts, issued_at: to_micros(issued_at) };
+        self.0.lock().tokens.entry(digest).or_insert(token);
         Ok(())
     }
 
     async fn revoke_token(&self, digest: &SecretDigest, _: Timestamp) -> Result<bool, StoreError> {
         let mut state = self.0.lock();
-        Ok(state.tokens.get_mut(digest).map(|token| token.is_revoked = true).is_some())
+        Ok(state.tokens.get_mut(digest).map(|token| token.facts.is_revoked = true).is_some())
+    }
+
+    async fn list_tokens(
+        &self,
+        user: Option<UserId>,
+        client: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Result<ListedToken, StoreError>>, StoreError> {
+        let state = self.0.lock();
+        let is_of = |token: &&ListedToken| {
+            user.is_none_or(|user| user == token.facts.user_id)
+                && client.is_none_or(|client| client == token.facts.client_id)
+        };
+        let tokens = state.tokens.values().filter(is_of).map(|token| state.token(token));
+        Ok(newest_first(tokens, limit, |token| (token.issued_at, token.facts.digest)))
     }
 
     async fn add_api_key(&self, key: &NewApiKey) -> Result<(), StoreError> {
-        let NewApiKey { digest, client_id, scope, issued_at: _ } = key.clone();
+        let NewApiKey { digest, client_id, scope, issued_at } = key.clone();
         let facts = ApiKeyFacts { digest, client_id, scope, is_revoked: false, is_client_blocked: false };
-        self.0.lock().keys.entry(digest).or_insert(facts);
+        let key = ListedApiKey { facts, issued_at: to_micros(issued_at) };
+        self.0.lock().keys.entry(digest).or_insert(key);
         Ok(())
     }
 
     async fn revoke_api_key(&self, digest: &SecretDigest, _: Timestamp) -> Result<bool, StoreError> {
         let mut state = self.0.lock();
-        Ok(state.keys.get_mut(digest).map(|key| key.is_revoked = true).is_some())
+        Ok(state.keys.get_mut(digest).map(|key| key.facts.is_revoked = true).is_some())
+    }
+
+    async fn list_api_keys(
+        &self,
+        client: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Result<ListedApiKey, StoreError>>, StoreError> {
+        let state = self.0.lock();
+        let is_of = |key: &&ListedApiKey| client.is_none_or(|client| client == key.facts.client_id);
+        let keys = state.keys.values().filter(is_of).map(|key| state.key(key));
+        Ok(newest_first(keys, limit, |key| (key.issued_at, key.facts.digest)))
     }
 
     async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError> {
@@ -115,6 +152,20 @@ impl Credentials for FakeCredentials {
         set_member(&mut self.0.lock().blocked_clients, client, blocked);
         Ok(())
     }
+}
+
+/// The credentials in the order of a list, no more than the limit.
+fn newest_first<T>(
+    credentials: impl Iterator<Item = T>,
+    limit: u32,
+    position: fn(&T) -> (Timestamp, SecretDigest),
+) -> Vec<Result<T, StoreError>> {
+    let mut listed: Vec<T> = credentials.collect();
+    listed.sort_by_key(|credential| {
+        let (issued_at, digest) = position(credential);
+        (Reverse(issued_at), *digest.bytes())
+    });
+    listed.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX)).map(Ok).collect()
 }
 
 fn set_member<T: Eq + std::hash::Hash>(set: &mut HashSet<T>, member: T, is_member: bool) {

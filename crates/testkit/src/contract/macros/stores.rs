@@ -200,5 +200,12 @@ macro_rules! credential_store_contract {
             who_is_not_known_can_be_blocked,
             a_block_is_found_without_any_token,
         }
+        $crate::contract_cases! { $fresh => credential_lists:
+            tokens_and_keys_have_a_list_each,
+            the_newest_come_first,
+            those_of_one_time_keep_their_order,
+            a_user_and_a_client_narrow_a_list,
+            a_list_has_what_is_not_valid_as_well,
+        }
     };
 }

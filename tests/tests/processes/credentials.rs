@@ -1,0 +1,73 @@
+//! What `token`, `api-key`, `user` and `client` print.
+
+use esoz_auth::Secret;
+use esoz_testkit::builders::fresh;
+use esoz_tests::process::esoz;
+use esoz_tests::{TestStores, on_every_store};
+use serde_json::{Value, json};
+
+use crate::environment;
+
+type Variables = [(String, String)];
+
+fn issue_token(variables: &Variables, user: &str, client: &str) -> Secret {
+    let arguments =
+        ["token", "issue", "--user", user, "--client", client, "--scope", "device_dispense:stop event:read"];
+    Secret::new(esoz(variables, &arguments).assert_success().stdout.trim_end())
+}
+
+fn issue_api_key(variables: &Variables, client: &str) -> Secret {
+    let arguments = ["api-key", "issue", "--client", client, "--scope", "private_contracts:write"];
+    Secret::new(esoz(variables, &arguments).assert_success().stdout.trim_end())
+}
+
+/// What a command lists as JSON: an object a line.
+fn listed(variables: &Variables, arguments: &[&str]) -> Vec<Value> {
+    let output = esoz(variables, &[arguments, &["--json"]].concat());
+    output.assert_success().stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+on_every_store! {
+    async fn credentials_are_listed_with_their_state_and_without_the_secret(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let variables = environment(&stores);
+        esoz(&variables, &["migrate"]).assert_success();
+        for command in ["token", "api-key"] {
+            assert_eq!(esoz(&variables, &[command, "list"]).assert_success().stdout, "");
+        }
+        let [user, another, client] = [fresh(), fresh(), fresh()].map(|id| id.to_string());
+        let older = issue_token(&variables, &user, &client);
+        let revoked = issue_token(&variables, &another, &client);
+        issue_token(&variables, &another, &fresh().to_string());
+        esoz(&variables, &["token", "revoke", revoked.expose()]).assert_success();
+
+        let printed = esoz(&variables, &["token", "list", "--client", &client]);
+        let lines: Vec<&str> = printed.assert_success().stdout.lines().collect();
+        let [first, second] = lines.as_slice() else { panic!("{lines:?}") };
+        assert!(first.starts_with(&format!("{} revoked issued 20", revoked.digest().short())), "{first}");
+        assert!(second.starts_with(&format!("{} valid issued 20", older.digest().short())), "{second}");
+        let end = format!(" user {user} client {client} scope device_dispense:stop event:read");
+        assert!(second.contains(" expires 20") && second.ends_with(&end), "{second}");
+        assert!(!printed.stdout.contains(older.expose()), "{second}");
+
+        let tokens = listed(&variables, &["token", "list", "--user", &user]);
+        let [token] = tokens.as_slice() else { panic!("{tokens:?}") };
+        let expected = json!({
+            "digest": older.digest().short(), "state": "valid", "issued_at": token["issued_at"], "expires_at": token["expires_at"],
+            "user_id": user, "client_id": client, "scope": "device_dispense:stop event:read",
+        });
+        assert_eq!(*token, expected);
+
+        let key = issue_api_key(&variables, &client);
+        esoz(&variables, &["user", "block", &user]).assert_success();
+        assert_eq!(listed(&variables, &["token", "list", "--user", &user])[0]["state"], "user_blocked");
+        esoz(&variables, &["client", "block", &client]).assert_success();
+        let keys = listed(&variables, &["api-key", "list", "--client", &client]);
+        let [listed_key] = keys.as_slice() else { panic!("{keys:?}") };
+        let expected = json!({
+            "digest": key.digest().short(), "state": "client_blocked", "issued_at": listed_key["issued_at"],
+            "client_id": client, "scope": "private_contracts:write",
+        });
+        assert_eq!(*listed_key, expected);
+    }
+}
