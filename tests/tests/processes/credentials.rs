@@ -6,7 +6,7 @@ use esoz_tests::process::esoz;
 use esoz_tests::{TestStores, on_every_store};
 use serde_json::{Value, json};
 
-use crate::environment;
+use crate::{environment, with};
 
 type Variables = [(String, String)];
 
@@ -69,5 +69,27 @@ on_every_store! {
             "client_id": client, "scope": "private_contracts:write",
         });
         assert_eq!(*listed_key, expected);
+    }
+
+    async fn a_block_says_what_follows_and_how_soon(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let variables = environment(&stores);
+        esoz(&variables, &["migrate"]).assert_success();
+        let id = fresh().to_string();
+        for (ttl_ms, end) in [("0", ""), ("750", "; running servers apply it within 750 ms (cache.ttl_ms)")] {
+            let variables = with(variables.clone(), "ESOZ_CACHE__TTL_MS", ttl_ms);
+            for (who, blocked) in [
+                ("user", "none of its tokens is valid any more"),
+                ("client", "none of its tokens and api keys is valid any more"),
+            ] {
+                let printed = esoz(&variables, &[who, "block", &id]);
+                let expected = format!("{who} {id} is blocked: {blocked}{end}\n");
+                assert_eq!(printed.assert_success().stdout, expected);
+                let printed = esoz(&variables, &[who, "unblock", &id]);
+                let printed = &printed.assert_success().stdout;
+                assert!(printed.starts_with(&format!("{who} {id} is not blocked: ")), "{printed}");
+                assert!(printed.ends_with(&format!("{end}\n")) && printed.lines().count() == 1, "{printed}");
+            }
+        }
     }
 }

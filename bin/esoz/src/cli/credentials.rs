@@ -108,21 +108,40 @@ pub(crate) async fn api_key(config: &Config, command: ApiKeyCommand) -> Result<(
     }
 }
 
-/// Blocks or unblocks a user.
+/// Blocks or unblocks a user, and prints what follows.
 pub(crate) async fn user(config: &Config, command: BlockCommand) -> Result<()> {
     let (id, is_blocked) = command.target();
     let credentials = Stores::open(config).await?.credentials;
-    credentials.set_user_blocked(UserId::new(id), is_blocked).await.context("blocking or unblocking the user")
+    let set = credentials.set_user_blocked(UserId::new(id), is_blocked).await;
+    set.context("blocking or unblocking the user")?;
+    let effect = if is_blocked {
+        "is blocked: none of its tokens is valid any more"
+    } else {
+        "is not blocked: its tokens are valid again, except expired and revoked ones and those of blocked clients"
+    };
+    print(&format!("user {id} {effect}{}", cache_delay(config)))
 }
 
-/// Blocks or unblocks a client.
+/// Blocks or unblocks a client, and prints what follows.
 pub(crate) async fn client(config: &Config, command: BlockCommand) -> Result<()> {
     let (id, is_blocked) = command.target();
     let credentials = Stores::open(config).await?.credentials;
-    credentials
-        .set_client_blocked(ClientId::new(id), is_blocked)
-        .await
-        .context("blocking or unblocking the client")
+    let set = credentials.set_client_blocked(ClientId::new(id), is_blocked).await;
+    set.context("blocking or unblocking the client")?;
+    let effect = if is_blocked {
+        "is blocked: none of its tokens and api keys is valid any more"
+    } else {
+        "is not blocked: its tokens and api keys are valid again, except expired and revoked ones and tokens of blocked users"
+    };
+    print(&format!("client {id} {effect}{}", cache_delay(config)))
+}
+
+/// Within which time running servers apply a block; nothing if they have no cache.
+fn cache_delay(config: &Config) -> String {
+    match config.sections.cache.ttl_ms {
+        0 => String::new(),
+        ttl_ms => format!("; running servers apply it within {ttl_ms} ms (cache.ttl_ms)"),
+    }
 }
 
 /// Parses the scope of a new credential. Other white space than a space between two scopes, or a comma, would make a credential that

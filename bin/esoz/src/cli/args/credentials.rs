@@ -84,7 +84,7 @@ pub(crate) enum ApiKeyCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BlockCommand {
-    /// Blocks the user or client: its tokens and keys are refused.
+    /// Blocks the user or client: its tokens and keys are refused. Prints within which time.
     Block {
         /// The id of the user or client.
         id: Uuid,
