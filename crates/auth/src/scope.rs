@@ -20,6 +20,11 @@ impl Scope {
         text.bytes().all(|byte| byte == b' ' || (byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')))
     }
 
+    /// Returns its allowances, in alphabetical order.
+    pub fn allowances(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether it contains exactly that allowance.
     pub fn allows(&self, allowance: Allowance) -> bool {
         self.0.contains(allowance)
@@ -29,8 +34,7 @@ impl Scope {
 impl std::fmt::Display for Scope {
     /// Renders the allowances in alphabetical order, separated by a space.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let allowances: Vec<&str> = self.0.iter().map(String::as_str).collect();
-        formatter.write_str(&allowances.join(" "))
+        formatter.write_str(&self.allowances().collect::<Vec<_>>().join(" "))
     }
 }
 

@@ -3,7 +3,7 @@
 use esoz_auth::Secret;
 use esoz_testkit::builders::fresh;
 use esoz_tests::process::esoz;
-use esoz_tests::{TestStores, on_every_store};
+use esoz_tests::{Kind, TestStores, on_every_store};
 use serde_json::{Value, json};
 
 use crate::{environment, with};
@@ -43,7 +43,8 @@ on_every_store! {
 
         let printed = esoz(&variables, &["token", "list", "--client", &client]);
         let lines: Vec<&str> = printed.assert_success().stdout.lines().collect();
-        let [first, second] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        let (first, second) = (lines[0], lines[1]);
         assert!(first.starts_with(&format!("{} revoked issued 20", revoked.digest().short())), "{first}");
         assert!(second.starts_with(&format!("{} valid issued 20", older.digest().short())), "{second}");
         let end = format!(" user {user} client {client} scope device_dispense:stop event:read");
@@ -51,7 +52,8 @@ on_every_store! {
         assert!(!printed.stdout.contains(older.expose()), "{second}");
 
         let tokens = listed(&variables, &["token", "list", "--user", &user]);
-        let [token] = tokens.as_slice() else { panic!("{tokens:?}") };
+        assert_eq!(tokens.len(), 1, "{tokens:?}");
+        let token = &tokens[0];
         let expected = json!({
             "digest": older.digest().short(), "state": "valid", "issued_at": token["issued_at"], "expires_at": token["expires_at"],
             "user_id": user, "client_id": client, "scope": "device_dispense:stop event:read",
@@ -63,7 +65,8 @@ on_every_store! {
         assert_eq!(listed(&variables, &["token", "list", "--user", &user])[0]["state"], "user_blocked");
         esoz(&variables, &["client", "block", &client]).assert_success();
         let keys = listed(&variables, &["api-key", "list", "--client", &client]);
-        let [listed_key] = keys.as_slice() else { panic!("{keys:?}") };
+        assert_eq!(keys.len(), 1, "{keys:?}");
+        let listed_key = &keys[0];
         let expected = json!({
             "digest": key.digest().short(), "state": "client_blocked", "issued_at": listed_key["issued_at"],
             "client_id": client, "scope": "private_contracts:write",
@@ -92,4 +95,33 @@ on_every_store! {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_scope_is_warned_of_and_issued_and_none_is_refused() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let variables = environment(&stores);
+    esoz(&variables, &["migrate"]).assert_success();
+    let id = fresh().to_string();
+    let token =
+        |scope| esoz(&variables, &["token", "issue", "--user", &id, "--client", &id, "--scope", scope]);
+    let api_key = |scope| esoz(&variables, &["api-key", "issue", "--client", &id, "--scope", scope]);
+    for (issued, warning) in [
+        (token("device_dispense:stpo"), Some("the nearest one is device_dispense:stop")),
+        (token("device_dispense:stop"), None),
+        (api_key("private_contract:write"), Some("the nearest one is private_contracts:write")),
+        (api_key("private_contracts:write"), None),
+    ] {
+        assert_eq!(issued.assert_success().stdout.trim_end().len(), 43, "{}", issued.stdout);
+        match warning {
+            Some(warning) => {
+                let line: Value = serde_json::from_str(issued.stderr.trim_end()).unwrap();
+                assert_eq!(line["level"], "WARN");
+                assert!(line["message"].as_str().unwrap().ends_with(warning), "{line}");
+            }
+            None => assert_eq!(issued.stderr, ""),
+        }
+    }
+    token("").assert_failure("this server asks a token for device_dispense:read, device_dispense:stop");
+    api_key(" ").assert_failure("this server asks an api key for private_contracts:");
 }

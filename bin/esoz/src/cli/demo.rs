@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use esoz_auth::Scope;
 use esoz_import::ImportLimits;
 use esoz_kernel::system::RandomIds;
 use esoz_kernel::{ClientId, IdGenerator as _, UserId};
@@ -112,11 +113,16 @@ async fn introduction(
 ) -> Result<String> {
     let (user, pharmacy) = (UserId::new(USER), ClientId::new(PHARMACY));
     let health_service = ClientId::new(HEALTH_SERVICE);
-    let stop_token =
-        issue_token(stores, user, pharmacy, "device_dispense:stop device_dispense:read event:read", TTL)
-            .await?;
-    let contracts = "private_contracts:write private_contracts:read";
-    let update_token = issue_token(stores, user, health_service, contracts, TTL).await?;
+    let stop_token = issue_token(
+        stores,
+        user,
+        pharmacy,
+        Scope::parse("device_dispense:stop device_dispense:read event:read"),
+        TTL,
+    )
+    .await?;
+    let contracts = Scope::parse("private_contracts:write private_contracts:read");
+    let update_token = issue_token(stores, user, health_service, contracts.clone(), TTL).await?;
     let api_key = issue_api_key(stores, health_service, contracts).await?;
     let body = serde_json::json!({"division_id": NEW_DIVISION, "contract_id": NEW_CONTRACT});
     Ok(format!(

@@ -13,6 +13,7 @@ pub(crate) mod import;
 mod list_credentials;
 pub(crate) mod manual;
 pub(crate) mod migrate;
+mod scope;
 pub(crate) mod serve;
 
 use std::fmt;

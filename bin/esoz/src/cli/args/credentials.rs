@@ -21,7 +21,8 @@ pub(crate) enum TokenCommand {
         /// The client that the token authenticates: the id of the legal entity that the user acts for.
         #[arg(long, value_name = "UUID")]
         client: Uuid,
-        /// The scope, e.g. "device_dispense:stop".
+        /// The scopes, separated by a space, e.g. "device_dispense:stop device_dispense:read". Standard error gets a warning for each that no
+        /// operation of this server asks a token for.
         #[arg(long)]
         scope: String,
         /// The lifetime, e.g. 30m, 1h, 7d.
@@ -58,7 +59,8 @@ pub(crate) enum ApiKeyCommand {
         /// The client that the key authenticates.
         #[arg(long, value_name = "UUID")]
         client: Uuid,
-        /// The scope, e.g. "private_contracts:write".
+        /// The scopes, separated by a space, e.g. "private_contracts:write". Standard error gets a warning for each that no operation of this
+        /// server asks an api key for.
         #[arg(long)]
         scope: String,
     },
