@@ -1,9 +1,12 @@
-//! `doctor`, and what it says with `migrate` of a newer schema.
+//! `doctor`; what `serve` warns of as well; and what it says with `migrate` of a newer schema.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 
 use esoz_testkit::wait::wait_for;
 use esoz_tests::future_schema::{ONE_AHEAD, TAKES_AWAY};
 use esoz_tests::process::{Process, esoz};
-use esoz_tests::{DEADLINE, Kind, TestStores, on_every_store};
+use esoz_tests::{DEADLINE, Kind, PATIENT_KEY, TestStores, on_every_store};
 use serde_json::Value;
 
 use crate::environment;
@@ -102,4 +105,30 @@ async fn indexes_that_are_missing_are_named_and_nothing_fails() {
         if status == 200 && is_told { Ok(()) } else { Err(body) }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_others_may_read_is_told_and_no_failure() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("patient.key");
+    fs::write(&path, PATIENT_KEY).unwrap();
+    let mut variables = stores.variables().to_vec();
+    variables.push(("ESOZ_PATIENT__KEY_FILE".to_owned(), path.display().to_string()));
+    esoz(&variables, &["migrate"]).assert_success();
+    for (mode, is_exposed) in [(0o644, true), (0o600, false)] {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let examined = esoz(&variables, &["doctor"]);
+        let told = &examined.assert_success().stdout;
+        assert!(told.contains("ok     secret files\n"), "{told}");
+        let warning =
+            format!("UNSAFE secret files: others may read patient.key_file {} (mode 0644)", path.display());
+        assert_eq!(told.contains(&warning), is_exposed, "{told}");
+
+        let (server, _) = Process::serve(&variables);
+        let warnings = server.stderr().into_iter().filter(|line| line.contains("a file that holds a secret"));
+        let warnings: Vec<String> = warnings.collect();
+        assert_eq!(warnings.len(), usize::from(is_exposed), "{warnings:?}");
+        assert!(warnings.iter().all(|line| line.contains("patient.key_file") && line.contains("chmod 600")));
+    }
 }

@@ -13,7 +13,7 @@ use super::health::is_running;
 use super::print;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite};
 use crate::compose::{missing_indexes, tokens, transport};
-use crate::config::{BindAddress, Bus, Config, StoreKind};
+use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind};
 use crate::tls;
 
 /// The result of one check.
@@ -23,8 +23,8 @@ struct Finding {
     seen: Option<String>,
     /// The problem and its remedy.
     wrong: Option<(String, &'static str)>,
-    /// Why the connection to the server is not verified. A warning, no failure: the network may be isolated.
-    weak: Option<&'static str>,
+    /// What is not safe and its remedy. A warning, no failure: the network may be isolated.
+    weak: Option<(String, &'static str)>,
 }
 
 /// Checks everything that the configuration names, and prints the findings. Fails if anything is wrong.
@@ -40,6 +40,11 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
             files.load().map(drop).map_err(Into::into),
             tls::REMEDY,
         ));
+    }
+    if !config.secret_files()?.is_empty() {
+        let exposed = config.exposed_secret_files()?;
+        let weak = exposed.map(|files| (format!("others may read {files}"), SECRET_FILES_REMEDY));
+        findings.push(Finding { weak, ..Finding::new("secret files", Ok(()), SECRET_FILES_REMEDY) });
     }
     match config.store_kind()? {
         StoreKind::Sqlite => {
@@ -81,8 +86,8 @@ impl Finding {
 
     /// Adds how the server is reached.
     fn over(self, transport: Transport) -> Self {
-        let weak = if let Transport::Weak(why) = transport { Some(why) } else { None };
-        Self { weak, ..self }
+        let weak = if let Transport::Weak(why) = transport { Some(why.to_owned()) } else { None };
+        Self { weak: weak.map(|why| (why, transport::REMEDY)), ..self }
     }
 
     fn as_text(&self) -> String {
@@ -92,15 +97,17 @@ impl Finding {
             (None, Some(seen)) => format!("ok     {what}: {seen}"),
             (Some((why, remedy)), _) => format!("WRONG  {what}: {why}\n       {remedy}"),
         };
-        match self.weak {
+        match &self.weak {
             None => text,
-            Some(why) => format!("{text}\nUNSAFE {what}: {why}\n       {}", transport::REMEDY),
+            Some((why, remedy)) => format!("{text}\nUNSAFE {what}: {why}\n       {remedy}"),
         }
     }
 
     fn as_json(&self) -> String {
         let wrong = self.wrong.as_ref().map(|(why, remedy)| json!({"why": why, "mend": remedy}));
-        json!({"what": self.what, "ok": wrong.is_none(), "seen": self.seen, "wrong": wrong, "unsafe": self.weak}).to_string()
+        let weak = self.weak.as_ref().map(|(why, _)| why);
+        json!({"what": self.what, "ok": wrong.is_none(), "seen": self.seen, "wrong": wrong, "unsafe": weak})
+            .to_string()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::telemetry::logging::LogLevel;
 pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
     let reload = Reload::new(config, level)?;
     compose::check(config, true).await?;
+    config.warn_of_exposed_secret_files()?;
     let listener = config.bind()?.listen()?;
     let server = EsozServer::start(config, Parts::configured(config).await?, listener)?;
     tracing::info!("listening on {}://{}", server.scheme(), server.address());

@@ -1,13 +1,15 @@
 //! The configuration: a TOML file, overridden by environment variables; defaults fill the rest.
 //!
 //! `schema.rs` defines every key, `sources.rs` merges the sources, `variables.rs` knows the names of variables, `validate.rs` refuses
-//! impossible values, `typed.rs`, `bind.rs`, `kafka.rs` and `secrets.rs` give the values their types. Every refusal names the key and the source of its
+//! impossible values, `typed.rs`, `bind.rs`, `kafka.rs` and `secrets.rs` give the values their types,
+//! `secret_files.rs` knows which files hold secrets. Every refusal names the key and the source of its
 //! value, and all problems are refused at once.
 
 mod bind;
 mod kafka;
 mod problems;
 mod schema;
+mod secret_files;
 mod secrets;
 mod sources;
 mod typed;
@@ -25,6 +27,7 @@ use toml::{Table, Value};
 pub(crate) use bind::BindAddress;
 pub(crate) use problems::refuse_all;
 pub(crate) use schema::Sections;
+pub(crate) use secret_files::REMEDY as SECRET_FILES_REMEDY;
 pub(crate) use typed::{Bus, StoreKind, TokenSource};
 
 /// A valid configuration. Its `Debug` masks secrets.

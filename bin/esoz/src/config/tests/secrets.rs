@@ -1,5 +1,8 @@
 //! Secrets come from the configuration or from a file, and are shown nowhere.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
 use esoz_device_dispense::PatientPseudonyms as _;
 use esoz_pseudonym::HmacSha256Pseudonyms;
 
@@ -57,4 +60,45 @@ fn a_secret_never_shows_in_debug() {
         load(None, &[("ESOZ_PATIENT__KEY", "canary"), ("ESOZ_POSTGRES__URL", "postgres://u:canary@h/d")])
             .unwrap();
     assert!(!format!("{config:?}").contains("canary"));
+}
+
+/// A secret that no file may hold would have no key for one; a new key of a file counts as one with a secret.
+#[test]
+fn every_file_of_a_secret_is_known_as_one() {
+    let keys = Sections::key_names();
+    let files: Vec<&str> = keys.iter().copied().filter(|key| key.ends_with("_file")).collect();
+    let variables: Vec<String> = files.iter().map(|key| variables::variable_of(key)).collect();
+    let set: Vec<(&str, &str)> = variables.iter().map(|variable| (variable.as_str(), "/nowhere")).collect();
+    let found = load(None, &set).unwrap().secret_files().unwrap();
+    let mut found: Vec<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
+    found.sort_unstable();
+    let expected = [
+        "auth.client_secret_file",
+        "kafka.client_private_key_file",
+        "kafka.password_file",
+        "kafka.token_file",
+        "mongodb.client_certificate_file",
+        "mongodb.uri_file",
+        "patient.iv_file",
+        "patient.key_file",
+        "postgres.client_private_key_file",
+        "postgres.migration_url_file",
+        "postgres.url_file",
+        "tls.private_key_file",
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(load(None, &[]).unwrap().secret_files().unwrap(), []);
+}
+
+#[test]
+fn a_secret_file_that_others_may_read_is_exposed_by_key_and_mode() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let config =
+        load(None, &[("ESOZ_PATIENT__KEY_FILE", path), ("ESOZ_PATIENT__IV_FILE", "/nowhere")]).unwrap();
+    for (mode, is_exposed) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o620, true)] {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        let expected = is_exposed.then(|| format!("patient.key_file {path} (mode {mode:04o})"));
+        assert_eq!(config.exposed_secret_files().unwrap(), expected, "{mode:o}");
+    }
 }
