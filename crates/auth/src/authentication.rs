@@ -12,11 +12,13 @@ failure! {
         NoBearerToken => Unauthenticated, "no_bearer_token",
             "Authorization header is not set or doesn't contain Bearer token";
         /// The token is not valid; the caller does not learn why (S02, S03, S05).
-        InvalidToken(_rejection: Rejection = Rejection::Unknown) => InvalidToken, "invalid_token", "Invalid access token";
+        InvalidToken(rejection: Rejection = Rejection::Unknown) => InvalidToken, "invalid_token", "Invalid access token",
+            reason rejection.code();
         /// The request has no api key (U01).
         NoApiKey => Unauthenticated, "no_api_key", "Api key is not set";
         /// The api key is not valid; the caller does not learn why (U01).
-        InvalidApiKey(_rejection: Rejection = Rejection::Unknown) => Unauthenticated, "invalid_api_key", "Invalid api key";
+        InvalidApiKey(rejection: Rejection = Rejection::Unknown) => Unauthenticated, "invalid_api_key", "Invalid api key",
+            reason rejection.code();
     } wraps {
         /// The store of tokens and keys failed (P05, Q04).
         Store(StoreError) => "authentication could not be carried out";

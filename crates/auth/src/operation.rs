@@ -71,17 +71,24 @@ pub fn authorize<O: Operation>(caller: &Caller) -> Result<Permit<O>, MissingAllo
         CallerKind::User => true,
         CallerKind::UserWithApiKey => api_key.as_ref().is_some_and(|key| key.scope.allows(O::SCOPE)),
     };
-    if principal.scope.allows(O::SCOPE) && software_allows {
-        Ok(Permit { user: principal.user_id, client: principal.client_id, operation: PhantomData })
+    let lacking = |credential| MissingAllowances { allowance: O::SCOPE, credential };
+    if !principal.scope.allows(O::SCOPE) {
+        Err(lacking("token"))
+    } else if !software_allows {
+        Err(lacking("api_key"))
     } else {
-        Err(MissingAllowances(O::SCOPE))
+        Ok(Permit { user: principal.user_id, client: principal.client_id, operation: PhantomData })
     }
 }
 
 /// The scope lacks the allowance of the operation: 403.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Your scope does not allow to access this resource. Missing allowances: {0}")]
-pub struct MissingAllowances(Allowance);
+#[error("Your scope does not allow to access this resource. Missing allowances: {allowance}")]
+pub struct MissingAllowances {
+    allowance: Allowance,
+    /// The credential whose scope lacks it, for the log: `token` or `api_key`.
+    credential: &'static str,
+}
 
 impl Failure for MissingAllowances {
     fn kind(&self) -> ErrorKind {
@@ -92,12 +99,16 @@ impl Failure for MissingAllowances {
         "missing_allowances"
     }
 
+    fn reason(&self) -> Option<&'static str> {
+        Some(self.credential)
+    }
+
     fn missing_allowances(&self) -> &[Allowance] {
-        std::slice::from_ref(&self.0)
+        std::slice::from_ref(&self.allowance)
     }
 
     fn examples() -> Vec<Self> {
-        vec![Self("resource:action")]
+        vec![Self { allowance: "resource:action", credential: "token" }]
     }
 }
 
@@ -176,13 +187,15 @@ mod tests {
 
     #[test]
     fn given_an_operation_for_software_then_the_api_key_must_allow_it_too() {
-        for (token, api_key, expected) in [
-            ("thing:write", Some("thing:write"), true),
-            ("thing:write", Some("thing:read"), false),
-            ("thing:write", None, false),
-            ("", Some("thing:write"), false),
+        for (token, api_key, lacking) in [
+            ("thing:write", Some("thing:write"), None),
+            ("thing:write", Some("thing:read"), Some("api_key")),
+            ("thing:write", None, Some("api_key")),
+            ("", Some("thing:write"), Some("token")),
         ] {
-            assert_eq!(authorize::<Write>(&caller(token, api_key)).is_ok(), expected, "{token} {api_key:?}");
+            let refusal = authorize::<Write>(&caller(token, api_key)).err();
+            let reason = refusal.as_ref().and_then(Failure::reason);
+            assert_eq!((refusal.is_some(), reason), (lacking.is_some(), lacking), "{token} {api_key:?}");
         }
     }
 }

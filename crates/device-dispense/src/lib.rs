@@ -12,7 +12,7 @@ pub use model::fields::{
 pub use model::filter::{
     Filter, SEARCH_PARAMETERS, Search, SearchKind, SearchParameter, SearchValue, TimeRange,
 };
-pub use model::rules::{concerns, visible};
+pub use model::rules::{NotVisible, concerns, visible};
 pub use model::status::{DispenseStatus, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
 pub use operations::*;
 pub use ports::{

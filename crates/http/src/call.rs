@@ -118,8 +118,7 @@ impl Call {
         let admission = &self.api.admission;
         admission.check_failures(address).map_err(ApiError::too_many_failures)?;
         let outcome = self.record_outcome(name, checking.await);
-        if let Err(AuthError::InvalidToken(rejection) | AuthError::InvalidApiKey(rejection)) = &outcome {
-            let _ = self.context.reason.set(rejection.code());
+        if let Err(AuthError::InvalidToken(_) | AuthError::InvalidApiKey(_)) = &outcome {
             admission.record_failure(address);
         }
         outcome.map_err(|failure| ApiError::from_failure(&failure))
@@ -131,6 +130,9 @@ impl Call {
         self.api.observer.operation_ended(name, code);
         if outcome.is_err() || ![AUTHENTICATE_TOKEN, AUTHENTICATE_API_KEY].contains(&name) {
             let _ = self.context.outcome.set(code);
+        }
+        if let Some(reason) = outcome.as_ref().err().and_then(Failure::reason) {
+            let _ = self.context.reason.set(reason);
         }
         outcome
     }

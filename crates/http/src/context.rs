@@ -60,7 +60,7 @@ pub(crate) struct RequestContext {
     pub(crate) client_id: Rc<OnceCell<ClientId>>,
     /// The outcome of the operation, for the log: `ok` or a failure's code.
     pub(crate) outcome: Rc<OnceCell<&'static str>>,
-    /// What the caller does not learn of the outcome, for the log: why a credential is not valid.
+    /// What the caller does not learn of the outcome, for the log: which of several causes with one answer it was.
     pub(crate) reason: Rc<OnceCell<&'static str>>,
 }
 

@@ -41,6 +41,12 @@ pub trait Failure: Error {
     /// Returns the variant's name in snake_case, for metrics and logs. Tells nothing about the request.
     fn code(&self) -> &'static str;
 
+    /// Returns what the caller does not learn, in snake_case, for the operator's log: which of several causes it was that have one answer.
+    /// Identifies nobody.
+    fn reason(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Returns the part of the request that the failure is about, as a JSON path, e.g. `$.details[3].device`.
     fn entry(&self) -> Option<String> {
         None
@@ -72,7 +78,8 @@ pub fn with_causes(error: &dyn Error) -> String {
 }
 
 /// Declares an error enum with its [`Failure`](crate::Failure), `Display` and `Error`: each variant with its kind, its code, its text and
-/// the entry that it is about. None of them is repeated anywhere else.
+/// the entry that it is about. None of them is repeated anywhere else. A `reason` that the caller must not learn comes last; it is for the
+/// log alone.
 ///
 /// A variant under `wraps` holds another failure and takes everything from it, or, given a text, everything but the text; the failure is then
 /// its source. Given values, it holds only these of that failure, as one enum may serve several operations.
@@ -85,7 +92,7 @@ pub fn with_causes(error: &dyn Error) -> String {
 ///     #[derive(Debug)]
 ///     pub enum FillError {
 ///         /// There is no such cup.
-///         NotFound => NotFound, "not_found", "no such cup";
+///         NotFound(is_broken: bool = false) => NotFound, "not_found", "no such cup", reason if *is_broken { "broken" } else { "unknown" };
 ///         /// It is full. Its field has an example value, for the description.
 ///         Full(level: u32 = 10) => Conflict, "full", "the cup is full at {level}", at "$.cups[{level}]";
 ///     } wraps {
@@ -100,7 +107,7 @@ pub fn with_causes(error: &dyn Error) -> String {
 ///     pub enum EmptyError {
 ///     } wraps {
 ///         /// It cannot be full.
-///         Refused(FillError = [FillError::NotFound]);
+///         Refused(FillError = [FillError::NotFound(false)]);
 ///     }
 /// }
 ///
@@ -108,6 +115,8 @@ pub fn with_causes(error: &dyn Error) -> String {
 /// assert_eq!(FillError::Full(3).kind(), ErrorKind::Conflict);
 /// assert_eq!(FillError::Full(3).entry().as_deref(), Some("$.cups[3]"));
 /// assert_eq!(FillError::codes()[..2], ["not_found", "full"]);
+/// assert_eq!(FillError::NotFound(true).to_string(), FillError::NotFound(false).to_string());
+/// assert_eq!(EmptyError::Refused(FillError::NotFound(true)).reason(), Some("broken"));
 /// assert_eq!(EmptyError::codes(), ["not_found"]);
 /// ```
 #[macro_export]
@@ -118,7 +127,7 @@ macro_rules! failure {
             $(
                 $(#[$doc:meta])*
                 $variant:ident $(($field:ident: $type:ty = $example:expr))?
-                    => $kind:ident, $code:literal, $text:literal $(, at $entry:literal)?;
+                    => $kind:ident, $code:literal, $text:literal $(, at $entry:literal)? $(, reason $reason:expr)?;
             )*
         } $(wraps {
             $(
@@ -136,7 +145,11 @@ macro_rules! failure {
         impl ::std::fmt::Display for $name {
             fn fmt(&self, formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 match self {
-                    $(Self::$variant $(($field))? => ::std::write!(formatter, $text),)*
+                    $(Self::$variant $(($field))? => {
+                        // Not every text has the field.
+                        $(let _ = $field;)?
+                        ::std::write!(formatter, $text)
+                    })*
                     $($(Self::$wrapper(inner) => $crate::failure!(@display formatter, inner $(, $wrapped_text)?),)*)?
                 }
             }
@@ -163,6 +176,17 @@ macro_rules! failure {
                 match self {
                     $(Self::$variant { .. } => $code,)*
                     $($(Self::$wrapper(inner) => $crate::Failure::code(inner),)*)?
+                }
+            }
+
+            fn reason(&self) -> ::std::option::Option<&'static str> {
+                match self {
+                    $(Self::$variant $(($field))? => {
+                        // Not every field is a reason.
+                        $(let _ = $field;)?
+                        $crate::failure!(@reason $($reason)?)
+                    })*
+                    $($(Self::$wrapper(inner) => $crate::Failure::reason(inner),)*)?
                 }
             }
 
@@ -201,6 +225,8 @@ macro_rules! failure {
     }};
     (@source $inner:ident) => { ::std::error::Error::source($inner) };
     (@source $inner:ident, $text:literal) => { ::std::option::Option::Some($inner) };
+    (@reason) => { ::std::option::Option::None };
+    (@reason $reason:expr) => { ::std::option::Option::Some($reason) };
     (@entry) => { ::std::option::Option::None };
     (@entry $entry:literal) => { ::std::option::Option::Some(::std::format!($entry)) };
 }

@@ -76,7 +76,19 @@ failure! {
         /// Its type is not on the list (S09).
         InvalidType => Conflict, "invalid_legal_entity_type", "Invalid LegalEntity type";
         /// It does not exist, or its status is another than ACTIVE (S08).
-        NotActive => Conflict, "legal_entity_not_active", "client_id refers to legal entity that is not active";
+        NotActive(status: Option<LegalEntityStatus> = None) => Conflict, "legal_entity_not_active",
+            "client_id refers to legal entity that is not active", reason why_not_active(*status);
+    }
+}
+
+/// The reason for the log: the status, or that there is no such legal entity.
+const fn why_not_active(status: Option<LegalEntityStatus>) -> &'static str {
+    match status {
+        None => "unknown",
+        Some(LegalEntityStatus::Active) => "active",
+        Some(LegalEntityStatus::Suspended) => "suspended",
+        Some(LegalEntityStatus::Closed) => "closed",
+        Some(LegalEntityStatus::Reorganized) => "reorganized",
     }
 }
 
@@ -86,21 +98,21 @@ pub fn require_active(
     legal_entity: Option<&LegalEntity>,
     allowed: &AllowedTypes,
 ) -> Result<ActiveLegalEntity, LegalEntityError> {
-    let legal_entity = legal_entity.ok_or(LegalEntityError::NotActive)?;
+    let legal_entity = legal_entity.ok_or(LegalEntityError::NotActive(None))?;
     if !allowed.allow(&legal_entity.kind) {
         return Err(LegalEntityError::InvalidType);
     }
     match legal_entity.status {
         LegalEntityStatus::Active => Ok(ActiveLegalEntity(legal_entity.id)),
         LegalEntityStatus::Suspended | LegalEntityStatus::Closed | LegalEntityStatus::Reorganized => {
-            Err(LegalEntityError::NotActive)
+            Err(LegalEntityError::NotActive(Some(legal_entity.status)))
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use esoz_kernel::Uuid;
+    use esoz_kernel::{Failure as _, Uuid};
 
     use super::*;
 
@@ -115,7 +127,7 @@ mod tests {
 
     #[test]
     fn given_no_such_legal_entity_then_it_is_not_active() {
-        assert_eq!(require_active(None, &only("MSP")), Err(LegalEntityError::NotActive));
+        assert_eq!(require_active(None, &only("MSP")), Err(LegalEntityError::NotActive(None)));
     }
 
     #[test]
@@ -123,6 +135,8 @@ mod tests {
         for status in LegalEntityStatus::ALL {
             let answer = require_active(Some(&pharmacy(status)), &AllowedTypes::default());
             assert_eq!(answer.is_ok(), status == LegalEntityStatus::Active, "{status:?}");
+            let reason = answer.err().and_then(|error| error.reason()).map(str::to_uppercase);
+            assert_eq!(reason.as_deref(), (status != LegalEntityStatus::Active).then_some(status.as_str()));
         }
     }
 
@@ -130,7 +144,8 @@ mod tests {
     fn given_a_list_of_types_then_the_type_is_checked_just_before_the_status() {
         let suspended = pharmacy(LegalEntityStatus::Suspended);
         assert_eq!(require_active(Some(&suspended), &only("MSP")), Err(LegalEntityError::InvalidType));
-        assert_eq!(require_active(Some(&suspended), &only("PHARMACY")), Err(LegalEntityError::NotActive));
+        let not_active = LegalEntityError::NotActive(Some(LegalEntityStatus::Suspended));
+        assert_eq!(require_active(Some(&suspended), &only("PHARMACY")), Err(not_active));
         let active = pharmacy(LegalEntityStatus::Active);
         assert_eq!(
             require_active(Some(&active), &only("PHARMACY")).map(ActiveLegalEntity::legal_entity_id),

@@ -1,7 +1,7 @@
 //! The log of a request: one line, whatever became of it.
 
-use esoz_auth::TokenKind;
-use esoz_kernel::UserId;
+use esoz_auth::{Scope, TokenKind};
+use esoz_kernel::{ClientId, LegalEntityId, UserId};
 use esoz_testkit::builders::{fresh, secret};
 use esoz_tests::{Kind, Setup, StopFixture, TestApp, on_every_store, secret_scan, stop_path};
 use serde_json::{Value, json};
@@ -31,9 +31,40 @@ on_every_store! {
             "timestamp": line["timestamp"], "level": "INFO", "target": "esoz_http::guard", "message": "request",
             "request_id": id, "trace_id": TRACE, "method": "PATCH", "route": ROUTE, "status": 404,
             "client_address": "127.0.0.1", "client_id": fixture.stored_token.client_id.to_string(), "outcome": "not_found",
-            "elapsed_us": line["elapsed_us"],
+            "reason": "unknown", "elapsed_us": line["elapsed_us"],
         });
         assert_eq!(*line, expected);
+    }
+
+    async fn an_operator_learns_which_cause_a_refusal_has_and_its_caller_does_not(kind) {
+        let app = TestApp::new(kind).await;
+        let fixture = StopFixture::load(&app).await;
+        let foreign = fixture.another(&app).owner(LegalEntityId::new(fresh())).build();
+        app.put_dispense(&foreign).await;
+        let (patient, dispense) = (fixture.patient.uuid().to_string(), fixture.dispense.id.to_string());
+        let narrow = fixture.issue(&app, |token| token.scope = Scope::parse("event:read")).await;
+        let stranger = fixture.issue(&app, |token| token.client_id = ClientId::new(fresh())).await;
+        let not_found = [
+            (stop_path(&patient, &fresh().to_string()), "unknown"),
+            (stop_path(&patient, "1"), "malformed_id"),
+            (fixture.path_of(&foreign), "other_legal_entity"),
+            (stop_path(&fresh().to_string(), &dispense), "other_patient"),
+        ];
+        let not_found = not_found.map(|(path, reason)| (path, &fixture.token, "not_found", reason));
+        let others = [
+            (fixture.path(), &narrow, "missing_allowances", "token"),
+            (fixture.path(), &stranger, "legal_entity_not_active", "unknown"),
+        ];
+        for (path, token, outcome, reason) in not_found.into_iter().chain(others) {
+            let id = fresh().to_string();
+            let answer = app.patch(&path).token(token).header("x-request-id", &id).send().await;
+            if outcome == "not_found" {
+                answer.assert_not_found();
+            }
+            let lines = lines_of(&id);
+            let [line] = lines.as_slice() else { panic!("{lines:#?}") };
+            assert_eq!((&line["outcome"], &line["reason"]), (&json!(outcome), &json!(reason)), "{line:#}");
+        }
     }
 }
 

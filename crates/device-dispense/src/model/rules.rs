@@ -12,23 +12,52 @@ pub fn concerns(
     (owner.is_none() || owner == stored_owner) && (subject.is_none() || subject == stored_subject)
 }
 
+/// Why a caller does not see a dispense. For the operator's log alone: the caller must not learn it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotVisible {
+    /// An id in the request is no UUID.
+    MalformedId,
+    /// There is no dispense with that id.
+    Unknown,
+    /// It belongs to another legal entity.
+    OtherLegalEntity,
+    /// It is about another patient.
+    OtherPatient,
+}
+
+impl NotVisible {
+    /// Returns its name in snake_case, for the log.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::MalformedId => "malformed_id",
+            Self::Unknown => "unknown",
+            Self::OtherLegalEntity => "other_legal_entity",
+            Self::OtherPatient => "other_patient",
+        }
+    }
+}
+
 /// Returns the dispense if the caller may see it (stop rules 5 to 7, shared by all operations on one dispense): it exists, belongs to the
-/// legal entity that asks and is about the named patient. `None` does not tell which of these failed.
+/// legal entity that asks and is about the named patient; else which of these failed first.
 ///
 /// # Errors
 /// [`StoreError`] of kind corrupt when the dispense belongs to the caller, and its subject cannot be decoded, or it is about the patient and its
-/// status cannot be. Any other caller gets `None`.
+/// status cannot be. Any other caller gets [`NotVisible`].
 pub fn visible(
     found: Option<StoredDispense>,
     owner: LegalEntityId,
     subject: &Pseudonym,
-) -> Result<Option<Dispense>, StoreError> {
-    let may_be_seen = |found: &StoredDispense| {
-        // A subject that cannot be decoded passes here, so that the owner gets the corruption error below.
-        let stored_subject = found.subject.as_ref().unwrap_or(subject);
-        concerns((Some(owner), Some(subject)), (Some(found.owner), Some(stored_subject)))
-    };
-    found.filter(may_be_seen).map(|found| found.dispense).transpose()
+) -> Result<Result<Dispense, NotVisible>, StoreError> {
+    let Some(found) = found else { return Ok(Err(NotVisible::Unknown)) };
+    // A subject that cannot be decoded passes here, so that the owner gets the corruption error below.
+    let stored = (Some(found.owner), Some(found.subject.as_ref().unwrap_or(subject)));
+    if !concerns((Some(owner), None), stored) {
+        return Ok(Err(NotVisible::OtherLegalEntity));
+    }
+    if !concerns((Some(owner), Some(subject)), stored) {
+        return Ok(Err(NotVisible::OtherPatient));
+    }
+    found.dispense.map(Ok)
 }
 
 #[cfg(test)]
@@ -73,7 +102,7 @@ mod tests {
 
     #[test]
     fn given_no_dispense_then_nothing_is_visible() {
-        assert_eq!(visible(None, owner(2), &Pseudonym::new("P")).unwrap(), None);
+        assert_eq!(visible(None, owner(2), &Pseudonym::new("P")).unwrap(), Err(NotVisible::Unknown));
     }
 
     #[test]
@@ -83,9 +112,10 @@ mod tests {
             let seen = |by: u128, subject: &str| {
                 visible(Some(dispense.clone().into()), owner(by), &Pseudonym::new(subject)).unwrap()
             };
-            assert_eq!(seen(2, "P"), Some(dispense.clone()));
-            assert_eq!(seen(3, "P"), None, "{status:?}");
-            assert_eq!(seen(2, "Q"), None, "{status:?}");
+            assert_eq!(seen(2, "P"), Ok(dispense.clone()));
+            assert_eq!(seen(3, "P"), Err(NotVisible::OtherLegalEntity), "{status:?}");
+            assert_eq!(seen(3, "Q"), Err(NotVisible::OtherLegalEntity), "{status:?}");
+            assert_eq!(seen(2, "Q"), Err(NotVisible::OtherPatient), "{status:?}");
         }
     }
 
@@ -98,8 +128,8 @@ mod tests {
             visible(Some(found), owner(by), &Pseudonym::new(subject))
         };
         assert_eq!(seen(2, "P").unwrap_err().kind(), StoreErrorKind::Corrupt);
-        assert_eq!(seen(3, "P").unwrap(), None);
-        assert_eq!(seen(2, "Q").unwrap(), None);
+        assert_eq!(seen(3, "P").unwrap(), Err(NotVisible::OtherLegalEntity));
+        assert_eq!(seen(2, "Q").unwrap(), Err(NotVisible::OtherPatient));
     }
 
     #[test]
@@ -110,6 +140,6 @@ mod tests {
             visible(Some(found), owner(by), &Pseudonym::new("P"))
         };
         assert_eq!(seen(2).unwrap_err().kind(), StoreErrorKind::Corrupt);
-        assert_eq!(seen(3).unwrap(), None);
+        assert_eq!(seen(3).unwrap(), Err(NotVisible::OtherLegalEntity));
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use esoz_auth::{CallerKind, Operation, Permit};
 use esoz_kernel::{DispenseId, PatientId, StoreError, failure};
 
-use crate::{DeviceDispenses, Dispense, PatientPseudonyms, visible};
+use crate::{DeviceDispenses, Dispense, NotVisible, PatientPseudonyms, visible};
 
 /// The dispense to show.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ failure! {
     #[derive(Debug)]
     pub enum ShowError {
         /// The dispense does not exist for this caller and patient (G02).
-        NotFound => NotFound, "not_found", "not_found";
+        NotFound(why: NotVisible = NotVisible::Unknown) => NotFound, "not_found", "not_found", reason why.code();
     } wraps {
         /// A store failed, or holds a status outside the model (G06).
         Store(StoreError) => "the dispense could not be shown";
@@ -49,12 +49,12 @@ impl ShowDispense {
     /// [`ShowError`]. A dispense that is corrupt is one to its owner alone.
     pub async fn execute(&self, permit: &Permit<Self>, input: ShowInput) -> Result<Dispense, ShowError> {
         let (Some(patient_id), Some(id)) = (input.patient_id, input.dispense_id) else {
-            return Err(ShowError::NotFound);
+            return Err(ShowError::NotFound(NotVisible::MalformedId));
         };
         let found = self.dispenses.find(id).await.map_err(ShowError::Store)?;
         visible(found, permit.client().into(), &self.pseudonyms.of(patient_id))
             .map_err(ShowError::Store)?
-            .ok_or(ShowError::NotFound)
+            .map_err(ShowError::NotFound)
     }
 }
 
@@ -112,19 +112,21 @@ mod tests {
         for input in [ShowInput { patient_id: None, ..input() }, ShowInput { dispense_id: None, ..input() }] {
             let error = shown(OWNER, input, Err(StoreError::new(StoreErrorKind::Unavailable, "testing")))
                 .unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotFound);
+            assert_eq!((error.kind(), error.reason()), (ErrorKind::NotFound, Some("malformed_id")));
         }
     }
 
     #[test]
     fn given_none_or_one_of_another_then_not_found() {
         let another = ShowInput { patient_id: Some(PatientId::new(Uuid::from_u128(9))), ..input() };
-        for (client, input, found) in [
-            (OWNER, input(), None),
-            (Uuid::from_u128(9), input(), Some(dispense().into())),
-            (OWNER, another, Some(dispense().into())),
+        for (client, input, found, reason) in [
+            (OWNER, input(), None, "unknown"),
+            (Uuid::from_u128(9), input(), Some(dispense().into()), "other_legal_entity"),
+            (OWNER, another, Some(dispense().into()), "other_patient"),
         ] {
-            assert_eq!(shown(client, input, Ok(found)).unwrap_err().kind(), ErrorKind::NotFound);
+            let error = shown(client, input, Ok(found)).unwrap_err();
+            assert_eq!((error.kind(), error.reason()), (ErrorKind::NotFound, Some(reason)));
+            assert_eq!(error.to_string(), "not_found");
         }
     }
 

@@ -9,7 +9,8 @@ use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityError, require_a
 
 use crate::ports::Occasion;
 use crate::{
-    DeviceDispenses, Dispense, DispenseStatus, PatientPseudonyms, Pseudonym, Transition, Trigger, visible,
+    DeviceDispenses, Dispense, DispenseStatus, NotVisible, PatientPseudonyms, Pseudonym, Transition, Trigger,
+    visible,
 };
 
 /// How often the change is offered to a store that keeps answering that it is stale or in conflict. A dispense leaves `in_progress`
@@ -36,7 +37,7 @@ failure! {
     #[derive(Debug)]
     pub enum StopError {
         /// The dispense does not exist for this caller and patient (S10, S11, S12).
-        NotFound => NotFound, "not_found", "not_found";
+        NotFound(why: NotVisible = NotVisible::Unknown) => NotFound, "not_found", "not_found", reason why.code();
         /// Its status is not `in_progress` (S13, S16, S17).
         WrongStatus(status: DispenseStatus = DispenseStatus::Completed)
             => Conflict, "wrong_status", "Device dispense in status {status} cannot be stopped";
@@ -90,7 +91,7 @@ impl StopDispense {
     pub async fn execute(&self, permit: &Permit<Self>, input: StopInput) -> Result<Dispense, StopError> {
         let owner = self.active_legal_entity(permit).await?;
         let (Some(patient_id), Some(id)) = (input.patient_id, input.dispense_id) else {
-            return Err(StopError::NotFound);
+            return Err(StopError::NotFound(NotVisible::MalformedId));
         };
         let subject = self.pseudonyms.of(patient_id);
         let transition = self.transition(permit, owner, id, subject.clone(), input);
@@ -164,11 +165,13 @@ impl StopDispense {
         subject: &Pseudonym,
     ) -> Result<Option<StopError>, StopError> {
         let found = self.dispenses.find(transition.id).await.map_err(StopError::Store)?;
-        let Some(dispense) = visible(found, owner, subject).map_err(StopError::Store)? else {
-            return Ok(Some(StopError::NotFound));
+        let refusal = match visible(found, owner, subject).map_err(StopError::Store)? {
+            Err(why) => Some(StopError::NotFound(why)),
+            Ok(Dispense { status, .. }) => {
+                (!transition.from.contains(&status)).then_some(StopError::WrongStatus(status))
+            }
         };
-        let may_stop = transition.from.contains(&dispense.status);
-        Ok((!may_stop).then_some(StopError::WrongStatus(dispense.status)))
+        Ok(refusal)
     }
 }
 
