@@ -239,6 +239,7 @@ fn api(
         health,
         admission: admission(config, &parts.monotonic_clock)?,
         observer,
+        logs_not_found_paths: config.has_invented_data,
         limits: http_limits(config)?,
     })
 }

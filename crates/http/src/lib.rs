@@ -62,6 +62,8 @@ pub struct Api {
     pub admission: AdmissionControl,
     /// Observes requests and operations.
     pub observer: Arc<dyn Observer>,
+    /// Whether the log has the whole path of a request that is answered 404. It names a patient: for invented data alone.
+    pub logs_not_found_paths: bool,
     /// Limits of requests and connections.
     pub limits: HttpLimits,
 }

@@ -1,5 +1,6 @@
 //! Telemetry of a request: its span, its metrics and its line in the log, and the span of its operation. Names and fields follow the
-//! semantic conventions of OpenTelemetry for HTTP. None of them identifies a patient.
+//! semantic conventions of OpenTelemetry for HTTP. None of them identifies a patient, unless
+//! [`Api::logs_not_found_paths`](crate::Api::logs_not_found_paths).
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -15,6 +16,7 @@ use tracing::field::Empty;
 use tracing::{Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+use crate::Api;
 use crate::context::RequestContext;
 use crate::observer::{CLIENT_CLOSED_REQUEST, Observer, RequestEnded, UNMATCHED, known_method};
 use crate::routes::route_patterns;
@@ -41,22 +43,22 @@ pub(crate) struct RequestTelemetry {
     pub(crate) route: Option<String>,
     /// The path that no route matches, without what may name somebody.
     unmatched_path: Option<String>,
+    /// The whole path, if that of a request that is answered 404 may be logged.
+    not_found_path: Option<String>,
     trace_id: Option<String>,
     has_ended: bool,
 }
 
 impl RequestTelemetry {
     /// Begins the span, as a child of the caller's.
-    pub(crate) fn begin(
-        request: &ServiceRequest,
-        context: &RequestContext,
-        observer: &Arc<dyn Observer>,
-    ) -> Self {
+    pub(crate) fn begin(request: &ServiceRequest, context: &RequestContext, api: &Api) -> Self {
+        let observer = api.observer.clone();
         observer.request_began();
         let method = known_method(request.method());
         // The decoded path, as it is routed: an encoded one can be spelled in many ways.
         let route = request.resource_map().match_pattern(request.match_info().as_str());
         let unmatched_path = route.is_none().then(|| redacted_path(request.match_info().as_str()));
+        let not_found_path = api.logs_not_found_paths.then(|| request.match_info().as_str().to_owned());
         let name = route.as_deref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
         let span = info_span!(
             "request",
@@ -78,8 +80,18 @@ impl RequestTelemetry {
         if let Some(trace_id) = &trace_id {
             span.record("trace_id", trace_id);
         }
-        let (context, observer, started) = (context.clone(), observer.clone(), Instant::now());
-        Self { span, context, observer, started, method, route, unmatched_path, trace_id, has_ended: false }
+        Self {
+            span,
+            context: context.clone(),
+            observer,
+            started: Instant::now(),
+            method,
+            route,
+            unmatched_path,
+            not_found_path,
+            trace_id,
+            has_ended: false,
+        }
     }
 
     /// Records the answer. `cause` is the full error chain of a server fault.
@@ -107,6 +119,8 @@ impl RequestTelemetry {
 
     /// Writes the access log: one line for a request, an error with its cause when the service is broken.
     fn log(&self, status: u16, error: Option<&str>, is_broken: bool) {
+        let is_not_found = status == StatusCode::NOT_FOUND.as_u16();
+        let path = self.not_found_path.as_ref().filter(|_| is_not_found).or(self.unmatched_path.as_ref());
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -116,7 +130,7 @@ impl RequestTelemetry {
                     trace_id = self.trace_id,
                     method = self.method,
                     route = self.route,
-                    path = self.unmatched_path,
+                    path,
                     client_address = self.context.client_address.map(tracing::field::display),
                     client_id = self.context.client_id.get().map(tracing::field::display),
                     outcome = self.context.outcome.get(),

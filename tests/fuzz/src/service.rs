@@ -224,6 +224,7 @@ async fn api(gate: Option<Gate>) -> Api {
         health: Arc::new(Health::new([], now())),
         admission: AdmissionControl::new(&guards, &monotonic_clock),
         observer: Arc::new(()),
+        logs_not_found_paths: false,
         limits: limits(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use esoz_testkit::builders::fresh;
 use esoz_testkit::wait::wait_for_blocking;
 use esoz_tests::DEADLINE;
 use esoz_tests::process::{Process, esoz};
@@ -70,6 +71,27 @@ fn what_is_printed_succeeds_as_pasted() {
         demo.terminate();
         assert_eq!(demo.wait().code(), Some(0));
     }
+}
+
+#[test]
+fn the_log_says_what_was_looked_for_and_not_found() {
+    let variables = vec![("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned())];
+    let demo = Process::start(&variables, &["demo"]);
+    let stop = &printed_commands(&demo)[0];
+    let (_, path) = stop.split_once("/api/").unwrap();
+    let (path, _) = path.split_once('\'').unwrap();
+    let (_, id) = path.split_once("device_dispenses/").unwrap();
+    let (id, _) = id.split_once('/').unwrap();
+    let other = fresh().to_string();
+    assert_eq!(request(&stop.replace(id, &other))["meta"]["code"], 404);
+    let line: Value = serde_json::from_str(&demo.wait_for_log(&other)).unwrap();
+    assert_eq!(line["path"], format!("/api/{}", path.replace(id, &other)));
+    assert_eq!((&line["status"], &line["reason"]), (&404.into(), &"unknown".into()));
+    assert_eq!(line["client_id"], "1f6f2c9e-3a57-4f0b-8d2e-9c5a4b7e1d10");
+    // What is found is told as by every server.
+    assert_eq!(request(stop)["data"]["status"], "stopped");
+    let line: Value = serde_json::from_str(&demo.wait_for_log("\"outcome\":\"ok\"")).unwrap();
+    assert_eq!((line.get("path"), line["status"].as_u64()), (None, Some(200)));
 }
 
 /// The entries of a list; there are some.

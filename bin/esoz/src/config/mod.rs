@@ -40,6 +40,8 @@ pub struct Config {
     pub(crate) proxies: Proxies,
     /// Variables whose names begin as ours do, and that set no key.
     ignored_variables: Vec<String>,
+    /// Whether all data are invented, as those of the demo: no key sets it. Then the log may name a patient.
+    pub(crate) has_invented_data: bool,
 }
 
 impl Config {
@@ -61,7 +63,7 @@ impl Config {
         let sources::Merged { sections, sources, proxies, ignored_variables, mut problems, refused_keys } =
             sources::merged(file, environment)?;
         let file = file.map(Path::to_owned);
-        let config = Self { sections, sources, file, proxies, ignored_variables };
+        let config = Self { sections, sources, file, proxies, ignored_variables, has_invented_data: false };
         if let Some(refused_keys) = refused_keys {
             // A key whose own value was refused is at its default, which says nothing.
             let is_new =

@@ -30,7 +30,7 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
     };
     let context = RequestContext::attach(&request, &api);
     let _answering = request.conn_data::<SlowClientGuard>().map(SlowClientGuard::answering);
-    let telemetry = RequestTelemetry::begin(&request, &context, &api.observer);
+    let telemetry = RequestTelemetry::begin(&request, &context, &api);
     let asks_upgrade = request.head().upgrade();
     let outcome = match admit(&request, telemetry.route.as_deref().unwrap_or_default(), &api) {
         Err(refused) => {
