@@ -9,7 +9,7 @@ pub use model::facts::{
 };
 pub use model::record::{ContractRecord, DivisionRecord};
 pub use model::rules::{
-    Decide, LookupError, Pair, Refusal, Visibility, decide_create, decide_delete, decide_update,
+    Decide, LookupError, NoRecord, Pair, Refusal, Visibility, decide_create, decide_delete, decide_update,
 };
 pub use operations::*;
 pub use ports::{ContractDivisions, ContractRegistry, Filter, Write};

@@ -20,12 +20,38 @@ impl Pair {
     }
 }
 
+/// Why a method does not find a record. For the operator's log alone: the caller must not learn it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRecord {
+    /// The id in the request is no UUID.
+    MalformedId,
+    /// There is no record with that id.
+    Unknown,
+    /// It is not active.
+    Inactive,
+    /// Its contract is of another type.
+    OtherContractType,
+}
+
+impl NoRecord {
+    /// Returns its name in snake_case, for the log.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::MalformedId => "malformed_id",
+            Self::Unknown => "unknown",
+            Self::Inactive => "inactive",
+            Self::OtherContractType => "other_contract_type",
+        }
+    }
+}
+
 failure! {
     /// Why no method finds a record. The text is part of the protocol.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum LookupError {
         /// The active record does not exist, or not for this method (update rule 5; U10, D07).
-        NotFound => NotFound, "not_found", "Contract division with such id is not found";
+        NotFound(why: NoRecord = NoRecord::Unknown) => NotFound, "not_found",
+            "Contract division with such id is not found", reason why.code();
     }
 }
 
@@ -57,8 +83,12 @@ failure! {
 }
 
 impl Refusal {
-    /// The active record does not exist (update rule 5; U10, D09).
-    pub const RECORD_NOT_FOUND: Self = Self::Lookup(LookupError::NotFound);
+    /// The id in the request is no UUID (update rule 5; U10, D09).
+    pub const RECORD_ID_MALFORMED: Self = Self::Lookup(LookupError::NotFound(NoRecord::MalformedId));
+    /// The record does not exist (update rule 5; U10, D09).
+    pub const RECORD_NOT_FOUND: Self = Self::Lookup(LookupError::NotFound(NoRecord::Unknown));
+    /// The record is not active (update rule 5; U10, D09).
+    pub const RECORD_INACTIVE: Self = Self::Lookup(LookupError::NotFound(NoRecord::Inactive));
 }
 
 /// Decides a write from the facts about it: the whole record after it, or the rule that refuses it. Pure; a store calls it while it holds
@@ -104,7 +134,8 @@ pub fn decide_delete(at: Timestamp, by: UserId) -> Decide {
 
 /// Update rule 5: the record exists and is active.
 fn require_active_record(facts: &Facts) -> Result<Current, Refusal> {
-    facts.current.filter(|current| current.record.is_active).ok_or(Refusal::RECORD_NOT_FOUND)
+    let current = facts.current.ok_or(Refusal::RECORD_NOT_FOUND)?;
+    if current.record.is_active { Ok(current) } else { Err(Refusal::RECORD_INACTIVE) }
 }
 
 /// Update rules 7 to 10, in this order: the record may have the pair.
@@ -136,7 +167,18 @@ impl Visibility {
 
     /// Whether a record is one of them.
     pub fn includes(self, current: &Current) -> bool {
-        current.record.is_active == self.is_active && current.contract.kind == self.contract_type
+        self.hidden(current).is_none()
+    }
+
+    /// Why a record is not one of them; `None` if it is.
+    pub fn hidden(self, current: &Current) -> Option<NoRecord> {
+        if current.record.is_active != self.is_active {
+            Some(NoRecord::Inactive)
+        } else if current.contract.kind != self.contract_type {
+            Some(NoRecord::OtherContractType)
+        } else {
+            None
+        }
     }
 }
 

@@ -117,7 +117,7 @@ fn fault(refusal: Refusal, what: &'static str, spoil: fn(&mut Facts)) -> Fault {
 fn faults_of_the_record() -> Vec<Fault> {
     vec![
         fault(Refusal::RECORD_NOT_FOUND, "no record", |facts| facts.current = None),
-        fault(Refusal::RECORD_NOT_FOUND, "inactive record", |facts| {
+        fault(Refusal::RECORD_INACTIVE, "inactive record", |facts| {
             facts.current = facts.current.map(|mut current| {
                 current.record.is_active = false;
                 current

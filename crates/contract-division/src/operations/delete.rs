@@ -60,7 +60,7 @@ impl DeleteContractDivision {
     /// again tells.
     pub async fn execute(&self, permit: &Permit<Self>, input: DeleteInput) -> Result<(), DeleteError> {
         let DeleteInput { id, request_id, idempotency_key } = input;
-        let id = id.ok_or(DeleteError::Refused(Refusal::RECORD_NOT_FOUND))?;
+        let id = id.ok_or(DeleteError::Refused(Refusal::RECORD_ID_MALFORMED))?;
         let at = to_micros(self.clock.now());
         let idempotency = idempotency_key
             .map(|key| IdempotentRequest::new(Self::NAME, permit.client(), &key, &[id.uuid().as_bytes()]));

@@ -36,7 +36,7 @@ fn given_a_scope_of_token_or_key_without_the_allowance_then_there_is_no_permit()
 #[test]
 fn given_an_id_that_is_no_uuid_then_not_found_and_the_store_is_not_asked() {
     let error = execute(Arc::new(MockContractDivisions::new()), None, None).unwrap_err();
-    assert!(matches!(error, DeleteError::Refused(Refusal::RECORD_NOT_FOUND)), "{error:?}");
+    assert!(matches!(error, DeleteError::Refused(Refusal::RECORD_ID_MALFORMED)), "{error:?}");
 }
 
 #[test]

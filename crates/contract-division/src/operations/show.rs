@@ -3,7 +3,7 @@ use std::sync::Arc;
 use esoz_auth::{CallerKind, Operation, Permit};
 use esoz_kernel::{ContractDivisionId, StoreError, failure};
 
-use crate::{ContractDivision, ContractDivisions, LookupError, Visibility};
+use crate::{ContractDivision, ContractDivisions, LookupError, NoRecord, Visibility};
 
 failure! {
     /// Why a contract division was not shown.
@@ -41,11 +41,14 @@ impl ShowContractDivision {
         _: &Permit<Self>,
         id: Option<ContractDivisionId>,
     ) -> Result<ContractDivision, ShowError> {
-        let not_found = || ShowError::Lookup(LookupError::NotFound);
-        let id = id.ok_or_else(not_found)?;
+        let not_found = |why| ShowError::Lookup(LookupError::NotFound(why));
+        let id = id.ok_or(not_found(NoRecord::MalformedId))?;
         let found = self.contract_divisions.find(id).await.map_err(ShowError::Store)?;
-        let shown = found.filter(|current| Visibility::SHOWN.includes(current));
-        shown.map(|current| current.record).ok_or_else(not_found)
+        let current = found.ok_or(not_found(NoRecord::Unknown))?;
+        match Visibility::SHOWN.hidden(&current) {
+            None => Ok(current.record),
+            Some(why) => Err(not_found(why)),
+        }
     }
 }
 
@@ -115,11 +118,13 @@ mod tests {
         let of_type = |kind| Current { contract: Contract { kind, ..current().contract }, ..current() };
         let others =
             [ContractType::Capitation, ContractType::Reimbursement, ContractType::Other].map(of_type);
-        let found =
-            [None, Some(inactive)].into_iter().chain(others.map(Some)).map(|found| show(Some(ID), Ok(found)));
-        for outcome in found.chain([show(None, Ok(Some(current())))]) {
+        let found = [(None, "unknown"), (Some(inactive), "inactive")]
+            .into_iter()
+            .chain(others.map(|other| (Some(other), "other_contract_type")))
+            .map(|(found, reason)| (show(Some(ID), Ok(found)), reason));
+        for (outcome, reason) in found.chain([(show(None, Ok(Some(current()))), "malformed_id")]) {
             let error = outcome.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotFound);
+            assert_eq!((error.kind(), error.reason()), (ErrorKind::NotFound, Some(reason)));
             assert_eq!(error.to_string(), "Contract division with such id is not found");
             assert_eq!(error.entry(), None);
         }

@@ -74,7 +74,7 @@ impl UpdateContractDivision {
         permit: &Permit<Self>,
         input: UpdateInput,
     ) -> Result<ContractDivision, UpdateError> {
-        let id = input.id.ok_or(Refusal::RECORD_NOT_FOUND).map_err(UpdateError::Refused)?;
+        let id = input.id.ok_or(Refusal::RECORD_ID_MALFORMED).map_err(UpdateError::Refused)?;
         let UpdateInput { pair, request_id, idempotency_key, .. } = input;
         let at = to_micros(self.clock.now());
         let idempotency = idempotency_key.map(|key| {

@@ -42,7 +42,7 @@ async fn a_deactivation_that_is_not_committed_yet_is_waited_for_and_refuses_the_
         ("contracts", fixture.to.contract_id.to_string(), Refusal::ContractNotUsable),
         ("contracts", fixture.record.contract_id.to_string(), Refusal::NotGlobalBudget),
         ("divisions", fixture.to.division_id.to_string(), Refusal::DivisionNotFound),
-        ("contract_divisions", fixture.record.id.to_string(), Refusal::RECORD_NOT_FOUND),
+        ("contract_divisions", fixture.record.id.to_string(), Refusal::RECORD_INACTIVE),
     ] {
         let sql = |is_active| format!("UPDATE {table} SET is_active = {is_active} WHERE id = '{id}'");
         let refused = Written::Refused(refusal);

@@ -200,7 +200,7 @@ pub async fn an_update_of_an_inactive_record_is_refused(store: ContractStore) {
     record.is_active = false;
     put_record(&store, &record).await;
     let fixture = Fixture { record, ..fixture };
-    let refusal = Refusal::RECORD_NOT_FOUND;
+    let refusal = Refusal::RECORD_INACTIVE;
     assert_untouched(&store, &fixture, &fixture.update(), refusal, "the record is inactive").await;
 }
 

@@ -143,7 +143,7 @@ pub async fn a_delete_looks_at_the_record_and_the_type_of_its_contract(store: Co
     let [inactive, of_capitation] = fixture.hidden(&store).await;
     for (id, refusal) in [
         (ContractDivisionId::new(fresh()), Refusal::RECORD_NOT_FOUND),
-        (inactive.id, Refusal::RECORD_NOT_FOUND),
+        (inactive.id, Refusal::RECORD_INACTIVE),
         (of_capitation.id, Refusal::NotDeletable),
     ] {
         assert_eq!(write(&store, &delete(id, at_micros(1), user())).await, Written::Refused(refusal));
@@ -161,7 +161,7 @@ pub async fn a_deleted_record_is_gone_and_its_pair_is_free(store: ContractStore)
     let ContractDivision { id, contract_id, division_id, .. } = fixture.record;
     let pair = Pair { contract_id, division_id };
     assert!(matches!(write(&store, &delete(id, at_micros(1), user())).await, Written::Applied(_)));
-    let not_found = Written::Refused(Refusal::RECORD_NOT_FOUND);
+    let not_found = Written::Refused(Refusal::RECORD_INACTIVE);
     assert_eq!(write(&store, &delete(id, at_micros(2), user())).await, not_found);
     assert_eq!(write(&store, &fixture.update().write()).await, not_found);
     assert_eq!(active_with(&store, pair).await, []);

@@ -83,7 +83,7 @@ pub async fn of_concurrent_deletes_one_is_applied(store: ContractStore) {
         assert_eq!(winners.len(), 1, "{answers:?}");
         let expected = match idempotency {
             Some(_) => Written::Replayed(winners[0]),
-            None => Written::Refused(Refusal::RECORD_NOT_FOUND),
+            None => Written::Refused(Refusal::RECORD_INACTIVE),
         };
         assert_eq!(answers.iter().filter(|answer| **answer == expected).count(), RACERS - 1, "{answers:?}");
         assert_eq!(audited_updates(&store, &fixture).await.len(), 1);
@@ -130,7 +130,7 @@ pub async fn an_update_never_follows_a_concurrent_delete(store: ContractStore) {
                 assert_eq!(rows.len(), 2);
             }
             other => {
-                assert_eq!(other, Written::Refused(Refusal::RECORD_NOT_FOUND));
+                assert_eq!(other, Written::Refused(Refusal::RECORD_INACTIVE));
                 assert_eq!(rows.len(), 1);
             }
         }
