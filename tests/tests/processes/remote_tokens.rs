@@ -79,7 +79,7 @@ on_every_store! {
         ask(&app, &base, &fixture, "nonsense").await.assert_unavailable();
         assert_eq!(ask(&app, &base, &fixture, "a-good-token").await.status, 200);
         let arguments = ["token", "issue", "--user", &fixture.patient.uuid().to_string(), "--client", &fixture.patient.uuid().to_string(), "--scope", "a:b"];
-        esoz(&variables, &arguments).assert_failure("issue and revoke tokens at their issuer, not here");
+        esoz(&variables, &arguments).assert_failure("issue, list and revoke tokens at their issuer, not here");
         assert!(!server.stderr().join("\n").contains("a-good-token"));
     }
 }
