@@ -12,8 +12,8 @@ use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, TopicPartitionList, config::RDKafkaLogLevel};
 
 use crate::client::{Logs, blocking};
+use crate::credentials::Credentials;
 use crate::renewal::Renewed;
-use crate::security::Credentials;
 use crate::{BusError, KafkaSettings};
 
 /// The size from which a batch takes no more messages, in bytes.

@@ -14,9 +14,9 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     BusError, KafkaSettings,
     client::{Logs, blocking},
+    credentials::Credentials,
     error::{is_refusal, reason},
     renewal::Renewed,
-    security::Credentials,
 };
 
 /// Wait for librdkafka's answer beyond the delivery timeout: it checks about once a second which messages have timed out.

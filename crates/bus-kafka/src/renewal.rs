@@ -2,7 +2,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use esoz_tls::LastGood;
 
-use crate::{BusError, KafkaSettings, security::Credentials};
+use crate::{BusError, KafkaSettings, credentials::Credentials};
 
 /// A client of librdkafka, which keeps the password and the certificates that it was made with: it is made anew when their files hold something
 /// else. Must be used inside a Tokio runtime.

@@ -1,10 +1,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use esoz_kernel::SecretString;
-use esoz_tls::ClientTls;
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+use esoz_tls::{ClientTls, Transport, is_this_machine};
+use rdkafka::ClientConfig;
 
-use crate::{BusError, Sasl, security::Credentials};
+use crate::{BusError, Sasl, credentials::Credentials};
 
 /// Settings that the guarantees of publisher and consumer depend on, or that [`KafkaSettings`] has fields for; `properties` cannot override them.
 const RESERVED: [&str; 30] = [
@@ -94,7 +94,7 @@ impl KafkaSettings {
         self.property_config().map(drop)
     }
 
-    fn property_config(&self) -> Result<ClientConfig, BusError> {
+    pub(crate) fn property_config(&self) -> Result<ClientConfig, BusError> {
         if let Some(reserved) = self.properties.keys().find(|key| RESERVED.contains(&key.as_str())) {
             let reason = "is set by esoz itself: by another key, or not to be changed";
             return Err(BusError::settings(reserved, reason));
@@ -107,77 +107,44 @@ impl KafkaSettings {
         Ok(config)
     }
 
-    /// The configuration of every client. Validates the settings.
-    pub(crate) fn client_config(&self, credentials: &Credentials) -> Result<ClientConfig, BusError> {
-        let refused = |setting: &str, reason: &str| Err(BusError::settings(setting, reason));
-        // To librdkafka 0 means no limit.
-        if self.delivery_timeout_ms == 0 {
-            return refused("delivery_timeout_ms", "must be at least 1");
+    /// How the brokers are reached, as far as the bootstrap servers tell.
+    pub fn transport(&self) -> Transport {
+        let property = |name: &str| {
+            self.properties.get(name).map(SecretString::expose).unwrap_or_default().to_ascii_lowercase()
+        };
+        if self.is_local() {
+            Transport::Local
+        } else if self.tls.is_none() {
+            Transport::Weak("Kafka is reached without TLS: nothing is encrypted")
+        } else if !["", "true", "t", "1"].contains(&property("enable.ssl.certificate.verification").as_str())
+        {
+            Transport::Weak(
+                "enable.ssl.certificate.verification=false: the brokers' certificates are not checked",
+            )
+        } else if property("ssl.endpoint.identification.algorithm") == "none" {
+            Transport::Weak(
+                "ssl.endpoint.identification.algorithm=none: any host of a trusted authority is believed",
+            )
+        } else {
+            Transport::Verified
         }
-        if self.request_timeout_ms == 0 {
-            return refused("request_timeout_ms", "must be at least 1");
-        }
-        let mut config = self.property_config()?;
-        config
-            .set("bootstrap.servers", &self.brokers)
-            .set("client.id", "esoz")
-            // Reconnects within a second after a broker returns; the default is ten.
-            .set("reconnect.backoff.max.ms", "1000")
-            // Brokers regularly close idle connections.
-            .set("log.connection.close", "false")
-            .set_log_level(RDKafkaLogLevel::Info);
-        self.secure(&mut config, credentials)?;
-        Ok(config)
     }
 
-    /// The configuration of the producer.
-    pub(crate) fn producer_config(&self, credentials: &Credentials) -> Result<ClientConfig, BusError> {
-        let mut config = self.client_config(credentials)?;
-        config
-            .set("acks", "all")
-            // A success is then always a write to the log, never a duplicate that the broker recognised (ADR 0018).
-            .set("enable.idempotence", "false")
-            // Keeps the order: a retry is sent before later messages.
-            .set("max.in.flight.requests.per.connection", "1")
-            .set("message.timeout.ms", self.delivery_timeout_ms.to_string())
-            // The partitioner of the Java clients, so that all producers put an entity's events into one partition.
-            .set("partitioner", "murmur2_random");
-        Ok(config)
+    /// Whether all bootstrap servers are this machine.
+    pub fn is_local(&self) -> bool {
+        let host = |broker: &str| broker.rsplit_once(':').map_or(broker, |(host, _)| host).trim().to_owned();
+        self.brokers.split(',').all(|broker| is_this_machine(&host(broker)))
     }
 
-    /// The configuration of a consumer of that group.
-    pub(crate) fn consumer_config(
-        &self,
-        group: &str,
-        credentials: &Credentials,
-    ) -> Result<ClientConfig, BusError> {
-        let mut config = self.client_config(credentials)?;
-        config
-            .set("group.id", group)
-            // What was published before the group existed is read as well.
-            .set("auto.offset.reset", "earliest")
-            // An offset is committed once its message was processed, then within a second.
-            .set("enable.auto.offset.store", "false")
-            .set("enable.auto.commit", "true")
-            .set("auto.commit.interval.ms", "1000")
-            // The session timeout: after it, the partitions of a consumer that died go to others.
-            .set("session.timeout.ms", "10000")
-            // How late a message may be noticed, and a topic that was created after the subscription.
-            .set("fetch.wait.max.ms", "100")
-            .set("topic.metadata.refresh.interval.ms", "10000")
-            // The lag is reported with the statistics.
-            .set("statistics.interval.ms", "1000");
-        Ok(config)
+    /// Reads what the files hold now.
+    pub(crate) fn credentials(&self) -> Result<Credentials, BusError> {
+        Credentials::read(self.tls.as_ref(), self.sasl.as_ref())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn producer(settings: &KafkaSettings) -> Result<ClientConfig, BusError> {
-        settings.producer_config(&settings.credentials()?)
-    }
 
     fn with(key: &str, value: &str) -> KafkaSettings {
         let mut settings = KafkaSettings::new("localhost:9092", "topic");
@@ -194,20 +161,27 @@ mod tests {
     #[test]
     fn reserved_settings_cannot_be_changed() {
         for key in RESERVED {
-            let error = producer(&with(key, "1")).unwrap_err();
+            let error = with(key, "1").check_properties().unwrap_err();
             assert!(error.to_string().contains(key), "{error}");
         }
     }
 
     #[test]
-    fn a_zero_limit_is_refused() {
-        let settings = KafkaSettings::new("localhost:9092", "topic");
-        assert!(producer(&KafkaSettings { delivery_timeout_ms: 0, ..settings.clone() }).is_err());
-        assert!(producer(&KafkaSettings { request_timeout_ms: 0, ..settings.clone() }).is_err());
-        let config = producer(&settings).unwrap();
-        assert_eq!(config.get("acks"), Some("all"));
-        assert_eq!(config.get("enable.idempotence"), Some("false"));
-        assert_eq!(config.get("max.in.flight.requests.per.connection"), Some("1"));
-        assert_eq!(config.get("message.timeout.ms"), Some("10000"));
+    fn only_tls_that_is_checked_is_a_safe_way_to_another_machine() {
+        let at = |brokers: &str, tls: Option<ClientTls>, properties: &[(&str, &str)]| {
+            let mut settings = KafkaSettings { tls, ..KafkaSettings::new(brokers, "topic") };
+            let properties =
+                properties.iter().map(|(key, value)| ((*key).to_owned(), SecretString::new(*value)));
+            settings.properties = properties.collect();
+            settings.transport()
+        };
+        let tls = || Some(ClientTls::default());
+        let unchecked = ("enable.ssl.certificate.verification", "False");
+        let any_host = ("ssl.endpoint.identification.algorithm", "none");
+        assert_eq!(at("localhost:9092, 127.0.0.1:9093,[::1]:9094", None, &[]), Transport::Local);
+        assert_eq!(at("localhost:9092,kafka.example:9092", tls(), &[]), Transport::Verified);
+        for (tls, properties) in [(None, &[][..]), (tls(), &[unchecked]), (tls(), &[any_host])] {
+            assert!(matches!(at("kafka.example", tls, properties), Transport::Weak(_)), "{properties:?}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::middleware::SlowClientGuard;
 use crate::middleware::request::handle;
 use crate::openapi::document;
 use crate::routes::openapi_json::Document;
+use crate::telemetry::RouteWords;
 use crate::{Api, routes};
 
 /// Builds the application: every route, behind the middleware.
@@ -32,6 +33,7 @@ pub fn app(
     App::new()
         .app_data(web::Data::new(api))
         .app_data(web::Data::new(document))
+        .app_data(RouteWords::of(&routes::route_patterns()))
         .configure(move |config| routes::configure(config, serves_events))
         .wrap(from_fn(handle))
 }

@@ -3,7 +3,7 @@
 //! [`Api::logs_not_found_paths`](crate::Api::logs_not_found_paths).
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::dev::ServiceRequest;
@@ -19,7 +19,6 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use crate::Api;
 use crate::context::RequestContext;
 use crate::observer::{CLIENT_CLOSED_REQUEST, Observer, RequestEnded, UNMATCHED, known_method};
-use crate::routes::route_patterns;
 
 /// The header with vendors' additions to `traceparent`.
 const TRACESTATE: &str = "tracestate";
@@ -57,7 +56,8 @@ impl RequestTelemetry {
         let method = known_method(request.method());
         // The decoded path, as it is routed: an encoded one can be spelled in many ways.
         let route = request.resource_map().match_pattern(request.match_info().as_str());
-        let unmatched_path = route.is_none().then(|| redacted_path(request.match_info().as_str()));
+        let words = request.app_data::<RouteWords>().filter(|_| route.is_none());
+        let unmatched_path = words.map(|words| words.redacted_path(request.match_info().as_str()));
         let not_found_path = api.logs_not_found_paths.then(|| request.match_info().as_str().to_owned());
         let name = route.as_deref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
         let span = info_span!(
@@ -155,18 +155,25 @@ impl Drop for RequestTelemetry {
     }
 }
 
-/// The path with a `*` in the place of each segment that stands in no route as it is: it may be a name, an id or a secret.
-fn redacted_path(path: &str) -> String {
-    static LITERALS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let patterns = route_patterns().into_iter().filter(|pattern| pattern.starts_with('/'));
-        let segments = patterns.flat_map(|pattern| pattern.split('/').map(str::to_owned).collect::<Vec<_>>());
-        segments.filter(|segment| !segment.contains('{')).collect()
-    });
-    let segments = path.split('/').take(SEGMENTS_MAX);
-    segments
-        .map(|segment| if LITERALS.contains(segment) { segment } else { "*" })
-        .collect::<Vec<_>>()
-        .join("/")
+/// The segments of our own routes that are no parameters.
+#[derive(Clone)]
+pub(crate) struct RouteWords(Arc<BTreeSet<String>>);
+
+impl RouteWords {
+    pub(crate) fn of(patterns: &[String]) -> Self {
+        let segments = patterns.iter().filter(|pattern| pattern.starts_with('/'));
+        let segments = segments.flat_map(|pattern| pattern.split('/')).filter(|word| !word.contains('{'));
+        Self(Arc::new(segments.map(str::to_owned).collect()))
+    }
+
+    /// The path with a `*` in the place of each segment that stands in no route as it is: it may be a name, an id or a secret.
+    fn redacted_path(&self, path: &str) -> String {
+        let segments = path.split('/').take(SEGMENTS_MAX);
+        segments
+            .map(|segment| if self.0.contains(segment) { segment } else { "*" })
+            .collect::<Vec<_>>()
+            .join("/")
+    }
 }
 
 /// Begins the span of an operation, as a child of the request's.
@@ -231,6 +238,7 @@ mod tests {
 
     #[test]
     fn of_an_unknown_path_the_segments_of_routes_are_logged_and_no_others() {
+        let words = RouteWords::of(&crate::route_patterns());
         for (path, expected) in [
             ("/", "/"),
             ("/api/patients", "/api/patients"),
@@ -240,8 +248,8 @@ mod tests {
             ("/hunter-two//health/live", "/*//health/live"),
             (UNMATCHED, "*"),
         ] {
-            assert_eq!(redacted_path(path), expected);
+            assert_eq!(words.redacted_path(path), expected);
         }
-        assert_eq!(redacted_path(&"/x".repeat(1_000)), format!("{}/*", "/*".repeat(SEGMENTS_MAX - 2)));
+        assert_eq!(words.redacted_path(&"/x".repeat(1_000)), format!("{}/*", "/*".repeat(SEGMENTS_MAX - 2)));
     }
 }

@@ -19,7 +19,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-cache", &DOMAIN),
     ("esoz-batch", &["esoz-kernel"]),
     ("esoz-tls", &["esoz-kernel"]),
-    ("esoz-https", &["esoz-tls"]),
+    ("esoz-https", &["esoz-kernel", "esoz-tls"]),
     ("esoz-otlp", &["esoz-kernel", "esoz-https"]),
     ("esoz-auth-remote", &["esoz-kernel", "esoz-auth", "esoz-https", "esoz-tls"]),
     ("esoz-import", &DOMAIN),

@@ -45,7 +45,7 @@ impl Parts {
     pub async fn configured(config: &Config) -> Result<Self> {
         let mut stores = Stores::open_or_create(config).await?;
         if let Some(issuer) = tokens::issuer(config)? {
-            stores.access_tokens = issuer.access_tokens(&stores);
+            stores.access_tokens = issuer.access_tokens(stores.blocks.clone());
             stores.token_issuer = Some(Arc::new(issuer));
         }
         let publisher = bus::publisher(config, &stores)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use esoz_auth::{AccessTokens, ExternalAccessTokens, Secret};
+use esoz_auth::{AccessTokens, Blocks, ExternalAccessTokens, Secret};
 use esoz_auth_remote::{
     Algorithm, EsozTokens, IntrospectedTokens, IntrospectionSettings, JwtAccessTokens, JwtSettings,
     RemoteServer,
@@ -12,7 +12,6 @@ use esoz_auth_remote::{
 use esoz_kernel::StoreError;
 use esoz_kernel::system::SystemClock;
 
-use super::stores::Stores;
 use crate::config::{Config, TokenSource, optional};
 
 /// The name of the remote issuer of access tokens in metrics, logs and health checks.
@@ -34,9 +33,9 @@ impl TokenIssuer {
         self.tokens.find(&self.unknown).await.map(drop)
     }
 
-    /// Its tokens. Blocks of users and clients in our own store apply to them too.
-    pub(super) fn access_tokens(&self, stores: &Stores) -> Arc<dyn AccessTokens> {
-        Arc::new(ExternalAccessTokens::new(self.tokens.clone(), stores.blocks.clone()))
+    /// Its tokens, to which our own blocks of users and clients apply too.
+    pub(super) fn access_tokens(&self, blocks: Arc<dyn Blocks>) -> Arc<dyn AccessTokens> {
+        Arc::new(ExternalAccessTokens::new(self.tokens.clone(), blocks))
     }
 }
 

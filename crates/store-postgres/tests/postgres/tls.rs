@@ -3,7 +3,7 @@
 use esoz_kernel::{SecretString, StoreErrorKind};
 use esoz_legal_entity::LegalEntities as _;
 use esoz_store_postgres::{PostgresSettings, PostgresStore, migrate};
-use esoz_test_servers::{Authority, Issued, PostgresTls};
+use esoz_test_servers::{Authority, Durability, Issued, Postgres, PostgresTls};
 use esoz_testkit::wait::wait_for;
 use esoz_tls::{CertificateFiles, ClientTls, SecretSource, Transport};
 
@@ -115,7 +115,7 @@ async fn a_certificate_that_expired_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_tls_is_not_spoken_to_in_the_clear() {
-    let server = esoz_test_servers::shared::postgres();
+    let server = Postgres::start(Durability::Off).unwrap();
     let url = server.create_database().unwrap();
     let with = |mode: &str| PostgresSettings::new(format!("{url}?sslmode={mode}"));
     for mode in ["require", "verify-ca", "verify-full"] {

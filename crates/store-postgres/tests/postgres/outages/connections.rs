@@ -82,7 +82,8 @@ async fn a_connection_that_is_lost_under_a_statement_fails_an_update_and_no_look
     let (_, place) = test_db.url.split_once('@').unwrap();
     let (target, database) = place.split_once('/').unwrap();
     let (address, rude_to) = rude_relay(target.parse().unwrap()).await;
-    let url = format!("postgres://postgres@{address}/{database}");
+    // What goes over it is looked at.
+    let url = format!("postgres://postgres@{address}/{database}?sslmode=disable");
     let store = PostgresStore::connect(&patient(&url)).unwrap();
     let change = update(fixture.record.id, &fixture.to);
     applied(change.apply(&store).await.unwrap());
