@@ -13,6 +13,7 @@ mod event_log;
 pub mod future_schema;
 mod loading;
 pub mod process;
+mod process_metrics;
 mod published;
 mod request;
 mod scrape;

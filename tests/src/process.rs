@@ -10,9 +10,6 @@ use esoz_testkit::wait::wait_for_blocking;
 
 use crate::test_app::DEADLINE;
 
-/// What the log says before the address of the metrics endpoint.
-const METRICS_AT: &str = "metrics are at ";
-
 type Variables = [(String, String)];
 
 /// The program under test, which Cargo puts beside the folder of the tests themselves, or beside a program that tests.
@@ -238,23 +235,6 @@ impl Process {
             let lines = self.stderr();
             lines.iter().find(|line| line.contains(text)).cloned().ok_or_else(|| lines.join("\n"))
         })
-    }
-
-    /// Where its metrics are, as soon as the log says so.
-    ///
-    /// # Panics
-    /// When it does not.
-    pub fn metrics_url(&self) -> String {
-        let line = self.wait_for_log(METRICS_AT);
-        line.split(METRICS_AT).nth(1).unwrap().split(['"', ' ']).next().unwrap().to_owned()
-    }
-
-    /// What its metrics are.
-    ///
-    /// # Panics
-    /// When they are not to be had.
-    pub async fn scrape(&self) -> String {
-        reqwest::get(self.metrics_url()).await.unwrap().text().await.unwrap()
     }
 
     /// Waits until that many lines are printed, and gives them.

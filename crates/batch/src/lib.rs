@@ -9,6 +9,8 @@
 //!
 //! What a batch does, and what becomes of each job in it, is up to the store: see [`BatchExecutor`].
 
+mod window;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +19,8 @@ use async_trait::async_trait;
 use esoz_kernel::{StoreError, StoreErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+
+use window::Window;
 
 /// Executes jobs for a [`Batcher`]: one alone, or a batch in one round trip.
 #[async_trait]
@@ -149,15 +153,14 @@ struct Shared<T: BatchExecutor> {
 
 struct State<T: BatchExecutor> {
     in_flight: usize,
-    /// The most jobs that share a batch now, from one to [`Limits::max_items`].
-    window: usize,
+    window: Window,
     queue: VecDeque<Queued<T::Job, T::Answer>>,
 }
 
 impl<T: BatchExecutor> Batcher<T> {
     /// Creates a batcher. Batches run on the Tokio runtime of this call or, if there is none, on that of the caller whose job ended last.
     pub fn new(executor: T, limits: Limits) -> Self {
-        let window = limits.max_items.max(1);
+        let window = Window::new(limits.max_items, limits.target);
         let state = Mutex::new(State { in_flight: 0, window, queue: VecDeque::new() });
         Self { shared: Arc::new(Shared { executor, limits, runtime: Handle::try_current().ok(), state }) }
     }
@@ -174,7 +177,7 @@ impl<T: BatchExecutor> Batcher<T> {
             Ok(slot) => {
                 let since = Instant::now();
                 let answer = self.shared.executor.run_one(job).await;
-                self.shared.measure(1, since.elapsed());
+                self.shared.state().window.measure(1, since.elapsed());
                 drop(slot);
                 Ok(answer)
             }
@@ -193,7 +196,7 @@ impl<T: BatchExecutor> Shared<T> {
     fn enter(self: &Arc<Self>, job: &T::Job) -> Result<Slot<T>, ReplyReceiver<T::Answer>> {
         let mut state = self.state();
         // First in, first out: the queue is not empty only while a batch is in flight.
-        let may_run_alone = state.window == 1 && state.in_flight < self.max_in_flight(&state);
+        let may_run_alone = state.window.jobs() == 1 && state.in_flight < self.max_in_flight(&state);
         if state.in_flight == 0 || (may_run_alone && state.queue.is_empty()) {
             state.in_flight += 1;
             return Ok(Slot(Arc::clone(self)));
@@ -218,21 +221,7 @@ impl<T: BatchExecutor> Shared<T> {
 
     fn max_in_flight(&self, state: &State<T>) -> usize {
         let Limits { max_batches, max_alone, .. } = self.limits;
-        if state.window == 1 { max_alone.max(max_batches) } else { max_batches }
-    }
-
-    /// Adapts the size of batches to how long one took.
-    fn measure(&self, jobs: usize, took: Duration) {
-        let target = self.limits.target;
-        let mut state = self.state();
-        if took > target {
-            let fitting = usize::try_from(
-                u128::try_from(jobs).unwrap_or_default() * target.as_micros() / took.as_micros().max(1),
-            );
-            state.window = fitting.unwrap_or(1).clamp(1, state.window);
-        } else if jobs == state.window && took < target / 2 {
-            state.window = state.window.saturating_mul(2).min(self.limits.max_items.max(1));
-        }
+        if state.window.jobs() == 1 { max_alone.max(max_batches) } else { max_batches }
     }
 
     /// Takes the next batch off the queue. An empty one frees the slot.
@@ -243,7 +232,7 @@ impl<T: BatchExecutor> Shared<T> {
             state.in_flight -= 1;
             return batch; // These jobs go with those that arrive until another batch ends.
         }
-        while batch.len() < state.window
+        while batch.len() < state.window.jobs()
             && let Some(queued) = state.queue.pop_front()
         {
             if queued.reply.0.is_closed() {
@@ -262,7 +251,7 @@ impl<T: BatchExecutor> Shared<T> {
     }
 
     fn is_worth_a_further_batch(&self, state: &State<T>) -> bool {
-        state.queue.len() >= self.limits.further_at.clamp(1, state.window)
+        state.queue.len() >= self.limits.further_at.clamp(1, state.window.jobs())
     }
 
     /// Never held across an await or a call that could panic.
@@ -290,7 +279,7 @@ impl<T: BatchExecutor> Drop for Slot<T> {
             let slot = slot;
             let (jobs, since) = (batch.len(), Instant::now());
             slot.0.executor.run_batch(batch).await;
-            slot.0.measure(jobs, since.elapsed());
+            slot.0.state().window.measure(jobs, since.elapsed());
         });
         // One end makes room for several where batches became smaller.
         self.0.start_further_batch();

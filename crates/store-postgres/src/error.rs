@@ -36,7 +36,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn new(
+    pub(crate) fn new(
         kind: StoreErrorKind,
         sql_state: Option<SqlState>,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
@@ -88,11 +88,6 @@ impl Failure {
     /// A socket could not be opened, or a time limit was exceeded.
     pub(crate) fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(StoreErrorKind::Unavailable, None, cause)
-    }
-
-    /// The database cannot be used as it is reached.
-    pub(crate) fn unusable(cause: &'static str) -> Self {
-        Self::new(StoreErrorKind::Unexpected, None, cause)
     }
 
     /// A concurrent transaction won; nothing was written.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection as _;
+use esoz_kernel::StoreErrorKind;
 use tokio::time::timeout;
 
 use crate::connection::connect;
@@ -42,5 +43,5 @@ pub(crate) async fn require_sessions(
     let failed = |error| Failure::of_query(error, monitor.take_sql_state());
     run(&mut marked, MARK).await?.map_err(failed)?;
     run(&mut other, OCCUPY).await?.map_err(failed)?;
-    run(&mut marked, REQUIRE_MARK).await?.map_err(|_| Failure::unusable(POOLED))
+    run(&mut marked, REQUIRE_MARK).await?.map_err(|_| Failure::new(StoreErrorKind::Unexpected, None, POOLED))
 }
