@@ -21,7 +21,7 @@ use crate::trial::{Setup, Trial};
 const OTHERS: u32 = 8;
 const IN_THE_WAY: u32 = 48;
 /// How long the store is in the way: from before the first look at the others until after the last.
-const HELD_FOR: Duration = Duration::from_secs(8);
+const HELD_FOR: Duration = Duration::from_secs(10);
 /// How much of their throughput the others are to keep. It is told whether they did, and does not decide: how fast something is depends on the
 /// machine. Less than the half of it would be a common queue, on any.
 const KEPT: f64 = 0.9;
@@ -104,7 +104,6 @@ fn setup(name: &str, seed: u64) -> Setup {
     let mut setup = Setup::new(name, seed, 1)
         .variable("ESOZ_HTTP__MAX_IN_FLIGHT", IN_FLIGHT.to_string())
         .variable("ESOZ_POSTGRES__MAX_CONNECTIONS", "16")
-        .variable("ESOZ_POSTGRES__POOL_WAIT_TIMEOUT_MS", "1000")
         .variable("ESOZ_MONGODB__OPERATION_TIMEOUT_MS", "2000");
     setup.size = Size { dispenses: 64, overdue: 0, contracts: 24, records: 64, tokens: 4 };
     setup
