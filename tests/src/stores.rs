@@ -48,6 +48,18 @@ pub struct Addresses<'a> {
     pub variables: &'a [(String, String)],
 }
 
+impl<'a> Addresses<'a> {
+    /// Servers that take us as we come.
+    pub const fn new(
+        postgres: &'a PostgresAddress,
+        postgres_url: &'a str,
+        mongodb: &'a str,
+        kafka: &'a str,
+    ) -> Self {
+        Self { postgres, postgres_url, mongodb, kafka, kafka_tls: None, variables: &[] }
+    }
+}
+
 impl TestStores {
     /// Fresh, migrated stores.
     pub async fn fresh(kind: Kind) -> Self {
@@ -70,8 +82,8 @@ impl TestStores {
                     .map(|(name, value)| variable(name, &value))
                 });
                 let variables = variables.as_ref().map_or(&[][..], |variables| variables);
-                Self::on(&Addresses { postgres, postgres_url, mongodb, kafka, kafka_tls: None, variables })
-                    .await
+                let plain = Addresses::new(postgres, postgres_url, mongodb, kafka);
+                Self::on(&Addresses { variables, ..plain }).await
             }
         }
     }

@@ -139,11 +139,15 @@ impl HealthChecks {
                 issuer.ping().await.map_err(|error| error.with_causes())
             }),
             Probe::new(POSTGRESQL_INDEXES, &[], postgres_indexes, |postgres| async move {
-                missing_indexes::postgres(&postgres).await
+                missing_indexes::postgres(&postgres)
+                    .await
+                    .map_err(|why| format!("{why}; {}", missing_indexes::POSTGRESQL_REMEDY))
             })
             .map(|probe| probe.every(INDEX_INTERVAL)),
             Probe::new(MONGODB_INDEXES, &[], mongo_indexes, |mongo| async move {
-                missing_indexes::mongo(&mongo).await
+                missing_indexes::mongo(&mongo)
+                    .await
+                    .map_err(|why| format!("{why}; {}", missing_indexes::MONGODB_REMEDY))
             })
             .map(|probe| probe.every(INDEX_INTERVAL)),
         ];

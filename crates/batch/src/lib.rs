@@ -58,7 +58,7 @@ pub struct Limits {
     pub max_alone: usize,
 }
 
-/// How long a batch of a store's writes or reads should take at most: a tenth of what a statement may take.
+/// How long a batch of a store's writes or reads should take at most: a tenth of the default time limit of a statement.
 pub const TARGET: Duration = Duration::from_millis(500);
 
 /// A job in the queue, with the caller that waits for its answer.

@@ -1,8 +1,8 @@
-//! Logging and blocking calls of the Kafka clients.
+//! What every Kafka client logs and is given, and its blocking calls.
 
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use esoz_tls::SecretSource;
 use rdkafka::{
@@ -15,26 +15,47 @@ use crate::{
     error::{is_unavailability, reason},
 };
 
-/// What the client library logs again and again while brokers are away: failed connections, requests and sessions that timed out.
+/// What the client library context again and again while brokers are away: failed connections, requests and sessions that timed out.
 const OUTAGE_FACILITIES: [&str; 3] = [FAIL, "REQTMOUT", "SESSTMOUT"];
-/// What it logs failed connections as.
+/// What it context failed connections as.
 const FAIL: &str = "FAIL";
 
 /// How long after an error the library may take to tell why a connection failed.
 const TOLD_WITHIN: Duration = Duration::from_millis(200);
 
-/// How long the library keeps a token: it asks again after four fifths of it. Whoever writes the file renews what it holds in time.
+/// How long the library keeps a token: it asks again after four fifths of it. The writer of the file must renew it before it expires.
 const TOKEN_LIFETIME: Duration = Duration::from_mins(1);
 
-/// Forwards the client library's log lines to `tracing`, and gives it its token. Lines about an outage only at level `debug`: every call that needs a broker fails
-/// with the same reason.
+/// Forwards the client library's log lines to `tracing`, and gives it its token. Lines about an outage only at level `debug`: every call that needs a
+/// broker fails with the same reason.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Logs {
-    connection_failure: Arc<Mutex<Option<String>>>,
+pub(crate) struct Context {
+    connection_failure: Arc<ConnectionFailure>,
     token: Option<SecretSource>,
 }
 
-impl Logs {
+/// Why the last connection failed, if there is none since.
+#[derive(Debug, Default)]
+struct ConnectionFailure {
+    reason: Mutex<Option<String>>,
+    /// Notified when there is a reason.
+    told: Condvar,
+}
+
+impl ConnectionFailure {
+    fn reason(&self) -> MutexGuard<'_, Option<String>> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a reason, for that long at most.
+    fn wait(&self, within: Duration) -> Option<String> {
+        let waited = self.told.wait_timeout_while(self.reason(), within, |reason| reason.is_none());
+        let (reason, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        reason.clone()
+    }
+}
+
+impl Context {
     /// The context of a client with these settings.
     pub(crate) fn new(settings: &KafkaSettings) -> Self {
         let token = match &settings.sasl {
@@ -48,29 +69,18 @@ impl Logs {
     /// library tells it on another thread, and often after the error.
     pub(crate) fn explain(&self, error: BusError) -> BusError {
         let BusError::Unavailable { attempted, reason } = error else { return error };
-        let until = Instant::now() + TOLD_WITHIN;
-        let failure = loop {
-            let failure = self.connection_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if failure.is_some() || Instant::now() >= until {
-                break failure;
-            }
-            std::thread::sleep(TOLD_WITHIN / 20);
-        };
+        let failure = self.connection_failure.wait(TOLD_WITHIN);
         let reason = failure.map(|failure| format!("{reason}; {failure}")).unwrap_or(reason);
         BusError::Unavailable { attempted, reason }
     }
 
     /// Forgets why a connection failed, since there is one now.
     pub(crate) fn forget_failure(&self) {
-        self.remember(None);
-    }
-
-    fn remember(&self, failure: Option<String>) {
-        *self.connection_failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+        *self.connection_failure.reason() = None;
     }
 }
 
-impl ClientContext for Logs {
+impl ClientContext for Context {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
@@ -79,7 +89,7 @@ impl ClientContext for Logs {
         let until = (SystemTime::now() + TOKEN_LIFETIME).duration_since(UNIX_EPOCH)?;
         Ok(OAuthToken {
             token: token.expose().to_owned(),
-            // Seen by nobody: the broker takes the name from the token.
+            // Only librdkafka uses it; the broker takes the principal from the token.
             principal_name: String::from("esoz"),
             lifetime_ms: i64::try_from(until.as_millis())?,
         })
@@ -89,7 +99,8 @@ impl ClientContext for Logs {
         if facility == FAIL {
             // Without the name of the thread before it.
             let failure = message.split_once("]: ").map_or(message, |(_, failure)| failure);
-            self.remember(Some(failure.to_owned()));
+            *self.connection_failure.reason() = Some(failure.to_owned());
+            self.connection_failure.told.notify_all();
         }
         if OUTAGE_FACILITIES.contains(&facility) {
             tracing::debug!(target: "librdkafka", facility, "{message}");
@@ -110,7 +121,7 @@ impl ClientContext for Logs {
 
     fn stats(&self, _: Statistics) {}
 
-    /// Logs errors of the connection to the brokers. An event's own error goes to its publisher.
+    /// Context errors of the connection to the brokers. An event's own error goes to its publisher.
     fn error(&self, error: KafkaError, message: &str) {
         // Repeated on every attempt to connect, by each client; calls that need a broker return the error.
         let is_outage = |code| {
@@ -143,19 +154,23 @@ mod tests {
 
     #[test]
     fn why_a_connection_failed_is_in_errors_until_there_is_one_again() {
-        let logs = Logs::default();
+        let context = Context::default();
         let unavailable = || BusError::of_code("asking", RDKafkaErrorCode::OperationTimedOut);
         let refused = || BusError::of_code("asking", RDKafkaErrorCode::TopicAuthorizationFailed);
         let (plain, other) = (unavailable().to_string(), refused().to_string());
 
-        logs.log(RDKafkaLogLevel::Error, "FAIL", "[thrd:a:1/bootstrap]: a:1/bootstrap: Connection refused");
+        context.log(
+            RDKafkaLogLevel::Error,
+            "FAIL",
+            "[thrd:a:1/bootstrap]: a:1/bootstrap: Connection refused",
+        );
         assert_eq!(
-            logs.explain(unavailable()).to_string(),
+            context.explain(unavailable()).to_string(),
             format!("{plain}; a:1/bootstrap: Connection refused")
         );
-        assert_eq!(logs.explain(refused()).to_string(), other);
+        assert_eq!(context.explain(refused()).to_string(), other);
 
-        logs.forget_failure();
-        assert_eq!(logs.explain(unavailable()).to_string(), plain);
+        context.forget_failure();
+        assert_eq!(context.explain(unavailable()).to_string(), plain);
     }
 }

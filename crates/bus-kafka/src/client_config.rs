@@ -87,7 +87,7 @@ impl KafkaSettings {
         }
         config.set("security.protocol", protocol);
         if let Some(tls) = &self.tls {
-            // Without a file the library would look for one itself, and trust nobody where there is none.
+            // Without `ssl.ca.location` librdkafka looks in paths of its own, and refuses every certificate where it finds none.
             let roots = tls.root_certificate_file.clone().or_else(platform_root_file).ok_or_else(|| {
                 let reason = "is not there: this machine has no file of certificate authorities, so name one";
                 BusError::settings("ssl.ca.location", reason)

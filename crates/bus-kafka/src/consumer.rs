@@ -11,7 +11,7 @@ use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, TopicPartitionList, config::RDKafkaLogLevel};
 
-use crate::client::{Logs, blocking};
+use crate::client::{Context, blocking};
 use crate::credentials::Credentials;
 use crate::renewal::Renewed;
 use crate::{BusError, KafkaSettings};
@@ -180,7 +180,7 @@ fn make(
     group: &str,
 ) -> impl FnOnce(&KafkaSettings, &Credentials) -> Result<Arc<StreamConsumer<LagContext>>, BusError> {
     move |settings, credentials| {
-        let context = LagContext { logs: Logs::new(settings), lag: AtomicU64::new(0) };
+        let context = LagContext { context: Context::new(settings), lag: AtomicU64::new(0) };
         let consumer: StreamConsumer<LagContext> = settings
             .consumer_config(group, credentials)?
             .create_with_context(context)
@@ -192,10 +192,10 @@ fn make(
     }
 }
 
-/// Logs as every client does, and keeps the lag that the client library reports.
+/// Context as every client does, and keeps the lag that the client library reports.
 #[derive(Debug)]
 struct LagContext {
-    logs: Logs,
+    context: Context,
     lag: AtomicU64,
 }
 
@@ -203,11 +203,11 @@ impl ClientContext for LagContext {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.logs.generate_oauth_token(config)
+        self.context.generate_oauth_token(config)
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.logs.log(level, facility, message);
+        self.context.log(level, facility, message);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -218,7 +218,7 @@ impl ClientContext for LagContext {
     }
 
     fn error(&self, error: KafkaError, message: &str) {
-        self.logs.error(error, message);
+        self.context.error(error, message);
     }
 }
 

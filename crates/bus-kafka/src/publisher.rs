@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     BusError, KafkaSettings,
-    client::{Logs, blocking},
+    client::{Context, blocking},
     credentials::Credentials,
     error::{is_refusal, reason},
     renewal::Renewed,
@@ -25,8 +25,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Publishes events to a Kafka topic. Must be used inside a Tokio runtime.
 pub struct KafkaPublisher {
     settings: KafkaSettings,
-    producer: Renewed<FutureProducer<Logs>>,
-    logs: Logs,
+    producer: Renewed<FutureProducer<Context>>,
+    context: Context,
 }
 
 impl KafkaPublisher {
@@ -35,13 +35,13 @@ impl KafkaPublisher {
     /// # Errors
     /// [`BusError::Settings`] when a setting is invalid, or a file of theirs cannot be used.
     pub fn new(settings: &KafkaSettings) -> Result<Self, BusError> {
-        let logs = Logs::new(settings);
-        let producer = Renewed::new(settings, make(&logs))?;
-        Ok(Self { settings: settings.clone(), producer, logs })
+        let context = Context::new(settings);
+        let producer = Renewed::new(settings, make(&context))?;
+        Ok(Self { settings: settings.clone(), producer, context })
     }
 
-    fn producer(&self) -> FutureProducer<Logs> {
-        self.producer.renewed(make(&self.logs))
+    fn producer(&self) -> FutureProducer<Context> {
+        self.producer.renewed(make(&self.context))
     }
 
     /// Checks that the brokers answer and that the topic can be used.
@@ -50,13 +50,13 @@ impl KafkaPublisher {
     /// [`BusError::Unavailable`] when no broker answers within [`KafkaSettings::request_timeout_ms`]; [`BusError::Refused`] when
     /// the topic cannot be used, e.g. does not exist.
     pub async fn ping(&self) -> Result<(), BusError> {
-        let (producer, logs, topic) = (self.producer(), self.logs.clone(), self.settings.topic.clone());
+        let (producer, context, topic) = (self.producer(), self.context.clone(), self.settings.topic.clone());
         let within = self.settings.request_timeout();
         blocking("asking about the topic", move || {
             let attempted = format!("asking about the topic {topic}");
             let metadata = producer.client().fetch_metadata(Some(&topic), within);
-            let metadata = metadata.map_err(|error| logs.explain(BusError::new(&attempted, &error)))?;
-            logs.forget_failure();
+            let metadata = metadata.map_err(|error| context.explain(BusError::new(&attempted, &error)))?;
+            context.forget_failure();
             match metadata.topics().iter().find_map(rdkafka::metadata::MetadataTopic::error) {
                 Some(error) => Err(BusError::of_code(attempted, error.into())),
                 None => Ok(()),
@@ -67,7 +67,7 @@ impl KafkaPublisher {
 
     fn enqueue(
         &self,
-        producer: &FutureProducer<Logs>,
+        producer: &FutureProducer<Context>,
         event: &StatusChangeEvent,
     ) -> Result<DeliveryFuture, KafkaError> {
         let (key, payload) = (wire::key(event), wire::json(event));
@@ -115,11 +115,11 @@ impl KafkaPublisher {
 
 /// How a producer is made.
 fn make(
-    logs: &Logs,
-) -> impl FnOnce(&KafkaSettings, &Credentials) -> Result<FutureProducer<Logs>, BusError> + use<> {
-    let logs = logs.clone();
+    context: &Context,
+) -> impl FnOnce(&KafkaSettings, &Credentials) -> Result<FutureProducer<Context>, BusError> + use<> {
+    let context = context.clone();
     move |settings, credentials| {
-        let producer = settings.producer_config(credentials)?.create_with_context(logs);
+        let producer = settings.producer_config(credentials)?.create_with_context(context);
         producer.map_err(|error| BusError::new("creating a producer", &error))
     }
 }

@@ -8,7 +8,7 @@ use rdkafka::{
 
 use crate::{
     BusError, KafkaSettings, Sasl,
-    client::{Logs, blocking},
+    client::{Context, blocking},
 };
 
 /// Creates the topic with these numbers of partitions and replicas unless it exists. A partition keeps the events of an entity in
@@ -35,9 +35,9 @@ pub async fn ensure_topic(
         let reason = "there is no such topic, and with OAUTHBEARER it must be created by the tools of Kafka";
         return Err(BusError::Refused { attempted, reason: reason.to_owned() });
     }
-    let client: AdminClient<Logs> = settings
+    let client: AdminClient<Context> = settings
         .client_config(&settings.credentials()?)?
-        .create_with_context(Logs::default())
+        .create_with_context(Context::default())
         .map_err(|error| BusError::new(&attempted, &error))?;
     let replicas = TopicReplication::Fixed(replication.into());
     let wanted = NewTopic::new(&settings.topic, partitions.into(), replicas);
@@ -57,10 +57,10 @@ pub async fn ensure_topic(
 
 /// Whether the brokers know the topic. Asks a producer: only its connection fetches a token and tells why it failed.
 async fn exists(settings: &KafkaSettings, within: Duration) -> Result<bool, BusError> {
-    let logs = Logs::new(settings);
-    let producer: FutureProducer<Logs> = settings
+    let context = Context::new(settings);
+    let producer: FutureProducer<Context> = settings
         .client_config(&settings.credentials()?)?
-        .create_with_context(logs.clone())
+        .create_with_context(context.clone())
         .map_err(|error| BusError::new("looking up the topic", &error))?;
     let topic = settings.topic.clone();
     blocking("looking up the topic", move || {
@@ -69,7 +69,7 @@ async fn exists(settings: &KafkaSettings, within: Duration) -> Result<bool, BusE
             metadata.topics().iter().any(|known| known.name() == topic && known.error().is_none())
         });
         // The producer is dropped here, since that blocks until its threads end.
-        known.map_err(|error| logs.explain(BusError::new("looking up the topic", &error)))
+        known.map_err(|error| context.explain(BusError::new("looking up the topic", &error)))
     })
     .await?
 }

@@ -27,8 +27,8 @@ pub type HttpsClient<B> = Client<HttpsConnector<ProxyConnector>, B>;
 
 /// Builds a client without opening a connection.
 ///
-/// Servers are reached through the proxies that are meant for them. Trusted are the certificate authorities in `root_certificate_file` (PEM), which is read once, here; without it, those of the platform. At most
-/// `max_idle_connections` are kept open to each server.
+/// Servers are reached through the proxies that are meant for them. Trusted are the certificate authorities in `root_certificate_file` (PEM), which is
+/// read once, here; without it, those of the platform. At most `max_idle_connections` are kept open to each server.
 ///
 /// # Errors
 /// [`SettingsError`] about `root_certificate_file` when the file cannot be read or holds no certificate.

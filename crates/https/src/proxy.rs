@@ -21,7 +21,7 @@ use tower_service::Service;
 /// `Debug` hides them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
-    /// The proxy to servers of `http` URLs; empty for none.
+    /// The proxy to servers of `http` URLs; empty for none. A user and password in it are not sent.
     pub http: SecretString,
     /// The proxy to servers of `https` URLs, which it passes on without reading (`CONNECT`); empty for none.
     pub https: SecretString,
@@ -31,7 +31,7 @@ pub struct Proxies {
 
 impl Proxies {
     fn matcher(&self) -> Matcher {
-        // This machine is nobody's to reach for us.
+        // Loopback addresses are always reached directly: a proxy would look for them on its own machine.
         let direct = format!("localhost,127.0.0.0/8,::1,{}", self.no);
         Matcher::builder().http(self.http.expose()).https(self.https.expose()).no(direct).build()
     }

@@ -42,7 +42,7 @@ pub trait Failure: Error {
     fn code(&self) -> &'static str;
 
     /// Returns what the caller does not learn, in snake_case, for the operator's log: which of several causes it was that have one answer.
-    /// Identifies nobody.
+    /// Contains no id, name or secret.
     fn reason(&self) -> Option<&'static str> {
         None
     }

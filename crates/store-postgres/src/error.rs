@@ -209,9 +209,9 @@ fn kind_of(state: &SqlState) -> StoreErrorKind {
     match (state.code().get(..2).unwrap_or_default(), state.code()) {
         // A concurrent transaction won; the statement was rolled back.
         (_, "40001" | "40P01") => StoreErrorKind::Conflict,
-        // 08: connection failure. 28: the login is refused, until a password is put right. 53: no memory, disk or connection slots. 57: cancelled by a timeout or an operator, or the server shuts
-        // down or starts up. The others: lock timeout, the audit is off, the server is a replica (failover), unknown outcome of a commit, idle
-        // transaction ended.
+        // 08: connection failure. 28: the login is refused, until the password is corrected. 53: no memory, disk or connection slots. 57: cancelled by a
+        // timeout or an operator, or the server shuts down or starts up. The others: lock timeout, the audit is off, the server is a replica
+        // (failover), unknown outcome of a commit, idle transaction ended.
         ("08" | "28" | "53" | "57", _) | (_, "55P03" | NOT_AUDITED | "25006" | "40003" | "25P03") => {
             StoreErrorKind::Unavailable
         }

@@ -1,6 +1,6 @@
 //! Refuses a connection pooler that gives each transaction another session of the server, such as PgBouncer with `pool_mode = transaction`.
 //!
-//! The role and the limits of a session would be somebody else's, and theirs ours: among them the role that cannot change audit rows.
+//! A statement could run in the session of another program, with its role and time limits; and other programs in ours.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -58,15 +58,7 @@ impl Servers {
         let postgres_url = self.postgres.create_database()?;
         let postgres = self.postgres.address();
         let kafka = self.kafka.brokers();
-        Ok(TestStores::on(&Addresses {
-            postgres,
-            postgres_url: &postgres_url,
-            mongodb,
-            kafka,
-            kafka_tls: None,
-            variables: &[],
-        })
-        .await)
+        Ok(TestStores::on(&Addresses::new(postgres, &postgres_url, mongodb, kafka)).await)
     }
 
     /// What they are, for the page that tells the results.

@@ -123,15 +123,7 @@ async fn it_is_attached_to_tables_that_are_there() {
     let page = Page::of_book("how-to/attach.md");
     let [before, after] = page.blocks_of("sql")[..] else { panic!("two steps") };
     run(before);
-    let stores = TestStores::on(&Addresses {
-        postgres,
-        postgres_url,
-        mongodb,
-        kafka,
-        kafka_tls: None,
-        variables: &[],
-    })
-    .await;
+    let stores = TestStores::on(&Addresses::new(postgres, postgres_url, mongodb, kafka)).await;
     run(after);
 
     let app = Setup::new(Kind::Servers).start_on(stores).await;

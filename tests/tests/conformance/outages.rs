@@ -23,15 +23,7 @@ pub(crate) async fn app_on(
     let postgres_url = &address.create_database().unwrap();
     let mongodb = mongodb.map_or_else(|| shared::mongodb().uri(), MongoDb::uri);
     let kafka = kafka.map_or_else(|| shared::kafka().brokers(), Kafka::brokers);
-    let stores = TestStores::on(&Addresses {
-        postgres: address,
-        postgres_url,
-        mongodb,
-        kafka,
-        kafka_tls: None,
-        variables: &[],
-    })
-    .await;
+    let stores = TestStores::on(&Addresses::new(address, postgres_url, mongodb, kafka)).await;
     quick_to_give_up(Kind::Servers).start_on(stores).await
 }
 

@@ -11,14 +11,7 @@ async fn a_stopped_mongodb_is_named_by_readiness_one_metric_and_one_line_of_the_
     let mut mongodb = MongoDb::start().unwrap();
     let postgres = shared::postgres();
     let postgres_url = &postgres.create_database().unwrap();
-    let servers = Addresses {
-        postgres,
-        postgres_url,
-        mongodb: mongodb.uri(),
-        kafka: shared::kafka().brokers(),
-        kafka_tls: None,
-        variables: &[],
-    };
+    let servers = Addresses::new(postgres, postgres_url, mongodb.uri(), shared::kafka().brokers());
     let stores = TestStores::on(&servers).await;
     let mut variables = stores.variables().to_vec();
     for (name, value) in [

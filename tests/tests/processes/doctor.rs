@@ -89,9 +89,11 @@ async fn indexes_that_are_missing_are_named_and_nothing_fails() {
     // then
     assert_eq!(examined.status.code(), Some(1), "{}", examined.stdout);
     for (server, index) in [("PostgreSQL", "event_log_event_type"), ("MongoDB", "esoz_keys_at")] {
-        let told =
-            examined.stdout.lines().find(|line| line.starts_with(&format!("WRONG  {server}:"))).unwrap();
+        let wrong = format!("WRONG  {server} indexes:");
+        let told = examined.stdout.lines().find(|line| line.starts_with(&wrong)).unwrap();
         assert!(told.contains(index), "{told}");
+        // The server itself is well.
+        assert!(examined.stdout.contains(&format!("ok     {server}\n")), "{}", examined.stdout);
     }
     // when
     let (server, base) = Process::serve(&variables);

@@ -55,15 +55,7 @@ async fn kill_between_answer_and_delivery() {
     let postgres = shared::postgres();
     let postgres_url = &postgres.create_database().unwrap();
     let (mongodb, kafka) = (shared::mongodb().uri(), broker.brokers().to_owned());
-    let stores = TestStores::on(&Addresses {
-        postgres,
-        postgres_url,
-        mongodb,
-        kafka: &kafka,
-        kafka_tls: None,
-        variables: &[],
-    })
-    .await;
+    let stores = TestStores::on(&Addresses::new(postgres, postgres_url, mongodb, &kafka)).await;
     let variables = with(environment(&stores), "ESOZ_KAFKA__DELIVERY_TIMEOUT_MS", "1000");
     let variables = with(variables, "ESOZ_EVENTS__LEASE_MS", "7000");
     let app = onlooker(Kind::Servers, stores).await;

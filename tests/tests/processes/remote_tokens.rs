@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::slice;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use esoz_auth::{NewAccessToken, Secret};
@@ -97,6 +98,16 @@ struct Mode {
     answers: (String, Value),
 }
 
+impl Mode {
+    /// The environment of a server whose issuer is at that address.
+    fn variables(&self, plain: &[(String, String)], address: SocketAddr) -> Vec<(String, String)> {
+        let url = format!("http://{address}{}", self.path);
+        let variables = with(plain.to_vec(), "ESOZ_AUTH__TOKENS", self.name);
+        let variables = with(variables, "ESOZ_AUTH__URL", &url);
+        self.settings.iter().fold(variables, |variables, (name, value)| with(variables, name, value))
+    }
+}
+
 /// Every mode, with a token of that user and client.
 fn modes(owner: &NewAccessToken) -> [Mode; 3] {
     let (user, client) = (owner.user_id.to_string(), owner.client_id.to_string());
@@ -153,13 +164,8 @@ async fn a_block_applies_to_the_tokens_of_every_issuer() {
     let app = Setup::new(Kind::Sqlite).start_on(stores).await;
     let fixture = StopFixture::load(&app).await;
     for mode in modes(&fixture.stored_token) {
-        let address = issuer(&[mode.answers]);
-        let mut variables = with(plain.clone(), "ESOZ_AUTH__TOKENS", mode.name);
-        variables = with(variables, "ESOZ_AUTH__URL", &format!("http://{address}{}", mode.path));
-        variables = with(variables, "ESOZ_CACHE__TTL_MS", "500");
-        for (name, value) in mode.settings {
-            variables = with(variables, name, value);
-        }
+        let address = issuer(slice::from_ref(&mode.answers));
+        let variables = with(mode.variables(&plain, address), "ESOZ_CACHE__TTL_MS", "500");
         let (_server, base) = Process::serve(&variables);
         let answers = async |status: u16| {
             wait_for(&format!("{status} in mode {}", mode.name), DEADLINE, async || {
@@ -182,7 +188,7 @@ async fn a_block_applies_to_the_tokens_of_every_issuer() {
     }
 }
 
-/// Without the issuer every request fails, so the server is not ready, and is again when the issuer is back.
+/// Without the issuer every request fails, so the server is not ready.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_that_cannot_be_reached_is_told_by_ready_doctor_metric_and_log() {
     let stores = TestStores::fresh(Kind::Sqlite).await;
@@ -193,11 +199,7 @@ async fn an_issuer_that_cannot_be_reached_is_told_by_ready_doctor_metric_and_log
     for mode in modes(&fixture.stored_token) {
         // given
         let port = esoz_test_servers::ReservedPort::new().unwrap();
-        let mut variables = with(plain.clone(), "ESOZ_AUTH__TOKENS", mode.name);
-        variables = with(variables, "ESOZ_AUTH__URL", &format!("http://{}{}", port.address(), mode.path));
-        for (name, value) in mode.settings {
-            variables = with(variables, name, value);
-        }
+        let variables = mode.variables(&plain, port.address());
         // when
         let (server, base) = Process::serve(&variables);
         // then
@@ -225,12 +227,8 @@ async fn an_issuer_that_answers_makes_the_server_ready_whatever_it_knows() {
     let app = Setup::new(Kind::Sqlite).start_on(stores).await;
     let fixture = StopFixture::load(&app).await;
     for mode in modes(&fixture.stored_token) {
-        let address = issuer(&[mode.answers]);
-        let mut variables = with(plain.clone(), "ESOZ_AUTH__TOKENS", mode.name);
-        variables = with(variables, "ESOZ_AUTH__URL", &format!("http://{address}{}", mode.path));
-        for (name, value) in mode.settings {
-            variables = with(variables, name, value);
-        }
+        let address = issuer(slice::from_ref(&mode.answers));
+        let variables = mode.variables(&plain, address);
         let (_server, base) = Process::serve(&variables);
         until_ready_is(&app, &base, 200).await;
         esoz(&variables, &["doctor"]).assert_success();

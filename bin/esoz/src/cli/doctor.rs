@@ -23,7 +23,7 @@ struct Finding {
     seen: Option<String>,
     /// The problem and its remedy.
     wrong: Option<(String, &'static str)>,
-    /// What is not safe and its remedy. A warning, no failure: the network may be isolated.
+    /// What is not safe and its remedy. A warning, no failure: something else may protect it, such as an isolated network.
     weak: Option<(String, &'static str)>,
 }
 
@@ -54,8 +54,8 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
             findings.push(Finding::new("SQLite", ping.await, remedy));
         }
         StoreKind::Servers => {
-            findings.push(postgres(config).await);
-            findings.push(mongodb(config).await);
+            findings.extend(postgres(config).await);
+            findings.extend(mongodb(config).await);
         }
     }
     if config.bus()? == Bus::Kafka {
@@ -111,14 +111,15 @@ impl Finding {
     }
 }
 
-async fn postgres(config: &Config) -> Finding {
-    let mut transport = None;
+async fn postgres(config: &Config) -> Vec<Finding> {
+    let (mut transport, mut indexes) = (None, None);
     let check = async {
         let store = connect_postgres(config)?;
         transport = Some(store.transport()?);
         let schema = store.check_schema().await?;
         store.ping().await?;
-        missing_indexes::postgres(&store).await.map_err(anyhow::Error::msg)?;
+        let found = missing_indexes::postgres(&store).await.map_err(anyhow::Error::msg);
+        indexes = Some(Finding::new("PostgreSQL indexes", found, missing_indexes::POSTGRESQL_REMEDY));
         Ok(schema)
     };
     let remedy = "check postgres.url and that the server runs and accepts the login; `esoz migrate` updates an older schema";
@@ -135,22 +136,27 @@ async fn postgres(config: &Config) -> Finding {
             Finding { seen, ..Finding::new("PostgreSQL", Ok(()), remedy) }
         }
     };
-    match transport {
+    let finding = match transport {
         Some(transport) => finding.over(transport),
         None => finding,
-    }
+    };
+    [finding].into_iter().chain(indexes).collect()
 }
 
-async fn mongodb(config: &Config) -> Finding {
+async fn mongodb(config: &Config) -> Vec<Finding> {
     let remedy = "check mongodb.uri and that the server runs as a replica set with a primary (rs.status())";
     match connect_mongo(config).await {
-        Err(error) => Finding::new("MongoDB", Err(error), remedy),
+        Err(error) => vec![Finding::new("MongoDB", Err(error), remedy)],
         Ok(store) => {
-            let check = async {
-                store.ping().await?;
-                missing_indexes::mongo(&store).await.map_err(anyhow::Error::msg)
+            let ping = store.ping().await;
+            let indexes = match ping {
+                Ok(()) => Some(missing_indexes::mongo(&store).await.map_err(anyhow::Error::msg)),
+                Err(_) => None,
             };
-            Finding::new("MongoDB", check.await, remedy).over(store.transport())
+            let finding = Finding::new("MongoDB", ping.map_err(Into::into), remedy).over(store.transport());
+            let indexes =
+                indexes.map(|found| Finding::new("MongoDB indexes", found, missing_indexes::MONGODB_REMEDY));
+            [finding].into_iter().chain(indexes).collect()
         }
     }
 }

@@ -128,7 +128,7 @@ impl Stores {
             Err(SchemaError::Store(error)) if error.kind() == StoreErrorKind::Unavailable => {
                 tracing::warn!(
                     error = error.with_causes(),
-                    "PostgreSQL cannot be reached; requests that need it are answered 503 until it can"
+                    "PostgreSQL cannot be reached or refuses the login; requests that need it are answered 503 until it can"
                 );
             }
             Ok(Schema::Newer { unknown, known_until }) => {

@@ -17,6 +17,9 @@ use crate::config::{Config, TokenSource, optional};
 /// The name of the remote issuer of access tokens in metrics, logs and health checks.
 pub(crate) const TOKEN_ISSUER: &str = "token_issuer";
 
+/// What health checks ask an issuer about; whoever reads the issuer's log finds it there.
+const UNKNOWN_TOKEN: &str = "esoz-health-check";
+
 /// The remote issuer of access tokens.
 pub(crate) struct TokenIssuer {
     tokens: Arc<dyn AccessTokens>,
@@ -48,7 +51,7 @@ pub(crate) fn issuer(config: &Config) -> Result<Option<TokenIssuer>> {
         proxies: config.proxies.clone(),
         ..RemoteServer::new(&auth.url)
     };
-    let mut unknown = Secret::new("a-token-that-nobody-has-issued");
+    let mut unknown = Secret::new(UNKNOWN_TOKEN);
     let tokens: Arc<dyn AccessTokens> = match config.token_source()? {
         TokenSource::Store => return Ok(None),
         TokenSource::Jwt => {

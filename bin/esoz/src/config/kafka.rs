@@ -33,18 +33,16 @@ impl Config {
         )?;
         let root_certificate_file = optional(&kafka.root_certificate_file);
         let has_files = root_certificate_file.is_some() || certificate.is_some();
-        match kafka.tls.as_str() {
+        let is_on = match kafka.tls.as_str() {
             "off" if has_files => {
                 return Err(self.refuse("kafka.tls", "is `off`, but certificates for TLS are named"));
             }
-            "on" | "auto" | "off" => {}
+            "off" => false,
+            "on" => true,
+            "auto" => has_files || !is_local,
             _ => return Err(self.refuse("kafka.tls", "must be `auto`, `on` or `off`")),
-        }
-        let is_off = match kafka.tls.as_str() {
-            "auto" => is_local && !has_files,
-            other => other == "off",
         };
-        if is_off {
+        if !is_on {
             return Ok(None);
         }
         if !HAS_TLS {

@@ -29,8 +29,8 @@ mod properties {
     use serde::{Deserialize as _, Deserializer, Serializer};
     use toml::Value;
 
-    /// What a name holds if its value is a secret, or holds one.
-    const SECRET: [&str; 5] = ["password", "secret", "pem", "oauthbearer.config", "jaas"];
+    /// What a name holds if its value is a secret, or may hold one.
+    const SECRET: [&str; 6] = ["pass", "secret", "pem", "oauthbearer.", "kinit", "jaas"];
 
     pub(super) fn serialize<S: Serializer>(
         properties: &BTreeMap<String, SecretString>,

@@ -41,7 +41,7 @@ impl Config {
     }
 
     /// Describes the secret files that their group or everybody may read, write or execute, by key, path and mode; `None` if there are none.
-    /// A file that cannot be examined is none of them: whoever needs it says so.
+    /// A file that cannot be examined is not listed: reading it fails with an error of its own.
     pub(crate) fn exposed_secret_files(&self) -> Result<Option<String>> {
         let exposed = self.secret_files()?.into_iter().filter_map(|(key, path)| {
             let mode = fs::metadata(&path).ok()?.permissions().mode() & 0o7777;

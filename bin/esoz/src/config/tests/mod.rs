@@ -1,5 +1,6 @@
 //! The configuration: its sources, what is refused, and its secrets.
 
+mod kafka;
 mod secrets;
 mod sources;
 mod validation;

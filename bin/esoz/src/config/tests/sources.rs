@@ -134,3 +134,23 @@ fn a_file_that_never_ends_or_is_too_large_is_refused() {
         assert!(format!("{refused:#}").ends_with("it has more than 1 MiB"), "{refused:#}");
     }
 }
+
+#[test]
+fn proxies_are_taken_from_the_variables_that_other_programs_know() {
+    let (http, https) = ("http://proxy.example:3128", "http://user:canary@proxy.example:3128");
+    for upper in [true, false] {
+        let name = |name: &str| if upper { name.to_owned() } else { name.to_lowercase() };
+        let [first, second, third] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].map(name);
+        let variables = [(first.as_str(), http), (&second, https), (&third, ".example,10.0.0.0/8")];
+        let config = load(None, &variables).unwrap();
+        assert_eq!((config.proxies.http.expose(), config.proxies.https.expose()), (http, https));
+        assert_eq!(config.proxies.no, ".example,10.0.0.0/8");
+        assert!(!format!("{config:?}").contains("canary"));
+    }
+    assert_eq!(load(None, &[("HTTPS_PROXY", "")]).unwrap().proxies, Proxies::default());
+    for wrong in ["https://user:canary@proxy.example", "socks5://canary", "http://", "canary canary"] {
+        let refusal = refusal(None, &[("https_proxy", wrong)]);
+        let expected = "the environment variable https_proxy must be the address of a proxy";
+        assert!(refusal.contains(expected) && !refusal.contains("canary"), "{refusal}");
+    }
+}

@@ -102,7 +102,7 @@ metrics! {
     UNREADABLE_RECORDS: Counter "esoz_unreadable_records_total" [Label::new("use_case", || owned(esoz_http::lists()))]
         "Records that lists left out because they cannot be read, each time. The log names table or collection, id and field.";
     COMPONENT_UP: Gauge "esoz_component_up" [Label::new("component", || owned(COMPONENTS))]
-        "Whether a store or the bus answered the last health check: 1 or 0.";
+        "Whether the last health check found a component well: 1 or 0. A store, the bus, the remote issuer of tokens, or the indexes of a store.";
     TRANSPORT_VERIFIED: Gauge "esoz_transport_verified" [Label::new("component", || owned([POSTGRESQL, MONGODB, KAFKA]))]
         "Whether the connection to a server is verified: 1 if it stays on this machine, or uses TLS and checks the server's certificate and host name; else 0.";
     STORE_OPERATION_DURATION: Histogram(STORE_SECONDS) "esoz_store_operation_duration_seconds" [CALLED, PORT, OPERATION, OUTCOME]
