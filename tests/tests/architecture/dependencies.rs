@@ -13,7 +13,11 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-auth", &["esoz-kernel"]),
     ("esoz-legal-entity", &["esoz-kernel"]),
     ("esoz-events", &["esoz-kernel", "esoz-auth"]),
-    ("esoz-device-dispense", &["esoz-kernel", "esoz-auth", "esoz-legal-entity", "esoz-events"]),
+    ("esoz-signed-content", &["esoz-kernel"]),
+    (
+        "esoz-device-dispense",
+        &["esoz-kernel", "esoz-auth", "esoz-legal-entity", "esoz-events", "esoz-signed-content"],
+    ),
     ("esoz-contract-division", &["esoz-kernel", "esoz-auth", "esoz-legal-entity"]),
     ("esoz-pseudonym", &DOMAIN),
     ("esoz-cache", &DOMAIN),

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 /// The crates that know rules.
-const DOMAIN: [&str; 6] = [
+const DOMAIN: [&str; 7] = [
     "esoz-kernel",
     "esoz-auth",
     "esoz-legal-entity",
     "esoz-events",
+    "esoz-signed-content",
     "esoz-device-dispense",
     "esoz-contract-division",
 ];

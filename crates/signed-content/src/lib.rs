@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod container;
+mod drfo;
+mod media;
+
+pub use container::{
+    Container, SignatureVerifier, SignedContentError, Signer, SignerMismatch, Verdict, signed_by_one,
+};
+pub use drfo::{Drfo, DrfoDigest, DrfoDigests, require_signer};
+pub use media::{InvalidMediaKey, MediaKey, MediaStorage};
+
+#[cfg(any(test, feature = "mock"))]
+pub use container::MockSignatureVerifier;
+#[cfg(any(test, feature = "mock"))]
+pub use drfo::MockDrfoDigests;
+#[cfg(any(test, feature = "mock"))]
+pub use media::MockMediaStorage;
