@@ -4,7 +4,8 @@ mod model;
 mod operations;
 mod ports;
 
-pub use model::dispense::{Dispense, Pseudonym, RecordFields, StoredDispense};
+pub use esoz_kernel::Pseudonym;
+pub use model::dispense::{Dispense, RecordFields, StoredDispense};
 pub use model::fields::{
     CODEABLE_CONCEPT, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE, RESOURCES, is_internal,
     kind_of,

@@ -84,6 +84,18 @@ shown_ids! {
     ContractId;
     /// A contract division: a place of delivery of a contract.
     ContractDivisionId;
+    /// A device request: what a doctor prescribes.
+    DeviceRequestId;
+    /// An employee: a person's post at a legal entity.
+    EmployeeId;
+    /// A party: the person behind users and employees.
+    PartyId;
+    /// A medical program, which pays for what is dispensed.
+    MedicalProgramId;
+    /// A device definition: a product with its packaging.
+    DeviceDefinitionId;
+    /// A program device: a device definition in a medical program, with what the program pays for it.
+    ProgramDeviceId;
     /// An event; the key by which consumers drop duplicates.
     EventId;
 }

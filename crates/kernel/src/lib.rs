@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod decimal;
+mod exact;
 mod failure;
 mod id;
 pub mod idempotency;
 mod page;
 mod ports;
+mod pseudonym;
 mod record;
 mod request_id;
 mod scan;
@@ -19,15 +21,18 @@ mod trace_context;
 mod words;
 
 pub use decimal::lossless_f64;
+pub use exact::{Decimal, InvalidDecimal};
 pub use failure::{ErrorKind, Failure, with_causes};
 pub use id::{
-    ClientId, ContractDivisionId, ContractId, DispenseId, DivisionId, EventId, IdError, LegalEntityId,
-    PatientId, UserId, parse_uuid,
+    ClientId, ContractDivisionId, ContractId, DeviceDefinitionId, DeviceRequestId, DispenseId, DivisionId,
+    EmployeeId, EventId, IdError, LegalEntityId, MedicalProgramId, PartyId, PatientId, ProgramDeviceId,
+    UserId, parse_uuid,
 };
 pub use idempotency::{Committed, IdempotencyError, IdempotencyKey, IdempotentRequest, Replay, Written};
 pub use jiff::civil::Date as CivilDate;
 pub use page::{Listed, Page, PageRequest};
 pub use ports::{Clock, IdGenerator, IdempotencyRecords, PoolStatus};
+pub use pseudonym::Pseudonym;
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;
 pub use scan::{ScanCursor, ScanPage, is_full_page};

@@ -14,9 +14,17 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-legal-entity", &["esoz-kernel"]),
     ("esoz-events", &["esoz-kernel", "esoz-auth"]),
     ("esoz-signed-content", &["esoz-kernel"]),
+    ("esoz-registries", &["esoz-kernel", "esoz-signed-content"]),
     (
         "esoz-device-dispense",
-        &["esoz-kernel", "esoz-auth", "esoz-legal-entity", "esoz-events", "esoz-signed-content"],
+        &[
+            "esoz-kernel",
+            "esoz-auth",
+            "esoz-legal-entity",
+            "esoz-events",
+            "esoz-signed-content",
+            "esoz-registries",
+        ],
     ),
     ("esoz-contract-division", &["esoz-kernel", "esoz-auth", "esoz-legal-entity"]),
     ("esoz-pseudonym", &DOMAIN),

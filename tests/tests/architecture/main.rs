@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 /// The crates that know rules.
-const DOMAIN: [&str; 7] = [
+const DOMAIN: [&str; 8] = [
     "esoz-kernel",
     "esoz-auth",
     "esoz-legal-entity",
     "esoz-events",
     "esoz-signed-content",
+    "esoz-registries",
     "esoz-device-dispense",
     "esoz-contract-division",
 ];

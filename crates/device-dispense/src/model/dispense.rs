@@ -1,32 +1,10 @@
 use std::fmt;
 
-use esoz_kernel::{DispenseId, LegalEntityId, StoreError, Timestamp};
+use esoz_kernel::{DispenseId, LegalEntityId, Pseudonym, StoreError, Timestamp};
 use serde_json::{Map, Value};
 
 use super::fields::{RECORD, is_internal};
 use super::status::DispenseStatus;
-
-/// The pseudonym of a patient in a store, computed from the patient id. `Debug` hides it, and it never leaves the service.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Pseudonym(String);
-
-impl Pseudonym {
-    /// Wraps a computed or a stored pseudonym.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the text, to store it and to compare with it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Pseudonym {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Pseudonym(…)")
-    }
-}
 
 /// A dispense: the facts that rules read, typed, and the whole record as JSON.
 ///

@@ -1,10 +1,10 @@
 //! What lists of dispenses can be filtered by.
 
 use esoz_kernel::time::{ceil_to_millis, to_millis};
-use esoz_kernel::{LegalEntityId, Timestamp, Uuid, parse_uuid};
+use esoz_kernel::{LegalEntityId, Pseudonym, Timestamp, Uuid, parse_uuid};
 use serde_json::{Map, Value};
 
-use super::dispense::{INSERTED_AT, Pseudonym, STATUS, WHEN_HANDED_OVER};
+use super::dispense::{INSERTED_AT, STATUS, WHEN_HANDED_OVER};
 use super::rules::concerns;
 use super::status::DispenseStatus;
 

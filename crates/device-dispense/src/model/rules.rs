@@ -1,6 +1,6 @@
-use esoz_kernel::{LegalEntityId, StoreError};
+use esoz_kernel::{LegalEntityId, Pseudonym, StoreError};
 
-use super::dispense::{Dispense, Pseudonym, StoredDispense};
+use super::dispense::{Dispense, StoredDispense};
 
 /// Whether a dispense is the one of the legal entity and about the patient that a caller names, `None` being any (stop rules 5 and 6).
 ///

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod device;
+mod facts;
+mod people;
+mod ports;
+mod program;
+
+pub use device::{DeviceDefinition, DeviceDefinitionRecord};
+pub use facts::{DeviceChoice, RegistryFacts, RegistryQuery};
+pub use people::{
+    Employee, EmployeeRecord, Location, Party, PartyRecord, Person, PersonRecord, PersonStatus,
+    VerificationStatus,
+};
+pub use ports::{
+    DeviceDefinitions, Employees, LegalEntityNames, Locations, MedicalPrograms, Parties, Persons,
+    ProgramDevices, Registries, Registry,
+};
+pub use program::{MedicalProgram, MedicalProgramRecord, ProgramDevice, ProgramDeviceRecord, Reimbursement};
+
+#[cfg(any(test, feature = "mock"))]
+pub use ports::MockRegistries;
