@@ -5,6 +5,10 @@ mod operations;
 mod ports;
 
 pub use esoz_kernel::Pseudonym;
+pub use model::create::{
+    AnyReference, CreateFacts, CreatePolicy, CreateRefusal, Faults, Named, NewDetail, NewDevice, NewDispense,
+    RequestFacts,
+};
 pub use model::dispense::{Dispense, RecordFields, StoredDispense};
 pub use model::fields::{
     CODEABLE_CONCEPT, Field, FieldKind, ObjectType, Presence, RECORD, REFERENCE, RESOURCES, is_internal,
@@ -13,13 +17,24 @@ pub use model::fields::{
 pub use model::filter::{
     Filter, SEARCH_PARAMETERS, Search, SearchKind, SearchParameter, SearchValue, TimeRange,
 };
+pub use model::request::{
+    DeviceRequest, DeviceRequestStatus, OccurrencePeriod, RequestedDevice, RequestedQuantity,
+    VerificationCode,
+};
 pub use model::rules::{NotVisible, concerns, visible};
+pub use model::signed::{
+    ChangeRefusal, CompleteFacts, MarkInErrorFacts, SignedChange, SignedDispense, WrongContent,
+};
 pub use model::status::{DispenseStatus, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
 pub use operations::*;
 pub use ports::{
-    Access, DeviceDispenses, DispenseRegistry, EncodedDispense, InvalidPseudonym, Overdue, OverdueFilter,
-    PatientAccess, PatientPseudonyms, StaticPatientAccess, Transition,
+    Access, Basis, Change, Create, DEVICE_REQUEST, DecideChange, DecideCreate, DeviceDispenses,
+    DeviceRequestRecord, DispenseFacts, DispenseRegistry, DispenseUpdate, DispenseWrites, EncodedDispense,
+    InvalidPseudonym, Overdue, OverdueFilter, PatientAccess, PatientPseudonyms, RequestQuery,
+    StaticPatientAccess, Transition,
 };
 
 #[cfg(any(test, feature = "mock"))]
-pub use ports::{MockDeviceDispenses, MockDispenseRegistry, MockPatientAccess, MockPatientPseudonyms};
+pub use ports::{
+    MockDeviceDispenses, MockDispenseRegistry, MockDispenseWrites, MockPatientAccess, MockPatientPseudonyms,
+};

@@ -110,18 +110,24 @@ impl ApiError {
             ErrorKind::NotFound => (StatusCode::NOT_FOUND, vec![]),
             ErrorKind::Conflict => (StatusCode::CONFLICT, vec![]),
             ErrorKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, vec![]),
+            ErrorKind::TooManyRequests => {
+                let retry_after_s =
+                    failure.retry_after_s().map_or(RETRY_AFTER_S.to_owned(), |wait| wait.to_string());
+                (StatusCode::TOO_MANY_REQUESTS, vec![(header::RETRY_AFTER, retry_after_s)])
+            }
             ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, vec![]),
             ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, vec![]),
         };
         let error = match status {
             StatusCode::SERVICE_UNAVAILABLE => Self::unavailable().because(with_causes(failure)),
             StatusCode::INTERNAL_SERVER_ERROR => Self::internal().because(with_causes(failure)),
-            _ => Self { headers, ..Self::new(status, message.clone()) },
+            // Each fault has its text; the message is that of every invalid request.
+            StatusCode::UNPROCESSABLE_ENTITY => Self::invalid(Vec::new()),
+            _ => Self { headers, ..Self::new(status, message) },
         };
-        match failure.entry() {
-            Some(entry) => error.with_invalid(Invalid::property(entry, "invalid", message)),
-            None => error,
-        }
+        let faults = failure.faults().into_iter();
+        faults
+            .fold(error, |error, (entry, text)| error.with_invalid(Invalid::property(entry, "invalid", text)))
     }
 
     /// 503: a component that requests need is down.

@@ -13,7 +13,7 @@ use super::*;
 
 const COMMITTED: &str = include_str!("../../../docs/openapi.json");
 
-const KINDS: [(ErrorKind, u16, &str); 9] = [
+const KINDS: [(ErrorKind, u16, &str); 10] = [
     (ErrorKind::BadRequest, 400, "request_malformed"),
     (ErrorKind::Unauthenticated, 401, "access_denied"),
     (ErrorKind::InvalidToken, 401, "access_denied"),
@@ -21,6 +21,7 @@ const KINDS: [(ErrorKind, u16, &str); 9] = [
     (ErrorKind::NotFound, 404, "not_found"),
     (ErrorKind::Conflict, 409, "request_conflict"),
     (ErrorKind::Invalid, 422, "validation_failed"),
+    (ErrorKind::TooManyRequests, 429, "too_many_requests"),
     (ErrorKind::Unavailable, 503, "service_unavailable"),
     (ErrorKind::Internal, 500, "internal_error"),
 ];

@@ -196,6 +196,7 @@ const fn outcome_label(kind: ErrorKind) -> &'static str {
         ErrorKind::Forbidden => "forbidden",
         ErrorKind::NotFound => "not_found",
         ErrorKind::Conflict => "conflict",
+        ErrorKind::TooManyRequests => "too_many_requests",
         ErrorKind::Unavailable => "unavailable",
         ErrorKind::Internal => "internal",
     }

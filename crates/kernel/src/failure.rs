@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Conflict,
     /// The content of the request breaks a rule.
     Invalid,
+    /// It was tried too often.
+    TooManyRequests,
     /// A store or a bus is unavailable; the same request may succeed later.
     Unavailable,
     /// The service is broken. Details belong in the log, never in the answer.
@@ -52,6 +54,16 @@ pub trait Failure: Error {
         None
     }
 
+    /// Lists the parts of the request that the failure is about, each with its text. Only a failure of several faults at once overrides it.
+    fn faults(&self) -> Vec<(String, String)> {
+        self.entry().map(|entry| (entry, self.to_string())).into_iter().collect()
+    }
+
+    /// Returns after how many seconds the same request may succeed, where that is known.
+    fn retry_after_s(&self) -> Option<u64> {
+        None
+    }
+
     /// Returns the scopes that the caller lacks; empty when the failure is another one.
     fn missing_allowances(&self) -> &[&'static str] {
         &[]
@@ -79,7 +91,8 @@ pub fn with_causes(error: &dyn Error) -> String {
 
 /// Declares an error enum with its [`Failure`](crate::Failure), `Display` and `Error`: each variant with its kind, its code, its text and
 /// the entry that it is about. None of them is repeated anywhere else. A `reason` that the caller must not learn comes last; it is for the
-/// log alone.
+/// log alone. A variant with several faults, each with an entry and a text of its own, gives their list by `faults`, and `retry` the seconds
+/// after which to try again.
 ///
 /// A variant under `wraps` holds another failure and takes everything from it, or, given a text, everything but the text; the failure is then
 /// its source. Given values, it holds only these of that failure, as one enum may serve several operations.
@@ -127,7 +140,8 @@ macro_rules! failure {
             $(
                 $(#[$doc:meta])*
                 $variant:ident $(($field:ident: $type:ty = $example:expr))?
-                    => $kind:ident, $code:literal, $text:literal $(, at $entry:literal)? $(, reason $reason:expr)?;
+                    => $kind:ident, $code:literal, $text:literal $(, at $entry:literal)? $(, faults $faults:ident)? $(, retry $retry:expr)?
+                    $(, reason $reason:expr)?;
             )*
         } $(wraps {
             $(
@@ -201,6 +215,28 @@ macro_rules! failure {
                 }
             }
 
+            fn faults(&self) -> ::std::vec::Vec<(::std::string::String, ::std::string::String)> {
+                match self {
+                    $(Self::$variant $(($field))? => {
+                        // Not every field is a list of faults.
+                        $(let _ = $field;)?
+                        $crate::failure!(@faults self $(, $faults)?)
+                    })*
+                    $($(Self::$wrapper(inner) => $crate::Failure::faults(inner),)*)?
+                }
+            }
+
+            fn retry_after_s(&self) -> ::std::option::Option<u64> {
+                match self {
+                    $(Self::$variant $(($field))? => {
+                        // Not every field is a time.
+                        $(let _ = $field;)?
+                        $crate::failure!(@reason $($retry)?)
+                    })*
+                    $($(Self::$wrapper(inner) => $crate::Failure::retry_after_s(inner),)*)?
+                }
+            }
+
             fn missing_allowances(&self) -> &[&'static str] {
                 match self {
                     $(Self::$variant { .. } => &[],)*
@@ -227,6 +263,13 @@ macro_rules! failure {
     (@source $inner:ident, $text:literal) => { ::std::option::Option::Some($inner) };
     (@reason) => { ::std::option::Option::None };
     (@reason $reason:expr) => { ::std::option::Option::Some($reason) };
+    (@faults $failure:ident) => {
+        $crate::Failure::entry($failure)
+            .map(|entry| (entry, ::std::string::ToString::to_string($failure)))
+            .into_iter()
+            .collect()
+    };
+    (@faults $failure:ident, $faults:ident) => { $faults.list() };
     (@entry) => { ::std::option::Option::None };
     (@entry $entry:literal) => { ::std::option::Option::Some(::std::format!($entry)) };
 }

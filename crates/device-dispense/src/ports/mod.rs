@@ -1,3 +1,5 @@
+mod writes;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -6,6 +8,8 @@ use esoz_kernel::{
     ClientId, Committed, DispenseId, EventId, IdempotentRequest, LegalEntityId, Page, PageRequest, PatientId,
     Put, RequestId, ScanCursor, ScanPage, StoreError, Timestamp, TraceContext, UserId,
 };
+
+pub use writes::*;
 
 use crate::{Dispense, DispenseStatus, Filter, Pseudonym, StoredDispense, Trigger, concerns};
 

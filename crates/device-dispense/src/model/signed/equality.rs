@@ -1,0 +1,100 @@
+//! Whether what was signed equals what is stored.
+
+use std::collections::BTreeSet;
+
+use esoz_kernel::{Decimal, PatientId, Timestamp, parse_uuid};
+use serde_json::{Map, Value};
+
+use super::content::STATUS;
+use crate::model::dispense::Dispense;
+use crate::model::fields::{FieldKind, RECORD, RESOURCES, kind_of};
+use crate::model::status::DispenseStatus;
+
+/// The fields that must be there, if they are stored.
+const COMPARED_ALWAYS: [&str; 6] =
+    ["based_on", "program", "performer", "location", "performer_legal_entity", "details"];
+
+/// The fields that are not compared.
+const NOT_COMPARED: [&str; 8] = [
+    STATUS,
+    "inserted_at",
+    "updated_at",
+    "updated_by",
+    "status_history",
+    "signed_content_links",
+    "context_episode_id",
+    "origin_episode_id",
+];
+
+/// What is not compared at any depth: texts for people.
+const FOR_PEOPLE: [&str; 2] = ["display_value", "text"];
+
+/// Whether the fields equal those of the dispense, but for those that the method sets.
+pub(super) fn equals(
+    fields: &Map<String, Value>,
+    dispense: &Dispense,
+    patient: PatientId,
+    free: &[&str],
+) -> bool {
+    let is_id = |value: Option<&Value>, id| {
+        value.and_then(Value::as_str).is_some_and(|text| parse_uuid(text) == Ok(id))
+    };
+    let subject = fields.get("subject");
+    let is_of_patient =
+        is_id(subject.and_then(|subject| subject.pointer("/identifier/value")), patient.uuid())
+            && subject.and_then(|subject| subject.pointer("/identifier/type/coding")).is_some_and(|coding| {
+                *coding == serde_json::json!([{"system": RESOURCES, "code": "patient"}])
+            });
+    let is_published = |name: &str| matches!(name, "id" | "subject") || RECORD.field(name).is_some();
+    let is_left =
+        |name: &str| free.contains(&name) || NOT_COMPARED.contains(&name) || matches!(name, "id" | "subject");
+    let are_there =
+        COMPARED_ALWAYS.iter().all(|name| is_there(fields, name) || !is_there(&dispense.record, name));
+    is_id(fields.get("id"), dispense.id.uuid())
+        && is_of_patient
+        && are_there
+        && fields.keys().all(|name| is_published(name))
+        && fields
+            .iter()
+            .filter(|(name, _)| !is_left(name))
+            .all(|(name, value)| equal("", name, value, dispense.record.get(name).unwrap_or(&Value::Null)))
+}
+
+fn is_there(fields: &Map<String, Value>, name: &str) -> bool {
+    fields.get(name).is_some_and(|value| !value.is_null())
+}
+
+/// Whether two values are equal: null as absent, numbers by value, times by instant, ids in either case, statuses in either spelling.
+fn equal(parent: &str, name: &str, signed: &Value, stored: &Value) -> bool {
+    match (signed, stored) {
+        (Value::Object(signed), Value::Object(stored)) => {
+            let names: BTreeSet<&String> = signed.keys().chain(stored.keys()).collect();
+            names.into_iter().filter(|field| !FOR_PEOPLE.contains(&field.as_str())).all(|field| {
+                let of = |fields: &Map<String, Value>| fields.get(field).cloned().unwrap_or_default();
+                equal(name, field, &of(signed), &of(stored))
+            })
+        }
+        (Value::Array(signed), Value::Array(stored)) => {
+            signed.len() == stored.len()
+                && signed.iter().zip(stored).all(|(signed, stored)| equal(parent, name, signed, stored))
+        }
+        (Value::Number(signed), Value::Number(stored)) => {
+            let decimal = |number: &serde_json::Number| number.to_string().parse::<Decimal>();
+            signed == stored || decimal(signed).is_ok_and(|signed| Ok(signed) == decimal(stored))
+        }
+        (Value::String(signed), Value::String(stored)) => {
+            signed == stored
+                || match kind_of(parent, name) {
+                    Some(FieldKind::Uuid) => parse_uuid(signed).is_ok_and(|id| Ok(id) == parse_uuid(stored)),
+                    Some(FieldKind::Time) => {
+                        signed.parse::<Timestamp>().is_ok_and(|time| Ok(time) == stored.parse())
+                    }
+                    Some(FieldKind::Status) => {
+                        signed.parse::<DispenseStatus>().is_ok_and(|status| Ok(status) == stored.parse())
+                    }
+                    _ => false,
+                }
+        }
+        (signed, stored) => signed == stored,
+    }
+}

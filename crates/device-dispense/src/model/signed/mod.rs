@@ -1,0 +1,94 @@
+//! The rules of changes by a signed document (sections 6 and 7), each a pure function of facts.
+
+mod complete;
+mod content;
+mod equality;
+mod mark_in_error;
+mod refusal;
+
+use esoz_events::StatusChangeEvent;
+use esoz_kernel::{
+    CivilDate, EventId, LegalEntityId, PatientId, Pseudonym, RequestId, StoreError, Timestamp, TraceContext,
+    UserId, Uuid,
+};
+use serde_json::{Map, Value};
+
+pub use complete::CompleteFacts;
+pub use content::{SignedDispense, WrongContent};
+pub use mark_in_error::MarkInErrorFacts;
+pub use refusal::ChangeRefusal;
+
+use super::dispense::Dispense;
+use super::rules::visible;
+use super::status::DispenseStatus;
+use crate::ports::{DispenseFacts, DispenseUpdate};
+
+/// What a change by a signed document rests on, but for what the store of dispenses knows.
+#[derive(Debug, Clone)]
+pub struct SignedChange {
+    /// The patient named in the request.
+    pub patient: PatientId,
+    /// The pseudonym of the patient.
+    pub subject: Pseudonym,
+    /// The legal entity that changes it, which is active.
+    pub owner: LegalEntityId,
+    /// The user.
+    pub user: UserId,
+    /// The time of the change, in milliseconds.
+    pub at: Timestamp,
+    /// The day in Ukraine.
+    pub today: CivilDate,
+    /// What was signed.
+    pub content: SignedDispense,
+    /// The key of the container in the media storage.
+    pub link: String,
+    /// The id of the event, and that of the request's event.
+    pub event_ids: [EventId; 2],
+    /// The request, to trace the events back to it.
+    pub request_id: RequestId,
+    /// The span that the events belong to.
+    pub trace: Option<TraceContext>,
+}
+
+impl SignedChange {
+    /// The dispense, if the caller may see it (K06, E05).
+    fn dispense(&self, found: &mut DispenseFacts) -> Result<Result<Dispense, ChangeRefusal>, StoreError> {
+        let visible = visible(found.stored.take(), self.owner, &self.subject)?;
+        Ok(visible.map_err(ChangeRefusal::NotFound))
+    }
+
+    /// The update that makes the dispense one of that status.
+    fn update(&self, dispense: &Dispense, to: DispenseStatus, set: Map<String, Value>) -> DispenseUpdate {
+        let [id, _] = self.event_ids;
+        DispenseUpdate {
+            to,
+            reason: None,
+            set,
+            link: self.link.clone(),
+            event: self.event(id, esoz_events::EntityType::DEVICE_DISPENSE, dispense.id.uuid(), to.as_str()),
+            completed_request: None,
+        }
+    }
+
+    fn event(
+        &self,
+        id: EventId,
+        entity_type: esoz_events::EntityType,
+        entity_id: Uuid,
+        new_status: &str,
+    ) -> StatusChangeEvent {
+        StatusChangeEvent {
+            id,
+            entity_type,
+            entity_id,
+            new_status: new_status.to_owned(),
+            event_time: self.at,
+            changed_by: self.user,
+            request_id: self.request_id.clone(),
+            trace: self.trace,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
