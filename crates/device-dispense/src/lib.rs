@@ -23,12 +23,12 @@ pub use model::request::{
 };
 pub use model::rules::{NotVisible, concerns, visible};
 pub use model::signed::{
-    ChangeRefusal, CompleteFacts, MarkInErrorFacts, SignedChange, SignedDispense, WrongContent,
+    ChangeRefusal, CompleteFacts, DocumentError, MarkInErrorFacts, SignedChange, SignedDispense,
 };
 pub use model::status::{DispenseStatus, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
 pub use operations::*;
 pub use ports::{
-    Access, Basis, Change, Create, DEVICE_REQUEST, DecideChange, DecideCreate, DeviceDispenses,
+    Access, Basis, Cause, Change, Create, DEVICE_REQUEST, DecideChange, DecideCreate, DeviceDispenses,
     DeviceRequestRecord, DispenseFacts, DispenseRegistry, DispenseUpdate, DispenseWrites, EncodedDispense,
     InvalidPseudonym, Overdue, OverdueFilter, PatientAccess, PatientPseudonyms, RequestQuery,
     StaticPatientAccess, Transition,

@@ -5,6 +5,7 @@ mod exact;
 mod failure;
 mod id;
 pub mod idempotency;
+mod join;
 mod page;
 mod ports;
 mod pseudonym;
@@ -30,8 +31,9 @@ pub use id::{
 };
 pub use idempotency::{Committed, IdempotencyError, IdempotencyKey, IdempotentRequest, Replay, Written};
 pub use jiff::civil::Date as CivilDate;
+pub use join::join;
 pub use page::{Listed, Page, PageRequest};
-pub use ports::{Clock, IdGenerator, IdempotencyRecords, PoolStatus};
+pub use ports::{Calendar, Clock, IdGenerator, IdempotencyRecords, PoolStatus};
 pub use pseudonym::Pseudonym;
 pub use record::{Put, Stamps};
 pub use request_id::RequestId;

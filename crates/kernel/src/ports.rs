@@ -1,12 +1,18 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::{StoreError, Timestamp};
+use crate::{CivilDate, StoreError, Timestamp};
 
 /// Tells operations the time, so that a test can set it.
 pub trait Clock: Send + Sync {
     /// Returns the current time, UTC.
     fn now(&self) -> Timestamp;
+}
+
+/// Tells operations the day that an instant belongs to, where days count (Europe/Kyiv), so that rules need no time zone.
+pub trait Calendar: Send + Sync {
+    /// Returns the day.
+    fn day_of(&self, time: Timestamp) -> CivilDate;
 }
 
 /// Generates ids for operations, so that a test can choose them.

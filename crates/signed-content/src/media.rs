@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use esoz_kernel::{DispenseId, StoreError, Uuid, parse_uuid};
 use jiff::civil::Date;
 
-/// The key of a container in the media storage: the UTC day on which it was stored, the record it is of, and a random UUID, which keeps it from
+/// The key of a container in the media storage: the day on which it was stored, the record it is of, and a random UUID, which keeps it from
 /// being guessed. It opens nothing without the storage's own credentials.
 ///
 /// The day leads, so that what was left behind is found by day; the record follows, so that it can be asked whether it has the container.

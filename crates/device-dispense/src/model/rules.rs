@@ -37,8 +37,28 @@ impl NotVisible {
     }
 }
 
-/// Returns the dispense if the caller may see it (stop rules 5 to 7, shared by all operations on one dispense): it exists, belongs to the
-/// legal entity that asks and is about the named patient; else which of these failed first.
+/// Decides whether the caller may know of a dispense (stop rules 6 and 7, shared by all operations on one dispense): it belongs to the legal entity
+/// that asks, and is about the named patient; else which of these failed first.
+///
+/// # Errors
+/// [`NotVisible`]
+pub(crate) fn check_visible(
+    found: &StoredDispense,
+    owner: LegalEntityId,
+    subject: &Pseudonym,
+) -> Result<(), NotVisible> {
+    // A subject that cannot be decoded passes, so that the owner learns of the corruption.
+    let stored = (Some(found.owner), Some(found.subject.as_ref().unwrap_or(subject)));
+    if !concerns((Some(owner), None), stored) {
+        return Err(NotVisible::OtherLegalEntity);
+    }
+    if !concerns((Some(owner), Some(subject)), stored) {
+        return Err(NotVisible::OtherPatient);
+    }
+    Ok(())
+}
+
+/// Returns the dispense if it exists and the caller [may know of it](check_visible) (stop rules 5 to 7).
 ///
 /// # Errors
 /// [`StoreError`] of kind corrupt when the dispense belongs to the caller, and its subject cannot be decoded, or it is about the patient and its
@@ -49,15 +69,10 @@ pub fn visible(
     subject: &Pseudonym,
 ) -> Result<Result<Dispense, NotVisible>, StoreError> {
     let Some(found) = found else { return Ok(Err(NotVisible::Unknown)) };
-    // A subject that cannot be decoded passes here, so that the owner gets the corruption error below.
-    let stored = (Some(found.owner), Some(found.subject.as_ref().unwrap_or(subject)));
-    if !concerns((Some(owner), None), stored) {
-        return Ok(Err(NotVisible::OtherLegalEntity));
+    match check_visible(&found, owner, subject) {
+        Ok(()) => found.dispense.map(Ok),
+        Err(why) => Ok(Err(why)),
     }
-    if !concerns((Some(owner), Some(subject)), stored) {
-        return Ok(Err(NotVisible::OtherPatient));
-    }
-    found.dispense.map(Ok)
 }
 
 #[cfg(test)]

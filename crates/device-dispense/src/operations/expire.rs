@@ -6,8 +6,7 @@ use esoz_kernel::{
     UserId, time::to_millis,
 };
 
-use crate::ports::Occasion;
-use crate::{DeviceDispenses, DispenseStatus, Overdue, OverdueFilter, Transition, Trigger};
+use crate::{Cause, DeviceDispenses, DispenseStatus, Overdue, OverdueFilter, Transition, Trigger};
 
 /// Expires device dispenses that have been in progress for longer than is allowed (section 4): what a periodic job does, without a caller.
 #[derive(Clone)]
@@ -71,16 +70,18 @@ impl ExpireDispenses {
     }
 
     fn transition(&self, id: DispenseId) -> Transition {
-        let occasion = Occasion {
-            id,
-            event_id: EventId::new(self.ids.fresh()),
+        let cause = Cause {
             at: to_millis(self.clock.now()),
             by: self.system_user,
             request_id: RequestId::from_uuid(self.ids.fresh()),
             trace: None,
         };
+        let event_id = EventId::new(self.ids.fresh());
         let inserted_before = Some(self.deadline());
-        Transition { inserted_before, ..Transition::new(Self::EXPIRED, Trigger::AutoExpire, occasion) }
+        Transition {
+            inserted_before,
+            ..Transition::new(id, Self::EXPIRED, Trigger::AutoExpire, event_id, &cause)
+        }
     }
 }
 

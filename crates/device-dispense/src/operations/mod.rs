@@ -1,22 +1,31 @@
 //! One file per operation: input, error, `execute`.
 
+mod complete;
+mod create;
 mod expire;
 #[cfg(test)]
 mod fixtures;
 mod list;
 mod list_of_patient;
+mod mark_in_error;
 mod show;
+mod signed;
 mod stop;
 
 use std::sync::Arc;
 
-use esoz_kernel::{Clock, IdGenerator, Listed, Page, PatientId, StoreError};
-use esoz_legal_entity::{AllowedTypes, LegalEntities};
+use esoz_auth::{Operation, Permit};
+use esoz_kernel::{Clock, IdGenerator, LegalEntityId, Listed, Page, PatientId, StoreError};
+use esoz_legal_entity::{ActiveLegalEntity, AllowedTypes, LegalEntities, LegalEntityError, require_active};
 
+pub use complete::{CompleteDispense, CompleteError};
+pub use create::{CreateDispense, CreateError, CreateInput};
 pub use expire::ExpireDispenses;
 pub use list::{ListDispenses, ListError, ListInput};
 pub use list_of_patient::{ListDispensesOfPatient, ListOfPatientError, ListOfPatientInput};
+pub use mark_in_error::{MarkDispenseInError, MarkInErrorError};
 pub use show::{ShowDispense, ShowError, ShowInput};
+pub use signed::{SignedInput, SignedPorts};
 pub use stop::{StopDispense, StopError, StopInput};
 
 use crate::{DeviceDispenses, Dispense, PatientAccess, PatientPseudonyms};
@@ -76,6 +85,16 @@ impl DispenseOperations {
             stop: StopDispense { dispenses, legal_entities, allowed_types, pseudonyms, clock, ids },
         }
     }
+}
+
+/// Returns the legal entity that the caller acts for, if it may act (rule 4 of a stop, shared by all operations that write).
+async fn active_legal_entity<O: Operation>(
+    legal_entities: &dyn LegalEntities,
+    allowed_types: &AllowedTypes,
+    permit: &Permit<O>,
+) -> Result<Result<LegalEntityId, LegalEntityError>, StoreError> {
+    let found = legal_entities.find(permit.client().into()).await?;
+    Ok(require_active(found.as_ref(), allowed_types).map(ActiveLegalEntity::legal_entity_id))
 }
 
 /// A dispense of a list with its patient; `None` where the scheme of pseudonyms is irreversible.

@@ -5,12 +5,12 @@ use esoz_kernel::{
     Clock, Committed, DispenseId, EventId, IdGenerator, IdempotencyError, IdempotencyKey, IdempotentRequest,
     LegalEntityId, PatientId, RequestId, StoreError, StoreErrorKind, TraceContext, failure, time::to_millis,
 };
-use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityError, require_active};
+use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityError};
 
-use crate::ports::Occasion;
+use super::active_legal_entity;
 use crate::{
-    DeviceDispenses, Dispense, DispenseStatus, NotVisible, PatientPseudonyms, Pseudonym, Transition, Trigger,
-    visible,
+    Cause, DeviceDispenses, Dispense, DispenseStatus, NotVisible, PatientPseudonyms, Pseudonym, Transition,
+    Trigger, visible,
 };
 
 /// How often the change is offered to a store that keeps answering that it is stale or in conflict. A dispense leaves `in_progress`
@@ -89,7 +89,8 @@ impl StopDispense {
     /// [`StopError`] of the first rule that fails. After [`StopError::Store`] the change may or may not have taken effect; the same request
     /// again tells.
     pub async fn execute(&self, permit: &Permit<Self>, input: StopInput) -> Result<Dispense, StopError> {
-        let owner = self.active_legal_entity(permit).await?;
+        let owner = active_legal_entity(&*self.legal_entities, &self.allowed_types, permit).await;
+        let owner = owner.map_err(StopError::Store)?.map_err(StopError::LegalEntity)?;
         let (Some(patient_id), Some(id)) = (input.patient_id, input.dispense_id) else {
             return Err(StopError::NotFound(NotVisible::MalformedId));
         };
@@ -122,12 +123,6 @@ impl StopDispense {
         Err(StopError::Store(StoreError::new(StoreErrorKind::Conflict, attempted)))
     }
 
-    async fn active_legal_entity(&self, permit: &Permit<Self>) -> Result<LegalEntityId, StopError> {
-        let found = self.legal_entities.find(permit.client().into()).await.map_err(StopError::Store)?;
-        let active = require_active(found.as_ref(), &self.allowed_types).map_err(StopError::LegalEntity)?;
-        Ok(active.legal_entity_id())
-    }
-
     fn transition(
         &self,
         permit: &Permit<Self>,
@@ -136,14 +131,13 @@ impl StopDispense {
         subject: Pseudonym,
         input: StopInput,
     ) -> Transition {
-        let occasion = Occasion {
-            id,
-            event_id: EventId::new(self.ids.fresh()),
+        let cause = Cause {
             at: to_millis(self.clock.now()),
             by: permit.user(),
             request_id: input.request_id,
             trace: input.trace,
         };
+        let event_id = EventId::new(self.ids.fresh());
         let idempotency = input.idempotency_key.map(|key| {
             let id = id.uuid();
             let parts: [&[u8]; 2] = [id.as_bytes(), subject.expose().as_bytes()];
@@ -153,7 +147,7 @@ impl StopDispense {
             owner: Some(owner),
             subject: Some(subject),
             idempotency,
-            ..Transition::new(DispenseStatus::Stopped, Trigger::Stop, occasion)
+            ..Transition::new(id, DispenseStatus::Stopped, Trigger::Stop, event_id, &cause)
         }
     }
 

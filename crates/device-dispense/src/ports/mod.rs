@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use esoz_events::{EntityType, StatusChangeEvent};
 use esoz_kernel::{
     ClientId, Committed, DispenseId, EventId, IdempotentRequest, LegalEntityId, Page, PageRequest, PatientId,
-    Put, RequestId, ScanCursor, ScanPage, StoreError, Timestamp, TraceContext, UserId,
+    Put, RequestId, ScanCursor, ScanPage, StoreError, Timestamp, TraceContext, UserId, Uuid,
 };
 
 pub use writes::*;
@@ -38,31 +38,49 @@ pub struct Transition {
     pub idempotency: Option<IdempotentRequest>,
 }
 
-/// What happens to a dispense: when, by whom, and by which request.
-#[derive(Debug)]
-pub(crate) struct Occasion {
-    pub(crate) id: DispenseId,
-    pub(crate) event_id: EventId,
-    pub(crate) at: Timestamp,
-    pub(crate) by: UserId,
-    pub(crate) request_id: RequestId,
-    pub(crate) trace: Option<TraceContext>,
+/// What causes a change of status: when it happens, by whom, and by which request.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    /// The time, in milliseconds.
+    pub at: Timestamp,
+    /// The user.
+    pub by: UserId,
+    /// The request, to trace events back to it.
+    pub request_id: RequestId,
+    /// The span that events belong to; `None` when the request is not traced.
+    pub trace: Option<TraceContext>,
+}
+
+impl Cause {
+    /// Creates the event that the status of an entity has changed.
+    pub(crate) fn event(
+        &self,
+        id: EventId,
+        (entity_type, entity_id): (EntityType, Uuid),
+        new_status: &str,
+    ) -> StatusChangeEvent {
+        StatusChangeEvent {
+            id,
+            entity_type,
+            entity_id,
+            new_status: new_status.to_owned(),
+            event_time: self.at,
+            changed_by: self.by,
+            request_id: self.request_id.clone(),
+            trace: self.trace,
+        }
+    }
 }
 
 impl Transition {
     /// Creates the transition that a trigger causes, with its event, for a dispense of any owner and patient.
-    pub(crate) fn new(to: DispenseStatus, trigger: Trigger, occasion: Occasion) -> Self {
-        let Occasion { id, event_id, at, by, request_id, trace } = occasion;
-        let event = StatusChangeEvent {
-            id: event_id,
-            entity_type: EntityType::DEVICE_DISPENSE,
-            entity_id: id.uuid(),
-            new_status: to.as_str().to_owned(),
-            event_time: at,
-            changed_by: by,
-            request_id,
-            trace,
-        };
+    pub(crate) fn new(
+        id: DispenseId,
+        to: DispenseStatus,
+        trigger: Trigger,
+        event_id: EventId,
+        cause: &Cause,
+    ) -> Self {
         Self {
             id,
             owner: None,
@@ -70,9 +88,9 @@ impl Transition {
             inserted_before: None,
             from: to.sources(trigger),
             to,
-            at,
-            by,
-            event,
+            at: cause.at,
+            by: cause.by,
+            event: cause.event(event_id, (EntityType::DEVICE_DISPENSE, id.uuid()), to.as_str()),
             idempotency: None,
         }
     }

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use esoz_kernel::{CivilDate, Decimal, LegalEntityId, Pseudonym, Timestamp, UserId};
-use esoz_registries::RegistryFacts;
+use esoz_registries::{DeviceChoice, DeviceDefinition, ProgramDevice, RegistryFacts};
 
 pub use body::{AnyReference, Named, NewDetail, NewDevice, NewDispense};
 pub use faults::Faults;
@@ -54,6 +54,11 @@ pub struct CreatePolicy {
 impl CreatePolicy {
     /// The time for which a wrong code counts.
     pub const WRONG_CODES_WINDOW: Duration = Duration::from_hours(1);
+
+    /// Returns the instant before which a dispense in progress must have been recorded for its lifetime to have passed; `None`: it never has.
+    pub fn active_since(&self, now: Timestamp) -> Option<Timestamp> {
+        self.lifetime.map(|lifetime| now.saturating_sub(lifetime))
+    }
 }
 
 impl Default for CreatePolicy {
@@ -99,7 +104,7 @@ pub struct RequestFacts {
     pub request: Option<DeviceRequest>,
     /// Whether a dispense has the id already.
     pub is_id_taken: bool,
-    /// Whether a dispense of the request is in progress, and recorded at [`CreateFacts::active_since`] or later, or at no time that can be read.
+    /// Whether a dispense of the request is in progress, and recorded at [`CreatePolicy::active_since`] or later, or at no time that can be read.
     pub has_active_dispense: bool,
     /// How many wrong codes were given for the request within the window.
     pub wrong_codes: u32,
@@ -110,9 +115,23 @@ pub struct RequestFacts {
 }
 
 impl CreateFacts {
-    /// Returns the instant before which a dispense in progress must have been recorded for its lifetime to have passed; `None`: it never has.
-    pub fn active_since(&self) -> Option<Timestamp> {
-        self.policy.lifetime.map(|lifetime| self.at.saturating_sub(lifetime))
+    /// Chooses the program devices among which rule 19 looks for one that fits, if none of those that are dispensed does; `None` when there is
+    /// nothing to look for.
+    pub fn further_devices(&self, found: &RequestFacts) -> Option<DeviceChoice> {
+        let program = self.body.program.as_ref()?.id;
+        let request = found.request.as_ref()?;
+        let is_decided = program::check(&self.body, request, &self.registries, self.today).is_ok();
+        (!is_decided).then(|| request.device.choice(program))
+    }
+
+    /// Adds program devices, each with its definition, to those that are known.
+    pub fn add_program_devices(&mut self, further: Vec<(ProgramDevice, DeviceDefinition)>) {
+        let known = &mut self.registries.program_devices;
+        for device in further {
+            if !known.iter().any(|(one, _)| one.id == device.0.id) {
+                known.push(device);
+            }
+        }
     }
 
     /// Decides what is recorded: the first rule that fails answers.

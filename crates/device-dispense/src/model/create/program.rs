@@ -1,4 +1,4 @@
-use esoz_kernel::CivilDate;
+use esoz_kernel::{CivilDate, MedicalProgramId};
 use esoz_registries::{DeviceChoice, DeviceDefinition, ProgramDevice, RegistryFacts};
 
 use super::{CreateRefusal, NewDispense};
@@ -51,11 +51,11 @@ impl RequestedDevice {
     }
 
     /// Chooses the program devices that fit it, whatever is dispensed: those among which rule 19 looks for a witness.
-    pub(crate) fn choice(&self, program: Option<esoz_kernel::MedicalProgramId>) -> DeviceChoice {
+    pub(crate) fn choice(&self, program: MedicalProgramId) -> DeviceChoice {
         let (definitions, classification_types) = match self {
             Self::Type(code) => (Vec::new(), vec![code.clone()]),
             Self::Definition(id) => (vec![*id], Vec::new()),
         };
-        DeviceChoice { ids: Vec::new(), program, definitions, classification_types }
+        DeviceChoice { ids: Vec::new(), program: Some(program), definitions, classification_types }
     }
 }

@@ -41,7 +41,7 @@ impl CompleteFacts {
         dispense: &Dispense,
         request: Option<&DeviceRequest>,
     ) -> Result<DispenseUpdate, ChangeRefusal> {
-        let SignedChange { content, today, user, patient, .. } = &self.change;
+        let SignedChange { content, today, cause, patient, .. } = &self.change;
         let has_program = dispense.record.get("program").is_some_and(|program| !program.is_null());
         if has_program && !content.fields.contains_key(PAYMENT_AMOUNT) {
             return Err(ChangeRefusal::PaymentMissing);
@@ -53,7 +53,7 @@ impl CompleteFacts {
         let is_active = |request: &&DeviceRequest| request.status == DeviceRequestStatus::Active;
         let request = request.filter(is_active).ok_or(ChangeRefusal::RequestNotActive)?;
         let author = dispense.record.get("inserted_by").and_then(Value::as_str);
-        if self.is_author_required && author.and_then(|author| author.parse().ok()) != Some(*user) {
+        if self.is_author_required && author.and_then(|author| author.parse().ok()) != Some(cause.by) {
             return Err(ChangeRefusal::NotAuthor);
         }
         let to = DispenseStatus::Completed;
@@ -79,7 +79,11 @@ impl CompleteFacts {
         let mut update = change.update(dispense, DispenseStatus::Completed, set);
         update.completed_request = request.quantity.is_some().then(|| {
             let [_, id] = change.event_ids;
-            change.event(id, DEVICE_REQUEST, request.id.uuid(), DeviceRequestStatus::Completed.as_str())
+            change.cause.event(
+                id,
+                (DEVICE_REQUEST, request.id.uuid()),
+                DeviceRequestStatus::Completed.as_str(),
+            )
         });
         update
     }

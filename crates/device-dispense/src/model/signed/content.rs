@@ -1,7 +1,7 @@
 use std::fmt;
 
 use esoz_kernel::{Decimal, Timestamp, failure};
-use esoz_signed_content::SignedContentError;
+use esoz_signed_content::{SignedContentError, SignerMismatch};
 use serde_json::{Map, Value};
 
 use crate::model::create::Faults;
@@ -25,14 +25,17 @@ impl fmt::Debug for SignedDispense {
 }
 
 failure! {
-    /// Why signed content cannot be a dispense.
+    /// Why a signed document is not accepted, whatever the dispense is ("Signed documents").
     #[derive(Debug, Clone, PartialEq, Eq)]
-    pub enum WrongContent {
-        /// A field has the wrong type, or is out of its limits.
-        Fields(faults: Faults = Faults::example()) => Invalid, "signed_fields", "Signed fields have the wrong type", faults faults;
+    pub enum DocumentError {
+        /// A field of what was signed has the wrong type, or is out of its limits.
+        Fields(faults: Faults = Faults::example())
+            => Invalid, "signed_fields", "Signed fields have the wrong type", faults faults;
     } wraps {
-        /// It is no JSON object.
-        Container(SignedContentError = [SignedContentError::Invalid("not_an_object")]);
+        /// The container cannot be used.
+        Container(SignedContentError);
+        /// The signer is not the user.
+        Signer(SignerMismatch);
     }
 }
 
@@ -54,9 +57,9 @@ impl SignedDispense {
     /// Reads signed content ("Signed documents").
     ///
     /// # Errors
-    /// [`WrongContent`]: no JSON object, or every field that a client may set and that has the wrong type.
-    pub fn parse(content: &[u8]) -> Result<Self, WrongContent> {
-        let no_object = || WrongContent::Container(SignedContentError::Invalid("not_an_object"));
+    /// [`DocumentError`]: no JSON object, or every field that a client may set and that has the wrong type.
+    pub fn parse(content: &[u8]) -> Result<Self, DocumentError> {
+        let no_object = || DocumentError::Container(SignedContentError::Invalid("not_an_object"));
         let Ok(Value::Object(mut fields)) = serde_json::from_slice(content) else { return Err(no_object()) };
         // null is as absent.
         fields.retain(|_, value| !value.is_null());
@@ -88,7 +91,7 @@ impl SignedDispense {
                 .push(format!("$.{WHEN_HANDED_OVER}"), "string does not match the format of a date and time");
         }
         if !faults.is_empty() {
-            return Err(WrongContent::Fields(faults));
+            return Err(DocumentError::Fields(faults));
         }
         let status = fields.get(STATUS).and_then(Value::as_str).map(str::to_owned);
         Ok(Self { fields, status, when_handed_over: when_handed_over.flatten() })

@@ -6,22 +6,19 @@ mod equality;
 mod mark_in_error;
 mod refusal;
 
-use esoz_events::StatusChangeEvent;
-use esoz_kernel::{
-    CivilDate, EventId, LegalEntityId, PatientId, Pseudonym, RequestId, StoreError, Timestamp, TraceContext,
-    UserId, Uuid,
-};
+use esoz_events::EntityType;
+use esoz_kernel::{CivilDate, EventId, LegalEntityId, PatientId, Pseudonym, StoreError};
 use serde_json::{Map, Value};
 
 pub use complete::CompleteFacts;
-pub use content::{SignedDispense, WrongContent};
+pub use content::{DocumentError, SignedDispense};
 pub use mark_in_error::MarkInErrorFacts;
 pub use refusal::ChangeRefusal;
 
 use super::dispense::Dispense;
 use super::rules::visible;
 use super::status::DispenseStatus;
-use crate::ports::{DispenseFacts, DispenseUpdate};
+use crate::ports::{Cause, DispenseFacts, DispenseUpdate};
 
 /// What a change by a signed document rests on, but for what the store of dispenses knows.
 #[derive(Debug, Clone)]
@@ -32,10 +29,8 @@ pub struct SignedChange {
     pub subject: Pseudonym,
     /// The legal entity that changes it, which is active.
     pub owner: LegalEntityId,
-    /// The user.
-    pub user: UserId,
-    /// The time of the change, in milliseconds.
-    pub at: Timestamp,
+    /// What causes it.
+    pub cause: Cause,
     /// The day in Ukraine.
     pub today: CivilDate,
     /// What was signed.
@@ -44,10 +39,6 @@ pub struct SignedChange {
     pub link: String,
     /// The id of the event, and that of the request's event.
     pub event_ids: [EventId; 2],
-    /// The request, to trace the events back to it.
-    pub request_id: RequestId,
-    /// The span that the events belong to.
-    pub trace: Option<TraceContext>,
 }
 
 impl SignedChange {
@@ -65,27 +56,8 @@ impl SignedChange {
             reason: None,
             set,
             link: self.link.clone(),
-            event: self.event(id, esoz_events::EntityType::DEVICE_DISPENSE, dispense.id.uuid(), to.as_str()),
+            event: self.cause.event(id, (EntityType::DEVICE_DISPENSE, dispense.id.uuid()), to.as_str()),
             completed_request: None,
-        }
-    }
-
-    fn event(
-        &self,
-        id: EventId,
-        entity_type: esoz_events::EntityType,
-        entity_id: Uuid,
-        new_status: &str,
-    ) -> StatusChangeEvent {
-        StatusChangeEvent {
-            id,
-            entity_type,
-            entity_id,
-            new_status: new_status.to_owned(),
-            event_time: self.at,
-            changed_by: self.user,
-            request_id: self.request_id.clone(),
-            trace: self.trace,
         }
     }
 }

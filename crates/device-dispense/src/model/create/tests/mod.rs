@@ -1,6 +1,7 @@
 //! Each rule alone, neighbours together, and the ends of what each allows.
 
 mod amounts;
+mod answers;
 mod fixture;
 mod order;
 mod program;
@@ -9,6 +10,7 @@ mod record;
 use esoz_kernel::{Failure as _, LegalEntityId, Uuid};
 
 use super::*;
+use crate::VerificationCode;
 use fixture::{Fixture, uuid};
 
 /// The refusal of a create of which only this is wrong.
@@ -137,10 +139,11 @@ fn given_a_request_without_quantity_then_other_dispenses_do_not_matter_nor_how_m
 
 #[test]
 fn given_a_lifetime_then_what_is_older_is_not_active() {
-    let mut facts = Fixture::new().facts;
-    assert_eq!(facts.active_since(), None);
-    facts.policy.lifetime = Some(Duration::from_mins(1));
-    assert_eq!(facts.active_since(), Some("2026-01-31T08:14:30.123Z".parse().unwrap()));
+    let now = "2026-01-31T08:15:30.123Z".parse().unwrap();
+    let mut policy = CreatePolicy::default();
+    assert_eq!(policy.active_since(now), None);
+    policy.lifetime = Some(Duration::from_mins(1));
+    assert_eq!(policy.active_since(now), Some("2026-01-31T08:14:30.123Z".parse().unwrap()));
 }
 
 #[test]
@@ -165,7 +168,6 @@ fn given_several_wrong_details_then_one_rule_tells_all_of_its_own() {
 #[test]
 fn given_a_code_then_it_must_be_given_and_right_and_only_so_often() {
     let code = |text: &str| VerificationCode::parse(text);
-    use crate::VerificationCode;
     for (given, expected) in [
         (code("1234"), None),
         (code("1235"), Some(CreateRefusal::WrongCode)),
@@ -190,7 +192,7 @@ fn given_a_code_then_it_must_be_given_and_right_and_only_so_often() {
 #[test]
 fn given_a_request_without_a_code_then_any_is_taken() {
     assert!(passes(|fixture| {
-        fixture.facts.body.verification_code = crate::VerificationCode::parse("1234");
+        fixture.facts.body.verification_code = VerificationCode::parse("1234");
         fixture.found.wrong_codes = 99;
     }));
 }

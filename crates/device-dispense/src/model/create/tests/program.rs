@@ -142,9 +142,9 @@ fn given_a_daily_limit_then_it_is_kept_to_the_digit() {
         let exceeded = vec![fault(DEVICE, "max daily count exceeded")];
         assert_eq!(told, (!expected).then_some(exceeded), "{most}");
     }
-    for change in
-        [(|it| it.request().occurrence_period = None) as fn(&mut Fixture), |it| it.request().quantity = None]
-    {
+    let without: [fn(&mut Fixture); 2] =
+        [|fixture| fixture.request().occurrence_period = None, |fixture| fixture.request().quantity = None];
+    for change in without {
         assert!(passes(|fixture| {
             change(fixture);
             fixture.facts.registries.program_devices[0].0.max_daily_count = "0.001".parse().ok();
@@ -154,7 +154,7 @@ fn given_a_daily_limit_then_it_is_kept_to_the_digit() {
 
 #[test]
 fn given_a_request_then_its_choice_includes_what_fits_it_and_no_other() {
-    let program = Some(MedicalProgramId::new(uuid(8)));
+    let program = MedicalProgramId::new(uuid(8));
     let (device, definition) = (program_device(10, 9), definition(9));
     for (requested, expected) in [
         (RequestedDevice::Type(STRIPS.to_owned()), true),
@@ -164,7 +164,7 @@ fn given_a_request_then_its_choice_includes_what_fits_it_and_no_other() {
     ] {
         let choice = requested.choice(program);
         assert_eq!(choice.includes(&device, &definition), expected, "{requested:?}");
-        assert!(!requested.choice(None).includes(&device, &definition));
+        assert!(!requested.choice(MedicalProgramId::new(uuid(66))).includes(&device, &definition));
         assert_eq!(choice.ids, Vec::<ProgramDeviceId>::new());
     }
 }

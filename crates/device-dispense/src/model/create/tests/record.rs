@@ -112,8 +112,8 @@ fn given_another_request_then_its_fingerprint_is_another() {
         |body| body.details[0].quantity = 3.into(),
         |body| body.details[0].sell_price = None,
         |body| {
-            body.details[0].program_device =
-                Some(AnyReference { code: "c".to_owned(), named: named(uuid(1)) })
+            let named = named(uuid(1));
+            body.details[0].program_device = Some(AnyReference { code: "c".to_owned(), named });
         },
         |body| body.details.push(body.details[0].clone()),
     ];
