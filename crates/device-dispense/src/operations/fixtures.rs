@@ -1,7 +1,7 @@
 //! What the tests of the operations share: a permit, a clock and ids that stand still.
 
 use esoz_auth::{Caller, Operation, Permit, Principal, Scope, authorize};
-use esoz_kernel::{ClientId, Clock, IdGenerator, Timestamp, UserId, Uuid};
+use esoz_kernel::{Calendar, CivilDate, ClientId, Clock, IdGenerator, Timestamp, UserId, Uuid};
 
 /// The id that [`FixedIds`] gives.
 pub(super) const FRESH_ID: Uuid = Uuid::from_u128(5);
@@ -11,6 +11,15 @@ pub(super) struct FixedClock;
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         "2026-01-31T08:15:30.123999999Z".parse().unwrap()
+    }
+}
+
+/// Every instant is of the day of [`FixedClock`].
+pub(super) struct FixedCalendar;
+
+impl Calendar for FixedCalendar {
+    fn day_of(&self, _: Timestamp) -> CivilDate {
+        "2026-01-31".parse().unwrap()
     }
 }
 

@@ -169,3 +169,7 @@ impl SignedPorts {
         written
     }
 }
+
+#[cfg(test)]
+#[path = "signed_tests.rs"]
+mod tests;
