@@ -1,3 +1,4 @@
+use esoz_kernel::json::JsonError;
 use std::io;
 
 use esoz_kernel::StoreError;
@@ -14,6 +15,12 @@ pub struct LineError {
 impl LineError {
     pub(crate) fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { path: path.into(), problem: problem.into() }
+    }
+}
+
+impl From<JsonError> for LineError {
+    fn from(JsonError { path, problem, .. }: JsonError) -> Self {
+        Self { path, problem }
     }
 }
 

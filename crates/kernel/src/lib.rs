@@ -6,6 +6,8 @@ mod failure;
 mod id;
 pub mod idempotency;
 mod join;
+#[cfg(feature = "json")]
+pub mod json;
 mod page;
 mod ports;
 mod pseudonym;

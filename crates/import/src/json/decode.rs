@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use esoz_kernel::json::is_field_name;
 use esoz_kernel::{CivilDate, TimeError, Timestamp};
 use serde_json::{Map, Number, Value};
 
@@ -57,13 +58,6 @@ impl From<DecodeError> for LineError {
         let path: String = std::iter::once("$").chain(error.steps.iter().rev().map(String::as_str)).collect();
         Self::new(path, error.problem)
     }
-}
-
-/// Whether a name can be shown in an error: it looks like a field's name, not like an id or a person's name.
-pub(super) fn is_field_name(field: &str) -> bool {
-    const MAX_BYTES: usize = 40;
-    let is_field_name = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-    !field.is_empty() && field.len() <= MAX_BYTES && field.bytes().all(is_field_name)
 }
 
 /// The fields of a value that must be an object.

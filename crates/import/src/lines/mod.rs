@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use write::{ExportLine, export_line};
 
-use crate::json::{DecodeError, object_mut, parsed, read, refuse_unknown, required};
+use crate::json::{DecodeError, object_mut, parsed, refuse_unknown, required};
 use crate::{ImportContext, LineError, Record, RecordKind};
 
 /// Parses one line.
@@ -17,7 +17,7 @@ use crate::{ImportContext, LineError, Record, RecordKind};
 /// # Errors
 /// [`LineError`] states the first fault.
 pub fn parse_line(line: &str, context: &ImportContext<'_>) -> Result<Record, LineError> {
-    let mut line = read(line)?;
+    let mut line = esoz_kernel::json::read(line)?;
     let line = object_mut(&mut line)?;
     refuse_unknown(line, &["kind", DATA])?;
     let kind = required(line, "kind", parsed)?;

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use esoz_kernel::json::{JsonError, JsonErrorKind};
 use esoz_kernel::{Decimal, Timestamp, failure};
 use esoz_signed_content::{SignedContentError, SignerMismatch};
 use serde_json::{Map, Value};
@@ -60,7 +61,17 @@ impl SignedDispense {
     /// [`DocumentError`]: no JSON object, or every field that a client may set and that has the wrong type.
     pub fn parse(content: &[u8]) -> Result<Self, DocumentError> {
         let no_object = || DocumentError::Container(SignedContentError::Invalid("not_an_object"));
-        let Ok(Value::Object(mut fields)) = serde_json::from_slice(content) else { return Err(no_object()) };
+        let text = str::from_utf8(content).map_err(|_| no_object())?;
+        let mut fields = match esoz_kernel::json::read(text) {
+            Ok(Value::Object(fields)) => fields,
+            // Two numbers that differ must not become one.
+            Err(JsonError { kind: JsonErrorKind::Number, path, .. }) => {
+                let mut faults = Faults::default();
+                faults.push(path, "is a number with more digits than can be kept");
+                return Err(DocumentError::Fields(faults));
+            }
+            _ => return Err(no_object()),
+        };
         // null is as absent.
         fields.retain(|_, value| !value.is_null());
         let checks: [Check; 6] = [

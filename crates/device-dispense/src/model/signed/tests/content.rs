@@ -29,8 +29,15 @@ fn given_content_of_a_wrong_type_then_each_field_is_told() {
 }
 
 #[test]
+fn given_a_number_that_would_be_rounded_then_it_is_told_where() {
+    let content = r#"{"details": [{"sell_price": 50.500000000000000001}]}"#;
+    let refusal = SignedDispense::parse(content.as_bytes()).unwrap_err();
+    assert_eq!(refusal.faults()[0].0, "$.details[0].sell_price");
+}
+
+#[test]
 fn given_no_object_then_it_is_no_content_and_debug_hides_it() {
-    for content in ["", "[]", "1", "null", "\"canary\"", "{", "\u{feff}{}"] {
+    for content in ["", "[]", "1", "null", "\"canary\"", "{", r#"{"a": 1, "a": 1}"#, "\u{feff}{}"] {
         let refusal = SignedDispense::parse(content.as_bytes()).unwrap_err();
         assert_eq!(
             (refusal.kind(), refusal.to_string().as_str()),

@@ -1,6 +1,6 @@
 //! Numbers of JSON, to the last digit.
 
-use esoz_kernel::lossless_f64;
+use crate::lossless_f64;
 use serde_json::Number;
 
 /// Parses a number; `None` when neither a 64-bit integer nor a double holds it exactly.

@@ -7,32 +7,34 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Error, Value, error::Category};
 
-use super::decode::is_field_name;
+use super::error::{JsonError, JsonErrorKind, is_field_name};
 use super::number::number;
 use super::one_pass;
-use crate::LineError;
 
 /// The recursion limit of `serde_json`.
 const MAX_DEPTH: usize = 128;
 
 /// Parses JSON without rounding any number.
-pub(crate) fn read(text: &str) -> Result<Value, LineError> {
+///
+/// # Errors
+/// [`JsonError`]: the first problem.
+pub fn read(text: &str) -> Result<Value, JsonError> {
     one_pass::read(text).map_or_else(|| read_with_reasons(text), Ok)
 }
 
 /// Parses JSON without rounding any number, or says why it cannot.
-pub(super) fn read_with_reasons(text: &str) -> Result<Value, LineError> {
+pub(super) fn read_with_reasons(text: &str) -> Result<Value, JsonError> {
     let whole: &RawValue = serde_json::from_str(text).map_err(|error| syntax_error(&error, 0))?;
     Reader { text }.value(whole, MAX_DEPTH, &JsonPath::Root)
 }
 
-/// Translates a syntax error in a part of the line that begins `before` bytes after its start.
-fn syntax_error(error: &Error, before: usize) -> LineError {
-    let problem = match error.classify() {
-        Category::Data => "an object has the same field twice",
-        Category::Syntax | Category::Eof | Category::Io => "is not JSON",
+/// Translates a syntax error in a part of the text that begins `before` bytes after its start.
+fn syntax_error(error: &Error, before: usize) -> JsonError {
+    let (kind, problem) = match error.classify() {
+        Category::Data => (JsonErrorKind::Duplicate, "an object has the same field twice"),
+        Category::Syntax | Category::Eof | Category::Io => (JsonErrorKind::Syntax, "is not JSON"),
     };
-    LineError::new("$", format!("{problem} (column {})", before + error.column()))
+    JsonError::new(kind, "$", format!("{problem} (column {})", before + error.column()))
 }
 
 /// The path of a value.
@@ -59,9 +61,13 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value(&self, raw: &'a RawValue, depth: usize, path: &JsonPath<'_>) -> Result<Value, LineError> {
+    fn value(&self, raw: &'a RawValue, depth: usize, path: &JsonPath<'_>) -> Result<Value, JsonError> {
         let depth = depth.checked_sub(1).ok_or_else(|| {
-            LineError::new(path.to_string(), format!("is nested more than {MAX_DEPTH} levels deep"))
+            JsonError::new(
+                JsonErrorKind::Depth,
+                path.to_string(),
+                format!("is nested more than {MAX_DEPTH} levels deep"),
+            )
         })?;
         match raw.get().bytes().next() {
             Some(b'{') => {
@@ -78,13 +84,13 @@ impl<'a> Reader<'a> {
             }
             Some(b'-' | b'0'..=b'9') => number(raw.get()).map(Value::Number).ok_or_else(|| {
                 let problem = "is a number with more digits, or further from 1, than a store can keep: it would be rounded";
-                LineError::new(path.to_string(), problem)
+                JsonError::new(JsonErrorKind::Number, path.to_string(), problem)
             }),
             _ => self.parse(raw),
         }
     }
 
-    fn parse<T: Deserialize<'a>>(&self, raw: &'a RawValue) -> Result<T, LineError> {
+    fn parse<T: Deserialize<'a>>(&self, raw: &'a RawValue) -> Result<T, JsonError> {
         let before = raw.get().as_ptr().addr() - self.text.as_ptr().addr();
         serde_json::from_str(raw.get()).map_err(|error| syntax_error(&error, before))
     }
@@ -121,7 +127,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
 #[cfg(test)]
 mod tests {
-    use esoz_kernel::lossless_f64;
+    use crate::lossless_f64;
 
     use super::*;
 
