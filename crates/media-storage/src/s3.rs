@@ -145,7 +145,8 @@ impl S3 {
         self.run(attempted, async {
             let (mut keys, mut page_token) = (Vec::new(), None);
             while keys.len() < limit {
-                let max_keys = Some((limit - keys.len()).min(1_000));
+                // The same for all pages: a token belongs to the request that it came from.
+                let max_keys = Some(limit.min(1_000));
                 let options = PaginatedListOptions {
                     offset: offset.clone(),
                     max_keys,

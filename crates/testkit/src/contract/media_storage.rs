@@ -128,6 +128,7 @@ pub async fn pages_are_in_order_and_complete(under_test: MediaStorageUnderTest) 
             assert!(page.len() <= limit, "{} of {limit}", page.len());
             let is_last = page.len() < limit;
             listed.extend(page);
+            assert!(listed.len() <= keys.len(), "some are listed twice in pages of {limit}");
             if is_last {
                 break;
             }
