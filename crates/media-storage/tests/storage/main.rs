@@ -4,6 +4,7 @@
 mod folder;
 mod outage;
 mod s3;
+mod tls;
 
 use esoz_kernel::{DispenseId, StoreError, Uuid};
 use esoz_media_storage::{MediaStore, S3Settings};
