@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use esoz_auth::{AccessTokens, Scope, Secret, TokenFacts, TokenKind};
+use esoz_https::not_empty;
 use esoz_kernel::StoreError;
 use hyper::{
     Request, StatusCode,
@@ -14,7 +15,6 @@ use crate::{
     claims::{Audience, NumericDate, is_present},
     error::RemoteError,
     http::{Answer, Server},
-    settings::not_empty,
 };
 
 /// Settings of the introspection endpoint and of this service's client there.

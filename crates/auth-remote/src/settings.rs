@@ -1,9 +1,8 @@
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
-use esoz_https::{Proxies, SettingsError, address};
+use esoz_https::{Proxies, SettingsError, encrypted_address, in_range};
 use esoz_kernel::SecretString;
-use esoz_tls::is_this_machine;
-use hyper::{Uri, http::uri::Scheme};
+use hyper::Uri;
 
 /// The URL of a token server and the limits of requests to it. `Debug` hides the URL: it may hold a password, although such a URL is
 /// refused.
@@ -44,31 +43,8 @@ impl RemoteServer {
         in_range("timeout_ms", self.timeout_ms, 1, 60_000)?;
         in_range("max_answer_bytes", self.max_answer_bytes, 1, 16 * 1_024 * 1_024)?;
         in_range("max_concurrent_requests", self.max_concurrent_requests, 1, 1_024)?;
-        let uri = address("url", self.url.expose())?;
-        let is_plain = uri.scheme() == Some(&Scheme::HTTP);
-        if is_plain && !self.allow_plain_http && !uri.host().is_some_and(is_this_machine) {
-            let reason = "must be https, unless allow_plain_http is set or the host is this machine";
-            return Err(SettingsError::new("url", reason));
-        }
-        Ok(uri)
+        encrypted_address("url", self.url.expose(), self.allow_plain_http)
     }
-}
-
-pub(crate) fn in_range<N: PartialOrd + fmt::Display>(
-    setting: &'static str,
-    value: N,
-    least: N,
-    most: N,
-) -> Result<(), SettingsError> {
-    if least <= value && value <= most {
-        Ok(())
-    } else {
-        Err(SettingsError::new(setting, format!("is {value}; it must be {least} to {most}")))
-    }
-}
-
-pub(crate) fn not_empty(setting: &'static str, value: &str) -> Result<(), SettingsError> {
-    if value.trim().is_empty() { Err(SettingsError::new(setting, "must not be empty")) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 pub use proxy::{Proxies, ProxyConnector};
-pub use settings::{SettingsError, address};
+pub use settings::{SettingsError, address, encrypted_address, in_range, not_empty};
 
 /// Limits the head of a response, in bytes.
 const MAX_HEADER_BYTES: usize = 16_384;

@@ -1,4 +1,8 @@
+use std::fmt;
+
+use esoz_tls::is_this_machine;
 use hyper::Uri;
+use hyper::http::uri::Scheme;
 
 /// A setting with a value that cannot be used. Never repeats the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +51,49 @@ pub fn address(setting: &'static str, text: &str) -> Result<Uri, SettingsError> 
         return Err(not_one());
     }
     Ok(uri)
+}
+
+/// Parses the same, and refuses `http` to another machine unless the setting `allow_plain_http` allows it.
+///
+/// # Errors
+/// [`SettingsError`] as [`address`] gives, and for `http` that is not allowed.
+pub fn encrypted_address(
+    setting: &'static str,
+    text: &str,
+    allow_plain_http: bool,
+) -> Result<Uri, SettingsError> {
+    let uri = address(setting, text)?;
+    let is_plain = uri.scheme() == Some(&Scheme::HTTP);
+    if is_plain && !allow_plain_http && !uri.host().is_some_and(is_this_machine) {
+        let reason = "must be https, unless allow_plain_http is set or the host is this machine";
+        return Err(SettingsError::new(setting, reason));
+    }
+    Ok(uri)
+}
+
+/// Checks that a number is within its bounds, both included.
+///
+/// # Errors
+/// [`SettingsError`] when it is not.
+pub fn in_range<N: PartialOrd + fmt::Display>(
+    setting: &'static str,
+    value: N,
+    least: N,
+    most: N,
+) -> Result<(), SettingsError> {
+    if least <= value && value <= most {
+        Ok(())
+    } else {
+        Err(SettingsError::new(setting, format!("is {value}; it must be {least} to {most}")))
+    }
+}
+
+/// Checks that a text has more than blanks.
+///
+/// # Errors
+/// [`SettingsError`] when it has not.
+pub fn not_empty(setting: &'static str, value: &str) -> Result<(), SettingsError> {
+    if value.trim().is_empty() { Err(SettingsError::new(setting, "must not be empty")) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 // ANCHOR: suites
 use esoz_testkit::contract::{
-    ContractStore, CredentialStore, DispenseStore, EventLogUnderTest, OutboxUnderTest, PublisherUnderTest,
+    ContractStore, CredentialStore, DispenseStore, EventLogUnderTest, MediaStorageUnderTest, OutboxUnderTest,
+    PublisherUnderTest,
 };
-use esoz_testkit::fakes::{FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog, RecordingPublisher};
+use esoz_testkit::fakes::{
+    FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog, FakeMediaStorage, RecordingPublisher,
+};
 
 async fn dispense_store() -> DispenseStore {
     FakeDispenses::under_test()
@@ -26,6 +29,10 @@ async fn fresh_event_log() -> EventLogUnderTest {
     FakeEventLog::under_test()
 }
 
+async fn fresh_media_storage() -> MediaStorageUnderTest {
+    FakeMediaStorage::under_test()
+}
+
 async fn fresh_publisher() -> PublisherUnderTest {
     RecordingPublisher::under_test()
 }
@@ -35,6 +42,7 @@ esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(contract_store);
 esoz_testkit::credential_store_contract!(credential_store);
 esoz_testkit::event_log_contract!(fresh_event_log);
+esoz_testkit::media_storage_contract!(fresh_media_storage);
 esoz_testkit::publisher_contract!(fresh_publisher);
 // ANCHOR_END: suites
 

@@ -1,5 +1,5 @@
 //! Real servers for tests: PostgreSQL, MongoDB as a one-node replica set, a broker that speaks Kafka's protocol, and a
-//! [`Browser`].
+//! [`Browser`]. One is no real server: [`S3Bucket`], in this process's memory.
 //!
 //! Most tests want *a* server and make their own database or topic on it: [`shared`] hands out one for the whole
 //! test run. A test that stops, kills or pauses a server starts its own: [`Postgres`], [`MongoDb`], [`MongoSet`], [`Kafka`].
@@ -35,6 +35,7 @@ mod mongo_wire;
 mod mongodb;
 mod object_store;
 mod object_store_http;
+mod object_store_list;
 mod origin;
 mod pgbouncer;
 mod port;
@@ -47,6 +48,7 @@ mod process;
 pub mod proxy;
 #[cfg(feature = "raw")]
 pub mod raw;
+mod s3_bucket;
 mod service;
 pub mod shared;
 mod sqlite_shell;
@@ -66,4 +68,5 @@ pub use postgres::{Durability, Postgres};
 pub use postgres_admin::PostgresAddress;
 pub use postgres_tls::{OverTls, PostgresTls};
 pub use proc_table::processor_time;
+pub use s3_bucket::S3Bucket;
 pub use sqlite_shell::sqlite_shell;

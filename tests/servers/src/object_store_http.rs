@@ -86,6 +86,11 @@ impl Response {
         Self::of(status, text.into_bytes()).with("Content-Type", String::from("application/xml"))
     }
 
+    /// S3's answer to what was not done.
+    pub(super) fn error(status: u16, code: &str) -> Self {
+        Self::xml(status, format!("<Error><Code>{code}</Code></Error>"))
+    }
+
     #[must_use]
     pub(super) fn with(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));

@@ -35,6 +35,7 @@ pub mod dispense_scans;
 pub mod dispenses;
 pub mod event_log;
 pub mod legal_entities;
+pub mod media_storage;
 pub mod outbox;
 pub mod outbox_claims;
 pub mod outbox_set_aside;
@@ -49,8 +50,9 @@ mod scans;
 mod subjects;
 
 pub use subjects::{
-    Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, EventLogUnderTest, Message,
-    OutboxUnderTest, PublisherUnderTest, RawDispenses, RawEventLog, RawOutbox, put_with_change,
+    Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, EventLogUnderTest,
+    MediaStorageUnderTest, Message, OutboxUnderTest, PublisherUnderTest, RawDispenses, RawEventLog,
+    RawMediaStorage, RawOutbox, put_with_change,
 };
 
 #[cfg(test)]
@@ -84,6 +86,7 @@ mod tests {
             ("dispenses", include_str!("dispenses.rs")),
             ("event_log", include_str!("event_log.rs")),
             ("legal_entities", include_str!("legal_entities.rs")),
+            ("media_storage", include_str!("media_storage.rs")),
             ("outbox", include_str!("outbox.rs")),
             ("outbox_claims", include_str!("outbox_claims.rs")),
             ("outbox_set_aside", include_str!("outbox_set_aside.rs")),

@@ -8,6 +8,7 @@ use esoz_device_dispense::{DeviceDispenses, DispenseRegistry, Transition};
 use esoz_events::{EventLog, EventPublisher, EventRef, Outbox, StatusChangeEvent};
 use esoz_kernel::{Committed, ContractDivisionId, DispenseId, EventId, IdempotencyRecords, UserId};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
+use esoz_signed_content::MediaStorage;
 use serde_json::Value;
 
 use crate::builders::{change_of, dispense};
@@ -181,4 +182,21 @@ pub struct Message {
     pub request_id: Option<String>,
     /// Its header with the span that caused it.
     pub traceparent: Option<String>,
+}
+
+/// A media storage, fresh and empty.
+pub struct MediaStorageUnderTest {
+    /// The storage.
+    pub storage: Arc<dyn MediaStorage>,
+    /// Past the port.
+    pub raw: Arc<dyn RawMediaStorage>,
+    /// What must live as long as the storage, e.g. its folder.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Stores in a media storage what ESOZ never does.
+#[async_trait]
+pub trait RawMediaStorage: Send + Sync {
+    /// Stores something under a name, whose parts have `/` between.
+    async fn put(&self, name: &str);
 }

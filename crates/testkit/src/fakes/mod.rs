@@ -7,6 +7,7 @@
 //! | [`FakeContracts`] | `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry`, `IdempotencyRecords` |
 //! | [`FakeCredentials`] | `AccessTokens`, `ApiKeys`, `Credentials` |
 //! | [`FakeEventLog`] | `EventLog` |
+//! | [`FakeMediaStorage`] | `MediaStorage` |
 //! | [`RecordingPublisher`] | `EventPublisher` |
 
 mod contract_registry;
@@ -15,6 +16,7 @@ mod credentials;
 mod dispenses;
 mod event_log;
 mod keys;
+mod media_storage;
 mod outbox;
 mod publisher;
 
@@ -27,6 +29,7 @@ pub use contracts::FakeContracts;
 pub use credentials::FakeCredentials;
 pub use dispenses::FakeDispenses;
 pub use event_log::FakeEventLog;
+pub use media_storage::FakeMediaStorage;
 pub use publisher::RecordingPublisher;
 
 /// A page of a scan of a table by its ids.

@@ -209,3 +209,27 @@ macro_rules! credential_store_contract {
         }
     };
 }
+
+/// Runs the contract suite of `MediaStorage`. Takes the name of an `async fn() -> esoz_testkit::contract::MediaStorageUnderTest` that makes a storage
+/// of its own for every call.
+#[macro_export]
+macro_rules! media_storage_contract {
+    ($fresh:path) => {
+        $crate::contract_cases! { $fresh => media_storage:
+            a_container_is_read_byte_for_byte,
+            an_unknown_container_is_none,
+            a_taken_key_is_not_overwritten,
+            a_deleted_container_is_gone,
+            deleting_twice_is_no_error,
+            containers_of_one_dispense_are_kept_apart,
+            a_list_of_nothing_is_empty,
+            a_list_is_in_ascending_order,
+            pages_are_in_order_and_complete,
+            a_list_has_its_day_alone,
+            a_list_begins_behind_a_key_of_any_day,
+            foreign_names_are_passed_over,
+            of_concurrent_puts_of_one_key_one_is_stored,
+            concurrent_puts_of_many_are_all_stored,
+        }
+    };
+}
