@@ -167,7 +167,15 @@ impl Call {
         &mut self,
         parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
     ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
-        let bytes = body::read(&self.request, &mut self.payload, &self.api.limits).await?;
+        self.body_up_to(self.api.limits.body_max_bytes, parse).await
+    }
+
+    async fn body_up_to<T>(
+        &mut self,
+        max_bytes: usize,
+        parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
+    ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
+        let bytes = body::read(&self.request, &mut self.payload, &self.api.limits, max_bytes).await?;
         ApiError::combine(parse(&bytes), headers::idempotency_key(&self.context.idempotency))
     }
 
@@ -178,6 +186,15 @@ impl Call {
     ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
         body::require_json(&self.request)?;
         self.body(parse).await
+    }
+
+    /// Reads a body with a signed document, which must be declared as JSON, and the idempotency key.
+    pub(crate) async fn signed_body<T>(
+        &mut self,
+        parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
+    ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
+        body::require_json(&self.request)?;
+        self.body_up_to(self.api.limits.signed_body_max_bytes, parse).await
     }
 }
 

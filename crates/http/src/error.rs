@@ -193,6 +193,14 @@ impl ApiError {
         Self { close: true, ..Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message) }
     }
 
+    /// Lists the entry and the rule of each fault.
+    #[cfg(test)]
+    pub(crate) fn invalid_entries(&self) -> Vec<(String, String)> {
+        let rules =
+            |invalid: &Invalid| invalid.rules.first().map(|rule| rule.rule.clone()).unwrap_or_default();
+        self.body.invalid.iter().map(|invalid| (invalid.entry.clone(), rules(invalid))).collect()
+    }
+
     /// Renders the answer in its envelope.
     pub(crate) fn respond(&self, context: &RequestContext) -> HttpResponse {
         let mut response = envelope::failure(context, self.status, &self.body);

@@ -5,6 +5,8 @@ use std::time::Duration;
 pub struct HttpLimits {
     /// The largest request body, in bytes.
     pub body_max_bytes: usize,
+    /// The largest request body with a signed document, in bytes.
+    pub signed_body_max_bytes: usize,
     /// The size of all request headers, names and values, in bytes. Above 128 KiB the connection is closed whatever is set here.
     pub headers_max_bytes: usize,
     /// The number of request headers. Above 96 the framework answers 431 itself, without the envelope, and closes the connection.
@@ -26,6 +28,11 @@ pub struct HttpLimits {
 }
 
 impl HttpLimits {
+    /// The largest request body of any kind, in bytes.
+    pub(crate) fn any_body_max_bytes(&self) -> usize {
+        self.body_max_bytes.max(self.signed_body_max_bytes)
+    }
+
     /// The time for which a connection may have no request that is being answered: being idle, and then sending the head of the next one; or
     /// taking an answer.
     pub(crate) fn idle_timeout(&self) -> Duration {

@@ -24,6 +24,12 @@ impl Decimal {
         self.0.normalized().fractional_digit_count().try_into().unwrap_or(0)
     }
 
+    /// Returns how many digits before the point it has; zero has none.
+    pub fn whole_digits(&self) -> usize {
+        let whole = self.0.with_scale_round(0, RoundingMode::Down);
+        if whole.is_zero() { 0 } else { usize::try_from(whole.digits()).unwrap_or(usize::MAX) }
+    }
+
     /// Whether it is less than zero.
     pub fn is_negative(&self) -> bool {
         self.0.is_negative()
@@ -166,6 +172,9 @@ mod tests {
     fn decimals_are_those_that_the_value_needs() {
         for (text, decimals) in [("1.500", 1), ("100", 0), ("1e2", 0), ("0.001", 3), ("15e-3", 3)] {
             assert_eq!(decimal(text).decimals(), decimals, "{text}");
+        }
+        for (text, whole) in [("0.99", 0), ("0", 0), ("1", 1), ("-999.9", 3), ("1e12", 13), ("100", 3)] {
+            assert_eq!(decimal(text).whole_digits(), whole, "{text}");
         }
     }
 

@@ -12,11 +12,15 @@ mod show;
 mod signed;
 mod stop;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use esoz_auth::{Operation, Permit};
-use esoz_kernel::{Clock, IdGenerator, LegalEntityId, Listed, Page, PatientId, StoreError};
+use esoz_kernel::{Calendar, Clock, IdGenerator, LegalEntityId, Listed, Page, PatientId, StoreError};
 use esoz_legal_entity::{ActiveLegalEntity, AllowedTypes, LegalEntities, LegalEntityError, require_active};
+
+use esoz_registries::Registries;
+use esoz_signed_content::{DrfoDigests, MediaStorage, SignatureVerifier};
 
 pub use complete::{CompleteDispense, CompleteError};
 pub use create::{CreateDispense, CreateError, CreateInput};
@@ -28,7 +32,7 @@ pub use show::{ShowDispense, ShowError, ShowInput};
 pub use signed::{SignedInput, SignedPorts};
 pub use stop::{StopDispense, StopError, StopInput};
 
-use crate::{DeviceDispenses, Dispense, PatientAccess, PatientPseudonyms};
+use crate::{CreatePolicy, DeviceDispenses, Dispense, DispenseWrites, PatientAccess, PatientPseudonyms};
 
 /// The ports of the operations on device dispenses.
 #[derive(Clone)]
@@ -45,17 +49,57 @@ pub struct DispensePorts {
     pub patient_access: Arc<dyn PatientAccess>,
     /// The current time.
     pub clock: Arc<dyn Clock>,
+    /// The day in Ukraine.
+    pub calendar: Arc<dyn Calendar>,
     /// The source of event ids.
     pub ids: Arc<dyn IdGenerator>,
+    /// Where dispenses are written together with their requests.
+    pub writes: Arc<dyn DispenseWrites>,
+    /// What dispenses rest on.
+    pub registries: Arc<dyn Registries>,
+    /// The digests of taxpayer numbers.
+    pub digests: Arc<dyn DrfoDigests>,
+    /// Verifies signed documents.
+    pub verifier: Arc<dyn SignatureVerifier>,
+    /// Keeps signed documents.
+    pub media: Arc<dyn MediaStorage>,
+}
+
+/// What an operator decides about the operations on device dispenses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DispensePolicy {
+    /// What is decided about creates.
+    pub create: CreatePolicy,
+    /// Whether only who recorded a dispense may complete it (K10).
+    pub is_author_required: bool,
+    /// The dictionary of reasons to mark a dispense in error (E10).
+    pub mark_in_error_reasons: BTreeSet<String>,
+}
+
+impl Default for DispensePolicy {
+    fn default() -> Self {
+        let reasons = ["incorrect_patient", "incorrect_device", "duplicate"];
+        Self {
+            create: CreatePolicy::default(),
+            is_author_required: true,
+            mark_in_error_reasons: reasons.map(str::to_owned).into(),
+        }
+    }
 }
 
 /// Every operation on device dispenses.
 #[derive(Clone)]
 pub struct DispenseOperations {
+    /// Completes a dispense.
+    pub complete: CompleteDispense,
+    /// Records a dispense.
+    pub create: CreateDispense,
     /// Lists the dispenses of a legal entity.
     pub list: ListDispenses,
     /// Lists the dispenses of a patient.
     pub list_of_patient: ListDispensesOfPatient,
+    /// Marks a dispense in error.
+    pub mark_in_error: MarkDispenseInError,
     /// Shows a dispense.
     pub show: ShowDispense,
     /// Stops a dispense.
@@ -64,7 +108,7 @@ pub struct DispenseOperations {
 
 impl DispenseOperations {
     /// Builds the operations on their ports.
-    pub fn new(ports: DispensePorts) -> Self {
+    pub fn new(ports: DispensePorts, policy: DispensePolicy) -> Self {
         let DispensePorts {
             dispenses,
             legal_entities,
@@ -72,15 +116,50 @@ impl DispenseOperations {
             pseudonyms,
             patient_access,
             clock,
+            calendar,
             ids,
+            writes,
+            registries,
+            digests,
+            verifier,
+            media,
         } = ports;
+        let signed = SignedPorts {
+            writes: writes.clone(),
+            registries: registries.clone(),
+            legal_entities: legal_entities.clone(),
+            allowed_types: allowed_types.clone(),
+            pseudonyms: pseudonyms.clone(),
+            digests,
+            verifier,
+            media,
+            clock: clock.clone(),
+            calendar: calendar.clone(),
+            ids: ids.clone(),
+        };
         Self {
+            complete: CompleteDispense {
+                ports: signed.clone(),
+                is_author_required: policy.is_author_required,
+            },
+            create: CreateDispense {
+                writes,
+                registries,
+                legal_entities: legal_entities.clone(),
+                allowed_types: allowed_types.clone(),
+                pseudonyms: pseudonyms.clone(),
+                clock: clock.clone(),
+                calendar,
+                ids: ids.clone(),
+                policy: policy.create,
+            },
             list: ListDispenses { dispenses: dispenses.clone(), pseudonyms: pseudonyms.clone() },
             list_of_patient: ListDispensesOfPatient {
                 dispenses: dispenses.clone(),
                 pseudonyms: pseudonyms.clone(),
                 patient_access,
             },
+            mark_in_error: MarkDispenseInError { ports: signed, reasons: policy.mark_in_error_reasons },
             show: ShowDispense { dispenses: dispenses.clone(), pseudonyms: pseudonyms.clone() },
             stop: StopDispense { dispenses, legal_entities, allowed_types, pseudonyms, clock, ids },
         }

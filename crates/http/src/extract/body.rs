@@ -42,11 +42,11 @@ pub(crate) async fn read(
     request: &HttpRequest,
     body: &mut Payload,
     limits: &HttpLimits,
+    max_bytes: usize,
 ) -> Result<Bytes, ApiError> {
     require_identity(request)?;
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let declared: Option<u64> = declared.and_then(|length| length.parse().ok());
-    let max_bytes = limits.body_max_bytes;
     if declared.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max_bytes)) {
         return Err(ApiError::body_too_large());
     }
@@ -126,6 +126,11 @@ pub(crate) fn uuid_text(value: &Value) -> Result<(), ValidationError> {
             Err(validation_error("cast", "type mismatch. Expected a string that holds a UUID"))
         }
     }
+}
+
+pub(crate) fn text(value: &Value) -> Result<(), ValidationError> {
+    let is_text = value.is_string();
+    if is_text { Ok(()) } else { Err(validation_error("cast", "type mismatch. Expected a string")) }
 }
 
 /// The parameter of a validation error that lists property names.

@@ -3,3 +3,4 @@
 pub(crate) mod body;
 pub(crate) mod headers;
 pub(crate) mod query;
+pub(crate) mod shape;

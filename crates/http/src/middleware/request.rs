@@ -40,7 +40,7 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
         }
         Ok(permits) => {
             let limit = Duration::from_millis(api.limits.request_timeout_ms);
-            let broken = pin!(ChunkedRequest::take(&mut request).broken(api.limits.body_max_bytes));
+            let broken = pin!(ChunkedRequest::take(&mut request).broken(api.limits.any_body_max_bytes()));
             let work = async move {
                 let outcome = next.call(request).await;
                 // Held until the work has ended, even when its client has left.

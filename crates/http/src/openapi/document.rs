@@ -19,7 +19,7 @@ use crate::envelope::{BrokenRule, ErrorBody, Invalid, Meta};
 use crate::error::ApiError;
 use crate::extract::body;
 use crate::preflight::allow_header;
-use crate::routes::{self, contract_divisions, events, health};
+use crate::routes::{self, contract_divisions, device_dispenses, events, health};
 
 /// Renders the OpenAPI document, as it is served at `/openapi.json`.
 ///
@@ -59,6 +59,8 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         events::EventDto,
         body::EmptyObject,
         contract_divisions::pair::PairBody,
+        device_dispenses::new_dispense::NewDispenseBody,
+        device_dispenses::signed::SignedBody,
         health::Liveness,
         crate::health::Readiness
     )),

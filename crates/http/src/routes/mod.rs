@@ -17,7 +17,10 @@ use esoz_contract_division::{
     CreateContractDivision, DeleteContractDivision, ListContractDivisions, ShowContractDivision,
     UpdateContractDivision,
 };
-use esoz_device_dispense::{ListDispenses, ListDispensesOfPatient, ShowDispense, StopDispense};
+use esoz_device_dispense::{
+    CompleteDispense, CreateDispense, ListDispenses, ListDispensesOfPatient, MarkDispenseInError,
+    ShowDispense, StopDispense,
+};
 use esoz_events::{ListEvents, ShowEvent};
 use esoz_kernel::Failure as _;
 use utoipa::Path;
@@ -49,10 +52,20 @@ fn endpoints() -> Vec<Endpoint> {
             dispenses::list_of_patient::handle,
         )
         .lists::<ListDispensesOfPatient>(),
+        Endpoint::new(DEVICE_DISPENSES, dispenses::create::__path_handle, dispenses::create::handle)
+            .runs::<CreateDispense>(),
         Endpoint::new(DEVICE_DISPENSES, dispenses::show::__path_handle, dispenses::show::handle)
             .runs::<ShowDispense>(),
         Endpoint::new(DEVICE_DISPENSES, dispenses::stop::__path_handle, dispenses::stop::handle)
             .runs::<StopDispense>(),
+        Endpoint::new(DEVICE_DISPENSES, dispenses::complete::__path_handle, dispenses::complete::handle)
+            .runs::<CompleteDispense>(),
+        Endpoint::new(
+            DEVICE_DISPENSES,
+            dispenses::mark_in_error::__path_handle,
+            dispenses::mark_in_error::handle,
+        )
+        .runs::<MarkDispenseInError>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::list::__path_handle, contracts::list::handle)
             .lists::<ListContractDivisions>(),
         Endpoint::new(CONTRACT_DIVISIONS, contracts::create::__path_handle, contracts::create::handle)

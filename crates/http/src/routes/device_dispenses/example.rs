@@ -13,32 +13,64 @@ const PHARMACY: Uuid = Uuid::from_u128(0x4cbf_3a4b_4a5e_4a0b_9d35_0b1c_2f0a_6d11
 
 /// A stopped dispense, as it is shown.
 pub(super) fn stopped() -> DispenseFields {
-    rendered(dispense(), Some(PatientId::new(PATIENT)))
+    shown(DispenseStatus::Stopped, json!({}))
+}
+
+/// A dispense that was just recorded.
+pub(super) fn created() -> DispenseFields {
+    shown(DispenseStatus::InProgress, json!({"status_reason": null}))
+}
+
+/// A completed dispense.
+pub(super) fn completed() -> DispenseFields {
+    let links = json!([format!("2026-01-31/{DISPENSE}/0192a4f0-6c1e-7b34-9d2f-5e8a7c6041bb")]);
+    let set = json!({"when_handed_over": "2026-01-31T08:30:00.000Z", "payment_amount": 54.5, "signed_content_links": links});
+    shown(DispenseStatus::Completed, set)
+}
+
+/// A dispense that was marked in error.
+pub(super) fn marked_in_error() -> DispenseFields {
+    let system = "device_dispense_mark_in_error_reasons";
+    let reason = json!({"coding": [{"system": system, "code": "incorrect_patient"}], "text": ""});
+    shown(
+        DispenseStatus::EnteredInError,
+        json!({"status_reason": reason, "explanatory_letter": "The other of two brothers."}),
+    )
+}
+
+/// A dispense of that status with these fields as well, as it is shown.
+fn shown(status: DispenseStatus, set: Value) -> DispenseFields {
+    let mut dispense = dispense(status);
+    if let Value::Object(set) = set {
+        dispense.record.extend(set);
+    }
+    rendered(dispense, Some(PatientId::new(PATIENT)))
 }
 
 /// A list with a stopped dispense of that patient.
 pub(super) fn page(patient: Option<Uuid>) -> Page<ListedDispense> {
-    Page { items: vec![(dispense(), patient.map(PatientId::new))], total_entries: 1 }
+    Page { items: vec![(dispense(DispenseStatus::Stopped), patient.map(PatientId::new))], total_entries: 1 }
 }
 
-fn dispense() -> Dispense {
+fn dispense(status: DispenseStatus) -> Dispense {
     Dispense {
         id: DispenseId::new(DISPENSE),
-        status: DispenseStatus::Stopped,
+        status,
         subject: Pseudonym::new(""),
         owner: LegalEntityId::new(PHARMACY),
-        record: record(),
+        record: record(status),
     }
 }
 
-fn record() -> Map<String, Value> {
-    let (user, begun, stopped) = (USER.to_string(), "2026-01-31T08:15:30.123Z", "2026-01-31T09:02:11.480Z");
+fn record(status: DispenseStatus) -> Map<String, Value> {
+    let (user, begun, ended) = (USER.to_string(), "2026-01-31T08:15:30.123Z", "2026-01-31T09:02:11.480Z");
+    let entry = |status: DispenseStatus, at| json!({"status": status.as_str(), "inserted_at": at, "inserted_by": user});
+    let mut history = vec![entry(DispenseStatus::InProgress, begun)];
+    let is_changed = status != DispenseStatus::InProgress;
+    history.extend(is_changed.then(|| entry(status, ended)));
     let record = json!({
-        "status": DispenseStatus::Stopped.as_str(),
-        "status_history": [
-            {"status": DispenseStatus::InProgress.as_str(), "inserted_at": begun, "inserted_by": user},
-            {"status": DispenseStatus::Stopped.as_str(), "inserted_at": stopped, "inserted_by": user},
-        ],
+        "status": status.as_str(),
+        "status_history": history,
         "based_on": reference("device_request", "f2c5c1a6-1c5b-4b7e-8b44-7b0c1d2e3f40"),
         "performer": reference("employee", "0d7f6d8e-2f1a-4f6c-9f0b-3f8f2b6f7a51"),
         "location": reference("division", "b075f148-7f93-4fc2-b2ec-2d81b19a9b7b"),
@@ -56,7 +88,7 @@ fn record() -> Map<String, Value> {
         }],
         "inserted_at": begun,
         "inserted_by": user,
-        "updated_at": stopped,
+        "updated_at": if is_changed { ended } else { begun },
         "updated_by": user,
     });
     match record {

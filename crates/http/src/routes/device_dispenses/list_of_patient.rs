@@ -1,23 +1,13 @@
 use actix_web::http::StatusCode;
 use esoz_device_dispense::{ListDispensesOfPatient, ListOfPatientInput};
 use esoz_kernel::PageRequest;
-use utoipa::{IntoParams, IntoResponses};
+use utoipa::IntoResponses;
 
 use super::filter::{FilterParameters, INVALID_FILTER, faults, parse};
-use super::{example, rendered_page};
+use super::{PatientPath, example, rendered_page};
 use crate::call::{Answer, Call};
 use crate::observer::readable;
 use crate::openapi::{Answers, Responses, parameters::StandardHeaders};
-
-/// The segments of the path of a patient's dispenses.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "describes the path")]
-struct PatientPath {
-    /// The patient. What is no UUID is answered 404.
-    #[param(format = "uuid")]
-    patient_id: String,
-}
 
 /// List the device dispenses of a patient
 ///

@@ -1,10 +1,15 @@
 //! Device dispenses: one file per method, and how a dispense is shown.
 
+pub(crate) mod complete;
+pub(crate) mod create;
 mod example;
 mod filter;
 pub(crate) mod list;
 pub(crate) mod list_of_patient;
+pub(crate) mod mark_in_error;
+pub(crate) mod new_dispense;
 pub(crate) mod show;
+pub(crate) mod signed;
 pub(crate) mod stop;
 
 use std::iter;
@@ -28,6 +33,16 @@ struct DispensePath {
     /// The dispense. What is no UUID is answered like an unknown one.
     #[param(format = "uuid")]
     id: String,
+}
+
+/// The segments of the path of a patient's dispenses.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes the path")]
+struct PatientPath {
+    /// The patient. What is no UUID is answered like an unknown one.
+    #[param(format = "uuid")]
+    patient_id: String,
 }
 
 /// A dispense as it is shown: the id, the fields of [`RECORD`] in their order, and the subject.
