@@ -26,6 +26,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-https", &["esoz-kernel", "esoz-tls"]),
     ("esoz-otlp", &["esoz-kernel", "esoz-https"]),
     ("esoz-auth-remote", &["esoz-kernel", "esoz-auth", "esoz-https", "esoz-tls"]),
+    ("esoz-signature-cms", &["esoz-kernel", "esoz-signed-content"]),
     ("esoz-import", &DOMAIN),
     ("esoz-store-sqlite", &DOMAIN),
     ("esoz-store-postgres", &[KNOWING_RULES, "esoz-batch", "esoz-tls"]),
