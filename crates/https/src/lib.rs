@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod json;
 mod proxy;
+mod remote_client;
+mod remote_server;
+mod request_error;
 mod settings;
 
 use std::path::Path;
@@ -14,6 +18,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 pub use proxy::{Proxies, ProxyConnector};
+pub use remote_client::{Answer, RemoteClient};
+pub use remote_server::{RemoteServer, in_range, not_empty};
+pub use request_error::RequestError;
 pub use settings::{SettingsError, address};
 
 /// Limits the head of a response, in bytes.

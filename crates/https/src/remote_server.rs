@@ -1,11 +1,12 @@
 use std::{fmt, path::PathBuf};
 
-use esoz_https::{Proxies, SettingsError, address};
 use esoz_kernel::SecretString;
 use esoz_tls::is_this_machine;
 use hyper::{Uri, http::uri::Scheme};
 
-/// The URL of a token server and the limits of requests to it. `Debug` hides the URL: it may hold a password, although such a URL is
+use crate::{Proxies, SettingsError, address};
+
+/// The URL of a server and the limits of requests to it. `Debug` hides the URL: it may hold a password, although such a URL is
 /// refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteServer {
@@ -17,7 +18,7 @@ pub struct RemoteServer {
     pub max_answer_bytes: usize,
     /// The maximum number of concurrent requests; further ones wait, within their own time limit. 1 to 1 024.
     pub max_concurrent_requests: usize,
-    /// Allows `http://` to a host other than this machine. The network then can read tokens and forge answers about them.
+    /// Allows `http://` to a host other than this machine. The network then can read requests and forge answers.
     pub allow_plain_http: bool,
     /// A PEM file with the certificate authorities to trust, in place of those of the platform. Read once, at the start.
     pub root_certificate_file: Option<PathBuf>,
@@ -54,7 +55,11 @@ impl RemoteServer {
     }
 }
 
-pub(crate) fn in_range<N: PartialOrd + fmt::Display>(
+/// Checks the range of a setting.
+///
+/// # Errors
+/// [`SettingsError`]
+pub fn in_range<N: PartialOrd + fmt::Display>(
     setting: &'static str,
     value: N,
     least: N,
@@ -67,7 +72,11 @@ pub(crate) fn in_range<N: PartialOrd + fmt::Display>(
     }
 }
 
-pub(crate) fn not_empty(setting: &'static str, value: &str) -> Result<(), SettingsError> {
+/// Checks that a setting is not blank.
+///
+/// # Errors
+/// [`SettingsError`]
+pub fn not_empty(setting: &'static str, value: &str) -> Result<(), SettingsError> {
     if value.trim().is_empty() { Err(SettingsError::new(setting, "must not be empty")) } else { Ok(()) }
 }
 
