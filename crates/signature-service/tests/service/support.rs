@@ -26,8 +26,8 @@ pub(crate) async fn verify(
     settings: &RemoteServer,
 ) -> Result<Result<Container, &'static str>, StoreErrorKind> {
     let verifier = ServiceVerifier::try_new(settings).unwrap();
-    let verified = tokio::time::timeout(DEADLINE, verifier.verify(CONTAINER)).await.unwrap();
-    verified.map_err(|error| {
+    let outcome = tokio::time::timeout(DEADLINE, verifier.verify(CONTAINER)).await.unwrap();
+    outcome.map_err(|error| {
         let told = format!("{} {error:?}", error.with_causes());
         assert!(!told.contains("canary") && told.contains("asking http://"), "{told}");
         error.kind()
