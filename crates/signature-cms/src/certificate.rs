@@ -16,7 +16,7 @@ use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, SubjectKeyIdentifier};
 use x509_cert::time::Time;
 
 use crate::algorithm::{self, Scheme};
-use crate::reason;
+use crate::{bounds, reason};
 
 /// Statements that a certificate is qualified (RFC 3739, section 3.2.6).
 const QC_STATEMENTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.3");
@@ -144,7 +144,10 @@ fn parsed_as<'a, T: Decode<'a>>(
     extensions: &'a [Extension],
     name: ObjectIdentifier,
 ) -> Result<Option<T>, &'static str> {
-    let extension = extensions.iter().find(|extension| extension.extn_id == name);
-    let value = extension.map(|extension| T::from_der(extension.extn_value.as_bytes()));
-    value.transpose().map_err(|_| reason::CERTIFICATE_MALFORMED)
+    let Some(extension) = extensions.iter().find(|extension| extension.extn_id == name) else {
+        return Ok(None);
+    };
+    let value = extension.extn_value.as_bytes();
+    bounds::require_moderate(value).map_err(|_| reason::CERTIFICATE_MALFORMED)?;
+    T::from_der(value).map(Some).map_err(|_| reason::CERTIFICATE_MALFORMED)
 }

@@ -69,9 +69,7 @@ impl CmsVerifier {
     /// # Errors
     /// The [`reason`] for which nothing of it can be used.
     pub fn judge(&self, container: &[u8]) -> Result<Container, &'static str> {
-        if !bounds::are_moderate(container) {
-            return Err(reason::TOO_COMPLEX);
-        }
+        bounds::require_moderate(container)?;
         let SignedData { encap_content_info, certificates, signer_infos, .. } = parse(container)?;
         if signer_infos.0.is_empty() && encap_content_info.econtent.is_none() {
             // Certificates alone: nobody has signed nothing.

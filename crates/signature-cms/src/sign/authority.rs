@@ -6,7 +6,9 @@ use rcgen::{
 };
 use x509_cert::Certificate;
 
-use super::{Period, Person, SignError, TestSigner, certificates_of, date_time, pem};
+use super::period::date_time;
+use super::signer::{certificates_of, pem};
+use super::{Period, Person, SignError, TestSigner};
 
 /// A certificate authority for tests and demos.
 pub struct TestAuthority {

@@ -1,11 +1,13 @@
 use const_oid::ObjectIdentifier;
 use der::asn1::SetOfVec;
-use der::{Any, Encode as _, Tag};
+use der::pem::LineEnding;
+use der::{Any, Decode as _, Encode as _, EncodePem as _, Tag};
 use rcgen::string::PrintableString;
 use rcgen::{CertificateParams, CustomExtension, DnType, DnValue, KeyPair, KeyUsagePurpose};
+use x509_cert::Certificate;
 use x509_cert::attr::Attribute;
 
-use super::{Period, SignError, certificates_of, pem};
+use super::{Period, SignError};
 use crate::identity::{UA_DRFO, UA_EDRPOU};
 
 /// Whom a certificate is for.
@@ -110,4 +112,14 @@ impl TestSigner {
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
+}
+
+/// The PEM text of certificates in DER.
+pub(super) fn pem(certificates: &[Vec<u8>]) -> Result<String, SignError> {
+    certificates.iter().map(|der| Ok(Certificate::from_der(der)?.to_pem(LineEnding::LF)?)).collect()
+}
+
+/// The certificates of a PEM text, in DER.
+pub(super) fn certificates_of(pem: &str) -> Result<Vec<Vec<u8>>, SignError> {
+    crate::certificates_in(pem.as_bytes()).map_err(|_| SignError::NoCertificate)
 }

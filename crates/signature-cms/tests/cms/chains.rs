@@ -166,3 +166,21 @@ fn given_many_certificates_of_one_name_then_the_search_ends() {
     assert_eq!(judged.signers.len(), 20);
     assert!(judged.signers.iter().all(|signer| signer.verdict == Err(reason::TOO_COMPLEX)), "{judged:?}");
 }
+
+#[test]
+fn given_more_values_of_an_attribute_than_anybody_needs_then_they_are_not_sorted() {
+    // SEQUENCE { SEQUENCE { OBJECT IDENTIFIER 2.5.4.3, SET { INTEGER 0, INTEGER 1, … } } }
+    let with = |count: u8| {
+        let values: Vec<u8> = (0..count).flat_map(|value| [2, 1, value]).collect();
+        let length = u8::try_from(values.len()).unwrap();
+        let content = [
+            &[0x30, 0x81, length + 11, 0x30, 0x81, length + 8, 6, 3, 85, 4, 3, 0x31, 0x81, length],
+            &values[..],
+        ];
+        let mut params = signer_params();
+        params.custom_extensions.push(CustomExtension::from_oid_content(&[2, 5, 29, 9], content.concat()));
+        let scene = scene_of(&params);
+        scene.verifier().judge(&scene.container()).map(|container| container.signers[0].verdict)
+    };
+    assert_eq!((with(64), with(65)), (Ok(Ok(())), Err(reason::CERTIFICATE_MALFORMED)));
+}
