@@ -1,23 +1,19 @@
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, Scope, Secret, TokenFacts, TokenKind};
+use esoz_https::json::Object;
+use esoz_https::{Answer, RemoteClient, RemoteServer, RequestError, SettingsError};
 use esoz_kernel::{StoreError, Timestamp};
 use hyper::{Request, StatusCode};
 use serde::Deserialize;
 
-use crate::{
-    RemoteServer, SettingsError, bearer,
-    claims::NumericDate,
-    error::RemoteError,
-    http::{Answer, Server},
-    json::Object,
-};
+use crate::{bearer, claims::NumericDate, error::RemoteError};
 
 /// Looks up access tokens at the authorisation service of ESOZ, by `GET {url}/admin/tokens/{token}/verify`.
 ///
 /// The service answers 200 with the token, or 401 or 404 for one that is not valid. `broker_scope` is ignored: the scope of the calling
 /// software comes from its api key.
 pub struct EsozTokens {
-    server: Server,
+    server: RemoteClient,
     base: String,
 }
 
@@ -61,11 +57,11 @@ impl Expiry {
 impl EsozTokens {
     /// Creates the adapter. The URL of the settings ends before `/admin/tokens`.
     pub fn try_new(settings: &RemoteServer) -> Result<Self, SettingsError> {
-        let server = Server::try_new(settings)?;
-        if server.uri.query().is_some() {
+        let server = RemoteClient::try_new(settings)?;
+        if server.uri().query().is_some() {
             return Err(SettingsError::new("url", "must have no query"));
         }
-        let base = format!("{}{}", server.name, server.uri.path().trim_end_matches('/'));
+        let base = format!("{}{}", server.name(), server.uri().path().trim_end_matches('/'));
         Ok(Self { server, base })
     }
 
@@ -84,17 +80,17 @@ impl EsozTokens {
 
 /// Interprets the response about a token.
 fn interpret(presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, RemoteError> {
-    match answer.status {
+    match answer.status() {
         StatusCode::OK => facts(presented, answer).map(Some),
         StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Ok(None),
-        status => Err(RemoteError::status(status)),
+        status => Err(RequestError::status(status).into()),
     }
 }
 
 /// Interprets a response of the authorisation service of ESOZ with status 200 and that body.
 #[cfg(feature = "fuzzing")]
 pub fn interpret_body(presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
-    interpret(presented, &Answer::ok(body)).map_err(|error| error.store_error("the service"))
+    interpret(presented, &Answer::new(StatusCode::OK, body)).map_err(|error| error.store_error("the service"))
 }
 
 fn facts(presented: &Secret, answer: &Answer) -> Result<TokenFacts, RemoteError> {
@@ -107,12 +103,12 @@ fn facts(presented: &Secret, answer: &Answer) -> Result<TokenFacts, RemoteError>
         user_id: data
             .user_id
             .parse()
-            .map_err(|_| RemoteError::InvalidAnswer("has a user_id that is not a UUID"))?,
+            .map_err(|_| RequestError::InvalidAnswer("has a user_id that is not a UUID"))?,
         client_id: (details.client_id.parse())
-            .map_err(|_| RemoteError::InvalidAnswer("has a client_id that is not a UUID"))?,
+            .map_err(|_| RequestError::InvalidAnswer("has a client_id that is not a UUID"))?,
         scope: Scope::parse(details.scope.as_deref().unwrap_or_default()),
         expires_at: (data.expires_at.timestamp())
-            .ok_or(RemoteError::InvalidAnswer("has an expires_at that is no time in UTC"))?,
+            .ok_or(RequestError::InvalidAnswer("has an expires_at that is no time in UTC"))?,
         is_revoked: false,
         is_user_blocked: false,
         is_client_blocked: false,
@@ -122,6 +118,6 @@ fn facts(presented: &Secret, answer: &Answer) -> Result<TokenFacts, RemoteError>
 #[async_trait]
 impl AccessTokens for EsozTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
-        self.look_up(presented).await.map_err(|error| error.store_error(&self.server.name))
+        self.look_up(presented).await.map_err(|error| error.store_error(self.server.name()))
     }
 }

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use esoz_auth::{AccessTokens, Scope, Secret, TokenFacts, TokenKind};
-use esoz_https::not_empty;
+use esoz_https::{Answer, RemoteClient, RemoteServer, RequestError, SettingsError, not_empty};
 use esoz_kernel::StoreError;
 use hyper::{
     Request, StatusCode,
@@ -10,12 +10,9 @@ use hyper::{
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::{
-    RemoteServer, SettingsError, bearer,
-    claims::{Audience, NumericDate, is_present},
-    error::RemoteError,
-    http::{Answer, Server},
-};
+use crate::bearer;
+use crate::claims::{Audience, NumericDate, is_present};
+use crate::error::RemoteError;
 
 /// Settings of the introspection endpoint and of this service's client there.
 #[derive(Debug, Clone)]
@@ -43,7 +40,7 @@ impl IntrospectionSettings {
 /// The response for an active token must hold `sub` and `client_id`, both UUIDs, and `exp`; a response without one is an error of the
 /// server, not of the caller. `token_type`, if present, must be `Bearer`.
 pub struct IntrospectedTokens {
-    server: Server,
+    server: RemoteClient,
     authorization: HeaderValue,
     audience: Option<String>,
 }
@@ -88,7 +85,7 @@ impl IntrospectedTokens {
             not_empty("audience", audience)?;
         }
         Ok(Self {
-            server: Server::try_new(&settings.server)?,
+            server: RemoteClient::try_new(&settings.server)?,
             authorization: basic(&settings.client_id, &settings.client_secret)?,
             audience: settings.audience.clone(),
         })
@@ -102,7 +99,7 @@ impl IntrospectedTokens {
             .append_pair("token", presented.expose())
             .append_pair("token_type_hint", "access_token")
             .finish();
-        let request = Request::post(&self.server.uri)
+        let request = Request::post(self.server.uri())
             .header(AUTHORIZATION, self.authorization.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let answer = self.server.send(request, form).await?;
@@ -111,8 +108,8 @@ impl IntrospectedTokens {
 
     /// Interprets the response about a token.
     fn interpret(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, RemoteError> {
-        if answer.status != StatusCode::OK {
-            return Err(RemoteError::status(answer.status));
+        if answer.status() != StatusCode::OK {
+            return Err(RequestError::status(answer.status()).into());
         }
         if answer.read::<Activity>()?.active { self.facts(presented, answer) } else { Ok(None) }
     }
@@ -120,8 +117,8 @@ impl IntrospectedTokens {
     /// Interprets a response with status 200 and that body, for fuzz targets.
     #[cfg(feature = "fuzzing")]
     pub fn interpret_body(&self, presented: &Secret, body: &[u8]) -> Result<Option<TokenFacts>, StoreError> {
-        let outcome = self.interpret(presented, &Answer::ok(body));
-        outcome.map_err(|error| error.store_error(&self.server.name))
+        let outcome = self.interpret(presented, &Answer::new(StatusCode::OK, body));
+        outcome.map_err(|error| error.store_error(self.server.name()))
     }
 
     fn facts(&self, presented: &Secret, answer: &Answer) -> Result<Option<TokenFacts>, RemoteError> {
@@ -137,9 +134,9 @@ impl IntrospectedTokens {
             user_id: token
                 .sub
                 .parse()
-                .map_err(|_| RemoteError::InvalidAnswer("has a sub that is not a UUID"))?,
+                .map_err(|_| RequestError::InvalidAnswer("has a sub that is not a UUID"))?,
             client_id: (token.client_id.parse())
-                .map_err(|_| RemoteError::InvalidAnswer("has a client_id that is not a UUID"))?,
+                .map_err(|_| RequestError::InvalidAnswer("has a client_id that is not a UUID"))?,
             scope: Scope::parse(token.scope.as_deref().unwrap_or_default()),
             expires_at: token.exp.0,
             is_revoked: false,
@@ -164,6 +161,6 @@ fn basic(client_id: &str, client_secret: &Secret) -> Result<HeaderValue, Setting
 #[async_trait]
 impl AccessTokens for IntrospectedTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
-        self.look_up(presented).await.map_err(|error| error.store_error(&self.server.name))
+        self.look_up(presented).await.map_err(|error| error.store_error(self.server.name()))
     }
 }

@@ -4,17 +4,13 @@ mod bearer;
 mod claims;
 mod error;
 mod esoz;
-mod http;
 mod introspection;
-mod json;
 mod jwt;
-mod settings;
 
 pub use esoz::EsozTokens;
-pub use esoz_https::SettingsError;
+pub use esoz_https::{RemoteServer, SettingsError};
 pub use introspection::{IntrospectedTokens, IntrospectionSettings};
 pub use jwt::{Algorithm, JwtAccessTokens, JwtSettings};
-pub use settings::RemoteServer;
 
 /// Ways in for fuzz targets: interpret tokens and issuers' answers without a server.
 #[cfg(feature = "fuzzing")]

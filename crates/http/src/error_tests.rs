@@ -108,7 +108,7 @@ proptest! {
         let is_challenged = response.headers().contains_key(header::WWW_AUTHENTICATE);
         // A 403 asks for a scope, if that is what the caller lacks.
         prop_assert_eq!(is_challenged, status == 401 || status == 403 && !failure.missing.is_empty());
-        prop_assert_eq!(response.headers().contains_key(header::RETRY_AFTER), status == 503);
+        prop_assert_eq!(response.headers().contains_key(header::RETRY_AFTER), status == 503 || status == 429);
         let body = body(response);
         let faults: Vec<String> = PUBLISHED.iter_errors(&body).map(|fault| fault.to_string()).collect();
         prop_assert!(faults.is_empty(), "{:?} in {:#}", faults, body);
@@ -120,6 +120,8 @@ proptest! {
         if is_ours {
             let constant = if status == 503 { ApiError::unavailable() } else { ApiError::internal() };
             prop_assert_eq!(told, &constant.body.message);
+        } else if status == 422 {
+            prop_assert_eq!(told, "Validation failed.");
         } else {
             prop_assert_eq!(told, &failure.message);
         }

@@ -3,12 +3,14 @@
 mod container;
 mod drfo;
 mod media;
+mod unsigned;
 
 pub use container::{
     Container, SignatureVerifier, SignedContentError, Signer, SignerMismatch, Verdict, signed_by_one,
 };
 pub use drfo::{Drfo, DrfoDigest, DrfoDigests, require_signer};
 pub use media::{InvalidMediaKey, MediaKey, MediaStorage};
+pub use unsigned::UnsignedDocuments;
 
 #[cfg(any(test, feature = "mock"))]
 pub use container::MockSignatureVerifier;

@@ -35,6 +35,8 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-otlp", &["esoz-kernel", "esoz-https"]),
     ("esoz-auth-remote", &["esoz-kernel", "esoz-auth", "esoz-https"]),
     ("esoz-media-storage", &["esoz-kernel", "esoz-signed-content", "esoz-https"]),
+    ("esoz-signature-cms", &["esoz-kernel", "esoz-signed-content"]),
+    ("esoz-signature-service", &["esoz-kernel", "esoz-signed-content", "esoz-https"]),
     ("esoz-import", &DOMAIN),
     ("esoz-store-sqlite", &DOMAIN),
     ("esoz-store-postgres", &[KNOWING_RULES, "esoz-batch", "esoz-tls"]),

@@ -1,6 +1,7 @@
 //! Signing keys as they are published (RFC 7517, 7518, 8037), and the checking of signatures with them.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use esoz_https::json::Object;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
     RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
@@ -10,7 +11,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Algorithm;
-use crate::json::Object;
 
 const MIN_RSA_BITS: usize = 2_048;
 

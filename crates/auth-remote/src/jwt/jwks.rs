@@ -2,17 +2,18 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use esoz_https::{RemoteClient, RequestError};
 use esoz_kernel::{Clock, Timestamp};
 use hyper::{Request, StatusCode};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::JwtSettings;
 use super::jwk::{KeySet, Published};
-use crate::{error::RemoteError, http::Server};
+use crate::error::RemoteError;
 
 /// The keys, the time of their fetch, and the last failure.
 pub(crate) struct Jwks {
-    pub(super) server: Server,
+    pub(super) server: RemoteClient,
     settings: JwtSettings,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
@@ -38,7 +39,7 @@ struct Fetched {
 }
 
 impl Jwks {
-    pub(crate) fn new(server: Server, settings: JwtSettings, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(server: RemoteClient, settings: JwtSettings, clock: Arc<dyn Clock>) -> Self {
         Self { server, settings, clock, state: Mutex::default(), fetch_lock: Arc::default() }
     }
 
@@ -93,17 +94,17 @@ impl Jwks {
             drop(fetch_lock);
         });
         if let Err(error) = fetch.await {
-            tracing::error!(server = self.server.name, %error, "the fetch of the signing keys was cancelled");
+            tracing::error!(server = self.server.name(), %error, "the fetch of the signing keys was cancelled");
         }
     }
 
     async fn fetch(&self) -> Result<KeySet, RemoteError> {
-        let answer = self.server.send(Request::get(&self.server.uri), String::new()).await?;
-        if answer.status != StatusCode::OK {
-            return Err(RemoteError::status(answer.status));
+        let answer = self.server.send(Request::get(self.server.uri()), String::new()).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(RequestError::status(answer.status()).into());
         }
         let (keys, ignored) = answer.read::<Published>()?.usable();
-        let server = &self.server.name;
+        let server = self.server.name();
         if keys.is_empty() {
             // Not an error: an issuer may withdraw its keys.
             tracing::warn!(
@@ -135,7 +136,7 @@ impl Jwks {
                 state.error = None;
             }
             Err(error) => {
-                let server = &self.server.name;
+                let server = self.server.name();
                 tracing::warn!(server, error = %error, "the issuer's signing keys could not be fetched");
                 state.error = Some(error);
             }

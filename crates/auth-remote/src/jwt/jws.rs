@@ -1,9 +1,10 @@
 //! Parses the compact form of a signed token (RFC 7515). Nothing in it is trusted before the signature is verified.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use esoz_https::json;
 use serde::Deserialize;
 
-use crate::{claims::is_present, json};
+use crate::claims::is_present;
 
 /// A parsed token whose signature is not verified yet.
 pub(crate) struct Jws<'token> {

@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, Secret, TokenFacts};
+use esoz_https::{RemoteClient, SettingsError};
 use esoz_kernel::{Clock, StoreError, Timestamp};
 
 use self::{jwk::KeySet, jwks::Jwks, jws::Jws};
-use crate::{SettingsError, bearer, http::Server};
+use crate::bearer;
 
 pub use algorithm::Algorithm;
 pub use settings::JwtSettings;
@@ -34,7 +35,7 @@ impl JwtAccessTokens {
     /// Creates the adapter. The keys are fetched when the first token comes.
     pub fn try_new(settings: &JwtSettings, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
         settings.check()?;
-        let server = Server::try_new(&settings.server)?;
+        let server = RemoteClient::try_new(&settings.server)?;
         Ok(Self {
             settings: settings.clone(),
             keys: Arc::new(Jwks::new(server, settings.clone(), Arc::clone(&clock))),
@@ -48,7 +49,7 @@ impl AccessTokens for JwtAccessTokens {
     async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
         let Some((jws, algorithm)) = unverified(&self.settings, presented.expose()) else { return Ok(None) };
         let keys = self.keys.current(jws.header.kid.as_deref()).await;
-        let keys = keys.map_err(|error| error.store_error(&self.keys.server.name))?;
+        let keys = keys.map_err(|error| error.store_error(self.keys.server.name()))?;
         Ok(signed_facts(&self.settings, &keys, algorithm, presented, &jws, self.clock.now()))
     }
 }
@@ -78,13 +79,13 @@ fn signed_facts(
 #[cfg(feature = "fuzzing")]
 pub fn facts_by(settings: &JwtSettings, published: &[u8], token: &str, now: Timestamp) -> Option<TokenFacts> {
     let (jws, algorithm) = unverified(settings, token)?;
-    let (keys, _) = crate::json::object::<jwk::Published>(published).ok()?.usable();
+    let (keys, _) = esoz_https::json::object::<jwk::Published>(published).ok()?.usable();
     signed_facts(settings, &keys, algorithm, &Secret::new(token), &jws, now)
 }
 
 /// Counts the published keys that can be used and those that cannot; `None` when it is no JWKS.
 #[cfg(feature = "fuzzing")]
 pub fn usable_keys(published: &[u8]) -> Option<(usize, usize)> {
-    let (keys, ignored) = crate::json::object::<jwk::Published>(published).ok()?.usable();
+    let (keys, ignored) = esoz_https::json::object::<jwk::Published>(published).ok()?.usable();
     Some((keys.0.len(), ignored))
 }

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use esoz_auth::{Scope, Secret, TokenFacts, TokenKind};
+use esoz_https::json;
 use esoz_kernel::Timestamp;
 use serde::Deserialize;
 
 use super::{Algorithm, JwtSettings, jws::Header};
-use crate::{
-    claims::{Audience, NumericDate, is_present},
-    json,
-};
+use crate::claims::{Audience, NumericDate, is_present};
 
 #[derive(Deserialize)]
 struct Claims {

@@ -1,7 +1,6 @@
-use esoz_https::{in_range, not_empty};
+use esoz_https::{RemoteServer, SettingsError, in_range, not_empty};
 
 use super::Algorithm;
-use crate::{RemoteServer, SettingsError};
 
 /// Settings of the issuer, of the accepted tokens and of the key cache.
 #[derive(Debug, Clone, PartialEq, Eq)]

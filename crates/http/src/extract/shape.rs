@@ -198,7 +198,7 @@ impl Check<'_> {
                 self.fault(path, "length", format!("expected at most {most} characters"));
             }
             Kind::Text(_) if text.contains('\0') => {
-                self.fault(path, "format", "string holds a NUL character")
+                self.fault(path, "format", "string holds a NUL character");
             }
             Kind::Digits(count) if text.len() != count || !text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.fault(path, "format", format!("string does not match the format of {count} digits"));
@@ -207,10 +207,10 @@ impl Check<'_> {
                 self.fault(path, "datetime", "string does not match the format of an ISO 8601 date and time");
             }
             Kind::Word(words) if !words.contains(&text) => {
-                self.fault(path, "inclusion", "value is not allowed in enum")
+                self.fault(path, "inclusion", "value is not allowed in enum");
             }
             Kind::Unit if !(self.units)(text) => {
-                self.fault(path, "inclusion", "value is not allowed in enum")
+                self.fault(path, "inclusion", "value is not allowed in enum");
             }
             _ => {}
         }

@@ -9,6 +9,7 @@ mod jwt;
 mod mongo;
 mod queries;
 mod requests;
+mod signatures;
 mod sqlite;
 mod texts;
 
@@ -38,6 +39,8 @@ pub fn all() -> Vec<Target> {
         jwt::JWT,
         jwt::JWKS,
         issuers::ANSWERS,
+        signatures::CONTAINER,
+        signatures::ANSWERS,
         import::IMPORT_LINE,
         import::IMPORT_FILE,
         mongo::MONGO_DOCUMENT,

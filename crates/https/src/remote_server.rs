@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 
-use esoz_https::{Proxies, SettingsError, encrypted_address, in_range};
 use esoz_kernel::SecretString;
 use hyper::Uri;
 
-/// The URL of a token server and the limits of requests to it. `Debug` hides the URL: it may hold a password, although such a URL is
+use crate::{Proxies, SettingsError, encrypted_address, in_range};
+
+/// The URL of a server and the limits of requests to it. `Debug` hides the URL: it may hold a password, although such a URL is
 /// refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteServer {
@@ -16,7 +17,7 @@ pub struct RemoteServer {
     pub max_answer_bytes: usize,
     /// The maximum number of concurrent requests; further ones wait, within their own time limit. 1 to 1 024.
     pub max_concurrent_requests: usize,
-    /// Allows `http://` to a host other than this machine. The network then can read tokens and forge answers about them.
+    /// Allows `http://` to a host other than this machine. The network then can read requests and forge answers.
     pub allow_plain_http: bool,
     /// A PEM file with the certificate authorities to trust, in place of those of the platform. Read once, at the start.
     pub root_certificate_file: Option<PathBuf>,

@@ -8,10 +8,11 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::error::RemoteError;
+use crate::RequestError;
 
 /// Deserializes an object only: a derived struct would accept an array of its fields' values as well.
-pub(crate) struct Object<T>(pub(crate) T);
+#[derive(Debug)]
+pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -33,11 +34,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Deserializes an object. The error does not repeat it, since it may describe a token.
-pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RemoteError> {
-    let other_form = RemoteError::InvalidAnswer("lacks what it must hold, or holds it in another form");
+/// Deserializes an object. The error does not repeat it: it may hold what must not be logged.
+///
+/// # Errors
+/// [`RequestError::NotJson`], [`RequestError::InvalidAnswer`]
+pub fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RequestError> {
+    let other_form = RequestError::InvalidAnswer("lacks what it must hold, or holds it in another form");
     // Checks the whole text first: serde skips unknown members without checking that they are UTF-8 (RFC 8259, section 8.1).
-    serde_json::from_slice::<Value>(bytes).map_err(|_| RemoteError::NotJson)?;
+    serde_json::from_slice::<Value>(bytes).map_err(|_| RequestError::NotJson)?;
     serde_json::from_slice(bytes).map(|Object(object)| object).map_err(|_| other_form)
 }
 
@@ -59,14 +63,14 @@ mod tests {
 
     #[test]
     fn an_array_is_no_object() {
-        assert!(matches!(object::<Answer>(b"[true]"), Err(RemoteError::InvalidAnswer(_))));
+        assert!(matches!(object::<Answer>(b"[true]"), Err(RequestError::InvalidAnswer(_))));
     }
 
     #[test]
     fn what_is_there_twice_or_not_at_all_is_refused() {
         for json in [r#"{"active":false,"active":true}"#, "{}"] {
             let refused = object::<Answer>(json.as_bytes());
-            assert!(matches!(refused, Err(RemoteError::InvalidAnswer(_))), "{json}");
+            assert!(matches!(refused, Err(RequestError::InvalidAnswer(_))), "{json}");
         }
     }
 
@@ -78,7 +82,7 @@ mod tests {
             b"{\"active\":true,\"\xff\":1}",
             br#"{"active":true,"name":"\ud800"}"#,
         ] {
-            assert_eq!(object::<Answer>(bytes), Err(RemoteError::NotJson), "{bytes:?}");
+            assert_eq!(object::<Answer>(bytes), Err(RequestError::NotJson), "{bytes:?}");
         }
     }
 }
