@@ -11,6 +11,7 @@ mod mark_in_error;
 mod show;
 mod signed;
 mod stop;
+mod sweep;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use mark_in_error::{MarkDispenseInError, MarkInErrorError};
 pub use show::{ShowDispense, ShowError, ShowInput};
 pub use signed::{SignedInput, SignedPorts};
 pub use stop::{StopDispense, StopError, StopInput};
+pub use sweep::{SweepContainers, Swept};
 
 use crate::{CreatePolicy, DeviceDispenses, Dispense, DispenseWrites, PatientAccess, PatientPseudonyms};
 

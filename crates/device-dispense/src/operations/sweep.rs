@@ -1,0 +1,156 @@
+use std::sync::Arc;
+
+use esoz_kernel::{Calendar, CivilDate, Clock, StoreError};
+use esoz_signed_content::{MediaKey, MediaStorage};
+use serde_json::Value;
+
+use crate::DeviceDispenses;
+
+/// Removes containers that no dispense has: what changes left behind that failed after their container was kept ("Signed documents"). What a periodic
+/// job does, without a caller.
+#[derive(Clone)]
+pub struct SweepContainers {
+    /// Where dispenses are kept.
+    pub dispenses: Arc<dyn DeviceDispenses>,
+    /// Where containers are kept.
+    pub media: Arc<dyn MediaStorage>,
+    /// The current time.
+    pub clock: Arc<dyn Clock>,
+    /// The day in Ukraine.
+    pub calendar: Arc<dyn Calendar>,
+}
+
+/// What a sweep of some keys found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// How many containers no dispense had; they were removed.
+    pub removed: u64,
+    /// How many stay because their dispense cannot be read.
+    pub unreadable: u64,
+    /// How many keys were looked at.
+    pub seen: u64,
+}
+
+impl SweepContainers {
+    /// The days that are swept, the latest first: a container of them is older than a day, and its change has failed or committed long since.
+    pub fn days(&self, how_many: u32) -> Vec<CivilDate> {
+        let today = self.calendar.day_of(self.clock.now());
+        let before = |days: u32| today.checked_sub(jiff::Span::new().try_days(days).ok()?).ok();
+        (2..2 + how_many).filter_map(before).collect()
+    }
+
+    /// Sweeps at most `limit` keys of a day, those behind `after` alone. Returns what it found, and where to go on; `None`: that was the last.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the media storage or the store of dispenses failed; sweeping again is safe.
+    pub async fn execute(
+        &self,
+        day: CivilDate,
+        after: Option<MediaKey>,
+        limit: usize,
+    ) -> Result<(Swept, Option<MediaKey>), StoreError> {
+        let keys = self.media.list(day, after, limit).await?;
+        let next = if keys.len() < limit { None } else { keys.last().cloned() };
+        let mut swept = Swept::default();
+        for key in keys {
+            swept.seen += 1;
+            let links = match self.dispenses.find(key.dispense()).await? {
+                None => Ok(false),
+                Some(found) => found.dispense.map(|dispense| has_link(dispense.record.get(LINKS), &key)),
+            };
+            match links {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.media.delete(&key).await?;
+                    swept.removed += 1;
+                }
+                // Whether it has the container is unknown, so the container stays.
+                Err(_) => swept.unreadable += 1,
+            }
+        }
+        Ok((swept, next))
+    }
+}
+
+const LINKS: &str = "signed_content_links";
+
+fn has_link(links: Option<&Value>, key: &MediaKey) -> bool {
+    let key = key.to_string();
+    links.and_then(Value::as_array).is_some_and(|links| links.iter().any(|link| link.as_str() == Some(&key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_kernel::{DispenseId, LegalEntityId, Pseudonym, Uuid};
+    use esoz_signed_content::MockMediaStorage;
+    use pollster::block_on;
+    use serde_json::json;
+
+    use super::super::fixtures::{FixedCalendar, FixedClock};
+    use super::*;
+    use crate::{Dispense, DispenseStatus, MockDeviceDispenses, StoredDispense};
+
+    fn day() -> CivilDate {
+        "2026-01-29".parse().unwrap()
+    }
+
+    fn key(dispense: u128) -> MediaKey {
+        MediaKey::new(day(), DispenseId::new(Uuid::from_u128(dispense)), Uuid::from_u128(99))
+    }
+
+    fn sweep(dispenses: MockDeviceDispenses, media: MockMediaStorage) -> SweepContainers {
+        let (clock, calendar) = (Arc::new(FixedClock), Arc::new(FixedCalendar));
+        SweepContainers { dispenses: Arc::new(dispenses), media: Arc::new(media), clock, calendar }
+    }
+
+    /// Dispense 1 has its container, 2 has another one, 3 is unknown, 4 cannot be read.
+    fn find(id: DispenseId) -> Option<StoredDispense> {
+        let (number, owner) = (id.uuid().as_u128(), LegalEntityId::new(Uuid::nil()));
+        let links = match number {
+            1 => json!(["2026-01-01/other", key(1).to_string()]),
+            2 => json!([key(1).to_string()]),
+            3 => return None,
+            _ => {
+                let corrupt = Err(StoreError::corrupt("device_dispenses", id, "status"));
+                return Some(StoredDispense { owner, subject: None, dispense: corrupt });
+            }
+        };
+        let Value::Object(record) = json!({LINKS: links}) else { unreachable!() };
+        let (status, subject) = (DispenseStatus::Completed, Pseudonym::new("P"));
+        Some(Dispense { id, status, subject, owner, record }.into())
+    }
+
+    #[test]
+    fn given_containers_then_those_that_no_dispense_has_are_removed() {
+        let (mut dispenses, mut media) = (MockDeviceDispenses::new(), MockMediaStorage::new());
+        dispenses.expect_find().returning(|id| Ok(find(id)));
+        media.expect_list().returning(|_, _, _| Ok([1, 2, 3, 4].map(key).into()));
+        media.expect_delete().times(2).returning(|removed| {
+            assert!([key(2), key(3)].contains(removed));
+            Ok(())
+        });
+        let swept = block_on(sweep(dispenses, media).execute(day(), None, 5)).unwrap();
+        assert_eq!(swept, (Swept { removed: 2, unreadable: 1, seen: 4 }, None));
+    }
+
+    #[test]
+    fn given_a_full_page_then_the_next_goes_on_behind_it() {
+        let (mut dispenses, mut media) = (MockDeviceDispenses::new(), MockMediaStorage::new());
+        dispenses.expect_find().returning(|id| Ok(find(id)));
+        media.expect_list().returning(|asked, after, limit| {
+            assert_eq!((asked, after, limit), (day(), Some(key(0)), 1));
+            Ok(vec![key(1)])
+        });
+        let (_, next) = block_on(sweep(dispenses, media).execute(day(), Some(key(0)), 1)).unwrap();
+        assert_eq!(next, Some(key(1)));
+    }
+
+    #[test]
+    fn given_today_then_only_days_that_are_over_for_a_day_are_swept() {
+        let days = sweep(MockDeviceDispenses::new(), MockMediaStorage::new()).days(3);
+        assert_eq!(
+            days.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["2026-01-29", "2026-01-28", "2026-01-27"]
+        );
+    }
+}
