@@ -89,7 +89,7 @@ impl KafkaSettings {
         if let Some(tls) = &self.tls {
             // Without `ssl.ca.location` librdkafka looks in paths of its own, and refuses every certificate where it finds none.
             let roots = tls.root_certificate_file.clone().or_else(platform_root_file).ok_or_else(|| {
-                let reason = "is not there: this machine has no file of certificate authorities, so name one";
+                let reason = "is not set, and this machine has no file of certificate authorities (or SSL_CERT_DIR or SSL_CERT_FILE names another place): name one";
                 BusError::settings("ssl.ca.location", reason)
             })?;
             config.set("ssl.ca.location", roots.display().to_string());

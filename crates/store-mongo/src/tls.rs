@@ -33,7 +33,7 @@ pub(crate) fn options(parsed: &ClientOptions, settings: &MongoSettings) -> Resul
     // Without a file the driver would trust the authorities that were compiled into its release.
     let roots = options.ca_file_path.or_else(platform_root_file);
     options.ca_file_path = Some(roots.ok_or_else(|| {
-        refused("this machine has no file of certificate authorities; name one in root_certificate_file")
+        refused("this machine has no file of certificate authorities (or SSL_CERT_DIR or SSL_CERT_FILE names another place); name one in root_certificate_file")
     })?);
     Ok(Some(Tls::Enabled(options)))
 }

@@ -1,5 +1,7 @@
 //! The TLS configuration of a client.
 
+use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -93,9 +95,18 @@ fn platform_roots() -> Arc<RootCertStore> {
     Arc::clone(ROOTS.get_or_init(|| Arc::new(roots)))
 }
 
-/// The PEM file with the certificate authorities that this platform trusts, where they are in one: for libraries that take a file.
+/// The PEM file with the certificate authorities that this platform trusts, where they are in one: for libraries that take a file. None where
+/// `SSL_CERT_DIR` names folders, or `SSL_CERT_FILE` a file that is not there: whoever set them does not mean the file of the system.
 pub fn platform_root_file() -> Option<PathBuf> {
-    openssl_probe::probe().cert_file
+    root_file(env::var_os("SSL_CERT_FILE"), env::var_os("SSL_CERT_DIR"))
+}
+
+fn root_file(file: Option<OsString>, folders: Option<OsString>) -> Option<PathBuf> {
+    match (file, folders.filter(|folders| !folders.is_empty())) {
+        (_, Some(_)) => None,
+        (Some(file), None) => Some(PathBuf::from(file)).filter(|file| file.exists()),
+        (None, None) => openssl_probe::probe().cert_file,
+    }
 }
 
 /// Checks a server's certificate without the host's name.
@@ -143,5 +154,27 @@ impl ServerCertVerifier for AnyHost {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_the_system_is_named_only_where_nobody_named_other_authorities() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let there = || Some(OsString::from(file.path()));
+        let missing = || Some(OsString::from("/no/such/file.pem"));
+        let folder = || Some(OsString::from("/etc/ssl/certs"));
+        assert_eq!(root_file(there(), None), Some(file.path().to_owned()));
+        for (named, folders) in
+            [(missing(), None), (None, folder()), (there(), folder()), (missing(), folder())]
+        {
+            assert_eq!(root_file(named.clone(), folders.clone()), None, "{named:?} {folders:?}");
+        }
+        if let Some(system) = root_file(None, None) {
+            assert!(system.exists(), "{system:?}");
+        }
     }
 }
