@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
+use esoz_bus_kafka::KafkaSettings;
 use esoz_http::{Condition, DEVICE_DISPENSES, Health, MonotonicClock, RESOURCES};
 use esoz_kernel::Clock;
 use tokio::task::JoinSet;
 
 use crate::compose::Parts;
 use crate::compose::bus::KAFKA;
-use crate::compose::missing_indexes;
 use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, SQLITE, Stores};
 use crate::compose::tokens::TOKEN_ISSUER;
+use crate::compose::{bus, missing_indexes};
 use crate::config::{Bus, Config};
 use crate::telemetry::outage::{Due, OutageLog};
 
@@ -119,7 +119,7 @@ impl HealthChecks {
                 // A client of its own: the one that publishes may be waiting for a broker.
                 let request_timeout_ms = u32::try_from(KAFKA_TIMEOUT.as_millis())?;
                 let settings = KafkaSettings { request_timeout_ms, ..config.kafka()? };
-                Some(Arc::new(KafkaPublisher::new(&settings)?))
+                Some(Arc::new(bus::connect_kafka(config, &settings)?))
             }
         };
         let (postgres_indexes, mongo_indexes) = (postgres.clone(), mongo.clone());

@@ -1,7 +1,6 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use esoz_bus_kafka::KafkaPublisher;
 use esoz_events::Backlog;
 use esoz_kernel::time::rfc3339_millis;
 use esoz_store_postgres::Schema;
@@ -12,7 +11,7 @@ use super::args::OutputArgs;
 use super::health::is_running;
 use super::print;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite};
-use crate::compose::{missing_indexes, tokens, transport};
+use crate::compose::{bus, missing_indexes, tokens, transport};
 use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind};
 use crate::tls;
 
@@ -60,7 +59,7 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
     }
     if config.bus()? == Bus::Kafka {
         let settings = config.kafka()?;
-        let ping = async { Ok(KafkaPublisher::new(&settings)?.ping().await?) };
+        let ping = async { Ok(bus::connect_kafka(config, &settings)?.ping().await?) };
         let remedy =
             "check kafka.brokers and what the brokers advertise; `esoz migrate` creates a missing topic";
         findings.push(Finding::new("Kafka", ping.await, remedy).over(settings.transport()));
