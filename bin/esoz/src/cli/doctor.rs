@@ -10,6 +10,7 @@ use serde_json::json;
 use super::args::OutputArgs;
 use super::health::is_running;
 use super::print;
+use crate::compose::missing_indexes::none_missing;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite};
 use crate::compose::{bus, missing_indexes, tokens, transport};
 use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind};
@@ -117,8 +118,8 @@ async fn postgres(config: &Config) -> Vec<Finding> {
         transport = Some(store.transport()?);
         let schema = store.check_schema().await?;
         store.ping().await?;
-        let found = missing_indexes::postgres(&store).await.map_err(anyhow::Error::msg);
-        indexes = Some(Finding::new("PostgreSQL indexes", found, missing_indexes::POSTGRESQL_REMEDY));
+        let found = none_missing(store.missing_indexes().await).map_err(anyhow::Error::msg);
+        indexes = Some(Finding::new("PostgreSQL indexes", found, missing_indexes::REMEDY));
         Ok(schema)
     };
     let remedy = "check postgres.url and that the server runs and accepts the login; `esoz migrate` updates an older schema";
@@ -149,12 +150,12 @@ async fn mongodb(config: &Config) -> Vec<Finding> {
         Ok(store) => {
             let ping = store.ping().await;
             let indexes = match ping {
-                Ok(()) => Some(missing_indexes::mongo(&store).await.map_err(anyhow::Error::msg)),
+                Ok(()) => Some(none_missing(store.check_schema().await).map_err(anyhow::Error::msg)),
                 Err(_) => None,
             };
             let finding = Finding::new("MongoDB", ping.map_err(Into::into), remedy).over(store.transport());
             let indexes =
-                indexes.map(|found| Finding::new("MongoDB indexes", found, missing_indexes::MONGODB_REMEDY));
+                indexes.map(|found| Finding::new("MongoDB indexes", found, missing_indexes::REMEDY));
             [finding].into_iter().chain(indexes).collect()
         }
     }
