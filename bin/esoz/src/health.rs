@@ -133,7 +133,7 @@ fn log(
             None if is_new => tracing::info!(name, "{up}"),
             None => {}
         },
-        Err(error) => match outage.failed(at, Duration::ZERO) {
+        Err(error) => match outage.failed(at, Duration::ZERO, StoreErrorKind::Unavailable) {
             Some(Due { is_first: true, .. }) => tracing::error!(name, error, "{down}"),
             Some(Due { seconds, .. }) => {
                 tracing::error!(name, error, down_seconds = seconds, "{still_down}");
