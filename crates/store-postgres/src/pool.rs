@@ -217,18 +217,15 @@ impl Connections {
         if let Some(observer) = self.on_wait.get() {
             observer(began.elapsed());
         }
-        match connection {
-            Ok(connection) => connection,
-            Err(_) => {
-                // Open connections alone are counted: while none is, the share is used up by those that are being opened.
-                let status = self.pool.status();
-                let are_in_use = status.size >= if has_place { status.max_size } else { 1 };
-                Err(Failure::unavailable(if are_in_use {
-                    "no connection was free within pool_wait_timeout_ms"
-                } else {
-                    "the server did not respond within pool_wait_timeout_ms, so no connection was opened"
-                }))
-            }
-        }
+        connection.unwrap_or_else(|_| {
+            // Open connections alone are counted: while none is, the share is used up by those that are being opened.
+            let status = self.pool.status();
+            let are_in_use = status.size >= if has_place { status.max_size } else { 1 };
+            Err(Failure::unavailable(if are_in_use {
+                "no connection was free within pool_wait_timeout_ms"
+            } else {
+                "the server did not respond within pool_wait_timeout_ms, so no connection was opened"
+            }))
+        })
     }
 }
