@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use esoz_bus_kafka::{KafkaPublisher, KafkaSettings};
+use esoz_bus_kafka::KafkaSettings;
 use esoz_http::{Condition, DEVICE_DISPENSES, Health, MonotonicClock, RESOURCES};
-use esoz_kernel::Clock;
+use esoz_kernel::{Clock, StoreError, StoreErrorKind};
 use tokio::task::JoinSet;
 
 use crate::compose::Parts;
+use crate::compose::bus;
 use crate::compose::bus::KAFKA;
-use crate::compose::missing_indexes;
+use crate::compose::missing_indexes::{REMEDY, none_missing};
 use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, SQLITE, Stores};
 use crate::compose::tokens::TOKEN_ISSUER;
 use crate::config::{Bus, Config};
@@ -32,15 +33,17 @@ const MAX_COUNTED: u32 = 1_000;
 /// The pause between two looks at the indexes.
 const INDEX_INTERVAL: Duration = Duration::from_secs(30);
 
-type Ping = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+/// What a probe found; none if it learned nothing.
+type Found = Option<Result<(), String>>;
+type Ping = Pin<Box<dyn Future<Output = Found> + Send>>;
 
 /// The health check of one component.
 struct Probe {
     name: &'static str,
     /// The resources whose requests fail while the component is down.
     needed_by: &'static [&'static str],
-    /// The pause between two probes.
-    pause: Duration,
+    /// Whether it looks for the indexes of a store, and not whether the store is there.
+    is_of_indexes: bool,
     ping: Box<dyn Fn() -> Ping + Send + Sync>,
 }
 
@@ -55,46 +58,85 @@ impl Probe {
         let component = component?;
         let ping = move || -> Ping {
             let pinged = ping(component.clone());
-            Box::pin(async move { pinged.await.map_err(|error| error.to_string()) })
+            Box::pin(async move { Some(pinged.await.map_err(|error| error.to_string())) })
         };
-        Some(Self { name, needed_by, pause: PROBE_INTERVAL, ping: Box::new(ping) })
+        Some(Self { name, needed_by, is_of_indexes: false, ping: Box::new(ping) })
     }
 
-    /// The same, now and then.
-    fn every(self, pause: Duration) -> Self {
-        Self { pause, ..self }
+    /// A probe that looks for the indexes of a store, if it is in use. While the store is down it finds nothing: the store's own probe says that.
+    fn of_indexes<
+        C: Send + Sync + 'static,
+        F: Future<Output = Result<Vec<String>, StoreError>> + Send + 'static,
+    >(
+        name: &'static str,
+        store: Option<Arc<C>>,
+        missing: impl Fn(Arc<C>) -> F + Send + Sync + 'static,
+    ) -> Option<Self> {
+        let store = store?;
+        let ping = move || -> Ping {
+            let missing = missing(store.clone());
+            Box::pin(async move {
+                match missing.await {
+                    Err(error) if error.kind() == StoreErrorKind::Unavailable => None,
+                    missing => Some(none_missing(missing).map_err(|why| format!("{why}; {REMEDY}"))),
+                }
+            })
+        };
+        Some(Self { name, needed_by: &[], is_of_indexes: true, ping: Box::new(ping) })
     }
 
     /// Probes until aborted.
     async fn run(self, health: Arc<Health>, clock: Arc<dyn Clock>, monotonic_clock: Arc<dyn MonotonicClock>) {
-        let Self { name, pause, ping, .. } = self;
+        let Self { name, is_of_indexes, ping, .. } = self;
         let mut outage = OutageLog::default();
+        let mut pause = PROBE_INTERVAL;
         loop {
             let pinged = tokio::time::timeout(PROBE_TIMEOUT, ping()).await;
-            let pinged =
-                pinged.unwrap_or_else(|_| Err(format!("no answer within {} ms", PROBE_TIMEOUT.as_millis())));
-            let is_up = pinged.is_ok();
-            let state = if is_up { Condition::Up } else { Condition::Down };
-            let is_new = health.record(name, state, clock.now());
-            log(name, pinged, is_new, &mut outage, monotonic_clock.elapsed());
-            // A component that is down is looked at more often, to see it return.
-            tokio::time::sleep(if is_up { pause } else { PROBE_INTERVAL }).await;
+            let late = || Err(format!("no answer within {} ms", PROBE_TIMEOUT.as_millis()));
+            let found = pinged.unwrap_or_else(|_| (!is_of_indexes).then(late));
+            let is_up = found.as_ref().is_some_and(Result::is_ok);
+            if let Some(found) = found {
+                let state = if is_up { Condition::Up } else { Condition::Down };
+                let is_new = health.record(name, state, clock.now());
+                log(name, is_of_indexes, found, is_new, &mut outage, monotonic_clock.elapsed());
+            }
+            tokio::time::sleep(pause).await;
+            if is_of_indexes {
+                pause = next_pause(pause, is_up);
+            }
         }
     }
 }
 
+/// The pause before the next look at indexes. Those that are about to be created, as at the first start, are soon looked at again.
+fn next_pause(pause: Duration, is_up: bool) -> Duration {
+    if is_up { INDEX_INTERVAL } else { (pause * 2).min(INDEX_INTERVAL) }
+}
+
 /// Logs the result of a probe, if a line is due.
-fn log(name: &str, pinged: Result<(), String>, is_new: bool, outage: &mut OutageLog, at: Duration) {
-    match pinged {
+fn log(
+    name: &str,
+    is_of_indexes: bool,
+    found: Result<(), String>,
+    is_new: bool,
+    outage: &mut OutageLog,
+    at: Duration,
+) {
+    let [up, down, still_down] = if is_of_indexes {
+        ["all indexes are there", "indexes are missing", "indexes are still missing"]
+    } else {
+        ["is up", "is down", "is still down"]
+    };
+    match found {
         Ok(()) => match outage.worked(at) {
-            Some(Due { seconds, .. }) => tracing::info!(name, down_seconds = seconds, "is up"),
-            None if is_new => tracing::info!(name, "is up"),
+            Some(Due { seconds, .. }) => tracing::info!(name, down_seconds = seconds, "{up}"),
+            None if is_new => tracing::info!(name, "{up}"),
             None => {}
         },
-        Err(error) => match outage.failed(at, Duration::ZERO) {
-            Some(Due { is_first: true, .. }) => tracing::error!(name, error, "is down"),
+        Err(error) => match outage.failed(at, Duration::ZERO, StoreErrorKind::Unavailable) {
+            Some(Due { is_first: true, .. }) => tracing::error!(name, error, "{down}"),
             Some(Due { seconds, .. }) => {
-                tracing::error!(name, error, down_seconds = seconds, "is still down");
+                tracing::error!(name, error, down_seconds = seconds, "{still_down}");
             }
             None => {}
         },
@@ -119,38 +161,33 @@ impl HealthChecks {
                 // A client of its own: the one that publishes may be waiting for a broker.
                 let request_timeout_ms = u32::try_from(KAFKA_TIMEOUT.as_millis())?;
                 let settings = KafkaSettings { request_timeout_ms, ..config.kafka()? };
-                Some(Arc::new(KafkaPublisher::new(&settings)?))
+                Some(Arc::new(bus::connect_kafka(config, &settings)?))
             }
         };
         let (postgres_indexes, mongo_indexes) = (postgres.clone(), mongo.clone());
-        let probes = [
-            // The causes say what is wrong: the file, the login, the certificate.
-            Probe::new(SQLITE, &RESOURCES, sqlite, |sqlite| async move {
-                sqlite.ping().await.map_err(|error| error.with_causes())
-            }),
-            Probe::new(POSTGRESQL, &RESOURCES, postgres, |postgres| async move {
-                postgres.ping().await.map_err(|error| error.with_causes())
-            }),
-            Probe::new(MONGODB, &[DEVICE_DISPENSES], mongo, |mongo| async move {
-                mongo.ping().await.map_err(|error| error.with_causes())
-            }),
-            Probe::new(KAFKA, &[], kafka, |kafka| async move { kafka.ping().await }),
-            Probe::new(TOKEN_ISSUER, &RESOURCES, token_issuer, |issuer| async move {
-                issuer.ping().await.map_err(|error| error.with_causes())
-            }),
-            Probe::new(POSTGRESQL_INDEXES, &[], postgres_indexes, |postgres| async move {
-                missing_indexes::postgres(&postgres)
-                    .await
-                    .map_err(|why| format!("{why}; {}", missing_indexes::POSTGRESQL_REMEDY))
-            })
-            .map(|probe| probe.every(INDEX_INTERVAL)),
-            Probe::new(MONGODB_INDEXES, &[], mongo_indexes, |mongo| async move {
-                missing_indexes::mongo(&mongo)
-                    .await
-                    .map_err(|why| format!("{why}; {}", missing_indexes::MONGODB_REMEDY))
-            })
-            .map(|probe| probe.every(INDEX_INTERVAL)),
-        ];
+        let probes =
+            [
+                // The causes say what is wrong: the file, the login, the certificate.
+                Probe::new(SQLITE, &RESOURCES, sqlite, |sqlite| async move {
+                    sqlite.ping().await.map_err(|error| error.with_causes())
+                }),
+                Probe::new(POSTGRESQL, &RESOURCES, postgres, |postgres| async move {
+                    postgres.ping().await.map_err(|error| error.with_causes())
+                }),
+                Probe::new(MONGODB, &[DEVICE_DISPENSES], mongo, |mongo| async move {
+                    mongo.ping().await.map_err(|error| error.with_causes())
+                }),
+                Probe::new(KAFKA, &[], kafka, |kafka| async move { kafka.ping().await }),
+                Probe::new(TOKEN_ISSUER, &RESOURCES, token_issuer, |issuer| async move {
+                    issuer.ping().await.map_err(|error| error.with_causes())
+                }),
+                Probe::of_indexes(POSTGRESQL_INDEXES, postgres_indexes, |postgres| async move {
+                    postgres.missing_indexes().await
+                }),
+                Probe::of_indexes(MONGODB_INDEXES, mongo_indexes, |mongo| async move {
+                    mongo.check_schema().await
+                }),
+            ];
         let probes: Vec<Probe> = probes.into_iter().flatten().collect();
         let components = probes.iter().map(|probe| (probe.name, probe.needed_by));
         let health = Arc::new(Health::new(components, clock.now()));
@@ -175,5 +212,37 @@ async fn count_set_aside(stores: Stores, health: Arc<Health>) {
         };
         health.record_set_aside(tokio::time::timeout(PROBE_TIMEOUT, count).await.ok().flatten());
         tokio::time::sleep(PROBE_INTERVAL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the probe of indexes finds when the store answers so.
+    async fn found(kind: Option<StoreErrorKind>, missing: &'static [&str]) -> Found {
+        let probe = Probe::of_indexes("indexes", Some(Arc::new(())), move |_| async move {
+            let missing = missing.iter().map(ToString::to_string).collect();
+            kind.map_or(Ok(missing), |kind| Err(StoreError::new(kind, "asking")))
+        });
+        (probe.unwrap().ping)().await
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_away_says_nothing_about_its_indexes() {
+        assert_eq!(found(Some(StoreErrorKind::Unavailable), &[]).await, None);
+        assert_eq!(found(None, &[]).await, Some(Ok(())));
+        let missing = found(None, &["an_index"]).await.unwrap().unwrap_err();
+        assert!(missing.contains("an_index") && missing.contains("`esoz migrate`"), "{missing}");
+        assert!(found(Some(StoreErrorKind::Unexpected), &[]).await.unwrap().is_err());
+    }
+
+    #[test]
+    fn indexes_that_stay_missing_are_looked_at_no_more_often_than_those_that_are_there() {
+        let mut pause = PROBE_INTERVAL;
+        for _ in 0..6 {
+            pause = next_pause(pause, false);
+        }
+        assert_eq!((pause, next_pause(PROBE_INTERVAL, true)), (INDEX_INTERVAL, INDEX_INTERVAL));
     }
 }

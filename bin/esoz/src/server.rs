@@ -46,8 +46,8 @@ pub struct EsozServer {
     running: Running,
     scheme: &'static str,
     certificate: Option<CertificateReload>,
-    /// The task that reloads the TLS certificate.
-    certificates: JoinSet<()>,
+    /// The tasks that reload the TLS certificate, and look how connections are protected.
+    watching: JoinSet<()>,
     health_checks: HealthChecks,
     metrics: Option<Endpoint>,
     jobs: Jobs,
@@ -68,7 +68,8 @@ impl EsozServer {
         let instruments = metrics.instruments(&parts.clock);
         let parts = instrument(config, parts, &instruments)?;
         let transports = Transports::new(config, &parts.stores)?;
-        transports.check();
+        let mut watching = JoinSet::new();
+        watching.spawn(transports.clone().watch());
         let health_checks = HealthChecks::start(config, &parts)?;
         let (health, clock) = (health_checks.health.clone(), parts.monotonic_clock.clone());
         let outages = OutageContext { health, clock };
@@ -84,14 +85,13 @@ impl EsozServer {
         let collectors =
             Collectors::new(&metrics, stores, clock, &health_checks.health, cached.counts, transports);
         let endpoint = bind.map(|bind| Endpoint::start(&bind, Arc::new(collectors))).transpose()?;
-        let mut certificates = JoinSet::new();
         let (tls, certificate) = match config.tls_files()? {
             None => (None, None),
             Some(files) => {
                 let interval = Duration::from_millis(config.sections.tls.reload_ms);
                 let (tls, reload) = tls::load(files, interval).context("section `tls`")?;
                 let reload = CertificateReload::new(reload);
-                certificates.spawn(reload.clone().run());
+                watching.spawn(reload.clone().run());
                 (Some(tls), Some(reload))
             }
         };
@@ -108,7 +108,7 @@ impl EsozServer {
             running,
             scheme,
             certificate,
-            certificates,
+            watching,
             health_checks,
             metrics: endpoint,
             jobs,
@@ -154,7 +154,7 @@ impl EsozServer {
     /// # Errors
     /// When the server failed.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { running, certificates, health_checks, metrics, jobs, drain, last_runs, .. } = self;
+        let Self { running, watching, health_checks, metrics, jobs, drain, last_runs, .. } = self;
         let Running { server, handle, listening, .. } = running;
         let server = tokio::spawn(server);
         stop.await;
@@ -170,7 +170,7 @@ impl EsozServer {
         drop(listening);
         handle.stop(true).await;
         server.await.context("the server task")?.context("serving")?;
-        drop((health_checks, certificates));
+        drop((health_checks, watching));
         if !jobs.stop(last_runs).await {
             tracing::warn!(
                 "the jobs did not stop in time, e.g. because the bus does not answer; events in the outboxes are delivered after the next start"

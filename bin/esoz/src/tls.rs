@@ -33,7 +33,10 @@ impl ResolvesServerCert for CurrentCertificate {
 }
 
 /// Loads the files: the TLS configuration of a server, and the task that reloads the files at this interval.
-pub(crate) fn load(files: CertificateFiles, interval: Duration) -> Result<(ServerConfig, Reload)> {
+pub(crate) fn load(
+    files: CertificateFiles,
+    interval: Duration,
+) -> Result<(ServerConfig, WatchedCertificate)> {
     let contents = files.read()?;
     let current = Arc::new(CurrentCertificate(RwLock::new(Arc::new(files.parse(&contents)?))));
     let config = ServerConfig::builder_with_provider(Arc::new(provider()))
@@ -41,11 +44,11 @@ pub(crate) fn load(files: CertificateFiles, interval: Duration) -> Result<(Serve
         .context("TLS 1.2 and 1.3")?
         .with_no_client_auth()
         .with_cert_resolver(current.clone());
-    Ok((config, Reload { files, interval, current, contents, problem: None }))
+    Ok((config, WatchedCertificate { files, interval, current, contents, problem: None }))
 }
 
 /// Reloads the files when they change. Open connections keep their certificate.
-pub(crate) struct Reload {
+pub(crate) struct WatchedCertificate {
     files: CertificateFiles,
     interval: Duration,
     current: Arc<CurrentCertificate>,
@@ -59,11 +62,11 @@ pub(crate) struct Reload {
 #[derive(Clone)]
 pub(crate) struct CertificateReload {
     interval: Duration,
-    reload: Arc<Mutex<Reload>>,
+    reload: Arc<Mutex<WatchedCertificate>>,
 }
 
 impl CertificateReload {
-    pub(crate) fn new(reload: Reload) -> Self {
+    pub(crate) fn new(reload: WatchedCertificate) -> Self {
         Self { interval: reload.interval, reload: Arc::new(Mutex::new(reload)) }
     }
 
@@ -71,7 +74,7 @@ impl CertificateReload {
     pub(crate) async fn run(self) {
         loop {
             tokio::time::sleep(self.interval).await;
-            if let Err(error) = self.blocking(Reload::check).await {
+            if let Err(error) = self.blocking(WatchedCertificate::check).await {
                 tracing::error!(%error, "the TLS certificate is no longer reloaded; restart the server after replacing its files");
                 return;
             }
@@ -81,17 +84,17 @@ impl CertificateReload {
     /// Checks the files now, and logs the result.
     pub(crate) async fn reload(&self) {
         // It fails only when the runtime ends as well.
-        let _ = self.blocking(Reload::check_now).await;
+        let _ = self.blocking(WatchedCertificate::check_now).await;
     }
 
-    async fn blocking(&self, check: fn(&mut Reload)) -> Result<(), JoinError> {
+    async fn blocking(&self, check: fn(&mut WatchedCertificate)) -> Result<(), JoinError> {
         let reload = self.reload.clone();
         tokio::task::spawn_blocking(move || check(&mut reload.lock().unwrap_or_else(PoisonError::into_inner)))
             .await
     }
 }
 
-impl Reload {
+impl WatchedCertificate {
     fn check(&mut self) {
         match self.apply() {
             Ok(_) => self.problem = None,

@@ -35,7 +35,7 @@ fn what_can_be_used_replaces_what_was_and_nothing_else_does() {
     let (old, new) = (made(), made());
     folder.write_pair(&old);
     let (_, mut reload) = load(folder.files(), Duration::from_secs(1)).unwrap();
-    let shown = |reload: &Reload| reload.current.get().cert[0].clone();
+    let shown = |reload: &WatchedCertificate| reload.current.get().cert[0].clone();
     assert_eq!(shown(&reload), *old.cert.der());
 
     // Between two files that are replaced.

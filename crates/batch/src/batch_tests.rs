@@ -33,7 +33,7 @@ impl BatchExecutor for Doubling {
         job * 2
     }
 
-    async fn run_batch(&self, batch: Vec<Queued<u32, u32>>) {
+    async fn run_batch(&self, batch: Vec<Queued<u32, u32>>) -> bool {
         let jobs: Vec<u32> = batch.iter().map(|queued| *queued.job()).collect();
         assert!(!jobs.contains(&13), "on purpose");
         self.execute(jobs).await;
@@ -41,6 +41,7 @@ impl BatchExecutor for Doubling {
             let (job, reply) = queued.into_parts();
             reply.send(job * 2);
         }
+        true
     }
 }
 
@@ -52,11 +53,11 @@ struct Fixture {
 
 const NO_TIMEOUT: Duration = Duration::from_hours(1);
 
-fn fixture(max_batches: usize, max_items: usize, queue_timeout: Duration) -> Fixture {
+fn fixture(max_batches: usize, max_jobs: usize, queue_timeout: Duration) -> Fixture {
     fixture_of(Limits {
         max_batches,
-        max_items,
-        further_at: max_items.div_ceil(2),
+        max_jobs,
+        further_at: max_jobs.div_ceil(2),
         queue_timeout,
         target: NO_TIMEOUT,
         max_alone: max_batches,
@@ -254,7 +255,7 @@ fn a_batch_outlives_the_runtime_of_the_call_that_started_it() {
 async fn jobs_that_take_too_long_run_alone_beside_each_other_until_they_are_fast_again() {
     let limits = Limits {
         max_batches: 1,
-        max_items: 4,
+        max_jobs: 4,
         further_at: 2,
         queue_timeout: NO_TIMEOUT,
         target: Duration::ZERO,
@@ -279,7 +280,7 @@ async fn jobs_that_take_too_long_run_alone_beside_each_other_until_they_are_fast
     assert_eq!(later, [[4], [5]]);
 
     slow.batcher.shared.state().window = Window::new(4, NO_TIMEOUT);
-    slow.batcher.shared.state().window.measure(1, NO_TIMEOUT * 2);
+    slow.batcher.shared.state().window.measure(1, NO_TIMEOUT * 2, true);
     for job in 20..=24 {
         calls.push(slow.call(job).await);
     }
@@ -288,4 +289,10 @@ async fn jobs_that_take_too_long_run_alone_beside_each_other_until_they_are_fast
         call.await.unwrap().unwrap();
     }
     assert!(slow.batcher.shared.state().window.jobs() > 1, "fast jobs share batches again");
+}
+
+#[test]
+fn a_batch_takes_a_tenth_of_the_time_limit_at_most() {
+    assert_eq!(target(Duration::from_millis(500)), Duration::from_millis(50));
+    assert_eq!(target(Duration::from_mins(1)), Duration::from_millis(500));
 }

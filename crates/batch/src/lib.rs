@@ -36,8 +36,9 @@ pub trait BatchExecutor: Send + Sync + 'static {
     /// Executes a batch of at least one job and answers each caller as soon as its outcome is known. A job MUST NOT fail because of
     /// another job in its batch, unless the time of the batch is over.
     ///
-    /// Callers that give up do not cancel it, so it MUST end by itself within bounded time.
-    async fn run_batch(&self, batch: Vec<Queued<Self::Job, Self::Answer>>);
+    /// Callers that give up do not cancel it, so it MUST end by itself within bounded time. Returns whether the round trip that the jobs shared
+    /// succeeded, whatever became of each: one that failed makes batches smaller.
+    async fn run_batch(&self, batch: Vec<Queued<Self::Job, Self::Answer>>) -> bool;
 }
 
 /// Concurrency and size of batches.
@@ -46,20 +47,22 @@ pub struct Limits {
     /// Batches in flight at the same time; at least one. The first starts as soon as a job arrives.
     pub max_batches: usize,
     /// Jobs in one batch; at least one.
-    pub max_items: usize,
+    pub max_jobs: usize,
     /// Jobs in the queue that start a further batch beside one in flight; at least one. Half a batch where two small batches cost more than
     /// one large one, one where a job must not wait for a slow one.
     pub further_at: usize,
     /// The longest time that a job waits in the queue.
     pub queue_timeout: Duration,
-    /// How long a batch should take at most. Of jobs that are slower, fewer share one.
+    /// How long a batch should take at most, see [`target`]. Of jobs that are slower, fewer share one.
     pub target: Duration,
     /// Jobs in flight at the same time when each takes the whole of `target`, so that no two share a batch; at least `max_batches`.
     pub max_alone: usize,
 }
 
-/// How long a batch of a store's writes or reads should take at most: a tenth of the default time limit of a statement.
-pub const TARGET: Duration = Duration::from_millis(500);
+/// How long a batch of a store's writes or reads should take at most: a tenth of the store's time limit, half a second at most.
+pub fn target(time_limit: Duration) -> Duration {
+    Duration::from_millis(500).min(time_limit / 10)
+}
 
 /// A job in the queue, with the caller that waits for its answer.
 pub struct Queued<J, A> {
@@ -160,7 +163,7 @@ struct State<T: BatchExecutor> {
 impl<T: BatchExecutor> Batcher<T> {
     /// Creates a batcher. Batches run on the Tokio runtime of this call or, if there is none, on that of the caller whose job ended last.
     pub fn new(executor: T, limits: Limits) -> Self {
-        let window = Window::new(limits.max_items, limits.target);
+        let window = Window::new(limits.max_jobs, limits.target);
         let state = Mutex::new(State { in_flight: 0, window, queue: VecDeque::new() });
         Self { shared: Arc::new(Shared { executor, limits, runtime: Handle::try_current().ok(), state }) }
     }
@@ -177,7 +180,7 @@ impl<T: BatchExecutor> Batcher<T> {
             Ok(slot) => {
                 let since = Instant::now();
                 let answer = self.shared.executor.run_one(job).await;
-                self.shared.state().window.measure(1, since.elapsed());
+                self.shared.state().window.measure(1, since.elapsed(), true);
                 drop(slot);
                 Ok(answer)
             }
@@ -278,8 +281,8 @@ impl<T: BatchExecutor> Drop for Slot<T> {
         runtime.spawn(async move {
             let slot = slot;
             let (jobs, since) = (batch.len(), Instant::now());
-            slot.0.executor.run_batch(batch).await;
-            slot.0.state().window.measure(jobs, since.elapsed());
+            let has_succeeded = slot.0.executor.run_batch(batch).await;
+            slot.0.state().window.measure(jobs, since.elapsed(), has_succeeded);
         });
         // One end makes room for several where batches became smaller.
         self.0.start_further_batch();

@@ -17,8 +17,9 @@ impl Window {
         self.jobs
     }
 
-    /// Adapts to how long a batch took.
-    pub(crate) fn measure(&mut self, jobs: usize, took: Duration) {
+    /// Adapts to how long a batch took. One that failed counts as one that took twice the target at least: why it failed is not known.
+    pub(crate) fn measure(&mut self, jobs: usize, took: Duration, has_succeeded: bool) {
+        let took = if has_succeeded { took } else { took.max(self.target * 2) };
         if took > self.target {
             let in_time =
                 u128::try_from(jobs).unwrap_or_default() * self.target.as_micros() / took.as_micros().max(1);
@@ -37,7 +38,7 @@ mod tests {
     fn a_batch_that_took_too_long_leaves_as_many_jobs_as_would_have_been_in_time() {
         let mut window = Window::new(32, Duration::from_millis(500));
         let mut after = |jobs, millis| {
-            window.measure(jobs, Duration::from_millis(millis));
+            window.measure(jobs, Duration::from_millis(millis), true);
             window.jobs()
         };
         assert_eq!(after(32, 400), 32);
@@ -47,5 +48,14 @@ mod tests {
         assert_eq!(after(16, 200), 32);
         assert_eq!(after(1, 2_000), 1);
         assert_eq!(after(1, 10), 2);
+    }
+
+    #[test]
+    fn a_batch_that_fails_fast_makes_the_next_one_smaller() {
+        let mut window = Window::new(32, Duration::from_millis(500));
+        for expected in [16, 8, 4, 2, 1, 1] {
+            window.measure(window.jobs(), Duration::from_millis(1), false);
+            assert_eq!(window.jobs(), expected);
+        }
     }
 }

@@ -15,13 +15,13 @@ use crate::{
     error::{is_unavailability, reason},
 };
 
-/// What the client library context again and again while brokers are away: failed connections, requests and sessions that timed out.
+/// What the client library logs again and again while brokers are away: failed connections, requests and sessions that timed out.
 const OUTAGE_FACILITIES: [&str; 3] = [FAIL, "REQTMOUT", "SESSTMOUT"];
-/// What it context failed connections as.
+/// What it logs failed connections as.
 const FAIL: &str = "FAIL";
 
-/// How long after an error the library may take to tell why a connection failed.
-const TOLD_WITHIN: Duration = Duration::from_millis(200);
+/// How long after an error the library may take to log why a connection failed.
+const REASON_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How long the library keeps a token: it asks again after four fifths of it. The writer of the file must renew it before it expires.
 const TOKEN_LIFETIME: Duration = Duration::from_mins(1);
@@ -39,7 +39,7 @@ pub(crate) struct Context {
 struct ConnectionFailure {
     reason: Mutex<Option<String>>,
     /// Notified when there is a reason.
-    told: Condvar,
+    reason_known: Condvar,
 }
 
 impl ConnectionFailure {
@@ -49,7 +49,7 @@ impl ConnectionFailure {
 
     /// Waits for a reason, for that long at most.
     fn wait(&self, within: Duration) -> Option<String> {
-        let waited = self.told.wait_timeout_while(self.reason(), within, |reason| reason.is_none());
+        let waited = self.reason_known.wait_timeout_while(self.reason(), within, |reason| reason.is_none());
         let (reason, _) = waited.unwrap_or_else(PoisonError::into_inner);
         reason.clone()
     }
@@ -69,7 +69,7 @@ impl Context {
     /// library tells it on another thread, and often after the error.
     pub(crate) fn explain(&self, error: BusError) -> BusError {
         let BusError::Unavailable { attempted, reason } = error else { return error };
-        let failure = self.connection_failure.wait(TOLD_WITHIN);
+        let failure = self.connection_failure.wait(REASON_TIMEOUT);
         let reason = failure.map(|failure| format!("{reason}; {failure}")).unwrap_or(reason);
         BusError::Unavailable { attempted, reason }
     }
@@ -100,7 +100,7 @@ impl ClientContext for Context {
             // Without the name of the thread before it.
             let failure = message.split_once("]: ").map_or(message, |(_, failure)| failure);
             *self.connection_failure.reason() = Some(failure.to_owned());
-            self.connection_failure.told.notify_all();
+            self.connection_failure.reason_known.notify_all();
         }
         if OUTAGE_FACILITIES.contains(&facility) {
             tracing::debug!(target: "librdkafka", facility, "{message}");
@@ -121,7 +121,7 @@ impl ClientContext for Context {
 
     fn stats(&self, _: Statistics) {}
 
-    /// Context errors of the connection to the brokers. An event's own error goes to its publisher.
+    /// Logs errors of the connection to the brokers. An event's own error goes to its publisher.
     fn error(&self, error: KafkaError, message: &str) {
         // Repeated on every attempt to connect, by each client; calls that need a broker return the error.
         let is_outage = |code| {

@@ -1,8 +1,7 @@
 //! The configuration of every client of librdkafka.
 
-use esoz_kernel::SecretString;
 use esoz_tls::platform_root_file;
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+use rdkafka::ClientConfig;
 
 use crate::credentials::Credentials;
 use crate::sasl::HAS_TLS;
@@ -11,23 +10,17 @@ use crate::{BusError, KafkaSettings, Sasl};
 impl KafkaSettings {
     /// The configuration of every client. Validates the settings.
     pub(crate) fn client_config(&self, credentials: &Credentials) -> Result<ClientConfig, BusError> {
-        let refused = |setting: &str, reason: &str| Err(BusError::settings(setting, reason));
         // To librdkafka 0 means no limit.
-        if self.delivery_timeout_ms == 0 {
-            return refused("delivery_timeout_ms", "must be at least 1");
-        }
-        if self.request_timeout_ms == 0 {
-            return refused("request_timeout_ms", "must be at least 1");
+        for (setting, limit) in [
+            ("delivery_timeout_ms", self.delivery_timeout_ms),
+            ("request_timeout_ms", self.request_timeout_ms),
+        ] {
+            if limit == 0 {
+                return Err(BusError::settings(setting, "it must be at least 1"));
+            }
         }
         let mut config = self.property_config()?;
-        config
-            .set("bootstrap.servers", &self.brokers)
-            .set("client.id", "esoz")
-            // Reconnects within a second after a broker returns; the default is ten.
-            .set("reconnect.backoff.max.ms", "1000")
-            // Brokers regularly close idle connections.
-            .set("log.connection.close", "false")
-            .set_log_level(RDKafkaLogLevel::Info);
+        config.set("bootstrap.servers", &self.brokers);
         self.secure(&mut config, credentials)?;
         Ok(config)
     }
@@ -81,16 +74,15 @@ impl KafkaSettings {
             (Some(_), Some(_)) => "sasl_ssl",
         };
         if !HAS_TLS {
-            let reason =
-                "needs TLS and SASL, which this build has not: build it with the feature `kafka-tls`";
-            return Err(BusError::settings("security.protocol", reason));
+            let setting = if self.tls.is_some() { "tls" } else { "sasl_mechanism" };
+            return Err(BusError::settings(setting, "it needs a build with the feature `kafka-tls`"));
         }
         config.set("security.protocol", protocol);
         if let Some(tls) = &self.tls {
             // Without `ssl.ca.location` librdkafka looks in paths of its own, and refuses every certificate where it finds none.
             let roots = tls.root_certificate_file.clone().or_else(platform_root_file).ok_or_else(|| {
-                let reason = "is not there: this machine has no file of certificate authorities, so name one";
-                BusError::settings("ssl.ca.location", reason)
+                let reason = "it is not set, and this machine has no file of certificate authorities (or SSL_CERT_DIR or SSL_CERT_FILE names another place): name one";
+                BusError::settings("root_certificate_file", reason)
             })?;
             config.set("ssl.ca.location", roots.display().to_string());
             if let Some(files) = &tls.certificate {
@@ -101,10 +93,9 @@ impl KafkaSettings {
         match &self.sasl {
             Some(Sasl::Password { mechanism, username, .. }) => {
                 config.set("sasl.mechanism", mechanism.name()).set("sasl.username", username);
-                config.set(
-                    "sasl.password",
-                    credentials.password.as_ref().map(SecretString::expose).unwrap_or_default(),
-                );
+                if let Some(password) = &credentials.password {
+                    config.set("sasl.password", password.expose());
+                }
             }
             Some(Sasl::Token(_)) => {
                 config.set("sasl.mechanism", Sasl::OAUTHBEARER);
@@ -119,7 +110,8 @@ impl KafkaSettings {
 mod tests {
     use std::path::PathBuf;
 
-    use esoz_tls::{ClientTls, SecretSource};
+    use esoz_kernel::SecretString;
+    use esoz_tls::{CertificateFiles, ClientTls, SecretSource};
 
     use super::*;
     use crate::PasswordMechanism;
@@ -147,9 +139,23 @@ mod tests {
         };
         let roots =
             ClientTls { root_certificate_file: Some(PathBuf::from("/no/such/roots")), certificate: None };
+        let certificate = ClientTls {
+            root_certificate_file: None,
+            certificate: Some(CertificateFiles::new("/no/such/certificate", "/no/such/key")),
+        };
         for (settings, expected) in [
-            (with(Some(sasl), None), "sasl.password /no/such/password cannot be read"),
-            (with(None, Some(roots)), "the certificates /no/such/roots cannot be read"),
+            (
+                with(None, Some(certificate)),
+                "the Kafka setting client_certificate_file cannot be used: /no/such/certificate cannot be read",
+            ),
+            (
+                with(Some(sasl), None),
+                "the Kafka setting password_file cannot be used: /no/such/password cannot be read",
+            ),
+            (
+                with(None, Some(roots)),
+                "the Kafka setting root_certificate_file cannot be used: /no/such/roots cannot be read",
+            ),
         ] {
             let refused = client(&settings).unwrap_err().to_string();
             assert!(refused.contains(expected), "{refused}");
@@ -205,5 +211,30 @@ mod tests {
         assert_eq!(config.get("enable.idempotence"), Some("false"));
         assert_eq!(config.get("max.in.flight.requests.per.connection"), Some("1"));
         assert_eq!(config.get("message.timeout.ms"), Some("10000"));
+    }
+
+    /// The settings that a client of each kind is given beyond those of `properties`.
+    fn set_by_us(settings: &KafkaSettings) -> std::collections::BTreeMap<String, String> {
+        let credentials = settings.credentials().unwrap();
+        let producer = settings.producer_config(&credentials).unwrap();
+        let consumer = settings.consumer_config("group", &credentials).unwrap();
+        let (producer, consumer) = (producer.config_map(), consumer.config_map());
+        producer.into_iter().chain(consumer).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn a_property_is_refused_or_in_force() {
+        let mut settings = with(None, None);
+        if crate::HAS_TLS {
+            settings.sasl = Some(password(PasswordMechanism::Plain));
+            settings.tls = Some(ClientTls::default());
+        }
+        for (key, value) in set_by_us(&settings) {
+            let other = if value.parse::<u32>().is_ok() { "4711" } else { "true" };
+            settings.properties = [(key.clone(), SecretString::new(other))].into();
+            if settings.check_properties().is_ok() {
+                assert_eq!(set_by_us(&settings)[&key], other, "{key}");
+            }
+        }
     }
 }

@@ -192,7 +192,7 @@ fn make(
     }
 }
 
-/// Context as every client does, and keeps the lag that the client library reports.
+/// Logs as every client does, and keeps the lag that the client library reports.
 #[derive(Debug)]
 struct LagContext {
     context: Context,

@@ -1,7 +1,9 @@
 //! What a client is made with, as the files hold it now.
 
+use std::sync::Arc;
+
 use esoz_kernel::SecretString;
-use esoz_tls::{ClientTls, FileError, Verification, read_file};
+use esoz_tls::{CertificateContents, ClientTls, FileError, Verification, read};
 use zeroize::Zeroizing;
 
 use crate::{BusError, Sasl};
@@ -10,33 +12,35 @@ use crate::{BusError, Sasl};
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(crate) password: Option<SecretString>,
-    files: Vec<Zeroizing<Vec<u8>>>,
+    roots: Option<Zeroizing<Vec<u8>>>,
+    certificate: Option<Arc<CertificateContents>>,
 }
 
 impl Credentials {
-    /// Reads what the files hold now.
+    /// Reads what the files hold now. Certificates are parsed as well: the library's own errors about a file name neither it nor the fault.
     pub(crate) fn read(tls: Option<&ClientTls>, sasl: Option<&Sasl>) -> Result<Self, BusError> {
-        let unusable = |setting: &str, error: &FileError| BusError::settings(setting, error.to_string());
+        let unusable = |setting| move |error: FileError| BusError::settings(setting, error.to_string());
         let password = match sasl {
             Some(Sasl::Password { password, .. }) => {
-                Some(password.read().map_err(|error| unusable("sasl.password", &error))?)
+                Some(password.read().map_err(unusable("password_file"))?)
             }
             Some(Sasl::Token(_)) | None => None,
         };
-        let mut files = Vec::new();
-        if let Some(tls) = tls {
-            // Parsed as well: the library's own errors about a file name neither it nor the fault.
-            tls.config(Verification::AuthorityAndHost)
-                .map_err(|error| unusable("the certificates", &error))?;
-            let certificate =
-                tls.certificate.iter().flat_map(|files| [files.certificate(), files.private_key()]);
-            for path in tls.root_certificate_file.as_deref().into_iter().chain(certificate) {
-                let content = read_file(path).map_err(|error| {
-                    BusError::settings("the certificates", format!("{}: {error}", path.display()))
-                })?;
-                files.push(content);
-            }
-        }
-        Ok(Self { password, files })
+        let (roots, certificate) = tls.map(|tls| (&tls.root_certificate_file, &tls.certificate)).unzip();
+        let roots = roots.and_then(Option::as_ref).map(|path| {
+            let trusted = ClientTls { root_certificate_file: Some(path.clone()), certificate: None };
+            trusted.config(Verification::AuthorityAndHost)?;
+            read(path)
+        });
+        let certificate = certificate.and_then(Option::as_ref).map(|files| {
+            let contents = files.read()?;
+            files.parse(&contents)?;
+            Ok(Arc::new(contents))
+        });
+        Ok(Self {
+            password,
+            roots: roots.transpose().map_err(unusable("root_certificate_file"))?,
+            certificate: certificate.transpose().map_err(unusable("client_certificate_file"))?,
+        })
     }
 }

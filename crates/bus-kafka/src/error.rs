@@ -6,10 +6,11 @@ use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     /// A setting is invalid. The error omits its value, which may be a password.
-    #[error("the Kafka setting {setting} {reason}")]
+    #[error("the Kafka setting {setting} cannot be used: {reason}")]
     Settings {
-        /// Its name, in the settings or in librdkafka.
-        setting: String,
+        /// Its name: `delivery_timeout_ms`, `tls`, `sasl_mechanism`, `password_file`, `root_certificate_file`, `client_certificate_file` or
+        /// `properties`.
+        setting: &'static str,
         /// Why it is invalid.
         reason: String,
     },
@@ -33,22 +34,21 @@ pub enum BusError {
 
 impl BusError {
     /// Refuses a setting.
-    pub(crate) fn settings(setting: &str, reason: impl Into<String>) -> Self {
-        Self::Settings { setting: setting.to_owned(), reason: reason.into() }
+    pub(crate) fn settings(setting: &'static str, reason: impl Into<String>) -> Self {
+        Self::Settings { setting, reason: reason.into() }
     }
 
     /// Translates an error of the client library.
     pub(crate) fn new(attempted: impl Into<String>, error: &KafkaError) -> Self {
         match error {
-            KafkaError::ClientConfig(_, _, key, _) => Self::Settings {
-                setting: key.clone(),
-                reason: String::from("is not one that librdkafka accepts"),
-            },
+            KafkaError::ClientConfig(_, _, key, _) => Self::settings(
+                "properties",
+                format!("librdkafka does not know {key}, or not this value of it"),
+            ),
             // The text names the settings that cannot be combined.
-            KafkaError::ClientCreation(reason) => Self::Settings {
-                setting: String::from("as a whole"),
-                reason: format!("is refused: {reason}"),
-            },
+            KafkaError::ClientCreation(reason) => {
+                Self::settings("properties", format!("librdkafka refuses all settings together: {reason}"))
+            }
             other => match code(other) {
                 Some(code) => Self::of_code(attempted, code),
                 None => Self::Unavailable { attempted: attempted.into(), reason: reason(other) },

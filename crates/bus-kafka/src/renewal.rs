@@ -9,6 +9,7 @@ use crate::{BusError, KafkaSettings, credentials::Credentials};
 pub(crate) struct Renewed<C> {
     settings: KafkaSettings,
     credentials: LastGood<Credentials>,
+    /// The credentials that were tried last, and the client.
     current: Mutex<(Credentials, C)>,
 }
 
@@ -50,6 +51,8 @@ impl<C: Clone + Send + 'static> Renewed<C> {
                     tracing::info!("the password or the certificates of Kafka changed and are in use");
                 }
                 Err(error) => {
+                    // Not tried again, nor logged again, until the files change once more.
+                    current.0 = credentials;
                     tracing::error!(%error, "the new password or certificates of Kafka cannot be used");
                 }
             }
@@ -59,5 +62,33 @@ impl<C: Clone + Send + 'static> Renewed<C> {
 
     fn lock(&self) -> MutexGuard<'_, (Credentials, C)> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_tls::SecretSource;
+
+    use super::*;
+    use crate::{PasswordMechanism, Sasl};
+
+    #[tokio::test]
+    async fn given_credentials_that_were_refused_when_they_have_not_changed_then_they_are_not_tried_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let replace = |password: &str| std::fs::write(file.path(), password).unwrap();
+        let sasl = Sasl::Password {
+            mechanism: PasswordMechanism::Plain,
+            username: String::from("esoz"),
+            password: SecretSource::File(file.path().to_owned()),
+        };
+        let settings = KafkaSettings { sasl: Some(sasl), ..KafkaSettings::new("localhost:9092", "topic") };
+        replace("first");
+        let client = Renewed::new(&settings, |_, _| Ok(1)).unwrap();
+
+        replace("refused");
+        assert_eq!(client.renewed(|_, _| Err(BusError::settings("properties", "they are refused"))), 1);
+        assert_eq!(client.renewed(|_, _| panic!("tried again")), 1);
+        replace("second");
+        assert_eq!(client.renewed(|_, _| Ok(2)), 2);
     }
 }

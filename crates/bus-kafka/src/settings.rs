@@ -2,19 +2,24 @@ use std::{collections::BTreeMap, time::Duration};
 
 use esoz_kernel::SecretString;
 use esoz_tls::{ClientTls, Transport, is_this_machine};
-use rdkafka::ClientConfig;
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
 use crate::{BusError, Sasl, credentials::Credentials};
 
+/// The password of the private key, which is read here as well.
+const KEY_PASSWORD: &str = "ssl.key.password";
+
 /// Settings that the guarantees of publisher and consumer depend on, or that [`KafkaSettings`] has fields for; `properties` cannot override them.
-const RESERVED: [&str; 30] = [
+const RESERVED: [&str; 35] = [
     "acks",
+    "auto.commit.interval.ms",
     "auto.offset.reset",
     "bootstrap.servers",
     "delivery.timeout.ms",
     "enable.auto.commit",
     "enable.auto.offset.store",
     "enable.idempotence",
+    "fetch.wait.max.ms",
     "group.id",
     "max.in.flight",
     "max.in.flight.requests.per.connection",
@@ -36,7 +41,10 @@ const RESERVED: [&str; 30] = [
     "ssl.ca.pem",
     "ssl.certificate.location",
     "ssl.key.location",
+    KEY_PASSWORD,
+    "statistics.interval.ms",
     "test.mock.num.brokers",
+    "topic.metadata.refresh.interval.ms",
     "transactional.id",
 ];
 
@@ -94,12 +102,32 @@ impl KafkaSettings {
         self.property_config().map(drop)
     }
 
+    /// Validates all settings as a client would be made with, without one: reads the password and the certificates. A token is not read, since
+    /// its writer may start later.
+    ///
+    /// # Errors
+    /// [`BusError::Settings`] names the first that cannot be used.
+    pub fn check(&self) -> Result<(), BusError> {
+        let checked = self.producer_config(&self.credentials()?)?.create_native_config();
+        checked.map(drop).map_err(|error| BusError::new("its settings", &error))
+    }
+
     pub(crate) fn property_config(&self) -> Result<ClientConfig, BusError> {
         if let Some(reserved) = self.properties.keys().find(|key| RESERVED.contains(&key.as_str())) {
-            let reason = "is set by esoz itself: by another key, or not to be changed";
-            return Err(BusError::settings(reserved, reason));
+            let why = match reserved.as_str() {
+                KEY_PASSWORD => "is not supported: keep the private key without a password",
+                _ => "is set by esoz itself: by another key, or not to be changed",
+            };
+            return Err(BusError::settings("properties", format!("{reserved} {why}")));
         }
         let mut config = ClientConfig::new();
+        config
+            .set("client.id", "esoz")
+            // Reconnects within a second after a broker returns; the default is ten.
+            .set("reconnect.backoff.max.ms", "1000")
+            // Brokers regularly close idle connections.
+            .set("log.connection.close", "false")
+            .set_log_level(RDKafkaLogLevel::Info);
         for (key, value) in &self.properties {
             config.set(key, value.expose());
         }
@@ -154,8 +182,8 @@ mod tests {
 
     #[test]
     fn debug_hides_a_password() {
-        let shown = format!("{:?}", with("ssl.key.password", "secret"));
-        assert!(shown.contains("ssl.key.password") && !shown.contains("secret"), "{shown}");
+        let shown = format!("{:?}", with("ssl.keystore.password", "secret"));
+        assert!(shown.contains("ssl.keystore.password") && !shown.contains("secret"), "{shown}");
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub struct Proxies {
 
 impl Proxies {
     fn matcher(&self) -> Matcher {
+        // The library takes `*` for all names, and not for addresses.
+        if self.no.split(',').any(|host| host.trim() == "*") {
+            return Matcher::builder().build();
+        }
         // Loopback addresses are always reached directly: a proxy would look for them on its own machine.
         let direct = format!("localhost,127.0.0.0/8,::1,{}", self.no);
         Matcher::builder().http(self.http.expose()).https(self.https.expose()).no(direct).build()
@@ -191,5 +195,18 @@ mod tests {
         assert_eq!(asked_of_a_proxy("http://127.0.0.1:1/", "").await, None);
         assert_eq!(asked_of_a_proxy("https://localhost:1/", "").await, None);
         assert_eq!(asked_of_a_proxy("https://issuer.invalid/", "other.example,.invalid").await, None);
+    }
+
+    #[test]
+    fn an_asterisk_excepts_addresses_as_well_as_names() {
+        let through_a_proxy = |server: &str, no: &str| {
+            let url = SecretString::new("http://proxy.example:3128");
+            let proxies = Proxies { http: url.clone(), https: url, no: no.to_owned() };
+            proxies.matcher().intercept(&server.parse().unwrap()).is_some()
+        };
+        for server in ["https://192.0.2.1/", "http://[2001:db8::1]/", "https://issuer.example/"] {
+            assert!(through_a_proxy(server, "other.example"), "{server}");
+            assert!(!through_a_proxy(server, "other.example, *"), "{server}");
+        }
     }
 }

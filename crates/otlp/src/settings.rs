@@ -1,12 +1,13 @@
 use std::path::PathBuf;
 
 use esoz_https::{Proxies, SettingsError, address};
+use esoz_tls::{Transport, is_this_machine};
 use hyper::Uri;
 
 /// Settings of the export.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OtlpSettings {
-    /// The URL that accepts spans, with its path: `http://collector:4318/v1/traces`, or `https://…`.
+    /// The URL that accepts spans, with its path: `https://collector:4318/v1/traces`, or `http://…`.
     pub endpoint: String,
     /// The time limit of one delivery, in milliseconds.
     pub timeout_ms: u64,
@@ -42,6 +43,19 @@ impl OtlpSettings {
         }
         Ok(uri)
     }
+
+    /// How spans are sent. They hold no patient and no secret, but who does what, and when.
+    ///
+    /// # Errors
+    /// As [`checked`](Self::checked).
+    pub fn transport(&self) -> Result<Transport, SettingsError> {
+        let uri = self.checked()?;
+        Ok(match uri.scheme_str() {
+            _ if uri.host().is_some_and(is_this_machine) => Transport::Local,
+            Some("https") => Transport::Verified,
+            _ => Transport::Weak("http: nothing is encrypted"),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +75,14 @@ mod tests {
         };
         assert_eq!(sound().checked().unwrap().path(), "/v1/traces");
         let at = |endpoint: &str| OtlpSettings { endpoint: endpoint.to_owned(), ..sound() };
+        for (endpoint, expected) in [
+            ("http://localhost:4318/v1/traces", Transport::Local),
+            ("http://[::1]:4318/v1/traces", Transport::Local),
+            ("https://collector:4318/v1/traces", Transport::Verified),
+            ("http://collector:4318/v1/traces", Transport::Weak("http: nothing is encrypted")),
+        ] {
+            assert_eq!(at(endpoint).transport().unwrap(), expected, "{endpoint}");
+        }
         for (settings, named) in [
             (at("collector:4318"), "endpoint"),
             (at("http://collector:4318/v1/traces#secret"), "endpoint"),

@@ -7,7 +7,7 @@ use esoz_kernel::SecretString;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MongoSettings {
     /// The connection string, `mongodb://…` or `mongodb+srv://…`, naming a replica set. What is said below, the concerns and the retrying
-    /// of writes override what it says of them.
+    /// of writes override what it says of them. Unless it says `tls=false`, TLS is on for a host that is not this machine.
     pub uri: SecretString,
     /// A PEM file with the certificate authorities that are trusted, and no others; turns TLS on. Without one, TLS trusts those of the platform.
     pub root_certificate_file: Option<PathBuf>,

@@ -47,7 +47,7 @@ impl MongoStore {
     pub async fn connect(settings: &MongoSettings) -> Result<Self, StoreError> {
         let mut options =
             ClientOptions::parse(settings.uri.expose()).await.map_err(|error| unparsed(&error))?;
-        options.tls = tls::options(options.tls.take(), settings)?;
+        options.tls = tls::options(&options, settings)?;
         let transport = tls::transport(&options);
         options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
         options.max_pool_size = Some(settings.max_pool_size);

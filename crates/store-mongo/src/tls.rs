@@ -6,13 +6,13 @@ use mongodb::options::{ClientOptions, ServerAddress, Tls, TlsOptions};
 
 use crate::MongoSettings;
 
-/// Adds the files of the settings to what the connection string says. Reads them, because the driver's own errors about them come late and quote the
-/// server.
-pub(crate) fn options(uri: Option<Tls>, settings: &MongoSettings) -> Result<Option<Tls>, StoreError> {
+/// Adds the files of the settings to what the connection string says; without a word of it, TLS is on unless every host is this machine. Reads the
+/// files, because the driver's own errors about them come late and quote the server.
+pub(crate) fn options(parsed: &ClientOptions, settings: &MongoSettings) -> Result<Option<Tls>, StoreError> {
     let (roots, client) = (&settings.root_certificate_file, &settings.client_certificate_file);
-    let mut options = match uri {
+    let mut options = match parsed.tls.clone() {
         Some(Tls::Enabled(options)) => options,
-        None if roots.is_some() || client.is_some() => TlsOptions::default(),
+        None if roots.is_some() || client.is_some() || !is_local(parsed) => TlsOptions::default(),
         Some(Tls::Disabled) if roots.is_some() || client.is_some() => {
             return Err(refused(
                 "tls=false in it contradicts root_certificate_file and client_certificate_file",
@@ -33,27 +33,30 @@ pub(crate) fn options(uri: Option<Tls>, settings: &MongoSettings) -> Result<Opti
     // Without a file the driver would trust the authorities that were compiled into its release.
     let roots = options.ca_file_path.or_else(platform_root_file);
     options.ca_file_path = Some(roots.ok_or_else(|| {
-        refused("this machine has no file of certificate authorities; name one in root_certificate_file")
+        refused("this machine has no file of certificate authorities (or SSL_CERT_DIR or SSL_CERT_FILE names another place); name one in root_certificate_file")
     })?);
     Ok(Some(Tls::Enabled(options)))
 }
 
 /// How connections are protected, as far as the hosts of the connection string tell: they name the others of their replica set.
 pub(crate) fn transport(options: &ClientOptions) -> Transport {
-    let is_local = !options.hosts.is_empty()
-        && options.hosts.iter().all(|host| match host {
-            ServerAddress::Tcp { host, .. } => is_this_machine(host),
-            // A socket of this machine; of another kind there is none.
-            _ => true,
-        });
     match &options.tls {
-        _ if is_local => Transport::Local,
+        _ if is_local(options) => Transport::Local,
         Some(Tls::Enabled(tls)) if tls.allow_invalid_certificates == Some(true) => {
             Transport::Weak("tlsAllowInvalidCertificates: the server's certificate is not checked")
         }
         Some(Tls::Enabled(_)) => Transport::Verified,
-        _ => Transport::Weak("tls is not on: nothing is encrypted"),
+        _ => Transport::Weak("tls=false: nothing is encrypted"),
     }
+}
+
+fn is_local(options: &ClientOptions) -> bool {
+    !options.hosts.is_empty()
+        && options.hosts.iter().all(|host| match host {
+            ServerAddress::Tcp { host, .. } => is_this_machine(host),
+            // A socket of this machine; of another kind there is none.
+            _ => true,
+        })
 }
 
 fn refused(why: &str) -> StoreError {
@@ -68,7 +71,7 @@ mod tests {
 
     async fn parsed(uri: &str, settings: &MongoSettings) -> Result<ClientOptions, StoreError> {
         let mut parsed = ClientOptions::parse(uri).await.unwrap();
-        parsed.tls = options(parsed.tls.take(), settings)?;
+        parsed.tls = options(&parsed, settings)?;
         Ok(parsed)
     }
 
@@ -78,11 +81,9 @@ mod tests {
         for (uri, expected) in [
             ("mongodb://localhost,127.0.0.1:2,[::1]:3/", Transport::Local),
             ("mongodb://db.example/?tls=true", Transport::Verified),
-            ("mongodb://db.example/", Transport::Weak("tls is not on: nothing is encrypted")),
-            (
-                "mongodb://localhost,db.example/?tls=false",
-                Transport::Weak("tls is not on: nothing is encrypted"),
-            ),
+            ("mongodb://db.example/", Transport::Verified),
+            ("mongodb://localhost,db.example/", Transport::Verified),
+            ("mongodb://localhost,db.example/?tls=false", Transport::Weak("tls=false: nothing is encrypted")),
             (
                 "mongodb://db.example/?tls=true&tlsInsecure=true",
                 Transport::Weak("tlsAllowInvalidCertificates: the server's certificate is not checked"),
@@ -116,9 +117,13 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_file_the_authorities_of_the_platform_are_trusted() {
-        let parsed = parsed("mongodb://db.example/?tls=true", &MongoSettings::new("", "esoz")).await.unwrap();
-        let Some(Tls::Enabled(tls)) = parsed.tls else { panic!("no TLS") };
-        assert_eq!(tls.ca_file_path, platform_root_file());
-        assert!(tls.ca_file_path.as_deref().is_none_or(Path::exists));
+        let none = MongoSettings::new("", "esoz");
+        for uri in ["mongodb://db.example/?tls=true", "mongodb://db.example/"] {
+            let parsed = parsed(uri, &none).await.unwrap();
+            let Some(Tls::Enabled(tls)) = parsed.tls else { panic!("no TLS") };
+            assert_eq!(tls.ca_file_path, platform_root_file());
+            assert!(tls.ca_file_path.as_deref().is_none_or(Path::exists));
+        }
+        assert_eq!(parsed("mongodb://localhost/", &none).await.unwrap().tls, None);
     }
 }

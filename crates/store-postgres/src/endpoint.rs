@@ -125,10 +125,14 @@ impl EndpointSource {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(Duration::from_secs(10));
         }
-        if !url.contains("keepalives") {
-            config.keepalives(true);
+        let leaves_out = |parameter: &str| !url.contains(parameter);
+        if leaves_out("keepalives_idle=") {
             config.keepalives_idle(Duration::from_secs(10));
+        }
+        if leaves_out("keepalives_interval=") {
             config.keepalives_interval(Duration::from_secs(3));
+        }
+        if leaves_out("keepalives_retries=") {
             config.keepalives_retries(3);
         }
         config

@@ -149,4 +149,10 @@ fn a_dead_network_is_noticed_unless_the_url_says_otherwise() {
     let own = endpoint(&format!("{URL}?keepalives_idle=61&tcp_user_timeout=5")).unwrap().config;
     assert_eq!(own.get_tcp_user_timeout(), Some(&Duration::from_secs(5)));
     assert_eq!(own.get_keepalives_idle(), Duration::from_secs(61));
+    // What it does not say stays.
+    assert_eq!(own.get_keepalives_interval(), Some(Duration::from_secs(3)));
+    assert_eq!(own.get_keepalives_retries(), Some(3));
+    let own = endpoint(&format!("{URL}?keepalives_retries=9")).unwrap().config;
+    assert_eq!((own.get_keepalives_idle(), own.get_keepalives_retries()), (Duration::from_secs(10), Some(9)));
+    assert!(!endpoint(&format!("{URL}?keepalives=0")).unwrap().config.get_keepalives());
 }

@@ -151,7 +151,7 @@ impl Failure {
         StoreError::new(self.kind, attempted).because(Cause { sql_state: self.sql_state, cause: self.cause })
     }
 
-    fn is(&self, sql_state: &SqlState) -> bool {
+    pub(crate) fn is(&self, sql_state: &SqlState) -> bool {
         self.sql_state.as_ref() == Some(sql_state)
     }
 

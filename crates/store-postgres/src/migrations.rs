@@ -20,6 +20,7 @@ use crate::PostgresStore;
 use crate::connection::open;
 use crate::endpoint::EndpointSource;
 use crate::error::{During as _, Failure};
+use crate::indexes::create_missing;
 use crate::pooler::require_sessions;
 use crate::schema::schema_compatibility;
 use crate::settings::PostgresSettings;
@@ -60,13 +61,13 @@ END $$; SET lock_timeout = '10min'";
 /// The result of [`migrate`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Migrated {
-    /// Names of the migrations that were applied, in order.
+    /// Names of the migrations that were applied, in order, and `index` with the name of each index that was missing and was created.
     pub applied: Vec<String>,
     /// Versions of applied migrations that this program does not know. If there are any, nothing was done.
     pub unknown: Vec<String>,
 }
 
-/// Migrates the database at the URL of the settings, whose limits do not apply, to the schema of this program. Leaves a database with unknown
+/// Migrates the database at the URL of the settings, whose limits do not apply, to the schema of this program, and creates indexes that are missing. Leaves a database with unknown
 /// migrations as it is.
 ///
 /// The login of the URL needs the right to create tables in the schema `public` and, unless the role `esoz_service` exists, roles.
@@ -128,6 +129,9 @@ fn run_pending(db: AsyncPgConnection, monitor: &SqlstateMonitor) -> Result<Migra
         tracing::info!(migration = %name, "migration done");
         applied.push(name);
     }
+    let created = create_missing(&mut db);
+    let created = created.map_err(|error| failed(error.into(), "creating indexes that are missing"))?;
+    applied.extend(created.iter().map(|name| format!("index {name}")));
     Ok(Migrated { applied, unknown })
 }
 

@@ -204,20 +204,28 @@ impl Connections {
     /// Takes a connection from the pool, within the share.
     pub(crate) async fn connection(&self) -> Result<Lease, Failure> {
         let began = Instant::now();
+        let mut has_place = false;
         let connection = timeout(self.wait, async {
             let place = match self.share.clone() {
                 Some(share) => Some(share.acquire_owned().await.map_err(Failure::unavailable)?),
                 None => None,
             };
+            has_place = true;
             Ok::<_, Failure>(Lease { connection: self.pool.get().await?, _place: place })
         })
         .await;
         if let Some(observer) = self.on_wait.get() {
             observer(began.elapsed());
         }
-        match connection {
-            Ok(connection) => connection,
-            Err(_) => Err(Failure::unavailable("no connection was free within pool_wait_timeout_ms")),
-        }
+        connection.unwrap_or_else(|_| {
+            // Open connections alone are counted: while none is, the share is used up by those that are being opened.
+            let status = self.pool.status();
+            let are_in_use = status.size >= if has_place { status.max_size } else { 1 };
+            Err(Failure::unavailable(if are_in_use {
+                "no connection was free within pool_wait_timeout_ms"
+            } else {
+                "the server did not respond within pool_wait_timeout_ms, so no connection was opened"
+            }))
+        })
     }
 }

@@ -5,13 +5,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::SimpleAsyncConnection as _;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use esoz_kernel::StoreErrorKind;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
 
 use crate::connection::connect;
 use crate::endpoint::EndpointSource;
 use crate::error::Failure;
+use crate::sqlstate::SqlstateMonitor;
 
 /// Why it is refused, and what to do.
 const POOLED: &str = "a connection pooler gives each transaction another session (PgBouncer: pool_mode = transaction): connect to PostgreSQL \
@@ -34,14 +37,63 @@ pub(crate) async fn require_sessions(
     endpoint: &Arc<EndpointSource>,
     within: Duration,
 ) -> Result<(), Failure> {
-    let late = |_| Failure::unavailable("the server did not respond in time");
     let open = || async { timeout(within, connect(endpoint.clone())).await.map_err(late)? };
-    let ((mut marked, monitor), (mut other, _)) = (open().await?, open().await?);
-    let run = async |db: &mut diesel_async::AsyncPgConnection, sql| {
-        timeout(within, db.batch_execute(sql)).await.map_err(late)
-    };
-    let failed = |error| Failure::of_query(error, monitor.take_sql_state());
-    run(&mut marked, MARK).await?.map_err(failed)?;
-    run(&mut other, OCCUPY).await?.map_err(failed)?;
-    run(&mut marked, REQUIRE_MARK).await?.map_err(|_| Failure::new(StoreErrorKind::Unexpected, None, POOLED))
+    let ((mut marked, monitor), (mut other, other_monitor)) = (open().await?, open().await?);
+    run(&mut marked, &monitor, within, MARK).await?;
+    run(&mut other, &other_monitor, within, OCCUPY).await?;
+    require_mark(&mut marked, &monitor, within).await
+}
+
+/// Refuses a session that is not marked. Any other failure is what it is: the connection may be lost at this moment.
+async fn require_mark(
+    db: &mut AsyncPgConnection,
+    monitor: &SqlstateMonitor,
+    within: Duration,
+) -> Result<(), Failure> {
+    run(db, monitor, within, REQUIRE_MARK).await.map_err(|failure| {
+        let is_pooled = failure.is(&SqlState::RAISE_EXCEPTION);
+        if is_pooled { Failure::new(StoreErrorKind::Unexpected, None, POOLED) } else { failure }
+    })
+}
+
+async fn run(
+    db: &mut AsyncPgConnection,
+    monitor: &SqlstateMonitor,
+    within: Duration,
+    sql: &str,
+) -> Result<(), Failure> {
+    let ran = timeout(within, db.batch_execute(sql)).await.map_err(late)?;
+    ran.map_err(|error| Failure::of_query(error, monitor.take_sql_state()))
+}
+
+fn late(_: Elapsed) -> Failure {
+    Failure::unavailable("the server did not respond in time")
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_test_servers::shared;
+
+    use super::*;
+    use crate::PostgresSettings;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn only_a_session_without_the_mark_is_called_pooled_and_a_lost_one_is_an_outage() {
+        let server = shared::postgres();
+        let url = server.create_database().unwrap();
+        let endpoint = Arc::new(PostgresSettings::new(&url).endpoint().unwrap());
+        let within = Duration::from_secs(10);
+        let (mut db, monitor) = connect(endpoint).await.unwrap();
+        let refused = require_mark(&mut db, &monitor, within).await.unwrap_err().during("testing");
+        assert_eq!(refused.kind(), StoreErrorKind::Unexpected);
+        assert!(refused.with_causes().contains("pool_mode = session"), "{}", refused.with_causes());
+
+        run(&mut db, &monitor, within, MARK).await.unwrap();
+        require_mark(&mut db, &monitor, within).await.unwrap();
+        let kill = "select pg_terminate_backend(pid, 10000) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()";
+        assert_eq!(server.query_in(&url, kill).unwrap(), "t");
+        let lost = require_mark(&mut db, &monitor, within).await.unwrap_err().during("testing");
+        assert_eq!(lost.kind(), StoreErrorKind::Unavailable, "{}", lost.with_causes());
+    }
 }

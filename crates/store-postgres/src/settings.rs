@@ -34,7 +34,8 @@ pub struct PostgresSettings {
     /// Maximum number of updates of contract divisions that share a commit; at least 1. Only updates that wait at the same time share one.
     pub max_batch_size: usize,
     /// Maximum number of batches in flight; at least 1. Updates that arrive while one is in flight wait and share the next commit; a further
-    /// batch starts only when half of `max_batch_size` wait. Updates that wait for a lock run alone and are not counted.
+    /// batch starts only when half of `max_batch_size` wait. Updates that wait for a lock run alone and are not counted; while updates are so slow that
+    /// none share a commit, three eighths of `max_connections` run beside each other, if that is more.
     pub max_concurrent_batches: usize,
     /// The name of the connections in `pg_stat_activity`.
     pub application_name: String,

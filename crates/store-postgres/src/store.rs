@@ -41,16 +41,16 @@ impl PostgresStore {
         })?;
         let wait = Duration::from_millis(settings.pool_wait_timeout_ms);
         let connections = Connections::new(pool, wait);
-        // A quarter of the connections is left to who must know whether a caller may come in; of the rest, half may wait for locks.
+        // A quarter of the connections is left to who must know whether a caller may come in; of the rest, half may wait for locks (ADR 0032).
         let share = settings.max_connections - settings.max_connections / 4;
         let waiting = connections.with_share(share / 2);
         let records = connections.with_share(share.div_ceil(2));
         let limits = Limits {
             max_batches: settings.max_concurrent_batches,
-            max_items: settings.max_batch_size,
+            max_jobs: settings.max_batch_size,
             further_at: settings.max_batch_size.div_ceil(2),
             queue_timeout: wait,
-            target: esoz_batch::TARGET,
+            target: esoz_batch::target(Duration::from_millis(settings.statement_timeout_ms.into())),
             max_alone: share.div_ceil(2),
         };
         let contract_divisions = ContractDivisionWriter::new(records.clone(), waiting, limits);

@@ -69,8 +69,15 @@ impl CertificateFiles {
         let (certificate, private_key) = (self.certificate.display(), self.private_key.display());
         let chain = certificates(&self.certificate, &contents.certificate)?;
         // The parser's own error is not passed on: it might quote a private key.
-        let key = PrivateKeyDer::from_pem_slice(&contents.private_key)
-            .map_err(|_| FileError::new(format!("{private_key} holds no private key in PEM")))?;
+        let key = PrivateKeyDer::from_pem_slice(&contents.private_key).map_err(|_| {
+            // "ENCRYPTED PRIVATE KEY", or "Proc-Type: 4,ENCRYPTED" in a key of the older form.
+            let is_encrypted = contents.private_key.windows(9).any(|text| text == b"ENCRYPTED");
+            FileError::new(if is_encrypted {
+                format!("the private key in {private_key} is encrypted; remove its password (`openssl pkey`)")
+            } else {
+                format!("{private_key} holds no private key in PEM")
+            })
+        })?;
         CertifiedKey::from_der(chain, key, &provider()).map_err(|error| {
             FileError::new(match error {
                 Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
@@ -123,6 +130,16 @@ mod tests {
             (&key, &key, "certificate.pem holds no certificate in PEM"),
             (&certificate, "", "key.pem holds no private key in PEM"),
             (&certificate, &certificate, "key.pem holds no private key in PEM"),
+            (
+                &certificate,
+                "-----BEGIN ENCRYPTED PRIVATE KEY-----\nY2FuYXJ5\n-----END ENCRYPTED PRIVATE KEY-----\n",
+                "key.pem is encrypted; remove its password",
+            ),
+            (
+                &certificate,
+                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nY2FuYXJ5\n-----END RSA PRIVATE KEY-----\n",
+                "key.pem is encrypted; remove its password",
+            ),
             (&certificate, &other.signing_key.serialize_pem(), "is not that of the first certificate in"),
             (
                 &certificate,

@@ -1,7 +1,9 @@
 //! The TLS configuration of a client.
 
+use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -76,6 +78,7 @@ impl ClientTls {
 /// The certificate authorities that this platform trusts. Read once, when there are any: the store of a whole system has more than a hundred.
 fn platform_roots() -> Arc<RootCertStore> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    static WARNED: Once = Once::new();
     if let Some(roots) = ROOTS.get() {
         return Arc::clone(roots);
     }
@@ -83,19 +86,31 @@ fn platform_roots() -> Arc<RootCertStore> {
     let loaded = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(loaded.certs);
     if roots.is_empty() {
-        tracing::warn!(
-            errors = ?loaded.errors,
-            "this machine has no certificate authorities, so no server is trusted by TLS: install them (Debian: ca-certificates), \
-             name their file in SSL_CERT_FILE, or set root_certificate_file where there is one"
-        );
+        // Each connection asks.
+        WARNED.call_once(|| {
+            tracing::warn!(
+                errors = ?loaded.errors,
+                "this machine has no certificate authorities, so no server is trusted by TLS: install them (Debian: ca-certificates), \
+                 name their file in SSL_CERT_FILE, or set root_certificate_file where there is one"
+            );
+        });
         return Arc::new(roots);
     }
     Arc::clone(ROOTS.get_or_init(|| Arc::new(roots)))
 }
 
-/// The PEM file with the certificate authorities that this platform trusts, where they are in one: for libraries that take a file.
+/// The PEM file with the certificate authorities that this platform trusts, where they are in one: for libraries that take a file. None where
+/// `SSL_CERT_FILE` names a file that is not there, or `SSL_CERT_DIR` alone names folders: whoever set them does not mean the file of the system.
 pub fn platform_root_file() -> Option<PathBuf> {
-    openssl_probe::probe().cert_file
+    root_file(env::var_os("SSL_CERT_FILE"), env::var_os("SSL_CERT_DIR"))
+}
+
+fn root_file(file: Option<OsString>, folders: Option<OsString>) -> Option<PathBuf> {
+    match (file, folders.filter(|folders| !folders.is_empty())) {
+        (Some(file), _) => Some(PathBuf::from(file)).filter(|file| file.exists()),
+        (None, Some(_)) => None,
+        (None, None) => openssl_probe::probe().cert_file,
+    }
 }
 
 /// Checks a server's certificate without the host's name.
@@ -143,5 +158,26 @@ impl ServerCertVerifier for AnyHost {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_the_system_is_named_only_where_nobody_named_other_authorities() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let there = || Some(OsString::from(file.path()));
+        let missing = || Some(OsString::from("/no/such/file.pem"));
+        let folder = || Some(OsString::from("/etc/ssl/certs"));
+        for folders in [None, folder()] {
+            assert_eq!(root_file(there(), folders.clone()), Some(file.path().to_owned()));
+            assert_eq!(root_file(missing(), folders), None);
+        }
+        assert_eq!(root_file(None, folder()), None);
+        if let Some(system) = root_file(None, None) {
+            assert!(system.exists(), "{system:?}");
+        }
     }
 }

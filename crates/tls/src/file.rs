@@ -37,8 +37,11 @@ pub fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// The same, with an error that names the file.
-pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+/// Reads a file as [`read_file`] does, with an error that names it.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     read_file(path).map_err(|error| FileError(format!("{} cannot be read: {error}", path.display())))
 }
 
@@ -55,7 +58,7 @@ impl SecretSource {
     /// Returns the secret: of a file, what it holds now.
     ///
     /// # Errors
-    /// [`FileError`] when the file cannot be read, or is not UTF-8.
+    /// [`FileError`] when the file cannot be read, is not UTF-8, or holds nothing: it may be about to be written.
     pub fn read(&self) -> Result<SecretString, FileError> {
         match self {
             Self::Inline(secret) => Ok(secret.clone()),
@@ -63,7 +66,10 @@ impl SecretSource {
                 let bytes = read(path)?;
                 let text = str::from_utf8(&bytes)
                     .map_err(|_| FileError(format!("{} is not valid UTF-8", path.display())))?;
-                Ok(SecretString::new(text.trim_end_matches(['\r', '\n'])))
+                match text.trim_end_matches(['\r', '\n']) {
+                    "" => Err(FileError(format!("{} is empty", path.display()))),
+                    secret => Ok(SecretString::new(secret)),
+                }
             }
         }
     }
@@ -88,6 +94,10 @@ mod tests {
         for (content, expected) in [("one\n", "one"), (" two\r\n", " two"), ("three", "three")] {
             std::fs::write(&path, content).unwrap();
             assert_eq!(source.read().unwrap().expose(), expected);
+        }
+        for empty in ["", "\n", "\r\n"] {
+            std::fs::write(&path, empty).unwrap();
+            assert!(source.read().unwrap_err().to_string().ends_with("secret is empty"));
         }
         std::fs::write(&path, b"canary\xff").unwrap();
         let refused = source.read().unwrap_err().to_string();

@@ -8,7 +8,7 @@ mod transport;
 
 pub use certificate::{CertificateContents, CertificateFiles};
 pub use client::{ClientTls, Verification, platform_root_file};
-pub use file::{FileError, SecretSource, read_file};
+pub use file::{FileError, SecretSource, read, read_file};
 pub use last_good::LastGood;
 pub use transport::{Transport, is_this_machine};
 

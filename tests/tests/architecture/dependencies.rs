@@ -32,7 +32,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-batch", &["esoz-kernel"]),
     ("esoz-tls", &["esoz-kernel"]),
     ("esoz-https", &["esoz-kernel", "esoz-tls"]),
-    ("esoz-otlp", &["esoz-kernel", "esoz-https"]),
+    ("esoz-otlp", &["esoz-kernel", "esoz-https", "esoz-tls"]),
     ("esoz-auth-remote", &["esoz-kernel", "esoz-auth", "esoz-https"]),
     ("esoz-media-storage", &["esoz-kernel", "esoz-signed-content", "esoz-https"]),
     ("esoz-signature-cms", &["esoz-kernel", "esoz-signed-content"]),

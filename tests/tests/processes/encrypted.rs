@@ -76,12 +76,15 @@ async fn both_methods_are_carried_out_over_tls_alone() {
 async fn a_way_that_is_not_safe_is_told_by_doctor_log_and_metric() {
     let stores = TestStores::fresh(Kind::Servers).await;
     // It need not be there to be another machine.
-    let variables =
-        with(environment(&stores), "ESOZ_MONGODB__URI", "mongodb://mongo.invalid/?directConnection=true");
+    let variables = with(
+        environment(&stores),
+        "ESOZ_MONGODB__URI",
+        "mongodb://mongo.invalid/?directConnection=true&tls=false",
+    );
     let variables = with(variables, "ESOZ_METRICS__BIND", "127.0.0.1:0");
     let examined = esoz(&variables, &["doctor"]);
     assert!(
-        examined.stdout.contains("UNSAFE MongoDB: tls is not on: nothing is encrypted"),
+        examined.stdout.contains("UNSAFE MongoDB: tls=false: nothing is encrypted"),
         "{}",
         examined.stdout
     );

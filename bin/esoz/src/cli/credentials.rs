@@ -81,7 +81,7 @@ pub(crate) async fn token(config: &Config, command: TokenCommand) -> Result<()> 
             let digest = read_secret(token)?.digest();
             let is_known = stores.credentials.revoke_token(&digest, SystemClock.now()).await;
             ensure!(is_known.context("revoking the token")?, "there is no such token; nothing was revoked");
-            Ok(())
+            print(&format!("the token is revoked{}", cache_delay(config)))
         }
     }
 }
@@ -104,7 +104,7 @@ pub(crate) async fn api_key(config: &Config, command: ApiKeyCommand) -> Result<(
                 is_known.context("revoking the api key")?,
                 "there is no such api key; nothing was revoked"
             );
-            Ok(())
+            print(&format!("the api key is revoked{}", cache_delay(config)))
         }
     }
 }
@@ -137,7 +137,7 @@ pub(crate) async fn client(config: &Config, command: BlockCommand) -> Result<()>
     print(&format!("client {id} {effect}{}", cache_delay(config)))
 }
 
-/// Within which time running servers apply a block; nothing if they have no cache.
+/// Within which time running servers apply a block or a revocation; nothing if they have no cache.
 fn cache_delay(config: &Config) -> String {
     match config.sections.cache.ttl_ms {
         0 => String::new(),

@@ -52,7 +52,7 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     let store = folder.join("esoz.sqlite");
     config.use_embedded_store(&store, &patient_key(&folder)?);
     config.has_invented_data = true;
-    let listener = listen(config.bind()?.first()?)?;
+    let listener = listen(config.bind()?.address()?)?;
     let parts = Parts::configured(&config).await?;
     let stores = parts.stores.clone();
     let dispenses = load(&config, &stores).await?;

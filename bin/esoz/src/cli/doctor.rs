@@ -1,20 +1,27 @@
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use esoz_bus_kafka::KafkaPublisher;
+use anyhow::{Context as _, Result};
 use esoz_events::Backlog;
 use esoz_kernel::time::rfc3339_millis;
 use esoz_store_postgres::Schema;
+use esoz_store_sqlite::SqliteSettings;
 use esoz_tls::Transport;
 use serde_json::json;
 
 use super::args::OutputArgs;
 use super::health::is_running;
 use super::print;
-use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite};
-use crate::compose::{missing_indexes, tokens, transport};
-use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind};
+use crate::compose::missing_indexes::none_missing;
+use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite, sqlite_settings};
+use crate::compose::{bus, missing_indexes, tokens, transport};
+use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind, TokenSource};
 use crate::tls;
+
+const SQLITE_REMEDY: &str = "check sqlite.path, that the user of this program may write the file, those beside it and their folder, and that their disk has \
+    room; `esoz migrate` updates an older schema";
 
 /// The result of one check.
 struct Finding {
@@ -27,55 +34,93 @@ struct Finding {
     weak: Option<(String, &'static str)>,
 }
 
+/// Prints the findings as they are made.
+struct Report {
+    output: OutputArgs,
+    is_well: bool,
+}
+
+impl Report {
+    fn add(&mut self, finding: &Finding) -> Result<()> {
+        self.is_well &= finding.wrong.is_none();
+        print(&if self.output.json { finding.as_json() } else { finding.as_text() })
+    }
+}
+
 /// Checks everything that the configuration names, and prints the findings. Fails if anything is wrong.
 pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode> {
-    let mut findings = vec![Finding::new(
+    let mut report = Report { output, is_well: true };
+    report.add(&Finding::new(
         "pseudonyms",
         config.pseudonyms().map(drop),
         "set patient.key (or patient.key_file) as docs/esoz.example.toml says",
-    )];
+    ))?;
     if let Some(files) = config.tls_files()? {
-        findings.push(Finding::new(
-            "TLS certificate",
-            files.load().map(drop).map_err(Into::into),
-            tls::REMEDY,
-        ));
+        let loaded = files.load().map(drop).map_err(Into::into);
+        report.add(&Finding::new("TLS certificate", loaded, tls::REMEDY))?;
     }
     if !config.secret_files()?.is_empty() {
         let exposed = config.exposed_secret_files()?;
         let weak = exposed.map(|files| (format!("others may read {files}"), SECRET_FILES_REMEDY));
-        findings.push(Finding { weak, ..Finding::new("secret files", Ok(()), SECRET_FILES_REMEDY) });
+        report.add(&Finding { weak, ..Finding::new("secret files", Ok(()), SECRET_FILES_REMEDY) })?;
     }
-    match config.store_kind()? {
-        StoreKind::Sqlite => {
+    // A server that has not started yet creates its file.
+    let first_start = match config.store_kind()? {
+        StoreKind::Sqlite => sqlite_settings(config).ok().filter(|sqlite| !sqlite.path.exists()),
+        StoreKind::Servers => None,
+    };
+    match (config.store_kind()?, &first_start) {
+        (StoreKind::Sqlite, Some(SqliteSettings { path, .. })) => report.add(&creatable(path))?,
+        (StoreKind::Sqlite, None) => {
             let ping = async { Ok(open_sqlite(config)?.ping().await?) };
-            let remedy = "check sqlite.path, that the user of this program may write the file, those beside it and their folder, \
-                and that their disk has room; `esoz migrate` updates an older schema";
-            findings.push(Finding::new("SQLite", ping.await, remedy));
+            report.add(&Finding::new("SQLite", ping.await, SQLITE_REMEDY))?;
         }
-        StoreKind::Servers => {
-            findings.extend(postgres(config).await);
-            findings.extend(mongodb(config).await);
+        (StoreKind::Servers, _) => {
+            for finding in postgres(config).await.iter().chain(&mongodb(config).await) {
+                report.add(finding)?;
+            }
         }
     }
     if config.bus()? == Bus::Kafka {
         let settings = config.kafka()?;
-        let ping = async { Ok(KafkaPublisher::new(&settings)?.ping().await?) };
+        let ping = async { Ok(bus::connect_kafka(config, &settings)?.ping().await?) };
         let remedy =
             "check kafka.brokers and what the brokers advertise; `esoz migrate` creates a missing topic";
-        findings.push(Finding::new("Kafka", ping.await, remedy).over(settings.transport()));
+        report.add(&Finding::new("Kafka", ping.await, remedy).over(settings.transport()))?;
     }
-    if let Some(issuer) = tokens::issuer(config)? {
-        let remedy = "check auth.url, auth.client_id and auth.client_secret, and that the issuer can be reached from here";
-        findings.push(Finding::new("token issuer", issuer.ping().await.map_err(Into::into), remedy));
+    if let Some(otlp) = config.otlp()? {
+        let seen = Some(String::from("is not asked"));
+        report
+            .add(&Finding { seen, ..Finding::new("trace collector", Ok(()), "") }.over(otlp.transport()?))?;
     }
-    findings.extend(addresses(config).await?);
-    findings.push(outbox(config).await);
-    for finding in &findings {
-        print(&if output.json { finding.as_json() } else { finding.as_text() })?;
+    if config.token_source()? != TokenSource::Store {
+        let ping = async {
+            match tokens::issuer(config)? {
+                Some(issuer) => Ok(issuer.ping().await?),
+                None => Ok(()),
+            }
+        };
+        let remedy = "check auth.url, auth.client_id, auth.client_secret and auth.root_certificate_file, and that the issuer can be reached from here";
+        report.add(&Finding::new("token issuer", ping.await, remedy))?;
     }
-    let is_well = findings.iter().all(|finding| finding.wrong.is_none());
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_running = is_running(config).await;
+    report.add(&address("http.bind", config.bind()?, is_running))?;
+    if let Some(bind) = config.metrics_bind()? {
+        report.add(&address("metrics.bind", bind, is_running))?;
+    }
+    if first_start.is_none() {
+        report.add(&outbox(config).await)?;
+    }
+    Ok(if report.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Checks that a SQLite file can be created.
+fn creatable(path: &Path) -> Finding {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let created = tempfile::tempfile_in(folder).map(drop);
+    let created = created.with_context(|| format!("no file can be created in {}", folder.display()));
+    let seen = format!("{} is not there and will be created by `esoz serve`", path.display());
+    Finding { seen: Some(seen), ..Finding::new("SQLite", created, SQLITE_REMEDY) }
 }
 
 impl Finding {
@@ -105,7 +150,7 @@ impl Finding {
 
     fn as_json(&self) -> String {
         let wrong = self.wrong.as_ref().map(|(why, remedy)| json!({"why": why, "mend": remedy}));
-        let weak = self.weak.as_ref().map(|(why, _)| why);
+        let weak = self.weak.as_ref().map(|(why, remedy)| json!({"why": why, "mend": remedy}));
         json!({"what": self.what, "ok": wrong.is_none(), "seen": self.seen, "wrong": wrong, "unsafe": weak})
             .to_string()
     }
@@ -118,8 +163,8 @@ async fn postgres(config: &Config) -> Vec<Finding> {
         transport = Some(store.transport()?);
         let schema = store.check_schema().await?;
         store.ping().await?;
-        let found = missing_indexes::postgres(&store).await.map_err(anyhow::Error::msg);
-        indexes = Some(Finding::new("PostgreSQL indexes", found, missing_indexes::POSTGRESQL_REMEDY));
+        let found = none_missing(store.missing_indexes().await).map_err(anyhow::Error::msg);
+        indexes = Some(Finding::new("PostgreSQL indexes", found, missing_indexes::REMEDY));
         Ok(schema)
     };
     let remedy = "check postgres.url and that the server runs and accepts the login; `esoz migrate` updates an older schema";
@@ -150,32 +195,32 @@ async fn mongodb(config: &Config) -> Vec<Finding> {
         Ok(store) => {
             let ping = store.ping().await;
             let indexes = match ping {
-                Ok(()) => Some(missing_indexes::mongo(&store).await.map_err(anyhow::Error::msg)),
+                Ok(()) => Some(none_missing(store.check_schema().await).map_err(anyhow::Error::msg)),
                 Err(_) => None,
             };
             let finding = Finding::new("MongoDB", ping.map_err(Into::into), remedy).over(store.transport());
             let indexes =
-                indexes.map(|found| Finding::new("MongoDB indexes", found, missing_indexes::MONGODB_REMEDY));
+                indexes.map(|found| Finding::new("MongoDB indexes", found, missing_indexes::REMEDY));
             [finding].into_iter().chain(indexes).collect()
         }
     }
 }
 
-/// Checks that the addresses of the server are free, or that a server of ours runs there already.
-async fn addresses(config: &Config) -> Result<Vec<Finding>> {
-    let metrics = config.metrics_bind()?.map(|bind| ("metrics.bind", bind));
-    let addresses: Vec<_> = [("http.bind", config.bind()?)].into_iter().chain(metrics).collect();
-    let is_running = is_running(config).await?;
+/// Checks that an address of the server is free, or that a server of ours runs there already.
+fn address(key: &'static str, bind: BindAddress, is_running: bool) -> Finding {
     let remedy =
         "something else listens there, or it is no address of this machine: stop that, or change the key";
-    let examine = |(key, bind): (&'static str, BindAddress)| match bind.listen() {
-        Err(_) if is_running => {
+    let listening = bind.address().map(|address| (address, TcpListener::bind(address)));
+    match listening {
+        Ok((_, Err(error))) if is_running && error.kind() == ErrorKind::AddrInUse => {
             let seen = Some(String::from("a server runs there"));
             Finding { seen, ..Finding::new(key, Ok(()), remedy) }
         }
-        listening => Finding::new(key, listening.map(drop), remedy),
-    };
-    Ok(addresses.into_iter().map(examine).collect())
+        Ok((address, bound)) => {
+            Finding::new(key, bound.map(drop).with_context(|| bind.listening_on(address)), remedy)
+        }
+        Err(error) => Finding::new(key, Err(error), remedy),
+    }
 }
 
 /// Checks the backlog of the outboxes.
@@ -195,5 +240,31 @@ async fn outbox(config: &Config) -> Finding {
             let wrong = (set_aside > 0).then_some((why, remedy));
             Finding { seen: Some(seen), wrong, ..Finding::new("outbox", Ok(()), remedy) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_in_use_is_ours_only_if_a_server_of_ours_runs() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let variables = [(String::from("ESOZ_HTTP__BIND"), taken.local_addr().unwrap().to_string())];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let config = Config::from_sources(None, variables.into_iter()).unwrap();
+        let found = |bind: BindAddress, is_running| address("http.bind", bind, is_running).wrong.is_none();
+        assert!(found(config.bind().unwrap(), true));
+        assert!(!found(config.bind().unwrap(), false));
+        let elsewhere = [("ESOZ_HTTP__BIND".into(), "192.0.2.1:80".into())];
+        let elsewhere = Config::from_sources(None, elsewhere.into_iter()).unwrap();
+        assert!(!found(elsewhere.bind().unwrap(), true), "no address of this machine");
+    }
+
+    #[test]
+    fn json_has_the_remedy_of_what_is_not_safe() {
+        let finding = Finding::new("Kafka", Ok(()), "").over(Transport::Weak("it is plain"));
+        let json: serde_json::Value = serde_json::from_str(&finding.as_json()).unwrap();
+        assert_eq!(json["unsafe"], json!({"why": "it is plain", "mend": transport::REMEDY}));
     }
 }

@@ -32,15 +32,15 @@ pub(crate) async fn run(config: &Config, args: HealthArgs) -> Result<()> {
 }
 
 /// Whether a server of ours runs at the configured address.
-pub(crate) async fn is_running(config: &Config) -> Result<bool> {
-    let answer = ask(&local_client()?, &format!("{}/health/live", local_url(config)?)).await;
-    let told = answer.ok().and_then(|(_, body)| serde_json::from_slice(&body).ok());
-    Ok(told.is_some_and(|told: serde_json::Value| told.pointer("/data/live") == Some(&true.into())))
+pub(crate) async fn is_running(config: &Config) -> bool {
+    let answer = async { ask(&local_client()?, &format!("{}/health/live", local_url(config)?)).await };
+    let told = answer.await.ok().and_then(|(_, body)| serde_json::from_slice(&body).ok());
+    told.is_some_and(|told: serde_json::Value| told.pointer("/data/live") == Some(&true.into()))
 }
 
 fn local_url(config: &Config) -> Result<String> {
     let scheme = if config.tls_files()?.is_some() { "https" } else { "http" };
-    Ok(format!("{scheme}://{}", loopback(config.bind()?.first()?)))
+    Ok(format!("{scheme}://{}", loopback(config.bind()?.address()?)))
 }
 
 async fn ask(client: &HttpsClient<Empty<Bytes>>, url: &str) -> Result<(StatusCode, Bytes)> {

@@ -33,7 +33,8 @@ pub(crate) async fn run(config: &Config) -> Result<()> {
         let kafka = &config.sections.kafka;
         let settings = config.kafka()?;
         let (partitions, replication) = (number(kafka.partitions)?, number(kafka.replication)?);
-        esoz_bus_kafka::ensure_topic(&settings, partitions, replication).await.context("Kafka")?;
+        let ensured = esoz_bus_kafka::ensure_topic(&settings, partitions, replication).await;
+        ensured.map_err(|error| config.kafka_error(error))?;
         print(&format!("Kafka: the topic {} is there", settings.topic))?;
     }
     Ok(())

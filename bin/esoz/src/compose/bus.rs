@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
-use esoz_bus_kafka::{KafkaConsumer, KafkaPublisher};
+use anyhow::{Result, bail};
+use esoz_bus_kafka::{KafkaConsumer, KafkaPublisher, KafkaSettings};
 use esoz_events::EventPublisher;
 
 use super::stores::Stores;
@@ -17,13 +17,18 @@ pub(super) fn publisher(config: &Config, stores: &Stores) -> Result<Arc<dyn Even
     match (config.bus()?, stores.sqlite.clone()) {
         (Bus::Log, Some(sqlite)) => Ok(sqlite),
         (Bus::Log, None) => bail!("`events.bus` is `log`, but no SQLite file is open to keep the log"),
-        (Bus::Kafka, _) => Ok(Arc::new(KafkaPublisher::new(&config.kafka()?).context("Kafka")?)),
+        (Bus::Kafka, _) => Ok(Arc::new(connect_kafka(config, &config.kafka()?)?)),
     }
 }
 
 /// Joins the consumer group that fills the event log, if the log is filled from the topic.
 pub(super) fn consumer(config: &Config) -> Result<Option<KafkaConsumer>> {
     let Some(group) = config.consumer_group()? else { return Ok(None) };
-    let consumer = KafkaConsumer::subscribe(&config.kafka()?, group).context("Kafka")?;
-    Ok(Some(consumer))
+    let consumer = KafkaConsumer::subscribe(&config.kafka()?, group);
+    Ok(Some(consumer.map_err(|error| config.kafka_error(error))?))
+}
+
+/// The client of Kafka with these settings, which are of the configuration. Does not wait for a broker.
+pub(crate) fn connect_kafka(config: &Config, settings: &KafkaSettings) -> Result<KafkaPublisher> {
+    KafkaPublisher::new(settings).map_err(|error| config.kafka_error(error))
 }

@@ -53,7 +53,13 @@ pub(crate) fn all(
         let log = &parts.stores.event_log;
         if let Some(consumer) = bus::consumer(config)? {
             let ingestion = EventIngestion::new(log.clone(), events.skip_entity_types.clone());
-            jobs.push(Box::new(ConsumeEvents::new(log_store, consumer, ingestion, metrics)));
+            jobs.push(Box::new(ConsumeEvents::new(
+                log_store,
+                consumer,
+                ingestion,
+                metrics,
+                outages.calls_of(KAFKA),
+            )));
         }
         let keep = Duration::from_hours(24 * events.keep_days);
         let retention = Retention { keep, keep_count: events.keep_count };

@@ -15,9 +15,10 @@ use esoz_device_dispense::{Access, PatientAccess, StaticPatientAccess};
 use esoz_events::EventPublisher;
 use esoz_http::{MonotonicClock, ProcessClock};
 use esoz_kernel::system::{RandomIds, SystemClock};
-use esoz_kernel::{Clock, IdGenerator};
+use esoz_kernel::{Clock, IdGenerator, StoreError, StoreErrorKind};
+use esoz_store_postgres::{PostgresSettings, PostgresStore};
 
-use crate::config::{Config, StoreKind, refuse_all};
+use crate::config::{Bus, Config, StoreKind, refuse_all};
 use stores::Stores;
 
 /// The adapters that a server is composed of. A test replaces those that it controls.
@@ -72,11 +73,12 @@ fn patient_list(config: &Config) -> Result<Access> {
     Ok(access)
 }
 
-/// Refuses everything that the adapters cannot use at once, without a connection.
-pub(crate) async fn check(config: &Config, needs_pseudonyms: bool) -> Result<()> {
+/// Refuses everything that the adapters cannot use at once, without a connection to a server; only the hosts of `mongodb+srv` are looked up, and it is
+/// no error that they cannot be. For a server pseudonyms are needed, and the URL for migrations is not: its file may be where only those run.
+pub(crate) async fn check(config: &Config, is_server: bool) -> Result<()> {
     let patient = &config.sections.patient;
     let has_key = !(patient.key.is_empty() && patient.key_file.is_empty());
-    let pseudonyms = if has_key || needs_pseudonyms { config.pseudonyms().map(drop) } else { Ok(()) };
+    let pseudonyms = if has_key || is_server { config.pseudonyms().map(drop) } else { Ok(()) };
     let tls = match config.tls_files()? {
         Some(files) => files.load().map(drop).context("section `tls`"),
         None => Ok(()),
@@ -84,7 +86,25 @@ pub(crate) async fn check(config: &Config, needs_pseudonyms: bool) -> Result<()>
     let mut checked = vec![pseudonyms, tokens::issuer(config).map(drop), tls];
     if config.store_kind()? == StoreKind::Servers {
         checked.push(stores::connect_postgres(config).map(drop));
-        checked.push(stores::connect_mongo(config).await.map(drop));
+        if !is_server {
+            let settings = PostgresSettings {
+                url: config.postgres_migration_url()?,
+                ..stores::postgres_settings(config)?
+            };
+            checked.push(PostgresStore::connect(&settings).map(drop).context("`postgres.migration_url`"));
+        }
+        let is_away = |error: &anyhow::Error| {
+            error
+                .downcast_ref::<StoreError>()
+                .is_some_and(|error| error.kind() == StoreErrorKind::Unavailable)
+        };
+        checked.push(match stores::connect_mongo(config).await {
+            Err(error) if !is_away(&error) => Err(error),
+            _ => Ok(()),
+        });
+    }
+    if config.bus()? == Bus::Kafka {
+        checked.push(config.kafka()?.check().map_err(|error| config.kafka_error(error)));
     }
     refuse_all(checked.into_iter().filter_map(|checked| Some(format!("{:#}", checked.err()?))).collect())
 }
@@ -103,6 +123,7 @@ mod tests {
         let aes = ("ESOZ_PATIENT__PSEUDONYM", "aes-128-cbc");
         let (key, iv) = (("ESOZ_PATIENT__KEY", "8grv872gt3trc92b"), ("ESOZ_PATIENT__IV", "99yBSYB*Y99yr932"));
         let kafka = ("ESOZ_KAFKA__BROKERS", "127.0.0.1:1");
+        let bus = ("ESOZ_EVENTS__BUS", "kafka");
         let servers = ("ESOZ_STORE__KIND", "servers");
         let (postgres, mongo) = (
             ("ESOZ_POSTGRES__URL", "postgres://127.0.0.1/esoz"),
@@ -119,6 +140,9 @@ mod tests {
             vec![key],
             vec![aes, key, iv],
             vec![servers, postgres, mongo, kafka],
+            vec![bus, kafka],
+            // Nothing there is known by DNS.
+            vec![servers, postgres, ("ESOZ_MONGODB__URI", "mongodb+srv://mongo.invalid"), kafka],
             with("https://issuer.example/keys"),
         ] {
             checked(&sound).await.unwrap();
@@ -130,6 +154,18 @@ mod tests {
             (vec![aes, key, ("ESOZ_PATIENT__IV", "short")], "the iv of aes-128-cbc has 5 bytes"),
             (vec![servers, ("ESOZ_POSTGRES__URL", "127.0.0.1"), mongo, kafka], "PostgreSQL"),
             (vec![servers, postgres, ("ESOZ_MONGODB__URI", "127.0.0.1"), kafka], "MongoDB"),
+            (
+                vec![servers, postgres, ("ESOZ_MONGODB__URI", "mongodb+srv://mongo.invalid:1"), kafka],
+                "MongoDB",
+            ),
+            (
+                vec![servers, postgres, ("ESOZ_POSTGRES__MIGRATION_URL", "127.0.0.1"), mongo, kafka],
+                "`postgres.migration_url`",
+            ),
+            (
+                vec![bus, kafka, ("ESOZ_KAFKA__PROPERTIES", r#"{ "socket.max.fails" = "x" }"#)],
+                "`kafka.properties` cannot be used: librdkafka does not know socket.max.fails",
+            ),
             (with("issuer.example/keys"), "is not an absolute http or https address"),
             (with("http://issuer.example/keys"), "must be https"),
         ] {
@@ -154,6 +190,40 @@ mod tests {
         let refused = format!("{:#}", checked(&wrong).await.unwrap_err());
         for expected in ["has 5 bytes", "PostgreSQL", "MongoDB"] {
             assert!(refused.contains(expected), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn files_that_kafka_needs_are_read_before_there_is_a_client() {
+        if !esoz_bus_kafka::HAS_TLS {
+            return;
+        }
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        let empty = empty.path().to_str().unwrap();
+        for (wrong, expected) in [
+            (
+                vec![
+                    ("ESOZ_KAFKA__SASL_MECHANISM", "PLAIN"),
+                    ("ESOZ_KAFKA__USERNAME", "esoz"),
+                    ("ESOZ_KAFKA__PASSWORD_FILE", empty),
+                ],
+                "`kafka.password_file` cannot be used: ",
+            ),
+            (
+                vec![("ESOZ_KAFKA__ROOT_CERTIFICATE_FILE", empty)],
+                "`kafka.root_certificate_file` cannot be used: ",
+            ),
+            (
+                vec![
+                    ("ESOZ_KAFKA__CLIENT_CERTIFICATE_FILE", empty),
+                    ("ESOZ_KAFKA__CLIENT_PRIVATE_KEY_FILE", empty),
+                ],
+                "`kafka.client_certificate_file` cannot be used: ",
+            ),
+        ] {
+            let kafka = [("ESOZ_EVENTS__BUS", "kafka"), ("ESOZ_KAFKA__BROKERS", "127.0.0.1:1")];
+            let refused = format!("{:#}", checked(&[wrong.as_slice(), &kafka].concat()).await.unwrap_err());
+            assert!(refused.contains(expected) && refused.contains(empty), "{refused}");
         }
     }
 }

@@ -1,8 +1,10 @@
 //! How safe the connections to the configured servers are.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
+use esoz_store_postgres::PostgresStore;
 use esoz_tls::Transport;
 
 use super::bus::KAFKA;
@@ -10,38 +12,62 @@ use super::stores::{MONGODB, POSTGRESQL, Stores};
 use crate::config::{Bus, Config};
 
 /// What to do about a connection that is not safe.
-pub(crate) const REMEDY: &str = "anybody on the way can read health data, or pass for the server: use TLS and check its certificate \
-    (postgres.url with sslmode=verify-full, mongodb.uri with tls=true, kafka.tls=on), or an isolated network";
+pub(crate) const REMEDY: &str = "anybody on the way can read what is sent, health data to the stores, or pass for the server: use TLS and check its \
+    certificate (postgres.url with sslmode=verify-full, mongodb.uri without tls=false, kafka.tls=on, tracing.endpoint with https), or an isolated network";
 
-/// The connections to the servers that are in use.
+/// The name of the collector of spans in metrics and logs.
+pub(crate) const COLLECTOR: &str = "collector";
+
+/// The pause between two looks at the connections.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The connections to the servers that are in use, by the name of the component.
 pub(crate) struct Transports {
-    stores: Stores,
-    kafka: Option<Transport>,
+    postgres: Option<Arc<PostgresStore>>,
+    /// Those that stay as they are.
+    others: Vec<(&'static str, Transport)>,
     /// What was found last.
     last: Mutex<Vec<(&'static str, Transport)>>,
 }
 
 impl Transports {
-    pub(crate) fn new(config: &Config, stores: &Stores) -> Result<Self> {
+    /// Finds out how each connection is made.
+    pub(crate) fn new(config: &Config, stores: &Stores) -> Result<Arc<Self>> {
+        let mongo = stores.mongo.as_ref().map(|mongo| (MONGODB, mongo.transport()));
         let kafka = match config.bus()? {
             Bus::Log => None,
-            Bus::Kafka => Some(config.kafka()?.transport()),
+            Bus::Kafka => Some((KAFKA, config.kafka()?.transport())),
         };
-        Ok(Self { stores: stores.clone(), kafka, last: Mutex::default() })
+        let collector = config.otlp()?.map(|otlp| otlp.transport()).transpose()?;
+        let others = [mongo, kafka, collector.map(|transport| (COLLECTOR, transport))];
+        let others = others.into_iter().flatten().collect();
+        let transports = Self { postgres: stores.postgres.clone(), others, last: Mutex::default() };
+        transports.check();
+        Ok(Arc::new(transports))
     }
 
-    /// Finds out how each connection is made now, by the name of its component: the URL of PostgreSQL may be a file that is replaced. Warns of what is
-    /// not safe, if it was not found so before.
-    pub(crate) fn check(&self) -> Vec<(&'static str, Transport)> {
-        let Stores { postgres, mongo, .. } = &self.stores;
-        let found = [
-            (POSTGRESQL, postgres.as_ref().and_then(|postgres| postgres.transport().ok())),
-            (MONGODB, mongo.as_ref().map(|mongo| mongo.transport())),
-            (KAFKA, self.kafka),
-        ];
-        let found: Vec<_> =
-            found.into_iter().filter_map(|(component, transport)| Some((component, transport?))).collect();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What was found last.
+    pub(crate) fn last(&self) -> Vec<(&'static str, Transport)> {
+        self.lock().clone()
+    }
+
+    /// Checks the connections periodically, until aborted.
+    pub(crate) async fn watch(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(CHECK_INTERVAL).await;
+            let transports = self.clone();
+            // It fails only when the runtime ends as well.
+            let _ = tokio::task::spawn_blocking(move || transports.check()).await;
+        }
+    }
+
+    /// Finds out how each connection is made now: the URL of PostgreSQL may be a file that is replaced. Warns of what is not safe, if it was not found so
+    /// before.
+    fn check(&self) {
+        let postgres = self.postgres.as_ref().and_then(|postgres| postgres.transport().ok());
+        let postgres = postgres.map(|transport| (POSTGRESQL, transport));
+        let found: Vec<_> = postgres.into_iter().chain(self.others.iter().copied()).collect();
+        let mut last = self.lock();
         for (component, transport) in &found {
             if let Transport::Weak(why) = transport
                 && !last.contains(&(*component, *transport))
@@ -54,7 +80,37 @@ impl Transports {
                 );
             }
         }
-        last.clone_from(&found);
-        found
+        *last = found;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(&'static str, Transport)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_store_postgres::PostgresSettings;
+    use esoz_tls::SecretSource;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn given_a_url_file_that_is_replaced_by_a_weaker_one_when_it_is_checked_then_it_is_found() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let replace = |mode: &str| {
+            std::fs::write(file.path(), format!("postgres://db.example/esoz?sslmode={mode}")).unwrap();
+        };
+        replace("verify-full");
+        let url = SecretSource::File(file.path().to_owned());
+        let postgres =
+            PostgresStore::connect(&PostgresSettings { url, ..PostgresSettings::new("") }).unwrap();
+        let others = vec![(KAFKA, Transport::Local)];
+        let transports = Transports { postgres: Some(Arc::new(postgres)), others, last: Mutex::default() };
+        transports.check();
+        assert_eq!(transports.last(), [(POSTGRESQL, Transport::Verified), (KAFKA, Transport::Local)]);
+        replace("disable");
+        transports.check();
+        assert!(matches!(transports.last()[0], (POSTGRESQL, Transport::Weak(_))));
     }
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 /// An address to listen on: an IP address or a host name, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,43 +60,43 @@ impl BindAddress {
         }
     }
 
-    /// The first address.
-    pub(crate) fn first(&self) -> Result<SocketAddr> {
-        self.resolve()?.into_iter().next().with_context(|| self.without_address())
+    /// The first of the addresses that this machine has: the one that [`listen`](Self::listen) takes. Blocks while a name is resolved.
+    pub(crate) fn address(&self) -> Result<SocketAddr> {
+        self.choose().map(|(_, chosen)| chosen)
     }
 
-    fn without_address(&self) -> String {
-        format!("`{}` names a host that has no address", self.key)
-    }
-
-    /// Listens on the first of the addresses that this machine has.
+    /// Listens on the first of the addresses that this machine has, and logs which one it is.
     pub(crate) fn listen(&self) -> Result<TcpListener> {
-        let addresses = self.resolve()?;
-        let mut failure = None;
-        for address in &addresses {
-            match TcpListener::bind(address) {
-                Err(error) if error.kind() == ErrorKind::AddrNotAvailable => failure = Some(error),
-                bound => {
-                    let listener =
-                        bound.with_context(|| format!("listening on {address} (`{}`)", self.key))?;
-                    self.log_resolved(&addresses, *address);
-                    return Ok(listener);
-                }
-            }
-        }
-        match failure {
-            Some(error) => {
-                Err(error).with_context(|| format!("listening on {} (`{}`)", list(&addresses), self.key))
-            }
-            None => bail!(self.without_address()),
-        }
-    }
-
-    fn log_resolved(&self, addresses: &[SocketAddr], chosen: SocketAddr) {
+        let (addresses, chosen) = self.choose()?;
+        let listener = TcpListener::bind(chosen).with_context(|| self.listening_on(chosen))?;
         if let Host::Name(name) = &self.host {
-            let (key, resolved) = (self.key, list(addresses));
+            let (key, resolved) = (self.key, list(&addresses));
             tracing::info!("`{key}` names {name}, which is {resolved}; the server listens on {chosen} only");
         }
+        Ok(listener)
+    }
+
+    /// What is attempted, in errors.
+    pub(crate) fn listening_on(&self, address: SocketAddr) -> String {
+        format!("listening on {address} (`{}`)", self.key)
+    }
+
+    /// All addresses, and the first that this machine has.
+    fn choose(&self) -> Result<(Vec<SocketAddr>, SocketAddr)> {
+        let addresses = self.resolve()?;
+        // On any port: this one may be in use.
+        let is_here = |address: &&SocketAddr| {
+            let bound = TcpListener::bind((address.ip(), 0));
+            !bound.is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable)
+        };
+        let chosen = addresses.iter().find(is_here).copied();
+        let chosen = chosen.with_context(|| match addresses.as_slice() {
+            [] => format!("`{}` names a host that has no address", self.key),
+            elsewhere => {
+                format!("`{}` is {}, which is no address of this machine", self.key, list(elsewhere))
+            }
+        })?;
+        Ok((addresses, chosen))
     }
 }
 
@@ -138,7 +138,16 @@ mod tests {
         let address = BindAddress::parse("http.bind", "localhost:0").unwrap();
         let resolved = address.resolve().unwrap();
         assert!(resolved.iter().all(|address| address.ip().is_loopback()), "{resolved:?}");
-        assert!(address.listen().unwrap().local_addr().unwrap().ip().is_loopback());
+        let listener = address.listen().unwrap();
+        assert!(listener.local_addr().unwrap().ip().is_loopback());
+        // Whoever asks the server asks where it listens, also while it does.
+        let port = listener.local_addr().unwrap().port();
+        let running = BindAddress::parse("http.bind", &format!("localhost:{port}")).unwrap();
+        assert_eq!(running.address().unwrap(), listener.local_addr().unwrap());
+        assert!(running.listen().is_err());
+        let elsewhere = BindAddress::parse("http.bind", "192.0.2.1:80").unwrap();
+        let refusal = format!("{:#}", elsewhere.address().unwrap_err());
+        assert_eq!(refusal, "`http.bind` is 192.0.2.1:80, which is no address of this machine");
         let unknown = BindAddress::parse("metrics.bind", "nowhere.invalid:80").unwrap();
         let refusal = format!("{:#}", unknown.listen().unwrap_err());
         assert!(

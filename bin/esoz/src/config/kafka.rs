@@ -1,7 +1,7 @@
 //! How Kafka is reached.
 
 use anyhow::Result;
-use esoz_bus_kafka::{HAS_TLS, KafkaSettings, PasswordMechanism, Sasl};
+use esoz_bus_kafka::{BusError, HAS_TLS, KafkaSettings, PasswordMechanism, Sasl};
 use esoz_tls::{ClientTls, SecretSource};
 
 use super::{Config, optional};
@@ -17,10 +17,18 @@ impl Config {
             properties: kafka.properties.clone(),
             ..KafkaSettings::new(&kafka.brokers, &self.sections.events.topic)
         };
-        settings
-            .check_properties()
-            .map_err(|error| self.refuse("kafka.properties", &format!("cannot be used: {error}")))?;
+        settings.check_properties().map_err(|error| self.kafka_error(error))?;
         Ok(KafkaSettings { tls: self.kafka_tls(settings.is_local())?, ..settings })
+    }
+
+    /// Names the key of a setting that a client of Kafka cannot use.
+    pub(crate) fn kafka_error(&self, error: BusError) -> anyhow::Error {
+        match error {
+            BusError::Settings { setting, reason } => {
+                self.refuse(&format!("kafka.{setting}"), &format!("cannot be used: {reason}"))
+            }
+            other => other.into(),
+        }
     }
 
     /// Whom connections to Kafka trust, and the certificate that they show; none if they are not encrypted, as by itself when every broker is this

@@ -79,8 +79,13 @@ impl Config {
         Self::from_sources(self.file.as_deref(), std::env::vars_os())
     }
 
-    /// Warns of environment variables that look like ours and are none.
+    /// Warns of environment variables that look like ours and are none, and of what is not used of others.
     pub(crate) fn warn_of_ignored_variables(&self) {
+        if self.proxies.http.expose().contains('@') {
+            tracing::warn!(
+                "the user and the password in HTTP_PROXY are not sent; to a server of an https URL those in HTTPS_PROXY are"
+            );
+        }
         if !self.ignored_variables.is_empty() {
             let variables = self.ignored_variables.join(", ");
             tracing::warn!(

@@ -50,6 +50,9 @@ pub(crate) fn merged(
     let read = file.map_or(Ok(()), |path| layers.add_file(path));
     let refused_keys = read.is_ok();
     layers.problems.extend(read.err().map(|error| format!("{error:#}")));
+    // Sorted, so that of two names of one proxy the one in lower case, as curl knows it, comes last and wins.
+    let mut environment: Vec<_> = environment.collect();
+    environment.sort();
     for (name, value) in environment {
         if let Some(name) = name.to_str() {
             layers.add_variable(name, value);
@@ -119,17 +122,20 @@ impl Layers {
         }
     }
 
-    /// Takes one of the variables that other programs know as well.
+    /// Takes one of the variables that other programs know as well. An empty one says nothing.
     fn add_proxy(&mut self, name: &str, value: &OsStr) {
-        let text = value.to_str().unwrap_or_default();
+        let Some(text) = value.to_str() else {
+            return self.problems.push(format!("the environment variable {name} is not valid UTF-8"));
+        };
         let (proxies, upper) = (&mut self.proxies, name.to_ascii_uppercase());
         let is_proxy = |text: &str| {
             let uri: Result<Uri, _> = text.parse();
             uri.is_ok_and(|uri| uri.authority().is_some() && matches!(uri.scheme_str(), None | Some("http")))
         };
         match upper.as_str() {
+            _ if text.is_empty() => {}
             "NO_PROXY" => text.clone_into(&mut proxies.no),
-            _ if !text.is_empty() && !is_proxy(text) => self.problems.push(format!(
+            _ if !is_proxy(text) => self.problems.push(format!(
                 "the environment variable {name} must be the address of a proxy, such as http://proxy.example:3128"
             )),
             "HTTPS_PROXY" => proxies.https = SecretString::new(text),

@@ -2,16 +2,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use esoz_bus_kafka::{ConsumedMessage, KafkaConsumer};
+use esoz_bus_kafka::{BusError, ConsumedMessage, KafkaConsumer};
 use esoz_events::{EventIngestion, Ingested};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use metrics::{Counter, Gauge};
 
-use super::{Job, Worked};
+use super::{Job, JobFailure, Worked};
 use crate::telemetry::metrics::definitions::{
     CONSUME_EVENTS, EVENT_LOG_LAG, EVENT_LOG_MESSAGES, MESSAGE_OUTCOMES,
 };
 use crate::telemetry::metrics::{Metrics, NO_LABELS};
+use crate::telemetry::outage::{CallLog, Due};
 
 /// Batch size: the most messages whose events are stored in one commit.
 const BATCH: usize = 500;
@@ -28,6 +29,7 @@ pub(crate) struct ConsumeEvents {
     /// The messages by outcome, in the order of [`MESSAGE_OUTCOMES`].
     outcomes: [Counter; MESSAGE_OUTCOMES.len()],
     lag: Gauge,
+    bus: CallLog,
 }
 
 impl ConsumeEvents {
@@ -36,11 +38,12 @@ impl ConsumeEvents {
         consumer: KafkaConsumer,
         ingestion: EventIngestion,
         metrics: &Metrics,
+        bus: CallLog,
     ) -> Self {
         let outcomes =
             MESSAGE_OUTCOMES.map(|outcome| metrics.counter_from_zero(&EVENT_LOG_MESSAGES, [outcome]));
         let lag = metrics.gauge(&EVENT_LOG_LAG, NO_LABELS);
-        Self { store, consumer: Mutex::new(Some(Arc::new(consumer))), ingestion, outcomes, lag }
+        Self { store, consumer: Mutex::new(Some(Arc::new(consumer))), ingestion, outcomes, lag, bus }
     }
 
     fn consumer(&self) -> Option<Arc<KafkaConsumer>> {
@@ -62,6 +65,16 @@ impl ConsumeEvents {
     }
 }
 
+/// Records a failure to read the topic. A refusal is no outage, and is logged at once.
+fn failed(bus: &CallLog, error: &BusError) -> Option<Due> {
+    match error {
+        BusError::Unavailable { .. } => bus.unavailable(),
+        BusError::Settings { .. } | BusError::Refused { .. } => {
+            bus.failed(&StoreError::new(StoreErrorKind::Unexpected, "reading the topic"))
+        }
+    }
+}
+
 #[async_trait]
 impl Job for ConsumeEvents {
     fn name(&self) -> &'static str {
@@ -72,15 +85,22 @@ impl Job for ConsumeEvents {
         self.store
     }
 
-    async fn run_once(&self) -> Result<Worked, StoreError> {
-        let Some(consumer) = self.consumer() else { return Ok(Worked::Done { pause: PAUSE }) };
+    async fn run_once(&self) -> Result<Worked, JobFailure> {
+        let Some(consumer) = self.consumer() else { return Ok(Worked::Idle { pause: PAUSE }) };
         let lag = u32::try_from(consumer.lag()).unwrap_or(u32::MAX);
         self.lag.set(f64::from(lag));
         let messages = consumer.read(BATCH).map_err(|error| {
-            StoreError::new(StoreErrorKind::Unavailable, "filling the event log").because(error)
+            if let Some(Due { failures, seconds, .. }) = failed(&self.bus, &error) {
+                tracing::warn!(%error, failures, seconds, "the topic cannot be read; the job tries again until it can");
+            }
+            JobFailure::Logged
         })?;
         if messages.is_empty() {
-            return Ok(Worked::Done { pause: PAUSE });
+            // Says nothing: there may be nothing to read, or no broker.
+            return Ok(Worked::Idle { pause: PAUSE });
+        }
+        if let Some(Due { failures, seconds, .. }) = self.bus.worked() {
+            tracing::info!(failures, seconds, "the topic can be read again");
         }
         let ingested = self.ingestion.ingest(&messages).await?;
         consumer.mark_processed();
@@ -101,5 +121,24 @@ impl Job for ConsumeEvents {
         if let Some(consumer) = consumer.and_then(Arc::into_inner) {
             consumer.close().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use esoz_http::Condition;
+
+    use super::*;
+    use crate::telemetry::outage::tests::context;
+
+    #[test]
+    fn a_refusal_of_the_brokers_is_logged_at_once_and_that_they_are_away_is_not() {
+        let (attempted, reason) = (String::from("reading"), String::from("it may not"));
+        let (context, _) = context("kafka");
+        context.health.record("kafka", Condition::Up, esoz_kernel::Timestamp::UNIX_EPOCH);
+        let bus = context.calls_of("kafka");
+        let away = BusError::Unavailable { attempted: attempted.clone(), reason: reason.clone() };
+        assert_eq!(failed(&bus, &away), None);
+        assert!(failed(&bus, &BusError::Refused { attempted, reason }).is_some());
     }
 }

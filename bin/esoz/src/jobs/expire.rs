@@ -8,7 +8,7 @@ use esoz_kernel::{DispenseId, StoreError, StoreErrorKind};
 use metrics::{Counter, Gauge};
 use tokio::task::JoinSet;
 
-use super::{Job, Worked};
+use super::{Job, JobFailure, Worked};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::definitions::{
     EXPIRE_DISPENSES, EXPIRY_DISPENSES, EXPIRY_OLDEST_OVERDUE, EXPIRY_OUTCOMES,
@@ -92,7 +92,7 @@ impl Job for ExpireDispensesJob {
         self.store
     }
 
-    async fn run_once(&self) -> Result<Worked, StoreError> {
+    async fn run_once(&self) -> Result<Worked, JobFailure> {
         let after = self.move_to(None);
         let overdue = self.expire.overdue(after, BATCH).await?;
         if after.is_none() {
@@ -107,7 +107,7 @@ impl Job for ExpireDispensesJob {
             tracing::info!(expired = batch.expired, "overdue dispenses expired");
         }
         if let Some(failure) = batch.failure {
-            return Err(failure);
+            return Err(failure.into());
         }
         self.move_to(batch.next);
         Ok(if batch.next.is_some() { Worked::More } else { Worked::Done { pause: self.pause } })

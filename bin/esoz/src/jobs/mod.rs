@@ -37,6 +37,26 @@ pub(crate) enum Worked {
         /// The pause before the next run, unless the job is woken.
         pause: Duration,
     },
+    /// There was nothing to do, and the store was not asked: an outage of it goes on.
+    Idle {
+        /// As of `Done`.
+        pause: Duration,
+    },
+}
+
+/// Why a run of a job failed.
+#[derive(Debug)]
+pub(crate) enum JobFailure {
+    /// The store failed.
+    Store(StoreError),
+    /// Something else failed, which the job has logged.
+    Logged,
+}
+
+impl From<StoreError> for JobFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 /// A periodic job.
@@ -49,7 +69,7 @@ pub(crate) trait Job: Send + Sync {
     fn store(&self) -> &'static str;
 
     /// Does a bounded amount of work.
-    async fn run_once(&self) -> Result<Worked, StoreError>;
+    async fn run_once(&self) -> Result<Worked, JobFailure>;
 
     /// Resolves when there is work before the pause is over.
     async fn woken(&self) {
@@ -106,6 +126,10 @@ async fn drive(
     let mut failures = 0_u32;
     while !*stop.borrow() && stop.has_changed().is_ok() {
         let pause = match run_once(&job).await {
+            Ok(Worked::Idle { pause }) => {
+                done.increment(1);
+                pause
+            }
             Ok(worked) => {
                 done.increment(1);
                 failures = 0;
@@ -114,13 +138,15 @@ async fn drive(
                 }
                 match worked {
                     Worked::More => continue,
-                    Worked::Done { pause } => pause,
+                    Worked::Done { pause } | Worked::Idle { pause } => pause,
                 }
             }
-            Err(error) => {
+            Err(failure) => {
                 failed.increment(1);
                 failures = failures.saturating_add(1);
-                if let Some(Due { is_first, failures, seconds }) = log.failed(&error) {
+                if let JobFailure::Store(error) = failure
+                    && let Some(Due { is_first, failures, seconds }) = log.failed(&error)
+                {
                     let error = error.with_causes();
                     let what = if is_first { "the job failed" } else { "the job still fails" };
                     tracing::warn!(
@@ -147,7 +173,7 @@ async fn drive(
 }
 
 /// Runs a job once. A panic is a failed run: the next one may succeed, and no other job ends with it.
-async fn run_once(job: &Arc<dyn Job>) -> Result<Worked, StoreError> {
+async fn run_once(job: &Arc<dyn Job>) -> Result<Worked, JobFailure> {
     // In a task of its own, which is aborted with this one.
     let mut run = JoinSet::new();
     let job = job.clone();
@@ -155,8 +181,10 @@ async fn run_once(job: &Arc<dyn Job>) -> Result<Worked, StoreError> {
     run.spawn(async move { job.run_once().await });
     match run.join_next().await {
         Some(Ok(ran)) => ran,
-        Some(Err(panicked)) => Err(StoreError::new(StoreErrorKind::Unexpected, attempted).because(panicked)),
-        None => Err(StoreError::new(StoreErrorKind::Unexpected, attempted)),
+        Some(Err(panicked)) => {
+            Err(StoreError::new(StoreErrorKind::Unexpected, attempted).because(panicked).into())
+        }
+        None => Err(StoreError::new(StoreErrorKind::Unexpected, attempted).into()),
     }
 }
 

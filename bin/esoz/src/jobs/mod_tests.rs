@@ -29,7 +29,7 @@ impl Job for Arc<Scripted> {
         "sqlite"
     }
 
-    async fn run_once(&self) -> Result<Worked, StoreError> {
+    async fn run_once(&self) -> Result<Worked, JobFailure> {
         let result = {
             let mut results = self.results.lock().unwrap();
             if results.is_empty() {
@@ -38,7 +38,7 @@ impl Job for Arc<Scripted> {
             }
             results.remove(0)
         };
-        result.ok_or_else(|| StoreError::new(StoreErrorKind::Unavailable, "testing"))
+        result.ok_or_else(|| StoreError::new(StoreErrorKind::Unavailable, "testing").into())
     }
 
     async fn woken(&self) {
@@ -76,6 +76,15 @@ async fn a_job_goes_on_after_a_pause_and_ends_in_order() {
 }
 
 #[tokio::test]
+async fn a_run_with_nothing_to_do_is_no_failure() {
+    let idle = Worked::Idle { pause: SHORT };
+    let (job, jobs, metrics) = run(vec![None, Some(idle), Some(Worked::Done { pause: SHORT })]).await;
+    assert!(jobs.stop(LONG).await);
+    drop(job);
+    assert_eq!((counted(&metrics, "done"), counted(&metrics, "failed")), ("3".to_owned(), "1".to_owned()));
+}
+
+#[tokio::test]
 async fn a_job_that_fails_is_tried_again_until_it_works() {
     let (_job, jobs, metrics) = run(vec![None; 5]).await;
     assert!(jobs.stop(LONG).await);
@@ -99,7 +108,7 @@ impl Job for Arc<Panicking> {
         "sqlite"
     }
 
-    async fn run_once(&self) -> Result<Worked, StoreError> {
+    async fn run_once(&self) -> Result<Worked, JobFailure> {
         assert!(self.ran.swap(true, Ordering::SeqCst), "the first run");
         self.again.notify_one();
         Ok(Worked::Done { pause: Duration::from_hours(1) })

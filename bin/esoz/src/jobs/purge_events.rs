@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use esoz_events::{EventLog, EventPosition, Retention};
-use esoz_kernel::{Clock, StoreError};
+use esoz_kernel::Clock;
 
-use super::{Job, Worked};
+use super::{Job, JobFailure, Worked};
 use crate::telemetry::metrics::definitions::PURGE_EVENTS;
 
 /// The pause between purges.
@@ -49,7 +49,7 @@ impl Job for PurgeEvents {
         self.store
     }
 
-    async fn run_once(&self) -> Result<Worked, StoreError> {
+    async fn run_once(&self) -> Result<Worked, JobFailure> {
         let mut unknown = None;
         let under_way = *self.cutoff.lock().unwrap_or_else(PoisonError::into_inner);
         let cutoff = if let Some(cutoff) = under_way {

@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use esoz_kernel::idempotency::expired_until;
-use esoz_kernel::{Clock, IdempotencyRecords, StoreError};
+use esoz_kernel::{Clock, IdempotencyRecords};
 
-use super::{Job, Worked};
+use super::{Job, JobFailure, Worked};
 use crate::telemetry::metrics::definitions::PURGE_KEYS;
 
 /// The pause between purges. A key expires whether it was purged or not, so this bounds only the disk space that expired keys take.
@@ -31,7 +31,7 @@ impl Job for PurgeKeys {
         self.store
     }
 
-    async fn run_once(&self) -> Result<Worked, StoreError> {
+    async fn run_once(&self) -> Result<Worked, JobFailure> {
         match self.keys.purge_expired(expired_until(self.clock.now()), BATCH).await? {
             0 => Ok(Worked::Done { pause: PAUSE }),
             purged => {

@@ -6,7 +6,7 @@ use esoz_events::{Relay, RelayRound};
 use esoz_kernel::StoreError;
 use tokio::sync::Notify;
 
-use super::{Job, Worked};
+use super::{Job, JobFailure, Worked};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::definitions::{
     DELIVERED, EVENT_OUTCOMES, IDLE, OUTBOX_FAILED, RELAY, RELAY_EVENTS, RELAY_ROUNDS, ROUND_OUTCOMES,
@@ -110,7 +110,7 @@ impl Job for RelayEvents {
         self.store
     }
 
-    async fn run_once(&self) -> Result<Worked, StoreError> {
+    async fn run_once(&self) -> Result<Worked, JobFailure> {
         let round = self.round(self.started.elapsed()).await?;
         if !round.is_idle() {
             return Ok(Worked::More);

@@ -20,8 +20,8 @@ pub(crate) struct OutageLog(Option<Outage>);
 struct Outage {
     since: Duration,
     failures: u64,
-    /// When the last line was due.
-    logged: Option<Duration>,
+    /// When the last line was due, and the last kind of failure that was news.
+    logged: Option<(Duration, StoreErrorKind)>,
 }
 
 /// A line that is due.
@@ -36,16 +36,20 @@ pub(crate) struct Due {
 }
 
 impl OutageLog {
-    /// Records a failure at a monotonic time. The first line is due when failures have lasted that long.
-    pub(crate) fn failed(&mut self, at: Duration, patience: Duration) -> Option<Due> {
+    /// Records a failure at a monotonic time. The first line is due when failures have lasted that long; another one when failures of this kind are
+    /// new and worse than unavailability, or a minute after the last.
+    pub(crate) fn failed(&mut self, at: Duration, patience: Duration, kind: StoreErrorKind) -> Option<Due> {
         let outage = self.0.get_or_insert(Outage { since: at, failures: 0, logged: None });
         outage.failures = outage.failures.saturating_add(1);
         let is_due = match outage.logged {
             None => at.saturating_sub(outage.since) >= patience,
-            Some(last) => at.saturating_sub(last) >= REMINDER_INTERVAL,
+            Some((last, known)) => {
+                let is_new = kind != StoreErrorKind::Unavailable && kind != known;
+                is_new || at.saturating_sub(last) >= REMINDER_INTERVAL
+            }
         };
         is_due.then(|| {
-            let is_first = outage.logged.replace(at).is_none();
+            let is_first = outage.logged.replace((at, kind)).is_none();
             outage.due(at, is_first)
         })
     }
@@ -103,7 +107,7 @@ impl CallLog {
                 log.failed_with_another();
                 return None;
             }
-            log.failed(at, PATIENCE)
+            log.failed(at, PATIENCE, StoreErrorKind::Unavailable)
         })
     }
 
@@ -112,7 +116,7 @@ impl CallLog {
         if error.kind() == StoreErrorKind::Unavailable {
             return self.unavailable();
         }
-        self.with(|log, at| log.failed(at, Duration::ZERO))
+        self.with(|log, at| log.failed(at, Duration::ZERO, error.kind()))
     }
 
     /// Records a success.
@@ -163,8 +167,11 @@ pub(crate) mod tests {
     #[test]
     fn an_outage_of_three_minutes_has_a_line_when_it_begins_one_a_minute_and_one_when_it_ends() {
         let mut log = OutageLog::default();
-        let lines: Vec<_> =
-            (0..=180).filter_map(|second| log.failed(Duration::from_secs(second), Duration::ZERO)).collect();
+        let lines: Vec<_> = (0..=180)
+            .filter_map(|second| {
+                log.failed(Duration::from_secs(second), Duration::ZERO, StoreErrorKind::Unavailable)
+            })
+            .collect();
         let expected = [due(true, 0, 1), due(false, 60, 61), due(false, 120, 121), due(false, 180, 181)];
         assert_eq!(lines, expected);
         assert_eq!(log.worked(Duration::from_secs(181)), Some(due(false, 181, 181)));
@@ -211,5 +218,19 @@ pub(crate) mod tests {
         assert_eq!(calls.failed(&corrupt), Some(due(true, 0, 1)));
         assert_eq!(calls.failed(&corrupt), None);
         assert_eq!(calls.worked(), Some(due(false, 0, 2)));
+    }
+
+    #[test]
+    fn given_an_outage_that_is_logged_when_something_worse_fails_then_it_is_logged_at_once_and_once() {
+        let (context, clock) = context("mongodb");
+        let calls = context.calls_of("mongodb");
+        let corrupt = StoreError::new(StoreErrorKind::Corrupt, "reading a document");
+        calls.unavailable();
+        clock.advance(PATIENCE);
+        assert_eq!(calls.unavailable(), Some(due(true, 5, 2)));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(calls.failed(&corrupt), Some(due(false, 6, 3)));
+        assert_eq!(calls.unavailable(), None);
+        assert_eq!(calls.failed(&corrupt), None);
     }
 }

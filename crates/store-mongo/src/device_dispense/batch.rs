@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocument, Timestamp, doc};
-use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender, TARGET};
+use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender, target};
 use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::{Committed, StoreError, StoreErrorKind, Uuid};
 use futures_util::future::join_all;
@@ -28,7 +28,7 @@ const MAX_BATCHES: usize = 3;
 /// Commands of one statement each, if they are slow.
 const MAX_ALONE: usize = 16;
 /// Statements in one command; the server runs them in well under the time of a majority acknowledgement.
-const MAX_ITEMS: usize = 32;
+const MAX_JOBS: usize = 32;
 
 type Answer = Result<Committed<Dispense>, StoreError>;
 type Job = Queued<Transition, Answer>;
@@ -41,10 +41,10 @@ impl TransitionExecutor {
     pub(crate) fn batching(collections: Collections) -> Batcher<Self> {
         let limits = Limits {
             max_batches: MAX_BATCHES,
-            max_items: MAX_ITEMS,
-            further_at: MAX_ITEMS / 2,
+            max_jobs: MAX_JOBS,
+            further_at: MAX_JOBS / 2,
             queue_timeout: collections.operation_timeout,
-            target: TARGET,
+            target: target(collections.operation_timeout),
             max_alone: MAX_ALONE,
         };
         Batcher::new(Self(collections), limits)
@@ -55,8 +55,11 @@ impl TransitionExecutor {
         join_all(jobs.into_iter().map(each)).await;
     }
 
-    async fn run_as_one_command(&self, jobs: Vec<Parts>) {
-        match self.send(&jobs).await {
+    /// Returns whether the server has carried the command out.
+    async fn run_as_one_command(&self, jobs: Vec<Parts>) -> bool {
+        let sent = self.send(&jobs).await;
+        let has_succeeded = sent.is_ok();
+        match sent {
             Ok(reply) => self.answer(jobs, reply).await,
             // The callers' time is over, and whether anything took effect is unknown.
             Err(error @ MongoError::Timeout(_)) => {
@@ -69,6 +72,7 @@ impl TransitionExecutor {
                 join_all(jobs.into_iter().map(retry)).await;
             }
         }
+        has_succeeded
     }
 
     async fn send(&self, jobs: &[Parts]) -> Result<Reply, MongoError> {
@@ -164,7 +168,7 @@ impl BatchExecutor for TransitionExecutor {
         self.0.commit(transition).await
     }
 
-    async fn run_batch(&self, batch: Vec<Job>) {
+    async fn run_batch(&self, batch: Vec<Job>) -> bool {
         // Without the unique index a key must be looked up before the update, which a command cannot do.
         let (mut alone, mut shared): (Vec<Parts>, Vec<Parts>) = batch
             .into_iter()
@@ -173,12 +177,8 @@ impl BatchExecutor for TransitionExecutor {
         if shared.len() == 1 {
             alone.append(&mut shared);
         }
-        let shared = async {
-            if !shared.is_empty() {
-                self.run_as_one_command(shared).await;
-            }
-        };
-        futures_util::join!(self.run_each(alone), shared);
+        let shared = async { shared.is_empty() || self.run_as_one_command(shared).await };
+        futures_util::join!(self.run_each(alone), shared).1
     }
 }
 

@@ -80,7 +80,7 @@ fn applied(answer: &Answer) -> &Dispense {
 async fn each_of_a_crowd_is_told_its_own_outcome() {
     let test_store = TestStore::new().await;
     let mut changes = Vec::new();
-    for index in 0..MAX_ITEMS {
+    for index in 0..MAX_JOBS {
         let mut change = stop(&test_store.loaded().await);
         if index % 3 == 1 {
             change.owner = Some(LegalEntityId::new(fresh()));
@@ -93,7 +93,7 @@ async fn each_of_a_crowd_is_told_its_own_outcome() {
     changes.push(rival);
     let answers = test_store.together(&changes).await;
     for (index, (change, answer)) in changes.iter().zip(&answers).enumerate() {
-        if index >= MAX_ITEMS || index % 3 == 1 {
+        if index >= MAX_JOBS || index % 3 == 1 {
             assert_eq!(*answer.as_ref().unwrap(), Committed::Stale, "{index}");
         } else {
             assert_eq!(
@@ -103,7 +103,7 @@ async fn each_of_a_crowd_is_told_its_own_outcome() {
             );
         }
     }
-    assert!(test_store.store.find(changes[MAX_ITEMS].id).await.unwrap().is_none(), "nothing was inserted");
+    assert!(test_store.store.find(changes[MAX_JOBS].id).await.unwrap().is_none(), "nothing was inserted");
     test_store.end().await;
 }
 

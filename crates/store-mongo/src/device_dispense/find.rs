@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bson::RawDocumentBuf;
-use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender, TARGET};
+use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender, target};
 use esoz_kernel::{DispenseId, StoreError, StoreErrorKind, Uuid};
 use futures_util::future::join_all;
 
@@ -13,7 +13,7 @@ const MAX_BATCHES: usize = 4;
 /// Queries of one id each, if they are slow.
 const MAX_ALONE: usize = 16;
 /// Ids in one query. All of their documents are in memory at once.
-const MAX_ITEMS: usize = 32;
+const MAX_JOBS: usize = 32;
 
 type Found = Result<Option<RawDocumentBuf>, StoreError>;
 
@@ -24,10 +24,10 @@ impl FindExecutor {
     pub(crate) fn batching(collections: Collections) -> Batcher<Self> {
         let limits = Limits {
             max_batches: MAX_BATCHES,
-            max_items: MAX_ITEMS,
+            max_jobs: MAX_JOBS,
             further_at: 1,
             queue_timeout: collections.operation_timeout,
-            target: TARGET,
+            target: target(collections.operation_timeout),
             max_alone: MAX_ALONE,
         };
         Batcher::new(Self(collections), limits)
@@ -43,10 +43,11 @@ impl BatchExecutor for FindExecutor {
         self.0.find(*id).await.map_err(|error| failed(*id, &error))
     }
 
-    async fn run_batch(&self, batch: Vec<Queued<DispenseId, Found>>) {
+    async fn run_batch(&self, batch: Vec<Queued<DispenseId, Found>>) -> bool {
         let jobs: Vec<_> = batch.into_iter().map(Queued::into_parts).collect();
         let ids: Vec<Uuid> = jobs.iter().map(|(id, _)| id.uuid()).collect();
         let found = if ids.len() > 1 { self.0.find_all(&ids).await.map(Some) } else { Ok(None) };
+        let has_succeeded = found.is_ok();
         match found {
             Ok(Some(found)) => {
                 for (id, reply) in jobs {
@@ -65,6 +66,7 @@ impl BatchExecutor for FindExecutor {
                 join_all(jobs.into_iter().map(alone)).await;
             }
         }
+        has_succeeded
     }
 }
 

@@ -15,7 +15,7 @@ async fn together(store: &MongoStore, ids: &[DispenseId]) -> Vec<Found> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_gets_its_own_document_or_none() {
     let store = connected().await;
-    let stored: Vec<_> = (0..MAX_ITEMS).map(|_| dispense().build()).collect();
+    let stored: Vec<_> = (0..MAX_JOBS).map(|_| dispense().build()).collect();
     store.put_dispenses(&stored).await.unwrap();
     let mut ids: Vec<DispenseId> = stored.iter().map(|dispense| dispense.id).collect();
     // One twice, and one that is not there.

@@ -66,10 +66,12 @@ impl BatchExecutor for Transactions {
         }
     }
 
-    async fn run_batch(&self, batch: Vec<QueuedWrite>) {
+    async fn run_batch(&self, batch: Vec<QueuedWrite>) -> bool {
         let (shared, others) = split_conflicting(batch);
         let writes: Vec<&Write> = shared.iter().map(Queued::job).collect();
-        match self.transact(&writes, LockWait::SkipLocked).await {
+        let written = self.transact(&writes, LockWait::SkipLocked).await;
+        let has_succeeded = written.is_ok();
+        match written {
             Ok(attempts) => {
                 for (queued, attempt) in shared.into_iter().zip(attempts) {
                     queued.into_parts().1.send(attempt);
@@ -85,6 +87,7 @@ impl BatchExecutor for Transactions {
             }
         }
         reply_contended(others);
+        has_succeeded
     }
 }
 

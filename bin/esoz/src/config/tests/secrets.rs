@@ -102,3 +102,22 @@ fn a_secret_file_that_others_may_read_is_exposed_by_key_and_mode() {
         assert_eq!(config.exposed_secret_files().unwrap(), expected, "{mode:o}");
     }
 }
+
+#[test]
+fn a_configuration_with_a_secret_in_it_is_a_secret_file() {
+    let listed = |text: &str, variables: &[(&str, &str)]| {
+        let files = load(Some(text), variables).unwrap().secret_files().unwrap();
+        files.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    for text in [
+        "[patient]\nkey = \"canary-canary-canary\"\n",
+        "[kafka.properties]\n\"ssl.keystore.password\" = \"canary\"\n",
+    ] {
+        assert_eq!(listed(text, &[]), ["the configuration"]);
+    }
+    for text in
+        ["[http]\nbind = 1\n", "[patient]\nkey = \"\"\n", "[kafka.properties]\n\"client.rack\" = \"a\"\n"]
+    {
+        assert_eq!(listed(text, &[("ESOZ_PATIENT__IV", "canary")]), [""; 0]);
+    }
+}

@@ -148,6 +148,19 @@ fn proxies_are_taken_from_the_variables_that_other_programs_know() {
         assert!(!format!("{config:?}").contains("canary"));
     }
     assert_eq!(load(None, &[("HTTPS_PROXY", "")]).unwrap().proxies, Proxies::default());
+    // In lower case it wins, in whatever order; an empty one says nothing.
+    let mut both = [("https_proxy", http), ("HTTPS_PROXY", https)];
+    for _ in 0..2 {
+        assert_eq!(load(None, &both).unwrap().proxies.https.expose(), http);
+        both.reverse();
+    }
+    let empty = [("https_proxy", ""), ("HTTPS_PROXY", https), ("no_proxy", ""), ("NO_PROXY", "a.example")];
+    let proxies = load(None, &empty).unwrap().proxies;
+    assert_eq!((proxies.https.expose(), proxies.no.as_str()), (https, "a.example"));
+    let invalid = std::os::unix::ffi::OsStringExt::from_vec(b"http://canary\xff".to_vec());
+    let invalid =
+        Config::from_sources(None, [("HTTP_PROXY".into(), invalid)].into_iter()).unwrap_err().to_string();
+    assert!(invalid.contains("HTTP_PROXY is not valid UTF-8") && !invalid.contains("canary"), "{invalid}");
     for wrong in ["https://user:canary@proxy.example", "socks5://canary", "http://", "canary canary"] {
         let refusal = refusal(None, &[("https_proxy", wrong)]);
         let expected = "the environment variable https_proxy must be the address of a proxy";

@@ -32,7 +32,7 @@ pub(crate) struct Collectors {
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
     caches: CacheCounts,
-    transports: Transports,
+    transports: Arc<Transports>,
     /// The last backlog that was read, and when; none if the outboxes could not be read.
     backlog: Mutex<Option<(Instant, Option<Backlog>)>>,
 }
@@ -44,7 +44,7 @@ impl Collectors {
         clock: &Arc<dyn Clock>,
         health: &Arc<Health>,
         caches: CacheCounts,
-        transports: Transports,
+        transports: Arc<Transports>,
     ) -> Self {
         // Waits are recorded as they happen.
         if let Some(postgres) = &stores.postgres {
@@ -89,7 +89,7 @@ impl Collectors {
     }
 
     fn collect_transports(&self) {
-        for (component, transport) in self.transports.check() {
+        for (component, transport) in self.transports.last() {
             let is_safe = !matches!(transport, Transport::Weak(_));
             self.metrics.gauge(&TRANSPORT_VERIFIED, [component]).set(f64::from(u8::from(is_safe)));
         }

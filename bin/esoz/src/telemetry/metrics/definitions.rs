@@ -6,6 +6,7 @@ use crate::compose::bus::KAFKA;
 use crate::compose::caches::{ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES};
 use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, SQLITE};
 use crate::compose::tokens::TOKEN_ISSUER;
+use crate::compose::transport::COLLECTOR;
 use crate::telemetry::instrumented_ports::{OPERATIONS, OUTCOMES};
 
 /// The type of a metric.
@@ -103,7 +104,7 @@ metrics! {
         "Records that lists left out because they cannot be read, each time. The log names table or collection, id and field.";
     COMPONENT_UP: Gauge "esoz_component_up" [Label::new("component", || owned(COMPONENTS))]
         "Whether the last health check found a component well: 1 or 0. A store, the bus, the remote issuer of tokens, or the indexes of a store.";
-    TRANSPORT_VERIFIED: Gauge "esoz_transport_verified" [Label::new("component", || owned([POSTGRESQL, MONGODB, KAFKA]))]
+    TRANSPORT_VERIFIED: Gauge "esoz_transport_verified" [Label::new("component", || owned([POSTGRESQL, MONGODB, KAFKA, COLLECTOR]))]
         "Whether the connection to a server is verified: 1 if it stays on this machine, or uses TLS and checks the server's certificate and host name; else 0.";
     STORE_OPERATION_DURATION: Histogram(STORE_SECONDS) "esoz_store_operation_duration_seconds" [CALLED, PORT, OPERATION, OUTCOME]
         "Duration of calls of the stores and the bus, by outcome. Cache hits are not among them.";

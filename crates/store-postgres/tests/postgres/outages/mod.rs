@@ -35,9 +35,11 @@ async fn warm_up(store: &PostgresStore) {
     }
 }
 
-async fn unavailable_within(limit: Duration, call: impl Future<Output = Result<(), StoreError>>) {
+/// Returns the error with its causes.
+async fn unavailable_within(limit: Duration, call: impl Future<Output = Result<(), StoreError>>) -> String {
     let started = Instant::now();
     let error = call.await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}: {:?}", error.source());
     assert!(started.elapsed() < limit, "it took {:?}", started.elapsed());
+    error.with_causes()
 }

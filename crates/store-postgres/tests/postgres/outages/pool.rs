@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
 use esoz_testkit::wait::wait_for;
+use futures_util::future::join_all;
 
 use super::{look, unavailable_within};
 use crate::support::{DEADLINE, fixture, fresh, patient, record, time, update};
@@ -22,9 +23,22 @@ async fn a_full_pool_is_unavailable_in_time() {
     let (waiting, same) = (store.clone(), update.clone());
     let apply = tokio::spawn(async move { same.apply(&waiting).await });
     test_db.until_waiting(1).await;
-    unavailable_within(Duration::from_secs(10), look(&store)).await;
+    let told = unavailable_within(Duration::from_secs(10), look(&store)).await;
+    assert!(told.contains("no connection was free within"), "{told}");
     held.batch_execute("ROLLBACK").await.unwrap();
     apply.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_nothing_is_not_told_as_a_full_pool() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://postgres@{}/esoz", silent.local_addr().unwrap());
+    let settings = PostgresSettings { max_connections: 4, pool_wait_timeout_ms: 200, ..patient(&url) };
+    let store = PostgresStore::connect(&settings).unwrap();
+    // More than may be opened at once.
+    for told in join_all((0..8).map(|_| unavailable_within(Duration::from_secs(10), look(&store)))).await {
+        assert!(told.contains("the server did not respond within pool_wait_timeout_ms"), "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
