@@ -8,7 +8,7 @@ use crate::PostgresStore;
 use crate::error::During as _;
 
 /// Every index but those of keys. A test compares them with a migrated database.
-const INDEXES: [&str; 18] = [
+const INDEXES: [&str; 24] = [
     "access_tokens_client_id",
     "access_tokens_user_id",
     "api_keys_client_id",
@@ -18,7 +18,10 @@ const INDEXES: [&str; 18] = [
     "contract_divisions_division_id",
     "contract_divisions_inserted_at",
     "contracts_contractor_legal_entity_id",
+    "device_definitions_classification_type",
     "divisions_legal_entity_id",
+    "employees_legal_entity_id",
+    "employees_party_id",
     "event_log_entity_type",
     "event_log_event_time",
     "event_log_event_type",
@@ -27,6 +30,9 @@ const INDEXES: [&str; 18] = [
     "outbox_entity_id",
     "outbox_event_id_key",
     "outbox_set_aside_at",
+    "party_users_party_id",
+    "program_devices_device_definition_id",
+    "program_devices_program_id",
 ];
 
 impl PostgresStore {

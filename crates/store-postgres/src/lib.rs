@@ -14,6 +14,7 @@ mod migrations;
 mod outbox;
 mod pool;
 mod pooler;
+mod registries;
 mod scan;
 mod schema;
 mod settings;

@@ -1,7 +1,7 @@
 -- The administrative registries that a device dispense rests on.
 CREATE TABLE public.persons (
-    -- The pseudonym of the patient, whose id is nowhere.
-    subject             text        PRIMARY KEY,
+    -- The pseudonym of the patient, whose id is nowhere. In the order of its bytes, as in every store.
+    subject             text        COLLATE "C" PRIMARY KEY,
     status              text        NOT NULL CONSTRAINT persons_status CHECK (status IN ('active', 'inactive')),
     verification_status text        NOT NULL CONSTRAINT persons_verification_status CHECK (verification_status IN (
         'VERIFIED', 'NOT_VERIFIED', 'VERIFICATION_NEEDED', 'VERIFICATION_NOT_NEEDED', 'IN_REVIEW', 'CHANGES_NEEDED')),
