@@ -42,17 +42,17 @@ pub(super) type FactsRow = (
     Vec<(DeviceRow, DefinitionRow)>,
 );
 
-/// The ids of the chosen program devices. Each of the three parts has an index, so that none reads a whole table.
+/// The chosen program devices. Each of the three parts has an index, so that none reads a whole table.
 macro_rules! chosen {
     () => {
         ", chosen AS MATERIALIZED (
-             SELECT unnest(args.device_ids) AS id FROM args
+             SELECT device.* FROM args JOIN program_devices AS device ON device.id = ANY (args.device_ids)
              UNION
-             SELECT device.id FROM args
+             SELECT device.* FROM args
              JOIN program_devices AS device ON device.program_id = args.device_program
                  AND device.device_definition_id = ANY (args.device_definitions)
              UNION
-             SELECT device.id FROM args
+             SELECT device.* FROM args
              JOIN device_definitions AS definition ON definition.classification_type = ANY (args.device_types)
              JOIN program_devices AS device ON device.program_id = args.device_program
                  AND device.device_definition_id = definition.id)"
@@ -74,11 +74,12 @@ macro_rules! definition_columns {
     };
 }
 
+/// With the definition of each. PostgreSQL cannot know how few are chosen; the limit keeps it from reading all definitions.
 macro_rules! from_chosen {
     () => {
-        " FROM chosen
-         JOIN program_devices AS device ON device.id = chosen.id
-         JOIN device_definitions AS definition ON definition.id = device.device_definition_id
+        " FROM chosen AS device
+         CROSS JOIN LATERAL (
+             SELECT * FROM device_definitions AS stored WHERE stored.id = device.device_definition_id LIMIT 1) AS definition
          ORDER BY device.id"
     };
 }
@@ -189,3 +190,7 @@ fn location(query: &RegistryQuery, row: LocationRow) -> Result<Location, StoreEr
         name,
     })
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

@@ -1,18 +1,14 @@
 //! What the checks of the registries' tables keep out was put in all the same: it is reported by table, id and column.
 
 use diesel::connection::SimpleConnection as _;
-use esoz_contract_division::ContractRegistry as _;
 use esoz_kernel::{Put, StoreError};
-use esoz_legal_entity::LegalEntityRegistry as _;
 use esoz_registries::{
     DeviceDefinitionRecord, EmployeeRecord, MedicalProgramRecord, PartyRecord, PersonRecord,
     ProgramDeviceRecord, Registries as _, Registry, RegistryQuery,
 };
 use esoz_store_sqlite::SqliteStore;
-use esoz_testkit::builders::{
-    device_choice, device_definition, division_of, employee_of, legal_entity, medical_program, party_of,
-    person, program_device_of, user,
-};
+use esoz_testkit::builders::{party_of, user};
+use esoz_testkit::registries::RegistryFixture;
 
 use crate::common::fresh;
 use crate::shell;
@@ -27,41 +23,18 @@ where
 
 /// One record of each kind; returns the query that names them all, and the ids of the records by table.
 async fn fill(store: &SqliteStore) -> (RegistryQuery, [(&'static str, String); 7]) {
-    let (legal_entity, user) = (legal_entity(), user());
-    let owner = legal_entity.facts.id;
-    store.put_legal_entities(&[legal_entity]).await.unwrap();
-    let division = division_of(owner);
-    store.put_divisions(std::slice::from_ref(&division)).await.unwrap();
-    let (person, party, program, definition) =
-        (person(), party_of([user]), medical_program(), device_definition());
-    let (employee, device) =
-        (employee_of(party.facts.id, owner), program_device_of(program.id, definition.facts.id));
-    let query = RegistryQuery {
-        subject: person.subject.clone(),
-        user,
-        legal_entity: owner,
-        performer: employee.facts.id,
-        location: division.facts.id,
-        program: Some(program.id),
-        definitions: vec![definition.facts.id],
-        program_devices: device_choice(program.id, [definition.facts.id]),
-    };
+    let fixture = RegistryFixture::build();
+    fixture.store(store, store, store).await;
     let ids = [
         ("persons", "(hidden)".to_owned()),
-        ("parties", party.facts.id.to_string()),
-        ("employees", employee.facts.id.to_string()),
-        ("medical_programs", program.id.to_string()),
-        ("device_definitions", definition.facts.id.to_string()),
-        ("program_devices", device.facts.id.to_string()),
-        ("divisions", division.facts.id.to_string()),
+        ("parties", fixture.party.facts.id.to_string()),
+        ("employees", fixture.employee.facts.id.to_string()),
+        ("medical_programs", fixture.program.id.to_string()),
+        ("device_definitions", fixture.definition.facts.id.to_string()),
+        ("program_devices", fixture.device.facts.id.to_string()),
+        ("divisions", fixture.division.facts.id.to_string()),
     ];
-    create(store, person).await;
-    create(store, party).await;
-    create(store, employee).await;
-    create(store, program).await;
-    create(store, definition).await;
-    create(store, device).await;
-    (query, ids)
+    (fixture.query(), ids)
 }
 
 /// The error of the only record of a table.

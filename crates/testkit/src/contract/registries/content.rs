@@ -15,12 +15,15 @@ use crate::builders::{
     device_definition, employee_of, medical_program, party_of, person, program_device_of, stamps, user,
 };
 
+/// A change of a record.
+type Change<'a, R> = &'a (dyn Fn(&mut R) + Sync);
+
 /// Puts a record, then each change of it, twice, and reads after each step what is stored.
 async fn takes<R>(
     store: &RegistryStore,
     first: R,
     stamps_of: fn(&mut R) -> &mut Stamps,
-    changes: &[&(dyn Fn(&mut R) + Sync)],
+    changes: &[Change<'_, R>],
 ) where
     dyn RegistryRecords: Registry<R>,
     R: Clone + PartialEq + Debug,
@@ -54,8 +57,10 @@ pub async fn a_person_takes_new_content(store: RegistryStore) {
     let verified = VerificationStatus::ALL.into_iter().skip(1);
     let verified: Vec<_> =
         verified.map(|status| move |record: &mut PersonRecord| record.facts.verification = status).collect();
-    let mut changes: Vec<&(dyn Fn(&mut PersonRecord) + Sync)> = vec![&inactive];
-    changes.extend(verified.iter().map(|change| change as &(dyn Fn(&mut PersonRecord) + Sync)));
+    let mut changes: Vec<Change<'_, PersonRecord>> = vec![&inactive];
+    for change in &verified {
+        changes.push(change);
+    }
     takes(&store, person(), |record| &mut record.stamps, &changes).await;
 }
 
@@ -92,7 +97,7 @@ pub async fn an_employee_takes_new_content(store: RegistryStore) {
             &|record: &mut EmployeeRecord| record.facts.end_date = Some(day("9999-12-31")),
             &|record| record.facts.end_date = Some(day("0000-01-01")),
             &|record| record.facts.end_date = None,
-            &|record| record.facts.status = "Звільнено".to_owned(),
+            &|record| "Звільнено".clone_into(&mut record.facts.status),
             &|record| record.facts.is_active = false,
             &|record| record.facts.name.push_str(" 'ї\"\\"),
             &|record| record.kind.push_str(" of another type"),
@@ -127,8 +132,8 @@ pub async fn a_device_definition_takes_new_content(store: RegistryStore) {
         &[
             &|record: &mut DeviceDefinitionRecord| record.facts.is_active = false,
             &|record| record.name.push_str(" of another name"),
-            &|record| record.facts.classification_type = "Інший тип".to_owned(),
-            &|record| record.facts.packaging_unit = "мл".to_owned(),
+            &|record| "Інший тип".clone_into(&mut record.facts.classification_type),
+            &|record| "мл".clone_into(&mut record.facts.packaging_unit),
             &|record| record.facts.packaging_count = decimal("0.000000000000000000000000000001"),
             &|record| record.facts.packaging_count = decimal("123456789012345678901234567890"),
             &|record| record.facts.packaging_count = decimal("50.000000000000000000000000000001"),
@@ -156,7 +161,7 @@ pub async fn a_program_device_takes_new_content(store: RegistryStore) {
             &|record| record.facts.reimbursement = Reimbursement::Percentage(decimal("0")),
             &|record| record.facts.reimbursement = Reimbursement::Percentage(decimal("100")),
             &|record| {
-                record.facts.reimbursement = Reimbursement::Percentage(decimal("33.333333333333333333"))
+                record.facts.reimbursement = Reimbursement::Percentage(decimal("33.333333333333333333"));
             },
             &|record| record.facts.reimbursement = Reimbursement::Fixed(decimal("1234567890123456789012.07")),
             &|record| record.facts.max_daily_count = None,

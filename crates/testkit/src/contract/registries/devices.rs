@@ -4,15 +4,16 @@ use esoz_kernel::ProgramDeviceId;
 use esoz_registries::{DeviceChoice, DeviceDefinition, ProgramDevice, RegistryQuery, Reimbursement};
 
 use super::super::RegistryStore;
-use super::fixtures::{Fixture, create, day, decimal, put_one, stored_device};
+use super::fixtures::{create, day, decimal, put_one, stored_device, stored_fixture};
 use crate::builders::{fresh, medical_program, program_device_of};
+use crate::registries::RegistryFixture;
 
 type Chosen = Vec<(ProgramDevice, DeviceDefinition)>;
 
 /// What is chosen, alone and among the facts.
-async fn chosen(store: &RegistryStore, fixture: &Fixture, choice: &DeviceChoice) -> Chosen {
+async fn chosen(store: &RegistryStore, fixture: &RegistryFixture, choice: &DeviceChoice) -> Chosen {
     let alone = store.registries.program_devices(choice).await.unwrap();
-    let query = RegistryQuery { program_devices: choice.clone(), ..fixture.query.clone() };
+    let query = RegistryQuery { program_devices: choice.clone(), ..fixture.query() };
     let facts = store.registries.facts(&query).await.unwrap();
     assert_eq!(facts.program_devices, alone, "{choice:?}");
     alone
@@ -20,7 +21,7 @@ async fn chosen(store: &RegistryStore, fixture: &Fixture, choice: &DeviceChoice)
 
 /// By id, by definition, by type, and by all of them together, in the order of ids, each once: whatever is asked for.
 pub async fn devices_are_those_that_the_choice_includes(store: RegistryStore) {
-    let fixture = Fixture::set(&store).await;
+    let fixture = stored_fixture(&store).await;
     let (program, other) = (fixture.program.id, medical_program());
     create(&store, std::slice::from_ref(&other)).await;
     let mut all: Chosen = vec![(fixture.device.facts.clone(), fixture.definition.facts.clone())];
@@ -64,8 +65,8 @@ pub async fn devices_are_those_that_the_choice_includes(store: RegistryStore) {
 
 /// A device that is not active, not yet or no longer in its program, is found: whether that matters is for the rules to say.
 pub async fn a_device_is_found_whatever_its_period(store: RegistryStore) {
-    let mut fixture = Fixture::set(&store).await;
-    let choice = fixture.query.program_devices.clone();
+    let mut fixture = stored_fixture(&store).await;
+    let choice = fixture.query().program_devices;
     fixture.definition.facts.is_active = false;
     assert_eq!(put_one(&store, &fixture.definition).await, esoz_kernel::Put::Updated);
     for (is_active, start, end) in [
@@ -85,8 +86,8 @@ pub async fn a_device_is_found_whatever_its_period(store: RegistryStore) {
 
 /// Numbers come back to the digit.
 pub async fn numbers_survive_to_the_digit(store: RegistryStore) {
-    let mut fixture = Fixture::set(&store).await;
-    let choice = fixture.query.program_devices.clone();
+    let mut fixture = stored_fixture(&store).await;
+    let choice = fixture.query().program_devices;
     for number in [
         "1",
         "0.1",

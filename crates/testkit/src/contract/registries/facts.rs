@@ -7,10 +7,11 @@ use esoz_kernel::{
 use esoz_registries::{DeviceChoice, Location, RegistryFacts, RegistryQuery};
 
 use super::super::RegistryStore;
-use super::fixtures::{Fixture, put_one};
+use super::fixtures::{put_one, stored_fixture};
 use crate::builders::{fresh, user};
+use crate::registries::RegistryFixture;
 
-fn location(fixture: &Fixture) -> Location {
+fn location(fixture: &RegistryFixture) -> Location {
     let division = &fixture.division;
     Location {
         legal_entity: division.facts.legal_entity,
@@ -21,11 +22,11 @@ fn location(fixture: &Fixture) -> Location {
     }
 }
 
-fn everything(fixture: &Fixture) -> RegistryFacts {
+fn everything(fixture: &RegistryFixture) -> RegistryFacts {
     RegistryFacts {
         person: Some(fixture.person.facts),
         party: Some(fixture.party.facts.clone()),
-        legal_entity_name: Some(fixture.legal_entity_name.clone()),
+        legal_entity_name: Some(fixture.legal_entity.name.clone()),
         performer: Some(fixture.employee.facts.clone()),
         location: Some(location(fixture)),
         program: Some(fixture.program.facts.clone()),
@@ -33,6 +34,9 @@ fn everything(fixture: &Fixture) -> RegistryFacts {
         program_devices: vec![(fixture.device.facts.clone(), fixture.definition.facts.clone())],
     }
 }
+
+/// A query that names something that is not there, and what takes that out of the facts.
+type Absent = (RegistryQuery, fn(&mut RegistryFacts));
 
 async fn facts(store: &RegistryStore, query: &RegistryQuery) -> RegistryFacts {
     store.registries.facts(query).await.unwrap()
@@ -59,39 +63,39 @@ fn query_of_nothing() -> RegistryQuery {
 /// Nothing there is a value, not an error: in an empty store, and beside others.
 pub async fn facts_of_nothing(store: RegistryStore) {
     assert_eq!(facts(&store, &query_of_nothing()).await, RegistryFacts::default());
-    Fixture::set(&store).await;
+    stored_fixture(&store).await;
     assert_eq!(facts(&store, &query_of_nothing()).await, RegistryFacts::default());
 }
 
 /// Each as it was put.
 pub async fn facts_of_everything(store: RegistryStore) {
-    let (fixture, _another) = (Fixture::set(&store).await, Fixture::set(&store).await);
-    assert_eq!(facts(&store, &fixture.query).await, everything(&fixture));
+    let (fixture, _another) = (stored_fixture(&store).await, stored_fixture(&store).await);
+    assert_eq!(facts(&store, &fixture.query()).await, everything(&fixture));
     assert_eq!(store.registries.party(fixture.user).await.unwrap(), Some(fixture.party.facts.clone()));
 }
 
 /// What is not there is absent, and everything else is told.
 pub async fn each_fact_can_be_absent_alone(store: RegistryStore) {
-    let fixture = Fixture::set(&store).await;
+    let fixture = stored_fixture(&store).await;
     let nothing = query_of_nothing();
-    let cases: [(RegistryQuery, fn(&mut RegistryFacts)); 9] = [
-        (RegistryQuery { subject: nothing.subject, ..fixture.query.clone() }, |facts| facts.person = None),
-        (RegistryQuery { user: nothing.user, ..fixture.query.clone() }, |facts| facts.party = None),
-        (RegistryQuery { legal_entity: nothing.legal_entity, ..fixture.query.clone() }, |facts| {
+    let cases: [Absent; 9] = [
+        (RegistryQuery { subject: nothing.subject, ..fixture.query() }, |facts| facts.person = None),
+        (RegistryQuery { user: nothing.user, ..fixture.query() }, |facts| facts.party = None),
+        (RegistryQuery { legal_entity: nothing.legal_entity, ..fixture.query() }, |facts| {
             facts.legal_entity_name = None;
         }),
-        (RegistryQuery { performer: nothing.performer, ..fixture.query.clone() }, |facts| {
+        (RegistryQuery { performer: nothing.performer, ..fixture.query() }, |facts| {
             facts.performer = None;
         }),
-        (RegistryQuery { location: nothing.location, ..fixture.query.clone() }, |facts| {
-            facts.location = None
+        (RegistryQuery { location: nothing.location, ..fixture.query() }, |facts| {
+            facts.location = None;
         }),
-        (RegistryQuery { program: nothing.program, ..fixture.query.clone() }, |facts| facts.program = None),
-        (RegistryQuery { program: None, ..fixture.query.clone() }, |facts| facts.program = None),
-        (RegistryQuery { definitions: Vec::new(), ..fixture.query.clone() }, |facts| {
+        (RegistryQuery { program: nothing.program, ..fixture.query() }, |facts| facts.program = None),
+        (RegistryQuery { program: None, ..fixture.query() }, |facts| facts.program = None),
+        (RegistryQuery { definitions: Vec::new(), ..fixture.query() }, |facts| {
             facts.definitions.clear();
         }),
-        (RegistryQuery { program_devices: DeviceChoice::default(), ..fixture.query.clone() }, |facts| {
+        (RegistryQuery { program_devices: DeviceChoice::default(), ..fixture.query() }, |facts| {
             facts.program_devices.clear();
         }),
     ];
@@ -104,10 +108,10 @@ pub async fn each_fact_can_be_absent_alone(store: RegistryStore) {
 
 /// A definition is told once, however often it is named; what is not there is left out.
 pub async fn definitions_are_told_once(store: RegistryStore) {
-    let (one, other) = (Fixture::set(&store).await, Fixture::set(&store).await);
+    let (one, other) = (stored_fixture(&store).await, stored_fixture(&store).await);
     let [first, second] = [&one, &other].map(|fixture| fixture.definition.facts.id);
     let definitions = vec![second, first, DeviceDefinitionId::new(fresh()), second];
-    let mut told = facts(&store, &RegistryQuery { definitions, ..one.query.clone() }).await.definitions;
+    let mut told = facts(&store, &RegistryQuery { definitions, ..one.query() }).await.definitions;
     told.sort_unstable_by_key(|definition| definition.id);
     let mut expected = [one, other].map(|fixture| fixture.definition.facts);
     expected.sort_unstable_by_key(|definition| definition.id);
@@ -116,7 +120,7 @@ pub async fn definitions_are_told_once(store: RegistryStore) {
 
 /// A location tells whether its record is active, whether it is in use, and whether it is verified or that is not known.
 pub async fn a_location_is_the_division_as_it_is(store: RegistryStore) {
-    let mut fixture = Fixture::set(&store).await;
+    let mut fixture = stored_fixture(&store).await;
     for status in DivisionStatus::ALL {
         for dls_verified in [None, Some(false), Some(true)] {
             fixture.division.status = status;
@@ -124,17 +128,17 @@ pub async fn a_location_is_the_division_as_it_is(store: RegistryStore) {
             fixture.division.facts.is_active = !fixture.division.facts.is_active;
             let put = store.contracts.put_divisions(&[fixture.division.clone()]).await.unwrap();
             assert_eq!(put, [Put::Updated]);
-            assert_eq!(facts(&store, &fixture.query).await, everything(&fixture));
+            assert_eq!(facts(&store, &fixture.query()).await, everything(&fixture));
         }
     }
 }
 
 /// What was just loaded is told, whatever was there before.
 pub async fn new_content_is_told_at_once(store: RegistryStore) {
-    let mut fixture = Fixture::set(&store).await;
+    let mut fixture = stored_fixture(&store).await;
     fixture.person.facts.status = esoz_registries::PersonStatus::Inactive;
     fixture.employee.facts.end_date = Some("2026-01-31".parse().unwrap());
-    fixture.employee.facts.status = "DISMISSED".to_owned();
+    "DISMISSED".clone_into(&mut fixture.employee.facts.status);
     fixture.program.facts.is_active = false;
     fixture.definition.facts.packaging_count = "0.5".parse().unwrap();
     fixture.device.facts.max_daily_count = None;
@@ -143,5 +147,5 @@ pub async fn new_content_is_told_at_once(store: RegistryStore) {
     assert_eq!(put_one(&store, &fixture.program).await, Put::Updated);
     assert_eq!(put_one(&store, &fixture.definition).await, Put::Updated);
     assert_eq!(put_one(&store, &fixture.device).await, Put::Updated);
-    assert_eq!(facts(&store, &fixture.query).await, everything(&fixture));
+    assert_eq!(facts(&store, &fixture.query()).await, everything(&fixture));
 }

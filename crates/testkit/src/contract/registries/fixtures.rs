@@ -2,19 +2,13 @@
 
 use std::fmt::Debug;
 
-use esoz_contract_division::DivisionRecord;
-use esoz_kernel::{CivilDate, Decimal, LegalEntityId, MedicalProgramId, Put, UserId};
-use esoz_registries::{
-    DeviceDefinitionRecord, EmployeeRecord, MedicalProgramRecord, PartyRecord, PersonRecord,
-    ProgramDeviceRecord, Registry, RegistryQuery, RegistryRecords,
-};
+use esoz_kernel::{CivilDate, Decimal, LegalEntityId, MedicalProgramId, Put};
+use esoz_registries::{DeviceDefinitionRecord, ProgramDeviceRecord, Registry, RegistryRecords};
 
 use super::super::RegistryStore;
 use super::super::scans::all_pages;
-use crate::builders::{
-    device_choice, device_definition, division_of, employee_of, legal_entity, medical_program, party_of,
-    person, program_device_of, user,
-};
+use crate::builders::{device_definition, legal_entity, program_device_of};
+use crate::registries::RegistryFixture;
 
 pub(super) fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -38,9 +32,8 @@ where
 pub(super) async fn put_one<R>(store: &RegistryStore, record: &R) -> Put
 where
     dyn RegistryRecords: Registry<R>,
-    R: Clone,
 {
-    put(store, &[record.clone()]).await.remove(0)
+    put(store, std::slice::from_ref(record)).await.remove(0)
 }
 
 /// Stores records that are not there yet.
@@ -91,56 +84,9 @@ pub(super) async fn stored_device(
     (device, definition)
 }
 
-/// One record of each kind, stored, and a query that names them all.
-pub(super) struct Fixture {
-    pub(super) user: UserId,
-    pub(super) legal_entity_name: String,
-    pub(super) person: PersonRecord,
-    pub(super) party: PartyRecord,
-    pub(super) employee: EmployeeRecord,
-    pub(super) division: DivisionRecord,
-    pub(super) program: MedicalProgramRecord,
-    pub(super) definition: DeviceDefinitionRecord,
-    pub(super) device: ProgramDeviceRecord,
-    pub(super) query: RegistryQuery,
-}
-
-impl Fixture {
-    pub(super) async fn set(store: &RegistryStore) -> Self {
-        let (user, legal_entity) = (user(), legal_entity());
-        let owner = legal_entity.facts.id;
-        let legal_entity_name = legal_entity.name.clone();
-        assert_eq!(store.legal_entities.put_legal_entities(&[legal_entity]).await.unwrap(), [Put::Created]);
-        let division = division_of(owner);
-        assert_eq!(store.contracts.put_divisions(&[division.clone()]).await.unwrap(), [Put::Created]);
-        let (person, party, program) = (person(), party_of([user]), medical_program());
-        let employee = employee_of(party.facts.id, owner);
-        create(store, std::slice::from_ref(&person)).await;
-        create(store, std::slice::from_ref(&party)).await;
-        create(store, std::slice::from_ref(&employee)).await;
-        create(store, std::slice::from_ref(&program)).await;
-        let (device, definition) = stored_device(store, program.id, "30221").await;
-        let query = RegistryQuery {
-            subject: person.subject.clone(),
-            user,
-            legal_entity: owner,
-            performer: employee.facts.id,
-            location: division.facts.id,
-            program: Some(program.id),
-            definitions: vec![definition.facts.id],
-            program_devices: device_choice(program.id, [definition.facts.id]),
-        };
-        Self {
-            user,
-            legal_entity_name,
-            person,
-            party,
-            employee,
-            division,
-            program,
-            definition,
-            device,
-            query,
-        }
-    }
+/// One record of each kind, stored.
+pub(super) async fn stored_fixture(store: &RegistryStore) -> RegistryFixture {
+    let fixture = RegistryFixture::build();
+    fixture.store(&*store.records, &*store.contracts, &*store.legal_entities).await;
+    fixture
 }

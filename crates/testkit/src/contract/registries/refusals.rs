@@ -5,11 +5,12 @@ use esoz_registries::{DeviceDefinitionRecord, EmployeeRecord, PersonRecord, Prog
 
 use super::super::RegistryStore;
 use super::fixtures::{
-    Fixture, assert_refused_for, create, decimal, put, put_one, scan, stored_legal_entity,
+    assert_refused_for, create, decimal, put, put_one, scan, stored_fixture, stored_legal_entity,
 };
 use crate::builders::{
     device_definition, employee_of, fresh, medical_program, party_of, person, program_device_of,
 };
+use crate::registries::RegistryFixture;
 
 /// More than a store takes in one step.
 const MANY: usize = 550;
@@ -53,9 +54,9 @@ pub async fn a_program_device_of_nothing_is_refused(store: RegistryStore) {
 
 /// What was stored before stays as it was.
 pub async fn a_refused_update_changes_nothing(store: RegistryStore) {
-    let Fixture { employee, device, .. } = Fixture::set(&store).await;
+    let RegistryFixture { employee, device, .. } = stored_fixture(&store).await;
     let mut moved = employee.clone();
-    moved.facts.name = "Another name".to_owned();
+    "Another name".clone_into(&mut moved.facts.name);
     moved.facts.party = PartyId::new(fresh());
     assert_refused_for(&put_one(&store, &moved).await, &["party"]);
     assert_eq!(scan::<EmployeeRecord>(&store, 10).await, [employee]);
