@@ -9,6 +9,7 @@ mod error;
 mod event_log;
 mod idempotency;
 mod indexes;
+mod key;
 mod legal_entities;
 mod migrations;
 mod outbox;

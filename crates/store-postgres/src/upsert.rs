@@ -1,7 +1,6 @@
 //! Loads records: each is inserted, or replaces the stored record with its id. One statement takes many.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
 use std::iter;
 
 use diesel::QueryResult;
@@ -9,12 +8,13 @@ use diesel::data_types::{PgDate, PgTimestamp};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use esoz_kernel::{Pseudonym, Put, Stamps, StoreError};
+use esoz_kernel::{Put, Stamps, StoreError};
 use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::connection::Connection;
 use crate::error::{During as _, Failure};
+use crate::key::Key;
 use crate::time::to_pg;
 
 /// The most records in one statement, whose locks are held until it ends: an import must not block other writes for long.
@@ -37,54 +37,6 @@ pub(crate) fn each<Record, T>(records: &[Record], value: impl Fn(&Record) -> T) 
 }
 
 pub(crate) type Column = (&'static str, Values);
-
-/// The key of a record.
-pub(crate) trait Key: Clone + Eq + Hash {
-    /// The column of the primary key.
-    const COLUMN: &'static str;
-
-    /// The keys as values of the column.
-    fn values(keys: &[Self]) -> Values;
-
-    /// The key as PostgreSQL writes it.
-    fn text(&self) -> String;
-
-    /// The key as it is shown in errors.
-    fn shown(&self) -> String {
-        self.text()
-    }
-}
-
-impl Key for Uuid {
-    const COLUMN: &'static str = "id";
-
-    fn values(keys: &[Self]) -> Values {
-        Values::Id(keys.to_vec())
-    }
-
-    fn text(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Key for Pseudonym {
-    const COLUMN: &'static str = "subject";
-
-    fn values(keys: &[Self]) -> Values {
-        Values::Text(each(keys, Self::text))
-    }
-
-    fn text(&self) -> String {
-        self.expose().to_owned()
-    }
-
-    fn shown(&self) -> String {
-        HIDDEN.to_owned()
-    }
-}
-
-/// Stands for a pseudonym, which no error shows.
-pub(crate) const HIDDEN: &str = "(its pseudonym is not shown)";
 
 /// How records of one kind are stored.
 pub(crate) struct Table<Record: 'static, Id: 'static = Uuid> {
@@ -265,13 +217,14 @@ fn split_by_id<Record, Id: Key>(records: &[Record], id: fn(&Record) -> Id) -> Ve
 /// Why the database refused a record, for the operator who loads it.
 fn reason(failure: &Failure) -> String {
     String::from(match failure.violated_constraint() {
-        Some("divisions_legal_entity_id_fkey") => "its legal entity is not there",
+        Some("divisions_legal_entity_id_fkey" | "employees_legal_entity_id_fkey") => {
+            "its legal entity is not there"
+        }
         Some("contracts_contractor_legal_entity_id_fkey") => "its contractor's legal entity is not there",
         Some("contract_divisions_contract_id_fkey") => "its contract is not there",
         Some("contract_divisions_division_id_fkey") => "its division is not there",
         Some("party_users_pkey") => "one of its users belongs to another party",
         Some("employees_party_id_fkey") => "its party is not there",
-        Some("employees_legal_entity_id_fkey") => "its legal entity is not there",
         Some("program_devices_program_id_fkey") => "its medical program is not there",
         Some("program_devices_device_definition_id_fkey") => "its device definition is not there",
         Some("contract_divisions_active_pair") => "another active record has its contract and division",

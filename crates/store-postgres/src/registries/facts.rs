@@ -2,7 +2,7 @@
 
 use diesel::sql_types::{Array, Bool, Nullable, Record, Text, Uuid as SqlUuid};
 use esoz_contract_division::DivisionStatus;
-use esoz_kernel::{LegalEntityId, StoreError};
+use esoz_kernel::{LegalEntityId, MedicalProgramId, StoreError};
 use esoz_registries::{DeviceChoice, Location, RegistryFacts, RegistryQuery};
 use uuid::Uuid;
 
@@ -137,7 +137,7 @@ impl FindProgramDevices {
     pub(super) fn of(choice: &DeviceChoice) -> Self {
         Self {
             device_ids: choice.ids.iter().map(|id| id.uuid()).collect(),
-            device_program: choice.program.map(|program| program.uuid()),
+            device_program: choice.program.map(MedicalProgramId::uuid),
             device_definitions: choice.definitions.iter().map(|id| id.uuid()).collect(),
             device_types: choice.classification_types.clone(),
         }
@@ -154,7 +154,7 @@ impl FindFacts {
             legal_entity: query.legal_entity.uuid(),
             performer: query.performer.uuid(),
             location: query.location.uuid(),
-            program: query.program.map(|program| program.uuid()),
+            program: query.program.map(MedicalProgramId::uuid),
             definitions: query.definitions.iter().map(|id| id.uuid()).collect(),
             device_ids,
             device_program,

@@ -1,6 +1,6 @@
 //! Each way in which a line can be bad. What is bad is named; what was found is not repeated.
 
-use super::registries::{
+use super::registry_faults::{
     device_definition_faults, employee_faults, party_faults, person_faults, program_device_faults,
 };
 use super::unknown::{OBJECTS, REMEDY};

@@ -4,6 +4,7 @@ mod bad;
 mod export;
 mod good;
 mod registries;
+mod registry_faults;
 mod unknown;
 
 use esoz_device_dispense::{MockPatientPseudonyms, PatientPseudonyms, Pseudonym};
