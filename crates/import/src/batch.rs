@@ -2,6 +2,10 @@ use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
 use esoz_device_dispense::{DispenseRegistry, EncodedDispense};
 use esoz_kernel::{Put, StoreError, StoreErrorKind};
 use esoz_legal_entity::LegalEntityRecord;
+use esoz_registries::{
+    DeviceDefinitionRecord, EmployeeRecord, MedicalProgramRecord, PartyRecord, PersonRecord,
+    ProgramDeviceRecord, Registry,
+};
 
 use crate::ports::ImportPorts;
 use crate::{BadLine, Record, RecordKind};
@@ -13,6 +17,12 @@ pub(crate) struct Batch {
     divisions: Numbered<DivisionRecord>,
     contracts: Numbered<ContractRecord>,
     contract_divisions: Numbered<ContractDivision>,
+    persons: Numbered<PersonRecord>,
+    parties: Numbered<PartyRecord>,
+    employees: Numbered<EmployeeRecord>,
+    medical_programs: Numbered<MedicalProgramRecord>,
+    device_definitions: Numbered<DeviceDefinitionRecord>,
+    program_devices: Numbered<ProgramDeviceRecord>,
     dispenses: Numbered<EncodedDispense>,
     /// Dispenses that the store cannot hold.
     refused: Vec<Outcome>,
@@ -60,6 +70,12 @@ impl Batch {
             Record::Division(record) => self.divisions.push(record, line),
             Record::Contract(record) => self.contracts.push(record, line),
             Record::ContractDivision(record) => self.contract_divisions.push(record, line),
+            Record::Person(record) => self.persons.push(record, line),
+            Record::Party(record) => self.parties.push(record, line),
+            Record::Employee(record) => self.employees.push(record, line),
+            Record::MedicalProgram(record) => self.medical_programs.push(record, line),
+            Record::DeviceDefinition(record) => self.device_definitions.push(record, line),
+            Record::ProgramDevice(record) => self.program_devices.push(record, line),
             // Encoded here: the record is many small pieces, which take far more memory.
             Record::DeviceDispense(record) => match dispenses.encode(&record) {
                 Ok(encoded) => self.dispenses.push(encoded, line),
@@ -94,11 +110,17 @@ impl Batch {
                 }
             };
         }
-        let ImportPorts { legal_entities, contracts, dispenses, .. } = ports;
+        let ImportPorts { legal_entities, contracts, registries, dispenses, .. } = ports;
         put!(LegalEntity: legal_entities, |records| legal_entities.put_legal_entities(&records));
         put!(Division: divisions, |records| contracts.put_divisions(&records));
         put!(Contract: contracts, |records| contracts.put_contracts(&records));
         put!(ContractDivision: contract_divisions, |records| contracts.put_contract_divisions(&records));
+        put!(Person: persons, |records| Registry::<PersonRecord>::put(&**registries, &records));
+        put!(Party: parties, |records| Registry::<PartyRecord>::put(&**registries, &records));
+        put!(Employee: employees, |records| Registry::<EmployeeRecord>::put(&**registries, &records));
+        put!(MedicalProgram: medical_programs, |records| Registry::<MedicalProgramRecord>::put(&**registries, &records));
+        put!(DeviceDefinition: device_definitions, |records| Registry::<DeviceDefinitionRecord>::put(&**registries, &records));
+        put!(ProgramDevice: program_devices, |records| Registry::<ProgramDeviceRecord>::put(&**registries, &records));
         put!(DeviceDispense: dispenses, |records| dispenses.put_encoded(records));
         Ok(outcomes)
     }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use esoz_kernel::{ScanCursor, ScanPage, StoreError};
+use esoz_registries::{Registry, RegistryRecords};
 
 use crate::lines::{ExportLine, export_line};
 use crate::ports::ImportPorts;
@@ -75,7 +76,7 @@ impl Exporter {
 
     /// Writes all records of these kinds, a line each, ordered by kind and then by id.
     ///
-    /// A dispense is written with its patient if the pseudonym tells it, otherwise with the pseudonym. A record that cannot be read is left
+    /// A person or a dispense is written with its patient if the pseudonym tells it, otherwise with the pseudonym; a party with the digest of its taxpayer number. A record that cannot be read is left
     /// out and reported; the export goes on. `progress` is called after each page. Writing blocks the thread.
     ///
     /// # Errors
@@ -112,6 +113,12 @@ impl Exporter {
                 RecordKind::ContractDivision => {
                     run.write(kind, contract_divisions.by_ref(), Record::ContractDivision)?;
                 }
+                RecordKind::Person => run.scan_registry(kind, Record::Person).await?,
+                RecordKind::Party => run.scan_registry(kind, Record::Party).await?,
+                RecordKind::Employee => run.scan_registry(kind, Record::Employee).await?,
+                RecordKind::MedicalProgram => run.scan_registry(kind, Record::MedicalProgram).await?,
+                RecordKind::DeviceDefinition => run.scan_registry(kind, Record::DeviceDefinition).await?,
+                RecordKind::ProgramDevice => run.scan_registry(kind, Record::ProgramDevice).await?,
                 RecordKind::DeviceDispense => scan!(dispenses.scan_dispenses => DeviceDispense),
             }
         }
@@ -151,6 +158,15 @@ impl<W: Write, P: FnMut(&ExportProgress<'_>)> Run<'_, W, P> {
         }
     }
 
+    /// Writes all records of a registry, page by page.
+    async fn scan_registry<T>(&mut self, kind: RecordKind, wrap: fn(T) -> Record) -> Result<(), ExportError>
+    where
+        dyn RegistryRecords: Registry<T>,
+    {
+        let registries = &self.exporter.ports.registries;
+        self.scan(kind, |after| Registry::<T>::scan(&**registries, after, PAGE_RECORDS), wrap).await
+    }
+
     /// Writes records and reports progress.
     fn write<T>(
         &mut self,
@@ -167,9 +183,9 @@ impl<W: Write, P: FnMut(&ExportProgress<'_>)> Run<'_, W, P> {
     }
 
     fn write_one(&mut self, kind: RecordKind, record: Result<Record, StoreError>) -> Result<(), ExportError> {
-        let pseudonyms = &*self.exporter.ports.pseudonyms;
+        let ports = &self.exporter.ports;
         let written = record.and_then(|record| {
-            let line = export_line(&record, pseudonyms)?;
+            let line = export_line(&record, &*ports.pseudonyms, &*ports.drfo_digests)?;
             Ok((record, line))
         });
         let counts = self.totals.entry(kind).or_default();
@@ -180,9 +196,10 @@ impl<W: Write, P: FnMut(&ExportProgress<'_>)> Run<'_, W, P> {
                 counts.exported += 1;
                 if let Some(reason) = refused {
                     counts.refused += 1;
-                    let id = record.id();
+                    // A person has no id that may be shown.
+                    let record = record.id().map_or_else(|| format!("a {kind}"), |id| format!("{kind} {id}"));
                     self.problems
-                        .push(format!("{kind} {id} is exported, but an import refuses its line: {reason}"));
+                        .push(format!("{record} is exported, but an import refuses its line: {reason}"));
                 }
             }
             Err(unreadable) => {

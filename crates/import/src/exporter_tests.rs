@@ -5,21 +5,30 @@ use std::sync::Arc;
 
 use esoz_device_dispense::{PatientPseudonyms as _, Pseudonym};
 use esoz_kernel::{LegalEntityId, PatientId, Timestamp, Uuid};
-use esoz_pseudonym::HmacSha256Pseudonyms;
+use esoz_pseudonym::{HmacDrfoDigests, HmacSha256Pseudonyms};
 use esoz_testkit::builders::{contract_division, contract_of, dispense, division_of, fresh, legal_entity};
 use esoz_testkit::clock::ManualClock;
 use esoz_testkit::contract::RawDispenses as _;
-use esoz_testkit::fakes::{FakeContracts, FakeDispenses};
+use esoz_testkit::fakes::{FakeContracts, FakeDispenses, FakeRegistries};
+use esoz_testkit::registries::RegistryFixture;
 use pollster::block_on;
 use serde_json::json;
 
 use super::*;
 use crate::{ImportLimits, Importer, PseudonymousLines, UnknownFields};
 
-#[derive(Default)]
 struct Stores {
     contracts: Arc<FakeContracts>,
+    registries: Arc<FakeRegistries>,
     dispenses: Arc<FakeDispenses>,
+}
+
+impl Default for Stores {
+    fn default() -> Self {
+        let contracts = Arc::new(FakeContracts::default());
+        let registries = Arc::new(FakeRegistries::beside(contracts.clone()));
+        Self { contracts, registries, dispenses: Arc::default() }
+    }
 }
 
 impl Stores {
@@ -27,8 +36,10 @@ impl Stores {
         ImportPorts {
             legal_entities: self.contracts.clone(),
             contracts: self.contracts.clone(),
+            registries: self.registries.clone(),
             dispenses: self.dispenses.clone(),
             pseudonyms: Arc::new(pseudonyms()),
+            drfo_digests: Arc::new(HmacDrfoDigests::try_new("an hmac secret of 32 characters!").unwrap()),
             clock: Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)),
         }
     }
@@ -49,6 +60,9 @@ impl Stores {
             ports.contracts.put_contracts(&contracts).await.unwrap();
             ports.contracts.put_contract_divisions(&records).await.unwrap();
             ports.dispenses.put_dispenses(&dispenses).await.unwrap();
+            let mut registries = RegistryFixture::build();
+            registries.person.subject = pseudonyms().of(PatientId::new(fresh()));
+            registries.store(&*stores.registries, &*stores.contracts, &*stores.contracts).await;
         });
         stores
     }
@@ -80,13 +94,13 @@ fn what_is_exported_is_imported_into_an_empty_store_and_exported_the_same() {
     let stores = Stores::filled();
     let (text, totals, told) = stores.export(&[]);
     assert_eq!(told, [""; 0]);
-    let expected = [2, 2, 1, 2, 1_201].map(|exported| counts(exported, 0, 0));
+    let expected = [3, 3, 1, 2, 1, 1, 1, 1, 1, 1, 1_201].map(|exported| counts(exported, 0, 0));
     assert_eq!(totals, RecordKind::ALL.into_iter().zip(expected).collect());
     let copy = Stores::default();
     let importer = Importer::new(copy.ports(), ImportLimits::default())
         .with_pseudonymous_lines(PseudonymousLines::Accept);
     let report = block_on(importer.run(Cursor::new(text.clone()), |_| {})).unwrap();
-    assert_eq!((report.bad_lines, report.lines), (0, 1_208), "{:?}", report.listed_bad_lines);
+    assert_eq!((report.bad_lines, report.lines), (0, 1_216), "{:?}", report.listed_bad_lines);
     assert_eq!(copy.export(&[]).0, text);
 }
 
@@ -96,7 +110,9 @@ fn lines_come_by_kind_and_then_by_id_and_kinds_can_be_left_out() {
     let position = |line: &str| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         let kind: RecordKind = line["kind"].as_str().unwrap().parse().unwrap();
-        (kind, line["data"]["id"].as_str().unwrap().parse::<Uuid>().unwrap())
+        // A person has a pseudonym in the place of an id.
+        let id = line["data"]["id"].as_str().map(|id| id.parse::<Uuid>().unwrap());
+        (kind, id)
     };
     let (all, ..) = stores.export(&[]);
     assert!(all.lines().is_sorted_by(|one, next| position(one) < position(next)));
@@ -106,7 +122,7 @@ fn lines_come_by_kind_and_then_by_id_and_kinds_can_be_left_out() {
         .filter(|line| line.starts_with(r#"{"kind":"division""#) || line.contains("contract_division\""))
         .collect();
     assert_eq!(some.lines().collect::<Vec<_>>(), expected);
-    assert_eq!(totals.into_values().collect::<Vec<_>>(), [counts(2, 0, 0); 2]);
+    assert_eq!(totals.into_values().collect::<Vec<_>>(), [counts(3, 0, 0), counts(2, 0, 0)]);
 }
 
 #[test]

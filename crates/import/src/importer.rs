@@ -21,7 +21,7 @@ pub struct Importer {
 }
 
 impl Importer {
-    /// Creates an importer that refuses unknown fields and pseudonyms.
+    /// Creates an importer that refuses unknown fields, pseudonyms and digests.
     pub fn new(ports: ImportPorts, limits: ImportLimits) -> Self {
         let (unknown_fields, pseudonymous_lines) = (UnknownFields::Refuse, PseudonymousLines::Refuse);
         Self { ports, limits, unknown_fields, pseudonymous_lines }
@@ -33,7 +33,7 @@ impl Importer {
         Self { unknown_fields, ..self }
     }
 
-    /// Sets how lines with a pseudonym in the place of a patient are handled.
+    /// Sets how lines with a pseudonym in the place of a patient, or the digest of a taxpayer number in its place, are handled.
     #[must_use]
     pub fn with_pseudonymous_lines(self, pseudonymous_lines: PseudonymousLines) -> Self {
         Self { pseudonymous_lines, ..self }
@@ -108,7 +108,8 @@ impl Importer {
 
     fn context(&self, now: Timestamp) -> ImportContext<'_> {
         let (unknown_fields, pseudonymous_lines) = (self.unknown_fields, self.pseudonymous_lines);
-        ImportContext { now, pseudonyms: &*self.ports.pseudonyms, unknown_fields, pseudonymous_lines }
+        let (pseudonyms, drfo_digests) = (&*self.ports.pseudonyms, &*self.ports.drfo_digests);
+        ImportContext { now, pseudonyms, drfo_digests, unknown_fields, pseudonymous_lines }
     }
 }
 

@@ -4,6 +4,8 @@ use esoz_contract_division::ContractRegistry;
 use esoz_device_dispense::{DispenseRegistry, PatientPseudonyms};
 use esoz_kernel::Clock;
 use esoz_legal_entity::LegalEntityRegistry;
+use esoz_registries::RegistryRecords;
+use esoz_signed_content::DrfoDigests;
 
 /// The ports of an import and of an export.
 #[derive(Clone)]
@@ -12,10 +14,14 @@ pub struct ImportPorts {
     pub legal_entities: Arc<dyn LegalEntityRegistry>,
     /// Stores and scans divisions, contracts and contract divisions.
     pub contracts: Arc<dyn ContractRegistry>,
+    /// Stores and scans persons, parties, employees, medical programs, device definitions and program devices.
+    pub registries: Arc<dyn RegistryRecords>,
     /// Stores and scans dispenses.
     pub dispenses: Arc<dyn DispenseRegistry>,
     /// Computes the pseudonym of a patient, and tells the patient of one if the scheme can.
     pub pseudonyms: Arc<dyn PatientPseudonyms>,
+    /// Computes the digest of a taxpayer number.
+    pub drfo_digests: Arc<dyn DrfoDigests>,
     /// Gives the time of an import.
     pub clock: Arc<dyn Clock>,
 }

@@ -2,6 +2,11 @@ use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
 use esoz_device_dispense::{Dispense, PatientPseudonyms};
 use esoz_kernel::{Timestamp, UserId, Uuid, words};
 use esoz_legal_entity::LegalEntityRecord;
+use esoz_registries::{
+    DeviceDefinitionRecord, EmployeeRecord, MedicalProgramRecord, PartyRecord, PersonRecord,
+    ProgramDeviceRecord,
+};
+use esoz_signed_content::DrfoDigests;
 
 /// The user of a record that names none: the nil UUID.
 pub const SYSTEM_USER: UserId = UserId::new(Uuid::nil());
@@ -16,13 +21,13 @@ pub enum UnknownFields {
     Keep,
 }
 
-/// How lines of dispenses with a pseudonym in the place of a patient are handled.
+/// How lines with a pseudonym in the place of a patient, or with the digest of a taxpayer number in its place, are handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PseudonymousLines {
-    /// They are refused: a pseudonym means something only to a store with the same secret.
+    /// They are refused: a pseudonym or a digest means something only to a store with the same secret.
     #[default]
     Refuse,
-    /// They are taken, if the pseudonym has the form of the scheme. Lines with a patient are taken as well.
+    /// They are taken, if it has its form. Lines with a patient or a number are taken as well.
     Accept,
 }
 
@@ -33,9 +38,11 @@ pub struct ImportContext<'a> {
     pub now: Timestamp,
     /// Computes the pseudonym of a patient.
     pub pseudonyms: &'a dyn PatientPseudonyms,
+    /// Computes the digests of taxpayer numbers.
+    pub drfo_digests: &'a dyn DrfoDigests,
     /// How unknown fields of a dispense are handled. Those of other kinds are refused: their tables cannot store them.
     pub unknown_fields: UnknownFields,
-    /// How lines with a pseudonym are handled.
+    /// How lines with a pseudonym or a digest are handled.
     pub pseudonymous_lines: PseudonymousLines,
 }
 
@@ -50,20 +57,38 @@ pub enum Record {
     Contract(ContractRecord),
     /// A contract division.
     ContractDivision(ContractDivision),
+    /// A person.
+    Person(PersonRecord),
+    /// A party.
+    Party(PartyRecord),
+    /// An employee.
+    Employee(EmployeeRecord),
+    /// A medical program.
+    MedicalProgram(MedicalProgramRecord),
+    /// A device definition.
+    DeviceDefinition(DeviceDefinitionRecord),
+    /// A program device.
+    ProgramDevice(ProgramDeviceRecord),
     /// A device dispense.
     DeviceDispense(Dispense),
 }
 
 impl Record {
-    /// Its id.
-    pub const fn id(&self) -> Uuid {
-        match self {
+    /// Its id; a person has none that may be shown.
+    pub const fn id(&self) -> Option<Uuid> {
+        Some(match self {
             Self::LegalEntity(record) => record.facts.id.uuid(),
             Self::Division(record) => record.facts.id.uuid(),
             Self::Contract(record) => record.facts.id.uuid(),
             Self::ContractDivision(record) => record.id.uuid(),
+            Self::Person(_) => return None,
+            Self::Party(record) => record.facts.id.uuid(),
+            Self::Employee(record) => record.facts.id.uuid(),
+            Self::MedicalProgram(record) => record.id.uuid(),
+            Self::DeviceDefinition(record) => record.facts.id.uuid(),
+            Self::ProgramDevice(record) => record.facts.id.uuid(),
             Self::DeviceDispense(record) => record.id.uuid(),
-        }
+        })
     }
 
     /// Its kind.
@@ -73,6 +98,12 @@ impl Record {
             Self::Division(_) => RecordKind::Division,
             Self::Contract(_) => RecordKind::Contract,
             Self::ContractDivision(_) => RecordKind::ContractDivision,
+            Self::Person(_) => RecordKind::Person,
+            Self::Party(_) => RecordKind::Party,
+            Self::Employee(_) => RecordKind::Employee,
+            Self::MedicalProgram(_) => RecordKind::MedicalProgram,
+            Self::DeviceDefinition(_) => RecordKind::DeviceDefinition,
+            Self::ProgramDevice(_) => RecordKind::ProgramDevice,
             Self::DeviceDispense(_) => RecordKind::DeviceDispense,
         }
     }
@@ -91,6 +122,18 @@ words! {
         Contract = "contract",
         /// A contract division.
         ContractDivision = "contract_division",
+        /// A person.
+        Person = "person",
+        /// A party.
+        Party = "party",
+        /// An employee.
+        Employee = "employee",
+        /// A medical program.
+        MedicalProgram = "medical_program",
+        /// A device definition.
+        DeviceDefinition = "device_definition",
+        /// A program device.
+        ProgramDevice = "program_device",
         /// A device dispense.
         DeviceDispense = "device_dispense",
     }

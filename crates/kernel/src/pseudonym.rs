@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// The pseudonym of a patient in a store, computed from the patient id. `Debug` hides it, and it never leaves the service.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pseudonym(String);
 
 impl Pseudonym {

@@ -27,15 +27,19 @@ impl HmacSha256Pseudonyms {
     /// # Errors
     /// [`KeyError::SecretTooShort`] when it has fewer than [`Self::MIN_SECRET_BYTES`] bytes.
     pub fn try_new(secret: &str) -> Result<Self, KeyError> {
-        let bytes = secret.len();
-        let too_short = KeyError::SecretTooShort { bytes, min_bytes: Self::MIN_SECRET_BYTES };
-        if bytes < Self::MIN_SECRET_BYTES {
-            return Err(too_short);
-        }
-        // HMAC accepts a key of any length: this error cannot occur.
-        let keyed = Hmac::new_from_slice(secret.as_bytes()).map_err(|_| too_short)?;
-        Ok(Self { keyed })
+        Ok(Self { keyed: keyed(secret)? })
     }
+}
+
+/// The state of HMAC that a secret keys.
+pub(crate) fn keyed(secret: &str) -> Result<Hmac<Sha256>, KeyError> {
+    let (bytes, min_bytes) = (secret.len(), HmacSha256Pseudonyms::MIN_SECRET_BYTES);
+    let too_short = KeyError::SecretTooShort { bytes, min_bytes };
+    if bytes < min_bytes {
+        return Err(too_short);
+    }
+    // HMAC accepts a key of any length: this error cannot occur.
+    Hmac::new_from_slice(secret.as_bytes()).map_err(|_| too_short)
 }
 
 impl PatientPseudonyms for HmacSha256Pseudonyms {

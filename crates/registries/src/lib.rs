@@ -14,7 +14,7 @@ pub use people::{
 };
 pub use ports::{
     DeviceDefinitions, Employees, LegalEntityNames, Locations, MedicalPrograms, Parties, Persons,
-    ProgramDevices, Registries, Registry,
+    ProgramDevices, Registries, Registry, RegistryRecords,
 };
 pub use program::{MedicalProgram, MedicalProgramRecord, ProgramDevice, ProgramDeviceRecord, Reimbursement};
 

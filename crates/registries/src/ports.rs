@@ -5,8 +5,9 @@ use esoz_kernel::{
 };
 
 use crate::{
-    DeviceChoice, DeviceDefinition, Employee, Location, MedicalProgram, Party, Person, ProgramDevice,
-    RegistryFacts, RegistryQuery,
+    DeviceChoice, DeviceDefinition, DeviceDefinitionRecord, Employee, EmployeeRecord, Location,
+    MedicalProgram, MedicalProgramRecord, Party, PartyRecord, Person, PersonRecord, ProgramDevice,
+    ProgramDeviceRecord, RegistryFacts, RegistryQuery,
 };
 
 /// Gathers the facts of one request at once.
@@ -86,4 +87,26 @@ pub trait Registry<Record>: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the store failed.
     async fn scan(&self, after: Option<ScanCursor>, limit: u32) -> Result<ScanPage<Record>, StoreError>;
+}
+
+/// Imports and exports the records of every administrative registry: what implements [`Registry`] for each of them.
+pub trait RegistryRecords:
+    Registry<PersonRecord>
+    + Registry<PartyRecord>
+    + Registry<EmployeeRecord>
+    + Registry<MedicalProgramRecord>
+    + Registry<DeviceDefinitionRecord>
+    + Registry<ProgramDeviceRecord>
+{
+}
+
+impl<T> RegistryRecords for T where
+    T: Registry<PersonRecord>
+        + Registry<PartyRecord>
+        + Registry<EmployeeRecord>
+        + Registry<MedicalProgramRecord>
+        + Registry<DeviceDefinitionRecord>
+        + Registry<ProgramDeviceRecord>
+        + ?Sized
+{
 }

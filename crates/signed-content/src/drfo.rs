@@ -28,9 +28,15 @@ impl Drfo {
 pub struct DrfoDigest(String);
 
 impl DrfoDigest {
-    /// Wraps a computed or a stored digest.
+    /// Wraps a computed digest.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Reads a digest as a store or an export has it; `None` when the text is not 64 digits of lower-case hex.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 64 && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
     }
 
     /// Returns the text, to store it and to compare with it.
@@ -142,5 +148,14 @@ mod tests {
     fn a_number_and_its_digest_are_hidden_from_debug() {
         let drfo = Drfo::parse("1234567890").unwrap();
         assert_eq!(format!("{drfo:?} {:?}", Plain.of(&drfo)), "Drfo(…) DrfoDigest(…)");
+    }
+
+    #[test]
+    fn a_digest_is_64_digits_of_lower_case_hex() {
+        let digest = "0123456789abcdef".repeat(4);
+        assert_eq!(DrfoDigest::parse(&digest), Some(DrfoDigest::new(&digest)));
+        for text in ["", "1234567890", &digest[1..], &digest.to_uppercase(), &format!("{}g", &digest[1..])] {
+            assert_eq!(DrfoDigest::parse(text), None, "{text}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::PostgresStore;
 use crate::error::During as _;
 
 /// Every index but those of keys: its name and its statement, as the server tells it. A test compares them with a migrated database.
-const INDEXES: [(&str, &str); 18] = [
+const INDEXES: [(&str, &str); 24] = [
     (
         "access_tokens_client_id",
         "CREATE INDEX access_tokens_client_id ON public.access_tokens USING btree (client_id)",
@@ -47,9 +47,18 @@ const INDEXES: [(&str, &str); 18] = [
         "CREATE INDEX contracts_contractor_legal_entity_id ON public.contracts USING btree (contractor_legal_entity_id)",
     ),
     (
+        "device_definitions_classification_type",
+        "CREATE INDEX device_definitions_classification_type ON public.device_definitions USING btree (classification_type)",
+    ),
+    (
         "divisions_legal_entity_id",
         "CREATE INDEX divisions_legal_entity_id ON public.divisions USING btree (legal_entity_id)",
     ),
+    (
+        "employees_legal_entity_id",
+        "CREATE INDEX employees_legal_entity_id ON public.employees USING btree (legal_entity_id)",
+    ),
+    ("employees_party_id", "CREATE INDEX employees_party_id ON public.employees USING btree (party_id)"),
     (
         "event_log_entity_type",
         "CREATE INDEX event_log_entity_type ON public.event_log USING btree (entity_type, event_time, id)",
@@ -78,6 +87,18 @@ const INDEXES: [(&str, &str); 18] = [
     (
         "outbox_set_aside_at",
         "CREATE INDEX outbox_set_aside_at ON public.outbox USING btree (set_aside_at) WHERE (set_aside_at IS NOT NULL)",
+    ),
+    (
+        "party_users_party_id",
+        "CREATE INDEX party_users_party_id ON public.party_users USING btree (party_id)",
+    ),
+    (
+        "program_devices_device_definition_id",
+        "CREATE INDEX program_devices_device_definition_id ON public.program_devices USING btree (device_definition_id)",
+    ),
+    (
+        "program_devices_program_id",
+        "CREATE INDEX program_devices_program_id ON public.program_devices USING btree (program_id, device_definition_id)",
     ),
 ];
 

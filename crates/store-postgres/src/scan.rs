@@ -1,5 +1,7 @@
 //! Scans of tables by keyset pagination: each page is a short query by the primary key.
 
+use std::fmt::Display;
+
 use diesel::data_types::PgTimestamp;
 use esoz_kernel::{ScanCursor, ScanPage, Stamps, StoreError, StoreErrorKind, UserId, is_full_page};
 use uuid::Uuid;
@@ -11,12 +13,12 @@ pub(crate) type StampColumns = (PgTimestamp, Uuid, PgTimestamp, Uuid);
 
 /// The location of a stored row, for error messages.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Location {
+pub(crate) struct Location<Id = Uuid> {
     pub(crate) table: &'static str,
-    pub(crate) id: Uuid,
+    pub(crate) id: Id,
 }
 
-impl Location {
+impl<Id: Display + Copy> Location<Id> {
     /// The error for an invalid value in a column.
     pub(crate) fn corrupt(self, column: &str) -> StoreError {
         StoreError::corrupt(self.table, self.id, column)
@@ -44,10 +46,19 @@ impl Location {
 /// # Errors
 /// [`StoreError`] of kind unexpected when the cursor is one of another store.
 pub(crate) fn id_of(after: Option<ScanCursor>) -> Result<Option<Uuid>, StoreError> {
-    let id = after.map(|after| Uuid::from_slice(after.id())).transpose();
-    id.map_err(|error| {
-        StoreError::new(StoreErrorKind::Unexpected, "reading the cursor of a scan").because(error)
-    })
+    after.map(|after| Uuid::from_slice(after.id())).transpose().map_err(foreign_cursor)
+}
+
+/// The text after which a page begins; `None`: it is the first page.
+///
+/// # Errors
+/// As of [`id_of`].
+pub(crate) fn text_of(after: Option<ScanCursor>) -> Result<Option<String>, StoreError> {
+    after.map(|after| String::from_utf8(after.id().to_vec())).transpose().map_err(foreign_cursor)
+}
+
+fn foreign_cursor(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::new(StoreErrorKind::Unexpected, "reading the cursor of a scan").because(error)
 }
 
 /// Makes a page of rows in the order of their ids. After a page that is not full there is no other.
@@ -57,8 +68,18 @@ pub(crate) fn page<Row, T>(
     id: impl Fn(&Row) -> Uuid,
     record: impl Fn(Row) -> Result<T, StoreError>,
 ) -> ScanPage<T> {
+    page_by(rows, limit, |row| ScanCursor::new(*id(row).as_bytes()), record)
+}
+
+/// Makes a page of rows in the order of their keys, which are in the cursors.
+pub(crate) fn page_by<Row, T>(
+    rows: Vec<Row>,
+    limit: u32,
+    cursor: impl Fn(&Row) -> ScanCursor,
+    record: impl Fn(Row) -> Result<T, StoreError>,
+) -> ScanPage<T> {
     let has_more = is_full_page(rows.len(), limit);
-    let next = rows.last().filter(|_| has_more).map(|last| ScanCursor::new(*id(last).as_bytes()));
+    let next = rows.last().filter(|_| has_more).map(cursor);
     ScanPage { records: rows.into_iter().map(record).collect(), next }
 }
 

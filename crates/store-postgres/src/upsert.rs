@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::connection::Connection;
 use crate::error::{During as _, Failure};
+use crate::key::Key;
 use crate::time::to_pg;
 
 /// The most records in one statement, whose locks are held until it ends: an import must not block other writes for long.
@@ -24,8 +25,10 @@ pub(crate) enum Values {
     Id(Vec<Uuid>),
     Text(Vec<String>),
     Bool(Vec<Option<bool>>),
-    Date(Vec<PgDate>),
+    Date(Vec<Option<PgDate>>),
     Time(Vec<PgTimestamp>),
+    /// Texts, and the type as which PostgreSQL reads each: the driver has no type for what a list holds then, or none that is as exact.
+    Parsed(&'static str, Vec<Option<String>>),
 }
 
 /// A value of each record.
@@ -36,11 +39,11 @@ pub(crate) fn each<Record, T>(records: &[Record], value: impl Fn(&Record) -> T) 
 pub(crate) type Column = (&'static str, Values);
 
 /// How records of one kind are stored.
-pub(crate) struct Table<Record: 'static> {
+pub(crate) struct Table<Record: 'static, Id: 'static = Uuid> {
     pub(crate) name: &'static str,
     /// What a record is called in errors.
     pub(crate) record: &'static str,
-    pub(crate) id: fn(&Record) -> Uuid,
+    pub(crate) id: fn(&Record) -> Id,
     pub(crate) stamps: fn(&Record) -> Stamps,
     /// All other columns.
     pub(crate) columns: fn(&[Record]) -> Vec<Column>,
@@ -50,7 +53,7 @@ pub(crate) struct Table<Record: 'static> {
     pub(crate) is_audited: bool,
 }
 
-impl<Record> Table<Record> {
+impl<Record, Id: Key> Table<Record, Id> {
     fn stamps_of<T>(&self, records: &[Record], part: fn(Stamps) -> T) -> Vec<T> {
         each(records, |record| part((self.stamps)(record)))
     }
@@ -63,9 +66,12 @@ impl<Record> Table<Record> {
             ("inserted_at", Values::Time(self.stamps_of(records, |stamps| to_pg(stamps.inserted_at)))),
             ("inserted_by", Values::Id(self.stamps_of(records, |stamps| stamps.inserted_by.uuid()))),
         ]);
+        let ids = each(records, self.id);
         Upsert {
             table: self.name,
-            ids: each(records, self.id),
+            key: Id::COLUMN,
+            ids: each(&ids, Id::text),
+            keys: Id::values(&ids),
             columns,
             updates: self.updates,
             is_audited: self.is_audited,
@@ -73,11 +79,14 @@ impl<Record> Table<Record> {
     }
 }
 
-/// Inserts records, no two of which have the same id, or updates those that are stored. Returns the id of each that was written, and whether
-/// it was new.
+/// Inserts records, no two of which have the same key, or updates those that are stored. Returns the key of each that was written, as text,
+/// and whether it was new.
 struct Upsert {
     table: &'static str,
-    ids: Vec<Uuid>,
+    key: &'static str,
+    /// The keys as PostgreSQL writes them.
+    ids: Vec<String>,
+    keys: Values,
     columns: Vec<Column>,
     updates: bool,
     is_audited: bool,
@@ -93,36 +102,45 @@ impl Upsert {
 
 impl QueryFragment<Pg> for Upsert {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let names = self.columns.iter().map(|(name, _)| *name);
-        let names = iter::once("id").chain(names).collect::<Vec<_>>().join(", ");
-        out.push_sql(&format!("INSERT INTO {} AS stored ({names}) SELECT * FROM unnest(", self.table));
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
-        for (_, values) in &self.columns {
-            out.push_sql(", ");
+        let columns =
+            || iter::once((self.key, &self.keys)).chain(self.columns.iter().map(|(name, it)| (*name, it)));
+        let names = columns().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+        let read = |(name, values): (&str, &Values)| match values {
+            Values::Parsed(sql_type, _) => format!("{name}::{sql_type}"),
+            _ => name.to_owned(),
+        };
+        let selected = columns().map(read).collect::<Vec<_>>().join(", ");
+        out.push_sql(&format!(
+            "INSERT INTO {} AS stored ({names}) SELECT {selected} FROM unnest(",
+            self.table
+        ));
+        for (place, (_, values)) in columns().enumerate() {
+            out.push_sql(if place == 0 { "" } else { ", " });
             match values {
                 Values::Id(ids) => out.push_bind_param::<Array<SqlUuid>, _>(ids)?,
                 Values::Text(texts) => out.push_bind_param::<Array<Text>, _>(texts)?,
                 Values::Bool(bools) => out.push_bind_param::<Array<Nullable<Bool>>, _>(bools)?,
-                Values::Date(dates) => out.push_bind_param::<Array<Date>, _>(dates)?,
+                Values::Date(dates) => out.push_bind_param::<Array<Nullable<Date>>, _>(dates)?,
                 Values::Time(times) => out.push_bind_param::<Array<Timestamptz>, _>(times)?,
+                Values::Parsed(_, texts) => out.push_bind_param::<Array<Nullable<Text>>, _>(texts)?,
             }
         }
         // Two imports at once lock rows in the same order.
-        let audited = if self.is_audited { "WHERE esoz_require_audit()" } else { "" };
-        out.push_sql(&format!(") AS given ({names}) {audited} ORDER BY id ON CONFLICT (id) DO "));
+        let (key, audited) = (self.key, if self.is_audited { "WHERE esoz_require_audit()" } else { "" });
+        out.push_sql(&format!(") AS given ({names}) {audited} ORDER BY {key} ON CONFLICT ({key}) DO "));
         if self.updates {
             let (columns, new, old) = (self.updated(""), self.updated("excluded."), self.updated("stored."));
             out.push_sql(&format!("UPDATE SET ({columns}) = ({new}) WHERE ({old}) IS DISTINCT FROM ({new})"));
         } else {
             out.push_sql("NOTHING");
         }
-        out.push_sql(" RETURNING stored.id, stored.xmax = 0");
+        out.push_sql(&format!(" RETURNING stored.{key}::text, stored.xmax = 0"));
         Ok(())
     }
 }
 
 impl Query for Upsert {
-    type SqlType = (SqlUuid, Bool);
+    type SqlType = (Text, Bool);
 }
 
 /// The text depends on the table, so that the type alone does not identify the prepared statement.
@@ -134,9 +152,9 @@ impl QueryId for Upsert {
 impl PostgresStore {
     /// Loads records with the outcomes that they have one after the other. Each statement is a transaction: no lock is held for longer than one
     /// takes, and a load can be interrupted and repeated. A refused record takes no other with it.
-    pub(crate) async fn put_all<Record: Sync>(
+    pub(crate) async fn put_all<Record: Sync, Id: Key + Send + Sync>(
         &self,
-        table: &Table<Record>,
+        table: &Table<Record, Id>,
         records: &[Record],
     ) -> Result<Vec<Put>, StoreError> {
         let mut answers = Vec::with_capacity(records.len());
@@ -155,7 +173,8 @@ impl PostgresStore {
                 }
                 Err(failure) if failure.is_data_error() => answers.push(Put::Refused(reason(&failure))),
                 Err(failure) => {
-                    let first = statement.first().map(table.id).unwrap_or_default();
+                    let first =
+                        statement.first().map(|record| (table.id)(record).shown()).unwrap_or_default();
                     let attempted = match statement.len() {
                         1 => format!("storing {} {first}", table.record),
                         several => format!("storing {several} records from {} {first} on", table.record),
@@ -172,8 +191,8 @@ impl Connection {
     /// Runs the statement; returns one outcome for each of its records.
     async fn upsert(&mut self, upsert: Upsert) -> Result<Vec<Put>, Failure> {
         let ids = upsert.ids.clone();
-        let written: HashMap<Uuid, bool> = self.rows(upsert).await?.into_iter().collect();
-        let put = |id| match written.get(&id) {
+        let written: HashMap<String, bool> = self.rows(upsert).await?.into_iter().collect();
+        let put = |id: String| match written.get(&id) {
             Some(true) => Put::Created,
             Some(false) => Put::Updated,
             None => Put::Kept,
@@ -183,7 +202,7 @@ impl Connection {
 }
 
 /// Splits records into runs that can be stored by one statement: in none of them an id comes twice.
-fn split_by_id<Record>(records: &[Record], id: fn(&Record) -> Uuid) -> Vec<&[Record]> {
+fn split_by_id<Record, Id: Key>(records: &[Record], id: fn(&Record) -> Id) -> Vec<&[Record]> {
     let (mut runs, mut rest) = (Vec::new(), records);
     while !rest.is_empty() {
         let mut ids = HashSet::new();
@@ -198,10 +217,16 @@ fn split_by_id<Record>(records: &[Record], id: fn(&Record) -> Uuid) -> Vec<&[Rec
 /// Why the database refused a record, for the operator who loads it.
 fn reason(failure: &Failure) -> String {
     String::from(match failure.violated_constraint() {
-        Some("divisions_legal_entity_id_fkey") => "its legal entity is not there",
+        Some("divisions_legal_entity_id_fkey" | "employees_legal_entity_id_fkey") => {
+            "its legal entity is not there"
+        }
         Some("contracts_contractor_legal_entity_id_fkey") => "its contractor's legal entity is not there",
         Some("contract_divisions_contract_id_fkey") => "its contract is not there",
         Some("contract_divisions_division_id_fkey") => "its division is not there",
+        Some("party_users_pkey") => "one of its users belongs to another party",
+        Some("employees_party_id_fkey") => "its party is not there",
+        Some("program_devices_program_id_fkey") => "its medical program is not there",
+        Some("program_devices_device_definition_id_fkey") => "its device definition is not there",
         Some("contract_divisions_active_pair") => "another active record has its contract and division",
         Some(constraint) => return format!("it violates the constraint {constraint}"),
         // The server's text names the kind of value, e.g. a time out of range or a zero byte in a text.

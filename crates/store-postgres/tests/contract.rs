@@ -8,7 +8,9 @@ use esoz_events::{EventRef, StatusChangeEvent};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, migrate};
 use esoz_test_servers::raw::PostgresAudit;
 use esoz_test_servers::shared;
-use esoz_testkit::contract::{ContractStore, CredentialStore, EventLogUnderTest, OutboxUnderTest, RawOutbox};
+use esoz_testkit::contract::{
+    ContractStore, CredentialStore, EventLogUnderTest, OutboxUnderTest, RawOutbox, RegistryStore,
+};
 
 /// A store on a migrated database, and the database's URL.
 async fn fresh() -> (PostgresStore, String) {
@@ -34,6 +36,17 @@ async fn fresh_contracts() -> ContractStore {
         legal_entity_registry: Arc::new(store.clone()),
         keys: Arc::new(store),
         audit: Arc::new(PostgresAudit::new(shared::postgres(), &url)),
+        keep: Box::new(()),
+    }
+}
+
+async fn fresh_registries() -> RegistryStore {
+    let store = Arc::new(fresh().await.0);
+    RegistryStore {
+        registries: store.clone(),
+        records: store.clone(),
+        legal_entities: store.clone(),
+        contracts: store,
         keep: Box::new(()),
     }
 }
@@ -94,5 +107,6 @@ async fn fresh_outbox() -> OutboxUnderTest {
 
 esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(fresh_contracts);
+esoz_testkit::registry_store_contract!(fresh_registries);
 esoz_testkit::credential_store_contract!(fresh_credentials);
 esoz_testkit::event_log_contract!(fresh_event_log);

@@ -10,11 +10,8 @@ use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
 
 use crate::SqliteStore;
-use crate::rows::Location;
+use crate::rows::{HIDDEN, Location};
 use crate::schema::{access_tokens, api_keys, clients, users};
-
-/// Replaces the id of a secret in errors: neither it nor its digest may show.
-const HIDDEN: &str = "(hidden)";
 
 const TOKENS: Location<'_> = Location { table: "access_tokens", id: HIDDEN };
 const KEYS: Location<'_> = Location { table: "api_keys", id: HIDDEN };

@@ -18,6 +18,7 @@ mod prepared;
 mod query_plan;
 mod read_limit;
 mod readers;
+mod registries;
 mod rows;
 mod scan;
 mod schema;

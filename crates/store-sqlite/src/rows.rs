@@ -64,6 +64,9 @@ pub(crate) async fn put_rows<Row: Send + Sync + 'static>(
     Ok(answers)
 }
 
+/// Replaces in errors the key of a row that may not show: the digest of a secret, the pseudonym of a patient.
+pub(crate) const HIDDEN: &str = "(hidden)";
+
 /// The location of a stored row, for error messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Location<'a> {
@@ -104,23 +107,26 @@ pub(crate) fn stamp_columns(stamps: &Stamps) -> [String; 4] {
     ]
 }
 
-/// Stores a row: inserts it, or updates the one with its id, whose `inserted_at` and `inserted_by` stay, if they differ. Most rows of a large
+/// Stores a row: inserts it, or updates the one with its key, whose `inserted_at` and `inserted_by` stay, if they differ. Most rows of a large
 /// import are new, so it is inserted first and looked up only if that did nothing.
 macro_rules! put_row {
-    ($connection:expr, $table:ident, $row:ident: $Row:ty) => {{
-        let insert = diesel::insert_into($table::table).values($row).on_conflict($table::id).do_nothing();
+    ($connection:expr, $table:ident, $row:ident: $Row:ty) => {
+        put_row!($connection, $table by id, $row: $Row)
+    };
+    ($connection:expr, $table:ident by $key:ident, $row:ident: $Row:ty) => {{
+        let insert = diesel::insert_into($table::table).values($row).on_conflict($table::$key).do_nothing();
         insert.execute($connection).and_then(|inserted| {
             if inserted > 0 {
                 return Ok(Put::Created);
             }
-            let there: $Row = $table::table.find(&$row.id).get_result($connection)?;
+            let there: $Row = $table::table.find(&$row.$key).get_result($connection)?;
             let mut wanted = $row.clone();
             wanted.inserted_at.clone_from(&there.inserted_at);
             wanted.inserted_by.clone_from(&there.inserted_by);
             if wanted == there {
                 return Ok(Put::Kept);
             }
-            let update = diesel::update($table::table.find(&$row.id)).set($row);
+            let update = diesel::update($table::table.find(&$row.$key)).set($row);
             Prepared(update).run($connection).map(|()| Put::Updated)
         })
     }};

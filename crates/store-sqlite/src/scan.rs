@@ -18,19 +18,22 @@ pub(crate) fn page<Row, T>(
     ScanPage { records: rows.iter().map(record).collect(), next }
 }
 
-/// Reads a page of a table whose rows have an `id` and a `record`.
+/// Reads a page of a table whose rows have a key, the `id` unless it is said, and a `record`.
 macro_rules! scan_table {
-    ($store:ident, $table:ident: $Row:ty, $after:ident, $limit:ident) => {{
+    ($store:ident, $table:ident: $Row:ty, $after:ident, $limit:ident) => {
+        scan_table!($store, $table by id: $Row, $after, $limit)
+    };
+    ($store:ident, $table:ident by $key:ident: $Row:ty, $after:ident, $limit:ident) => {{
         let after = $crate::scan::id_of($after);
         let attempted = concat!("scanning ", stringify!($table));
         let rows: Vec<$Row> = $store
             .read(attempted, move |connection| {
-                let later = $table::table.filter($table::id.gt(after)).order($table::id);
+                let later = $table::table.filter($table::$key.gt(after)).order($table::$key);
                 Ok(later.limit($limit.into()).load(connection)?)
             })
             .await?;
         let is_full = ::esoz_kernel::is_full_page(rows.len(), $limit);
-        Ok($crate::scan::page(&rows, is_full, |row| &row.id, <$Row>::record))
+        Ok($crate::scan::page(&rows, is_full, |row| &row.$key, <$Row>::record))
     }};
 }
 pub(crate) use scan_table;

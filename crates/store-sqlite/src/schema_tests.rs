@@ -62,11 +62,14 @@ columns!(A B);
 columns!(A B C D);
 columns!(A B C D E);
 columns!(A B C D E F);
+columns!(A B C D E F G);
 columns!(A B C D E F G H);
 columns!(A B C D E F G H I);
 columns!(A B C D E F G H I J);
 columns!(A B C D E F G H I J K);
+columns!(A B C D E F G H I J K L);
 columns!(A B C D E F G H I J K L M);
+columns!(A B C D E F G H I J K L M N);
 
 /// The names in `SELECT `a`.`b`, … FROM …`, of the columns.
 fn names(sql: &str) -> Vec<String> {
@@ -103,7 +106,8 @@ fn word(kind: SqliteType) -> &'static str {
 fn every_table_is_here_as_the_migrations_make_it() {
     let said = said![
         users clients access_tokens api_keys legal_entities divisions contracts contract_divisions request_context
-        device_dispenses outbox event_log idempotency_keys
+        device_dispenses outbox event_log idempotency_keys persons parties party_users employees medical_programs
+        device_definitions program_devices
     ];
     let dir = tempfile::tempdir().unwrap();
     let settings = SqliteSettings::at(dir.path().join("esoz.db"));

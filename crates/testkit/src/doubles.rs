@@ -54,6 +54,12 @@ macro_rules! store_ports {
             LegalEntitiesDouble: esoz_legal_entity::LegalEntities {
                 find(id: esoz_kernel::LegalEntityId) -> Option<esoz_legal_entity::LegalEntity>;
             }
+            RegistriesDouble: esoz_registries::Registries {
+                facts(query: &esoz_registries::RegistryQuery) -> esoz_registries::RegistryFacts;
+                program_devices(choice: &esoz_registries::DeviceChoice)
+                    -> Vec<(esoz_registries::ProgramDevice, esoz_registries::DeviceDefinition)>;
+                party(user: esoz_kernel::UserId) -> Option<esoz_registries::Party>;
+            }
             OutboxDouble: esoz_events::Outbox {
                 claim(claim: &esoz_events::Claim) -> esoz_events::Claimed;
                 remove(delivered: &[esoz_events::EventRef]) -> ();

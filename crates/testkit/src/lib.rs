@@ -8,6 +8,7 @@ pub mod doubles;
 pub mod drawn;
 pub mod fakes;
 pub mod planned_lists;
+pub mod registries;
 pub mod wait;
 
 #[doc(hidden)]

@@ -3,10 +3,11 @@
 // ANCHOR: suites
 use esoz_testkit::contract::{
     ContractStore, CredentialStore, DispenseStore, EventLogUnderTest, MediaStorageUnderTest, OutboxUnderTest,
-    PublisherUnderTest,
+    PublisherUnderTest, RegistryStore,
 };
 use esoz_testkit::fakes::{
-    FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog, FakeMediaStorage, RecordingPublisher,
+    FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog, FakeMediaStorage, FakeRegistries,
+    RecordingPublisher,
 };
 
 async fn dispense_store() -> DispenseStore {
@@ -25,6 +26,10 @@ async fn credential_store() -> CredentialStore {
     FakeCredentials::under_test()
 }
 
+async fn registry_store() -> RegistryStore {
+    FakeRegistries::under_test()
+}
+
 async fn fresh_event_log() -> EventLogUnderTest {
     FakeEventLog::under_test()
 }
@@ -41,6 +46,7 @@ esoz_testkit::dispense_store_contract!(dispense_store);
 esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(contract_store);
 esoz_testkit::credential_store_contract!(credential_store);
+esoz_testkit::registry_store_contract!(registry_store);
 esoz_testkit::event_log_contract!(fresh_event_log);
 esoz_testkit::media_storage_contract!(fresh_media_storage);
 esoz_testkit::publisher_contract!(fresh_publisher);

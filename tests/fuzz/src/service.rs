@@ -27,9 +27,9 @@ use esoz_http::{
 use esoz_import::{ImportLimits, ImportPorts, Importer};
 use esoz_kernel::{ClientId, Clock, IdGenerator, Timestamp, UserId, Uuid};
 use esoz_legal_entity::AllowedTypes;
-use esoz_pseudonym::HmacSha256Pseudonyms;
+use esoz_pseudonym::{HmacDrfoDigests, HmacSha256Pseudonyms};
 use esoz_testkit::clock::{ManualClock, SequentialIds};
-use esoz_testkit::fakes::{FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog};
+use esoz_testkit::fakes::{FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog, FakeRegistries};
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::Dispatch;
 
@@ -161,6 +161,11 @@ pub(crate) fn pseudonyms() -> Arc<dyn PatientPseudonyms> {
     Arc::new(HmacSha256Pseudonyms::try_new("a secret that only fuzz targets know").expect("a long secret"))
 }
 
+/// What stands for taxpayer numbers.
+pub(crate) fn drfo_digests() -> HmacDrfoDigests {
+    HmacDrfoDigests::try_new("a secret that only fuzz targets know").expect("a long secret")
+}
+
 /// What time it always is.
 pub(crate) fn now() -> Timestamp {
     "2026-01-31T08:16:30.123456Z".parse().expect("a time")
@@ -170,9 +175,12 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn import_ports() -> (ImportPorts, FakeStores) {
     let stores =
         FakeStores { contracts: FakeContracts::under_test(), dispenses: FakeDispenses::under_test() };
+    let registries = FakeRegistries::under_test();
     let ports = ImportPorts {
         legal_entities: stores.contracts.legal_entity_registry.clone(),
         contracts: stores.contracts.registry.clone(),
+        registries: registries.records,
+        drfo_digests: Arc::new(drfo_digests()),
         dispenses: stores.dispenses.registry.clone(),
         pseudonyms: pseudonyms(),
         clock: Arc::new(ManualClock::new(now())),

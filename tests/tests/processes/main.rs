@@ -15,6 +15,7 @@ mod import;
 mod kill;
 mod log;
 mod postgres_health;
+mod registries;
 mod reload;
 mod remote_tokens;
 mod serving;

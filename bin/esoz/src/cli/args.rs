@@ -35,9 +35,10 @@ Records come by kind, in an order in which they can be imported, and then by id;
 error gets the number of each kind, and every record that cannot be read, or that an import would refuse: table or kind, id and field. \
 Then the exit code is 1; everything readable is exported all the same.
 
-With patient.pseudonym = \"hmac-sha256\" a dispense is exported with the patient's pseudonym (`subject`) instead of `patient_id`. Import it \
-with --pseudonymous into a store with the same patient secret. Back the secret up separately: without it a patient's dispenses cannot be \
-found. With \"aes-128-cbc\" a dispense is exported with `patient_id`.
+With patient.pseudonym = \"hmac-sha256\" a dispense or a person is exported with the patient's pseudonym (`subject`) instead of the patient, \
+and with either scheme a party with the digest of its taxpayer number (`tax_id_digest`). Import them with --pseudonymous into a store with \
+the same patient secret. Back the secret up separately: without it a patient's dispenses cannot be found. With \"aes-128-cbc\" the patient \
+is exported.
 
 Tokens, api keys, blocks of users, the audit log, the event log, events that wait for delivery and idempotency records are not exported.
 
@@ -148,8 +149,9 @@ pub(crate) struct ImportArgs {
     /// may be misspelt.
     #[arg(long)]
     pub(crate) keep_unknown: bool,
-    /// Takes dispenses with a pseudonym (`subject`) in the place of a patient, as `esoz export` writes them. The configured patient secret
-    /// must be the one that the pseudonyms were made with: otherwise no patient's dispenses are found. Lines with a patient are taken as well.
+    /// Takes dispenses and persons with a pseudonym (`subject`) in the place of a patient, and parties with the digest of a taxpayer number
+    /// (`tax_id_digest`), as `esoz export` writes them. The configured patient secret must be the one that they were made with: otherwise no
+    /// patient's dispenses are found, and no signer is known. Lines with a patient or a number are taken as well.
     #[arg(long)]
     pub(crate) pseudonymous: bool,
     /// The longest line that is taken, in bytes, up to 256 MiB; a longer one is a bad line. The memory that an import needs grows with it.

@@ -46,8 +46,10 @@ pub(crate) fn ports(config: &Config, stores: &Stores) -> Result<ImportPorts> {
     Ok(ImportPorts {
         legal_entities: stores.legal_entity_registry.clone(),
         contracts: stores.contract_registry.clone(),
+        registries: stores.registry_records.clone(),
         dispenses: stores.dispense_registry.clone(),
         pseudonyms: config.pseudonyms()?,
+        drfo_digests: config.drfo_digests()?,
         clock: Arc::new(SystemClock),
     })
 }

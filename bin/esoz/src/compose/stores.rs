@@ -9,6 +9,7 @@ use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
 use esoz_events::{Backlog, EventLog, Outbox};
 use esoz_kernel::{IdempotencyRecords, StoreError, StoreErrorKind};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
+use esoz_registries::{Registries, RegistryRecords};
 use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
@@ -51,6 +52,10 @@ pub struct Stores {
     pub contract_divisions: Arc<dyn ContractDivisions>,
     /// Imports divisions, contracts and contract divisions.
     pub contract_registry: Arc<dyn ContractRegistry>,
+    /// Looks up what a dispense rests on.
+    pub registries: Arc<dyn Registries>,
+    /// Imports persons, parties, employees, medical programs, device definitions and program devices.
+    pub registry_records: Arc<dyn RegistryRecords>,
     /// Looks up and updates device dispenses.
     pub dispenses: Arc<dyn DeviceDispenses>,
     /// Imports device dispenses.
@@ -155,7 +160,7 @@ impl Stores {
     fn of<S, D>(store: &Arc<S>, dispenses: &Arc<D>) -> Self
     where
         S: AccessTokens + ApiKeys + Blocks + Credentials + LegalEntities + LegalEntityRegistry,
-        S: ContractDivisions + ContractRegistry + EventLog + 'static,
+        S: ContractDivisions + ContractRegistry + Registries + RegistryRecords + EventLog + 'static,
         D: DeviceDispenses + DispenseRegistry + 'static,
     {
         Self {
@@ -167,6 +172,8 @@ impl Stores {
             legal_entity_registry: store.clone(),
             contract_divisions: store.clone(),
             contract_registry: store.clone(),
+            registries: store.clone(),
+            registry_records: store.clone(),
             dispenses: dispenses.clone(),
             dispense_registry: dispenses.clone(),
             outboxes: Vec::new(),

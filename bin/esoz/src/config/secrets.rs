@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use esoz_device_dispense::PatientPseudonyms;
 use esoz_kernel::SecretString;
-use esoz_pseudonym::{Aes128CbcPseudonyms, HmacSha256Pseudonyms};
+use esoz_pseudonym::{Aes128CbcPseudonyms, HmacDrfoDigests, HmacSha256Pseudonyms};
+use esoz_signed_content::DrfoDigests;
 use esoz_tls::SecretSource;
 
 use super::Config;
@@ -24,8 +25,7 @@ impl Config {
     /// The scheme of patient pseudonyms. Not validated at load, because not every command needs it.
     pub(crate) fn pseudonyms(&self) -> Result<Arc<dyn PatientPseudonyms>> {
         let patient = &self.sections.patient;
-        let key =
-            self.secret("patient.key", &patient.key, &patient.key_file, "patient pseudonyms need it")?;
+        let key = self.patient_key()?;
         match patient.pseudonym.as_str() {
             HmacSha256Pseudonyms::SCHEME => {
                 Ok(Arc::new(HmacSha256Pseudonyms::try_new(key.expose()).context("`patient.key`")?))
@@ -38,6 +38,17 @@ impl Config {
             }
             _ => Err(self.refuse("patient.pseudonym", "must be `hmac-sha256` or `aes-128-cbc`")),
         }
+    }
+
+    /// The digests of taxpayer numbers, which have the secret of the pseudonyms.
+    pub(crate) fn drfo_digests(&self) -> Result<Arc<dyn DrfoDigests>> {
+        let digests = HmacDrfoDigests::try_new(self.patient_key()?.expose());
+        Ok(Arc::new(digests.context("`patient.key`")?))
+    }
+
+    fn patient_key(&self) -> Result<SecretString> {
+        let patient = &self.sections.patient;
+        self.secret("patient.key", &patient.key, &patient.key_file, "patient pseudonyms need it")
     }
 
     /// The URL of PostgreSQL.

@@ -21,9 +21,12 @@ use esoz_events::{
 };
 use esoz_kernel::{
     Clock, Committed, ContractDivisionId, DispenseId, EventId, IdempotencyRecords, LegalEntityId, Page,
-    PageRequest, StoreError, StoreErrorKind, Timestamp, Uuid, Written,
+    PageRequest, StoreError, StoreErrorKind, Timestamp, UserId, Uuid, Written,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity};
+use esoz_registries::{
+    DeviceChoice, DeviceDefinition, Party, ProgramDevice, Registries, RegistryFacts, RegistryQuery,
+};
 use tokio::sync::Notify;
 use tracing::{Instrument as _, Span};
 
@@ -220,6 +223,11 @@ instrumented! {
         overdue(filter: &OverdueFilter, limit: u32) -> Result<Vec<Overdue>, StoreError>;
         commit(change: &Transition) -> Result<Committed<Dispense>, StoreError> => committed;
     }
+    Registries as "registries" {
+        facts(query: &RegistryQuery) -> Result<RegistryFacts, StoreError>;
+        program_devices(choice: &DeviceChoice) -> Result<Vec<(ProgramDevice, DeviceDefinition)>, StoreError>;
+        party(user: UserId) -> Result<Option<Party>, StoreError>;
+    }
     Outbox as "outbox" {
         claim(claim: &Claim) -> Result<Claimed, StoreError>;
         remove(delivered: &[EventRef]) -> Result<(), StoreError>;
@@ -261,6 +269,7 @@ pub(crate) fn instrument(config: &Config, mut parts: Parts, instruments: &Arc<In
     stores.api_keys = Instrumented::new(&stores.api_keys, contracts, instruments);
     stores.legal_entities = Instrumented::new(&stores.legal_entities, contracts, instruments);
     stores.contract_divisions = Instrumented::new(&stores.contract_divisions, contracts, instruments);
+    stores.registries = Instrumented::new(&stores.registries, contracts, instruments);
     stores.dispenses = Instrumented::new(&stores.dispenses, dispenses, instruments);
     stores.event_log = Instrumented::new(&stores.event_log, contracts, instruments);
     for (store, outbox) in &mut stores.outboxes {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use esoz_kernel::json::is_field_name;
-use esoz_kernel::{CivilDate, TimeError, Timestamp};
+use esoz_kernel::{CivilDate, Decimal, TimeError, Timestamp};
 use serde_json::{Map, Number, Value};
 
 use crate::LineError;
@@ -76,6 +76,16 @@ pub(crate) fn array_mut(value: &mut Value) -> Result<&mut Vec<Value>, DecodeErro
     }
 }
 
+/// The fields of a value that must be an object.
+pub(crate) fn object(value: &Value) -> Result<&Map<String, Value>, DecodeError> {
+    value.as_object().ok_or_else(|| unexpected(value, AN_OBJECT))
+}
+
+/// The items of a value that must be an array.
+pub(crate) fn array(value: &Value) -> Result<&[Value], DecodeError> {
+    value.as_array().map(Vec::as_slice).ok_or_else(|| unexpected(value, "a sequence"))
+}
+
 const AN_OBJECT: &str = "an object";
 
 /// The text of a value that must be a string.
@@ -91,6 +101,11 @@ pub(crate) fn boolean(value: &Value) -> Result<bool, DecodeError> {
 /// The number of a value that must be one.
 pub(crate) fn number(value: &Value) -> Result<&Number, DecodeError> {
     value.as_number().ok_or_else(|| unexpected(value, "a JSON number"))
+}
+
+/// The decimal number of a value that must be a number.
+pub(crate) fn decimal(value: &Value) -> Result<Decimal, DecodeError> {
+    number(value)?.to_string().parse().map_err(DecodeError::new)
 }
 
 fn unexpected(value: &Value, expected: &str) -> DecodeError {
@@ -206,10 +221,6 @@ mod tests {
 
     type Inner<'a> = (bool, &'a Number, &'a Value);
     type Outer<'a> = (Vec<Inner<'a>>, Option<&'a str>);
-
-    fn object(value: &Value) -> Result<&Map<String, Value>, DecodeError> {
-        value.as_object().ok_or_else(|| unexpected(value, AN_OBJECT))
-    }
 
     fn read_inner(value: &Value) -> Result<Inner<'_>, DecodeError> {
         let fields = object(value)?;

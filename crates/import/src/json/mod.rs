@@ -3,6 +3,6 @@
 mod decode;
 
 pub(crate) use decode::{
-    DecodeError, array_mut, boolean, check_storable, check_storable_field, day, number, object_mut, optional,
-    parsed, refuse_unknown, required, string, text, time,
+    DecodeError, array, array_mut, boolean, check_storable, check_storable_field, day, decimal, number,
+    object, object_mut, optional, parsed, refuse_unknown, required, string, text, time,
 };

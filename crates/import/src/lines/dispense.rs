@@ -2,22 +2,21 @@
 
 use esoz_device_dispense::{
     CODEABLE_CONCEPT, Dispense, DispenseStatus, Field, FieldKind, InvalidPseudonym, ObjectType,
-    PatientPseudonyms, Presence, Pseudonym, RECORD, REFERENCE, RESOURCES, is_internal, kind_of,
+    PatientPseudonyms, Presence, RECORD, REFERENCE, RESOURCES, is_internal, kind_of,
 };
 use esoz_kernel::{PatientId, Stamps, UserId, time::rfc3339_millis};
 use serde_json::{Map, Value, json};
 
+use super::patient::{self, SUBJECT};
 use super::stamps;
 use crate::json::{
-    DecodeError, array_mut, boolean, check_storable, check_storable_field, number, object_mut, optional,
-    parsed, required, string, time,
+    DecodeError, array_mut, boolean, check_storable, check_storable_field, number, object_mut, parsed,
+    required, string, time,
 };
-use crate::{ImportContext, PseudonymousLines, UnknownFields};
+use crate::{ImportContext, UnknownFields};
 
 const ID: &str = "id";
 const PATIENT_ID: &str = "patient_id";
-/// The pseudonym in the place of a patient, under the name that stores have for it.
-const SUBJECT: &str = "subject";
 
 /// Fields of a line that no record has.
 static NOT_IN_RECORD: [Field; 3] = [
@@ -46,7 +45,7 @@ pub(super) fn read(
     data.extend(stamps::fields(stamps, rfc3339_millis));
     data.entry("status_history").or_insert_with(|| json!([]));
     check_fields(&mut data, NOT_IN_RECORD.iter().chain(RECORD.fields), context.unknown_fields)?;
-    let (subject, patient) = patient(&data, context)?;
+    let (subject, patient) = patient::read(&data, PATIENT_ID, context)?;
     let id = required(&data, ID, parsed)?;
     data.retain(|name, _| NOT_IN_RECORD.iter().all(|field| field.name != name));
     if let Some(patient) = patient {
@@ -61,33 +60,6 @@ pub(super) fn read(
         })?,
         record: data,
     })
-}
-
-/// The pseudonym of a line's patient, and the patient, as far as the line or the pseudonym tells.
-fn patient(
-    given: &Map<String, Value>,
-    context: &ImportContext<'_>,
-) -> Result<(Pseudonym, Option<PatientId>), DecodeError> {
-    let Some(pseudonym) = optional(given, SUBJECT, string)? else {
-        let patient = required(given, PATIENT_ID, parsed)?;
-        return Ok((context.pseudonyms.of(patient), Some(patient)));
-    };
-    if context.pseudonymous_lines == PseudonymousLines::Refuse {
-        return Err(DecodeError::new(
-            "has a pseudonym in the place of patient_id; with --pseudonymous it is taken",
-        )
-        .inside(SUBJECT));
-    }
-    if given.contains_key(PATIENT_ID) {
-        return Err(DecodeError::new(format_args!(
-            "must have either {PATIENT_ID} or {SUBJECT}, and not both"
-        )));
-    }
-    let pseudonym = Pseudonym::new(pseudonym);
-    let patient = context.pseudonyms.patient(&pseudonym).map_err(|InvalidPseudonym| {
-        DecodeError::new("is not a pseudonym of the configured scheme").inside(SUBJECT)
-    })?;
-    Ok((pseudonym, patient))
 }
 
 /// Returns the fields of the line, with `patient_id` if the scheme is reversible and `subject` otherwise, and the first problem: a field that a
@@ -108,10 +80,7 @@ pub(super) fn write(
         }
     }
     data.insert(ID.to_owned(), dispense.id.to_string().into());
-    match pseudonyms.patient(&dispense.subject)? {
-        Some(patient) => data.insert(PATIENT_ID.to_owned(), patient.uuid().to_string().into()),
-        None => data.insert(SUBJECT.to_owned(), dispense.subject.expose().into()),
-    };
+    patient::write(&mut data, PATIENT_ID, &dispense.subject, pseudonyms)?;
     Ok((data, problem))
 }
 

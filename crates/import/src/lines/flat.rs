@@ -3,15 +3,15 @@
 use std::fmt::Display;
 
 use esoz_contract_division::{Contract, ContractDivision, ContractRecord, Division, DivisionRecord};
-use esoz_kernel::Stamps;
 use esoz_kernel::time::rfc3339_micros;
+use esoz_kernel::{CivilDate, Stamps};
 use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityType};
 use serde_json::{Map, Value};
 
 use super::stamps;
 use crate::json::{DecodeError, boolean, day, optional, parsed, refuse_unknown, required, text};
 
-type Data = Map<String, Value>;
+pub(super) type Data = Map<String, Value>;
 
 /// Declares the line of a kind: its record in terms of variables, and for each variable the field, how it is read and how it is written. The
 /// one list serves both directions: what builds the record is also the pattern that takes it apart.
@@ -37,6 +37,8 @@ macro_rules! flat_line {
         }
     };
 }
+
+pub(super) use flat_line;
 
 flat_line! {
     read_legal_entity, write_legal_entity: LegalEntityRecord = {
@@ -91,11 +93,15 @@ flat_line! {
     is_active: "is_active" = required(boolean), json;
 }
 
+/// Refuses a record that ends before it begins.
+pub(super) fn require_days_in_order(start: CivilDate, end: CivilDate) -> Result<(), DecodeError> {
+    let fault = || DecodeError::new("is before start_date").inside("end_date");
+    (start <= end).then_some(()).ok_or_else(fault)
+}
+
 /// Refuses a contract that ends before it begins.
 pub(super) fn with_days_in_order(contract: ContractRecord) -> Result<ContractRecord, DecodeError> {
-    if contract.end_date < contract.start_date {
-        return Err(DecodeError::new("is before start_date").inside("end_date"));
-    }
+    require_days_in_order(contract.start_date, contract.end_date)?;
     Ok(contract)
 }
 
@@ -108,11 +114,11 @@ fn word(kind: &LegalEntityType) -> Value {
 }
 
 /// Writes what is read from text.
-fn display(value: &impl Display) -> Value {
+pub(super) fn display(value: &impl Display) -> Value {
     value.to_string().into()
 }
 
 /// Writes what JSON has a type for.
-fn json<T: Copy + Into<Value>>(value: &T) -> Value {
+pub(super) fn json<T: Copy + Into<Value>>(value: &T) -> Value {
     (*value).into()
 }

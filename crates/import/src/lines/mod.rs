@@ -2,6 +2,8 @@
 
 mod dispense;
 mod flat;
+mod patient;
+mod registries;
 mod stamps;
 mod write;
 
@@ -43,6 +45,18 @@ fn record(
         RecordKind::ContractDivision => {
             Record::ContractDivision(flat::read_contract_division(&data, stamps)?)
         }
+        RecordKind::Person => Record::Person(registries::read_person(&data, stamps, context)?),
+        RecordKind::Party => Record::Party(registries::read_party(&data, stamps, context)?),
+        RecordKind::Employee => Record::Employee(registries::read_employee(&data, stamps)?),
+        RecordKind::MedicalProgram => {
+            Record::MedicalProgram(registries::read_medical_program(&data, stamps)?)
+        }
+        RecordKind::DeviceDefinition => {
+            Record::DeviceDefinition(registries::read_device_definition(&data, stamps)?)
+        }
+        RecordKind::ProgramDevice => Record::ProgramDevice(registries::with_days_in_order(
+            registries::read_program_device(&data, stamps)?,
+        )?),
         RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(data, stamps, context)?),
     })
 }

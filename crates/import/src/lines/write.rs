@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use esoz_device_dispense::PatientPseudonyms;
 use esoz_kernel::{StoreError, Timestamp};
+use esoz_signed_content::DrfoDigests;
 use serde_json::{Map, Value};
 
-use super::{dispense, flat, parse_line};
+use super::{dispense, flat, parse_line, registries};
 use crate::json::DecodeError;
 use crate::{ImportContext, LineError, PseudonymousLines, Record, UnknownFields};
 
@@ -23,10 +24,11 @@ pub(crate) struct ExportLine {
 /// limit is an option of the import.
 ///
 /// # Errors
-/// [`StoreError`] of kind corrupt when the subject of a dispense is no pseudonym of the scheme. It is not written: it may be anything.
+/// [`StoreError`] of kind corrupt when the subject of a person or a dispense is no pseudonym of the scheme. It is not written: it may be anything.
 pub(crate) fn export_line(
     record: &Record,
     pseudonyms: &dyn PatientPseudonyms,
+    drfo_digests: &dyn DrfoDigests,
 ) -> Result<ExportLine, StoreError> {
     let (text, without_place) = line(record, pseudonyms)?;
     if let Some(refused) = without_place {
@@ -36,6 +38,7 @@ pub(crate) fn export_line(
         // Not used: a record without stamps has returned above.
         now: Timestamp::MIN,
         pseudonyms,
+        drfo_digests,
         unknown_fields: UnknownFields::Keep,
         pseudonymous_lines: PseudonymousLines::Accept,
     };
@@ -56,6 +59,19 @@ fn line(
         Record::Division(record) => (flat::write_division(record), None),
         Record::Contract(record) => (flat::write_contract(record), None),
         Record::ContractDivision(record) => (flat::write_contract_division(record), None),
+        Record::Person(record) => {
+            let written = registries::write_person(record, pseudonyms);
+            (
+                written
+                    .map_err(|_| StoreError::corrupt("persons", "(its pseudonym is not shown)", "subject"))?,
+                None,
+            )
+        }
+        Record::Party(record) => (registries::write_party(record), None),
+        Record::Employee(record) => (registries::write_employee(record), None),
+        Record::MedicalProgram(record) => (registries::write_medical_program(record), None),
+        Record::DeviceDefinition(record) => (registries::write_device_definition(record), None),
+        Record::ProgramDevice(record) => (registries::write_program_device(record), None),
         Record::DeviceDispense(record) => dispense::write(record, pseudonyms)
             .map_err(|_| StoreError::corrupt("device_dispenses", record.id, "subject"))?,
     };

@@ -7,4 +7,5 @@ mod one_pass;
 mod strict;
 
 pub use error::{JsonError, JsonErrorKind, is_field_name};
+pub use number::number;
 pub use strict::read;

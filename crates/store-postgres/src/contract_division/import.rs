@@ -78,8 +78,8 @@ static CONTRACTS: Table<ContractRecord> = Table {
             ("status", Values::Text(each(records, |record| record.status.as_str().to_owned()))),
             ("contract_number", Values::Text(each(records, |record| record.contract_number.clone()))),
             ("contractor_legal_entity_id", Values::Id(each(records, contractor))),
-            ("start_date", Values::Date(each(records, |record| date_to_pg(record.start_date)))),
-            ("end_date", Values::Date(each(records, |record| date_to_pg(record.end_date)))),
+            ("start_date", Values::Date(each(records, |record| Some(date_to_pg(record.start_date))))),
+            ("end_date", Values::Date(each(records, |record| Some(date_to_pg(record.end_date))))),
             ("is_active", Values::Bool(each(records, |record| Some(record.facts.is_active)))),
             ("is_suspended", Values::Bool(each(records, |record| Some(record.is_suspended)))),
         ]

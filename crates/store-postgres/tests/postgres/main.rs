@@ -4,6 +4,7 @@
 mod audit;
 mod batch;
 mod corrupt;
+mod corrupt_registries;
 mod idempotency;
 mod locks;
 mod migrations;

@@ -14,7 +14,7 @@ use esoz_store_sqlite::SqliteStore;
 use esoz_test_servers::raw::SqliteFile;
 use esoz_testkit::contract::{
     ContractStore, CredentialStore, DispenseStore, EventLogUnderTest, OutboxUnderTest, PublisherUnderTest,
-    RawOutbox, put_with_change,
+    RawOutbox, RegistryStore, put_with_change,
 };
 
 async fn fresh_dispenses() -> DispenseStore {
@@ -74,6 +74,18 @@ async fn fresh_contracts() -> ContractStore {
     }
 }
 
+async fn fresh_registries() -> RegistryStore {
+    let fresh = common::fresh();
+    let store = Arc::new(fresh.store);
+    RegistryStore {
+        registries: store.clone(),
+        records: store.clone(),
+        legal_entities: store.clone(),
+        contracts: store,
+        keep: Box::new(fresh.dir),
+    }
+}
+
 async fn fresh_credentials() -> CredentialStore {
     let fresh = common::fresh();
     let store = Arc::new(fresh.store);
@@ -104,6 +116,7 @@ async fn fresh_publisher() -> PublisherUnderTest {
 esoz_testkit::dispense_store_contract!(fresh_dispenses);
 esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(fresh_contracts);
+esoz_testkit::registry_store_contract!(fresh_registries);
 esoz_testkit::credential_store_contract!(fresh_credentials);
 esoz_testkit::event_log_contract!(fresh_event_log);
 esoz_testkit::publisher_contract!(fresh_publisher);

@@ -16,6 +16,7 @@ mod older_sqlite;
 mod processes;
 mod read_limit;
 mod tampering;
+mod tampering_registries;
 mod untouched;
 
 use std::path::Path;

@@ -16,13 +16,13 @@ use esoz_testkit::builders::{
 use crate::common::{Fresh, fresh};
 use crate::{UpdateFixture, shell};
 
-fn tamper(fresh: &Fresh, sql: &str) {
+pub(crate) fn tamper(fresh: &Fresh, sql: &str) {
     let mut shell = shell(&fresh.settings.path);
     let all_allowed = "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF;";
     shell.batch_execute(&format!("{all_allowed} {sql}")).unwrap();
 }
 
-fn assert_corrupt(error: &StoreError, parts: &[&str]) {
+pub(crate) fn assert_corrupt(error: &StoreError, parts: &[&str]) {
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
     let text = error.to_string();
     for part in parts {

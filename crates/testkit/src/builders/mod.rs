@@ -2,6 +2,7 @@
 //! dispense, by [`DispenseBuilder`].
 
 mod dispense;
+mod registries;
 
 use esoz_auth::{NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
 use esoz_contract_division::{
@@ -18,6 +19,9 @@ use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus, Legal
 use jiff::SignedDuration;
 
 pub use dispense::{DispenseBuilder, concept, dispense, reference};
+pub use registries::{
+    device_choice, device_definition, employee_of, medical_program, party_of, person, program_device_of,
+};
 
 /// A UUID that was never given out before.
 pub fn fresh() -> Uuid {

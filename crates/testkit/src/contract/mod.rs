@@ -40,6 +40,7 @@ pub mod outbox;
 pub mod outbox_claims;
 pub mod outbox_set_aside;
 pub mod publisher;
+pub mod registries;
 mod sequence_model;
 mod sequence_steps;
 pub mod sequences;
@@ -52,7 +53,7 @@ mod subjects;
 pub use subjects::{
     Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, EventLogUnderTest,
     MediaStorageUnderTest, Message, OutboxUnderTest, PublisherUnderTest, RawDispenses, RawEventLog,
-    RawMediaStorage, RawOutbox, put_with_change,
+    RawMediaStorage, RawOutbox, RegistryStore, put_with_change,
 };
 
 #[cfg(test)]
@@ -60,7 +61,11 @@ mod tests {
     /// A case that no macro lists would never run.
     #[test]
     fn every_case_is_listed_in_the_macro_of_its_port() {
-        let macros = concat!(include_str!("macros/stores.rs"), include_str!("macros/events.rs"));
+        let macros = concat!(
+            include_str!("macros/stores.rs"),
+            include_str!("macros/events.rs"),
+            include_str!("macros/registries.rs")
+        );
         for (suite, source) in [
             ("contract_divisions", include_str!("contract_divisions/facts.rs")),
             ("contract_divisions", include_str!("contract_divisions/apply.rs")),
@@ -91,6 +96,12 @@ mod tests {
             ("outbox_claims", include_str!("outbox_claims.rs")),
             ("outbox_set_aside", include_str!("outbox_set_aside.rs")),
             ("publisher", include_str!("publisher.rs")),
+            ("registries", include_str!("registries/content.rs")),
+            ("registries", include_str!("registries/devices.rs")),
+            ("registries", include_str!("registries/facts.rs")),
+            ("registries", include_str!("registries/parties.rs")),
+            ("registries", include_str!("registries/refusals.rs")),
+            ("registries", include_str!("registries/scans.rs")),
         ] {
             let (_, list) = macros.split_once(&format!("=> {suite}:")).expect(suite);
             let (list, _) = list.split_once('}').expect(suite);

@@ -8,6 +8,7 @@ use esoz_device_dispense::{DeviceDispenses, DispenseRegistry, Transition};
 use esoz_events::{EventLog, EventPublisher, EventRef, Outbox, StatusChangeEvent};
 use esoz_kernel::{Committed, ContractDivisionId, DispenseId, EventId, IdempotencyRecords, UserId};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
+use esoz_registries::{Registries, RegistryRecords};
 use esoz_signed_content::MediaStorage;
 use serde_json::Value;
 
@@ -91,6 +92,20 @@ pub struct ContractStore {
     pub keys: Arc<dyn IdempotencyRecords>,
     /// What the store's trigger wrote.
     pub audit: Arc<dyn Audit>,
+    /// What must live as long as the store.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// A store of the administrative registries, fresh and empty.
+pub struct RegistryStore {
+    /// Finds.
+    pub registries: Arc<dyn Registries>,
+    /// Loads and scans.
+    pub records: Arc<dyn RegistryRecords>,
+    /// Loads the legal entities of the same store.
+    pub legal_entities: Arc<dyn LegalEntityRegistry>,
+    /// Loads the divisions of the same store.
+    pub contracts: Arc<dyn ContractRegistry>,
     /// What must live as long as the store.
     pub keep: Box<dyn Any + Send + Sync>,
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`FakeDispenses`] | `DeviceDispenses`, `DispenseRegistry`, `Outbox`, `IdempotencyRecords` |
 //! | [`FakeContracts`] | `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry`, `IdempotencyRecords` |
+//! | [`FakeRegistries`] | `Registries`, `Registry` of every record |
 //! | [`FakeCredentials`] | `AccessTokens`, `ApiKeys`, `Credentials` |
 //! | [`FakeEventLog`] | `EventLog` |
 //! | [`FakeMediaStorage`] | `MediaStorage` |
@@ -19,6 +20,8 @@ mod keys;
 mod media_storage;
 mod outbox;
 mod publisher;
+mod registries;
+mod registry_facts;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,23 +34,36 @@ pub use dispenses::FakeDispenses;
 pub use event_log::FakeEventLog;
 pub use media_storage::FakeMediaStorage;
 pub use publisher::RecordingPublisher;
+pub use registries::FakeRegistries;
 
 /// A page of a scan of a table by its ids.
-fn scan<Id: Copy + Ord + Eq, Row, T>(
+fn scan<Id: Copy, Row, T>(
     table: &HashMap<Id, Row>,
     uuid: fn(Id) -> Uuid,
     after: Option<ScanCursor>,
     limit: u32,
     record: impl Fn(Id, &Row) -> Result<T, StoreError>,
 ) -> ScanPage<T> {
-    let is_later = |id: Id| after.as_ref().is_none_or(|after| uuid(id).as_bytes().as_slice() > after.id());
-    let mut later: Vec<_> = table.iter().filter(|(id, _)| is_later(**id)).collect();
-    later.sort_unstable_by_key(|(id, _)| **id);
+    let bytes = |id: &Id| uuid(*id).as_bytes().to_vec();
+    scan_by_key(table, bytes, after, limit, |id, row| record(*id, row))
+}
+
+/// A page of a scan of a table by its keys, in the order of their bytes.
+fn scan_by_key<Key, Row, T>(
+    table: &HashMap<Key, Row>,
+    bytes: impl Fn(&Key) -> Vec<u8>,
+    after: Option<ScanCursor>,
+    limit: u32,
+    record: impl Fn(&Key, &Row) -> Result<T, StoreError>,
+) -> ScanPage<T> {
+    let is_later = |key: &Key| after.as_ref().is_none_or(|after| bytes(key).as_slice() > after.id());
+    let mut later: Vec<_> = table.iter().filter(|(key, _)| is_later(key)).collect();
+    later.sort_unstable_by_key(|(key, _)| bytes(key));
     let page = later.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
     let has_more = later.len() > page;
     later.truncate(page);
-    let next = later.last().filter(|_| has_more).map(|(id, _)| ScanCursor::new(*uuid(**id).as_bytes()));
-    ScanPage { records: later.into_iter().map(|(id, row)| record(*id, row)).collect(), next }
+    let next = later.last().filter(|_| has_more).map(|(key, _)| ScanCursor::new(bytes(key)));
+    ScanPage { records: later.into_iter().map(|(key, row)| record(key, row)).collect(), next }
 }
 
 /// The state of a fake, which a test that panicked does not take from the others.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Target, mongo, sqlite};
 use crate::json::texts;
 use crate::secrecy::{CANARY, assert_keeps_quiet};
-use crate::service::{DATA, import_ports, now, pseudonyms};
+use crate::service::{DATA, drfo_digests, import_ports, now, pseudonyms};
 
 /// See [`Target::about`].
 pub(super) const IMPORT_LINE: Target = Target {
@@ -21,6 +21,9 @@ pub(super) const IMPORT_LINE: Target = Target {
     seeds: || {
         let kinds = DATA.lines().map(|line| line.as_bytes().to_vec());
         let odd = [
+            r#"{"kind": "person", "data": {"id": "canary-7f3a", "status": "active", "verification_status": "VERIFIED"}}"#,
+            r#"{"kind": "party", "data": {"id": "aaaaaaaa-0000-4000-8000-000000000001", "tax_id": "canary-7f3a", "users": []}}"#,
+            r#"{"kind": "program_device", "data": {"reimbursement": {"type": "FIXED", "amount": 1e-9}}}"#,
             r#"{"kind": "canary-7f3a", "data": {}}"#,
             r#"{"kind": "division", "data": {"id": "canary-7f3a", "id": "canary-7f3a"}}"#,
             r#"{"kind": "legal_entity", "data": {"name": "canary-7f3a", "edrpou": 1e999}}"#,
@@ -36,8 +39,13 @@ thread_local! {
 fn read(line: &str) -> Result<Record, LineError> {
     PSEUDONYMS.with(|pseudonyms| {
         let (unknown_fields, pseudonymous_lines) = (UnknownFields::Refuse, PseudonymousLines::Refuse);
-        let context =
-            ImportContext { now: now(), pseudonyms: &**pseudonyms, unknown_fields, pseudonymous_lines };
+        let context = ImportContext {
+            now: now(),
+            pseudonyms: &**pseudonyms,
+            drfo_digests: &drfo_digests(),
+            unknown_fields,
+            pseudonymous_lines,
+        };
         parse_line(line, &context)
     })
 }

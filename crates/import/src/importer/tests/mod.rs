@@ -8,12 +8,18 @@ use std::collections::HashMap;
 use std::io::{self, Cursor};
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use esoz_contract_division::MockContractRegistry;
 use esoz_device_dispense::{
     Dispense, EncodedDispense, MockDispenseRegistry, MockPatientPseudonyms, Pseudonym,
 };
-use esoz_kernel::{Clock, Put, StoreError, StoreErrorKind, Timestamp, Uuid};
+use esoz_kernel::{Clock, Put, ScanCursor, ScanPage, StoreError, StoreErrorKind, Timestamp, Uuid};
 use esoz_legal_entity::MockLegalEntityRegistry;
+use esoz_pseudonym::HmacDrfoDigests;
+use esoz_registries::{
+    DeviceDefinitionRecord, EmployeeRecord, MedicalProgramRecord, PartyRecord, PersonRecord,
+    ProgramDeviceRecord, Registry,
+};
 use pollster::block_on;
 use serde_json::{Value, json};
 
@@ -59,6 +65,38 @@ impl Stored {
     }
 }
 
+/// Hands the records of every registry over as an import stores them.
+struct Registries<P>(P);
+
+macro_rules! registries {
+    ($($Record:ty as $kind:ident, $id:expr;)+) => {$(
+        #[async_trait]
+        impl<P> Registry<$Record> for Registries<P>
+        where
+            P: Fn(Vec<(Uuid, Record)>) -> Result<Vec<Put>, StoreError> + Send + Sync,
+        {
+            async fn put(&self, records: &[$Record]) -> Result<Vec<Put>, StoreError> {
+                let id: fn(&$Record) -> Uuid = $id;
+                (self.0)(records.iter().map(|record| (id(record), Record::$kind(record.clone()))).collect())
+            }
+
+            async fn scan(&self, _: Option<ScanCursor>, _: u32) -> Result<ScanPage<$Record>, StoreError> {
+                Ok(ScanPage { records: Vec::new(), next: None })
+            }
+        }
+    )+};
+}
+
+registries! {
+    // All persons here have the same pseudonym.
+    PersonRecord as Person, |_| Uuid::max();
+    PartyRecord as Party, |record| record.facts.id.uuid();
+    EmployeeRecord as Employee, |record| record.facts.id.uuid();
+    MedicalProgramRecord as MedicalProgram, |record| record.id.uuid();
+    DeviceDefinitionRecord as DeviceDefinition, |record| record.facts.id.uuid();
+    ProgramDeviceRecord as ProgramDevice, |record| record.facts.id.uuid();
+}
+
 /// The id of a dispense that the store cannot hold.
 const UNENCODABLE: u128 = 667;
 
@@ -90,6 +128,7 @@ fn ports_failing_at(stored: &Arc<Mutex<Stored>>, failing_call: usize) -> ImportP
     contracts.expect_put_divisions().returning(answer!(facts.id => Division));
     contracts.expect_put_contracts().returning(answer!(facts.id => Contract));
     contracts.expect_put_contract_divisions().returning(answer!(id => ContractDivision));
+    let registries = Registries(put.clone());
     let mut dispenses = MockDispenseRegistry::new();
     let encoded: Arc<Mutex<HashMap<Uuid, Dispense>>> = Arc::default();
     let known = Arc::clone(&encoded);
@@ -110,8 +149,10 @@ fn ports_failing_at(stored: &Arc<Mutex<Stored>>, failing_call: usize) -> ImportP
     ImportPorts {
         legal_entities: Arc::new(legal_entities),
         contracts: Arc::new(contracts),
+        registries: Arc::new(registries),
         dispenses: Arc::new(dispenses),
         pseudonyms: Arc::new(pseudonyms),
+        drfo_digests: Arc::new(HmacDrfoDigests::try_new("a secret of a test").unwrap()),
         clock: Arc::new(FixedClock),
     }
 }
@@ -143,6 +184,19 @@ fn line(kind: RecordKind, id: u128) -> String {
         RecordKind::ContractDivision => {
             json!({"contract_id": uuid(3), "division_id": uuid(2), "is_active": true})
         }
+        RecordKind::Person => json!({"status": "active", "verification_status": "VERIFIED"}),
+        RecordKind::Party => json!({"users": []}),
+        RecordKind::Employee => json!({
+            "party_id": uuid(6), "legal_entity_id": uuid(1), "type": "t", "status": "APPROVED", "is_active": true, "name": "n",
+        }),
+        RecordKind::MedicalProgram => json!({"name": "n", "type": "t", "is_active": true}),
+        RecordKind::DeviceDefinition => json!({
+            "name": "n", "is_active": true, "classification_type": "t", "packaging_unit": "u", "packaging_count": 1,
+        }),
+        RecordKind::ProgramDevice => json!({
+            "program_id": uuid(8), "device_definition_id": uuid(9), "is_active": true, "start_date": "2026-01-01",
+            "reimbursement": {"type": "FIXED", "amount": 1},
+        }),
         RecordKind::DeviceDispense => {
             let reference = |code: &str| {
                 let coding = json!([{"system": "eHealth/resources", "code": code}]);

@@ -2,38 +2,43 @@
 
 use esoz_device_dispense::Dispense;
 use esoz_kernel::StoreErrorKind;
-use esoz_pseudonym::{Aes128CbcPseudonyms, HmacSha256Pseudonyms};
+use esoz_pseudonym::{Aes128CbcPseudonyms, HmacDrfoDigests, HmacSha256Pseudonyms};
 use proptest::prelude::*;
 
 use super::*;
 use crate::lines::write::{ExportLine, export_line};
 
-fn hmac() -> HmacSha256Pseudonyms {
+pub(super) fn hmac() -> HmacSha256Pseudonyms {
     HmacSha256Pseudonyms::try_new("an hmac secret of 32 characters!").unwrap()
 }
 
-fn aes() -> Aes128CbcPseudonyms {
+pub(super) fn aes() -> Aes128CbcPseudonyms {
     Aes128CbcPseudonyms::try_new("8grv872gt3trc92b", "99yBSYB*Y99yr932").unwrap()
 }
 
-/// Parses a line as an import does that takes all that an export writes.
-fn import(line: &str, pseudonyms: &dyn PatientPseudonyms) -> Result<Record, LineError> {
-    let (unknown_fields, pseudonymous_lines) = (UnknownFields::Keep, PseudonymousLines::Accept);
-    let now = time("2026-02-03T04:05:06.123456789Z");
-    parse_line(line, &ImportContext { now, pseudonyms, unknown_fields, pseudonymous_lines })
+pub(super) fn digests() -> HmacDrfoDigests {
+    HmacDrfoDigests::try_new("an hmac secret of 32 characters!").unwrap()
 }
 
-fn line_of(kind: &str, data: &Value) -> String {
+/// Parses a line as an import does that takes all that an export writes.
+pub(super) fn import(line: &str, pseudonyms: &dyn PatientPseudonyms) -> Result<Record, LineError> {
+    let (unknown_fields, pseudonymous_lines) = (UnknownFields::Keep, PseudonymousLines::Accept);
+    let now = time("2026-02-03T04:05:06.123456789Z");
+    let drfo_digests = &digests();
+    parse_line(line, &ImportContext { now, pseudonyms, drfo_digests, unknown_fields, pseudonymous_lines })
+}
+
+pub(super) fn line_of(kind: &str, data: &Value) -> String {
     json!({"kind": kind, "data": data}).to_string()
 }
 
-fn export(record: &Record, pseudonyms: &dyn PatientPseudonyms) -> ExportLine {
-    export_line(record, pseudonyms).unwrap()
+pub(super) fn export(record: &Record, pseudonyms: &dyn PatientPseudonyms) -> ExportLine {
+    export_line(record, pseudonyms, &digests()).unwrap()
 }
 
 /// The line of a record that an import takes back unchanged.
 #[track_caller]
-fn exported(record: &Record, pseudonyms: &dyn PatientPseudonyms) -> String {
+pub(super) fn exported(record: &Record, pseudonyms: &dyn PatientPseudonyms) -> String {
     let ExportLine { text, refused } = export(record, pseudonyms);
     assert_eq!(refused, None, "{text}");
     assert_eq!(import(&text, pseudonyms).as_ref(), Ok(record), "{text}");
@@ -95,7 +100,7 @@ fn a_patient_is_exported_only_if_the_pseudonym_tells() {
 fn a_subject_that_is_no_pseudonym_is_not_exported_and_not_shown() {
     let odd = Dispense { subject: Pseudonym::new(PATIENT), ..full_record() };
     let id = odd.id.to_string();
-    let error = export_line(&Record::DeviceDispense(odd), &hmac()).unwrap_err();
+    let error = export_line(&Record::DeviceDispense(odd), &hmac(), &digests()).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     for part in ["device_dispenses", &id, "subject"] {
         assert!(error.to_string().contains(part), "{error}");

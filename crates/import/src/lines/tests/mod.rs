@@ -3,10 +3,13 @@
 mod bad;
 mod export;
 mod good;
+mod registries;
+mod registry_faults;
 mod unknown;
 
 use esoz_device_dispense::{MockPatientPseudonyms, PatientPseudonyms, Pseudonym};
 use esoz_kernel::{PatientId, Stamps, Timestamp};
+use esoz_signed_content::{Drfo, DrfoDigest, DrfoDigests};
 use serde_json::json;
 
 use super::*;
@@ -38,10 +41,20 @@ fn pseudonyms() -> impl PatientPseudonyms {
     pseudonyms
 }
 
+/// The digests of a test: the number, told apart from others.
+struct Digests;
+
+impl DrfoDigests for Digests {
+    fn of(&self, drfo: &Drfo) -> DrfoDigest {
+        DrfoDigest::new(format!("digest of {}", drfo.expose()))
+    }
+}
+
 fn parse_with(line: &str, unknown_fields: UnknownFields) -> Result<Record, LineError> {
     let now = time("2026-02-03T04:05:06.123456789Z");
     let pseudonymous_lines = PseudonymousLines::Refuse;
-    parse_line(line, &ImportContext { now, pseudonyms: &pseudonyms(), unknown_fields, pseudonymous_lines })
+    let (pseudonyms, drfo_digests) = (&pseudonyms(), &Digests);
+    parse_line(line, &ImportContext { now, pseudonyms, drfo_digests, unknown_fields, pseudonymous_lines })
 }
 
 fn parse_text(line: &str) -> Result<Record, LineError> {
@@ -112,6 +125,43 @@ fn contract_division() -> Value {
     json!({"id": upper(4), "contract_id": upper(3), "division_id": upper(2), "is_active": false})
 }
 
+fn person() -> Value {
+    json!({"id": PATIENT, "status": "active", "verification_status": "VERIFICATION_NOT_NEEDED"})
+}
+
+/// The taxpayer number of the party, as it is written there.
+const TAX_ID: &str = "36 9000 4711";
+
+fn party() -> Value {
+    json!({"id": upper(20), "tax_id": TAX_ID, "users": [upper(91), upper(90)]})
+}
+
+fn employee() -> Value {
+    json!({
+        "id": upper(21), "party_id": upper(20), "legal_entity_id": upper(1), "type": "PHARMACIST", "status": "APPROVED",
+        "is_active": true, "end_date": "9999-12-31", "name": "Олена Б.",
+    })
+}
+
+fn medical_program() -> Value {
+    json!({"id": upper(22), "name": "Програма", "type": "DEVICE", "is_active": true})
+}
+
+fn device_definition() -> Value {
+    json!({
+        "id": upper(23), "name": "Смужки", "is_active": true, "classification_type": "30221", "packaging_unit": "piece",
+        "packaging_count": 50,
+    })
+}
+
+fn program_device() -> Value {
+    json!({
+        "id": upper(24), "program_id": upper(22), "device_definition_id": upper(23), "is_active": true,
+        "start_date": "2026-01-01", "end_date": "2026-12-31", "reimbursement": {"type": "FIXED", "amount": 100.07},
+        "max_daily_count": 0.5,
+    })
+}
+
 fn reference(code: &str, n: u32) -> Value {
     json!({"identifier": {"type": {"coding": [{"system": "eHealth/resources", "code": code}]}, "value": upper(n)}})
 }
@@ -169,12 +219,18 @@ fn full_dispense() -> Value {
 }
 
 /// A good line of each kind.
-fn every_kind() -> [(&'static str, Value); 5] {
+fn every_kind() -> [(&'static str, Value); 11] {
     [
         ("legal_entity", legal_entity()),
         ("division", division()),
         ("contract", contract()),
         ("contract_division", contract_division()),
+        ("person", person()),
+        ("party", party()),
+        ("employee", employee()),
+        ("medical_program", medical_program()),
+        ("device_definition", device_definition()),
+        ("program_device", program_device()),
         ("device_dispense", dispense()),
     ]
 }

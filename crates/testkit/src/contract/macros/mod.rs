@@ -1,6 +1,7 @@
 //! The macros that run the suites, one for each kind of store.
 
 mod events;
+mod registries;
 mod stores;
 
 /// Wraps each case of a suite into a test of a module that bears the suite's name.
