@@ -14,8 +14,10 @@ use mongodb::{
     },
 };
 
-use crate::{error::MongoError, fields};
 use esoz_kernel::StoreError;
+use tokio::time::Instant;
+
+use crate::{error::MongoError, fields};
 
 /// The documents. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +32,10 @@ pub(crate) struct Collections {
     pub(crate) dispenses: Collection<RawDocumentBuf>,
     /// The dispenses, for reads of what must never be rolled back: events that will be published. Read concern `majority`.
     pub(crate) majority: Collection<RawDocumentBuf>,
+    /// The device requests, as `dispenses`.
+    pub(crate) requests: Collection<RawDocumentBuf>,
+    /// The device requests, as `majority`.
+    pub(crate) majority_requests: Collection<RawDocumentBuf>,
     /// The relays' claims, read from the primary: the write that follows notices what a failover rolled back.
     pub(crate) claims_collection: Collection<RawDocumentBuf>,
     pub(crate) operation_timeout: Duration,
@@ -37,7 +43,23 @@ pub(crate) struct Collections {
     pub(crate) has_unique_key: Arc<AtomicBool>,
 }
 
+/// A collection whose documents have an outbox.
+pub(crate) struct WithOutbox<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) latest: &'a Collection<RawDocumentBuf>,
+    pub(crate) majority: &'a Collection<RawDocumentBuf>,
+}
+
 impl Collections {
+    /// The collections whose documents have an outbox.
+    pub(crate) fn with_outbox(&self) -> [WithOutbox<'_>; 2] {
+        let Self { dispenses, majority, requests, majority_requests, .. } = self;
+        [
+            WithOutbox { name: fields::COLLECTION, latest: dispenses, majority },
+            WithOutbox { name: fields::REQUESTS, latest: requests, majority: majority_requests },
+        ]
+    }
+
     pub(crate) fn of(database: Database, operation_timeout: Duration) -> Self {
         let read_with = |collection, concern| {
             database.collection_with_options(collection, concerns(concern, operation_timeout))
@@ -45,6 +67,8 @@ impl Collections {
         Self {
             dispenses: read_with(fields::COLLECTION, ReadConcern::local()),
             majority: read_with(fields::COLLECTION, ReadConcern::majority()),
+            requests: read_with(fields::REQUESTS, ReadConcern::local()),
+            majority_requests: read_with(fields::REQUESTS, ReadConcern::majority()),
             claims_collection: read_with(fields::CLAIMS, ReadConcern::local()),
             database,
             operation_timeout,
@@ -75,7 +99,21 @@ impl Collections {
         &self,
         operation: impl IntoFuture<Output = mongodb::error::Result<T>>,
     ) -> Result<T, MongoError> {
-        match tokio::time::timeout(self.operation_timeout, operation.into_future()).await {
+        self.until(self.deadline(), operation).await
+    }
+
+    /// The end of an operation that begins now.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.operation_timeout
+    }
+
+    /// Runs one step of an operation that ends at that time, as [`with_timeout`](Self::with_timeout).
+    pub(crate) async fn until<T>(
+        &self,
+        deadline: Instant,
+        step: impl IntoFuture<Output = mongodb::error::Result<T>>,
+    ) -> Result<T, MongoError> {
+        match tokio::time::timeout_at(deadline, step.into_future()).await {
             Ok(answer) => answer.map_err(MongoError::from),
             Err(_) => Err(MongoError::Timeout(self.operation_timeout)),
         }

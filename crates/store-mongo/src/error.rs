@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use esoz_kernel::{StoreError, StoreErrorKind};
 use mongodb::error::{
-    Error, ErrorKind, IndexedWriteError, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, WriteFailure,
+    Error, ErrorKind, IndexedWriteError, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR,
+    UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
 };
 
 /// The server's codes, <https://github.com/mongodb/mongo/blob/v6.0/src/mongo/base/error_codes.yml>.
@@ -114,6 +115,16 @@ impl MongoError {
     /// Whether the server refused a write because a document with the same key is there.
     pub(crate) fn is_duplicate_key(&self) -> bool {
         matches!(self, Self::Driver(error) if server_code(error).is_some_and(is_duplicate_key))
+    }
+
+    /// Whether a transaction was not committed, and the same may succeed when it is begun again.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Driver(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR))
+    }
+
+    /// Whether a commit was sent, and its outcome is unknown.
+    pub(crate) fn is_unknown_commit(&self) -> bool {
+        matches!(self, Self::Driver(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT))
     }
 
     /// The documents that the server refused of several; `None` when the others are not known to be stored.

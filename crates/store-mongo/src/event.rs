@@ -6,8 +6,8 @@ use esoz_kernel::{EventId, RequestId, StoreError, TraceContext, UserId, Uuid};
 
 use crate::{
     fields::{
-        COLLECTION, EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID,
-        EVENT_TIME, EVENT_TRACEPARENT, EVENTS, OUTBOX, OUTBOX_EVENTS,
+        EVENT_CHANGED_BY, EVENT_ENTITY_TYPE, EVENT_ID, EVENT_NEW_STATUS, EVENT_REQUEST_ID, EVENT_TIME,
+        EVENT_TRACEPARENT, EVENTS, OUTBOX, OUTBOX_EVENTS,
     },
     values::{binary, millis, text, time, uuid},
 };
@@ -29,11 +29,12 @@ pub(crate) fn stored(event: &StatusChangeEvent) -> Document {
 }
 
 /// Decodes the waiting events of a document, in the order of their commits; an unreadable one is an error of its own.
-pub(crate) fn events(
+pub(crate) fn events<'a>(
+    collection: &'static str,
     entity_id: Uuid,
-    document: &RawDocument,
-) -> Result<impl Iterator<Item = Result<StatusChangeEvent, StoreError>> + '_, StoreError> {
-    let corrupt = move || StoreError::corrupt(COLLECTION, entity_id, OUTBOX_EVENTS);
+    document: &'a RawDocument,
+) -> Result<impl Iterator<Item = Result<StatusChangeEvent, StoreError>> + use<'a>, StoreError> {
+    let corrupt = move || StoreError::corrupt(collection, entity_id, OUTBOX_EVENTS);
     let outbox = document.get_document(OUTBOX).map_err(|_| corrupt())?;
     let waiting = outbox.get_array(EVENTS).map_err(|_| corrupt())?;
     let read = move |stored: bson::error::Result<_>| stored.ok().and_then(|stored| event(entity_id, stored));

@@ -3,7 +3,10 @@
 /// The collection of device dispenses.
 pub const COLLECTION: &str = "device_dispenses";
 
-/// The field of a dispense that holds its waiting events. Absent when none waits.
+/// The collection of device requests.
+pub const REQUESTS: &str = "device_requests";
+
+/// The field of a dispense, or of a request, that holds its waiting events. Absent when none waits.
 pub const OUTBOX: &str = "esoz_outbox";
 
 /// The field of a dispense that holds the idempotency keys of its transitions. Absent, or rarely empty, when none is kept.
@@ -16,6 +19,13 @@ pub const CHANGES: &str = "esoz_changes";
 /// The length of that list: far more than the transitions that can commit before the read that looks for an id.
 pub(crate) const CHANGES_MAX: i32 = 8;
 
+/// The field of a dispense that holds what a change by a signed document has overwritten, for the first answers of earlier changes. Absent when
+/// no idempotency key was kept then.
+pub const BEFORE: &str = "esoz_before";
+
+/// The field of a request that holds the times of the wrong codes that were given for it. Absent when none was.
+pub const WRONG_CODES: &str = "esoz_wrong_codes";
+
 pub(crate) const ID: &str = "_id";
 pub(crate) const STATUS: &str = "status";
 pub(crate) const STATUS_HISTORY: &str = "status_history";
@@ -27,6 +37,25 @@ pub(crate) const INSERTED_BY: &str = "inserted_by";
 pub(crate) const UPDATED_AT: &str = "updated_at";
 pub(crate) const UPDATED_BY: &str = "updated_by";
 
+pub(crate) const STATUS_REASON: &str = "status_reason";
+pub(crate) const SIGNED_CONTENT_LINKS: &str = "signed_content_links";
+pub(crate) const BASED_ON: &str = "based_on";
+
+/// The fields of a request.
+pub(crate) const INTENT: &str = "intent";
+pub(crate) const PROGRAM: &str = "program";
+/// The classification type of the device asked for; or, instead of it, its definition.
+pub(crate) const CODE: &str = "code";
+pub(crate) const CODE_REFERENCE: &str = "code_reference";
+pub(crate) const QUANTITY: &str = "quantity";
+pub(crate) const QUANTITY_VALUE: &str = "quantity.value";
+pub(crate) const QUANTITY_CODE: &str = "quantity.code";
+pub(crate) const OCCURRENCE_PERIOD: &str = "occurrence_period";
+pub(crate) const PERIOD_START: &str = "start";
+pub(crate) const PERIOD_END: &str = "end";
+pub(crate) const DISPENSE_VALID_TO: &str = "dispense_valid_to";
+pub(crate) const VERIFICATION_CODE: &str = "verification_code";
+
 /// Inside a reference: `identifier.value`.
 pub(crate) const IDENTIFIER: &str = "identifier";
 pub(crate) const VALUE: &str = "value";
@@ -36,12 +65,19 @@ pub(crate) const OWNER: &str = "performer_legal_entity.identifier.value";
 /// The objects that it is in.
 pub(crate) const OWNER_PARENTS: [&str; 2] = [PERFORMER_LEGAL_ENTITY, "performer_legal_entity.identifier"];
 
+/// The request that a dispense is based on.
+pub(crate) const REQUEST: &str = "based_on.identifier.value";
+/// The objects that it is in.
+pub(crate) const REQUEST_PARENTS: [&str; 2] = [BASED_ON, "based_on.identifier"];
+
 /// The indexes of lists: by owner, by owner and status, by subject and owner; each in the order of lists.
 pub(crate) const BY_OWNER: &str = "esoz_owner_inserted_at";
 pub(crate) const BY_STATUS: &str = "esoz_owner_status_inserted_at";
 pub(crate) const BY_SUBJECT: &str = "esoz_subject_owner_inserted_at";
 /// The index of the dispenses in progress.
 pub(crate) const IN_PROGRESS: &str = "esoz_in_progress";
+/// The index of the dispenses in progress by their requests.
+pub(crate) const BY_REQUEST: &str = "esoz_based_on_in_progress";
 
 /// Inside the outbox: the time of the oldest waiting event, and the events.
 pub(crate) const SINCE: &str = "since";
@@ -89,8 +125,15 @@ pub(crate) const KEY_REQUEST: &str = "request";
 pub(crate) const KEY_STATUS: &str = "status";
 pub(crate) const KEY_AT: &str = "at";
 pub(crate) const KEY_BY: &str = "by";
+/// Of a create: the history and the stamps of the new dispense.
+pub(crate) const KEY_NEW: &str = "new";
 pub(crate) const KEYS_KEY: &str = "esoz_keys.key";
 pub(crate) const KEYS_AT: &str = "esoz_keys.at";
+
+/// Inside what was overwritten: the length of the history before, the names of the fields, and those that were there.
+pub(crate) const BEFORE_ENTRIES: &str = "entries";
+pub(crate) const BEFORE_FIELDS: &str = "fields";
+pub(crate) const BEFORE_RECORD: &str = "record";
 
 /// How a pipeline names a field.
 pub(crate) fn path(field: &str) -> String {
@@ -104,6 +147,9 @@ mod tests {
     #[test]
     fn every_path_starts_with_its_parts() {
         assert_eq!(OWNER, format!("{PERFORMER_LEGAL_ENTITY}.{IDENTIFIER}.{VALUE}"));
+        assert_eq!(REQUEST, format!("{BASED_ON}.{IDENTIFIER}.{VALUE}"));
+        assert_eq!(QUANTITY_VALUE, format!("{QUANTITY}.{VALUE}"));
+        assert_eq!(QUANTITY_CODE, format!("{QUANTITY}.{CODE}"));
         assert_eq!(OUTBOX_SINCE, format!("{OUTBOX}.{SINCE}"));
         assert_eq!(OUTBOX_EVENTS, format!("{OUTBOX}.{EVENTS}"));
         assert_eq!(OUTBOX_EVENT_ID, format!("{OUTBOX_EVENTS}.{EVENT_ID}"));

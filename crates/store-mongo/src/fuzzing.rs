@@ -22,7 +22,9 @@ pub fn belongs_to(document: &[u8], owner: LegalEntityId, subject: &Pseudonym) ->
 
 /// The events that wait in a stored document; `None` when the bytes are none that a server could send.
 pub fn events(entity_id: Uuid, document: &[u8]) -> Option<Result<Vec<StatusChangeEvent>, StoreError>> {
-    RawDocument::from_bytes(document).ok().map(|document| event::events(entity_id, document)?.collect())
+    RawDocument::from_bytes(document)
+        .ok()
+        .map(|document| event::events(crate::COLLECTION, entity_id, document)?.collect())
 }
 
 /// The document of a dispense that is loaded, or why it cannot be stored.

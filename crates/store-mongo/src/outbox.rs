@@ -1,23 +1,20 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use bson::{Bson, Document, RawDocumentBuf, doc};
-use esoz_events::{
-    Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which, readable,
-};
+use bson::{Bson, Document, doc};
+use esoz_events::{Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, Which};
 use esoz_kernel::{StoreError, StoreErrorKind, Timestamp, Uuid};
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, future::try_join_all};
 
 use crate::{
     MongoStore,
+    collections::WithOutbox,
     device_dispense::commit::by_id,
-    event,
     fields::{
-        COLLECTION, EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ENTITY_TYPE, OUTBOX_EVENT_ID, OUTBOX_EVENTS,
-        OUTBOX_SET_ASIDE, OUTBOX_SET_ASIDE_AT, OUTBOX_SET_ASIDE_ID, OUTBOX_SINCE, SET_ASIDE, SET_ASIDE_AT,
-        path,
+        EVENT_ID, ID, OUTBOX, OUTBOX_EVENT_ENTITY_TYPE, OUTBOX_EVENT_ID, OUTBOX_EVENTS, OUTBOX_SET_ASIDE,
+        OUTBOX_SET_ASIDE_AT, OUTBOX_SET_ASIDE_ID, OUTBOX_SINCE, REQUESTS, path,
     },
-    set_aside::{Unreadable, listed, requeue},
+    set_aside::{listed, requeue},
     values::{binary, uuid},
 };
 
@@ -44,11 +41,16 @@ impl Outbox for MongoStore {
         let mut set_aside = Vec::new();
         for _ in 0..MAX_ATTEMPTS {
             let claims = self.documents.claims(claim).await?;
-            let waiting = self.waiting_for(claim, claims.held_by_others.clone()).await?;
-            if waiting.is_empty() {
+            let waiting = self.waiting_for(claim, &claims.held_by_others).await?;
+            if waiting.iter().all(Vec::is_empty) {
                 return Ok(Claimed { events: Vec::new(), set_aside });
             }
-            let (entities, events) = self.deliverable(waiting, claim.now, &mut set_aside).await?;
+            let (mut entities, mut events) = (Vec::new(), Vec::new());
+            for (collection, waiting) in self.documents.with_outbox().iter().zip(waiting) {
+                let found = self.deliverable(collection, waiting, claim.now, &mut set_aside).await?;
+                entities.extend(found.0);
+                events.extend(found.1);
+            }
             if !entities.is_empty() && self.documents.try_claim(claim, &claims, entities).await? {
                 return Ok(Claimed { events, set_aside });
             }
@@ -94,11 +96,13 @@ impl Outbox for MongoStore {
         let size =
             doc! { "$cond": [{ "$isArray": path(OUTBOX_EVENTS) }, { "$size": path(OUTBOX_EVENTS) }, 0] };
         let can_go = doc! { "$and": [{ "$not": is_aside }, is(OUTBOX_SINCE, "date")] };
+        let waiting = doc! { "$match": { "$or": [
+            { OUTBOX_SINCE: { "$exists": true } },
+            { OUTBOX_SET_ASIDE_AT: { "$exists": true } },
+        ] } };
         let pipeline = [
-            doc! { "$match": { "$or": [
-                { OUTBOX_SINCE: { "$exists": true } },
-                { OUTBOX_SET_ASIDE_AT: { "$exists": true } },
-            ] } },
+            waiting.clone(),
+            doc! { "$unionWith": { "coll": REQUESTS, "pipeline": [waiting] } },
             doc! { "$group": {
                 ID: Bson::Null,
                 DEPTH: { "$sum": { "$max": [0, { "$subtract": [size, &aside] }] } },
@@ -117,17 +121,22 @@ impl Outbox for MongoStore {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let find = self
-            .documents
-            .dispenses
-            .find(doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true } })
-            .sort(doc! { OUTBOX_SET_ASIDE_AT: 1 })
-            .projection(doc! { OUTBOX_SET_ASIDE: 1, OUTBOX_EVENT_ENTITY_TYPE: 1 })
-            .limit(limit.into())
-            .max_time(self.documents.operation_timeout);
-        let find = async { find.await?.try_collect::<Vec<_>>().await };
-        let found = self.documents.attempt("listing the events that were set aside", find).await?;
-        Ok(found.iter().map(|document| listed(document)).collect())
+        let set_aside = async |collection: WithOutbox<'_>| {
+            let find = collection
+                .latest
+                .find(doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true } })
+                .sort(doc! { OUTBOX_SET_ASIDE_AT: 1 })
+                .projection(doc! { OUTBOX_SET_ASIDE: 1, OUTBOX_EVENT_ENTITY_TYPE: 1 })
+                .limit(limit.into())
+                .max_time(self.documents.operation_timeout);
+            let find = async { find.await?.try_collect::<Vec<_>>().await };
+            self.documents.attempt("listing the events that were set aside", find).await
+        };
+        let found = try_join_all(self.documents.with_outbox().map(set_aside)).await?;
+        let mut listed: Vec<SetAside> = found.iter().flatten().map(|document| listed(document)).collect();
+        listed.sort_by_key(|set_aside| set_aside.at);
+        listed.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(listed)
     }
 
     async fn retry(&self, which: &Which) -> Result<u64, StoreError> {
@@ -136,9 +145,13 @@ impl Outbox for MongoStore {
             filter.insert(OUTBOX_SET_ASIDE_ID, doc! { "$in": ids });
         }
         let update = vec![doc! { "$unset": OUTBOX_SET_ASIDE }, requeue()];
-        let update = self.documents.dispenses.update_many(filter, update);
-        let retried = self.documents.attempt("retrying events that were set aside", update).await?;
-        Ok(retried.modified_count)
+        let mut retried = 0;
+        for collection in self.documents.with_outbox() {
+            let update = collection.latest.update_many(filter.clone(), update.clone());
+            retried +=
+                self.documents.attempt("retrying events that were set aside", update).await?.modified_count;
+        }
+        Ok(retried)
     }
 
     async fn drop_set_aside(&self, id: &str) -> Result<bool, StoreError> {
@@ -148,68 +161,18 @@ impl Outbox for MongoStore {
         let update =
             vec![doc! { "$set": { OUTBOX_EVENTS: rest } }, doc! { "$unset": OUTBOX_SET_ASIDE }, requeue()];
         let filter = doc! { OUTBOX_SET_ASIDE_AT: { "$exists": true }, OUTBOX_SET_ASIDE_ID: id };
-        let update = self.documents.dispenses.update_one(filter, update);
-        let dropped = self.documents.attempt("dropping an event that was set aside", update).await?;
-        Ok(dropped.modified_count > 0)
+        for collection in self.documents.with_outbox() {
+            let update = collection.latest.update_one(filter.clone(), update.clone());
+            let dropped = self.documents.attempt("dropping an event that was set aside", update).await?;
+            if dropped.modified_count > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
 impl MongoStore {
-    /// Reads ids and outboxes of the documents with waiting events that no other relay has claimed, oldest first.
-    async fn waiting_for(
-        &self,
-        claim: &Claim,
-        mut not_these: Vec<Bson>,
-    ) -> Result<Vec<RawDocumentBuf>, StoreError> {
-        // To MongoDB a limit of zero is no limit.
-        if claim.max_entities == 0 {
-            return Ok(Vec::new());
-        }
-        not_these.extend(claim.except.iter().copied().map(binary));
-        let mut filter = doc! { OUTBOX_SINCE: { "$exists": true } };
-        if !not_these.is_empty() {
-            filter.insert(ID, doc! { "$nin": not_these });
-        }
-        let find = self
-            .documents
-            .majority
-            .find(filter)
-            .sort(doc! { OUTBOX_SINCE: 1 })
-            .projection(doc! { OUTBOX: 1 })
-            .limit(i64::from(claim.max_entities))
-            .batch_size(all_at_once(claim))
-            .max_time(self.documents.operation_timeout);
-        let find = async { find.await?.try_collect().await };
-        self.documents.attempt("reading waiting events", find).await
-    }
-
-    /// Splits the documents: entities whose events can be delivered, with the events; unreadable ones, which are set aside; and those that a
-    /// transition has put back into the index although their first event is set aside, which are removed from it.
-    async fn deliverable(
-        &self,
-        waiting: Vec<RawDocumentBuf>,
-        now: Timestamp,
-        set_aside: &mut Vec<SetAside>,
-    ) -> Result<(Vec<Bson>, Vec<StatusChangeEvent>), StoreError> {
-        let (mut entities, mut events, mut behind, mut unreadable) = (vec![], vec![], vec![], vec![]);
-        for document in waiting {
-            let outbox = document.get_document(OUTBOX).and_then(|outbox| outbox.get_document(SET_ASIDE));
-            let is_behind = outbox.is_ok_and(|noted| noted.get(SET_ASIDE_AT).is_ok_and(|at| at.is_some()));
-            match (is_behind, of_entity(&document)) {
-                (true, _) => behind.extend(Unreadable::id(&document)),
-                (false, Ok((entity, of_entity))) => {
-                    entities.push(binary(entity));
-                    events.extend(of_entity);
-                }
-                (false, Err(error)) => unreadable.extend(Unreadable::new(&document, &error)),
-            }
-        }
-        self.set_unreadable_aside(&unreadable, now).await?;
-        set_aside.extend(unreadable.into_iter().map(|unreadable| unreadable.described(now)));
-        self.keep_out_of_index(behind).await?;
-        Ok((entities, events))
-    }
-
     /// Removes the outboxes that hold only delivered events; returns their number.
     async fn remove_outboxes(
         &self,
@@ -222,23 +185,28 @@ impl MongoStore {
             OUTBOX_SINCE: { "$exists": true },
             OUTBOX_EVENTS: { "$not": undelivered },
         };
-        let update = self.documents.dispenses.update_many(filter, doc! { "$unset": { OUTBOX: "" } });
-        let removed = self.documents.attempt("removing delivered events", update.hint(by_id())).await?;
-        Ok(usize::try_from(removed.matched_count).unwrap_or(usize::MAX))
+        let remove = async |collection: WithOutbox<'_>| {
+            let update = collection.latest.update_many(filter.clone(), doc! { "$unset": { OUTBOX: "" } });
+            let removed = self.documents.attempt("removing delivered events", update.hint(by_id())).await?;
+            Ok::<_, StoreError>(usize::try_from(removed.matched_count).unwrap_or(usize::MAX))
+        };
+        Ok(try_join_all(self.documents.with_outbox().map(remove)).await?.into_iter().sum())
     }
 
     /// Finds the entities for which events still wait.
     async fn left_of(&self, entities: &HashSet<Uuid>) -> Result<HashSet<Uuid>, StoreError> {
-        let find = self
-            .documents
-            .dispenses
-            .find(doc! { ID: { "$in": all(entities) }, OUTBOX_SINCE: { "$exists": true } })
-            .projection(doc! { ID: 1 })
-            .hint(by_id())
-            .max_time(self.documents.operation_timeout);
-        let find = async { find.await?.try_collect::<Vec<_>>().await };
-        let found = self.documents.attempt("looking for what waits beside delivered events", find).await?;
-        Ok(found.iter().filter_map(|document| uuid(document, ID)).collect())
+        let find = async |collection: WithOutbox<'_>| {
+            let find = collection
+                .latest
+                .find(doc! { ID: { "$in": all(entities) }, OUTBOX_SINCE: { "$exists": true } })
+                .projection(doc! { ID: 1 })
+                .hint(by_id())
+                .max_time(self.documents.operation_timeout);
+            let find = async { find.await?.try_collect::<Vec<_>>().await };
+            self.documents.attempt("looking for what waits beside delivered events", find).await
+        };
+        let found = try_join_all(self.documents.with_outbox().map(find)).await?;
+        Ok(found.iter().flatten().filter_map(|document| uuid(document, ID)).collect())
     }
 
     /// Removes these events from outboxes in which others wait.
@@ -246,8 +214,11 @@ impl MongoStore {
         let entities: Vec<Bson> = delivered.iter().map(|event| binary(event.entity_id)).collect();
         let events = ids(delivered.iter().copied());
         let filter = doc! { ID: { "$in": entities }, OUTBOX_EVENT_ID: { "$in": events.clone() } };
-        let update = self.documents.dispenses.update_many(filter, without(&events)).hint(by_id());
-        self.documents.attempt("removing delivered events", update).await.map(drop)
+        let remove = async |collection: WithOutbox<'_>| {
+            let update = collection.latest.update_many(filter.clone(), without(&events)).hint(by_id());
+            self.documents.attempt("removing delivered events", update).await
+        };
+        try_join_all(self.documents.with_outbox().map(remove)).await.map(drop)
     }
 }
 
@@ -259,26 +230,11 @@ fn ids<'a>(events: impl IntoIterator<Item = &'a EventRef>) -> Vec<Bson> {
     events.into_iter().map(|event| binary(event.id.uuid())).collect()
 }
 
-/// The batch size with which the first reply holds all documents of a claim; the default is 101. One more than the limit, or the server keeps
-/// the cursor open.
-fn all_at_once(claim: &Claim) -> u32 {
-    claim.max_entities.saturating_add(1)
-}
-
 /// Removes these events from an outbox, and an outbox that is empty then.
 fn without(events: &[Bson]) -> Vec<Document> {
     let delivered = doc! { "$in": [format!("$$this.{EVENT_ID}"), events] };
     let rest = doc! { "$filter": { "input": path(OUTBOX_EVENTS), "cond": { "$not": [delivered] } } };
     vec![doc! { "$set": { OUTBOX_EVENTS: rest } }, requeue()]
-}
-
-/// Decodes the entity and the deliverable events of a document.
-fn of_entity(document: &RawDocumentBuf) -> Result<(Uuid, Vec<StatusChangeEvent>), StoreError> {
-    let corrupt = |id: &str, field| StoreError::corrupt(COLLECTION, id, field);
-    let entity = uuid(document, ID).ok_or_else(|| corrupt("(no UUID)", ID))?;
-    let events = readable(event::events(entity, document)?)?;
-    // An outbox without events would never leave the index.
-    if events.is_empty() { Err(corrupt(&entity.to_string(), OUTBOX_EVENTS)) } else { Ok((entity, events)) }
 }
 
 fn backlog(counted: &Document) -> Backlog {

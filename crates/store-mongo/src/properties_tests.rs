@@ -100,7 +100,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(damaged) = RawDocument::from_bytes(&bytes) {
-            let _ = (bson_to_json::record(damaged), document::to_dispense(ID, damaged).is_ok(), event::events(ID.uuid(), damaged).map(Iterator::count).is_ok());
+            let _ = (bson_to_json::record(damaged), document::to_dispense(ID, damaged).is_ok(), event::events(crate::COLLECTION, ID.uuid(), damaged).map(Iterator::count).is_ok());
         }
     }
 
@@ -120,7 +120,7 @@ proptest! {
         let mut stored = Document::new();
         stored.insert("esoz_outbox", bson::doc! {"events": [event::stored(&event)]});
         let stored = RawDocumentBuf::try_from(&stored).expect("a document");
-        let read: Result<Vec<_>, _> = event::events(ID.uuid(), &stored).expect("events").collect();
+        let read: Result<Vec<_>, _> = event::events(crate::COLLECTION, ID.uuid(), &stored).expect("events").collect();
         prop_assert_eq!(read.expect("events"), vec![event]);
     }
 }

@@ -1,23 +1,20 @@
-//! What the collection needs beside its documents.
+//! What the collections need beside their documents.
 
 use std::sync::atomic::Ordering;
 
-use bson::{Document, doc};
-use esoz_device_dispense::DispenseStatus;
+use bson::{RawDocumentBuf, doc};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use mongodb::{
-    IndexModel,
-    options::{IndexOptions, ReadPreference, SelectionCriteria},
+    Collection, IndexModel,
+    options::{ReadPreference, SelectionCriteria},
 };
 
 use crate::{
     MongoStore,
-    device_dispense::commit::simple,
+    collections::Collections,
     error::MongoError,
-    fields::{
-        BY_OWNER, BY_STATUS, BY_SUBJECT, COLLECTION, ID, IN_PROGRESS, INSERTED_AT, KEYS_AT, KEYS_KEY,
-        OUTBOX_SET_ASIDE_AT, OUTBOX_SINCE, OWNER, STATUS, SUBJECT,
-    },
+    fields::COLLECTION,
+    indexes::{of_dispenses, of_requests, sharded_key, unique_key},
 };
 
 /// An index that an earlier version made: by owner, and time in descending order. Those for lists took its place.
@@ -38,14 +35,15 @@ impl MongoStore {
     /// replica set or older than MongoDB 6.0, or has another index under one of the names.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let server = self.check_server().await?;
-        for index in indexes() {
-            let attempted = creating(&index);
-            self.create(index).await.map_err(|error| error.during(attempted))?;
+        let Collections { dispenses, requests, .. } = &self.documents;
+        for index in of_dispenses() {
+            create(dispenses, index).await?;
+        }
+        for index in of_requests() {
+            create(requests, index).await?;
         }
         self.drop_superseded().await?;
-        let unique = unique_key();
-        let attempted = creating(&unique);
-        match self.create(unique).await {
+        match create_index(dispenses, unique_key()).await {
             Ok(()) => {
                 self.documents.has_unique_key.store(true, Ordering::Relaxed);
                 Ok(())
@@ -56,11 +54,9 @@ impl MongoStore {
                     "MongoDB has no unique index on idempotency keys, for the collection is sharded by another field; \
                      two dispenses changed at the same moment under one key may both be changed"
                 );
-                let index = sharded_key();
-                let attempted = creating(&index);
-                self.create(index).await.map_err(|error| error.during(attempted))
+                create(dispenses, sharded_key()).await
             }
-            Err(error) => Err(error.during(attempted)),
+            Err(error) => Err(error.during(creating(dispenses, &unique_key()))),
         }
     }
 
@@ -71,23 +67,17 @@ impl MongoStore {
     /// [`StoreErrorKind::Unavailable`] when there is no primary; [`StoreErrorKind::Unexpected`] when the server cannot be used.
     pub async fn check_schema(&self) -> Result<Vec<String>, StoreError> {
         let server = self.check_server().await?;
-        let listed = self.documents.dispenses.list_index_names().await.map_err(MongoError::from);
-        let there = match listed {
-            // There is no collection yet.
-            Err(error) if error.is_namespace_not_found() => Vec::new(),
-            listed => listed.map_err(|error| error.during("looking for the indexes of MongoDB"))?,
-        };
-        let mut expected: Vec<String> = indexes().iter().chain([&unique_key()]).filter_map(name).collect();
+        let Collections { dispenses, requests, .. } = &self.documents;
+        let there = [index_names(dispenses).await?, index_names(requests).await?].concat();
+        let (of_dispenses, of_requests) = (of_dispenses(), of_requests());
+        let expected = of_dispenses.iter().chain(&of_requests);
+        let mut expected: Vec<String> = expected.chain([&unique_key()]).filter_map(name).collect();
         let takes_its_place = name(&sharded_key());
         if server == Server::Router && takes_its_place.is_some_and(|name| there.contains(&name)) {
             expected.pop();
         }
         expected.retain(|name| !there.contains(name));
         Ok(expected)
-    }
-
-    async fn create(&self, index: IndexModel) -> Result<(), MongoError> {
-        self.documents.dispenses.create_index(index).await.map(drop).map_err(MongoError::from)
     }
 
     async fn drop_superseded(&self) -> Result<(), StoreError> {
@@ -137,59 +127,33 @@ fn goes_without(server: Server, refused: &MongoError) -> bool {
     server == Server::Router && refused.is_impossible_index()
 }
 
-fn creating(index: &IndexModel) -> String {
-    format!("creating an index on {COLLECTION} ({})", index.keys)
+/// Creates an index. A failure names it.
+async fn create(collection: &Collection<RawDocumentBuf>, index: IndexModel) -> Result<(), StoreError> {
+    let attempted = creating(collection, &index);
+    create_index(collection, index).await.map_err(|error| error.during(attempted))
 }
 
-/// Only documents that have the field are in it, so it stays small however many dispenses there are.
-fn partial(name: &str, keys: Document, field: &str) -> IndexModel {
-    let filter = doc! { field: { "$exists": true } };
-    let options = IndexOptions::builder().name(name.to_owned()).partial_filter_expression(filter).build();
-    IndexModel::builder().keys(keys).options(options).build()
+async fn create_index(collection: &Collection<RawDocumentBuf>, index: IndexModel) -> Result<(), MongoError> {
+    collection.create_index(index).await.map(drop).map_err(MongoError::from)
 }
 
-/// Finds overdue dispenses. Only those in progress are in it; compared byte by byte, whatever the collection's own collation.
-fn in_progress() -> IndexOptions {
-    IndexOptions::builder()
-        .name(IN_PROGRESS.to_owned())
-        .partial_filter_expression(doc! { STATUS: DispenseStatus::InProgress.as_str() })
-        .collation(simple())
-        .build()
+fn creating(collection: &Collection<RawDocumentBuf>, index: &IndexModel) -> String {
+    format!("creating an index on {} ({})", collection.name(), index.keys)
 }
 
-/// Keeps two dispenses from being changed under one key. Within a document it rules nothing out: the update does.
-fn unique_key() -> IndexModel {
-    let mut unique = partial("esoz_keys_key", doc! { KEYS_KEY: 1 }, KEYS_KEY);
-    unique.options.get_or_insert_default().unique = Some(true);
-    unique
-}
-
-/// Finds keys where they cannot be kept unique. Of other fields than the unique index, so that neither is in the other's way.
-fn sharded_key() -> IndexModel {
-    partial("esoz_keys_key_at", doc! { KEYS_KEY: 1, KEYS_AT: 1 }, KEYS_KEY)
+/// The names of the indexes that a collection has.
+async fn index_names(collection: &Collection<RawDocumentBuf>) -> Result<Vec<String>, StoreError> {
+    match collection.list_index_names().await.map_err(MongoError::from) {
+        // There is no collection yet.
+        Err(error) if error.is_namespace_not_found() => Ok(Vec::new()),
+        listed => {
+            listed.map_err(|error| error.during(format!("looking for the indexes of {}", collection.name())))
+        }
+    }
 }
 
 fn name(index: &IndexModel) -> Option<String> {
     index.options.as_ref()?.name.clone()
-}
-
-/// All but the unique one.
-fn indexes() -> [IndexModel; 7] {
-    [
-        partial("esoz_outbox_waiting", doc! { OUTBOX_SINCE: 1 }, OUTBOX_SINCE),
-        partial("esoz_outbox_set_aside", doc! { OUTBOX_SET_ASIDE_AT: 1 }, OUTBOX_SET_ASIDE_AT),
-        partial("esoz_keys_at", doc! { KEYS_AT: 1 }, KEYS_AT),
-        listing(BY_OWNER, doc! { OWNER: 1, INSERTED_AT: 1, ID: 1 }),
-        listing(BY_STATUS, doc! { OWNER: 1, STATUS: 1, INSERTED_AT: 1, ID: 1 }),
-        listing(BY_SUBJECT, doc! { SUBJECT: 1, OWNER: 1, INSERTED_AT: 1, ID: 1 }),
-        IndexModel::builder().keys(doc! { INSERTED_AT: 1, ID: 1 }).options(in_progress()).build(),
-    ]
-}
-
-/// Finds and counts dispenses for lists, in their order. With the collation of their conditions, whatever the collection's own.
-fn listing(name: &str, keys: Document) -> IndexModel {
-    let options = IndexOptions::builder().name(name.to_owned()).collation(simple()).build();
-    IndexModel::builder().keys(keys).options(options).build()
 }
 
 #[cfg(test)]
@@ -197,7 +161,7 @@ mod tests {
     use esoz_kernel::{IdGenerator as _, system::RandomIds};
 
     use super::*;
-    use crate::{MongoSettings, error::tests::command_error, values::digest};
+    use crate::{MongoSettings, error::tests::command_error, fields::KEYS_KEY, values::digest};
 
     fn is_unique(index: &IndexModel) -> bool {
         index.options.as_ref().and_then(|options| options.unique) == Some(true)
@@ -205,7 +169,7 @@ mod tests {
 
     #[test]
     fn only_the_last_index_is_unique_and_what_takes_its_place_is_not() {
-        assert!(!indexes().iter().any(is_unique));
+        assert!(!of_dispenses().iter().chain(&of_requests()).any(is_unique));
         assert!(is_unique(&unique_key()));
         assert!(!is_unique(&sharded_key()));
         assert_eq!(sharded_key().keys.keys().next(), unique_key().keys.keys().next(), "it finds the same");
@@ -228,7 +192,7 @@ mod tests {
         let database = format!("esoz_test_{}", RandomIds.fresh().simple());
         let settings = MongoSettings::new(esoz_test_servers::shared::mongodb().uri(), database);
         let store = MongoStore::connect(&settings).await.unwrap();
-        store.create(sharded_key()).await.unwrap();
+        create(&store.documents.dispenses, sharded_key()).await.unwrap();
         let find = doc! { "find": COLLECTION, "filter": { KEYS_KEY: digest(&[7; 32]) } };
         let plan =
             store.documents.database.run_command(doc! { "explain": find, "verbosity": "queryPlanner" }).await;

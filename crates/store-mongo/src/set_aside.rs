@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 
 use crate::{
     MongoStore,
+    collections::WithOutbox,
     error::MongoError,
     fields::{
         EVENT_ENTITY_TYPE, EVENT_ID, EVENTS, ID, OUTBOX, OUTBOX_EVENT_ID, OUTBOX_EVENT_TIME, OUTBOX_EVENTS,
@@ -55,16 +56,20 @@ impl Unreadable {
 }
 
 impl MongoStore {
+    /// Sets aside the first events of documents of one collection, which cannot be read.
     pub(crate) async fn set_unreadable_aside(
         &self,
+        collection: &WithOutbox<'_>,
         unreadable: &[Unreadable],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let update = async |unreadable: &Unreadable| {
             let filter = doc! { ID: &unreadable.id, OUTBOX_SINCE: { "$exists": true } };
             let note = note(&unreadable.name(), &unreadable.reason, now);
-            match self.update_outbox(filter.clone(), set_aside(&note).into()).await {
-                Err(error) if error.is_path_not_viable() => self.update_outbox(filter, wrapped(&note)).await,
+            match self.update_outbox(collection, filter.clone(), set_aside(&note).into()).await {
+                Err(error) if error.is_path_not_viable() => {
+                    self.update_outbox(collection, filter, wrapped(&note)).await
+                }
                 done => done,
             }
         };
@@ -81,32 +86,40 @@ impl MongoStore {
         refused: &[Refused],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let update = |Refused { event, reason }: &Refused| {
-            let filter = doc! { ID: binary(event.entity_id), OUTBOX_EVENT_ID: binary(event.id.uuid()) };
-            self.update_outbox(filter, set_aside(&note(&event.id.to_string(), reason, now)).into())
-        };
-        for some in refused.chunks(AT_ONCE) {
-            let updated = try_join_all(some.iter().map(update)).await;
-            updated.map_err(|error| error.during("setting refused events aside"))?;
+        for collection in self.documents.with_outbox() {
+            let update = |Refused { event, reason }: &Refused| {
+                let filter = doc! { ID: binary(event.entity_id), OUTBOX_EVENT_ID: binary(event.id.uuid()) };
+                let note = note(&event.id.to_string(), reason, now);
+                self.update_outbox(&collection, filter, set_aside(&note).into())
+            };
+            for some in refused.chunks(AT_ONCE) {
+                let updated = try_join_all(some.iter().map(update)).await;
+                updated.map_err(|error| error.during("setting refused events aside"))?;
+            }
         }
         Ok(())
     }
 
     async fn update_outbox(
         &self,
+        collection: &WithOutbox<'_>,
         filter: Document,
         update: mongodb::options::UpdateModifications,
     ) -> Result<(), MongoError> {
-        self.documents.with_timeout(self.documents.dispenses.update_one(filter, update)).await.map(drop)
+        self.documents.with_timeout(collection.latest.update_one(filter, update)).await.map(drop)
     }
 
-    /// Removes documents whose first event is set aside from the index of waiting outboxes, into which a transition has put them again.
-    pub(crate) async fn keep_out_of_index(&self, documents: Vec<Bson>) -> Result<(), StoreError> {
+    /// Removes documents whose first event is set aside from the index of waiting outboxes, into which a change has put them again.
+    pub(crate) async fn keep_out_of_index(
+        &self,
+        collection: &WithOutbox<'_>,
+        documents: Vec<Bson>,
+    ) -> Result<(), StoreError> {
         if documents.is_empty() {
             return Ok(());
         }
         let filter = doc! { ID: { "$in": documents }, OUTBOX_SET_ASIDE_AT: { "$exists": true } };
-        let update = self.documents.dispenses.update_many(filter, doc! { "$unset": { OUTBOX_SINCE: "" } });
+        let update = collection.latest.update_many(filter, doc! { "$unset": { OUTBOX_SINCE: "" } });
         self.documents.attempt("keeping events behind those that were set aside", update).await.map(drop)
     }
 }

@@ -21,13 +21,14 @@ use crate::{
 /// The application name for MongoDB, when the connection string has none.
 const APP_NAME: &str = "esoz";
 
-/// Device dispenses and their outbox in MongoDB. Cheap to clone; clones share their connections.
+/// Device dispenses, device requests and their outbox in MongoDB. Cheap to clone; clones share their connections.
 ///
 /// Every round trip is limited to [`MongoSettings::operation_timeout_ms`]. A transition alone makes one. With an idempotency key it makes a
 /// second when it is not applied, or when the unique index on keys is not known to exist; the worst case, a null history and expired keys,
 /// makes nine. While others are under way a transition is queued first, for at most the same time; a batch makes two, and those of a single
 /// transition in addition when it failed in the batch or the reply was lost. Finds by id are queued and shared in the same way; a find whose
-/// batch failed makes one more. `migrate` has no limit.
+/// batch failed makes one more. A create makes four, a change by a signed document two, or four with its request; all of one call, with the attempts
+/// that concurrent writes make necessary, end within one time-out, but for the lookups of idempotency keys. `migrate` has no limit.
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) documents: Collections,

@@ -1,7 +1,7 @@
 //! Encodes and decodes single values.
 
 use bson::{Bson, RawBsonRef, RawDocument, spec::BinarySubtype};
-use esoz_kernel::{Timestamp, Uuid};
+use esoz_kernel::{Timestamp, Uuid, parse_uuid};
 
 /// Encodes a UUID: binary subtype 4.
 pub(crate) fn binary(uuid: Uuid) -> Bson {
@@ -42,4 +42,28 @@ pub(crate) fn time(document: &RawDocument, field: &str) -> Option<Timestamp> {
 pub(crate) fn binary_uuid(value: RawBsonRef<'_>) -> Option<Uuid> {
     let binary = value.as_binary().filter(|binary| binary.subtype == BinarySubtype::Uuid)?;
     Uuid::from_slice(binary.bytes).ok()
+}
+
+/// Every form in which a UUID is stored: binary, and text in lower and in upper case. ESOZ writes no other, and no filter would find one.
+pub(crate) fn stored_forms(uuid: Uuid) -> Vec<Bson> {
+    let texts = spellings(uuid).map(Bson::String);
+    [binary(uuid)].into_iter().chain(texts).collect()
+}
+
+/// Decodes a UUID in one of these forms.
+pub(crate) fn stored_uuid(value: RawBsonRef<'_>) -> Option<Uuid> {
+    match value {
+        RawBsonRef::String(text) => {
+            let uuid = parse_uuid(text).ok()?;
+            spellings(uuid).iter().any(|spelling| spelling == text).then_some(uuid)
+        }
+        other => binary_uuid(other),
+    }
+}
+
+/// The spellings of a UUID that is stored as text.
+fn spellings(uuid: Uuid) -> [String; 2] {
+    let lower = uuid.to_string();
+    let upper = lower.to_uppercase();
+    [lower, upper]
 }

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bson::{Bson, doc};
 use esoz_events::{EventRef, StatusChangeEvent};
+use esoz_kernel::DeviceRequestId;
 use esoz_store_mongo::MongoStore;
 use esoz_test_servers::raw::MongoDocuments;
-use esoz_testkit::contract::{DispenseStore, OutboxUnderTest, RawOutbox, put_with_change};
+use esoz_testkit::contract::{
+    DispenseStore, DispenseWriteStore, OutboxUnderTest, RawDeviceRequests, RawOutbox, put_with_change,
+};
 use support::Fresh;
 
 // ANCHOR: suite
@@ -28,6 +31,37 @@ async fn fresh() -> DispenseStore {
 
 esoz_testkit::dispense_store_contract!(fresh);
 // ANCHOR_END: suite
+
+/// The documents of device requests.
+struct Requests(mongodb::Collection<bson::Document>);
+
+#[async_trait]
+impl RawDeviceRequests for Requests {
+    async fn make_unreadable(&self, id: DeviceRequestId) {
+        let filter = doc! { "_id": bson::Uuid::from_bytes(id.uuid().into_bytes()) };
+        let broken = doc! { "$set": { "status": "exploded" } };
+        assert_eq!(self.0.update_one(filter, broken).await.unwrap().matched_count, 1);
+    }
+}
+
+async fn fresh_writes() -> DispenseWriteStore {
+    let fresh = Fresh::shared().await;
+    DispenseWriteStore {
+        writes: Arc::new(fresh.store.clone()),
+        requests: Arc::new(fresh.store.clone()),
+        raw_requests: Arc::new(Requests(fresh.requests())),
+        dispenses: DispenseStore {
+            dispenses: Arc::new(fresh.store.clone()),
+            registry: Arc::new(fresh.store.clone()),
+            outbox: Arc::new(fresh.store.clone()),
+            keys: Arc::new(fresh.store.clone()),
+            raw: Arc::new(MongoDocuments::of(fresh.documents.clone())),
+            keep: Box::new(fresh),
+        },
+    }
+}
+
+esoz_testkit::dispense_writes_contract!(fresh_writes);
 
 /// The outboxes in the documents.
 struct Outboxes {

@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use super::{
     commit::{SIMPLE, appending, failed, filter},
     document,
-    replay::Effect,
+    replay::{Caller, Effect},
 };
 use crate::{
     collections::Collections,
@@ -192,7 +192,7 @@ fn has_committed(transition: &Transition, document: &RawDocument) -> bool {
 }
 
 fn committed(transition: &Transition, document: &RawDocument) -> Answer {
-    Effect::of(transition).dispense(transition, document).map(Committed::Applied)
+    Effect::of(transition).dispense(&Caller::of(transition), document).map(Committed::Applied)
 }
 
 fn deleted(transition: &Transition) -> StoreError {

@@ -4,10 +4,13 @@ use std::sync::atomic::Ordering;
 
 use bson::{Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Dispense, DispenseStatus, Transition};
-use esoz_kernel::{Committed, StoreError, Uuid};
+use esoz_kernel::{Committed, DispenseId, EventId, StoreError, Uuid};
 use mongodb::options::{Collation, Hint, ReturnDocument};
 
-use super::{bson_to_json, document, replay};
+use super::{
+    document,
+    replay::{Caller, Effect, stored_key},
+};
 use crate::{
     collections::Collections,
     error::MongoError,
@@ -16,7 +19,7 @@ use crate::{
         CHANGES, CHANGES_MAX, COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS,
         OUTBOX_SINCE, OWNER, OWNER_PARENTS, STATUS, STATUS_HISTORY, SUBJECT, UPDATED_AT, UPDATED_BY,
     },
-    values::{binary, digest, millis},
+    values::{binary, digest, millis, stored_forms},
 };
 
 /// A UUID as text: all lower case or all upper case.
@@ -43,8 +46,7 @@ impl Collections {
         }
         match (self.compare_and_set(transition).await, &transition.idempotency) {
             (Ok(Some(after)), _) => {
-                let record = bson_to_json::record(&after);
-                document::committed(transition, transition.to, &after, record).map(Committed::Applied)
+                Effect::of(transition).dispense(&Caller::of(transition), &after).map(Committed::Applied)
             }
             (Ok(None), None) => Ok(Committed::Stale),
             (Ok(None), Some(idempotency)) => self.replay(transition, idempotency).await,
@@ -58,7 +60,12 @@ impl Collections {
 
     /// Whether the idempotency key must be looked up before the update: no unique index keeps it out of other documents.
     pub(crate) fn must_look_up_before(&self, transition: &Transition) -> bool {
-        transition.idempotency.is_some() && !self.has_unique_key.load(Ordering::Relaxed)
+        transition.idempotency.is_some() && !self.is_key_unique()
+    }
+
+    /// Whether the unique index on keys is known to exist.
+    pub(crate) fn is_key_unique(&self) -> bool {
+        self.has_unique_key.load(Ordering::Relaxed)
     }
 
     /// Updates the document if it meets the conditions; returns the document after it.
@@ -84,6 +91,17 @@ impl Collections {
         filter: Document,
         update: Document,
     ) -> Result<Option<RawDocumentBuf>, MongoError> {
+        self.update_dispense(transition.id, transition.event.id, filter, update).await
+    }
+
+    /// Updates a dispense if it meets the conditions; returns it as it is then. The update adds the id of the event to those of the changes.
+    pub(crate) async fn update_dispense(
+        &self,
+        id: DispenseId,
+        event: EventId,
+        filter: Document,
+        update: Document,
+    ) -> Result<Option<RawDocumentBuf>, MongoError> {
         let update = self
             .dispenses
             .find_one_and_update(filter, update)
@@ -95,8 +113,8 @@ impl Collections {
             // The document has text that is not UTF-8, which this driver refuses in the reply to an update, but not in what `find` returns. If
             // the update was applied, the document has its id.
             Err(error) if error.is_unreadable_answer() => {
-                let found = self.find(transition.id).await?;
-                found.filter(|found| document::has_change(found, transition.event.id)).ok_or(error).map(Some)
+                let found = self.find(id).await?;
+                found.filter(|found| document::has_change(found, event)).ok_or(error).map(Some)
             }
             answer => answer,
         }
@@ -150,7 +168,7 @@ pub(crate) fn filter(transition: &Transition) -> Document {
         filter.insert(parent, no_array(doc! {}));
     }
     if let Some(owner) = transition.owner {
-        let owners = document::stored_forms(owner.uuid());
+        let owners = stored_forms(owner.uuid());
         filter.insert(OWNER, no_array(doc! { "$in": owners, "$type": ["string", "binData"] }));
     } else {
         // Any owner, but one that can be decoded afterwards.
@@ -168,12 +186,12 @@ pub(crate) fn filter(transition: &Transition) -> Document {
 }
 
 /// The condition that a status is one of these, in any of its spellings.
-pub(super) fn one_of(statuses: &[DispenseStatus]) -> Document {
+pub(crate) fn one_of(statuses: &[DispenseStatus]) -> Document {
     let spellings: Vec<&str> = statuses.iter().flat_map(|status| status.spellings()).copied().collect();
     no_array(doc! { "$in": spellings, "$type": "string" })
 }
 
-pub(super) fn no_array(mut condition: Document) -> Document {
+pub(crate) fn no_array(mut condition: Document) -> Document {
     condition.insert("$not", doc! { "$type": "array" });
     condition
 }
@@ -198,7 +216,7 @@ fn pushing(transition: &Transition) -> Document {
         CHANGES: { "$each": [id], "$slice": -CHANGES_MAX },
     };
     if let Some(idempotency) = &transition.idempotency {
-        pushed.insert(KEYS, replay::stored_key(transition, idempotency));
+        pushed.insert(KEYS, stored_key(Effect::of(transition), idempotency));
     }
     pushed
 }

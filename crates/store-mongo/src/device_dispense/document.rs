@@ -1,19 +1,19 @@
 //! Maps a [`Dispense`] to its stored document and back. Strict for what a rule reads, and for nothing else.
 
-use bson::{Bson, RawArrayBuf, RawBson, RawBsonRef, RawDocument, RawDocumentBuf, error::Error, raw::CStr};
+use bson::{RawArrayBuf, RawBson, RawBsonRef, RawDocument, RawDocumentBuf, error::Error, raw::CStr};
 use esoz_device_dispense::{
-    Dispense, DispenseStatus, FieldKind, Pseudonym, RecordFields, StoredDispense, Transition, kind_of,
+    Dispense, DispenseStatus, FieldKind, Pseudonym, RecordFields, StoredDispense, kind_of,
 };
-use esoz_kernel::{DispenseId, EventId, LegalEntityId, StoreError, Timestamp, Uuid};
+use esoz_kernel::{DeviceRequestId, DispenseId, EventId, LegalEntityId, StoreError, Timestamp, Uuid};
 use serde_json::{Map, Number, Value};
 
 use super::bson_to_json;
 use crate::{
     fields::{
-        CHANGES, COLLECTION, EVENTS, ID, IDENTIFIER, KEYS, OUTBOX, OUTBOX_EVENTS, OWNER,
+        BASED_ON, BEFORE, CHANGES, COLLECTION, EVENTS, ID, IDENTIFIER, KEYS, OUTBOX, OUTBOX_EVENTS, OWNER,
         PERFORMER_LEGAL_ENTITY, STATUS, STATUS_HISTORY, SUBJECT, VALUE,
     },
-    values::{binary, binary_uuid, millis, text, uuid, uuid_binary},
+    values::{binary_uuid, millis, stored_uuid, text, uuid, uuid_binary},
 };
 
 /// Decodes a stored document.
@@ -63,38 +63,18 @@ pub(crate) fn to_entry(document: &RawDocument) -> Result<Dispense, StoreError> {
     to_dispense(DispenseId::new(id), document)?.dispense
 }
 
-/// The dispense after a committed transition. Owner and subject are taken from its conditions; where it names none, the filter required that
-/// they can be decoded.
-pub(crate) fn committed(
-    transition: &Transition,
-    status: DispenseStatus,
-    document: &RawDocument,
-    record: Map<String, Value>,
-) -> Result<Dispense, StoreError> {
-    let id = transition.id;
-    let corrupt = |field| StoreError::corrupt(COLLECTION, id, field);
-    let (owner, subject) = owner_and_subject(document);
-    Ok(Dispense::from_stored(
-        id,
-        status,
-        transition.subject.clone().or(subject).ok_or_else(|| corrupt(SUBJECT))?,
-        transition.owner.or(owner).ok_or_else(|| corrupt(OWNER))?,
-        record,
-    ))
-}
-
 /// The legal entity that the dispense belongs to and the patient that it is about, as far as they can be decoded.
 pub(crate) fn owner_and_subject(document: &RawDocument) -> (Option<LegalEntityId>, Option<Pseudonym>) {
     (owner(document), text(document, SUBJECT).map(Pseudonym::new))
 }
 
-/// Whether the transition with this event is among the recent ones in the document.
+/// Whether the change with this event is among the recent ones in the document.
 pub(crate) fn has_change(document: &RawDocument, event: EventId) -> bool {
     let changes = document.get_array(CHANGES).into_iter().flatten();
     changes.flatten().any(|change| binary_uuid(change) == Some(event.uuid()))
 }
 
-/// Finds the field that a transition cannot write to because of its type.
+/// Finds the field that a change cannot write to because of its type.
 pub(crate) fn unwritable_field(document: &RawDocument) -> Option<&'static str> {
     let is_array = |document: &RawDocument, field: &str| match document.get(field) {
         Ok(None) => true,
@@ -110,32 +90,22 @@ pub(crate) fn unwritable_field(document: &RawDocument) -> Option<&'static str> {
         Ok(Some(RawBsonRef::Document(_)) | None) => {}
         _ => return Some(OUTBOX),
     }
-    [CHANGES, KEYS].into_iter().find(|field| !is_array(document, field))
-}
-
-/// Every form in which a UUID is stored: binary, and text in lower and in upper case. ESOZ writes no other, and no filter would find one.
-pub(crate) fn stored_forms(uuid: Uuid) -> Vec<Bson> {
-    let texts = spellings(uuid).map(Bson::String);
-    [binary(uuid)].into_iter().chain(texts).collect()
-}
-
-/// The spellings of a UUID that is stored as text.
-fn spellings(uuid: Uuid) -> [String; 2] {
-    let lower = uuid.to_string();
-    let upper = lower.to_uppercase();
-    [lower, upper]
+    [CHANGES, KEYS, BEFORE].into_iter().find(|field| !is_array(document, field))
 }
 
 fn owner(document: &RawDocument) -> Option<LegalEntityId> {
-    let reference = document.get_document(PERFORMER_LEGAL_ENTITY).ok()?;
-    let value = reference.get_document(IDENTIFIER).ok()?.get(VALUE).ok()??;
-    let uuid = match value {
-        RawBsonRef::String(text) => {
-            bson_to_json::uuid(text).filter(|uuid| spellings(*uuid).iter().any(|spelling| spelling == text))
-        }
-        other => binary_uuid(other),
-    };
-    uuid.map(LegalEntityId::new)
+    referenced(document, PERFORMER_LEGAL_ENTITY).map(LegalEntityId::new)
+}
+
+/// The request that the dispense is based on, if it names one.
+pub(crate) fn request(document: &RawDocument) -> Option<DeviceRequestId> {
+    referenced(document, BASED_ON).map(DeviceRequestId::new)
+}
+
+/// The id in a reference.
+fn referenced(document: &RawDocument, field: &str) -> Option<Uuid> {
+    let reference = document.get_document(field).ok()?;
+    stored_uuid(reference.get_document(IDENTIFIER).ok()?.get(VALUE).ok()??)
 }
 
 /// The largest document that is taken in, in bytes: 16 MiB is the most that the server stores, and a change of status must have room for its
@@ -168,7 +138,7 @@ fn encode(dispense: &Dispense) -> Result<RawDocumentBuf, Error> {
     let owner = reference_to_owner(dispense.record.get(PERFORMER_LEGAL_ENTITY), dispense.owner);
     append(PERFORMER_LEGAL_ENTITY, field("", PERFORMER_LEGAL_ENTITY, &owner)?)?;
     // These do not come from the record: it must not name another dispense, or bring events, keys or transitions.
-    let own = [ID, SUBJECT, STATUS, PERFORMER_LEGAL_ENTITY, OUTBOX, KEYS, CHANGES];
+    let own = [ID, SUBJECT, STATUS, PERFORMER_LEGAL_ENTITY, OUTBOX, KEYS, CHANGES, BEFORE];
     for (key, value) in dispense.record.iter().filter(|(key, _)| !own.contains(&key.as_str())) {
         append(key, field("", key, value)?)?;
     }
@@ -187,7 +157,7 @@ fn reference_to_owner(reference: Option<&Value>, owner: LegalEntityId) -> Value 
     reference.into()
 }
 
-fn field(parent: &str, key: &str, value: &Value) -> Result<RawBson, Error> {
+pub(crate) fn field(parent: &str, key: &str, value: &Value) -> Result<RawBson, Error> {
     let typed = value.as_str().and_then(|text| match kind_of(parent, key)? {
         FieldKind::Uuid => bson_to_json::uuid(text).map(|uuid| uuid_binary(uuid).into()),
         FieldKind::Time => text.parse::<Timestamp>().ok().map(|time| millis(time).into()),

@@ -1,9 +1,10 @@
-use bson::Document;
+use bson::{Bson, Document};
 use esoz_device_dispense::{DispenseStatus, Pseudonym};
 use esoz_kernel::{DispenseId, Uuid};
 use serde_json::json;
 
 use super::*;
+use crate::values::binary;
 
 const OWNER: Uuid = Uuid::from_u128(7);
 

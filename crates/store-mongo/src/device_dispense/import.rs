@@ -29,7 +29,7 @@ impl DispenseRegistry for MongoStore {
         after: Option<ScanCursor>,
         limit: u32,
     ) -> Result<ScanPage<Dispense>, StoreError> {
-        let scanned = self.documents.scan(after.as_ref(), limit).await;
+        let scanned = self.documents.scan(&self.documents.majority, after.as_ref(), limit).await;
         let (documents, next) = scanned.map_err(|error| error.during("scanning dispenses"))?;
         let records = documents.iter().map(|document| document::to_whole_dispense(document)).collect();
         Ok(ScanPage { records, next })

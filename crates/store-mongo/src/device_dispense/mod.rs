@@ -1,6 +1,7 @@
-//! Device dispenses: `document` maps, `query` and `find` read, `commit` and `batch` write, `replay` rebuilds a first answer, `import` loads, `scan` exports.
+//! Device dispenses: `document` maps, `query` and `find` read, `commit` and `batch` write, `replay` and `before` rebuild a first answer, `import` loads.
 
 pub(crate) mod batch;
+pub(crate) mod before;
 pub(crate) mod bson_to_json;
 pub(crate) mod commit;
 pub(crate) mod document;
@@ -8,7 +9,6 @@ pub(crate) mod find;
 mod import;
 pub(crate) mod query;
 pub(crate) mod replay;
-mod scan;
 
 use async_trait::async_trait;
 use esoz_device_dispense::{
@@ -32,15 +32,16 @@ impl DeviceDispenses for MongoStore {
         page: PageRequest,
     ) -> Result<Page<Result<Dispense, StoreError>>, StoreError> {
         let listed = self.documents.list(filter, page).await;
-        let Page { items, total_entries } =
-            listed.map_err(|error| query::failed("listing dispenses", query::index_for(filter), &error))?;
+        let Page { items, total_entries } = listed.map_err(|error| {
+            query::index_missing_or("listing dispenses", query::index_for(filter), &error)
+        })?;
         let items = items.iter().map(|document| document::to_entry(document)).collect();
         Ok(Page { items, total_entries })
     }
 
     async fn overdue(&self, filter: &OverdueFilter, limit: u32) -> Result<Vec<Overdue>, StoreError> {
         let found = self.documents.overdue(filter, limit).await;
-        found.map_err(|error| query::failed("listing overdue dispenses", IN_PROGRESS, &error))
+        found.map_err(|error| query::index_missing_or("listing overdue dispenses", IN_PROGRESS, &error))
     }
 
     /// Alone, or in one command with others that wait at the same time.

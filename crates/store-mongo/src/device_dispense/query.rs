@@ -8,10 +8,7 @@ use esoz_kernel::{DispenseId, Page, PageRequest, StoreError, StoreErrorKind, Uui
 use futures_util::TryStreamExt;
 use mongodb::options::{Hint, ReadConcern};
 
-use super::{
-    commit::{no_array, one_of, simple},
-    document::stored_forms,
-};
+use super::commit::{no_array, one_of, simple};
 use crate::{
     collections::Collections,
     error::MongoError,
@@ -19,7 +16,7 @@ use crate::{
         BY_OWNER, BY_STATUS, BY_SUBJECT, ID, IN_PROGRESS, INSERTED_AT, OWNER, STATUS, SUBJECT,
         WHEN_HANDED_OVER,
     },
-    values::{binary, millis, time, uuid},
+    values::{binary, millis, stored_forms, time, uuid},
 };
 
 impl Collections {
@@ -108,7 +105,7 @@ impl Collections {
 }
 
 /// The failure of a query that names an index.
-pub(super) fn failed(attempted: &str, index: &str, error: &MongoError) -> StoreError {
+pub(crate) fn index_missing_or(attempted: &str, index: &str, error: &MongoError) -> StoreError {
     let failed = error.during(attempted);
     if !error.is_bad_hint() {
         return failed;
@@ -186,4 +183,4 @@ fn position(document: &RawDocument) -> Option<Overdue> {
 
 #[cfg(test)]
 #[path = "query_tests.rs"]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -17,3 +17,8 @@ mod strict;
 mod support;
 mod tls;
 mod untouched;
+mod writes;
+mod writes_failures;
+mod writes_indexes;
+mod writes_killed;
+mod writes_outbox;

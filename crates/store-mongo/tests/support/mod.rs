@@ -2,7 +2,7 @@
 
 use bson::{Document, doc};
 use esoz_kernel::{IdGenerator, system::RandomIds};
-use esoz_store_mongo::{COLLECTION, MongoSettings, MongoStore};
+use esoz_store_mongo::{COLLECTION, MongoSettings, MongoStore, REQUESTS};
 use mongodb::{Client, Collection};
 
 /// A migrated store on a database of its own, dropped with it.
@@ -10,7 +10,8 @@ pub(crate) struct Fresh {
     pub(crate) store: MongoStore,
     /// The documents, past all ports.
     pub(crate) documents: Collection<Document>,
-    settings: MongoSettings,
+    /// How to reach the database.
+    pub(crate) settings: MongoSettings,
 }
 
 impl Fresh {
@@ -28,6 +29,11 @@ impl Fresh {
         let client = Client::with_uri_str(uri).await.unwrap();
         let documents = client.database(&settings.database).collection(COLLECTION);
         Self { store, documents, settings }
+    }
+
+    /// The device requests, past all ports.
+    pub(crate) fn requests(&self) -> Collection<Document> {
+        self.documents.client().database(&self.settings.database).collection(REQUESTS)
     }
 }
 

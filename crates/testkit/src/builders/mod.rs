@@ -2,6 +2,7 @@
 //! dispense, by [`DispenseBuilder`].
 
 mod dispense;
+mod dispense_writes;
 mod registries;
 
 use esoz_auth::{NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
@@ -19,6 +20,10 @@ use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus, Legal
 use jiff::SignedDuration;
 
 pub use dispense::{DispenseBuilder, concept, dispense, reference};
+pub use dispense_writes::{
+    MAX_WRONG_CODES, completing, create_of, decide_create, device_request, dispense_of, signed_change,
+    update_of,
+};
 pub use registries::{
     device_choice, device_definition, employee_of, medical_program, party_of, person, program_device_of,
 };

@@ -3,7 +3,7 @@
 //!
 //! | fake | ports |
 //! |---|---|
-//! | [`FakeDispenses`] | `DeviceDispenses`, `DispenseRegistry`, `Outbox`, `IdempotencyRecords` |
+//! | [`FakeDispenses`] | `DeviceDispenses`, `DispenseRegistry`, `DispenseWrites`, `Registry` of device requests, `Outbox`, `IdempotencyRecords` |
 //! | [`FakeContracts`] | `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry`, `IdempotencyRecords` |
 //! | [`FakeRegistries`] | `Registries`, `Registry` of every record |
 //! | [`FakeCredentials`] | `AccessTokens`, `ApiKeys`, `Credentials` |
@@ -14,6 +14,7 @@
 mod contract_registry;
 mod contracts;
 mod credentials;
+mod dispense_writes;
 mod dispenses;
 mod event_log;
 mod keys;

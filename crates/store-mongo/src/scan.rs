@@ -1,8 +1,8 @@
-//! Scans the collection by keyset pagination: each page is a short query by the index on `_id`.
+//! Scans a collection by keyset pagination: each page is a short query by the index on `_id`.
 
 use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 use esoz_kernel::ScanCursor;
-use mongodb::options::Hint;
+use mongodb::{Collection, options::Hint};
 
 use crate::{collections::Collections, error::MongoError, fields::ID};
 
@@ -10,18 +10,19 @@ use crate::{collections::Collections, error::MongoError, fields::ID};
 const MAX_PAGE_BYTES: usize = 8 << 20;
 
 impl Collections {
-    /// Reads a page of all documents, and where the next one begins. What could still be rolled back is not read.
+    /// Reads a page of all documents of a collection of majority concern, and where the next one begins. What could still be rolled back is not read.
     ///
     /// A lower bound of the index covers ids of every type; a condition would find ids of one type alone.
     pub(crate) async fn scan(
         &self,
+        collection: &Collection<RawDocumentBuf>,
         after: Option<&ScanCursor>,
         limit: u32,
     ) -> Result<(Vec<RawDocumentBuf>, Option<ScanCursor>), MongoError> {
         let after = after.map(bound).transpose()?;
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         let limit = limit.saturating_add(u32::from(after.is_some()));
-        let by_id = self.majority.find(doc! {}).sort(doc! { ID: 1 }).hint(Hint::Keys(doc! { ID: 1 }));
+        let by_id = collection.find(doc! {}).sort(doc! { ID: 1 }).hint(Hint::Keys(doc! { ID: 1 }));
         // One more than the limit, or the server keeps the cursor open.
         let batch_size = limit.saturating_add(1);
         let mut find = by_id.limit(limit.into()).batch_size(batch_size).max_time(self.operation_timeout);

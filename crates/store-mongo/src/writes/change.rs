@@ -1,0 +1,229 @@
+//! Changes a dispense by a signed document: one update of the dispense, or a transaction that updates the request as well.
+
+use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use esoz_device_dispense::{Change, ChangeRefusal, Dispense, DispenseUpdate, is_internal};
+use esoz_events::StatusChangeEvent;
+use esoz_kernel::{Replay, StoreError, StoreErrorKind, Written};
+use tokio::time::Instant;
+
+use super::{
+    Attempts,
+    compared::Compared,
+    facts::Found,
+    transaction::{NotCommitted, Transaction},
+};
+use crate::{
+    collections::Collections,
+    device_dispense::{
+        before, document,
+        replay::{Caller, Effect, stored_key},
+    },
+    device_request::document::COMPLETED,
+    error::MongoError,
+    event,
+    fields::{
+        BEFORE, CHANGES, CHANGES_MAX, COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY,
+        OUTBOX_EVENTS, OUTBOX_SINCE, REQUESTS, SIGNED_CONTENT_LINKS, STATUS, STATUS_HISTORY, STATUS_REASON,
+        UPDATED_AT, UPDATED_BY,
+    },
+    values::{binary, digest, millis},
+};
+
+impl Collections {
+    /// Changes a dispense; decides anew when a concurrent write was faster.
+    pub(super) async fn change(
+        &self,
+        change: &Change,
+    ) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
+        let attempted = format!("changing dispense {} by a signed document", change.id);
+        let mut attempts = Attempts::new(self);
+        loop {
+            if !self.is_key_unique()
+                && let Some(known) = self.first_answer_for(change).await?
+            {
+                return Ok(known.into());
+            }
+            let found = self.found(change.id, attempts.deadline).await?;
+            let update = match (change.decide)(found.facts(change.id)?)? {
+                Ok(update) => update,
+                Err(refusal) => {
+                    let known = self.first_answer_for(change).await?;
+                    return Ok(known.map_or(Written::Refused(refusal), Written::from));
+                }
+            };
+            let effect = Effect { status: update.to, at: change.at, by: change.by };
+            let writes = Writes::new(change, &found, &update, &attempted)?;
+            let last = match self.write(change, &update, writes, attempts.deadline).await {
+                Ok(after) => return effect.dispense(&caller(change), &after).map(Written::Applied),
+                Err(NotCommitted::Overtaken(error)) => error,
+                Err(NotCommitted::Duplicate) => None,
+                Err(NotCommitted::Failed(error)) => return Err(error.during(attempted)),
+                Err(NotCommitted::Unknown(error)) => {
+                    let found = self.committed(change.id, update.event.id, attempts.deadline).await;
+                    let found = found.ok_or_else(|| error.during(attempted))?;
+                    return effect.dispense(&caller(change), &found).map(Written::Applied);
+                }
+            };
+            // Another request under the same key may have been what came first.
+            if let Some(known) = self.first_answer_for(change).await? {
+                return Ok(known.into());
+            }
+            attempts.next(&attempted, last).await?;
+        }
+    }
+
+    async fn first_answer_for(&self, change: &Change) -> Result<Option<Replay<Dispense>>, StoreError> {
+        match &change.idempotency {
+            Some(idempotency) => self.first_answer(&caller(change), idempotency).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Writes it if nothing that was compared has changed; returns the dispense as it is then.
+    async fn write(
+        &self,
+        change: &Change,
+        update: &DispenseUpdate,
+        writes: Writes,
+        deadline: Instant,
+    ) -> Result<RawDocumentBuf, NotCommitted> {
+        let Writes { dispense: (conditions, set), request } = writes;
+        let Some(request) = request else {
+            let after = self.update_dispense(change.id, update.event.id, conditions, set).await;
+            return after?.ok_or(NotCommitted::Overtaken(None));
+        };
+        let mut transaction = Transaction::begin(self, deadline).await?;
+        let written = async {
+            let (of_request, completing) = request;
+            transaction.update(&self.requests, of_request, completing, Some(doc! { ID: 1 })).await?;
+            transaction.update(&self.dispenses, conditions, set, None).await
+        };
+        let after = match written.await {
+            Ok(after) => after,
+            Err(not_committed) => {
+                transaction.abort().await;
+                return Err(not_committed);
+            }
+        };
+        transaction.commit().await?;
+        if let Some(after) = after {
+            return Ok(after);
+        }
+        let found = self.committed(change.id, update.event.id, deadline).await;
+        found.ok_or(NotCommitted::Unknown(MongoError::MalformedReply))
+    }
+}
+
+fn caller(change: &Change) -> Caller<'_> {
+    Caller { id: change.id, owner: Some(change.owner), subject: Some(&change.subject), at: change.at }
+}
+
+/// The updates, each with the conditions under which it is made.
+struct Writes {
+    dispense: (Document, Document),
+    request: Option<(Document, Document)>,
+}
+
+impl Writes {
+    fn new(
+        change: &Change,
+        found: &Found,
+        update: &DispenseUpdate,
+        attempted: &str,
+    ) -> Result<Self, StoreError> {
+        let missing = |what: &str| {
+            StoreError::new(StoreErrorKind::Unexpected, attempted)
+                .because(format!("there is no {what} to change"))
+        };
+        let dispense = found.dispense.as_deref().ok_or_else(|| missing("dispense"))?;
+        let request = match (&update.completed_request, &found.request) {
+            (None, _) => None,
+            (Some(event), Some(request)) => Some(completing(change, event, request)?),
+            (Some(_), None) => return Err(missing("device request")),
+        };
+        Ok(Self { dispense: changing(change, update, dispense)?, request })
+    }
+}
+
+/// The update of a request whose dispense is completed.
+fn completing(
+    change: &Change,
+    event: &StatusChangeEvent,
+    request: &RawDocument,
+) -> Result<(Document, Document), StoreError> {
+    if let Some(field) = document::unwritable_field(request).filter(|field| *field != STATUS_HISTORY) {
+        return Err(StoreError::corrupt(REQUESTS, event.entity_id, field));
+    }
+    let set = doc! { STATUS: COMPLETED, UPDATED_AT: millis(change.at), UPDATED_BY: binary(change.by.uuid()) };
+    Ok((Compared::REQUEST.conditions(request)?, update_of(set, event, Document::new())))
+}
+
+/// The update of the dispense.
+fn changing(
+    change: &Change,
+    update: &DispenseUpdate,
+    dispense: &RawDocument,
+) -> Result<(Document, Document), StoreError> {
+    let corrupt = |field: &str| StoreError::corrupt(COLLECTION, change.id, field);
+    if let Some(field) = document::unwritable_field(dispense) {
+        return Err(corrupt(field));
+    }
+    let mut conditions = Compared::DISPENSE.conditions(dispense)?;
+    let (mut set, mut push) = (Document::new(), Document::new());
+    for (name, value) in update.set.iter().filter(|(name, _)| !is_internal(name)) {
+        set.insert(name, stored(name, value)?);
+    }
+    let mut entry = doc! {
+        STATUS: update.to.as_str(),
+        INSERTED_AT: millis(change.at),
+        INSERTED_BY: binary(change.by.uuid()),
+    };
+    if let Some(reason) = &update.reason {
+        let reason = stored(STATUS_REASON, reason)?;
+        entry.insert(STATUS_REASON, reason.clone());
+        set.insert(STATUS_REASON, reason);
+    }
+    for (list, item) in
+        [(STATUS_HISTORY, Bson::from(entry)), (SIGNED_CONTENT_LINKS, update.link.as_str().into())]
+    {
+        match dispense.get(list) {
+            Ok(None | Some(RawBsonRef::Array(_))) => {
+                push.insert(list, item);
+            }
+            Ok(Some(RawBsonRef::Null)) => {
+                conditions.insert(list, doc! { "$type": "null" });
+                set.insert(list, [item].to_vec());
+            }
+            _ => return Err(corrupt(list)),
+        }
+    }
+    let mut overwritten: Vec<&str> = set.keys().map(String::as_str).chain([SIGNED_CONTENT_LINKS]).collect();
+    overwritten.retain(|field| *field != STATUS_HISTORY);
+    overwritten.dedup();
+    if let Some(before) = before::kept(dispense, &overwritten) {
+        push.insert(BEFORE, before);
+    }
+    if let Some(idempotency) = &change.idempotency {
+        conditions.insert(KEYS_KEY, doc! { "$ne": digest(idempotency.key()) });
+        let effect = Effect { status: update.to, at: change.at, by: change.by };
+        push.insert(KEYS, stored_key(effect, idempotency));
+    }
+    set.insert(STATUS, update.to.as_str());
+    set.insert(UPDATED_AT, millis(change.at));
+    set.insert(UPDATED_BY, binary(change.by.uuid()));
+    Ok((conditions, update_of(set, &update.event, push)))
+}
+
+/// An update with its event, whose id becomes one of those of the most recent changes.
+fn update_of(set: Document, event: &StatusChangeEvent, mut push: Document) -> Document {
+    push.insert(OUTBOX_EVENTS, event::stored(event));
+    push.insert(CHANGES, doc! { "$each": [binary(event.id.uuid())], "$slice": -CHANGES_MAX });
+    doc! { "$set": set, "$min": { OUTBOX_SINCE: millis(event.event_time) }, "$push": push }
+}
+
+/// Encodes a field of the record.
+fn stored(name: &str, value: &serde_json::Value) -> Result<Bson, StoreError> {
+    let refused = |_| StoreError::new(StoreErrorKind::Unexpected, format!("storing the field {name}"));
+    let value = document::field("", name, value).map_err(refused)?;
+    Bson::try_from(value).map_err(refused)
+}

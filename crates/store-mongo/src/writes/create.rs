@@ -1,0 +1,221 @@
+//! Creates a dispense: one transaction that changes the request and inserts the dispense.
+
+use bson::{Document, RawDocument, RawDocumentBuf, doc};
+use esoz_device_dispense::{Create, CreateRefusal, Dispense, RequestFacts};
+use esoz_kernel::{DispenseId, EventId, Replay, StoreError, StoreErrorKind, Written};
+use tokio::time::Instant;
+
+use super::{
+    Attempts,
+    compared::Compared,
+    facts::{active, counting},
+    transaction::{NotCommitted, Transaction},
+};
+use crate::{
+    collections::Collections,
+    device_dispense::{
+        commit::{by_id, simple},
+        document,
+        query::index_missing_or,
+        replay::{Caller, Effect, New, stored_key},
+    },
+    event,
+    fields::{BY_REQUEST, CHANGES, CHANGES_MAX, EVENTS, ID, KEY_NEW, KEYS, OUTBOX, SINCE, WRONG_CODES},
+    values::{binary, millis},
+};
+
+impl Collections {
+    /// Creates a dispense; decides first on what was seen, and anew on what is there now when a concurrent write was faster.
+    pub(super) async fn create(
+        &self,
+        create: &Create,
+    ) -> Result<Written<Dispense, CreateRefusal>, StoreError> {
+        let attempted = attempted(create);
+        let mut attempts = Attempts::new(self);
+        let mut seen = Some(create.seen.clone());
+        loop {
+            let was_seen = seen.is_some();
+            let facts = match seen.take() {
+                Some(facts) => facts,
+                None => self.request_facts(&create.query, attempts.deadline).await?,
+            };
+            if !self.is_key_unique()
+                && let Some(known) = self.first_answer_to(create).await?
+            {
+                return Ok(known.into());
+            }
+            let not_committed = match (create.decide)(&facts) {
+                Ok(dispense) => {
+                    let document = new_document(create, &dispense)?;
+                    let recorded = document::to_dispense(dispense.id, &document)?.dispense?;
+                    match self.record(create, &facts, &document, attempts.deadline).await? {
+                        Ok(()) => return Ok(Written::Applied(recorded)),
+                        Err(NotCommitted::Unknown(error)) => {
+                            let found = self.committed(recorded.id, create.event.id, attempts.deadline).await;
+                            found.ok_or_else(|| error.during(&attempted))?;
+                            return Ok(Written::Applied(recorded));
+                        }
+                        Err(not_committed) => not_committed,
+                    }
+                }
+                Err(refusal) => {
+                    if let Some(known) = self.first_answer_to(create).await? {
+                        return Ok(known.into());
+                    }
+                    if refusal != CreateRefusal::WrongCode {
+                        // What was seen may hold no more.
+                        if was_seen {
+                            continue;
+                        }
+                        return Ok(Written::Refused(refusal));
+                    }
+                    if self.count_wrong_code(create, &facts, attempts.deadline).await? {
+                        return Ok(Written::Refused(refusal));
+                    }
+                    NotCommitted::Overtaken(None)
+                }
+            };
+            let last = match not_committed {
+                NotCommitted::Overtaken(error) => error,
+                NotCommitted::Duplicate => {
+                    if let Some(known) = self.first_answer_to(create).await? {
+                        return Ok(known.into());
+                    }
+                    None
+                }
+                NotCommitted::Failed(error) | NotCommitted::Unknown(error) => {
+                    return Err(index_missing_or(&attempted, BY_REQUEST, &error));
+                }
+            };
+            attempts.next(&attempted, last).await?;
+        }
+    }
+
+    /// Records a dispense if the facts still hold.
+    ///
+    /// The update of the request makes each of two concurrent creates a conflict for the other; the dispenses are looked up once more inside,
+    /// for those that other systems have recorded since.
+    async fn record(
+        &self,
+        create: &Create,
+        facts: &RequestFacts,
+        document: &RawDocumentBuf,
+        deadline: Instant,
+    ) -> Result<Result<(), NotCommitted>, StoreError> {
+        let conditions = match &facts.request {
+            Some(_) => Some(Compared::REQUEST.conditions(compared(create, facts)?)?),
+            // There is nothing to compare; each rule of a create refuses this.
+            None => None,
+        };
+        Ok(self.write_both(create, facts.has_active_dispense, document, conditions, deadline).await)
+    }
+
+    async fn write_both(
+        &self,
+        create: &Create,
+        has_active_dispense: bool,
+        document: &RawDocumentBuf,
+        conditions: Option<Document>,
+        deadline: Instant,
+    ) -> Result<(), NotCommitted> {
+        let mut transaction = Transaction::begin(self, deadline).await?;
+        let written = async {
+            if let Some(conditions) = conditions {
+                let id = binary(create.event.id.uuid());
+                let update = doc! { "$push": { CHANGES: { "$each": [id], "$slice": -CHANGES_MAX } } };
+                transaction.update(&self.requests, conditions, update, Some(doc! { ID: 1 })).await?;
+            }
+            let is_active = transaction.exists(&self.dispenses, active(&create.query), BY_REQUEST).await?;
+            if is_active != has_active_dispense {
+                return Err(NotCommitted::Overtaken(None));
+            }
+            transaction.insert(&self.dispenses, document).await
+        };
+        match written.await {
+            Ok(()) => transaction.commit().await,
+            Err(not_committed) => {
+                transaction.abort().await;
+                Err(not_committed)
+            }
+        }
+    }
+
+    /// Counts a wrong code, if the request is the one that it was compared with; returns whether it is.
+    async fn count_wrong_code(
+        &self,
+        create: &Create,
+        facts: &RequestFacts,
+        deadline: Instant,
+    ) -> Result<bool, StoreError> {
+        let request = compared(create, facts)?;
+        let mut times = counting(request, &create.query)?;
+        times.push(create.at);
+        let times: Vec<bson::DateTime> = times.into_iter().map(millis).collect();
+        let update = doc! { "$set": { WRONG_CODES: times } };
+        let update = self.requests.update_one(Compared::REQUEST.conditions(request)?, update);
+        let counted = self.until(deadline, update.collation(simple()).hint(by_id())).await;
+        let request = create.query.request;
+        let counted = counted
+            .map_err(|error| error.during(format!("counting a wrong code for device request {request}")))?;
+        Ok(counted.matched_count > 0)
+    }
+
+    /// The dispense, if the change with that event is committed and no failover can take it back.
+    pub(super) async fn committed(
+        &self,
+        id: DispenseId,
+        event: EventId,
+        deadline: Instant,
+    ) -> Option<RawDocumentBuf> {
+        let find = self.majority.find_one(doc! { ID: binary(id.uuid()) }).max_time(self.operation_timeout);
+        let found = self.until(deadline, find).await.ok().flatten();
+        found.filter(|found| document::has_change(found, event))
+    }
+
+    async fn first_answer_to(&self, create: &Create) -> Result<Option<Replay<Dispense>>, StoreError> {
+        match &create.idempotency {
+            Some(idempotency) => self.first_answer(&caller(create), idempotency).await,
+            None => Ok(None),
+        }
+    }
+}
+
+fn attempted(create: &Create) -> String {
+    format!("recording dispense {} of device request {}", create.query.id, create.query.request)
+}
+
+fn caller(create: &Create) -> Caller<'_> {
+    let (owner, subject) = (Some(create.owner), Some(&create.subject));
+    Caller { id: create.query.id, owner, subject, at: create.at }
+}
+
+/// What was kept of the request to compare.
+fn compared<'a>(create: &Create, facts: &'a RequestFacts) -> Result<&'a RawDocument, StoreError> {
+    RawDocument::from_bytes(facts.basis.bytes()).map_err(|_| {
+        StoreError::new(StoreErrorKind::Unexpected, attempted(create))
+            .because("another store has given its facts")
+    })
+}
+
+/// The document, with its event and its key.
+fn new_document(create: &Create, dispense: &Dispense) -> Result<RawDocumentBuf, StoreError> {
+    let refused =
+        |reason: String| StoreError::new(StoreErrorKind::Unexpected, attempted(create)).because(reason);
+    let mut document = document::from_dispense(dispense).map_err(refused)?;
+    let mut own = doc! {
+        OUTBOX: { SINCE: millis(create.event.event_time), EVENTS: [event::stored(&create.event)] },
+        CHANGES: [binary(create.event.id.uuid())],
+    };
+    if let Some(idempotency) = &create.idempotency {
+        let effect = Effect { status: dispense.status, at: create.at, by: create.by };
+        let mut key = stored_key(effect, idempotency);
+        key.insert(KEY_NEW, New::stored(&document));
+        own.insert(KEYS, [key].to_vec());
+    }
+    let own = RawDocumentBuf::try_from(&own).map_err(|error| refused(error.to_string()))?;
+    for element in own.iter_elements().flatten() {
+        let value = element.value().map_err(|error| refused(error.to_string()))?;
+        document.append(element.key(), value);
+    }
+    Ok(document)
+}

@@ -1,0 +1,47 @@
+use esoz_device_dispense::{DispenseRegistry as _, DispenseWrites as _};
+use esoz_kernel::DeviceRequestId;
+use esoz_registries::Registry as _;
+use esoz_testkit::builders::{create_of, device_request, dispense_of};
+
+use super::*;
+use crate::{device_dispense::query::tests::connected, fields::BY_REQUEST};
+
+/// The server's plan, in text.
+async fn explained(store: &crate::MongoStore, collection: &str, pipeline: Vec<Document>) -> String {
+    let aggregate = doc! {
+        "aggregate": collection, "pipeline": pipeline, "cursor": {}, "collation": { "locale": "simple" },
+    };
+    let explain = doc! { "explain": aggregate, "verbosity": "executionStats" };
+    store.documents.database.run_command(explain).await.unwrap().to_string()
+}
+
+/// Whatever else is stored: the request by its id, the dispenses by theirs and by the index of those in progress.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_lookup_scans_a_collection() {
+    let store = connected().await;
+    store.migrate().await.unwrap();
+    let request = device_request();
+    store.put(std::slice::from_ref(&request)).await.unwrap();
+    let all: Vec<_> = (0..300).map(|_| dispense_of(&device_request().facts).build()).collect();
+    store.put_dispenses(&all).await.unwrap();
+    let at = esoz_testkit::builders::at_millis(0);
+    let mut query = create_of(&all[0], request.facts.id, at).query;
+    let mut plans = Vec::new();
+    for since in [None, Some(at)] {
+        query.active_since = since;
+        plans.push(explained(&store, REQUESTS, pipeline(&query)).await);
+        let active = vec![doc! { "$match": active(&query) }, doc! { "$limit": 1 }];
+        let plan = explained(&store, COLLECTION, active).await;
+        assert!(plan.contains(BY_REQUEST), "{plan}");
+        plans.push(plan);
+    }
+    plans.push(explained(&store, COLLECTION, joining(all[0].id)).await);
+    let facts = store.request_facts(&query).await;
+    query.request = DeviceRequestId::new(esoz_testkit::builders::fresh());
+    let of_nothing = store.request_facts(&query).await;
+    store.documents.database.drop().await.unwrap();
+    for plan in plans {
+        assert!(!plan.contains("COLLSCAN"), "{plan}");
+    }
+    assert!(facts.unwrap().is_id_taken && of_nothing.unwrap().request.is_none());
+}

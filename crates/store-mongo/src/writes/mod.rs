@@ -1,0 +1,81 @@
+//! Creates dispenses, and changes them together with their requests (docs/adr/0035): `facts` reads, `create` and `change` write, `transaction`
+//! commits two documents at once, `compared` tells whether a document has changed.
+
+mod change;
+mod compared;
+mod create;
+mod facts;
+mod transaction;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use esoz_device_dispense::{
+    Change, ChangeRefusal, Create, CreateRefusal, Dispense, DispenseFacts, DispenseWrites, RequestFacts,
+    RequestQuery,
+};
+use esoz_events::Backoff;
+use esoz_kernel::{DispenseId, StoreError, StoreErrorKind, Written};
+use tokio::time::Instant;
+
+use crate::{MongoStore, collections::Collections, error::MongoError};
+
+#[async_trait]
+impl DispenseWrites for MongoStore {
+    async fn request_facts(&self, query: &RequestQuery) -> Result<RequestFacts, StoreError> {
+        self.documents.request_facts(query, self.documents.deadline()).await
+    }
+
+    async fn create(&self, create: &Create) -> Result<Written<Dispense, CreateRefusal>, StoreError> {
+        self.documents.create(create).await
+    }
+
+    async fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
+        self.documents.found(id, self.documents.deadline()).await?.facts(id)
+    }
+
+    async fn change(&self, change: &Change) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
+        self.documents.change(change).await
+    }
+}
+
+/// Attempts at one write, each decided anew, until one is not overtaken by a concurrent write.
+struct Attempts {
+    made: u32,
+    deadline: Instant,
+}
+
+impl Attempts {
+    /// The most attempts; each that is overtaken means that another write went through, or holds the document.
+    const MAX: u32 = 100;
+    const BACKOFF: Backoff = Backoff { first: Duration::from_millis(4), longest: Duration::from_millis(100) };
+
+    /// Within the operation time-out.
+    fn new(documents: &Collections) -> Self {
+        Self { made: 0, deadline: documents.deadline() }
+    }
+
+    /// Waits before the next attempt: backoff with full jitter.
+    ///
+    /// # Errors
+    /// When no attempt is left: of kind unavailable when the last one failed so, else conflict. Nothing was written.
+    async fn next(&mut self, attempted: &str, last: Option<MongoError>) -> Result<(), StoreError> {
+        self.made += 1;
+        let wait = Self::BACKOFF.wait(self.made).mul_f64(fastrand::f64());
+        if self.made < Self::MAX && Instant::now() + wait < self.deadline {
+            tokio::time::sleep(wait).await;
+            return Ok(());
+        }
+        Err(match last {
+            Some(error) if error.kind() == StoreErrorKind::Unavailable => error.during(attempted),
+            last => {
+                let overtaken = format!("{attempted}: concurrent writes were faster {} times", self.made);
+                let overtaken = StoreError::new(StoreErrorKind::Conflict, overtaken);
+                match last {
+                    Some(error) => overtaken.because(error.during(attempted)),
+                    None => overtaken,
+                }
+            }
+        })
+    }
+}
