@@ -90,7 +90,7 @@ async fn a_way_that_is_not_safe_is_told_by_doctor_log_and_metric() {
     );
     let (server, _) = Process::serve(&variables);
     let line = server.wait_for_log("the connection to a server is not encrypted or not verified");
-    assert!(line.contains("mongodb") && line.contains("tls=true"), "{line}");
+    assert!(line.contains("mongodb") && line.contains("without tls=false"), "{line}");
     let scraped = server.scrape().await;
     for line in [
         "esoz_transport_verified{component=\"mongodb\"} 0",
