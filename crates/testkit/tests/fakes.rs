@@ -2,12 +2,17 @@
 
 // ANCHOR: suites
 use esoz_testkit::contract::{
-    ContractStore, CredentialStore, DispenseStore, EventLogUnderTest, OutboxUnderTest, PublisherUnderTest,
+    ContractStore, CredentialStore, DispenseStore, DispenseWriteStore, EventLogUnderTest, OutboxUnderTest,
+    PublisherUnderTest,
 };
 use esoz_testkit::fakes::{FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog, RecordingPublisher};
 
 async fn dispense_store() -> DispenseStore {
     FakeDispenses::under_test()
+}
+
+async fn dispense_writes() -> DispenseWriteStore {
+    FakeDispenses::writes_under_test()
 }
 
 async fn fresh_outbox() -> OutboxUnderTest {
@@ -31,6 +36,7 @@ async fn fresh_publisher() -> PublisherUnderTest {
 }
 
 esoz_testkit::dispense_store_contract!(dispense_store);
+esoz_testkit::dispense_writes_contract!(dispense_writes);
 esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(contract_store);
 esoz_testkit::credential_store_contract!(credential_store);

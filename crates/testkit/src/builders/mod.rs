@@ -2,6 +2,7 @@
 //! dispense, by [`DispenseBuilder`].
 
 mod dispense;
+mod dispense_writes;
 
 use esoz_auth::{NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
 use esoz_contract_division::{
@@ -18,6 +19,10 @@ use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus, Legal
 use jiff::SignedDuration;
 
 pub use dispense::{DispenseBuilder, concept, dispense, reference};
+pub use dispense_writes::{
+    MAX_WRONG_CODES, completing, create_of, decide_create, device_request, dispense_of, signed_change,
+    update_of,
+};
 
 /// A UUID that was never given out before.
 pub fn fresh() -> Uuid {

@@ -41,7 +41,7 @@ fn expected_after(before: &Dispense, change: &Transition) -> Dispense {
 }
 
 /// The fields of the stored document that differ, those aside that are the adapter's own (e.g. its outbox).
-fn differing(before: &Value, after: &Value, known: &[&str]) -> BTreeSet<String> {
+pub(super) fn differing(before: &Value, after: &Value, known: &[&str]) -> BTreeSet<String> {
     let (before, after) = (before.as_object().unwrap(), after.as_object().unwrap());
     let fields: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     fields

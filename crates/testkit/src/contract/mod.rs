@@ -26,12 +26,14 @@ pub mod contract_registry;
 pub mod contract_scans;
 pub mod credential_lists;
 pub mod credentials;
+pub mod device_requests;
 pub mod dispense_changes;
 pub mod dispense_expiry;
 pub mod dispense_finds;
 pub mod dispense_keys;
 pub mod dispense_lists;
 pub mod dispense_scans;
+pub mod dispense_writes;
 pub mod dispenses;
 pub mod event_log;
 pub mod legal_entities;
@@ -49,8 +51,9 @@ mod scans;
 mod subjects;
 
 pub use subjects::{
-    Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, EventLogUnderTest, Message,
-    OutboxUnderTest, PublisherUnderTest, RawDispenses, RawEventLog, RawOutbox, put_with_change,
+    Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, DispenseWriteStore,
+    EventLogUnderTest, Message, OutboxUnderTest, PublisherUnderTest, RawDeviceRequests, RawDispenses,
+    RawEventLog, RawOutbox, put_with_change,
 };
 
 #[cfg(test)]
@@ -58,7 +61,11 @@ mod tests {
     /// A case that no macro lists would never run.
     #[test]
     fn every_case_is_listed_in_the_macro_of_its_port() {
-        let macros = concat!(include_str!("macros/stores.rs"), include_str!("macros/events.rs"));
+        let macros = concat!(
+            include_str!("macros/stores.rs"),
+            include_str!("macros/events.rs"),
+            include_str!("macros/dispense_writes.rs")
+        );
         for (suite, source) in [
             ("contract_divisions", include_str!("contract_divisions/facts.rs")),
             ("contract_divisions", include_str!("contract_divisions/apply.rs")),
@@ -73,6 +80,7 @@ mod tests {
             ("contract_scans", include_str!("contract_scans.rs")),
             ("credential_lists", include_str!("credential_lists.rs")),
             ("credentials", include_str!("credentials.rs")),
+            ("device_requests", include_str!("device_requests.rs")),
             ("dispense_changes", include_str!("dispense_changes.rs")),
             ("dispense_expiry", include_str!("dispense_expiry.rs")),
             ("dispense_finds", include_str!("dispense_finds.rs")),
@@ -81,6 +89,15 @@ mod tests {
             ("dispense_lists", include_str!("dispense_lists/pages.rs")),
             ("dispense_lists", include_str!("dispense_lists/search.rs")),
             ("dispense_scans", include_str!("dispense_scans.rs")),
+            ("dispense_writes", include_str!("dispense_writes/facts.rs")),
+            ("dispense_writes", include_str!("dispense_writes/creates.rs")),
+            ("dispense_writes", include_str!("dispense_writes/create_races.rs")),
+            ("dispense_writes", include_str!("dispense_writes/codes.rs")),
+            ("dispense_writes", include_str!("dispense_writes/create_keys.rs")),
+            ("dispense_writes", include_str!("dispense_writes/changes.rs")),
+            ("dispense_writes", include_str!("dispense_writes/change_races.rs")),
+            ("dispense_writes", include_str!("dispense_writes/change_keys.rs")),
+            ("dispense_writes", include_str!("dispense_writes/corrupt.rs")),
             ("dispenses", include_str!("dispenses.rs")),
             ("event_log", include_str!("event_log.rs")),
             ("legal_entities", include_str!("legal_entities.rs")),

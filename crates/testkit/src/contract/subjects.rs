@@ -4,10 +4,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
-use esoz_device_dispense::{DeviceDispenses, DispenseRegistry, Transition};
+use esoz_device_dispense::{
+    DeviceDispenses, DeviceRequestRecord, DispenseRegistry, DispenseWrites, Transition,
+};
 use esoz_events::{EventLog, EventPublisher, EventRef, Outbox, StatusChangeEvent};
-use esoz_kernel::{Committed, ContractDivisionId, DispenseId, EventId, IdempotencyRecords, UserId};
+use esoz_kernel::{
+    Committed, ContractDivisionId, DeviceRequestId, DispenseId, EventId, IdempotencyRecords, UserId,
+};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
+use esoz_registries::Registry;
 use serde_json::Value;
 
 use crate::builders::{change_of, dispense};
@@ -36,6 +41,25 @@ pub trait RawDispenses: Send + Sync {
 
     /// Sets a top-level field of the stored document, whether ESOZ knows it or not.
     async fn set_field(&self, id: DispenseId, field: &str, value: Value);
+}
+
+/// A store of dispenses and of the device requests that they are based on, fresh and empty.
+pub struct DispenseWriteStore {
+    /// Records dispenses and changes them with their requests.
+    pub writes: Arc<dyn DispenseWrites>,
+    /// Loads and scans device requests.
+    pub requests: Arc<dyn Registry<DeviceRequestRecord>>,
+    /// Past all ports.
+    pub raw_requests: Arc<dyn RawDeviceRequests>,
+    /// The dispenses of the same store.
+    pub dispenses: DispenseStore,
+}
+
+/// Tampers with stored device requests.
+#[async_trait]
+pub trait RawDeviceRequests: Send + Sync {
+    /// Makes the status of a stored request one that cannot be read.
+    async fn make_unreadable(&self, id: DeviceRequestId);
 }
 
 /// An outbox, fresh and empty.

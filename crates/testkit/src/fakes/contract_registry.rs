@@ -13,7 +13,7 @@ use super::contracts::{FakeContracts, State};
 use super::scan;
 
 /// A record that takes new content, but for who wrote it first and when.
-trait Renewable: Clone + PartialEq {
+pub(super) trait Renewable: Clone + PartialEq {
     fn stamps(&mut self) -> &mut Stamps;
 }
 
@@ -40,7 +40,7 @@ fn in_micros(stamps: Stamps) -> Stamps {
     Stamps { inserted_at, updated_at, ..stamps }
 }
 
-fn renew<K: Eq + Hash, R: Renewable>(table: &mut HashMap<K, R>, key: K, record: &R) -> Put {
+pub(super) fn renew<K: Eq + Hash, R: Renewable>(table: &mut HashMap<K, R>, key: K, record: &R) -> Put {
     let mut record = record.clone();
     *record.stamps() = in_micros(*record.stamps());
     match table.entry(key) {

@@ -1,33 +1,37 @@
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_device_dispense::{
-    DeviceDispenses, Dispense, DispenseRegistry, EncodedDispense, Filter, Overdue, OverdueFilter, Pseudonym,
-    RecordFields, StoredDispense, Transition,
+    DeviceDispenses, DeviceRequestRecord, Dispense, DispenseRegistry, EncodedDispense, Filter, Overdue,
+    OverdueFilter, Pseudonym, RecordFields, StoredDispense, Transition,
 };
 use esoz_events::{Backlog, Claim, Claimed, EventRef, Outbox, Refused, SetAside, StatusChangeEvent, Which};
 use esoz_kernel::{
-    Committed, DispenseId, IdempotencyRecords, LegalEntityId, Page, PageRequest, Put, Replay, ScanCursor,
-    ScanPage, StoreError, StoreErrorKind, Timestamp, Uuid, time::rfc3339_millis,
+    Committed, DeviceRequestId, DispenseId, IdempotencyRecords, LegalEntityId, Page, PageRequest, Put,
+    Replay, ScanCursor, ScanPage, StoreError, StoreErrorKind, Timestamp, Uuid, time::rfc3339_millis,
 };
 use serde_json::{Map, Value, json};
 
 use super::{Locked, keys::Keys, outbox::Waiting, scan};
 use crate::contract::{DispenseStore, OutboxUnderTest, RawDispenses, RawOutbox};
 
-const COLLECTION: &str = "device_dispenses";
+pub(super) const COLLECTION: &str = "device_dispenses";
 
-/// Dispenses and their outbox, in memory. A dispense is kept as a document, as in a real store.
+/// Dispenses, the device requests that they are based on, and their outbox, in memory. A dispense is kept as a document, as in a real store.
 #[derive(Debug, Default)]
-pub struct FakeDispenses(Locked<State>);
+pub struct FakeDispenses(pub(super) Locked<State>);
 
 #[derive(Default)]
-struct State {
-    documents: HashMap<DispenseId, Map<String, Value>>,
-    waiting: Waiting,
-    keys: Keys<Dispense>,
+pub(super) struct State {
+    pub(super) documents: HashMap<DispenseId, Map<String, Value>>,
+    pub(super) waiting: Waiting,
+    pub(super) keys: Keys<Dispense>,
+    pub(super) requests: HashMap<DeviceRequestId, DeviceRequestRecord>,
+    pub(super) unreadable_requests: HashSet<DeviceRequestId>,
+    /// For which requests wrong codes were given, and when.
+    pub(super) wrong_codes: Vec<(DeviceRequestId, Timestamp)>,
 }
 
 impl std::fmt::Debug for State {
@@ -40,15 +44,21 @@ impl std::fmt::Debug for State {
 impl FakeDispenses {
     /// An empty one, as the contract suites want it.
     pub fn under_test() -> DispenseStore {
+        Self::shared_under_test().1
+    }
+
+    /// An empty one, and the same as the contract suites want it.
+    pub(super) fn shared_under_test() -> (Arc<Self>, DispenseStore) {
         let fake = Arc::new(Self::default());
-        DispenseStore {
+        let store = DispenseStore {
             dispenses: fake.clone(),
             registry: fake.clone(),
             outbox: fake.clone(),
             keys: fake.clone(),
-            raw: fake,
+            raw: fake.clone(),
             keep: Box::new(()),
-        }
+        };
+        (fake, store)
     }
 
     /// The outbox of an empty one, as its contract suite wants it.
@@ -58,7 +68,7 @@ impl FakeDispenses {
     }
 }
 
-fn document(dispense: &Dispense) -> Map<String, Value> {
+pub(super) fn document(dispense: &Dispense) -> Map<String, Value> {
     let mut document = dispense.record.clone();
     document.insert("_id".to_owned(), json!(dispense.id.to_string()));
     document.insert("subject".to_owned(), json!(dispense.subject.expose()));
@@ -66,7 +76,7 @@ fn document(dispense: &Dispense) -> Map<String, Value> {
 }
 
 /// Reads a document; what cannot be read is corrupt.
-fn read(id: DispenseId, document: &Map<String, Value>) -> Result<StoredDispense, StoreError> {
+pub(super) fn read(id: DispenseId, document: &Map<String, Value>) -> Result<StoredDispense, StoreError> {
     decode(id, document, RecordFields::Known)
 }
 

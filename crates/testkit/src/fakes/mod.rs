@@ -3,7 +3,7 @@
 //!
 //! | fake | ports |
 //! |---|---|
-//! | [`FakeDispenses`] | `DeviceDispenses`, `DispenseRegistry`, `Outbox`, `IdempotencyRecords` |
+//! | [`FakeDispenses`] | `DeviceDispenses`, `DispenseRegistry`, `DispenseWrites`, `Registry` of device requests, `Outbox`, `IdempotencyRecords` |
 //! | [`FakeContracts`] | `ContractDivisions`, `ContractRegistry`, `LegalEntities`, `LegalEntityRegistry`, `IdempotencyRecords` |
 //! | [`FakeCredentials`] | `AccessTokens`, `ApiKeys`, `Credentials` |
 //! | [`FakeEventLog`] | `EventLog` |
@@ -12,6 +12,7 @@
 mod contract_registry;
 mod contracts;
 mod credentials;
+mod dispense_writes;
 mod dispenses;
 mod event_log;
 mod keys;

@@ -1,5 +1,6 @@
 //! The macros that run the suites, one for each kind of store.
 
+mod dispense_writes;
 mod events;
 mod stores;
 
