@@ -59,14 +59,17 @@ impl IsRequired for diesel::sql_types::is_nullable::IsNullable {
 }
 
 columns!(A B);
+columns!(A B C);
 columns!(A B C D);
 columns!(A B C D E);
 columns!(A B C D E F);
+columns!(A B C D E F G);
 columns!(A B C D E F G H);
 columns!(A B C D E F G H I);
 columns!(A B C D E F G H I J);
 columns!(A B C D E F G H I J K);
 columns!(A B C D E F G H I J K L M);
+columns!(A B C D E F G H I J K L M N O P Q);
 
 /// The names in `SELECT `a`.`b`, … FROM …`, of the columns.
 fn names(sql: &str) -> Vec<String> {
@@ -103,7 +106,7 @@ fn word(kind: SqliteType) -> &'static str {
 fn every_table_is_here_as_the_migrations_make_it() {
     let said = said![
         users clients access_tokens api_keys legal_entities divisions contracts contract_divisions request_context
-        device_dispenses outbox event_log idempotency_keys
+        device_dispenses device_requests device_request_wrong_codes outbox event_log idempotency_keys
     ];
     let dir = tempfile::tempdir().unwrap();
     let settings = SqliteSettings::at(dir.path().join("esoz.db"));
