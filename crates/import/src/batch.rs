@@ -1,5 +1,5 @@
 use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
-use esoz_device_dispense::{DispenseRegistry, EncodedDispense};
+use esoz_device_dispense::{DeviceRequestRecord, DispenseRegistry, EncodedDispense};
 use esoz_kernel::{Put, StoreError, StoreErrorKind};
 use esoz_legal_entity::LegalEntityRecord;
 
@@ -13,6 +13,7 @@ pub(crate) struct Batch {
     divisions: Numbered<DivisionRecord>,
     contracts: Numbered<ContractRecord>,
     contract_divisions: Numbered<ContractDivision>,
+    device_requests: Numbered<DeviceRequestRecord>,
     dispenses: Numbered<EncodedDispense>,
     /// Dispenses that the store cannot hold.
     refused: Vec<Outcome>,
@@ -60,6 +61,7 @@ impl Batch {
             Record::Division(record) => self.divisions.push(record, line),
             Record::Contract(record) => self.contracts.push(record, line),
             Record::ContractDivision(record) => self.contract_divisions.push(record, line),
+            Record::DeviceRequest(record) => self.device_requests.push(record, line),
             // Encoded here: the record is many small pieces, which take far more memory.
             Record::DeviceDispense(record) => match dispenses.encode(&record) {
                 Ok(encoded) => self.dispenses.push(encoded, line),
@@ -94,11 +96,12 @@ impl Batch {
                 }
             };
         }
-        let ImportPorts { legal_entities, contracts, dispenses, .. } = ports;
+        let ImportPorts { legal_entities, contracts, device_requests, dispenses, .. } = ports;
         put!(LegalEntity: legal_entities, |records| legal_entities.put_legal_entities(&records));
         put!(Division: divisions, |records| contracts.put_divisions(&records));
         put!(Contract: contracts, |records| contracts.put_contracts(&records));
         put!(ContractDivision: contract_divisions, |records| contracts.put_contract_divisions(&records));
+        put!(DeviceRequest: device_requests, |records| device_requests.put(&records));
         put!(DeviceDispense: dispenses, |records| dispenses.put_encoded(records));
         Ok(outcomes)
     }

@@ -112,6 +112,7 @@ impl Exporter {
                 RecordKind::ContractDivision => {
                     run.write(kind, contract_divisions.by_ref(), Record::ContractDivision)?;
                 }
+                RecordKind::DeviceRequest => scan!(device_requests.scan => DeviceRequest),
                 RecordKind::DeviceDispense => scan!(dispenses.scan_dispenses => DeviceDispense),
             }
         }

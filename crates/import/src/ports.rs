@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use esoz_contract_division::ContractRegistry;
-use esoz_device_dispense::{DispenseRegistry, PatientPseudonyms};
+use esoz_device_dispense::{DeviceRequestRecord, DispenseRegistry, PatientPseudonyms};
 use esoz_kernel::Clock;
 use esoz_legal_entity::LegalEntityRegistry;
+use esoz_registries::Registry;
 
 /// The ports of an import and of an export.
 #[derive(Clone)]
@@ -12,6 +13,8 @@ pub struct ImportPorts {
     pub legal_entities: Arc<dyn LegalEntityRegistry>,
     /// Stores and scans divisions, contracts and contract divisions.
     pub contracts: Arc<dyn ContractRegistry>,
+    /// Stores and scans device requests.
+    pub device_requests: Arc<dyn Registry<DeviceRequestRecord>>,
     /// Stores and scans dispenses.
     pub dispenses: Arc<dyn DispenseRegistry>,
     /// Computes the pseudonym of a patient, and tells the patient of one if the scheme can.

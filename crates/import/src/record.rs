@@ -1,5 +1,5 @@
 use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
-use esoz_device_dispense::{Dispense, PatientPseudonyms};
+use esoz_device_dispense::{DeviceRequestRecord, Dispense, PatientPseudonyms};
 use esoz_kernel::{Timestamp, UserId, Uuid, words};
 use esoz_legal_entity::LegalEntityRecord;
 
@@ -16,7 +16,7 @@ pub enum UnknownFields {
     Keep,
 }
 
-/// How lines of dispenses with a pseudonym in the place of a patient are handled.
+/// How lines of dispenses and device requests with a pseudonym in the place of a patient are handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PseudonymousLines {
     /// They are refused: a pseudonym means something only to a store with the same secret.
@@ -50,6 +50,8 @@ pub enum Record {
     Contract(ContractRecord),
     /// A contract division.
     ContractDivision(ContractDivision),
+    /// A device request.
+    DeviceRequest(DeviceRequestRecord),
     /// A device dispense.
     DeviceDispense(Dispense),
 }
@@ -62,6 +64,7 @@ impl Record {
             Self::Division(record) => record.facts.id.uuid(),
             Self::Contract(record) => record.facts.id.uuid(),
             Self::ContractDivision(record) => record.id.uuid(),
+            Self::DeviceRequest(record) => record.facts.id.uuid(),
             Self::DeviceDispense(record) => record.id.uuid(),
         }
     }
@@ -73,6 +76,7 @@ impl Record {
             Self::Division(_) => RecordKind::Division,
             Self::Contract(_) => RecordKind::Contract,
             Self::ContractDivision(_) => RecordKind::ContractDivision,
+            Self::DeviceRequest(_) => RecordKind::DeviceRequest,
             Self::DeviceDispense(_) => RecordKind::DeviceDispense,
         }
     }
@@ -91,6 +95,8 @@ words! {
         Contract = "contract",
         /// A contract division.
         ContractDivision = "contract_division",
+        /// A device request.
+        DeviceRequest = "device_request",
         /// A device dispense.
         DeviceDispense = "device_dispense",
     }

@@ -169,11 +169,12 @@ pub(crate) fn now() -> Timestamp {
 /// Stores in memory, as an import takes them.
 pub(crate) fn import_ports() -> (ImportPorts, FakeStores) {
     let stores =
-        FakeStores { contracts: FakeContracts::under_test(), dispenses: FakeDispenses::under_test() };
+        FakeStores { contracts: FakeContracts::under_test(), writes: FakeDispenses::writes_under_test() };
     let ports = ImportPorts {
         legal_entities: stores.contracts.legal_entity_registry.clone(),
         contracts: stores.contracts.registry.clone(),
-        dispenses: stores.dispenses.registry.clone(),
+        device_requests: stores.writes.requests.clone(),
+        dispenses: stores.writes.dispenses.registry.clone(),
         pseudonyms: pseudonyms(),
         clock: Arc::new(ManualClock::new(now())),
     };
@@ -183,7 +184,7 @@ pub(crate) fn import_ports() -> (ImportPorts, FakeStores) {
 /// Stores in memory.
 pub(crate) struct FakeStores {
     contracts: esoz_testkit::contract::ContractStore,
-    dispenses: esoz_testkit::contract::DispenseStore,
+    writes: esoz_testkit::contract::DispenseWriteStore,
 }
 
 async fn api(gate: Option<Gate>) -> Api {
@@ -197,7 +198,7 @@ async fn api(gate: Option<Gate>) -> Api {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now()));
     let ids: Arc<dyn IdGenerator> = Arc::new(SequentialIds::default());
     let dispense_ports = DispensePorts {
-        dispenses: stores.dispenses.dispenses,
+        dispenses: stores.writes.dispenses.dispenses,
         legal_entities: stores.contracts.legal_entities,
         allowed_types: AllowedTypes::default(),
         pseudonyms: pseudonyms(),

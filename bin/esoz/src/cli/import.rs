@@ -46,6 +46,7 @@ pub(crate) fn ports(config: &Config, stores: &Stores) -> Result<ImportPorts> {
     Ok(ImportPorts {
         legal_entities: stores.legal_entity_registry.clone(),
         contracts: stores.contract_registry.clone(),
+        device_requests: stores.device_requests.clone(),
         dispenses: stores.dispense_registry.clone(),
         pseudonyms: config.pseudonyms()?,
         clock: Arc::new(SystemClock),

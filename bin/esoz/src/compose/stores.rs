@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
+use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
-use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
+use esoz_device_dispense::{DeviceDispenses, DeviceRequestRecord, DispenseRegistry};
 use esoz_events::{Backlog, EventLog, Outbox};
-use esoz_kernel::{IdempotencyRecords, StoreError, StoreErrorKind};
+use esoz_kernel::{IdempotencyRecords, Put, ScanCursor, ScanPage, StoreError, StoreErrorKind};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
+use esoz_registries::Registry;
 use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
@@ -51,6 +53,8 @@ pub struct Stores {
     pub contract_divisions: Arc<dyn ContractDivisions>,
     /// Imports divisions, contracts and contract divisions.
     pub contract_registry: Arc<dyn ContractRegistry>,
+    /// Imports device requests.
+    pub device_requests: Arc<dyn Registry<DeviceRequestRecord>>,
     /// Looks up and updates device dispenses.
     pub dispenses: Arc<dyn DeviceDispenses>,
     /// Imports device dispenses.
@@ -115,6 +119,7 @@ impl Stores {
 
     fn on_sqlite(store: Arc<SqliteStore>) -> Self {
         Self {
+            device_requests: store.clone(),
             outboxes: vec![(SQLITE, store.clone())],
             keys: vec![(SQLITE, store.clone())],
             sqlite: Some(store.clone()),
@@ -167,6 +172,7 @@ impl Stores {
             legal_entity_registry: store.clone(),
             contract_divisions: store.clone(),
             contract_registry: store.clone(),
+            device_requests: Arc::new(NotKept),
             dispenses: dispenses.clone(),
             dispense_registry: dispenses.clone(),
             outboxes: Vec::new(),
@@ -177,6 +183,21 @@ impl Stores {
             mongo: None,
             token_issuer: None,
         }
+    }
+}
+
+/// Device requests beside PostgreSQL and MongoDB, which keep none in this version.
+struct NotKept;
+
+#[async_trait]
+impl Registry<DeviceRequestRecord> for NotKept {
+    async fn put(&self, records: &[DeviceRequestRecord]) -> Result<Vec<Put>, StoreError> {
+        let reason = "device requests are kept in SQLite alone (`store.kind`)";
+        Ok(records.iter().map(|_| Put::Refused(reason.to_owned())).collect())
+    }
+
+    async fn scan(&self, _: Option<ScanCursor>, _: u32) -> Result<ScanPage<DeviceRequestRecord>, StoreError> {
+        Ok(ScanPage { records: Vec::new(), next: None })
     }
 }
 

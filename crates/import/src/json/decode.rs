@@ -67,6 +67,11 @@ pub(super) fn is_field_name(field: &str) -> bool {
 }
 
 /// The fields of a value that must be an object.
+pub(crate) fn object(value: &Value) -> Result<&Map<String, Value>, DecodeError> {
+    value.as_object().ok_or_else(|| unexpected(value, AN_OBJECT))
+}
+
+/// The fields of a value that must be an object.
 pub(crate) fn object_mut(value: &mut Value) -> Result<&mut Map<String, Value>, DecodeError> {
     match value {
         Value::Object(fields) => Ok(fields),
@@ -212,10 +217,6 @@ mod tests {
 
     type Inner<'a> = (bool, &'a Number, &'a Value);
     type Outer<'a> = (Vec<Inner<'a>>, Option<&'a str>);
-
-    fn object(value: &Value) -> Result<&Map<String, Value>, DecodeError> {
-        value.as_object().ok_or_else(|| unexpected(value, AN_OBJECT))
-    }
 
     fn read_inner(value: &Value) -> Result<Inner<'_>, DecodeError> {
         let fields = object(value)?;

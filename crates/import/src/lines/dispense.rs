@@ -14,10 +14,10 @@ use crate::json::{
 };
 use crate::{ImportContext, PseudonymousLines, UnknownFields};
 
-const ID: &str = "id";
-const PATIENT_ID: &str = "patient_id";
+pub(super) const ID: &str = "id";
+pub(super) const PATIENT_ID: &str = "patient_id";
 /// The pseudonym in the place of a patient, under the name that stores have for it.
-const SUBJECT: &str = "subject";
+pub(super) const SUBJECT: &str = "subject";
 
 /// Fields of a line that no record has.
 static NOT_IN_RECORD: [Field; 3] = [
@@ -50,7 +50,7 @@ pub(super) fn read(
     let id = required(&data, ID, parsed)?;
     data.retain(|name, _| NOT_IN_RECORD.iter().all(|field| field.name != name));
     if let Some(patient) = patient {
-        refuse_patient(&data, patient)?;
+        refuse_patient(&data, patient, |name| RECORD.field(name).is_some())?;
     }
     Ok(Dispense {
         id,
@@ -64,7 +64,7 @@ pub(super) fn read(
 }
 
 /// The pseudonym of a line's patient, and the patient, as far as the line or the pseudonym tells.
-fn patient(
+pub(super) fn patient(
     given: &Map<String, Value>,
     context: &ImportContext<'_>,
 ) -> Result<(Pseudonym, Option<PatientId>), DecodeError> {
@@ -108,11 +108,24 @@ pub(super) fn write(
         }
     }
     data.insert(ID.to_owned(), dispense.id.to_string().into());
-    match pseudonyms.patient(&dispense.subject)? {
-        Some(patient) => data.insert(PATIENT_ID.to_owned(), patient.uuid().to_string().into()),
-        None => data.insert(SUBJECT.to_owned(), dispense.subject.expose().into()),
-    };
+    write_patient(&mut data, &dispense.subject, pseudonyms)?;
     Ok((data, problem))
+}
+
+/// Writes `patient_id` if the scheme is reversible, and `subject` otherwise.
+///
+/// # Errors
+/// When the subject is no pseudonym of the scheme.
+pub(super) fn write_patient(
+    data: &mut Map<String, Value>,
+    subject: &Pseudonym,
+    pseudonyms: &dyn PatientPseudonyms,
+) -> Result<(), InvalidPseudonym> {
+    match pseudonyms.patient(subject)? {
+        Some(patient) => data.insert(PATIENT_ID.to_owned(), patient.uuid().to_string().into()),
+        None => data.insert(SUBJECT.to_owned(), subject.expose().into()),
+    };
+    Ok(())
 }
 
 /// The value in the form in which every store gives it back: what the table of fields calls a UUID or a time has one spelling, at any depth.
@@ -142,13 +155,17 @@ fn canonical_fields(parent: &str, fields: &Map<String, Value>) -> Map<String, Va
 }
 
 /// Refuses a record with the patient's id in a text or name, in either case, with or without hyphens: the store knows the pseudonym alone.
-fn refuse_patient(record: &Map<String, Value>, patient: PatientId) -> Result<(), DecodeError> {
+pub(super) fn refuse_patient(
+    record: &Map<String, Value>,
+    patient: PatientId,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<(), DecodeError> {
     let ids = [patient.uuid().hyphenated().to_string(), patient.uuid().simple().to_string()];
     for (name, value) in record {
         if holds(name, &ids) || holds_anywhere(value, &ids) {
             let error = DecodeError::new("holds the patient's id, which no store may hold");
             // The name of an unknown field may contain the id, so the error does not repeat it.
-            return Err(if RECORD.field(name).is_some() { error.inside(name) } else { error });
+            return Err(if is_known(name) { error.inside(name) } else { error });
         }
     }
     Ok(())

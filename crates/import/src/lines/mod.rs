@@ -1,5 +1,6 @@
 //! The form of each kind of line and its conversion to a record and back.
 
+mod device_request;
 mod dispense;
 mod flat;
 mod stamps;
@@ -43,6 +44,7 @@ fn record(
         RecordKind::ContractDivision => {
             Record::ContractDivision(flat::read_contract_division(&data, stamps)?)
         }
+        RecordKind::DeviceRequest => Record::DeviceRequest(device_request::read(data, stamps, context)?),
         RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(data, stamps, context)?),
     })
 }

@@ -6,7 +6,7 @@ use esoz_device_dispense::PatientPseudonyms;
 use esoz_kernel::{StoreError, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{dispense, flat, parse_line};
+use super::{device_request, dispense, flat, parse_line};
 use crate::json::DecodeError;
 use crate::{ImportContext, LineError, PseudonymousLines, Record, UnknownFields};
 
@@ -23,7 +23,7 @@ pub(crate) struct ExportLine {
 /// limit is an option of the import.
 ///
 /// # Errors
-/// [`StoreError`] of kind corrupt when the subject of a dispense is no pseudonym of the scheme. It is not written: it may be anything.
+/// [`StoreError`] of kind corrupt when the subject of a dispense or a device request is no pseudonym of the scheme. It is not written: it may be anything.
 pub(crate) fn export_line(
     record: &Record,
     pseudonyms: &dyn PatientPseudonyms,
@@ -51,14 +51,18 @@ fn line(
     record: &Record,
     pseudonyms: &dyn PatientPseudonyms,
 ) -> Result<(String, Option<DecodeError>), StoreError> {
-    let (data, problem) = match record {
-        Record::LegalEntity(record) => (flat::write_legal_entity(record), None),
-        Record::Division(record) => (flat::write_division(record), None),
-        Record::Contract(record) => (flat::write_contract(record), None),
-        Record::ContractDivision(record) => (flat::write_contract_division(record), None),
-        Record::DeviceDispense(record) => dispense::write(record, pseudonyms)
-            .map_err(|_| StoreError::corrupt("device_dispenses", record.id, "subject"))?,
-    };
+    let (data, problem) =
+        match record {
+            Record::LegalEntity(record) => (flat::write_legal_entity(record), None),
+            Record::Division(record) => (flat::write_division(record), None),
+            Record::Contract(record) => (flat::write_contract(record), None),
+            Record::ContractDivision(record) => (flat::write_contract_division(record), None),
+            Record::DeviceRequest(record) => device_request::write(record, pseudonyms)
+                .map(|data| (data, None))
+                .map_err(|_| StoreError::corrupt("device_requests", record.facts.id, "subject"))?,
+            Record::DeviceDispense(record) => dispense::write(record, pseudonyms)
+                .map_err(|_| StoreError::corrupt("device_dispenses", record.id, "subject"))?,
+        };
     let text = format!(r#"{{"kind":"{}","data":{}}}"#, record.kind(), sorted(data));
     Ok((text, problem))
 }

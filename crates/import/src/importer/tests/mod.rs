@@ -8,12 +8,14 @@ use std::collections::HashMap;
 use std::io::{self, Cursor};
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use esoz_contract_division::MockContractRegistry;
 use esoz_device_dispense::{
-    Dispense, EncodedDispense, MockDispenseRegistry, MockPatientPseudonyms, Pseudonym,
+    DeviceRequestRecord, Dispense, EncodedDispense, MockDispenseRegistry, MockPatientPseudonyms, Pseudonym,
 };
-use esoz_kernel::{Clock, Put, StoreError, StoreErrorKind, Timestamp, Uuid};
+use esoz_kernel::{Clock, Put, ScanCursor, ScanPage, StoreError, StoreErrorKind, Timestamp, Uuid};
 use esoz_legal_entity::MockLegalEntityRegistry;
+use esoz_registries::Registry;
 use pollster::block_on;
 use serde_json::{Value, json};
 
@@ -59,6 +61,22 @@ impl Stored {
     }
 }
 
+type PutRequests = dyn Fn(&[DeviceRequestRecord]) -> Result<Vec<Put>, StoreError> + Send + Sync;
+
+/// The registry of device requests.
+struct Requests(Box<PutRequests>);
+
+#[async_trait]
+impl Registry<DeviceRequestRecord> for Requests {
+    async fn put(&self, records: &[DeviceRequestRecord]) -> Result<Vec<Put>, StoreError> {
+        (self.0)(records)
+    }
+
+    async fn scan(&self, _: Option<ScanCursor>, _: u32) -> Result<ScanPage<DeviceRequestRecord>, StoreError> {
+        panic!("an import scans nothing")
+    }
+}
+
 /// The id of a dispense that the store cannot hold.
 const UNENCODABLE: u128 = 667;
 
@@ -90,6 +108,7 @@ fn ports_failing_at(stored: &Arc<Mutex<Stored>>, failing_call: usize) -> ImportP
     contracts.expect_put_divisions().returning(answer!(facts.id => Division));
     contracts.expect_put_contracts().returning(answer!(facts.id => Contract));
     contracts.expect_put_contract_divisions().returning(answer!(id => ContractDivision));
+    let device_requests = Requests(Box::new(answer!(facts.id => DeviceRequest)));
     let mut dispenses = MockDispenseRegistry::new();
     let encoded: Arc<Mutex<HashMap<Uuid, Dispense>>> = Arc::default();
     let known = Arc::clone(&encoded);
@@ -110,6 +129,7 @@ fn ports_failing_at(stored: &Arc<Mutex<Stored>>, failing_call: usize) -> ImportP
     ImportPorts {
         legal_entities: Arc::new(legal_entities),
         contracts: Arc::new(contracts),
+        device_requests: Arc::new(device_requests),
         dispenses: Arc::new(dispenses),
         pseudonyms: Arc::new(pseudonyms),
         clock: Arc::new(FixedClock),
@@ -143,6 +163,9 @@ fn line(kind: RecordKind, id: u128) -> String {
         RecordKind::ContractDivision => {
             json!({"contract_id": uuid(3), "division_id": uuid(2), "is_active": true})
         }
+        RecordKind::DeviceRequest => json!({
+            "patient_id": uuid(9), "status": "active", "intent": "order", "code": "30221", "dispense_valid_to": "2026-12-31",
+        }),
         RecordKind::DeviceDispense => {
             let reference = |code: &str| {
                 let coding = json!([{"system": "eHealth/resources", "code": code}]);

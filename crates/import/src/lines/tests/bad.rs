@@ -1,5 +1,6 @@
 //! Each way in which a line can be bad. What is bad is named; what was found is not repeated.
 
+use super::device_request::device_request_faults;
 use super::unknown::{OBJECTS, REMEDY};
 use super::*;
 
@@ -17,7 +18,7 @@ fn a_line_that_is_no_line_is_named() {
         (r#"{"kind":"contract","data":{},"extra":"canary"}"#, "$: has the unknown field extra"),
         (
             r#"{"kind":"canary","data":{}}"#,
-            "$.kind: is not one of legal_entity, division, contract, contract_division, device_dispense",
+            "$.kind: is not one of legal_entity, division, contract, contract_division, device_request, device_dispense",
         ),
         (r#"{"kind":"contract","data":"canary"}"#, "$.data: is a string, expected an object"),
     ] {
@@ -26,15 +27,15 @@ fn a_line_that_is_no_line_is_named() {
 }
 
 /// Where to put what is bad, what that is, and what is said then.
-type Fault = (&'static str, Value, &'static str);
+pub(super) type Fault = (&'static str, Value, &'static str);
 
-const UUID: &str = "is not a UUID";
-const WHEN: &str = "is not an ISO 8601 time with its offset, like 2026-01-31T08:15:30.123Z";
+pub(super) const UUID: &str = "is not a UUID";
+pub(super) const WHEN: &str = "is not an ISO 8601 time with its offset, like 2026-01-31T08:15:30.123Z";
 const RANGE: &str = "is outside the years 0000 to 9999 in UTC";
-const DAY: &str = "is not a day like 2026-01-31";
-const NO_STRING: &str = "is a number, expected a string";
+pub(super) const DAY: &str = "is not a day like 2026-01-31";
+pub(super) const NO_STRING: &str = "is a number, expected a string";
 const NO_BOOLEAN: &str = "is a string, expected a boolean";
-const NO_NUMBER: &str = "is a string, expected a JSON number";
+pub(super) const NO_NUMBER: &str = "is a string, expected a JSON number";
 const NO_STATUS: &str = "is not a status of a device dispense";
 const NO_NAME: &str = "holds a field whose name begins with $ or has a NUL in it";
 
@@ -123,6 +124,7 @@ fn a_bad_field_is_named_and_what_it_holds_is_not() {
         ("division", division(), division_faults()),
         ("contract", contract(), contract_faults()),
         ("contract_division", contract_division(), of_contract_division),
+        ("device_request", full_device_request(), device_request_faults()),
         ("device_dispense", full_dispense(), dispense_faults()),
     ] {
         for (pointer, bad, expected) in faults {
@@ -177,7 +179,9 @@ fn a_detail_has_either_a_device_or_a_code_for_one() {
 #[test]
 fn every_field_that_is_not_optional_is_missed() {
     for (kind, data) in every_kind() {
-        for field in data.as_object().unwrap().keys().filter(|field| *field != "dls_verified") {
+        let has_another =
+            |field: &str| field == "dls_verified" || (kind, field) == ("device_request", "code");
+        for field in data.as_object().unwrap().keys().filter(|field| !has_another(field)) {
             let error = parse(kind, &without(&data, field)).unwrap_err();
             assert_eq!(error.to_string(), format!("$.data.{field}: is missing"), "{kind}");
         }
@@ -187,8 +191,9 @@ fn every_field_that_is_not_optional_is_missed() {
 #[test]
 fn a_field_that_is_not_known_is_refused_at_every_level() {
     for (kind, data) in every_kind() {
-        // A dispense can have a pseudonym there.
-        let names = if kind == "device_dispense" { ["extra"].as_slice() } else { &["extra", "subject"] };
+        // What is about a patient can have a pseudonym there.
+        let is_of_patient = kind.starts_with("device_");
+        let names = if is_of_patient { ["extra"].as_slice() } else { &["extra", "subject"] };
         for name in names {
             let data = with(&data, |data| add(data, &json!({*name: "canary"})));
             let error = parse(kind, &data).unwrap_err();
@@ -228,7 +233,8 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 fn nothing_that_a_line_holds_gets_out_but_into_its_record() {
     let patient = PATIENT.to_lowercase();
     let mut refused = 0;
-    for (kind, data) in every_kind().into_iter().chain([("device_dispense", full_dispense())]) {
+    let full = [("device_dispense", full_dispense()), ("device_request", full_device_request())];
+    for (kind, data) in every_kind().into_iter().chain(full) {
         let mut pointers = Vec::new();
         places(&data, "", &mut pointers);
         for pointer in pointers {

@@ -1,6 +1,7 @@
 //! Lines of each kind, good ones and bad ones.
 
 mod bad;
+mod device_request;
 mod export;
 mod good;
 mod unknown;
@@ -168,13 +169,38 @@ fn full_dispense() -> Value {
     })
 }
 
+/// A device request with what it must have, and no more.
+fn device_request() -> Value {
+    json!({
+        "id": upper(6), "patient_id": PATIENT, "status": "active", "intent": "order", "code": "30221",
+        "dispense_valid_to": "2026-03-31",
+    })
+}
+
+/// A device request with everything that it can have.
+fn full_device_request() -> Value {
+    let stamps = given_stamps().0;
+    with(&without(&device_request(), "code"), |data| {
+        add(data, &stamps);
+        add(
+            data,
+            &json!({
+                "program": upper(14), "code": null, "code_reference": upper(15),
+                "quantity": {"value": 12.50, "system": "device_unit", "code": "piece"},
+                "occurrence_period": {"start": "2026-01-01", "end": "2026-01-31"}, "verification_code": "0420",
+            }),
+        );
+    })
+}
+
 /// A good line of each kind.
-fn every_kind() -> [(&'static str, Value); 5] {
+fn every_kind() -> [(&'static str, Value); 6] {
     [
         ("legal_entity", legal_entity()),
         ("division", division()),
         ("contract", contract()),
         ("contract_division", contract_division()),
+        ("device_request", device_request()),
         ("device_dispense", dispense()),
     ]
 }
