@@ -2,19 +2,20 @@ use std::slice;
 
 use diesel::connection::SimpleConnection as _;
 use esoz_device_dispense::{
-    DeviceRequestRecord, DispenseRegistry as _, DispenseStatus, DispenseUpdate, DispenseWrites as _,
-    OccurrencePeriod, RequestQuery, RequestedDevice, RequestedQuantity, VerificationCode,
+    CreateRefusal, DeviceRequestRecord, DispenseRegistry as _, DispenseStatus, DispenseUpdate,
+    DispenseWrites as _, OccurrencePeriod, RequestQuery, RequestedDevice, RequestedQuantity,
+    VerificationCode,
 };
 use esoz_kernel::{DeviceDefinitionId, DispenseId, Put, StoreErrorKind, Timestamp, Written};
 use esoz_registries::Registry;
 use esoz_store_sqlite::{SqliteStore, migrate};
 use esoz_testkit::builders::{
-    at_millis, device_request, dispense_of, fresh as fresh_id, signed_change, update_of,
+    at_millis, create_of, device_request, dispense_of, fresh as fresh_id, signed_change, update_of,
 };
 use serde_json::json;
 
 use crate::common::fresh;
-use crate::{ask, shell};
+use crate::{ask, count, shell};
 
 fn query(request: &DeviceRequestRecord) -> RequestQuery {
     RequestQuery {
@@ -135,4 +136,33 @@ async fn dispenses_of_the_version_before_are_found_by_their_request() {
     assert_eq!(migrate(&fresh.settings).unwrap(), ["0017_device_requests"]);
     let store = SqliteStore::open(&fresh.settings).unwrap();
     assert!(store.request_facts(&query(&request)).await.unwrap().has_active_dispense);
+}
+
+/// Each of two processes has a writer of its own, and the file serves them one after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_creates_for_one_request_in_two_stores_one_is_applied() {
+    let fresh = fresh();
+    let other = SqliteStore::open(&fresh.settings).unwrap();
+    for round in 1..=5 {
+        let request = device_request();
+        assert_eq!(put(&fresh.store, &request).await, Put::Created);
+        let calls: Vec<_> = (0..32)
+            .map(|at| {
+                let store = if at % 2 == 0 { &fresh.store } else { &other }.clone();
+                let dispense = dispense_of(&request.facts).build();
+                let create = create_of(&dispense, request.facts.id, at_millis(at));
+                tokio::spawn(async move { store.create(&create).await.unwrap() })
+            })
+            .collect();
+        let mut applied = 0;
+        for call in calls {
+            match call.await.unwrap() {
+                Written::Applied(_) => applied += 1,
+                outcome => assert_eq!(outcome, Written::Refused(CreateRefusal::OtherActive)),
+            }
+        }
+        assert_eq!(applied, 1);
+        let waiting = count(&mut shell(&fresh.settings.path), "SELECT count(*) AS number FROM outbox");
+        assert_eq!(waiting, round);
+    }
 }
