@@ -97,6 +97,7 @@ async fn execute(
         Command::Config(ConfigCommand::Check(output)) => cli::config::check(&config()?, output).await?,
         Command::Doctor(output) => return cli::doctor::run(&config()?, output).await,
         Command::Health(args) => cli::health::run(&config()?, args).await?,
+        Command::Sign(args) => cli::sign::run(&args)?,
         Command::Completions { shell } => cli::manual::completions(shell)?,
         Command::Man => cli::manual::page()?,
     }

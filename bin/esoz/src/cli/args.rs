@@ -47,6 +47,14 @@ Examples:
   esoz export --kind device_dispense | gzip > dispenses.ndjson.gz
   esoz import --keep-unknown --pseudonymous all.ndjson";
 
+/// Shown below the help of signing.
+const SIGN_AFTER_HELP: &str = "\
+The document is a JSON object on standard input; of an answer of the server its data are signed. Key and certificates are for tests: the key \
+is in the clear, and a server takes such signatures only if signature.authorities_file names the folder's authority.pem.
+
+Example:
+  curl -s \"$DISPENSE\" -H \"$TOKEN\" | esoz sign --folder keys --drfo 1234567890 --set '{\"status\": \"completed\"}'";
+
 /// Stops device dispenses and keeps contract divisions of Ukraine's electronic healthcare system.
 #[derive(Debug, Parser)]
 #[command(name = "esoz", version, max_term_width = 100, after_help = AFTER_HELP)]
@@ -109,6 +117,9 @@ pub(crate) enum Command {
     /// Asks a running server whether it is ready. For container health checks.
     #[command(after_help = "Example, in a Dockerfile:\n  HEALTHCHECK CMD [\"esoz\", \"health\"]")]
     Health(HealthArgs),
+    /// Signs a document as a user would, with a key made for tests: reads JSON, prints the body of a request.
+    #[command(after_help = SIGN_AFTER_HELP)]
+    Sign(SignArgs),
     /// Prints shell completions.
     #[command(after_help = "Example:\n  esoz completions bash > /etc/bash_completion.d/esoz")]
     Completions {
@@ -118,6 +129,19 @@ pub(crate) enum Command {
     /// Prints the manual page.
     #[command(after_help = "Example:\n  esoz man > /usr/local/share/man/man1/esoz.1")]
     Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignArgs {
+    /// The folder with the signer, and with the authority that issued its certificate (`authority.pem`).
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// Makes authority and signer if the folder has none, with this taxpayer number (DRFO) in the certificate.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) drfo: Option<String>,
+    /// Sets these fields of the document before it is signed: a JSON object.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) set: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,6 +15,7 @@ pub(crate) mod manual;
 pub(crate) mod migrate;
 mod scope;
 pub(crate) mod serve;
+pub(crate) mod sign;
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write as _, stdout};

@@ -108,6 +108,17 @@ impl Config {
         Ok(effective)
     }
 
+    /// Replaces the configured verifier and media storage: signatures below this authority are taken, and signed documents kept in this folder.
+    pub(crate) fn verify_here(&mut self, authority: &Path, folder: &Path) {
+        self.sections.signature = schema::Signature {
+            verifier: "cms".to_owned(),
+            authorities_file: authority.display().to_string(),
+            ..schema::Signature::default()
+        };
+        self.sections.media =
+            schema::Media { folder: folder.display().to_string(), ..schema::Media::default() };
+    }
+
     /// Replaces the configured stores, bus and pseudonyms: everything in this SQLite file, the secret of the pseudonyms in this file.
     pub(crate) fn use_embedded_store(&mut self, sqlite: &Path, patient_key: &Path) {
         let Sections { store, sqlite: section, events, patient, .. } = &mut self.sections;
