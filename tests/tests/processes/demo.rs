@@ -6,7 +6,7 @@ use esoz_testkit::builders::fresh;
 use esoz_testkit::wait::wait_for_blocking;
 use esoz_tests::DEADLINE;
 use esoz_tests::process::{Process, esoz};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Runs printed commands as they stand, as pasting them into a shell does. Returns what they print.
 fn paste(commands: &str) -> String {
@@ -28,7 +28,7 @@ fn printed_commands(demo: &Process) -> Vec<String> {
     });
     let is_command = |part: &&str| part.starts_with("curl ") || part.starts_with("TOKEN=");
     let commands: Vec<String> = printed.split("\n\n").filter(is_command).map(str::to_owned).collect();
-    assert_eq!(commands.len(), 5, "{printed}");
+    assert_eq!(commands.len(), 6, "{printed}");
     commands
 }
 
@@ -42,7 +42,7 @@ fn what_is_printed_succeeds_as_pasted() {
         let variables = vec![("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned())];
         let mut demo = Process::start(&variables, &arguments);
         let commands = printed_commands(&demo);
-        let [stop, update, life, of_patient, contract_divisions] = commands.as_slice() else {
+        let [stop, update, life, birth_to_end, of_patient, contract_divisions] = commands.as_slice() else {
             unreachable!()
         };
         assert_eq!(request(stop)["data"]["status"], "stopped");
@@ -63,6 +63,26 @@ fn what_is_printed_succeeds_as_pasted() {
             event["entity_id"] == *id && event["properties"]["status"]["new_value"] == "stopped"
         };
         assert_eq!(entries(events).filter(|event| told(event)).count(), 1, "{events}");
+        let answers = paste(birth_to_end);
+        let answers: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let codes: Vec<&Value> = answers.iter().map(|answer| &answer["meta"]["code"]).collect();
+        assert_eq!(codes, [201, 200, 409, 201, 200, 200], "{answers:?}");
+        let statuses: Vec<&Value> = answers[..5].iter().map(|answer| &answer["data"]["status"]).collect();
+        assert_eq!(
+            statuses,
+            [
+                &json!("in_progress"),
+                &json!("completed"),
+                &Value::Null,
+                &json!("in_progress"),
+                &json!("entered_in_error")
+            ]
+        );
+        assert_eq!(
+            answers[2]["error"]["message"],
+            "Device dispense in status completed cannot be marked in error"
+        );
+        assert!(entries(&answers[5]).any(|event| event["properties"]["status"]["new_value"] == "completed"));
         assert!(entries(&request(of_patient)).any(|one| one["id"] == *id));
         assert!(entries(&request(contract_divisions)).all(|one| one["is_active"] == true));
         let store = path.join("esoz.sqlite");
