@@ -24,6 +24,7 @@ mod scan;
 mod schema;
 mod settings;
 mod store;
+mod tokens;
 mod write_probe;
 mod writer;
 
