@@ -214,7 +214,13 @@ fn api(
         pseudonyms: config.pseudonyms()?,
         patient_access: parts.patient_access.clone(),
         clock: clock.clone(),
+        calendar: parts.calendar.clone(),
         ids: ids.clone(),
+        writes: stores.dispense_writes.clone(),
+        registries: stores.registries.clone(),
+        digests: config.drfo_digests()?,
+        verifier: parts.verifier.clone(),
+        media: parts.media.clone(),
     };
     Ok(Api {
         authentication: Authentication::new(
@@ -222,7 +228,7 @@ fn api(
             cached.api_keys.clone(),
             clock.clone(),
         ),
-        device_dispenses: DispenseOperations::new(dispense_ports),
+        device_dispenses: DispenseOperations::new(dispense_ports, config.dispense_policy()?),
         contract_divisions: ContractDivisionOperations::new(
             stores.contract_divisions.clone(),
             clock.clone(),
@@ -264,6 +270,7 @@ fn http_limits(config: &Config) -> Result<HttpLimits> {
     };
     Ok(HttpLimits {
         body_max_bytes: number(http.body_max_bytes)?,
+        signed_body_max_bytes: number(http.signed_body_max_bytes)?,
         headers_max_bytes: number(http.headers_max_bytes)?,
         headers_max_count: number(http.headers_max_count)?,
         head_timeout_ms: http.head_timeout_ms,

@@ -1,5 +1,5 @@
 use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
-use esoz_device_dispense::{DispenseRegistry, EncodedDispense};
+use esoz_device_dispense::{DeviceRequestRecord, DispenseRegistry, EncodedDispense};
 use esoz_kernel::{Put, StoreError, StoreErrorKind};
 use esoz_legal_entity::LegalEntityRecord;
 use esoz_registries::{
@@ -23,6 +23,7 @@ pub(crate) struct Batch {
     medical_programs: Numbered<MedicalProgramRecord>,
     device_definitions: Numbered<DeviceDefinitionRecord>,
     program_devices: Numbered<ProgramDeviceRecord>,
+    device_requests: Numbered<DeviceRequestRecord>,
     dispenses: Numbered<EncodedDispense>,
     /// Dispenses that the store cannot hold.
     refused: Vec<Outcome>,
@@ -76,6 +77,7 @@ impl Batch {
             Record::MedicalProgram(record) => self.medical_programs.push(record, line),
             Record::DeviceDefinition(record) => self.device_definitions.push(record, line),
             Record::ProgramDevice(record) => self.program_devices.push(record, line),
+            Record::DeviceRequest(record) => self.device_requests.push(record, line),
             // Encoded here: the record is many small pieces, which take far more memory.
             Record::DeviceDispense(record) => match dispenses.encode(&record) {
                 Ok(encoded) => self.dispenses.push(encoded, line),
@@ -110,7 +112,7 @@ impl Batch {
                 }
             };
         }
-        let ImportPorts { legal_entities, contracts, registries, dispenses, .. } = ports;
+        let ImportPorts { legal_entities, contracts, registries, device_requests, dispenses, .. } = ports;
         put!(LegalEntity: legal_entities, |records| legal_entities.put_legal_entities(&records));
         put!(Division: divisions, |records| contracts.put_divisions(&records));
         put!(Contract: contracts, |records| contracts.put_contracts(&records));
@@ -121,6 +123,7 @@ impl Batch {
         put!(MedicalProgram: medical_programs, |records| Registry::<MedicalProgramRecord>::put(&**registries, &records));
         put!(DeviceDefinition: device_definitions, |records| Registry::<DeviceDefinitionRecord>::put(&**registries, &records));
         put!(ProgramDevice: program_devices, |records| Registry::<ProgramDeviceRecord>::put(&**registries, &records));
+        put!(DeviceRequest: device_requests, |records| device_requests.put(&records));
         put!(DeviceDispense: dispenses, |records| dispenses.put_encoded(records));
         Ok(outcomes)
     }

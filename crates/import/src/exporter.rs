@@ -119,6 +119,7 @@ impl Exporter {
                 RecordKind::MedicalProgram => run.scan_registry(kind, Record::MedicalProgram).await?,
                 RecordKind::DeviceDefinition => run.scan_registry(kind, Record::DeviceDefinition).await?,
                 RecordKind::ProgramDevice => run.scan_registry(kind, Record::ProgramDevice).await?,
+                RecordKind::DeviceRequest => scan!(device_requests.scan => DeviceRequest),
                 RecordKind::DeviceDispense => scan!(dispenses.scan_dispenses => DeviceDispense),
             }
         }

@@ -3,12 +3,14 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use esoz_device_dispense::{PatientPseudonyms as _, Pseudonym};
+use esoz_device_dispense::{DeviceRequestRecord, PatientPseudonyms as _, Pseudonym};
 use esoz_kernel::{LegalEntityId, PatientId, Timestamp, Uuid};
 use esoz_pseudonym::{HmacDrfoDigests, HmacSha256Pseudonyms};
-use esoz_testkit::builders::{contract_division, contract_of, dispense, division_of, fresh, legal_entity};
+use esoz_testkit::builders::{
+    contract_division, contract_of, device_request, dispense, division_of, fresh, legal_entity,
+};
 use esoz_testkit::clock::ManualClock;
-use esoz_testkit::contract::RawDispenses as _;
+use esoz_testkit::contract::{RawDeviceRequests as _, RawDispenses as _};
 use esoz_testkit::fakes::{FakeContracts, FakeDispenses, FakeRegistries};
 use esoz_testkit::registries::RegistryFixture;
 use pollster::block_on;
@@ -37,6 +39,7 @@ impl Stores {
             legal_entities: self.contracts.clone(),
             contracts: self.contracts.clone(),
             registries: self.registries.clone(),
+            device_requests: self.dispenses.clone(),
             dispenses: self.dispenses.clone(),
             pseudonyms: Arc::new(pseudonyms()),
             drfo_digests: Arc::new(HmacDrfoDigests::try_new("an hmac secret of 32 characters!").unwrap()),
@@ -53,12 +56,14 @@ impl Stores {
         let (divisions, contracts) = ([division_of(owner), division_of(owner)], [contract_of(owner)]);
         let records =
             divisions.each_ref().map(|division| contract_division(contracts[0].facts.id, division.facts.id));
+        let requests: Vec<_> = (0..3).map(|_| request_of_patient(PatientId::new(fresh()))).collect();
         let dispenses: Vec<_> = (0..1_201).map(|_| of_patient(PatientId::new(fresh()), owner)).collect();
         block_on(async {
             ports.legal_entities.put_legal_entities(&legal_entities).await.unwrap();
             ports.contracts.put_divisions(&divisions).await.unwrap();
             ports.contracts.put_contracts(&contracts).await.unwrap();
             ports.contracts.put_contract_divisions(&records).await.unwrap();
+            ports.device_requests.put(&requests).await.unwrap();
             ports.dispenses.put_dispenses(&dispenses).await.unwrap();
             let mut registries = RegistryFixture::build();
             registries.person.subject = pseudonyms().of(PatientId::new(fresh()));
@@ -85,6 +90,12 @@ fn of_patient(patient: PatientId, owner: LegalEntityId) -> esoz_device_dispense:
     dispense().owner(owner).subject(pseudonyms().of(patient)).build()
 }
 
+fn request_of_patient(patient: PatientId) -> DeviceRequestRecord {
+    let mut record = device_request();
+    record.facts.subject = pseudonyms().of(patient);
+    record
+}
+
 fn counts(exported: u64, refused: u64, unreadable: u64) -> ExportCounts {
     ExportCounts { exported, refused, unreadable }
 }
@@ -94,13 +105,13 @@ fn what_is_exported_is_imported_into_an_empty_store_and_exported_the_same() {
     let stores = Stores::filled();
     let (text, totals, told) = stores.export(&[]);
     assert_eq!(told, [""; 0]);
-    let expected = [3, 3, 1, 2, 1, 1, 1, 1, 1, 1, 1_201].map(|exported| counts(exported, 0, 0));
+    let expected = [3, 3, 1, 2, 1, 1, 1, 1, 1, 1, 3, 1_201].map(|exported| counts(exported, 0, 0));
     assert_eq!(totals, RecordKind::ALL.into_iter().zip(expected).collect());
     let copy = Stores::default();
     let importer = Importer::new(copy.ports(), ImportLimits::default())
         .with_pseudonymous_lines(PseudonymousLines::Accept);
     let report = block_on(importer.run(Cursor::new(text.clone()), |_| {})).unwrap();
-    assert_eq!((report.bad_lines, report.lines), (0, 1_216), "{:?}", report.listed_bad_lines);
+    assert_eq!((report.bad_lines, report.lines), (0, 1_219), "{:?}", report.listed_bad_lines);
     assert_eq!(copy.export(&[]).0, text);
 }
 
@@ -174,6 +185,30 @@ fn unknown_fields_come_along() {
         .with_unknown_fields(UnknownFields::Keep);
     assert_eq!(block_on(importer.run(Cursor::new(text.clone()), |_| {})).unwrap().bad_lines, 0);
     assert_eq!(copy.export(&[RecordKind::DeviceDispense]).0, text);
+}
+
+#[test]
+fn a_request_that_cannot_be_read_or_is_of_no_patient_is_told_and_the_others_are_written() {
+    let stores = Stores::default();
+    let sound = || request_of_patient(PatientId::new(fresh()));
+    let (fine, unreadable, mut odd) = (sound(), sound(), sound());
+    odd.facts.subject = Pseudonym::new("a canary");
+    block_on(async {
+        let all = [fine.clone(), unreadable.clone(), odd.clone()];
+        stores.ports().device_requests.put(&all).await.unwrap();
+        stores.dispenses.make_unreadable(unreadable.facts.id).await;
+    });
+    let (text, totals, mut told) = stores.export(&[RecordKind::DeviceRequest]);
+    assert_eq!(totals[&RecordKind::DeviceRequest], counts(1, 0, 2));
+    assert!(text.lines().count() == 1 && text.contains(&fine.facts.id.to_string()), "{text}");
+    told.sort_by_key(|told| told.contains("subject"));
+    for (told, (record, field)) in told.iter().zip([(unreadable, "status"), (odd, "subject")]) {
+        for part in ["not exported: ", "device_requests", field, &record.facts.id.to_string()] {
+            assert!(told.contains(part), "{told} does not name {part}");
+        }
+        assert!(!told.contains("canary"), "{told}");
+    }
+    assert_eq!(told.len(), 2);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use esoz_contract_division::ContractRegistry;
-use esoz_device_dispense::{DispenseRegistry, PatientPseudonyms};
+use esoz_device_dispense::{DeviceRequestRecord, DispenseRegistry, PatientPseudonyms};
 use esoz_kernel::Clock;
 use esoz_legal_entity::LegalEntityRegistry;
-use esoz_registries::RegistryRecords;
+use esoz_registries::{Registry, RegistryRecords};
 use esoz_signed_content::DrfoDigests;
 
 /// The ports of an import and of an export.
@@ -16,6 +16,8 @@ pub struct ImportPorts {
     pub contracts: Arc<dyn ContractRegistry>,
     /// Stores and scans persons, parties, employees, medical programs, device definitions and program devices.
     pub registries: Arc<dyn RegistryRecords>,
+    /// Stores and scans device requests.
+    pub device_requests: Arc<dyn Registry<DeviceRequestRecord>>,
     /// Stores and scans dispenses.
     pub dispenses: Arc<dyn DispenseRegistry>,
     /// Computes the pseudonym of a patient, and tells the patient of one if the scheme can.

@@ -1,5 +1,5 @@
 use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
-use esoz_device_dispense::{Dispense, PatientPseudonyms};
+use esoz_device_dispense::{DeviceRequestRecord, Dispense, PatientPseudonyms};
 use esoz_kernel::{Timestamp, UserId, Uuid, words};
 use esoz_legal_entity::LegalEntityRecord;
 use esoz_registries::{
@@ -69,6 +69,8 @@ pub enum Record {
     DeviceDefinition(DeviceDefinitionRecord),
     /// A program device.
     ProgramDevice(ProgramDeviceRecord),
+    /// A device request.
+    DeviceRequest(DeviceRequestRecord),
     /// A device dispense.
     DeviceDispense(Dispense),
 }
@@ -87,6 +89,7 @@ impl Record {
             Self::MedicalProgram(record) => record.id.uuid(),
             Self::DeviceDefinition(record) => record.facts.id.uuid(),
             Self::ProgramDevice(record) => record.facts.id.uuid(),
+            Self::DeviceRequest(record) => record.facts.id.uuid(),
             Self::DeviceDispense(record) => record.id.uuid(),
         })
     }
@@ -104,6 +107,7 @@ impl Record {
             Self::MedicalProgram(_) => RecordKind::MedicalProgram,
             Self::DeviceDefinition(_) => RecordKind::DeviceDefinition,
             Self::ProgramDevice(_) => RecordKind::ProgramDevice,
+            Self::DeviceRequest(_) => RecordKind::DeviceRequest,
             Self::DeviceDispense(_) => RecordKind::DeviceDispense,
         }
     }
@@ -134,6 +138,8 @@ words! {
         DeviceDefinition = "device_definition",
         /// A program device.
         ProgramDevice = "program_device",
+        /// A device request.
+        DeviceRequest = "device_request",
         /// A device dispense.
         DeviceDispense = "device_dispense",
     }

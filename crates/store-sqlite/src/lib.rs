@@ -4,6 +4,7 @@ mod connection;
 mod contract_division;
 mod credentials;
 mod device_dispense;
+mod device_request;
 mod error;
 mod event_log;
 #[cfg(feature = "fuzzing")]

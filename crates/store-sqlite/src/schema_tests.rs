@@ -59,6 +59,7 @@ impl IsRequired for diesel::sql_types::is_nullable::IsNullable {
 }
 
 columns!(A B);
+columns!(A B C);
 columns!(A B C D);
 columns!(A B C D E);
 columns!(A B C D E F);
@@ -70,6 +71,7 @@ columns!(A B C D E F G H I J K);
 columns!(A B C D E F G H I J K L);
 columns!(A B C D E F G H I J K L M);
 columns!(A B C D E F G H I J K L M N);
+columns!(A B C D E F G H I J K L M N O P Q);
 
 /// The names in `SELECT `a`.`b`, … FROM …`, of the columns.
 fn names(sql: &str) -> Vec<String> {
@@ -106,8 +108,8 @@ fn word(kind: SqliteType) -> &'static str {
 fn every_table_is_here_as_the_migrations_make_it() {
     let said = said![
         users clients access_tokens api_keys legal_entities divisions contracts contract_divisions request_context
-        device_dispenses outbox event_log idempotency_keys persons parties party_users employees medical_programs
-        device_definitions program_devices
+        device_dispenses device_requests device_request_wrong_codes outbox event_log idempotency_keys
+        persons parties party_users employees medical_programs device_definitions program_devices
     ];
     let dir = tempfile::tempdir().unwrap();
     let settings = SqliteSettings::at(dir.path().join("esoz.db"));

@@ -17,7 +17,7 @@ use esoz::Config;
 use esoz_auth::{AccessTokens, ApiKeys, Authentication, NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
 use esoz_contract_division::ContractDivisionOperations;
 use esoz_device_dispense::{
-    Access, DispenseOperations, DispensePorts, PatientPseudonyms, StaticPatientAccess,
+    Access, DispenseOperations, DispensePolicy, DispensePorts, PatientPseudonyms, StaticPatientAccess,
 };
 use esoz_events::EventOperations;
 use esoz_http::{
@@ -25,11 +25,15 @@ use esoz_http::{
     app,
 };
 use esoz_import::{ImportLimits, ImportPorts, Importer};
+use esoz_kernel::system::KyivCalendar;
 use esoz_kernel::{ClientId, Clock, IdGenerator, Timestamp, UserId, Uuid};
 use esoz_legal_entity::AllowedTypes;
 use esoz_pseudonym::{HmacDrfoDigests, HmacSha256Pseudonyms};
+use esoz_signed_content::{Drfo, UnsignedDocuments};
 use esoz_testkit::clock::{ManualClock, SequentialIds};
-use esoz_testkit::fakes::{FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog, FakeRegistries};
+use esoz_testkit::fakes::{
+    FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog, FakeMediaStorage, FakeRegistries,
+};
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::Dispatch;
 
@@ -174,14 +178,15 @@ pub(crate) fn now() -> Timestamp {
 /// Stores in memory, as an import takes them.
 pub(crate) fn import_ports() -> (ImportPorts, FakeStores) {
     let stores =
-        FakeStores { contracts: FakeContracts::under_test(), dispenses: FakeDispenses::under_test() };
+        FakeStores { contracts: FakeContracts::under_test(), writes: FakeDispenses::writes_under_test() };
     let registries = FakeRegistries::under_test();
     let ports = ImportPorts {
         legal_entities: stores.contracts.legal_entity_registry.clone(),
         contracts: stores.contracts.registry.clone(),
         registries: registries.records,
         drfo_digests: Arc::new(drfo_digests()),
-        dispenses: stores.dispenses.registry.clone(),
+        device_requests: stores.writes.requests.clone(),
+        dispenses: stores.writes.dispenses.registry.clone(),
         pseudonyms: pseudonyms(),
         clock: Arc::new(ManualClock::new(now())),
     };
@@ -191,7 +196,7 @@ pub(crate) fn import_ports() -> (ImportPorts, FakeStores) {
 /// Stores in memory.
 pub(crate) struct FakeStores {
     contracts: esoz_testkit::contract::ContractStore,
-    dispenses: esoz_testkit::contract::DispenseStore,
+    writes: esoz_testkit::contract::DispenseWriteStore,
 }
 
 async fn api(gate: Option<Gate>) -> Api {
@@ -205,13 +210,19 @@ async fn api(gate: Option<Gate>) -> Api {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now()));
     let ids: Arc<dyn IdGenerator> = Arc::new(SequentialIds::default());
     let dispense_ports = DispensePorts {
-        dispenses: stores.dispenses.dispenses,
+        dispenses: stores.writes.dispenses.dispenses,
         legal_entities: stores.contracts.legal_entities,
         allowed_types: AllowedTypes::default(),
         pseudonyms: pseudonyms(),
         patient_access: Arc::new(StaticPatientAccess(Access::Own)),
         clock: clock.clone(),
+        calendar: Arc::new(KyivCalendar::new().expect("the time zone data that are compiled in")),
         ids: ids.clone(),
+        writes: stores.writes.writes,
+        registries: FakeRegistries::under_test().registries,
+        digests: Arc::new(drfo_digests()),
+        verifier: Arc::new(UnsignedDocuments::new(Drfo::parse("1234567890"))),
+        media: Arc::new(FakeMediaStorage::default()),
     };
     let contract_divisions =
         ContractDivisionOperations::new(stores.contracts.contract_divisions, clock.clone(), ids.clone());
@@ -223,7 +234,7 @@ async fn api(gate: Option<Gate>) -> Api {
     };
     Api {
         authentication: Authentication::new(tokens, keys, clock.clone()),
-        device_dispenses: DispenseOperations::new(dispense_ports),
+        device_dispenses: DispenseOperations::new(dispense_ports, DispensePolicy::default()),
         contract_divisions,
         events: EventOperations::new(Arc::new(FakeEventLog::default()), clock.clone(), 1),
         serves_events: true,
@@ -240,6 +251,7 @@ async fn api(gate: Option<Gate>) -> Api {
 fn limits() -> HttpLimits {
     HttpLimits {
         body_max_bytes: 2_048,
+        signed_body_max_bytes: 4_096,
         headers_max_bytes: 2_048,
         headers_max_count: 64,
         head_timeout_ms: 5_000,

@@ -203,7 +203,7 @@ on_every_store! {
         assert!(some.stderr.contains("legal_entity: 2 exported\ncontract: 2 exported\n"), "{}", some.stderr);
         let none = esoz(&variables, &["export", "--kind", "elephant"]);
         assert_eq!(none.status.code(), Some(2));
-        assert!(none.stderr.contains("contract_division, person, party, employee, medical_program, device_definition, program_device, device_dispense"), "{}", none.stderr);
+        assert!(none.stderr.contains("contract_division, person, party, employee, medical_program, device_definition, program_device, device_request, device_dispense"), "{}", none.stderr);
 
         let mut command = command(&variables, &["export"]);
         let mut child =

@@ -47,6 +47,7 @@ pub(crate) fn ports(config: &Config, stores: &Stores) -> Result<ImportPorts> {
         legal_entities: stores.legal_entity_registry.clone(),
         contracts: stores.contract_registry.clone(),
         registries: stores.registry_records.clone(),
+        device_requests: stores.device_requests.clone(),
         dispenses: stores.dispense_registry.clone(),
         pseudonyms: config.pseudonyms()?,
         drfo_digests: config.drfo_digests()?,

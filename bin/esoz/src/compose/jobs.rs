@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use esoz_device_dispense::{DeviceDispenses, ExpireDispenses};
+use esoz_device_dispense::{DeviceDispenses, ExpireDispenses, SweepContainers};
 use esoz_events::{Backoff, EventIngestion, Relay, RelayLimits, Retention};
 use esoz_kernel::system::RandomIds;
 use esoz_kernel::{Clock, IdGenerator};
@@ -13,13 +13,15 @@ use tokio::sync::Notify;
 use super::bus::KAFKA;
 use super::stores::{SQLITE, number, store_names};
 use super::{Parts, bus};
-use crate::config::{Bus, Config};
-use crate::jobs::{ConsumeEvents, ExpireDispensesJob, Job, PurgeEvents, PurgeKeys, RelayEvents};
+use crate::config::{Bus, Config, VerifierKind};
+use crate::jobs::{
+    ConsumeEvents, ExpireDispensesJob, Job, PurgeEvents, PurgeKeys, RelayEvents, SweepContainersJob,
+};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::outage::OutageContext;
 
-/// Builds the jobs: a relay for each outbox, a purge for each store of idempotency keys, what fills and purges the event log, and the expiry of
-/// dispenses if it is configured. `dispense_committed` wakes the relay of dispense events.
+/// Builds the jobs: a relay for each outbox, a purge for each store of idempotency keys, what fills and purges the event log, the expiry of
+/// dispenses if it is configured, and the sweep of signed documents if they are kept. `dispense_committed` wakes the relay of dispense events.
 pub(crate) fn all(
     config: &Config,
     parts: &Parts,
@@ -69,6 +71,18 @@ pub(crate) fn all(
     if let Some(expire) = expiry(config, &stores.dispenses, clock, ids)? {
         let pause = Duration::from_secs(config.sections.device_dispense.expire_every_s);
         jobs.push(Box::new(ExpireDispensesJob::new(dispense_store, expire, pause, metrics)));
+    }
+    if config.verifier_kind()? != VerifierKind::None {
+        let media = &config.sections.media;
+        let sweep = SweepContainers {
+            dispenses: stores.dispenses.clone(),
+            media: parts.media.clone(),
+            clock: clock.clone(),
+            calendar: parts.calendar.clone(),
+        };
+        let pause = Duration::from_secs(media.sweep_every_s);
+        let days = number(media.sweep_days)?;
+        jobs.push(Box::new(SweepContainersJob::new(dispense_store, sweep, days, pause)));
     }
     Ok(jobs)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bus;
 pub(crate) mod caches;
+pub(crate) mod documents;
 pub(crate) mod jobs;
 pub(crate) mod missing_indexes;
 pub(crate) mod stores;
@@ -14,8 +15,9 @@ use anyhow::{Context as _, Result};
 use esoz_device_dispense::{Access, PatientAccess, StaticPatientAccess};
 use esoz_events::EventPublisher;
 use esoz_http::{MonotonicClock, ProcessClock};
-use esoz_kernel::system::{RandomIds, SystemClock};
-use esoz_kernel::{Clock, IdGenerator, StoreError, StoreErrorKind};
+use esoz_kernel::system::{KyivCalendar, RandomIds, SystemClock};
+use esoz_kernel::{Calendar, Clock, IdGenerator, StoreError, StoreErrorKind};
+use esoz_signed_content::{MediaStorage, SignatureVerifier};
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
 
 use crate::config::{Bus, Config, StoreKind, refuse_all};
@@ -29,6 +31,12 @@ pub struct Parts {
     pub patient_access: Arc<dyn PatientAccess>,
     /// Publishes events to the bus.
     pub publisher: Arc<dyn EventPublisher>,
+    /// Verifies signed documents.
+    pub verifier: Arc<dyn SignatureVerifier>,
+    /// Keeps signed documents.
+    pub media: Arc<dyn MediaStorage>,
+    /// The day in Ukraine.
+    pub calendar: Arc<dyn Calendar>,
     /// Wall clock: timestamps of changes and events, expiry of tokens.
     pub clock: Arc<dyn Clock>,
     /// Monotonic clock of the rate limits.
@@ -50,11 +58,15 @@ impl Parts {
             stores.token_issuer = Some(Arc::new(issuer));
         }
         let publisher = bus::publisher(config, &stores)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(Self {
+            verifier: documents::verifier(config, &clock)?,
+            media: documents::media(config)?,
+            calendar: Arc::new(KyivCalendar::new().context("the time zone of Ukraine")?),
             stores,
             patient_access: Arc::new(StaticPatientAccess(patient_list(config)?)),
             publisher,
-            clock: Arc::new(SystemClock),
+            clock,
             monotonic_clock: Arc::new(ProcessClock::default()),
             ids: Arc::new(RandomIds),
         })
@@ -83,7 +95,9 @@ pub(crate) async fn check(config: &Config, is_server: bool) -> Result<()> {
         Some(files) => files.load().map(drop).context("section `tls`"),
         None => Ok(()),
     };
-    let mut checked = vec![pseudonyms, tokens::issuer(config).map(drop), tls];
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let verifier = documents::verifier(config, &clock).map(drop);
+    let mut checked = vec![pseudonyms, tokens::issuer(config).map(drop), tls, verifier];
     if config.store_kind()? == StoreKind::Servers {
         checked.push(stores::connect_postgres(config).map(drop));
         if !is_server {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
-use esoz_device_dispense::{DeviceDispenses, DispenseRegistry};
+use esoz_device_dispense::{DeviceDispenses, DeviceRequestRecord, DispenseRegistry, DispenseWrites};
 use esoz_events::{Backlog, EventLog, Outbox};
 use esoz_kernel::{IdempotencyRecords, StoreError, StoreErrorKind};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
-use esoz_registries::{Registries, RegistryRecords};
+use esoz_registries::{Registries, Registry, RegistryRecords};
 use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
@@ -56,6 +56,10 @@ pub struct Stores {
     pub registries: Arc<dyn Registries>,
     /// Imports persons, parties, employees, medical programs, device definitions and program devices.
     pub registry_records: Arc<dyn RegistryRecords>,
+    /// Imports device requests.
+    pub device_requests: Arc<dyn Registry<DeviceRequestRecord>>,
+    /// Records device dispenses, and changes them together with their requests.
+    pub dispense_writes: Arc<dyn DispenseWrites>,
     /// Looks up and updates device dispenses.
     pub dispenses: Arc<dyn DeviceDispenses>,
     /// Imports device dispenses.
@@ -120,6 +124,7 @@ impl Stores {
 
     fn on_sqlite(store: Arc<SqliteStore>) -> Self {
         Self {
+            device_requests: store.clone(),
             outboxes: vec![(SQLITE, store.clone())],
             keys: vec![(SQLITE, store.clone())],
             sqlite: Some(store.clone()),
@@ -161,7 +166,7 @@ impl Stores {
     where
         S: AccessTokens + ApiKeys + Blocks + Credentials + LegalEntities + LegalEntityRegistry,
         S: ContractDivisions + ContractRegistry + Registries + RegistryRecords + EventLog + 'static,
-        D: DeviceDispenses + DispenseRegistry + 'static,
+        D: DeviceDispenses + DispenseRegistry + DispenseWrites + Registry<DeviceRequestRecord> + 'static,
     {
         Self {
             access_tokens: store.clone(),
@@ -174,6 +179,8 @@ impl Stores {
             contract_registry: store.clone(),
             registries: store.clone(),
             registry_records: store.clone(),
+            device_requests: dispenses.clone(),
+            dispense_writes: dispenses.clone(),
             dispenses: dispenses.clone(),
             dispense_registry: dispenses.clone(),
             outboxes: Vec::new(),

@@ -1,11 +1,12 @@
 //! The configuration: a TOML file, overridden by environment variables; defaults fill the rest.
 //!
 //! `schema.rs` defines every key, `sources.rs` merges the sources, `variables.rs` knows the names of variables, `validate.rs` refuses
-//! impossible values, `typed.rs`, `bind.rs`, `kafka.rs` and `secrets.rs` give the values their types,
+//! impossible values, `typed.rs`, `bind.rs`, `dispenses.rs`, `kafka.rs` and `secrets.rs` give the values their types,
 //! `secret_files.rs` knows which files hold secrets. Every refusal names the key and the source of its
 //! value, and all problems are refused at once.
 
 mod bind;
+mod dispenses;
 mod kafka;
 mod problems;
 mod schema;
@@ -28,7 +29,7 @@ pub(crate) use bind::BindAddress;
 pub(crate) use problems::refuse_all;
 pub(crate) use schema::Sections;
 pub(crate) use secret_files::REMEDY as SECRET_FILES_REMEDY;
-pub(crate) use typed::{Bus, StoreKind, TokenSource};
+pub(crate) use typed::{Bus, MediaKind, StoreKind, TokenSource, VerifierKind};
 
 /// A valid configuration. Its `Debug` masks secrets.
 #[derive(Debug, Clone)]

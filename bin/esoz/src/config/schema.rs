@@ -120,6 +120,7 @@ sections! {
         public_url: String = String::new();
         trusted_proxies: Vec<String> = Vec::new();
         body_max_bytes: u64 [2..=64 << 20] = 65_536;
+        signed_body_max_bytes: u64 [2..=64 << 20] = 1 << 20;
         headers_max_bytes: u64 [1_024..=128 << 10] = 32_768;
         headers_max_count: u64 [16..=96] = 64;
         head_timeout_ms: u64 [1..=HOUR_MS] = 5_000;
@@ -222,6 +223,47 @@ sections! {
         expire_every_s: u64 [1..=86_400] = 60;
         system_user_id: String = String::new();
         patient_list: String = "own".to_owned();
+        active_patients: bool = false;
+        verified_patients: bool = false;
+        division_dls_verify: bool = false;
+        discount_tolerance: String = "0".to_owned();
+        discount_deviation: String = String::new();
+        max_wrong_codes: u64 [1..=1_000] = 5;
+        units: BTreeMap<String, String> = BTreeMap::from([("piece".to_owned(), "шт".to_owned())]);
+        complete_by_author: bool = true;
+        mark_in_error_reasons: Vec<String> =
+            ["incorrect_patient", "incorrect_device", "duplicate"].map(str::to_owned).into();
+    }
+    signature: Signature {
+        verifier: String = "none".to_owned();
+        authorities_file: String = String::new();
+        revocation_lists_file: String = String::new();
+        revocation_required: bool = false;
+        validity_time: String = "now".to_owned();
+        non_repudiation: bool = false;
+        url: String = String::new();
+        timeout_ms: u64 [1..=60_000] = 10_000;
+        max_answer_bytes: u64 [1..=16 << 20] = 4 << 20;
+        max_concurrent_requests: u64 [1..=1_024] = 16;
+        root_certificate_file: String = String::new();
+        accept_unsigned: bool = false;
+        unsigned_drfo: String = String::new();
+    }
+    media: Media {
+        storage: String = "folder".to_owned();
+        folder: String = "esoz-media".to_owned();
+        endpoint: String = String::new();
+        bucket: String = String::new();
+        region: String = "us-east-1".to_owned();
+        prefix: String = String::new();
+        access_key_id: String = String::new();
+        #[serde(with = "secret")] secret_access_key: SecretString = SecretString::default();
+        secret_access_key_file: String = String::new();
+        root_certificate_file: String = String::new();
+        timeout_ms: u64 [1..=HOUR_MS] = 10_000;
+        max_concurrent_operations: u64 [1..=1_024] = 16;
+        sweep_every_s: u64 [1..=86_400] = 3_600;
+        sweep_days: u64 [1..=365] = 7;
     }
     auth: Auth {
         tokens: String = "store".to_owned();

@@ -11,13 +11,17 @@ use rustix::process::{self, Gid};
 use super::{Config, Effective};
 
 /// The keys of files that hold certificates alone. Every other file that a key names holds a secret.
-const CERTIFICATES: [&str; 8] = [
+const CERTIFICATES: [&str; 12] = [
     "auth.root_certificate_file",
     "kafka.client_certificate_file",
     "kafka.root_certificate_file",
+    "media.root_certificate_file",
     "mongodb.root_certificate_file",
     "postgres.client_certificate_file",
     "postgres.root_certificate_file",
+    "signature.authorities_file",
+    "signature.revocation_lists_file",
+    "signature.root_certificate_file",
     "tls.certificate_file",
     "tracing.root_certificate_file",
 ];

@@ -51,6 +51,13 @@ impl Config {
         self.secret("patient.key", &patient.key, &patient.key_file, "patient pseudonyms need it")
     }
 
+    /// The secret of the bucket of signed documents.
+    pub(crate) fn secret_access_key(&self) -> Result<SecretString> {
+        let media = &self.sections.media;
+        let why = "`media.storage` is `s3`";
+        self.secret("media.secret_access_key", &media.secret_access_key, &media.secret_access_key_file, why)
+    }
+
     /// The URL of PostgreSQL.
     pub(crate) fn postgres_url(&self) -> Result<SecretSource> {
         let postgres = &self.sections.postgres;

@@ -41,6 +41,9 @@ impl Config {
             self.expiry().err(),
             self.token_source().and_then(|source| self.validate_tokens(source)).err(),
             self.patient_list().err(),
+            self.dispense_policy().err(),
+            self.verifier_kind().err(),
+            self.media_kind().err(),
             self.tls_files().err(),
             self.burst().err(),
             self.allowed_origins().err(),
@@ -55,11 +58,11 @@ impl Config {
         problems
     }
 
-    pub(super) fn problem(&self, key: &str, what: &str) -> String {
+    pub(crate) fn problem(&self, key: &str, what: &str) -> String {
         format!("`{key}` {what} (from {})", self.sources.of(key))
     }
 
-    pub(super) fn refuse(&self, key: &str, what: &str) -> anyhow::Error {
+    pub(crate) fn refuse(&self, key: &str, what: &str) -> anyhow::Error {
         anyhow!(self.problem(key, what))
     }
 

@@ -5,6 +5,7 @@ mod expire;
 mod purge_events;
 mod purge_keys;
 mod relay;
+mod sweep_containers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub(crate) use expire::{ExpireDispensesJob, count_overdue, expire_all, log_skipp
 pub(crate) use purge_events::PurgeEvents;
 pub(crate) use purge_keys::PurgeKeys;
 pub(crate) use relay::RelayEvents;
+pub(crate) use sweep_containers::SweepContainersJob;
 
 /// The result of a successful run of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

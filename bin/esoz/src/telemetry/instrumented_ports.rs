@@ -4,6 +4,8 @@
 //! A span has the name of its port and operation, e.g. `store.device_dispenses.commit`, and the fields `store`, `operation` and
 //! `outcome`. Its target is [`SPANS`], which the log leaves out at its usual level.
 
+mod outcomes;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +15,9 @@ use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
 use esoz_contract_division::{ContractDivision, ContractDivisions, Current, Filter, Refusal, Write};
 use esoz_device_dispense::{
-    self as device_dispense, DeviceDispenses, Dispense, Overdue, OverdueFilter, StoredDispense, Transition,
+    self as device_dispense, Change, ChangeRefusal, Create, CreateRefusal, DeviceDispenses, Dispense,
+    DispenseFacts, DispenseWrites, Overdue, OverdueFilter, RequestFacts, RequestQuery, StoredDispense,
+    Transition,
 };
 use esoz_events::{
     Backlog, Claim, Claimed, EventFilter, EventLog, EventPosition, EventPublisher, EventRef, LoggedEvent,
@@ -21,7 +25,7 @@ use esoz_events::{
 };
 use esoz_kernel::{
     Clock, Committed, ContractDivisionId, DispenseId, EventId, IdempotencyRecords, LegalEntityId, Page,
-    PageRequest, StoreError, StoreErrorKind, Timestamp, UserId, Uuid, Written,
+    PageRequest, StoreError, Timestamp, UserId, Uuid, Written,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 use esoz_registries::{
@@ -30,6 +34,10 @@ use esoz_registries::{
 use tokio::sync::Notify;
 use tracing::{Instrument as _, Span};
 
+pub(crate) use self::outcomes::OUTCOMES;
+use self::outcomes::{
+    CANCELLED, committed, dispense_written, facts_found, found, outcome, published, written,
+};
 use crate::compose::Parts;
 use crate::compose::bus::KAFKA;
 use crate::compose::stores::{SQLITE, store_names};
@@ -38,32 +46,6 @@ use crate::config::{Bus, Config, TokenSource};
 
 /// The target of the spans. It lacks the prefix of our modules, so that `log.level` does not enable them.
 pub(crate) const SPANS: &str = "stores";
-
-const OK: &str = "ok";
-/// The record was absent or not as the change requires; nothing was written.
-const STALE: &str = "stale";
-/// A rule refused the write; nothing was written.
-const REFUSED: &str = "refused";
-/// A replay of an idempotent request, or a reused idempotency key; nothing was written.
-const RECALLED: &str = "recalled";
-/// The bus refused at least one event.
-const UNDELIVERED: &str = "undelivered";
-/// The caller dropped the call before its answer, e.g. at a time limit. Whether a write took effect is unknown.
-const CANCELLED: &str = "cancelled";
-
-/// Every outcome of a call.
-pub(crate) const OUTCOMES: [&str; 10] = [
-    OK,
-    STALE,
-    REFUSED,
-    RECALLED,
-    StoreErrorKind::Unavailable.as_str(),
-    StoreErrorKind::Conflict.as_str(),
-    StoreErrorKind::Corrupt.as_str(),
-    StoreErrorKind::Unexpected.as_str(),
-    UNDELIVERED,
-    CANCELLED,
-];
 
 /// What the decorators of a server record to.
 pub(crate) struct Instruments {
@@ -74,61 +56,6 @@ pub(crate) struct Instruments {
     pub(crate) clock: Arc<dyn Clock>,
     /// Notified after a commit of a dispense, so that the relay publishes its event before the next poll.
     pub(crate) dispense_committed: Arc<Notify>,
-}
-
-/// The outcome of a call that fails only as a store does. Absence is a success.
-fn outcome<T>(answer: &Result<T, StoreError>) -> &'static str {
-    answer.as_ref().map_or_else(|error| error.kind().as_str(), |_| OK)
-}
-
-/// The outcome of reading a dispense, whose record may be corrupt although it was found.
-fn found(
-    _: &Instruments,
-    _: DispenseId,
-    answer: &Result<Option<StoredDispense>, StoreError>,
-) -> &'static str {
-    let corrupt = answer.as_ref().ok().and_then(|found| found.as_ref()?.dispense.as_ref().err());
-    corrupt.map_or_else(|| outcome(answer), |error| error.kind().as_str())
-}
-
-/// The outcome of a conditional update. Wakes the relay.
-fn committed(
-    instruments: &Instruments,
-    _: &Transition,
-    answer: &Result<Committed<Dispense>, StoreError>,
-) -> &'static str {
-    // Also after an error: the change may have taken effect.
-    if !matches!(answer, Ok(Committed::Stale)) {
-        instruments.dispense_committed.notify_one();
-    }
-    match answer {
-        Ok(Committed::Stale) => STALE,
-        Ok(Committed::Replayed(_) | Committed::KeyReused) => RECALLED,
-        answer => outcome(answer),
-    }
-}
-
-/// The outcome of a write that the store decides.
-fn written<T, R>(_: &Instruments, _: &Write, answer: &Result<Written<T, R>, StoreError>) -> &'static str {
-    match answer {
-        Ok(Written::Refused(_)) => REFUSED,
-        Ok(Written::Replayed(_) | Written::KeyReused) => RECALLED,
-        answer => outcome(answer),
-    }
-}
-
-/// The outcome of publishing events. Records their delivery times.
-fn published(
-    instruments: &Instruments,
-    events: &[StatusChangeEvent],
-    answers: &[Result<(), PublishError>],
-) -> &'static str {
-    let now = instruments.clock.now();
-    for (event, _) in events.iter().zip(answers).filter(|(_, answer)| answer.is_ok()) {
-        // Negative if the clock of the replica that made the change is ahead.
-        instruments.delivery.record(now.duration_since(event.event_time).as_secs_f64().max(0.0));
-    }
-    if answers.iter().all(Result::is_ok) { OK } else { UNDELIVERED }
 }
 
 /// A port whose calls are timed and traced.
@@ -228,6 +155,12 @@ instrumented! {
         program_devices(choice: &DeviceChoice) -> Result<Vec<(ProgramDevice, DeviceDefinition)>, StoreError>;
         party(user: UserId) -> Result<Option<Party>, StoreError>;
     }
+    DispenseWrites as "dispense_writes" {
+        request_facts(query: &RequestQuery) -> Result<RequestFacts, StoreError>;
+        create(create: &Create) -> Result<Written<Dispense, CreateRefusal>, StoreError> => dispense_written;
+        facts(id: DispenseId) -> Result<DispenseFacts, StoreError> => facts_found;
+        change(change: &Change) -> Result<Written<Dispense, ChangeRefusal>, StoreError> => dispense_written;
+    }
     Outbox as "outbox" {
         claim(claim: &Claim) -> Result<Claimed, StoreError>;
         remove(delivered: &[EventRef]) -> Result<(), StoreError>;
@@ -271,6 +204,7 @@ pub(crate) fn instrument(config: &Config, mut parts: Parts, instruments: &Arc<In
     stores.contract_divisions = Instrumented::new(&stores.contract_divisions, contracts, instruments);
     stores.registries = Instrumented::new(&stores.registries, contracts, instruments);
     stores.dispenses = Instrumented::new(&stores.dispenses, dispenses, instruments);
+    stores.dispense_writes = Instrumented::new(&stores.dispense_writes, dispenses, instruments);
     stores.event_log = Instrumented::new(&stores.event_log, contracts, instruments);
     for (store, outbox) in &mut stores.outboxes {
         *outbox = Instrumented::new(outbox, store, instruments);

@@ -15,8 +15,8 @@ use crate::json::{
 };
 use crate::{ImportContext, UnknownFields};
 
-const ID: &str = "id";
-const PATIENT_ID: &str = "patient_id";
+pub(super) const ID: &str = "id";
+pub(super) const PATIENT_ID: &str = "patient_id";
 
 /// Fields of a line that no record has.
 static NOT_IN_RECORD: [Field; 3] = [
@@ -49,7 +49,7 @@ pub(super) fn read(
     let id = required(&data, ID, parsed)?;
     data.retain(|name, _| NOT_IN_RECORD.iter().all(|field| field.name != name));
     if let Some(patient) = patient {
-        refuse_patient(&data, patient)?;
+        refuse_patient(&data, patient, |name| RECORD.field(name).is_some())?;
     }
     Ok(Dispense {
         id,
@@ -84,6 +84,8 @@ pub(super) fn write(
     Ok((data, problem))
 }
 
+/// Writes `patient_id` if the scheme is reversible, and `subject` otherwise.
+///
 /// The value in the form in which every store gives it back: what the table of fields calls a UUID or a time has one spelling, at any depth.
 fn canonical(parent: &str, name: &str, value: &Value) -> Value {
     match value {
@@ -111,13 +113,17 @@ fn canonical_fields(parent: &str, fields: &Map<String, Value>) -> Map<String, Va
 }
 
 /// Refuses a record with the patient's id in a text or name, in either case, with or without hyphens: the store knows the pseudonym alone.
-fn refuse_patient(record: &Map<String, Value>, patient: PatientId) -> Result<(), DecodeError> {
+pub(super) fn refuse_patient(
+    record: &Map<String, Value>,
+    patient: PatientId,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<(), DecodeError> {
     let ids = [patient.uuid().hyphenated().to_string(), patient.uuid().simple().to_string()];
     for (name, value) in record {
         if holds(name, &ids) || holds_anywhere(value, &ids) {
             let error = DecodeError::new("holds the patient's id, which no store may hold");
             // The name of an unknown field may contain the id, so the error does not repeat it.
-            return Err(if RECORD.field(name).is_some() { error.inside(name) } else { error });
+            return Err(if is_known(name) { error.inside(name) } else { error });
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The form of each kind of line and its conversion to a record and back.
 
+mod device_request;
 mod dispense;
 mod flat;
 mod patient;
@@ -57,6 +58,7 @@ fn record(
         RecordKind::ProgramDevice => Record::ProgramDevice(registries::with_days_in_order(
             registries::read_program_device(&data, stamps)?,
         )?),
+        RecordKind::DeviceRequest => Record::DeviceRequest(device_request::read(data, stamps, context)?),
         RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(data, stamps, context)?),
     })
 }

@@ -7,7 +7,7 @@ use esoz_kernel::{StoreError, Timestamp};
 use esoz_signed_content::DrfoDigests;
 use serde_json::{Map, Value};
 
-use super::{dispense, flat, parse_line, registries};
+use super::{device_request, dispense, flat, parse_line, registries};
 use crate::json::DecodeError;
 use crate::{ImportContext, LineError, PseudonymousLines, Record, UnknownFields};
 
@@ -24,7 +24,7 @@ pub(crate) struct ExportLine {
 /// limit is an option of the import.
 ///
 /// # Errors
-/// [`StoreError`] of kind corrupt when the subject of a person or a dispense is no pseudonym of the scheme. It is not written: it may be anything.
+/// [`StoreError`] of kind corrupt when the subject of a person, a dispense or a device request is no pseudonym of the scheme. It is not written: it may be anything.
 pub(crate) fn export_line(
     record: &Record,
     pseudonyms: &dyn PatientPseudonyms,
@@ -72,6 +72,11 @@ fn line(
         Record::MedicalProgram(record) => (registries::write_medical_program(record), None),
         Record::DeviceDefinition(record) => (registries::write_device_definition(record), None),
         Record::ProgramDevice(record) => (registries::write_program_device(record), None),
+        Record::DeviceRequest(record) => {
+            device_request::write(record, pseudonyms)
+                .map(|data| (data, None))
+                .map_err(|_| StoreError::corrupt("device_requests", record.facts.id, "subject"))?
+        }
         Record::DeviceDispense(record) => dispense::write(record, pseudonyms)
             .map_err(|_| StoreError::corrupt("device_dispenses", record.id, "subject"))?,
     };

@@ -3,11 +3,12 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 use esoz_device_dispense::{Dispense, Pseudonym, Transition};
+use esoz_kernel::Committed;
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{Committed, Replay};
 
 use super::document::{history_entry, path, to_dispense};
 use super::query;
+use super::replay::{Kept, kept};
 use crate::error::SqliteError;
 use crate::prepared::Prepared;
 use crate::schema::device_dispenses;
@@ -53,13 +54,11 @@ pub(super) fn commit(
     change: &Transition,
 ) -> Result<Committed<Dispense>, SqliteError> {
     let id = change.id.to_string();
-    if let Some(request) = &change.idempotency
-        && let Some(replay) = idempotency::replay(connection, request, change.at)?
-    {
-        let replay = idempotency::answered(replay, |document| to_dispense(&id, document)?.dispense)?;
-        let is_answer = matches!(replay, Replay::Replayed(_));
-        let is_hidden = is_answer && !query::concerns(connection, change)?;
-        return Ok(if is_hidden { Committed::Stale } else { replay.into() });
+    let key = (change.idempotency.as_ref(), change.at);
+    match kept(connection, key, change.id, (change.owner, change.subject.as_ref()))? {
+        Some(Kept { is_hidden: true, .. }) => return Ok(Committed::Stale),
+        Some(Kept { replay, .. }) => return Ok(replay.into()),
+        None => {}
     }
     if change.inserted_before.is_some() && !applies(connection, change)? {
         return Ok(Committed::Stale);
@@ -103,7 +102,8 @@ fn compare_and_set(connection: &mut SqliteConnection, change: &Transition) -> Qu
         path::UPDATED_BY,
         change.by.to_string(),
     );
-    let lengthened = json_insert(history, path::END, json(history_entry(change)));
+    let lengthened =
+        json_insert(history, path::END, json(history_entry(change.to, change.at, change.by, None)));
     let changed = json_set_part(changed, path::STATUS_HISTORY, lengthened);
     let update = diesel::update(expected)
         .set(device_dispenses::document.eq(changed))

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RecordFields, StoredDispense, Transition};
-use esoz_kernel::StoreError;
+use esoz_device_dispense::{Dispense, DispenseStatus, Pseudonym, RecordFields, StoredDispense};
 use esoz_kernel::time::rfc3339_millis;
+use esoz_kernel::{StoreError, Timestamp, UserId};
 use serde_json::{Value, json};
 
 use super::json;
@@ -16,24 +16,25 @@ const SUBJECT: &str = "subject";
 const PERFORMER_LEGAL_ENTITY: &str = "performer_legal_entity";
 const OWNER_FIELD: &str = "performer_legal_entity.identifier.value";
 
-/// The JSON paths of the fields that a transition writes.
+/// The JSON paths of the fields that changes write.
 pub(crate) mod path {
     pub(crate) const STATUS: &str = "$.status";
     pub(crate) const UPDATED_AT: &str = "$.updated_at";
     pub(crate) const UPDATED_BY: &str = "$.updated_by";
     pub(crate) const STATUS_HISTORY: &str = "$.status_history";
+    pub(crate) const SIGNED_CONTENT_LINKS: &str = "$.signed_content_links";
     /// The end of a list.
     pub(crate) const END: &str = "$[#]";
 }
 
-/// The entry that a transition appends to the history.
-pub(crate) fn history_entry(change: &Transition) -> String {
-    json!({
-        "status": change.to.as_str(),
-        "inserted_at": rfc3339_millis(change.at),
-        "inserted_by": change.by.to_string(),
-    })
-    .to_string()
+/// The entry that a change appends to the history.
+pub(crate) fn history_entry(to: DispenseStatus, at: Timestamp, by: UserId, reason: Option<&Value>) -> String {
+    let mut entry =
+        json!({"status": to.as_str(), "inserted_at": rfc3339_millis(at), "inserted_by": by.to_string()});
+    if let (Some(entry), Some(reason)) = (entry.as_object_mut(), reason) {
+        entry.insert("status_reason".to_owned(), reason.clone());
+    }
+    entry.to_string()
 }
 
 /// Encodes a dispense, or says why it cannot be stored.

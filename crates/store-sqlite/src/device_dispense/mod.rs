@@ -1,16 +1,21 @@
-//! Device dispenses: `document` maps, `query` reads, `commit` writes, `import` loads.
+//! Device dispenses: `document` maps, `query` reads, `commit`, `create` and `change` write, `replay` reads idempotency records, `import` loads.
 
+mod change;
 mod commit;
+mod create;
 pub(crate) mod document;
 mod import;
 mod json;
 pub(crate) mod query;
+mod replay;
 
 use async_trait::async_trait;
+use diesel::Connection as _;
 use esoz_device_dispense::{
-    DeviceDispenses, Dispense, Filter, Overdue, OverdueFilter, StoredDispense, Transition,
+    Change, ChangeRefusal, Create, CreateRefusal, DeviceDispenses, Dispense, DispenseFacts, DispenseWrites,
+    Filter, Overdue, OverdueFilter, RequestFacts, RequestQuery, StoredDispense, Transition,
 };
-use esoz_kernel::{Committed, DispenseId, Page, PageRequest, StoreError};
+use esoz_kernel::{Committed, DispenseId, Page, PageRequest, StoreError, Written};
 
 use self::document::to_dispense;
 use crate::SqliteStore;
@@ -45,5 +50,37 @@ impl DeviceDispenses for SqliteStore {
         let change = change.clone();
         let attempted = format!("changing the status of dispense {}", change.id);
         self.writer.write(attempted, move |connection| commit::commit(connection, &change)).await
+    }
+}
+
+#[async_trait]
+impl DispenseWrites for SqliteStore {
+    async fn request_facts(&self, query: &RequestQuery) -> Result<RequestFacts, StoreError> {
+        let query = query.clone();
+        let attempted = format!("looking up device request {} and its dispenses", query.request);
+        // One snapshot for all.
+        let facts = move |connection: &mut diesel::SqliteConnection| {
+            connection.transaction(|connection| create::request_facts(connection, &query))
+        };
+        self.read(attempted, facts).await
+    }
+
+    async fn create(&self, create: &Create) -> Result<Written<Dispense, CreateRefusal>, StoreError> {
+        let create = create.clone();
+        let attempted = format!("recording dispense {}", create.query.id);
+        self.writer.write(attempted, move |connection| create::create(connection, &create)).await
+    }
+
+    async fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
+        let facts = move |connection: &mut diesel::SqliteConnection| {
+            connection.transaction(|connection| change::facts(connection, id))
+        };
+        self.read(format!("looking up dispense {id} and its device request"), facts).await
+    }
+
+    async fn change(&self, change: &Change) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
+        let change = change.clone();
+        let attempted = format!("changing dispense {} by a signed document", change.id);
+        self.writer.write(attempted, move |connection| change::change(connection, &change)).await
     }
 }

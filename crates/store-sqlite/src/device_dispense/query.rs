@@ -5,9 +5,11 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
-use esoz_device_dispense::{Filter, Overdue, OverdueFilter, Pseudonym, Search, SearchParameter, Transition};
+use esoz_device_dispense::{
+    DispenseStatus, Filter, Overdue, OverdueFilter, Pseudonym, Search, SearchParameter, concerns as is_of,
+};
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{DispenseId, Page, PageRequest, is_full_page};
+use esoz_kernel::{DeviceRequestId, DispenseId, LegalEntityId, Page, PageRequest, Timestamp, is_full_page};
 use serde_json::Value;
 
 use super::json;
@@ -183,16 +185,54 @@ fn positions(filter: &OverdueFilter, after: Option<(String, String)>, limit: usi
     positions.filter(device_dispenses::inserted_at.ge(inserted_at)).filter(is_later.or(is_same))
 }
 
-/// Whether the stored dispense still belongs to the legal entity and is about the patient of the transition. If not, the caller must not see
-/// the first answer.
-pub(super) fn concerns(connection: &mut SqliteConnection, change: &Transition) -> QueryResult<bool> {
-    let stored = device_dispenses::table.find(change.id.to_string());
+/// Whether the stored dispense is of that legal entity and about that patient, `None` being any. If not, a caller must not see a first answer.
+pub(super) fn concerns(
+    connection: &mut SqliteConnection,
+    id: DispenseId,
+    whose: (Option<LegalEntityId>, Option<&Pseudonym>),
+) -> QueryResult<bool> {
+    let stored = device_dispenses::table.find(id.to_string());
     let stored = stored.select((device_dispenses::owner, device_dispenses::subject));
     let stored: Option<(Option<String>, Option<String>)> = stored.get_result(connection).optional()?;
     Ok(stored.is_some_and(|(owner, subject)| {
         let (owner, subject) = (owner.and_then(|owner| owner.parse().ok()), subject.map(Pseudonym::new));
-        change.concerns(owner, subject.as_ref())
+        is_of(whose, (owner, subject.as_ref()))
     }))
+}
+
+/// Whether there is a dispense with that id.
+pub(super) fn exists(connection: &mut SqliteConnection, id: DispenseId) -> QueryResult<bool> {
+    diesel::select(diesel::dsl::exists(device_dispenses::table.find(id.to_string()))).get_result(connection)
+}
+
+/// The id of the request that a dispense names, as it is stored, but in lower case.
+pub(super) fn based_on(connection: &mut SqliteConnection, id: DispenseId) -> QueryResult<Option<String>> {
+    device_dispenses::table.find(id.to_string()).select(device_dispenses::based_on).get_result(connection)
+}
+
+/// When the dispenses of a request that are in progress were recorded. The status stands in the text of the query, as in [`positions`].
+macro_rules! in_progress {
+    ($request:expr) => {
+        device_dispenses::table
+            .filter(device_dispenses::based_on.eq($request.to_string()))
+            .filter(sql::<Bool>(&format!("status = '{}'", DispenseStatus::InProgress.as_str())))
+            .select(device_dispenses::inserted_at)
+    };
+}
+
+/// Whether a dispense of the request is in progress, and recorded since then or at no time that can be read.
+pub(super) fn has_active(
+    connection: &mut SqliteConnection,
+    request: DeviceRequestId,
+    since: Option<Timestamp>,
+) -> QueryResult<bool> {
+    for inserted_at in in_progress!(request).load_iter::<Option<String>, DefaultLoadingMode>(connection)? {
+        let inserted_at: Option<Timestamp> = inserted_at?.and_then(|time| time.parse().ok());
+        if since.zip(inserted_at).is_none_or(|(since, inserted_at)| inserted_at >= since) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

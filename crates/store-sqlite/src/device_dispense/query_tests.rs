@@ -58,3 +58,10 @@ fn overdue_dispenses_are_found_in_order_by_the_index_of_those_in_progress() {
         assert!(!found.contains("TEMP B-TREE"), "{found}");
     }
 }
+
+#[test]
+fn active_dispenses_of_a_request_are_found_by_the_index_of_those_in_progress() {
+    let (_folder, mut connection) = migrated();
+    let (found, _) = plan(&mut connection, &in_progress!(DeviceRequestId::new(Uuid::nil())));
+    assert_eq!(found, "SEARCH device_dispenses USING INDEX device_dispenses_based_on (based_on=?)");
+}

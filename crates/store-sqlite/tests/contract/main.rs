@@ -13,21 +13,26 @@ use esoz_events::{EventRef, StatusChangeEvent};
 use esoz_store_sqlite::SqliteStore;
 use esoz_test_servers::raw::SqliteFile;
 use esoz_testkit::contract::{
-    ContractStore, CredentialStore, DispenseStore, EventLogUnderTest, OutboxUnderTest, PublisherUnderTest,
-    RawOutbox, RegistryStore, put_with_change,
+    ContractStore, CredentialStore, DispenseStore, DispenseWriteStore, EventLogUnderTest, OutboxUnderTest,
+    PublisherUnderTest, RawOutbox, RegistryStore, put_with_change,
 };
 
 async fn fresh_dispenses() -> DispenseStore {
+    fresh_dispense_writes().await.dispenses
+}
+
+async fn fresh_dispense_writes() -> DispenseWriteStore {
     let fresh = common::fresh();
-    let store = Arc::new(fresh.store);
-    DispenseStore {
+    let (store, raw) = (Arc::new(fresh.store), Arc::new(SqliteFile::new(&fresh.settings.path)));
+    let dispenses = DispenseStore {
         dispenses: store.clone(),
         registry: store.clone(),
         outbox: store.clone(),
-        keys: store,
-        raw: Arc::new(SqliteFile::new(&fresh.settings.path)),
+        keys: store.clone(),
+        raw: raw.clone(),
         keep: Box::new(fresh.dir),
-    }
+    };
+    DispenseWriteStore { writes: store.clone(), requests: store, raw_requests: raw, dispenses }
 }
 
 /// The table of the file.
@@ -114,6 +119,7 @@ async fn fresh_publisher() -> PublisherUnderTest {
 }
 
 esoz_testkit::dispense_store_contract!(fresh_dispenses);
+esoz_testkit::dispense_writes_contract!(fresh_dispense_writes);
 esoz_testkit::outbox_contract!(fresh_outbox);
 esoz_testkit::contract_store_contract!(fresh_contracts);
 esoz_testkit::registry_store_contract!(fresh_registries);

@@ -6,6 +6,7 @@ mod common;
 
 mod audit;
 mod busy;
+mod device_requests;
 mod dispenses;
 mod event_log;
 mod first_start;

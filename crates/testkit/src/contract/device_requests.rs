@@ -1,5 +1,5 @@
 //! Loading and scanning device requests: [`Registry`](esoz_registries::Registry) of
-//! [`DeviceRequestRecord`](esoz_device_dispense::DeviceRequestRecord).
+//! [`DeviceRequestRecord`].
 
 use esoz_device_dispense::{
     DeviceRequestRecord, DeviceRequestStatus, OccurrencePeriod, Pseudonym, RequestQuery, RequestedDevice,

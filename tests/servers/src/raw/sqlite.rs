@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{Nullable, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
-use esoz_kernel::{ContractDivisionId, DispenseId, EventId};
+use esoz_kernel::{ContractDivisionId, DeviceRequestId, DispenseId, EventId};
 use serde_json::Value;
 
 use super::audit_row;
-use esoz_testkit::contract::{Audit, AuditRow, Delivered, Message, RawDispenses, RawEventLog};
+use esoz_testkit::contract::{
+    Audit, AuditRow, Delivered, Message, RawDeviceRequests, RawDispenses, RawEventLog,
+};
 
 /// A SQLite file of ours.
 pub struct SqliteFile {
@@ -128,6 +130,15 @@ impl RawDispenses for SqliteFile {
         let query = query.bind::<Text, _>(format!("$.\"{field}\"")).bind::<Text, _>(value.to_string());
         let changed = query.bind::<Text, _>(id.to_string()).execute(&mut self.connect()).unwrap();
         assert_eq!(changed, 1, "there is no dispense {id}");
+    }
+}
+
+#[async_trait]
+impl RawDeviceRequests for SqliteFile {
+    async fn make_unreadable(&self, id: DeviceRequestId) {
+        self.execute(&format!(
+            "PRAGMA ignore_check_constraints = ON; UPDATE device_requests SET status = 'exploded' WHERE id = '{id}'"
+        ));
     }
 }
 

@@ -4,10 +4,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use esoz_device_dispense::{DeviceDispenses, MockDeviceDispenses};
+use esoz_device_dispense::{
+    DeviceDispenses, DispenseFacts, DispenseStatus, DispenseWrites, MockDeviceDispenses, MockDispenseWrites,
+    StoredDispense,
+};
 use esoz_events::{EventPublisher, MockEventPublisher, PublishError};
 use esoz_kernel::system::SystemClock;
-use esoz_kernel::{DispenseId, IdempotencyRecords, StoreError, StoreErrorKind, Timestamp, Uuid};
+use esoz_kernel::{
+    DeviceRequestId, DispenseId, IdempotencyRecords, StoreError, StoreErrorKind, Timestamp, Uuid,
+};
+use esoz_testkit::builders::{at_millis, create_of, dispense, signed_change, update_of};
 use tracing::field::{Field, Visit};
 use tracing::instrument::WithSubscriber as _;
 use tracing::span::{Attributes, Id, Record};
@@ -130,6 +136,71 @@ async fn a_bus_that_takes_not_all_events_is_told_apart() {
     let text = metrics.text();
     for outcome in ["ok", "undelivered"] {
         assert!(text.contains(&format!("operation=\"publish\",outcome=\"{outcome}\"}} 1\n")), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_of_a_dispense_wakes_the_relay_unless_a_rule_refused_it() {
+    let one = dispense().build();
+    let create = create_of(&one, DeviceRequestId::new(Uuid::nil()), at_millis(1));
+    let change = signed_change(&one, &update_of(&one, DispenseStatus::Completed, at_millis(1)));
+    for (outcome, wakes) in [("ok", true), ("refused", false), ("recalled", true), ("unavailable", true)] {
+        let metrics = Arc::new(Metrics::on().unwrap());
+        let mut inner = MockDispenseWrites::new();
+        let failed = || StoreError::new(StoreErrorKind::Unavailable, "testing");
+        let answered = one.clone();
+        inner.expect_create().returning(move |_| match outcome {
+            "ok" => Ok(Written::Applied(answered.clone())),
+            "refused" => Ok(Written::Refused(CreateRefusal::WrongCode)),
+            "recalled" => Ok(Written::KeyReused),
+            _ => Err(failed()),
+        });
+        let answered = one.clone();
+        inner.expect_change().returning(move |_| match outcome {
+            "ok" => Ok(Written::Applied(answered.clone())),
+            "refused" => Ok(Written::Refused(ChangeRefusal::Mismatch)),
+            "recalled" => Ok(Written::Replayed(answered.clone())),
+            _ => Err(failed()),
+        });
+        let inner: Arc<dyn DispenseWrites> = Arc::new(inner);
+        let instruments = metrics.instruments(&clock());
+        let observed: Arc<dyn DispenseWrites> = Instrumented::new(&inner, SQLITE, &instruments);
+        let is_woken = async || {
+            tokio::time::timeout(Duration::ZERO, instruments.dispense_committed.notified()).await.is_ok()
+        };
+        drop(observed.create(&create).await);
+        assert_eq!(is_woken().await, wakes, "create: {outcome}");
+        drop(observed.change(&change).await);
+        assert_eq!(is_woken().await, wakes, "change: {outcome}");
+        let text = metrics.text();
+        for operation in ["create", "change"] {
+            let labels =
+                format!("port=\"dispense_writes\",operation=\"{operation}\",outcome=\"{outcome}\"}} 1\n");
+            assert!(text.contains(&labels), "{labels}{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dispense_that_cannot_be_read_is_corrupt_among_the_facts_as_well() {
+    let metrics = Arc::new(Metrics::on().unwrap());
+    let mut inner = MockDispenseWrites::new();
+    inner.expect_facts().times(1).returning(|_| Ok(DispenseFacts::default()));
+    inner.expect_facts().returning(|id| {
+        let sound = StoredDispense::from(dispense().build());
+        let dispense = Err(StoreError::corrupt("device_dispenses", id, "status"));
+        let stored = Some(StoredDispense { dispense, ..sound });
+        Ok(DispenseFacts { stored, ..DispenseFacts::default() })
+    });
+    let inner: Arc<dyn DispenseWrites> = Arc::new(inner);
+    let observed: Arc<dyn DispenseWrites> = Instrumented::new(&inner, SQLITE, &metrics.instruments(&clock()));
+    for _ in 0..2 {
+        drop(observed.facts(DispenseId::new(Uuid::nil())).await);
+    }
+    let text = metrics.text();
+    for outcome in ["ok", "corrupt"] {
+        let line = format!("operation=\"facts\",outcome=\"{outcome}\"}} 1\n");
+        assert!(text.contains(&line), "{line}{text}");
     }
 }
 

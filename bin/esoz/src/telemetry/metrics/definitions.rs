@@ -188,6 +188,7 @@ pub(crate) const PURGE_KEYS: &str = "purge_keys";
 pub(crate) const CONSUME_EVENTS: &str = "consume_events";
 pub(crate) const PURGE_EVENTS: &str = "purge_events";
 pub(crate) const EXPIRE_DISPENSES: &str = "expire_dispenses";
+pub(crate) const SWEEP_CONTAINERS: &str = "sweep_containers";
 /// The outcomes of a job's run.
 pub(crate) const RUN_OUTCOMES: [&str; 2] = ["done", "failed"];
 
@@ -207,8 +208,9 @@ const OPERATION: Label =
 const OUTCOME: Label = Label::new("outcome", || owned(OUTCOMES));
 const POOL: Label = Label::new("store", || owned([SQLITE, POSTGRESQL, MONGODB]));
 // Not `job`: Prometheus sets that label itself.
-const JOB: Label =
-    Label::new("job_name", || owned([RELAY, PURGE_KEYS, CONSUME_EVENTS, PURGE_EVENTS, EXPIRE_DISPENSES]));
+const JOB: Label = Label::new("job_name", || {
+    owned([RELAY, PURGE_KEYS, CONSUME_EVENTS, PURGE_EVENTS, EXPIRE_DISPENSES, SWEEP_CONTAINERS])
+});
 const CACHE: Label = Label::new("cache", || owned([ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES]));
 
 fn use_case_outcomes() -> Vec<String> {

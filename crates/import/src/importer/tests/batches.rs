@@ -16,17 +16,19 @@ fn consecutive_lines_go_together_and_each_kind_to_its_store_in_the_order_of_kind
         lines(RecordKind::Contract, 300..301),
         lines(RecordKind::ContractDivision, 400..402),
         lines(RecordKind::DeviceDispense, 500..502),
+        lines(RecordKind::DeviceRequest, 600..603),
         lines(RecordKind::LegalEntity, 103..104),
     ]
     .concat();
     let (report, reported) = load(ports(&stored), limits(), &all);
     let report = report.unwrap();
-    assert_eq!((report.lines, report.bad_lines), (11, 0));
+    assert_eq!((report.lines, report.bad_lines), (14, 0));
     let expected = [
         (RecordKind::LegalEntity, counts(4, 0, 0)),
         (RecordKind::Division, counts(2, 0, 0)),
         (RecordKind::Contract, counts(1, 0, 0)),
         (RecordKind::ContractDivision, counts(2, 0, 0)),
+        (RecordKind::DeviceRequest, counts(3, 0, 0)),
         (RecordKind::DeviceDispense, counts(2, 0, 0)),
     ];
     assert_eq!(report.totals.into_iter().collect::<Vec<_>>(), expected);
@@ -35,11 +37,12 @@ fn consecutive_lines_go_together_and_each_kind_to_its_store_in_the_order_of_kind
         (RecordKind::Division, 2),
         (RecordKind::Contract, 1),
         (RecordKind::ContractDivision, 2),
+        (RecordKind::DeviceRequest, 3),
         (RecordKind::DeviceDispense, 2),
     ];
     assert_eq!(stored.lock().unwrap().batches, batches);
     let progress: Vec<_> = reported.iter().map(|(lines, records, _)| (*lines, *records)).collect();
-    assert_eq!(progress, [(11, 11)]);
+    assert_eq!(progress, [(14, 14)]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use esoz_contract_division::MockContractRegistry;
 use esoz_device_dispense::{
-    Dispense, EncodedDispense, MockDispenseRegistry, MockPatientPseudonyms, Pseudonym,
+    DeviceRequestRecord, Dispense, EncodedDispense, MockDispenseRegistry, MockPatientPseudonyms, Pseudonym,
 };
 use esoz_kernel::{Clock, Put, ScanCursor, ScanPage, StoreError, StoreErrorKind, Timestamp, Uuid};
 use esoz_legal_entity::MockLegalEntityRegistry;
@@ -95,6 +95,7 @@ registries! {
     MedicalProgramRecord as MedicalProgram, |record| record.id.uuid();
     DeviceDefinitionRecord as DeviceDefinition, |record| record.facts.id.uuid();
     ProgramDeviceRecord as ProgramDevice, |record| record.facts.id.uuid();
+    DeviceRequestRecord as DeviceRequest, |record| record.facts.id.uuid();
 }
 
 /// The id of a dispense that the store cannot hold.
@@ -129,6 +130,7 @@ fn ports_failing_at(stored: &Arc<Mutex<Stored>>, failing_call: usize) -> ImportP
     contracts.expect_put_contracts().returning(answer!(facts.id => Contract));
     contracts.expect_put_contract_divisions().returning(answer!(id => ContractDivision));
     let registries = Registries(put.clone());
+    let device_requests = Registries(put.clone());
     let mut dispenses = MockDispenseRegistry::new();
     let encoded: Arc<Mutex<HashMap<Uuid, Dispense>>> = Arc::default();
     let known = Arc::clone(&encoded);
@@ -150,6 +152,7 @@ fn ports_failing_at(stored: &Arc<Mutex<Stored>>, failing_call: usize) -> ImportP
         legal_entities: Arc::new(legal_entities),
         contracts: Arc::new(contracts),
         registries: Arc::new(registries),
+        device_requests: Arc::new(device_requests),
         dispenses: Arc::new(dispenses),
         pseudonyms: Arc::new(pseudonyms),
         drfo_digests: Arc::new(HmacDrfoDigests::try_new("a secret of a test").unwrap()),
@@ -196,6 +199,9 @@ fn line(kind: RecordKind, id: u128) -> String {
         RecordKind::ProgramDevice => json!({
             "program_id": uuid(8), "device_definition_id": uuid(9), "is_active": true, "start_date": "2026-01-01",
             "reimbursement": {"type": "FIXED", "amount": 1},
+        }),
+        RecordKind::DeviceRequest => json!({
+            "patient_id": uuid(9), "status": "active", "intent": "order", "code": "30221", "dispense_valid_to": "2026-12-31",
         }),
         RecordKind::DeviceDispense => {
             let reference = |code: &str| {

@@ -1,5 +1,6 @@
 //! Each way in which a line can be bad. What is bad is named; what was found is not repeated.
 
+use super::device_request::device_request_faults;
 use super::registry_faults::{
     device_definition_faults, employee_faults, party_faults, person_faults, program_device_faults,
 };
@@ -21,7 +22,7 @@ fn a_line_that_is_no_line_is_named() {
         (
             r#"{"kind":"canary","data":{}}"#,
             "$.kind: is not one of legal_entity, division, contract, contract_division, person, party, employee, medical_program, \
-             device_definition, program_device, device_dispense",
+             device_definition, program_device, device_request, device_dispense",
         ),
         (r#"{"kind":"contract","data":"canary"}"#, "$.data: is a string, expected an object"),
     ] {
@@ -33,7 +34,7 @@ fn a_line_that_is_no_line_is_named() {
 pub(super) type Fault = (&'static str, Value, &'static str);
 
 pub(super) const UUID: &str = "is not a UUID";
-const WHEN: &str = "is not an ISO 8601 time with its offset, like 2026-01-31T08:15:30.123Z";
+pub(super) const WHEN: &str = "is not an ISO 8601 time with its offset, like 2026-01-31T08:15:30.123Z";
 const RANGE: &str = "is outside the years 0000 to 9999 in UTC";
 pub(super) const DAY: &str = "is not a day like 2026-01-31";
 pub(super) const NO_STRING: &str = "is a number, expected a string";
@@ -133,6 +134,7 @@ fn a_bad_field_is_named_and_what_it_holds_is_not() {
         ("medical_program", medical_program(), vec![("/name", json!(""), "is empty")]),
         ("device_definition", device_definition(), device_definition_faults()),
         ("program_device", program_device(), program_device_faults()),
+        ("device_request", full_device_request(), device_request_faults()),
         ("device_dispense", full_dispense(), dispense_faults()),
     ] {
         for (pointer, bad, expected) in faults {
@@ -190,7 +192,9 @@ const OPTIONAL: [&str; 4] = ["dls_verified", "tax_id", "end_date", "max_daily_co
 #[test]
 fn every_field_that_is_not_optional_is_missed() {
     for (kind, data) in every_kind() {
-        for field in data.as_object().unwrap().keys().filter(|field| !OPTIONAL.contains(&field.as_str())) {
+        let is_optional =
+            |field: &str| OPTIONAL.contains(&field) || (kind, field) == ("device_request", "code");
+        for field in data.as_object().unwrap().keys().filter(|field| !is_optional(field)) {
             let error = parse(kind, &without(&data, field)).unwrap_err();
             assert_eq!(error.to_string(), format!("$.data.{field}: is missing"), "{kind}");
         }
@@ -200,12 +204,9 @@ fn every_field_that_is_not_optional_is_missed() {
 #[test]
 fn a_field_that_is_not_known_is_refused_at_every_level() {
     for (kind, data) in every_kind() {
-        // A person and a dispense can have a pseudonym there.
-        let names = if ["person", "device_dispense"].contains(&kind) {
-            ["extra"].as_slice()
-        } else {
-            &["extra", "subject"]
-        };
+        // What is about a patient can have a pseudonym there.
+        let is_of_patient = ["person", "device_request", "device_dispense"].contains(&kind);
+        let names = if is_of_patient { ["extra"].as_slice() } else { &["extra", "subject"] };
         for name in names {
             let data = with(&data, |data| add(data, &json!({*name: "canary"})));
             let error = parse(kind, &data).unwrap_err();
@@ -245,7 +246,8 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 fn nothing_that_a_line_holds_gets_out_but_into_its_record() {
     let patient = PATIENT.to_lowercase();
     let mut refused = 0;
-    for (kind, data) in every_kind().into_iter().chain([("device_dispense", full_dispense())]) {
+    let full = [("device_dispense", full_dispense()), ("device_request", full_device_request())];
+    for (kind, data) in every_kind().into_iter().chain(full) {
         let mut pointers = Vec::new();
         places(&data, "", &mut pointers);
         for pointer in pointers {

@@ -58,7 +58,8 @@ fn every_record_that_a_line_gave_gives_a_line_that_gives_it() {
     let some = every_kind().into_iter().map(|(kind, data)| (kind, with(&data, |data| add(data, &stamps))));
     let full = ("device_dispense", full_dispense());
     let unverified = ("division", with(&division(), |data| data["dls_verified"] = Value::Null));
-    for (kind, data) in every_kind().into_iter().chain(some).chain([full, unverified]) {
+    let full_request = ("device_request", full_device_request());
+    for (kind, data) in every_kind().into_iter().chain(some).chain([full, full_request, unverified]) {
         let pseudonyms: [&dyn PatientPseudonyms; 2] = [&hmac(), &aes()];
         for pseudonyms in pseudonyms {
             let record = import(&line_of(kind, &data), pseudonyms).unwrap();
@@ -85,15 +86,35 @@ fn a_line_has_every_field_in_the_order_of_the_names() {
 
 #[test]
 fn a_patient_is_exported_only_if_the_pseudonym_tells() {
-    let data = dispense();
     let schemes: [(&dyn PatientPseudonyms, _, _); 2] =
         [(&hmac(), "subject", "patient_id"), (&aes(), "patient_id", "subject")];
     for (pseudonyms, field, other) in schemes {
-        let text = exported(&import(&line_of("device_dispense", &data), pseudonyms).unwrap(), pseudonyms);
-        let line: Value = serde_json::from_str(&text).unwrap();
-        assert!(line["data"].get(field).is_some() && line["data"].get(other).is_none(), "{text}");
-        assert_eq!(text.contains(&PATIENT.to_lowercase()), field == "patient_id", "{text}");
+        for (kind, data) in [("device_dispense", dispense()), ("device_request", device_request())] {
+            let text = exported(&import(&line_of(kind, &data), pseudonyms).unwrap(), pseudonyms);
+            let line: Value = serde_json::from_str(&text).unwrap();
+            assert!(line["data"].get(field).is_some() && line["data"].get(other).is_none(), "{text}");
+            assert_eq!(text.contains(&PATIENT.to_lowercase()), field == "patient_id", "{text}");
+        }
     }
+}
+
+#[test]
+fn a_device_request_is_exported_with_the_pseudonym_and_taken_back_only_when_that_is_asked_for() {
+    let record = import(&line_of("device_request", &full_device_request()), &hmac()).unwrap();
+    let text = exported(&record, &hmac());
+    let expected = json!({
+        "id": lower(6), "subject": hmac().of(PATIENT.parse().unwrap()).expose(), "status": "active", "intent": "order",
+        "program": lower(14), "code_reference": lower(15), "quantity": {"value": 12.5, "code": "piece"},
+        "occurrence_period": {"start": "2026-01-01", "end": "2026-01-31"}, "dispense_valid_to": "2026-03-31",
+        "verification_code": "0420", "inserted_at": "2026-01-01T00:00:00.123Z", "inserted_by": lower(90),
+        "updated_at": "2026-01-02T00:00:00.000Z", "updated_by": lower(91),
+    });
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["data"], expected);
+    let told = "$.data.subject: has a pseudonym in the place of patient_id; with --pseudonymous it is taken";
+    assert_eq!(parse_text(&text).unwrap_err().to_string(), told);
+    let both = with(&expected, |data| data["patient_id"] = json!(PATIENT));
+    let refused = import(&line_of("device_request", &both), &hmac()).unwrap_err();
+    assert_eq!(refused.to_string(), "$.data: must have either patient_id or subject, and not both");
 }
 
 #[test]

@@ -4,8 +4,11 @@ use esoz_contract_division::{
     Contract, ContractDivision, ContractRecord, ContractStatus, ContractType, Division, DivisionRecord,
     DivisionStatus,
 };
-use esoz_device_dispense::{Dispense, DispenseStatus, RECORD};
-use esoz_kernel::{UserId, Uuid};
+use esoz_device_dispense::{
+    DeviceRequest, DeviceRequestRecord, DeviceRequestStatus, Dispense, DispenseStatus, OccurrencePeriod,
+    RECORD, RequestedDevice, RequestedQuantity, VerificationCode,
+};
+use esoz_kernel::{CivilDate, UserId, Uuid};
 use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus, LegalEntityType};
 
 use super::*;
@@ -70,6 +73,55 @@ fn a_contract_division_is_read_and_stamps_that_are_null_are_the_default_ones() {
         add(data, &json!({"inserted_at": null, "inserted_by": upper(9), "updated_by": null}));
     });
     assert_eq!(parse("contract_division", &data), Ok(Record::ContractDivision(expected)));
+}
+
+fn day(text: &str) -> CivilDate {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_device_request_is_read_with_all_that_it_can_have() {
+    let (_, stamps) = given_stamps();
+    let expected = DeviceRequestRecord {
+        facts: DeviceRequest {
+            id: id(6),
+            subject: Pseudonym::new("P"),
+            status: DeviceRequestStatus::Active,
+            intent: "order".to_owned(),
+            program: Some(id(14)),
+            device: RequestedDevice::Definition(id(15)),
+            quantity: Some(RequestedQuantity { value: "12.5".parse().unwrap(), code: "piece".to_owned() }),
+            occurrence_period: Some(OccurrencePeriod { start: day("2026-01-01"), end: day("2026-01-31") }),
+            dispense_valid_to: day("2026-03-31"),
+            verification_code: VerificationCode::parse("0420"),
+        },
+        stamps: Stamps { inserted_at: time("2026-01-01T00:00:00.123Z"), ..stamps },
+    };
+    assert_eq!(parse("device_request", &full_device_request()), Ok(Record::DeviceRequest(expected)));
+}
+
+#[test]
+fn a_device_request_is_read_with_what_it_must_have_in_every_status() {
+    let now = time("2026-02-03T04:05:06.123Z");
+    for status in DeviceRequestStatus::ALL {
+        let expected = DeviceRequestRecord {
+            facts: DeviceRequest {
+                id: id(6),
+                subject: Pseudonym::new("P"),
+                status,
+                intent: "order".to_owned(),
+                program: None,
+                device: RequestedDevice::Type("30221".to_owned()),
+                quantity: None,
+                occurrence_period: None,
+                dispense_valid_to: day("2026-03-31"),
+                verification_code: None,
+            },
+            stamps: Stamps { inserted_at: now, updated_at: now, ..default_stamps() },
+        };
+        let data = with(&device_request(), |data| data["status"] = json!(status.as_str()));
+        assert_eq!(parse("device_request", &data), Ok(Record::DeviceRequest(expected)));
+    }
 }
 
 fn read_dispense(data: &Value) -> Dispense {

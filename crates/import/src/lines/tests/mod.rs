@@ -1,6 +1,7 @@
 //! Lines of each kind, good ones and bad ones.
 
 mod bad;
+mod device_request;
 mod export;
 mod good;
 mod registries;
@@ -218,8 +219,32 @@ fn full_dispense() -> Value {
     })
 }
 
+/// A device request with what it must have, and no more.
+fn device_request() -> Value {
+    json!({
+        "id": upper(6), "patient_id": PATIENT, "status": "active", "intent": "order", "code": "30221",
+        "dispense_valid_to": "2026-03-31",
+    })
+}
+
+/// A device request with everything that it can have.
+fn full_device_request() -> Value {
+    let stamps = given_stamps().0;
+    with(&without(&device_request(), "code"), |data| {
+        add(data, &stamps);
+        add(
+            data,
+            &json!({
+                "program": upper(14), "code": null, "code_reference": upper(15),
+                "quantity": {"value": 12.50, "system": "device_unit", "code": "piece"},
+                "occurrence_period": {"start": "2026-01-01", "end": "2026-01-31"}, "verification_code": "0420",
+            }),
+        );
+    })
+}
+
 /// A good line of each kind.
-fn every_kind() -> [(&'static str, Value); 11] {
+fn every_kind() -> [(&'static str, Value); 12] {
     [
         ("legal_entity", legal_entity()),
         ("division", division()),
@@ -231,6 +256,7 @@ fn every_kind() -> [(&'static str, Value); 11] {
         ("medical_program", medical_program()),
         ("device_definition", device_definition()),
         ("program_device", program_device()),
+        ("device_request", device_request()),
         ("device_dispense", dispense()),
     ]
 }

@@ -1,0 +1,115 @@
+//! Changes by a signed document.
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use esoz_device_dispense::{Change, ChangeRefusal, Dispense, DispenseFacts, DispenseUpdate};
+use esoz_kernel::time::rfc3339_millis;
+use esoz_kernel::{DeviceRequestId, DispenseId, StoreError, StoreErrorKind, Written, parse_uuid};
+
+use super::commit::{json, json_insert, json_set_part, json_set_texts, or_else};
+use super::document::{history_entry, path, to_dispense};
+use super::query;
+use super::replay::{Kept, kept};
+use crate::error::SqliteError;
+use crate::prepared::Prepared;
+use crate::rows::Location;
+use crate::schema::device_dispenses;
+use crate::{device_request, idempotency, outbox};
+
+diesel::define_sql_function! {
+    /// The type of a value of a JSON document; NULL when it is absent.
+    fn json_type(document: Text, path: Text) -> Nullable<Text>;
+}
+
+/// Looks up a dispense and its request; called inside a transaction.
+pub(super) fn facts(connection: &mut SqliteConnection, id: DispenseId) -> Result<DispenseFacts, SqliteError> {
+    let document = query::document(connection, id)?;
+    facts_of(connection, id, document.as_deref())
+}
+
+/// The facts about a stored document.
+fn facts_of(
+    connection: &mut SqliteConnection,
+    id: DispenseId,
+    document: Option<&str>,
+) -> Result<DispenseFacts, SqliteError> {
+    let Some(document) = document else { return Ok(DispenseFacts::default()) };
+    let based_on = query::based_on(connection, id)?;
+    let request = based_on.and_then(|id| parse_uuid(&id).ok()).map(DeviceRequestId::new);
+    let request = request.map(|id| device_request::query::find(connection, id)).transpose()?.flatten();
+    let stored = Some(to_dispense(&id.to_string(), document)?);
+    Ok(DispenseFacts { stored, request, ..DispenseFacts::default() })
+}
+
+/// Changes a dispense and its request; called inside a transaction.
+pub(super) fn change(
+    connection: &mut SqliteConnection,
+    change: &Change,
+) -> Result<Written<Dispense, ChangeRefusal>, SqliteError> {
+    let Change { id, owner, subject, decide, at, by, idempotency } = change;
+    let whose = (Some(*owner), Some(subject));
+    if let Some(Kept { replay, is_hidden: false }) =
+        kept(connection, (idempotency.as_ref(), *at), *id, whose)?
+    {
+        return Ok(replay.into());
+    }
+    let document = query::document(connection, *id)?;
+    let update = match decide(facts_of(connection, *id, document.as_deref())?)? {
+        Ok(update) => update,
+        Err(refusal) => return Ok(Written::Refused(refusal)),
+    };
+    let absent =
+        || StoreError::new(StoreErrorKind::Unexpected, format!("changing dispense {id}, which is not there"));
+    let document = edited(connection, change, &update, document.ok_or_else(absent)?)?;
+    let row = device_dispenses::table.find(id.to_string());
+    Prepared(diesel::update(row).set(device_dispenses::document.eq(&document))).run(connection)?;
+    outbox::put(connection, &update.event)?;
+    if let Some(event) = &update.completed_request {
+        device_request::query::complete(connection, DeviceRequestId::new(event.entity_id), *at, *by)?;
+        outbox::put(connection, event)?;
+    }
+    if let Some(request) = idempotency {
+        idempotency::keep(connection, request, *at, &document)?;
+    }
+    // Decoded before the commit, so that an unreadable document rolls back.
+    Ok(Written::Applied(to_dispense(&id.to_string(), &document)?.dispense?))
+}
+
+/// The document after the update. SQLite edits the text, so that other fields keep theirs.
+fn edited(
+    connection: &mut SqliteConnection,
+    change: &Change,
+    update: &DispenseUpdate,
+    document: String,
+) -> Result<String, SqliteError> {
+    let id = change.id.to_string();
+    let links: Option<String> =
+        diesel::select(json_type(&document, path::SIGNED_CONTENT_LINKS)).get_result(connection)?;
+    if !matches!(links.as_deref(), None | Some("null" | "array")) {
+        return Err(Location { table: "device_dispenses", id: &id }.corrupt("signed_content_links").into());
+    }
+    let reason = update.reason.as_ref().map(|reason| ("status_reason", reason));
+    let set = update.set.iter().map(|(name, value)| (name.as_str(), value));
+    let mut document = document;
+    for (name, value) in set.chain(reason) {
+        let set = json_set_part(&document, format!("$.\"{name}\""), json(value.to_string()));
+        document = diesel::select(set).get_result(connection)?;
+    }
+    let entry = history_entry(update.to, change.at, change.by, update.reason.as_ref());
+    let link = serde_json::Value::from(update.link.as_str()).to_string();
+    for (list, item) in [(path::STATUS_HISTORY, entry), (path::SIGNED_CONTENT_LINKS, link)] {
+        let items = or_else(query::json_extract(&document, list), "[]");
+        let lengthened = json_set_part(&document, list, json_insert(items, path::END, json(item)));
+        document = diesel::select(lengthened).get_result(connection)?;
+    }
+    let changed = json_set_texts(
+        document,
+        path::STATUS,
+        update.to.as_str(),
+        path::UPDATED_AT,
+        rfc3339_millis(change.at),
+        path::UPDATED_BY,
+        change.by.to_string(),
+    );
+    Ok(diesel::select(changed).get_result(connection)?)
+}

@@ -1,0 +1,5 @@
+//! Device requests: `row` maps, `query` reads and changes them and counts wrong codes, `import` loads.
+
+mod import;
+pub(crate) mod query;
+mod row;
