@@ -1,7 +1,12 @@
 //! SIGHUP: reloads what can change while a server runs, and logs what was reloaded and what needs a restart.
 
-use anyhow::{Context as _, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 use tracing::Level;
 
 use crate::config::Config;
@@ -11,11 +16,38 @@ use crate::tls::CertificateReload;
 /// The key that can be reloaded.
 const LOG_LEVEL: &str = "log.level";
 
+/// How long reading files is waited for.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads files on a thread of its own, one call at a time: a file system that does not answer holds the thread, and nobody else. A call that is no
+/// longer waited for still ends when the file system answers.
+pub(crate) async fn read_files<S, T>(state: &Arc<Mutex<S>>, read: fn(&mut S) -> T) -> Result<T>
+where
+    S: Send + 'static,
+    T: Send + 'static,
+{
+    let state = Arc::clone(state);
+    let reading = async move {
+        let mut state = state.lock_owned().await;
+        spawn_blocking(move || read(&mut state)).await
+    };
+    match tokio::time::timeout(READ_TIMEOUT, reading).await {
+        Ok(done) => done.context("the task that reads files"),
+        Err(_) => {
+            bail!("the files could not be read within {READ_TIMEOUT:?}: their file system does not answer")
+        }
+    }
+}
+
 /// Reloads the log level of the configuration, and the TLS certificate.
 pub(crate) struct Reload {
     hangup: Signal,
-    /// The configuration that is in force.
-    running: Config,
+    configuration: Arc<Mutex<Running>>,
+}
+
+/// The configuration that is in force.
+struct Running {
+    config: Config,
     log_level: LogLevel,
 }
 
@@ -23,7 +55,8 @@ impl Reload {
     /// Takes over SIGHUP, which would end the process.
     pub(crate) fn new(config: &Config, log_level: LogLevel) -> Result<Self> {
         let hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
-        Ok(Self { hangup, running: config.clone(), log_level })
+        let configuration = Arc::new(Mutex::new(Running { config: config.clone(), log_level }));
+        Ok(Self { hangup, configuration })
     }
 
     /// Reloads whenever SIGHUP comes, until aborted.
@@ -32,7 +65,7 @@ impl Reload {
             if let Some(certificate) = &certificate {
                 certificate.reload().await;
             }
-            if let Err(error) = self.reload_configuration() {
+            if let Err(error) = read_files(&self.configuration, Running::reload).await.flatten() {
                 let error = format!("{error:#}");
                 tracing::error!(
                     error,
@@ -41,10 +74,12 @@ impl Reload {
             }
         }
     }
+}
 
-    fn reload_configuration(&mut self) -> Result<()> {
-        let config = self.running.reload()?;
-        let changed = self.running.sections.changed_keys(&config.sections);
+impl Running {
+    fn reload(&mut self) -> Result<()> {
+        let config = self.config.reload()?;
+        let changed = self.config.sections.changed_keys(&config.sections);
         let needs_restart: Vec<&str> = changed.iter().copied().filter(|key| *key != LOG_LEVEL).collect();
         let (old, new) = (self.log_level.get(), config.log_level()?);
         // Logged at the more verbose of both levels.
@@ -55,7 +90,7 @@ impl Reload {
         if new < old {
             self.log_level.set(new)?;
         }
-        self.running.sections.log.level = config.sections.log.level;
+        self.config.sections.log.level = config.sections.log.level;
         Ok(())
     }
 }

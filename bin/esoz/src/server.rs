@@ -82,9 +82,6 @@ impl EsozServer {
         let backoff = jobs::backoff(config);
         let jobs = jobs::all(config, &parts, &instruments.dispense_committed, &metrics, &outages)?;
         let Parts { stores, clock, .. } = &parts;
-        let collectors =
-            Collectors::new(&metrics, stores, clock, &health_checks.health, cached.counts, transports);
-        let endpoint = bind.map(|bind| Endpoint::start(&bind, Arc::new(collectors))).transpose()?;
         let (tls, certificate) = match config.tls_files()? {
             None => (None, None),
             Some(files) => {
@@ -95,6 +92,10 @@ impl EsozServer {
                 (Some(tls), Some(reload))
             }
         };
+        let health = &health_checks.health;
+        let collectors =
+            Collectors::new(&metrics, stores, clock, health, cached.counts, transports, certificate.clone());
+        let endpoint = bind.map(|bind| Endpoint::start(&bind, Arc::new(collectors))).transpose()?;
         let scheme = if is_secure { "https" } else { "http" };
         let running = esoz_http::serve(listener, api, tls).context("serving")?;
         if let Some(mongo) = parts.stores.mongo {

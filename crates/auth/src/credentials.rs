@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
 
-use crate::{ApiKeyFacts, Scope, SecretDigest, TokenFacts, TokenKind};
+use crate::{ApiKeyFacts, DigestPrefix, Scope, SecretDigest, TokenFacts, TokenKind};
 
 /// An access token to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,13 @@ pub trait Credentials: Send + Sync {
     /// Revokes a token for good; `false` when there is none with that digest. Revoking twice is the same as once.
     async fn revoke_token(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError>;
 
+    /// Lists the digests of tokens that begin so, at most `limit`, in ascending order.
+    async fn find_token_digests(
+        &self,
+        prefix: &DigestPrefix,
+        limit: u32,
+    ) -> Result<Vec<SecretDigest>, StoreError>;
+
     /// Lists tokens, newest first, at most `limit`: those of a user and of a client, `None` being any. One that cannot be read is an error
     /// in its place.
     async fn list_tokens(
@@ -83,6 +90,13 @@ pub trait Credentials: Send + Sync {
 
     /// Revokes an api key for good; `false` when there is none with that digest. Revoking twice is the same as once.
     async fn revoke_api_key(&self, digest: &SecretDigest, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Lists the digests of api keys that begin so, at most `limit`, in ascending order.
+    async fn find_api_key_digests(
+        &self,
+        prefix: &DigestPrefix,
+        limit: u32,
+    ) -> Result<Vec<SecretDigest>, StoreError>;
 
     /// Lists api keys, newest first, at most `limit`: those of a client, `None` being any. One that cannot be read is an error in its place.
     async fn list_api_keys(

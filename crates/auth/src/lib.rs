@@ -17,7 +17,7 @@ pub use credentials::{Credentials, ListedApiKey, ListedToken, NewAccessToken, Ne
 pub use operation::{Caller, CallerKind, MissingAllowances, Operation, OperationInfo, Permit, authorize};
 pub use ports::{AccessTokens, ApiKeys};
 pub use scope::{Allowance, Scope};
-pub use secret::{Secret, SecretDigest};
+pub use secret::{DigestPrefix, InvalidDigestPrefix, Secret, SecretDigest};
 pub use token::{Principal, Rejection, TokenFacts, TokenKind};
 
 #[cfg(any(test, feature = "mock"))]

@@ -1,3 +1,5 @@
+use std::str::FromStr;
+
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
@@ -68,6 +70,58 @@ impl std::hash::Hash for SecretDigest {
 
 esoz_kernel::opaque_debug!(SecretDigest);
 
+/// The beginning of the digest of a credential, by which an operator names one whose secret is not at hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DigestPrefix {
+    lowest: SecretDigest,
+    highest: SecretDigest,
+}
+
+/// A text is no beginning of a digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be the first 8 to 64 hexadecimal digits of a digest")]
+pub struct InvalidDigestPrefix;
+
+impl DigestPrefix {
+    /// The fewest digits.
+    pub const MIN_DIGITS: usize = 8;
+
+    /// Returns the lowest digest that begins so.
+    pub const fn lowest(&self) -> &[u8; 32] {
+        self.lowest.bytes()
+    }
+
+    /// Returns the highest digest that begins so.
+    pub const fn highest(&self) -> &[u8; 32] {
+        self.highest.bytes()
+    }
+
+    /// Whether the digest begins so.
+    pub fn matches(&self, digest: &SecretDigest) -> bool {
+        (self.lowest()..=self.highest()).contains(&digest.bytes())
+    }
+}
+
+impl FromStr for DigestPrefix {
+    type Err = InvalidDigestPrefix;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigestPrefix> {
+        let digits: Option<Vec<u8>> =
+            text.chars().map(|digit| digit.to_digit(16).and_then(|digit| digit.try_into().ok())).collect();
+        let digits = digits.filter(|digits| (Self::MIN_DIGITS..=64).contains(&digits.len()));
+        let mut digits = digits.ok_or(InvalidDigestPrefix)?.into_iter().fuse();
+        let (mut lowest, mut highest) = ([0; 32], [0; 32]);
+        for (low, high) in lowest.iter_mut().zip(&mut highest) {
+            let pair = (digits.next(), digits.next());
+            *low = pair.0.unwrap_or(0) << 4 | pair.1.unwrap_or(0);
+            *high = pair.0.unwrap_or(0xf) << 4 | pair.1.unwrap_or(0xf);
+        }
+        Ok(Self { lowest: SecretDigest(lowest), highest: SecretDigest(highest) })
+    }
+}
+
+esoz_kernel::opaque_debug!(DigestPrefix);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +137,25 @@ mod tests {
     fn the_short_form_of_a_digest_is_its_beginning() {
         assert_eq!(Secret::new("abc").digest().short(), "ba7816bf8f01");
         assert_eq!(SecretDigest::new([0; 32]).short(), "000000000000");
+    }
+
+    #[test]
+    fn a_prefix_matches_the_digests_that_begin_so() {
+        let digest = Secret::new("abc").digest();
+        let whole = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        for length in [8, 9, 12, 63, 64] {
+            let prefix: DigestPrefix = whole[..length].parse().unwrap();
+            assert!(prefix.matches(&digest), "{length}");
+            assert!(!prefix.matches(&Secret::new("abd").digest()), "{length}");
+            assert_eq!(whole[..length].to_uppercase().parse(), Ok(prefix));
+        }
+        let odd: DigestPrefix = "ba7816bf8".parse().unwrap();
+        assert_eq!((odd.lowest()[4], odd.highest()[4]), (0x80, 0x8f));
+        assert_eq!((odd.lowest()[31], odd.highest()[31]), (0, 0xff));
+        assert!(!"ba7816bf9".parse::<DigestPrefix>().unwrap().matches(&digest));
+        for wrong in ["", "ba7816b", "ba7816bg", &format!("{whole}0"), "ba7816bf…", "éé"] {
+            assert_eq!(wrong.parse::<DigestPrefix>(), Err(InvalidDigestPrefix), "{wrong}");
+        }
     }
 
     /// Compiles only while it wipes itself.

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{self, Nullable};
-use esoz_auth::{Credentials, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, SecretDigest};
+use esoz_auth::{
+    Credentials, DigestPrefix, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, SecretDigest,
+};
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -98,8 +100,23 @@ fn listed(
     issued_at: PgTimestamp,
 ) -> Result<(SecretDigest, Timestamp), StoreError> {
     let corrupt = |column| StoreError::corrupt(table, REDACTED, column);
-    let digest = digest.try_into().map_err(|_| corrupt("digest"))?;
-    Ok((SecretDigest::new(digest), from_pg(issued_at).ok_or_else(|| corrupt("issued_at"))?))
+    Ok((stored_digest(table, digest)?, from_pg(issued_at).ok_or_else(|| corrupt("issued_at"))?))
+}
+
+fn stored_digest(table: &'static str, digest: Vec<u8>) -> Result<SecretDigest, StoreError> {
+    let corrupt = |_| StoreError::corrupt(table, REDACTED, "digest");
+    digest.try_into().map(SecretDigest::new).map_err(corrupt)
+}
+
+/// The digests that begin so.
+macro_rules! find_digests {
+    ($secrets:ident, $prefix:expr, $limit:expr) => {
+        $secrets::table
+            .filter($secrets::digest.between($prefix.lowest().to_vec(), $prefix.highest().to_vec()))
+            .select($secrets::digest)
+            .order($secrets::digest)
+            .limit($limit.into())
+    };
 }
 
 #[async_trait]
@@ -122,6 +139,20 @@ impl Credentials for PostgresStore {
             // The time of the first revocation stays.
             .set(access_tokens::revoked_at.eq(coalesce(access_tokens::revoked_at, to_pg(now))));
         self.connections.execute(statement).await.map(|count| count > 0).during("revoking an access token")
+    }
+
+    async fn find_token_digests(
+        &self,
+        prefix: &DigestPrefix,
+        limit: u32,
+    ) -> Result<Vec<SecretDigest>, StoreError> {
+        let query = find_digests!(access_tokens, prefix, limit);
+        let found = self
+            .connections
+            .query::<Vec<u8>, _>(query)
+            .await
+            .during("finding access tokens by their digest")?;
+        found.into_iter().map(|digest| stored_digest("access_tokens", digest)).collect()
     }
 
     async fn list_tokens(
@@ -157,6 +188,17 @@ impl Credentials for PostgresStore {
         let statement = diesel::update(api_keys::table.find(digest.bytes().to_vec()))
             .set(api_keys::revoked_at.eq(coalesce(api_keys::revoked_at, to_pg(now))));
         self.connections.execute(statement).await.map(|count| count > 0).during("revoking an api key")
+    }
+
+    async fn find_api_key_digests(
+        &self,
+        prefix: &DigestPrefix,
+        limit: u32,
+    ) -> Result<Vec<SecretDigest>, StoreError> {
+        let query = find_digests!(api_keys, prefix, limit);
+        let found =
+            self.connections.query::<Vec<u8>, _>(query).await.during("finding api keys by their digest")?;
+        found.into_iter().map(|digest| stored_digest("api_keys", digest)).collect()
     }
 
     async fn list_api_keys(

@@ -1,112 +1,18 @@
+//! Stores, lists and revokes access tokens and api keys; blocks users and clients.
+
 use async_trait::async_trait;
-use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use esoz_auth::{
-    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Credentials, ListedApiKey, ListedToken,
-    NewAccessToken, NewApiKey, Scope, Secret, SecretDigest, TokenFacts, TokenKind,
+    Credentials, DigestPrefix, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, SecretDigest,
 };
 use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
 
 use crate::SqliteStore;
-use crate::rows::{HIDDEN, Location};
+use crate::rows::Location;
 use crate::schema::{access_tokens, api_keys, clients, users};
-
-const TOKENS: Location<'_> = Location { table: "access_tokens", id: HIDDEN };
-const KEYS: Location<'_> = Location { table: "api_keys", id: HIDDEN };
-
-/// The word for a kind of token in the column `kind`.
-const fn word(kind: TokenKind) -> &'static str {
-    match kind {
-        TokenKind::Access => "access_token",
-        TokenKind::Other => "other",
-    }
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = access_tokens)]
-struct TokenRow {
-    kind: String,
-    user_id: String,
-    client_id: String,
-    scope: String,
-    expires_at: String,
-    revoked_at: Option<String>,
-}
-
-#[async_trait]
-impl AccessTokens for SqliteStore {
-    async fn find(&self, presented: &Secret) -> Result<Option<TokenFacts>, StoreError> {
-        let digest = presented.digest();
-        let row: Option<(TokenRow, bool, bool)> = self
-            .read("finding an access token", move |connection| {
-                let row = access_tokens::table
-                    .inner_join(users::table)
-                    .inner_join(clients::table)
-                    .filter(access_tokens::digest.eq(digest.bytes().as_slice()))
-                    .select((TokenRow::as_select(), users::is_blocked, clients::is_blocked))
-                    .get_result(connection)
-                    .optional()?;
-                Ok(row)
-            })
-            .await?;
-        row.map(|row| token_facts(digest, row)).transpose()
-    }
-}
-
-fn token_facts(
-    digest: SecretDigest,
-    (row, is_user_blocked, is_client_blocked): (TokenRow, bool, bool),
-) -> Result<TokenFacts, StoreError> {
-    let kind = [TokenKind::Access, TokenKind::Other].into_iter().find(|kind| word(*kind) == row.kind);
-    Ok(TokenFacts {
-        digest,
-        kind: kind.ok_or_else(|| TOKENS.corrupt("kind"))?,
-        user_id: TOKENS.parse("user_id", &row.user_id)?,
-        client_id: TOKENS.parse("client_id", &row.client_id)?,
-        scope: Scope::parse(&row.scope),
-        expires_at: TOKENS.parse("expires_at", &row.expires_at)?,
-        is_revoked: row.revoked_at.is_some(),
-        is_user_blocked,
-        is_client_blocked,
-    })
-}
-
-#[async_trait]
-impl ApiKeys for SqliteStore {
-    async fn find(&self, presented: &Secret) -> Result<Option<ApiKeyFacts>, StoreError> {
-        let digest = presented.digest();
-        let row: Option<ApiKeyRow> = self
-            .read("finding an api key", move |connection| {
-                let row = api_keys::table
-                    .inner_join(clients::table)
-                    .filter(api_keys::digest.eq(digest.bytes().as_slice()))
-                    .select((api_keys::client_id, api_keys::scope, api_keys::revoked_at, clients::is_blocked))
-                    .get_result(connection)
-                    .optional()?;
-                Ok(row)
-            })
-            .await?;
-        row.map(|row| api_key_facts(digest, row)).transpose()
-    }
-}
-
-/// The columns of an api key, and whether its client is blocked.
-type ApiKeyRow = (String, String, Option<String>, bool);
-
-fn api_key_facts(
-    digest: SecretDigest,
-    (client_id, scope, revoked_at, is_client_blocked): ApiKeyRow,
-) -> Result<ApiKeyFacts, StoreError> {
-    Ok(ApiKeyFacts {
-        digest,
-        client_id: KEYS.parse("client_id", &client_id)?,
-        scope: Scope::parse(&scope),
-        is_revoked: revoked_at.is_some(),
-        is_client_blocked,
-    })
-}
+use crate::tokens::{ApiKeyRow, KEYS, TOKENS, TokenRow, api_key_facts, token_facts, word};
 
 /// Reads digest and time of a listed credential.
 fn listed(
@@ -114,21 +20,11 @@ fn listed(
     digest: Vec<u8>,
     issued_at: &str,
 ) -> Result<(SecretDigest, Timestamp), StoreError> {
-    let digest = digest.try_into().map_err(|_| location.corrupt("digest"))?;
-    Ok((SecretDigest::new(digest), location.parse("issued_at", issued_at)?))
+    Ok((stored_digest(location, digest)?, location.parse("issued_at", issued_at)?))
 }
 
-#[async_trait]
-impl Blocks for SqliteStore {
-    async fn find(&self, user: UserId, client: ClientId) -> Result<Blocked, StoreError> {
-        self.read("finding blocks of a user and a client", move |connection| {
-            let user = users::table.find(user.to_string()).filter(users::is_blocked);
-            let client = clients::table.find(client.to_string()).filter(clients::is_blocked);
-            let (user, client) = diesel::select((exists(user), exists(client))).get_result(connection)?;
-            Ok(Blocked { user, client })
-        })
-        .await
-    }
+fn stored_digest(location: Location<'_>, digest: Vec<u8>) -> Result<SecretDigest, StoreError> {
+    digest.try_into().map(SecretDigest::new).map_err(|_| location.corrupt("digest"))
 }
 
 /// Inserts the user or the client if it does not exist.
@@ -166,6 +62,19 @@ macro_rules! revoke {
     }};
 }
 
+/// The digests that begin so.
+macro_rules! find_digests {
+    ($connection:expr, $secrets:ident, $prefix:expr, $limit:expr) => {{
+        let found: Vec<Vec<u8>> = $secrets::table
+            .filter($secrets::digest.between($prefix.lowest().as_slice(), $prefix.highest().as_slice()))
+            .select($secrets::digest)
+            .order($secrets::digest)
+            .limit($limit.into())
+            .load($connection)?;
+        Ok(found)
+    }};
+}
+
 #[async_trait]
 impl Credentials for SqliteStore {
     async fn add_token(&self, token: &NewAccessToken) -> Result<(), StoreError> {
@@ -196,6 +105,20 @@ impl Credentials for SqliteStore {
         let digest = *digest;
         let revoke = move |connection: &mut _| revoke!(connection, access_tokens, digest, now);
         self.writer.write("revoking an access token", revoke).await
+    }
+
+    async fn find_token_digests(
+        &self,
+        prefix: &DigestPrefix,
+        limit: u32,
+    ) -> Result<Vec<SecretDigest>, StoreError> {
+        let prefix = *prefix;
+        let find = move |connection: &mut _| find_digests!(connection, access_tokens, prefix, limit);
+        self.read("finding access tokens by their digest", find)
+            .await?
+            .into_iter()
+            .map(|digest| stored_digest(TOKENS, digest))
+            .collect()
     }
 
     async fn list_tokens(
@@ -256,6 +179,20 @@ impl Credentials for SqliteStore {
         let digest = *digest;
         let revoke = move |connection: &mut _| revoke!(connection, api_keys, digest, now);
         self.writer.write("revoking an api key", revoke).await
+    }
+
+    async fn find_api_key_digests(
+        &self,
+        prefix: &DigestPrefix,
+        limit: u32,
+    ) -> Result<Vec<SecretDigest>, StoreError> {
+        let prefix = *prefix;
+        let find = move |connection: &mut _| find_digests!(connection, api_keys, prefix, limit);
+        self.read("finding api keys by their digest", find)
+            .await?
+            .into_iter()
+            .map(|digest| stored_digest(KEYS, digest))
+            .collect()
     }
 
     async fn list_api_keys(

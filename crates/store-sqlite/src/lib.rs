@@ -25,6 +25,7 @@ mod scan;
 mod schema;
 mod settings;
 mod store;
+mod tokens;
 mod write_probe;
 mod writer;
 

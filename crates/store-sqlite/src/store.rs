@@ -3,7 +3,7 @@ use std::sync::Arc;
 use diesel::prelude::*;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 
-use crate::connection::{for_writing, use_write_ahead_log};
+use crate::connection::for_writing;
 use crate::error::SqliteError;
 use crate::migrations::{is_unused, migrate, require_current_schema};
 use crate::opened_file::OpenedFile;
@@ -51,10 +51,9 @@ impl SqliteStore {
             );
             return Err(StoreError::new(StoreErrorKind::Unexpected, attempted));
         }
-        let file = Arc::new(OpenedFile::at(settings)?);
         let mut connection = for_writing(settings)?;
         require_current_schema(&mut connection, settings)?;
-        use_write_ahead_log(&mut connection, settings)?;
+        let file = Arc::new(OpenedFile::at(settings)?);
         let readers = Arc::new(Readers::new(settings, &file));
         let writer = Arc::new(Writer::start(settings, &file, connection)?);
         Ok(Self { writer, readers, write_probe: Arc::new(WriteProbe::new(settings)) })
@@ -69,7 +68,7 @@ impl SqliteStore {
     /// Checks that the file is still the one that was opened, that it can be read, and that it can be written, without changing it.
     ///
     /// # Errors
-    /// [`StoreError`] when it is not: it was deleted or replaced, its disk is full or broken, or it is read-only.
+    /// [`StoreError`] when it is not: it or its log was deleted or replaced, its disk is full or broken, or it is read-only.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.read("checking that the database can be read", |connection| {
             let any: Option<String> =

@@ -8,9 +8,9 @@ use esoz_tests::{Kind, Scrape, on_every_store};
 use regex::Regex;
 use serde_json::Value;
 
-use crate::OF_SERVERS;
 use crate::promql::{self, Matcher, Query, Selector};
 use crate::traffic::{busy, settled};
+use crate::{OF_SERVERS, OF_TLS};
 
 /// What Prometheus adds to all that it reads from one server.
 const TARGET: [&str; 2] = ["job", "instance"];
@@ -117,7 +117,7 @@ on_every_store! {
         }
         // What nothing but trouble shows, and what this kind of store does not have. Anything else must be there.
         let failing = |metric| ["esoz_http_requests_total", "esoz_store_operation_duration_seconds"].contains(&metric);
-        let absent = |metric| kind == Kind::Sqlite && OF_SERVERS.contains(&metric);
+        let absent = |metric| metric == OF_TLS || kind == Kind::Sqlite && OF_SERVERS.contains(&metric);
         for (place, metric) in only_possible {
             let is_of_servers = kind == Kind::Sqlite && place == "EsozIndexesMissing";
             assert!(failing(metric) || absent(metric) || is_of_servers, "{place}: no series of {metric} fits");

@@ -6,8 +6,8 @@ use esoz::{MetricDescription as Described, MetricKind, metrics};
 use esoz_tests::{Kind, Scrape, TestApp, on_every_store};
 use reqwest::Method;
 
-use crate::OF_SERVERS;
 use crate::traffic::{busy, settled};
+use crate::{OF_SERVERS, OF_TLS};
 
 fn table() -> BTreeMap<&'static str, Described> {
     metrics().into_iter().map(|metric| (metric.name, metric)).collect()
@@ -35,7 +35,7 @@ on_every_store! {
         let missing: Vec<&str> = table.keys().copied().filter(|name| !shown.contains(name)).collect();
         let expected: &[&str] = match kind {
             Kind::Sqlite => &OF_SERVERS,
-            Kind::Servers => &[],
+            Kind::Servers => &[OF_TLS],
         };
         assert_eq!(missing, expected);
         for secret in &busy.secrets {

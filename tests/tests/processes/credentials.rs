@@ -74,6 +74,36 @@ on_every_store! {
         assert_eq!(*listed_key, expected);
     }
 
+    async fn a_credential_whose_secret_is_lost_is_revoked_by_its_digest(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let variables = environment(&stores);
+        esoz(&variables, &["migrate"]).assert_success();
+        let [user, client] = [fresh(), fresh()].map(|id| id.to_string());
+        let (token, key) = (issue_token(&variables, &user, &client), issue_api_key(&variables, &client));
+        issue_token(&variables, &user, &client);
+        let state = |command: &str, digest: &str| {
+            let listed = listed(&variables, &[command, "list"]);
+            listed.iter().find(|one| one["digest"] == *digest).unwrap()["state"].clone()
+        };
+        for (command, what, of_this, of_other) in
+            [("token", "token", &token, &key), ("api-key", "api key", &key, &token)]
+        {
+            let revoke = |digest: &str| esoz(&variables, &[command, "revoke", "--digest", digest]);
+            let digest = of_this.digest().short();
+            let none = format!("there is no such {what}; nothing was revoked. Accepted are the {what} itself");
+            revoke(&of_other.digest().short()).assert_failure(&none);
+            // The digest is no secret.
+            esoz(&variables, &[command, "revoke", &digest]).assert_failure(&none);
+            assert!(!revoke(&digest[..7]).status.success());
+            assert!(!esoz(&variables, &[command, "revoke"]).status.success());
+            assert_eq!(state(command, &digest), "valid");
+            let revoked = revoke(&digest[..8]);
+            let told = format!("the {what} with the digest {digest}… is revoked");
+            assert!(revoked.assert_success().stdout.starts_with(&told), "{}", revoked.stdout);
+            assert_eq!(state(command, &digest), "revoked");
+        }
+    }
+
     async fn a_block_says_what_follows_and_how_soon(kind) {
         let stores = TestStores::fresh(kind).await;
         let variables = environment(&stores);

@@ -1,5 +1,6 @@
 //! SIGHUP reloads what can be reloaded, and ends nothing.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use esoz_testkit::wait::wait_for;
@@ -68,6 +69,39 @@ async fn given_a_changed_file_when_sighup_comes_then_the_log_level_is_reloaded_a
 
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
+}
+
+/// Waits until somebody reads the named pipe, and keeps it open, so that the reading does not end.
+async fn until_read(pipe: &Path) -> std::fs::File {
+    let open = || {
+        let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
+        std::fs::OpenOptions::new().write(true).custom_flags(flags).open(pipe)
+    };
+    wait_for("a reader of the named pipe", DEADLINE, async || open().ok()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_cannot_be_read_to_their_end_hold_neither_requests_nor_the_end() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("esoz.toml");
+    write(&file, "info", "");
+    let (mut server, base) =
+        Process::serve(&with(environment(&stores), "ESOZ_CONFIG", file.to_str().unwrap()));
+    // given: what a mount that hangs is like
+    std::fs::remove_file(&file).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(pipe.success());
+    // when
+    server.hang_up();
+    let kept = until_read(&file).await;
+    // then
+    assert_eq!(reqwest::get(format!("{base}/health/live")).await.unwrap().status(), 200);
+    server.wait_for_log("the files could not be read within 10s: their file system does not answer");
+    server.hang_up();
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+    drop(kept);
 }
 
 #[tokio::test(flavor = "multi_thread")]

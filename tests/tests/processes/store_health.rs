@@ -139,6 +139,22 @@ async fn a_file_that_is_deleted_or_replaced_while_it_is_served_is_told() {
     assert_eq!(served.stop(&fixture).await.status, 200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_deleted_while_the_file_is_served_is_told() {
+    for suffix in ["-wal", "-shm"] {
+        let served = Served::new().await;
+        let fixture = StopFixture::load(&served.app).await;
+        assert_eq!(served.stop(&fixture).await.status, 200);
+        let log = format!("{}{suffix}", served.path.display());
+        // when
+        std::fs::remove_file(&log).unwrap();
+        // then
+        served.read(&fixture).await.assert_unavailable();
+        served.until_ready_is(503).await;
+        served.process.wait_for_log(&format!("{log} was deleted or replaced"));
+    }
+}
+
 #[test]
 fn a_command_that_only_uses_what_is_stored_creates_no_file_at_a_mistyped_path() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use anyhow::Result;
+use esoz_kernel::Clock as _;
+use esoz_kernel::system::SystemClock;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::{Process, esoz};
 use esoz_tests::{DEADLINE, Kind, TestStores};
@@ -14,13 +16,14 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
-use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 use serde_json::Value;
 use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -191,6 +194,49 @@ async fn a_pair_that_cannot_be_used_leaves_the_old_one_in_force() {
     let told = server.process.stderr().iter().filter(|line| line.contains("stays in use")).count();
     assert_eq!(told, 1);
     assert!(esoz(&server.variables, &["doctor"]).stdout.contains("ok     TLS certificate"));
+}
+
+/// A pair that is valid between these days from now.
+fn valid_between(from: i64, until: i64) -> Made {
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let now = OffsetDateTime::from_unix_timestamp(SystemClock.now().as_second()).unwrap();
+    (params.not_before, params.not_after) = (now + Duration::days(from), now + Duration::days(until));
+    let signing_key = KeyPair::generate().unwrap();
+    Made { cert: params.self_signed(&signing_key).unwrap(), signing_key }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_certificate_is_not_shown_while_the_old_one_is_valid_and_is_told() {
+    let (old, expired) = (valid_between(-1, 13), valid_between(-2, -1));
+    let server = Server::start_with(&old, &[("ESOZ_METRICS__BIND", "127.0.0.1:0")]).await;
+    server.process.wait_for_log("the TLS certificate is valid for less than 14 days");
+    let doctor = esoz(&server.variables, &["doctor"]);
+    assert!(
+        doctor.stdout.contains("UNSAFE TLS certificate: the certificate expires at "),
+        "{}",
+        doctor.stdout
+    );
+    let line = server.process.wait_for_log("metrics are at http://");
+    let metrics = line.split('"').find(|text| text.starts_with("metrics are at ")).unwrap();
+    let metrics = reqwest::get(metrics.trim_start_matches("metrics are at ")).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let left = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(r#"esoz_certificate_expires_seconds{component="tls"} "#));
+    let left: f64 = left.unwrap().parse().unwrap();
+    assert!((12.9 * 86_400.0..13.0 * 86_400.0).contains(&left), "{left}");
+
+    write(&server.folder, &expired.cert.pem(), &expired.signing_key.serialize_pem());
+    let line = server.process.wait_for_log("the TLS certificate was not reloaded; the old one stays in use");
+    assert!(line.contains("the certificate expired at "), "{line}");
+    server.connect(&old).await.unwrap().assert_alive().await;
+    let doctor = esoz(&server.variables, &["doctor"]);
+    assert!(
+        !doctor.status.success()
+            && doctor.stdout.contains("WRONG  TLS certificate: the certificate expired at "),
+        "{}",
+        doctor.stdout
+    );
 }
 
 /// Sends that as it is.

@@ -3,7 +3,7 @@ use std::io::stdin;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use esoz_auth::{NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
+use esoz_auth::{NewAccessToken, NewApiKey, Scope, Secret, SecretDigest, TokenKind};
 use esoz_kernel::system::SystemClock;
 use esoz_kernel::{ClientId, Clock as _, UserId};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
@@ -77,11 +77,17 @@ pub(crate) async fn token(config: &Config, command: TokenCommand) -> Result<()> 
         TokenCommand::List { user, client, output } => {
             list_credentials::tokens(&stores, user.map(UserId::new), client.map(ClientId::new), output).await
         }
-        TokenCommand::Revoke { token } => {
-            let digest = read_secret(token)?.digest();
+        TokenCommand::Revoke { token, digest } => {
+            let digest = match digest {
+                Some(prefix) => {
+                    let found = stores.credentials.find_token_digests(&prefix, AMBIGUOUS).await;
+                    the_only(&found.context("looking for the token")?, "token")?
+                }
+                None => presented(token)?,
+            };
             let is_known = stores.credentials.revoke_token(&digest, SystemClock.now()).await;
-            ensure!(is_known.context("revoking the token")?, "there is no such token; nothing was revoked");
-            print(&format!("the token is revoked{}", cache_delay(config)))
+            ensure!(is_known.context("revoking the token")?, unknown("token"));
+            print(&format!("the token with the digest {}… is revoked{}", digest.short(), cache_delay(config)))
         }
     }
 }
@@ -97,14 +103,21 @@ pub(crate) async fn api_key(config: &Config, command: ApiKeyCommand) -> Result<(
         ApiKeyCommand::List { client, output } => {
             list_credentials::api_keys(&stores, client.map(ClientId::new), output).await
         }
-        ApiKeyCommand::Revoke { api_key } => {
-            let digest = read_secret(api_key)?.digest();
+        ApiKeyCommand::Revoke { api_key, digest } => {
+            let digest = match digest {
+                Some(prefix) => {
+                    let found = stores.credentials.find_api_key_digests(&prefix, AMBIGUOUS).await;
+                    the_only(&found.context("looking for the api key")?, "api key")?
+                }
+                None => presented(api_key)?,
+            };
             let is_known = stores.credentials.revoke_api_key(&digest, SystemClock.now()).await;
-            ensure!(
-                is_known.context("revoking the api key")?,
-                "there is no such api key; nothing was revoked"
-            );
-            print(&format!("the api key is revoked{}", cache_delay(config)))
+            ensure!(is_known.context("revoking the api key")?, unknown("api key"));
+            print(&format!(
+                "the api key with the digest {}… is revoked{}",
+                digest.short(),
+                cache_delay(config)
+            ))
         }
     }
 }
@@ -151,16 +164,36 @@ fn parse_ttl(text: &str) -> Result<SignedDuration> {
     ttl.ok().filter(SignedDuration::is_positive).context("`--ttl` must be a duration such as 30m, 1h or 7d")
 }
 
-/// Reads a secret from standard input if the argument is `-`.
-fn read_secret(secret: Secret) -> Result<Secret> {
-    match secret.expose() {
-        "-" => {
-            let mut line = Zeroizing::new(String::new());
-            stdin().read_line(&mut line).context("reading standard input")?;
-            Ok(Secret::new(line.trim()))
-        }
-        _ => Ok(secret),
+/// The digest of a secret that is given, or read from standard input if the argument is `-`.
+fn presented(secret: Option<Secret>) -> Result<SecretDigest> {
+    let secret = secret.context("give the secret or --digest")?;
+    if secret.expose() != "-" {
+        return Ok(secret.digest());
     }
+    let mut line = Zeroizing::new(String::new());
+    stdin().read_line(&mut line).context("reading standard input")?;
+    Ok(Secret::new(line.trim()).digest())
+}
+
+/// As many credentials whose digests begin alike as tell that there are several.
+const AMBIGUOUS: u32 = 2;
+
+/// The only digest that was found.
+fn the_only(found: &[SecretDigest], what: &str) -> Result<SecretDigest> {
+    match found {
+        [digest] => Ok(*digest),
+        [] => bail!(unknown(what)),
+        _ => bail!("the digests of several {what}s begin so; nothing was revoked: give more digits"),
+    }
+}
+
+/// Says that there is no such credential, and how to name one.
+fn unknown(what: &str) -> String {
+    let command = what.replace(' ', "-");
+    format!(
+        "there is no such {what}; nothing was revoked. Accepted are the {what} itself, - to read it from standard input, and \
+         --digest with the digits that `esoz {command} list` shows"
+    )
 }
 
 #[cfg(test)]

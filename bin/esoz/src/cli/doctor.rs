@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use esoz_events::Backlog;
+use esoz_kernel::Clock as _;
+use esoz_kernel::system::SystemClock;
 use esoz_kernel::time::rfc3339_millis;
 use esoz_store_postgres::Schema;
 use esoz_store_sqlite::SqliteSettings;
-use esoz_tls::Transport;
+use esoz_tls::{CertificateFiles, Transport};
 use serde_json::json;
 
 use super::args::OutputArgs;
@@ -18,7 +20,7 @@ use crate::compose::missing_indexes::none_missing;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite, sqlite_settings};
 use crate::compose::{bus, missing_indexes, tokens, transport};
 use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind, TokenSource};
-use crate::tls;
+use crate::tls::{self, Fitness};
 
 const SQLITE_REMEDY: &str = "check sqlite.path, that the user of this program may write the file, those beside it and their folder, and that their disk has \
     room; `esoz migrate` updates an older schema";
@@ -56,8 +58,7 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         "set patient.key (or patient.key_file) as docs/esoz.example.toml says",
     ))?;
     if let Some(files) = config.tls_files()? {
-        let loaded = files.load().map(drop).map_err(Into::into);
-        report.add(&Finding::new("TLS certificate", loaded, tls::REMEDY))?;
+        report.add(&certificate(&files))?;
     }
     if !config.secret_files()?.is_empty() {
         let exposed = config.exposed_secret_files()?;
@@ -112,6 +113,22 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         report.add(&outbox(config).await)?;
     }
     Ok(if report.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Checks that the certificate can be used, and for how long.
+fn certificate(files: &CertificateFiles) -> Finding {
+    const WHAT: &str = "TLS certificate";
+    match files.load() {
+        Err(error) => Finding::new(WHAT, Err(error.into()), tls::REMEDY),
+        Ok(key) => match tls::fitness(&key, SystemClock.now()) {
+            Fitness::Valid => Finding::new(WHAT, Ok(()), tls::REMEDY),
+            Fitness::ExpiresSoon(why) => {
+                let weak = Some((why, tls::RENEWAL_REMEDY));
+                Finding { weak, ..Finding::new(WHAT, Ok(()), tls::REMEDY) }
+            }
+            Fitness::Invalid(why) => Finding::new(WHAT, Err(anyhow::Error::msg(why)), tls::RENEWAL_REMEDY),
+        },
+    }
 }
 
 /// Checks that a SQLite file can be created.

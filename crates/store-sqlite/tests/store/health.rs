@@ -75,3 +75,35 @@ async fn a_file_that_is_gone_or_another_is_unavailable_until_it_is_back() {
     }
     store.add_token(&access_token(&token)).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_gone_or_another_is_unavailable() {
+    for (suffix, is_replaced) in [("-wal", false), ("-wal", true), ("-shm", false)] {
+        // given: a change that is in the log alone
+        let fresh = fresh();
+        let (path, store, token) = (&fresh.settings.path, fresh.store, secret());
+        store.ping().await.unwrap();
+        store.add_token(&access_token(&token)).await.unwrap();
+        let log = path.with_file_name(format!("{}{suffix}", path.file_name().unwrap().display()));
+        // when
+        std::fs::remove_file(&log).unwrap();
+        if is_replaced {
+            std::fs::write(&log, "").unwrap();
+        }
+        // then
+        let gone = format!("{} was deleted or replaced", log.display());
+        assert_unavailable(&store.ping().await.unwrap_err(), &gone);
+        assert_unavailable(&store.add_token(&access_token(&secret())).await.unwrap_err(), &gone);
+        assert_unavailable(&AccessTokens::find(&store, &token).await.unwrap_err(), &gone);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_a_checkpoint_emptied_is_still_the_log() {
+    let fresh = fresh();
+    let token = secret();
+    shell(&fresh.settings.path).batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    fresh.store.ping().await.unwrap();
+    fresh.store.add_token(&access_token(&token)).await.unwrap();
+    assert!(AccessTokens::find(&fresh.store, &token).await.unwrap().is_some());
+}

@@ -1,7 +1,10 @@
 //! Lists of tokens and api keys: [`Credentials::list_tokens`](esoz_auth::Credentials::list_tokens),
-//! [`Credentials::list_api_keys`](esoz_auth::Credentials::list_api_keys).
+//! [`Credentials::list_api_keys`](esoz_auth::Credentials::list_api_keys); and how one is found by the beginning of its digest.
 
-use esoz_auth::{ApiKeyFacts, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, TokenFacts, TokenKind};
+use esoz_auth::{
+    ApiKeyFacts, DigestPrefix, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, SecretDigest,
+    TokenFacts, TokenKind,
+};
 use esoz_kernel::{ClientId, Timestamp, UserId, time::to_micros};
 
 use super::CredentialStore;
@@ -172,4 +175,37 @@ pub async fn a_list_has_what_is_not_valid_as_well(store: CredentialStore) {
         (facts.is_revoked, facts.is_client_blocked)
     };
     assert_eq!((state(&revoked), state(&of_blocked)), ((true, false), (false, true)));
+}
+
+/// A credential is found by the beginning of its digest, among those of its own kind; so are all that begin alike, at most as many as asked for.
+pub async fn a_digest_is_found_by_its_beginning(store: CredentialStore) {
+    let digest = |fifth: u8, last: u8| {
+        let mut bytes = [0xab; 32];
+        (bytes[4], bytes[31]) = (fifth, last);
+        SecretDigest::new(bytes)
+    };
+    let prefix = |text: &str| text.parse::<DigestPrefix>().unwrap();
+    let added = [digest(0x10, 0), digest(0x1f, 0xff), digest(0x20, 0)];
+    for digest in added {
+        store.credentials.add_token(&NewAccessToken { digest, ..access_token(&secret()) }).await.unwrap();
+    }
+    let key = digest(0x30, 0);
+    store.credentials.add_api_key(&NewApiKey { digest: key, ..api_key(&secret()) }).await.unwrap();
+    store.credentials.revoke_token(&added[2], at_micros(0)).await.unwrap();
+    for (text, limit, expected) in [
+        ("abababab", 9, &added[..]),
+        ("abababab", 2, &added[..2]),
+        ("abababab1", 9, &added[..2]),
+        ("ABABABAB1f", 9, &added[1..2]),
+        ("abababab20", 9, &added[2..]),
+        ("abababab3", 9, &[]),
+        ("abababac", 9, &[]),
+    ] {
+        let found = store.credentials.find_token_digests(&prefix(text), limit).await.unwrap();
+        assert!(found == expected, "{text}: {} digests", found.len());
+    }
+    for (text, expected) in [("abababab", &[key][..]), ("abababab3", &[key]), ("abababab1", &[])] {
+        let found = store.credentials.find_api_key_digests(&prefix(text), 9).await.unwrap();
+        assert!(found == expected, "{text}: {} digests", found.len());
+    }
 }

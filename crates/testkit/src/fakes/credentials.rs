@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_auth::{
-    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Credentials, ListedApiKey, ListedToken,
-    NewAccessToken, NewApiKey, Secret, SecretDigest, TokenFacts,
+    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Credentials, DigestPrefix, ListedApiKey,
+    ListedToken, NewAccessToken, NewApiKey, Secret, SecretDigest, TokenFacts,
 };
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId, time::to_micros};
 
@@ -104,6 +104,14 @@ impl Credentials for FakeCredentials {
         Ok(state.tokens.get_mut(digest).map(|token| token.facts.is_revoked = true).is_some())
     }
 
+    async fn find_token_digests(
+        &self,
+        prefix: &DigestPrefix,
+        limit: u32,
+    ) -> Result<Vec<SecretDigest>, StoreError> {
+        Ok(matching(self.0.lock().tokens.keys(), prefix, limit))
+    }
+
     async fn list_tokens(
         &self,
         user: Option<UserId>,
@@ -132,6 +140,14 @@ impl Credentials for FakeCredentials {
         Ok(state.keys.get_mut(digest).map(|key| key.facts.is_revoked = true).is_some())
     }
 
+    async fn find_api_key_digests(
+        &self,
+        prefix: &DigestPrefix,
+        limit: u32,
+    ) -> Result<Vec<SecretDigest>, StoreError> {
+        Ok(matching(self.0.lock().keys.keys(), prefix, limit))
+    }
+
     async fn list_api_keys(
         &self,
         client: Option<ClientId>,
@@ -152,6 +168,18 @@ impl Credentials for FakeCredentials {
         set_member(&mut self.0.lock().blocked_clients, client, blocked);
         Ok(())
     }
+}
+
+/// The digests that begin so, no more than the limit.
+fn matching<'a>(
+    digests: impl Iterator<Item = &'a SecretDigest>,
+    prefix: &DigestPrefix,
+    limit: u32,
+) -> Vec<SecretDigest> {
+    let mut found: Vec<_> = digests.filter(|digest| prefix.matches(digest)).copied().collect();
+    found.sort_by_key(|digest| *digest.bytes());
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    found
 }
 
 /// The credentials in the order of a list, no more than the limit.

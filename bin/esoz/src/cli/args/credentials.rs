@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use clap::builder::{StringValueParser, TypedValueParser as _};
-use esoz_auth::Secret;
+use esoz_auth::{DigestPrefix, Secret};
 use uuid::Uuid;
 
 use super::OutputArgs;
@@ -47,8 +47,11 @@ pub(crate) enum TokenCommand {
     /// Revokes a token permanently.
     Revoke {
         /// The token; `-` reads it from standard input, which hides it from process listings.
-        #[arg(value_parser = StringValueParser::new().map(Secret::new))]
-        token: Secret,
+        #[arg(value_parser = StringValueParser::new().map(Secret::new), required_unless_present = "digest", conflicts_with = "digest")]
+        token: Option<Secret>,
+        /// In its place: the first digits of its digest, at least 8, as `esoz token list` shows them. If several begin so, none is revoked.
+        #[arg(long, value_name = "DIGITS")]
+        digest: Option<DigestPrefix>,
     },
 }
 
@@ -79,8 +82,11 @@ pub(crate) enum ApiKeyCommand {
     /// Revokes an api key permanently.
     Revoke {
         /// The key; `-` reads it from standard input, which hides it from process listings.
-        #[arg(value_parser = StringValueParser::new().map(Secret::new))]
-        api_key: Secret,
+        #[arg(value_parser = StringValueParser::new().map(Secret::new), required_unless_present = "digest", conflicts_with = "digest")]
+        api_key: Option<Secret>,
+        /// In its place: the first digits of its digest, at least 8, as `esoz api-key list` shows them. If several begin so, none is revoked.
+        #[arg(long, value_name = "DIGITS")]
+        digest: Option<DigestPrefix>,
     },
 }
 

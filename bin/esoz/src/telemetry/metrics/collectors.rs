@@ -10,15 +10,16 @@ use esoz_tls::Transport;
 use tokio::sync::Mutex;
 
 use super::definitions::{
-    CACHE_ENTRIES, CACHE_HITS, CACHE_MISSES, COMPONENT_UP, LOG_LINES_DROPPED, OUTBOX_EVENTS,
-    OUTBOX_OLDEST_AGE, OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, POOL_STATES,
-    POOL_WAIT, POOL_WAITING, TRANSPORT_VERIFIED,
+    CACHE_ENTRIES, CACHE_HITS, CACHE_MISSES, CERTIFICATE_EXPIRES, COMPONENT_UP, LOG_LINES_DROPPED,
+    OUTBOX_EVENTS, OUTBOX_OLDEST_AGE, OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX,
+    POOL_STATES, POOL_WAIT, POOL_WAITING, TRANSPORT_VERIFIED,
 };
 use super::{Metrics, NO_LABELS};
 use crate::compose::caches::CacheCounts;
 use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE, Stores};
 use crate::compose::transport::Transports;
 use crate::telemetry::logging;
+use crate::tls::{CertificateReload, TLS};
 
 /// How long a backlog is reused: however many scrapers there are, the outboxes are read at most this often.
 const BACKLOG_MAX_AGE: Duration = Duration::from_secs(2);
@@ -33,6 +34,7 @@ pub(crate) struct Collectors {
     health: Arc<Health>,
     caches: CacheCounts,
     transports: Arc<Transports>,
+    certificate: Option<CertificateReload>,
     /// The last backlog that was read, and when; none if the outboxes could not be read.
     backlog: Mutex<Option<(Instant, Option<Backlog>)>>,
 }
@@ -45,6 +47,7 @@ impl Collectors {
         health: &Arc<Health>,
         caches: CacheCounts,
         transports: Arc<Transports>,
+        certificate: Option<CertificateReload>,
     ) -> Self {
         // Waits are recorded as they happen.
         if let Some(postgres) = &stores.postgres {
@@ -62,6 +65,7 @@ impl Collectors {
             health: health.clone(),
             caches,
             transports,
+            certificate,
             backlog: Mutex::default(),
         }
     }
@@ -70,6 +74,7 @@ impl Collectors {
     pub(crate) async fn text(&self) -> String {
         self.collect_health();
         self.collect_transports();
+        self.collect_certificate();
         self.collect_pools();
         self.collect_caches();
         self.metrics.counter(&LOG_LINES_DROPPED, NO_LABELS).absolute(logging::dropped_lines());
@@ -92,6 +97,13 @@ impl Collectors {
         for (component, transport) in self.transports.last() {
             let is_safe = !matches!(transport, Transport::Weak(_));
             self.metrics.gauge(&TRANSPORT_VERIFIED, [component]).set(f64::from(u8::from(is_safe)));
+        }
+    }
+
+    fn collect_certificate(&self) {
+        if let Some(expires_at) = self.certificate.as_ref().and_then(CertificateReload::expires_at) {
+            let left = expires_at.duration_since(self.clock.now());
+            self.metrics.gauge(&CERTIFICATE_EXPIRES, [TLS]).set(left.as_secs_f64());
         }
     }
 

@@ -8,6 +8,7 @@ use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_IN
 use crate::compose::tokens::TOKEN_ISSUER;
 use crate::compose::transport::COLLECTOR;
 use crate::telemetry::instrumented_ports::{OPERATIONS, OUTCOMES};
+use crate::tls::TLS;
 
 /// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -106,6 +107,8 @@ metrics! {
         "Whether the last health check found a component well: 1 or 0. A store, the bus, the remote issuer of tokens, or the indexes of a store.";
     TRANSPORT_VERIFIED: Gauge "esoz_transport_verified" [Label::new("component", || owned([POSTGRESQL, MONGODB, KAFKA, COLLECTOR]))]
         "Whether the connection to a server is verified: 1 if it stays on this machine, or uses TLS and checks the server's certificate and host name; else 0.";
+    CERTIFICATE_EXPIRES: Gauge "esoz_certificate_expires_seconds" [Label::new("component", || owned([TLS]))]
+        "Time until the certificate that the server shows to its clients expires; negative afterwards. Only with TLS.";
     STORE_OPERATION_DURATION: Histogram(STORE_SECONDS) "esoz_store_operation_duration_seconds" [CALLED, PORT, OPERATION, OUTCOME]
         "Duration of calls of the stores and the bus, by outcome. Cache hits are not among them.";
     POOL_CONNECTIONS: Gauge "esoz_pool_connections" [POOL, Label::new("state", || owned(POOL_STATES))]
