@@ -14,6 +14,7 @@ mod idempotency;
 mod import;
 mod kill;
 mod log;
+mod pipelining;
 mod postgres_health;
 mod reload;
 mod remote_tokens;
