@@ -14,7 +14,7 @@ use super::print;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite};
 use crate::compose::{missing_indexes, tokens, transport};
 use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind};
-use crate::tls;
+use crate::{open_files, tls};
 
 /// The result of one check.
 struct Finding {
@@ -46,6 +46,8 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         let weak = exposed.map(|files| (format!("others may read {files}"), SECRET_FILES_REMEDY));
         findings.push(Finding { weak, ..Finding::new("secret files", Ok(()), SECRET_FILES_REMEDY) });
     }
+    let weak = open_files::shortage(config)?.map(|shortage| (shortage, open_files::REMEDY));
+    findings.push(Finding { weak, ..Finding::new("open files", Ok(()), open_files::REMEDY) });
     match config.store_kind()? {
         StoreKind::Sqlite => {
             let ping = async { Ok(open_sqlite(config)?.ping().await?) };

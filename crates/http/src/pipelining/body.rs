@@ -41,14 +41,15 @@ impl Wake for BodyWaker {
 struct RequestBody {
     payload: Payload,
     waker: Arc<BodyWaker>,
-    in_use: InUse,
+    /// Until its end has come.
+    in_use: Option<InUse>,
 }
 
 /// Has the body of a request, if it has one, tell the pipeline when it waits.
 pub(super) fn watch(mut request: Request, pipeline: &Rc<Pipeline>) -> Request {
     if !matches!(request.payload(), Payload::None) {
         let payload = request.take_payload();
-        let body = RequestBody { payload, waker: Arc::default(), in_use: InUse::new(pipeline) };
+        let body = RequestBody { payload, waker: Arc::default(), in_use: Some(InUse::new(pipeline)) };
         *request.payload() = Payload::Stream { payload: Box::pin(body) };
     }
     request
@@ -63,9 +64,13 @@ impl Stream for RequestBody {
         this.waker.set_waiting(false);
         let waker = Waker::from(this.waker.clone());
         let next = Pin::new(&mut this.payload).poll_next(&mut Context::from_waker(&waker));
-        if next.is_pending() {
-            this.waker.set_waiting(true);
-            this.in_use.0.body_waits(&this.waker);
+        match (&next, &this.in_use) {
+            (Poll::Pending, Some(InUse(pipeline))) => {
+                this.waker.set_waiting(true);
+                pipeline.body_waits(&this.waker);
+            }
+            (Poll::Ready(Some(Ok(_))) | Poll::Pending, _) => {}
+            (Poll::Ready(_), _) => this.in_use = None,
         }
         next
     }

@@ -4,6 +4,7 @@
 //! is answered (`docs/adr/0036`).
 
 mod body;
+mod heads;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,10 @@ pub(crate) struct Pipeline {
     waiting: Cell<usize>,
     /// Bytes that were delivered since a head waits.
     waiting_bytes: Cell<usize>,
+    /// Whether the next head announces a body, and waits for its turn.
+    body_next: Cell<bool>,
+    /// Whether the next head is delivered in any case, since the parser is starved.
+    is_forced: Cell<bool>,
     /// Requests that were started.
     started: Cell<usize>,
     /// Bodies of requests and answers that are still in use.
@@ -68,15 +73,15 @@ impl Pipeline {
     /// one that is waits for its body, and the parser has been run since without starting any.
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         if !self.is_write_blocked() {
-            if !self.is_full() {
+            if !self.is_full() && (!self.body_next.get() || self.is_idle()) {
                 return Poll::Ready(());
             }
             let starved_at = self.is_starved().then(|| self.started.get());
-            let is_empty = starved_at.is_some() && self.starved_at.replace(starved_at) == starved_at;
-            if is_empty {
+            if self.starved_at.replace(starved_at) == starved_at && starved_at.is_some() {
                 self.starved_at.set(None);
                 self.waiting.set(0);
                 self.waiting_bytes.set(0);
+                self.is_forced.set(self.body_next.get());
                 return Poll::Ready(());
             }
             if starved_at.is_some() {
@@ -88,10 +93,14 @@ impl Pipeline {
         Poll::Pending
     }
 
-    /// Counts one more end of a head. Returns whether another may be delivered.
-    fn count_head(&self) -> bool {
-        self.waiting.update(|waiting| waiting.saturating_add(1));
-        self.waiting.get() < WAITING_MAX
+    /// Counts one more end of a head, if it may be delivered now.
+    fn admits_head(&self, has_body: bool) -> bool {
+        let is_admitted = self.is_forced.take() || !has_body || self.is_idle();
+        if is_admitted {
+            self.waiting.update(|waiting| waiting.saturating_add(1));
+        }
+        self.body_next.set(!is_admitted);
+        is_admitted
     }
 
     /// Counts delivered bytes, if they are behind a head that waits.
@@ -103,6 +112,11 @@ impl Pipeline {
 
     fn is_full(&self) -> bool {
         self.waiting.get() >= WAITING_MAX || self.waiting_bytes.get() >= WAITING_MAX_BYTES
+    }
+
+    /// Whether every request that was delivered is answered.
+    fn is_idle(&self) -> bool {
+        self.waiting.get() == 0 && self.in_use.get() == 0
     }
 
     /// Whether nothing goes on unless the parser is given more.

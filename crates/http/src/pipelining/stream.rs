@@ -6,16 +6,18 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Pipeline;
+use super::heads::Heads;
 
 /// A connection, encrypted or not, that reads no faster than its requests are started and its answers are taken.
 ///
 /// While a write is blocked it reads nothing. Otherwise it delivers what comes, up to the end of the last head that may wait; what it has read
-/// beyond is delivered later.
+/// beyond is delivered later. The last byte of a head that announces a body waits until no other request is in progress: the framework closes
+/// the connection after an answer if the body of a later request is incomplete then.
 pub(crate) struct PacedStream<T> {
     io: T,
     pipeline: Rc<Pipeline>,
-    /// Whether nothing but carriage returns was delivered since the last line feed. Another line feed then ends a head.
-    after_line: bool,
+    /// The heads among what was delivered.
+    heads: Heads,
     /// What was read and is not yet delivered, from `next` on.
     held: Vec<u8>,
     next: usize,
@@ -23,7 +25,7 @@ pub(crate) struct PacedStream<T> {
 
 impl<T> PacedStream<T> {
     pub(crate) fn new(io: T) -> Self {
-        Self { io, pipeline: Rc::default(), after_line: false, held: Vec::new(), next: 0 }
+        Self { io, pipeline: Rc::default(), heads: Heads::new(), held: Vec::new(), next: 0 }
     }
 
     /// The connection itself.
@@ -46,28 +48,26 @@ impl<T> PacedStream<T> {
         !self.held.is_empty()
     }
 
-    /// How many of these bytes may be delivered now. Counts the heads that end in them, as leniently as the parser: a line may end without a
-    /// carriage return.
+    /// How many of these bytes may be delivered now. Counts the heads that end in them.
     fn admit(&mut self, bytes: &[u8]) -> usize {
         let mut admitted = bytes.len();
         for (index, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'\n' if self.after_line => {
-                    if !self.pipeline.count_head() {
-                        admitted = index.saturating_add(1);
-                        break;
-                    }
-                }
-                b'\n' => self.after_line = true,
-                b'\r' => {}
-                _ => self.after_line = false,
+            let is_end = self.heads.ends_with(*byte);
+            if is_end && !self.pipeline.admits_head(self.heads.has_body()) {
+                admitted = index;
+                break;
+            }
+            self.heads.advance(*byte);
+            if is_end && self.pipeline.is_full() {
+                admitted = index.saturating_add(1);
+                break;
             }
         }
         self.pipeline.count_bytes(admitted);
         admitted
     }
 
-    /// Delivers what was held.
+    /// Delivers what was held, as far as it may be now.
     fn deliver_held(&mut self, buffer: &mut ReadBuf<'_>) {
         let held = std::mem::take(&mut self.held);
         let rest = held.get(self.next..).unwrap_or_default();
@@ -90,18 +90,22 @@ impl<T: AsyncRead + Unpin> AsyncRead for PacedStream<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.pipeline.poll_readable(context));
-        if !this.held.is_empty() {
-            this.deliver_held(buffer);
-            return Poll::Ready(Ok(()));
-        }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.io).poll_read(context, buffer))?;
-        let read = buffer.filled().get(before..).unwrap_or_default();
-        let admitted = this.admit(read);
-        if let Some(rest) = read.get(admitted..).filter(|rest| !rest.is_empty()) {
-            this.held = rest.to_vec();
-            buffer.set_filled(before.saturating_add(admitted));
+        // To deliver nothing would be the end of the stream.
+        while buffer.filled().len() == before && buffer.remaining() > 0 {
+            ready!(this.pipeline.poll_readable(context));
+            if this.held.is_empty() {
+                ready!(Pin::new(&mut this.io).poll_read(context, buffer))?;
+                let read = buffer.filled().get(before..).unwrap_or_default();
+                let admitted = this.admit(read);
+                if admitted == read.len() {
+                    break;
+                }
+                this.held = read.get(admitted..).unwrap_or_default().to_vec();
+                buffer.set_filled(before.saturating_add(admitted));
+            } else {
+                this.deliver_held(buffer);
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use actix_http::{Payload, Request, h1};
 use actix_web::web::Bytes;
+use futures_util::StreamExt as _;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::io::{AsyncRead as _, AsyncWrite, ReadBuf};
@@ -195,7 +196,6 @@ fn a_body_of_empty_lines_goes_on_while_its_handler_waits_for_it_and_not_otherwis
     let (mut request, _answer) = pipeline.start(Request::with_payload(Payload::H1 { payload }));
     let mut body = request.take_payload();
     let (handler, mut chunk) = (Arc::new(Wakes::default()), move |handler: &Arc<Wakes>| {
-        use futures_util::StreamExt as _;
         body.poll_next_unpin(&mut Context::from_waker(&Waker::from(handler.clone())))
     });
 
@@ -237,6 +237,45 @@ fn bytes_behind_a_head_that_waits_are_bounded_and_a_body_is_not() {
     let (_, _next) = pipeline.start(Request::new());
     assert_eq!(connection.woken(), 1);
     assert_eq!(read + connection.read_all().len(), HEAD.len() + 100 * 8_192);
+}
+
+const POST: &[u8] = b"POST / HTTP/1.1\r\ncontent-LENGTH: 5\r\nHost: x\r\n\r\n";
+
+#[test]
+fn a_head_with_a_body_waits_for_its_turn_however_it_is_cut() {
+    let sent = [HEAD, POST, b"12345", HEAD].concat();
+    for at in HEAD.len()..sent.len() {
+        let (first, second) = sent.split_at(at);
+        let mut connection = Connection::new([first.to_vec(), second.to_vec()]);
+        let pipeline = connection.pipeline();
+        let complete = HEAD.len() + POST.len();
+        assert_eq!(connection.read_all(), sent[..complete - 1], "cut at {at}");
+        let (_, in_use) = pipeline.start(Request::new());
+        assert_eq!(connection.read_all(), b"", "cut at {at}: the request before it is in progress");
+        connection.woken();
+        drop(in_use);
+        assert_eq!(connection.woken(), 1);
+        assert_eq!(connection.read_all(), sent[complete - 1..], "cut at {at}");
+    }
+}
+
+#[test]
+fn what_looks_like_a_head_in_a_body_is_delivered_once_the_handler_waits_for_it() {
+    let sent = [POST, POST, POST].concat();
+    let mut connection = Connection::new([sent.clone()]);
+    let pipeline = connection.pipeline();
+    let mut delivered = connection.read_all();
+    assert_eq!(delivered.len(), 2 * POST.len() - 1);
+    let (_sender, payload) = h1::Payload::create(false);
+    let (mut request, _answer) = pipeline.start(Request::with_payload(Payload::H1 { payload }));
+    let mut body = request.take_payload();
+    assert_eq!(connection.read_all(), b"");
+    connection.woken();
+    assert!(body.poll_next_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
+    while connection.woken() > 0 {
+        delivered.extend(connection.read_all());
+    }
+    assert_eq!(delivered, sent);
 }
 
 proptest! {

@@ -19,10 +19,13 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How often histograms are updated between scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Concurrent connections of clients that scrape it.
+pub(crate) const MAX_CONNECTIONS: usize = 256;
+
 /// What its few clients, which scrape it, need.
 const LIMITS: ConnectionLimits = ConnectionLimits {
     workers: 1,
-    max_connections: 256,
+    max_connections: MAX_CONNECTIONS,
     head_timeout: Duration::from_secs(5),
     keep_alive: Duration::from_secs(5),
     idle_timeout: Duration::from_secs(10),
