@@ -22,4 +22,14 @@ impl Process {
     pub async fn scrape(&self) -> String {
         reqwest::get(self.metrics_url()).await.unwrap().text().await.unwrap()
     }
+
+    /// The most memory that it has used at once, in bytes.
+    ///
+    /// # Panics
+    /// When the system does not say.
+    pub fn peak_memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
 }

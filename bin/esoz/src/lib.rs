@@ -5,6 +5,7 @@ mod compose;
 mod config;
 mod health;
 mod jobs;
+mod open_files;
 mod reload;
 mod server;
 mod telemetry;
@@ -40,6 +41,7 @@ pub fn command() -> clap::Command {
 /// Runs the command of the command line. Prints an error to standard error, and exits with code 1.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    open_files::raise_limit();
     let mut logging = OnceCell::new();
     let outcome = Runtime::new().context("starting the runtime").and_then(|runtime| {
         let outcome = runtime.block_on(run(cli, &mut logging));

@@ -265,10 +265,6 @@ fn admission(config: &Config, monotonic_clock: &Arc<dyn MonotonicClock>) -> Resu
 
 fn http_limits(config: &Config) -> Result<HttpLimits> {
     let http = &config.sections.http;
-    let workers = match number(http.workers)? {
-        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        workers => workers,
-    };
     Ok(HttpLimits {
         body_max_bytes: number(http.body_max_bytes)?,
         signed_body_max_bytes: number(http.signed_body_max_bytes)?,
@@ -279,7 +275,7 @@ fn http_limits(config: &Config) -> Result<HttpLimits> {
         request_timeout_ms: http.request_timeout_ms,
         keep_alive_ms: http.keep_alive_ms,
         max_connections: number(http.max_connections)?,
-        workers,
+        workers: config.workers()?,
         shutdown_timeout_s: http.shutdown_timeout_s,
     })
 }

@@ -1,18 +1,18 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
+use actix_server::{Server, ServerHandle};
 use actix_web::body::MessageBody;
-use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::{App, Error, HttpServer, web};
+use actix_web::{App, Error, web};
 use rustls::ServerConfig;
 
 use crate::listening::Listening;
-use crate::middleware::SlowClientGuard;
 use crate::middleware::request::handle;
 use crate::openapi::document;
 use crate::routes::openapi_json::Document;
+use crate::server::listen;
 use crate::telemetry::RouteWords;
 use crate::{Api, routes};
 
@@ -56,22 +56,7 @@ pub struct Running {
 /// [`io::Error`] when the socket cannot be used.
 pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::Result<Running> {
     let (address, listening) = (listener.local_addr()?, Listening::share(&listener)?);
-    let limits = api.limits;
-    let server = HttpServer::new(move || app(api.clone()))
-        .on_connect(SlowClientGuard::on_connect(limits.idle_timeout()))
-        .client_request_timeout(Duration::from_millis(limits.head_timeout_ms))
-        .tls_handshake_timeout(Duration::from_millis(limits.head_timeout_ms))
-        .keep_alive(Duration::from_millis(limits.keep_alive_ms))
-        .max_connections(limits.max_connections)
-        // Concurrent TLS handshakes: with fewer, a few silent clients would block all others.
-        .max_connection_rate(limits.max_connections)
-        .workers(limits.workers)
-        .shutdown_timeout(limits.shutdown_timeout_s)
-        .disable_signals();
-    let server = match tls {
-        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
-        None => server.listen(listener)?,
-    };
-    let server = server.run();
+    let limits = api.limits.of_connections();
+    let server = listen(listener, limits, tls, move || app(api.clone()))?;
     Ok(Running { address, listening, handle: server.handle(), server })
 }

@@ -16,8 +16,10 @@ mod listening;
 mod middleware;
 mod observer;
 mod openapi;
+mod pipelining;
 mod preflight;
 mod routes;
+mod server;
 mod telemetry;
 mod url;
 
@@ -38,6 +40,7 @@ pub use middleware::{AdmissionControl, AdmissionSettings, MonotonicClock, Proces
 pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED};
 pub use openapi::document::openapi;
 pub use routes::{lists, operations, outcomes, route_patterns, served};
+pub use server::{ConnectionLimits, listen};
 
 /// What the routes need: authentication, and the operations of each aggregate.
 #[derive(Clone)]

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::server::ConnectionLimits;
+
 /// Limits of the size and duration of requests and connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpLimits {
@@ -33,9 +35,21 @@ impl HttpLimits {
         self.body_max_bytes.max(self.signed_body_max_bytes)
     }
 
+    /// The limits of connections.
+    pub(crate) fn of_connections(&self) -> ConnectionLimits {
+        ConnectionLimits {
+            workers: self.workers,
+            max_connections: self.max_connections,
+            head_timeout: Duration::from_millis(self.head_timeout_ms),
+            keep_alive: Duration::from_millis(self.keep_alive_ms),
+            idle_timeout: self.idle_timeout(),
+            shutdown_timeout_s: self.shutdown_timeout_s,
+        }
+    }
+
     /// The time for which a connection may have no request that is being answered: being idle, and then sending the head of the next one; or
     /// taking an answer.
-    pub(crate) fn idle_timeout(&self) -> Duration {
+    fn idle_timeout(&self) -> Duration {
         let idle = self.keep_alive_ms.saturating_add(self.head_timeout_ms);
         Duration::from_millis(idle.max(self.body_timeout_ms))
     }

@@ -23,7 +23,8 @@ fn it_does_what_it_says() {
     // Somebody else may have that port here. Freed at once, and taken again by the tutorial's server.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let mut shell = Shell::start(folder.path(), programs.path());
-    shell.run(&format!("export ESOZ_HTTP__BIND={free}"));
+    // So many connections fit wherever the tests run.
+    shell.run(&format!("export ESOZ_HTTP__BIND={free} ESOZ_HTTP__WORKERS=1 ESOZ_HTTP__MAX_CONNECTIONS=100"));
 
     let page = Page::of_book("tutorial.md");
     let mut blocks = page.blocks.iter().peekable();

@@ -20,6 +20,7 @@ mod lines;
 mod list_contract_divisions;
 mod list_dispenses;
 mod outages;
+mod pipelining;
 mod proxies;
 mod resilience;
 mod routing;

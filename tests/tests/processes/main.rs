@@ -14,6 +14,8 @@ mod idempotency;
 mod import;
 mod kill;
 mod log;
+mod open_files;
+mod pipelining;
 mod postgres_health;
 mod registries;
 mod reload;
@@ -30,6 +32,9 @@ use esoz_tests::{PATIENT_KEY, TestStores};
 fn environment(stores: &TestStores) -> Vec<(String, String)> {
     let mut variables = stores.variables().to_vec();
     variables.push(("ESOZ_PATIENT__KEY".to_owned(), PATIENT_KEY.to_owned()));
+    // Fits wherever the tests run.
+    variables.push(("ESOZ_HTTP__MAX_CONNECTIONS".to_owned(), "100".to_owned()));
+    variables.push(("ESOZ_HTTP__WORKERS".to_owned(), "2".to_owned()));
     variables
 }
 

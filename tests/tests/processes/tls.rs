@@ -72,6 +72,11 @@ impl Server {
         Connection::open(self.address, trusted, &[&TLS12, &TLS13]).await
     }
 
+    /// A connection on which nothing is said yet.
+    pub(crate) async fn stream(&self, trusted: &Made) -> TlsStream<tokio::net::TcpStream> {
+        connect(self.address, trusted, &[&TLS13]).await.unwrap()
+    }
+
     /// Waits until new connections are shown that certificate.
     pub(crate) async fn until_shown(&self, made: &Made) -> Connection {
         wait_for("the new certificate", DEADLINE, async || {

@@ -20,6 +20,7 @@ use crate::compose::missing_indexes::none_missing;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite, sqlite_settings};
 use crate::compose::{bus, missing_indexes, tokens, transport};
 use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind, TokenSource};
+use crate::open_files;
 use crate::tls::{self, Fitness};
 
 const SQLITE_REMEDY: &str = "check sqlite.path, that the user of this program may write the file, those beside it and their folder, and that their disk has \
@@ -65,6 +66,8 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         let weak = exposed.map(|files| (format!("others may read {files}"), SECRET_FILES_REMEDY));
         report.add(&Finding { weak, ..Finding::new("secret files", Ok(()), SECRET_FILES_REMEDY) })?;
     }
+    let weak = open_files::shortage(config)?.map(|shortage| (shortage, open_files::REMEDY));
+    report.add(&Finding { weak, ..Finding::new("open files", Ok(()), open_files::REMEDY) })?;
     // A server that has not started yet creates its file.
     let first_start = match config.store_kind()? {
         StoreKind::Sqlite => sqlite_settings(config).ok().filter(|sqlite| !sqlite.path.exists()),

@@ -4,6 +4,7 @@ use tokio::task::JoinSet;
 
 use crate::compose::{self, Parts};
 use crate::config::Config;
+use crate::open_files;
 use crate::reload::Reload;
 use crate::server::EsozServer;
 use crate::telemetry::logging::LogLevel;
@@ -13,6 +14,7 @@ pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
     let reload = Reload::new(config, level)?;
     compose::check(config, true).await?;
     config.warn_of_exposed_secret_files()?;
+    open_files::warn_of_shortage(config)?;
     let listener = config.bind()?.listen()?;
     let server = EsozServer::start(config, Parts::configured(config).await?, listener)?;
     tracing::info!("listening on {}://{}", server.scheme(), server.address());

@@ -1,6 +1,7 @@
 //! The typed values of keys that the file and the environment give as texts.
 
 use std::net::IpAddr;
+use std::num::NonZero;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -65,6 +66,13 @@ impl Config {
     /// The address to listen on.
     pub(crate) fn bind(&self) -> Result<BindAddress> {
         self.bind_address("http.bind", &self.sections.http.bind)
+    }
+
+    /// The worker threads: as configured, or one per core.
+    pub(crate) fn workers(&self) -> Result<usize> {
+        let configured = usize::try_from(self.sections.http.workers)?;
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        Ok(if configured == 0 { cores() } else { configured })
     }
 
     /// The fixed URL of the server, if there is one.

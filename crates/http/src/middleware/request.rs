@@ -14,7 +14,6 @@ use super::chunked_request::ChunkedRequest;
 use crate::Api;
 use crate::context::RequestContext;
 use crate::error::{ApiError, RequestError};
-use crate::middleware::SlowClientGuard;
 use crate::telemetry::RequestTelemetry;
 
 /// Wraps every request, routed or not: attaches its context, admits or sheds it, limits its time, turns a panic into an answer, and records
@@ -29,7 +28,6 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
         return Err(actix_web::error::ErrorInternalServerError("no api"));
     };
     let context = RequestContext::attach(&request, &api);
-    let _answering = request.conn_data::<SlowClientGuard>().map(SlowClientGuard::answering);
     let telemetry = RequestTelemetry::begin(&request, &context, &api);
     let asks_upgrade = request.head().upgrade();
     let outcome = match admit(&request, telemetry.route.as_deref().unwrap_or_default(), &api) {

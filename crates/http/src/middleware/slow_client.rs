@@ -1,14 +1,11 @@
 //! Closes connections that send a request too slowly (slowloris), or do not take their answers.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd as _;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::dev::Extensions;
 use actix_web::rt::{net::TcpStream as Accepted, spawn, task::JoinHandle, time::sleep_until};
 
 /// The activity of a connection.
@@ -28,22 +25,13 @@ pub(crate) struct SlowClientGuard {
 }
 
 impl SlowClientGuard {
-    /// Watches every new connection. It may be for `idle_timeout` without a request that is being answered.
-    pub(crate) fn on_connect(
-        idle_timeout: Duration,
-    ) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
-        move |io, extensions| {
-            let accepted = io
-                .downcast_ref::<Accepted>()
-                .or_else(|| io.downcast_ref::<TlsStream<Accepted>>().map(|tls| tls.get_ref().0));
-            // A second handle closes the socket. Without file descriptors for it, the limit on connections must do.
-            let handle = accepted.and_then(|accepted| accepted.as_fd().try_clone_to_owned().ok());
-            if let Some(handle) = handle {
-                let activity = Rc::new(Cell::new(Activity { answering: 0, since: Instant::now() }));
-                let watch = spawn(watch(activity.clone(), TcpStream::from(handle), idle_timeout));
-                extensions.insert(Self { activity, watch });
-            }
-        }
+    /// Watches a new connection. It may be for `idle_timeout` without a request that is being answered.
+    pub(crate) fn watch(connection: &Accepted, idle_timeout: Duration) -> Option<Self> {
+        // A second handle closes the socket. Without file descriptors for it, the limit on connections must do.
+        let handle = connection.as_fd().try_clone_to_owned().ok()?;
+        let activity = Rc::new(Cell::new(Activity { answering: 0, since: Instant::now() }));
+        let watch = spawn(watch(activity.clone(), TcpStream::from(handle), idle_timeout));
+        Some(Self { activity, watch })
     }
 
     /// Marks a request as being answered until the returned guard is dropped.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, web};
 use anyhow::{Context as _, Result};
+use esoz_http::ConnectionLimits;
 use tokio::task::JoinSet;
 
 use super::collectors::Collectors;
@@ -17,6 +18,19 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// How often histograms are updated between scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Concurrent connections of clients that scrape it.
+pub(crate) const MAX_CONNECTIONS: usize = 256;
+
+/// What its few clients, which scrape it, need.
+const LIMITS: ConnectionLimits = ConnectionLimits {
+    workers: 1,
+    max_connections: MAX_CONNECTIONS,
+    head_timeout: Duration::from_secs(5),
+    keep_alive: Duration::from_secs(5),
+    idle_timeout: Duration::from_secs(10),
+    shutdown_timeout_s: 0,
+};
 
 /// Serves `GET /metrics` at an address of its own.
 pub(crate) struct Endpoint {
@@ -33,14 +47,8 @@ impl Endpoint {
         let listener = bind.listen()?;
         let address = listener.local_addr().context(attempted)?;
         let data = web::Data::from(collectors.clone());
-        let server = HttpServer::new(move || {
-            App::new().app_data(data.clone()).route("/metrics", web::get().to(metrics))
-        })
-        .workers(1)
-        .disable_signals()
-        .listen(listener)
-        .context(attempted)?
-        .run();
+        let app = move || App::new().app_data(data.clone()).route("/metrics", web::get().to(metrics));
+        let server = esoz_http::listen(listener, LIMITS, None, app).context(attempted)?;
         let handle = server.handle();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
