@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tracing::Level;
 
+use crate::compose;
 use crate::config::Config;
 use crate::telemetry::logging::LogLevel;
 use crate::tls::CertificateReload;
@@ -81,6 +83,11 @@ impl Running {
         let config = self.config.reload()?;
         let changed = self.config.sections.changed_keys(&config.sections);
         let needs_restart: Vec<&str> = changed.iter().copied().filter(|key| *key != LOG_LEVEL).collect();
+        if !needs_restart.is_empty() {
+            // On a thread that reads files.
+            let refused = Handle::current().block_on(compose::check(&config, true));
+            refused.context("a server would not start with it")?;
+        }
         let (old, new) = (self.log_level.get(), config.log_level()?);
         // Logged at the more verbose of both levels.
         if new > old {

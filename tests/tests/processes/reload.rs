@@ -55,6 +55,16 @@ async fn given_a_changed_file_when_sighup_comes_then_the_log_level_is_reloaded_a
     assert!(message.starts_with("SIGHUP: the log level was reloaded"), "{message}");
     ask().await;
 
+    let tls =
+        "[tls]\ncertificate_file = \"/nowhere/certificate.pem\"\nprivate_key_file = \"/nowhere/key.pem\"\n";
+    write(&file, "warn", tls);
+    let line = hang_up(&server).await;
+    let error = line["error"].as_str().unwrap();
+    assert!(
+        error.contains("would not start with it") && error.contains("/nowhere/certificate.pem"),
+        "{line}"
+    );
+
     write(&file, "loud", "");
     let line = hang_up(&server).await;
     assert_eq!(line["level"], "ERROR");

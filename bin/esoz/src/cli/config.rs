@@ -10,7 +10,15 @@ pub(crate) async fn check(config: &Config, output: OutputArgs) -> Result<()> {
     compose::check(config, false).await?;
     let effective = config.effective()?;
     if output.json {
-        return print(&serde_json::to_string(&effective)?);
+        print(&serde_json::to_string(&effective)?)?;
+    } else {
+        effective
+            .iter()
+            .try_for_each(|one| print(&format!("{} = {}    # {}", one.key, one.value, one.source)))?;
     }
-    effective.iter().try_for_each(|one| print(&format!("{} = {}    # {}", one.key, one.value, one.source)))
+    if let Err(missing) = compose::check(config, true).await {
+        let missing = format!("{missing:#}");
+        tracing::info!(missing, "the configuration serves `esoz migrate` alone: more is needed to serve");
+    }
+    Ok(())
 }

@@ -108,10 +108,13 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         report.add(&Finding::new("token issuer", ping.await, remedy))?;
     }
     let is_running = is_running(config).await;
-    report.add(&address("http.bind", config.bind()?, is_running))?;
+    let (finding, listening) = address("http.bind", config.bind()?, is_running);
+    report.add(&finding)?;
     if let Some(bind) = config.metrics_bind()? {
-        report.add(&address("metrics.bind", bind, is_running))?;
+        report.add(&address("metrics.bind", bind, is_running).0)?;
     }
+    // Until here: the two must be different addresses.
+    drop(listening);
     if first_start.is_none() {
         report.add(&outbox(config).await)?;
     }
@@ -227,19 +230,21 @@ async fn mongodb(config: &Config) -> Vec<Finding> {
 }
 
 /// Checks that an address of the server is free, or that a server of ours runs there already.
-fn address(key: &'static str, bind: BindAddress, is_running: bool) -> Finding {
-    let remedy =
-        "something else listens there, or it is no address of this machine: stop that, or change the key";
+/// Returns what listens there meanwhile as well.
+fn address(key: &'static str, bind: BindAddress, is_running: bool) -> (Finding, Option<TcpListener>) {
+    let remedy = "something else listens there (http.bind and metrics.bind must differ), or it is no address of this machine: stop that, or change the key";
     let listening = bind.address().map(|address| (address, TcpListener::bind(address)));
     match listening {
         Ok((_, Err(error))) if is_running && error.kind() == ErrorKind::AddrInUse => {
             let seen = Some(String::from("a server runs there"));
-            Finding { seen, ..Finding::new(key, Ok(()), remedy) }
+            (Finding { seen, ..Finding::new(key, Ok(()), remedy) }, None)
         }
-        Ok((address, bound)) => {
-            Finding::new(key, bound.map(drop).with_context(|| bind.listening_on(address)), remedy)
+        Ok((address, Err(error))) => {
+            let failed = Err(error).with_context(|| bind.listening_on(address));
+            (Finding::new(key, failed, remedy), None)
         }
-        Err(error) => Finding::new(key, Err(error), remedy),
+        Ok((_, Ok(listener))) => (Finding::new(key, Ok(()), remedy), Some(listener)),
+        Err(error) => (Finding::new(key, Err(error), remedy), None),
     }
 }
 
@@ -273,7 +278,7 @@ mod tests {
         let variables = [(String::from("ESOZ_HTTP__BIND"), taken.local_addr().unwrap().to_string())];
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let config = Config::from_sources(None, variables.into_iter()).unwrap();
-        let found = |bind: BindAddress, is_running| address("http.bind", bind, is_running).wrong.is_none();
+        let found = |bind: BindAddress, is_running| address("http.bind", bind, is_running).0.wrong.is_none();
         assert!(found(config.bind().unwrap(), true));
         assert!(!found(config.bind().unwrap(), false));
         let elsewhere = [("ESOZ_HTTP__BIND".into(), "192.0.2.1:80".into())];

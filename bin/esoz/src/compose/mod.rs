@@ -166,8 +166,8 @@ mod tests {
             (vec![key, ("ESOZ_PATIENT__KEY_FILE", "/nowhere")], "are both set"),
             (vec![("ESOZ_PATIENT__KEY_FILE", "/nowhere")], "cannot be read"),
             (vec![aes, key, ("ESOZ_PATIENT__IV", "short")], "the iv of aes-128-cbc has 5 bytes"),
-            (vec![servers, ("ESOZ_POSTGRES__URL", "127.0.0.1"), mongo, kafka], "PostgreSQL"),
-            (vec![servers, postgres, ("ESOZ_MONGODB__URI", "127.0.0.1"), kafka], "MongoDB"),
+            (vec![servers, ("ESOZ_POSTGRES__URL", "127.0.0.1"), mongo, kafka], "PostgreSQL (`postgres.url`)"),
+            (vec![servers, postgres, ("ESOZ_MONGODB__URI", "127.0.0.1"), kafka], "MongoDB (`mongodb.uri`)"),
             (
                 vec![servers, postgres, ("ESOZ_MONGODB__URI", "mongodb+srv://mongo.invalid:1"), kafka],
                 "MongoDB",

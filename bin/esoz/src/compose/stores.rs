@@ -222,7 +222,9 @@ pub(crate) fn sqlite_settings(config: &Config) -> Result<SqliteSettings> {
 
 /// The client of the configured PostgreSQL. Opens no connection yet.
 pub(crate) fn connect_postgres(config: &Config) -> Result<PostgresStore> {
-    PostgresStore::connect(&postgres_settings(config)?).context("PostgreSQL")
+    let key = if config.sections.postgres.url_file.is_empty() { "url" } else { "url_file" };
+    PostgresStore::connect(&postgres_settings(config)?)
+        .with_context(|| format!("PostgreSQL (`postgres.{key}`)"))
 }
 
 pub(crate) fn postgres_settings(config: &Config) -> Result<PostgresSettings> {
@@ -241,7 +243,8 @@ pub(crate) fn postgres_settings(config: &Config) -> Result<PostgresSettings> {
 
 /// The client of the configured MongoDB. Does not wait for a server.
 pub(crate) async fn connect_mongo(config: &Config) -> Result<MongoStore> {
-    MongoStore::connect(&mongo_settings(config)?).await.context("MongoDB")
+    let key = if config.sections.mongodb.uri_file.is_empty() { "uri" } else { "uri_file" };
+    MongoStore::connect(&mongo_settings(config)?).await.with_context(|| format!("MongoDB (`mongodb.{key}`)"))
 }
 
 fn mongo_settings(config: &Config) -> Result<MongoSettings> {
