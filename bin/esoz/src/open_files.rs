@@ -104,6 +104,9 @@ mod tests {
             ("ESOZ_HTTP__WORKERS", "1"),
             ("ESOZ_METRICS__BIND", "127.0.0.1:0"),
             ("ESOZ_STORE__KIND", "servers"),
+            ("ESOZ_POSTGRES__URL", "postgres://localhost/esoz"),
+            ("ESOZ_MONGODB__URI", "mongodb://localhost"),
+            ("ESOZ_EVENTS__BUS", "log"),
             ("ESOZ_POSTGRES__MAX_CONNECTIONS", "16"),
             ("ESOZ_MONGODB__MAX_CONNECTIONS", "64"),
         ]);

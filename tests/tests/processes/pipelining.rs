@@ -29,8 +29,10 @@ fn flood(address: &str) -> Vec<TcpStream> {
         while !rest.is_empty() {
             match stream.write(rest) {
                 Ok(sent) => rest = &rest[sent..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => panic!("{error}"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
+                    break;
+                }
             }
         }
         stream.set_nonblocking(false).unwrap();
