@@ -68,6 +68,23 @@ impl Answer {
         self.assert_whole(code, &self.error(code, kind, message, Some(invalid)));
     }
 
+    /// Holds the answer against the refusal of a rule: `(entry, text)` for each fault that it found in the body.
+    ///
+    /// # Panics
+    /// When it is another.
+    #[track_caller]
+    pub fn assert_refused(&self, faults: &[(&str, &str)]) {
+        let invalid = faults.iter().map(|(entry, text)| {
+            json!({
+                "entry_type": "json_data_property",
+                "entry": entry,
+                "rules": [{"rule": "invalid", "description": text, "params": []}],
+            })
+        });
+        let invalid = Some(invalid.collect());
+        self.assert_whole(422, &self.error(422, "validation_failed", "Validation failed.", invalid));
+    }
+
     /// Holds the answer against a refusal of the body's shape: `(entry, rule)` for each fault. The descriptions are free.
     ///
     /// # Panics

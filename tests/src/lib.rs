@@ -9,6 +9,7 @@
 
 mod answer;
 pub mod collector;
+mod create_fixture;
 mod event_log;
 pub mod future_schema;
 mod loading;
@@ -25,6 +26,7 @@ mod tokens;
 mod update_fixture;
 
 pub use answer::{Answer, assert_protected};
+pub use create_fixture::{CreateFixture, dispenses_path, given};
 pub use published::{COMMITTED, PUBLISHED, Published, resolved};
 pub use request::Request;
 pub use scrape::{Sample, Scrape};

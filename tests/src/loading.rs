@@ -1,9 +1,10 @@
 //! Loads records into the stores of a test app.
 
 use esoz_contract_division::{ContractDivision, ContractRecord, DivisionRecord};
-use esoz_device_dispense::Dispense;
+use esoz_device_dispense::{DeviceRequestRecord, Dispense};
 use esoz_kernel::Put;
 use esoz_legal_entity::LegalEntityRecord;
+use esoz_registries::{Registry, RegistryRecords};
 
 use crate::TestApp;
 
@@ -34,6 +35,20 @@ impl TestApp {
     pub async fn put_contract_division(&self, record: &ContractDivision) {
         let put = self.stores.contract_registry.put_contract_divisions(std::slice::from_ref(record)).await;
         assert_put(&put.unwrap());
+    }
+
+    /// Loads a record of an administrative registry, new or changed.
+    pub async fn put_record<R>(&self, record: &R)
+    where
+        dyn RegistryRecords: Registry<R>,
+    {
+        let records = &*self.stores.registry_records;
+        assert_put(&Registry::put(records, std::slice::from_ref(record)).await.unwrap());
+    }
+
+    /// Loads a device request, new or changed.
+    pub async fn put_device_request(&self, record: &DeviceRequestRecord) {
+        assert_put(&self.stores.device_requests.put(std::slice::from_ref(record)).await.unwrap());
     }
 
     /// Loads a new dispense.

@@ -9,7 +9,8 @@ use esoz::{Config, EsozServer, Parts, Stores};
 use esoz_auth::NewAccessToken;
 use esoz_device_dispense::{Dispense, PatientPseudonyms as _, Pseudonym};
 use esoz_http::MonotonicClock;
-use esoz_kernel::{Clock as _, PatientId, Timestamp};
+use esoz_kernel::system::RandomIds;
+use esoz_kernel::{Clock as _, IdGenerator, PatientId, Timestamp};
 use esoz_pseudonym::HmacSha256Pseudonyms;
 use esoz_testkit::clock::{ManualClock, SequentialIds};
 use esoz_testkit::contract::{Audit, Delivered, Message, RawDispenses};
@@ -78,19 +79,9 @@ impl Setup {
 
     /// Starts the server on those stores.
     pub async fn start_on(self, test_stores: TestStores) -> TestApp {
-        secret_scan::capture();
-        let variables = test_stores.variables().iter().cloned().chain(self.variables);
-        let environment = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let config = Config::from_sources(None, environment).unwrap();
-        let mut parts = Parts::configured(&config).await.unwrap();
-        let stores = parts.stores.clone();
         let clock = Arc::new(ManualClock::new("2026-01-31T08:16:30.123456Z".parse().unwrap()));
-        parts.clock = clock.clone();
-        parts.monotonic_clock = Arc::new(ByClock(clock.clone()));
-        parts.ids = Arc::new(SequentialIds::default());
-        (self.change)(&mut parts);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = EsozServer::start(&config, parts, listener).unwrap();
+        let kind = self.kind;
+        let (server, stores) = self.server(&test_stores, &clock, Arc::new(SequentialIds::default())).await;
         let base = format!("{}://{}", server.scheme(), server.address());
         let metrics = server.metrics_address();
         let scan = SecretScan { metrics };
@@ -98,18 +89,35 @@ impl Setup {
         let server = tokio::spawn(server.run_until(async move {
             let _ = told_to_stop.await;
         }));
-        TestApp {
-            kind: self.kind,
-            base,
-            clock,
-            stores,
-            metrics,
-            client: client(),
-            test_stores,
-            scan,
-            stop,
-            server,
-        }
+        TestApp { kind, base, clock, stores, metrics, client: client(), test_stores, scan, stop, server }
+    }
+
+    /// Starts another server on the stores of that one, at its time. It serves until the test ends. Gives where it is: `http://host:port`.
+    pub async fn start_replica_of(self, app: &TestApp) -> String {
+        let (server, _) = self.server(&app.test_stores, &app.clock, Arc::new(RandomIds)).await;
+        let base = format!("{}://{}", server.scheme(), server.address());
+        tokio::spawn(server.run_until(std::future::pending()));
+        base
+    }
+
+    async fn server(
+        self,
+        test_stores: &TestStores,
+        clock: &Arc<ManualClock>,
+        ids: Arc<dyn IdGenerator>,
+    ) -> (EsozServer, Stores) {
+        secret_scan::capture();
+        let variables = test_stores.variables().iter().cloned().chain(self.variables);
+        let environment = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let config = Config::from_sources(None, environment).unwrap();
+        let mut parts = Parts::configured(&config).await.unwrap();
+        let stores = parts.stores.clone();
+        parts.clock = clock.clone();
+        parts.monotonic_clock = Arc::new(ByClock(clock.clone()));
+        parts.ids = ids;
+        (self.change)(&mut parts);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        (EsozServer::start(&config, parts, listener).unwrap(), stores)
     }
 }
 

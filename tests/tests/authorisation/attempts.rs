@@ -27,6 +27,8 @@ pub(crate) struct Attempt {
 pub(crate) enum Refusal {
     /// An error: its status, type and message.
     Error(u16, &'static str, String),
+    /// The refusal of a rule: the entry of the body that it is about, and its text.
+    Entry(&'static str, &'static str),
     /// A list without entries.
     EmptyList,
 }
@@ -39,6 +41,10 @@ impl Refusal {
             Self::Error(code, kind, message) => {
                 assert_eq!(answer.status, *code, "{what}");
                 answer.assert_error(*code, kind, message);
+            }
+            Self::Entry(entry, text) => {
+                assert_eq!(answer.status, 422, "{what}");
+                answer.assert_refused(&[(entry, text)]);
             }
             Self::EmptyList => {
                 assert_eq!(answer.status, 200, "{what}");
@@ -143,8 +149,7 @@ fn digest_of(token: &Secret) -> String {
 
 /// Scopes that lack an allowance, whatever else they hold.
 pub(crate) fn scopes_without(allowance: &str) -> Vec<(&'static str, Scope)> {
-    let all =
-        "device_dispense:stop private_contracts:write device_dispense:read private_contracts:read event:read";
+    let all = "device_dispense:stop device_dispense:write private_contracts:write device_dispense:read private_contracts:read event:read";
     let others: Vec<&str> = all.split(' ').filter(|other| *other != allowance).collect();
     let (resource, action) = allowance.split_once(':').unwrap();
     vec![

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod contract_divisions;
+mod create_dispense;
 mod dispenses;
 mod events;
 mod refused;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use esoz_auth::{NewAccessToken, Scope};
-use esoz_tests::{Answer, Request, StopFixture, TestApp, UpdateFixture, on_every_store};
+use esoz_tests::{Answer, CreateFixture, Request, StopFixture, TestApp, UpdateFixture, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::attempts::{Attempt, Refusal};
 use crate::table::{ANYBODY, Protected, protected, verbs_of};
-use crate::{contract_divisions, dispenses, events};
+use crate::{contract_divisions, create_dispense, dispenses, events};
 
 /// A protected route, with something there for whoever may.
 struct Target {
@@ -33,6 +33,14 @@ impl Target {
                 let (hidden, inactive) = (dispenses::not_found(), dispenses::not_active());
                 let attempts = dispenses::attempts(app, &fixture, route, hidden, inactive).await;
                 Self { verb, good_body: None, allowed: fixture.request(app), success: 200, attempts }
+            }
+            "create_device_dispense" => {
+                let fixture = CreateFixture::load(app).await;
+                let attempts = create_dispense::attempts(app, &fixture, route).await;
+                let body = fixture.body();
+                let token = fixture.issue(app, allowance).await;
+                let allowed = app.request(verb.clone(), &fixture.path()).token(&token).json(&body);
+                Self { verb, good_body: Some(body), allowed, success: 201, attempts }
             }
             "update_contract_division" => {
                 let fixture = UpdateFixture::load(app).await;

@@ -4,6 +4,7 @@
 mod contract_division_races;
 mod cors;
 mod create_contract_division;
+mod create_dispense;
 mod delete_contract_division;
 mod described;
 mod dispense_reader;

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 const KEY: &str = "x-idempotency-key";
 
-const AT_ONCE: usize = 16;
+pub(crate) const AT_ONCE: usize = 16;
 
 /// The request, marked.
-fn marked(request: Request, key: &str) -> Request {
+pub(crate) fn marked(request: Request, key: &str) -> Request {
     request.header(KEY, key)
 }
 
@@ -37,8 +37,8 @@ fn assert_error(answer: &Answer, code: u16, error: &Value) {
 }
 
 #[track_caller]
-fn assert_conflict(answer: &Answer, message: &str) {
+pub(crate) fn assert_conflict(answer: &Answer, message: &str) {
     assert_error(answer, 409, &json!({"type": "request_conflict", "message": message}));
 }
 
-const REUSED: &str = "The idempotency key was used for another request";
+pub(crate) const REUSED: &str = "The idempotency key was used for another request";
