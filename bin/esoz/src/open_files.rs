@@ -106,7 +106,7 @@ mod tests {
             ("ESOZ_STORE__KIND", "servers"),
             ("ESOZ_POSTGRES__URL", "postgres://localhost/esoz"),
             ("ESOZ_MONGODB__URI", "mongodb://localhost"),
-            ("ESOZ_EVENTS__BUS", "log"),
+            ("ESOZ_KAFKA__BROKERS", "localhost:9092"),
             ("ESOZ_POSTGRES__MAX_CONNECTIONS", "16"),
             ("ESOZ_MONGODB__MAX_CONNECTIONS", "64"),
         ]);
