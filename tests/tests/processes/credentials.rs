@@ -152,6 +152,6 @@ async fn a_misspelt_scope_is_warned_of_and_issued_and_none_is_refused() {
             None => assert_eq!(issued.stderr, ""),
         }
     }
-    token("").assert_failure("this server asks a token for device_dispense:read, device_dispense:stop");
+    token("").assert_failure("this server asks a token for device_dispense:complete, device_dispense:mark_in_error, device_dispense:read, device_dispense:stop, ");
     api_key(" ").assert_failure("this server asks an api key for private_contracts:");
 }
