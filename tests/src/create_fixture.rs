@@ -124,11 +124,6 @@ impl CreateFixture {
         dispense_of(&self.request.facts).owner(self.records.legal_entity.facts.id).status(status).build()
     }
 
-    /// The request and the dispense get along without a program: nothing but the device and its quantity is left.
-    pub fn without_program(&mut self) {
-        self.request.facts.program = None;
-    }
-
     /// A body of which nothing is wrong, with an id of its own: all that is requested, in one detail.
     pub fn body(&self) -> Value {
         let Self { records, request, .. } = self;

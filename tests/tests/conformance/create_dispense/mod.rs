@@ -11,15 +11,23 @@ mod races;
 mod record;
 mod rules;
 
-use esoz_tests::{Answer, Setup, TestApp};
+use esoz_tests::{Answer, Kind, Setup, TestApp};
 
 /// A server that asks for everything that an operator may ask for, and has two units in its dictionary.
-fn strict(kind: esoz_tests::Kind) -> Setup {
+fn strict(kind: Kind) -> Setup {
     Setup::new(kind)
         .variable("ESOZ_DEVICE_DISPENSE__ACTIVE_PATIENTS", "true")
         .variable("ESOZ_DEVICE_DISPENSE__VERIFIED_PATIENTS", "true")
         .variable("ESOZ_DEVICE_DISPENSE__DIVISION_DLS_VERIFY", "true")
         .variable("ESOZ_DEVICE_DISPENSE__UNITS", r#"{ "piece" = "шт", "ml" = "мл" }"#)
+}
+
+/// A server whose stores may take their time: many requests at once, on a machine that may be busy with other tests, wait for each other longer
+/// than a client should.
+fn unhurried(kind: Kind) -> Setup {
+    Setup::new(kind)
+        .variable("ESOZ_POSTGRES__POOL_WAIT_TIMEOUT_MS", "20000")
+        .variable("ESOZ_MONGODB__OPERATION_TIMEOUT_MS", "25000")
 }
 
 /// What a refused create is told.
