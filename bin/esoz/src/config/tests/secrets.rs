@@ -77,6 +77,7 @@ fn every_file_of_a_secret_is_known_as_one() {
         "kafka.client_private_key_file",
         "kafka.password_file",
         "kafka.token_file",
+        "media.secret_access_key_file",
         "mongodb.client_certificate_file",
         "mongodb.uri_file",
         "patient.iv_file",
