@@ -45,7 +45,9 @@ on_every_store! {
         let bodies = bodies(&fixture);
         let (recorded, refused) = at_once(&app, &fixture, &bodies).await;
         assert_eq!((recorded.len(), refused.len()), (1, AT_ONCE - 1));
-        refused.iter().for_each(|answer| OTHER_ACTIVE.assert_is(answer));
+        for answer in &refused {
+            OTHER_ACTIVE.assert_is(answer);
+        }
         assert_stored(&app, &bodies, &recorded).await;
     }
 
@@ -67,7 +69,9 @@ on_every_store! {
         let bodies = vec![body.clone(); AT_ONCE];
         let (recorded, refused) = at_once(&app, &fixture, &bodies).await;
         assert_eq!((recorded.len(), refused.len()), (1, AT_ONCE - 1));
-        refused.iter().for_each(|answer| ID_TAKEN.assert_is(answer));
+        for answer in &refused {
+            ID_TAKEN.assert_is(answer);
+        }
         assert_stored(&app, &[body], &recorded).await;
     }
 }

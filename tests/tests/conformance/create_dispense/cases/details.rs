@@ -68,7 +68,9 @@ pub(crate) const DETAILS: [Case; 24] = [
     case(
         24,
         "a device of another type",
-        |it, body| another_device(it, body, |device| device.facts.classification_type = "needles".to_owned()),
+        |it, body| {
+            another_device(it, body, |device| "needles".clone_into(&mut device.facts.classification_type));
+        },
         DEVICE_MISMATCH,
     ),
     case(
@@ -93,7 +95,7 @@ pub(crate) const DETAILS: [Case; 24] = [
     case(
         25,
         "packages of millilitres",
-        |it, body| another_device(it, body, |device| device.facts.packaging_unit = "ml".to_owned()),
+        |it, body| another_device(it, body, |device| "ml".clone_into(&mut device.facts.packaging_unit)),
         Told::Refused(&[(DEVICE, "Dispensed packaging unit doesn't match with prescribed packaging unit")]),
     ),
     case(

@@ -83,7 +83,12 @@ pub(super) const PEOPLE: [Case; 18] = [
     case(7, "another user's post", |it, _| it.records.party.users = vec![user()], NOT_THE_USERS),
     case(7, "no such post", |_, body| body["performer"] = given("employee", fresh()), NOT_THE_USERS),
     case(8, "inactive post", |it, _| it.records.employee.facts.is_active = false, PERFORMER_NOT_ACTIVE),
-    case(8, "new post", |it, _| it.records.employee.facts.status = "NEW".to_owned(), PERFORMER_NOT_ACTIVE),
+    case(
+        8,
+        "new post",
+        |it, _| "NEW".clone_into(&mut it.records.employee.facts.status),
+        PERFORMER_NOT_ACTIVE,
+    ),
     case(8, "post ends today", |it, _| it.records.employee.facts.end_date = Some(TODAY), PERFORMER_ENDS),
     case(8, "post has ended", |it, _| it.records.employee.facts.end_date = Some(YESTERDAY), PERFORMER_ENDS),
     case(
@@ -133,7 +138,7 @@ pub(super) const REQUEST: [Case; 18] = [
     case(
         15,
         "a plan",
-        |it, _| it.request.facts.intent = "plan".to_owned(),
+        |it, _| "plan".clone_into(&mut it.request.facts.intent),
         Told::ConflictAt("$.based_on", "Only device request with intent = 'order' can be dispensed"),
     ),
     case(16, "revoked", |it, _| it.request.facts.status = DeviceRequestStatus::Revoked, NOT_ACTIVE),
