@@ -177,13 +177,13 @@ pub(crate) fn now() -> Timestamp {
 
 /// Stores in memory, as an import takes them.
 pub(crate) fn import_ports() -> (ImportPorts, FakeStores) {
-    let stores =
-        FakeStores { contracts: FakeContracts::under_test(), writes: FakeDispenses::writes_under_test() };
-    let registries = FakeRegistries::under_test();
+    let contracts = Arc::new(FakeContracts::default());
+    let registries = Arc::new(FakeRegistries::beside(contracts.clone()));
+    let stores = FakeStores { contracts, registries, writes: FakeDispenses::writes_under_test() };
     let ports = ImportPorts {
-        legal_entities: stores.contracts.legal_entity_registry.clone(),
-        contracts: stores.contracts.registry.clone(),
-        registries: registries.records,
+        legal_entities: stores.contracts.clone(),
+        contracts: stores.contracts.clone(),
+        registries: stores.registries.clone(),
         drfo_digests: Arc::new(drfo_digests()),
         device_requests: stores.writes.requests.clone(),
         dispenses: stores.writes.dispenses.registry.clone(),
@@ -195,7 +195,8 @@ pub(crate) fn import_ports() -> (ImportPorts, FakeStores) {
 
 /// Stores in memory.
 pub(crate) struct FakeStores {
-    contracts: esoz_testkit::contract::ContractStore,
+    contracts: Arc<FakeContracts>,
+    registries: Arc<FakeRegistries>,
     writes: esoz_testkit::contract::DispenseWriteStore,
 }
 
@@ -211,7 +212,7 @@ async fn api(gate: Option<Gate>) -> Api {
     let ids: Arc<dyn IdGenerator> = Arc::new(SequentialIds::default());
     let dispense_ports = DispensePorts {
         dispenses: stores.writes.dispenses.dispenses,
-        legal_entities: stores.contracts.legal_entities,
+        legal_entities: stores.contracts.clone(),
         allowed_types: AllowedTypes::default(),
         pseudonyms: pseudonyms(),
         patient_access: Arc::new(StaticPatientAccess(Access::Own)),
@@ -219,13 +220,12 @@ async fn api(gate: Option<Gate>) -> Api {
         calendar: Arc::new(KyivCalendar::new().expect("the time zone data that are compiled in")),
         ids: ids.clone(),
         writes: stores.writes.writes,
-        registries: FakeRegistries::under_test().registries,
+        registries: stores.registries,
         digests: Arc::new(drfo_digests()),
         verifier: Arc::new(UnsignedDocuments::new(Drfo::parse("1234567890"))),
         media: Arc::new(FakeMediaStorage::default()),
     };
-    let contract_divisions =
-        ContractDivisionOperations::new(stores.contracts.contract_divisions, clock.clone(), ids.clone());
+    let contract_divisions = ContractDivisionOperations::new(stores.contracts, clock.clone(), ids.clone());
     let monotonic_clock: Arc<dyn MonotonicClock> = Arc::new(ProcessClock::default());
     let guards = AdmissionSettings {
         max_in_flight: 8,

@@ -73,7 +73,7 @@ fn lines(fixture: &RegistryFixture, patient: PatientId) -> Vec<Value> {
 }
 
 fn text(lines: &[Value]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect()
 }
 
 /// The facts of the fixture, as a server finds them on those stores.

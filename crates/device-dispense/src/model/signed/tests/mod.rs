@@ -125,7 +125,10 @@ fn given_an_absent_free_field_then_it_stays_as_stored() {
     let mut fixture = Fixture::complete();
     fixture.signed["note"] = Value::Null;
     let set = fixture.decide_complete().unwrap().set;
-    assert!(set.len() == 2 && set.contains_key("payment_amount") && set.contains_key("when_handed_over"), "{set:?}");
+    assert!(
+        set.len() == 2 && set.contains_key("payment_amount") && set.contains_key("when_handed_over"),
+        "{set:?}"
+    );
 }
 
 #[test]
