@@ -10,6 +10,7 @@
 mod answer;
 pub mod collector;
 mod create_fixture;
+mod documents;
 mod event_log;
 pub mod future_schema;
 mod loading;
@@ -19,6 +20,7 @@ mod published;
 mod request;
 mod scrape;
 pub mod secret_scan;
+mod signed_fixture;
 mod stop_fixture;
 mod stores;
 mod test_app;
@@ -27,9 +29,11 @@ mod update_fixture;
 
 pub use answer::{Answer, assert_protected};
 pub use create_fixture::{CreateFixture, dispenses_path, given};
+pub use documents::Documents;
 pub use published::{COMMITTED, PUBLISHED, Published, resolved};
 pub use request::Request;
 pub use scrape::{Sample, Scrape};
+pub use signed_fixture::{SignedAction, SignedFixture, digest_of, signed_data};
 pub use stop_fixture::{StopFixture, stop_path};
 pub use stores::{Addresses, Kind, TestStores};
 pub use test_app::{DEADLINE, PATIENT_KEY, Setup, TestApp};

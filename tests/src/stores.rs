@@ -196,6 +196,8 @@ impl TestStores {
             contents.extend(documents.dump().await);
         }
         contents.extend(self.delivered.messages().await.iter().map(|message| format!("{message:?}")));
+        // Messages of different keys come in any order.
+        contents.sort_unstable();
         contents
     }
 

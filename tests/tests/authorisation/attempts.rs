@@ -149,7 +149,8 @@ fn digest_of(token: &Secret) -> String {
 
 /// Scopes that lack an allowance, whatever else they hold.
 pub(crate) fn scopes_without(allowance: &str) -> Vec<(&'static str, Scope)> {
-    let all = "device_dispense:stop device_dispense:write private_contracts:write device_dispense:read private_contracts:read event:read";
+    let all = "device_dispense:stop device_dispense:write device_dispense:complete device_dispense:mark_in_error \
+               private_contracts:write device_dispense:read private_contracts:read event:read";
     let others: Vec<&str> = all.split(' ').filter(|other| *other != allowance).collect();
     let (resource, action) = allowance.split_once(':').unwrap();
     vec![

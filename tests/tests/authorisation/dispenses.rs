@@ -1,7 +1,7 @@
 //! Everybody who may not use the methods of device dispenses.
 
 use esoz_auth::{NewAccessToken, Scope};
-use esoz_kernel::{DispenseId, LegalEntityId, PatientId};
+use esoz_kernel::{DispenseId, LegalEntityId, PatientId, UserId};
 use esoz_legal_entity::{LegalEntity, LegalEntityRecord, LegalEntityStatus};
 use esoz_testkit::builders::{fresh, legal_entity, secret, user};
 use esoz_tests::{Answer, StopFixture, TestApp, client_of, on_every_store, stop_path};
@@ -58,7 +58,9 @@ pub(crate) async fn attempts(
         let token = fixture.issue(app, |token| token.scope = scope.clone()).await;
         attempts.push(attempt(what, Some(bearer(&token)), forbidden(allowance), true));
     }
-    let stranger = token_of(app, &active(app).await, allowance).await;
+    // The same person, who signs for each of them.
+    let person = fixture.stored_token.user_id;
+    let stranger = token_as(app, person, &active(app).await, allowance).await;
     attempts.push(attempt("another pharmacy", Some(stranger.clone()), hidden.clone(), false));
     for (what, status) in [
         ("a suspended organisation", LegalEntityStatus::Suspended),
@@ -68,9 +70,14 @@ pub(crate) async fn attempts(
         let record = legal_entity();
         let record = LegalEntityRecord { facts: LegalEntity { status, ..record.facts }, ..record };
         app.put_legal_entity(&record).await;
-        attempts.push(attempt(what, Some(token_of(app, &record, allowance).await), inactive.clone(), false));
+        attempts.push(attempt(
+            what,
+            Some(token_as(app, person, &record, allowance).await),
+            inactive.clone(),
+            false,
+        ));
     }
-    let unknown = token_of(app, &legal_entity(), allowance).await;
+    let unknown = token_as(app, person, &legal_entity(), allowance).await;
     attempts.push(attempt("an organisation that nobody knows", Some(unknown), inactive.clone(), false));
 
     // Whose dispense it is counts, and of whom: neither alone is enough.
@@ -95,12 +102,22 @@ async fn active(app: &TestApp) -> LegalEntityRecord {
     record
 }
 
-/// A valid token of that organisation, with that allowance.
+/// A valid token of somebody at that organisation, with that allowance.
 async fn token_of(app: &TestApp, organisation: &LegalEntityRecord, allowance: &str) -> String {
+    token_as(app, user(), organisation, allowance).await
+}
+
+/// A valid token of that user at that organisation, with that allowance.
+async fn token_as(
+    app: &TestApp,
+    user_id: UserId,
+    organisation: &LegalEntityRecord,
+    allowance: &str,
+) -> String {
     let token = secret();
     let stored = NewAccessToken {
         digest: token.digest(),
-        user_id: user(),
+        user_id,
         client_id: client_of(organisation.facts.id),
         scope: Scope::parse(allowance),
         ..esoz_testkit::builders::access_token(&token)

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use esoz_auth::{NewAccessToken, Scope};
-use esoz_tests::{Answer, CreateFixture, Request, StopFixture, TestApp, UpdateFixture, on_every_store};
+use esoz_tests::{
+    Answer, CreateFixture, Documents, Request, SignedAction, SignedFixture, StopFixture, TestApp,
+    UpdateFixture, on_every_store, signed_data,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -24,7 +27,7 @@ struct Target {
 }
 
 impl Target {
-    async fn of(app: &TestApp, route: &Protected) -> Self {
+    async fn of(app: &TestApp, documents: &Documents, route: &Protected) -> Self {
         let verb: Method = route.verb.parse().unwrap();
         let allowance = |token: &mut NewAccessToken| token.scope = Scope::parse(route.operation.scope);
         match route.operation.name {
@@ -41,6 +44,17 @@ impl Target {
                 let token = fixture.issue(app, allowance).await;
                 let allowed = app.request(verb.clone(), &fixture.path()).token(&token).json(&body);
                 Self { verb, good_body: Some(body), allowed, success: 201, attempts }
+            }
+            name @ ("complete_device_dispense" | "mark_device_dispense_in_error") => {
+                let is_complete = name == "complete_device_dispense";
+                let action = if is_complete { SignedAction::Complete } else { SignedAction::MarkInError };
+                let fixture = SignedFixture::load(app, documents).await;
+                let (hidden, inactive) = (dispenses::not_found(), dispenses::not_active());
+                let attempts = dispenses::attempts(app, &fixture.base, route, hidden, inactive).await;
+                let body = signed_data(&fixture.container(&fixture.content(action)));
+                let token = fixture.base.issue(app, allowance).await;
+                let allowed = app.patch(&fixture.path(action)).token(&token).json(&body);
+                Self { verb, good_body: Some(body), allowed, success: 200, attempts }
             }
             "update_contract_division" => {
                 let fixture = UpdateFixture::load(app).await;
@@ -123,11 +137,13 @@ pub(crate) fn assert_same(what: &str, there: &Answer, not_there: &Answer) {
 
 on_every_store! {
     async fn who_may_not_is_refused_and_writes_nothing_and_learns_nothing(kind) {
-        let app = TestApp::new(kind).await;
+        let documents = Documents::new();
+        let app = documents.start(kind).await;
         for route in protected() {
             let Protected { verb, path, .. } = &route;
-            let target = Target::of(&app, &route).await;
+            let target = Target::of(&app, &documents, &route).await;
             let before = app.test_stores.contents().await;
+            let kept = documents.kept();
             assert!(!before.is_empty());
             for attempt in &target.attempts {
                 let answer = target.try_with(&app, attempt, target.good_body.as_ref()).await;
@@ -140,6 +156,7 @@ on_every_store! {
             }
             let after = app.test_stores.contents().await;
             assert_eq!(after, before, "{verb} {path}: somebody who may not has written");
+            assert_eq!(documents.kept(), kept, "{verb} {path}: a container of somebody who may not is kept");
 
             // Nothing else was wrong with all those requests; and were something written, it would show.
             let is_read = target.is_read();

@@ -27,6 +27,7 @@ mod resilience;
 mod routing;
 mod show_contract_division;
 mod show_dispense;
+mod signed;
 mod stop;
 mod stop_order;
 mod stop_races;

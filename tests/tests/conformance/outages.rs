@@ -4,7 +4,7 @@ use esoz_test_servers::{Durability, Kafka, MongoDb, Postgres, shared};
 use esoz_testkit::wait::wait_for;
 use esoz_tests::{Addresses, DEADLINE, Kind, Setup, StopFixture, TestApp, TestStores, UpdateFixture};
 
-fn quick_to_give_up(kind: Kind) -> Setup {
+pub(crate) fn quick_to_give_up(kind: Kind) -> Setup {
     Setup::new(kind)
         .variable("ESOZ_SQLITE__BUSY_TIMEOUT_MS", "300")
         .variable("ESOZ_POSTGRES__CONNECT_TIMEOUT_MS", "500")
@@ -28,7 +28,10 @@ pub(crate) async fn app_on(
 }
 
 /// Asks until the answer is another than 503: a store that came back is found again.
-async fn until_back(what: &str, mut ask: impl AsyncFnMut() -> esoz_tests::Answer) -> esoz_tests::Answer {
+pub(crate) async fn until_back(
+    what: &str,
+    mut ask: impl AsyncFnMut() -> esoz_tests::Answer,
+) -> esoz_tests::Answer {
     wait_for(what, DEADLINE, async || {
         let answer = ask().await;
         if answer.status == 503 { Err("503".to_owned()) } else { Ok(answer) }

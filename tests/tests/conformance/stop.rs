@@ -146,7 +146,7 @@ on_every_store! {
 }
 
 /// The names of the stored fields that differ, the store's own aside.
-fn changed_fields(before: &Value, after: &Value) -> Vec<String> {
+pub(crate) fn changed_fields(before: &Value, after: &Value) -> Vec<String> {
     let (before, after) = (before.as_object().unwrap(), after.as_object().unwrap());
     let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let differ = |name: &&String| before.get(*name) != after.get(*name);

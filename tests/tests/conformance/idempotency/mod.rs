@@ -26,13 +26,13 @@ async fn put(app: &TestApp, fixture: &UpdateFixture, key: &str, body: &Value) ->
 }
 
 #[track_caller]
-fn assert_data(answer: &Answer, key: &str, data: &Value) {
+pub(crate) fn assert_data(answer: &Answer, key: &str, data: &Value) {
     assert_eq!((answer.status.as_u16(), &answer.body["data"]), (200, data), "{:#}", answer.body);
     assert_eq!(answer.body["meta"]["idempotency_key"], key);
 }
 
 #[track_caller]
-fn assert_error(answer: &Answer, code: u16, error: &Value) {
+pub(crate) fn assert_error(answer: &Answer, code: u16, error: &Value) {
     assert_eq!((answer.status.as_u16(), &answer.body["error"]), (code, error), "{:#}", answer.body);
 }
 
