@@ -137,9 +137,9 @@ mod tests {
         let now = "2026-01-31T08:15:30Z".parse().unwrap();
         let refused = signer(folder.path(), None, now).err().unwrap().to_string();
         assert!(refused.contains("--drfo"), "{refused}");
-        let made = signer(folder.path(), Some("1234567890"), now).unwrap();
+        let first = signer(folder.path(), Some("1234567890"), now).unwrap();
         let again = signer(folder.path(), Some("0987654321"), now).unwrap();
-        assert_eq!(made.certificate(), again.certificate());
+        assert_eq!(first.certificate(), again.certificate());
         let mode = fs::metadata(folder.path().join(SIGNER_KEY)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
