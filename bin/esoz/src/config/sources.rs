@@ -50,9 +50,10 @@ pub(crate) fn merged(
     let read = file.map_or(Ok(()), |path| layers.add_file(path));
     let refused_keys = read.is_ok();
     layers.problems.extend(read.err().map(|error| format!("{error:#}")));
-    // Sorted, so that of two names of one proxy the one in lower case, as curl knows it, comes last and wins.
+    // Sorted by name alone, so that of two names of one proxy the one in lower case, as curl knows it, comes last and wins, and so does the last of one
+    // name.
     let mut environment: Vec<_> = environment.collect();
-    environment.sort();
+    environment.sort_by(|(one, _), (other, _)| one.cmp(other));
     for (name, value) in environment {
         if let Some(name) = name.to_str() {
             layers.add_variable(name, value);
