@@ -9,6 +9,8 @@ use clap::Command;
 use esoz::{MetricDescription, MetricKind, MetricLabel};
 use serde_json::{Map, Value};
 
+#[path = "reference/sequences.rs"]
+mod sequences;
 #[path = "reference/status_model.rs"]
 mod status_model;
 
@@ -23,13 +25,15 @@ fn main() -> Result<()> {
 
 /// Generates every page: its path under `docs/`, and its text.
 pub(crate) fn pages() -> Result<Vec<(&'static str, String)>> {
-    Ok(vec![
+    let mut pages = vec![
         ("reference/command-line.md", command_line_page()?),
         ("reference/errors.md", errors_page()?),
         ("reference/metrics.md", metrics_page()?),
         ("reference/status-model.md", status_model::page()?),
         ("reference/status-model.svg", status_model::drawing()?),
-    ])
+    ];
+    pages.extend(sequences::drawings()?);
+    Ok(pages)
 }
 
 fn command_line_page() -> Result<String> {

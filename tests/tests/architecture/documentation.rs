@@ -34,7 +34,7 @@ fn a_walk_enters_each_file_once() {
         assert!(entered.insert(file), "a walk enters {file} twice");
         assert!(root().join("crates").join(file).exists(), "there is no {file}");
     }
-    assert_eq!(begun, 2, "one walk for each method");
+    assert_eq!(begun, 4, "one walk for each way of writing");
 }
 
 #[test]

@@ -54,7 +54,7 @@ const fn words(by: Trigger) -> &'static str {
 pub(crate) fn page() -> Result<String> {
     let mut page = String::from(
         "# Status model of a device dispense\n\n\
-         Every change of status that is allowed; any other one is refused with 409 and the status that was found. From `completed` and `entered_in_error` nothing leads on.\n\n\
+         Every change of status that is allowed; any other one is refused with 409, and changes nothing. The message names the status that was found, unless an earlier rule of the method fails first: a dispense that is completed once more is told that its request is not active. From `completed` and `entered_in_error` nothing leads on.\n\n\
          ![The status model: the table below as a drawing](status-model.svg)\n\n\
          | from | to | by |\n|---|---|---|\n",
     );
