@@ -17,13 +17,15 @@ pub use model::fields::{
 pub use model::filter::{
     Filter, SEARCH_PARAMETERS, Search, SearchKind, SearchParameter, SearchValue, TimeRange,
 };
+pub use model::patient_id::{HOLDS_PATIENT_ID, PatientIdSearch};
 pub use model::request::{
     DeviceRequest, DeviceRequestStatus, OccurrencePeriod, RequestedDevice, RequestedQuantity,
     VerificationCode,
 };
 pub use model::rules::{NotVisible, concerns, visible};
 pub use model::signed::{
-    ChangeRefusal, CompleteFacts, DocumentError, MarkInErrorFacts, SignedChange, SignedDispense,
+    ChangeRefusal, CompleteFacts, DocumentError, MAX_NOTE_CHARS, MarkInErrorFacts, SignedChange,
+    SignedDispense,
 };
 pub use model::status::{DispenseStatus, TRANSITIONS, TransitionRule, Trigger, UnknownStatus};
 pub use operations::*;

@@ -20,7 +20,9 @@ pub(crate) enum MediaError {
     #[error("it has more than {} bytes", crate::MAX_CONTAINER_BYTES)]
     TooLarge,
     /// A file or folder cannot be used.
-    #[error("{0}; check that the folder is there, is the service's own, and has room")]
+    #[error(
+        "{0}; check that the folder is there, is the service's own, and has room; a new and empty one is taken by a restart"
+    )]
     Io(#[from] io::Error),
     /// The storage did not do it.
     #[error(transparent)]
@@ -110,6 +112,7 @@ fn is_outage(error: &io::Error) -> bool {
     let by_kind = matches!(
         error.kind(),
         Kind::NotFound
+            | Kind::NotADirectory
             | Kind::PermissionDenied
             | Kind::ReadOnlyFilesystem
             | Kind::StorageFull
@@ -147,12 +150,19 @@ mod tests {
     #[test]
     fn a_disk_that_cannot_be_written_is_unavailable() {
         let kind = |errno: Errno| MediaError::from(io::Error::from(errno)).kind();
-        for errno in
-            [Errno::ACCESS, Errno::PERM, Errno::ROFS, Errno::NOSPC, Errno::DQUOT, Errno::IO, Errno::NOENT]
-        {
+        for errno in [
+            Errno::ACCESS,
+            Errno::PERM,
+            Errno::ROFS,
+            Errno::NOSPC,
+            Errno::DQUOT,
+            Errno::IO,
+            Errno::NOENT,
+            Errno::NOTDIR,
+        ] {
             assert_eq!(kind(errno), StoreErrorKind::Unavailable, "{errno:?}");
         }
-        for errno in [Errno::NOTDIR, Errno::ISDIR, Errno::INVAL] {
+        for errno in [Errno::ISDIR, Errno::INVAL] {
             assert_eq!(kind(errno), StoreErrorKind::Unexpected, "{errno:?}");
         }
     }

@@ -58,6 +58,12 @@ fn document(text: &str, set: Option<&str>) -> Result<Value> {
 pub(crate) fn signer(folder: &Path, drfo: Option<&str>, now: Timestamp) -> Result<TestSigner> {
     let [authority, certificate, key] = [AUTHORITY, SIGNER, SIGNER_KEY].map(|name| folder.join(name));
     if !key.exists() {
+        if authority.exists() && !certificate.exists() {
+            bail!(
+                "{} has an authority and no signer: a new signer needs a folder of its own",
+                folder.display()
+            );
+        }
         let Some(drfo) = drfo else {
             bail!(
                 "{} has no signer; make one with --drfo, the taxpayer number of the user (tax_id of the party)",
@@ -85,8 +91,8 @@ fn make([authority, certificate, key]: &[&PathBuf; 3], drfo: &str, now: Timestam
         numbers_in: NumbersIn::Subject,
     };
     let signer = made.signer(&person, period).context("making a signer")?;
-    write(authority, &made.certificate_pem()?)?;
     write(certificate, &signer.certificates_pem()?)?;
+    write(authority, &made.certificate_pem()?)?;
     // Last, for it tells that all is there.
     write(key, &signer.key_pem())
 }
@@ -127,6 +133,17 @@ mod tests {
             let error = document(text, set).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn the_authority_of_others_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = folder.path().join(AUTHORITY);
+        fs::write(&authority, "theirs").unwrap();
+        let now = "2026-01-31T08:15:30Z".parse().unwrap();
+        let refused = signer(folder.path(), Some("1234567890"), now).err().unwrap().to_string();
+        assert!(refused.contains("a folder of its own"), "{refused}");
+        assert_eq!(fs::read_to_string(&authority).unwrap(), "theirs");
     }
 
     #[test]

@@ -233,7 +233,8 @@ pub static CODEABLE_CONCEPT: ObjectType = ObjectType {
     fields: &[Field::new("coding", List(&CODING), Always, ""), Field::new("text", Text, Optional, "")],
 };
 
-static CODING: ObjectType = ObjectType {
+/// A coding of a CodeableConcept.
+pub(crate) static CODING: ObjectType = ObjectType {
     name: "Coding",
     meaning: "A code of some system.",
     fields: &[Field::new("system", Text, Always, ""), Field::new("code", Text, Always, "")],

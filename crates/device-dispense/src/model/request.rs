@@ -19,6 +19,14 @@ words! {
     }
 }
 
+impl DeviceRequestStatus {
+    /// Whether a stored request of this status stays as it is when a file says `imported`: what was dispensed is not opened again by loading the
+    /// file from which it came (docs/adr/0005).
+    pub fn outlasts(self, imported: Self) -> bool {
+        self == Self::Completed && imported == Self::Active
+    }
+}
+
 /// What a device request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestedDevice {

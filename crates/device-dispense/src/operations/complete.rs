@@ -62,7 +62,8 @@ impl CompleteDispense {
         input: SignedInput,
     ) -> Result<Dispense, CompleteError> {
         let ports = &self.ports;
-        let content = ports.document(&input.container, permit.user()).await.map_err(CompleteError::Store)?;
+        let content = ports.document(&input, permit.user(), &CompleteFacts::FREE).await;
+        let content = content.map_err(CompleteError::Store)?;
         let content = content.map_err(CompleteError::Document)?;
         let owner = active_legal_entity(&*ports.legal_entities, &ports.allowed_types, permit).await;
         let owner = owner.map_err(CompleteError::Store)?.map_err(CompleteError::LegalEntity)?;

@@ -71,8 +71,8 @@ impl MarkDispenseInError {
         let stored = seen.stored.as_ref().ok_or_else(|| not_found(NotVisible::Unknown))?;
         let subject = ports.pseudonyms.of(patient);
         check_visible(stored, owner, &subject).map_err(not_found)?;
-        let content =
-            ports.document(&input.container, permit.user()).await.map_err(MarkInErrorError::Store)?;
+        let content = ports.document(&input, permit.user(), &MarkInErrorFacts::FREE).await;
+        let content = content.map_err(MarkInErrorError::Store)?;
         let content = content.map_err(MarkInErrorError::Document)?;
         let asker = Asker { operation: Self::NAME, user: permit.user(), client: permit.client(), owner };
         let (change, key) = ports.change(asker, &input, (patient, id), content);

@@ -74,18 +74,19 @@ pub(super) struct Asker {
 }
 
 impl SignedPorts {
-    /// Verifies the container, reads its content and checks the signer.
+    /// Verifies the container, reads its content, in which the client may set the `free` fields, and checks the signer.
     pub(super) async fn document(
         &self,
-        container: &[u8],
+        input: &SignedInput,
         user: UserId,
+        free: &[&str],
     ) -> Result<Result<SignedDispense, DocumentError>, StoreError> {
-        let verified = self.verifier.verify(container).await?;
+        let verified = self.verifier.verify(&input.container).await?;
         let (content, signer) = match signed_by_one(verified) {
             Ok(signed) => signed,
             Err(refused) => return Ok(Err(DocumentError::Container(refused))),
         };
-        let content = match SignedDispense::parse(&content) {
+        let content = match SignedDispense::parse(&content, free, input.patient_id) {
             Ok(content) => content,
             Err(refused) => return Ok(Err(refused)),
         };

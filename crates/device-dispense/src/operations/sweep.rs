@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use esoz_kernel::{Calendar, CivilDate, Clock, StoreError};
+use esoz_kernel::{Calendar, CivilDate, Clock, StoreError, StoreErrorKind};
 use esoz_signed_content::{MediaKey, MediaStorage};
 use serde_json::Value;
 
@@ -54,9 +54,12 @@ impl SweepContainers {
         let mut swept = Swept::default();
         for key in keys {
             swept.seen += 1;
-            let links = match self.dispenses.find(key.dispense()).await? {
-                None => Ok(false),
-                Some(found) => found.dispense.map(|dispense| has_link(dispense.record.get(LINKS), &key)),
+            let links = match self.dispenses.find(key.dispense()).await {
+                Ok(None) => Ok(false),
+                Ok(Some(found)) => found.dispense.map(|dispense| has_link(dispense.record.get(LINKS), &key)),
+                // One that cannot be read must not keep the sweep from all that follow.
+                Err(error) if error.kind() == StoreErrorKind::Corrupt => Err(error),
+                Err(error) => return Err(error),
             };
             match links {
                 Ok(true) => {}
@@ -123,14 +126,18 @@ mod tests {
     #[test]
     fn given_containers_then_those_that_no_dispense_has_are_removed() {
         let (mut dispenses, mut media) = (MockDeviceDispenses::new(), MockMediaStorage::new());
-        dispenses.expect_find().returning(|id| Ok(find(id)));
-        media.expect_list().returning(|_, _, _| Ok([1, 2, 3, 4].map(key).into()));
+        // That of dispense 5 cannot be told from anybody's: its owner cannot be read.
+        dispenses.expect_find().returning(|id| match id.uuid().as_u128() {
+            5 => Err(StoreError::corrupt("device_dispenses", id, "performer_legal_entity")),
+            _ => Ok(find(id)),
+        });
+        media.expect_list().returning(|_, _, _| Ok([1, 5, 2, 3, 4].map(key).into()));
         media.expect_delete().times(2).returning(|removed| {
             assert!([key(2), key(3)].contains(removed));
             Ok(())
         });
-        let swept = block_on(sweep(dispenses, media).execute(day(), None, 5)).unwrap();
-        assert_eq!(swept, (Swept { removed: 2, unreadable: 1, seen: 4 }, None));
+        let swept = block_on(sweep(dispenses, media).execute(day(), None, 6)).unwrap();
+        assert_eq!(swept, (Swept { removed: 2, unreadable: 2, seen: 5 }, None));
     }
 
     #[test]

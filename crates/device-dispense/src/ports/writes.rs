@@ -93,13 +93,12 @@ pub struct DispenseFacts {
     /// The dispense, if there is one with that id.
     pub stored: Option<StoredDispense>,
     /// The request, if there is one with the id that the dispense names (`based_on`).
-    pub request: Option<DeviceRequest>,
-    /// What the store compares.
-    pub basis: Basis,
+    /// A corrupt one is for the rule to tell that reads it: the caller may not see the dispense, and mark in error reads no request.
+    pub request: Option<Result<DeviceRequest, StoreError>>,
 }
 
-/// What becomes of a dispense: the new values, and what commits with them.
-#[derive(Debug, Clone, PartialEq)]
+/// What becomes of a dispense: the new values, and what commits with them. `Debug` hides what was signed.
+#[derive(Clone, PartialEq)]
 pub struct DispenseUpdate {
     /// The status that it gets.
     pub to: DispenseStatus,
@@ -111,8 +110,16 @@ pub struct DispenseUpdate {
     pub link: String,
     /// The event to publish. Its id identifies the change.
     pub event: StatusChangeEvent,
+    /// Whether the decision rests on the request, which must be as it was read when the change commits.
+    pub is_request_compared: bool,
     /// The event of the request, if that becomes `completed`; its entity is the request.
     pub completed_request: Option<StatusChangeEvent>,
+}
+
+impl fmt::Debug for DispenseUpdate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DispenseUpdate").field("to", &self.to).finish_non_exhaustive()
+    }
 }
 
 /// Decides what becomes of a dispense. Depends on its argument alone.
@@ -178,7 +185,7 @@ pub trait DispenseWrites: Send + Sync {
     /// Looks up a dispense and its request, as of one instant.
     ///
     /// # Errors
-    /// [`StoreError`]; of kind corrupt when the owner of the dispense, or the request, cannot be read.
+    /// [`StoreError`]; of kind corrupt when the owner of the dispense cannot be read.
     async fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError>;
 
     /// Changes a dispense and, with it, the request that it is based on.

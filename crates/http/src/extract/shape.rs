@@ -53,18 +53,13 @@ pub(crate) enum Kind {
     List(&'static Shape, usize),
 }
 
-/// The numbers that a field takes: of at most [`Range::WHOLE_DIGITS`] digits before the point.
+/// The numbers that a field takes: of at most [`Decimal::MAX_WHOLE_DIGITS`] digits before the point.
 #[derive(Clone, Copy)]
 pub(crate) struct Range {
     /// Whether zero is one of them.
     pub(crate) has_zero: bool,
     /// The most digits after the point.
     pub(crate) decimals: u64,
-}
-
-impl Range {
-    /// So many digits are exact in a double, with those after the point.
-    pub(crate) const WHOLE_DIGITS: usize = 12;
 }
 
 /// The shape of an object.
@@ -176,8 +171,10 @@ impl Check<'_> {
 
     fn number(&mut self, path: &str, number: &serde_json::Number, range: Range) {
         let text = number.to_string();
-        let decimal =
-            text.parse::<Decimal>().ok().filter(|decimal| decimal.whole_digits() <= Range::WHOLE_DIGITS);
+        let decimal = text
+            .parse::<Decimal>()
+            .ok()
+            .filter(|decimal| decimal.whole_digits() <= Decimal::MAX_WHOLE_DIGITS);
         let is_right = decimal.is_some_and(|decimal| {
             !decimal.is_negative()
                 && (range.has_zero || !decimal.is_zero())
@@ -185,7 +182,15 @@ impl Check<'_> {
         });
         if !is_right {
             let least = if range.has_zero { "not negative" } else { "above 0" };
-            self.fault(path, "number", format!("must be {least}, with at most {} decimals", range.decimals));
+            self.fault(
+                path,
+                "number",
+                format!(
+                    "must be {least}, with at most {} digits before and {} after the point",
+                    Decimal::MAX_WHOLE_DIGITS,
+                    range.decimals
+                ),
+            );
         }
     }
 

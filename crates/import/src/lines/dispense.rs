@@ -1,8 +1,9 @@
 //! The line of a dispense: the fields of its record, with `patient_id` or the pseudonym of the patient, `subject`, and with `id`.
 
 use esoz_device_dispense::{
-    CODEABLE_CONCEPT, Dispense, DispenseStatus, Field, FieldKind, InvalidPseudonym, ObjectType,
-    PatientPseudonyms, Presence, RECORD, REFERENCE, RESOURCES, is_internal, kind_of,
+    CODEABLE_CONCEPT, Dispense, DispenseStatus, Field, FieldKind, HOLDS_PATIENT_ID, InvalidPseudonym,
+    ObjectType, PatientIdSearch, PatientPseudonyms, Presence, RECORD, REFERENCE, RESOURCES, is_internal,
+    kind_of,
 };
 use esoz_kernel::{PatientId, Stamps, UserId, time::rfc3339_millis};
 use serde_json::{Map, Value, json};
@@ -112,39 +113,21 @@ fn canonical_fields(parent: &str, fields: &Map<String, Value>) -> Map<String, Va
     fields.iter().map(|(name, value)| (name.clone(), canonical(parent, name, value))).collect()
 }
 
-/// Refuses a record with the patient's id in a text or name, in either case, with or without hyphens: the store knows the pseudonym alone.
+/// Refuses a record that holds the patient's id.
 pub(super) fn refuse_patient(
     record: &Map<String, Value>,
     patient: PatientId,
     is_known: impl Fn(&str) -> bool,
 ) -> Result<(), DecodeError> {
-    let ids = [patient.uuid().hyphenated().to_string(), patient.uuid().simple().to_string()];
+    let search = PatientIdSearch::of(patient);
     for (name, value) in record {
-        if holds(name, &ids) || holds_anywhere(value, &ids) {
-            let error = DecodeError::new("holds the patient's id, which no store may hold");
+        if search.is_in(name) || search.is_anywhere_in(value) {
+            let error = DecodeError::new(HOLDS_PATIENT_ID);
             // The name of an unknown field may contain the id, so the error does not repeat it.
             return Err(if is_known(name) { error.inside(name) } else { error });
         }
     }
     Ok(())
-}
-
-fn holds_anywhere(value: &Value, ids: &[String]) -> bool {
-    match value {
-        Value::String(text) => holds(text, ids),
-        Value::Array(items) => items.iter().any(|item| holds_anywhere(item, ids)),
-        Value::Object(fields) => {
-            fields.iter().any(|(name, field)| holds(name, ids) || holds_anywhere(field, ids))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-fn holds(text: &str, ids: &[String]) -> bool {
-    let is_in = |id: &String| {
-        text.as_bytes().windows(id.len()).any(|window| window.eq_ignore_ascii_case(id.as_bytes()))
-    };
-    ids.iter().any(is_in)
 }
 
 /// Checks the fields of an object and brings their values into the form in which they are stored. An unknown field is a fault, or stays.

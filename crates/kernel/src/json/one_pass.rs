@@ -98,6 +98,24 @@ fn has_only_exact_numbers(json: &str) -> bool {
     true
 }
 
+/// How many arrays and objects are open at once at the most.
+pub(super) fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut rest) = (0_usize, 0, json);
+    while let Some(start) = rest.bytes().position(|byte| matches!(byte, b'"' | b'[' | b'{' | b']' | b'}')) {
+        let (token, after) = rest.split_at(start + 1);
+        rest = after;
+        match token.bytes().next_back() {
+            Some(b'"') => rest = after_string(after),
+            Some(b'[' | b'{') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            _ => depth = depth.saturating_sub(1),
+        }
+    }
+    deepest
+}
+
 /// What follows a string of JSON, whose first quote was removed.
 fn after_string(text: &str) -> &str {
     let mut rest = text;

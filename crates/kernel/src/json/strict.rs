@@ -24,8 +24,13 @@ pub fn read(text: &str) -> Result<Value, JsonError> {
 
 /// Parses JSON without rounding any number, or says why it cannot.
 pub(super) fn read_with_reasons(text: &str) -> Result<Value, JsonError> {
+    // First, for the reasons are looked for level by level, each time in all that is left.
+    if one_pass::depth(text) >= MAX_DEPTH {
+        let problem = format!("is nested more than {MAX_DEPTH} levels deep");
+        return Err(JsonError::new(JsonErrorKind::Depth, "$", problem));
+    }
     let whole: &RawValue = serde_json::from_str(text).map_err(|error| syntax_error(&error, 0))?;
-    Reader { text }.value(whole, MAX_DEPTH, &JsonPath::Root)
+    Reader { text }.value(whole, &JsonPath::Root)
 }
 
 /// Translates a syntax error in a part of the text that begins `before` bytes after its start.
@@ -61,26 +66,19 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value(&self, raw: &'a RawValue, depth: usize, path: &JsonPath<'_>) -> Result<Value, JsonError> {
-        let depth = depth.checked_sub(1).ok_or_else(|| {
-            JsonError::new(
-                JsonErrorKind::Depth,
-                path.to_string(),
-                format!("is nested more than {MAX_DEPTH} levels deep"),
-            )
-        })?;
+    fn value(&self, raw: &'a RawValue, path: &JsonPath<'_>) -> Result<Value, JsonError> {
         match raw.get().bytes().next() {
             Some(b'{') => {
                 let Members(fields) = self.parse(raw)?;
                 let fields = fields.into_iter().map(|(name, field)| {
-                    let field = self.value(field, depth, &JsonPath::Field(path, &name))?;
+                    let field = self.value(field, &JsonPath::Field(path, &name))?;
                     Ok((name, field))
                 });
                 fields.collect::<Result<_, _>>().map(Value::Object)
             }
             Some(b'[') => {
                 let items = self.parse::<Vec<&RawValue>>(raw)?.into_iter().enumerate();
-                items.map(|(index, item)| self.value(item, depth, &JsonPath::Item(path, index))).collect()
+                items.map(|(index, item)| self.value(item, &JsonPath::Item(path, index))).collect()
             }
             Some(b'-' | b'0'..=b'9') => number(raw.get()).map(Value::Number).ok_or_else(|| {
                 let problem = "is a number with more digits, or further from 1, than a store can keep: it would be rounded";

@@ -6,13 +6,20 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use bson::doc;
-use esoz_device_dispense::DeviceRequestRecord;
+use esoz_device_dispense::{DeviceRequestRecord, DeviceRequestStatus};
 use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
 use esoz_registries::Registry;
 use futures_util::future::try_join_all;
 use mongodb::results::UpdateResult;
 
-use crate::{MongoStore, device_dispense::commit::by_id, error::MongoError, fields::ID, values::binary};
+use crate::{
+    MongoStore,
+    device_dispense::commit::by_id,
+    error::MongoError,
+    fields::{ID, STATUS},
+    values::binary,
+};
+use document::COMPLETED;
 
 /// Concurrent updates of one import.
 const AT_ONCE: usize = 16;
@@ -53,6 +60,11 @@ impl MongoStore {
             Err(error) if error.is_duplicate_key() => self.upsert(record).await,
             done => done,
         };
+        let done = match done {
+            // It is there, and outlasts what the file says.
+            Err(error) if error.is_duplicate_key() => return Ok(Put::Kept),
+            done => done,
+        };
         let done =
             done.map_err(|error| error.during(format!("storing device request {}", record.facts.id)))?;
         Ok(match (done.upserted_id, done.modified_count) {
@@ -63,7 +75,10 @@ impl MongoStore {
     }
 
     async fn upsert(&self, record: &DeviceRequestRecord) -> Result<UpdateResult, MongoError> {
-        let filter = doc! { ID: binary(record.facts.id.uuid()) };
+        let mut filter = doc! { ID: binary(record.facts.id.uuid()) };
+        if DeviceRequestStatus::Completed.outlasts(record.facts.status) {
+            filter.insert(STATUS, doc! { "$ne": COMPLETED });
+        }
         let update = self.documents.requests.update_one(filter, document::upsert(record));
         self.documents.with_timeout(update.upsert(true).hint(by_id())).await
     }

@@ -10,6 +10,7 @@ use super::{
     Attempts,
     compared::Compared,
     facts::Found,
+    mark,
     transaction::{NotCommitted, Transaction},
 };
 use crate::{
@@ -59,7 +60,7 @@ impl Collections {
                 Err(NotCommitted::Duplicate) => None,
                 Err(NotCommitted::Failed(error)) => return Err(error.during(attempted)),
                 Err(NotCommitted::Unknown(error)) => {
-                    let found = self.committed(change.id, update.event.id, attempts.deadline).await;
+                    let found = self.committed(change.id, update.event.id).await;
                     let found = found.ok_or_else(|| error.during(attempted))?;
                     return effect.dispense(&caller(change), &found).map(Written::Applied);
                 }
@@ -94,8 +95,8 @@ impl Collections {
         };
         let mut transaction = Transaction::begin(self, deadline).await?;
         let written = async {
-            let (of_request, completing) = request;
-            transaction.update(&self.requests, of_request, completing, Some(doc! { ID: 1 })).await?;
+            let (of_request, updating) = request;
+            transaction.update(&self.requests, of_request, updating, Some(doc! { ID: 1 })).await?;
             transaction.update(&self.dispenses, conditions, set, None).await
         };
         let after = match written.await {
@@ -109,7 +110,7 @@ impl Collections {
         if let Some(after) = after {
             return Ok(after);
         }
-        let found = self.committed(change.id, update.event.id, deadline).await;
+        let found = self.committed(change.id, update.event.id).await;
         found.ok_or(NotCommitted::Unknown(MongoError::MalformedReply))
     }
 }
@@ -137,6 +138,9 @@ impl Writes {
         };
         let dispense = found.dispense.as_deref().ok_or_else(|| missing("dispense"))?;
         let request = match (&update.completed_request, &found.request) {
+            (None, Some(request)) if update.is_request_compared => {
+                Some((Compared::REQUEST.conditions(request)?, mark(update.event.id)))
+            }
             (None, _) => None,
             (Some(event), Some(request)) => Some(completing(change, event, request)?),
             (Some(_), None) => return Err(missing("device request")),

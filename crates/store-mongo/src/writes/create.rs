@@ -1,5 +1,7 @@
 //! Creates a dispense: one transaction that changes the request and inserts the dispense.
 
+use std::time::Duration;
+
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
 use esoz_device_dispense::{Create, CreateRefusal, Dispense, RequestFacts};
 use esoz_kernel::{DispenseId, EventId, Replay, StoreError, StoreErrorKind, Written};
@@ -9,6 +11,7 @@ use super::{
     Attempts,
     compared::Compared,
     facts::{active, counting},
+    mark,
     transaction::{NotCommitted, Transaction},
 };
 use crate::{
@@ -20,9 +23,12 @@ use crate::{
         replay::{Caller, Effect, New, stored_key},
     },
     event,
-    fields::{BY_REQUEST, CHANGES, CHANGES_MAX, EVENTS, ID, KEY_NEW, KEYS, OUTBOX, SINCE, WRONG_CODES},
+    fields::{BY_REQUEST, CHANGES, EVENTS, ID, KEY_NEW, KEYS, OUTBOX, SINCE, WRONG_CODES},
     values::{binary, millis},
 };
+
+/// The time for a look at what became of a change.
+const OUTCOME_WITHIN: Duration = Duration::from_secs(1);
 
 impl Collections {
     /// Creates a dispense; decides first on what was seen, and anew on what is there now when a concurrent write was faster.
@@ -55,7 +61,7 @@ impl Collections {
                     match self.record(create, &facts, &document, attempts.deadline).await? {
                         Ok(()) => return Ok(Written::Applied(recorded)),
                         Err(NotCommitted::Unknown(error)) => {
-                            let found = self.committed(recorded.id, create.event.id, attempts.deadline).await;
+                            let found = self.committed(recorded.id, create.event.id).await;
                             found.ok_or_else(|| error.during(&attempted))?;
                             return Ok(Written::Applied(recorded));
                         }
@@ -125,9 +131,8 @@ impl Collections {
         let mut transaction = Transaction::begin(self, deadline).await?;
         let written = async {
             if let Some(conditions) = conditions {
-                let id = binary(create.event.id.uuid());
-                let update = doc! { "$push": { CHANGES: { "$each": [id], "$slice": -CHANGES_MAX } } };
-                transaction.update(&self.requests, conditions, update, Some(doc! { ID: 1 })).await?;
+                let mark = mark(create.event.id);
+                transaction.update(&self.requests, conditions, mark, Some(doc! { ID: 1 })).await?;
             }
             let is_active = transaction.exists(&self.dispenses, active(&create.query), BY_REQUEST).await?;
             if is_active != has_active_dispense {
@@ -164,13 +169,10 @@ impl Collections {
         Ok(counted.matched_count > 0)
     }
 
-    /// The dispense, if the change with that event is committed and no failover can take it back.
-    pub(super) async fn committed(
-        &self,
-        id: DispenseId,
-        event: EventId,
-        deadline: Instant,
-    ) -> Option<RawDocumentBuf> {
+    /// The dispense, if the change with that event is committed and no failover can take it back. Has a little time of its own: what made the
+    /// outcome unknown may have been that the time of the change was over.
+    pub(super) async fn committed(&self, id: DispenseId, event: EventId) -> Option<RawDocumentBuf> {
+        let deadline = Instant::now() + OUTCOME_WITHIN;
         let find = self.majority.find_one(doc! { ID: binary(id.uuid()) }).max_time(self.operation_timeout);
         let found = self.until(deadline, find).await.ok().flatten();
         found.filter(|found| document::has_change(found, event))

@@ -101,20 +101,8 @@ pub(super) struct Found {
 impl Found {
     /// Decodes them.
     pub(super) fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
-        let mut basis = Vec::new();
-        let compared = [(&Compared::DISPENSE, &self.dispense), (&Compared::REQUEST, &self.request)];
-        for (compared, document) in compared {
-            if let Some(document) = document {
-                basis.extend(compared.of(document)?.into_bytes());
-            }
-        }
         let stored = self.dispense.as_deref().map(|stored| document::to_dispense(id, stored));
-        let request = self.request.as_deref().map(to_request);
-        Ok(DispenseFacts {
-            stored: stored.transpose()?,
-            request: request.transpose()?,
-            basis: Basis::new(basis),
-        })
+        Ok(DispenseFacts { stored: stored.transpose()?, request: self.request.as_deref().map(to_request) })
     }
 }
 

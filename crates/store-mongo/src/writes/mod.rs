@@ -11,17 +11,24 @@ mod turns;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bson::{Document, doc};
 use esoz_device_dispense::{
     Change, ChangeRefusal, Create, CreateRefusal, Dispense, DispenseFacts, DispenseWrites, RequestFacts,
     RequestQuery,
 };
 use esoz_events::Backoff;
-use esoz_kernel::{DispenseId, StoreError, StoreErrorKind, Written};
+use esoz_kernel::{DispenseId, EventId, StoreError, StoreErrorKind, Written};
 use tokio::time::Instant;
 
 pub(crate) use turns::Turns;
 
-use crate::{MongoStore, collections::Collections, error::MongoError};
+use crate::{
+    MongoStore,
+    collections::Collections,
+    error::MongoError,
+    fields::{CHANGES, CHANGES_MAX},
+    values::binary,
+};
 
 #[async_trait]
 impl DispenseWrites for MongoStore {
@@ -40,6 +47,11 @@ impl DispenseWrites for MongoStore {
     async fn change(&self, change: &Change) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
         self.documents.change(change).await
     }
+}
+
+/// The update of a request that a decision rests on: it makes each concurrent write of the request a conflict.
+fn mark(event: EventId) -> Document {
+    doc! { "$push": { CHANGES: { "$each": [binary(event.uuid())], "$slice": -CHANGES_MAX } } }
 }
 
 /// Attempts at one write, each decided anew, until one is not overtaken by a concurrent write.

@@ -36,9 +36,11 @@ fn facts_of(
     let Some(document) = document else { return Ok(DispenseFacts::default()) };
     let based_on = query::based_on(connection, id)?;
     let request = based_on.and_then(|id| parse_uuid(&id).ok()).map(DeviceRequestId::new);
-    let request = request.map(|id| device_request::query::find(connection, id)).transpose()?.flatten();
-    let stored = Some(to_dispense(&id.to_string(), document)?);
-    Ok(DispenseFacts { stored, request, ..DispenseFacts::default() })
+    let request = match request {
+        Some(id) => device_request::query::find_readable(connection, id)?,
+        None => None,
+    };
+    Ok(DispenseFacts { stored: Some(to_dispense(&id.to_string(), document)?), request })
 }
 
 /// Changes a dispense and its request; called inside a transaction.

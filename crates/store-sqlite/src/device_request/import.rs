@@ -1,9 +1,10 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use esoz_device_dispense::DeviceRequestRecord;
+use esoz_device_dispense::{DeviceRequestRecord, DeviceRequestStatus};
 use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
 use esoz_registries::Registry;
 
+use super::query;
 use super::row::RequestRow;
 use crate::SqliteStore;
 use crate::error::{SqliteError, is_check_violation};
@@ -28,6 +29,10 @@ impl Registry<DeviceRequestRecord> for SqliteStore {
 }
 
 fn put_request(connection: &mut SqliteConnection, row: &RequestRow) -> Result<Put, SqliteError> {
+    let is_outlasted = |status| DeviceRequestStatus::Completed.outlasts(status);
+    if row.status.parse().is_ok_and(is_outlasted) && query::is_completed(connection, &row.id)? {
+        return Ok(Put::Kept);
+    }
     match put_row!(connection, device_requests, row: RequestRow) {
         // Of the table's checks this is the only one that a record can fail.
         Err(error) if is_check_violation(&error) => {

@@ -1,10 +1,10 @@
 //! Lookups and changes of requests, and their wrong codes, inside the transactions of dispenses.
 
-use diesel::dsl::{count_star, min};
+use diesel::dsl::{count_star, exists, min};
 use diesel::prelude::*;
 use esoz_device_dispense::{DeviceRequest, DeviceRequestStatus, RequestQuery};
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{DeviceRequestId, Timestamp, UserId};
+use esoz_kernel::{DeviceRequestId, StoreError, Timestamp, UserId};
 
 use super::row::RequestRow;
 use crate::error::SqliteError;
@@ -21,9 +21,23 @@ pub(crate) fn find(
     connection: &mut SqliteConnection,
     id: DeviceRequestId,
 ) -> Result<Option<DeviceRequest>, SqliteError> {
+    Ok(find_readable(connection, id)?.transpose()?)
+}
+
+/// Finds a request; inside, it may be corrupt.
+pub(crate) fn find_readable(
+    connection: &mut SqliteConnection,
+    id: DeviceRequestId,
+) -> QueryResult<Option<Result<DeviceRequest, StoreError>>> {
     let row: Option<RequestRow> =
         device_requests::table.find(id.to_string()).get_result(connection).optional()?;
-    Ok(row.map(|row| row.facts()).transpose()?)
+    Ok(row.map(|row| row.facts()))
+}
+
+/// Whether a request is there and completed.
+pub(super) fn is_completed(connection: &mut SqliteConnection, id: &str) -> QueryResult<bool> {
+    let completed = device_requests::status.eq(DeviceRequestStatus::Completed.as_str());
+    diesel::select(exists(device_requests::table.find(id).filter(completed))).get_result(connection)
 }
 
 /// Completes a request, which must be there.

@@ -17,7 +17,7 @@ const TABLE: &str = "device_requests";
 pub(super) struct RequestRow {
     pub(super) id: String,
     subject: String,
-    status: String,
+    pub(super) status: String,
     intent: String,
     program_id: Option<String>,
     code: Option<String>,

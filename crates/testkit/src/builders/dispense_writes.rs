@@ -111,6 +111,7 @@ pub fn update_of(dispense: &Dispense, to: DispenseStatus, at: Timestamp) -> Disp
             changed_by: user(),
             ..event_of(dispense.id.uuid())
         },
+        is_request_compared: false,
         completed_request: None,
     }
 }
@@ -125,11 +126,11 @@ pub fn completing(request: DeviceRequestId, update: DispenseUpdate) -> DispenseU
         new_status: DeviceRequestStatus::Completed.as_str().to_owned(),
         ..update.event.clone()
     };
-    DispenseUpdate { completed_request: Some(event), ..update }
+    DispenseUpdate { is_request_compared: true, completed_request: Some(event), ..update }
 }
 
 /// A change with that update, at the instant and by the user of its event, if the dispense is the caller's and has still its status, and, when the
-/// update completes the request, that is active.
+/// update rests on the request, that is active.
 pub fn signed_change(dispense: &Dispense, update: &DispenseUpdate) -> Change {
     let (owner, subject, from) = (dispense.owner, dispense.subject.clone(), dispense.status);
     let decided = update.clone();
@@ -138,8 +139,9 @@ pub fn signed_change(dispense: &Dispense, update: &DispenseUpdate) -> Change {
             Ok(current) => current,
             Err(hidden) => return Ok(Err(ChangeRefusal::NotFound(hidden))),
         };
-        let is_active = found.request.is_some_and(|request| request.status == DeviceRequestStatus::Active);
-        Ok(if decided.completed_request.is_some() && !is_active {
+        let request = if decided.is_request_compared { found.request.transpose()? } else { None };
+        let is_active = request.is_some_and(|request| request.status == DeviceRequestStatus::Active);
+        Ok(if decided.is_request_compared && !is_active {
             Err(ChangeRefusal::RequestNotActive)
         } else if current.status == from {
             Ok(decided.clone())

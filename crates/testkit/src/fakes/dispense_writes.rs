@@ -72,8 +72,8 @@ impl State {
 
     fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
         let Some(document) = self.documents.get(&id) else { return Ok(DispenseFacts::default()) };
-        let request = based_on(document).map(|request| self.request(request)).transpose()?.flatten();
-        Ok(DispenseFacts { stored: Some(read(id, document)?), request, ..DispenseFacts::default() })
+        let request = based_on(document).and_then(|request| self.request(request).transpose());
+        Ok(DispenseFacts { stored: Some(read(id, document)?), request })
     }
 
     /// What a write is answered under its key, unless the dispense has come to somebody else since.
@@ -188,6 +188,10 @@ impl Registry<DeviceRequestRecord> for FakeDispenses {
             let (inserted_at, updated_at) = (to_millis(inserted_at), to_millis(updated_at));
             let stamps = Stamps { inserted_at, updated_at, ..record.stamps };
             let record = DeviceRequestRecord { stamps, ..record.clone() };
+            let there = state.requests.get(&record.facts.id).map(|there| there.facts.status);
+            if there.is_some_and(|there| there.outlasts(record.facts.status)) {
+                return Put::Kept;
+            }
             renew(&mut state.requests, record.facts.id, &record)
         };
         Ok(records.iter().map(put).collect())

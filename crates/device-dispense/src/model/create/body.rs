@@ -1,3 +1,5 @@
+use std::fmt;
+
 use esoz_kernel::{
     Decimal, DeviceDefinitionId, DeviceRequestId, DispenseId, DivisionId, EmployeeId, MedicalProgramId,
     Timestamp, Uuid,
@@ -5,8 +7,8 @@ use esoz_kernel::{
 
 use crate::model::request::VerificationCode;
 
-/// What a client asks to record: a body of the right shape (create rule 3).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a client asks to record: a body of the right shape (create rule 3). `Debug` shows its id alone.
+#[derive(Clone, PartialEq, Eq)]
 pub struct NewDispense {
     /// The id, chosen by the client.
     pub id: DispenseId,
@@ -28,6 +30,12 @@ pub struct NewDispense {
     pub verification_code: Option<VerificationCode>,
     /// What is dispensed; 1 to 100 items.
     pub details: Vec<NewDetail>,
+}
+
+impl fmt::Debug for NewDispense {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("NewDispense").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// An id with the text that a client gave to its reference; `""` where it gave none.

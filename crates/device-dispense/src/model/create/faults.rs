@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use crate::model::signed::AMOUNT;
+
 /// The faults of one rule, told together: each with the entry that it is about, and its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Faults(Vec<(String, Cow<'static, str>)>);
@@ -12,10 +14,7 @@ impl Faults {
 
     /// A fault of a signed field, as an example.
     pub(crate) fn example() -> Self {
-        Self(vec![(
-            "$.payment_amount".to_owned(),
-            "must be a number, not negative, with at most 2 decimals".into(),
-        )])
+        Self(vec![("$.payment_amount".to_owned(), AMOUNT.into())])
     }
 
     /// Adds a fault.

@@ -34,7 +34,7 @@ pub(super) fn check<'a>(
                 let fitting = registries.program_devices.iter().filter(|(device, known)| {
                     device.program == program && is_of_device(known) && fits(device, known, request, today)
                 });
-                only(fitting).map(Some)
+                exactly_one(fitting).map(Some)
             }
             (None, None) => Ok(None),
         }
@@ -76,7 +76,7 @@ fn find<'a>(
     Ok(known)
 }
 
-fn only<'a>(mut fitting: impl Iterator<Item = Chosen<'a>>) -> Result<Chosen<'a>, &'static str> {
+fn exactly_one<'a>(mut fitting: impl Iterator<Item = Chosen<'a>>) -> Result<Chosen<'a>, &'static str> {
     let first = fitting.next().ok_or("No appropriate participants found for this medical program")?;
     match fitting.next() {
         None => Ok(first),

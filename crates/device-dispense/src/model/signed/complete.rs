@@ -9,9 +9,6 @@ use crate::model::request::{DeviceRequest, DeviceRequestStatus};
 use crate::model::status::{DispenseStatus, Trigger};
 use crate::ports::{DEVICE_REQUEST, DispenseFacts, DispenseUpdate};
 
-/// The fields that a client sets when it completes a dispense (K13).
-const FREE: [&str; 4] = [WHEN_HANDED_OVER, PAYMENT_AMOUNT, PAYMENT_ID, NOTE];
-
 /// Whether a dispense is completed, and what becomes of it (K06 to K13).
 #[derive(Debug, Clone)]
 pub struct CompleteFacts {
@@ -24,16 +21,23 @@ pub struct CompleteFacts {
 }
 
 impl CompleteFacts {
+    /// The fields that a client sets when it completes a dispense (K13).
+    pub const FREE: [&str; 4] = [WHEN_HANDED_OVER, PAYMENT_AMOUNT, PAYMENT_ID, NOTE];
+
     /// Decides what becomes of the dispense: the first rule that fails answers.
     ///
     /// # Errors
-    /// [`StoreError`] of kind corrupt when the caller may see the dispense, and it cannot be read. Inside, [`ChangeRefusal`].
+    /// [`StoreError`] of kind corrupt when the caller may see the dispense, and it or its request cannot be read. Inside, [`ChangeRefusal`].
     pub fn decide(
         &self,
         mut found: DispenseFacts,
     ) -> Result<Result<DispenseUpdate, ChangeRefusal>, StoreError> {
-        let dispense = self.change.dispense(&mut found)?;
-        Ok(dispense.and_then(|dispense| self.decide_on(&dispense, found.request.as_ref())))
+        let dispense = match self.change.dispense(&mut found)? {
+            Ok(dispense) => dispense,
+            Err(hidden) => return Ok(Err(hidden)),
+        };
+        let request = found.request.transpose()?;
+        Ok(self.decide_on(&dispense, request.as_ref()))
     }
 
     fn decide_on(
@@ -63,7 +67,7 @@ impl CompleteFacts {
         if content.status.as_deref() != Some(to.as_str()) {
             return Err(ChangeRefusal::SignedStatus);
         }
-        if !equals(&content.fields, dispense, *patient, &FREE) {
+        if !equals(&content.fields, dispense, *patient, &Self::FREE) {
             return Err(ChangeRefusal::Mismatch);
         }
         Ok(self.update(dispense, request))
@@ -71,12 +75,14 @@ impl CompleteFacts {
 
     fn update(&self, dispense: &Dispense, request: &DeviceRequest) -> DispenseUpdate {
         let change = &self.change;
-        let given = FREE.iter().filter_map(|name| Some((*name, change.content.fields.get(*name)?.clone())));
+        let given =
+            Self::FREE.iter().filter_map(|name| Some((*name, change.content.fields.get(*name)?.clone())));
         let mut set: Map<String, Value> = given.map(|(name, value)| (name.to_owned(), value)).collect();
         if let Some(time) = change.content.when_handed_over {
             set.insert(WHEN_HANDED_OVER.to_owned(), rfc3339_millis(time).into());
         }
         let mut update = change.update(dispense, DispenseStatus::Completed, set);
+        update.is_request_compared = true;
         update.completed_request = request.quantity.is_some().then(|| {
             let [_, id] = change.event_ids;
             change.cause.event(

@@ -1,12 +1,14 @@
 use std::fmt;
 
 use esoz_kernel::json::{JsonError, JsonErrorKind};
-use esoz_kernel::{Decimal, Timestamp, failure};
+use esoz_kernel::{Decimal, PatientId, Timestamp, failure};
 use esoz_signed_content::{SignedContentError, SignerMismatch};
 use serde_json::{Map, Value};
 
 use crate::model::create::Faults;
 use crate::model::dispense::WHEN_HANDED_OVER;
+use crate::model::fields::{CODEABLE_CONCEPT, CODING};
+use crate::model::patient_id::{HOLDS_PATIENT_ID, PatientIdSearch};
 
 /// The dispense that was signed, as JSON, with the fields that a client may set read. `Debug` hides it.
 #[derive(Clone, PartialEq)]
@@ -43,9 +45,11 @@ failure! {
 /// A field, whether a value of it is right, and what is told of a wrong one.
 type Check = (&'static str, fn(&Value) -> bool, &'static str);
 
-/// The most characters of a note, and of a short text.
-const NOTE_MAX_CHARS: usize = 3_000;
-const TEXT_MAX_CHARS: usize = 255;
+/// The most characters of a note.
+pub const MAX_NOTE_CHARS: usize = 3_000;
+
+/// The most characters of another text.
+const MAX_TEXT_CHARS: usize = 255;
 
 pub(super) const STATUS: &str = "status";
 pub(super) const STATUS_REASON: &str = "status_reason";
@@ -54,12 +58,47 @@ pub(super) const PAYMENT_ID: &str = "payment_id";
 pub(super) const NOTE: &str = "note";
 pub(super) const EXPLANATORY_LETTER: &str = "explanatory_letter";
 
+/// What is told of a wrong amount.
+pub(crate) const AMOUNT: &str =
+    "must be a number, not negative, with at most 12 digits before and 2 after the point";
+
+const CHECKS: [Check; 7] = [
+    (STATUS, Value::is_string, "type mismatch. Expected a string"),
+    (
+        STATUS_REASON,
+        is_codeable_concept,
+        "type mismatch. Expected a CodeableConcept: coding, a list of {system, code}, and text or none",
+    ),
+    (PAYMENT_AMOUNT, is_amount, AMOUNT),
+    (
+        PAYMENT_ID,
+        |value| is_text(value, MAX_TEXT_CHARS),
+        "must be a string of at most 255 characters, without NUL",
+    ),
+    (
+        NOTE,
+        |value| is_text(value, MAX_NOTE_CHARS),
+        "must be a string of at most 3000 characters, without NUL",
+    ),
+    (
+        EXPLANATORY_LETTER,
+        |value| is_text(value, MAX_TEXT_CHARS),
+        "must be a string of at most 255 characters, without NUL",
+    ),
+    (
+        WHEN_HANDED_OVER,
+        |value| time(value).is_some(),
+        "string does not match the format of an ISO 8601 date and time",
+    ),
+];
+
 impl SignedDispense {
-    /// Reads signed content ("Signed documents").
+    /// Reads signed content ("Signed documents"), for a method in which a client may set the `free` fields of a dispense of that patient. The others
+    /// are compared with what is stored, whatever they are.
     ///
     /// # Errors
-    /// [`DocumentError`]: no JSON object, or every field that a client may set and that has the wrong type.
-    pub fn parse(content: &[u8]) -> Result<Self, DocumentError> {
+    /// [`DocumentError`]: no JSON object, or every such field that has the wrong type or holds the patient's id.
+    pub fn parse(content: &[u8], free: &[&str], patient: Option<PatientId>) -> Result<Self, DocumentError> {
         let no_object = || DocumentError::Container(SignedContentError::Invalid("not_an_object"));
         let text = str::from_utf8(content).map_err(|_| no_object())?;
         let mut fields = match esoz_kernel::json::read(text) {
@@ -74,38 +113,24 @@ impl SignedDispense {
         };
         // null is as absent.
         fields.retain(|_, value| !value.is_null());
-        let checks: [Check; 6] = [
-            (STATUS, Value::is_string, "type mismatch. Expected a string"),
-            (STATUS_REASON, is_codeable_concept, "type mismatch. Expected a CodeableConcept"),
-            (PAYMENT_AMOUNT, is_amount, "must be a number, not negative, with at most 2 decimals"),
-            (
-                PAYMENT_ID,
-                |value| is_text(value, TEXT_MAX_CHARS),
-                "must be a string of at most 255 characters",
-            ),
-            (NOTE, |value| is_text(value, NOTE_MAX_CHARS), "must be a string of at most 3000 characters"),
-            (
-                EXPLANATORY_LETTER,
-                |value| is_text(value, TEXT_MAX_CHARS),
-                "must be a string of at most 255 characters",
-            ),
-        ];
+        let search = patient.map(PatientIdSearch::of);
         let mut faults = Faults::default();
-        for (name, is_right, text) in checks {
-            if fields.get(name).is_some_and(|value| !is_right(value)) {
+        for (name, is_right, text) in CHECKS {
+            let Some(value) = fields.get(name).filter(|_| name == STATUS || free.contains(&name)) else {
+                continue;
+            };
+            if !is_right(value) {
                 faults.push(format!("$.{name}"), text);
+            } else if search.as_ref().is_some_and(|search| search.is_anywhere_in(value)) {
+                faults.push(format!("$.{name}"), HOLDS_PATIENT_ID);
             }
-        }
-        let when_handed_over = fields.get(WHEN_HANDED_OVER).map(|time| time.as_str()?.parse().ok());
-        if when_handed_over == Some(None) {
-            faults
-                .push(format!("$.{WHEN_HANDED_OVER}"), "string does not match the format of a date and time");
         }
         if !faults.is_empty() {
             return Err(DocumentError::Fields(faults));
         }
         let status = fields.get(STATUS).and_then(Value::as_str).map(str::to_owned);
-        Ok(Self { fields, status, when_handed_over: when_handed_over.flatten() })
+        let when_handed_over = fields.get(WHEN_HANDED_OVER).and_then(time);
+        Ok(Self { fields, status, when_handed_over })
     }
 
     /// Returns when the device was handed over, if it says so.
@@ -115,19 +140,37 @@ impl SignedDispense {
 }
 
 fn is_text(value: &Value, max_chars: usize) -> bool {
-    value.as_str().is_some_and(|text| text.chars().count() <= max_chars)
+    value.as_str().is_some_and(|text| text.chars().count() <= max_chars && !text.contains('\0'))
+}
+
+fn time(value: &Value) -> Option<Timestamp> {
+    Timestamp::parse_or_utc(value.as_str()?).ok()
 }
 
 fn is_amount(value: &Value) -> bool {
     let amount = value.as_number().and_then(|number| number.to_string().parse::<Decimal>().ok());
-    amount.is_some_and(|amount| !amount.is_negative() && amount.decimals() <= 2)
+    let is_short =
+        |amount: &Decimal| amount.decimals() <= 2 && amount.whole_digits() <= Decimal::MAX_WHOLE_DIGITS;
+    amount.is_some_and(|amount| !amount.is_negative() && is_short(&amount))
 }
 
-/// One coding or more, each with a system and a code, and a text or none.
+/// The most codings of one concept.
+const MAX_CODINGS: usize = 10;
+
+/// One coding or several, each a system and a code, and a text or none; nothing else, since it is stored as it is given.
 fn is_codeable_concept(value: &Value) -> bool {
-    let is_coding =
-        |coding: &Value| ["system", "code"].iter().all(|name| coding.get(name).is_some_and(Value::is_string));
-    let codings = value.get("coding").and_then(Value::as_array);
-    let text = value.get("text").is_none_or(|text| text.is_string() || text.is_null());
-    codings.is_some_and(|codings| !codings.is_empty() && codings.iter().all(is_coding)) && text
+    let is_short = |value: &Value| is_text(value, MAX_TEXT_CHARS);
+    let is_coding = |coding: &Value| {
+        coding.as_object().is_some_and(|coding| {
+            CODING.fields.iter().all(|field| coding.get(field.name).is_some_and(is_short))
+                && coding.keys().all(|name| CODING.field(name).is_some())
+        })
+    };
+    value.as_object().is_some_and(|concept| {
+        let codings = concept.get("coding").and_then(Value::as_array);
+        codings.is_some_and(|codings| {
+            (1..=MAX_CODINGS).contains(&codings.len()) && codings.iter().all(is_coding)
+        }) && concept.get("text").is_none_or(|text| text.is_null() || is_short(text))
+            && concept.keys().all(|name| CODEABLE_CONCEPT.field(name).is_some())
+    })
 }

@@ -39,12 +39,10 @@ pub(super) fn equals(
     let is_id = |value: Option<&Value>, id| {
         value.and_then(Value::as_str).is_some_and(|text| parse_uuid(text) == Ok(id))
     };
-    let subject = fields.get("subject");
-    let is_of_patient =
-        is_id(subject.and_then(|subject| subject.pointer("/identifier/value")), patient.uuid())
-            && subject.and_then(|subject| subject.pointer("/identifier/type/coding")).is_some_and(|coding| {
-                *coding == serde_json::json!([{"system": RESOURCES, "code": "patient"}])
-            });
+    let coding = serde_json::json!([{"system": RESOURCES, "code": "patient"}]);
+    let subject =
+        serde_json::json!({"identifier": {"type": {"coding": coding}, "value": patient.uuid().to_string()}});
+    let is_of_patient = fields.get("subject").is_some_and(|signed| equal("", "subject", signed, &subject));
     let is_published = |name: &str| matches!(name, "id" | "subject") || RECORD.field(name).is_some();
     let is_left =
         |name: &str| free.contains(&name) || NOT_COMPARED.contains(&name) || matches!(name, "id" | "subject");

@@ -10,9 +10,6 @@ use crate::model::dispense::Dispense;
 use crate::model::status::{DispenseStatus, Trigger};
 use crate::ports::{DispenseFacts, DispenseUpdate};
 
-/// The fields that a client sets when it marks a dispense in error (E11).
-const FREE: [&str; 2] = [STATUS_REASON, EXPLANATORY_LETTER];
-
 /// Whether a dispense is marked in error, and what becomes of it (E05, E08 to E11).
 #[derive(Debug, Clone)]
 pub struct MarkInErrorFacts {
@@ -23,6 +20,9 @@ pub struct MarkInErrorFacts {
 }
 
 impl MarkInErrorFacts {
+    /// The fields that a client sets when it marks a dispense in error (E11).
+    pub const FREE: [&str; 2] = [STATUS_REASON, EXPLANATORY_LETTER];
+
     /// Decides what becomes of the dispense: the first rule that fails answers.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl MarkInErrorFacts {
         if !codings.is_some_and(|codings| codings.iter().all(is_known)) {
             return Err(ChangeRefusal::Reason);
         }
-        if !equals(&content.fields, dispense, *patient, &FREE) {
+        if !equals(&content.fields, dispense, *patient, &Self::FREE) {
             return Err(ChangeRefusal::Mismatch);
         }
         let letter = content.fields.get(EXPLANATORY_LETTER);

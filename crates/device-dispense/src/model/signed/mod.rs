@@ -11,7 +11,8 @@ use esoz_kernel::{CivilDate, EventId, LegalEntityId, PatientId, Pseudonym, Store
 use serde_json::{Map, Value};
 
 pub use complete::CompleteFacts;
-pub use content::{DocumentError, SignedDispense};
+pub(crate) use content::AMOUNT;
+pub use content::{DocumentError, MAX_NOTE_CHARS, SignedDispense};
 pub use mark_in_error::MarkInErrorFacts;
 pub use refusal::ChangeRefusal;
 
@@ -57,6 +58,7 @@ impl SignedChange {
             set,
             link: self.link.clone(),
             event: self.cause.event(id, (EntityType::DEVICE_DISPENSE, dispense.id.uuid()), to.as_str()),
+            is_request_compared: false,
             completed_request: None,
         }
     }

@@ -29,7 +29,10 @@ pub(crate) async fn handle(call: Call) -> Answer {
         async |call| {
             let (body, idempotency_key) = {
                 let units = call.api().device_dispenses.create.policy.units.clone();
-                call.json_body(|bytes| new_dispense::parse(bytes, &|code| units.contains_key(code))).await?
+                call.json_body(|bytes| {
+                    new_dispense::parse(bytes, patient_id, &|code| units.contains_key(code))
+                })
+                .await?
             };
             let (request_id, trace) = (call.context().request_id.clone(), call.trace());
             Ok(CreateInput { patient_id, body, request_id, trace, idempotency_key })
@@ -46,7 +49,7 @@ struct CreateAnswers;
 impl IntoResponses for CreateAnswers {
     fn responses() -> Responses {
         let path = format!("/api/patients/{}/device_dispenses", example::PATIENT);
-        let parse = |body: &[u8]| new_dispense::parse(body, &|_| true);
+        let parse = |body: &[u8]| new_dispense::parse(body, None, &|_| true);
         Answers::of_operation::<CreateDispense>(&path)
             .success("created", "The new record.", "DeviceDispense", Reply::created(example::created()))
             .with_write_refusals()

@@ -23,19 +23,26 @@ pub(super) fn created() -> DispenseFields {
 
 /// A completed dispense.
 pub(super) fn completed() -> DispenseFields {
-    let links = json!([format!("2026-01-31/{DISPENSE}/0192a4f0-6c1e-7b34-9d2f-5e8a7c6041bb")]);
-    let set = json!({"when_handed_over": "2026-01-31T08:30:00.000Z", "payment_amount": 54.5, "signed_content_links": links});
+    let set = json!({"when_handed_over": "2026-01-31T08:30:00.000Z", "payment_amount": 54.5, "signed_content_links": links()});
     shown(DispenseStatus::Completed, set)
+}
+
+/// The links to the containers of a signed dispense.
+fn links() -> Value {
+    json!([format!("2026-01-31/{DISPENSE}/0192a4f0-6c1e-7b34-9d2f-5e8a7c6041bb")])
 }
 
 /// A dispense that was marked in error.
 pub(super) fn marked_in_error() -> DispenseFields {
     let system = "device_dispense_mark_in_error_reasons";
     let reason = json!({"coding": [{"system": system, "code": "incorrect_patient"}], "text": ""});
-    shown(
-        DispenseStatus::EnteredInError,
-        json!({"status_reason": reason, "explanatory_letter": "The other of two brothers."}),
-    )
+    let mut history = record(DispenseStatus::EnteredInError)["status_history"].clone();
+    history[1]["status_reason"] = reason.clone();
+    let set = json!({
+        "status_reason": reason, "status_history": history, "explanatory_letter": "The other of two brothers.",
+        "signed_content_links": links(),
+    });
+    shown(DispenseStatus::EnteredInError, set)
 }
 
 /// A dispense of that status with these fields as well, as it is shown.

@@ -144,7 +144,11 @@ pub async fn a_completion_comes_before_or_after_a_revocation(store: DispenseWrit
     for round in 0..2 * ROUNDS {
         let mut record = stored_request(&store).await;
         let before = stored_dispense(&store, &record.facts).await;
-        let update = completion(&before, record.facts.id, at_millis(1));
+        let mut update = completion(&before, record.facts.id, at_millis(1));
+        if (round / 2).is_multiple_of(2) {
+            // That of a request without a quantity leaves it as it is, and rests on it all the same.
+            update.completed_request = None;
+        }
         let (change, writes) = (signed_change(&before, &update), Arc::clone(&store.writes));
         let change: Racer = Box::pin(async { Raced::Change(change_in_the_end(writes, change).await) });
         record.facts.status = DeviceRequestStatus::Revoked;
@@ -172,6 +176,31 @@ pub async fn a_completion_comes_before_or_after_a_revocation(store: DispenseWrit
             }
         }
         let now = request_now(&store, record.facts.id).await;
-        assert_eq!(now.facts.status, DeviceRequestStatus::Revoked, "an import has the last word");
+        assert_eq!(now.facts.status, DeviceRequestStatus::Revoked, "the doctor has the last word");
+    }
+}
+
+/// The file from which a request came is loaded again after its dispense is completed, and while it is: the request is not open again.
+pub async fn a_file_loaded_again_opens_no_completed_request(store: DispenseWriteStore) {
+    for _ in 0..ROUNDS {
+        let record = stored_request(&store).await;
+        let before = stored_dispense(&store, &record.facts).await;
+        let change = signed_change(&before, &completion(&before, record.facts.id, at_millis(1)));
+        let (writes, registry, again) =
+            (Arc::clone(&store.writes), Arc::clone(&store.requests), record.clone());
+        let change: Racer = Box::pin(async { Raced::Change(change_in_the_end(writes, change).await) });
+        let import: Racer = Box::pin(async move {
+            assert_eq!(registry.put(&[again]).await.unwrap(), [Put::Kept]);
+            Raced::Revocation { was_completed: false }
+        });
+        for raced in all_at_once([change, import]).await {
+            if let Raced::Change(outcome) = raced {
+                assert!(matches!(outcome, Written::Applied(_)));
+            }
+        }
+        let now = request_now(&store, record.facts.id).await;
+        assert_eq!(now.facts.status, DeviceRequestStatus::Completed);
+        assert_eq!(store.requests.put(&[record.clone()]).await.unwrap(), [Put::Kept]);
+        assert_eq!(request_now(&store, record.facts.id).await, now);
     }
 }

@@ -192,6 +192,6 @@ pub async fn a_change_is_decided_on_the_facts(store: DispenseWriteStore) {
     let asked = Change { decide: Arc::new(decide), by: user(), ..signed_change(&before, &update) };
     assert_eq!(change(&store, &asked).await, Written::Refused(ChangeRefusal::Mismatch));
     let facts = given.lock().unwrap().take().unwrap();
-    assert_eq!(facts.request, Some(record.facts));
+    assert_eq!(facts.request.unwrap().unwrap(), record.facts);
     assert_same(&facts.stored.unwrap().dispense.unwrap(), &before);
 }

@@ -59,6 +59,7 @@ macro_rules! dispense_writes_contract {
             changes_of_different_dispenses_are_all_applied,
             of_a_change_and_a_stop_one_wins,
             a_completion_comes_before_or_after_a_revocation,
+            a_file_loaded_again_opens_no_completed_request,
             a_repeated_change_gets_the_first_answer,
             the_first_answer_of_a_change_outlives_the_next,
             concurrent_repetitions_of_a_change_have_one_effect,

@@ -1,49 +1,102 @@
 //! What content can be read.
 
-use esoz_kernel::{ErrorKind, Failure as _};
-use serde_json::json;
+use esoz_kernel::{ErrorKind, Failure as _, PatientId};
+use serde_json::{Value, json};
 
-use crate::SignedDispense;
+use crate::{CompleteFacts, DocumentError, HOLDS_PATIENT_ID, MarkInErrorFacts, SignedDispense};
+
+fn complete(content: &str) -> Result<SignedDispense, DocumentError> {
+    SignedDispense::parse(content.as_bytes(), &CompleteFacts::FREE, None)
+}
+
+fn mark(content: &Value) -> Result<SignedDispense, DocumentError> {
+    SignedDispense::parse(content.to_string().as_bytes(), &MarkInErrorFacts::FREE, None)
+}
+
+fn entries(refusal: &DocumentError) -> Vec<String> {
+    let mut entries: Vec<String> = refusal.faults().into_iter().map(|(entry, _)| entry).collect();
+    entries.sort();
+    entries
+}
 
 #[test]
-fn given_content_of_a_wrong_type_then_each_field_is_told() {
+fn given_free_fields_of_a_wrong_type_then_each_is_told_and_the_others_are_left_to_be_compared() {
     let wrong = json!({
         "status": 1, "when_handed_over": "yesterday", "payment_amount": 1.005, "payment_id": "p".repeat(256), "note": [],
         "status_reason": {"coding": []}, "explanatory_letter": 1,
     });
-    let refusal = SignedDispense::parse(wrong.to_string().as_bytes()).unwrap_err();
-    let mut entries: Vec<String> = refusal.faults().into_iter().map(|(entry, _)| entry).collect();
-    entries.sort();
-    let expected = [
-        "$.explanatory_letter",
-        "$.note",
-        "$.payment_amount",
-        "$.payment_id",
-        "$.status",
-        "$.status_reason",
-        "$.when_handed_over",
-    ];
-    assert_eq!((entries, refusal.kind()), (expected.map(str::to_owned).into(), ErrorKind::Invalid));
-    let right = json!({"payment_amount": 0, "payment_id": "p".repeat(255), "note": null});
-    assert!(SignedDispense::parse(right.to_string().as_bytes()).is_ok());
+    let refusal = complete(&wrong.to_string()).unwrap_err();
+    let of_complete = ["$.note", "$.payment_amount", "$.payment_id", "$.status", "$.when_handed_over"];
+    assert_eq!(
+        (entries(&refusal), refusal.kind()),
+        (of_complete.map(str::to_owned).into(), ErrorKind::Invalid)
+    );
+    let of_mark = ["$.explanatory_letter", "$.status", "$.status_reason"];
+    assert_eq!(entries(&mark(&wrong).unwrap_err()), of_mark.map(str::to_owned));
+    for right in [
+        json!({"payment_amount": 0, "payment_id": "p".repeat(255), "note": null}),
+        json!({"when_handed_over": "2026-01-31T08:15:30", "note": "n".repeat(3_000)}),
+    ] {
+        assert!(complete(&right.to_string()).is_ok(), "{right}");
+    }
+    assert!(complete(&json!({"note": "a\0"}).to_string()).is_err(), "NUL");
+    assert!(complete(r#"{"payment_amount": 999999999999.99}"#).is_ok());
+    assert!(complete(r#"{"payment_amount": 1e12}"#).is_err(), "no sum of prices that a create takes");
+}
+
+#[test]
+fn given_a_reason_then_it_is_codings_and_a_text_and_nothing_else() {
+    let coding = json!({"system": "s", "code": "duplicate"});
+    for right in [json!({"coding": [coding]}), json!({"coding": [coding, coding], "text": "t"})] {
+        assert!(mark(&json!({"status_reason": right})).is_ok(), "{right}");
+    }
+    for wrong in [
+        json!({"coding": [{"system": "s", "code": "duplicate", "a\0": 1}]}),
+        json!({"coding": [{"system": "s", "code": "duplicate", "$set": {}}]}),
+        json!({"coding": [coding], "extension": []}),
+        json!({"coding": [coding], "text": "t".repeat(256)}),
+        json!({"coding": vec![&coding; 11]}),
+        json!({"coding": [{"system": "s"}]}),
+        json!({"coding": coding}),
+        json!([coding]),
+    ] {
+        assert_eq!(
+            entries(&mark(&json!({"status_reason": wrong})).unwrap_err()),
+            ["$.status_reason"],
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn given_the_patients_id_in_a_free_field_then_it_is_told_without_the_id() {
+    let id = "AFF00BF6-68bf-4b49-b66d-f031d48922b3";
+    let patient: PatientId = id.parse().unwrap();
+    let reason = json!({"coding": [{"system": "s", "code": id.replace('-', "")}]});
+    let content = json!({"explanatory_letter": format!("see {id}"), "status_reason": reason, "note": id});
+    let parsed =
+        SignedDispense::parse(content.to_string().as_bytes(), &MarkInErrorFacts::FREE, Some(patient));
+    let refusal = parsed.unwrap_err();
+    assert_eq!(entries(&refusal), ["$.explanatory_letter", "$.status_reason"]);
+    assert!(refusal.faults().iter().all(|(_, text)| text == HOLDS_PATIENT_ID));
 }
 
 #[test]
 fn given_a_number_that_would_be_rounded_then_it_is_told_where() {
     let content = r#"{"details": [{"sell_price": 50.500000000000000001}]}"#;
-    let refusal = SignedDispense::parse(content.as_bytes()).unwrap_err();
+    let refusal = complete(content).unwrap_err();
     assert_eq!(refusal.faults()[0].0, "$.details[0].sell_price");
 }
 
 #[test]
 fn given_no_object_then_it_is_no_content_and_debug_hides_it() {
     for content in ["", "[]", "1", "null", "\"canary\"", "{", r#"{"a": 1, "a": 1}"#, "\u{feff}{}"] {
-        let refusal = SignedDispense::parse(content.as_bytes()).unwrap_err();
+        let refusal = complete(content).unwrap_err();
         assert_eq!(
             (refusal.kind(), refusal.to_string().as_str()),
             (ErrorKind::BadRequest, "Invalid signed content")
         );
     }
-    let shown = format!("{:?}", SignedDispense::parse(br#"{"note": "canary"}"#).unwrap());
+    let shown = format!("{:?}", complete(r#"{"note": "canary"}"#).unwrap());
     assert_eq!(shown, "SignedDispense(…)");
 }

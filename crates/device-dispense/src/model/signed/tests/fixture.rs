@@ -104,7 +104,7 @@ impl Fixture {
         fixture
     }
 
-    fn change(&self) -> SignedChange {
+    fn change(&self, free: &[&str]) -> SignedChange {
         SignedChange {
             patient: PatientId::new(uuid(3)),
             subject: Pseudonym::new("P"),
@@ -116,7 +116,7 @@ impl Fixture {
                 trace: None,
             },
             today: "2026-01-31".parse().unwrap(),
-            content: SignedDispense::parse(self.signed.to_string().as_bytes()).unwrap(),
+            content: SignedDispense::parse(self.signed.to_string().as_bytes(), free, None).unwrap(),
             link: "key".to_owned(),
             event_ids: [EventId::new(uuid(21)), EventId::new(uuid(22))],
         }
@@ -132,21 +132,33 @@ impl Fixture {
             record,
         };
         let stored = Some(StoredDispense::from(dispense));
-        DispenseFacts { stored, request: self.request.clone(), ..DispenseFacts::default() }
+        DispenseFacts { stored, request: self.request.clone().map(Ok) }
     }
 
     pub(super) fn decide_complete(&self) -> Result<DispenseUpdate, ChangeRefusal> {
         let facts = CompleteFacts {
-            change: self.change(),
+            change: self.change(&CompleteFacts::FREE),
             handed_over: self.handed_over.map(|day| day.parse().unwrap()),
             is_author_required: self.is_author_required,
         };
         facts.decide(self.found()).unwrap()
     }
 
+    /// What completing it gives when its request cannot be read.
+    pub(super) fn complete_on_corrupt_request(
+        &self,
+    ) -> Result<Result<DispenseUpdate, ChangeRefusal>, StoreError> {
+        let request = Some(Err(StoreError::corrupt("device_requests", "6", "status")));
+        let found = DispenseFacts { request, ..self.found() };
+        let change = self.change(&CompleteFacts::FREE);
+        CompleteFacts { change, handed_over: None, is_author_required: true }.decide(found)
+    }
+
     pub(super) fn decide_mark(&self) -> Result<DispenseUpdate, ChangeRefusal> {
         let reasons = ["duplicate".to_owned(), "incorrect_device".to_owned()].into();
-        MarkInErrorFacts { change: self.change(), reasons }.decide(self.found()).unwrap()
+        MarkInErrorFacts { change: self.change(&MarkInErrorFacts::FREE), reasons }
+            .decide(self.found())
+            .unwrap()
     }
 
     pub(super) fn request(&mut self) -> &mut DeviceRequest {

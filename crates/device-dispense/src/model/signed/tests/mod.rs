@@ -4,7 +4,7 @@ mod content;
 mod equality;
 mod fixture;
 
-use esoz_kernel::{EventId, LegalEntityId, Pseudonym};
+use esoz_kernel::{EventId, LegalEntityId, Pseudonym, StoreErrorKind};
 use serde_json::{Value, json};
 
 use super::*;
@@ -183,4 +183,13 @@ fn given_a_mark_in_error_then_reason_and_letter_are_set() {
     assert_eq!((update.to, update.completed_request), (DispenseStatus::EnteredInError, None));
     fixture.signed["status_reason"] = Value::Null;
     assert_eq!(fixture.decide_mark().unwrap_err(), ChangeRefusal::Reason);
+}
+
+#[test]
+fn k09_given_a_corrupt_request_then_who_sees_the_dispense_is_told_and_a_stranger_is_not() {
+    let fixture = Fixture::complete();
+    assert_eq!(fixture.complete_on_corrupt_request().unwrap_err().kind(), StoreErrorKind::Corrupt);
+    let of_another = Fixture { owner: LegalEntityId::new(uuid(99)), ..fixture };
+    let told = of_another.complete_on_corrupt_request().unwrap();
+    assert_eq!(told, Err(ChangeRefusal::NotFound(NotVisible::OtherLegalEntity)));
 }

@@ -3,11 +3,13 @@
 mod schema;
 
 use esoz_device_dispense::{
-    AnyReference, Named, NewDetail, NewDevice, NewDispense, RESOURCES, VerificationCode,
+    AnyReference, HOLDS_PATIENT_ID, MAX_NOTE_CHARS, Named, NewDetail, NewDevice, NewDispense,
+    PatientIdSearch, RESOURCES, VerificationCode,
 };
-use esoz_kernel::{Decimal, Timestamp, Uuid};
+use esoz_kernel::{Decimal, PatientId, Timestamp, Uuid};
 use serde_json::{Map, Value};
 
+use crate::envelope::Invalid;
 use crate::error::ApiError;
 use crate::extract::shape::{self, Field, Kind, Range, Shape};
 
@@ -132,7 +134,7 @@ static BODY: Shape = Shape {
         Field::required("based_on", Kind::Object(&DEVICE_REQUEST), "The device request."),
         Field::optional("program", Kind::Object(&MEDICAL_PROGRAM), "The medical program."),
         Field::optional("primary_source", Kind::Boolean, "Stored as true if absent."),
-        Field::optional("note", Kind::Text(3_000), ""),
+        Field::optional("note", Kind::Text(MAX_NOTE_CHARS), ""),
         Field::optional("when_handed_over", Kind::Time, ""),
         Field::optional(
             "verification_code",
@@ -144,11 +146,26 @@ static BODY: Shape = Shape {
     alternatives: &[],
 };
 
-/// Parses the body of a create.
-pub(crate) fn parse(bytes: &[u8], is_unit: &dyn Fn(&str) -> bool) -> Result<NewDispense, ApiError> {
+/// Parses the body of a create for that patient, whose id must be nowhere in it.
+pub(crate) fn parse(
+    bytes: &[u8],
+    patient: Option<PatientId>,
+    is_unit: &dyn Fn(&str) -> bool,
+) -> Result<NewDispense, ApiError> {
     let body = shape::read(bytes, &BODY, is_unit)?;
+    if let Some(patient) = patient {
+        refuse_patient(&body, patient)?;
+    }
     // The shape was checked, so everything is there and can be read.
     read(&body).ok_or_else(ApiError::malformed)
+}
+
+fn refuse_patient(body: &Fields, patient: PatientId) -> Result<(), ApiError> {
+    let search = PatientIdSearch::of(patient);
+    let holding = body.iter().filter(|(_, value)| search.is_anywhere_in(value));
+    let faults = holding.map(|(name, _)| Invalid::property(format!("$.{name}"), "format", HOLDS_PATIENT_ID));
+    let faults: Vec<_> = faults.collect();
+    if faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(faults)) }
 }
 
 type Fields = Map<String, Value>;

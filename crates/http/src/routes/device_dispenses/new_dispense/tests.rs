@@ -41,12 +41,12 @@ fn body() -> Value {
 }
 
 fn parse_value(body: &Value) -> Result<NewDispense, ApiError> {
-    parse(body.to_string().as_bytes(), &|code| code == "piece")
+    parse(body.to_string().as_bytes(), None, &|code| code == "piece")
 }
 
 /// The entry and the rule of each fault.
 fn faults(bytes: &[u8]) -> Vec<(String, String)> {
-    let error = parse(bytes, &|code| code == "piece").unwrap_err();
+    let error = parse(bytes, None, &|code| code == "piece").unwrap_err();
     let context = RequestContext::new(RequestId::from_uuid(Uuid::nil()), String::new());
     assert_eq!(error.respond(&context).status(), StatusCode::UNPROCESSABLE_ENTITY);
     error.invalid_entries()
@@ -191,11 +191,28 @@ fn names_that_the_client_made_up_are_not_repeated() {
 }
 
 #[test]
+fn the_patients_id_is_refused_wherever_it_stands() {
+    let patient: PatientId = ID.parse().unwrap();
+    let told = |body: Value| {
+        let told =
+            parse(body.to_string().as_bytes(), Some(patient), &|_| true).unwrap_err().invalid_entries();
+        told.into_iter().map(|(entry, _)| entry).collect::<Vec<_>>()
+    };
+    let mut of_another = body();
+    for name in ["performer", "location", "based_on", "program"] {
+        of_another[name]["identifier"]["value"] = "0d7f6d8e-2f1a-4f6c-9f0b-3f8f2b6f7a51".into();
+    }
+    of_another["note"] = format!("see {}", ID.replace('-', "").to_uppercase()).into();
+    of_another["performer"]["identifier"]["type"]["text"] = ID.into();
+    assert_eq!(told(of_another), ["$.details", "$.id", "$.note", "$.performer"]);
+}
+
+#[test]
 fn a_number_that_would_be_rounded_is_refused_and_so_is_a_field_twice() {
     let text = body().to_string().replace("100.5", "100.500000000000000001");
     assert_eq!(faults(text.as_bytes()), fault("$.details[0].sell_price", "number"));
     let twice = body().to_string().replacen('{', r#"{"id":1,"#, 1);
-    assert!(parse(twice.as_bytes(), &|_| true).unwrap_err().invalid_entries().is_empty());
+    assert!(parse(twice.as_bytes(), None, &|_| true).unwrap_err().invalid_entries().is_empty());
     assert_eq!(faults(b"[]"), fault("$", "schema"));
 }
 
