@@ -13,7 +13,7 @@ use crate::stop::changed_fields;
 /// The status of the fixture's request.
 async fn request_of(app: &TestApp, fixture: &SignedFixture) -> DeviceRequestStatus {
     let facts = app.stores.dispense_writes.facts(fixture.base.dispense.id).await.unwrap();
-    facts.request.unwrap().status
+    facts.request.unwrap().unwrap().status
 }
 
 /// The events of the fixture's request.

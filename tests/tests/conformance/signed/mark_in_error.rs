@@ -40,7 +40,7 @@ on_every_store! {
         assert_eq!(changed_fields(&before, &after), changed);
         // The request stays as it is.
         let facts = app.stores.dispense_writes.facts(id).await.unwrap();
-        assert_eq!(facts.request.as_ref(), Some(&fixture.request.facts));
+        assert_eq!(facts.request.unwrap().unwrap(), fixture.request.facts);
 
         let events = app.events_of(&fixture.base.dispense).await;
         assert_eq!(app.delivered().messages().await.len(), 1);

@@ -168,7 +168,7 @@ async fn assert_untouched<'a>(
         let facts = app.stores.dispense_writes.facts(dispense.id).await.unwrap();
         assert_eq!(facts.stored.unwrap().dispense.unwrap(), *dispense);
         if facts.request.is_some() {
-            assert_eq!(facts.request.as_ref(), Some(&fixture.request.facts));
+            assert_eq!(facts.request.unwrap().unwrap(), fixture.request.facts);
         }
     }
     app.settled().await;
