@@ -87,7 +87,7 @@ async fn execute(
             let (config, level) = load()?;
             cli::serve::run(&config, level).await?;
         }
-        Command::Migrate => cli::migrate::run(&config()?).await?,
+        Command::Migrate(args) => cli::migrate::run(&config()?, &args).await?,
         Command::Import(args) => return cli::import::run(&config()?, args).await,
         Command::Export(args) => return cli::export::run(&config()?, args).await,
         Command::Token(command) => cli::credentials::token(&config()?, command).await?,

@@ -8,6 +8,7 @@ mod device_dispense;
 mod device_request;
 mod error;
 mod event_log;
+mod fingerprint;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod idempotency;

@@ -78,7 +78,7 @@ pub(crate) enum Command {
     /// Runs the server.
     Serve,
     /// Migrates the stores: creates or updates tables and indexes, creates the topic. Safe to repeat, and while servers run.
-    Migrate,
+    Migrate(MigrateArgs),
     /// Imports NDJSON files: one {"kind": …, "data": {…}} per line.
     #[command(
         after_help = "An import can be repeated: it leaves dispenses and contract divisions that already exist as they are.\n\n\
@@ -155,6 +155,14 @@ pub(crate) struct OutputArgs {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// Makes the configured patient key and scheme those of the store, which refuses any others from then on. Only after all stored pseudonyms were
+    /// made anew with them, while no server runs: it changes no pseudonym.
+    #[arg(long)]
+    pub(crate) accept_patient_key: bool,
 }
 
 #[derive(Debug, Args)]

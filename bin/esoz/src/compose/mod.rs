@@ -5,6 +5,7 @@ pub(crate) mod caches;
 pub(crate) mod documents;
 pub(crate) mod jobs;
 pub(crate) mod missing_indexes;
+pub(crate) mod patient_key;
 pub(crate) mod stores;
 pub(crate) mod tokens;
 pub(crate) mod transport;
@@ -21,6 +22,7 @@ use esoz_signed_content::{MediaStorage, SignatureVerifier};
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
 
 use crate::config::{Bus, Config, StoreKind, refuse_all};
+use patient_key::is_unavailable;
 use stores::Stores;
 
 /// The adapters that a server is composed of. A test replaces those that it controls.
@@ -49,13 +51,20 @@ impl Parts {
     /// Builds the configured stores and bus, with the system clock and random ids.
     ///
     /// # Errors
-    /// When the configuration does not fit what it names, e.g. a store whose schema is too old. A server that cannot be reached
+    /// When the configuration does not fit what it names, e.g. a store whose schema is too old, or whose pseudonyms are made with another key. A server that cannot be reached
     /// is no error.
     pub async fn configured(config: &Config) -> Result<Self> {
         let mut stores = Stores::open_or_create(config).await?;
         if let Some(issuer) = tokens::issuer(config)? {
             stores.access_tokens = issuer.access_tokens(stores.blocks.clone());
             stores.token_issuer = Some(Arc::new(issuer));
+        }
+        match stores.patient_key(config)?.require().await {
+            Err(error) if is_unavailable(&error) => tracing::warn!(
+                error = format!("{error:#}"),
+                "whether the patient key is that of the store cannot be told until the store is reached; a server whose key is another one stops then"
+            ),
+            required => required?,
         }
         let publisher = bus::publisher(config, &stores)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -234,3 +234,18 @@ macro_rules! media_storage_contract {
         }
     };
 }
+
+/// Runs the contract suite of `PseudonymFingerprints`. Takes the name of an `async fn() -> esoz_testkit::contract::FingerprintsUnderTest` that makes a
+/// store of its own for every call.
+#[macro_export]
+macro_rules! fingerprints_contract {
+    ($fresh:path) => {
+        $crate::contract_cases! { $fresh => pseudonym_fingerprints:
+            nothing_is_recorded_at_first,
+            the_first_fingerprint_stays,
+            of_concurrent_first_fingerprints_one_is_recorded,
+            a_fingerprint_takes_the_place_of_another,
+            what_cannot_be_read_is_corrupt,
+        }
+    };
+}
