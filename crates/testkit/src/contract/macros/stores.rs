@@ -207,6 +207,7 @@ macro_rules! credential_store_contract {
             a_user_and_a_client_narrow_a_list,
             a_list_has_what_is_not_valid_as_well,
             a_digest_is_found_by_its_beginning,
+            users_and_clients_are_listed_with_their_state,
         }
     };
 }
