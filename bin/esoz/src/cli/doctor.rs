@@ -1,3 +1,4 @@
+mod documents;
 mod finding;
 
 use std::io::ErrorKind;
@@ -15,7 +16,7 @@ use esoz_store_sqlite::SqliteSettings;
 use esoz_tls::CertificateFiles;
 use finding::{Finding, Report};
 
-use super::args::OutputArgs;
+use super::args::DoctorArgs;
 use super::health::is_running;
 use crate::compose::missing_indexes::none_missing;
 use crate::compose::patient_key::PatientKey;
@@ -28,9 +29,10 @@ use crate::tls::{self, Fitness};
 const SQLITE_REMEDY: &str = "check sqlite.path, that the user of this program may write the file, those beside it and their folder, and that their disk has \
     room; `esoz migrate` updates an older schema";
 
-/// Checks everything that the configuration names, and prints the findings. Fails if anything is wrong.
-pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode> {
-    let mut report = Report { output, is_well: true };
+/// Checks everything that the configuration names, and prints the findings. Fails if anything is wrong; if it is to be strict, also if anything is not
+/// safe.
+pub(crate) async fn run(config: &Config, args: DoctorArgs) -> Result<ExitCode> {
+    let mut report = Report::new(args);
     let pseudonyms = Finding::new(
         "pseudonyms",
         config.pseudonyms().map(drop),
@@ -54,7 +56,9 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         StoreKind::Servers => None,
     };
     match (config.store_kind()?, &first_start) {
-        (StoreKind::Sqlite, Some(SqliteSettings { path, .. })) => report.add(&creatable(path))?,
+        (StoreKind::Sqlite, Some(SqliteSettings { path, .. })) => {
+            report.add(&creatable("SQLite", path, SQLITE_REMEDY))?
+        }
         (StoreKind::Sqlite, None) => {
             let ping = async { Ok(open_sqlite(config)?.ping().await?) };
             report.add(&Finding::new("SQLite", ping.await, SQLITE_REMEDY))?;
@@ -74,6 +78,9 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         let remedy =
             "check kafka.brokers and what the brokers advertise; `esoz migrate` creates a missing topic";
         report.add(&Finding::new("Kafka", ping.await, remedy).over(settings.transport()))?;
+        let weak = config.single_replica()?.map(|problem| (problem, bus::REPLICATION_REMEDY));
+        report
+            .add(&Finding { weak, ..Finding::new("kafka.replication", Ok(()), bus::REPLICATION_REMEDY) })?;
     }
     if let Some(otlp) = config.otlp()? {
         let seen = Some(String::from("is not asked"));
@@ -89,6 +96,9 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         };
         let remedy = "check auth.url, auth.client_id, auth.client_secret and auth.root_certificate_file, and that the issuer can be reached from here";
         report.add(&Finding::new("token issuer", ping.await, remedy))?;
+    }
+    for finding in documents::findings(config).await? {
+        report.add(&finding)?;
     }
     let is_running = is_running(config).await;
     let (finding, listening) = address("http.bind", config.bind()?, is_running);
@@ -120,13 +130,13 @@ fn certificate(files: &CertificateFiles) -> Finding {
     }
 }
 
-/// Checks that a SQLite file can be created.
-fn creatable(path: &Path) -> Finding {
+/// Checks that a file or folder can be created.
+fn creatable(what: &'static str, path: &Path, remedy: &'static str) -> Finding {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let created = tempfile::tempfile_in(folder).map(drop);
     let created = created.with_context(|| format!("no file can be created in {}", folder.display()));
     let seen = format!("{} is not there and will be created by `esoz serve`", path.display());
-    Finding { seen: Some(seen), ..Finding::new("SQLite", created, SQLITE_REMEDY) }
+    Finding { seen: Some(seen), ..Finding::new(what, created, remedy) }
 }
 
 async fn postgres(config: &Config) -> Vec<Finding> {

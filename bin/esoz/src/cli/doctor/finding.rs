@@ -4,7 +4,7 @@ use anyhow::Result;
 use esoz_tls::Transport;
 use serde_json::json;
 
-use crate::cli::args::OutputArgs;
+use crate::cli::args::DoctorArgs;
 use crate::cli::print;
 use crate::compose::transport;
 
@@ -15,20 +15,24 @@ pub(super) struct Finding {
     pub(super) seen: Option<String>,
     /// The problem and its remedy.
     pub(super) wrong: Option<(String, &'static str)>,
-    /// What is not safe and its remedy. A warning, no failure: something else may protect it, such as an isolated network.
+    /// What is not safe and its remedy. A warning, no failure unless `--strict` is given: something else may protect it, such as an isolated network.
     pub(super) weak: Option<(String, &'static str)>,
 }
 
 /// Prints the findings as they are made.
 pub(super) struct Report {
-    pub(super) output: OutputArgs,
+    args: DoctorArgs,
     pub(super) is_well: bool,
 }
 
 impl Report {
+    pub(super) const fn new(args: DoctorArgs) -> Self {
+        Self { args, is_well: true }
+    }
+
     pub(super) fn add(&mut self, finding: &Finding) -> Result<()> {
-        self.is_well &= finding.wrong.is_none();
-        print(&if self.output.json { finding.as_json() } else { finding.as_text() })
+        self.is_well &= finding.wrong.is_none() && !(self.args.strict && finding.weak.is_some());
+        print(&if self.args.output.json { finding.as_json() } else { finding.as_text() })
     }
 }
 
