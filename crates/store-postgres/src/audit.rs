@@ -151,11 +151,7 @@ mod tests {
                 std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
             migrations.sort();
             let texts = migrations.iter().map(|path| std::fs::read_to_string(path.join("up.sql")).unwrap());
-            assert_eq!(
-                texts.filter(|text| text.contains(&define)).last().as_deref(),
-                Some(migration),
-                "{name}"
-            );
+            assert_eq!(texts.rev().find(|text| text.contains(&define)).as_deref(), Some(migration), "{name}");
         }
     }
 }

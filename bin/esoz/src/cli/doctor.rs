@@ -57,7 +57,7 @@ pub(crate) async fn run(config: &Config, args: DoctorArgs) -> Result<ExitCode> {
     };
     match (config.store_kind()?, &first_start) {
         (StoreKind::Sqlite, Some(SqliteSettings { path, .. })) => {
-            report.add(&creatable("SQLite", path, SQLITE_REMEDY))?
+            report.add(&creatable("SQLite", path, SQLITE_REMEDY))?;
         }
         (StoreKind::Sqlite, None) => {
             let ping = async { Ok(open_sqlite(config)?.ping().await?) };

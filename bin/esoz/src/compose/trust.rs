@@ -44,8 +44,11 @@ pub(super) fn verifier(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Arc<C
     Ok((verifier, TrustReload(Arc::new(Mutex::new(files)))))
 }
 
-/// Reads the authorities and the revocation lists, in DER.
-fn trusted(config: &Config) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+/// Certificates or lists in DER.
+type Ders = Vec<Vec<u8>>;
+
+/// Reads the authorities and the revocation lists.
+fn trusted(config: &Config) -> Result<(Ders, Ders)> {
     let section = &config.sections.signature;
     let read = |key: &'static str, file: &str| {
         let context = || config.problem(key, "names a file that cannot be read");
@@ -78,7 +81,7 @@ impl TrustReload {
     pub(crate) async fn reload(&self) {
         match read_files(&self.0, |files| files.reload()).await.flatten() {
             Ok(()) => {
-                tracing::info!("SIGHUP: the authorities and revocation lists of signatures were reloaded")
+                tracing::info!("SIGHUP: the authorities and revocation lists of signatures were reloaded");
             }
             Err(error) => {
                 let error = format!("{error:#}");

@@ -10,7 +10,8 @@ const NOTHING: &str =
     AS $$ BEGIN RETURN NULL; END $$";
 
 async fn assert_told(test_db: &TestDatabase, sabotage: &str, what: &str) {
-    let error = test_db.store.ping().await.expect_err(sabotage);
+    let pinged = test_db.store.ping().await;
+    let Err(error) = pinged else { panic!("not told: {sabotage}") };
     let told = error.with_causes();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{sabotage}: {told}");
     assert!(
