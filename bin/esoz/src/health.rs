@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use esoz_auth::Operation as _;
 use esoz_bus_kafka::KafkaSettings;
+use esoz_device_dispense::{CompleteDispense, MarkDispenseInError};
 use esoz_http::{Condition, DEVICE_DISPENSES, Health, MonotonicClock, RESOURCES};
 use esoz_kernel::{Clock, StoreError, StoreErrorKind};
 use tokio::task::JoinSet;
@@ -18,7 +20,7 @@ use crate::compose::bus::KAFKA;
 use crate::compose::missing_indexes::{REMEDY, none_missing};
 use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, SQLITE, Stores};
 use crate::compose::tokens::TOKEN_ISSUER;
-use crate::config::{Bus, Config};
+use crate::config::{Bus, Config, VerifierKind};
 use crate::telemetry::outage::{Due, OutageLog};
 
 /// The pause between two probes of a component.
@@ -30,6 +32,17 @@ const KAFKA_TIMEOUT: Duration = Duration::from_millis(800);
 /// Bounds the count of set-aside events of an outbox, and so the cost of counting.
 const MAX_COUNTED: u32 = 1_000;
 
+/// The pause between two checks of what signed documents need, and the time limit of one: it writes, and asks a service that is not ours.
+const DOCUMENTS_INTERVAL: Duration = Duration::from_secs(10);
+const DOCUMENTS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The operations that need signed documents.
+const SIGNED: [&str; 2] = [CompleteDispense::NAME, MarkDispenseInError::NAME];
+
+/// The names of what signed documents need.
+pub(crate) const SIGNATURE_VERIFIER: &str = "signature_verifier";
+pub(crate) const MEDIA_STORAGE: &str = "media_storage";
+
 /// The pause between two looks at the indexes.
 const INDEX_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -40,16 +53,23 @@ type Ping = Pin<Box<dyn Future<Output = Found> + Send>>;
 /// The health check of one component.
 struct Probe {
     name: &'static str,
-    /// The resources whose requests fail while the component is down.
+    /// The resources whose requests, or the single operations, that fail while the component is down.
     needed_by: &'static [&'static str],
     /// Whether it looks for the indexes of a store, and not whether the store is there.
     is_of_indexes: bool,
+    /// The pause between two pings, and the time limit of one.
+    interval: Duration,
+    timeout: Duration,
     ping: Box<dyn Fn() -> Ping + Send + Sync>,
 }
 
 impl Probe {
     /// A probe that pings the component, if it is in use.
-    fn new<C: Send + Sync + 'static, E: Display, F: Future<Output = Result<(), E>> + Send + 'static>(
+    fn new<
+        C: Send + Sync + ?Sized + 'static,
+        E: Display,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+    >(
         name: &'static str,
         needed_by: &'static [&'static str],
         component: Option<Arc<C>>,
@@ -60,7 +80,13 @@ impl Probe {
             let pinged = ping(component.clone());
             Box::pin(async move { Some(pinged.await.map_err(|error| error.to_string())) })
         };
-        Some(Self { name, needed_by, is_of_indexes: false, ping: Box::new(ping) })
+        let (interval, timeout) = (PROBE_INTERVAL, PROBE_TIMEOUT);
+        Some(Self { name, needed_by, is_of_indexes: false, interval, timeout, ping: Box::new(ping) })
+    }
+
+    /// Pings seldom and patiently.
+    fn of_documents(self) -> Self {
+        Self { interval: DOCUMENTS_INTERVAL, timeout: DOCUMENTS_TIMEOUT, ..self }
     }
 
     /// A probe that looks for the indexes of a store, if it is in use. While the store is down it finds nothing: the store's own probe says that.
@@ -82,17 +108,18 @@ impl Probe {
                 }
             })
         };
-        Some(Self { name, needed_by: &[], is_of_indexes: true, ping: Box::new(ping) })
+        let (interval, timeout) = (PROBE_INTERVAL, PROBE_TIMEOUT);
+        Some(Self { name, needed_by: &[], is_of_indexes: true, interval, timeout, ping: Box::new(ping) })
     }
 
     /// Probes until aborted.
     async fn run(self, health: Arc<Health>, clock: Arc<dyn Clock>, monotonic_clock: Arc<dyn MonotonicClock>) {
-        let Self { name, is_of_indexes, ping, .. } = self;
+        let Self { name, is_of_indexes, interval, timeout, ping, .. } = self;
         let mut outage = OutageLog::default();
-        let mut pause = PROBE_INTERVAL;
+        let mut pause = interval;
         loop {
-            let pinged = tokio::time::timeout(PROBE_TIMEOUT, ping()).await;
-            let late = || Err(format!("no answer within {} ms", PROBE_TIMEOUT.as_millis()));
+            let pinged = tokio::time::timeout(timeout, ping()).await;
+            let late = || Err(format!("no answer within {} ms", timeout.as_millis()));
             let found = pinged.unwrap_or_else(|_| (!is_of_indexes).then(late));
             let is_up = found.as_ref().is_some_and(Result::is_ok);
             if let Some(found) = found {
@@ -165,6 +192,10 @@ impl HealthChecks {
             }
         };
         let (postgres_indexes, mongo_indexes) = (postgres.clone(), mongo.clone());
+        let (verifier, media) = match config.verifier_kind()? {
+            VerifierKind::None => (None, None),
+            _ => (Some(parts.verifier.clone()), Some(parts.media.clone())),
+        };
         let probes =
             [
                 // The causes say what is wrong: the file, the login, the certificate.
@@ -181,6 +212,14 @@ impl HealthChecks {
                 Probe::new(TOKEN_ISSUER, &RESOURCES, token_issuer, |issuer| async move {
                     issuer.ping().await.map_err(|error| error.with_causes())
                 }),
+                Probe::new(SIGNATURE_VERIFIER, &SIGNED, verifier, |verifier| async move {
+                    verifier.ping().await.map_err(|error| error.with_causes())
+                })
+                .map(Probe::of_documents),
+                Probe::new(MEDIA_STORAGE, &SIGNED, media, |media| async move {
+                    media.check().await.map_err(|error| error.with_causes())
+                })
+                .map(Probe::of_documents),
                 Probe::of_indexes(POSTGRESQL_INDEXES, postgres_indexes, |postgres| async move {
                     postgres.missing_indexes().await
                 }),

@@ -87,7 +87,7 @@ async fn execute(
             let (config, level) = load()?;
             cli::serve::run(&config, level).await?;
         }
-        Command::Migrate => cli::migrate::run(&config()?).await?,
+        Command::Migrate(args) => cli::migrate::run(&config()?, &args).await?,
         Command::Import(args) => return cli::import::run(&config()?, args).await,
         Command::Export(args) => return cli::export::run(&config()?, args).await,
         Command::Token(command) => cli::credentials::token(&config()?, command).await?,
@@ -97,7 +97,7 @@ async fn execute(
         Command::Expire(args) => cli::expire::run(&config()?, args).await?,
         Command::Events(args) => cli::events::run(&config()?, args).await?,
         Command::Config(ConfigCommand::Check(output)) => cli::config::check(&config()?, output).await?,
-        Command::Doctor(output) => return cli::doctor::run(&config()?, output).await,
+        Command::Doctor(args) => return cli::doctor::run(&config()?, args).await,
         Command::Health(args) => cli::health::run(&config()?, args).await?,
         Command::Sign(args) => cli::sign::run(&args)?,
         Command::Completions { shell } => cli::manual::completions(shell)?,

@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use tracing::Level;
 
 use crate::compose;
+use crate::compose::trust::TrustReload;
 use crate::config::Config;
 use crate::telemetry::logging::LogLevel;
 use crate::tls::CertificateReload;
@@ -41,7 +42,7 @@ where
     }
 }
 
-/// Reloads the log level of the configuration, and the TLS certificate.
+/// Reloads the log level of the configuration, the TLS certificate, and whom the verifier of signatures trusts.
 pub(crate) struct Reload {
     hangup: Signal,
     configuration: Arc<Mutex<Running>>,
@@ -62,10 +63,13 @@ impl Reload {
     }
 
     /// Reloads whenever SIGHUP comes, until aborted.
-    pub(crate) async fn run(mut self, certificate: Option<CertificateReload>) {
+    pub(crate) async fn run(mut self, certificate: Option<CertificateReload>, trust: Option<TrustReload>) {
         while self.hangup.recv().await.is_some() {
             if let Some(certificate) = &certificate {
                 certificate.reload().await;
+            }
+            if let Some(trust) = &trust {
+                trust.reload().await;
             }
             if let Err(error) = read_files(&self.configuration, Running::reload).await.flatten() {
                 let error = format!("{error:#}");

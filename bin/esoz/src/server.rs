@@ -1,6 +1,6 @@
 //! Starts the server: config → adapters → use cases → HTTP API and jobs. Shuts it down gracefully.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::task::Poll;
@@ -21,6 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::compose::caches::Cached;
+use crate::compose::patient_key::PatientKey;
 use crate::compose::stores::{MONGODB, number};
 use crate::compose::transport::Transports;
 use crate::compose::{Parts, jobs};
@@ -51,6 +52,7 @@ pub struct EsozServer {
     health_checks: HealthChecks,
     metrics: Option<Endpoint>,
     jobs: Jobs,
+    patient_key: PatientKey,
     /// How long requests are still accepted after the signal to stop.
     drain: Duration,
     /// The time limit of the jobs' last runs.
@@ -81,6 +83,7 @@ impl EsozServer {
         let api = api(config, &parts, &cached, health_checks.health.clone(), observer, addressing)?;
         let backoff = jobs::backoff(config);
         let jobs = jobs::all(config, &parts, &instruments.dispense_committed, &metrics, &outages)?;
+        let patient_key = parts.stores.patient_key(config)?;
         let Parts { stores, clock, .. } = &parts;
         let (tls, certificate) = match config.tls_files()? {
             None => (None, None),
@@ -113,6 +116,7 @@ impl EsozServer {
             health_checks,
             metrics: endpoint,
             jobs,
+            patient_key,
             drain,
             last_runs,
         })
@@ -153,12 +157,22 @@ impl EsozServer {
     /// answer; finishes the requests in flight; runs the jobs once more, which publishes waiting events.
     ///
     /// # Errors
-    /// When the server failed.
+    /// When the server failed, or when a store that could not be reached before turns out to have another patient key: then it stops as well.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { running, watching, health_checks, metrics, jobs, drain, last_runs, .. } = self;
+        let Self { running, watching, health_checks, metrics, jobs, patient_key, drain, last_runs, .. } =
+            self;
         let Running { server, handle, listening, .. } = running;
         let server = tokio::spawn(server);
-        stop.await;
+        let refused = async {
+            match patient_key.require_when_reached().await {
+                Err(error) => error,
+                Ok(()) => pending().await,
+            }
+        };
+        let refused = tokio::select! {
+            () = stop => None,
+            error = refused => Some(error),
+        };
         tracing::info!("stopping: draining connections, then finishing the requests in flight");
         health_checks.health.begin_shutdown();
         // Each connection is closed by an answer: closed between two requests, it could lose one that is on its way.
@@ -181,7 +195,7 @@ impl EsozServer {
             metrics.stop().await;
         }
         tracing::info!("stopped");
-        Ok(())
+        refused.map_or(Ok(()), Err)
     }
 }
 

@@ -53,6 +53,15 @@ pub struct ListedApiKey {
     pub issued_at: Timestamp,
 }
 
+/// A user or a client that the store knows, since a credential was issued to it or it was blocked once; and whether it is blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockState<Id> {
+    /// The user or client.
+    pub id: Id,
+    /// Whether it is blocked.
+    pub is_blocked: bool,
+}
+
 /// Manages credentials for an operator: issues, lists and revokes tokens and api keys, blocks users and clients.
 ///
 /// Users and clients need not exist before. A call that returned `Ok` is durable, and from then on seen by [`crate::AccessTokens`],
@@ -110,4 +119,18 @@ pub trait Credentials: Send + Sync {
 
     /// Blocks or unblocks a client. No token and no api key of a blocked client is valid, whichever issuer it comes from.
     async fn set_client_blocked(&self, client: ClientId, blocked: bool) -> Result<(), StoreError>;
+
+    /// Lists users by their ids, at most `limit`: all that the store knows, or the blocked ones alone. One that cannot be read is an error in its place.
+    async fn list_users(
+        &self,
+        blocked_only: bool,
+        limit: u32,
+    ) -> Result<Vec<Result<BlockState<UserId>, StoreError>>, StoreError>;
+
+    /// Lists clients as [`Credentials::list_users`] does users.
+    async fn list_clients(
+        &self,
+        blocked_only: bool,
+        limit: u32,
+    ) -> Result<Vec<Result<BlockState<ClientId>, StoreError>>, StoreError>;
 }

@@ -13,7 +13,7 @@ pub mod token;
 pub use api_key::{ApiKeyFacts, ApiKeyHolder};
 pub use authentication::{AuthError, Authentication};
 pub use blocks::{Blocked, Blocks, ExternalAccessTokens};
-pub use credentials::{Credentials, ListedApiKey, ListedToken, NewAccessToken, NewApiKey};
+pub use credentials::{BlockState, Credentials, ListedApiKey, ListedToken, NewAccessToken, NewApiKey};
 pub use operation::{Caller, CallerKind, MissingAllowances, Operation, OperationInfo, Permit, authorize};
 pub use ports::{AccessTokens, ApiKeys};
 pub use scope::{Allowance, Scope};

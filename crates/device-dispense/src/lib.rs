@@ -32,8 +32,8 @@ pub use operations::*;
 pub use ports::{
     Access, Basis, Cause, Change, Create, DEVICE_REQUEST, DecideChange, DecideCreate, DeviceDispenses,
     DeviceRequestRecord, DispenseFacts, DispenseRegistry, DispenseUpdate, DispenseWrites, EncodedDispense,
-    InvalidPseudonym, Overdue, OverdueFilter, PatientAccess, PatientPseudonyms, RequestQuery,
-    StaticPatientAccess, Transition,
+    InvalidPseudonym, Overdue, OverdueFilter, PatientAccess, PatientPseudonyms, PseudonymFingerprint,
+    PseudonymFingerprints, RequestQuery, StaticPatientAccess, Transition,
 };
 
 #[cfg(any(test, feature = "mock"))]

@@ -100,6 +100,7 @@ impl Call {
         let principal = self.authenticated(AUTHENTICATE_TOKEN, checking).await?;
         // Each cell is empty: a request is authenticated once.
         let _ = self.context.client_id.set(principal.client_id);
+        let _ = self.context.user_id.set(principal.user_id);
         let limit =
             self.api.admission.check_rate(principal.client_id).map_err(ApiError::too_many_requests)?;
         if let Some(limit) = limit {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, HeaderValue};
-use esoz_kernel::{ClientId, IdempotencyKey, RequestId, TraceContext};
+use esoz_kernel::{ClientId, IdempotencyKey, RequestId, TraceContext, UserId};
 
 use crate::Api;
 use crate::health::Health;
@@ -58,6 +58,8 @@ pub(crate) struct RequestContext {
     pub(crate) rate_limit: Rc<OnceCell<RateLimitStatus>>,
     /// The authenticated client, for the log.
     pub(crate) client_id: Rc<OnceCell<ClientId>>,
+    /// The authenticated user, for the log.
+    pub(crate) user_id: Rc<OnceCell<UserId>>,
     /// The outcome of the operation, for the log: `ok` or a failure's code.
     pub(crate) outcome: Rc<OnceCell<&'static str>>,
     /// What the caller does not learn of the outcome, for the log: which of several causes with one answer it was.
@@ -97,6 +99,7 @@ impl RequestContext {
             allowed_origin: AllowedOrigin::default(),
             rate_limit: Rc::default(),
             client_id: Rc::default(),
+            user_id: Rc::default(),
             outcome: Rc::default(),
             reason: Rc::default(),
         }

@@ -41,9 +41,9 @@ pub(crate) struct Check {
     /// The time of the check that found its condition changed.
     #[schema(value_type = String, format = DateTime)]
     since: String,
-    /// Whether requests fail without the component. A bus that is down delays events and fails no request.
+    /// Whether all requests of a resource fail without the component: then the server is not ready. A bus that is down delays events and fails no request.
     needed: bool,
-    /// The resources whose requests fail without it.
+    /// What fails without it: resources with all their requests, or single operations.
     #[schema(value_type = Vec<String>, example = json!(["device_dispenses"]))]
     needed_by: &'static [&'static str],
 }
@@ -78,7 +78,7 @@ impl Readiness {
         let checks = wrong.into_iter().chain(well);
         let checks = checks.map(|check| {
             let told = format!("{} is {} since {}", check.name, check.state, check.since);
-            if check.state == Condition::Up || !check.needed {
+            if check.state == Condition::Up || check.needed_by.is_empty() {
                 told
             } else {
                 format!("{told} (needed by {})", check.needed_by.join(", "))
@@ -94,7 +94,8 @@ impl Readiness {
 pub struct Health(RwLock<Readiness>);
 
 impl Health {
-    /// Creates it with components that were not checked yet: each by name, and the resources whose requests fail without it.
+    /// Creates it with components that were not checked yet: each by name, and what fails without it: resources with all their requests, or single
+    /// operations, without which the server still is ready for the others.
     pub fn new(
         components: impl IntoIterator<Item = (&'static str, &'static [&'static str])>,
         now: Timestamp,
@@ -103,7 +104,7 @@ impl Health {
             name,
             state: Condition::Unknown,
             since: rfc3339_millis(now),
-            needed: !needed_by.is_empty(),
+            needed: needed_by.iter().any(|name| RESOURCES.contains(name)),
             needed_by,
         };
         let checks = components.into_iter().map(check).collect();
@@ -152,17 +153,22 @@ mod tests {
     #[test]
     fn only_what_is_needed_keeps_the_server_from_being_ready() {
         let now = Timestamp::UNIX_EPOCH;
-        let health = Health::new([("store", ["a", "b"].as_slice()), ("bus", &[])], now);
+        let health = Health::new(
+            [("store", RESOURCES.get(..2).unwrap()), ("verifier", &["complete"]), ("bus", &[])],
+            now,
+        );
         assert!(!health.readiness().is_ready(), "nobody has looked yet");
         assert!(health.record("store", Condition::Up, now));
         assert!(!health.record("store", Condition::Up, now), "no news");
         assert!(health.readiness().is_ready());
         health.record("bus", Condition::Down, now);
+        health.record("verifier", Condition::Down, now);
         assert!(health.readiness().is_ready());
         health.record("store", Condition::Down, now);
         assert_eq!(
             health.readiness().summary(),
-            "Not ready: store is down since 1970-01-01T00:00:00.000Z (needed by a, b), bus is down since 1970-01-01T00:00:00.000Z."
+            "Not ready: store is down since 1970-01-01T00:00:00.000Z (needed by device_dispenses, contract_divisions), \
+             verifier is down since 1970-01-01T00:00:00.000Z (needed by complete), bus is down since 1970-01-01T00:00:00.000Z."
         );
         assert!(!health.readiness().is_ready());
         health.record("store", Condition::Up, now);

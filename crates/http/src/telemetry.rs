@@ -133,6 +133,7 @@ impl RequestTelemetry {
                     path,
                     client_address = self.context.client_address.map(tracing::field::display),
                     client_id = self.context.client_id.get().map(tracing::field::display),
+                    user_id = self.context.user_id.get().map(tracing::field::display),
                     outcome = self.context.outcome.get(),
                     reason = self.context.reason.get(),
                     status,

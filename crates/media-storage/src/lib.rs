@@ -71,18 +71,6 @@ impl MediaStore {
         }
     }
 
-    /// Checks whether the storage can be used, cheaply enough for readiness. A folder: 1 MiB is written and removed. A bucket: at most one name is
-    /// listed, which shows that the storage answers, the bucket is there and the access key is good, and leaves no versions behind.
-    ///
-    /// # Errors
-    /// [`StoreError`] that names the storage, the cause and the remedy.
-    pub async fn check(&self) -> Result<(), StoreError> {
-        match &self.0 {
-            Adapter::Folder(folder) => folder.check(CHECKING).await,
-            Adapter::S3(s3) => s3.check(CHECKING).await,
-        }
-    }
-
     /// Tries everything that the service does: stores, reads, is refused to overwrite, lists and removes. For a command of the operator.
     ///
     /// `key` is a fresh one of a dispense that does not exist: what is left if the probe is interrupted is swept like any container that no dispense has.
@@ -154,6 +142,15 @@ impl MediaStorage for MediaStore {
         match &self.0 {
             Adapter::Folder(folder) => folder.list(LISTING, day, after.as_ref(), limit).await,
             Adapter::S3(s3) => s3.list(LISTING, day, after.as_ref(), limit).await,
+        }
+    }
+
+    /// A folder: 1 MiB is written and removed. A bucket: at most one name is listed, which shows that the storage answers, the bucket is there and the
+    /// access key is good, and leaves no versions behind.
+    async fn check(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Adapter::Folder(folder) => folder.check(CHECKING).await,
+            Adapter::S3(s3) => s3.check(CHECKING).await,
         }
     }
 }

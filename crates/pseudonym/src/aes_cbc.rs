@@ -2,10 +2,11 @@ use aes::Aes128;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, InnerIvInit as _, KeyInit as _};
 use cbc::{Decryptor, Encryptor};
-use esoz_device_dispense::{InvalidPseudonym, PatientPseudonyms, Pseudonym};
+use esoz_device_dispense::{InvalidPseudonym, PatientPseudonyms, Pseudonym, PseudonymFingerprint};
 use esoz_kernel::{PatientId, Uuid};
 use zeroize::Zeroizing;
 
+use crate::hmac_sha256::{fingerprint, keyed};
 use crate::{KeyError, upper_hex};
 
 /// Computes pseudonyms by the scheme `aes-128-cbc`, which ESOZ uses (conventions, "Patient pseudonym"): AES-128-CBC with a fixed key and IV
@@ -15,6 +16,7 @@ pub struct Aes128CbcPseudonyms {
     /// The cipher with its expanded key; zeroized on drop.
     cipher: Aes128,
     iv: Zeroizing<[u8; 16]>,
+    fingerprint: PseudonymFingerprint,
 }
 
 impl Aes128CbcPseudonyms {
@@ -28,8 +30,15 @@ impl Aes128CbcPseudonyms {
     pub fn try_new(key: &str, iv: &str) -> Result<Self, KeyError> {
         let cipher =
             Aes128::new_from_slice(key.as_bytes()).map_err(|_| KeyError::KeyLength { bytes: key.len() })?;
-        let iv = <[u8; 16]>::try_from(iv.as_bytes()).map_err(|_| KeyError::IvLength { bytes: iv.len() })?;
-        Ok(Self { cipher, iv: Zeroizing::new(iv) })
+        let iv_bytes =
+            <[u8; 16]>::try_from(iv.as_bytes()).map_err(|_| KeyError::IvLength { bytes: iv.len() })?;
+        let fingerprint = fingerprint(keyed(key)?, Self::SCHEME, iv);
+        Ok(Self { cipher, iv: Zeroizing::new(iv_bytes), fingerprint })
+    }
+
+    /// The fingerprint of the scheme with this key and IV.
+    pub const fn fingerprint(&self) -> PseudonymFingerprint {
+        self.fingerprint
     }
 }
 
@@ -148,6 +157,17 @@ mod tests {
             let error = Aes128CbcPseudonyms::try_new(key, iv).unwrap_err();
             assert_eq!((error, error.to_string().as_str()), (expected, text));
         }
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_scheme_key_and_iv() {
+        let of = |key: &str, iv: &str| Aes128CbcPseudonyms::try_new(key, iv).unwrap().fingerprint();
+        // From another implementation (Python's `hmac`).
+        let expected = "960c0fbb43a727c828dd21f60a449bb976de12dc465775ebf38f57bb62d8915e";
+        assert_eq!(hex::encode(of(KEY, IV).bytes()), expected);
+        assert_ne!(of(KEY, IV), of(IV, IV));
+        assert_ne!(of(KEY, IV), of(KEY, KEY));
+        assert_ne!(of(KEY, IV), crate::HmacSha256Pseudonyms::try_new(KEY).unwrap().fingerprint());
     }
 
     #[test]

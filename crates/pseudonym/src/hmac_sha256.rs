@@ -1,4 +1,4 @@
-use esoz_device_dispense::{InvalidPseudonym, PatientPseudonyms, Pseudonym};
+use esoz_device_dispense::{InvalidPseudonym, PatientPseudonyms, Pseudonym, PseudonymFingerprint};
 use esoz_kernel::PatientId;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -29,6 +29,21 @@ impl HmacSha256Pseudonyms {
     pub fn try_new(secret: &str) -> Result<Self, KeyError> {
         Ok(Self { keyed: keyed(secret)? })
     }
+
+    /// The fingerprint of the scheme with this secret.
+    pub fn fingerprint(&self) -> PseudonymFingerprint {
+        fingerprint(self.keyed.clone(), Self::SCHEME, "")
+    }
+}
+
+/// Precedes the scheme in what is digested. It is longer than a UUID, so no fingerprint is the pseudonym of a patient, and differs from the label of
+/// taxpayer numbers.
+const FINGERPRINT_LABEL: &[u8] = b"esoz/pseudonym-fingerprint/1\0";
+
+/// The fingerprint of a scheme: HMAC-SHA-256 over a label, the name of the scheme and its other parameter, keyed by its secret.
+pub(crate) fn fingerprint(keyed: Hmac<Sha256>, scheme: &str, parameter: &str) -> PseudonymFingerprint {
+    let labelled = keyed.chain_update(FINGERPRINT_LABEL).chain_update(scheme).chain_update(b"\0");
+    PseudonymFingerprint::new(labelled.chain_update(parameter).finalize().into_bytes().into())
 }
 
 /// The state of HMAC that a secret keys.
@@ -127,6 +142,17 @@ mod tests {
     fn the_secret_hides_from_debug() {
         let pseudonyms = HmacSha256Pseudonyms::try_new("canary_canary_canary").unwrap();
         assert_eq!(format!("{pseudonyms:?}"), "HmacSha256Pseudonyms(…)");
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_the_secret_and_is_no_pseudonym() {
+        let of = |secret: &str| HmacSha256Pseudonyms::try_new(secret).unwrap().fingerprint();
+        // From another implementation (Python's `hmac`).
+        let expected = "5296976ab48654bcf942374ee669c1da98773c6bb3d9179151ed1bc1b66ff8cf";
+        assert_eq!(hex::encode(of("0123456789abcdef").bytes()), expected);
+        assert_eq!(of("0123456789abcdef"), of("0123456789abcdef"));
+        assert_ne!(of("0123456789abcdef"), of("0123456789abcdeg"));
+        assert_eq!(format!("{:?}", of("canary_canary_canary")), "PseudonymFingerprint(…)");
     }
 
     /// Compiles only while the keyed state wipes itself: all that HMAC keeps of its key is two states of the hash.

@@ -8,7 +8,7 @@ use cms::signed_data::{SignedData, SignerInfo};
 use const_oid::db::rfc5911::ID_SIGNED_DATA;
 use der::Decode as _;
 use der::asn1::OctetStringRef;
-use esoz_kernel::{Clock, StoreError, Timestamp};
+use esoz_kernel::{Clock, StoreError, StoreErrorKind, Timestamp};
 use esoz_signed_content::{Container, SignatureVerifier, Signer, Verdict};
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::KeyUsage;
@@ -23,11 +23,32 @@ use crate::{bounds, identity, reason, signature};
 /// How far the clock of a signer may be ahead.
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
+/// Whom a verifier trusts.
+struct Trusted {
+    authorities: Vec<Cert>,
+    revocation: RevocationLists,
+}
+
+impl Trusted {
+    fn read(
+        authorities: &[Vec<u8>],
+        lists: &[Vec<u8>],
+        policy: RevocationPolicy,
+    ) -> Result<Self, CmsSettingsError> {
+        if authorities.is_empty() {
+            return Err(CmsSettingsError::NoAuthority);
+        }
+        Ok(Self {
+            revocation: RevocationLists::read(lists, policy)?,
+            authorities: authorities.iter().map(|der| authority(der)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 /// Verifies CMS containers (SignedData with its content inside, DER) against configured authorities. Asks nobody: no revocation server, no timestamp
 /// authority.
 pub struct CmsVerifier {
-    authorities: Vec<Cert>,
-    revocation: RwLock<Arc<RevocationLists>>,
+    trusted: RwLock<Arc<Trusted>>,
     policy: RevocationPolicy,
     validity_time: ValidityTime,
     key_usage: KeyUsagePolicy,
@@ -40,13 +61,10 @@ impl CmsVerifier {
     /// # Errors
     /// [`CmsSettingsError`]
     pub fn try_new(settings: &CmsSettings, clock: Arc<dyn Clock>) -> Result<Self, CmsSettingsError> {
-        if settings.authorities.is_empty() {
-            return Err(CmsSettingsError::NoAuthority);
-        }
-        let lists = RevocationLists::read(&settings.revocation_lists, settings.revocation)?;
+        let CmsSettings { authorities, revocation_lists, revocation, .. } = settings;
+        let trusted = Trusted::read(authorities, revocation_lists, *revocation)?;
         Ok(Self {
-            authorities: settings.authorities.iter().map(|der| authority(der)).collect::<Result<_, _>>()?,
-            revocation: RwLock::new(Arc::new(lists)),
+            trusted: RwLock::new(Arc::new(trusted)),
             policy: settings.revocation,
             validity_time: settings.validity_time,
             key_usage: settings.key_usage,
@@ -54,14 +72,22 @@ impl CmsVerifier {
         })
     }
 
-    /// Replaces the revocation lists, because newer ones were published.
+    /// Replaces the authorities and the revocation lists, both in DER, because newer ones were published.
     ///
     /// # Errors
-    /// [`CmsSettingsError`]; then the former ones stay.
-    pub fn replace_revocation_lists(&self, lists: &[Vec<u8>]) -> Result<(), CmsSettingsError> {
-        let lists = Arc::new(RevocationLists::read(lists, self.policy)?);
-        *self.revocation.write().unwrap_or_else(PoisonError::into_inner) = lists;
+    /// [`CmsSettingsError`]; then the former ones stay, both.
+    pub fn replace_trusted(
+        &self,
+        authorities: &[Vec<u8>],
+        lists: &[Vec<u8>],
+    ) -> Result<(), CmsSettingsError> {
+        let trusted = Arc::new(Trusted::read(authorities, lists, self.policy)?);
+        *self.trusted.write().unwrap_or_else(PoisonError::into_inner) = trusted;
         Ok(())
+    }
+
+    fn trusted_now(&self) -> Arc<Trusted> {
+        Arc::clone(&self.trusted.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads a container and judges each of its signatures.
@@ -118,14 +144,13 @@ impl CmsVerifier {
         attempts: &mut u32,
     ) -> Verdict {
         let now = self.clock.now();
-        let revocation = Arc::clone(&self.revocation.read().unwrap_or_else(PoisonError::into_inner));
+        let trusted = self.trusted_now();
+        let Trusted { authorities, revocation } = &*trusted;
         let at = match self.validity_time {
             ValidityTime::Now => now,
             ValidityTime::SigningTime => not_in_the_future(signature::signing_time(signer)?, now)?,
         };
-        let authorities = &self.authorities;
-        Trust { authorities, intermediates: certificates, at, now, revocation: &revocation }
-            .judge(cert, attempts)
+        Trust { authorities, intermediates: certificates, at, now, revocation }.judge(cert, attempts)
     }
 
     /// Checks that the certificate is for signatures.
@@ -145,6 +170,17 @@ impl CmsVerifier {
 impl SignatureVerifier for CmsVerifier {
     async fn verify(&self, container: &[u8]) -> Result<Result<Container, &'static str>, StoreError> {
         Ok(self.judge(container))
+    }
+
+    /// Fails while no certificate of an authority is valid.
+    async fn ping(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if self.trusted_now().authorities.iter().any(|authority| authority.require_valid(now).is_ok()) {
+            return Ok(());
+        }
+        let attempted = "checking the trusted authorities of signatures";
+        let why = "the certificate of each is expired, or not valid yet";
+        Err(StoreError::new(StoreErrorKind::Unavailable, attempted).because(why))
     }
 }
 

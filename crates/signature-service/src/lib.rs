@@ -7,7 +7,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use esoz_https::{RemoteClient, RemoteServer, RequestError, SettingsError};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use esoz_signed_content::{Container, SignatureVerifier};
-use hyper::{Request, header::CONTENT_TYPE};
+use hyper::{Request, StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
 
 pub use answer::{NOT_A_CONTAINER, NOT_VALID};
@@ -58,6 +58,23 @@ impl SignatureVerifier for ServiceVerifier {
     async fn verify(&self, container: &[u8]) -> Result<Result<Container, &'static str>, StoreError> {
         self.ask(container).await.map_err(|error| unavailable(error, self.client.name()))
     }
+
+    /// Gets its URL, which asks nothing of it. Every answer shows that it is there, but one of a gateway in front of it.
+    async fn ping(&self) -> Result<(), StoreError> {
+        let gone = match self.client.send(Request::get(self.client.uri()), String::new()).await {
+            Ok(answer) if !is_of_gateway(answer.status()) => return Ok(()),
+            Ok(answer) => RequestError::status(answer.status()),
+            Err(RequestError::TooLarge(_)) => return Ok(()),
+            Err(error) => error,
+        };
+        let attempted = format!("checking that {} answers", self.client.name());
+        Err(StoreError::new(StoreErrorKind::Unavailable, attempted).because(gone))
+    }
+}
+
+/// Whether an answer is that of a gateway whose service is away.
+fn is_of_gateway(status: StatusCode) -> bool {
+    [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT].contains(&status)
 }
 
 /// Translates the error. Whatever went wrong, nobody knows whether the signature is valid, and the caller may ask again.

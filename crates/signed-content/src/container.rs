@@ -54,6 +54,14 @@ pub trait SignatureVerifier: Send + Sync {
     /// # Errors
     /// [`StoreError`] of kind unavailable when the verifier is away.
     async fn verify(&self, container: &[u8]) -> Result<Result<Container, &'static str>, StoreError>;
+
+    /// Checks whether it could judge a container now. One that needs nothing outside of the program always can.
+    ///
+    /// # Errors
+    /// [`StoreError`] of kind unavailable that says what it lacks.
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 failure! {

@@ -96,6 +96,15 @@ pub trait MediaStorage: Send + Sync {
         after: Option<MediaKey>,
         limit: usize,
     ) -> Result<Vec<MediaKey>, StoreError>;
+
+    /// Checks whether it could store a container now, cheaply enough for a check every few seconds. One that needs nothing outside of the program always
+    /// can.
+    ///
+    /// # Errors
+    /// [`StoreError`] that names the storage, the cause and the remedy.
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub(crate) struct Collections {
     pub(crate) majority_requests: Collection<RawDocumentBuf>,
     /// The relays' claims, read from the primary: the write that follows notices what a failover rolled back.
     pub(crate) claims_collection: Collection<RawDocumentBuf>,
+    /// What is true of the whole database, read from the primary.
+    pub(crate) settings: Collection<RawDocumentBuf>,
     pub(crate) operation_timeout: Duration,
     pub(crate) turns: Arc<Turns>,
     /// Whether the unique index on keys is known to exist: only after this store, or a clone of it, has migrated.
@@ -71,6 +73,7 @@ impl Collections {
             requests: read_with(fields::REQUESTS, ReadConcern::local()),
             majority_requests: read_with(fields::REQUESTS, ReadConcern::majority()),
             claims_collection: read_with(fields::CLAIMS, ReadConcern::local()),
+            settings: read_with(fields::SETTINGS, ReadConcern::local()),
             database,
             operation_timeout,
             turns: Arc::default(),

@@ -100,7 +100,13 @@ pub(crate) const OUTBOX_SET_ASIDE_AT: &str = "esoz_outbox.set_aside.at";
 /// The collection with the one document of the relays' claims.
 pub(crate) const CLAIMS: &str = "esoz_claims";
 
-/// Inside it: how often something was claimed; the claims that hold; for each of them who delivers whose events until when.
+/// The collection of what is true of the whole database, one document each.
+pub(crate) const SETTINGS: &str = "esoz_settings";
+
+/// The document that tells with which scheme and key pseudonyms are made (ADR 0038), in the field [`VALUE`].
+pub(crate) const PSEUDONYM_FINGERPRINT: &str = "pseudonym_fingerprint";
+
+/// Inside the document of claims: how often something was claimed; the claims that hold; for each of them who delivers whose events until when.
 pub(crate) const VERSION: &str = "version";
 pub(crate) const HELD: &str = "held";
 pub(crate) const CLAIM_BY: &str = "by";

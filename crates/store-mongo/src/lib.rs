@@ -7,6 +7,7 @@ mod device_request;
 mod error;
 mod event;
 mod fields;
+mod fingerprint;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod idempotency;

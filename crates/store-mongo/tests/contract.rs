@@ -12,7 +12,8 @@ use esoz_kernel::DeviceRequestId;
 use esoz_store_mongo::MongoStore;
 use esoz_test_servers::raw::MongoDocuments;
 use esoz_testkit::contract::{
-    DispenseStore, DispenseWriteStore, OutboxUnderTest, RawDeviceRequests, RawOutbox, put_with_change,
+    DispenseStore, DispenseWriteStore, FingerprintsUnderTest, OutboxUnderTest, RawDeviceRequests,
+    RawFingerprints, RawOutbox, put_with_change,
 };
 use support::Fresh;
 
@@ -103,6 +104,29 @@ async fn fresh_outbox() -> OutboxUnderTest {
 }
 
 esoz_testkit::outbox_contract!(fresh_outbox);
+
+/// The documents of settings.
+struct Settings(mongodb::Collection<bson::Document>);
+
+#[async_trait]
+impl RawFingerprints for Settings {
+    async fn make_unreadable(&self) {
+        let broken = doc! { "$set": { "value": "exploded" } };
+        assert_eq!(self.0.update_one(doc! {}, broken).await.unwrap().matched_count, 1);
+    }
+}
+
+async fn fresh_fingerprints() -> FingerprintsUnderTest {
+    let fresh = Fresh::shared().await;
+    let database = fresh.documents.client().database(&fresh.settings.database);
+    FingerprintsUnderTest {
+        fingerprints: Arc::new(fresh.store.clone()),
+        raw: Arc::new(Settings(database.collection("esoz_settings"))),
+        keep: Box::new(fresh),
+    }
+}
+
+esoz_testkit::fingerprints_contract!(fresh_fingerprints);
 
 #[test]
 fn every_sequence_of_operations_is_answered_as_by_the_model() {

@@ -5,7 +5,7 @@ use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{self, Nullable};
 use esoz_auth::{
-    Credentials, DigestPrefix, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, SecretDigest,
+    BlockState, Credentials, DigestPrefix, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, SecretDigest,
 };
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
 use uuid::Uuid;
@@ -115,6 +115,17 @@ macro_rules! find_digests {
             .filter($secrets::digest.between($prefix.lowest().to_vec(), $prefix.highest().to_vec()))
             .select($secrets::digest)
             .order($secrets::digest)
+            .limit($limit.into())
+    };
+}
+
+/// Users or clients by their ids.
+macro_rules! list_parties {
+    ($parties:ident, $blocked_only:expr, $limit:expr) => {
+        $parties::table
+            .filter($parties::is_blocked.or((!$blocked_only).into_sql::<sql_types::Bool>()))
+            .select(($parties::id, $parties::is_blocked))
+            .order($parties::id)
             .limit($limit.into())
     };
 }
@@ -239,6 +250,32 @@ impl Credentials for PostgresStore {
             .await
             .map(drop)
             .during(format_args!("blocking or unblocking client {client}"))
+    }
+
+    async fn list_users(
+        &self,
+        blocked_only: bool,
+        limit: u32,
+    ) -> Result<Vec<Result<BlockState<UserId>, StoreError>>, StoreError> {
+        let query = list_parties!(users, blocked_only, limit);
+        let rows = self.connections.query::<(Uuid, bool), _>(query).await.during("listing users")?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, is_blocked)| Ok(BlockState { id: UserId::new(id), is_blocked }))
+            .collect())
+    }
+
+    async fn list_clients(
+        &self,
+        blocked_only: bool,
+        limit: u32,
+    ) -> Result<Vec<Result<BlockState<ClientId>, StoreError>>, StoreError> {
+        let query = list_parties!(clients, blocked_only, limit);
+        let rows = self.connections.query::<(Uuid, bool), _>(query).await.during("listing clients")?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, is_blocked)| Ok(BlockState { id: ClientId::new(id), is_blocked }))
+            .collect())
     }
 }
 

@@ -17,6 +17,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use esoz_kernel::{StoreError, StoreErrorKind};
 
 use crate::PostgresStore;
+use crate::audit;
 use crate::connection::open;
 use crate::endpoint::EndpointSource;
 use crate::error::{During as _, Failure};
@@ -61,7 +62,8 @@ END $$; SET lock_timeout = '10min'";
 /// The result of [`migrate`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Migrated {
-    /// Names of the migrations that were applied, in order, and `index` with the name of each index that was missing and was created.
+    /// Names of the migrations that were applied, in order, `index` with the name of each index that was missing and was created, and
+    /// `function` or `trigger` with the name of each part of the audit that was replaced and was restored.
     pub applied: Vec<String>,
     /// Versions of applied migrations that this program does not know. If there are any, nothing was done.
     pub unknown: Vec<String>,
@@ -132,6 +134,8 @@ fn run_pending(db: AsyncPgConnection, monitor: &SqlstateMonitor) -> Result<Migra
     let created = create_missing(&mut db);
     let created = created.map_err(|error| failed(error.into(), "creating indexes that are missing"))?;
     applied.extend(created.iter().map(|name| format!("index {name}")));
+    let restored = audit::restore(&mut db);
+    applied.extend(restored.map_err(|error| failed(error.into(), "restoring the audit"))?);
     Ok(Migrated { applied, unknown })
 }
 
@@ -234,6 +238,11 @@ impl PostgresStore {
 /// The applied versions that this program does not know.
 fn unknown(known: &[(String, String)], applied: BTreeSet<String>) -> Vec<String> {
     applied.into_iter().filter(|version| known.iter().all(|(known, _)| known != version)).collect()
+}
+
+/// The newest version that this program knows.
+pub(crate) fn newest_known() -> String {
+    known().ok().and_then(|mut known| known.pop()).map(|(version, _)| version).unwrap_or_default()
 }
 
 /// Versions and names of the migrations of this program, in order.

@@ -2,11 +2,12 @@ use std::time::Duration;
 
 use deadpool::managed::PoolConfig;
 use diesel::dsl::sql;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Array, Text};
 use esoz_batch::Limits;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 use esoz_tls::Transport;
 
+use crate::audit;
 use crate::contract_division::batch::ContractDivisionWriter;
 use crate::error::During as _;
 use crate::pool::{Connections, Manager, Pool};
@@ -83,12 +84,14 @@ impl PostgresStore {
         let _ = self.connections.on_wait.set(Box::new(observer));
     }
 
-    /// Checks, on a connection of the pool, that the server answers, takes writes, and audits changes of contract divisions.
+    /// Checks, on a connection of the pool, that the server answers, takes writes, and audits changes of contract divisions as the migrations made
+    /// it.
     ///
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let query = diesel::select(sql::<Bool>("esoz_require_writes()"));
-        self.connections.query::<bool, _>(query).await.map(drop).during("pinging PostgreSQL")
+        let query = diesel::select(sql::<Array<Text>>(&audit::WRONG));
+        let wrong = self.connections.query::<Vec<String>, _>(query).await.during("pinging PostgreSQL")?;
+        audit::require_unchanged(&wrong.into_iter().flatten().collect::<Vec<_>>())
     }
 }

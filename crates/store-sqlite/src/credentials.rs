@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use esoz_auth::{
-    Credentials, DigestPrefix, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, SecretDigest,
+    BlockState, Credentials, DigestPrefix, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, SecretDigest,
 };
 use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{ClientId, StoreError, Timestamp, UserId};
 
 use crate::SqliteStore;
-use crate::rows::Location;
+use crate::rows::{HIDDEN, Location};
 use crate::schema::{access_tokens, api_keys, clients, users};
 use crate::tokens::{ApiKeyRow, KEYS, TOKENS, TokenRow, api_key_facts, token_facts, word};
 
@@ -45,6 +45,26 @@ macro_rules! set_blocked {
         let party = diesel::update($parties::table.find($id.to_string()));
         party.set($parties::is_blocked.eq($blocked)).execute($connection)?;
         Ok(())
+    }};
+}
+
+/// Lists users or clients by their ids.
+macro_rules! list_parties {
+    ($store:expr, $attempted:literal, $parties:ident, $blocked_only:expr, $limit:expr) => {{
+        let (blocked_only, limit): (bool, u32) = ($blocked_only, $limit);
+        let rows: Vec<(String, bool)> = $store
+            .read($attempted, move |connection| {
+                let parties =
+                    $parties::table.select(($parties::id, $parties::is_blocked)).order($parties::id);
+                let parties = parties.limit(limit.into()).into_boxed::<Sqlite>();
+                let parties = if blocked_only { parties.filter($parties::is_blocked) } else { parties };
+                Ok(parties.load(connection)?)
+            })
+            .await?;
+        let location = Location { table: stringify!($parties), id: HIDDEN };
+        let party =
+            |(id, is_blocked): (String, bool)| Ok(BlockState { id: location.parse("id", &id)?, is_blocked });
+        Ok(rows.into_iter().map(party).collect())
     }};
 }
 
@@ -229,5 +249,21 @@ impl Credentials for SqliteStore {
     async fn set_client_blocked(&self, client: ClientId, blocked: bool) -> Result<(), StoreError> {
         let set = move |connection: &mut _| set_blocked!(connection, clients, client, blocked);
         self.writer.write("blocking a client or letting it in again", set).await
+    }
+
+    async fn list_users(
+        &self,
+        blocked_only: bool,
+        limit: u32,
+    ) -> Result<Vec<Result<BlockState<UserId>, StoreError>>, StoreError> {
+        list_parties!(self, "listing users", users, blocked_only, limit)
+    }
+
+    async fn list_clients(
+        &self,
+        blocked_only: bool,
+        limit: u32,
+    ) -> Result<Vec<Result<BlockState<ClientId>, StoreError>>, StoreError> {
+        list_parties!(self, "listing clients", clients, blocked_only, limit)
     }
 }

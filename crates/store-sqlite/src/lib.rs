@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod connection;
 mod contract_division;
 mod credentials;
@@ -7,6 +8,7 @@ mod device_dispense;
 mod device_request;
 mod error;
 mod event_log;
+mod fingerprint;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod idempotency;

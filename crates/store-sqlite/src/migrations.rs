@@ -12,6 +12,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use esoz_kernel::{StoreError, StoreErrorKind};
 
+use crate::audit;
 use crate::connection::{for_reading, for_writing, use_write_ahead_log};
 use crate::error::{SqliteError, driver_failed, migration_failed};
 use crate::settings::SqliteSettings;
@@ -27,7 +28,8 @@ const MIGRATIONS_TABLE: &str = "__diesel_schema_migrations";
 /// Held while this process makes a file: closing it drops every lock that the process has on it, so nothing may lock it before.
 static MAKING: Mutex<()> = Mutex::new(());
 
-/// Applies pending migrations, all or none, and returns their names in order. Creates the file if it does not exist, readable by its owner
+/// Applies pending migrations, all or none, and restores triggers of the audit that were dropped or replaced. Returns the names of the migrations in
+/// order, and `trigger` with the name of each trigger. Creates the file if it does not exist, readable by its owner
 /// alone.
 ///
 /// Idempotent, and safe while servers use the file or other processes migrate it. Blocks the thread.
@@ -67,6 +69,8 @@ fn apply_pending(connection: &mut SqliteConnection, attempted: &str) -> Result<V
         connection.run_migration(migration).map_err(failed)?;
         applied.push(migration.name().to_string());
     }
+    let restored = audit::restore(connection)?;
+    applied.extend(restored.iter().map(|name| format!("trigger {name}")));
     if !applied.is_empty() {
         let broken: i64 =
             sql::<BigInt>("SELECT count(*) FROM pragma_foreign_key_check").get_result(connection)?;
@@ -76,6 +80,12 @@ fn apply_pending(connection: &mut SqliteConnection, attempted: &str) -> Result<V
         }
     }
     Ok(applied)
+}
+
+/// Applies every migration to an empty database.
+pub(crate) fn run_all(connection: &mut SqliteConnection, attempted: &str) -> Result<(), StoreError> {
+    let applied = connection.run_pending_migrations(MIGRATIONS);
+    applied.map(drop).map_err(|error| migration_failed(attempted, error))
 }
 
 /// Creates an empty file that only its owner may read, if there is none: it will hold health data. SQLite gives the files beside it the same
@@ -153,6 +163,12 @@ fn refuse_newer(applied: &BTreeSet<String>, attempted: &str) -> Result<(), Store
          use the version of the program that migrated it, or a later one"
     );
     Err(StoreError::new(StoreErrorKind::Unexpected, attempted))
+}
+
+/// Whether a newer program migrated the file, e.g. while this one uses it.
+pub(crate) fn is_newer(connection: &mut SqliteConnection, attempted: &str) -> Result<bool, SqliteError> {
+    let known = known_versions(attempted)?;
+    Ok(!applied_versions(connection)?.is_subset(&known))
 }
 
 fn known_versions(attempted: &str) -> Result<BTreeSet<String>, StoreError> {

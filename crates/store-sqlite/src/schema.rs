@@ -289,6 +289,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    settings (name) {
+        name -> Text,
+        value -> Binary,
+    }
+}
+
 diesel::joinable!(access_tokens -> users (user_id));
 diesel::joinable!(access_tokens -> clients (client_id));
 diesel::joinable!(api_keys -> clients (client_id));

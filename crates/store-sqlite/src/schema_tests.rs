@@ -109,7 +109,7 @@ fn every_table_is_here_as_the_migrations_make_it() {
     let said = said![
         users clients access_tokens api_keys legal_entities divisions contracts contract_divisions request_context
         device_dispenses device_requests device_request_wrong_codes outbox event_log idempotency_keys
-        persons parties party_users employees medical_programs device_definitions program_devices
+        persons parties party_users employees medical_programs device_definitions program_devices settings
     ];
     let dir = tempfile::tempdir().unwrap();
     let settings = SqliteSettings::at(dir.path().join("esoz.db"));

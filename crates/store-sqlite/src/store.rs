@@ -3,6 +3,7 @@ use std::sync::Arc;
 use diesel::prelude::*;
 use esoz_kernel::{PoolStatus, StoreError, StoreErrorKind};
 
+use crate::audit;
 use crate::connection::for_writing;
 use crate::error::SqliteError;
 use crate::migrations::{is_unused, migrate, require_current_schema};
@@ -65,19 +66,22 @@ impl SqliteStore {
         PoolStatus { idle, in_use, max, waiting: self.writer.waiting() }
     }
 
-    /// Checks that the file is still the one that was opened, that it can be read, and that it can be written, without changing it.
+    /// Checks that the file is still the one that was opened, that it can be read, and that it can be written, without changing it; and that
+    /// changes of contract divisions are audited as the migrations made it.
     ///
     /// # Errors
-    /// [`StoreError`] when it is not: it or its log was deleted or replaced, its disk is full or broken, or it is read-only.
+    /// [`StoreError`] when it is not: it or its log was deleted or replaced, its disk is full or broken, it is read-only, or a trigger of the
+    /// audit is off.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read("checking that the database can be read", |connection| {
+        let read = |connection: &mut SqliteConnection| {
             let any: Option<String> =
                 legal_entities::table.select(legal_entities::id).first(connection).optional()?;
             drop(any);
-            Ok(())
-        })
-        .await?;
-        self.write_probe.run().await
+            audit::wrong(connection)
+        };
+        let wrong = self.read("checking that the database can be read", read).await?;
+        self.write_probe.run().await?;
+        audit::require_unchanged(&wrong)
     }
 
     /// Runs a query on a read-only connection.

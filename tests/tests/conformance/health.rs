@@ -1,8 +1,8 @@
 //! `/health`: what a probe and an operator see.
 
-use esoz_test_servers::MongoDb;
+use esoz_test_servers::{MongoDb, ReservedPort};
 use esoz_testkit::wait::wait_for;
-use esoz_tests::{Answer, DEADLINE, Kind, TestApp, on_every_store};
+use esoz_tests::{Answer, DEADLINE, Documents, Kind, TestApp, on_every_store};
 use reqwest::Method;
 use serde_json::json;
 
@@ -48,6 +48,28 @@ on_every_store! {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_signed_documents_need_is_told_with_the_methods_that_need_it_and_keeps_no_server_from_being_ready()
+ {
+    let nowhere = ReservedPort::new().unwrap();
+    let documents = Documents::new();
+    let setup = documents.setup(Kind::Sqlite).variable("ESOZ_SIGNATURE__VERIFIER", "service");
+    let app = setup.variable("ESOZ_SIGNATURE__URL", &format!("http://{}/", nowhere.address())).start().await;
+    let needed_by = json!(["complete_device_dispense", "mark_device_dispense_in_error"]);
+    wait_for("a verifier that is down", DEADLINE, async || {
+        let answer = until_ready_is(&app, 200).await;
+        let checks = answer.body["data"]["checks"].as_array().unwrap().clone();
+        let state = |name: &str| {
+            let check = checks.iter().find(|check| check["name"] == name).unwrap();
+            assert_eq!((&check["needed"], &check["needed_by"]), (&json!(false), &needed_by), "{check}");
+            check["state"].clone()
+        };
+        let states = (state("signature_verifier"), state("media_storage"));
+        if states == (json!("down"), json!("up")) { Ok(()) } else { Err(answer.body.to_string()) }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

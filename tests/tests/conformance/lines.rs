@@ -30,7 +30,8 @@ on_every_store! {
         let expected = json!({
             "timestamp": line["timestamp"], "level": "INFO", "target": "esoz_http::guard", "message": "request",
             "request_id": id, "trace_id": TRACE, "method": "PATCH", "route": ROUTE, "status": 404,
-            "client_address": "127.0.0.1", "client_id": fixture.stored_token.client_id.to_string(), "outcome": "not_found",
+            "client_address": "127.0.0.1", "client_id": fixture.stored_token.client_id.to_string(),
+            "user_id": fixture.stored_token.user_id.to_string(), "outcome": "not_found",
             "reason": "unknown", "elapsed_us": line["elapsed_us"],
         });
         assert_eq!(*line, expected);

@@ -17,11 +17,17 @@ fn the_configuration_in_force_is_shown_without_its_secrets() {
     let variables = vec![
         ("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:1".to_owned()),
         ("ESOZ_PATIENT__KEY".to_owned(), "canary-canary-canary".to_owned()),
+        (
+            "ESOZ_POSTGRES__URL".to_owned(),
+            "postgres://esoz:canary@db.example/esoz?sslmode=verify-full".to_owned(),
+        ),
     ];
     let shown = esoz(&variables, &["config", "check"]);
     shown.assert_success();
     let line = "http.bind = \"127.0.0.1:1\"    # the environment variable ESOZ_HTTP__BIND";
     assert!(shown.stdout.lines().any(|shown| shown == line), "{}", shown.stdout);
+    let line = "postgres.url = \"postgres://esoz:…@db.example/esoz?sslmode=verify-full\"    # the";
+    assert!(shown.stdout.lines().any(|shown| shown.starts_with(line)), "{}", shown.stdout);
     let as_json = esoz(&variables, &["config", "check", "--json"]);
     let keys: Vec<Value> = serde_json::from_str(&as_json.assert_success().stdout).unwrap();
     assert_eq!(keys.len(), shown.stdout.lines().count());

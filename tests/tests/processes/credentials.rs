@@ -104,6 +104,27 @@ on_every_store! {
         }
     }
 
+    async fn users_and_clients_are_listed_with_their_state(kind) {
+        let stores = TestStores::fresh(kind).await;
+        let variables = environment(&stores);
+        esoz(&variables, &["migrate"]).assert_success();
+        let [blocked, client] = [fresh(), fresh()].map(|id| id.to_string());
+        let mut users = [fresh().to_string(), blocked.clone()];
+        for user in &users {
+            issue_token(&variables, user, &client);
+        }
+        users.sort();
+        esoz(&variables, &["user", "block", &blocked]).assert_success();
+        let state = |user: &String| if *user == blocked { "blocked" } else { "active" };
+        let expected = users.iter().map(|user| json!({"id": user, "state": state(user)})).collect::<Vec<_>>();
+        assert_eq!(listed(&variables, &["user", "list"]), expected);
+        let printed = esoz(&variables, &["user", "list", "--blocked"]);
+        assert_eq!(printed.assert_success().stdout, format!("{blocked} blocked\n"));
+        let printed = esoz(&variables, &["client", "list"]);
+        assert_eq!(printed.assert_success().stdout, format!("{client} active\n"));
+        assert_eq!(esoz(&variables, &["client", "list", "--blocked"]).assert_success().stdout, "");
+    }
+
     async fn a_block_says_what_follows_and_how_soon(kind) {
         let stores = TestStores::fresh(kind).await;
         let variables = environment(&stores);

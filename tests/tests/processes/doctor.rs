@@ -3,13 +3,14 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
+use esoz_test_servers::ReservedPort;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::future_schema::{ONE_AHEAD, TAKES_AWAY};
 use esoz_tests::process::{Process, esoz};
-use esoz_tests::{DEADLINE, Kind, PATIENT_KEY, TestStores, on_every_store};
+use esoz_tests::{DEADLINE, Documents, Kind, PATIENT_KEY, TestStores, on_every_store};
 use serde_json::Value;
 
-use crate::environment;
+use crate::{environment, with};
 
 on_every_store! {
     async fn the_doctor_finds_nothing_wrong_where_nothing_is(kind) {
@@ -24,7 +25,7 @@ on_every_store! {
 
 #[test]
 fn the_doctor_names_what_is_wrong_and_how_to_mend_it() {
-    let nowhere = esoz_test_servers::ReservedPort::new().unwrap();
+    let nowhere = ReservedPort::new().unwrap();
     let address = nowhere.address();
     let variables: Vec<(String, String)> = [
         ("ESOZ_STORE__KIND", "servers".to_owned()),
@@ -133,4 +134,97 @@ async fn a_secret_that_others_may_read_is_told_and_no_failure() {
         assert_eq!(warnings.len(), usize::from(is_exposed), "{warnings:?}");
         assert!(warnings.iter().all(|line| line.contains("patient.key_file") && line.contains("chmod 600")));
     }
+}
+
+fn with_all(variables: Vec<(String, String)>, more: &[(&str, &str)]) -> Vec<(String, String)> {
+    more.iter().fold(variables, |variables, (name, value)| with(variables, name, value))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_verifier_of_signatures_and_the_media_storage_are_examined() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let documents = Documents::new();
+    let variables = [environment(&stores), documents.variables().to_vec()].concat();
+    esoz(&variables, &["migrate"]).assert_success();
+    let nowhere = ReservedPort::new().unwrap();
+    let service = format!("http://{}/", nowhere.address());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = file.path().to_str().unwrap();
+    let folder = &variables.iter().find(|(name, _)| name == "ESOZ_MEDIA__FOLDER").unwrap().1;
+    for (more, expected, code) in [
+        (&[][..], "ok     signature verifier\n", 0),
+        (&[], "ok     media storage", 0),
+        (
+            &[("ESOZ_SIGNATURE__VERIFIER", "service"), ("ESOZ_SIGNATURE__URL", &service)],
+            "WRONG  signature verifier: the store is unavailable while checking that",
+            1,
+        ),
+        (
+            &[("ESOZ_SIGNATURE__AUTHORITIES_FILE", file)],
+            "WRONG  signature verifier: `signature.authorities_file`",
+            1,
+        ),
+        (&[("ESOZ_MEDIA__FOLDER", file)], "WRONG  media storage: `media.folder`", 1),
+        (
+            &[
+                ("ESOZ_SIGNATURE__VERIFIER", "unsigned"),
+                ("ESOZ_SIGNATURE__ACCEPT_UNSIGNED", "true"),
+                ("ESOZ_SIGNATURE__UNSIGNED_DRFO", "1234567890"),
+            ],
+            "UNSAFE signature verifier: ",
+            0,
+        ),
+    ] {
+        let examined = esoz(&with_all(variables.clone(), more), &["doctor"]);
+        assert!(examined.stdout.contains(expected), "{expected}: {} {}", examined.stdout, examined.stderr);
+        assert_eq!(examined.status.code(), Some(code), "{}", examined.stdout);
+    }
+    let left = fs::read_dir(folder).into_iter().flatten().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name != ".incoming"
+            && fs::read_dir(entry.as_ref().unwrap().path())
+                .unwrap()
+                .flatten()
+                .any(|entry| entry.path().is_file())
+    });
+    assert_eq!(left.count(), 0, "a container of the doctor is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strict_doctor_fails_of_a_warning() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let variables = environment(&stores);
+    esoz(&variables, &["migrate"]).assert_success();
+    esoz(&variables, &["doctor", "--strict"]).assert_success();
+    let weak = with_all(
+        variables,
+        &[
+            ("ESOZ_EVENTS__BUS", "kafka"),
+            ("ESOZ_KAFKA__BROKERS", "127.0.0.1:1,127.0.0.1:2"),
+            ("ESOZ_KAFKA__REPLICATION", "1"),
+        ],
+    );
+    let examined = esoz(&weak, &["doctor", "--json"]);
+    let finding = |output: &str| {
+        let mut findings = output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        findings.find(|finding| finding["what"] == "kafka.replication").unwrap()
+    };
+    let found = finding(&examined.stdout);
+    assert_eq!(found["ok"], true);
+    let why = found["unsafe"]["why"].as_str().unwrap();
+    assert!(why.starts_with("`kafka.replication` is 1: "), "{why}");
+    let several = esoz(&with(weak, "ESOZ_KAFKA__REPLICATION", "3"), &["doctor", "--json"]);
+    assert_eq!(finding(&several.stdout)["unsafe"], Value::Null);
+
+    let unsafe_alone = with_all(
+        environment(&stores),
+        &[
+            ("ESOZ_SIGNATURE__VERIFIER", "unsigned"),
+            ("ESOZ_SIGNATURE__ACCEPT_UNSIGNED", "true"),
+            ("ESOZ_SIGNATURE__UNSIGNED_DRFO", "1234567890"),
+        ],
+    );
+    esoz(&unsafe_alone, &["doctor"]).assert_success();
+    let strict = esoz(&unsafe_alone, &["doctor", "--strict"]);
+    assert_eq!(strict.status.code(), Some(1), "{}", strict.stdout);
 }

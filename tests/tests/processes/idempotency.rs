@@ -100,7 +100,7 @@ async fn assert_updated_once(app: &TestApp, fixture: &UpdateFixture, answer: &An
 }
 
 /// A proxy in front of the server that a URL of the environment names, and the environment with the proxy in its place.
-fn behind_a_proxy(variables: &[(String, String)], name: &str) -> (Proxy, Vec<(String, String)>) {
+pub(crate) fn behind_a_proxy(variables: &[(String, String)], name: &str) -> (Proxy, Vec<(String, String)>) {
     let mut variables = variables.to_vec();
     let (_, url) = variables.iter_mut().find(|(other, _)| other == name).unwrap();
     let (_, place) = url.split_once("//").unwrap();

@@ -15,6 +15,7 @@ mod import;
 mod kill;
 mod log;
 mod open_files;
+mod patient_key;
 mod pipelining;
 mod postgres_health;
 mod registries;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
-use esoz_tests::{DEADLINE, Kind, TestStores};
+use esoz_tests::{DEADLINE, Documents, Kind, TestStores};
 use serde_json::Value;
 
 use crate::{environment, tls, with};
@@ -130,6 +130,20 @@ async fn on_sighup_the_certificate_is_reloaded_at_once() {
     server.process.hang_up();
     server.process.wait_for_log("the TLS certificate was reloaded");
     server.until_shown(&other).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_sighup_authorities_and_revocation_lists_are_read_again() {
+    let (stores, documents) = (TestStores::fresh(Kind::Sqlite).await, Documents::new());
+    let variables = [environment(&stores), documents.variables().to_vec()].concat();
+    let file = &variables.iter().find(|(name, _)| name == "ESOZ_SIGNATURE__AUTHORITIES_FILE").unwrap().1;
+    let (server, _) = Process::serve(&variables);
+    std::fs::write(file, "garbage").unwrap();
+    server.hang_up();
+    server.wait_for_log("SIGHUP: the authorities and revocation lists of signatures were not reloaded; the old ones stay in force");
+    std::fs::write(file, documents.authority.certificate_pem().unwrap()).unwrap();
+    server.hang_up();
+    server.wait_for_log("SIGHUP: the authorities and revocation lists of signatures were reloaded");
 }
 
 #[test]

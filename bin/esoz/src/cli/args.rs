@@ -18,7 +18,7 @@ const MAX_LINE_BYTES: u64 = 1 << 28;
 const AFTER_HELP: &str = "\
 Exit codes:
   0  success
-  1  failure, complete or partial (a bad line of an import, a problem that `doctor` found); the output says why; a broken pipe (standard output closed by its reader) says nothing
+  1  failure, complete or partial (a bad line of an import, a problem that `doctor` found, with --strict also a warning); the output says why; a broken pipe (standard output closed by its reader) says nothing
   2  the command line is invalid
 
 Output goes to standard output, logs and errors to standard error. NO_COLOR in the environment switches colours off.
@@ -78,7 +78,7 @@ pub(crate) enum Command {
     /// Runs the server.
     Serve,
     /// Migrates the stores: creates or updates tables and indexes, creates the topic. Safe to repeat, and while servers run.
-    Migrate,
+    Migrate(MigrateArgs),
     /// Imports NDJSON files: one {"kind": …, "data": {…}} per line.
     #[command(
         after_help = "An import can be repeated: it leaves dispenses and contract divisions that already exist as they are.\n\n\
@@ -94,10 +94,10 @@ pub(crate) enum Command {
     /// Issues, lists and revokes api keys.
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
-    /// Blocks or unblocks a user. Every token of a blocked user is refused, whichever issuer it comes from.
+    /// Blocks, unblocks and lists users. Every token of a blocked user is refused, whichever issuer it comes from.
     #[command(subcommand)]
     User(BlockCommand),
-    /// Blocks or unblocks a client. Every token and api key of a blocked client is refused, whichever issuer it comes from.
+    /// Blocks, unblocks and lists clients. Every token and api key of a blocked client is refused, whichever issuer it comes from.
     #[command(subcommand)]
     Client(BlockCommand),
     /// Expires overdue device dispenses once, as a running server does every `device_dispense.expire_every_s`. Prints how many.
@@ -113,7 +113,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Checks every store, broker and file that the configuration names. Prints each problem and its remedy.
-    Doctor(OutputArgs),
+    #[command(
+        after_help = "A line begins with `ok`, `WRONG` (a problem: the exit code is 1) or `UNSAFE` (a warning: with --strict the exit code is 1).\n\n\
+        Example, before a deployment:\n  esoz doctor --strict --config esoz.toml"
+    )]
+    Doctor(DoctorArgs),
     /// Asks a running server whether it is ready. For container health checks.
     #[command(after_help = "Example, in a Dockerfile:\n  HEALTHCHECK CMD [\"esoz\", \"health\"]")]
     Health(HealthArgs),
@@ -155,6 +159,23 @@ pub(crate) struct OutputArgs {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct DoctorArgs {
+    /// Fails (exit code 1) if there are warnings (`UNSAFE`), too.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// Makes the configured patient key and scheme those of the store, which refuses any others from then on. Only after all stored pseudonyms were
+    /// made anew with them, while no server runs: it changes no pseudonym.
+    #[arg(long)]
+    pub(crate) accept_patient_key: bool,
 }
 
 #[derive(Debug, Args)]

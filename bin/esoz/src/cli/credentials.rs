@@ -122,10 +122,16 @@ pub(crate) async fn api_key(config: &Config, command: ApiKeyCommand) -> Result<(
     }
 }
 
-/// Blocks or unblocks a user, and prints what follows.
+/// Lists users, or blocks or unblocks one and prints what follows.
 pub(crate) async fn user(config: &Config, command: BlockCommand) -> Result<()> {
-    let (id, is_blocked) = command.target();
     let credentials = Stores::open(config).await?.credentials;
+    let (id, is_blocked) = match command {
+        BlockCommand::List { blocked, output } => {
+            return list_credentials::users(&*credentials, blocked, output).await;
+        }
+        BlockCommand::Block { id } => (id, true),
+        BlockCommand::Unblock { id } => (id, false),
+    };
     let set = credentials.set_user_blocked(UserId::new(id), is_blocked).await;
     set.context("blocking or unblocking the user")?;
     let effect = if is_blocked {
@@ -136,10 +142,16 @@ pub(crate) async fn user(config: &Config, command: BlockCommand) -> Result<()> {
     print(&format!("user {id} {effect}{}", cache_delay(config)))
 }
 
-/// Blocks or unblocks a client, and prints what follows.
+/// Lists clients, or blocks or unblocks one and prints what follows.
 pub(crate) async fn client(config: &Config, command: BlockCommand) -> Result<()> {
-    let (id, is_blocked) = command.target();
     let credentials = Stores::open(config).await?.credentials;
+    let (id, is_blocked) = match command {
+        BlockCommand::List { blocked, output } => {
+            return list_credentials::clients(&*credentials, blocked, output).await;
+        }
+        BlockCommand::Block { id } => (id, true),
+        BlockCommand::Unblock { id } => (id, false),
+    };
     let set = credentials.set_client_blocked(ClientId::new(id), is_blocked).await;
     set.context("blocking or unblocking the client")?;
     let effect = if is_blocked {

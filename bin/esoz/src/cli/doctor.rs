@@ -1,3 +1,6 @@
+mod documents;
+mod finding;
+
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::Path;
@@ -10,15 +13,15 @@ use esoz_kernel::system::SystemClock;
 use esoz_kernel::time::rfc3339_millis;
 use esoz_store_postgres::Schema;
 use esoz_store_sqlite::SqliteSettings;
-use esoz_tls::{CertificateFiles, Transport};
-use serde_json::json;
+use esoz_tls::CertificateFiles;
+use finding::{Finding, Report};
 
-use super::args::OutputArgs;
+use super::args::DoctorArgs;
 use super::health::is_running;
-use super::print;
 use crate::compose::missing_indexes::none_missing;
+use crate::compose::patient_key::PatientKey;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite, sqlite_settings};
-use crate::compose::{bus, missing_indexes, tokens, transport};
+use crate::compose::{bus, missing_indexes, patient_key, tokens};
 use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind, TokenSource};
 use crate::open_files;
 use crate::tls::{self, Fitness};
@@ -26,38 +29,17 @@ use crate::tls::{self, Fitness};
 const SQLITE_REMEDY: &str = "check sqlite.path, that the user of this program may write the file, those beside it and their folder, and that their disk has \
     room; `esoz migrate` updates an older schema";
 
-/// The result of one check.
-struct Finding {
-    what: &'static str,
-    /// What the check saw, if it is worth printing.
-    seen: Option<String>,
-    /// The problem and its remedy.
-    wrong: Option<(String, &'static str)>,
-    /// What is not safe and its remedy. A warning, no failure: something else may protect it, such as an isolated network.
-    weak: Option<(String, &'static str)>,
-}
-
-/// Prints the findings as they are made.
-struct Report {
-    output: OutputArgs,
-    is_well: bool,
-}
-
-impl Report {
-    fn add(&mut self, finding: &Finding) -> Result<()> {
-        self.is_well &= finding.wrong.is_none();
-        print(&if self.output.json { finding.as_json() } else { finding.as_text() })
-    }
-}
-
-/// Checks everything that the configuration names, and prints the findings. Fails if anything is wrong.
-pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode> {
-    let mut report = Report { output, is_well: true };
-    report.add(&Finding::new(
+/// Checks everything that the configuration names, and prints the findings. Fails if anything is wrong; if it is to be strict, also if anything is not
+/// safe.
+pub(crate) async fn run(config: &Config, args: DoctorArgs) -> Result<ExitCode> {
+    let mut report = Report::new(args);
+    let pseudonyms = Finding::new(
         "pseudonyms",
         config.pseudonyms().map(drop),
         "set patient.key (or patient.key_file) as docs/esoz.example.toml says",
-    ))?;
+    );
+    let has_pseudonyms = pseudonyms.wrong.is_none();
+    report.add(&pseudonyms)?;
     if let Some(files) = config.tls_files()? {
         report.add(&certificate(&files))?;
     }
@@ -74,7 +56,9 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         StoreKind::Servers => None,
     };
     match (config.store_kind()?, &first_start) {
-        (StoreKind::Sqlite, Some(SqliteSettings { path, .. })) => report.add(&creatable(path))?,
+        (StoreKind::Sqlite, Some(SqliteSettings { path, .. })) => {
+            report.add(&creatable("SQLite", path, SQLITE_REMEDY))?;
+        }
         (StoreKind::Sqlite, None) => {
             let ping = async { Ok(open_sqlite(config)?.ping().await?) };
             report.add(&Finding::new("SQLite", ping.await, SQLITE_REMEDY))?;
@@ -85,12 +69,18 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
             }
         }
     }
+    if has_pseudonyms && first_start.is_none() {
+        report.add(&patient_key(config).await)?;
+    }
     if config.bus()? == Bus::Kafka {
         let settings = config.kafka()?;
         let ping = async { Ok(bus::connect_kafka(config, &settings)?.ping().await?) };
         let remedy =
             "check kafka.brokers and what the brokers advertise; `esoz migrate` creates a missing topic";
         report.add(&Finding::new("Kafka", ping.await, remedy).over(settings.transport()))?;
+        let weak = config.single_replica()?.map(|problem| (problem, bus::REPLICATION_REMEDY));
+        report
+            .add(&Finding { weak, ..Finding::new("kafka.replication", Ok(()), bus::REPLICATION_REMEDY) })?;
     }
     if let Some(otlp) = config.otlp()? {
         let seen = Some(String::from("is not asked"));
@@ -106,6 +96,9 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         };
         let remedy = "check auth.url, auth.client_id, auth.client_secret and auth.root_certificate_file, and that the issuer can be reached from here";
         report.add(&Finding::new("token issuer", ping.await, remedy))?;
+    }
+    for finding in documents::findings(config).await? {
+        report.add(&finding)?;
     }
     let is_running = is_running(config).await;
     let (finding, listening) = address("http.bind", config.bind()?, is_running);
@@ -137,46 +130,13 @@ fn certificate(files: &CertificateFiles) -> Finding {
     }
 }
 
-/// Checks that a SQLite file can be created.
-fn creatable(path: &Path) -> Finding {
+/// Checks that a file or folder can be created.
+fn creatable(what: &'static str, path: &Path, remedy: &'static str) -> Finding {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let created = tempfile::tempfile_in(folder).map(drop);
     let created = created.with_context(|| format!("no file can be created in {}", folder.display()));
     let seen = format!("{} is not there and will be created by `esoz serve`", path.display());
-    Finding { seen: Some(seen), ..Finding::new("SQLite", created, SQLITE_REMEDY) }
-}
-
-impl Finding {
-    fn new(what: &'static str, outcome: Result<()>, remedy: &'static str) -> Self {
-        let wrong = outcome.err().map(|error| (format!("{error:#}"), remedy));
-        Self { what, seen: None, wrong, weak: None }
-    }
-
-    /// Adds how the server is reached.
-    fn over(self, transport: Transport) -> Self {
-        let weak = if let Transport::Weak(why) = transport { Some(why.to_owned()) } else { None };
-        Self { weak: weak.map(|why| (why, transport::REMEDY)), ..self }
-    }
-
-    fn as_text(&self) -> String {
-        let what = self.what;
-        let text = match (&self.wrong, &self.seen) {
-            (None, None) => format!("ok     {what}"),
-            (None, Some(seen)) => format!("ok     {what}: {seen}"),
-            (Some((why, remedy)), _) => format!("WRONG  {what}: {why}\n       {remedy}"),
-        };
-        match &self.weak {
-            None => text,
-            Some((why, remedy)) => format!("{text}\nUNSAFE {what}: {why}\n       {remedy}"),
-        }
-    }
-
-    fn as_json(&self) -> String {
-        let wrong = self.wrong.as_ref().map(|(why, remedy)| json!({"why": why, "mend": remedy}));
-        let weak = self.weak.as_ref().map(|(why, remedy)| json!({"why": why, "mend": remedy}));
-        json!({"what": self.what, "ok": wrong.is_none(), "seen": self.seen, "wrong": wrong, "unsafe": weak})
-            .to_string()
-    }
+    Finding { seen: Some(seen), ..Finding::new(what, created, remedy) }
 }
 
 async fn postgres(config: &Config) -> Vec<Finding> {
@@ -227,6 +187,15 @@ async fn mongodb(config: &Config) -> Vec<Finding> {
             [finding].into_iter().chain(indexes).collect()
         }
     }
+}
+
+/// Checks that the stored pseudonyms are made with the configured scheme and key.
+async fn patient_key(config: &Config) -> Finding {
+    let check = async { PatientKey::of_configured(config).await?.check().await };
+    let check = check.await;
+    let seen = matches!(check, Ok(false))
+        .then(|| String::from("the store has none yet; the first `esoz serve` or `esoz import` records it"));
+    Finding { seen, ..Finding::new("patient key", check.map(drop), patient_key::REMEDY) }
 }
 
 /// Checks that an address of the server is free, or that a server of ours runs there already.
@@ -284,12 +253,5 @@ mod tests {
         let elsewhere = [("ESOZ_HTTP__BIND".into(), "192.0.2.1:80".into())];
         let elsewhere = Config::from_sources(None, elsewhere.into_iter()).unwrap();
         assert!(!found(elsewhere.bind().unwrap(), true), "no address of this machine");
-    }
-
-    #[test]
-    fn json_has_the_remedy_of_what_is_not_safe() {
-        let finding = Finding::new("Kafka", Ok(()), "").over(Transport::Weak("it is plain"));
-        let json: serde_json::Value = serde_json::from_str(&finding.as_json()).unwrap();
-        assert_eq!(json["unsafe"], json!({"why": "it is plain", "mend": transport::REMEDY}));
     }
 }

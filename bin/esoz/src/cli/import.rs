@@ -25,7 +25,9 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let pseudonymous_lines =
         if args.pseudonymous { PseudonymousLines::Accept } else { PseudonymousLines::Refuse };
     let limits = ImportLimits { max_line_bytes: args.max_line_bytes, ..ImportLimits::default() };
-    let importer = importer(config, &Stores::open_or_create(config).await?, limits)?
+    let stores = Stores::open_or_create(config).await?;
+    stores.patient_key(config)?.require().await?;
+    let importer = importer(config, &stores, limits)?
         .with_unknown_fields(unknown_fields)
         .with_pseudonymous_lines(pseudonymous_lines);
     let mut bad_lines = 0;

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use anyhow::{Context as _, Result};
-use esoz_auth::{ListedApiKey, ListedToken, Rejection};
+use esoz_auth::{BlockState, Credentials, ListedApiKey, ListedToken, Rejection};
 use esoz_kernel::system::SystemClock;
 use esoz_kernel::time::rfc3339_millis;
 use esoz_kernel::{ClientId, Clock as _, StoreError, UserId};
@@ -11,7 +11,7 @@ use super::args::OutputArgs;
 use super::print;
 use crate::compose::stores::Stores;
 
-/// The most credentials that are listed.
+/// The most entries of a list.
 const MAX_LISTED: u32 = 1_000;
 
 /// A credential as it is printed, without the secret.
@@ -26,6 +26,13 @@ struct Entry {
     user_id: Option<String>,
     client_id: String,
     scope: String,
+}
+
+/// A user or a client as it is printed.
+#[derive(Debug, Serialize)]
+struct Party {
+    id: String,
+    state: &'static str,
 }
 
 /// Lists access tokens, newest first.
@@ -47,7 +54,7 @@ pub(super) async fn tokens(
         scope: facts.scope.to_string(),
     };
     let listed = listed.context("listing the tokens")?;
-    print_entries(listed.into_iter().map(|token| token.map(entry)).collect(), output)
+    print_entries(listed.into_iter().map(|token| token.map(entry)).collect(), CUT, output)
 }
 
 /// Lists api keys, newest first.
@@ -63,8 +70,29 @@ pub(super) async fn api_keys(stores: &Stores, client: Option<ClientId>, output: 
         scope: facts.scope.to_string(),
     };
     let listed = listed.context("listing the api keys")?;
-    print_entries(listed.into_iter().map(|key| key.map(entry)).collect(), output)
+    print_entries(listed.into_iter().map(|key| key.map(entry)).collect(), CUT, output)
 }
+
+/// Lists users, by id.
+pub(super) async fn users(credentials: &dyn Credentials, blocked: bool, output: OutputArgs) -> Result<()> {
+    let listed = credentials.list_users(blocked, MAX_LISTED + 1).await.context("listing the users")?;
+    print_entries(listed.into_iter().map(|user| user.map(party)).collect(), CUT_PARTIES, output)
+}
+
+/// Lists clients, by id.
+pub(super) async fn clients(credentials: &dyn Credentials, blocked: bool, output: OutputArgs) -> Result<()> {
+    let listed = credentials.list_clients(blocked, MAX_LISTED + 1).await.context("listing the clients")?;
+    print_entries(listed.into_iter().map(|client| client.map(party)).collect(), CUT_PARTIES, output)
+}
+
+fn party<Id: fmt::Display>(BlockState { id, is_blocked }: BlockState<Id>) -> Party {
+    Party { id: id.to_string(), state: if is_blocked { "blocked" } else { "active" } }
+}
+
+/// What is told of a list that is longer than what is printed.
+const CUT: &str = "only the newest 1,000 are listed, and there are more; narrow the list with --client, of tokens also with --user";
+const CUT_PARTIES: &str =
+    "only the first 1,000 are listed, and there are more; narrow the list with --blocked";
 
 /// The state of a credential: `valid`, or why it is not, in the words of the log.
 fn state(rejection: Option<Rejection>) -> &'static str {
@@ -72,7 +100,11 @@ fn state(rejection: Option<Rejection>) -> &'static str {
 }
 
 /// Prints a list that was asked for with one entry more than is printed.
-fn print_entries(mut listed: Vec<Result<Entry, StoreError>>, output: OutputArgs) -> Result<()> {
+fn print_entries<E: fmt::Display + Serialize>(
+    mut listed: Vec<Result<E, StoreError>>,
+    cut_warning: &str,
+    output: OutputArgs,
+) -> Result<()> {
     let is_cut = cut(&mut listed);
     for entry in listed {
         match entry {
@@ -82,15 +114,13 @@ fn print_entries(mut listed: Vec<Result<Entry, StoreError>>, output: OutputArgs)
                 let error = error.with_causes();
                 tracing::warn!(
                     error,
-                    "a credential is left out of the list because it cannot be read; correct what is stored"
+                    "an entry is left out of the list because it cannot be read; correct what is stored"
                 );
             }
         }
     }
     if is_cut {
-        tracing::warn!(
-            "only the newest {MAX_LISTED} are listed, and there are more; narrow the list with --client, of tokens also with --user"
-        );
+        tracing::warn!("{cut_warning}");
     }
     Ok(())
 }
@@ -101,6 +131,12 @@ fn cut<T>(listed: &mut Vec<T>) -> bool {
     let is_longer = listed.len() > most;
     listed.truncate(most);
     is_longer
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.id, self.state)
+    }
 }
 
 impl fmt::Display for Entry {

@@ -1,12 +1,14 @@
 use anyhow::{Context as _, Result};
 use esoz_store_postgres::PostgresSettings;
 
+use super::args::MigrateArgs;
 use super::print;
+use crate::compose::patient_key::PatientKey;
 use crate::compose::stores::{connect_mongo, number, postgres_settings, sqlite_settings};
 use crate::config::{Bus, Config, StoreKind};
 
 /// Migrates the configured stores, and creates the topic. Prints what it did.
-pub(crate) async fn run(config: &Config) -> Result<()> {
+pub(crate) async fn run(config: &Config, args: &MigrateArgs) -> Result<()> {
     match config.store_kind()? {
         StoreKind::Sqlite => {
             let settings = sqlite_settings(config)?;
@@ -28,6 +30,11 @@ pub(crate) async fn run(config: &Config) -> Result<()> {
             connect_mongo(config).await?.migrate().await.context("MongoDB")?;
             print("MongoDB: the indexes are there")?;
         }
+    }
+    if args.accept_patient_key {
+        let key = PatientKey::of_configured(config).await?;
+        key.accept().await.context("accepting the patient key")?;
+        print("patient key: the configured one is that of the store now")?;
     }
     if config.bus()? == Bus::Kafka {
         let kafka = &config.sections.kafka;

@@ -2,7 +2,7 @@ use anyhow::Result;
 use tokio::signal::unix::SignalKind;
 use tokio::task::JoinSet;
 
-use crate::compose::{self, Parts};
+use crate::compose::{self, Parts, bus};
 use crate::config::Config;
 use crate::open_files;
 use crate::reload::Reload;
@@ -15,14 +15,16 @@ pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
     compose::check(config, true).await?;
     config.warn_of_exposed_secret_files()?;
     open_files::warn_of_shortage(config)?;
+    bus::warn_of_single_replica(config)?;
     let listener = config.bind()?.listen()?;
-    let server = EsozServer::start(config, Parts::configured(config).await?, listener)?;
+    let (parts, trust) = Parts::with_reload(config).await?;
+    let server = EsozServer::start(config, parts, listener)?;
     tracing::info!("listening on {}://{}", server.scheme(), server.address());
     if let Some(metrics) = server.metrics_address() {
         tracing::info!("metrics are at http://{metrics}/metrics");
     }
     // Aborted when it is dropped.
     let mut reloading = JoinSet::new();
-    reloading.spawn(reload.run(server.certificate()));
+    reloading.spawn(reload.run(server.certificate(), trust));
     server.run_until_signal(&[SignalKind::terminate(), SignalKind::interrupt()]).await
 }

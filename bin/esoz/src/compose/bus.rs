@@ -12,6 +12,20 @@ use crate::config::{Bus, Config};
 /// The name of Kafka in metrics, logs and health checks.
 pub(crate) const KAFKA: &str = "kafka";
 
+/// How one copy of the topic is corrected.
+pub(crate) const REPLICATION_REMEDY: &str = "set kafka.replication to 3, or to the number of brokers if there are fewer; a topic that is there already is \
+    changed by the tools of Kafka";
+
+/// Warns of a topic with one copy. For a server at its start.
+pub(crate) fn warn_of_single_replica(config: &Config) -> Result<()> {
+    if config.bus()? == Bus::Kafka
+        && let Some(problem) = config.single_replica()?
+    {
+        tracing::warn!(problem, remedy = REPLICATION_REMEDY, "events may be lost with one broker");
+    }
+    Ok(())
+}
+
 /// Builds the configured publisher. The log is a table of the SQLite file.
 pub(super) fn publisher(config: &Config, stores: &Stores) -> Result<Arc<dyn EventPublisher>> {
     match (config.bus()?, stores.sqlite.clone()) {

@@ -1,30 +1,31 @@
 //! How signed documents are verified and where they are kept.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use async_trait::async_trait;
 use esoz_https::{RemoteServer, SettingsError};
 use esoz_kernel::{CivilDate, Clock, StoreError, StoreErrorKind};
 use esoz_media_storage::{FolderSettings, MediaStore, S3Settings};
-use esoz_signature_cms::{
-    CmsSettings, CmsVerifier, KeyUsagePolicy, RevocationPolicy, ValidityTime, certificates_in,
-    revocation_lists_in,
-};
 use esoz_signature_service::ServiceVerifier;
 use esoz_signed_content::{Container, Drfo, MediaKey, MediaStorage, SignatureVerifier, UnsignedDocuments};
 
 use super::stores::number;
+use super::trust::{self, TrustReload};
 use crate::config::{Config, MediaKind, VerifierKind, optional};
 
-/// Builds the configured verifier.
-pub(crate) fn verifier(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn SignatureVerifier>> {
+/// Builds the configured verifier, and what reloads its files if it has any.
+pub(crate) fn verifier(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<dyn SignatureVerifier>, Option<TrustReload>)> {
     let section = &config.sections.signature;
-    Ok(match config.verifier_kind()? {
+    let verifier: Arc<dyn SignatureVerifier> = match config.verifier_kind()? {
         VerifierKind::None => Arc::new(NotConfigured),
-        VerifierKind::Cms => Arc::new(cms(config, clock)?),
+        VerifierKind::Cms => {
+            let (verifier, reload) = trust::verifier(config, clock)?;
+            return Ok((verifier, Some(reload)));
+        }
         VerifierKind::Service => {
             let server = RemoteServer {
                 timeout_ms: section.timeout_ms,
@@ -46,53 +47,26 @@ pub(crate) fn verifier(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dy
             );
             Arc::new(UnsignedDocuments::new(Drfo::parse(&section.unsigned_drfo)))
         }
-    })
-}
-
-fn cms(config: &Config, clock: &Arc<dyn Clock>) -> Result<CmsVerifier> {
-    let section = &config.sections.signature;
-    let read = |key: &'static str, file: &str| {
-        let context = || config.problem(key, "names a file that cannot be read");
-        fs::read(Path::new(file)).with_context(context)
     };
-    let authorities = read("signature.authorities_file", &section.authorities_file)?;
-    let revocation_lists = if section.revocation_lists_file.is_empty() {
-        Vec::new()
-    } else {
-        revocation_lists_in(&read("signature.revocation_lists_file", &section.revocation_lists_file)?)
-            .with_context(|| config.problem("signature.revocation_lists_file", "cannot be used"))?
-    };
-    let settings = CmsSettings {
-        authorities: certificates_in(&authorities)
-            .with_context(|| config.problem("signature.authorities_file", "cannot be used"))?,
-        revocation_lists,
-        revocation: if section.revocation_required {
-            RevocationPolicy::Required
-        } else {
-            RevocationPolicy::WhereListed
-        },
-        validity_time: if section.validity_time == "signing_time" {
-            ValidityTime::SigningTime
-        } else {
-            ValidityTime::Now
-        },
-        key_usage: if section.non_repudiation {
-            KeyUsagePolicy::NonRepudiation
-        } else {
-            KeyUsagePolicy::Signature
-        },
-    };
-    CmsVerifier::try_new(&settings, clock.clone()).context("section `signature`")
+    Ok((verifier, None))
 }
 
 /// Builds the configured media storage. A folder is created if its parent is there; of a bucket nothing is asked yet. Without a verifier nothing can be
 /// kept, and nothing is created.
 pub(crate) fn media(config: &Config) -> Result<Arc<dyn MediaStorage>> {
-    let section = &config.sections.media;
     if config.verifier_kind()? == VerifierKind::None {
         return Ok(Arc::new(NotConfigured));
     }
-    let refused = |error: SettingsError| config.refuse(&format!("media.{}", error.setting()), error.reason());
+    Ok(Arc::new(media_store(config)?))
+}
+
+/// Opens the configured media storage, whether anything can be kept there or not.
+pub(crate) fn media_store(config: &Config) -> Result<MediaStore> {
+    let section = &config.sections.media;
+    let refused = |error: SettingsError| {
+        let setting = if error.setting() == "path" { "folder" } else { error.setting() };
+        config.refuse(&format!("media.{setting}"), error.reason())
+    };
     let store = match config.media_kind()? {
         MediaKind::Folder => MediaStore::folder(&FolderSettings {
             timeout_ms: section.timeout_ms,
@@ -117,7 +91,7 @@ pub(crate) fn media(config: &Config) -> Result<Arc<dyn MediaStorage>> {
             })
         }
     };
-    Ok(Arc::new(store.map_err(refused)?))
+    store.map_err(refused)
 }
 
 /// Stands where no verifier is configured: no document can be judged, so that none is accepted.

@@ -5,9 +5,11 @@ pub(crate) mod caches;
 pub(crate) mod documents;
 pub(crate) mod jobs;
 pub(crate) mod missing_indexes;
+pub(crate) mod patient_key;
 pub(crate) mod stores;
 pub(crate) mod tokens;
 pub(crate) mod transport;
+pub(crate) mod trust;
 
 use std::sync::Arc;
 
@@ -21,7 +23,9 @@ use esoz_signed_content::{MediaStorage, SignatureVerifier};
 use esoz_store_postgres::{PostgresSettings, PostgresStore};
 
 use crate::config::{Bus, Config, StoreKind, refuse_all};
+use patient_key::is_unavailable;
 use stores::Stores;
+use trust::TrustReload;
 
 /// The adapters that a server is composed of. A test replaces those that it controls.
 pub struct Parts {
@@ -49,18 +53,31 @@ impl Parts {
     /// Builds the configured stores and bus, with the system clock and random ids.
     ///
     /// # Errors
-    /// When the configuration does not fit what it names, e.g. a store whose schema is too old. A server that cannot be reached
-    /// is no error.
+    /// When the configuration does not fit what it names, e.g. a store whose schema is too old, or whose pseudonyms are made with another key. A server
+    /// that cannot be reached is no error.
     pub async fn configured(config: &Config) -> Result<Self> {
+        Ok(Self::with_reload(config).await?.0)
+    }
+
+    /// Builds them, and what reloads the files of the verifier, if it has any.
+    pub(crate) async fn with_reload(config: &Config) -> Result<(Self, Option<TrustReload>)> {
         let mut stores = Stores::open_or_create(config).await?;
         if let Some(issuer) = tokens::issuer(config)? {
             stores.access_tokens = issuer.access_tokens(stores.blocks.clone());
             stores.token_issuer = Some(Arc::new(issuer));
         }
+        match stores.patient_key(config)?.require().await {
+            Err(error) if is_unavailable(&error) => tracing::warn!(
+                error = format!("{error:#}"),
+                "whether the patient key is that of the store cannot be told until the store is reached; a server whose key is another one stops then"
+            ),
+            required => required?,
+        }
         let publisher = bus::publisher(config, &stores)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        Ok(Self {
-            verifier: documents::verifier(config, &clock)?,
+        let (verifier, reload) = documents::verifier(config, &clock)?;
+        let parts = Self {
+            verifier,
             media: documents::media(config)?,
             calendar: Arc::new(KyivCalendar::new().context("the time zone of Ukraine")?),
             stores,
@@ -69,7 +86,8 @@ impl Parts {
             clock,
             monotonic_clock: Arc::new(ProcessClock::default()),
             ids: Arc::new(RandomIds),
-        })
+        };
+        Ok((parts, reload))
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
-use esoz_device_dispense::{DeviceDispenses, DeviceRequestRecord, DispenseRegistry, DispenseWrites};
+use esoz_device_dispense::{
+    DeviceDispenses, DeviceRequestRecord, DispenseRegistry, DispenseWrites, PseudonymFingerprints,
+};
 use esoz_events::{Backlog, EventLog, Outbox};
 use esoz_kernel::{IdempotencyRecords, StoreError, StoreErrorKind};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
@@ -14,6 +16,7 @@ use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
 
+use super::patient_key::PatientKey;
 use super::tokens::TokenIssuer;
 use crate::config::{Config, StoreKind, optional};
 
@@ -64,6 +67,8 @@ pub struct Stores {
     pub dispenses: Arc<dyn DeviceDispenses>,
     /// Imports device dispenses.
     pub dispense_registry: Arc<dyn DispenseRegistry>,
+    /// Remembers with which scheme and key the pseudonyms of the store of dispenses are made.
+    pub pseudonym_fingerprints: Arc<dyn PseudonymFingerprints>,
     /// The outboxes, each with the name of its store; that of device dispenses comes first.
     pub outboxes: Vec<(&'static str, Arc<dyn Outbox>)>,
     /// The event log.
@@ -122,6 +127,11 @@ impl Stores {
         Ok(all)
     }
 
+    /// The configured patient key, to be compared with that of the store.
+    pub(crate) fn patient_key(&self, config: &Config) -> Result<PatientKey> {
+        PatientKey::of(config, self.pseudonym_fingerprints.clone())
+    }
+
     fn on_sqlite(store: Arc<SqliteStore>) -> Self {
         Self {
             device_requests: store.clone(),
@@ -166,7 +176,8 @@ impl Stores {
     where
         S: AccessTokens + ApiKeys + Blocks + Credentials + LegalEntities + LegalEntityRegistry,
         S: ContractDivisions + ContractRegistry + Registries + RegistryRecords + EventLog + 'static,
-        D: DeviceDispenses + DispenseRegistry + DispenseWrites + Registry<DeviceRequestRecord> + 'static,
+        D: DeviceDispenses + DispenseRegistry + DispenseWrites + Registry<DeviceRequestRecord>,
+        D: PseudonymFingerprints + 'static,
     {
         Self {
             access_tokens: store.clone(),
@@ -183,6 +194,7 @@ impl Stores {
             dispense_writes: dispenses.clone(),
             dispenses: dispenses.clone(),
             dispense_registry: dispenses.clone(),
+            pseudonym_fingerprints: dispenses.clone(),
             outboxes: Vec::new(),
             event_log: store.clone(),
             keys: Vec::new(),

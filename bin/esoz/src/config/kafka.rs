@@ -21,6 +21,16 @@ impl Config {
         Ok(KafkaSettings { tls: self.kafka_tls(settings.is_local())?, ..settings })
     }
 
+    /// What is wrong with one copy of the topic, where there are several brokers or other machines; none if that is as it should be.
+    pub(crate) fn single_replica(&self) -> Result<Option<String>> {
+        let kafka = &self.sections.kafka;
+        if kafka.replication != 1 || (self.kafka()?.is_local() && !kafka.brokers.contains(',')) {
+            return Ok(None);
+        }
+        let what = "is 1: a topic that `esoz migrate` creates is on one broker alone, and its events are lost with the disk of that broker";
+        Ok(Some(self.problem("kafka.replication", what)))
+    }
+
     /// Names the key of a setting that a client of Kafka cannot use.
     pub(crate) fn kafka_error(&self, error: BusError) -> anyhow::Error {
         match error {

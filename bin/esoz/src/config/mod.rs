@@ -2,12 +2,13 @@
 //!
 //! `schema.rs` defines every key, `sources.rs` merges the sources, `variables.rs` knows the names of variables, `validate.rs` refuses
 //! impossible values, `typed.rs`, `bind.rs`, `dispenses.rs`, `kafka.rs` and `secrets.rs` give the values their types,
-//! `secret_files.rs` knows which files hold secrets. Every refusal names the key and the source of its
+//! `secret_files.rs` knows which files hold secrets, `masked_url.rs` what is shown of a URL. Every refusal names the key and the source of its
 //! value, and all problems are refused at once.
 
 mod bind;
 mod dispenses;
 mod kafka;
+mod masked_url;
 mod problems;
 mod schema;
 mod secret_files;

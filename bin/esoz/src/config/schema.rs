@@ -21,6 +21,19 @@ mod secret {
     }
 }
 
+/// Reads a URL, and masks the secrets in it where it is shown.
+mod secret_url {
+    use esoz_kernel::SecretString;
+    use serde::Serializer;
+
+    pub(super) use super::secret::deserialize;
+    use crate::config::masked_url::masked_url;
+
+    pub(super) fn serialize<S: Serializer>(url: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&masked_url(url))
+    }
+}
+
 /// Reads settings of a library, and masks those that hold secrets where they are shown. Numbers and truth values are read as their texts.
 mod properties {
     use std::collections::BTreeMap;
@@ -156,9 +169,9 @@ sections! {
         read_timeout_ms: u64 [1..=HOUR_MS] = 5_000;
     }
     postgres: Postgres {
-        #[serde(with = "secret")] url: SecretString = SecretString::default();
+        #[serde(with = "secret_url")] url: SecretString = SecretString::default();
         url_file: String = String::new();
-        #[serde(with = "secret")] migration_url: SecretString = SecretString::default();
+        #[serde(with = "secret_url")] migration_url: SecretString = SecretString::default();
         migration_url_file: String = String::new();
         root_certificate_file: String = String::new();
         client_certificate_file: String = String::new();
@@ -170,7 +183,7 @@ sections! {
         lock_timeout_ms: u64 [1..=HOUR_MS] = 3_000;
     }
     mongodb: Mongodb {
-        #[serde(with = "secret")] uri: SecretString = SecretString::default();
+        #[serde(with = "secret_url")] uri: SecretString = SecretString::default();
         uri_file: String = String::new();
         root_certificate_file: String = String::new();
         client_certificate_file: String = String::new();

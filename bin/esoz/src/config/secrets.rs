@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use esoz_device_dispense::PatientPseudonyms;
+use esoz_device_dispense::{PatientPseudonyms, PseudonymFingerprint};
 use esoz_kernel::SecretString;
 use esoz_pseudonym::{Aes128CbcPseudonyms, HmacDrfoDigests, HmacSha256Pseudonyms};
 use esoz_signed_content::DrfoDigests;
@@ -24,17 +24,30 @@ impl Config {
 
     /// The scheme of patient pseudonyms. Not validated at load, because not every command needs it.
     pub(crate) fn pseudonyms(&self) -> Result<Arc<dyn PatientPseudonyms>> {
+        Ok(self.pseudonym_scheme()?.0)
+    }
+
+    /// The fingerprint of that scheme with its key.
+    pub(crate) fn pseudonym_fingerprint(&self) -> Result<PseudonymFingerprint> {
+        Ok(self.pseudonym_scheme()?.1)
+    }
+
+    fn pseudonym_scheme(&self) -> Result<(Arc<dyn PatientPseudonyms>, PseudonymFingerprint)> {
         let patient = &self.sections.patient;
         let key = self.patient_key()?;
         match patient.pseudonym.as_str() {
             HmacSha256Pseudonyms::SCHEME => {
-                Ok(Arc::new(HmacSha256Pseudonyms::try_new(key.expose()).context("`patient.key`")?))
+                let scheme = HmacSha256Pseudonyms::try_new(key.expose()).context("`patient.key`")?;
+                let fingerprint = scheme.fingerprint();
+                Ok((Arc::new(scheme), fingerprint))
             }
             Aes128CbcPseudonyms::SCHEME => {
                 let why = "`patient.pseudonym` is `aes-128-cbc`";
                 let iv = self.secret("patient.iv", &patient.iv, &patient.iv_file, why)?;
                 let scheme = Aes128CbcPseudonyms::try_new(key.expose(), iv.expose());
-                Ok(Arc::new(scheme.context("`patient.key` and `patient.iv`")?))
+                let scheme = scheme.context("`patient.key` and `patient.iv`")?;
+                let fingerprint = scheme.fingerprint();
+                Ok((Arc::new(scheme), fingerprint))
             }
             _ => Err(self.refuse("patient.pseudonym", "must be `hmac-sha256` or `aes-128-cbc`")),
         }

@@ -1,3 +1,4 @@
+mod fingerprint;
 mod writes;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use esoz_kernel::{
     Put, RequestId, ScanCursor, ScanPage, StoreError, Timestamp, TraceContext, UserId, Uuid,
 };
 
+pub use fingerprint::{PseudonymFingerprint, PseudonymFingerprints};
 pub use writes::*;
 
 use crate::{Dispense, DispenseStatus, Filter, Pseudonym, StoredDispense, Trigger, concerns};

@@ -31,7 +31,7 @@ pub(crate) async fn live(context: Context) -> Answer {
 
 /// Show whether the server can serve
 ///
-/// How each store and the bus was when it was last looked at, not longer than two seconds ago. Anybody may ask.
+/// How each store and the bus was when it was last looked at, not longer than two seconds ago; what signed documents need, not longer than 15 seconds ago. Anybody may ask.
 #[utoipa::path(get, path = "/health/ready", operation_id = "show_readiness", responses(ReadyAnswers))]
 pub(crate) async fn ready(context: Context, api: web::Data<Api>) -> Answer {
     answer(&context, answer_to(api.health.readiness()))

@@ -1,8 +1,9 @@
 //! J01: the way from a signer to an authority.
 
+use esoz_kernel::StoreErrorKind;
 use esoz_signature_cms::sign::{SignOptions, TestAuthority, sign};
 use esoz_signature_cms::{CmsSettings, reason};
-use esoz_signed_content::Verdict;
+use esoz_signed_content::{SignatureVerifier as _, Verdict};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, GeneralSubtree, IsCa, KeyUsagePurpose,
     NameConstraints,
@@ -84,6 +85,20 @@ fn given_an_issuer_that_may_not_issue_then_the_signature_is_invalid() {
     assert_eq!(of(|params| params.is_ca = IsCa::NoCa), Err(reason::NOT_AN_AUTHORITY));
     let no_signing = of(|params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature]);
     assert_eq!(no_signing, Err(reason::NOT_AN_AUTHORITY));
+}
+
+#[test]
+fn a_verifier_is_well_while_one_of_its_authorities_is_valid() {
+    let [valid, expired] =
+        [days(1, 1), days(200, -1)].map(|period| TestAuthority::new("root", period).unwrap());
+    let ping = |authorities: &[&TestAuthority]| {
+        let authorities = authorities.iter().map(|authority| authority.certificate().to_vec()).collect();
+        pollster::block_on(verifier(&CmsSettings { authorities, ..CmsSettings::default() }).ping())
+    };
+    ping(&[&expired, &valid]).unwrap();
+    let error = ping(&[&expired, &expired]).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.with_causes().contains("the certificate of each is expired"), "{}", error.with_causes());
 }
 
 #[test]

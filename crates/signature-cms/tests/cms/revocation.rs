@@ -91,8 +91,10 @@ fn given_newer_lists_then_they_count_from_then_on_and_bad_ones_never() {
     let (verifier, container) = (scene.verifier(), scene.container());
     assert_eq!(verdict(&verifier, &container), Ok(()));
     let list = scene.authority.revoke(&[scene.signer.certificate()], days(1, 1)).unwrap();
-    verifier.replace_revocation_lists(&[list]).unwrap();
+    let authorities = [scene.authority.certificate().to_vec()];
+    verifier.replace_trusted(&authorities, std::slice::from_ref(&list)).unwrap();
     assert_eq!(verdict(&verifier, &container), Err(reason::REVOKED));
-    verifier.replace_revocation_lists(&[b"garbage".to_vec()]).unwrap_err();
+    verifier.replace_trusted(&authorities, &[b"garbage".to_vec()]).unwrap_err();
+    verifier.replace_trusted(&[], &[list]).unwrap_err();
     assert_eq!(verdict(&verifier, &container), Err(reason::REVOKED));
 }

@@ -29,6 +29,29 @@ async fn given_any_other_status_then_the_verifier_is_away() {
 }
 
 #[tokio::test]
+async fn a_service_is_there_whatever_it_answers_to_a_get_and_away_when_a_gateway_answers_for_it() {
+    for (status, is_there) in
+        [(200, true), (404, true), (405, true), (500, true), (502, false), (503, false), (504, false)]
+    {
+        let server = TestServer::start(Reply::Json(status, "{}".to_owned())).await;
+        let pinged = ServiceVerifier::try_new(&settings(&server)).unwrap().ping().await;
+        assert_eq!(
+            pinged.map_err(|error| error.kind()),
+            is_there.then_some(()).ok_or(Unavailable),
+            "{status}"
+        );
+    }
+    let nowhere = ServiceVerifier::try_new(&ServiceVerifier::settings("http://127.0.0.1:1/")).unwrap();
+    let error = nowhere.ping().await.unwrap_err();
+    assert_eq!(error.kind(), Unavailable);
+    assert!(
+        error.with_causes().contains("checking that http://127.0.0.1:1 answers"),
+        "{}",
+        error.with_causes()
+    );
+}
+
+#[tokio::test]
 async fn given_an_answer_in_another_form_then_the_verifier_is_away() {
     for answer in [
         "",

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: a failure is to end them")]
 
 mod audit;
+mod audit_sabotage;
 mod batch;
 mod corrupt;
 mod corrupt_registries;

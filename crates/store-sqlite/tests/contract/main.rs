@@ -13,8 +13,9 @@ use esoz_events::{EventRef, StatusChangeEvent};
 use esoz_store_sqlite::SqliteStore;
 use esoz_test_servers::raw::SqliteFile;
 use esoz_testkit::contract::{
-    ContractStore, CredentialStore, DispenseStore, DispenseWriteStore, EventLogUnderTest, OutboxUnderTest,
-    PublisherUnderTest, RawOutbox, RegistryStore, put_with_change,
+    ContractStore, CredentialStore, DispenseStore, DispenseWriteStore, EventLogUnderTest,
+    FingerprintsUnderTest, OutboxUnderTest, PublisherUnderTest, RawFingerprints, RawOutbox, RegistryStore,
+    put_with_change,
 };
 
 async fn fresh_dispenses() -> DispenseStore {
@@ -118,6 +119,26 @@ async fn fresh_publisher() -> PublisherUnderTest {
     }
 }
 
+/// The file past the store.
+struct SettingsTable(std::path::PathBuf);
+
+#[async_trait]
+impl RawFingerprints for SettingsTable {
+    async fn make_unreadable(&self) {
+        let mut shell = SqliteConnection::establish(self.0.to_str().unwrap()).unwrap();
+        shell.batch_execute("PRAGMA busy_timeout = 60000; UPDATE settings SET value = x'00'").unwrap();
+    }
+}
+
+async fn fresh_fingerprints() -> FingerprintsUnderTest {
+    let fresh = common::fresh();
+    FingerprintsUnderTest {
+        fingerprints: Arc::new(fresh.store),
+        raw: Arc::new(SettingsTable(fresh.settings.path)),
+        keep: Box::new(fresh.dir),
+    }
+}
+
 esoz_testkit::dispense_store_contract!(fresh_dispenses);
 esoz_testkit::dispense_writes_contract!(fresh_dispense_writes);
 esoz_testkit::outbox_contract!(fresh_outbox);
@@ -126,6 +147,7 @@ esoz_testkit::registry_store_contract!(fresh_registries);
 esoz_testkit::credential_store_contract!(fresh_credentials);
 esoz_testkit::event_log_contract!(fresh_event_log);
 esoz_testkit::publisher_contract!(fresh_publisher);
+esoz_testkit::fingerprints_contract!(fresh_fingerprints);
 
 #[test]
 fn every_sequence_of_operations_is_answered_as_by_the_model() {

@@ -1,4 +1,6 @@
 use diesel::connection::SimpleConnection as _;
+use esoz_kernel::StoreErrorKind;
+use esoz_store_sqlite::migrate;
 
 use crate::common::fresh;
 use crate::{UpdateFixture, ask, count, shell};
@@ -85,4 +87,59 @@ async fn the_time_of_an_audit_row_is_as_wide_as_every_other() {
     let odd = "SELECT count(*) AS number FROM audit_log
         WHERE inserted_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]000Z'";
     assert_eq!(count(&mut shell(&fresh.settings.path), odd), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_was_dropped_or_replaced_or_is_not_ours_is_told_and_ours_are_restored_by_a_migration()
+{
+    let fresh = fresh();
+    let fixture = UpdateFixture::set(&fresh.store).await;
+    let mut shell = shell(&fresh.settings.path);
+    for (sabotage, what, restored) in [
+        (
+            "DROP TRIGGER contract_divisions_audit_update",
+            "the trigger contract_divisions_audit_update is off or another one",
+            Some("trigger contract_divisions_audit_update"),
+        ),
+        (
+            "DROP TRIGGER contract_divisions_audit_update;
+             CREATE TRIGGER contract_divisions_audit_update AFTER UPDATE ON contract_divisions BEGIN SELECT 1; END",
+            "the trigger contract_divisions_audit_update is off or another one",
+            Some("trigger contract_divisions_audit_update"),
+        ),
+        (
+            "DROP TRIGGER audit_log_no_delete",
+            "the trigger audit_log_no_delete is off or another one",
+            Some("trigger audit_log_no_delete"),
+        ),
+        (
+            "CREATE TRIGGER swallow BEFORE INSERT ON Audit_Log BEGIN SELECT RAISE(IGNORE); END",
+            "there is a trigger swallow",
+            None,
+        ),
+    ] {
+        fresh.store.ping().await.unwrap();
+        shell.batch_execute(sabotage).unwrap();
+        let error = fresh.store.ping().await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{sabotage}");
+        let told = error.with_causes();
+        assert!(told.contains(what) && told.contains("`esoz migrate` restores"), "{sabotage}: {told}");
+        let applied = migrate(&fresh.settings).unwrap();
+        assert_eq!(applied, restored.into_iter().collect::<Vec<_>>(), "{sabotage}");
+    }
+    shell.batch_execute("DROP TRIGGER swallow").unwrap();
+    fresh.store.ping().await.unwrap();
+    fixture.apply(&fresh.store).await;
+    assert_eq!(count(&mut shell, "SELECT count(*) AS number FROM audit_log"), 2);
+}
+
+/// A newer program, which migrated the file under a running server, may have made it otherwise for a reason.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_triggers_of_a_newer_schema_are_not_judged() {
+    let fresh = fresh();
+    let mut shell = shell(&fresh.settings.path);
+    shell.batch_execute("CREATE TRIGGER more AFTER INSERT ON audit_log BEGIN SELECT 1; END").unwrap();
+    fresh.store.ping().await.unwrap_err();
+    shell.batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9001')").unwrap();
+    fresh.store.ping().await.unwrap();
 }

@@ -2,8 +2,8 @@
 //! [`Credentials::list_api_keys`](esoz_auth::Credentials::list_api_keys); and how one is found by the beginning of its digest.
 
 use esoz_auth::{
-    ApiKeyFacts, DigestPrefix, ListedApiKey, ListedToken, NewAccessToken, NewApiKey, SecretDigest,
-    TokenFacts, TokenKind,
+    ApiKeyFacts, BlockState, DigestPrefix, ListedApiKey, ListedToken, NewAccessToken, NewApiKey,
+    SecretDigest, TokenFacts, TokenKind,
 };
 use esoz_kernel::{ClientId, Timestamp, UserId, time::to_micros};
 
@@ -208,4 +208,38 @@ pub async fn a_digest_is_found_by_its_beginning(store: CredentialStore) {
         let found = store.credentials.find_api_key_digests(&prefix(text), 9).await.unwrap();
         assert!(found == expected, "{text}: {} digests", found.len());
     }
+}
+
+/// Whoever a credential was issued to, or was blocked, is listed by its id with its state; the blocked alone if asked so; no more than asked for.
+pub async fn users_and_clients_are_listed_with_their_state(store: CredentialStore) {
+    let credentials = &store.credentials;
+    let token = added_token(&store, at_micros(0)).await;
+    let key = added_key(&store, at_micros(0)).await;
+    let [blocked, unblocked] = [user(), user()];
+    let blocked_client = client();
+    credentials.set_user_blocked(blocked, true).await.unwrap();
+    credentials.set_user_blocked(unblocked, true).await.unwrap();
+    credentials.set_user_blocked(unblocked, false).await.unwrap();
+    credentials.set_client_blocked(blocked_client, true).await.unwrap();
+
+    let mut users = [(token.user_id, false), (blocked, true), (unblocked, false)];
+    users.sort_by_key(|(id, _)| id.uuid());
+    let users = users.map(|(id, is_blocked)| BlockState { id, is_blocked });
+    let mut clients = [(token.client_id, false), (key.client_id, false), (blocked_client, true)];
+    clients.sort_by_key(|(id, _)| id.uuid());
+    let clients = clients.map(|(id, is_blocked)| BlockState { id, is_blocked });
+    for (limit, count) in [(ALL, 3), (3, 3), (2, 2), (0, 0)] {
+        let listed = credentials.list_users(false, limit).await.unwrap();
+        let listed: Vec<_> = listed.into_iter().map(Result::unwrap).collect();
+        assert_eq!(listed, users[..count], "{limit}");
+        let listed = credentials.list_clients(false, limit).await.unwrap();
+        let listed: Vec<_> = listed.into_iter().map(Result::unwrap).collect();
+        assert_eq!(listed, clients[..count], "{limit}");
+    }
+    let listed = credentials.list_users(true, ALL).await.unwrap();
+    let listed: Vec<_> = listed.into_iter().map(Result::unwrap).collect();
+    assert_eq!(listed, [BlockState { id: blocked, is_blocked: true }]);
+    let listed = credentials.list_clients(true, ALL).await.unwrap();
+    let listed: Vec<_> = listed.into_iter().map(Result::unwrap).collect();
+    assert_eq!(listed, [BlockState { id: blocked_client, is_blocked: true }]);
 }

@@ -41,6 +41,7 @@ pub mod media_storage;
 pub mod outbox;
 pub mod outbox_claims;
 pub mod outbox_set_aside;
+pub mod pseudonym_fingerprints;
 pub mod publisher;
 pub mod registries;
 mod sequence_model;
@@ -54,8 +55,9 @@ mod subjects;
 
 pub use subjects::{
     Audit, AuditRow, ContractStore, CredentialStore, Delivered, DispenseStore, DispenseWriteStore,
-    EventLogUnderTest, MediaStorageUnderTest, Message, OutboxUnderTest, PublisherUnderTest,
-    RawDeviceRequests, RawDispenses, RawEventLog, RawMediaStorage, RawOutbox, RegistryStore, put_with_change,
+    EventLogUnderTest, FingerprintsUnderTest, MediaStorageUnderTest, Message, OutboxUnderTest,
+    PublisherUnderTest, RawDeviceRequests, RawDispenses, RawEventLog, RawFingerprints, RawMediaStorage,
+    RawOutbox, RegistryStore, put_with_change,
 };
 
 #[cfg(test)]
@@ -108,6 +110,7 @@ mod tests {
             ("outbox", include_str!("outbox.rs")),
             ("outbox_claims", include_str!("outbox_claims.rs")),
             ("outbox_set_aside", include_str!("outbox_set_aside.rs")),
+            ("pseudonym_fingerprints", include_str!("pseudonym_fingerprints.rs")),
             ("publisher", include_str!("publisher.rs")),
             ("registries", include_str!("registries/content.rs")),
             ("registries", include_str!("registries/devices.rs")),

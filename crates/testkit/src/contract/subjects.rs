@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeys, Blocks, Credentials};
 use esoz_contract_division::{ContractDivisions, ContractRegistry};
 use esoz_device_dispense::{
-    DeviceDispenses, DeviceRequestRecord, DispenseRegistry, DispenseWrites, Transition,
+    DeviceDispenses, DeviceRequestRecord, DispenseRegistry, DispenseWrites, PseudonymFingerprints, Transition,
 };
 use esoz_events::{EventLog, EventPublisher, EventRef, Outbox, StatusChangeEvent};
 use esoz_kernel::{
@@ -173,6 +173,23 @@ pub struct CredentialStore {
     pub credentials: Arc<dyn Credentials>,
     /// What must live as long as the store.
     pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// A store that remembers the scheme and key of pseudonyms, fresh and empty.
+pub struct FingerprintsUnderTest {
+    /// Remembers.
+    pub fingerprints: Arc<dyn PseudonymFingerprints>,
+    /// Past the port.
+    pub raw: Arc<dyn RawFingerprints>,
+    /// What must live as long as the store, e.g. its folder.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Tampers with the stored fingerprint.
+#[async_trait]
+pub trait RawFingerprints: Send + Sync {
+    /// Makes the stored fingerprint one that cannot be read.
+    async fn make_unreadable(&self);
 }
 
 /// A publisher to a place where nothing has arrived yet.

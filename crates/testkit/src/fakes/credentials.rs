@@ -1,13 +1,14 @@
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use esoz_auth::{
-    AccessTokens, ApiKeyFacts, ApiKeys, Blocked, Blocks, Credentials, DigestPrefix, ListedApiKey,
+    AccessTokens, ApiKeyFacts, ApiKeys, BlockState, Blocked, Blocks, Credentials, DigestPrefix, ListedApiKey,
     ListedToken, NewAccessToken, NewApiKey, Secret, SecretDigest, TokenFacts,
 };
-use esoz_kernel::{ClientId, StoreError, Timestamp, UserId, time::to_micros};
+use esoz_kernel::{ClientId, StoreError, Timestamp, UserId, Uuid, time::to_micros};
 
 use super::Locked;
 use crate::contract::CredentialStore;
@@ -20,22 +21,23 @@ pub struct FakeCredentials(Locked<State>);
 struct State {
     tokens: HashMap<SecretDigest, ListedToken>,
     keys: HashMap<SecretDigest, ListedApiKey>,
-    blocked_users: HashSet<UserId>,
-    blocked_clients: HashSet<ClientId>,
+    /// Whether each user and client is blocked.
+    users: HashMap<UserId, bool>,
+    clients: HashMap<ClientId, bool>,
 }
 
 impl State {
     fn token(&self, stored: &ListedToken) -> ListedToken {
         let facts = TokenFacts {
-            is_user_blocked: self.blocked_users.contains(&stored.facts.user_id),
-            is_client_blocked: self.blocked_clients.contains(&stored.facts.client_id),
+            is_user_blocked: is_blocked(&self.users, &stored.facts.user_id),
+            is_client_blocked: is_blocked(&self.clients, &stored.facts.client_id),
             ..stored.facts.clone()
         };
         ListedToken { facts, ..*stored }
     }
 
     fn key(&self, stored: &ListedApiKey) -> ListedApiKey {
-        let is_client_blocked = self.blocked_clients.contains(&stored.facts.client_id);
+        let is_client_blocked = is_blocked(&self.clients, &stored.facts.client_id);
         ListedApiKey { facts: ApiKeyFacts { is_client_blocked, ..stored.facts.clone() }, ..*stored }
     }
 }
@@ -74,7 +76,7 @@ impl ApiKeys for FakeCredentials {
 impl Blocks for FakeCredentials {
     async fn find(&self, user: UserId, client: ClientId) -> Result<Blocked, StoreError> {
         let state = self.0.lock();
-        let (user, client) = (state.blocked_users.contains(&user), state.blocked_clients.contains(&client));
+        let (user, client) = (is_blocked(&state.users, &user), is_blocked(&state.clients, &client));
         Ok(Blocked { user, client })
     }
 }
@@ -95,7 +97,10 @@ impl Credentials for FakeCredentials {
             is_client_blocked: false,
         };
         let token = ListedToken { facts, issued_at: to_micros(issued_at) };
-        self.0.lock().tokens.entry(digest).or_insert(token);
+        let mut state = self.0.lock();
+        state.users.entry(user_id).or_default();
+        state.clients.entry(client_id).or_default();
+        state.tokens.entry(digest).or_insert(token);
         Ok(())
     }
 
@@ -131,7 +136,9 @@ impl Credentials for FakeCredentials {
         let NewApiKey { digest, client_id, scope, issued_at } = key.clone();
         let facts = ApiKeyFacts { digest, client_id, scope, is_revoked: false, is_client_blocked: false };
         let key = ListedApiKey { facts, issued_at: to_micros(issued_at) };
-        self.0.lock().keys.entry(digest).or_insert(key);
+        let mut state = self.0.lock();
+        state.clients.entry(client_id).or_default();
+        state.keys.entry(digest).or_insert(key);
         Ok(())
     }
 
@@ -160,13 +167,29 @@ impl Credentials for FakeCredentials {
     }
 
     async fn set_user_blocked(&self, user: UserId, blocked: bool) -> Result<(), StoreError> {
-        set_member(&mut self.0.lock().blocked_users, user, blocked);
+        self.0.lock().users.insert(user, blocked);
         Ok(())
     }
 
     async fn set_client_blocked(&self, client: ClientId, blocked: bool) -> Result<(), StoreError> {
-        set_member(&mut self.0.lock().blocked_clients, client, blocked);
+        self.0.lock().clients.insert(client, blocked);
         Ok(())
+    }
+
+    async fn list_users(
+        &self,
+        blocked_only: bool,
+        limit: u32,
+    ) -> Result<Vec<Result<BlockState<UserId>, StoreError>>, StoreError> {
+        Ok(listed(&self.0.lock().users, UserId::uuid, blocked_only, limit))
+    }
+
+    async fn list_clients(
+        &self,
+        blocked_only: bool,
+        limit: u32,
+    ) -> Result<Vec<Result<BlockState<ClientId>, StoreError>>, StoreError> {
+        Ok(listed(&self.0.lock().clients, ClientId::uuid, blocked_only, limit))
     }
 }
 
@@ -196,10 +219,19 @@ fn newest_first<T>(
     listed.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX)).map(Ok).collect()
 }
 
-fn set_member<T: Eq + std::hash::Hash>(set: &mut HashSet<T>, member: T, is_member: bool) {
-    if is_member {
-        set.insert(member);
-    } else {
-        set.remove(&member);
-    }
+fn is_blocked<Id: Eq + Hash>(parties: &HashMap<Id, bool>, id: &Id) -> bool {
+    parties.get(id).copied().unwrap_or_default()
+}
+
+/// The users or clients in the order of a list, no more than the limit.
+fn listed<Id: Copy>(
+    parties: &HashMap<Id, bool>,
+    uuid: fn(Id) -> Uuid,
+    blocked_only: bool,
+    limit: u32,
+) -> Vec<Result<BlockState<Id>, StoreError>> {
+    let parties = parties.iter().map(|(id, is_blocked)| BlockState { id: *id, is_blocked: *is_blocked });
+    let mut listed: Vec<_> = parties.filter(|party| party.is_blocked || !blocked_only).collect();
+    listed.sort_by_key(|party| uuid(party.id));
+    listed.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX)).map(Ok).collect()
 }

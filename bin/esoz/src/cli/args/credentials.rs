@@ -92,6 +92,15 @@ pub(crate) enum ApiKeyCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BlockCommand {
+    /// Lists the users or clients that a credential was issued to here, or that were blocked once, by id, at most 1,000.
+    #[command(after_help = "A line has the id, and `active` or `blocked`.")]
+    List {
+        /// Lists only those that are blocked.
+        #[arg(long)]
+        blocked: bool,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
     /// Blocks the user or client: its tokens and keys are refused. Prints within which time.
     Block {
         /// The id of the user or client.
@@ -102,14 +111,4 @@ pub(crate) enum BlockCommand {
         /// The id of the user or client.
         id: Uuid,
     },
-}
-
-impl BlockCommand {
-    /// The id, and whether to block it.
-    pub(crate) const fn target(&self) -> (Uuid, bool) {
-        match self {
-            Self::Block { id } => (*id, true),
-            Self::Unblock { id } => (*id, false),
-        }
-    }
 }

@@ -118,3 +118,24 @@ fn further_settings_that_may_hold_a_secret_are_masked() {
     assert!(effective.contains("shown") && !effective.contains("canary"), "{effective}");
     assert!(!format!("{config:?}").contains("canary"));
 }
+
+#[test]
+fn one_copy_of_the_topic_is_told_unless_this_machine_has_the_only_broker() {
+    for (brokers, replication, is_told) in [
+        (LOCAL, "1", false),
+        ("localhost:9092,localhost:9093", "1", true),
+        ("kafka.example:9092", "1", true),
+        ("a.example:9092,b.example:9092", "1", true),
+        ("a.example:9092,b.example:9092", "3", false),
+    ] {
+        let variables = [
+            ("ESOZ_EVENTS__BUS", "kafka"),
+            ("ESOZ_KAFKA__BROKERS", brokers),
+            ("ESOZ_KAFKA__TLS", "off"),
+            ("ESOZ_KAFKA__REPLICATION", replication),
+        ];
+        let told = load(None, &variables).unwrap().single_replica().unwrap();
+        assert_eq!(told.is_some(), is_told, "{brokers} {replication}");
+        assert!(told.is_none_or(|told| told.starts_with("`kafka.replication` is 1: ")));
+    }
+}

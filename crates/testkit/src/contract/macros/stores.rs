@@ -207,6 +207,7 @@ macro_rules! credential_store_contract {
             a_user_and_a_client_narrow_a_list,
             a_list_has_what_is_not_valid_as_well,
             a_digest_is_found_by_its_beginning,
+            users_and_clients_are_listed_with_their_state,
         }
     };
 }
@@ -231,6 +232,21 @@ macro_rules! media_storage_contract {
             foreign_names_are_passed_over,
             of_concurrent_puts_of_one_key_one_is_stored,
             concurrent_puts_of_many_are_all_stored,
+        }
+    };
+}
+
+/// Runs the contract suite of `PseudonymFingerprints`. Takes the name of an `async fn() -> esoz_testkit::contract::FingerprintsUnderTest` that makes a
+/// store of its own for every call.
+#[macro_export]
+macro_rules! fingerprints_contract {
+    ($fresh:path) => {
+        $crate::contract_cases! { $fresh => pseudonym_fingerprints:
+            nothing_is_recorded_at_first,
+            the_first_fingerprint_stays,
+            of_concurrent_first_fingerprints_one_is_recorded,
+            a_fingerprint_takes_the_place_of_another,
+            what_cannot_be_read_is_corrupt,
         }
     };
 }

@@ -1,0 +1,82 @@
+//! What `doctor` finds, and how it is printed.
+
+use anyhow::Result;
+use esoz_tls::Transport;
+use serde_json::json;
+
+use crate::cli::args::DoctorArgs;
+use crate::cli::print;
+use crate::compose::transport;
+
+/// The result of one check.
+pub(super) struct Finding {
+    pub(super) what: &'static str,
+    /// What the check saw, if it is worth printing.
+    pub(super) seen: Option<String>,
+    /// The problem and its remedy.
+    pub(super) wrong: Option<(String, &'static str)>,
+    /// What is not safe and its remedy. A warning, no failure unless `--strict` is given: something else may protect it, such as an isolated network.
+    pub(super) weak: Option<(String, &'static str)>,
+}
+
+/// Prints the findings as they are made.
+pub(super) struct Report {
+    args: DoctorArgs,
+    pub(super) is_well: bool,
+}
+
+impl Report {
+    pub(super) const fn new(args: DoctorArgs) -> Self {
+        Self { args, is_well: true }
+    }
+
+    pub(super) fn add(&mut self, finding: &Finding) -> Result<()> {
+        self.is_well &= finding.wrong.is_none() && !(self.args.strict && finding.weak.is_some());
+        print(&if self.args.output.json { finding.as_json() } else { finding.as_text() })
+    }
+}
+
+impl Finding {
+    pub(super) fn new(what: &'static str, outcome: Result<()>, remedy: &'static str) -> Self {
+        let wrong = outcome.err().map(|error| (format!("{error:#}"), remedy));
+        Self { what, seen: None, wrong, weak: None }
+    }
+
+    /// Adds how the server is reached.
+    pub(super) fn over(self, transport: Transport) -> Self {
+        let weak = if let Transport::Weak(why) = transport { Some(why.to_owned()) } else { None };
+        Self { weak: weak.map(|why| (why, transport::REMEDY)), ..self }
+    }
+
+    fn as_text(&self) -> String {
+        let what = self.what;
+        let text = match (&self.wrong, &self.seen) {
+            (None, None) => format!("ok     {what}"),
+            (None, Some(seen)) => format!("ok     {what}: {seen}"),
+            (Some((why, remedy)), _) => format!("WRONG  {what}: {why}\n       {remedy}"),
+        };
+        match &self.weak {
+            None => text,
+            Some((why, remedy)) => format!("{text}\nUNSAFE {what}: {why}\n       {remedy}"),
+        }
+    }
+
+    fn as_json(&self) -> String {
+        let wrong = self.wrong.as_ref().map(|(why, remedy)| json!({"why": why, "mend": remedy}));
+        let weak = self.weak.as_ref().map(|(why, remedy)| json!({"why": why, "mend": remedy}));
+        json!({"what": self.what, "ok": wrong.is_none(), "seen": self.seen, "wrong": wrong, "unsafe": weak})
+            .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_the_remedy_of_what_is_not_safe() {
+        let finding = Finding::new("Kafka", Ok(()), "").over(Transport::Weak("it is plain"));
+        let json: serde_json::Value = serde_json::from_str(&finding.as_json()).unwrap();
+        assert_eq!(json["unsafe"], json!({"why": "it is plain", "mend": transport::REMEDY}));
+    }
+}

@@ -1,0 +1,94 @@
+//! Whether the stored pseudonyms are made with the configured scheme and key (ADR 0038).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Error, Result};
+use esoz_device_dispense::{PseudonymFingerprint, PseudonymFingerprints};
+use esoz_kernel::{StoreError, StoreErrorKind};
+
+use super::stores::{connect_mongo, open_sqlite};
+use crate::config::{Config, StoreKind};
+
+/// How a key that does not fit is corrected.
+pub(crate) const REMEDY: &str = "give back the scheme and key that the stored pseudonyms are made with; only if all of them were made anew with these: \
+    stop the servers, then run `esoz migrate --accept-patient-key`";
+
+/// The pause between two attempts to reach the store.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The configured scheme and key of pseudonyms, to be compared with those of the store.
+pub(crate) struct PatientKey {
+    fingerprints: Arc<dyn PseudonymFingerprints>,
+    fingerprint: PseudonymFingerprint,
+    /// What is wrong if they differ.
+    problem: String,
+}
+
+impl PatientKey {
+    /// Reads the configured key.
+    pub(crate) fn of(config: &Config, fingerprints: Arc<dyn PseudonymFingerprints>) -> Result<Self> {
+        let patient = &config.sections.patient;
+        let key = if patient.key_file.is_empty() { "patient.key" } else { "patient.key_file" };
+        let what = "with `patient.pseudonym` gives other pseudonyms than those in the store, so that no patient and no dispense of a patient would be found";
+        let (fingerprint, problem) = (config.pseudonym_fingerprint()?, config.problem(key, what));
+        Ok(Self { fingerprints, fingerprint, problem })
+    }
+
+    /// Reads the configured key. Opens no store but that of dispenses.
+    pub(crate) async fn of_configured(config: &Config) -> Result<Self> {
+        Self::of(config, fingerprints_of(config).await?)
+    }
+
+    /// Refuses another key than the store's; the first one becomes the store's.
+    ///
+    /// # Errors
+    /// When it is another one, or the store fails: [`is_unavailable`].
+    pub(crate) async fn require(&self) -> Result<()> {
+        let recorded = self.fingerprints.record_first(self.fingerprint).await?;
+        self.compare(recorded).map_err(|problem| Error::msg(format!("{problem}; {REMEDY}")))
+    }
+
+    /// Waits until the store can be reached, then refuses as [`PatientKey::require`] does.
+    pub(crate) async fn require_when_reached(&self) -> Result<()> {
+        loop {
+            match self.require().await {
+                Err(error) if is_unavailable(&error) => tokio::time::sleep(RETRY_INTERVAL).await,
+                required => return required,
+            }
+        }
+    }
+
+    /// Compares without recording anything. Returns whether a key is recorded.
+    ///
+    /// # Errors
+    /// When it is another one, or the store fails.
+    pub(crate) async fn check(&self) -> Result<bool> {
+        match self.fingerprints.recorded().await? {
+            None => Ok(false),
+            Some(recorded) => self.compare(recorded).map(|()| true).map_err(Error::msg),
+        }
+    }
+
+    /// Makes it the key of the store, whichever was.
+    pub(crate) async fn accept(&self) -> Result<()> {
+        Ok(self.fingerprints.replace(self.fingerprint).await?)
+    }
+
+    fn compare(&self, recorded: PseudonymFingerprint) -> Result<(), String> {
+        if recorded == self.fingerprint { Ok(()) } else { Err(self.problem.clone()) }
+    }
+}
+
+/// Whether the store could not be reached.
+pub(crate) fn is_unavailable(error: &Error) -> bool {
+    error.downcast_ref::<StoreError>().is_some_and(|error| error.kind() == StoreErrorKind::Unavailable)
+}
+
+/// Where the configured store of dispenses remembers the key of pseudonyms.
+async fn fingerprints_of(config: &Config) -> Result<Arc<dyn PseudonymFingerprints>> {
+    Ok(match config.store_kind()? {
+        StoreKind::Sqlite => Arc::new(open_sqlite(config)?),
+        StoreKind::Servers => Arc::new(connect_mongo(config).await?),
+    })
+}
