@@ -31,7 +31,7 @@ pub use answer::{Answer, assert_protected};
 pub use create_fixture::{CreateFixture, dispenses_path, given};
 pub use documents::Documents;
 pub use published::{COMMITTED, PUBLISHED, Published, resolved};
-pub use request::Request;
+pub use request::{Request, client};
 pub use scrape::{Sample, Scrape};
 pub use signed_fixture::{SignedAction, SignedFixture, digest_of, signed_data};
 pub use stop_fixture::{StopFixture, stop_path};

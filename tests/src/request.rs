@@ -1,8 +1,21 @@
+use std::time::Duration;
+
 use esoz_auth::Secret;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::{Answer, PUBLISHED, secret_scan};
+use crate::{Answer, DEADLINE, PUBLISHED, secret_scan};
+
+/// Less than the server keeps an idle connection (`http.keep_alive_ms`): a request on one that it closes just then gets no answer.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Keeps connections as a client has to.
+///
+/// # Panics
+/// Without a provider of cryptography.
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder().timeout(DEADLINE).pool_idle_timeout(POOL_IDLE_TIMEOUT).build().unwrap()
+}
 
 /// A request on its way.
 #[derive(Debug)]

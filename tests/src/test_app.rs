@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::secret_scan::{self, SecretScan};
 use crate::stores::{Kind, TestStores};
-use crate::{Request, Scrape};
+use crate::{Request, Scrape, client};
 
 /// The secret of the pseudonyms.
 pub const PATIENT_KEY: &str = "a secret that only tests know";
@@ -128,10 +128,6 @@ impl MonotonicClock for ByClock {
     fn elapsed(&self) -> Duration {
         self.0.now().duration_since(Timestamp::UNIX_EPOCH).unsigned_abs()
     }
-}
-
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().timeout(DEADLINE).build().unwrap()
 }
 
 /// A running server on stores of its own, at a time that the test sets.

@@ -9,6 +9,9 @@ use clap::Command;
 use esoz::{MetricDescription, MetricKind, MetricLabel};
 use serde_json::{Map, Value};
 
+#[path = "reference/status_model.rs"]
+mod status_model;
+
 fn main() -> Result<()> {
     let docs = PathBuf::from(std::env::args_os().nth(1).context("where is docs/?")?);
     for (name, text) in pages()? {
@@ -24,6 +27,8 @@ pub(crate) fn pages() -> Result<Vec<(&'static str, String)>> {
         ("reference/command-line.md", command_line_page()?),
         ("reference/errors.md", errors_page()?),
         ("reference/metrics.md", metrics_page()?),
+        ("reference/status-model.md", status_model::page()?),
+        ("reference/status-model.svg", status_model::drawing()?),
     ])
 }
 

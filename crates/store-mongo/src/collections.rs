@@ -17,7 +17,7 @@ use mongodb::{
 use esoz_kernel::StoreError;
 use tokio::time::Instant;
 
-use crate::{error::MongoError, fields};
+use crate::{error::MongoError, fields, writes::Turns};
 
 /// The documents. Cheap to clone.
 #[derive(Clone)]
@@ -39,6 +39,7 @@ pub(crate) struct Collections {
     /// The relays' claims, read from the primary: the write that follows notices what a failover rolled back.
     pub(crate) claims_collection: Collection<RawDocumentBuf>,
     pub(crate) operation_timeout: Duration,
+    pub(crate) turns: Arc<Turns>,
     /// Whether the unique index on keys is known to exist: only after this store, or a clone of it, has migrated.
     pub(crate) has_unique_key: Arc<AtomicBool>,
 }
@@ -72,6 +73,7 @@ impl Collections {
             claims_collection: read_with(fields::CLAIMS, ReadConcern::local()),
             database,
             operation_timeout,
+            turns: Arc::default(),
             has_unique_key: Arc::default(),
         }
     }

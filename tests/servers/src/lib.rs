@@ -59,8 +59,9 @@ pub use env::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_TLS_DIR, POSTGRES_URL, SERVER
 pub use error::ServerError;
 pub use kafka::{Kafka, KafkaAddress};
 pub use kafka_secure::{Proof, SecureKafka};
+pub use mongo_program::MongoSize;
 pub use mongo_set::MongoSet;
-pub use mongodb::{MongoAddress, MongoDb, MongoSize};
+pub use mongodb::{MongoAddress, MongoDb};
 pub use origin::Origin;
 pub use pgbouncer::PgBouncer;
 pub use port::ReservedPort;

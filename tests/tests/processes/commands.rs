@@ -6,7 +6,7 @@ use esoz_auth::Secret;
 use esoz_testkit::builders::fresh;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::{Process, esoz, esoz_with_input};
-use esoz_tests::{DEADLINE, Request, TestStores, on_every_store, stop_path, update_path};
+use esoz_tests::{DEADLINE, Request, TestStores, client, on_every_store, stop_path, update_path};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -75,8 +75,7 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 }
 
 fn ask(method: Method, base: &str, path: &str) -> Request {
-    let client = reqwest::Client::builder().timeout(DEADLINE).build().unwrap();
-    Request::new(&client, method, format!("{base}{path}"))
+    Request::new(&client(), method, format!("{base}{path}"))
 }
 
 on_every_store! {

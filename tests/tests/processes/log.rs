@@ -5,7 +5,7 @@ use std::time::Duration;
 use esoz_test_servers::Kafka;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::process::Process;
-use esoz_tests::{DEADLINE, Kind, Scrape, StopFixture, TestStores};
+use esoz_tests::{DEADLINE, Kind, Scrape, StopFixture, TestStores, client};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::Value;
@@ -23,10 +23,6 @@ fn serve(variables: Vec<(String, String)>) -> (Process, String, String) {
     let (server, base) = Process::serve(&with(variables, "ESOZ_METRICS__BIND", "127.0.0.1:0"));
     let metrics = server.metrics_url();
     (server, base, metrics)
-}
-
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().timeout(DEADLINE).build().unwrap()
 }
 
 /// Sends requests that the log has a line for.

@@ -32,7 +32,11 @@ impl Collections {
     ) -> Result<Written<Dispense, CreateRefusal>, StoreError> {
         let attempted = attempted(create);
         let mut attempts = Attempts::new(self);
-        let mut seen = Some(create.seen.clone());
+        let Some(turn) = self.turns.take(create.query.request, attempts.deadline).await else {
+            return Err(attempts.exhausted(&attempted, None));
+        };
+        // What was seen before the creates that came first has changed.
+        let mut seen = (!turn.has_waited).then(|| create.seen.clone());
         loop {
             let was_seen = seen.is_some();
             let facts = match seen.take() {

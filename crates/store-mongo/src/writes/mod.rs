@@ -1,11 +1,12 @@
 //! Creates dispenses, and changes them together with their requests (docs/adr/0035): `facts` reads, `create` and `change` write, `transaction`
-//! commits two documents at once, `compared` tells whether a document has changed.
+//! commits two documents at once, `compared` tells whether a document has changed, `turns` keeps creates out of each other's way.
 
 mod change;
 mod compared;
 mod create;
 mod facts;
 mod transaction;
+mod turns;
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use esoz_device_dispense::{
 use esoz_events::Backoff;
 use esoz_kernel::{DispenseId, StoreError, StoreErrorKind, Written};
 use tokio::time::Instant;
+
+pub(crate) use turns::Turns;
 
 use crate::{MongoStore, collections::Collections, error::MongoError};
 
@@ -66,7 +69,12 @@ impl Attempts {
             tokio::time::sleep(wait).await;
             return Ok(());
         }
-        Err(match last {
+        Err(self.exhausted(attempted, last))
+    }
+
+    /// No attempt is left.
+    fn exhausted(&self, attempted: &str, last: Option<MongoError>) -> StoreError {
+        match last {
             Some(error) if error.kind() == StoreErrorKind::Unavailable => error.during(attempted),
             last => {
                 let overtaken = format!("{attempted}: concurrent writes were faster {} times", self.made);
@@ -76,6 +84,6 @@ impl Attempts {
                     None => overtaken,
                 }
             }
-        })
+        }
     }
 }

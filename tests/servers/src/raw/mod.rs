@@ -14,7 +14,7 @@ mod postgres;
 mod sqlite;
 
 pub use kafka::KafkaTopic;
-pub use mongo::MongoDocuments;
+pub use mongo::{MongoDocuments, admin_command};
 pub use postgres::PostgresAudit;
 pub use sqlite::SqliteFile;
 

@@ -82,6 +82,15 @@ impl MongoDocuments {
     }
 }
 
+/// Runs one command against the database `admin`, as the user of that connection string.
+///
+/// # Errors
+/// What MongoDB, or the driver, says against it.
+pub async fn admin_command(uri: &str, command: Document) -> Result<Document, String> {
+    let client = Client::with_uri_str(uri).await.map_err(|error| error.to_string())?;
+    client.database("admin").run_command(command).await.map_err(|error| error.to_string())
+}
+
 fn by_id(id: DispenseId) -> Document {
     doc! {"_id": bson::Uuid::from_bytes(id.uuid().into_bytes())}
 }
