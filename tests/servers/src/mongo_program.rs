@@ -1,6 +1,6 @@
 //! Which mongod is started, one on `PATH`, else one that is fetched; and how.
 
-use std::{ffi::OsString, fs, process::Command};
+use std::{ffi::OsString, fs, path::Path, process::Command};
 
 use super::{
     error::ServerError,
