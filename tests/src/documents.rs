@@ -109,7 +109,9 @@ impl Documents {
 pub fn person(drfo: Option<&str>) -> Person {
     let name = format!("Pharmacist {}", fresh());
     secret_scan::register_secret("a signer", &name);
-    drfo.into_iter().for_each(|drfo| secret_scan::register_secret("a taxpayer number", drfo));
+    if let Some(drfo) = drfo {
+        secret_scan::register_secret("a taxpayer number", drfo);
+    }
     Person { name, drfo: drfo.map(str::to_owned), ..Person::default() }
 }
 

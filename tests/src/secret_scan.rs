@@ -123,9 +123,8 @@ pub(crate) fn register_signed_document(container: &[u8]) {
     }
     let content = &container[container.len() / 2 - PIECE_BYTES..container.len() / 2];
     for piece in [content, &container[container.len() - PIECE_BYTES..]] {
-        let hex: String = piece.iter().map(|byte| format!("{byte:02x}")).collect();
         let numbers = format!("{piece:?}");
-        register_forms(form, [hex, numbers.trim_matches(['[', ']']).to_owned()]);
+        register_forms(form, [hex::encode(piece), numbers.trim_matches(['[', ']']).to_owned()]);
         register_forms(form, forms_in_base64(piece));
     }
 }

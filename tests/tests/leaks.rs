@@ -36,8 +36,8 @@ async fn secrets(app: &TestApp, documents: &Documents) -> [(&'static str, String
         assert_eq!(SignedFixture::load(app, documents).await.change(app, action).await.status, 200);
     }
     let mut signed = SignedFixture::new(app, documents);
-    let signer = person(Some(DRFO));
-    signed.signer = documents.authority.signer(&signer, Documents::VALID).unwrap();
+    let pharmacist = person(Some(DRFO));
+    signed.signer = documents.authority.signer(&pharmacist, Documents::VALID).unwrap();
     signed.party.facts.drfo = digest_of(DRFO);
     signed.store(app).await;
     assert_eq!(signed.change(app, SignedAction::Complete).await.status, 200);
@@ -48,7 +48,7 @@ async fn secrets(app: &TestApp, documents: &Documents) -> [(&'static str, String
         ("a pseudonym", stop.dispense.subject.expose().to_owned()),
         ("a taxpayer number", DRFO.to_owned()),
         ("a digest of a taxpayer number", digest_of(DRFO).unwrap().expose().to_owned()),
-        ("a signer", signer.name),
+        ("a signer", pharmacist.name),
     ]
 }
 
@@ -182,12 +182,11 @@ async fn a_signed_document_is_found_however_its_bytes_are_printed() {
     let fixture = SignedFixture::load(&app, &documents).await;
     let container = fixture.container(&fixture.content(SignedAction::Complete));
     assert_eq!(fixture.request_with(&app, SignedAction::Complete, &container).send().await.status, 200);
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let (content, signature) = (&container[..container.len() / 2], &container[container.len() / 2..]);
     trace!(target: "esoz_http", body = signed_data(&container).to_string(), "as it is sent");
     trace!(target: "esoz_http", signed_data = ?container, "as numbers");
-    trace!(target: "esoz_http", signed_data = hex(&container).to_uppercase(), "in hexadecimal");
-    trace!(target: "esoz_http", content = hex(content), "the content alone");
+    trace!(target: "esoz_http", signed_data = hex::encode_upper(&container), "in hexadecimal");
+    trace!(target: "esoz_http", content = hex::encode(content), "the content alone");
     trace!(target: "esoz_http", signature = signed_data(signature).to_string(), "the signature alone");
     let found = found_at_the_end_of(app);
     for mark in ["as it is sent", "as numbers", "in hexadecimal", "the content alone", "the signature alone"]

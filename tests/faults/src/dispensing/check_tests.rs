@@ -16,6 +16,9 @@ fn event(id: &str, key: &str, entry: &Entry) -> Delivered {
     }
 }
 
+/// Plants a fault.
+type Plant = fn(&mut Run);
+
 /// A dispense that was recorded and completed, its request and its events; one of them came twice.
 struct Run {
     taken: Taken,
@@ -82,7 +85,7 @@ fn given_a_run_in_which_all_is_well_then_nothing_is_found() {
 
 #[test]
 fn each_planted_fault_is_found() {
-    let faults: [(Kind, fn(&mut Run)); 15] = [
+    let faults: [(Kind, Plant); 15] = [
         (Kind::Lost, |run| run.stored.clear()),
         (Kind::Lost, |run| drop(run.stored().dispense.entries.pop())),
         (Kind::Twice, |run| {
