@@ -127,16 +127,16 @@ FITTING = {
 # Ids that answers told, of records that no list of data names: created divisions, and events.
 told = {"delete_contract_division": deque(), "show_event": deque(maxlen=100)}
 
-# Dispenses that were recorded, as they were answered: each is changed once.
-recorded = deque()
+# Dispenses that were recorded, as they were answered: each is changed once, by one operation or the other in turn.
+recorded = {operation: deque() for operation in CHANGES}
 
 calls = itertools.count()
 
 
 def fitting(operation):
     """What the next request of an operation is given; none if there is nothing."""
-    if operation in CHANGES and recorded:
-        return signed(recorded.popleft(), **CHANGES[operation])
+    if dispenses_left := recorded.get(operation):
+        return signed(dispenses_left.popleft(), **CHANGES[operation])
     if ids := told.get(operation):
         return {"path_parameters": {"id": ids.popleft()}}
     return next(FITTING[operation]) if operation in FITTING else {}
@@ -158,6 +158,6 @@ def after_call(context, case, response):
     if operation == "create_contract_division" and response.status_code == 201:
         told["delete_contract_division"].append(response.json()["data"]["id"])
     if operation == "create_device_dispense" and response.status_code == 201:
-        recorded.append(response.json()["data"])
+        min(recorded.values(), key=len).append(response.json()["data"])
     if operation == "list_events" and response.status_code == 200:
         told["show_event"].extend(event["id"] for event in response.json()["data"])
