@@ -7,6 +7,7 @@ use esoz_kernel::Timestamp;
 use esoz_media_storage::{FolderSettings, MediaStore};
 use esoz_signature_cms::sign::{Period, Person, TestAuthority, TestSigner};
 use esoz_signed_content::MediaStorage as _;
+use esoz_testkit::builders::fresh;
 use tempfile::TempDir;
 
 use crate::{Kind, Setup, TestApp, secret_scan};
@@ -104,9 +105,14 @@ impl Documents {
     }
 }
 
-/// Whom a certificate with that taxpayer number, or without one, is for.
-pub(crate) fn person(drfo: Option<&str>) -> Person {
-    Person { name: "Pharmacist".to_owned(), drfo: drfo.map(str::to_owned), ..Person::default() }
+/// Whom a certificate with that taxpayer number, or without one, is for. Neither the number nor the name may be told to anybody.
+pub fn person(drfo: Option<&str>) -> Person {
+    let name = format!("Pharmacist {}", fresh());
+    secret_scan::register_secret("a signer", &name);
+    if let Some(drfo) = drfo {
+        secret_scan::register_secret("a taxpayer number", drfo);
+    }
+    Person { name, drfo: drfo.map(str::to_owned), ..Person::default() }
 }
 
 /// The files below a folder, by their paths, but for what is on its way.

@@ -29,7 +29,7 @@ mod update_fixture;
 
 pub use answer::{Answer, assert_protected};
 pub use create_fixture::{CreateFixture, dispenses_path, given};
-pub use documents::Documents;
+pub use documents::{Documents, person};
 pub use published::{COMMITTED, PUBLISHED, Published, resolved};
 pub use request::{Request, client};
 pub use scrape::{Sample, Scrape};

@@ -1,8 +1,10 @@
-//! Scans what a server under test puts out for secrets: tokens, api keys, patients and their pseudonyms.
+//! Scans what a server under test puts out for secrets: tokens, api keys, patients and their pseudonyms, taxpayer numbers, signers and what
+//! they have signed.
 //!
 //! Everything that this process logs (at the level `trace`), every span, answer, event and metric is searched for the secrets that the
-//! tests of this process use: verbatim, in any case, without hyphens, percent-encoded and in base64. The requested path (`meta.url`)
-//! and, as the subject of a success, the patient that it names are the client's own; nothing else may hold a patient.
+//! tests of this process use: verbatim, in any case, without hyphens, percent-encoded and in base64; signed documents also in
+//! hexadecimal and as a list of numbers. The requested path (`meta.url`) and, as the subject of a success, the patient that it names are the
+//! client's own; nothing else may hold a patient.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -10,8 +12,9 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use bson::spec::BinarySubtype;
-use bson::{Binary, Bson, Uuid};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bson::Uuid;
 use esoz::Config;
 use esoz_testkit::builders::reference;
 use opentelemetry::trace::TracerProvider as _;
@@ -22,12 +25,16 @@ use tracing::subscriber::set_global_default;
 
 use crate::test_app::DEADLINE;
 
-/// Anything shorter is no secret of ours, and may occur anywhere by chance.
+/// Anything shorter may occur anywhere by chance.
 const SECRET_MIN_CHARS: usize = 32;
+/// Numbers of people are shorter, but no shorter than this: such a one is searched for where it stands alone.
+const NUMBER_MIN_CHARS: usize = 10;
+/// How much of the content and of the signature of a signed document is searched for.
+const PIECE_BYTES: usize = 48;
 
 static CAPTURED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-/// Each of the [`forms`] of every secret, and what kind of secret it is.
-static SECRETS: Mutex<BTreeMap<String, &'static str>> = Mutex::new(BTreeMap::new());
+/// Each of the forms of every secret.
+static SECRETS: Mutex<BTreeMap<String, Form>> = Mutex::new(BTreeMap::new());
 /// The requested paths. An answer may repeat them.
 static REQUESTED_PATHS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
@@ -77,11 +84,53 @@ pub fn captured() -> String {
     String::from_utf8_lossy(&lock(&CAPTURED)).into_owned()
 }
 
-/// Registers a secret that must not be found from now on. `what` names its kind in a complaint.
-pub(crate) fn register_secret(what: &'static str, text: &str) {
-    if text.len() >= SECRET_MIN_CHARS {
-        lock(&SECRETS).extend(forms(text).into_iter().map(|form| (form, what)));
+/// One form of a secret.
+#[derive(Clone, Copy)]
+struct Form {
+    /// What kind of secret it is.
+    what: &'static str,
+    /// Whether it is short, so that it counts only where no further letter or digit is next to it.
+    stands_alone: bool,
+}
+
+impl Form {
+    fn is_in(self, form: &str, text: &str) -> bool {
+        let is_end = |next: Option<char>| !next.is_some_and(char::is_alphanumeric);
+        let stands_alone = |(start, found): (usize, &str)| {
+            let (before, after) = (&text[..start], &text[start + found.len()..]);
+            is_end(before.chars().next_back()) && is_end(after.chars().next())
+        };
+        // Nearly every line has nothing, and that is found out fastest so.
+        text.contains(form) && (!self.stands_alone || text.match_indices(form).any(stands_alone))
     }
+}
+
+/// Registers a secret that must not be found from now on. `what` names its kind in a complaint. What is too short to be one is passed over.
+pub(crate) fn register_secret(what: &'static str, text: &str) {
+    let verbatim = [text.to_owned(), text.replace('-', "")];
+    let stands_alone = text.len() < SECRET_MIN_CHARS;
+    if text.len() >= NUMBER_MIN_CHARS {
+        register_forms(Form { what, stands_alone }, verbatim);
+        register_forms(Form { what, stands_alone: false }, forms_in_base64(text.as_bytes()));
+    }
+}
+
+/// Registers a signed document: a piece of its content and one of its signature, as they are sent and as bytes are printed.
+pub(crate) fn register_signed_document(container: &[u8]) {
+    let form = Form { what: "a signed document", stands_alone: false };
+    if container.len() < 2 * PIECE_BYTES {
+        return;
+    }
+    let content = &container[container.len() / 2 - PIECE_BYTES..container.len() / 2];
+    for piece in [content, &container[container.len() - PIECE_BYTES..]] {
+        let numbers = format!("{piece:?}");
+        register_forms(form, [hex::encode(piece), numbers.trim_matches(['[', ']']).to_owned()]);
+        register_forms(form, forms_in_base64(piece));
+    }
+}
+
+fn register_forms(form: Form, texts: impl IntoIterator<Item = String>) {
+    lock(&SECRETS).extend(texts.into_iter().map(|text| (text.to_lowercase(), form)));
 }
 
 /// Lets answers repeat a requested path, but not its query.
@@ -90,23 +139,13 @@ pub(crate) fn allow_path(path: &str) {
     lock(&REQUESTED_PATHS).insert(path.to_owned());
 }
 
-/// The forms of a secret that are searched for, in lower case: verbatim, without hyphens, and the middle of its base64, wherever in an
-/// encoded text it begins. Percent-encoding is undone in the text instead.
-fn forms(secret: &str) -> BTreeSet<String> {
-    let in_base64 = [(0, 0), (1, 2), (2, 3)].map(|(before, mixed)| {
+/// The middle of the base64 of a secret, wherever in an encoded text it begins.
+fn forms_in_base64(secret: &[u8]) -> [String; 3] {
+    [(0, 0), (1, 2), (2, 3)].map(|(before, mixed)| {
         // `mixed` characters tell of what is before, and those of the last, unfinished one of what comes after.
         let whole = (before + secret.len()) * 8 / 6;
-        base64(&format!("{}{secret}", "\0".repeat(before)))[mixed..whole].to_owned()
-    });
-    let forms = in_base64.into_iter().chain([secret.to_owned(), secret.replace('-', "")]);
-    forms.map(|form| form.to_lowercase()).filter(|form| form.len() >= SECRET_MIN_CHARS).collect()
-}
-
-/// The base64 of a text.
-pub fn base64(text: &str) -> String {
-    let binary = Binary { subtype: BinarySubtype::Generic, bytes: text.as_bytes().to_vec() };
-    let json = Bson::Binary(binary).into_relaxed_extjson();
-    json["$binary"]["base64"].as_str().expect("base64").to_owned()
+        STANDARD.encode([&vec![0; before], secret].concat())[mixed..whole].to_owned()
+    })
 }
 
 /// The text with every percent-encoded byte as it was.
@@ -128,10 +167,11 @@ fn leak_in(place: &str, text: &str) -> Option<String> {
     let searched = text.to_lowercase();
     let decoded = searched.contains('%').then(|| percent_decoded(&searched).to_lowercase());
     let secrets = lock(&SECRETS);
-    let is_leaked =
-        |form: &str| searched.contains(form) || decoded.as_ref().is_some_and(|text| text.contains(form));
+    let is_leaked = |text: &str, form: Form| {
+        form.is_in(text, &searched) || decoded.as_ref().is_some_and(|decoded| form.is_in(text, decoded))
+    };
     let leaked: BTreeSet<&str> =
-        secrets.iter().filter(|(form, _)| is_leaked(form)).map(|(_, what)| *what).collect();
+        secrets.iter().filter(|(text, form)| is_leaked(text, **form)).map(|(_, form)| form.what).collect();
     let leaked = leaked.into_iter().collect::<Vec<_>>().join(", ");
     (!leaked.is_empty()).then(|| format!("{place} holds what nobody may see: {leaked}: {text}"))
 }

@@ -11,7 +11,7 @@ use esoz_signed_content::{Drfo, DrfoDigest, DrfoDigests as _};
 use esoz_testkit::builders::{DispenseBuilder, concept, device_request, dispense_of, fresh, party_of};
 use serde_json::{Value, json};
 
-use crate::{Answer, Documents, PATIENT_KEY, Request, StopFixture, TestApp};
+use crate::{Answer, Documents, PATIENT_KEY, Request, StopFixture, TestApp, secret_scan};
 
 /// A change of a dispense by a signed document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,5 +226,9 @@ pub fn signed_data(container: &[u8]) -> Value {
 /// Never.
 pub fn digest_of(drfo: &str) -> Option<DrfoDigest> {
     let digests = HmacDrfoDigests::try_new(PATIENT_KEY).unwrap();
-    Drfo::parse(drfo).map(|drfo| digests.of(&drfo))
+    let digest = Drfo::parse(drfo).map(|drfo| digests.of(&drfo));
+    if let Some(digest) = &digest {
+        secret_scan::register_secret("a digest of a taxpayer number", digest.expose());
+    }
+    digest
 }

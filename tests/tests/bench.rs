@@ -77,6 +77,26 @@ fn growth() {
     );
 }
 
+fn assert_writes(group: &str, store: &str) {
+    let figures = [
+        format!("creates on {store}, 32 at once, to stops"),
+        format!("completes, documents kept in memory, on {store}, 32 at once, to stops"),
+        format!("32 creates at once for one request on {store}, 10 rounds: with one recorded"),
+        format!("32 creates at once for one request on {store}, 10 rounds: answered 5xx"),
+    ];
+    assert_figures(group, &figures.each_ref().map(String::as_str));
+}
+
+#[test]
+fn creates_and_completes_on_sqlite() {
+    assert_writes("writes-sqlite", "SQLite");
+}
+
+#[test]
+fn creates_and_completes_on_mongodb() {
+    assert_writes("writes-mongodb", "MongoDB");
+}
+
 #[test]
 fn relay() {
     assert_figures(

@@ -9,27 +9,46 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use esoz_device_dispense::{DeviceDispenses, Dispense, Transition};
 use esoz_kernel::{Committed, StoreError};
 use esoz_testkit::builders::{fresh, reference};
 use esoz_testkit::doubles::{DeviceDispensesDouble, Double};
-use esoz_tests::{DEADLINE, Kind, Setup, StopFixture, TestApp, UpdateFixture, secret_scan};
+use esoz_tests::{
+    CreateFixture, DEADLINE, Documents, Kind, Setup, SignedAction, SignedFixture, StopFixture, TestApp,
+    UpdateFixture, digest_of, person, secret_scan, signed_data,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{info_span, trace};
 
-/// A secret of each kind, after a server has seen it: what it is, and itself.
-async fn secrets(app: &TestApp) -> [(&'static str, String); 4] {
+/// A secret of each kind that is a text, after a server has seen it: what it is, and itself.
+async fn secrets(app: &TestApp, documents: &Documents) -> [(&'static str, String); 7] {
     let (stop, update) = (StopFixture::load(app).await, UpdateFixture::load(app).await);
     assert_eq!(stop.stop(app).await.status, 200);
     assert_eq!(update.update(app).await.status, 200);
+    let create = CreateFixture::load(app).await;
+    assert_eq!(create.create(app, &create.body()).await.status, 201);
+    for action in SignedAction::ALL {
+        assert_eq!(SignedFixture::load(app, documents).await.change(app, action).await.status, 200);
+    }
+    let mut signed = SignedFixture::new(app, documents);
+    let pharmacist = person(Some(DRFO));
+    signed.signer = documents.authority.signer(&pharmacist, Documents::VALID).unwrap();
+    signed.party.facts.drfo = digest_of(DRFO);
+    signed.store(app).await;
+    assert_eq!(signed.change(app, SignedAction::Complete).await.status, 200);
     [
         ("a token", stop.token.expose().to_owned()),
         ("an api key", update.api_key.expose().to_owned()),
         ("a patient id", stop.patient.uuid().to_string()),
         ("a pseudonym", stop.dispense.subject.expose().to_owned()),
+        ("a taxpayer number", DRFO.to_owned()),
+        ("a digest of a taxpayer number", digest_of(DRFO).unwrap().expose().to_owned()),
+        ("a signer", pharmacist.name),
     ]
 }
 
@@ -46,8 +65,12 @@ fn found_at_the_end_of(app: TestApp) -> String {
 /// Holds what was found against something that was planted: what it is, and what else is in the same line.
 #[track_caller]
 fn assert_found(found: &str, place: &str, what: &str, mark: &str) {
-    let complaint = format!("{place} holds what nobody may see: {what}: ");
-    let is_found = found.lines().any(|line| line.starts_with(&complaint) && line.contains(mark));
+    let complaint = format!("{place} holds what nobody may see: ");
+    let is_it = |line: &str| {
+        let kinds = line.strip_prefix(&complaint).and_then(|line| line.split_once(": "));
+        kinds.is_some_and(|(kinds, told)| kinds.split(", ").any(|kind| kind == what) && told.contains(mark))
+    };
+    let is_found = found.lines().any(is_it);
     assert!(is_found, "{what} in {place} ({mark}) was not found, but\n{found}");
 }
 
@@ -76,15 +99,28 @@ async fn found_in_answer(app: &TestApp, path: &str, planted: &str, body: &Value)
     complaint(answered.expect_err("an answer that is complained about").into_panic().as_ref())
 }
 
+/// A taxpayer number that occurs nowhere by chance.
+const DRFO: &str = "3141592653";
+
 const LINE_OR_SPAN: &str = "a line of the log or a span";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_line_or_a_span_tells_is_found_when_the_app_ends() {
-    let app = TestApp::new(Kind::Sqlite).await;
-    let secrets = secrets(&app).await;
+    let documents = Documents::new();
+    let app = documents.start(Kind::Sqlite).await;
+    let secrets = secrets(&app, &documents).await;
     // What is searched is really there: lines, spans of requests, of use cases and of stores.
     let captured = secret_scan::captured();
-    for expected in ["\"message\":\"request\"", "stop_device_dispense", "store.device_dispenses.commit"] {
+    for expected in [
+        "\"message\":\"request\"",
+        "stop_device_dispense",
+        "store.device_dispenses.commit",
+        "create_device_dispense",
+        "store.dispense_writes.create",
+        "complete_device_dispense",
+        "mark_device_dispense_in_error",
+        "store.dispense_writes.change",
+    ] {
         assert!(captured.contains(expected), "{expected} was not captured:\n{captured}");
     }
     for (_, secret) in &secrets {
@@ -104,20 +140,21 @@ async fn what_a_line_or_a_span_tells_is_found_when_the_app_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_form_is_found() {
-    let app = TestApp::new(Kind::Sqlite).await;
-    let secrets = secrets(&app).await;
+    let documents = Documents::new();
+    let app = documents.start(Kind::Sqlite).await;
+    let secrets = secrets(&app, &documents).await;
     let every_byte = |secret: &str| {
         let bytes: Vec<String> = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
         bytes.concat()
     };
-    let base64 = |before: &str, secret: &str| secret_scan::base64(&format!("{before}{secret} and more"));
+    let base64 = |before: &str, secret: &str| STANDARD.encode(format!("{before}{secret} and more"));
     for (_, secret) in &secrets {
         trace!(target: "esoz_http", form = secret.to_uppercase(), "upper case");
         trace!(target: "esoz_http", form = secret.to_lowercase(), "lower case");
         trace!(target: "esoz_http", form = secret.replace('-', "").to_uppercase(), "without hyphens");
         trace!(target: "esoz_http", form = secret.replace('-', "%2D"), "hyphens encoded");
         trace!(target: "esoz_http", form = format!("100% of %{}", every_byte(secret)), "every byte encoded");
-        trace!(target: "esoz_http", form = secret_scan::base64(secret), "base64 alone");
+        trace!(target: "esoz_http", form = STANDARD.encode(secret), "base64 alone");
         trace!(target: "esoz_http", form = base64("a:", secret), "base64 of the third byte on");
         trace!(target: "esoz_http", form = base64("a=b:", secret), "base64 of the fifth byte on");
     }
@@ -139,9 +176,38 @@ async fn every_form_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_answer_tells_is_found_in_its_body_and_in_its_head() {
+async fn a_signed_document_is_found_however_its_bytes_are_printed() {
+    let documents = Documents::new();
+    let app = documents.start(Kind::Sqlite).await;
+    let fixture = SignedFixture::load(&app, &documents).await;
+    let container = fixture.container(&fixture.content(SignedAction::Complete));
+    assert_eq!(fixture.request_with(&app, SignedAction::Complete, &container).send().await.status, 200);
+    let (content, signature) = (&container[..container.len() / 2], &container[container.len() / 2..]);
+    trace!(target: "esoz_http", body = signed_data(&container).to_string(), "as it is sent");
+    trace!(target: "esoz_http", signed_data = ?container, "as numbers");
+    trace!(target: "esoz_http", signed_data = hex::encode_upper(&container), "in hexadecimal");
+    trace!(target: "esoz_http", content = hex::encode(content), "the content alone");
+    trace!(target: "esoz_http", signature = signed_data(signature).to_string(), "the signature alone");
+    let found = found_at_the_end_of(app);
+    for mark in ["as it is sent", "as numbers", "in hexadecimal", "the content alone", "the signature alone"]
+    {
+        assert_found(&found, LINE_OR_SPAN, "a signed document", mark);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_within_a_longer_one_is_no_taxpayer_number() {
     let app = TestApp::new(Kind::Sqlite).await;
-    for (what, secret) in secrets(&app).await {
+    person(Some(DRFO));
+    trace!(target: "esoz_http", "{DRFO}1 1{DRFO} a{DRFO}");
+    drop(app);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_answer_tells_is_found_in_its_body_and_in_its_head() {
+    let documents = Documents::new();
+    let app = documents.start(Kind::Sqlite).await;
+    for (what, secret) in secrets(&app, &documents).await {
         let body = json!({"data": {"deep": [secret]}});
         assert_found(&found_in_answer(&app, "/", "nothing", &body).await, "an answer", what, "deep");
         let found = found_in_answer(&app, "/", &secret, &json!({})).await;
@@ -176,8 +242,9 @@ async fn an_answer_repeats_the_path_and_the_patient_that_were_asked_for_and_no_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_metric_tells_is_found_when_the_app_ends() {
-    let app = TestApp::new(Kind::Sqlite).await;
-    let secrets = secrets(&app).await;
+    let documents = Documents::new();
+    let app = documents.start(Kind::Sqlite).await;
+    let secrets = secrets(&app, &documents).await;
     let planted = secrets.each_ref().map(|(_, secret)| format!("planted{{label=\"{secret}\"}} 1"));
     let metrics = answering("nothing", &format!("# TYPE planted counter\n{}\n", planted.join("\n")));
     let found = found_at_the_end_of(app.with_metrics_at(metrics));

@@ -17,6 +17,8 @@ const DATA: &str = "bin/esoz/src/cli/demo_data.ndjson";
 const DISPENSE: &str = "29dc859e-37fa-481d-8526-e95ac76036dd";
 pub(crate) const PATIENT: &str = "aff00bf6-68bf-4b49-b66d-f031d48922b3";
 const PHARMACY: &str = "1f6f2c9e-3a57-4f0b-8d2e-9c5a4b7e1d10";
+/// The user's taxpayer number.
+const DRFO: &str = "3126509816";
 const USER: &str = "5b0c2a50-6f0e-4a6e-9a62-0d3f1c7e9b01";
 
 /// How long the server may take to come up.
@@ -46,7 +48,8 @@ impl Service {
         esoz(&["migrate"])?;
         esoz(&["import", "data.ndjson"])?;
         let contracts = "private_contracts:write private_contracts:read";
-        let scope = &format!("device_dispense:stop device_dispense:read event:read {contracts}");
+        let writes = "device_dispense:write device_dispense:complete device_dispense:mark_in_error";
+        let scope = &format!("device_dispense:stop device_dispense:read event:read {writes} {contracts}");
         let token = esoz(&[
             "token", "issue", "--user", USER, "--client", PHARMACY, "--scope", scope, "--ttl", "24h",
         ])?;
@@ -113,9 +116,12 @@ impl Service {
         faults.extend(
             log.lines().filter(|line| line.contains("\"ERROR\"")).map(|line| format!("logged: {line}")),
         );
-        for (what, secret) in
-            [("the token", self.token.as_str()), ("the api key", &self.api_key), ("a patient id", PATIENT)]
-        {
+        for (what, secret) in [
+            ("the token", self.token.as_str()),
+            ("the api key", &self.api_key),
+            ("a patient id", PATIENT),
+            ("a taxpayer number", DRFO),
+        ] {
             if log.contains(secret) {
                 faults.push(format!("the log tells {what}"));
             }
@@ -167,6 +173,11 @@ fn command(program: &Path, folder: &Path) -> Command {
         ("ESOZ_SQLITE__PATH", "esoz.sqlite"),
         ("ESOZ_PATIENT__KEY", "a secret that only these runs know"),
         ("ESOZ_LOG__FORMAT", "json"),
+        // What is signed is taken as it is: whoever makes requests up has no key of a signer.
+        ("ESOZ_SIGNATURE__VERIFIER", "unsigned"),
+        ("ESOZ_SIGNATURE__ACCEPT_UNSIGNED", "true"),
+        ("ESOZ_SIGNATURE__UNSIGNED_DRFO", DRFO),
+        ("ESOZ_MEDIA__FOLDER", "media"),
     ]);
     command
 }

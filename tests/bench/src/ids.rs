@@ -19,6 +19,10 @@ pub enum Numbered {
     Event,
     /// Legal entities; see [`owner_of`].
     Owner,
+    /// Device requests; that of a dispense has the number of the dispense.
+    Request,
+    /// Device dispenses that the server records.
+    Created,
 }
 
 /// How many contract divisions belong to one contract.
@@ -36,6 +40,8 @@ pub fn id(of: Numbered, number: u64) -> Uuid {
         Numbered::Division => 4,
         Numbered::Event => 5,
         Numbered::Owner => 6,
+        Numbered::Request => 7,
+        Numbered::Created => 8,
     };
     let high = scattered(number ^ (kind << 56));
     let low = scattered(high);

@@ -32,6 +32,10 @@ pub enum Work {
     Stop(StopWork),
     /// Update contract divisions: each goes back and forth between two divisions.
     Update(UpdateWork),
+    /// Record dispenses, each of a device request of its own as long as there are enough (over HTTP alone).
+    Create(CreateWork),
+    /// Complete dispenses, one after the other, by documents that are signed for them (over HTTP alone).
+    Complete(CompleteWork),
     /// Ask without a token (over HTTP alone).
     Refusals,
     /// Find dispenses by their ids, one after the other.
@@ -60,9 +64,45 @@ pub struct StopWork {
 impl StopWork {
     /// The dispense whose turn it is.
     pub fn dispense(&self, turn: u64) -> Uuid {
-        use crate::ids::{Numbered, id, shuffled};
-        id(Numbered::Dispense, self.base + shuffled(turn, self.dispenses))
+        use crate::ids::{Numbered, id};
+        id(Numbered::Dispense, self.number(turn))
     }
+
+    /// Its number.
+    pub fn number(&self, turn: u64) -> u64 {
+        self.base + crate::ids::shuffled(turn, self.dispenses)
+    }
+}
+
+/// What stands for the id of a dispense in a template.
+pub const ID: &str = "{id}";
+/// What stands for the id of its device request.
+pub const REQUEST: &str = "{request}";
+
+/// Which dispenses are recorded.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CreateWork {
+    /// The number of the first of their device requests, and of the first dispense.
+    pub base: u64,
+    /// How many requests there are from there on.
+    pub requests: u64,
+    /// Whose they are.
+    pub patient: Uuid,
+    /// The template of the body.
+    pub body: String,
+}
+
+/// Which dispenses are completed, and by whom.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CompleteWork {
+    /// The dispenses.
+    pub dispenses: StopWork,
+    /// The template of what is signed.
+    pub content: String,
+    /// The signer's certificates, in PEM.
+    pub certificates: String,
+    /// The signer's key, in PEM.
+    pub key: String,
 }
 
 /// Which contract divisions are updated, and by whom.

@@ -3,6 +3,7 @@
 
 pub mod checker;
 pub mod client;
+pub mod dispensing;
 pub mod fixtures;
 pub mod history;
 pub mod load;

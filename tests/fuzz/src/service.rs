@@ -44,6 +44,8 @@ pub(crate) const DATA: &str = include_str!("../../../bin/esoz/src/cli/demo_data.
 pub(crate) const STOP_TOKEN: &str = "stop-token-canary-7f3a";
 /// A token that may read dispenses of [`PHARMACY`].
 pub(crate) const READ_TOKEN: &str = "read-token-canary-7f3a";
+/// A token of the pharmacist who recorded [`DISPENSE`], that may record, complete and mark in error dispenses of [`PHARMACY`].
+pub(crate) const DISPENSE_TOKEN: &str = "dispense-token-canary-7f3a";
 /// A token that may update contract divisions.
 pub(crate) const UPDATE_TOKEN: &str = "update-token-canary-7f3a";
 /// An api key that may update contract divisions.
@@ -52,6 +54,10 @@ pub(crate) const API_KEY: &str = "api-key-canary-7f3a";
 pub(crate) const PHARMACY: &str = "1f6f2c9e-3a57-4f0b-8d2e-9c5a4b7e1d10";
 pub(crate) const PATIENT: &str = "aff00bf6-68bf-4b49-b66d-f031d48922b3";
 pub(crate) const DISPENSE: &str = "29dc859e-37fa-481d-8526-e95ac76036dd";
+pub(crate) const DEVICE_DEFINITION: &str = "bf65be27-c083-4aa6-be1f-72e35091cf66";
+/// The taxpayer number of the pharmacist, who has signed every document.
+pub(crate) const DRFO: &str = "3126509816";
+const PHARMACIST: &str = "5b0c2a50-6f0e-4a6e-9a62-0d3f1c7e9b01";
 pub(crate) const CONTRACT_DIVISION: &str = "07ba637c-15d8-46fb-8304-c738a54e14bb";
 pub(crate) const NEW_DIVISION: &str = "b2651e27-c083-41a6-9ebf-72e35091cf66";
 pub(crate) const NEW_CONTRACT: &str = "e598415a-f3b6-44d9-81e2-a516832cf299";
@@ -222,7 +228,7 @@ async fn api(gate: Option<Gate>) -> Api {
         writes: stores.writes.writes,
         registries: stores.registries,
         digests: Arc::new(drfo_digests()),
-        verifier: Arc::new(UnsignedDocuments::new(Drfo::parse("1234567890"))),
+        verifier: Arc::new(UnsignedDocuments::new(Drfo::parse(DRFO))),
         media: Arc::new(FakeMediaStorage::default()),
     };
     let contract_divisions = ContractDivisionOperations::new(stores.contracts, clock.clone(), ids.clone());
@@ -268,15 +274,19 @@ async fn registered() -> Gate {
     let store = FakeCredentials::under_test();
     let client = |id: &str| ClientId::new(id.parse::<Uuid>().expect("a UUID"));
     let (pharmacy, health_service) = (client(PHARMACY), client("3b8e4c90-5d79-4f2d-8c4e-7e7c6dae3f32"));
-    for (token, client_id, scope) in [
-        (STOP_TOKEN, pharmacy, "device_dispense:stop"),
-        (READ_TOKEN, pharmacy, "device_dispense:read"),
-        (UPDATE_TOKEN, health_service, "private_contracts:write"),
+    let somebody = UserId::new(Uuid::from_u128(7));
+    let pharmacist = PHARMACIST.parse().expect("a user");
+    let writes = "device_dispense:write device_dispense:complete device_dispense:mark_in_error";
+    for (token, user_id, client_id, scope) in [
+        (STOP_TOKEN, somebody, pharmacy, "device_dispense:stop"),
+        (READ_TOKEN, somebody, pharmacy, "device_dispense:read"),
+        (DISPENSE_TOKEN, pharmacist, pharmacy, writes),
+        (UPDATE_TOKEN, somebody, health_service, "private_contracts:write"),
     ] {
         let token = NewAccessToken {
             digest: Secret::new(token).digest(),
             kind: TokenKind::Access,
-            user_id: UserId::new(Uuid::from_u128(7)),
+            user_id,
             client_id,
             scope: Scope::parse(scope),
             expires_at: "2026-02-01T00:00:00Z".parse().expect("a time"),

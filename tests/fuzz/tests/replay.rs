@@ -40,6 +40,7 @@ macro_rules! replayed {
 }
 
 replayed! {
-    request credentials stop_body update_body list_query texts patient_keys jwt jwks token_answers signed_container signature_answers import_line import_file
+    request credentials stop_body update_body create_body signed_body complete_content mark_in_error_content list_query texts patient_keys jwt jwks
+    token_answers signed_container signature_answers import_line import_file
     mongo_document mongo_outbox sqlite_document sqlite_outbox config
 }

@@ -1,5 +1,6 @@
 //! The load: a process that does one [`Job`] and tells what came of it.
 
+mod bodies;
 mod http;
 mod meter;
 mod mongodb;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 use tokio::runtime::{Builder, Runtime};
 
-pub use http::Caller;
+pub use http::{Caller, statuses_at_once};
 pub use meter::{Lane, Meter};
 pub(crate) use mongodb::COLLECTION;
 pub(crate) use mongodb_stop::binary;

@@ -34,7 +34,9 @@ pub(super) async fn run(job: &Arc<Job>) -> Result<Outcome> {
                 Work::Stop(work) if together == 1 => singly(work, &meter, &database).await,
                 Work::Stop(work) => shared(work, &meter, &database, together).await,
                 Work::Show(work) => find(work, &meter, &database).await,
-                Work::Update(_) | Work::Refusals | Work::Get(_) => bail!("MongoDB has dispenses alone"),
+                Work::Update(_) | Work::Create(_) | Work::Complete(_) | Work::Refusals | Work::Get(_) => {
+                    bail!("MongoDB is driven with stops and shows alone")
+                }
             }
         })
     });

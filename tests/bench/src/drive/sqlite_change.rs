@@ -50,7 +50,9 @@ pub(super) fn change(transaction: &Transaction<'_>, work: &Work, turn: u64) -> R
     match work {
         Work::Stop(work) => stop(transaction, work, turn),
         Work::Update(work) => update(transaction, work, turn),
-        Work::Refusals | Work::Show(_) | Work::Get(_) => bail!("SQLite is asked for changes alone"),
+        Work::Create(_) | Work::Complete(_) | Work::Refusals | Work::Show(_) | Work::Get(_) => {
+            bail!("SQLite is driven with stops and updates alone")
+        }
     }
 }
 

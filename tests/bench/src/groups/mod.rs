@@ -11,6 +11,7 @@ mod relay;
 mod series;
 mod start;
 mod throughput;
+mod writes;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -58,7 +59,11 @@ pub enum Group {
     UpdatePostgres,
     /// Updates on SQLite
     UpdateSqlite,
-    /// Both on all, with more and more stored and with many events waiting
+    /// Creates and completes of dispenses beside stops, and creates for one request, on MongoDB
+    WritesMongodb,
+    /// The same on SQLite
+    WritesSqlite,
+    /// Stops and updates on all, with more and more stored and with many events waiting
     Growth,
     /// Dispenses, shown and listed, with more and more stored
     Lists,
@@ -127,6 +132,8 @@ impl Group {
             Self::StopSqlite => same_work(Method::Stop, Store::Sqlite)?,
             Self::UpdatePostgres => same_work(Method::Update, Store::Postgres)?,
             Self::UpdateSqlite => same_work(Method::Update, Store::Sqlite)?,
+            Self::WritesMongodb => writes::measure(Store::Mongodb, settings, &mut measured, tell)?,
+            Self::WritesSqlite => writes::measure(Store::Sqlite, settings, &mut measured, tell)?,
             Self::Growth => growth::measure(settings, &mut measured, tell)?,
             Self::Lists => lists::measure(settings, &mut measured, tell)?,
             Self::Relay => relay::measure(settings, &mut measured, tell)?,

@@ -46,6 +46,20 @@ impl Stage {
         .with_context(loading)
     }
 
+    /// Makes device requests with the numbers from `base` on, each with a quantity: what the dispenses with these numbers are based on.
+    pub fn load_requests(&self, store: Store, base: u64, count: u64) -> Result<()> {
+        let (numbers, original) = (base..base + count, self.people.request);
+        match store {
+            Store::Sqlite => load_rows::requests_into_sqlite(&self.file(), original, numbers),
+            Store::Mongodb | Store::Postgres => {
+                let servers = self.servers.as_ref().context("this stage has no MongoDB")?;
+                let name = super::database(&self.folder);
+                self.runtime.block_on(load_documents::requests(servers.mongodb(), &name, original, numbers))
+            }
+        }
+        .with_context(|| format!("loading {count} device requests into {}", store.name()))
+    }
+
     /// Makes that many contract divisions, with contracts and divisions for all. To be called once.
     pub fn load_records(&self, store: Store, count: u64) -> Result<()> {
         let loading = || format!("loading {count} contract divisions into {}", store.name());

@@ -26,6 +26,10 @@ const OF_DIVISION: &str = "legal_entity_id, name, type, status, is_active, dls_v
 const OF_CONTRACT: &str = "type, status, contract_number, contractor_legal_entity_id, start_date, end_date, \
     is_active, is_suspended, inserted_at, inserted_by, updated_at, updated_by";
 
+/// What a copy of a device request has of the original.
+const OF_REQUEST: &str = "subject, status, intent, program_id, code, quantity_value, quantity_code, dispense_valid_to, \
+    inserted_at, inserted_by, updated_at, updated_by";
+
 /// What a copy of a contract division has of the original.
 const OF_RECORD: &str = "is_active, inserted_at, inserted_by, updated_at, updated_by";
 
@@ -56,10 +60,23 @@ fn some_dispenses_into_sqlite(
             |row| row.get(0),
         )?;
         let mut insert =
-            transaction.prepare("INSERT INTO device_dispenses (id, document) VALUES (?1, json_set(?2, '$.id', ?1, '$.inserted_at', ?3, '$.performer_legal_entity.identifier.value', ?4))")?;
+            transaction.prepare("INSERT INTO device_dispenses (id, document) VALUES (?1, json_set(?2, '$.id', ?1, '$.inserted_at', ?3, '$.performer_legal_entity.identifier.value', ?4, '$.based_on.identifier.value', ?5))")?;
         for number in numbers {
             let (copy, owner) = (id(Numbered::Dispense, number).to_string(), owner(number).to_string());
-            insert.execute(params![copy, document, rfc3339_millis(inserted_at(number)), owner])?;
+            let request = id(Numbered::Request, number).to_string();
+            insert.execute(params![copy, document, rfc3339_millis(inserted_at(number)), owner, request])?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn requests_into_sqlite(file: &Path, original: Uuid, numbers: Range<u64>) -> Result<()> {
+    loading(file, |transaction| {
+        let mut insert = transaction.prepare(&format!(
+            "INSERT INTO device_requests (id, {OF_REQUEST}) SELECT ?1, {OF_REQUEST} FROM device_requests WHERE id = ?2"
+        ))?;
+        for number in numbers {
+            insert.execute([id(Numbered::Request, number).to_string(), original.to_string()])?;
         }
         Ok(())
     })

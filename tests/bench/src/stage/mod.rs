@@ -9,6 +9,7 @@ mod people;
 mod server;
 mod servers;
 mod topic;
+mod writes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use server::Server;
 use server::succeed;
 pub use servers::{Servers, Venue, Whose};
 pub use topic::Topic;
+use writes::Writes;
 
 use crate::job::{Statements, StopWork, UpdateWork, Way};
 
@@ -73,6 +75,8 @@ pub struct Stage {
     postgres: String,
     variables: Vec<(String, String)>,
     people: People,
+    /// What creates and completes take, where they can be made.
+    writes: Option<Writes>,
     runtime: Runtime,
 }
 
@@ -101,7 +105,7 @@ impl Stage {
         let runtime = Runtime::new().context("starting a runtime")?;
         let people = People::settle(program, &variables)?;
         let program = program.to_path_buf();
-        Ok(Self { folder, program, servers, postgres, variables, people, runtime })
+        Ok(Self { folder, program, servers, postgres, variables, people, writes: None, runtime })
     }
 
     /// Starts a server on these stores.

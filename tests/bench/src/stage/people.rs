@@ -6,8 +6,8 @@ use anyhow::Result;
 use esoz_device_dispense::PatientPseudonyms as _;
 use esoz_kernel::{LegalEntityId, PatientId, Uuid};
 use esoz_pseudonym::HmacSha256Pseudonyms;
-use esoz_testkit::builders::{dispense, fresh};
-use serde_json::{Value, json};
+use esoz_testkit::builders::{dispense, fresh, reference};
+use serde_json::{Map, Value, json};
 
 use super::server::succeed;
 use crate::job::StopWork;
@@ -24,29 +24,40 @@ pub(super) struct People {
     pub(super) patient: Uuid,
     pub(super) subject: String,
     pub(super) dispense: Uuid,
+    pub(super) request: Uuid,
     pub(super) record: Uuid,
     pub(super) contract: Uuid,
     pub(super) division: Uuid,
+    /// The dispense, but for what names the patient.
+    pub(super) in_progress: Map<String, Value>,
 }
 
 impl People {
     /// Puts them into the stores that these variables name, as an operator does.
     pub(super) fn settle(program: &Path, variables: &[(String, String)]) -> Result<Self> {
-        let patient = fresh();
+        let (user, legal_entity, patient) = (fresh(), fresh(), fresh());
+        let (of, request) = (LegalEntityId::new(legal_entity), fresh());
+        let in_progress = dispense()
+            .owner(of)
+            .field("based_on", reference("device_request", request))
+            .field("inserted_by", json!(user))
+            .build();
         let mut people = Self {
-            user: fresh(),
+            user,
             token: String::new(),
             api_key: String::new(),
-            legal_entity: fresh(),
+            legal_entity,
             patient,
             subject: HmacSha256Pseudonyms::try_new(PATIENT_KEY)?
                 .of(PatientId::new(patient))
                 .expose()
                 .to_owned(),
             dispense: fresh(),
+            request,
             record: fresh(),
             contract: fresh(),
             division: fresh(),
+            in_progress: in_progress.record,
         };
         succeed(program, variables, &["import", "-"], &people.lines().join("\n"))?;
         let (user, client) = (people.user.to_string(), people.legal_entity.to_string());
@@ -70,11 +81,10 @@ impl People {
 
     /// All of it as `esoz import` takes it: legal entity, division, contract, contract division, dispense.
     pub(super) fn lines(&self) -> [String; 5] {
-        let Self { legal_entity, division, contract, .. } = self;
-        let of = LegalEntityId::new(*legal_entity);
-        let mut in_progress = dispense().owner(of).build().record;
+        let mut in_progress = self.in_progress.clone();
         in_progress.insert("id".to_owned(), json!(self.dispense));
         in_progress.insert("patient_id".to_owned(), json!(self.patient));
+        let Self { legal_entity, division, contract, .. } = self;
         let data: [(&str, Value); 5] = [
             (
                 "legal_entity",

@@ -2,6 +2,7 @@
 
 mod broker;
 mod bulkheads;
+mod dispensing;
 mod exhaustion;
 mod kill;
 mod mongodb;
@@ -113,6 +114,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "races",
         what: "32 requests at once for one dispense, and for one pair of contract and division",
         run: |run| Box::pin(races::run(run)),
+    },
+    Scenario {
+        name: "dispensing",
+        what: "creates, completes and marks in error while servers are killed and MongoDB loses its primary",
+        run: |run| Box::pin(dispensing::run(run)),
     },
     Scenario {
         name: "mongodb",

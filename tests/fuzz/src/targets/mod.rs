@@ -7,9 +7,11 @@ mod import;
 mod issuers;
 mod jwt;
 mod mongo;
+mod new_dispenses;
 mod queries;
 mod requests;
 mod signatures;
+mod signed_contents;
 mod sqlite;
 mod texts;
 
@@ -33,6 +35,10 @@ pub fn all() -> Vec<Target> {
         api_keys::CREDENTIALS,
         bodies::STOP_BODY,
         bodies::UPDATE_BODY,
+        new_dispenses::CREATE_BODY,
+        bodies::SIGNED_BODY,
+        signed_contents::COMPLETE,
+        signed_contents::MARK_IN_ERROR,
         queries::LIST_QUERY,
         texts::TEXTS,
         texts::PATIENT_KEYS,

@@ -3,7 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use esoz_signature_cms::sign::{Person, SignOptions, TestAuthority, TestSigner, sign};
-use esoz_tests::{Answer, Documents, SignedAction, SignedFixture, TestApp, on_every_store, signed_data};
+use esoz_tests::{
+    Answer, Documents, SignedAction, SignedFixture, TestApp, on_every_store, person, signed_data,
+};
 use serde_json::{Value, json};
 
 use super::{INVALID_CONTENT, NO_BASE64, NO_CONTAINER, Told, assert_untouched};
@@ -29,7 +31,7 @@ const DRFO: &str = "3141592653";
 
 /// The user: only the certificate or the container is wrong.
 fn user() -> Person {
-    Person { name: "Pharmacist".to_owned(), drfo: Some(DRFO.to_owned()), ..Person::default() }
+    person(Some(DRFO))
 }
 
 /// A fixture of the user.

@@ -59,7 +59,7 @@ const EQUAL: [(&str, Edit); 10] = [
     }),
 ];
 
-const DIFFERENT: [(&str, Edit); 21] = [
+const DIFFERENT: [(&str, Edit); 22] = [
     ("another dispense", |content| content["id"] = json!(fresh().to_string())),
     ("no dispense", |content| content["id"] = Value::Null),
     ("another patient", |content| content["subject"] = reference("patient", fresh())),
@@ -67,6 +67,7 @@ const DIFFERENT: [(&str, Edit); 21] = [
     ("a subject that is no patient", |content| {
         content["subject"]["identifier"]["type"]["coding"][0]["code"] = json!("person");
     }),
+    ("a subject with something more", |content| content["subject"]["identifier"]["assigner"] = json!("x")),
     ("another request", |content| content["based_on"] = reference("device_request", fresh())),
     ("no request", |content| content["based_on"] = Value::Null),
     ("no program", |content| content["program"] = Value::Null),

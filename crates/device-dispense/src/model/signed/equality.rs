@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use esoz_kernel::{Decimal, PatientId, Timestamp, parse_uuid};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::content::STATUS;
 use crate::model::dispense::Dispense;
@@ -36,19 +36,21 @@ pub(super) fn equals(
     patient: PatientId,
     free: &[&str],
 ) -> bool {
-    let is_id = |value: Option<&Value>, id| {
-        value.and_then(Value::as_str).is_some_and(|text| parse_uuid(text) == Ok(id))
-    };
-    let coding = serde_json::json!([{"system": RESOURCES, "code": "patient"}]);
-    let subject =
-        serde_json::json!({"identifier": {"type": {"coding": coding}, "value": patient.uuid().to_string()}});
-    let is_of_patient = fields.get("subject").is_some_and(|signed| equal("", "subject", signed, &subject));
+    let patient = json!({
+        "identifier": {
+            "type": {"coding": [{"system": RESOURCES, "code": "patient"}]},
+            "value": patient.uuid().to_string(),
+        },
+    });
+    let is_of_patient = fields.get("subject").is_some_and(|subject| equal("", "subject", subject, &patient));
+    let is_id =
+        fields.get("id").and_then(Value::as_str).is_some_and(|id| parse_uuid(id) == Ok(dispense.id.uuid()));
     let is_published = |name: &str| matches!(name, "id" | "subject") || RECORD.field(name).is_some();
     let is_left =
         |name: &str| free.contains(&name) || NOT_COMPARED.contains(&name) || matches!(name, "id" | "subject");
     let are_there =
         COMPARED_ALWAYS.iter().all(|name| is_there(fields, name) || !is_there(&dispense.record, name));
-    is_id(fields.get("id"), dispense.id.uuid())
+    is_id
         && is_of_patient
         && are_there
         && fields.keys().all(|name| is_published(name))

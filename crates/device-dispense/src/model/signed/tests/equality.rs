@@ -38,12 +38,13 @@ fn given_a_time_in_another_zone_then_it_is_the_same_instant() {
 
 #[test]
 fn given_anything_else_then_it_is_a_mismatch() {
-    let changes: [fn(&mut Fixture); 14] = [
+    let changes: [fn(&mut Fixture); 15] = [
         |it| it.signed["id"] = uuid(66).to_string().into(),
         |it| it.signed["id"] = Value::Null,
         |it| it.signed["subject"] = Value::Null,
         |it| it.signed["subject"]["identifier"]["value"] = uuid(66).to_string().into(),
         |it| it.signed["subject"]["identifier"]["type"]["coding"][0]["code"] = "person".into(),
+        |it| it.signed["subject"]["identifier"]["assigner"] = "somebody".into(),
         |it| it.signed["based_on"] = Value::Null,
         |it| it.signed["program"] = Value::Null,
         |it| it.signed["performer"]["identifier"]["type"]["coding"][0]["code"] = "division".into(),

@@ -1,0 +1,2 @@
+#![no_main]
+esoz_fuzz_targets::fuzz!("signed_body");
