@@ -5,6 +5,7 @@ mod facts;
 mod people;
 mod ports;
 mod program;
+mod separate;
 
 pub use device::{DeviceDefinition, DeviceDefinitionRecord};
 pub use facts::{DeviceChoice, RegistryFacts, RegistryQuery};
@@ -17,6 +18,7 @@ pub use ports::{
     ProgramDevices, Registries, Registry, RegistryRecords,
 };
 pub use program::{MedicalProgram, MedicalProgramRecord, ProgramDevice, ProgramDeviceRecord, Reimbursement};
+pub use separate::SeparateRegistries;
 
 #[cfg(any(test, feature = "mock"))]
 pub use ports::MockRegistries;
