@@ -2,6 +2,7 @@
 
 mod device;
 mod facts;
+mod overrides;
 mod people;
 mod ports;
 mod program;
@@ -9,6 +10,7 @@ mod separate;
 
 pub use device::{DeviceDefinition, DeviceDefinitionRecord};
 pub use facts::{DeviceChoice, RegistryFacts, RegistryQuery};
+pub use overrides::RegistryOverrides;
 pub use people::{
     Employee, EmployeeRecord, Location, Party, PartyRecord, Person, PersonRecord, PersonStatus,
     VerificationStatus,
