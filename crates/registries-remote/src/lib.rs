@@ -24,11 +24,36 @@ pub use crate::kind::RegistryKind;
 
 /// Looks up what a dispense rests on in registries that are kept elsewhere.
 pub struct RemoteRegistries {
+    server: Server,
+    pseudonyms: Arc<dyn PatientPseudonyms>,
+    drfo_digests: Arc<dyn DrfoDigests>,
+}
+
+/// The server of the registries.
+struct Server {
     client: RemoteClient,
     base: String,
     authorization: Option<HeaderValue>,
-    pseudonyms: Arc<dyn PatientPseudonyms>,
-    drfo_digests: Arc<dyn DrfoDigests>,
+}
+
+impl Server {
+    fn try_new(settings: &RemoteServer, token: Option<&SecretString>) -> Result<Self, SettingsError> {
+        let client = RemoteClient::try_new(settings)?;
+        if client.uri().query().is_some() {
+            return Err(SettingsError::new("url", "must have no query"));
+        }
+        let base = format!("{}{}", client.name(), client.uri().path().trim_end_matches('/'));
+        let authorization = token.map(bearer).transpose()?;
+        Ok(Self { client, base, authorization })
+    }
+
+    async fn send(&self, request: Builder, body: String) -> Result<Answer, RequestError> {
+        let request = match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            None => request,
+        };
+        self.client.send(request, body).await
+    }
 }
 
 impl RemoteRegistries {
@@ -42,13 +67,15 @@ impl RemoteRegistries {
         pseudonyms: Arc<dyn PatientPseudonyms>,
         drfo_digests: Arc<dyn DrfoDigests>,
     ) -> Result<Self, SettingsError> {
-        let client = RemoteClient::try_new(settings)?;
-        if client.uri().query().is_some() {
-            return Err(SettingsError::new("url", "must have no query"));
-        }
-        let base = format!("{}{}", client.name(), client.uri().path().trim_end_matches('/'));
-        let authorization = token.map(bearer).transpose()?;
-        Ok(Self { client, base, authorization, pseudonyms, drfo_digests })
+        Ok(Self { server: Server::try_new(settings, token)?, pseudonyms, drfo_digests })
+    }
+
+    /// Checks the settings and the token as [`RemoteRegistries::try_new`] does.
+    ///
+    /// # Errors
+    /// [`SettingsError`]
+    pub fn check(settings: &RemoteServer, token: Option<&SecretString>) -> Result<(), SettingsError> {
+        Server::try_new(settings, token).map(drop)
     }
 
     /// Creates settings with the defaults: 3 s a request, 1 MiB a response, 64 concurrent requests, https only, the platform's authorities.
@@ -76,8 +103,8 @@ impl RemoteRegistries {
 
     /// Asks for the record with that id.
     async fn get(&self, kind: RegistryKind, id: Uuid) -> Result<Option<Map<String, Value>>, LookupError> {
-        let request = Request::get(format!("{}/{kind}/{id}", self.base));
-        answer::data(&self.send(request, String::new()).await?)
+        let request = Request::get(format!("{}/{kind}/{id}", self.server.base));
+        answer::data(&self.server.send(request, String::new()).await?)
     }
 
     /// Asks for what the body describes.
@@ -86,17 +113,9 @@ impl RemoteRegistries {
         kind: RegistryKind,
         body: Map<String, Value>,
     ) -> Result<Option<Map<String, Value>>, LookupError> {
-        let request = Request::post(format!("{}/{kind}/search", self.base))
+        let request = Request::post(format!("{}/{kind}/search", self.server.base))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        answer::data(&self.send(request, Value::Object(body).to_string()).await?)
-    }
-
-    async fn send(&self, request: Builder, body: String) -> Result<Answer, RequestError> {
-        let request = match &self.authorization {
-            Some(authorization) => request.header(AUTHORIZATION, authorization),
-            None => request,
-        };
-        self.client.send(request, body).await
+        answer::data(&self.server.send(request, Value::Object(body).to_string()).await?)
     }
 
     /// How records are read: whom they are about as a pseudonym, taxpayer numbers as digests.
@@ -112,7 +131,7 @@ impl RemoteRegistries {
     }
 
     fn store_error(&self, error: LookupError, kind: RegistryKind) -> StoreError {
-        error.store_error(self.client.name(), kind)
+        error.store_error(self.server.client.name(), kind)
     }
 }
 

@@ -1,3 +1,5 @@
+mod elsewhere;
+
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::Path;
@@ -18,8 +20,8 @@ use super::health::is_running;
 use super::print;
 use crate::compose::missing_indexes::none_missing;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite, sqlite_settings};
-use crate::compose::{bus, missing_indexes, tokens, transport};
-use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind, TokenSource};
+use crate::compose::{bus, missing_indexes, transport};
+use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind};
 use crate::open_files;
 use crate::tls::{self, Fitness};
 
@@ -97,15 +99,8 @@ pub(crate) async fn run(config: &Config, output: OutputArgs) -> Result<ExitCode>
         report
             .add(&Finding { seen, ..Finding::new("trace collector", Ok(()), "") }.over(otlp.transport()?))?;
     }
-    if config.token_source()? != TokenSource::Store {
-        let ping = async {
-            match tokens::issuer(config)? {
-                Some(issuer) => Ok(issuer.ping().await?),
-                None => Ok(()),
-            }
-        };
-        let remedy = "check auth.url, auth.client_id, auth.client_secret and auth.root_certificate_file, and that the issuer can be reached from here";
-        report.add(&Finding::new("token issuer", ping.await, remedy))?;
+    for finding in elsewhere::findings(config).await? {
+        report.add(&finding)?;
     }
     let is_running = is_running(config).await;
     let (finding, listening) = address("http.bind", config.bind()?, is_running);
