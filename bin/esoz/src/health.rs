@@ -18,6 +18,7 @@ use crate::compose::Parts;
 use crate::compose::bus;
 use crate::compose::bus::KAFKA;
 use crate::compose::missing_indexes::{REMEDY, none_missing};
+use crate::compose::registries::REGISTRIES;
 use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, SQLITE, Stores};
 use crate::compose::tokens::TOKEN_ISSUER;
 use crate::config::{Bus, Config, VerifierKind};
@@ -181,7 +182,7 @@ impl HealthChecks {
     /// Starts to probe.
     pub(crate) fn start(config: &Config, parts: &Parts) -> Result<Self> {
         let Parts { stores, clock, monotonic_clock, .. } = parts;
-        let Stores { sqlite, postgres, mongo, token_issuer, .. } = stores.clone();
+        let Stores { sqlite, postgres, mongo, token_issuer, registry_service, .. } = stores.clone();
         let kafka = match config.bus()? {
             Bus::Log => None,
             Bus::Kafka => {
@@ -220,6 +221,9 @@ impl HealthChecks {
                     media.check().await.map_err(|error| error.with_causes())
                 })
                 .map(Probe::of_documents),
+                Probe::new(REGISTRIES, &[DEVICE_DISPENSES], registry_service, |service| async move {
+                    service.ping().await.map_err(|error| error.with_causes())
+                }),
                 Probe::of_indexes(POSTGRESQL_INDEXES, postgres_indexes, |postgres| async move {
                     postgres.missing_indexes().await
                 }),

@@ -232,7 +232,7 @@ fn api(
         calendar: parts.calendar.clone(),
         ids: ids.clone(),
         writes: stores.dispense_writes.clone(),
-        registries: stores.registries.clone(),
+        registries: cached.registries.clone(),
         digests: config.drfo_digests()?,
         verifier: parts.verifier.clone(),
         media: parts.media.clone(),

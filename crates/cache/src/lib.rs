@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod registries;
+
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +13,11 @@ use esoz_kernel::{LegalEntityId, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 use moka::ops::compute::Op;
 use moka::sync::Cache;
+
+pub use registries::{
+    CachedDeviceDefinitions, CachedEmployees, CachedLegalEntityNames, CachedLocations, CachedMedicalPrograms,
+    CachedParties, CachedPersons, CachedProgramDevices, ChosenDevices,
+};
 
 /// Bounds of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +41,8 @@ pub struct CacheStats {
 /// [`CacheLimits::ttl`].
 const MAX_CLEARING_AGE: Duration = Duration::from_hours(24);
 
-/// The clock of the cache.
-type Now = Box<dyn Fn() -> Instant + Send + Sync>;
+/// The clock of a cache.
+pub type Now = Box<dyn Fn() -> Instant + Send + Sync>;
 
 /// A cached value with its age.
 #[derive(Clone)]
@@ -65,10 +72,19 @@ where
         Self::with_clock(inner, limits, Box::new(Instant::now))
     }
 
-    fn with_clock(inner: Arc<P>, limits: CacheLimits, now: Now) -> Self {
+    /// Wraps the port in a cache whose values age by that clock: for tests that move it.
+    pub fn with_clock(inner: Arc<P>, limits: CacheLimits, now: Now) -> Self {
+        Self::weighing(inner, limits, now, |_, _| 1)
+    }
+
+    /// Wraps the port in a cache whose entries count as so many towards [`CacheLimits::max_entries`].
+    fn weighing(inner: Arc<P>, limits: CacheLimits, now: Now, weight: fn(&K, &V) -> u32) -> Self {
         let CacheLimits { ttl, max_entries } = limits;
-        let entries =
-            Cache::builder().max_capacity(max_entries).time_to_live(ttl.min(MAX_CLEARING_AGE)).build();
+        let entries = Cache::builder()
+            .max_capacity(max_entries)
+            .weigher(move |key, known: &Remembered<V>| weight(key, &known.value))
+            .time_to_live(ttl.min(MAX_CLEARING_AGE))
+            .build();
         Self { inner, entries, ttl, now, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
@@ -90,30 +106,33 @@ where
         lookup: impl Future<Output = Result<Option<V>, StoreError>>,
     ) -> Result<Option<V>, StoreError> {
         let since = (self.now)();
-        if let Some(known) = self.entries.get(&key).filter(|known| self.is_fresh(known, since)) {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-            return Ok(Some(known.value));
+        if let Some(known) = self.fresh(&key, since) {
+            return Ok(Some(known));
         }
-        self.misses.fetch_add(1, Ordering::Relaxed);
         // A future does nothing before it is polled, so the lookup begins after `since`.
         let found = lookup.await?;
         if let Some(value) = &found {
-            self.remember(key, Remembered { since, value: value.clone() });
+            self.remember(key, since, value);
         }
         Ok(found)
     }
 
-    fn is_fresh(&self, known: &Remembered<V>, now: Instant) -> bool {
-        now.saturating_duration_since(known.since) < self.ttl
+    /// Returns the cached value if it is fresh. Counts a hit or a miss.
+    fn fresh(&self, key: &K, now: Instant) -> Option<V> {
+        let is_fresh = |known: &Remembered<V>| now.saturating_duration_since(known.since) < self.ttl;
+        let known = self.entries.get(key).filter(is_fresh);
+        let count = if known.is_some() { &self.hits } else { &self.misses };
+        count.fetch_add(1, Ordering::Relaxed);
+        known.map(|known| known.value)
     }
 
-    /// Caches the value, unless one from a later lookup is there already.
-    fn remember(&self, key: K, found: Remembered<V>) {
+    /// Caches the value of a lookup that began then, unless one from a later lookup is there already.
+    fn remember(&self, key: K, since: Instant, value: &V) {
         self.entries.entry(key).and_compute_with(|known| {
-            if known.is_some_and(|known| known.value().since > found.since) {
+            if known.is_some_and(|known| known.value().since > since) {
                 Op::Nop
             } else {
-                Op::Put(found)
+                Op::Put(Remembered { since, value: value.clone() })
             }
         });
     }
@@ -155,3 +174,5 @@ impl LegalEntities for CachedLegalEntities {
 mod decorators_tests;
 #[cfg(test)]
 mod memory_tests;
+#[cfg(test)]
+mod registries_tests;

@@ -11,10 +11,19 @@ const TTL: Duration = Duration::from_secs(5);
 
 /// A clock that a test moves.
 #[derive(Clone)]
-struct Hand(Arc<Mutex<Instant>>);
+pub(crate) struct Hand(Arc<Mutex<Instant>>);
 
 impl Hand {
-    fn advance(&self, by: Duration) {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    pub(crate) fn clock(&self) -> Now {
+        let hand = self.clone();
+        Box::new(move || *hand.0.lock().unwrap())
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
         *self.0.lock().unwrap() += by;
     }
 }
@@ -23,10 +32,8 @@ impl Hand {
 type Memory = Cached<(), u32, &'static str>;
 
 fn memory(ttl: Duration, max_entries: u64) -> (Memory, Hand) {
-    let hand = Hand(Arc::new(Mutex::new(Instant::now())));
-    let clock = hand.clone();
-    let now = Box::new(move || *clock.0.lock().unwrap());
-    (Memory::with_clock(Arc::new(()), CacheLimits { ttl, max_entries }, now), hand)
+    let hand = Hand::new();
+    (Memory::with_clock(Arc::new(()), CacheLimits { ttl, max_entries }, hand.clock()), hand)
 }
 
 /// Looks up key 1 in a store that answers so.

@@ -27,7 +27,7 @@ pub struct RegistryQuery {
 }
 
 /// Which program devices are looked up: those with one of the ids, and those of the program that are of one of the definitions or types.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct DeviceChoice {
     /// By id, of whatever program.
     pub ids: Vec<ProgramDeviceId>,
@@ -40,6 +40,12 @@ pub struct DeviceChoice {
 }
 
 impl DeviceChoice {
+    /// Whether no program device can be one of them.
+    pub fn is_empty(&self) -> bool {
+        let names_kinds = !(self.definitions.is_empty() && self.classification_types.is_empty());
+        self.ids.is_empty() && !(self.program.is_some() && names_kinds)
+    }
+
     /// Whether a program device, with its definition, is one of them.
     pub fn includes(&self, device: &ProgramDevice, definition: &DeviceDefinition) -> bool {
         let is_of_kind = self.definitions.contains(&definition.id)

@@ -57,6 +57,16 @@ esoz_testkit::media_storage_contract!(fresh_media_storage);
 esoz_testkit::publisher_contract!(fresh_publisher);
 // ANCHOR_END: suites
 
+mod separate {
+    use super::*;
+
+    async fn separate_registries() -> RegistryStore {
+        FakeRegistries::separate_under_test()
+    }
+
+    esoz_testkit::registry_store_contract!(separate_registries);
+}
+
 #[test]
 fn every_sequence_of_operations_is_answered_as_by_the_model() {
     esoz_testkit::contract::sequences::every_sequence(256, file!(), dispense_store);

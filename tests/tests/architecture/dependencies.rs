@@ -38,6 +38,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-signature-cms", &["esoz-kernel", "esoz-signed-content"]),
     ("esoz-signature-service", &["esoz-kernel", "esoz-signed-content", "esoz-https"]),
     ("esoz-import", &DOMAIN),
+    ("esoz-registries-remote", &[KNOWING_RULES, "esoz-import", "esoz-https"]),
     ("esoz-store-sqlite", &DOMAIN),
     ("esoz-store-postgres", &[KNOWING_RULES, "esoz-batch", "esoz-tls"]),
     ("esoz-store-mongo", &[KNOWING_RULES, "esoz-batch", "esoz-tls"]),

@@ -23,6 +23,7 @@ mod list_dispenses;
 mod outages;
 mod pipelining;
 mod proxies;
+mod remote_registries;
 mod resilience;
 mod routing;
 mod show_contract_division;

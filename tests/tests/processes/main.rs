@@ -20,6 +20,7 @@ mod pipelining;
 mod postgres_health;
 mod registries;
 mod reload;
+mod remote_registries;
 mod remote_tokens;
 mod serving;
 mod set_aside;

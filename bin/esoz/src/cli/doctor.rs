@@ -1,4 +1,5 @@
 mod documents;
+mod elsewhere;
 mod finding;
 
 use std::io::ErrorKind;
@@ -21,8 +22,8 @@ use super::health::is_running;
 use crate::compose::missing_indexes::none_missing;
 use crate::compose::patient_key::PatientKey;
 use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite, sqlite_settings};
-use crate::compose::{bus, missing_indexes, patient_key, tokens};
-use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind, TokenSource};
+use crate::compose::{bus, missing_indexes, patient_key};
+use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind};
 use crate::open_files;
 use crate::tls::{self, Fitness};
 
@@ -87,15 +88,8 @@ pub(crate) async fn run(config: &Config, args: DoctorArgs) -> Result<ExitCode> {
         report
             .add(&Finding { seen, ..Finding::new("trace collector", Ok(()), "") }.over(otlp.transport()?))?;
     }
-    if config.token_source()? != TokenSource::Store {
-        let ping = async {
-            match tokens::issuer(config)? {
-                Some(issuer) => Ok(issuer.ping().await?),
-                None => Ok(()),
-            }
-        };
-        let remedy = "check auth.url, auth.client_id, auth.client_secret and auth.root_certificate_file, and that the issuer can be reached from here";
-        report.add(&Finding::new("token issuer", ping.await, remedy))?;
+    for finding in elsewhere::findings(config).await? {
+        report.add(&finding)?;
     }
     for finding in documents::findings(config).await? {
         report.add(&finding)?;

@@ -6,6 +6,7 @@ pub(crate) mod documents;
 pub(crate) mod jobs;
 pub(crate) mod missing_indexes;
 pub(crate) mod patient_key;
+pub(crate) mod registries;
 pub(crate) mod stores;
 pub(crate) mod tokens;
 pub(crate) mod transport;
@@ -73,6 +74,9 @@ impl Parts {
             ),
             required => required?,
         }
+        if let Some(service) = registries::service(config)? {
+            service.replace(&mut stores);
+        }
         let publisher = bus::publisher(config, &stores)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (verifier, reload) = documents::verifier(config, &clock)?;
@@ -115,7 +119,8 @@ pub(crate) async fn check(config: &Config, is_server: bool) -> Result<()> {
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let verifier = documents::verifier(config, &clock).map(drop);
-    let mut checked = vec![pseudonyms, tokens::issuer(config).map(drop), tls, verifier];
+    let registries = registries::check(config);
+    let mut checked = vec![pseudonyms, tokens::issuer(config).map(drop), tls, verifier, registries];
     if config.store_kind()? == StoreKind::Servers {
         checked.push(stores::connect_postgres(config).map(drop));
         if !is_server {
@@ -166,6 +171,8 @@ mod tests {
             ("ESOZ_AUTH__ISSUER", "https://issuer.example"),
             ("ESOZ_AUTH__AUDIENCE", "esoz"),
         ];
+        let http = ("ESOZ_REGISTRIES__SOURCE", "http");
+        let registries = |url| vec![http, ("ESOZ_REGISTRIES__URL", url)];
         let with = |url| [jwt.as_slice(), &[("ESOZ_AUTH__URL", url)]].concat();
         for sound in [
             vec![],
@@ -176,6 +183,7 @@ mod tests {
             // Nothing there is known by DNS.
             vec![servers, postgres, ("ESOZ_MONGODB__URI", "mongodb+srv://mongo.invalid"), kafka],
             with("https://issuer.example/keys"),
+            registries("https://registries.example/api"),
         ] {
             checked(&sound).await.unwrap();
         }
@@ -200,6 +208,12 @@ mod tests {
             ),
             (with("issuer.example/keys"), "is not an absolute http or https address"),
             (with("http://issuer.example/keys"), "must be https"),
+            (registries("http://registries.example"), "`registries.url` must be https"),
+            (registries("https://registries.example?a=b"), "`registries.url` must have no query"),
+            (
+                [registries("https://registries.example"), vec![("ESOZ_REGISTRIES__TOKEN", "a\nb")]].concat(),
+                "`registries.token` cannot be sent in a header",
+            ),
         ] {
             let refused = format!("{:#}", checked(&wrong).await.unwrap_err());
             assert!(refused.contains(expected), "{refused}");
@@ -218,9 +232,11 @@ mod tests {
             ("ESOZ_POSTGRES__URL", "127.0.0.1"),
             ("ESOZ_MONGODB__URI", "127.0.0.1"),
             ("ESOZ_KAFKA__BROKERS", "127.0.0.1:1"),
+            ("ESOZ_REGISTRIES__SOURCE", "http"),
+            ("ESOZ_REGISTRIES__URL", "127.0.0.1"),
         ];
         let refused = format!("{:#}", checked(&wrong).await.unwrap_err());
-        for expected in ["has 5 bytes", "PostgreSQL", "MongoDB"] {
+        for expected in ["has 5 bytes", "PostgreSQL", "MongoDB", "`registries.url`"] {
             assert!(refused.contains(expected), "{refused}");
         }
     }

@@ -11,12 +11,13 @@ use esoz_device_dispense::{
 use esoz_events::{Backlog, EventLog, Outbox};
 use esoz_kernel::{IdempotencyRecords, StoreError, StoreErrorKind};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
-use esoz_registries::{Registries, Registry, RegistryRecords};
+use esoz_registries::{Registries, Registry, RegistryOverrides, RegistryRecords};
 use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
 
 use super::patient_key::PatientKey;
+use super::registries::RegistryService;
 use super::tokens::TokenIssuer;
 use crate::config::{Config, StoreKind, optional};
 
@@ -57,6 +58,8 @@ pub struct Stores {
     pub contract_registry: Arc<dyn ContractRegistry>,
     /// Looks up what a dispense rests on.
     pub registries: Arc<dyn Registries>,
+    /// Looks up what is not in the store.
+    pub registry_overrides: RegistryOverrides,
     /// Imports persons, parties, employees, medical programs, device definitions and program devices.
     pub registry_records: Arc<dyn RegistryRecords>,
     /// Imports device requests.
@@ -83,6 +86,8 @@ pub struct Stores {
     pub(crate) mongo: Option<Arc<MongoStore>>,
     /// The remote issuer of access tokens, if they are not in a store of ours.
     pub(crate) token_issuer: Option<Arc<TokenIssuer>>,
+    /// The registries that are asked over HTTP, if there are any.
+    pub(crate) registry_service: Option<Arc<RegistryService>>,
 }
 
 impl Stores {
@@ -189,6 +194,7 @@ impl Stores {
             contract_divisions: store.clone(),
             contract_registry: store.clone(),
             registries: store.clone(),
+            registry_overrides: RegistryOverrides::default(),
             registry_records: store.clone(),
             device_requests: dispenses.clone(),
             dispense_writes: dispenses.clone(),
@@ -202,6 +208,7 @@ impl Stores {
             postgres: None,
             mongo: None,
             token_issuer: None,
+            registry_service: None,
         }
     }
 }

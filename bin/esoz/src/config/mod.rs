@@ -1,15 +1,17 @@
 //! The configuration: a TOML file, overridden by environment variables; defaults fill the rest.
 //!
 //! `schema.rs` defines every key, `sources.rs` merges the sources, `variables.rs` knows the names of variables, `validate.rs` refuses
-//! impossible values, `typed.rs`, `bind.rs`, `dispenses.rs`, `kafka.rs` and `secrets.rs` give the values their types,
-//! `secret_files.rs` knows which files hold secrets, `masked_url.rs` what is shown of a URL. Every refusal names the key and the source of its
+//! impossible values, `typed.rs`, `bind.rs`, `dispenses.rs`, `kafka.rs`, `registries.rs` and `secrets.rs` give the values their types,
+//! `masked.rs` and `masked_url.rs` mask secrets that are shown, `secret_files.rs` knows which files hold secrets. Every refusal names the key and the source of its
 //! value, and all problems are refused at once.
 
 mod bind;
 mod dispenses;
 mod kafka;
+mod masked;
 mod masked_url;
 mod problems;
+mod registries;
 mod schema;
 mod secret_files;
 mod secrets;

@@ -7,65 +7,7 @@ use std::ops::RangeInclusive;
 use esoz_kernel::SecretString;
 use serde::{Deserialize, Serialize};
 
-/// Reads a secret, and masks it where it is shown.
-mod secret {
-    use esoz_kernel::SecretString;
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(secret.masked())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-        String::deserialize(deserializer).map(SecretString::new)
-    }
-}
-
-/// Reads a URL, and masks the secrets in it where it is shown.
-mod secret_url {
-    use esoz_kernel::SecretString;
-    use serde::Serializer;
-
-    pub(super) use super::secret::deserialize;
-    use crate::config::masked_url::masked_url;
-
-    pub(super) fn serialize<S: Serializer>(url: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&masked_url(url))
-    }
-}
-
-/// Reads settings of a library, and masks those that hold secrets where they are shown. Numbers and truth values are read as their texts.
-mod properties {
-    use std::collections::BTreeMap;
-
-    use esoz_kernel::SecretString;
-    use serde::{Deserialize as _, Deserializer, Serializer};
-    use toml::Value;
-
-    /// What a name holds if its value is a secret, or may hold one.
-    const SECRET: [&str; 6] = ["pass", "secret", "pem", "oauthbearer.", "kinit", "jaas"];
-
-    pub(super) fn serialize<S: Serializer>(
-        properties: &BTreeMap<String, SecretString>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(properties.iter().map(|(name, value)| {
-            let is_secret = SECRET.iter().any(|part| name.contains(part));
-            (name, if is_secret { value.masked() } else { value.expose() })
-        }))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<BTreeMap<String, SecretString>, D::Error> {
-        let table: BTreeMap<String, Value> = BTreeMap::deserialize(deserializer)?;
-        let text = |value| match value {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        Ok(table.into_iter().map(|(name, value)| (name, SecretString::new(text(value)))).collect())
-    }
-}
+use super::masked::{properties, secret, secret_url};
 
 /// One hour, the upper bound of every time limit.
 pub(super) const HOUR_MS: u64 = 3_600_000;
@@ -289,6 +231,19 @@ sections! {
         client_secret_file: String = String::new();
         timeout_ms: u64 [1..=HOUR_MS] = 3_000;
         root_certificate_file: String = String::new();
+    }
+    registries: Registries {
+        source: String = "store".to_owned();
+        kinds: Vec<String> = Vec::new();
+        url: String = String::new();
+        #[serde(with = "secret")] token: SecretString = SecretString::default();
+        token_file: String = String::new();
+        timeout_ms: u64 [1..=60_000] = 3_000;
+        max_answer_bytes: u64 [1..=16 << 20] = 1 << 20;
+        max_concurrent_requests: u64 [1..=1_024] = 64;
+        root_certificate_file: String = String::new();
+        cache_ttl_ms: u64 [0..=HOUR_MS] = 5_000;
+        cache_max_entries: u64 [1..=100_000_000] = 10_000;
     }
     legal_entity: LegalEntity {
         allowed_types: Vec<String> = Vec::new();

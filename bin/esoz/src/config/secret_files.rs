@@ -11,7 +11,7 @@ use rustix::process::{self, Gid};
 use super::{Config, Effective};
 
 /// The keys of files that hold certificates alone. Every other file that a key names holds a secret.
-const CERTIFICATES: [&str; 12] = [
+const CERTIFICATES: [&str; 13] = [
     "auth.root_certificate_file",
     "kafka.client_certificate_file",
     "kafka.root_certificate_file",
@@ -19,6 +19,7 @@ const CERTIFICATES: [&str; 12] = [
     "mongodb.root_certificate_file",
     "postgres.client_certificate_file",
     "postgres.root_certificate_file",
+    "registries.root_certificate_file",
     "signature.authorities_file",
     "signature.revocation_lists_file",
     "signature.root_certificate_file",

@@ -93,7 +93,13 @@ impl Config {
     }
 
     /// The secret of a key, or of the file that `<key>_file` names.
-    fn secret(&self, key: &str, inline: &SecretString, file: &str, why: &str) -> Result<SecretString> {
+    pub(super) fn secret(
+        &self,
+        key: &str,
+        inline: &SecretString,
+        file: &str,
+        why: &str,
+    ) -> Result<SecretString> {
         let source = self.source(key, inline, file, why)?;
         source
             .read()

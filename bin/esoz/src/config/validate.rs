@@ -44,6 +44,7 @@ impl Config {
             self.dispense_policy().err(),
             self.verifier_kind().err(),
             self.media_kind().err(),
+            self.validate_registries().err(),
             self.tls_files().err(),
             self.burst().err(),
             self.allowed_origins().err(),
@@ -101,6 +102,16 @@ impl Config {
             Bus::Log => Ok(()),
             Bus::Kafka => self.kafka().map(drop),
         }
+    }
+
+    fn validate_registries(&self) -> Result<()> {
+        let kinds = self.remote_registries();
+        let token = match &kinds {
+            Ok(kinds) if kinds.is_empty() => None,
+            _ => self.registries_token().err(),
+        };
+        let refused = [kinds.err(), token].into_iter().flatten();
+        refuse_all(refused.map(|error| format!("{error:#}")).collect())
     }
 
     fn validate_tokens(&self, source: TokenSource) -> Result<()> {

@@ -24,13 +24,17 @@ use esoz_events::{
     Outbox, PublishError, Refused, SetAside, StatusChangeEvent, Which,
 };
 use esoz_kernel::{
-    Clock, Committed, ContractDivisionId, DispenseId, EventId, IdempotencyRecords, LegalEntityId, Page,
-    PageRequest, StoreError, Timestamp, UserId, Uuid, Written,
+    Clock, Committed, ContractDivisionId, DeviceDefinitionId, DispenseId, DivisionId, EmployeeId, EventId,
+    IdempotencyRecords, LegalEntityId, MedicalProgramId, Page, PageRequest, Pseudonym, StoreError, Timestamp,
+    UserId, Uuid, Written,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity};
 use esoz_registries::{
-    DeviceChoice, DeviceDefinition, Party, ProgramDevice, Registries, RegistryFacts, RegistryQuery,
+    DeviceChoice, DeviceDefinition, DeviceDefinitions, Employee, Employees, LegalEntityNames, Location,
+    Locations, MedicalProgram, MedicalPrograms, Parties, Party, Person, Persons, ProgramDevice,
+    ProgramDevices, Registries, RegistryFacts, RegistryOverrides, RegistryQuery,
 };
+use esoz_registries_remote::RegistryKind;
 use tokio::sync::Notify;
 use tracing::{Instrument as _, Span};
 
@@ -40,6 +44,7 @@ use self::outcomes::{
 };
 use crate::compose::Parts;
 use crate::compose::bus::KAFKA;
+use crate::compose::registries::REGISTRIES;
 use crate::compose::stores::{SQLITE, store_names};
 use crate::compose::tokens::TOKEN_ISSUER;
 use crate::config::{Bus, Config, TokenSource};
@@ -155,6 +160,30 @@ instrumented! {
         program_devices(choice: &DeviceChoice) -> Result<Vec<(ProgramDevice, DeviceDefinition)>, StoreError>;
         party(user: UserId) -> Result<Option<Party>, StoreError>;
     }
+    Persons as "persons" {
+        find(subject: &Pseudonym) -> Result<Option<Person>, StoreError>;
+    }
+    Parties as "parties" {
+        of_user(user: UserId) -> Result<Option<Party>, StoreError>;
+    }
+    Employees as "employees" {
+        find(id: EmployeeId) -> Result<Option<Employee>, StoreError>;
+    }
+    Locations as "locations" {
+        find(id: DivisionId) -> Result<Option<Location>, StoreError>;
+    }
+    LegalEntityNames as "legal_entity_names" {
+        find(id: LegalEntityId) -> Result<Option<String>, StoreError>;
+    }
+    MedicalPrograms as "medical_programs" {
+        find(id: MedicalProgramId) -> Result<Option<MedicalProgram>, StoreError>;
+    }
+    DeviceDefinitions as "device_definitions" {
+        find_all(ids: &[DeviceDefinitionId]) -> Result<Vec<DeviceDefinition>, StoreError>;
+    }
+    ProgramDevices as "program_devices" {
+        find_all(choice: &DeviceChoice) -> Result<Vec<(ProgramDevice, DeviceDefinition)>, StoreError>;
+    }
     DispenseWrites as "dispense_writes" {
         request_facts(query: &RequestQuery) -> Result<RequestFacts, StoreError>;
         create(create: &Create) -> Result<Written<Dispense, CreateRefusal>, StoreError> => dispense_written;
@@ -200,7 +229,10 @@ pub(crate) fn instrument(config: &Config, mut parts: Parts, instruments: &Arc<In
     let stores = &mut parts.stores;
     stores.access_tokens = Instrumented::new(&stores.access_tokens, tokens, instruments);
     stores.api_keys = Instrumented::new(&stores.api_keys, contracts, instruments);
-    stores.legal_entities = Instrumented::new(&stores.legal_entities, contracts, instruments);
+    let is_remote = config.remote_registries()?.contains(&RegistryKind::LegalEntities);
+    let legal_entities = if is_remote { REGISTRIES } else { contracts };
+    stores.legal_entities = Instrumented::new(&stores.legal_entities, legal_entities, instruments);
+    instrument_overrides(&mut stores.registry_overrides, instruments);
     stores.contract_divisions = Instrumented::new(&stores.contract_divisions, contracts, instruments);
     stores.registries = Instrumented::new(&stores.registries, contracts, instruments);
     stores.dispenses = Instrumented::new(&stores.dispenses, dispenses, instruments);
@@ -214,6 +246,19 @@ pub(crate) fn instrument(config: &Config, mut parts: Parts, instruments: &Arc<In
     }
     parts.publisher = Instrumented::new(&parts.publisher, bus, instruments);
     Ok(parts)
+}
+
+/// Instruments every registry that is not in a store.
+fn instrument_overrides(overrides: &mut RegistryOverrides, instruments: &Arc<Instruments>) {
+    macro_rules! each {
+        ($($port:ident),+) => {$(
+            if let Some(port) = &mut overrides.$port {
+                *port = Instrumented::new(port, REGISTRIES, instruments);
+            }
+        )+};
+    }
+    each!(persons, parties, employees, locations, legal_entity_names, medical_programs);
+    each!(device_definitions, program_devices);
 }
 
 #[cfg(test)]

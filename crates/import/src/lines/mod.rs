@@ -3,6 +3,7 @@
 mod device_request;
 mod dispense;
 mod flat;
+mod json_record;
 mod patient;
 mod registries;
 mod stamps;
@@ -10,6 +11,8 @@ mod write;
 
 use serde_json::{Map, Value};
 
+use json_record::Form;
+pub use json_record::{JsonRecord, patient_fields};
 pub(crate) use write::{ExportLine, export_line};
 
 use crate::json::{DecodeError, object_mut, parsed, refuse_unknown, required};
@@ -38,26 +41,16 @@ fn record(
 ) -> Result<Record, DecodeError> {
     let stamps = stamps::read(&data, context.now)?;
     Ok(match kind {
-        RecordKind::LegalEntity => Record::LegalEntity(flat::read_legal_entity(&data, stamps)?),
-        RecordKind::Division => Record::Division(flat::read_division(&data, stamps)?),
-        RecordKind::Contract => {
-            Record::Contract(flat::with_days_in_order(flat::read_contract(&data, stamps)?)?)
-        }
-        RecordKind::ContractDivision => {
-            Record::ContractDivision(flat::read_contract_division(&data, stamps)?)
-        }
-        RecordKind::Person => Record::Person(registries::read_person(&data, stamps, context)?),
-        RecordKind::Party => Record::Party(registries::read_party(&data, stamps, context)?),
-        RecordKind::Employee => Record::Employee(registries::read_employee(&data, stamps)?),
-        RecordKind::MedicalProgram => {
-            Record::MedicalProgram(registries::read_medical_program(&data, stamps)?)
-        }
-        RecordKind::DeviceDefinition => {
-            Record::DeviceDefinition(registries::read_device_definition(&data, stamps)?)
-        }
-        RecordKind::ProgramDevice => Record::ProgramDevice(registries::with_days_in_order(
-            registries::read_program_device(&data, stamps)?,
-        )?),
+        RecordKind::LegalEntity => Record::LegalEntity(Form::read(&data, stamps, context)?),
+        RecordKind::Division => Record::Division(Form::read(&data, stamps, context)?),
+        RecordKind::Contract => Record::Contract(Form::read(&data, stamps, context)?),
+        RecordKind::ContractDivision => Record::ContractDivision(Form::read(&data, stamps, context)?),
+        RecordKind::Person => Record::Person(Form::read(&data, stamps, context)?),
+        RecordKind::Party => Record::Party(Form::read(&data, stamps, context)?),
+        RecordKind::Employee => Record::Employee(Form::read(&data, stamps, context)?),
+        RecordKind::MedicalProgram => Record::MedicalProgram(Form::read(&data, stamps, context)?),
+        RecordKind::DeviceDefinition => Record::DeviceDefinition(Form::read(&data, stamps, context)?),
+        RecordKind::ProgramDevice => Record::ProgramDevice(Form::read(&data, stamps, context)?),
         RecordKind::DeviceRequest => Record::DeviceRequest(device_request::read(data, stamps, context)?),
         RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(data, stamps, context)?),
     })

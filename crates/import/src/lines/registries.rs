@@ -19,7 +19,7 @@ use crate::json::{
 };
 use crate::{ImportContext, PseudonymousLines};
 
-const ID: &str = "id";
+pub(super) const ID: &str = "id";
 
 /// Reads a person: `id` is that of the patient.
 pub(super) fn read_person(

@@ -7,7 +7,9 @@ use esoz_kernel::{StoreError, Timestamp};
 use esoz_signed_content::DrfoDigests;
 use serde_json::{Map, Value};
 
-use super::{device_request, dispense, flat, parse_line, registries};
+use super::flat::Data;
+use super::json_record::Form;
+use super::{device_request, dispense, parse_line};
 use crate::json::DecodeError;
 use crate::{ImportContext, LineError, PseudonymousLines, Record, UnknownFields};
 
@@ -54,32 +56,29 @@ fn line(
     record: &Record,
     pseudonyms: &dyn PatientPseudonyms,
 ) -> Result<(String, Option<DecodeError>), StoreError> {
-    let (data, problem) = match record {
-        Record::LegalEntity(record) => (flat::write_legal_entity(record), None),
-        Record::Division(record) => (flat::write_division(record), None),
-        Record::Contract(record) => (flat::write_contract(record), None),
-        Record::ContractDivision(record) => (flat::write_contract_division(record), None),
-        Record::Person(record) => {
-            let written = registries::write_person(record, pseudonyms);
-            (
-                written
-                    .map_err(|_| StoreError::corrupt("persons", "(its pseudonym is not shown)", "subject"))?,
-                None,
-            )
-        }
-        Record::Party(record) => (registries::write_party(record), None),
-        Record::Employee(record) => (registries::write_employee(record), None),
-        Record::MedicalProgram(record) => (registries::write_medical_program(record), None),
-        Record::DeviceDefinition(record) => (registries::write_device_definition(record), None),
-        Record::ProgramDevice(record) => (registries::write_program_device(record), None),
-        Record::DeviceRequest(record) => {
-            device_request::write(record, pseudonyms)
+    fn written<R: Form>(record: &R, pseudonyms: &dyn PatientPseudonyms) -> Result<Data, StoreError> {
+        // Only a person has a pseudonym.
+        let corrupt = |_| StoreError::corrupt("persons", "(its pseudonym is not shown)", "subject");
+        record.write(pseudonyms).map_err(corrupt)
+    }
+    let (data, problem) =
+        match record {
+            Record::LegalEntity(record) => (written(record, pseudonyms)?, None),
+            Record::Division(record) => (written(record, pseudonyms)?, None),
+            Record::Contract(record) => (written(record, pseudonyms)?, None),
+            Record::ContractDivision(record) => (written(record, pseudonyms)?, None),
+            Record::Person(record) => (written(record, pseudonyms)?, None),
+            Record::Party(record) => (written(record, pseudonyms)?, None),
+            Record::Employee(record) => (written(record, pseudonyms)?, None),
+            Record::MedicalProgram(record) => (written(record, pseudonyms)?, None),
+            Record::DeviceDefinition(record) => (written(record, pseudonyms)?, None),
+            Record::ProgramDevice(record) => (written(record, pseudonyms)?, None),
+            Record::DeviceRequest(record) => device_request::write(record, pseudonyms)
                 .map(|data| (data, None))
-                .map_err(|_| StoreError::corrupt("device_requests", record.facts.id, "subject"))?
-        }
-        Record::DeviceDispense(record) => dispense::write(record, pseudonyms)
-            .map_err(|_| StoreError::corrupt("device_dispenses", record.id, "subject"))?,
-    };
+                .map_err(|_| StoreError::corrupt("device_requests", record.facts.id, "subject"))?,
+            Record::DeviceDispense(record) => dispense::write(record, pseudonyms)
+                .map_err(|_| StoreError::corrupt("device_dispenses", record.id, "subject"))?,
+        };
     let text = format!(r#"{{"kind":"{}","data":{}}}"#, record.kind(), sorted(data));
     Ok((text, problem))
 }

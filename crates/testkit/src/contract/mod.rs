@@ -119,9 +119,9 @@ mod tests {
             ("registries", include_str!("registries/refusals.rs")),
             ("registries", include_str!("registries/scans.rs")),
         ] {
-            let (_, list) = macros.split_once(&format!("=> {suite}:")).expect(suite);
-            let (list, _) = list.split_once('}').expect(suite);
-            let listed: Vec<_> = list.split(',').map(str::trim).collect();
+            let heading = format!("=> {suite}:");
+            let lists = macros.split(&heading).skip(1).map(|list| list.split_once('}').expect(suite).0);
+            let listed: Vec<_> = lists.flat_map(|list| list.split(',')).map(str::trim).collect();
             let cases: Vec<_> = source
                 .lines()
                 .filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('(').map(|(name, _)| name))

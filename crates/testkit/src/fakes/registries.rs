@@ -8,7 +8,7 @@ use esoz_kernel::{
 };
 use esoz_registries::{
     DeviceDefinitionRecord, EmployeeRecord, MedicalProgramRecord, PartyRecord, PersonRecord,
-    ProgramDeviceRecord, Registry,
+    ProgramDeviceRecord, Registry, SeparateRegistries,
 };
 
 use super::contract_registry::{Renewable, renew};
@@ -44,6 +44,19 @@ impl FakeRegistries {
         let fake = Arc::new(Self::beside(contracts.clone()));
         RegistryStore {
             registries: fake.clone(),
+            records: fake,
+            legal_entities: contracts.clone(),
+            contracts,
+            keep: Box::new(()),
+        }
+    }
+
+    /// Empty ones, each found through a port of its own, as the contract suite wants them.
+    pub fn separate_under_test() -> RegistryStore {
+        let contracts = Arc::new(FakeContracts::default());
+        let fake = Arc::new(Self::beside(contracts.clone()));
+        RegistryStore {
+            registries: Arc::new(SeparateRegistries::of(&fake)),
             records: fake,
             legal_entities: contracts.clone(),
             contracts,

@@ -1,16 +1,40 @@
 use async_trait::async_trait;
 use esoz_contract_division::DivisionStatus;
-use esoz_kernel::{DivisionId, LegalEntityId, StoreError, UserId};
+use esoz_kernel::{
+    DeviceDefinitionId, DivisionId, EmployeeId, LegalEntityId, MedicalProgramId, Pseudonym, StoreError,
+    UserId,
+};
 use esoz_registries::{
-    DeviceChoice, DeviceDefinition, Location, Party, ProgramDevice, Registries, RegistryFacts, RegistryQuery,
+    DeviceChoice, DeviceDefinition, DeviceDefinitions, Employee, Employees, LegalEntityNames, Location,
+    Locations, MedicalProgram, MedicalPrograms, Parties, Party, Person, Persons, ProgramDevice,
+    ProgramDevices, Registries, RegistryFacts, RegistryQuery,
 };
 
 use super::FakeRegistries;
 use super::registries::State;
 
 impl State {
+    fn person(&self, subject: &Pseudonym) -> Option<Person> {
+        self.persons.get(subject).map(|person| person.facts)
+    }
+
     fn party(&self, user: UserId) -> Option<Party> {
         self.parties.values().find(|party| party.users.contains(&user)).map(|party| party.facts.clone())
+    }
+
+    fn employee(&self, id: EmployeeId) -> Option<Employee> {
+        self.employees.get(&id).map(|employee| employee.facts.clone())
+    }
+
+    fn program(&self, id: MedicalProgramId) -> Option<MedicalProgram> {
+        self.medical_programs.get(&id).map(|program| program.facts.clone())
+    }
+
+    fn definitions(&self, ids: &[DeviceDefinitionId]) -> Vec<DeviceDefinition> {
+        let named = self.device_definitions.values().filter(|definition| ids.contains(&definition.facts.id));
+        let mut definitions: Vec<_> = named.map(|definition| definition.facts.clone()).collect();
+        definitions.sort_unstable_by_key(|definition| definition.id);
+        definitions
     }
 
     fn chosen(&self, choice: &DeviceChoice) -> Vec<(ProgramDevice, DeviceDefinition)> {
@@ -45,19 +69,14 @@ impl FakeRegistries {
 impl Registries for FakeRegistries {
     async fn facts(&self, query: &RegistryQuery) -> Result<RegistryFacts, StoreError> {
         let state = self.state.lock();
-        let program = query.program.and_then(|program| state.medical_programs.get(&program));
-        let definitions =
-            state.device_definitions.values().filter(|it| query.definitions.contains(&it.facts.id));
-        let mut definitions: Vec<_> = definitions.map(|definition| definition.facts.clone()).collect();
-        definitions.sort_unstable_by_key(|definition| definition.id);
         Ok(RegistryFacts {
-            person: state.persons.get(&query.subject).map(|person| person.facts),
+            person: state.person(&query.subject),
             party: state.party(query.user),
             legal_entity_name: self.legal_entity_name(query.legal_entity),
-            performer: state.employees.get(&query.performer).map(|employee| employee.facts.clone()),
+            performer: state.employee(query.performer),
             location: self.location(query.location),
-            program: program.map(|program| program.facts.clone()),
-            definitions,
+            program: query.program.and_then(|id| state.program(id)),
+            definitions: state.definitions(&query.definitions),
             program_devices: state.chosen(&query.program_devices),
         })
     }
@@ -72,4 +91,30 @@ impl Registries for FakeRegistries {
     async fn party(&self, user: UserId) -> Result<Option<Party>, StoreError> {
         Ok(self.state.lock().party(user))
     }
+}
+
+/// Implements the small ports: the method, and what it finds in the fake or in its state.
+macro_rules! lookups {
+    ($($port:ident: $method:ident($argument:ident: $type:ty) -> $found:ty = |$fake:ident| $find:expr;)+) => {$(
+        #[async_trait]
+        impl $port for FakeRegistries {
+            async fn $method(&self, $argument: $type) -> Result<$found, StoreError> {
+                let $fake = self;
+                Ok($find)
+            }
+        }
+    )+};
+}
+
+lookups! {
+    Persons: find(subject: &Pseudonym) -> Option<Person> = |fake| fake.state.lock().person(subject);
+    Parties: of_user(user: UserId) -> Option<Party> = |fake| fake.state.lock().party(user);
+    Employees: find(id: EmployeeId) -> Option<Employee> = |fake| fake.state.lock().employee(id);
+    Locations: find(id: DivisionId) -> Option<Location> = |fake| fake.location(id);
+    LegalEntityNames: find(id: LegalEntityId) -> Option<String> = |fake| fake.legal_entity_name(id);
+    MedicalPrograms: find(id: MedicalProgramId) -> Option<MedicalProgram> = |fake| fake.state.lock().program(id);
+    DeviceDefinitions: find_all(ids: &[DeviceDefinitionId]) -> Vec<DeviceDefinition>
+        = |fake| fake.state.lock().definitions(ids);
+    ProgramDevices: find_all(choice: &DeviceChoice) -> Vec<(ProgramDevice, DeviceDefinition)>
+        = |fake| fake.state.lock().chosen(choice);
 }

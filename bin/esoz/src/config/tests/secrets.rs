@@ -85,6 +85,7 @@ fn every_file_of_a_secret_is_known_as_one() {
         "postgres.client_private_key_file",
         "postgres.migration_url_file",
         "postgres.url_file",
+        "registries.token_file",
         "tls.private_key_file",
     ];
     assert_eq!(found, expected);

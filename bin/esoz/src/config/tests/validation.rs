@@ -184,3 +184,52 @@ fn servers_need_their_addresses_and_no_log() {
     with_log.push(("ESOZ_EVENTS__BUS", "log"));
     assert!(refusal_of(&with_log).contains("cannot be `log` with `store.kind` = `servers`"));
 }
+
+#[test]
+fn registries_are_in_the_store_unless_they_are_asked_over_http() {
+    let kinds = |variables: &[(&str, &str)]| {
+        let kinds = load(None, variables).unwrap().remote_registries().unwrap();
+        kinds.into_iter().map(|kind| kind.as_str()).collect::<Vec<_>>()
+    };
+    let url = ("ESOZ_REGISTRIES__URL", "https://registries.example");
+    let http = ("ESOZ_REGISTRIES__SOURCE", "http");
+    assert_eq!(kinds(&[url, ("ESOZ_REGISTRIES__KINDS", "persons")]), [""; 0]);
+    assert_eq!(kinds(&[url, http]).len(), 8);
+    assert_eq!(
+        kinds(&[url, http, ("ESOZ_REGISTRIES__KINDS", "employees,persons,employees")]),
+        ["persons", "employees"]
+    );
+    for (variable, expected) in [
+        (("ESOZ_REGISTRIES__SOURCE", "ftp"), "`registries.source` must be `store` or `http`"),
+        (
+            ("ESOZ_REGISTRIES__KINDS", "people"),
+            "`registries.kinds` has a name that is not one of legal_entities, ",
+        ),
+        (("ESOZ_REGISTRIES__KINDS", "persons,program_devices"), "`registries.kinds` must have both"),
+        (
+            ("ESOZ_REGISTRIES__TOKEN_FILE", "/nowhere"),
+            "`registries.token_file` names a file that cannot be used",
+        ),
+        (("ESOZ_REGISTRIES__TIMEOUT_MS", "0"), "`registries.timeout_ms` must be from 1 to 60000, not 0"),
+    ] {
+        let refusal = refusal(None, &[url, http, variable]);
+        assert!(refusal.contains(expected), "{refusal}");
+    }
+    let refusal = refusal(
+        None,
+        &[
+            http,
+            ("ESOZ_REGISTRIES__KINDS", "people"),
+            ("ESOZ_REGISTRIES__TOKEN", "canary"),
+            ("ESOZ_REGISTRIES__TOKEN_FILE", "/nowhere"),
+        ],
+    );
+    for expected in [
+        "`registries.url` is not set, but `registries.source` is `http`",
+        "`registries.kinds` has a name",
+        "`registries.token` and `registries.token_file` are both set",
+    ] {
+        assert!(refusal.contains(expected), "{refusal}");
+    }
+    assert!(!refusal.contains("canary"), "{refusal}");
+}

@@ -3,7 +3,8 @@
 use esoz_http::{METHODS, outcomes, route_patterns};
 
 use crate::compose::bus::KAFKA;
-use crate::compose::caches::{ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES};
+use crate::compose::caches::{ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES, REGISTRY_CACHES};
+use crate::compose::registries::REGISTRIES;
 use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, SQLITE};
 use crate::compose::tokens::TOKEN_ISSUER;
 use crate::compose::transport::COLLECTOR;
@@ -164,8 +165,8 @@ const DELIVERY_SECONDS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 3_600.0];
 
 /// The components that `/health/ready` reports.
-const COMPONENTS: [&str; 7] =
-    [SQLITE, POSTGRESQL, MONGODB, KAFKA, TOKEN_ISSUER, POSTGRESQL_INDEXES, MONGODB_INDEXES];
+const COMPONENTS: [&str; 8] =
+    [SQLITE, POSTGRESQL, MONGODB, KAFKA, TOKEN_ISSUER, REGISTRIES, POSTGRESQL_INDEXES, MONGODB_INDEXES];
 
 /// The states of a pooled connection.
 pub(crate) const POOL_STATES: [&str; 2] = ["idle", "in_use"];
@@ -204,7 +205,8 @@ const STATUS: Label = Label {
     ..Label::new("status", || (200..600).map(|status: u16| status.to_string()).collect())
 };
 const USE_CASE: Label = Label::new("use_case", || owned(outcomes().into_iter().map(|(name, _)| name)));
-const CALLED: Label = Label::new("store", || owned([SQLITE, POSTGRESQL, MONGODB, KAFKA, TOKEN_ISSUER]));
+const CALLED: Label =
+    Label::new("store", || owned([SQLITE, POSTGRESQL, MONGODB, KAFKA, TOKEN_ISSUER, REGISTRIES]));
 const PORT: Label = Label::new("port", || owned(OPERATIONS.iter().map(|(port, _)| *port)));
 const OPERATION: Label =
     Label::new("operation", || owned(OPERATIONS.iter().flat_map(|(_, operations)| *operations).copied()));
@@ -214,7 +216,9 @@ const POOL: Label = Label::new("store", || owned([SQLITE, POSTGRESQL, MONGODB]))
 const JOB: Label = Label::new("job_name", || {
     owned([RELAY, PURGE_KEYS, CONSUME_EVENTS, PURGE_EVENTS, EXPIRE_DISPENSES, SWEEP_CONTAINERS])
 });
-const CACHE: Label = Label::new("cache", || owned([ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES]));
+const CACHE: Label = Label::new("cache", || {
+    owned([ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES].into_iter().chain(REGISTRY_CACHES))
+});
 
 fn use_case_outcomes() -> Vec<String> {
     owned(outcomes().into_iter().flat_map(|(_, outcomes)| outcomes))

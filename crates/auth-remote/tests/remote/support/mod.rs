@@ -1,6 +1,7 @@
 //! Servers, keys and tokens of the tests' own.
 
 pub(crate) mod keys;
+#[expect(dead_code, reason = "other crates' tests ask other things of it")]
 pub(crate) mod server;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};

@@ -24,6 +24,8 @@ pub(crate) enum Reply {
     Silence,
     /// With the first one when the second says so.
     Held(Box<Reply>, tokio::sync::watch::Receiver<bool>),
+    /// With what it makes of the request.
+    By(Arc<dyn Fn(&Seen) -> Reply + Send + Sync>),
 }
 
 impl Reply {
@@ -152,11 +154,17 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
         }
     };
     let mut reply = shared.reply.lock().unwrap().clone();
-    shared.seen.lock().unwrap().push(seen);
+    shared.seen.lock().unwrap().push(seen.clone());
     shared.wait();
-    while let Reply::Held(held, mut released) = reply {
-        released.wait_for(|released| *released).await.ok()?;
-        reply = *held;
+    loop {
+        reply = match reply {
+            Reply::Held(held, mut released) => {
+                released.wait_for(|released| *released).await.ok()?;
+                *held
+            }
+            Reply::By(answer) => answer(&seen),
+            _ => break,
+        };
     }
     shared.waiting.lock().unwrap().now -= 1;
     answer(&mut stream, reply).await
@@ -188,7 +196,7 @@ async fn answer(stream: &mut (impl AsyncWrite + Unpin), reply: Reply) -> Option<
             }
         }
         Reply::Silence => std::future::pending().await,
-        Reply::Held(..) => unreachable!("it was let go before"),
+        Reply::Held(..) | Reply::By(_) => unreachable!("it was made another before"),
     }
     stream.shutdown().await.ok()
 }
