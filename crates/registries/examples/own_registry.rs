@@ -1,4 +1,5 @@
 //! A service that keeps its employees in a system of its own, and everything else in a store.
+#![expect(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::collections::HashMap;
 use std::error::Error;

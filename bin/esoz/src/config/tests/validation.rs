@@ -1,5 +1,7 @@
 //! Impossible and missing values are refused.
 
+use esoz_registries_remote::RegistryKind;
+
 use super::*;
 
 #[test]
@@ -189,7 +191,7 @@ fn servers_need_their_addresses_and_no_log() {
 fn registries_are_in_the_store_unless_they_are_asked_over_http() {
     let kinds = |variables: &[(&str, &str)]| {
         let kinds = load(None, variables).unwrap().remote_registries().unwrap();
-        kinds.into_iter().map(|kind| kind.as_str()).collect::<Vec<_>>()
+        kinds.into_iter().map(RegistryKind::as_str).collect::<Vec<_>>()
     };
     let url = ("ESOZ_REGISTRIES__URL", "https://registries.example");
     let http = ("ESOZ_REGISTRIES__SOURCE", "http");
