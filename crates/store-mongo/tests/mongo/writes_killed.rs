@@ -217,7 +217,7 @@ async fn a_server_that_is_killed_in_the_middle_of_a_completion_leaves_both_as_th
 
 async fn assert_both_are_as_they_were(fresh: &Fresh, request: &DeviceRequest, expected: &Dispense) {
     let stored = fresh.store.facts(expected.id).await.unwrap();
-    assert_eq!(stored.request.as_ref(), Some(request));
+    assert_eq!(stored.request.unwrap().unwrap(), *request);
     assert_eq!(&stored.stored.unwrap().dispense.unwrap(), expected);
     assert_eq!(fresh.store.backlog().await.unwrap().depth, 0);
 }

@@ -150,7 +150,7 @@ impl Fixtures {
                 dispense: dispense.clone(),
                 links,
                 without_document,
-                request: facts.request.context("a dispense without a request")?.status.as_str().to_owned(),
+                request: facts.request.context("a dispense without a request")??.status.as_str().to_owned(),
             };
             all.insert(id.clone(), stored);
         }
