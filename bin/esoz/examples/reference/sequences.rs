@@ -171,8 +171,7 @@ fn drawing(sequence: &Sequence) -> Result<String> {
                 let right = x(last);
                 writeln!(
                     svg,
-                    r##"<line x1="{}" y1="{y}" x2="{right}" y2="{y}" stroke="#d23" stroke-dasharray="2 5"/>"##,
-                    LEFT
+                    r##"<line x1="{LEFT}" y1="{y}" x2="{right}" y2="{y}" stroke="#d23" stroke-dasharray="2 5"/>"##
                 )?;
                 writeln!(
                     svg,

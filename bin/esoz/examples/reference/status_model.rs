@@ -30,7 +30,7 @@ const fn place(status: DispenseStatus) -> Point {
 }
 
 /// The height at which a line passes between the statuses of the middle, if it goes beyond them.
-fn gap(rule: &TransitionRule) -> Option<f64> {
+fn gap(rule: TransitionRule) -> Option<f64> {
     match (rule.from?, rule.to) {
         (DispenseStatus::Preparation, DispenseStatus::EnteredInError) => Some(80.0),
         (DispenseStatus::InProgress, DispenseStatus::EnteredInError) => Some(170.0),
@@ -101,7 +101,7 @@ pub(crate) fn drawing() -> Result<String> {
             continue;
         }
         let by: Vec<&str> = TRANSITIONS.iter().filter(same).map(|rule| words(rule.by)).collect();
-        line(&mut svg, rule, &by.join(", "))?;
+        line(&mut svg, *rule, &by.join(", "))?;
     }
     let (x, y) = (750.0, 400.0);
     writeln!(
@@ -115,7 +115,7 @@ pub(crate) fn drawing() -> Result<String> {
 }
 
 /// Draws one line with its label. What is marked in error is dashed instead: six lines would have the same label.
-fn line(svg: &mut String, rule: &TransitionRule, label: &str) -> Result<()> {
+fn line(svg: &mut String, rule: TransitionRule, label: &str) -> Result<()> {
     let (width, height) = BOX;
     let from =
         rule.from.map_or((NEW.0 + 6.0, NEW.1), |from| (place(from).0 + width, place(from).1 + height / 2.0));
@@ -144,7 +144,7 @@ fn line(svg: &mut String, rule: &TransitionRule, label: &str) -> Result<()> {
     let half_width = f64::from(u32::try_from(label.len())?) * HALF_LETTER + 4.0;
     let room = (half_width / (to.0 - from.0).abs()).min(HALF_LINE / (to.1 - from.1).abs());
     let (before, after) = (at(middle - room), at(middle + room));
-    for ((from, to), marker) in [((from, before), ""), ((after, to), r##" marker-end="url(#a)""##)] {
+    for ((from, to), marker) in [((from, before), ""), ((after, to), r#" marker-end="url(#a)""#)] {
         writeln!(
             svg,
             r##"<polyline points="{:.0},{:.0} {:.0},{:.0}" fill="none" stroke="#2a6fdb" stroke-width="1.5"{marker}/>"##,

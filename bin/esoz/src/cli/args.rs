@@ -55,7 +55,7 @@ is in the clear, and a server takes such signatures only if signature.authoritie
 Example:
   curl -s \"$DISPENSE\" -H \"$TOKEN\" | esoz sign --folder keys --drfo 1234567890 --set '{\"status\": \"completed\"}'";
 
-/// Stops device dispenses and keeps contract divisions of Ukraine's electronic healthcare system.
+/// Carries out methods of Ukraine's electronic healthcare system (ESOZ): device dispenses, contract divisions, events.
 #[derive(Debug, Parser)]
 #[command(name = "esoz", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Cli {

@@ -58,17 +58,23 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
         (temporary.path().to_owned(), Some(temporary))
     };
     let store = folder.join("esoz.sqlite");
-    config.use_embedded_store(&store, &patient_key(&folder)?);
+    let patient_key = patient_key(&folder)?;
+    config.use_embedded_store(&store, &patient_key);
     let keys = folder.join("keys");
     signer(&keys, Some(DRFO), SystemClock.now())?;
     config.verify_here(&keys.join(AUTHORITY), &folder.join("signed"));
     config.has_invented_data = true;
-    let listener = listen(config.bind()?.address()?)?;
+    let wanted = config.bind()?.address()?;
+    let listener = listen(wanted)?;
+    let port = listener.local_addr().context("asking for the port")?.port();
+    if ![0, port].contains(&wanted.port()) {
+        print(&format!("Port {} is in use. This demo has port {port}.", wanted.port()))?;
+    }
     let parts = Parts::configured(&config).await?;
     let stores = parts.stores.clone();
     let fresh = load(&config, &stores).await?;
     let server = EsozServer::start(&config, parts, listener)?;
-    print(&introduction(&server, &stores, [&store, &keys], &fresh).await?)?;
+    print(&introduction(&server, &stores, [&store, &keys, &patient_key], &fresh).await?)?;
     server.run_until_signal(&[SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()]).await
 }
 
@@ -137,7 +143,7 @@ async fn load(config: &Config, stores: &Stores) -> Result<Fresh> {
 async fn introduction(
     server: &EsozServer,
     stores: &Stores,
-    [store, keys]: [&Path; 2],
+    [store, keys, patient_key]: [&Path; 3],
     fresh: &Fresh,
 ) -> Result<String> {
     let Fresh { dispenses: [dispense, of_story], requests: [of_request, of_other] } = fresh;
@@ -219,6 +225,7 @@ Where to look next, from another terminal:
 - every request, to read and to try in a browser: {base}/docs
 - the events that went out: ESOZ_SQLITE__PATH='{store}' '{program}' events
 - everything that is stored: the SQLite file {store}
+- data of your own: ESOZ_SQLITE__PATH='{store}' ESOZ_PATIENT__KEY_FILE='{patient_key}' '{program}' import FILE
 - a token of your own: ESOZ_SQLITE__PATH='{store}' '{program}' token issue --user {USER} --client {PHARMACY} --scope 'device_dispense:stop'
 - every setting: docs/esoz.example.toml"#,
         base = format_args!("{}://{}", server.scheme(), loopback(server.address())),
@@ -227,6 +234,7 @@ Where to look next, from another terminal:
         api_key = api_key.expose(),
         store = store.display(),
         keys = keys.display(),
+        patient_key = patient_key.display(),
         program = program.display(),
     ))
 }

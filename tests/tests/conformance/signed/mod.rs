@@ -167,8 +167,8 @@ async fn assert_untouched<'a>(
         let dispense = &fixture.base.dispense;
         let facts = app.stores.dispense_writes.facts(dispense.id).await.unwrap();
         assert_eq!(facts.stored.unwrap().dispense.unwrap(), *dispense);
-        if facts.request.is_some() {
-            assert_eq!(facts.request.unwrap().unwrap(), fixture.request.facts);
+        if let Some(request) = facts.request {
+            assert_eq!(request.unwrap(), fixture.request.facts);
         }
     }
     app.settled().await;

@@ -36,8 +36,10 @@ fn links() -> Value {
 pub(super) fn marked_in_error() -> DispenseFields {
     let system = "device_dispense_mark_in_error_reasons";
     let reason = json!({"coding": [{"system": system, "code": "incorrect_patient"}], "text": ""});
-    let mut history = record(DispenseStatus::EnteredInError)["status_history"].clone();
-    history[1]["status_reason"] = reason.clone();
+    let mut history = record(DispenseStatus::EnteredInError).remove("status_history");
+    if let Some(Value::Object(entry)) = history.as_mut().and_then(|history| history.pointer_mut("/1")) {
+        entry.insert("status_reason".to_owned(), reason.clone());
+    }
     let set = json!({
         "status_reason": reason, "status_history": history, "explanatory_letter": "The other of two brothers.",
         "signed_content_links": links(),

@@ -200,7 +200,7 @@ pub async fn a_file_loaded_again_opens_no_completed_request(store: DispenseWrite
         }
         let now = request_now(&store, record.facts.id).await;
         assert_eq!(now.facts.status, DeviceRequestStatus::Completed);
-        assert_eq!(store.requests.put(&[record.clone()]).await.unwrap(), [Put::Kept]);
+        assert_eq!(store.requests.put(std::slice::from_ref(&record)).await.unwrap(), [Put::Kept]);
         assert_eq!(request_now(&store, record.facts.id).await, now);
     }
 }
