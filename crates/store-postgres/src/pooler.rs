@@ -3,6 +3,7 @@
 //! A statement could run in the session of another program, with its role and time limits; and other programs in ours.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
@@ -20,14 +21,36 @@ use crate::sqlstate::SqlstateMonitor;
 const POOLED: &str = "a connection pooler gives each transaction another session (PgBouncer: pool_mode = transaction): connect to PostgreSQL \
      directly, or let the pooler keep a session for each connection (pool_mode = session)";
 
-/// Marks a session by a setting that means nothing to anybody else.
-const MARK: &str = "SET esoz.session = 'marked'";
+/// How often it is tried: another client of the pooler may take the marked session at the moment at which it shall be occupied, and give it back.
+const ROUNDS: u32 = 3;
 /// Occupies the session that was used last.
 const OCCUPY: &str = "BEGIN";
-/// Fails in a session that is not marked.
-const REQUIRE_MARK: &str = "DO $$ BEGIN
-    IF current_setting('esoz.session', true) IS DISTINCT FROM 'marked' THEN RAISE EXCEPTION 'another session'; END IF;
-END $$";
+const LEAVE: &str = "ROLLBACK";
+
+/// A setting that means nothing to anybody else, with a value of its own: a session keeps its mark when a pooler gives it to others.
+struct Mark(String);
+
+impl Mark {
+    fn new() -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        Self(format!("{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Marks a session.
+    fn set(&self) -> String {
+        format!("SET esoz.session = '{}'", self.0)
+    }
+
+    /// Fails in a session that is not marked so.
+    fn require(&self) -> String {
+        format!(
+            "DO $$ BEGIN
+                IF current_setting('esoz.session', true) IS DISTINCT FROM '{}' THEN RAISE EXCEPTION 'another session'; END IF;
+            END $$",
+            self.0
+        )
+    }
+}
 
 /// Whether each connection has a session of the server to itself. Opens two connections for it, in turn, and sets nothing that somebody else would notice.
 ///
@@ -39,9 +62,14 @@ pub(crate) async fn require_sessions(
 ) -> Result<(), Failure> {
     let open = || async { timeout(within, connect(endpoint.clone())).await.map_err(late)? };
     let ((mut marked, monitor), (mut other, other_monitor)) = (open().await?, open().await?);
-    run(&mut marked, &monitor, within, MARK).await?;
-    run(&mut other, &other_monitor, within, OCCUPY).await?;
-    require_mark(&mut marked, &monitor, within).await
+    for _ in 0..ROUNDS {
+        let mark = Mark::new();
+        run(&mut marked, &monitor, within, &mark.set()).await?;
+        run(&mut other, &other_monitor, within, OCCUPY).await?;
+        require_mark(&mut marked, &monitor, within, &mark).await?;
+        run(&mut other, &other_monitor, within, LEAVE).await?;
+    }
+    Ok(())
 }
 
 /// Refuses a session that is not marked. Any other failure is what it is: the connection may be lost at this moment.
@@ -49,8 +77,9 @@ async fn require_mark(
     db: &mut AsyncPgConnection,
     monitor: &SqlstateMonitor,
     within: Duration,
+    mark: &Mark,
 ) -> Result<(), Failure> {
-    run(db, monitor, within, REQUIRE_MARK).await.map_err(|failure| {
+    run(db, monitor, within, &mark.require()).await.map_err(|failure| {
         let is_pooled = failure.is(&SqlState::RAISE_EXCEPTION);
         if is_pooled { Failure::new(StoreErrorKind::Unexpected, None, POOLED) } else { failure }
     })
@@ -84,16 +113,17 @@ mod tests {
         let endpoint = Arc::new(PostgresSettings::new(&url).endpoint().unwrap());
         let within = Duration::from_secs(10);
         let (mut db, monitor) = connect(endpoint).await.unwrap();
-        let refused = require_mark(&mut db, &monitor, within).await.unwrap_err().during("testing");
+        let mark = Mark::new();
+        let refused = require_mark(&mut db, &monitor, within, &mark).await.unwrap_err().during("testing");
         assert_eq!(refused.kind(), StoreErrorKind::Unexpected);
         assert!(refused.with_causes().contains("pool_mode = session"), "{}", refused.with_causes());
 
-        run(&mut db, &monitor, within, MARK).await.unwrap();
-        require_mark(&mut db, &monitor, within).await.unwrap();
+        run(&mut db, &monitor, within, &mark.set()).await.unwrap();
+        require_mark(&mut db, &monitor, within, &mark).await.unwrap();
         let kill = "select pg_terminate_backend(pid, 10000) from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid()";
         assert_eq!(server.query_in(&url, kill).unwrap(), "t");
-        let lost = require_mark(&mut db, &monitor, within).await.unwrap_err().during("testing");
+        let lost = require_mark(&mut db, &monitor, within, &mark).await.unwrap_err().during("testing");
         assert_eq!(lost.kind(), StoreErrorKind::Unavailable, "{}", lost.with_causes());
     }
 }

@@ -50,7 +50,14 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("esoz-tests", ALL),
     (
         "esoz-bench",
-        &["esoz-kernel", "esoz-device-dispense", "esoz-pseudonym", "esoz-testkit", "esoz-test-servers"],
+        &[
+            "esoz-kernel",
+            "esoz-device-dispense",
+            "esoz-pseudonym",
+            "esoz-signature-cms",
+            "esoz-testkit",
+            "esoz-test-servers",
+        ],
     ),
     ("esoz-simulation", &[KNOWING_RULES, "esoz-testkit"]),
     ("esoz-faults", ALL),

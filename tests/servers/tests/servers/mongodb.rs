@@ -11,7 +11,7 @@ async fn mongodb_keeps_its_data_through_a_kill() {
     let mut server = MongoDb::start().unwrap();
     let hello = server.command(doc! { "hello": 1 }).unwrap();
     assert!(hello.get_bool("isWritablePrimary").unwrap());
-    assert_eq!(hello.get_str("setName").unwrap(), "esoz");
+    assert_eq!(hello.get_str("setName").unwrap(), "rs0");
 
     let client = mongodb::Client::with_uri_str(server.uri()).await.unwrap();
     let collection = client.database("t").collection::<Document>("t");
