@@ -43,5 +43,5 @@ async fn the_limit_of_open_files_is_raised_and_a_shortage_is_told() {
     let findings: Vec<Value> = findings.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let finding = findings.iter().find(|finding| finding["what"] == "open files").unwrap();
     assert_eq!(finding["ok"], true);
-    assert!(finding["unsafe"].as_str().unwrap().contains("2140 open files"), "{finding}");
+    assert!(finding["unsafe"]["why"].as_str().unwrap().contains("2140 open files"), "{finding}");
 }

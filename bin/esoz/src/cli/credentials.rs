@@ -179,7 +179,8 @@ fn parse_ttl(text: &str) -> Result<SignedDuration> {
 /// The digest of a secret that is given, or read from standard input if the argument is `-`.
 fn presented(secret: Option<Secret>) -> Result<SecretDigest> {
     let secret = secret.context("give the secret or --digest")?;
-    if secret.expose() != "-" {
+    let is_to_be_read = matches!(secret.expose(), "-");
+    if !is_to_be_read {
         return Ok(secret.digest());
     }
     let mut line = Zeroizing::new(String::new());

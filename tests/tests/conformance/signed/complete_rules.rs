@@ -21,8 +21,10 @@ const FORBIDDEN: Told = Told::Error(
 const SIGNER: Told = Told::Invalid(WRONG_SIGNER.0, WRONG_SIGNER.1);
 const PAYMENT: Told = Told::Invalid("$.payment_amount", "Required property payment_amount was not present");
 const PERIOD: Told = Told::Invalid("$.when_handed_over", "Device dispense period is invalid");
-const AMOUNT: Told =
-    Told::Invalid("$.payment_amount", "must be a number, not negative, with at most 2 decimals");
+const AMOUNT: Told = Told::Invalid(
+    "$.payment_amount",
+    "must be a number, not negative, with at most 12 digits before and 2 after the point",
+);
 const NOT_AUTHOR: Told = Told::Conflict("Employee is not an author of device dispense");
 const NOT_EQUAL: Told = Told::Invalid(MISMATCH.0, MISMATCH.1);
 

@@ -42,8 +42,8 @@ failure! {
     }
 }
 
-/// A field, whether a value of it is right, and what is told of a wrong one.
-type Check = (&'static str, fn(&Value) -> bool, &'static str);
+/// A field, whether a value has its type, whether it is right where a client may set the field, and what is told of a wrong one.
+type Check = (&'static str, fn(&Value) -> bool, fn(&Value) -> bool, &'static str);
 
 /// The most characters of a note.
 pub const MAX_NOTE_CHARS: usize = 3_000;
@@ -62,39 +62,27 @@ pub(super) const EXPLANATORY_LETTER: &str = "explanatory_letter";
 pub(crate) const AMOUNT: &str =
     "must be a number, not negative, with at most 12 digits before and 2 after the point";
 
+/// What is told of a wrong text.
+const SHORT_TEXT: &str = "must be a string of at most 255 characters, without NUL";
+
 const CHECKS: [Check; 7] = [
-    (STATUS, Value::is_string, "type mismatch. Expected a string"),
-    (
-        STATUS_REASON,
-        is_codeable_concept,
-        "type mismatch. Expected a CodeableConcept: coding, a list of {system, code}, and text or none",
-    ),
-    (PAYMENT_AMOUNT, is_amount, AMOUNT),
-    (
-        PAYMENT_ID,
-        |value| is_text(value, MAX_TEXT_CHARS),
-        "must be a string of at most 255 characters, without NUL",
-    ),
+    (STATUS, Value::is_string, Value::is_string, "type mismatch. Expected a string"),
+    (STATUS_REASON, Value::is_object, is_codeable_concept, "type mismatch. Expected a CodeableConcept"),
+    (PAYMENT_AMOUNT, Value::is_number, is_amount, AMOUNT),
+    (PAYMENT_ID, Value::is_string, is_short_text, SHORT_TEXT),
     (
         NOTE,
+        Value::is_string,
         |value| is_text(value, MAX_NOTE_CHARS),
         "must be a string of at most 3000 characters, without NUL",
     ),
-    (
-        EXPLANATORY_LETTER,
-        |value| is_text(value, MAX_TEXT_CHARS),
-        "must be a string of at most 255 characters, without NUL",
-    ),
-    (
-        WHEN_HANDED_OVER,
-        |value| time(value).is_some(),
-        "string does not match the format of an ISO 8601 date and time",
-    ),
+    (EXPLANATORY_LETTER, Value::is_string, is_short_text, SHORT_TEXT),
+    (WHEN_HANDED_OVER, is_time, is_time, "string does not match the format of an ISO 8601 date and time"),
 ];
 
 impl SignedDispense {
     /// Reads signed content ("Signed documents"), for a method in which a client may set the `free` fields of a dispense of that patient. The others
-    /// are compared with what is stored, whatever they are.
+    /// are compared with what is stored, and have their types alone to be right: another system may have stored what this one would refuse.
     ///
     /// # Errors
     /// [`DocumentError`]: no JSON object, or every such field that has the wrong type or holds the patient's id.
@@ -115,13 +103,12 @@ impl SignedDispense {
         fields.retain(|_, value| !value.is_null());
         let search = patient.map(PatientIdSearch::of);
         let mut faults = Faults::default();
-        for (name, is_right, text) in CHECKS {
-            let Some(value) = fields.get(name).filter(|_| name == STATUS || free.contains(&name)) else {
-                continue;
-            };
-            if !is_right(value) {
+        for (name, has_type, is_right, text) in CHECKS {
+            let Some(value) = fields.get(name) else { continue };
+            let is_free = free.contains(&name);
+            if !has_type(value) || is_free && !is_right(value) {
                 faults.push(format!("$.{name}"), text);
-            } else if search.as_ref().is_some_and(|search| search.is_anywhere_in(value)) {
+            } else if is_free && search.as_ref().is_some_and(|search| search.is_anywhere_in(value)) {
                 faults.push(format!("$.{name}"), HOLDS_PATIENT_ID);
             }
         }
@@ -143,6 +130,14 @@ fn is_text(value: &Value, max_chars: usize) -> bool {
     value.as_str().is_some_and(|text| text.chars().count() <= max_chars && !text.contains('\0'))
 }
 
+fn is_short_text(value: &Value) -> bool {
+    is_text(value, MAX_TEXT_CHARS)
+}
+
+fn is_time(value: &Value) -> bool {
+    time(value).is_some()
+}
+
 fn time(value: &Value) -> Option<Timestamp> {
     Timestamp::parse_or_utc(value.as_str()?).ok()
 }
@@ -159,10 +154,9 @@ const MAX_CODINGS: usize = 10;
 
 /// One coding or several, each a system and a code, and a text or none; nothing else, since it is stored as it is given.
 fn is_codeable_concept(value: &Value) -> bool {
-    let is_short = |value: &Value| is_text(value, MAX_TEXT_CHARS);
     let is_coding = |coding: &Value| {
         coding.as_object().is_some_and(|coding| {
-            CODING.fields.iter().all(|field| coding.get(field.name).is_some_and(is_short))
+            CODING.fields.iter().all(|field| coding.get(field.name).is_some_and(is_short_text))
                 && coding.keys().all(|name| CODING.field(name).is_some())
         })
     };
@@ -170,7 +164,7 @@ fn is_codeable_concept(value: &Value) -> bool {
         let codings = concept.get("coding").and_then(Value::as_array);
         codings.is_some_and(|codings| {
             (1..=MAX_CODINGS).contains(&codings.len()) && codings.iter().all(is_coding)
-        }) && concept.get("text").is_none_or(|text| text.is_null() || is_short(text))
+        }) && concept.get("text").is_none_or(|text| text.is_null() || is_short_text(text))
             && concept.keys().all(|name| CODEABLE_CONCEPT.field(name).is_some())
     })
 }

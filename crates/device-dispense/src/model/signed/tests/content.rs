@@ -20,10 +20,10 @@ fn entries(refusal: &DocumentError) -> Vec<String> {
 }
 
 #[test]
-fn given_free_fields_of_a_wrong_type_then_each_is_told_and_the_others_are_left_to_be_compared() {
+fn given_fields_of_a_wrong_type_then_each_is_told_and_limits_are_those_of_fields_that_are_set() {
     let wrong = json!({
         "status": 1, "when_handed_over": "yesterday", "payment_amount": 1.005, "payment_id": "p".repeat(256), "note": [],
-        "status_reason": {"coding": []}, "explanatory_letter": 1,
+        "status_reason": {"coding": []}, "explanatory_letter": "e".repeat(256),
     });
     let refusal = complete(&wrong.to_string()).unwrap_err();
     let of_complete = ["$.note", "$.payment_amount", "$.payment_id", "$.status", "$.when_handed_over"];
@@ -31,7 +31,7 @@ fn given_free_fields_of_a_wrong_type_then_each_is_told_and_the_others_are_left_t
         (entries(&refusal), refusal.kind()),
         (of_complete.map(str::to_owned).into(), ErrorKind::Invalid)
     );
-    let of_mark = ["$.explanatory_letter", "$.status", "$.status_reason"];
+    let of_mark = ["$.explanatory_letter", "$.note", "$.status", "$.status_reason", "$.when_handed_over"];
     assert_eq!(entries(&mark(&wrong).unwrap_err()), of_mark.map(str::to_owned));
     for right in [
         json!({"payment_amount": 0, "payment_id": "p".repeat(255), "note": null}),
