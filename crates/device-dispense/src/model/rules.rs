@@ -58,7 +58,7 @@ pub(crate) fn check_visible(
     Ok(())
 }
 
-/// Returns the dispense if it exists and the caller [may know of it](check_visible) (stop rules 5 to 7).
+/// Returns the dispense if it exists, belongs to the legal entity that asks, and is about the named patient (stop rules 5 to 7).
 ///
 /// # Errors
 /// [`StoreError`] of kind corrupt when the dispense belongs to the caller, and its subject cannot be decoded, or it is about the patient and its
