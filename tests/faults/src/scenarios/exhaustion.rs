@@ -141,9 +141,19 @@ async fn jumping_clock(run: &mut Run) -> Result<Report> {
             tokio::time::sleep(millis(&mut rng, 10, 60)).await;
         }
     }
-    clock.set(SystemClock.now());
     trial.notes.push(format!("{jumps} jumps"));
     trial.pause().await;
+    // From here on it goes right: the last dispenses become overdue seconds after the load, which may be later than now.
+    let right = async {
+        loop {
+            clock.set(SystemClock.now());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        expired = trial.wait_for_expiry() => expired?,
+        () = right => {}
+    }
     trial.wait_for_delivery().await?;
     trial.wait_for_event_log().await?;
     drop(stop);
