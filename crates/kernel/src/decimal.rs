@@ -4,7 +4,16 @@
 /// round it, or the text is no number.
 pub fn lossless_f64(text: &str) -> Option<f64> {
     let number: f64 = text.parse().ok()?;
-    (decimal(text)? == decimal(&format!("{number:e}"))?).then_some(number)
+    (decimal(text)? == shortest(number)?).then_some(number)
+}
+
+/// The shortest decimal form of a double; of two that are equally near, the one with the even last digit, as JSON is written.
+fn shortest(number: f64) -> Option<(bool, String, i64)> {
+    let shortest = decimal(&format!("{number:e}"))?;
+    // The standard library takes the greater of two there, and the even one when it is told how many digits to write.
+    let even = format!("{number:.*e}", shortest.1.len().saturating_sub(1));
+    let is_same_double = even.parse() == Ok(number);
+    if is_same_double { decimal(&even) } else { Some(shortest) }
 }
 
 /// Normalizes a decimal: its sign, its digits without zeros at either end, and the power of ten of the last one. Zero has no digits.
@@ -46,6 +55,9 @@ mod tests {
             ("1.7976931348623157e308", f64::MAX),
             ("5e-324", 5e-324),
             ("18446744073709552000", 18_446_744_073_709_552_000.0),
+            // Half way between two of as many digits.
+            ("-2166504069673579.2", -2_166_504_069_673_579.25),
+            ("2166504069673579.8", 2_166_504_069_673_579.75),
         ] {
             assert_eq!(lossless_f64(text).map(f64::to_bits), Some(f64::to_bits(number)), "{text}");
         }
@@ -63,6 +75,8 @@ mod tests {
             "1e-400",
             "1e99999999999999999999",
             "4.9e-324",
+            "-2166504069673579.3",
+            "6e-324",
         ] {
             assert_eq!(lossless_f64(text), None, "{text}");
         }
