@@ -46,8 +46,8 @@ pub(super) fn check(loaded: &Loaded, requests: &Requests<'_>, state: &State) -> 
     findings
 }
 
-/// The events of each entity in the order of their first deliveries.
-fn deduplicated<'a>(
+/// The events of each entity in the order of their first deliveries. An event that differs in a repetition is a finding.
+pub(crate) fn deduplicated<'a>(
     topic: &'a [Delivered],
     findings: &mut Vec<Finding>,
 ) -> BTreeMap<&'a str, Vec<&'a Delivered>> {

@@ -15,6 +15,7 @@ mod requests;
 mod tokens;
 
 pub use counts::check_counts;
+pub(crate) use dispenses::deduplicated;
 pub use finding::{Finding, Kind};
 
 use crate::history::Operation;

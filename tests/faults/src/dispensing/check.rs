@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::client::{Step, Taken, Told};
-use crate::checker::{Finding, Kind};
+use crate::checker::{Finding, Kind, deduplicated};
 use crate::state::{Delivered, StoredDispense};
 
 const COMPLETED: &str = "completed";
@@ -42,25 +42,6 @@ pub fn check(taken: &[Taken], stored: &BTreeMap<String, Stored>, topic: &[Delive
         findings.append(&mut one.findings);
     }
     findings
-}
-
-/// The events of each entity in the order of their first deliveries.
-fn deduplicated<'a>(
-    topic: &'a [Delivered],
-    findings: &mut Vec<Finding>,
-) -> BTreeMap<&'a str, Vec<&'a Delivered>> {
-    let mut seen: BTreeMap<&str, &Delivered> = BTreeMap::new();
-    let mut events: BTreeMap<&str, Vec<&Delivered>> = BTreeMap::new();
-    for event in topic {
-        match seen.insert(&event.id, event) {
-            None => events.entry(&event.dispense).or_default().push(event),
-            Some(first) if first != event => {
-                findings.push(Finding::new(Kind::EventChanged, format!("{first:?}, then {event:?}")));
-            }
-            Some(_) => {}
-        }
-    }
-    events
 }
 
 struct One<'a> {

@@ -8,6 +8,7 @@ use esoz_test_servers::MongoSet;
 use esoz_tests::Kind;
 use tokio::task::block_in_place;
 
+use super::mongodb::{lose_primary, lost_primaries};
 use super::{Run, millis};
 use crate::dispensing::Course;
 use crate::report::Report;
@@ -67,22 +68,10 @@ async fn without_primary(run: &Run) -> Result<Report> {
     for loss in 0..losses {
         course.until_more_done(DONE_BETWEEN, RECOVERED_WITHIN).await?;
         tokio::time::sleep(millis(&mut rng, 0, 1_000)).await;
-        set = tokio::task::spawn_blocking(move || {
-            let primary = set.primary()?;
-            if loss % 2 == 0 {
-                set.kill(primary)?;
-                set.primary()?;
-                set.restart(primary)?;
-            } else {
-                set.step_down(primary)?;
-            }
-            anyhow::Ok(set)
-        })
-        .await??;
+        set = lose_primary(set, loss).await?;
     }
     course.until_more_done(DONE_BETWEEN, RECOVERED_WITHIN).await?;
-    let (killed, stepped_down) = (losses - losses / 2, losses / 2);
-    course.notes.push(format!("primary killed {killed} times, stepped down {stepped_down} times"));
+    course.notes.push(lost_primaries(losses));
     let report = course.end().await?;
     tokio::task::spawn_blocking(move || drop(set)).await?;
     Ok(report)

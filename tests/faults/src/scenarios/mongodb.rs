@@ -26,23 +26,33 @@ pub(super) async fn run(run: &mut Run) -> Result<Vec<Report>> {
     for loss in 0..losses {
         acknowledged = trial.until_more_acknowledged(acknowledged, CHANGES_BETWEEN, RECOVERED_WITHIN).await?;
         tokio::time::sleep(millis(&mut rng, 0, 1_000)).await;
-        set = tokio::task::spawn_blocking(move || {
-            let primary = set.primary()?;
-            if loss % 2 == 0 {
-                set.kill(primary)?;
-                set.primary()?;
-                set.restart(primary)?;
-            } else {
-                set.step_down(primary)?;
-            }
-            anyhow::Ok(set)
-        })
-        .await??;
+        set = lose_primary(set, loss).await?;
     }
     trial.until_more_acknowledged(acknowledged, CHANGES_BETWEEN, RECOVERED_WITHIN).await?;
-    let (killed, stepped_down) = (losses - losses / 2, losses / 2);
-    trial.notes.push(format!("primary killed {killed} times, stepped down {stepped_down} times"));
+    trial.notes.push(lost_primaries(losses));
     let report = trial.end().await?;
     tokio::task::spawn_blocking(move || drop(set)).await?;
     Ok(vec![report])
+}
+
+/// Kills the primary or makes it step down, in turn, and waits until there is another one.
+pub(super) async fn lose_primary(mut set: MongoSet, loss: usize) -> Result<MongoSet> {
+    let task = tokio::task::spawn_blocking(move || {
+        let primary = set.primary()?;
+        if loss.is_multiple_of(2) {
+            set.kill(primary)?;
+            set.primary()?;
+            set.restart(primary)?;
+        } else {
+            set.step_down(primary)?;
+        }
+        anyhow::Ok(set)
+    });
+    task.await?
+}
+
+/// Tells how often [`lose_primary`] did which.
+pub(super) fn lost_primaries(losses: usize) -> String {
+    let (killed, stepped_down) = (losses - losses / 2, losses / 2);
+    format!("primary killed {killed} times, stepped down {stepped_down} times")
 }
