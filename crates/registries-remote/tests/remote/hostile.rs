@@ -1,7 +1,6 @@
 //! Registries that are down, slow or hostile.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use esoz_https::RemoteServer;
@@ -12,10 +11,9 @@ use esoz_testkit::wait::wait_for;
 use serde_json::json;
 use tokio::net::TcpSocket;
 use tokio::sync::watch;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::support::{
-    DEADLINE, Reply, TOKEN, TestRegistry, TestServer, look_up, remote, remote_with, settings,
+    DEADLINE, Log, Reply, TOKEN, TestRegistry, TestServer, look_up, remote, remote_with, settings,
 };
 
 #[tokio::test]
@@ -114,28 +112,9 @@ async fn given_more_lookups_than_may_run_then_they_wait() {
     assert_eq!((server.requests(), server.most_at_once()), (10, 2));
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn what_is_personal_is_not_logged() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::capture();
     let fixture = RegistryFixture::build();
     let sound = TestRegistry::with(&fixture).await.reply();
     for reply in [sound, Reply::ok("canary"), Reply::Json(503, "canary".to_owned())] {
@@ -146,7 +125,7 @@ async fn what_is_personal_is_not_logged() {
         }
     }
     tracing::info!("the end");
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("the end"), "{logged}");
     let digest = fixture.party.facts.drfo.as_ref().unwrap().expose();
     let (user, party) = (fixture.user.to_string(), fixture.party.facts.id.to_string());

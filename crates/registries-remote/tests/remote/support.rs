@@ -20,10 +20,13 @@ use esoz_testkit::registries::RegistryFixture;
 use pollster::block_on;
 use serde_json::{Map, Value, json};
 
+#[path = "../../../auth-remote/tests/remote/support/log.rs"]
+mod log;
 #[path = "../../../auth-remote/tests/remote/support/server.rs"]
 #[expect(dead_code, reason = "other tests ask other things of it")]
 mod server;
 
+pub(crate) use self::log::Log;
 pub(crate) use self::server::{Reply, Seen, TestServer};
 
 /// Longer than anything takes that is going to happen.

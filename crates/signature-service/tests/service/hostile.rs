@@ -1,7 +1,6 @@
 //! J04: services that are down, slow or hostile. Nothing is ever valid because of them.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use esoz_https::RemoteServer;
@@ -11,9 +10,8 @@ use esoz_signed_content::SignatureVerifier as _;
 use esoz_testkit::wait::wait_for;
 use tokio::net::TcpSocket;
 use tokio::sync::watch;
-use tracing_subscriber::filter::LevelFilter;
 
-use crate::support::{CONTAINER, DEADLINE, Reply, TestServer, settings, verified, verify};
+use crate::support::{CONTAINER, DEADLINE, Log, Reply, TestServer, settings, verified, verify};
 
 const GOOD: &str = r#"{"data":{"content":{},"signatures":[{"is_valid":true}]}}"#;
 
@@ -145,35 +143,16 @@ fn given_settings_that_cannot_be_used_then_the_setting_is_named() {
     assert_eq!(refused(none), "max_concurrent_requests");
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn containers_and_answers_are_not_logged() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::capture();
     let invalid = r#"{"data":{"content":{"canary":1},"signatures":[{"is_valid":false,"validation_error_message":"canary","signer":{"drfo":"canary"}}]}}"#;
     for reply in [Reply::ok(invalid), Reply::ok("canary"), Reply::Json(422, r#"{"canary":1}"#.to_owned())] {
         // Whatever comes of it.
         let _ = verified(reply).await;
     }
     tracing::info!("the end");
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("the end"), "{logged}");
     assert!(!logged.contains("canary") && !logged.contains("MIBjYW5hcnk"), "{logged}");
 }

@@ -7,10 +7,13 @@ use esoz_kernel::StoreErrorKind;
 use esoz_signature_service::ServiceVerifier;
 use esoz_signed_content::{Container, SignatureVerifier as _};
 
+#[path = "../../../auth-remote/tests/remote/support/log.rs"]
+mod log;
 #[path = "../../../auth-remote/tests/remote/support/server.rs"]
 #[expect(dead_code, reason = "other tests ask other things of it")]
 mod server;
 
+pub(crate) use self::log::Log;
 pub(crate) use self::server::{Reply, TestServer};
 
 /// Longer than anything takes that is going to happen.

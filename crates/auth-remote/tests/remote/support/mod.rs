@@ -1,6 +1,7 @@
 //! Servers, keys and tokens of the tests' own.
 
 pub(crate) mod keys;
+pub(crate) mod log;
 #[expect(dead_code, reason = "other crates' tests ask other things of it")]
 pub(crate) mod server;
 
@@ -13,6 +14,7 @@ use esoz_testkit::clock::ManualClock;
 
 pub(crate) use self::{
     keys::{Key, Token},
+    log::Log,
     server::{Reply, TestServer},
 };
 
