@@ -17,7 +17,7 @@ use mongodb::{
 use esoz_kernel::StoreError;
 use tokio::time::Instant;
 
-use crate::{error::MongoError, fields, writes::Turns};
+use crate::{error::MongoError, fields, writes::RequestLocks};
 
 /// The documents. Cheap to clone.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ pub(crate) struct Collections {
     /// What is true of the whole database, read from the primary.
     pub(crate) settings: Collection<RawDocumentBuf>,
     pub(crate) operation_timeout: Duration,
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) request_locks: Arc<RequestLocks>,
     /// Whether the unique index on keys is known to exist: only after this store, or a clone of it, has migrated.
     pub(crate) has_unique_key: Arc<AtomicBool>,
 }
@@ -76,7 +76,7 @@ impl Collections {
             settings: read_with(fields::SETTINGS, ReadConcern::local()),
             database,
             operation_timeout,
-            turns: Arc::default(),
+            request_locks: Arc::default(),
             has_unique_key: Arc::default(),
         }
     }

@@ -38,11 +38,12 @@ impl Collections {
     ) -> Result<Written<Dispense, CreateRefusal>, StoreError> {
         let attempted = attempted(create);
         let mut attempts = Attempts::new(self);
-        let Some(turn) = self.turns.take(create.query.request, attempts.deadline).await else {
-            return Err(attempts.exhausted(&attempted, None));
+        let Some(lock) = self.request_locks.lock(create.query.request, attempts.deadline).await else {
+            let busy = format!("{attempted}: other creates for the device request took the whole time");
+            return Err(StoreError::new(StoreErrorKind::Conflict, busy));
         };
-        // What was seen before the creates that came first has changed.
-        let mut seen = (!turn.has_waited).then(|| create.seen.clone());
+        // A create that held the lock before has changed what was seen.
+        let mut seen = (!lock.has_waited).then(|| create.seen.clone());
         loop {
             let was_seen = seen.is_some();
             let facts = match seen.take() {

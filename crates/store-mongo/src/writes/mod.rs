@@ -1,12 +1,12 @@
 //! Creates dispenses, and changes them together with their requests (docs/adr/0035): `facts` reads, `create` and `change` write, `transaction`
-//! commits two documents at once, `compared` tells whether a document has changed, `turns` keeps creates out of each other's way.
+//! commits two documents at once, `compared` tells whether a document has changed, `request_locks` runs creates for one request one after another.
 
 mod change;
 mod compared;
 mod create;
 mod facts;
+mod request_locks;
 mod transaction;
-mod turns;
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use esoz_events::Backoff;
 use esoz_kernel::{DispenseId, EventId, StoreError, StoreErrorKind, Written};
 use tokio::time::Instant;
 
-pub(crate) use turns::Turns;
+pub(crate) use request_locks::RequestLocks;
 
 use crate::{
     MongoStore,
@@ -81,12 +81,7 @@ impl Attempts {
             tokio::time::sleep(wait).await;
             return Ok(());
         }
-        Err(self.exhausted(attempted, last))
-    }
-
-    /// No attempt is left.
-    fn exhausted(&self, attempted: &str, last: Option<MongoError>) -> StoreError {
-        match last {
+        Err(match last {
             Some(error) if error.kind() == StoreErrorKind::Unavailable => error.during(attempted),
             last => {
                 let overtaken = format!("{attempted}: concurrent writes were faster {} times", self.made);
@@ -96,6 +91,6 @@ impl Attempts {
                     None => overtaken,
                 }
             }
-        }
+        })
     }
 }
