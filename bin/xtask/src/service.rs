@@ -173,7 +173,7 @@ fn command(program: &Path, folder: &Path) -> Command {
         ("ESOZ_SQLITE__PATH", "esoz.sqlite"),
         ("ESOZ_PATIENT__KEY", "a secret that only these runs know"),
         ("ESOZ_LOG__FORMAT", "json"),
-        // What is signed is taken as it is: whoever makes requests up has no key of a signer.
+        // The verifier is `unsigned`: Schemathesis has no signing key.
         ("ESOZ_SIGNATURE__VERIFIER", "unsigned"),
         ("ESOZ_SIGNATURE__ACCEPT_UNSIGNED", "true"),
         ("ESOZ_SIGNATURE__UNSIGNED_DRFO", DRFO),

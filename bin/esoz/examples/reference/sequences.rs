@@ -130,7 +130,7 @@ pub(crate) fn drawings() -> Result<Vec<(&'static str, String)>> {
 
 fn drawing(sequence: &Sequence) -> Result<String> {
     let Sequence { title, participants, steps, .. } = sequence;
-    let last = participants.len().checked_sub(1).context("nobody takes part")?;
+    let last = participants.len().checked_sub(1).context("a diagram without participants")?;
     let (width, height) = (last * COLUMN + 2 * LEFT, steps.len() * ROW + TOP + 40);
     let mut svg = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12" fill="#7a7a7a" role="img">

@@ -54,7 +54,7 @@ const fn words(by: Trigger) -> &'static str {
 pub(crate) fn page() -> Result<String> {
     let mut page = String::from(
         "# Status model of a device dispense\n\n\
-         Every change of status that is allowed; any other one is refused with 409, and changes nothing. The message names the status that was found, unless an earlier rule of the method fails first: a dispense that is completed once more is told that its request is not active. From `completed` and `entered_in_error` nothing leads on.\n\n\
+         The allowed transitions. Any other transition is refused with 409, and nothing changes. The message names the current status, unless an earlier rule of the method fails first: a second complete is refused because its device request is no longer active. From `completed` and `entered_in_error` nothing leads on.\n\n\
          ![The status model: the table below as a drawing](status-model.svg)\n\n\
          | from | to | by |\n|---|---|---|\n",
     );
@@ -63,8 +63,8 @@ pub(crate) fn page() -> Result<String> {
         writeln!(page, "| {from} | `{to}` | {} |", words(by))?;
     }
     page.push_str(
-        "\nesoz records dispenses as `in_progress` (create), completes, stops, expires and marks them in error: [errors](errors.md) has what each method refuses. The encounter package and \
-         the social-policy channel are other systems that write to the same collection; so is whoever records a dispense as `completed`. esoz shows and lists what they wrote, and goes on from there by the same table. A status is stored as it \
+        "\nesoz records dispenses as `in_progress` (create), completes, stops, expires and marks them in error: [errors](errors.md) has what each method refuses. The transitions by the encounter package and \
+         by the social-policy channel, and a create with the status `completed`, are made by other systems that write to the same collection. esoz shows and lists such dispenses, and applies the same table to them. A status is stored as it \
          stands here; `canceled` is read as `cancelled`.\n",
     );
     Ok(page)

@@ -81,7 +81,7 @@ pub(crate) enum Command {
     Migrate(MigrateArgs),
     /// Imports NDJSON files: one {"kind": …, "data": {…}} per line.
     #[command(
-        after_help = "An import can be repeated: it leaves dispenses and contract divisions that already exist as they are.\n\n\
+        after_help = "An import can be repeated: it leaves dispenses and contract divisions that already exist as they are, and does not reopen completed device requests.\n\n\
         Example:\n  esoz import registry.ndjson dispenses.ndjson"
     )]
     Import(ImportArgs),

@@ -179,13 +179,14 @@ fn parse_ttl(text: &str) -> Result<SignedDuration> {
 /// The digest of a secret that is given, or read from standard input if the argument is `-`.
 fn presented(secret: Option<Secret>) -> Result<SecretDigest> {
     let secret = secret.context("give the secret or --digest")?;
-    let is_to_be_read = matches!(secret.expose(), "-");
-    if !is_to_be_read {
-        return Ok(secret.digest());
+    match secret.expose() {
+        "-" => {
+            let mut line = Zeroizing::new(String::new());
+            stdin().read_line(&mut line).context("reading standard input")?;
+            Ok(Secret::new(line.trim()).digest())
+        }
+        _ => Ok(secret.digest()),
     }
-    let mut line = Zeroizing::new(String::new());
-    stdin().read_line(&mut line).context("reading standard input")?;
-    Ok(Secret::new(line.trim()).digest())
 }
 
 /// As many credentials whose digests begin alike as tell that there are several.

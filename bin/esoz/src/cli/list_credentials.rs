@@ -54,7 +54,7 @@ pub(super) async fn tokens(
         scope: facts.scope.to_string(),
     };
     let listed = listed.context("listing the tokens")?;
-    print_entries(listed.into_iter().map(|token| token.map(entry)).collect(), CUT, output)
+    print_entries(listed.into_iter().map(|token| token.map(entry)).collect(), CREDENTIALS, output)
 }
 
 /// Lists api keys, newest first.
@@ -70,29 +70,30 @@ pub(super) async fn api_keys(stores: &Stores, client: Option<ClientId>, output: 
         scope: facts.scope.to_string(),
     };
     let listed = listed.context("listing the api keys")?;
-    print_entries(listed.into_iter().map(|key| key.map(entry)).collect(), CUT, output)
+    print_entries(listed.into_iter().map(|key| key.map(entry)).collect(), CREDENTIALS, output)
 }
 
 /// Lists users, by id.
 pub(super) async fn users(credentials: &dyn Credentials, blocked: bool, output: OutputArgs) -> Result<()> {
     let listed = credentials.list_users(blocked, MAX_LISTED + 1).await.context("listing the users")?;
-    print_entries(listed.into_iter().map(|user| user.map(party)).collect(), CUT_PARTIES, output)
+    print_entries(listed.into_iter().map(|user| user.map(party)).collect(), PARTIES, output)
 }
 
 /// Lists clients, by id.
 pub(super) async fn clients(credentials: &dyn Credentials, blocked: bool, output: OutputArgs) -> Result<()> {
     let listed = credentials.list_clients(blocked, MAX_LISTED + 1).await.context("listing the clients")?;
-    print_entries(listed.into_iter().map(|client| client.map(party)).collect(), CUT_PARTIES, output)
+    print_entries(listed.into_iter().map(|client| client.map(party)).collect(), PARTIES, output)
 }
 
 fn party<Id: fmt::Display>(BlockState { id, is_blocked }: BlockState<Id>) -> Party {
     Party { id: id.to_string(), state: if is_blocked { "blocked" } else { "active" } }
 }
 
-/// What is told of a list that is longer than what is printed.
-const CUT: &str = "only the newest 1,000 are listed, and there are more; narrow the list with --client, of tokens also with --user";
-const CUT_PARTIES: &str =
-    "only the first 1,000 are listed, and there are more; narrow the list with --blocked";
+/// Which entries of a truncated list are printed, and how to narrow the list.
+type Truncation = (&'static str, &'static str);
+
+const CREDENTIALS: Truncation = ("newest", "--client, of tokens also with --user");
+const PARTIES: Truncation = ("first", "--blocked");
 
 /// The state of a credential: `valid`, or why it is not, in the words of the log.
 fn state(rejection: Option<Rejection>) -> &'static str {
@@ -102,7 +103,7 @@ fn state(rejection: Option<Rejection>) -> &'static str {
 /// Prints a list that was asked for with one entry more than is printed.
 fn print_entries<E: fmt::Display + Serialize>(
     mut listed: Vec<Result<E, StoreError>>,
-    cut_warning: &str,
+    (which, narrower): Truncation,
     output: OutputArgs,
 ) -> Result<()> {
     let is_cut = cut(&mut listed);
@@ -120,7 +121,9 @@ fn print_entries<E: fmt::Display + Serialize>(
         }
     }
     if is_cut {
-        tracing::warn!("{cut_warning}");
+        tracing::warn!(
+            "only the {which} {MAX_LISTED} are listed, and there are more; narrow the list with {narrower}"
+        );
     }
     Ok(())
 }

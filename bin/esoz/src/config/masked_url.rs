@@ -15,7 +15,7 @@ fn parts(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at_checked(end)?;
-    // A password with `/`, `?` or `#` in the clear: nobody can tell where it ends.
+    // The password may have an unescaped `/`, `?` or `#`: the authority is ambiguous.
     if rest.contains('@') || rest.contains('#') {
         return None;
     }

@@ -1,12 +1,13 @@
 //! The configuration: a TOML file, overridden by environment variables; defaults fill the rest.
 //!
 //! `schema.rs` defines every key, `sources.rs` merges the sources, `variables.rs` knows the names of variables, `validate.rs` refuses
-//! impossible values, `typed.rs`, `bind.rs`, `dispenses.rs`, `kafka.rs`, `registries.rs` and `secrets.rs` give the values their types,
+//! impossible values, `typed.rs`, `bind.rs`, `dispenses.rs`, `documents.rs`, `kafka.rs`, `registries.rs` and `secrets.rs` give the values their types,
 //! `masked.rs` and `masked_url.rs` mask secrets that are shown, `secret_files.rs` knows which files hold secrets. Every refusal names the key and the source of its
 //! value, and all problems are refused at once.
 
 mod bind;
 mod dispenses;
+mod documents;
 mod kafka;
 mod masked;
 mod masked_url;
@@ -29,10 +30,11 @@ use problems::NEXT;
 use toml::{Table, Value};
 
 pub(crate) use bind::BindAddress;
+pub(crate) use documents::{MediaKind, VerifierKind};
 pub(crate) use problems::refuse_all;
 pub(crate) use schema::Sections;
 pub(crate) use secret_files::REMEDY as SECRET_FILES_REMEDY;
-pub(crate) use typed::{Bus, MediaKind, StoreKind, TokenSource, VerifierKind};
+pub(crate) use typed::{Bus, StoreKind, TokenSource};
 
 /// A valid configuration. Its `Debug` masks secrets.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 use esoz_kernel::PatientId;
 use serde_json::Value;
 
-/// What is told of a field that holds the patient's id (conventions: no store ever holds one).
+/// The error text of a field that contains the patient's id (conventions: no store ever holds one).
 pub const HOLDS_PATIENT_ID: &str = "holds the patient's id, which no store may hold";
 
 /// Looks for a patient's id in what is to be stored, where a pseudonym stands for it: in either case, with or without hyphens.

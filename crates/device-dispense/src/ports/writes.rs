@@ -93,7 +93,7 @@ pub struct DispenseFacts {
     /// The dispense, if there is one with that id.
     pub stored: Option<StoredDispense>,
     /// The request, if there is one with the id that the dispense names (`based_on`).
-    /// A corrupt one is for the rule to tell that reads it: the caller may not see the dispense, and mark in error reads no request.
+    /// An error if it is corrupt. Only a rule that reads the request returns it: not to a caller who may not see the dispense, and not in mark in error.
     pub request: Option<Result<DeviceRequest, StoreError>>,
 }
 
@@ -124,7 +124,7 @@ impl fmt::Debug for DispenseUpdate {
 
 /// Decides what becomes of a dispense. Depends on its argument alone.
 ///
-/// The outer error is a dispense that the caller may see and that cannot be read: nothing is written.
+/// The outer error is a dispense that the caller may see, or a request that the decision rests on, and that cannot be read: nothing is written.
 pub type DecideChange =
     Arc<dyn Fn(DispenseFacts) -> Result<Result<DispenseUpdate, ChangeRefusal>, StoreError> + Send + Sync>;
 

@@ -25,7 +25,7 @@ pub(super) async fn findings(config: &Config) -> Result<Vec<Finding>> {
     let verifier = match config.verifier_kind()? {
         VerifierKind::None => return Ok(Vec::new()),
         VerifierKind::Unsigned => {
-            let why = "whoever has a token completes dispenses and marks them in error without a signature";
+            let why = "any client with a valid token can complete dispenses and mark them in error without a signature";
             let weak = Some((why.to_owned(), UNSIGNED_REMEDY));
             Finding { weak, ..Finding::new("signature verifier", Ok(()), UNSIGNED_REMEDY) }
         }

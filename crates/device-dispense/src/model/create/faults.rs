@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::model::signed::AMOUNT;
+use crate::model::signed::WRONG_AMOUNT;
 
 /// The faults of one rule, told together: each with the entry that it is about, and its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,7 +14,7 @@ impl Faults {
 
     /// A fault of a signed field, as an example.
     pub(crate) fn example() -> Self {
-        Self(vec![("$.payment_amount".to_owned(), AMOUNT.into())])
+        Self(vec![("$.payment_amount".to_owned(), WRONG_AMOUNT.into())])
     }
 
     /// Adds a fault.

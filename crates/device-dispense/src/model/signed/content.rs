@@ -42,7 +42,7 @@ failure! {
     }
 }
 
-/// A field, whether a value has its type, whether it is right where a client may set the field, and what is told of a wrong one.
+/// A field, the check of its type, the check of its value where a client may set the field, and the error text.
 type Check = (&'static str, fn(&Value) -> bool, fn(&Value) -> bool, &'static str);
 
 /// The most characters of a note.
@@ -58,25 +58,25 @@ pub(super) const PAYMENT_ID: &str = "payment_id";
 pub(super) const NOTE: &str = "note";
 pub(super) const EXPLANATORY_LETTER: &str = "explanatory_letter";
 
-/// What is told of a wrong amount.
-pub(crate) const AMOUNT: &str =
+/// The error text of a wrong amount.
+pub(crate) const WRONG_AMOUNT: &str =
     "must be a number, not negative, with at most 12 digits before and 2 after the point";
 
-/// What is told of a wrong text.
-const SHORT_TEXT: &str = "must be a string of at most 255 characters, without NUL";
+/// The error text of a wrong text.
+const WRONG_TEXT: &str = "must be a string of at most 255 characters, without NUL";
 
 const CHECKS: [Check; 7] = [
     (STATUS, Value::is_string, Value::is_string, "type mismatch. Expected a string"),
     (STATUS_REASON, Value::is_object, is_codeable_concept, "type mismatch. Expected a CodeableConcept"),
-    (PAYMENT_AMOUNT, Value::is_number, is_amount, AMOUNT),
-    (PAYMENT_ID, Value::is_string, is_short_text, SHORT_TEXT),
+    (PAYMENT_AMOUNT, Value::is_number, is_amount, WRONG_AMOUNT),
+    (PAYMENT_ID, Value::is_string, is_short_text, WRONG_TEXT),
     (
         NOTE,
         Value::is_string,
         |value| is_text(value, MAX_NOTE_CHARS),
         "must be a string of at most 3000 characters, without NUL",
     ),
-    (EXPLANATORY_LETTER, Value::is_string, is_short_text, SHORT_TEXT),
+    (EXPLANATORY_LETTER, Value::is_string, is_short_text, WRONG_TEXT),
     (WHEN_HANDED_OVER, is_time, is_time, "string does not match the format of an ISO 8601 date and time"),
 ];
 

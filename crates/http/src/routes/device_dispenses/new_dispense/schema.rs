@@ -1,5 +1,6 @@
 //! The description of the body, made from its shape.
 
+use esoz_kernel::Decimal;
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, RefBuilder, Schema,
     SchemaFormat, Type,
@@ -69,7 +70,8 @@ fn property(field: &Field) -> RefOr<Schema> {
         Kind::Number(range) => {
             let number = ObjectBuilder::new().schema_type(Type::Number).description(meaning);
             let step = 10f64.powi(-i32::try_from(range.decimals).unwrap_or(0));
-            let number = number.multiple_of(Some(step));
+            let digits = i32::try_from(Decimal::MAX_WHOLE_DIGITS).unwrap_or(i32::MAX);
+            let number = number.multiple_of(Some(step)).exclusive_maximum(Some(10f64.powi(digits)));
             if range.has_zero { number.minimum(Some(0)) } else { number.exclusive_minimum(Some(0)) }.into()
         }
         Kind::Word(words) => text().enum_values(Some(words.iter().copied())).into(),
