@@ -44,6 +44,14 @@ macro_rules! store_ports {
                 overdue(filter: &esoz_device_dispense::OverdueFilter, limit: u32) -> Vec<esoz_device_dispense::Overdue>;
                 commit(change: &esoz_device_dispense::Transition) -> esoz_kernel::Committed<esoz_device_dispense::Dispense>;
             }
+            DispenseWritesDouble: esoz_device_dispense::DispenseWrites {
+                request_facts(query: &esoz_device_dispense::RequestQuery) -> esoz_device_dispense::RequestFacts;
+                create(create: &esoz_device_dispense::Create)
+                    -> esoz_kernel::Written<esoz_device_dispense::Dispense, esoz_device_dispense::CreateRefusal>;
+                facts(id: esoz_kernel::DispenseId) -> esoz_device_dispense::DispenseFacts;
+                change(change: &esoz_device_dispense::Change)
+                    -> esoz_kernel::Written<esoz_device_dispense::Dispense, esoz_device_dispense::ChangeRefusal>;
+            }
             ContractDivisionsDouble: esoz_contract_division::ContractDivisions {
                 find(id: esoz_kernel::ContractDivisionId) -> Option<esoz_contract_division::Current>;
                 list(filter: &esoz_contract_division::Filter, page: esoz_kernel::PageRequest)
@@ -59,6 +67,14 @@ macro_rules! store_ports {
                 program_devices(choice: &esoz_registries::DeviceChoice)
                     -> Vec<(esoz_registries::ProgramDevice, esoz_registries::DeviceDefinition)>;
                 party(user: esoz_kernel::UserId) -> Option<esoz_registries::Party>;
+            }
+            MediaStorageDouble: esoz_signed_content::MediaStorage {
+                put(key: &esoz_signed_content::MediaKey, container: &[u8]) -> ();
+                get(key: &esoz_signed_content::MediaKey) -> Option<Vec<u8>>;
+                delete(key: &esoz_signed_content::MediaKey) -> ();
+                list(day: esoz_kernel::CivilDate, after: Option<esoz_signed_content::MediaKey>, limit: usize)
+                    -> Vec<esoz_signed_content::MediaKey>;
+                check() -> ();
             }
             OutboxDouble: esoz_events::Outbox {
                 claim(claim: &esoz_events::Claim) -> esoz_events::Claimed;

@@ -7,8 +7,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use esoz_contract_division::Pair;
-use esoz_kernel::{ClientId, DispenseId, IdempotencyKey, PatientId, UserId};
+use esoz_kernel::{ClientId, IdempotencyKey, PatientId, UserId};
 
+use crate::pharmacy;
 use crate::replicas::Replicas;
 use crate::rng::Rng;
 use crate::slot::slot;
@@ -45,15 +46,23 @@ fn imagined(world: &World, rng: &mut Rng, user: UserId) -> Request {
     let of = *rng.pick(&world.watch.belongings);
     let key = rng.one_in(2).then(|| format!("key {}", rng.below(2)).replace(' ', "-"));
     let key = key.map(|key| IdempotencyKey::parse(&key).expect("a key"));
-    let (client, ask) = match rng.below(20) {
-        0 => {
-            (ClientId::new(id(1, 0)), Ask::Stop { dispense: of.dispense, patient: PatientId::new(id(3, 9)) })
+    let dispense = of.dispense;
+    // A client signs what it has been shown.
+    let shown = world.watch.stored().dispenses.remove(&dispense);
+    let (client, ask) = match (rng.below(32), shown) {
+        (0, _) => (of.owner, Ask::Stop { dispense, patient: PatientId::new(id(3, 9)) }),
+        (1, _) => {
+            let other = ClientId::new(id(1, usize::from(of.is_once)));
+            (other, Ask::Stop { dispense, patient: of.patient })
         }
-        1 => {
-            (ClientId::new(id(1, 1)), Ask::Stop { dispense: DispenseId::new(id(2, 0)), patient: of.patient })
+        (2..=9, _) => (of.owner, Ask::Stop { dispense, patient: of.patient }),
+        (10..=13, _) | (14..=25, None) => (of.owner, Ask::Create { dispense }),
+        (14..=19, Some(shown)) => {
+            (of.owner, Ask::Complete { dispense, content: pharmacy::completed(&of, &shown) })
         }
-        2..=9 => (of.owner, Ask::Stop { dispense: of.dispense, patient: of.patient }),
-        10..=12 => (of.owner, Ask::MarkInError { dispense: of.dispense }),
+        (20..=25, Some(shown)) => {
+            (of.owner, Ask::MarkInError { dispense, content: pharmacy::in_error(&of, &shown) })
+        }
         _ => {
             let record = rng.pick(&world.records).id;
             let change = Pair {
@@ -63,7 +72,6 @@ fn imagined(world: &World, rng: &mut Rng, user: UserId) -> Request {
             (ClientId::new(id(1, rng.index(2))), Ask::Update { record, change })
         }
     };
-    let key = key.filter(|_| !matches!(ask, Ask::MarkInError { .. }));
     Request { user, client, key, ask }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Faulty<P: ?Sized> {
 }
 
 /// The calls that do something else when they are made twice, and that a store may refuse since others are in their way.
-const CHANGING: [&str; 2] = ["commit", "write"];
+const CHANGING: [&str; 5] = ["commit", "write", "create", "change", "put"];
 
 impl<P: ?Sized + Send + Sync + 'static> Faulty<P> {
     async fn through<T: Send + 'static>(

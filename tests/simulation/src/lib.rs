@@ -2,7 +2,8 @@
 //! events twice, in server processes that are killed at any await and whose clocks differ. A scheduler of its own polls whatever can go on in
 //! an order that follows from a seed, as does everything else; so a seed that finds something finds it again.
 //!
-//! What must be so in the end, whatever the seed: no dispense is stopped or expires twice, none expires early, and none stays overdue; what
+//! What must be so, whatever the seed: no request has two active dispenses, and it is completed exactly when its dispense is; no dispense is
+//! stopped, completed or expires twice, none expires early, and none stays overdue; every document that was signed for a change is kept, and no other; what
 //! was answered as done is in the store, once, and was asked for; every committed event is told at least once and in order per entity, and
 //! nothing else is; a request without an answer gets an honest one when it is sent again; every answer was true at some instant while its
 //! request was under way; and the same request under the same key takes effect once and is answered the same.
@@ -20,6 +21,8 @@ mod defects;
 mod executor;
 mod fate;
 mod faulty;
+mod honest;
+mod pharmacy;
 mod process;
 mod replicas;
 mod rng;
@@ -27,6 +30,7 @@ mod scenario;
 mod sim;
 mod slot;
 mod stats;
+mod stored;
 mod watch;
 mod world;
 

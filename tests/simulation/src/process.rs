@@ -3,28 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use esoz_auth::{ApiKeyHolder, Caller, Principal, Scope, authorize};
+use esoz_auth::{ApiKeyHolder, Caller, Operation, Permit, Principal, Scope, authorize};
 use esoz_contract_division::{ContractDivisions, UpdateContractDivision, UpdateInput};
 use esoz_device_dispense::{
-    DeviceDispenses, DispenseStatus, ExpireDispenses, PatientPseudonyms, Pseudonym, StopDispense, StopInput,
-    Transition,
+    CompleteDispense, CreateDispense, CreatePolicy, DeviceDispenses, Dispense, DispenseWrites,
+    ExpireDispenses, MarkDispenseInError, PatientPseudonyms, Pseudonym, SignedInput, SignedPorts,
+    StopDispense, StopInput,
 };
-use esoz_events::{Backoff, EntityType, EventPublisher, Outbox, Relay, RelayLimits, StatusChangeEvent};
-use esoz_kernel::{
-    Clock, Committed, DispenseId, ErrorKind, EventId, Failure, IdGenerator as _, PatientId, RequestId,
-    StoreError, time::to_millis,
-};
+use esoz_events::{Backoff, EventPublisher, Outbox, Relay, RelayLimits};
+use esoz_kernel::{Clock, ErrorKind, Failure, IdGenerator as _, PatientId, RequestId};
 use esoz_legal_entity::{AllowedTypes, LegalEntities};
+use esoz_registries::Registries;
+use esoz_signed_content::{Drfo, MediaStorage, UnsignedDocuments};
 use esoz_testkit::doubles::Double;
 
 use crate::carrier::Carrier;
-use crate::defects::{AnswersBeforeCommit, CarelessRelay, Defect, MakesNewEvent, WithoutKey};
+use crate::defects::{AnswersBeforeCommit, CarelessRelay, Defect, DoubtIsFailure, MakesNewEvent, WithoutKey};
 use crate::faulty::Faulty;
+use crate::pharmacy::{self, DRFO, EverybodyMay, NumbersThemselves, REASON, UtcCalendar};
 use crate::sim::{OwnClock, Owner, Sim};
-use crate::watch::{ALREADY_IN_ERROR, Answer, Ask, LIFETIME, Request, SYSTEM_USER};
+use crate::watch::{Answer, Ask, LIFETIME, Request, SYSTEM_USER, Watch};
 use crate::world::World;
 
-const SCOPE: &str = "device_dispense:stop private_contracts:write";
 /// How long a relay sleeps when there is nothing to do.
 const POLL: Duration = Duration::from_millis(200);
 /// How long expiry sleeps when nothing is overdue.
@@ -46,9 +46,11 @@ impl PatientPseudonyms for Themselves {
 pub(crate) struct Process {
     pub(crate) owner: Owner,
     sim: Arc<Sim>,
-    clock: Arc<dyn Clock>,
-    dispenses: Arc<dyn DeviceDispenses>,
+    watch: Arc<Watch>,
+    create: CreateDispense,
     stop: StopDispense,
+    complete: CompleteDispense,
+    mark_in_error: MarkDispenseInError,
     update: UpdateContractDivision,
 }
 
@@ -67,9 +69,24 @@ impl Process {
         let clock: Arc<dyn Clock> = Arc::new(OwnClock { sim: sim.clone(), ahead });
         let dispenses = dispenses(world);
         let legal_entities: Arc<dyn LegalEntities> = world.watch.contracts.clone();
+        let legal_entities: Arc<dyn LegalEntities> = Arc::new(world.faulty(legal_entities));
+        let signed = signed_ports(world, &clock, &legal_entities);
+        let create = CreateDispense {
+            writes: signed.writes.clone(),
+            registries: signed.registries.clone(),
+            legal_entities: legal_entities.clone(),
+            allowed_types: AllowedTypes::default(),
+            pseudonyms: Arc::new(Themselves),
+            clock: clock.clone(),
+            calendar: Arc::new(UtcCalendar),
+            ids: sim.clone(),
+            policy: CreatePolicy { lifetime: Some(LIFETIME), ..CreatePolicy::default() },
+        };
+        let complete = CompleteDispense { ports: signed.clone(), is_author_required: false };
+        let mark_in_error = MarkDispenseInError { ports: signed, reasons: [REASON.to_owned()].into() };
         let stop = StopDispense {
             dispenses: dispenses.clone(),
-            legal_entities: Arc::new(world.faulty(legal_entities)),
+            legal_entities,
             allowed_types: AllowedTypes::default(),
             pseudonyms: Arc::new(Themselves),
             clock: clock.clone(),
@@ -95,83 +112,63 @@ impl Process {
             system_user: SYSTEM_USER,
         };
         sim.spawn(owner, expire(sim.clone(), expiry));
-        Arc::new(Self { owner, sim, clock, dispenses, stop, update })
+        let watch = world.watch.clone();
+        Arc::new(Self { owner, sim, watch, create, stop, complete, mark_in_error, update })
     }
 
     /// Answers a request.
     pub(crate) async fn answer(&self, request: &Request) -> Answer {
-        let scope = Scope::parse(SCOPE);
-        let caller = Caller {
-            principal: Principal { user_id: request.user, client_id: request.client, scope: scope.clone() },
-            api_key: Some(ApiKeyHolder { client_id: request.client, scope }),
-        };
         let request_id = RequestId::from_uuid(self.sim.fresh());
         let idempotency_key = request.key.clone();
         match &request.ask {
+            Ask::Create { dispense } => {
+                let input = pharmacy::create(self.watch.belongs(*dispense), request_id, idempotency_key);
+                changed(self.create.execute(&permit(request), input).await)
+            }
             Ask::Stop { dispense, patient } => {
-                let permit = authorize::<StopDispense>(&caller).expect("a scope with everything");
                 let (patient_id, dispense_id) = (Some(*patient), Some(*dispense));
                 let input = StopInput { patient_id, dispense_id, request_id, trace: None, idempotency_key };
-                let stopped = self.stop.execute(&permit, input).await;
-                stopped.map_or_else(|error| refused(&error), |dispense| changed(&dispense.record))
+                changed(self.stop.execute(&permit(request), input).await)
+            }
+            Ask::Complete { dispense, content } | Ask::MarkInError { dispense, content } => {
+                let input = SignedInput {
+                    patient_id: Some(self.watch.belongs(*dispense).patient),
+                    dispense_id: Some(*dispense),
+                    container: content.clone().into_bytes(),
+                    request_id,
+                    trace: None,
+                    idempotency_key,
+                };
+                if matches!(request.ask, Ask::Complete { .. }) {
+                    changed(self.complete.execute(&permit(request), input).await)
+                } else {
+                    changed(self.mark_in_error.execute(&permit(request), input).await)
+                }
             }
             Ask::Update { record, change } => {
-                let permit = authorize::<UpdateContractDivision>(&caller).expect("a scope with everything");
                 let input = UpdateInput { id: Some(*record), pair: *change, request_id, idempotency_key };
-                let updated = self.update.execute(&permit, input).await;
+                let updated = self.update.execute(&permit(request), input).await;
                 updated.map_or_else(|error| refused(&error), Answer::Updated)
             }
-            Ask::MarkInError { dispense } => {
-                self.mark_in_error(*dispense, request, request_id).await.unwrap_or(Answer::Nothing)
-            }
         }
-    }
-
-    /// A method to come, so that a dispense may have more than one event.
-    async fn mark_in_error(
-        &self,
-        id: DispenseId,
-        request: &Request,
-        request_id: RequestId,
-    ) -> Result<Answer, StoreError> {
-        for _ in 0..3 {
-            let found = self.dispenses.find(id).await?.expect("a dispense").dispense?;
-            if found.status == DispenseStatus::EnteredInError {
-                return Ok(Answer::Refused(ALREADY_IN_ERROR.to_owned()));
-            }
-            let (at, to) = (to_millis(self.clock.now()), DispenseStatus::EnteredInError);
-            let event = StatusChangeEvent {
-                id: EventId::new(self.sim.fresh()),
-                entity_type: EntityType::DEVICE_DISPENSE,
-                entity_id: id.uuid(),
-                new_status: to.as_str().to_owned(),
-                event_time: at,
-                changed_by: request.user,
-                request_id: request_id.clone(),
-                trace: None,
-            };
-            let change = Transition {
-                id,
-                owner: Some(found.owner),
-                subject: Some(found.subject),
-                inserted_before: None,
-                from: vec![found.status],
-                to,
-                at,
-                by: request.user,
-                event,
-                idempotency: None,
-            };
-            if let Committed::Applied(dispense) = self.dispenses.commit(&change).await? {
-                return Ok(changed(&dispense.record));
-            }
-        }
-        Ok(Answer::Nothing)
     }
 }
 
-fn changed(record: &serde_json::Map<String, serde_json::Value>) -> Answer {
-    let text = |field: &str| record[field].as_str().expect("text").to_owned();
+fn permit<O: Operation>(request: &Request) -> Permit<O> {
+    let scope = Scope::parse(O::SCOPE);
+    let caller = Caller {
+        principal: Principal { user_id: request.user, client_id: request.client, scope: scope.clone() },
+        api_key: Some(ApiKeyHolder { client_id: request.client, scope }),
+    };
+    authorize(&caller).expect("its scope")
+}
+
+fn changed(answered: Result<Dispense, impl Failure>) -> Answer {
+    let dispense = match answered {
+        Ok(dispense) => dispense,
+        Err(error) => return refused(&error),
+    };
+    let text = |field: &str| dispense.record[field].as_str().expect("text").to_owned();
     Answer::Changed { status: text("status"), by: text("updated_by"), at: text("updated_at") }
 }
 
@@ -189,6 +186,32 @@ fn dispenses(world: &World) -> Arc<dyn DeviceDispenses> {
         Some(Defect::RetryMakesNewEvent) => Arc::new(Double(MakesNewEvent { inner: faulty, sim })),
         Some(Defect::AnswersBeforeCommit) => Arc::new(Double(AnswersBeforeCommit { inner: faulty, sim })),
         _ => faulty,
+    }
+}
+
+fn signed_ports(
+    world: &World,
+    clock: &Arc<dyn Clock>,
+    legal_entities: &Arc<dyn LegalEntities>,
+) -> SignedPorts {
+    let mut writes: Arc<dyn DispenseWrites> = Arc::new(world.faulty(world.writes.clone()));
+    if world.defect == Some(Defect::DoubtIsFailure) {
+        writes = Arc::new(Double(DoubtIsFailure(writes)));
+    }
+    let registries: Arc<dyn Registries> = Arc::new(EverybodyMay);
+    let media: Arc<dyn MediaStorage> = Arc::new(world.faulty(world.media.clone()));
+    SignedPorts {
+        writes,
+        registries: Arc::new(world.faulty(registries)),
+        legal_entities: legal_entities.clone(),
+        allowed_types: AllowedTypes::default(),
+        pseudonyms: Arc::new(Themselves),
+        digests: Arc::new(NumbersThemselves),
+        verifier: Arc::new(UnsignedDocuments::new(Drfo::parse(DRFO))),
+        media,
+        clock: clock.clone(),
+        calendar: Arc::new(UtcCalendar),
+        ids: world.sim.clone(),
     }
 }
 

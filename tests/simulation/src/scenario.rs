@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use esoz_contract_division::{Contract, ContractRecord, ContractRegistry as _, Division, DivisionRecord};
 
+use esoz_device_dispense::SweepContainers;
+
 use crate::check;
 use crate::clients::{client, send};
+use crate::pharmacy::UtcCalendar;
 use crate::process::MAX_AHEAD;
 use crate::replicas::Replicas;
-use crate::sim::Owner;
+use crate::sim::{OwnClock, Owner};
 use crate::slot::slot;
 use crate::watch::{Answer, at_once};
 use crate::world::World;
@@ -41,6 +44,7 @@ pub(crate) async fn play(world: Arc<World>) -> Result<(), String> {
     }
     resolve(&replicas).await?;
     drained(&world).await?;
+    sweep(&world);
     check::all(&world)
 }
 
@@ -111,15 +115,30 @@ async fn resolve(replicas: &Replicas) -> Result<(), String> {
     Ok(())
 }
 
+/// Removes what failed changes have left in the media storage, as the job does two days later.
+fn sweep(world: &World) {
+    let clock = OwnClock { sim: world.sim.clone(), ahead: jiff::SignedDuration::from_hours(48) };
+    let sweep = SweepContainers {
+        dispenses: world.watch.dispenses.clone(),
+        media: world.watch.media.clone(),
+        clock: Arc::new(clock),
+        calendar: Arc::new(UtcCalendar),
+    };
+    for day in sweep.days(2) {
+        let (swept, _) = at_once(sweep.execute(day, None, 1_000)).expect("a fake");
+        world.sim.count(|stats| stats.swept += swept.removed);
+    }
+}
+
 async fn drained(world: &World) -> Result<(), String> {
     let until = world.sim.now().saturating_add(DRAINED_WITHIN);
     loop {
         let backlog = at_once(world.outbox.backlog()).expect("a fake");
-        let now = world.sim.now();
+        let (stored, now) = (world.watch.stored(), world.sim.now());
         let overdue = world.watch.belongings.iter().filter(|of| {
             // By every clock.
-            let is_overdue = of.is_overdue(now.saturating_sub(MAX_AHEAD));
-            is_overdue && world.watch.status(of.dispense) == "in_progress"
+            stored.status(of.dispense) == Some("in_progress")
+                && stored.is_overdue(of.dispense, now.saturating_sub(MAX_AHEAD))
         });
         let overdue = overdue.count();
         if backlog.depth == 0 && overdue == 0 {

@@ -25,6 +25,14 @@ pub struct Stats {
     pub messages: u64,
     /// Dispenses that expired.
     pub expired: u64,
+    /// Dispenses that were recorded.
+    pub recorded: u64,
+    /// Dispenses that were completed.
+    pub completed: u64,
+    /// Dispenses that were marked in error.
+    pub in_error: u64,
+    /// Containers of failed changes that were swept.
+    pub swept: u64,
 }
 
 impl std::ops::AddAssign for Stats {
@@ -40,5 +48,9 @@ impl std::ops::AddAssign for Stats {
         self.unanswered += other.unanswered;
         self.messages += other.messages;
         self.expired += other.expired;
+        self.recorded += other.recorded;
+        self.completed += other.completed;
+        self.in_error += other.in_error;
+        self.swept += other.swept;
     }
 }

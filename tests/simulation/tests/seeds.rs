@@ -35,6 +35,10 @@ fn nothing_is_lost_nothing_is_doubled_and_every_answer_is_honest() {
         unanswered,
         messages,
         expired,
+        recorded,
+        completed,
+        in_error,
+        swept,
     } = stats;
     for (what, often, least) in [
         ("steps", steps, 100 * SEEDS),
@@ -48,6 +52,10 @@ fn nothing_is_lost_nothing_is_doubled_and_every_answer_is_honest() {
         ("requests without an answer", unanswered, SEEDS / 2),
         ("messages", messages, SEEDS),
         ("dispenses that expired", expired, SEEDS / 8),
+        ("dispenses that were recorded", recorded, SEEDS / 4),
+        ("dispenses that were completed", completed, SEEDS / 4),
+        ("dispenses that were marked in error", in_error, SEEDS / 4),
+        ("containers of failed changes", swept, SEEDS / 16),
     ] {
         assert!(often >= least, "{what}: {often} in {SEEDS} seeds, of at least {least}");
     }

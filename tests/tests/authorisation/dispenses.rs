@@ -153,7 +153,7 @@ on_every_store! {
         let stranger = token_of(&app, &active(&app).await, STOP).await;
         let key = "one-key-that-two-clients-happen-to-use";
         assert_eq!(fixture.request(&app).header("x-idempotency-key", key).send().await.status, 200);
-        app.events_of(&fixture.dispense).await;
+        app.settled().await;
         let before = app.test_stores.contents().await;
         let (stopped, none) = (fixture.dispense.id, DispenseId::new(fresh()));
         let there = told_a_stranger(&app, &fixture, &stranger, stopped, Some(key)).await;

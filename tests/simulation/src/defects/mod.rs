@@ -1,24 +1,26 @@
 //! Mistakes that one could make, planted: the simulation must find each of them.
 
+mod dispensing;
+mod relay;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use esoz_contract_division::{ContractDivision, ContractDivisions, Refusal, Write};
 use esoz_device_dispense::{DeviceDispenses, Dispense, DispenseStatus, Transition};
-use esoz_events::{
-    Claim, Claimed, EventPublisher, EventRef, Outbox, RelayLimits, RelayRound, StatusChangeEvent,
-};
+use esoz_events::{Claim, Claimed, EventRef, Outbox, StatusChangeEvent};
 use esoz_kernel::{
-    Clock, Committed, EventId, IdGenerator as _, StoreError, StoreErrorKind, Timestamp, Uuid, Written,
+    Committed, EventId, IdGenerator as _, StoreError, StoreErrorKind, Timestamp, Written,
     time::rfc3339_millis,
 };
 use esoz_testkit::doubles::{ContractDivisionsDouble, DeviceDispensesDouble, OutboxDouble};
 use esoz_testkit::fakes::FakeDispenses;
 use serde_json::json;
 
-use crate::carrier::Carrier;
+pub(crate) use dispensing::{CreatesOnWhatItSaw, DoubtIsFailure, KeepsLater, RequestApart};
+pub(crate) use relay::CarelessRelay;
+
 use crate::fate::Fate;
 use crate::sim::Sim;
 
@@ -43,11 +45,19 @@ pub enum Defect {
     UpdateWithoutItsKey,
     /// An expiry of dispenses that are not overdue yet.
     ExpiresTooEarly,
+    /// A store that records a dispense on facts that it has looked up before.
+    CreatesOnWhatItSaw,
+    /// A store that commits a completed dispense first and its request after it.
+    RequestApartFromDispense,
+    /// A media storage that answers before a container is stored.
+    KeepsContainersLater,
+    /// A store that says of a change of which the outcome is unknown that it has failed.
+    DoubtIsFailure,
 }
 
 impl Defect {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::RelayRemovesBeforePublishing,
         Self::RelayKeepsNoOrder,
         Self::EventApartFromState,
@@ -57,6 +67,10 @@ impl Defect {
         Self::AnswersBeforeCommit,
         Self::UpdateWithoutItsKey,
         Self::ExpiresTooEarly,
+        Self::CreatesOnWhatItSaw,
+        Self::RequestApartFromDispense,
+        Self::KeepsContainersLater,
+        Self::DoubtIsFailure,
     ];
 }
 
@@ -250,41 +264,5 @@ impl ContractDivisionsDouble for WithoutKey {
 
     async fn write(&self, write: &Write) -> Result<Written<ContractDivision, Refusal>, StoreError> {
         self.0.write(&Write { idempotency: None, ..write.clone() }).await
-    }
-}
-
-/// A relay without care.
-pub(crate) struct CarelessRelay {
-    pub(crate) outbox: Arc<dyn Outbox>,
-    pub(crate) publisher: Arc<dyn EventPublisher>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) limits: RelayLimits,
-    pub(crate) id: Uuid,
-    /// Whether it removes before it publishes; else it only publishes the last event first.
-    pub(crate) removes_first: bool,
-}
-
-#[async_trait]
-impl Carrier for CarelessRelay {
-    async fn round(&self, _at: Duration) -> Result<RelayRound, StoreError> {
-        let RelayLimits { lease, max_entities, .. } = self.limits;
-        let claim = Claim { by: self.id, now: self.clock.now(), lease, max_entities, except: Vec::new() };
-        let mut waiting = self.outbox.claim(&claim).await?.events;
-        let mut round = RelayRound::default();
-        if self.removes_first {
-            let all: Vec<EventRef> = waiting.iter().map(StatusChangeEvent::reference).collect();
-            self.outbox.remove(&all).await?;
-        } else {
-            waiting.reverse();
-        }
-        for event in waiting {
-            let taken =
-                self.publisher.publish(std::slice::from_ref(&event)).await.into_iter().all(|one| one.is_ok());
-            if taken && !self.removes_first {
-                self.outbox.remove(&[event.reference()]).await?;
-            }
-            *(if taken { &mut round.delivered } else { &mut round.failed }) += 1;
-        }
-        Ok(round)
     }
 }

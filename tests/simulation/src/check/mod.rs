@@ -1,14 +1,18 @@
 //! What must be so in the end, read off the stores, the messages and the answers.
 
+mod dispensing;
+
 use std::collections::BTreeMap;
 
 use esoz_contract_division::ContractDivision;
 use esoz_events::StatusChangeEvent;
-use esoz_kernel::{EventId, UserId};
+use esoz_kernel::{EventId, UserId, Uuid};
 use esoz_testkit::contract_divisions;
 use serde_json::Value;
 
-use crate::watch::{Answer, Ask, Attempt, Belongs, CARRIED_OUT, Request, SYSTEM_USER, at_once};
+use crate::honest::CARRIED_OUT;
+use crate::stored::Stored;
+use crate::watch::{Answer, Ask, Attempt, Request, at_once};
 use crate::world::World;
 
 /// Everything. The first thing that is not as it must be is told.
@@ -17,92 +21,46 @@ pub(crate) fn all(world: &World) -> Result<(), String> {
     let attempts = world.watch.take_attempts();
     let messages = world.publisher.taken();
     world.sim.count(|stats| stats.messages += u64::try_from(messages.len()).unwrap_or(u64::MAX));
-    let known: Vec<_> = world.watch.belongings.iter().map(|of| of.dispense.uuid()).collect();
-    if let Some(strange) = messages.iter().find(|event| !known.contains(&event.entity_id)) {
-        return Err(format!("a message about something else: {strange:?}"));
+    if let Some(broken) = world.watch.take_broken() {
+        return Err(broken);
     }
+    let stored = world.watch.stored();
+    dispensing::told_of_others(world, &messages)?;
     for of in &world.watch.belongings {
-        history(world, of, &requests)?;
-        delivered(world, of, &messages)?;
+        dispensing::history(world, &stored, of, &requests)?;
+        dispensing::containers(world, &stored, of, &requests)?;
+        delivered(of.dispense.uuid(), &stored.history(of.dispense), &messages)?;
     }
+    dispensing::requests(world, &stored, &messages)?;
     for record in &world.records {
         audit(world, record, &requests, &attempts)?;
     }
     no_pair_twice(world)?;
     for attempt in &attempts {
-        honest(world, attempt, &requests)?;
+        honest(&stored, world, attempt, &requests)?;
     }
     same_answers_under_a_key(&attempts, &requests)
 }
 
-/// Every change of a dispense was asked for by who may, and allowed where it stands; none happened twice.
-fn history(world: &World, of: &Belongs, requests: &[Request]) -> Result<(), String> {
-    let history = world.watch.history(of.dispense);
-    let fault = |what: &str| Err(format!("{what}: dispense {} has {history:?}", of.dispense));
-    let mut status = "in_progress";
-    let mut users: Vec<UserId> = Vec::new();
-    for (to, by) in &history {
-        if *by == SYSTEM_USER {
-            if (status, to.as_str()) != ("in_progress", "unknown") {
-                return fault("an expiry of what is not in progress");
-            }
-            if !world.watch.expired_at(of.dispense).is_some_and(|at| of.is_overdue(at)) {
-                return fault("an expiry of what is not overdue");
-            }
-            world.sim.count(|stats| stats.expired += 1);
-            status = to;
-            continue;
-        }
-        let Some(request) = requests.iter().find(|request| request.user == *by) else {
-            return fault("nobody asked for this change");
-        };
-        let asked = match &request.ask {
-            Ask::Stop { dispense, patient } => {
-                to == "stopped"
-                    && *dispense == of.dispense
-                    && *patient == of.patient
-                    && request.client == of.owner
-            }
-            Ask::MarkInError { dispense } => to == "entered_in_error" && *dispense == of.dispense,
-            Ask::Update { .. } => false,
-        };
-        if !asked {
-            return fault("a change that nobody asked for, or not who may");
-        }
-        if users.contains(by) {
-            return fault("one request has changed it twice");
-        }
-        users.push(*by);
-        if !matches!(
-            (status, to.as_str()),
-            ("in_progress", "stopped") | ("in_progress" | "stopped" | "unknown", "entered_in_error")
-        ) {
-            return fault("a change that its status does not allow");
-        }
-        status = to;
-    }
-    if world.watch.status(of.dispense) != status {
-        return fault("its status is not that of its last change");
-    }
-    Ok(())
-}
-
-/// Each change of a dispense is told, by one event, after those before it; nothing else is.
-fn delivered(world: &World, of: &Belongs, messages: &[StatusChangeEvent]) -> Result<(), String> {
+/// Each change of a dispense or a request is told, by one event, after those before it; nothing else is.
+fn delivered(
+    entity: Uuid,
+    changes: &[(String, UserId)],
+    messages: &[StatusChangeEvent],
+) -> Result<(), String> {
     let mut seen: BTreeMap<EventId, &StatusChangeEvent> = BTreeMap::new();
     let mut told: Vec<(String, UserId)> = Vec::new();
-    for event in messages.iter().filter(|event| event.entity_id == of.dispense.uuid()) {
+    for event in messages.iter().filter(|event| event.entity_id == entity) {
         match seen.insert(event.id, event) {
             None => told.push((event.new_status.clone(), event.changed_by)),
             Some(first) if first == event => {}
             Some(first) => return Err(format!("one event, told in two ways: {first:?} and {event:?}")),
         }
     }
-    let history = world.watch.history(of.dispense);
-    if told == history {
+    if told == changes {
         Ok(())
     } else {
-        Err(format!("dispense {} has changed by {history:?}, but consumers are told {told:?}", of.dispense))
+        Err(format!("{entity} has changed by {changes:?}, but consumers are told {told:?}"))
     }
 }
 
@@ -180,7 +138,7 @@ fn no_pair_twice(world: &World) -> Result<(), String> {
 }
 
 /// The answer was honest at some instant while the request was under way, and what it says was done is in the store.
-fn honest(world: &World, attempt: &Attempt, requests: &[Request]) -> Result<(), String> {
+fn honest(stored: &Stored, world: &World, attempt: &Attempt, requests: &[Request]) -> Result<(), String> {
     let request = &requests[attempt.request];
     let Attempt { possible, answer, .. } = attempt;
     let fault = |what: &str| {
@@ -207,9 +165,12 @@ fn honest(world: &World, attempt: &Attempt, requests: &[Request]) -> Result<(), 
     match (answer, &request.ask) {
         (
             Some(Answer::Changed { status, by, .. }),
-            Ask::Stop { dispense, .. } | Ask::MarkInError { dispense },
+            Ask::Create { dispense }
+            | Ask::Stop { dispense, .. }
+            | Ask::Complete { dispense, .. }
+            | Ask::MarkInError { dispense, .. },
         ) => {
-            let history = world.watch.history(*dispense);
+            let history = stored.history(*dispense);
             let is_stored = history.iter().any(|(to, user)| to == status && user.to_string() == *by);
             if is_same(by) && is_stored { Ok(()) } else { fault("what was answered is not in the store") }
         }
