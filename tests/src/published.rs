@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use jsonschema::{Draft, Validator};
 use reqwest::{Method, Url};
@@ -20,17 +20,25 @@ const WHATEVER_THE_VERB: [u16; 4] = [405, 431, 500, 503];
 /// What the schema of an answer leaves open, since other answers have the same, and the examples of the answer fix.
 const AS_IN_AN_EXAMPLE: [&str; 3] = ["/meta/code", "/meta/type", "/error/type"];
 
-/// What the description says about answers.
+/// What the description says about answers. Each is compiled when it is first met: all of them would take longer than most tests, each of which is a
+/// process of its own.
 pub struct Published {
+    document: Value,
     paths: Vec<Path>,
-    failure: Validator,
+    failure: OnceLock<Validator>,
 }
 
 struct Path {
     /// Its segments; `None` for a parameter.
     segments: Vec<Option<String>>,
     /// By the verb, in lower case.
-    operations: BTreeMap<String, BTreeMap<u16, Response>>,
+    operations: BTreeMap<String, BTreeMap<u16, Described>>,
+}
+
+/// A response as it is described.
+struct Described {
+    item: Value,
+    compiled: OnceLock<Response>,
 }
 
 struct Response {
@@ -47,7 +55,7 @@ impl Published {
     /// Reads a description.
     ///
     /// # Panics
-    /// When one of its schemas is none.
+    /// When a status is none, or a reference leads nowhere.
     pub fn read(document: &Value) -> Self {
         let paths = object(&document["paths"]).map(|(path, item)| Path {
             segments: path
@@ -58,8 +66,24 @@ impl Published {
                 .map(|(verb, operation)| (verb.clone(), responses(document, operation)))
                 .collect(),
         });
-        let paths = paths.collect();
-        Self { paths, failure: validator(document, &json!({"$ref": "#/components/schemas/Failure"})) }
+        Self { paths: paths.collect(), document: document.clone(), failure: OnceLock::new() }
+    }
+
+    /// Compiles all of them.
+    ///
+    /// # Panics
+    /// When one of the schemas is none.
+    pub fn compile(&self) {
+        let operations = self.paths.iter().flat_map(|path| path.operations.values());
+        operations.flat_map(BTreeMap::values).for_each(|response| {
+            response.compiled(&self.document);
+        });
+        self.failure();
+    }
+
+    fn failure(&self) -> &Validator {
+        let schema = json!({"$ref": "#/components/schemas/Failure"});
+        self.failure.get_or_init(|| validator(&self.document, &schema))
     }
 
     /// Holds an answer against what is described for its path, verb and status: its content type, its headers and its whole body, whose
@@ -73,7 +97,7 @@ impl Published {
         let asked = format!("{method} {url} answered {status}");
         let Some(path) = self.paths.iter().find(|path| path.is(url)) else {
             let is_refusal = status.is_client_error() || status.is_server_error();
-            fits(&self.failure, &answer.body)
+            fits(self.failure(), &answer.body)
                 .and_then(|()| if is_refusal { Ok(()) } else { Err("and is no refusal".to_owned()) })
                 .map_err(|fault| format!("{asked}, which nothing describes: {fault}"))?;
             return header(answer, "x-request-id").map(drop);
@@ -81,6 +105,7 @@ impl Published {
         let response = path.response(method, status.as_u16());
         let response = response.ok_or_else(|| format!("{asked}, which is not described"))?;
         response
+            .compiled(&self.document)
             .check(answer)
             .map_err(|fault| format!("{asked}, and not as described: {fault}\n{:#}", answer.body))
     }
@@ -99,12 +124,31 @@ impl Path {
     }
 
     /// A verb that the path does not take is described by the operation that refuses it.
-    fn response(&self, method: &Method, status: u16) -> Option<&Response> {
+    fn response(&self, method: &Method, status: u16) -> Option<&Described> {
         match self.operations.get(&method.as_str().to_lowercase()) {
             Some(responses) => responses.get(&status),
             None if !WHATEVER_THE_VERB.contains(&status) => None,
             None => self.operations.values().find_map(|responses| responses.get(&status)),
         }
+    }
+}
+
+impl Described {
+    fn compiled(&self, document: &Value) -> &Response {
+        self.compiled.get_or_init(|| {
+            let headers = object(&self.item["headers"]);
+            let content = object(&self.item["content"]).map(|(name, content)| {
+                let examples = object(&content["examples"]).map(|(_, example)| example["value"].clone());
+                let schema = validator(document, &content["schema"]);
+                (name.clone(), Content { schema, examples: examples.collect() })
+            });
+            Response {
+                headers: headers
+                    .map(|(name, header)| (name.clone(), validator(document, &header["schema"])))
+                    .collect(),
+                content: content.collect(),
+            }
+        })
     }
 }
 
@@ -149,23 +193,10 @@ fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-fn responses(document: &Value, operation: &Value) -> BTreeMap<u16, Response> {
-    let response = |response: &Value| {
-        let headers = object(&response["headers"]);
-        let content = object(&response["content"]).map(|(name, content)| {
-            let examples = object(&content["examples"]).map(|(_, example)| example["value"].clone());
-            let schema = validator(document, &content["schema"]);
-            (name.clone(), Content { schema, examples: examples.collect() })
-        });
-        Response {
-            headers: headers
-                .map(|(name, header)| (name.clone(), validator(document, &header["schema"])))
-                .collect(),
-            content: content.collect(),
-        }
-    };
+fn responses(document: &Value, operation: &Value) -> BTreeMap<u16, Described> {
+    let described = |item| Described { item: resolved(document, item).clone(), compiled: OnceLock::new() };
     object(&operation["responses"])
-        .map(|(status, item)| (status.parse().expect("a status"), response(resolved(document, item))))
+        .map(|(status, item)| (status.parse().expect("a status"), described(item)))
         .collect()
 }
 
