@@ -1,6 +1,7 @@
 use esoz_registries::{DeviceDefinition, RegistryFacts};
 
 use super::faults::{each, fault};
+use super::texts;
 use super::{CreateRefusal, NewDetail, NewDevice, NewDispense};
 use crate::model::request::{DeviceRequest, RequestedDevice};
 
@@ -22,11 +23,11 @@ pub(super) fn check<'a>(
     each(details, CreateRefusal::DeviceCode, |place, detail| {
         let is_wrong =
             matches!(&detail.device, NewDevice::Reference(device) if device.code != DEVICE_DEFINITION);
-        is_wrong.then(|| fault(place, "device", "value is not allowed in enum")).into_iter().collect()
+        is_wrong.then(|| fault(place, "device", texts::NOT_IN_ENUM)).into_iter().collect()
     })?;
     each(details, CreateRefusal::DeviceNotFound, |place, detail| {
         let is_missing = detail.device.definition().is_some() && definition(detail).is_none();
-        is_missing.then(|| fault(place, "device", "Device definition not found")).into_iter().collect()
+        is_missing.then(|| fault(place, "device", texts::DEVICE_NOT_FOUND)).into_iter().collect()
     })?;
     each(details, CreateRefusal::DeviceMismatch, |place, detail| {
         let (field, is_requested) = match &detail.device {
@@ -38,19 +39,19 @@ pub(super) fn check<'a>(
                 matches!(&request.device, RequestedDevice::Type(requested) if requested == code),
             ),
         };
-        let text = "Dispensed device doesn't match with prescribed device";
+        let text = texts::DEVICE_MISMATCH;
         (!is_requested).then(|| fault(place, field, text)).into_iter().collect()
     })?;
     each(details, CreateRefusal::PackagingUnit, |place, detail| {
         let is_wrong =
             definition(detail).is_some_and(|definition| !request.is_of_unit(&definition.packaging_unit));
-        let text = "Dispensed packaging unit doesn't match with prescribed packaging unit";
+        let text = texts::PACKAGING_UNIT;
         is_wrong.then(|| fault(place, "device", text)).into_iter().collect()
     })?;
     each(details, CreateRefusal::PackagingCount, |place, detail| {
         let is_wrong = definition(detail)
             .is_some_and(|definition| !detail.quantity.is_multiple_of(&definition.packaging_count));
-        let text = "The quantity must be divisible to packaging_count of prescribed Device Definition";
+        let text = texts::PACKAGING_COUNT;
         is_wrong.then(|| fault(place, "quantity.value", text)).into_iter().collect()
     })?;
     Ok(details.iter().map(definition).collect())

@@ -15,6 +15,7 @@ mod quantities;
 mod record;
 mod refusal;
 mod request;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -6,6 +6,7 @@ use esoz_registries::Reimbursement;
 
 use super::faults::{Fault, each, fault};
 use super::program_devices::Chosen;
+use super::texts;
 use super::{CreatePolicy, CreateRefusal, NewDetail, NewDispense};
 
 const DISCOUNT_AMOUNT: &str = "discount_amount";
@@ -34,7 +35,7 @@ pub(super) fn check(
 fn presence(place: usize, detail: &NewDetail, has_program: bool) -> Vec<Fault> {
     let (price, discount) = (detail.sell_price.is_some(), detail.discount_amount.is_some());
     let faults = [
-        (has_program && !price, "sell_price", "Required property sell_price was not present"),
+        (has_program && !price, "sell_price", texts::NO_SELL_PRICE),
         (has_program && !discount, DISCOUNT_AMOUNT, "Required property discount_amount was not present"),
         (
             !has_program && discount,
@@ -66,7 +67,7 @@ fn discount(
     let (sell_price, discount) = (detail.sell_price.as_ref()?, detail.discount_amount.as_ref()?);
     let zero = Decimal::from(0);
     if device.reimbursement == Reimbursement::Percentage(zero.clone()) && *discount > zero {
-        return Some("Requested discount amount must be equal to 0".into());
+        return Some(texts::DISCOUNT_NOT_ZERO.into());
     }
     let count = &definition.packaging_count;
     let allowed = allowed_for_package(&device.reimbursement, sell_price);

@@ -3,6 +3,7 @@ use esoz_registries::{DeviceDefinition, ProgramDevice, RegistryFacts};
 
 use super::faults::{each, fault};
 use super::program::fits;
+use super::texts;
 use super::{AnyReference, CreateRefusal, NewDetail, NewDevice, NewDispense};
 use crate::model::request::DeviceRequest;
 
@@ -47,7 +48,7 @@ pub(super) fn check<'a>(
     each(&chosen, CreateRefusal::DailyCount, |place, chosen| {
         let is_kept =
             chosen.is_none_or(|(device, _)| request.keeps_daily_limit(device.max_daily_count.as_ref()));
-        (!is_kept).then(|| fault(place, PROGRAM_DEVICE, "max daily count exceeded")).into_iter().collect()
+        (!is_kept).then(|| fault(place, PROGRAM_DEVICE, texts::DAILY_COUNT)).into_iter().collect()
     })?;
     Ok(chosen)
 }
@@ -61,12 +62,12 @@ fn find<'a>(
     today: CivilDate,
 ) -> Result<Chosen<'a>, &'static str> {
     if named.code != PROGRAM_DEVICE {
-        return Err("value is not allowed in enum");
+        return Err(texts::NOT_IN_ENUM);
     }
     let id = ProgramDeviceId::new(named.named.id);
     let known = registries.program_devices.iter().find(|(device, _)| device.id == id);
     let known =
-        known.filter(|(device, _)| device.is_active_on(today)).ok_or("Program device is not active")?;
+        known.filter(|(device, _)| device.is_active_on(today)).ok_or(texts::PROGRAM_DEVICE_NOT_ACTIVE)?;
     if !is_of_device(&known.1) {
         return Err("Program device doesn't match with device");
     }

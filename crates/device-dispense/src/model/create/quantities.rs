@@ -1,6 +1,7 @@
 use esoz_kernel::Decimal;
 
 use super::faults::{each, fault};
+use super::texts;
 use super::{CreateRefusal, NewDispense};
 use crate::model::request::DeviceRequest;
 
@@ -11,7 +12,7 @@ pub(super) fn check(body: &NewDispense, request: &DeviceRequest) -> Result<(), C
         return Err(CreateRefusal::Quantity);
     }
     each(&body.details, CreateRefusal::Unit, |place, detail| {
-        let text = "Does not match the packaging unit of the prescribed device";
+        let text = texts::UNIT;
         (!request.is_of_unit(&detail.unit)).then(|| fault(place, "quantity.code", text)).into_iter().collect()
     })
 }

@@ -1,6 +1,7 @@
 use esoz_kernel::failure;
 
 use super::faults::Faults;
+use super::texts;
 
 failure! {
     /// Why a dispense cannot be recorded: one variant for each rule of a create, in their order, with the answer that the table of rules names.
@@ -51,37 +52,37 @@ failure! {
         /// Another dispense of the request is in progress (N21).
         OtherActive => Invalid, "other_active", "Other active device dispense already exist.", at "$.based_on";
         /// A device refers to something else (N22).
-        DeviceCode(faults: Faults = Faults::at("device", "value is not allowed in enum"))
+        DeviceCode(faults: Faults = Faults::at("device", texts::NOT_IN_ENUM))
             => Invalid, "device_code", "A device is no device_definition", faults faults;
         /// A device definition does not exist, or is not active (N23).
-        DeviceNotFound(faults: Faults = Faults::at("device", "Device definition not found"))
+        DeviceNotFound(faults: Faults = Faults::at("device", texts::DEVICE_NOT_FOUND))
             => Invalid, "device_not_found", "A device definition was not found", faults faults;
         /// A device is not the one prescribed (N24).
-        DeviceMismatch(faults: Faults = Faults::at("device", "Dispensed device doesn't match with prescribed device"))
+        DeviceMismatch(faults: Faults = Faults::at("device", texts::DEVICE_MISMATCH))
             => Invalid, "device_mismatch", "A device is not the one prescribed", faults faults;
         /// A packaging unit is not the one prescribed (N25).
-        PackagingUnit(faults: Faults = Faults::at("device", "Dispensed packaging unit doesn't match with prescribed packaging unit"))
+        PackagingUnit(faults: Faults = Faults::at("device", texts::PACKAGING_UNIT))
             => Invalid, "packaging_unit", "A packaging unit is not the one prescribed", faults faults;
         /// A quantity is no multiple of the packaging count (N26).
-        PackagingCount(faults: Faults = Faults::at("quantity.value", "The quantity must be divisible to packaging_count of prescribed Device Definition"))
+        PackagingCount(faults: Faults = Faults::at("quantity.value", texts::PACKAGING_COUNT))
             => Invalid, "packaging_count", "A quantity is no multiple of the packaging count", faults faults;
         /// A program device does not fit, or cannot be chosen (N27).
-        ProgramDevice(faults: Faults = Faults::at("program_device", "Program device is not active"))
+        ProgramDevice(faults: Faults = Faults::at("program_device", texts::PROGRAM_DEVICE_NOT_ACTIVE))
             => Invalid, "program_device", "A program device does not fit", faults faults;
         /// A program allows less for a day (N28).
-        DailyCount(faults: Faults = Faults::at("program_device", "max daily count exceeded"))
+        DailyCount(faults: Faults = Faults::at("program_device", texts::DAILY_COUNT))
             => Invalid, "daily_count", "A program device allows less for a day", faults faults;
         /// The quantities are not what was prescribed (N29).
         Quantity => Invalid, "quantity",
             "Dispensed quantity must be equal to prescribed quantity in Device Request", at "$.details";
         /// A unit is not the one prescribed (N30).
-        Unit(faults: Faults = Faults::at("quantity.code", "Does not match the packaging unit of the prescribed device"))
+        Unit(faults: Faults = Faults::at("quantity.code", texts::UNIT))
             => Invalid, "unit", "A unit is not the one prescribed", faults faults;
         /// A price is missing, or there although no program pays (N31).
-        Prices(faults: Faults = Faults::at("sell_price", "Required property sell_price was not present"))
+        Prices(faults: Faults = Faults::at("sell_price", texts::NO_SELL_PRICE))
             => Invalid, "prices", "Prices are missing, or given without a program", faults faults;
         /// A discount is not what the program allows (N32).
-        Discount(faults: Faults = Faults::at("discount_amount", "Requested discount amount must be equal to 0"))
+        Discount(faults: Faults = Faults::at("discount_amount", texts::DISCOUNT_NOT_ZERO))
             => Invalid, "discount", "A discount is not what the program allows", faults faults;
         /// The verification code is wrong, or missing (N33). The attempt counts.
         WrongCode => Forbidden, "wrong_code", "Incorrect code";
