@@ -254,12 +254,17 @@ impl TestApp {
         self.test_stores.delivered()
     }
 
-    /// Waits until nothing waits in the outbox, then gives the events of that dispense that arrived.
-    pub async fn events_of(&self, dispense: &Dispense) -> Vec<Message> {
+    /// Waits until nothing waits in the outbox, then gives the events that arrived.
+    pub async fn events(&self) -> Vec<Message> {
         self.relayed().await;
-        let key = dispense.id.to_string();
         let messages = self.delivered().messages().await;
         secret_scan::assert_no_secret("an event", &format!("{messages:?}"));
-        messages.into_iter().filter(|message| message.key == key).collect()
+        messages
+    }
+
+    /// Waits until nothing waits in the outbox, then gives the events of that dispense that arrived.
+    pub async fn events_of(&self, dispense: &Dispense) -> Vec<Message> {
+        let key = dispense.id.to_string();
+        self.events().await.into_iter().filter(|message| message.key == key).collect()
     }
 }

@@ -4,21 +4,17 @@ use esoz_contract_division::{ContractDivision, DivisionRecord, Filter, Visibilit
 use esoz_kernel::{PageRequest, Put};
 use esoz_testkit::builders::{contract_division, division_of, user};
 use esoz_tests::{
-    Answer, Kind, Request, Setup, TestApp, UpdateFixture, active_contract_divisions, change, on_every_store,
-    update_path,
+    Kind, Setup, TestApp, UpdateFixture, active_contract_divisions, change, on_every_store, update_path,
 };
-use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::create_contract_division::created;
+use crate::rounds::{ROUNDS, both_sent, rounds};
 use crate::show_contract_division::{NOT_FOUND, shown};
 use crate::update::PAIR_TAKEN;
 
 const AT_ONCE: usize = 32;
-const ROUNDS: usize = 200;
-/// So many rounds, of different records, are played at the same time.
-const ROUNDS_AT_ONCE: usize = 8;
 
 /// A test app whose requests wait for a connection to PostgreSQL as long as it takes: there are fewer connections than requests, and on a busy
 /// machine it takes long until they are opened.
@@ -37,24 +33,6 @@ async fn records(app: &TestApp, fixture: &UpdateFixture) -> Vec<(ContractDivisio
     let put = registry.put_contract_divisions(&records).await.unwrap();
     assert_eq!(put, vec![Put::Created; ROUNDS]);
     records.into_iter().zip(divisions).collect()
-}
-
-/// Plays a round for each of these, some of them at the same time.
-async fn rounds<T>(of: &[T], round: impl AsyncFn(usize, &T)) {
-    for (number, some) in of.chunks(ROUNDS_AT_ONCE).enumerate() {
-        join_all(some.iter().map(|one| round(number, one))).await;
-    }
-}
-
-/// Sends both at once, in every second round the other one first.
-async fn both(round: usize, one: Request, other: Request) -> [Answer; 2] {
-    if round.is_multiple_of(2) {
-        let (one, other) = (tokio::spawn(one.send()), tokio::spawn(other.send()));
-        [one.await.unwrap(), other.await.unwrap()]
-    } else {
-        let (other, one) = (tokio::spawn(other.send()), tokio::spawn(one.send()));
-        [one.await.unwrap(), other.await.unwrap()]
-    }
 }
 
 on_every_store! {
@@ -90,7 +68,7 @@ on_every_store! {
             let path = update_path(&record.id.to_string());
             let update = fixture.request_to(&app, &path).json(&change(&fixture.contracts[1], division));
             let delete = app.request(Method::DELETE, &path).api_key(&fixture.api_key).token(&token);
-            let [updated, deleted] = both(round, update, delete).await;
+            let [updated, deleted] = both_sent(round, update, delete).await;
             deleted.assert_data(&json!({}));
             let is_updated = updated.status == 200;
             if !is_updated {
@@ -112,7 +90,7 @@ on_every_store! {
         rounds(&records, async |round, (record, division)| {
             let create = fixture.create_request(&app).json(&change(&fixture.contracts[0], division));
             let delete = fixture.delete_request(&app, &update_path(&record.id.to_string()));
-            let [created, deleted] = both(round, create, delete).await;
+            let [created, deleted] = both_sent(round, create, delete).await;
             deleted.assert_data(&json!({}));
             let is_created = created.status == 201;
             if !is_created {

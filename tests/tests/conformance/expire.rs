@@ -16,10 +16,10 @@ use esoz_tests::{DEADLINE, Kind, Setup, StopFixture, TestApp, on_every_store};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::rounds::ROUNDS;
+
 const LIFETIME: Duration = Duration::from_hours(1);
 const SYSTEM_USER: &str = "5f9a0c1e-7a63-4a51-8a5e-3f7d0c2b1a90";
-const ROUNDS: usize = 200;
-
 fn expiring(kind: Kind) -> Setup {
     Setup::new(kind)
         .variable("ESOZ_DEVICE_DISPENSE__LIFETIME_S", "3600")

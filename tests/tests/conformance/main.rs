@@ -25,6 +25,7 @@ mod pipelining;
 mod proxies;
 mod remote_registries;
 mod resilience;
+mod rounds;
 mod routing;
 mod show_contract_division;
 mod show_dispense;
