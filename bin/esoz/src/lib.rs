@@ -8,6 +8,7 @@ mod jobs;
 mod open_files;
 mod reload;
 mod server;
+mod service_manager;
 mod telemetry;
 mod tls;
 

@@ -13,6 +13,7 @@ use tracing::Level;
 use crate::compose;
 use crate::compose::trust::TrustReload;
 use crate::config::Config;
+use crate::service_manager::ServiceManager;
 use crate::telemetry::logging::LogLevel;
 use crate::tls::CertificateReload;
 
@@ -63,8 +64,14 @@ impl Reload {
     }
 
     /// Reloads whenever SIGHUP comes, until aborted.
-    pub(crate) async fn run(mut self, certificate: Option<CertificateReload>, trust: Option<TrustReload>) {
+    pub(crate) async fn run(
+        mut self,
+        certificate: Option<CertificateReload>,
+        trust: Option<TrustReload>,
+        manager: ServiceManager,
+    ) {
         while self.hangup.recv().await.is_some() {
+            manager.reloading();
             if let Some(certificate) = &certificate {
                 certificate.reload().await;
             }
@@ -78,6 +85,7 @@ impl Reload {
                     "SIGHUP: the configuration was not reloaded; the old one stays in force"
                 );
             }
+            manager.ready();
         }
     }
 }
