@@ -1,42 +1,26 @@
 //! Reports the state of the server to systemd by sd_notify(3), and feeds its watchdog. Where no service manager listens, nothing is sent.
 
-use std::sync::Arc;
-
 use esoz_http::Workers;
 use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-/// The service manager that started the server, if there is one.
-#[derive(Clone)]
-pub(crate) struct ServiceManager {
-    /// What the server does while it is ready, for `systemctl status`.
-    status: Arc<str>,
+/// Reports that the server is ready, after its start or a reload, with this text for `systemctl status`.
+pub(crate) fn ready(status: &str) {
+    notify(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-impl ServiceManager {
-    /// A server that has this status while it is ready.
-    pub(crate) fn new(status: String) -> Self {
-        Self { status: status.into() }
+/// Reports that a reload begins; [`ready`] ends it.
+pub(crate) fn reloading() {
+    // By the time systemd tells this reload from an earlier one.
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now, NotifyState::Status("reloading")]),
+        Err(error) => tracing::warn!(%error, "systemd could not be told of the reload"),
     }
+}
 
-    /// Reports that the server is ready, after its start or a reload.
-    pub(crate) fn ready(&self) {
-        notify(&[NotifyState::Ready, NotifyState::Status(&self.status)]);
-    }
-
-    /// Reports that a reload begins; [`ServiceManager::ready`] ends it.
-    pub(crate) fn reloading(&self) {
-        // By the time systemd tells this reload from an earlier one.
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => notify(&[NotifyState::Reloading, now, NotifyState::Status("reloading")]),
-            Err(error) => tracing::warn!(%error, "systemd could not be told of the reload"),
-        }
-    }
-
-    /// Reports that the shutdown begins.
-    pub(crate) fn stopping(&self) {
-        notify(&[NotifyState::Stopping, NotifyState::Status("finishing the requests in flight")]);
-    }
+/// Reports that the shutdown begins.
+pub(crate) fn stopping() {
+    notify(&[NotifyState::Stopping, NotifyState::Status("finishing the requests in flight")]);
 }
 
 /// Feeds the watchdog of the service manager at half of its time limit, until aborted, as long as every worker thread responds: systemd restarts a

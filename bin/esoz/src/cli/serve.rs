@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::open_files;
 use crate::reload::Reload;
 use crate::server::EsozServer;
-use crate::service_manager::{ServiceManager, feed_watchdog};
+use crate::service_manager;
 use crate::telemetry::logging::LogLevel;
 
 /// Runs the server until SIGTERM or SIGINT. Reloads on SIGHUP.
@@ -28,10 +28,9 @@ pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
     }
     // Aborted when it is dropped.
     let mut tasks = JoinSet::new();
-    let manager = ServiceManager::new(listening);
-    tasks.spawn(reload.run(server.certificate(), trust, manager.clone()));
-    tasks.spawn(feed_watchdog(server.workers()));
+    tasks.spawn(reload.run(server.certificate(), trust, listening.clone()));
+    tasks.spawn(service_manager::feed_watchdog(server.workers()));
     let stop = any_signal(&[SignalKind::terminate(), SignalKind::interrupt()])?;
-    manager.ready();
-    server.run(stop, || manager.stopping()).await
+    service_manager::ready(&listening);
+    server.run(stop, service_manager::stopping).await
 }
