@@ -8,6 +8,7 @@ mod jobs;
 mod open_files;
 mod reload;
 mod server;
+mod service_manager;
 mod telemetry;
 mod tls;
 
@@ -101,7 +102,8 @@ async fn execute(
         Command::Health(args) => cli::health::run(&config()?, args).await?,
         Command::Sign(args) => cli::sign::run(&args)?,
         Command::Completions { shell } => cli::manual::completions(shell)?,
-        Command::Man => cli::manual::page()?,
+        Command::Man { folder: None } => cli::manual::page()?,
+        Command::Man { folder: Some(folder) } => cli::manual::pages(&folder)?,
     }
     Ok(ExitCode::SUCCESS)
 }

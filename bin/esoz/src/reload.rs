@@ -13,6 +13,7 @@ use tracing::Level;
 use crate::compose;
 use crate::compose::trust::TrustReload;
 use crate::config::Config;
+use crate::service_manager;
 use crate::telemetry::logging::LogLevel;
 use crate::tls::CertificateReload;
 
@@ -62,9 +63,15 @@ impl Reload {
         Ok(Self { hangup, configuration })
     }
 
-    /// Reloads whenever SIGHUP comes, until aborted.
-    pub(crate) async fn run(mut self, certificate: Option<CertificateReload>, trust: Option<TrustReload>) {
+    /// Reloads whenever SIGHUP comes, until aborted. `status` is what the server does when it is ready again.
+    pub(crate) async fn run(
+        mut self,
+        certificate: Option<CertificateReload>,
+        trust: Option<TrustReload>,
+        status: String,
+    ) {
         while self.hangup.recv().await.is_some() {
+            service_manager::reloading();
             if let Some(certificate) = &certificate {
                 certificate.reload().await;
             }
@@ -78,6 +85,7 @@ impl Reload {
                     "SIGHUP: the configuration was not reloaded; the old one stays in force"
                 );
             }
+            service_manager::ready(&status);
         }
     }
 }

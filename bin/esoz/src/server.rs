@@ -1,9 +1,8 @@
 //! Starts the server: config → adapters → use cases → HTTP API and jobs. Shuts it down gracefully.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -13,11 +12,10 @@ use esoz_device_dispense::{DispenseOperations, DispensePorts};
 use esoz_events::{Backoff, EventOperations};
 use esoz_http::{
     Addressing, AdmissionControl, AdmissionSettings, Api, Health, HttpLimits, MonotonicClock, Observer,
-    Running,
+    Running, Workers,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntityType};
 use esoz_store_mongo::MongoStore;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::compose::caches::Cached;
@@ -142,15 +140,9 @@ impl EsozServer {
         self.certificate.clone()
     }
 
-    /// Serves until one of these signals, then stops as [`EsozServer::run_until`] does.
-    pub(crate) async fn run_until_signal(self, kinds: &[SignalKind]) -> Result<()> {
-        let listening: Result<Vec<Signal>, _> = kinds.iter().map(|kind| signal(*kind)).collect();
-        let mut signals = listening.context("listening for signals")?;
-        self.run_until(poll_fn(move |context| {
-            let has_come = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-            if has_come { Poll::Ready(()) } else { Poll::Pending }
-        }))
-        .await
+    /// Its worker threads.
+    pub(crate) fn workers(&self) -> Workers {
+        self.running.workers.clone()
     }
 
     /// Serves until `stop` resolves. Then it shuts down gracefully: drains, i.e. still answers but closes each connection with its
@@ -159,6 +151,11 @@ impl EsozServer {
     /// # Errors
     /// When the server failed, or when a store that could not be reached before turns out to have another patient key: then it stops as well.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<()> {
+        self.run(stop, || {}).await
+    }
+
+    /// As [`EsozServer::run_until`]; calls `on_shutdown` when the shutdown begins.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>, on_shutdown: impl FnOnce()) -> Result<()> {
         let Self { running, watching, health_checks, metrics, jobs, patient_key, drain, last_runs, .. } =
             self;
         let Running { server, handle, listening, .. } = running;
@@ -174,6 +171,7 @@ impl EsozServer {
             error = refused => Some(error),
         };
         tracing::info!("stopping: draining connections, then finishing the requests in flight");
+        on_shutdown();
         health_checks.health.begin_shutdown();
         // Each connection is closed by an answer: closed between two requests, it could lose one that is on its way.
         tokio::time::sleep(drain).await;

@@ -1,12 +1,13 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
 //! `cargo xtask bench`, `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`, `cargo xtask schemathesis`,
-//! `cargo xtask clients`, `cargo xtask size`.
+//! `cargo xtask clients`, `cargo xtask size`, `cargo xtask deb`.
 
 mod bench;
 mod book;
 mod check;
 mod circles;
 mod clients;
+mod deb;
 mod faults;
 mod fuzz;
 mod openapi;
@@ -18,6 +19,7 @@ mod simulate;
 mod size;
 mod steps;
 mod test;
+mod third_party;
 mod tools;
 
 use std::process::ExitCode;
@@ -97,6 +99,15 @@ enum Command {
     },
     /// Counts the product's lines of code by crate; lists files over 300 lines and circles between files
     Size,
+    /// Builds the Debian package, target/deploy/esoz.deb; needs cargo-deb, and lintian to lint it
+    Deb {
+        /// The profile that the program is built with
+        #[arg(long, default_value = "release")]
+        profile: String,
+        /// A feature of the program, such as kafka-tls
+        #[arg(long = "feature")]
+        features: Vec<String>,
+    },
     /// Makes the book, target/book/index.html; needs mdBook, which .ci/run fetches
     Book,
 }
@@ -125,6 +136,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Bench { arguments } => bench::run(&mut steps, &arguments)?,
         Command::Simulate { arguments } => simulate::run(&mut steps, &arguments),
         Command::Size => size::run(&mut steps)?,
+        Command::Deb { profile, features } => deb::run(&mut steps, &profile, &features)?,
         Command::Book => book::run(&mut steps)?,
     }
     Ok(steps.summary())

@@ -14,6 +14,7 @@ use crate::openapi::document;
 use crate::routes::openapi_json::Document;
 use crate::server::listen;
 use crate::telemetry::RouteWords;
+use crate::workers::Workers;
 use crate::{Api, routes};
 
 /// Builds the application: every route, behind the middleware.
@@ -48,6 +49,8 @@ pub struct Running {
     pub server: Server,
     /// Stops the server: `handle.stop(true)` lets requests in flight finish.
     pub handle: ServerHandle,
+    /// Its worker threads.
+    pub workers: Workers,
 }
 
 /// Serves on a listening socket, by TLS if it is configured. Signals are left to the caller.
@@ -57,6 +60,11 @@ pub struct Running {
 pub fn serve(listener: TcpListener, api: Api, tls: Option<ServerConfig>) -> io::Result<Running> {
     let (address, listening) = (listener.local_addr()?, Listening::share(&listener)?);
     let limits = api.limits.of_connections();
-    let server = listen(listener, limits, tls, move || app(api.clone()))?;
-    Ok(Running { address, listening, handle: server.handle(), server })
+    let workers = Workers::default();
+    let registry = workers.clone();
+    let server = listen(listener, limits, tls, move || {
+        registry.register();
+        app(api.clone())
+    })?;
+    Ok(Running { address, listening, handle: server.handle(), server, workers })
 }

@@ -22,6 +22,7 @@ mod routes;
 mod server;
 mod telemetry;
 mod url;
+mod workers;
 
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED};
 pub use openapi::document::openapi;
 pub use routes::{lists, operations, outcomes, route_patterns, served};
 pub use server::{ConnectionLimits, listen};
+pub use workers::Workers;
 
 /// What the routes need: authentication, and the operations of each aggregate.
 #[derive(Clone)]

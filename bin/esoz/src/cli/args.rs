@@ -130,9 +130,13 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Prints the manual page.
-    #[command(after_help = "Example:\n  esoz man > /usr/local/share/man/man1/esoz.1")]
-    Man,
+    /// Prints the manual page, or writes those of all commands.
+    #[command(after_help = "Example:\n  esoz man --folder /usr/local/share/man/man1")]
+    Man {
+        /// Writes the pages of all commands into this folder, which must exist, and prints nothing.
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

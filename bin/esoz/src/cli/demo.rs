@@ -17,7 +17,7 @@ use super::args::DemoArgs;
 use super::credentials::{generate_secret, issue_api_key, issue_token};
 use super::import::importer;
 use super::sign::{AUTHORITY, signer};
-use super::{loopback, print};
+use super::{any_signal, loopback, print};
 use crate::compose::Parts;
 use crate::compose::stores::Stores;
 use crate::config::Config;
@@ -75,7 +75,8 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     let fresh = load(&config, &stores).await?;
     let server = EsozServer::start(&config, parts, listener)?;
     print(&introduction(&server, &stores, [&store, &keys, &patient_key], &fresh).await?)?;
-    server.run_until_signal(&[SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()]).await
+    let stop = any_signal(&[SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()])?;
+    server.run_until(stop).await
 }
 
 /// The file with the secret of the patient pseudonyms: created beside a new store, which cannot be used without it. It appears whole or not at

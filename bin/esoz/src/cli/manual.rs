@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
 
@@ -16,4 +18,10 @@ pub(crate) fn page() -> Result<()> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page).context("rendering the manual page")?;
     print(String::from_utf8(page).context("rendering the manual page")?.trim_end())
+}
+
+/// Writes the manual page of every command into a folder.
+pub(crate) fn pages(folder: &Path) -> Result<()> {
+    clap_mangen::generate_to(Cli::command(), folder)
+        .with_context(|| format!("writing the manual pages into {}", folder.display()))
 }

@@ -18,10 +18,13 @@ pub(crate) mod serve;
 pub(crate) mod sign;
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind, Write as _, stdout};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::Poll;
 
 use anyhow::{Context as _, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Prints a line to standard output.
 ///
@@ -56,4 +59,14 @@ fn loopback(mut address: SocketAddr) -> SocketAddr {
         });
     }
     address
+}
+
+/// Takes over these signals. Resolves when one of them comes.
+fn any_signal(kinds: &[SignalKind]) -> Result<impl Future<Output = ()> + use<>> {
+    let listening: Result<Vec<Signal>, _> = kinds.iter().map(|kind| signal(*kind)).collect();
+    let mut signals = listening.context("listening for signals")?;
+    Ok(poll_fn(move |context| {
+        let has_come = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if has_come { Poll::Ready(()) } else { Poll::Pending }
+    }))
 }

@@ -2,11 +2,13 @@ use anyhow::Result;
 use tokio::signal::unix::SignalKind;
 use tokio::task::JoinSet;
 
+use super::any_signal;
 use crate::compose::{self, Parts, bus};
 use crate::config::Config;
 use crate::open_files;
 use crate::reload::Reload;
 use crate::server::EsozServer;
+use crate::service_manager;
 use crate::telemetry::logging::LogLevel;
 
 /// Runs the server until SIGTERM or SIGINT. Reloads on SIGHUP.
@@ -19,12 +21,16 @@ pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
     let listener = config.bind()?.listen()?;
     let (parts, trust) = Parts::with_reload(config).await?;
     let server = EsozServer::start(config, parts, listener)?;
-    tracing::info!("listening on {}://{}", server.scheme(), server.address());
+    let listening = format!("listening on {}://{}", server.scheme(), server.address());
+    tracing::info!("{listening}");
     if let Some(metrics) = server.metrics_address() {
         tracing::info!("metrics are at http://{metrics}/metrics");
     }
     // Aborted when it is dropped.
-    let mut reloading = JoinSet::new();
-    reloading.spawn(reload.run(server.certificate(), trust));
-    server.run_until_signal(&[SignalKind::terminate(), SignalKind::interrupt()]).await
+    let mut tasks = JoinSet::new();
+    tasks.spawn(reload.run(server.certificate(), trust, listening.clone()));
+    tasks.spawn(service_manager::feed_watchdog(server.workers()));
+    let stop = any_signal(&[SignalKind::terminate(), SignalKind::interrupt()])?;
+    service_manager::ready(&listening);
+    server.run(stop, service_manager::stopping).await
 }
