@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod dry_run;
 mod error;
 mod exporter;
 mod importer;
