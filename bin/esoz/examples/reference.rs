@@ -9,6 +9,8 @@ use clap::Command;
 use esoz::{MetricDescription, MetricKind, MetricLabel};
 use serde_json::{Map, Value};
 
+#[path = "reference/records.rs"]
+mod records;
 #[path = "reference/sequences.rs"]
 mod sequences;
 #[path = "reference/status_model.rs"]
@@ -29,6 +31,7 @@ pub(crate) fn pages() -> Result<Vec<(&'static str, String)>> {
         ("reference/command-line.md", command_line_page()?),
         ("reference/errors.md", errors_page()?),
         ("reference/metrics.md", metrics_page()?),
+        ("reference/records.md", records::page()?),
         ("reference/status-model.md", status_model::page()?),
         ("reference/status-model.svg", status_model::drawing()?),
     ];

@@ -7,6 +7,7 @@ mod guides;
 mod page;
 mod prepare_servers;
 mod quotes;
+mod records;
 mod security;
 mod shell;
 mod tutorial;

@@ -2,6 +2,7 @@
 
 mod device_request;
 mod dispense;
+mod field;
 mod flat;
 mod json_record;
 mod patient;
@@ -11,6 +12,7 @@ mod write;
 
 use serde_json::{Map, Value};
 
+pub use field::{LineField, LineFieldKind, LinePresence, STAMP_FIELDS, line_fields};
 use json_record::Form;
 pub use json_record::{JsonRecord, patient_fields};
 pub(crate) use write::{ExportLine, export_line};
@@ -71,6 +73,9 @@ fn record(
         RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(data, stamps, context)?),
     })
 }
+
+/// One line of every kind, in the order of [`RecordKind`], each with all the fields that it can have at once.
+pub const EXAMPLES: &str = include_str!("examples.ndjson");
 
 #[cfg(test)]
 mod tests;
