@@ -159,6 +159,7 @@ fn every_block_is_looked_at() {
                 "text" => {
                     let printed = [
                         "docs/tutorial.md",
+                        "docs/uk/quick-start.md",
                         "docs/how-to/a-pharmacys-day.md",
                         "docs/how-to/prepare-servers.md",
                         "docs/reference/command-line.md",
