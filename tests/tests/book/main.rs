@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod asyncapi;
+mod embed;
 mod generated;
 mod guides;
 mod page;
