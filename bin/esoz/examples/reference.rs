@@ -4,11 +4,13 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Command;
 use esoz::{MetricDescription, MetricKind, MetricLabel};
 use serde_json::{Map, Value};
 
+#[path = "reference/records.rs"]
+mod records;
 #[path = "reference/sequences.rs"]
 mod sequences;
 #[path = "reference/status_model.rs"]
@@ -29,6 +31,7 @@ pub(crate) fn pages() -> Result<Vec<(&'static str, String)>> {
         ("reference/command-line.md", command_line_page()?),
         ("reference/errors.md", errors_page()?),
         ("reference/metrics.md", metrics_page()?),
+        ("reference/records.md", records::page()?),
         ("reference/status-model.md", status_model::page()?),
         ("reference/status-model.svg", status_model::drawing()?),
     ];
@@ -57,15 +60,44 @@ fn describe(command: &Command, page: &mut String) -> Result<()> {
     Ok(())
 }
 
+/// Refusals that the default configuration never makes: how the message begins, and the key that switches them on.
+const OFF_BY_DEFAULT: [(&str, &str); 6] = [
+    ("Patient is not active", "device_dispense.active_patients"),
+    ("Patient is not verified", "device_dispense.verified_patients"),
+    ("Division is not verified in DLS", "device_dispense.division_dls_verify"),
+    ("Invalid LegalEntity type", "legal_entity.allowed_types"),
+    ("This client has sent too many requests", "rate_limit.requests_per_second"),
+    ("Too many authentications from this address", "rate_limit.failed_authentications_per_minute"),
+];
+
+/// Requires that each of [`OFF_BY_DEFAULT`] is off in the example configuration, which has the defaults.
+fn require_off_by_default() -> Result<()> {
+    let defaults: toml::Table = include_str!("../../../docs/esoz.example.toml").parse()?;
+    for (_, name) in OFF_BY_DEFAULT {
+        let (section, key) = name.split_once('.').context("a section and a key")?;
+        let value = defaults.get(section).and_then(|section| section.get(key));
+        let is_off = match value {
+            Some(toml::Value::Boolean(is_on)) => !is_on,
+            Some(toml::Value::Integer(limit)) => *limit == 0,
+            Some(toml::Value::Array(items)) => items.is_empty(),
+            _ => false,
+        };
+        ensure!(is_off, "{name} is not off by default any more");
+    }
+    Ok(())
+}
+
 /// Lists the error responses of every method, from the OpenAPI description.
 fn errors_page() -> Result<String> {
+    require_off_by_default()?;
     let mut document: Value =
         serde_json::from_str(&esoz_http::openapi().context("the OpenAPI description")?)?;
     // One order of methods, whatever features serde_json is built with.
     document.sort_all_objects();
     let mut page = String::from(
         "# Errors\n\nEvery answer of a method but its success, with the type and the message that `error` has. Where several things are wrong with a request, the first \
-         rule that fails answers. `$.…` is the property that the message is about: `error.invalid` names it, with one entry for each fault. The texts, spelling included, are part of the protocol.\n",
+         rule that fails answers. `$.…` is the property that the message is about: `error.invalid` names it, with one entry for each fault. The texts, spelling included, are part of the protocol. \
+         A refusal that is *off* is not made with the default configuration: the key behind it switches it on ([configuration](configuration.md)).\n",
     );
     for (path, verbs) in object(document.get("paths")).filter(|(path, _)| path.starts_with("/api/")) {
         for (verb, operation) in object(Some(verbs)) {
@@ -79,6 +111,9 @@ fn errors_page() -> Result<String> {
                 writeln!(page, "{row}")?;
             }
         }
+    }
+    for (message, _) in OFF_BY_DEFAULT {
+        ensure!(page.contains(&format!("| {message}")), "no method refuses with {message:?} any more");
     }
     Ok(page)
 }
@@ -102,7 +137,9 @@ fn rows(document: &Value, operation: &Value) -> Vec<String> {
                 if let Some(error) = example.pointer("/value/error")
                     && let (Some(kind), Some(message)) = (text(error, "type"), text(error, "message"))
                 {
-                    rows.push(format!("| {status} | `{kind}` | {message} | {} |", faults(error)));
+                    let switch = OFF_BY_DEFAULT.iter().find(|(start, _)| message.starts_with(start));
+                    let off = switch.map(|(_, key)| format!(" (*off*: `{key}`)")).unwrap_or_default();
+                    rows.push(format!("| {status} | `{kind}` | {message}{off} | {} |", faults(error)));
                 }
             }
         }

@@ -7,8 +7,12 @@ use esoz_registries::{
     ProgramDeviceRecord, Registry,
 };
 
+use crate::dry_run::KnownIds;
 use crate::ports::ImportPorts;
 use crate::{BadLine, Record, RecordKind};
+
+/// The number of records in a page of a scan, and between two reports of an export's progress.
+pub(crate) const PAGE_RECORDS: u32 = 500;
 
 /// Consecutive lines that are stored together: records of any kind, and the lines that are bad already.
 #[derive(Default)]
@@ -56,11 +60,19 @@ impl<Record> Numbered<Record> {
     }
 }
 
-/// The outcome of storing the record of a line.
+/// The outcome of storing, or checking, the record of a line.
 pub(crate) struct Outcome {
     pub(crate) line: u64,
     pub(crate) kind: RecordKind,
-    pub(crate) put: Put,
+    pub(crate) result: LineResult,
+}
+
+/// What became of the record of a line.
+pub(crate) enum LineResult {
+    /// It was offered to its store, or refused before that.
+    Put(Put),
+    /// A dry run found no fault.
+    Valid,
 }
 
 impl Batch {
@@ -82,8 +94,8 @@ impl Batch {
             Record::DeviceDispense(record) => match dispenses.encode(&record) {
                 Ok(encoded) => self.dispenses.push(encoded, line),
                 Err(reason) => {
-                    let (kind, put) = (RecordKind::DeviceDispense, Put::Refused(reason));
-                    self.refused.push(Outcome { line, kind, put });
+                    let (kind, result) = (RecordKind::DeviceDispense, LineResult::Put(Put::Refused(reason)));
+                    self.refused.push(Outcome { line, kind, result });
                 }
             },
         }
@@ -107,7 +119,7 @@ impl Batch {
                     outcomes.extend(lines.into_iter().zip(puts).map(|(line, put)| Outcome {
                         line,
                         kind,
-                        put,
+                        result: LineResult::Put(put),
                     }));
                 }
             };
@@ -125,6 +137,40 @@ impl Batch {
         put!(ProgramDevice: program_devices, |records| Registry::<ProgramDeviceRecord>::put(&**registries, &records));
         put!(DeviceRequest: device_requests, |records| device_requests.put(&records));
         put!(DeviceDispense: dispenses, |records| dispenses.put_encoded(records));
+        Ok(outcomes)
+    }
+
+    /// Checks in the same order that what the records refer to is there, and stores nothing. Returns one outcome for each.
+    pub(crate) async fn check(self, known: &mut KnownIds<'_>) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = self.refused;
+        macro_rules! check {
+            ($($kind:ident: $field:ident;)+) => {$(
+                let Numbered { records, lines } = self.$field;
+                for (record, line) in records.into_iter().zip(lines) {
+                    let result = known.check(&Record::$kind(record)).await?;
+                    outcomes.push(Outcome { line, kind: RecordKind::$kind, result });
+                }
+            )+};
+        }
+        check! {
+            LegalEntity: legal_entities;
+            Division: divisions;
+            Contract: contracts;
+            ContractDivision: contract_divisions;
+            Person: persons;
+            Party: parties;
+            Employee: employees;
+            MedicalProgram: medical_programs;
+            DeviceDefinition: device_definitions;
+            ProgramDevice: program_devices;
+            DeviceRequest: device_requests;
+        }
+        // No store checks what a dispense refers to.
+        outcomes.extend(self.dispenses.lines.into_iter().map(|line| Outcome {
+            line,
+            kind: RecordKind::DeviceDispense,
+            result: LineResult::Valid,
+        }));
         Ok(outcomes)
     }
 }

@@ -48,4 +48,16 @@ pub enum ImportError {
         /// Why.
         source: StoreError,
     },
+    /// A dry run could not read what a store has.
+    #[error(
+        "the store could not be read while lines {first_line} to {last_line} were checked; nothing was written"
+    )]
+    Check {
+        /// The first line of the batch, counted from 1.
+        first_line: u64,
+        /// The last line of the batch.
+        last_line: u64,
+        /// Why.
+        source: StoreError,
+    },
 }

@@ -4,12 +4,10 @@ use std::io::{self, Write};
 use esoz_kernel::{ScanCursor, ScanPage, StoreError};
 use esoz_registries::{Registry, RegistryRecords};
 
+use crate::batch::PAGE_RECORDS;
 use crate::lines::{ExportLine, export_line};
 use crate::ports::ImportPorts;
 use crate::{Record, RecordKind};
-
-/// The number of records in a page, and between two reports of progress.
-const PAGE_RECORDS: u32 = 500;
 
 /// Exports the records of the stores as NDJSON that an [`Importer`](crate::Importer) takes back.
 ///

@@ -5,6 +5,7 @@ use std::thread;
 use esoz_kernel::Timestamp;
 
 use crate::batch::Outcome;
+use crate::dry_run::KnownIds;
 use crate::ports::ImportPorts;
 use crate::reader::{BatchReader, ReadBatch};
 use crate::{
@@ -18,13 +19,14 @@ pub struct Importer {
     limits: ImportLimits,
     unknown_fields: UnknownFields,
     pseudonymous_lines: PseudonymousLines,
+    is_dry_run: bool,
 }
 
 impl Importer {
     /// Creates an importer that refuses unknown fields, pseudonyms and digests.
     pub fn new(ports: ImportPorts, limits: ImportLimits) -> Self {
         let (unknown_fields, pseudonymous_lines) = (UnknownFields::Refuse, PseudonymousLines::Refuse);
-        Self { ports, limits, unknown_fields, pseudonymous_lines }
+        Self { ports, limits, unknown_fields, pseudonymous_lines, is_dry_run: false }
     }
 
     /// Sets how unknown fields of a dispense are handled.
@@ -37,6 +39,14 @@ impl Importer {
     #[must_use]
     pub fn with_pseudonymous_lines(self, pseudonymous_lines: PseudonymousLines) -> Self {
         Self { pseudonymous_lines, ..self }
+    }
+
+    /// Sets whether [`run`](Self::run) only checks: it parses every line, encodes dispenses, looks whether what a line refers to is in the
+    /// input before it or in the stores, and writes nothing. It does not find what only a write finds: that another active contract division has the same contract
+    /// and division, or another party the same user.
+    #[must_use]
+    pub fn with_dry_run(self, is_dry_run: bool) -> Self {
+        Self { is_dry_run, ..self }
     }
 
     /// Imports all lines. A batch holds consecutive lines, whatever their kinds. Within a batch records
@@ -57,15 +67,24 @@ impl Importer {
     ) -> Result<Report, ImportError> {
         let batches = self.read(input)?;
         let mut report = Report::default();
+        let mut dry_run = self.is_dry_run.then(|| KnownIds::new(&self.ports));
         loop {
             let read = batches.recv().unwrap_or_else(|_| Err(panicked(report.lines)));
             let ReadBatch { mut batch, lines, bytes, is_last } = read?;
             let mut bad_lines = std::mem::take(&mut batch.bad_lines);
             let (first_line, last_line) = batch.line_range.unwrap_or_default();
-            let stored = batch.store(&self.ports).await;
-            let failed = |source| ImportError::Store { first_line, last_line, source };
-            for Outcome { line, kind, put } in stored.map_err(failed)? {
-                if let Some(reason) = report.totals.entry(kind).or_default().count(put) {
+            let outcomes = match &mut dry_run {
+                None => {
+                    let failed = |source| ImportError::Store { first_line, last_line, source };
+                    batch.store(&self.ports).await.map_err(failed)?
+                }
+                Some(known) => {
+                    let failed = |source| ImportError::Check { first_line, last_line, source };
+                    batch.check(known).await.map_err(failed)?
+                }
+            };
+            for Outcome { line, kind, result } in outcomes {
+                if let Some(reason) = report.totals.entry(kind).or_default().count(result) {
                     bad_lines.push(BadLine { line, reason });
                 }
             }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod dry_run;
 mod error;
 mod exporter;
 mod importer;
@@ -17,7 +18,10 @@ pub use error::{ImportError, LineError};
 pub use exporter::{ExportCounts, ExportError, ExportProgress, ExportTotals, Exporter};
 pub use importer::Importer;
 pub use limits::ImportLimits;
-pub use lines::{JsonRecord, parse_line, patient_fields};
+pub use lines::{
+    EXAMPLES, JsonRecord, LineField, LineFieldKind, LinePresence, STAMP_FIELDS, line_fields, parse_line,
+    patient_fields,
+};
 pub use ports::ImportPorts;
 pub use record::{ImportContext, PseudonymousLines, Record, RecordKind, SYSTEM_USER, UnknownFields};
 pub use report::{BadLine, Counts, Progress, Report, Totals};

@@ -94,6 +94,33 @@ impl Record {
         })
     }
 
+    /// What it refers to that its store requires to be there.
+    pub(crate) fn references(&self) -> Vec<(RecordKind, Uuid)> {
+        match self {
+            Self::Division(record) => vec![(RecordKind::LegalEntity, record.facts.legal_entity.uuid())],
+            Self::Contract(record) => vec![(RecordKind::LegalEntity, record.facts.contractor.uuid())],
+            Self::ContractDivision(record) => vec![
+                (RecordKind::Contract, record.contract_id.uuid()),
+                (RecordKind::Division, record.division_id.uuid()),
+            ],
+            Self::Employee(record) => vec![
+                (RecordKind::Party, record.facts.party.uuid()),
+                (RecordKind::LegalEntity, record.facts.legal_entity.uuid()),
+            ],
+            Self::ProgramDevice(record) => vec![
+                (RecordKind::MedicalProgram, record.facts.program.uuid()),
+                (RecordKind::DeviceDefinition, record.facts.device_definition.uuid()),
+            ],
+            Self::LegalEntity(_)
+            | Self::Person(_)
+            | Self::Party(_)
+            | Self::MedicalProgram(_)
+            | Self::DeviceDefinition(_)
+            | Self::DeviceRequest(_)
+            | Self::DeviceDispense(_) => Vec::new(),
+        }
+    }
+
     /// Its kind.
     pub const fn kind(&self) -> RecordKind {
         match self {

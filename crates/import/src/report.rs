@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use esoz_kernel::Put;
 
 use crate::RecordKind;
+use crate::batch::LineResult;
 
 /// Counts of the records of one kind by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,16 +14,19 @@ pub struct Counts {
     pub updated: u64,
     /// Records that existed and were left unchanged.
     pub kept: u64,
+    /// Records in which a dry run found no fault.
+    pub valid: u64,
 }
 
 impl Counts {
     /// Counts the outcome of one record; returns the reason if it was refused.
-    pub(crate) fn count(&mut self, put: Put) -> Option<String> {
-        match put {
-            Put::Created => self.created += 1,
-            Put::Updated => self.updated += 1,
-            Put::Kept => self.kept += 1,
-            Put::Refused(reason) => return Some(reason),
+    pub(crate) fn count(&mut self, result: LineResult) -> Option<String> {
+        match result {
+            LineResult::Put(Put::Created) => self.created += 1,
+            LineResult::Put(Put::Updated) => self.updated += 1,
+            LineResult::Put(Put::Kept) => self.kept += 1,
+            LineResult::Put(Put::Refused(reason)) => return Some(reason),
+            LineResult::Valid => self.valid += 1,
         }
         None
     }

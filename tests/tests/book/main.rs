@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod asyncapi;
+mod embed;
 mod generated;
 mod guides;
 mod page;
 mod prepare_servers;
 mod quotes;
+mod records;
 mod security;
 mod shell;
 mod tutorial;

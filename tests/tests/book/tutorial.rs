@@ -1,4 +1,4 @@
-//! The tutorial and the pharmacy's day, executed line by line.
+//! The tutorial, the Ukrainian quick start and the pharmacy's day, executed line by line.
 
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
@@ -33,6 +33,24 @@ fn compared(page: &str) -> usize {
 fn the_tutorial_does_what_it_says() {
     let compared = compared("tutorial.md");
     assert!(compared > 10, "only {compared} outputs were compared");
+}
+
+#[test]
+fn the_ukrainian_quick_start_does_what_it_says() {
+    let compared = compared("uk/quick-start.md");
+    assert!(compared > 7, "only {compared} outputs were compared");
+}
+
+/// Nobody keeps two versions of the same commands.
+#[test]
+fn the_ukrainian_quick_start_has_the_commands_of_the_tutorial() {
+    let tutorial = Page::of_book("tutorial.md");
+    let known: Vec<&str> = tutorial.blocks_of("sh").into_iter().flat_map(str::lines).collect();
+    let quick_start = Page::of_book("uk/quick-start.md");
+    let lines = quick_start.blocks_of("sh").into_iter().flat_map(str::lines);
+    for line in lines {
+        assert!(known.contains(&line), "the tutorial does not have: {line}");
+    }
 }
 
 #[test]

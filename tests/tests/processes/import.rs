@@ -5,8 +5,8 @@ use std::time::Duration;
 use esoz_import::ImportLimits;
 use esoz_kernel::DispenseId;
 use esoz_testkit::builders::{fresh, reference};
-use esoz_tests::process::{Finished, esoz_with_input, esoz_with_pauses};
-use esoz_tests::{TestStores, on_every_store};
+use esoz_tests::process::{Finished, esoz, esoz_with_input, esoz_with_pauses};
+use esoz_tests::{Kind, TestStores, on_every_store};
 use serde_json::{Value, json};
 
 use crate::environment;
@@ -97,18 +97,47 @@ fn counts(created: usize, kept: usize) -> Value {
     json!({"created": created, "updated": 0, "kept": kept})
 }
 
+#[tokio::test]
+async fn a_dry_run_creates_no_store_and_records_no_patient_key() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let variables = environment(&stores);
+    let (_, path) = variables.iter().find(|(name, _)| name == "ESOZ_SQLITE__PATH").unwrap();
+    let line =
+        json!({"kind": "device_dispense", "data": data(DispenseId::new(fresh()), &json!({}))}).to_string();
+    let dry_run = || esoz_with_input(&variables, &["import", "--dry-run", "-"], &line);
+    dry_run().assert_failure("there is no SQLite file");
+    assert!(!std::path::Path::new(path).exists(), "the store was created");
+    esoz(&variables, &["migrate"]).assert_success();
+    assert_eq!(
+        dry_run().assert_success().stdout,
+        "standard input: 1 lines, 0 bad; a dry run, nothing is written\n  device_dispense: 1 valid\n"
+    );
+    let doctor = esoz(&variables, &["doctor"]);
+    assert!(doctor.stdout.contains("patient key: the store has none yet"), "{}", doctor.stdout);
+    assert_eq!(esoz(&variables, &["export"]).assert_success().stdout, "");
+}
+
 on_every_store! {
     async fn kinds_may_be_interleaved_and_only_bad_lines_are_refused(kind) {
         let stores = TestStores::fresh(kind).await;
         let (file, bad) = interleaved();
         let stamped = file.replace(r#""data":{"#, r#""data":{"inserted_at":"2026-01-31T08:00:00Z","updated_at":"2026-01-31T08:00:00Z","#);
+        let listed = |report: &Value| {
+            let listed = report["listed_bad_lines"].as_array().unwrap();
+            listed.iter().map(|bad| usize::try_from(bad["line"].as_u64().unwrap()).unwrap()).collect::<Vec<usize>>()
+        };
+        // A dry run refuses the same lines and leaves every record to be created.
+        esoz(&environment(&stores), &["migrate"]).assert_success();
+        let finished = esoz_with_input(&environment(&stores), &["import", "--json", "--dry-run", "-"], &stamped);
+        assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
+        let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+        assert_eq!((listed(&report), &report["dry_run"]), (bad.clone(), &json!(true)));
+        assert_eq!(report["totals"]["division"], json!({"valid": OF_EACH_KIND - 3}));
         for is_first in [true, false] {
             let finished = esoz_with_input(&environment(&stores), &["import", "--json", "-"], &stamped);
             assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
             let report: Value = serde_json::from_str(&finished.stdout).unwrap();
-            let listed = report["listed_bad_lines"].as_array().unwrap();
-            let listed: Vec<usize> = listed.iter().map(|bad| usize::try_from(bad["line"].as_u64().unwrap()).unwrap()).collect();
-            assert_eq!(listed, bad);
+            assert_eq!(listed(&report), bad);
             for (kind, records) in [
                 ("legal_entity", OF_EACH_KIND), ("division", OF_EACH_KIND - 3), ("contract", OF_EACH_KIND),
                 ("contract_division", OF_EACH_KIND - 3), ("device_dispense", OF_EACH_KIND),

@@ -82,7 +82,7 @@ pub(crate) enum Command {
     /// Imports NDJSON files: one {"kind": …, "data": {…}} per line.
     #[command(
         after_help = "An import can be repeated: it leaves dispenses and contract divisions that already exist as they are, and does not reopen completed device requests.\n\n\
-        Example:\n  esoz import registry.ndjson dispenses.ndjson"
+        Examples:\n  esoz import --dry-run registry.ndjson   check first, write nothing\n  esoz import registry.ndjson dispenses.ndjson"
     )]
     Import(ImportArgs),
     /// Exports records as NDJSON that `esoz import` takes back, to standard output. Safe while servers run; do not import meanwhile.
@@ -194,6 +194,10 @@ pub(crate) struct ImportArgs {
     /// The files to import, in this order; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Checks every line as an import does, what it refers to included, and writes nothing. Prints how many records of each kind are valid, and every bad
+    /// line. Does not check what only a write finds: another active contract division with the same contract and division, another party with the same user.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Stores unknown fields of a dispense unchanged, at every level. Without it a line with an unknown field is refused, since the field
     /// may be misspelt.
     #[arg(long)]

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use esoz_import::{ImportLimits, ImportPorts, Importer, Progress, PseudonymousLines, Report, UnknownFields};
+use esoz_import::{
+    Counts, ImportLimits, ImportPorts, Importer, Progress, PseudonymousLines, Report, UnknownFields,
+};
 use esoz_kernel::system::SystemClock;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use super::args::{ImportArgs, OutputArgs};
+use super::args::ImportArgs;
 use super::print;
 use crate::compose::stores::Stores;
 use crate::config::Config;
@@ -25,15 +27,21 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let pseudonymous_lines =
         if args.pseudonymous { PseudonymousLines::Accept } else { PseudonymousLines::Refuse };
     let limits = ImportLimits { max_line_bytes: args.max_line_bytes, ..ImportLimits::default() };
-    let stores = Stores::open_or_create(config).await?;
-    stores.patient_key(config)?.require().await?;
+    let stores =
+        if args.dry_run { Stores::open(config).await? } else { Stores::open_or_create(config).await? };
+    let patient_key = stores.patient_key(config)?;
+    if args.dry_run {
+        patient_key.check().await?;
+    } else {
+        patient_key.require().await?;
+    }
     let importer = importer(config, &stores, limits)?
         .with_unknown_fields(unknown_fields)
-        .with_pseudonymous_lines(pseudonymous_lines);
+        .with_pseudonymous_lines(pseudonymous_lines)
+        .with_dry_run(args.dry_run);
     let mut bad_lines = 0;
     for file in &args.files {
-        bad_lines +=
-            import(&importer, file, args.output).await.with_context(|| file.display().to_string())?;
+        bad_lines += import(&importer, file, &args).await.with_context(|| file.display().to_string())?;
     }
     Ok(if bad_lines == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -58,7 +66,7 @@ pub(crate) fn ports(config: &Config, stores: &Stores) -> Result<ImportPorts> {
 }
 
 /// Imports one file. Returns the number of its bad lines.
-async fn import(importer: &Importer, path: &Path, output: OutputArgs) -> Result<u64> {
+async fn import(importer: &Importer, path: &Path, args: &ImportArgs) -> Result<u64> {
     let is_stdin = path == Path::new("-");
     // The size of a file; `None` for what can pause, such as a pipe.
     let (input, bytes): (Box<dyn BufRead + Send>, Option<u64>) = if is_stdin {
@@ -73,10 +81,10 @@ async fn import(importer: &Importer, path: &Path, output: OutputArgs) -> Result<
     let report = importer.run(input, |progress| show(&name, &bar, progress)).await;
     bar.finish_and_clear();
     let report = report?;
-    if output.json {
-        print(&as_json(&name, &report).to_string())?;
+    if args.output.json {
+        print(&as_json(&name, &report, args.dry_run).to_string())?;
     } else {
-        summarize(&name, &report)?;
+        summarize(&name, &report, args.dry_run)?;
     }
     Ok(report.bad_lines)
 }
@@ -111,25 +119,32 @@ fn show(name: &str, bar: &ProgressBar, progress: &Progress<'_>) {
     bar.set_message(rate(progress.lines, bar.elapsed()));
 }
 
-fn summarize(name: &str, report: &Report) -> Result<()> {
-    print(&format!("{name}: {} lines, {} bad", report.lines, report.bad_lines))?;
-    for (kind, counts) in &report.totals {
-        print(&format!(
-            "  {kind}: {} created, {} updated, {} kept",
-            counts.created, counts.updated, counts.kept
-        ))?;
+fn summarize(name: &str, report: &Report, is_dry_run: bool) -> Result<()> {
+    let nothing_written = if is_dry_run { "; a dry run, nothing is written" } else { "" };
+    print(&format!("{name}: {} lines, {} bad{nothing_written}", report.lines, report.bad_lines))?;
+    for (kind, Counts { created, updated, kept, valid }) in &report.totals {
+        print(&if is_dry_run {
+            format!("  {kind}: {valid} valid")
+        } else {
+            format!("  {kind}: {created} created, {updated} updated, {kept} kept")
+        })?;
     }
     Ok(())
 }
 
-fn as_json(name: &str, report: &Report) -> serde_json::Value {
-    let totals = report.totals.iter().map(|(kind, counts)| {
-        let counts = json!({"created": counts.created, "updated": counts.updated, "kept": counts.kept});
+fn as_json(name: &str, report: &Report, is_dry_run: bool) -> serde_json::Value {
+    let totals = report.totals.iter().map(|(kind, Counts { created, updated, kept, valid })| {
+        let counts = if is_dry_run {
+            json!({"valid": valid})
+        } else {
+            json!({"created": created, "updated": updated, "kept": kept})
+        };
         (kind.to_string(), counts)
     });
     let bad = report.listed_bad_lines.iter().map(|bad| json!({"line": bad.line, "reason": bad.reason}));
     json!({
         "file": name,
+        "dry_run": is_dry_run,
         "lines": report.lines,
         "bad_lines": report.bad_lines,
         "listed_bad_lines": bad.collect::<Vec<_>>(),

@@ -1,14 +1,17 @@
 //! The line of a device request: the facts that rules read, with `patient_id` or the pseudonym of the patient, `subject`.
 
 use esoz_device_dispense::{
-    DeviceRequest, DeviceRequestRecord, InvalidPseudonym, OccurrencePeriod, PatientPseudonyms,
-    RequestedDevice, RequestedQuantity, VerificationCode,
+    DeviceRequest, DeviceRequestRecord, DeviceRequestStatus, InvalidPseudonym, OccurrencePeriod,
+    PatientPseudonyms, RequestedDevice, RequestedQuantity, VerificationCode,
 };
 use esoz_kernel::Stamps;
 use esoz_kernel::time::{rfc3339_millis, to_millis};
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 
 use super::dispense::{ID, PATIENT_ID, refuse_patient};
+use super::field::LineFieldKind::{Day, Number, Object, Text, Uuid, Words};
+use super::field::{LineField, names};
+use super::flat::words;
 use super::patient::{self, SUBJECT};
 use super::stamps;
 use crate::ImportContext;
@@ -16,19 +19,59 @@ use crate::json::{
     DecodeError, day, decimal, object, optional, parsed, refuse_unknown, required, string, text,
 };
 
-const FIELDS: [&str; 12] = [
-    ID,
-    PATIENT_ID,
-    SUBJECT,
-    "status",
-    "intent",
-    "program",
-    "code",
-    "code_reference",
-    "quantity",
-    "occurrence_period",
-    "dispense_valid_to",
-    "verification_code",
+/// The fields of its line.
+pub(super) const FIELDS: [LineField; 12] = [
+    LineField::required(ID, Uuid, ""),
+    LineField::or(SUBJECT, PATIENT_ID, Uuid, "The patient. A pseudonym is stored in its place."),
+    LineField::or(PATIENT_ID, SUBJECT, Text, "The patient's pseudonym. With `--pseudonymous` only."),
+    LineField::required(STATUS, words!(DeviceRequestStatus), "An import does not reopen a completed one."),
+    LineField::required(INTENT, Text, "Only `order` can be dispensed."),
+    LineField::optional(PROGRAM, Uuid, "The medical program that pays."),
+    LineField::or(CODE_REFERENCE, CODE, Text, "The classification type: any device of this type."),
+    LineField::or(CODE, CODE_REFERENCE, Uuid, "The device definition: this device."),
+    LineField::optional(
+        QUANTITY,
+        Object(&QUANTITY_FIELDS),
+        "How much may be dispensed. Left out: any amount, any number of times.",
+    ),
+    LineField::optional(
+        OCCURRENCE_PERIOD,
+        Object(&OCCURRENCE_PERIOD_FIELDS),
+        "The days for which it is meant.",
+    ),
+    LineField::required(DISPENSE_VALID_TO, Day, "The last day on which it can be dispensed."),
+    LineField::optional(
+        VERIFICATION_CODE,
+        Text,
+        "Four digits that the patient tells. An export writes them: keep the file as you keep the store.",
+    ),
+];
+
+const STATUS: &str = "status";
+const INTENT: &str = "intent";
+const PROGRAM: &str = "program";
+const CODE: &str = "code";
+const CODE_REFERENCE: &str = "code_reference";
+const QUANTITY: &str = "quantity";
+const OCCURRENCE_PERIOD: &str = "occurrence_period";
+const DISPENSE_VALID_TO: &str = "dispense_valid_to";
+const VERIFICATION_CODE: &str = "verification_code";
+
+const VALUE: &str = "value";
+const SYSTEM: &str = "system";
+
+const QUANTITY_FIELDS: [LineField; 3] = [
+    LineField::required(VALUE, Number, "Greater than 0."),
+    LineField::optional(SYSTEM, Words(|| vec![DEVICE_UNIT]), "Not stored."),
+    LineField::required(CODE, Text, "The unit."),
+];
+
+const START: &str = "start";
+const END: &str = "end";
+
+const OCCURRENCE_PERIOD_FIELDS: [LineField; 2] = [
+    LineField::required(START, Day, "The first day."),
+    LineField::required(END, Day, "The last day; not before the first."),
 ];
 
 /// The only system of units.
@@ -40,59 +83,60 @@ pub(super) fn read(
     stamps: Stamps,
     context: &ImportContext<'_>,
 ) -> Result<DeviceRequestRecord, DecodeError> {
-    refuse_unknown(&data, &[FIELDS.as_slice(), &stamps::FIELDS].concat())?;
+    refuse_unknown(&data, &names(&FIELDS).chain(stamps::FIELDS).collect::<Vec<_>>())?;
     let (subject, patient) = patient::read(&data, PATIENT_ID, context)?;
     let (inserted_at, updated_at) = (to_millis(stamps.inserted_at), to_millis(stamps.updated_at));
     let record = DeviceRequestRecord {
         facts: DeviceRequest {
             id: required(&data, ID, parsed)?,
             subject,
-            status: required(&data, "status", parsed)?,
-            intent: required(&data, "intent", text)?,
-            program: optional(&data, "program", parsed)?,
+            status: required(&data, STATUS, parsed)?,
+            intent: required(&data, INTENT, text)?,
+            program: optional(&data, PROGRAM, parsed)?,
             device: device(&data)?,
-            quantity: optional(&data, "quantity", quantity)?,
-            occurrence_period: optional(&data, "occurrence_period", occurrence_period)?,
-            dispense_valid_to: required(&data, "dispense_valid_to", day)?,
-            verification_code: optional(&data, "verification_code", verification_code)?,
+            quantity: optional(&data, QUANTITY, quantity)?,
+            occurrence_period: optional(&data, OCCURRENCE_PERIOD, occurrence_period)?,
+            dispense_valid_to: required(&data, DISPENSE_VALID_TO, day)?,
+            verification_code: optional(&data, VERIFICATION_CODE, verification_code)?,
         },
         stamps: Stamps { inserted_at, updated_at, ..stamps },
     };
     data.retain(|name, _| ![ID, PATIENT_ID, SUBJECT].contains(&name.as_str()));
-    patient.map_or(Ok(()), |patient| refuse_patient(&data, patient, |name| FIELDS.contains(&name)))?;
+    patient.map_or(Ok(()), |patient| {
+        refuse_patient(&data, patient, |name| names(&FIELDS).any(|known| known == name))
+    })?;
     Ok(record)
 }
 
 fn device(data: &Map<String, Value>) -> Result<RequestedDevice, DecodeError> {
-    match (optional(data, "code", text)?, optional(data, "code_reference", parsed)?) {
+    match (optional(data, CODE, text)?, optional(data, CODE_REFERENCE, parsed)?) {
         (Some(code), None) => Ok(RequestedDevice::Type(code)),
         (None, Some(id)) => Ok(RequestedDevice::Definition(id)),
-        _ => Err(DecodeError::new("must have either code or code_reference, and not both")),
+        _ => Err(DecodeError::new(format_args!("must have either {CODE} or {CODE_REFERENCE}, and not both"))),
     }
 }
 
 fn quantity(value: &Value) -> Result<RequestedQuantity, DecodeError> {
     let fields = object(value)?;
-    refuse_unknown(fields, &["value", "system", "code"])?;
-    optional(fields, "system", |system| {
+    refuse_unknown(fields, &names(&QUANTITY_FIELDS).collect::<Vec<_>>())?;
+    optional(fields, SYSTEM, |system| {
         let is_known = string(system)? == DEVICE_UNIT;
         if is_known { Ok(()) } else { Err(DecodeError::new(format_args!("is not {DEVICE_UNIT}"))) }
     })?;
-    let value = required(fields, "value", |value| {
+    let value = required(fields, VALUE, |value| {
         let value = decimal(value)?;
         let is_above_zero = !value.is_zero() && !value.is_negative();
         if is_above_zero { Ok(value) } else { Err(DecodeError::new("is not above zero")) }
     })?;
-    Ok(RequestedQuantity { value, code: required(fields, "code", text)? })
+    Ok(RequestedQuantity { value, code: required(fields, CODE, text)? })
 }
 
 fn occurrence_period(value: &Value) -> Result<OccurrencePeriod, DecodeError> {
     let fields = object(value)?;
-    refuse_unknown(fields, &["start", "end"])?;
-    let period =
-        OccurrencePeriod { start: required(fields, "start", day)?, end: required(fields, "end", day)? };
+    refuse_unknown(fields, &names(&OCCURRENCE_PERIOD_FIELDS).collect::<Vec<_>>())?;
+    let period = OccurrencePeriod { start: required(fields, START, day)?, end: required(fields, END, day)? };
     if period.end < period.start {
-        return Err(DecodeError::new("is before start").inside("end"));
+        return Err(DecodeError::new("is before start").inside(END));
     }
     Ok(period)
 }
@@ -115,22 +159,22 @@ pub(super) fn write(
         RequestedDevice::Definition(id) => (None, Some(id.to_string().into())),
     };
     let quantity = facts.quantity.as_ref().map(|RequestedQuantity { value, code }| {
-        json!({"value": value.to_string().parse::<Number>().ok(), "code": code})
+        json!({VALUE: value.to_string().parse::<serde_json::Number>().ok(), CODE: code})
     });
     let occurrence_period = facts
         .occurrence_period
-        .map(|OccurrencePeriod { start, end }| json!({"start": start.to_string(), "end": end.to_string()}));
+        .map(|OccurrencePeriod { start, end }| json!({START: start.to_string(), END: end.to_string()}));
     let fields = [
         (ID, Some(facts.id.to_string().into())),
-        ("status", Some(facts.status.as_str().into())),
-        ("intent", Some(facts.intent.as_str().into())),
-        ("program", facts.program.map(|program| program.to_string().into())),
-        ("code", code),
-        ("code_reference", code_reference),
-        ("quantity", quantity),
-        ("occurrence_period", occurrence_period),
-        ("dispense_valid_to", Some(facts.dispense_valid_to.to_string().into())),
-        ("verification_code", facts.verification_code.as_ref().map(|code| code.expose().into())),
+        (STATUS, Some(facts.status.as_str().into())),
+        (INTENT, Some(facts.intent.as_str().into())),
+        (PROGRAM, facts.program.map(|program| program.to_string().into())),
+        (CODE, code),
+        (CODE_REFERENCE, code_reference),
+        (QUANTITY, quantity),
+        (OCCURRENCE_PERIOD, occurrence_period),
+        (DISPENSE_VALID_TO, Some(facts.dispense_valid_to.to_string().into())),
+        (VERIFICATION_CODE, facts.verification_code.as_ref().map(|code| code.expose().into())),
     ];
     let mut data = stamps::fields(*stamps, rfc3339_millis);
     data.extend(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));

@@ -8,6 +8,7 @@ use esoz_device_dispense::{
 use esoz_kernel::{PatientId, Stamps, UserId, time::rfc3339_millis};
 use serde_json::{Map, Value, json};
 
+use super::field::{LineField, LineFieldKind};
 use super::patient::{self, SUBJECT};
 use super::stamps;
 use crate::json::{
@@ -18,8 +19,26 @@ use crate::{ImportContext, UnknownFields};
 
 pub(super) const ID: &str = "id";
 pub(super) const PATIENT_ID: &str = "patient_id";
+pub(super) const STATUS_HISTORY: &str = "status_history";
 
-/// Fields of a line that no record has.
+/// The fields of a line that no record has.
+pub(super) const NOT_IN_RECORD_LINE: [LineField; 3] = [
+    LineField::required(ID, LineFieldKind::Uuid, ""),
+    LineField::or(
+        SUBJECT,
+        PATIENT_ID,
+        LineFieldKind::Uuid,
+        "The patient. A pseudonym is stored in its place.",
+    ),
+    LineField::or(
+        PATIENT_ID,
+        SUBJECT,
+        LineFieldKind::Text,
+        "The patient's pseudonym. With `--pseudonymous` only.",
+    ),
+];
+
+/// The same in the form in which the fields of a record are checked.
 static NOT_IN_RECORD: [Field; 3] = [
     Field::new(ID, FieldKind::Uuid, Presence::Always, ""),
     Field::new(PATIENT_ID, FieldKind::Uuid, Presence::Optional, ""),
@@ -44,7 +63,7 @@ pub(super) fn read(
         });
     }
     data.extend(stamps::fields(stamps, rfc3339_millis));
-    data.entry("status_history").or_insert_with(|| json!([]));
+    data.entry(STATUS_HISTORY).or_insert_with(|| json!([]));
     check_fields(&mut data, NOT_IN_RECORD.iter().chain(RECORD.fields), context.unknown_fields)?;
     let (subject, patient) = patient::read(&data, PATIENT_ID, context)?;
     let id = required(&data, ID, parsed)?;

@@ -2,6 +2,7 @@
 
 mod device_request;
 mod dispense;
+mod field;
 mod flat;
 mod json_record;
 mod patient;
@@ -11,11 +12,12 @@ mod write;
 
 use serde_json::{Map, Value};
 
+pub use field::{LineField, LineFieldKind, LinePresence, STAMP_FIELDS, line_fields};
 use json_record::Form;
 pub use json_record::{JsonRecord, patient_fields};
 pub(crate) use write::{ExportLine, export_line};
 
-use crate::json::{DecodeError, object_mut, parsed, refuse_unknown, required};
+use crate::json::{DecodeError, object_mut, refuse_unknown, required, string};
 use crate::{ImportContext, LineError, Record, RecordKind};
 
 /// Parses one line.
@@ -26,13 +28,29 @@ pub fn parse_line(line: &str, context: &ImportContext<'_>) -> Result<Record, Lin
     let mut line = esoz_kernel::json::read(line)?;
     let line = object_mut(&mut line)?;
     refuse_unknown(line, &["kind", DATA])?;
-    let kind = required(line, "kind", parsed)?;
+    let kind = required(line, "kind", kind)?;
     let mut data = line.remove(DATA).ok_or_else(|| DecodeError::missing_field(DATA))?;
     let data = std::mem::take(object_mut(&mut data).map_err(|error| error.inside(DATA))?);
     Ok(record(kind, data, context).map_err(|error| error.inside(DATA))?)
 }
 
 const DATA: &str = "data";
+
+/// The least similarity of a kind that is suggested for an unknown one, from 0 to 1.
+const MIN_SIMILARITY: f64 = 0.8;
+
+/// Reads a kind. For an unknown one the error has the most similar kind, if one is similar enough.
+fn kind(value: &Value) -> Result<RecordKind, DecodeError> {
+    let word = string(value)?;
+    word.parse().map_err(|unknown| {
+        let similar = RecordKind::ALL.map(|kind| (strsim::jaro_winkler(word, kind.as_str()), kind));
+        let best = similar.into_iter().max_by(|(left, _), (right, _)| left.total_cmp(right));
+        match best.filter(|(similarity, _)| *similarity >= MIN_SIMILARITY) {
+            Some((_, best)) => DecodeError::new(format_args!("{unknown} (did you mean `{best}`?)")),
+            None => DecodeError::new(unknown),
+        }
+    })
+}
 
 fn record(
     kind: RecordKind,
@@ -55,6 +73,9 @@ fn record(
         RecordKind::DeviceDispense => Record::DeviceDispense(dispense::read(data, stamps, context)?),
     })
 }
+
+/// One line of every kind, in the order of [`RecordKind`], each with all the fields that it can have at once.
+pub const EXAMPLES: &str = include_str!("examples.ndjson");
 
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,15 @@ use esoz_kernel::time::rfc3339_micros;
 use esoz_kernel::{CivilDate, Decimal, Stamps, UserId};
 use esoz_registries::{
     DeviceDefinition, DeviceDefinitionRecord, Employee, EmployeeRecord, MedicalProgram, MedicalProgramRecord,
-    Party, PartyRecord, Person, PersonRecord, ProgramDevice, ProgramDeviceRecord, Reimbursement,
+    Party, PartyRecord, Person, PersonRecord, PersonStatus, ProgramDevice, ProgramDeviceRecord,
+    Reimbursement, VerificationStatus,
 };
 use esoz_signed_content::{Drfo, DrfoDigest};
 use serde_json::{Map, Value};
 
-use super::flat::{Data, display, flat_line, json, require_days_in_order};
+use super::field::LineFieldKind::{Boolean, Day, Number, Object, Text, Uuid, Uuids, Words};
+use super::field::{LineField, names};
+use super::flat::{Data, display, flat_line, json, require_days_in_order, words};
 use super::patient::{self, SUBJECT};
 use super::stamps;
 use crate::json::{
@@ -20,6 +23,20 @@ use crate::json::{
 use crate::{ImportContext, PseudonymousLines};
 
 pub(super) const ID: &str = "id";
+const STATUS: &str = "status";
+const VERIFICATION_STATUS: &str = "verification_status";
+
+/// The fields of a person's line.
+pub(super) const PERSON: [LineField; 4] = [
+    LineField::or(SUBJECT, ID, Uuid, "The patient. A pseudonym is stored in its place."),
+    LineField::or(ID, SUBJECT, Text, "The patient's pseudonym. With `--pseudonymous` only."),
+    LineField::required(STATUS, words!(PersonStatus), ""),
+    LineField::required(
+        VERIFICATION_STATUS,
+        words!(VerificationStatus),
+        "How far the identity has been verified.",
+    ),
+];
 
 /// Reads a person: `id` is that of the patient.
 pub(super) fn read_person(
@@ -27,14 +44,11 @@ pub(super) fn read_person(
     stamps: Stamps,
     context: &ImportContext<'_>,
 ) -> Result<PersonRecord, DecodeError> {
-    refuse_unknown(
-        data,
-        &[[ID, SUBJECT, "status", "verification_status"].as_slice(), &stamps::FIELDS].concat(),
-    )?;
+    refuse_unknown(data, &names(&PERSON).chain(stamps::FIELDS).collect::<Vec<_>>())?;
     let (subject, _) = patient::read(data, ID, context)?;
     let facts = Person {
-        status: required(data, "status", parsed)?,
-        verification: required(data, "verification_status", parsed)?,
+        status: required(data, STATUS, parsed)?,
+        verification: required(data, VERIFICATION_STATUS, parsed)?,
     };
     Ok(PersonRecord { subject, facts, stamps })
 }
@@ -49,8 +63,8 @@ pub(super) fn write_person(
 ) -> Result<Data, InvalidPseudonym> {
     let mut data = stamps::fields(record.stamps, rfc3339_micros);
     patient::write(&mut data, ID, &record.subject, pseudonyms)?;
-    data.insert("status".to_owned(), display(&record.facts.status));
-    data.insert("verification_status".to_owned(), display(&record.facts.verification));
+    data.insert(STATUS.to_owned(), display(&record.facts.status));
+    data.insert(VERIFICATION_STATUS.to_owned(), display(&record.facts.verification));
     Ok(data)
 }
 
@@ -59,13 +73,29 @@ const TAX_ID: &str = "tax_id";
 const TAX_ID_DIGEST: &str = "tax_id_digest";
 const USERS: &str = "users";
 
+/// The fields of a party's line.
+pub(super) const PARTY: [LineField; 4] = [
+    LineField::required(ID, Uuid, ""),
+    LineField::optional(
+        TAX_ID,
+        Text,
+        "The taxpayer number (DRFO), or series and number of the passport. A keyed digest is stored in its place.",
+    ),
+    LineField::optional(
+        TAX_ID_DIGEST,
+        Text,
+        "That digest, in the place of the number. With `--pseudonymous` only.",
+    ),
+    LineField::required(USERS, Uuids, "Its users. A user belongs to one party at most."),
+];
+
 /// Reads a party.
 pub(super) fn read_party(
     data: &Data,
     stamps: Stamps,
     context: &ImportContext<'_>,
 ) -> Result<PartyRecord, DecodeError> {
-    refuse_unknown(data, &[[ID, TAX_ID, TAX_ID_DIGEST, USERS].as_slice(), &stamps::FIELDS].concat())?;
+    refuse_unknown(data, &names(&PARTY).chain(stamps::FIELDS).collect::<Vec<_>>())?;
     let facts = Party { id: required(data, ID, parsed)?, drfo: drfo_digest(data, context)? };
     Ok(PartyRecord { facts, users: required(data, USERS, users)?, stamps })
 }
@@ -114,49 +144,49 @@ pub(super) fn write_party(record: &PartyRecord) -> Data {
 }
 
 flat_line! {
-    read_employee, write_employee: EmployeeRecord = {
+    read_employee, write_employee, EMPLOYEE: EmployeeRecord = {
         EmployeeRecord {
             facts: Employee { id, party, legal_entity, status, is_active, end_date, name },
             kind, stamps
         }
     } with stamps;
-    id: "id" = required(parsed), display;
-    party: "party_id" = required(parsed), display;
-    legal_entity: "legal_entity_id" = required(parsed), display;
-    kind: "type" = required(text), display;
-    status: "status" = required(text), display;
-    is_active: "is_active" = required(boolean), json;
-    end_date: "end_date" = optional(day), day_or_null;
-    name: "name" = required(text), display;
+    id: "id" = required(parsed), display, Uuid, "";
+    party: "party_id" = required(parsed), display, Uuid, "The party whose post it is.";
+    legal_entity: "legal_entity_id" = required(parsed), display, Uuid, "The legal entity where it is.";
+    kind: "type" = required(text), display, Text, "For example `PHARMACIST`.";
+    status: "status" = required(text), display, Text, "For example `APPROVED`.";
+    is_active: "is_active" = required(boolean), json, Boolean, "";
+    end_date: "end_date" = optional(day), day_or_null, Day, "The last day of the post.";
+    name: "name" = required(text), display, Text, "The person's name, as it is shown.";
 }
 
 flat_line! {
-    read_medical_program, write_medical_program: MedicalProgramRecord = {
+    read_medical_program, write_medical_program, MEDICAL_PROGRAM: MedicalProgramRecord = {
         MedicalProgramRecord { id, facts: MedicalProgram { is_active, name }, kind, stamps }
     } with stamps;
-    id: "id" = required(parsed), display;
-    name: "name" = required(text), display;
-    kind: "type" = required(text), display;
-    is_active: "is_active" = required(boolean), json;
+    id: "id" = required(parsed), display, Uuid, "";
+    name: "name" = required(text), display, Text, "The name, as it is shown.";
+    kind: "type" = required(text), display, Text, "For example `DEVICE`.";
+    is_active: "is_active" = required(boolean), json, Boolean, "";
 }
 
 flat_line! {
-    read_device_definition, write_device_definition: DeviceDefinitionRecord = {
+    read_device_definition, write_device_definition, DEVICE_DEFINITION: DeviceDefinitionRecord = {
         DeviceDefinitionRecord {
             facts: DeviceDefinition { id, is_active, classification_type, packaging_unit, packaging_count },
             name, stamps
         }
     } with stamps;
-    id: "id" = required(parsed), display;
-    name: "name" = required(text), display;
-    is_active: "is_active" = required(boolean), json;
-    classification_type: "classification_type" = required(text), display;
-    packaging_unit: "packaging_unit" = required(text), display;
-    packaging_count: "packaging_count" = required(positive), exact;
+    id: "id" = required(parsed), display, Uuid, "";
+    name: "name" = required(text), display, Text, "";
+    is_active: "is_active" = required(boolean), json, Boolean, "";
+    classification_type: "classification_type" = required(text), display, Text, "The type of device: the code that a device request names.";
+    packaging_unit: "packaging_unit" = required(text), display, Text, "The unit in which it is counted.";
+    packaging_count: "packaging_count" = required(positive), exact, Number, "How many units are in a package; greater than 0.";
 }
 
 flat_line! {
-    read_program_device, write_program_device: ProgramDeviceRecord = {
+    read_program_device, write_program_device, PROGRAM_DEVICE: ProgramDeviceRecord = {
         ProgramDeviceRecord {
             facts: ProgramDevice {
                 id, program, device_definition, is_active, start_date, end_date, reimbursement, max_daily_count
@@ -164,14 +194,15 @@ flat_line! {
             stamps
         }
     } with stamps;
-    id: "id" = required(parsed), display;
-    program: "program_id" = required(parsed), display;
-    device_definition: "device_definition_id" = required(parsed), display;
-    is_active: "is_active" = required(boolean), json;
-    start_date: "start_date" = required(day), display;
-    end_date: "end_date" = optional(day), day_or_null;
-    reimbursement: "reimbursement" = required(reimbursement), written_reimbursement;
-    max_daily_count: "max_daily_count" = optional(positive), exact_or_null;
+    id: "id" = required(parsed), display, Uuid, "";
+    program: "program_id" = required(parsed), display, Uuid, "The medical program.";
+    device_definition: "device_definition_id" = required(parsed), display, Uuid, "The device.";
+    is_active: "is_active" = required(boolean), json, Boolean, "";
+    start_date: "start_date" = required(day), display, Day, "Its first day in the program.";
+    end_date: "end_date" = optional(day), day_or_null, Day, "Its last day; not before the first.";
+    reimbursement: "reimbursement" = required(reimbursement), written_reimbursement, Object(&REIMBURSEMENT),
+        "What the program pays for a package.";
+    max_daily_count: "max_daily_count" = optional(positive), exact_or_null, Number, "How many units a patient may get for a day; greater than 0.";
 }
 
 /// Refuses a program device that ends before it begins.
@@ -191,10 +222,22 @@ const TYPE: &str = "type";
 const AMOUNT: &str = "amount";
 const PERCENTAGE: &str = "percentage";
 
+/// The fields of a reimbursement.
+const REIMBURSEMENT: [LineField; 3] = [
+    LineField::required(TYPE, Words(|| vec![Reimbursement::FIXED, Reimbursement::PERCENTAGE]), ""),
+    LineField::or(
+        PERCENTAGE,
+        AMOUNT,
+        Number,
+        "Of type FIXED: in hryvnias, at least 0, at most 2 digits after the point.",
+    ),
+    LineField::or(AMOUNT, PERCENTAGE, Number, "Of type PERCENTAGE: from 0 to 100."),
+];
+
 /// Reads what a program pays: the amount or the percentage, as the type says, and not the other.
 fn reimbursement(value: &Value) -> Result<Reimbursement, DecodeError> {
     let fields = object(value)?;
-    refuse_unknown(fields, &[TYPE, AMOUNT, PERCENTAGE])?;
+    refuse_unknown(fields, &names(&REIMBURSEMENT).collect::<Vec<_>>())?;
     let amount = optional(fields, AMOUNT, amount)?;
     let percentage = optional(fields, PERCENTAGE, percentage)?;
     let (wanted, other) = match required(fields, TYPE, string)? {

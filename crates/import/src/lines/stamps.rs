@@ -4,10 +4,38 @@ use esoz_kernel::time::to_micros;
 use esoz_kernel::{Stamps, Timestamp};
 use serde_json::{Map, Value};
 
+use super::field::{LineField, LineFieldKind};
 use crate::SYSTEM_USER;
 use crate::json::{DecodeError, optional, parsed, time};
 
 pub(super) const FIELDS: [&str; 4] = ["inserted_at", "inserted_by", "updated_at", "updated_by"];
+
+/// What they are.
+pub(super) const LINE_FIELDS: [LineField; 4] = {
+    let [inserted_at, inserted_by, updated_at, updated_by] = FIELDS;
+    [
+        LineField::optional(
+            inserted_at,
+            LineFieldKind::Time,
+            "When it was recorded. Default: the time of the import.",
+        ),
+        LineField::optional(
+            inserted_by,
+            LineFieldKind::Uuid,
+            "The user who recorded it. Default: nobody, the nil UUID.",
+        ),
+        LineField::optional(
+            updated_at,
+            LineFieldKind::Time,
+            "When it was last changed. Default: the time of the import.",
+        ),
+        LineField::optional(
+            updated_by,
+            LineFieldKind::Uuid,
+            "The user who last changed it. Default: nobody, the nil UUID.",
+        ),
+    ]
+};
 
 /// Reads the four fields; one that is absent or null becomes `now`, or the system user.
 pub(super) fn read(data: &Map<String, Value>, now: Timestamp) -> Result<Stamps, DecodeError> {

@@ -2,6 +2,7 @@
 
 mod bad_lines;
 mod batches;
+mod dry_run;
 mod failures;
 
 use std::collections::HashMap;
@@ -248,7 +249,7 @@ fn bad(line: u64, reason: &str) -> BadLine {
 }
 
 fn counts(created: u64, updated: u64, kept: u64) -> Counts {
-    Counts { created, updated, kept }
+    Counts { created, updated, kept, valid: 0 }
 }
 
 #[test]

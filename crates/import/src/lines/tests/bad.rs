@@ -24,6 +24,11 @@ fn a_line_that_is_no_line_is_named() {
             "$.kind: is not one of legal_entity, division, contract, contract_division, person, party, employee, medical_program, \
              device_definition, program_device, device_request, device_dispense",
         ),
+        (
+            r#"{"kind":"legal_entitty","data":{}}"#,
+            "$.kind: is not one of legal_entity, division, contract, contract_division, person, party, employee, medical_program, \
+             device_definition, program_device, device_request, device_dispense (did you mean `legal_entity`?)",
+        ),
         (r#"{"kind":"contract","data":"canary"}"#, "$.data: is a string, expected an object"),
     ] {
         assert_eq!(parse_text(line).unwrap_err().to_string(), expected, "{line}");

@@ -3,6 +3,7 @@
 mod bad;
 mod device_request;
 mod export;
+mod field;
 mod good;
 mod registries;
 mod registry_faults;
