@@ -1,6 +1,6 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
 //! `cargo xtask bench`, `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`, `cargo xtask schemathesis`,
-//! `cargo xtask clients`, `cargo xtask size`, `cargo xtask deb`.
+//! `cargo xtask clients`, `cargo xtask deploy`, `cargo xtask size`, `cargo xtask deb`.
 
 mod bench;
 mod book;
@@ -8,6 +8,7 @@ mod check;
 mod circles;
 mod clients;
 mod deb;
+mod deploy;
 mod faults;
 mod fuzz;
 mod openapi;
@@ -71,7 +72,9 @@ enum Command {
     },
     /// Generates clients in Python and TypeScript from docs/openapi.json, and tries them on a server; fetches the generators by pip and npm
     Clients,
-    /// All of it, `clients`, and the short forms of `faults` and `schemathesis`: what every change must pass
+    /// Holds the deploy files and the workflows to their schemas, and the configurations in them to the program; fetches the checkers by pip
+    Deploy,
+    /// All of it, `clients`, `deploy`, and the short forms of `faults` and `schemathesis`: what every change must pass
     Ci,
     /// Works on real servers while they, their stores and the network fail, and checks what is left; `-- --help` tells more
     Faults {
@@ -121,6 +124,7 @@ fn main() -> anyhow::Result<ExitCode> {
             schemathesis::run(&mut steps, cases, seed, program)?;
         }
         Command::Clients => clients::run(&mut steps)?,
+        Command::Deploy => deploy::run(&mut steps)?,
         Command::Fuzz { minutes, targets } => fuzz::run(&mut steps, minutes, targets)?,
         Command::Ci => {
             check::run(&mut steps, false)?;
@@ -129,6 +133,7 @@ fn main() -> anyhow::Result<ExitCode> {
             faults::run(&mut steps, &["--short".to_owned()])?;
             schemathesis::run(&mut steps, 500, 1, None)?;
             clients::run(&mut steps)?;
+            deploy::run(&mut steps)?;
         }
         Command::Faults { arguments } => faults::run(&mut steps, &arguments)?,
         Command::Openapi => openapi::run(&mut steps)?,

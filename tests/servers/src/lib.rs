@@ -45,6 +45,7 @@ mod postgres_programs;
 mod postgres_tls;
 mod proc_table;
 mod process;
+mod promtool;
 pub mod proxy;
 #[cfg(feature = "raw")]
 pub mod raw;
@@ -69,5 +70,6 @@ pub use postgres::{Durability, Postgres};
 pub use postgres_admin::PostgresAddress;
 pub use postgres_tls::{OverTls, PostgresTls};
 pub use proc_table::processor_time;
+pub use promtool::promtool;
 pub use s3_bucket::S3Bucket;
 pub use sqlite_shell::sqlite_shell;
