@@ -8,20 +8,19 @@ use std::time::Duration;
 
 use anyhow::Result;
 use esoz_auth::Operation as _;
-use esoz_bus_kafka::KafkaSettings;
 use esoz_device_dispense::{CompleteDispense, MarkDispenseInError};
 use esoz_http::{Condition, DEVICE_DISPENSES, Health, MonotonicClock, RESOURCES};
 use esoz_kernel::{Clock, StoreError, StoreErrorKind};
 use tokio::task::JoinSet;
 
 use crate::compose::Parts;
-use crate::compose::bus;
-use crate::compose::bus::KAFKA;
+use crate::compose::backend::Database;
+use crate::compose::bus::{KAFKA, broker_backend};
 use crate::compose::missing_indexes::{REMEDY, none_missing};
 use crate::compose::registries::REGISTRIES;
-use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, SQLITE, Stores};
+use crate::compose::stores::Stores;
 use crate::compose::tokens::TOKEN_ISSUER;
-use crate::config::{Bus, Config, VerifierKind};
+use crate::config::{Config, VerifierKind};
 use crate::telemetry::outage::{Due, OutageLog};
 
 /// The pause between two probes of a component.
@@ -92,7 +91,7 @@ impl Probe {
 
     /// A probe that looks for the indexes of a store, if it is in use. While the store is down it finds nothing: the store's own probe says that.
     fn of_indexes<
-        C: Send + Sync + 'static,
+        C: Send + Sync + ?Sized + 'static,
         F: Future<Output = Result<Vec<String>, StoreError>> + Send + 'static,
     >(
         name: &'static str,
@@ -182,56 +181,34 @@ impl HealthChecks {
     /// Starts to probe.
     pub(crate) fn start(config: &Config, parts: &Parts) -> Result<Self> {
         let Parts { stores, clock, monotonic_clock, .. } = parts;
-        let Stores { sqlite, postgres, mongo, token_issuer, registry_service, .. } = stores.clone();
-        let kafka = match config.bus()? {
-            Bus::Log => None,
-            Bus::Kafka => {
-                // A client of its own: the one that publishes may be waiting for a broker.
-                let request_timeout_ms = u32::try_from(KAFKA_TIMEOUT.as_millis())?;
-                let settings = KafkaSettings { request_timeout_ms, ..config.kafka()? };
-                Some(Arc::new(bus::connect_kafka(config, &settings)?))
-            }
-        };
-        let (postgres_indexes, mongo_indexes) = (postgres.clone(), mongo.clone());
+        let Stores { databases, token_issuer, registry_service, .. } = stores.clone();
+        // A client of its own: the one that publishes may be waiting for a broker.
+        let kafka = broker_backend(config)?.map(|broker| broker.connect(config, Some(KAFKA_TIMEOUT)));
+        let kafka = kafka.transpose()?;
         let (verifier, media) = match config.verifier_kind()? {
             VerifierKind::None => (None, None),
             _ => (Some(parts.verifier.clone()), Some(parts.media.clone())),
         };
-        let probes =
-            [
-                // The causes say what is wrong: the file, the login, the certificate.
-                Probe::new(SQLITE, &RESOURCES, sqlite, |sqlite| async move {
-                    sqlite.ping().await.map_err(|error| error.with_causes())
-                }),
-                Probe::new(POSTGRESQL, &RESOURCES, postgres, |postgres| async move {
-                    postgres.ping().await.map_err(|error| error.with_causes())
-                }),
-                Probe::new(MONGODB, &[DEVICE_DISPENSES], mongo, |mongo| async move {
-                    mongo.ping().await.map_err(|error| error.with_causes())
-                }),
-                Probe::new(KAFKA, &[], kafka, |kafka| async move { kafka.ping().await }),
-                Probe::new(TOKEN_ISSUER, &RESOURCES, token_issuer, |issuer| async move {
-                    issuer.ping().await.map_err(|error| error.with_causes())
-                }),
-                Probe::new(SIGNATURE_VERIFIER, &SIGNED, verifier, |verifier| async move {
-                    verifier.ping().await.map_err(|error| error.with_causes())
-                })
-                .map(Probe::of_documents),
-                Probe::new(MEDIA_STORAGE, &SIGNED, media, |media| async move {
-                    media.check().await.map_err(|error| error.with_causes())
-                })
-                .map(Probe::of_documents),
-                Probe::new(REGISTRIES, &[DEVICE_DISPENSES], registry_service, |service| async move {
-                    service.ping().await.map_err(|error| error.with_causes())
-                }),
-                Probe::of_indexes(POSTGRESQL_INDEXES, postgres_indexes, |postgres| async move {
-                    postgres.missing_indexes().await
-                }),
-                Probe::of_indexes(MONGODB_INDEXES, mongo_indexes, |mongo| async move {
-                    mongo.check_schema().await
-                }),
-            ];
-        let probes: Vec<Probe> = probes.into_iter().flatten().collect();
+        let probes = [
+            Probe::new(KAFKA, &[], kafka, |kafka| async move { kafka.ping().await }),
+            Probe::new(TOKEN_ISSUER, &RESOURCES, token_issuer, |issuer| async move {
+                issuer.ping().await.map_err(|error| error.with_causes())
+            }),
+            Probe::new(SIGNATURE_VERIFIER, &SIGNED, verifier, |verifier| async move {
+                verifier.ping().await.map_err(|error| error.with_causes())
+            })
+            .map(Probe::of_documents),
+            Probe::new(MEDIA_STORAGE, &SIGNED, media, |media| async move {
+                media.check().await.map_err(|error| error.with_causes())
+            })
+            .map(Probe::of_documents),
+            Probe::new(REGISTRIES, &[DEVICE_DISPENSES], registry_service, |service| async move {
+                service.ping().await.map_err(|error| error.with_causes())
+            }),
+        ];
+        let pings = databases.iter().map(database_probe);
+        let indexes = databases.iter().map(index_probe);
+        let probes: Vec<Probe> = pings.chain(probes).chain(indexes).flatten().collect();
         let components = probes.iter().map(|probe| (probe.name, probe.needed_by));
         let health = Arc::new(Health::new(components, clock.now()));
         let mut tasks = JoinSet::new();
@@ -241,6 +218,21 @@ impl HealthChecks {
         tasks.spawn(count_set_aside(stores.clone(), health.clone()));
         Ok(Self { health, _tasks: tasks })
     }
+}
+
+/// Asks a database. The causes say what is wrong: the file, the login, the certificate.
+fn database_probe(database: &Arc<dyn Database>) -> Option<Probe> {
+    Probe::new(database.name(), database.needed_by(), Some(database.clone()), |database| async move {
+        database.ping().await.map_err(|error| error.with_causes())
+    })
+}
+
+/// Looks for the indexes of a database that has any of its own.
+fn index_probe(database: &Arc<dyn Database>) -> Option<Probe> {
+    let names = database.indexes()?;
+    Probe::of_indexes(names.component, Some(database.clone()), |database| async move {
+        database.missing_indexes().await
+    })
 }
 
 /// Counts the events that were set aside, until aborted.

@@ -3,6 +3,7 @@
 mod cli;
 mod compose;
 mod config;
+mod features;
 mod health;
 mod jobs;
 mod open_files;

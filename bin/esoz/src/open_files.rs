@@ -97,6 +97,7 @@ mod tests {
         assert_eq!(shortage_at(&config, 6_140).unwrap(), None);
     }
 
+    #[cfg(feature = "servers")]
     #[test]
     fn scrapers_and_store_servers_count() {
         let config = config(&[

@@ -15,12 +15,12 @@ use esoz_http::{
     Running, Workers,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntityType};
-use esoz_store_mongo::MongoStore;
 use tokio::task::JoinSet;
 
+use crate::compose::backend::Database;
 use crate::compose::caches::Cached;
 use crate::compose::patient_key::PatientKey;
-use crate::compose::stores::{MONGODB, number};
+use crate::compose::stores::number;
 use crate::compose::transport::Transports;
 use crate::compose::{Parts, jobs};
 use crate::config::Config;
@@ -99,8 +99,9 @@ impl EsozServer {
         let endpoint = bind.map(|bind| Endpoint::start(&bind, Arc::new(collectors))).transpose()?;
         let scheme = if is_secure { "https" } else { "http" };
         let running = esoz_http::serve(listener, api, tls).context("serving")?;
-        if let Some(mongo) = parts.stores.mongo {
-            tokio::spawn(create_indexes(mongo, backoff, outages.calls_of(MONGODB)));
+        for database in parts.stores.databases {
+            let log = outages.calls_of(database.name());
+            tokio::spawn(create_indexes(database, backoff, log));
         }
         let jobs = Jobs::start(jobs, backoff, &metrics, &outages);
         let last_runs =
@@ -197,14 +198,14 @@ impl EsozServer {
     }
 }
 
-/// Creates the indexes of MongoDB. Retries until it can be reached.
-async fn create_indexes(mongo: Arc<MongoStore>, backoff: Backoff, log: CallLog) {
-    let mut failures = 0_u32;
-    while let Err(error) = mongo.migrate().await {
+/// Creates the indexes of a database that gets them from servers. Retries until it can be reached.
+async fn create_indexes(database: Arc<dyn Database>, backoff: Backoff, log: CallLog) {
+    let (store, mut failures) = (database.name(), 0_u32);
+    while let Err(error) = database.create_indexes().await {
         failures = failures.saturating_add(1);
         if log.failed(&error).is_some() {
             let error = error.with_causes();
-            tracing::warn!(error, failures, "the indexes of MongoDB could not be created; retrying");
+            tracing::warn!(store, error, failures, "the indexes could not be created; retrying");
         }
         tokio::time::sleep(backoff.wait(failures)).await;
     }

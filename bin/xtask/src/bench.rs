@@ -17,6 +17,8 @@ pub(crate) fn run(steps: &mut Steps, arguments: &[String]) -> anyhow::Result<()>
         "esoz",
         "--package",
         "esoz-bench",
+        "--features",
+        "esoz/otlp,esoz/servers",
         "--bins",
     ]);
     if !steps.run("build", build) {

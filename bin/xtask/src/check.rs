@@ -4,6 +4,10 @@ use std::process::Command;
 
 use crate::steps::Steps;
 
+/// Sets of features of `esoz` that somebody may want: a laptop's with and without extras, a service's, and none. All together are linted with the rest.
+const FEATURES: [&str; 6] =
+    ["", "sqlite", "sqlite,swagger", "sqlite,swagger,otlp", "servers", "servers,otlp,swagger"];
+
 /// Runs every check that needs no server.
 pub(crate) fn run(steps: &mut Steps, advisories: bool) -> anyhow::Result<()> {
     let format = steps.cargo(&["fmt", "--all", "--check"]);
@@ -22,6 +26,11 @@ pub(crate) fn run(steps: &mut Steps, advisories: bool) -> anyhow::Result<()> {
         "warnings",
     ]);
     steps.run("lint", lint);
+    for features in FEATURES {
+        let mut lint = steps.cargo(&["clippy", "--locked", "--package", "esoz", "--no-default-features"]);
+        lint.args(["--features", features, "--all-targets", "--", "-D", "warnings"]);
+        steps.run(&format!("lint with the features {features:?}"), lint);
+    }
 
     let mut document = steps.cargo(&["doc", "--locked", "--no-deps", "--workspace", "--all-features"]);
     document.env("RUSTDOCFLAGS", "-D warnings");

@@ -8,7 +8,7 @@ use crate::{servers::Servers, steps::Steps};
 /// The crates whose examples show a service how to embed them.
 const SHOWN: [&str; 2] = ["esoz-device-dispense", "esoz-contract-division"];
 
-/// Runs every test, and the domain crates' examples. Arguments for the runner narrow the tests alone: then examples
+/// Runs every test, those of the server also with its default features, and the domain crates' examples. Arguments for the runner narrow the tests alone: then examples
 /// and tests in documentation are left out.
 pub(crate) fn run(steps: &mut Steps, runner_arguments: &[String]) -> anyhow::Result<()> {
     let servers = Servers::start(steps)?;
@@ -22,6 +22,8 @@ pub(crate) fn run(steps: &mut Steps, runner_arguments: &[String]) -> anyhow::Res
             }
             steps.run(&format!("example {example} of {package}"), command);
         }
+        let default = steps.cargo(&["test", "--locked", "--package", "esoz"]);
+        steps.run("tests of esoz with its default features", default);
         let mut documented = steps.cargo(&["test", "--doc", "--locked", "--workspace", "--all-features"]);
         servers.tell(&mut documented);
         steps.run("tests in documentation", documented);

@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use esoz_import::{ImportLimits, RecordKind};
 use esoz_kernel::parse_uuid;
 
+use crate::features::VERSION;
+
 pub(crate) use credentials::{ApiKeyCommand, BlockCommand, TokenCommand};
 
 /// The largest limit of a line of an import: 256 MiB.
@@ -57,7 +59,7 @@ Example:
 
 /// Carries out methods of Ukraine's electronic healthcare system (ESOZ): device dispenses, contract divisions, events.
 #[derive(Debug, Parser)]
-#[command(name = "esoz", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "esoz", version, long_version = VERSION.as_str(), max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     /// The configuration file (TOML). Without it, the file that the environment variable `ESOZ_CONFIG` names. `ESOZ_<SECTION>__<KEY>`
     /// environment variables override the file; keys that neither sets have defaults.

@@ -21,6 +21,7 @@ use super::{any_signal, loopback, print};
 use crate::compose::Parts;
 use crate::compose::stores::Stores;
 use crate::config::Config;
+use crate::features::Feature;
 use crate::server::EsozServer;
 
 /// The sample data, in the format of `esoz import`.
@@ -167,6 +168,12 @@ async fn introduction(
     let update_token = issue_token(stores, user, health_service, contracts.clone(), TTL).await?;
     let api_key = issue_api_key(stores, health_service, contracts).await?;
     let body = json!({"division_id": NEW_DIVISION, "contract_id": NEW_CONTRACT});
+    let base = format!("{}://{}", server.scheme(), loopback(server.address()));
+    let reading = if Feature::Swagger.is_built() {
+        format!("to read and to try in a browser: {base}/docs")
+    } else {
+        format!("as OpenAPI describes it: {base}/openapi.json")
+    };
     Ok(format!(
         r#"esoz is listening on {base}; Ctrl-C stops it.
 
@@ -223,13 +230,12 @@ curl -sS '{base}/api/admin/contract_divisions' \
   -H 'api-key: {api_key}'
 
 Where to look next, from another terminal:
-- every request, to read and to try in a browser: {base}/docs
+- every request, {reading}
 - the events that went out: ESOZ_SQLITE__PATH='{store}' '{program}' events
 - everything that is stored: the SQLite file {store}
 - data of your own: ESOZ_SQLITE__PATH='{store}' ESOZ_PATIENT__KEY_FILE='{patient_key}' '{program}' import FILE
 - a token of your own: ESOZ_SQLITE__PATH='{store}' '{program}' token issue --user {USER} --client {PHARMACY} --scope 'device_dispense:stop'
 - every setting: docs/esoz.example.toml"#,
-        base = format_args!("{}://{}", server.scheme(), loopback(server.address())),
         stop_token = stop_token.expose(),
         update_token = update_token.expose(),
         api_key = api_key.expose(),

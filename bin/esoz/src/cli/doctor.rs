@@ -6,29 +6,28 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use esoz_events::Backlog;
 use esoz_kernel::Clock as _;
 use esoz_kernel::system::SystemClock;
 use esoz_kernel::time::rfc3339_millis;
-use esoz_store_postgres::Schema;
-use esoz_store_sqlite::SqliteSettings;
 use esoz_tls::CertificateFiles;
 use finding::{Finding, Report};
 
 use super::args::DoctorArgs;
 use super::health::is_running;
+use crate::compose::backend::{Database, Opened, store_backend};
+use crate::compose::bus::{REPLICATION_REMEDY, broker_backend};
 use crate::compose::missing_indexes::none_missing;
 use crate::compose::patient_key::PatientKey;
-use crate::compose::stores::{Stores, connect_mongo, connect_postgres, open_sqlite, sqlite_settings};
-use crate::compose::{bus, missing_indexes, patient_key};
-use crate::config::{BindAddress, Bus, Config, SECRET_FILES_REMEDY, StoreKind};
+use crate::compose::stores::Stores;
+use crate::compose::{missing_indexes, patient_key};
+use crate::config::{BindAddress, Config, SECRET_FILES_REMEDY};
 use crate::open_files;
+use crate::telemetry::span_export;
 use crate::tls::{self, Fitness};
-
-const SQLITE_REMEDY: &str = "check sqlite.path, that the user of this program may write the file, those beside it and their folder, and that their disk has \
-    room; `esoz migrate` updates an older schema";
 
 /// Checks everything that the configuration names, and prints the findings. Fails if anything is wrong; if it is to be strict, also if anything is not
 /// safe.
@@ -51,42 +50,33 @@ pub(crate) async fn run(config: &Config, args: DoctorArgs) -> Result<ExitCode> {
     }
     let weak = open_files::shortage(config)?.map(|shortage| (shortage, open_files::REMEDY));
     report.add(&Finding { weak, ..Finding::new("open files", Ok(()), open_files::REMEDY) })?;
+    let stores = store_backend(config)?;
     // A server that has not started yet creates its file.
-    let first_start = match config.store_kind()? {
-        StoreKind::Sqlite => sqlite_settings(config).ok().filter(|sqlite| !sqlite.path.exists()),
-        StoreKind::Servers => None,
-    };
-    match (config.store_kind()?, &first_start) {
-        (StoreKind::Sqlite, Some(SqliteSettings { path, .. })) => {
-            report.add(&creatable("SQLite", path, SQLITE_REMEDY))?;
-        }
-        (StoreKind::Sqlite, None) => {
-            let ping = async { Ok(open_sqlite(config)?.ping().await?) };
-            report.add(&Finding::new("SQLite", ping.await, SQLITE_REMEDY))?;
-        }
-        (StoreKind::Servers, _) => {
-            for finding in postgres(config).await.iter().chain(&mongodb(config).await) {
-                report.add(finding)?;
+    let first_start = stores.missing_file(config);
+    for Opened { title, remedy, database } in stores.databases(config).await {
+        match &first_start {
+            Some(path) => report.add(&creatable(title, path, remedy))?,
+            None => {
+                for finding in findings_of(title, remedy, database).await {
+                    report.add(&finding)?;
+                }
             }
         }
     }
     if has_pseudonyms && first_start.is_none() {
         report.add(&patient_key(config).await)?;
     }
-    if config.bus()? == Bus::Kafka {
-        let settings = config.kafka()?;
-        let ping = async { Ok(bus::connect_kafka(config, &settings)?.ping().await?) };
+    if let Some(broker) = broker_backend(config)? {
+        let ping = async { broker.connect(config, None)?.ping().await };
         let remedy =
             "check kafka.brokers and what the brokers advertise; `esoz migrate` creates a missing topic";
-        report.add(&Finding::new("Kafka", ping.await, remedy).over(settings.transport()))?;
-        let weak = config.single_replica()?.map(|problem| (problem, bus::REPLICATION_REMEDY));
-        report
-            .add(&Finding { weak, ..Finding::new("kafka.replication", Ok(()), bus::REPLICATION_REMEDY) })?;
+        report.add(&Finding::new("Kafka", ping.await, remedy).over(broker.transport(config)?))?;
+        let weak = broker.single_replica(config)?.map(|problem| (problem, REPLICATION_REMEDY));
+        report.add(&Finding { weak, ..Finding::new("kafka.replication", Ok(()), REPLICATION_REMEDY) })?;
     }
-    if let Some(otlp) = config.otlp()? {
+    if let Some(transport) = span_export::transport(config)? {
         let seen = Some(String::from("is not asked"));
-        report
-            .add(&Finding { seen, ..Finding::new("trace collector", Ok(()), "") }.over(otlp.transport()?))?;
+        report.add(&Finding { seen, ..Finding::new("trace collector", Ok(()), "") }.over(transport))?;
     }
     for finding in elsewhere::findings(config).await? {
         report.add(&finding)?;
@@ -133,54 +123,33 @@ fn creatable(what: &'static str, path: &Path, remedy: &'static str) -> Finding {
     Finding { seen: Some(seen), ..Finding::new(what, created, remedy) }
 }
 
-async fn postgres(config: &Config) -> Vec<Finding> {
-    let (mut transport, mut indexes) = (None, None);
-    let check = async {
-        let store = connect_postgres(config)?;
-        transport = Some(store.transport()?);
-        let schema = store.check_schema().await?;
-        store.ping().await?;
-        let found = none_missing(store.missing_indexes().await).map_err(anyhow::Error::msg);
-        indexes = Some(Finding::new("PostgreSQL indexes", found, missing_indexes::REMEDY));
-        Ok(schema)
+/// Checks a database and its indexes.
+async fn findings_of(
+    title: &'static str,
+    remedy: &'static str,
+    database: Result<Arc<dyn Database>>,
+) -> Vec<Finding> {
+    let database = match database {
+        Err(error) => return vec![Finding::new(title, Err(error), remedy)],
+        Ok(database) => database,
     };
-    let remedy = "check postgres.url and that the server runs and accepts the login; `esoz migrate` updates an older schema";
-    let finding = match check.await {
-        Err(error) => Finding::new("PostgreSQL", Err(error), remedy),
-        Ok(schema) => {
-            let seen = match schema {
-                Schema::Newer { unknown, known_until } => Some(format!(
-                    "the schema is newer than this program, but compatible with it (unknown to it: {}; it knows it up to {known_until})",
-                    unknown.join(", ")
-                )),
-                Schema::Known => None,
-            };
-            Finding { seen, ..Finding::new("PostgreSQL", Ok(()), remedy) }
+    let (seen, inspected) = match database.inspect().await {
+        Ok(seen) => (seen, Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    let indexes = match database.indexes() {
+        Some(names) if inspected.is_ok() => {
+            let found = none_missing(database.missing_indexes().await).map_err(anyhow::Error::msg);
+            Some(Finding::new(names.title, found, missing_indexes::REMEDY))
         }
+        _ => None,
     };
-    let finding = match transport {
+    let finding = Finding { seen, ..Finding::new(title, inspected, remedy) };
+    let finding = match database.transport() {
         Some(transport) => finding.over(transport),
         None => finding,
     };
     [finding].into_iter().chain(indexes).collect()
-}
-
-async fn mongodb(config: &Config) -> Vec<Finding> {
-    let remedy = "check mongodb.uri and that the server runs as a replica set with a primary (rs.status())";
-    match connect_mongo(config).await {
-        Err(error) => vec![Finding::new("MongoDB", Err(error), remedy)],
-        Ok(store) => {
-            let ping = store.ping().await;
-            let indexes = match ping {
-                Ok(()) => Some(none_missing(store.check_schema().await).map_err(anyhow::Error::msg)),
-                Err(_) => None,
-            };
-            let finding = Finding::new("MongoDB", ping.map_err(Into::into), remedy).over(store.transport());
-            let indexes =
-                indexes.map(|found| Finding::new("MongoDB indexes", found, missing_indexes::REMEDY));
-            [finding].into_iter().chain(indexes).collect()
-        }
-    }
 }
 
 /// Checks that the stored pseudonyms are made with the configured scheme and key.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::{EventsArgs, EventsCommand};
 use super::print;
-use crate::compose::stores::{Stores, open_sqlite};
+use crate::compose::stores::Stores;
 use crate::config::{Bus, Config};
 
 /// The page size of reading delivered events.
@@ -32,10 +32,11 @@ async fn print_delivered(config: &Config, follow: bool) -> Result<()> {
         let topic = &config.sections.events.topic;
         bail!("events go to the Kafka topic {topic}: read them there (kafka-console-consumer, kcat)");
     }
-    let store = open_sqlite(config)?;
+    let log = Stores::open(config).await?.log_bus;
+    let log = log.context("no store keeps a log of delivered events")?;
     let mut after = 0;
     loop {
-        let delivered = store.delivered_after(after, PAGE).await.context("reading the delivered events")?;
+        let delivered = log.delivered_after(after, PAGE).await.context("reading the delivered events")?;
         for (sequence, event) in &delivered {
             print(event)?;
             after = *sequence;

@@ -53,7 +53,8 @@ pub(crate) fn all(
     }
     if events.store {
         let log = &parts.stores.event_log;
-        if let Some(consumer) = bus::consumer(config)? {
+        if let (Some(broker), Some(group)) = (bus::broker_backend(config)?, config.consumer_group()?) {
+            let consumer = broker.consumer(config, group)?;
             let ingestion = EventIngestion::new(log.clone(), events.skip_entity_types.clone());
             jobs.push(Box::new(ConsumeEvents::new(
                 log_store,

@@ -1,12 +1,19 @@
 //! Builds the adapter behind each port, by the configuration.
 
+pub(crate) mod backend;
 pub(crate) mod bus;
 pub(crate) mod caches;
 pub(crate) mod documents;
 pub(crate) mod jobs;
+#[cfg(feature = "servers")]
+mod kafka;
 pub(crate) mod missing_indexes;
 pub(crate) mod patient_key;
 pub(crate) mod registries;
+#[cfg(feature = "servers")]
+mod servers;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 pub(crate) mod stores;
 pub(crate) mod tokens;
 pub(crate) mod transport;
@@ -19,11 +26,11 @@ use esoz_device_dispense::{Access, PatientAccess, StaticPatientAccess};
 use esoz_events::EventPublisher;
 use esoz_http::{MonotonicClock, ProcessClock};
 use esoz_kernel::system::{KyivCalendar, RandomIds, SystemClock};
-use esoz_kernel::{Calendar, Clock, IdGenerator, StoreError, StoreErrorKind};
+use esoz_kernel::{Calendar, Clock, IdGenerator};
 use esoz_signed_content::{MediaStorage, SignatureVerifier};
-use esoz_store_postgres::{PostgresSettings, PostgresStore};
 
-use crate::config::{Bus, Config, StoreKind, refuse_all};
+use crate::config::{Config, refuse_all};
+use backend::store_backend;
 use patient_key::is_unavailable;
 use stores::Stores;
 use trust::TrustReload;
@@ -120,33 +127,19 @@ pub(crate) async fn check(config: &Config, is_server: bool) -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let verifier = documents::verifier(config, &clock).map(drop);
     let registries = registries::check(config);
-    let mut checked = vec![pseudonyms, tokens::issuer(config).map(drop), tls, verifier, registries];
-    if config.store_kind()? == StoreKind::Servers {
-        checked.push(stores::connect_postgres(config).map(drop));
-        if !is_server {
-            let settings = PostgresSettings {
-                url: config.postgres_migration_url()?,
-                ..stores::postgres_settings(config)?
-            };
-            checked.push(PostgresStore::connect(&settings).map(drop).context("`postgres.migration_url`"));
-        }
-        let is_away = |error: &anyhow::Error| {
-            error
-                .downcast_ref::<StoreError>()
-                .is_some_and(|error| error.kind() == StoreErrorKind::Unavailable)
-        };
-        checked.push(match stores::connect_mongo(config).await {
-            Err(error) if !is_away(&error) => Err(error),
-            _ => Ok(()),
-        });
+    let mut problems: Vec<anyhow::Error> =
+        [pseudonyms, tokens::issuer(config).map(drop), tls, verifier, registries]
+            .into_iter()
+            .filter_map(Result::err)
+            .collect();
+    problems.extend(store_backend(config)?.problems(config, is_server).await);
+    if let Some(broker) = bus::broker_backend(config)? {
+        problems.extend(broker.check(config).err());
     }
-    if config.bus()? == Bus::Kafka {
-        checked.push(config.kafka()?.check().map_err(|error| config.kafka_error(error)));
-    }
-    refuse_all(checked.into_iter().filter_map(|checked| Some(format!("{:#}", checked.err()?))).collect())
+    refuse_all(problems.iter().map(|problem| format!("{problem:#}")).collect())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite", feature = "servers"))]
 mod tests {
     use super::*;
 

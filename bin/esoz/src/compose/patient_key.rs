@@ -7,8 +7,8 @@ use anyhow::{Error, Result};
 use esoz_device_dispense::{PseudonymFingerprint, PseudonymFingerprints};
 use esoz_kernel::{StoreError, StoreErrorKind};
 
-use super::stores::{connect_mongo, open_sqlite};
-use crate::config::{Config, StoreKind};
+use super::backend::store_backend;
+use crate::config::Config;
 
 /// How a key that does not fit is corrected.
 pub(crate) const REMEDY: &str = "give back the scheme and key that the stored pseudonyms are made with; only if all of them were made anew with these: \
@@ -37,7 +37,7 @@ impl PatientKey {
 
     /// Reads the configured key. Opens no store but that of dispenses.
     pub(crate) async fn of_configured(config: &Config) -> Result<Self> {
-        Self::of(config, fingerprints_of(config).await?)
+        Self::of(config, store_backend(config)?.fingerprints(config).await?)
     }
 
     /// Refuses another key than the store's; the first one becomes the store's.
@@ -83,12 +83,4 @@ impl PatientKey {
 /// Whether the store could not be reached.
 pub(crate) fn is_unavailable(error: &Error) -> bool {
     error.downcast_ref::<StoreError>().is_some_and(|error| error.kind() == StoreErrorKind::Unavailable)
-}
-
-/// Where the configured store of dispenses remembers the key of pseudonyms.
-async fn fingerprints_of(config: &Config) -> Result<Arc<dyn PseudonymFingerprints>> {
-    Ok(match config.store_kind()? {
-        StoreKind::Sqlite => Arc::new(open_sqlite(config)?),
-        StoreKind::Servers => Arc::new(connect_mongo(config).await?),
-    })
 }

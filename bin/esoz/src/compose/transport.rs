@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use esoz_store_postgres::PostgresStore;
 use esoz_tls::Transport;
 
-use super::bus::KAFKA;
-use super::stores::{MONGODB, POSTGRESQL, Stores};
-use crate::config::{Bus, Config};
+use super::backend::Database;
+use super::bus::{KAFKA, broker_backend};
+use super::stores::Stores;
+use crate::config::Config;
+use crate::telemetry::span_export;
 
 /// What to do about a connection that is not safe.
 pub(crate) const REMEDY: &str = "anybody on the way can read what is sent, health data to the stores, or pass for the server: use TLS and check its \
@@ -23,7 +24,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The connections to the servers that are in use, by the name of the component.
 pub(crate) struct Transports {
-    postgres: Option<Arc<PostgresStore>>,
+    databases: Vec<Arc<dyn Database>>,
     /// Those that stay as they are.
     others: Vec<(&'static str, Transport)>,
     /// What was found last.
@@ -33,15 +34,11 @@ pub(crate) struct Transports {
 impl Transports {
     /// Finds out how each connection is made.
     pub(crate) fn new(config: &Config, stores: &Stores) -> Result<Arc<Self>> {
-        let mongo = stores.mongo.as_ref().map(|mongo| (MONGODB, mongo.transport()));
-        let kafka = match config.bus()? {
-            Bus::Log => None,
-            Bus::Kafka => Some((KAFKA, config.kafka()?.transport())),
-        };
-        let collector = config.otlp()?.map(|otlp| otlp.transport()).transpose()?;
-        let others = [mongo, kafka, collector.map(|transport| (COLLECTOR, transport))];
-        let others = others.into_iter().flatten().collect();
-        let transports = Self { postgres: stores.postgres.clone(), others, last: Mutex::default() };
+        let kafka = broker_backend(config)?.map(|broker| broker.transport(config)).transpose()?;
+        let collector = span_export::transport(config)?;
+        let others = [(KAFKA, kafka), (COLLECTOR, collector)];
+        let others = others.into_iter().filter_map(|(name, transport)| Some((name, transport?))).collect();
+        let transports = Self { databases: stores.databases.clone(), others, last: Mutex::default() };
         transports.check();
         Ok(Arc::new(transports))
     }
@@ -64,9 +61,9 @@ impl Transports {
     /// Finds out how each connection is made now: the URL of PostgreSQL may be a file that is replaced. Warns of what is not safe, if it was not found so
     /// before.
     fn check(&self) {
-        let postgres = self.postgres.as_ref().and_then(|postgres| postgres.transport().ok());
-        let postgres = postgres.map(|transport| (POSTGRESQL, transport));
-        let found: Vec<_> = postgres.into_iter().chain(self.others.iter().copied()).collect();
+        let databases = self.databases.iter();
+        let databases = databases.filter_map(|database| Some((database.name(), database.transport()?)));
+        let found: Vec<_> = databases.chain(self.others.iter().copied()).collect();
         let mut last = self.lock();
         for (component, transport) in &found {
             if let Transport::Weak(why) = transport
@@ -88,11 +85,12 @@ impl Transports {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "servers"))]
 mod tests {
-    use esoz_store_postgres::PostgresSettings;
+    use esoz_store_postgres::{PostgresSettings, PostgresStore};
     use esoz_tls::SecretSource;
 
+    use super::super::stores::POSTGRESQL;
     use super::*;
 
     #[tokio::test]
@@ -106,7 +104,7 @@ mod tests {
         let postgres =
             PostgresStore::connect(&PostgresSettings { url, ..PostgresSettings::new("") }).unwrap();
         let others = vec![(KAFKA, Transport::Local)];
-        let transports = Transports { postgres: Some(Arc::new(postgres)), others, last: Mutex::default() };
+        let transports = Transports { databases: vec![Arc::new(postgres)], others, last: Mutex::default() };
         transports.check();
         assert_eq!(transports.last(), [(POSTGRESQL, Transport::Verified), (KAFKA, Transport::Local)]);
         replace("disable");

@@ -4,9 +4,19 @@ use anyhow::Result;
 use esoz_bus_kafka::{BusError, HAS_TLS, KafkaSettings, PasswordMechanism, Sasl};
 use esoz_tls::{ClientTls, SecretSource};
 
+use super::typed::Bus;
 use super::{Config, optional};
+use crate::features::Feature;
 
 impl Config {
+    /// Refuses settings that no client of Kafka could use, if events go there. Does not read files.
+    pub(super) fn validate_kafka(&self) -> Result<()> {
+        match self.bus()? {
+            Bus::Log => Ok(()),
+            Bus::Kafka => self.kafka().map(drop),
+        }
+    }
+
     /// The settings of every client of Kafka. Does not read files.
     pub(crate) fn kafka(&self) -> Result<KafkaSettings> {
         let kafka = &self.sections.kafka;
@@ -64,8 +74,9 @@ impl Config {
             return Ok(None);
         }
         if !HAS_TLS {
-            let what = "needs a build with the feature `kafka-tls`: brokers on another machine are reached by TLS, unless it is `off`";
-            return Err(self.refuse("kafka.tls", what));
+            let needed = Feature::KafkaTls.needed();
+            let what = format!("{needed}: brokers on another machine are reached by TLS, unless it is `off`");
+            return Err(self.refuse("kafka.tls", &what));
         }
         Ok(Some(ClientTls { root_certificate_file, certificate }))
     }
@@ -105,7 +116,7 @@ impl Config {
             }
         };
         if !HAS_TLS {
-            return Err(self.refuse(key, "needs a build with the feature `kafka-tls`"));
+            return Err(self.refuse(key, &Feature::KafkaTls.needed()));
         }
         Ok(Some(sasl))
     }

@@ -1,16 +1,20 @@
 //! The configuration: a TOML file, overridden by environment variables; defaults fill the rest.
 //!
 //! `schema.rs` defines every key, `sources.rs` merges the sources, `variables.rs` knows the names of variables, `validate.rs` refuses
-//! impossible values, `typed.rs`, `bind.rs`, `dispenses.rs`, `documents.rs`, `kafka.rs`, `registries.rs` and `secrets.rs` give the values their types,
+//! impossible values, `typed.rs`, `bind.rs`, `dispenses.rs`, `documents.rs`, `kafka.rs`, `otlp.rs`, `registries.rs` and `secrets.rs` give the values their types, `features.rs` refuses what the build lacks,
 //! `masked.rs` and `masked_url.rs` mask secrets that are shown, `secret_files.rs` knows which files hold secrets. Every refusal names the key and the source of its
 //! value, and all problems are refused at once.
 
 mod bind;
 mod dispenses;
 mod documents;
+mod features;
+#[cfg(feature = "servers")]
 mod kafka;
 mod masked;
 mod masked_url;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod problems;
 mod registries;
 mod schema;

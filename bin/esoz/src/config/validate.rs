@@ -5,7 +5,7 @@ use anyhow::{Result, anyhow, bail};
 use super::Config;
 use super::problems::{NEXT, refuse_all};
 use super::schema::HOUR_MS;
-use super::typed::{Bus, StoreKind, TokenSource};
+use super::typed::{StoreKind, TokenSource};
 use super::variables::variable_of;
 
 /// How much a relay's claim must outlive `kafka.delivery_timeout_ms`, in milliseconds: the publisher reports a timeout a few seconds late.
@@ -35,8 +35,12 @@ impl Config {
             self.public_url().err(),
             self.trusted_proxies().err(),
             self.metrics_bind().err(),
+            self.require_stores().err(),
             self.store_kind().and_then(|kind| self.validate_stores(kind)).err(),
-            self.bus().and_then(|bus| self.validate_bus(bus)).err(),
+            self.require_bus().err(),
+            self.bus().err(),
+            #[cfg(feature = "servers")]
+            self.validate_kafka().err(),
             self.consumer_group().err(),
             self.expiry().err(),
             self.token_source().and_then(|source| self.validate_tokens(source)).err(),
@@ -50,6 +54,8 @@ impl Config {
             self.allowed_origins().err(),
             self.log_level().err(),
             self.log_as_json(false).err(),
+            self.require_span_export().err(),
+            #[cfg(feature = "otlp")]
             self.otlp().err(),
         ];
         for error in refused.into_iter().flatten() {
@@ -94,13 +100,6 @@ impl Config {
                 ];
                 refuse_all(refused.into_iter().flatten().map(|error| format!("{error:#}")).collect())
             }
-        }
-    }
-
-    fn validate_bus(&self, bus: Bus) -> Result<()> {
-        match bus {
-            Bus::Log => Ok(()),
-            Bus::Kafka => self.kafka().map(drop),
         }
     }
 

@@ -2,9 +2,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use esoz_bus_kafka::{BusError, ConsumedMessage, KafkaConsumer};
 use esoz_events::{EventIngestion, Ingested};
-use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_kernel::StoreError;
 use metrics::{Counter, Gauge};
 
 use super::{Job, JobFailure, Worked};
@@ -20,11 +19,46 @@ const BATCH: usize = 500;
 /// The pause when the topic has nothing new; a message ends it.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// A message of the topic, with its position.
+pub(crate) struct TopicMessage {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+}
+
+impl AsRef<[u8]> for TopicMessage {
+    fn as_ref(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
+/// The topic, read as a member of a consumer group: at least once, each partition in its order.
+#[async_trait]
+pub(crate) trait TopicConsumer: Send + Sync {
+    /// The number of messages behind the committed offsets.
+    fn lag(&self) -> u64;
+
+    /// Returns the messages that are there, at most so many; the same again until they are processed.
+    ///
+    /// # Errors
+    /// When the topic cannot be read: it is unavailable, or reading is refused.
+    fn read(&self, most: usize) -> Result<Vec<TopicMessage>, StoreError>;
+
+    /// Marks the messages that were read as processed.
+    fn mark_processed(&self);
+
+    /// Waits until there is a message to process, or a failure to report.
+    async fn ready(&self);
+
+    /// Leaves the group, if nobody else uses the consumer.
+    async fn close(self: Arc<Self>);
+}
+
 /// Fills the event log from the topic. Replicas share the work as one consumer group.
 pub(crate) struct ConsumeEvents {
     store: &'static str,
     /// None after the server has stopped.
-    consumer: Mutex<Option<Arc<KafkaConsumer>>>,
+    consumer: Mutex<Option<Arc<dyn TopicConsumer>>>,
     ingestion: EventIngestion,
     /// The messages by outcome, in the order of [`MESSAGE_OUTCOMES`].
     outcomes: [Counter; MESSAGE_OUTCOMES.len()],
@@ -35,7 +69,7 @@ pub(crate) struct ConsumeEvents {
 impl ConsumeEvents {
     pub(crate) fn new(
         store: &'static str,
-        consumer: KafkaConsumer,
+        consumer: Arc<dyn TopicConsumer>,
         ingestion: EventIngestion,
         metrics: &Metrics,
         bus: CallLog,
@@ -43,14 +77,14 @@ impl ConsumeEvents {
         let outcomes =
             MESSAGE_OUTCOMES.map(|outcome| metrics.counter_from_zero(&EVENT_LOG_MESSAGES, [outcome]));
         let lag = metrics.gauge(&EVENT_LOG_LAG, NO_LABELS);
-        Self { store, consumer: Mutex::new(Some(Arc::new(consumer))), ingestion, outcomes, lag, bus }
+        Self { store, consumer: Mutex::new(Some(consumer)), ingestion, outcomes, lag, bus }
     }
 
-    fn consumer(&self) -> Option<Arc<KafkaConsumer>> {
+    fn consumer(&self) -> Option<Arc<dyn TopicConsumer>> {
         self.consumer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn record(&self, messages: &[ConsumedMessage], ingested: &Ingested) {
+    fn record(&self, messages: &[TopicMessage], ingested: &Ingested) {
         let Ingested { stored, duplicates, skipped, malformed } = ingested;
         for (index, reason) in malformed {
             let position = messages.get(*index).map(|message| (message.partition, message.offset));
@@ -61,16 +95,6 @@ impl ConsumeEvents {
         let malformed = u64::try_from(malformed.len()).unwrap_or(u64::MAX);
         for (counter, messages) in self.outcomes.iter().zip([*stored, *duplicates, *skipped, malformed]) {
             counter.increment(messages);
-        }
-    }
-}
-
-/// Records a failure to read the topic. A refusal is no outage, and is logged at once.
-fn failed(bus: &CallLog, error: &BusError) -> Option<Due> {
-    match error {
-        BusError::Unavailable { .. } => bus.unavailable(),
-        BusError::Settings { .. } | BusError::Refused { .. } => {
-            bus.failed(&StoreError::new(StoreErrorKind::Unexpected, "reading the topic"))
         }
     }
 }
@@ -90,8 +114,14 @@ impl Job for ConsumeEvents {
         let lag = u32::try_from(consumer.lag()).unwrap_or(u32::MAX);
         self.lag.set(f64::from(lag));
         let messages = consumer.read(BATCH).map_err(|error| {
-            if let Some(Due { failures, seconds, .. }) = failed(&self.bus, &error) {
-                tracing::warn!(%error, failures, seconds, "the topic cannot be read; the job tries again until it can");
+            if let Some(Due { failures, seconds, .. }) = self.bus.failed(&error) {
+                let error = error.with_causes();
+                tracing::warn!(
+                    error,
+                    failures,
+                    seconds,
+                    "the topic cannot be read; the job tries again until it can"
+                );
             }
             JobFailure::Logged
         })?;
@@ -118,27 +148,8 @@ impl Job for ConsumeEvents {
     /// Leaves the group, so that other replicas take over at once.
     async fn stop(&self) {
         let consumer = self.consumer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(consumer) = consumer.and_then(Arc::into_inner) {
+        if let Some(consumer) = consumer {
             consumer.close().await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use esoz_http::Condition;
-
-    use super::*;
-    use crate::telemetry::outage::tests::context;
-
-    #[test]
-    fn a_refusal_of_the_brokers_is_logged_at_once_and_that_they_are_away_is_not() {
-        let (attempted, reason) = (String::from("reading"), String::from("it may not"));
-        let (context, _) = context("kafka");
-        context.health.record("kafka", Condition::Up, esoz_kernel::Timestamp::UNIX_EPOCH);
-        let bus = context.calls_of("kafka");
-        let away = BusError::Unavailable { attempted: attempted.clone(), reason: reason.clone() };
-        assert_eq!(failed(&bus, &away), None);
-        assert!(failed(&bus, &BusError::Refused { attempted, reason }).is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! Periodic jobs beside the requests: one file per job, and the loop that drives them all.
 
-mod consume_events;
+pub(crate) mod consume_events;
 mod expire;
 mod purge_events;
 mod purge_keys;

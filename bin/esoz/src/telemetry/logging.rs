@@ -12,7 +12,6 @@ use std::panic::PanicHookInfo;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use esoz_otlp::Export;
 use opentelemetry::trace::Tracer;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
@@ -25,6 +24,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::config::Config;
 use crate::telemetry::instrumented_ports;
+use crate::telemetry::span_export::{self, Export};
 use json_lines::{JsonLines, SpanFields};
 use line_writer::LineWriter;
 
@@ -44,8 +44,7 @@ pub(crate) struct Logging {
 impl Logging {
     /// Installs the configured subscriber, and a hook that logs panics. Must be called inside a Tokio runtime.
     pub(crate) fn start(config: &Config) -> Result<Self> {
-        let export = config.otlp()?.map(|settings| Export::start(&settings)).transpose();
-        let export = export.context("`tracing`")?;
+        let export = span_export::start(config)?;
         let lines = stderr_lines().context("starting the log")?;
         let writer = lines.clone();
         let tracer = export.as_ref().map(Export::tracer);

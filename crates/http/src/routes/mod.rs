@@ -2,6 +2,7 @@
 
 pub(crate) mod contract_divisions;
 pub(crate) mod device_dispenses;
+#[cfg(feature = "swagger")]
 mod docs;
 pub(crate) mod events;
 pub(crate) mod health;
@@ -43,7 +44,7 @@ pub(crate) const HEALTH: &str = "health";
 /// well.
 fn endpoints() -> Vec<Endpoint> {
     use self::{contract_divisions as contracts, device_dispenses as dispenses};
-    vec![
+    let endpoints = vec![
         Endpoint::new(DEVICE_DISPENSES, dispenses::list::__path_handle, dispenses::list::handle)
             .lists::<ListDispenses>(),
         Endpoint::new(
@@ -81,8 +82,12 @@ fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(DESCRIPTION, openapi_json::__path_show, openapi_json::show),
         Endpoint::new(HEALTH, health::__path_live, health::live),
         Endpoint::new(HEALTH, health::__path_ready, health::ready),
-        Endpoint::undescribed(Method::GET, docs::paths(), docs::show),
-    ]
+    ];
+    #[cfg(feature = "swagger")]
+    let page = Some(Endpoint::undescribed(Method::GET, docs::paths(), docs::show));
+    #[cfg(not(feature = "swagger"))]
+    let page = None;
+    endpoints.into_iter().chain(page).collect()
 }
 
 /// One method of a path, or of several that are one route to metrics.

@@ -1,5 +1,7 @@
 //! The configuration: its sources, what is refused, and its secrets.
 
+mod features;
+#[cfg(feature = "servers")]
 mod kafka;
 mod secrets;
 mod sources;

@@ -16,7 +16,7 @@ use super::definitions::{
 };
 use super::{Metrics, NO_LABELS};
 use crate::compose::caches::CacheCounts;
-use crate::compose::stores::{MONGODB, POSTGRESQL, SQLITE, Stores};
+use crate::compose::stores::Stores;
 use crate::compose::transport::Transports;
 use crate::telemetry::logging;
 use crate::tls::{CertificateReload, TLS};
@@ -50,13 +50,11 @@ impl Collectors {
         certificate: Option<CertificateReload>,
     ) -> Self {
         // Waits are recorded as they happen.
-        if let Some(postgres) = &stores.postgres {
-            let waits = metrics.histogram(&POOL_WAIT, [POSTGRESQL]);
-            postgres.on_waited(move |waited| waits.record(waited.as_secs_f64()));
-        }
-        if let Some(mongo) = &stores.mongo {
-            let waits = metrics.histogram(&POOL_WAIT, [MONGODB]);
-            mongo.on_waited(move |waited| waits.record(waited.as_secs_f64()));
+        for database in &stores.databases {
+            database.on_waited(&|| {
+                let waits = metrics.histogram(&POOL_WAIT, [database.name()]);
+                Box::new(move |waited| waits.record(waited.as_secs_f64()))
+            });
         }
         Self {
             metrics: metrics.clone(),
@@ -108,13 +106,9 @@ impl Collectors {
     }
 
     fn collect_pools(&self) {
-        let Stores { sqlite, postgres, mongo, .. } = &self.stores;
-        for (store, status) in [
-            (SQLITE, sqlite.as_ref().map(|store| store.pool_status())),
-            (POSTGRESQL, postgres.as_ref().map(|store| store.pool_status())),
-            (MONGODB, mongo.as_ref().map(|store| store.pool_status())),
-        ] {
-            let Some(PoolStatus { idle, in_use, max, waiting }) = status else { continue };
+        for database in &self.stores.databases {
+            let store = database.name();
+            let PoolStatus { idle, in_use, max, waiting } = database.pool_status();
             for (state, connections) in POOL_STATES.into_iter().zip([idle, in_use]) {
                 self.metrics.gauge(&POOL_CONNECTIONS, [store, state]).set(float(connections));
             }
