@@ -35,8 +35,8 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$day
 certificate() {
     local name=$1 to=$folder/$1
     {
-        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -keyout "$to/key.pem" -out "$scratch/request.pem"
-        printf 'subjectAltName=DNS:%s,DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n' "$name" > "$scratch/extensions"
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -keyout "$to/key.pem" -out "$scratch/request.pem" &&
+        printf 'subjectAltName=DNS:%s,DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n' "$name" > "$scratch/extensions" &&
         openssl x509 -req -in "$scratch/request.pem" -CA "$scratch/authority.pem" -CAkey "$scratch/authority-key.pem" -CAcreateserial \
             -days "$days" -extfile "$scratch/extensions" -out "$to/certificate.pem"
     } 2> "$scratch/log" || { cat "$scratch/log" >&2; exit 1; }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use esoz_auth::Authentication;
 use esoz_contract_division::ContractDivisionOperations;
 use esoz_device_dispense::{DispenseOperations, DispensePorts};
@@ -160,7 +160,7 @@ impl EsozServer {
         let Self { running, watching, health_checks, metrics, jobs, patient_key, drain, last_runs, .. } =
             self;
         let Running { server, handle, listening, .. } = running;
-        let server = tokio::spawn(server);
+        let mut server = tokio::spawn(server);
         let refused = async {
             match patient_key.require_when_reached().await {
                 Err(error) => error,
@@ -170,6 +170,11 @@ impl EsozServer {
         let refused = tokio::select! {
             () = stop => None,
             error = refused => Some(error),
+            // E.g. its threads could not be started.
+            ended = &mut server => {
+                ended.context("the server task")?.context("serving")?;
+                bail!("the server has ended by itself");
+            }
         };
         tracing::info!("stopping: draining connections, then finishing the requests in flight");
         on_shutdown();

@@ -14,7 +14,7 @@ pub(crate) fn reloading() {
     // By the time systemd tells this reload from an earlier one.
     match NotifyState::monotonic_usec_now() {
         Ok(now) => notify(&[NotifyState::Reloading, now, NotifyState::Status("reloading")]),
-        Err(error) => tracing::warn!(%error, "systemd could not be told of the reload"),
+        Err(error) => tracing::warn!(%error, "the reload could not be reported to systemd"),
     }
 }
 
@@ -23,10 +23,10 @@ pub(crate) fn stopping() {
     notify(&[NotifyState::Stopping, NotifyState::Status("finishing the requests in flight")]);
 }
 
-/// Feeds the watchdog of the service manager at half of its time limit, until aborted, as long as every worker thread responds: systemd restarts a
+/// Feeds the watchdog of the service manager at a quarter of its time limit, until aborted, as long as every worker thread responds: systemd restarts a
 /// server whose worker is blocked. A store that is away changes nothing here, because a restart would not bring it back.
 pub(crate) async fn feed_watchdog(workers: Workers) {
-    let Some(pause) = sd_notify::watchdog_enabled().map(|limit| limit / 2).filter(|pause| !pause.is_zero())
+    let Some(pause) = sd_notify::watchdog_enabled().map(|limit| limit / 4).filter(|pause| !pause.is_zero())
     else {
         return;
     };
@@ -47,6 +47,6 @@ pub(crate) async fn feed_watchdog(workers: Workers) {
 
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd could not be told the state of the server; check NOTIFY_SOCKET");
+        tracing::warn!(%error, "the state of the server could not be reported to systemd; check NOTIFY_SOCKET");
     }
 }

@@ -72,7 +72,7 @@ impl Drop for Service {
 }
 
 #[test]
-fn systemd_hears_that_the_server_is_ready_lives_reloads_and_stops() {
+fn a_start_the_watchdog_a_reload_and_a_stop_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::start(folder.path());
 

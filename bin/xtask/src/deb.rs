@@ -19,7 +19,7 @@ const CONFIGURATION: [(&str, &str); 3] = [
 /// Each shell with the name of its completions in the package.
 const COMPLETIONS: [(&str, &str); 3] = [("bash", "esoz.bash"), ("zsh", "_esoz"), ("fish", "esoz.fish")];
 
-/// Who publishes the package. Whoever does writes a name and an address here.
+/// Who publishes the package: a placeholder, to be replaced by the publisher's name and address.
 const MAINTAINER: &str = "The esoz authors <maintainers@esoz.invalid>";
 
 /// Builds the Debian package: the program with this profile and these features, and what is made from it.

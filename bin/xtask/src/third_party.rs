@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result};
-use cargo_metadata::{CargoOpt, DependencyKind, MetadataCommand, PackageId};
+use anyhow::{Context as _, Result, ensure};
+use cargo_metadata::{MetadataCommand, Package};
 
 /// What the names of such files begin with.
 const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT"];
@@ -14,30 +15,18 @@ const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT"
 /// How deep below a package they are: those of a library in C are in its own folder.
 const DEPTH: usize = 2;
 
-/// Lists the libraries that the program has with these features, and quotes each license and notice once.
+/// Lists the libraries that the program has with these features on this platform, and quotes each license and notice once.
 pub(crate) fn licenses(manifest: &Path, features: &[String]) -> Result<String> {
-    let mut command = MetadataCommand::new();
-    command.manifest_path(manifest).other_options(["--locked".to_owned()]);
-    if !features.is_empty() {
-        command.features(CargoOpt::SomeFeatures(features.to_vec()));
-    }
-    let metadata = command.exec().context("asking cargo for the dependencies")?;
-    let resolve = metadata.resolve.as_ref().context("cargo resolves no dependencies")?;
-    let mut seen: BTreeSet<&PackageId> = BTreeSet::new();
-    let mut next = vec![resolve.root.as_ref().context("the program is no package")?];
-    while let Some(id) = next.pop() {
-        if seen.insert(id) {
-            let node =
-                resolve.nodes.iter().find(|node| node.id == *id).context("a package is not resolved")?;
-            let compiled_in = node.deps.iter().filter(|dependency| {
-                dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
-            });
-            next.extend(compiled_in.map(|dependency| &dependency.pkg));
-        }
-    }
-    let mut packages: Vec<_> =
-        metadata.packages.iter().filter(|package| seen.contains(&package.id)).collect();
-    packages.retain(|package| package.source.is_some());
+    let compiled_in = compiled_in(manifest, features)?;
+    let metadata = MetadataCommand::new()
+        .manifest_path(manifest)
+        .other_options(["--locked".to_owned()])
+        .exec()
+        .context("asking cargo for the packages")?;
+    let is_compiled_in = |package: &&Package| {
+        package.source.is_some() && compiled_in.contains(&format!("{} v{}", package.name, package.version))
+    };
+    let mut packages: Vec<_> = metadata.packages.iter().filter(is_compiled_in).collect();
     packages.sort_by_key(|package| (package.name.to_string(), package.version.clone()));
 
     let mut page =
@@ -58,6 +47,31 @@ pub(crate) fn licenses(manifest: &Path, features: &[String]) -> Result<String> {
         writeln!(page, "\n{}\n{}:\n\n{}", "-".repeat(80), names.join(", "), text.trim_end())?;
     }
     Ok(page)
+}
+
+/// Names the packages in the program, each as `name vversion`. `cargo metadata` would tell those of the whole workspace and of every platform.
+fn compiled_in(manifest: &Path, features: &[String]) -> Result<BTreeSet<String>> {
+    let tree = |edges: &str| -> Result<Vec<String>> {
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args(["tree", "--locked", "--prefix", "none", "--format", "{p}", "--edges", edges]);
+        tree.arg("--manifest-path").arg(manifest).args(["--features", &features.join(",")]);
+        let output = tree.stderr(Stdio::inherit()).output().context("running cargo tree")?;
+        ensure!(output.status.success(), "cargo tree failed: see above");
+        Ok(String::from_utf8(output.stdout)
+            .context("cargo tree prints text")?
+            .lines()
+            .map(str::to_owned)
+            .collect())
+    };
+    let name = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    let linked = tree("normal")?.into_iter().filter(|line| !line.contains("(proc-macro)"));
+    let mut names: BTreeSet<String> = linked.map(|line| name(&line)).collect();
+    // The sources of a library in C are a package that only a build script asks for.
+    let of_build_scripts = tree("normal,build")?.into_iter().map(|line| name(&line));
+    names.extend(
+        of_build_scripts.filter(|name| name.split(' ').next().is_some_and(|name| name.ends_with("-src"))),
+    );
+    Ok(names)
 }
 
 fn collect(folder: &Path, depth: usize, texts: &mut BTreeSet<String>) -> Result<()> {

@@ -1,21 +1,28 @@
 use std::future::ready;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 /// The worker threads of a server, each with an event loop of its own.
 #[derive(Debug, Clone, Default)]
-pub struct Workers(Arc<Mutex<Vec<Handle>>>);
+pub struct Workers(Arc<watch::Sender<Vec<Handle>>>);
 
 impl Workers {
     /// Registers the worker that calls this.
     pub(crate) fn register(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Handle::current());
+        self.0.send_modify(|workers| workers.push(Handle::current()));
+    }
+
+    /// Resolves when the first worker runs: the server accepts connections.
+    pub async fn started(&self) {
+        // The sender lives as long as this does.
+        drop(self.0.subscribe().wait_for(|workers| !workers.is_empty()).await);
     }
 
     /// Resolves when every worker has run a task: none of them is blocked. A worker that has ended counts as one that is not.
     pub async fn respond(&self) {
-        let workers = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let workers = self.0.borrow().clone();
         for task in workers.iter().map(|worker| worker.spawn(ready(()))).collect::<Vec<_>>() {
             // A runtime that has ended cancels the task.
             drop(task.await);
@@ -38,6 +45,7 @@ mod tests {
     #[tokio::test]
     async fn workers_respond_unless_one_of_them_is_blocked() {
         let workers = Workers::default();
+        assert!(timeout(Duration::ZERO, workers.started()).await.is_err());
         let mut threads = Vec::new();
         for _ in 0..2 {
             let (register, registered) = (workers.clone(), mpsc::channel());
@@ -53,9 +61,10 @@ mod tests {
             registered.1.recv().unwrap();
             threads.push((thread, stop));
         }
+        workers.started().await;
         workers.respond().await;
 
-        let blocked = workers.0.lock().unwrap().first().unwrap().clone();
+        let blocked = workers.0.borrow().first().unwrap().clone();
         let (unblock, wait) = mpsc::channel::<()>();
         blocked.spawn(async move {
             let _ = wait.recv();

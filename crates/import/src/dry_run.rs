@@ -10,8 +10,18 @@ use crate::batch::{LineResult, PAGE_RECORDS};
 use crate::ports::ImportPorts;
 use crate::{Record, RecordKind};
 
-/// The ids of the records that others may refer to: those of the input so far, and those of the stores. 16 bytes each; the stores' ids of a
-/// kind are read when the input first refers to a record that it does not have.
+/// The kinds whose records stores look up when others refer to them.
+const REFERRED_TO: [RecordKind; 6] = [
+    RecordKind::LegalEntity,
+    RecordKind::Division,
+    RecordKind::Contract,
+    RecordKind::Party,
+    RecordKind::MedicalProgram,
+    RecordKind::DeviceDefinition,
+];
+
+/// The ids of the records that others may refer to: those of the input so far, and those of the stores. The stores' ids of a kind are read
+/// when the input first refers to a record that it does not have.
 pub(crate) struct KnownIds<'a> {
     ports: &'a ImportPorts,
     of_input: HashSet<(RecordKind, Uuid)>,
@@ -34,7 +44,9 @@ impl<'a> KnownIds<'a> {
                 return Ok(LineResult::Put(Put::Refused(missing)));
             }
         }
-        self.of_input.extend(record.id().map(|id| (record.kind(), id)));
+        if REFERRED_TO.contains(&record.kind()) {
+            self.of_input.extend(record.id().map(|id| (record.kind(), id)));
+        }
         Ok(LineResult::Valid)
     }
 

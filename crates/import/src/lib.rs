@@ -13,6 +13,7 @@ mod ports;
 mod reader;
 mod record;
 mod report;
+mod suggestion;
 
 pub use error::{ImportError, LineError};
 pub use exporter::{ExportCounts, ExportError, ExportProgress, ExportTotals, Exporter};
@@ -25,3 +26,4 @@ pub use lines::{
 pub use ports::ImportPorts;
 pub use record::{ImportContext, PseudonymousLines, Record, RecordKind, SYSTEM_USER, UnknownFields};
 pub use report::{BadLine, Counts, Progress, Report, Totals};
+pub use suggestion::suggestion;

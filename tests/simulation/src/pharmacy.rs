@@ -103,10 +103,10 @@ fn content(of: &Belongs, document: &Map<String, Value>, status: &str, given: (&s
 }
 
 /// Registries in which whoever asks is an approved employee, and works where it is asked for.
-pub(crate) struct EverybodyMay;
+pub(crate) struct PermissiveRegistries;
 
 #[async_trait]
-impl Registries for EverybodyMay {
+impl Registries for PermissiveRegistries {
     async fn facts(&self, query: &RegistryQuery) -> Result<RegistryFacts, StoreError> {
         let employee = employee_of(party().id, query.legal_entity).facts;
         Ok(RegistryFacts {
@@ -142,9 +142,9 @@ fn party() -> Party {
 }
 
 /// Numbers stand for themselves: how a digest is made plays no part here.
-pub(crate) struct NumbersThemselves;
+pub(crate) struct PlainDigests;
 
-impl DrfoDigests for NumbersThemselves {
+impl DrfoDigests for PlainDigests {
     fn of(&self, drfo: &Drfo) -> DrfoDigest {
         DrfoDigest::new(drfo.expose())
     }

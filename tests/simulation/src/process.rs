@@ -20,7 +20,7 @@ use esoz_testkit::doubles::Double;
 use crate::carrier::Carrier;
 use crate::defects::{AnswersBeforeCommit, CarelessRelay, Defect, DoubtIsFailure, MakesNewEvent, WithoutKey};
 use crate::faulty::Faulty;
-use crate::pharmacy::{self, DRFO, EverybodyMay, NumbersThemselves, REASON, UtcCalendar};
+use crate::pharmacy::{self, DRFO, PermissiveRegistries, PlainDigests, REASON, UtcCalendar};
 use crate::sim::{OwnClock, Owner, Sim};
 use crate::watch::{Answer, Ask, LIFETIME, Request, SYSTEM_USER, Watch};
 use crate::world::World;
@@ -198,7 +198,7 @@ fn signed_ports(
     if world.defect == Some(Defect::DoubtIsFailure) {
         writes = Arc::new(Double(DoubtIsFailure(writes)));
     }
-    let registries: Arc<dyn Registries> = Arc::new(EverybodyMay);
+    let registries: Arc<dyn Registries> = Arc::new(PermissiveRegistries);
     let media: Arc<dyn MediaStorage> = Arc::new(world.faulty(world.media.clone()));
     SignedPorts {
         writes,
@@ -206,7 +206,7 @@ fn signed_ports(
         legal_entities: legal_entities.clone(),
         allowed_types: AllowedTypes::default(),
         pseudonyms: Arc::new(Themselves),
-        digests: Arc::new(NumbersThemselves),
+        digests: Arc::new(PlainDigests),
         verifier: Arc::new(UnsignedDocuments::new(Drfo::parse(DRFO))),
         media,
         clock: clock.clone(),

@@ -29,8 +29,12 @@ pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
     // Aborted when it is dropped.
     let mut tasks = JoinSet::new();
     tasks.spawn(reload.run(server.certificate(), trust, listening.clone()));
-    tasks.spawn(service_manager::feed_watchdog(server.workers()));
+    let workers = server.workers();
+    tasks.spawn(async move {
+        workers.started().await;
+        service_manager::ready(&listening);
+        service_manager::feed_watchdog(workers).await;
+    });
     let stop = any_signal(&[SignalKind::terminate(), SignalKind::interrupt()])?;
-    service_manager::ready(&listening);
     server.run(stop, service_manager::stopping).await
 }

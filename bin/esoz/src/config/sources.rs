@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use esoz_https::Proxies;
+use esoz_import::suggestion;
 use esoz_kernel::SecretString;
 use esoz_tls::read_file;
 use hyper::Uri;
@@ -151,7 +152,7 @@ impl Layers {
         };
         let names: Vec<String> = keys.keys().cloned().collect();
         let Some(slot) = keys.get_mut(key) else {
-            let (hint, names) = (suggestion(key, &names), names.join(", "));
+            let (hint, names) = (suggestion(key, names.iter().map(String::as_str)), names.join(", "));
             let problem = format!(
                 "unknown key `{section}.{key}` in {source}{hint}; the keys of this section are {names}"
             );
@@ -176,7 +177,7 @@ impl Layers {
         let sections = self.section_names();
         let problem = format!(
             "unknown section `{section}` in {source}{}; the sections are {}",
-            suggestion(section, &sections),
+            suggestion(section, sections.iter().map(String::as_str)),
             sections.join(", ")
         );
         // Told once, however many keys it has.
@@ -188,18 +189,6 @@ impl Layers {
     fn section_names(&self) -> Vec<String> {
         self.table.keys().cloned().collect()
     }
-}
-
-/// The least similarity of a name that is suggested for an unknown one, from 0 to 1.
-const MIN_SIMILARITY: f64 = 0.8;
-
-/// Suggests the most similar known name, if one is similar enough.
-fn suggestion(name: &str, known: &[String]) -> String {
-    let similar = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
-    let best = similar.max_by(|(left, _), (right, _)| left.total_cmp(right));
-    best.filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
-        .map(|(_, best)| format!(" (did you mean `{best}`?)"))
-        .unwrap_or_default()
 }
 
 /// Accepts a value of the file that has the type of the default.

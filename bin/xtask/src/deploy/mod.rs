@@ -63,7 +63,14 @@ impl Deploy {
         steps.run("deploy: YAML", yaml);
 
         let mut scripts = self.program("shellcheck");
-        scripts.args(["deploy/compose/prepare-credentials.sh", ".ci/run"].map(|file| steps.path(file)));
+        let files = [
+            "deploy/compose/prepare-credentials.sh",
+            "deploy/container/smoke.sh",
+            "deploy/debian/smoke.sh",
+            "deploy/debian/postinst",
+            ".ci/run",
+        ];
+        scripts.args(files.map(|file| steps.path(file)));
         steps.run("deploy: scripts", scripts);
 
         let mut schema = self.module("check_jsonschema");

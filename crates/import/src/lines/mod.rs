@@ -18,6 +18,7 @@ pub use json_record::{JsonRecord, patient_fields};
 pub(crate) use write::{ExportLine, export_line};
 
 use crate::json::{DecodeError, object_mut, refuse_unknown, required, string};
+use crate::suggestion::suggestion;
 use crate::{ImportContext, LineError, Record, RecordKind};
 
 /// Parses one line.
@@ -36,19 +37,12 @@ pub fn parse_line(line: &str, context: &ImportContext<'_>) -> Result<Record, Lin
 
 const DATA: &str = "data";
 
-/// The least similarity of a kind that is suggested for an unknown one, from 0 to 1.
-const MIN_SIMILARITY: f64 = 0.8;
-
 /// Reads a kind. For an unknown one the error has the most similar kind, if one is similar enough.
 fn kind(value: &Value) -> Result<RecordKind, DecodeError> {
     let word = string(value)?;
     word.parse().map_err(|unknown| {
-        let similar = RecordKind::ALL.map(|kind| (strsim::jaro_winkler(word, kind.as_str()), kind));
-        let best = similar.into_iter().max_by(|(left, _), (right, _)| left.total_cmp(right));
-        match best.filter(|(similarity, _)| *similarity >= MIN_SIMILARITY) {
-            Some((_, best)) => DecodeError::new(format_args!("{unknown} (did you mean `{best}`?)")),
-            None => DecodeError::new(unknown),
-        }
+        let nearest = suggestion(word, RecordKind::ALL.map(RecordKind::as_str));
+        DecodeError::new(format_args!("{unknown}{nearest}"))
     })
 }
 

@@ -197,10 +197,11 @@ mod tests {
     #[test]
     fn every_double_is_read_as_it_is_written() {
         let mantissas = [0, 1, 2, 3, 0x5_5555_5555_5555, 0xa_aaaa_aaaa_aaab, (1 << 52) - 2, (1 << 52) - 1];
-        let extremes = (0..2047_u64).flat_map(|exponent| mantissas.map(|mantissa| exponent << 52 | mantissa));
+        let extremes =
+            (0..2047_u64).flat_map(|exponent| mantissas.map(|mantissa| (exponent << 52) | mantissa));
         // Between 2^50 and 2^53 many doubles lie half way between two shortest forms.
-        let half_way =
-            (0..20_000_u64).map(|index| (1023 + 50 + index % 3) << 52 | index * 0x1_2345_6789 % (1 << 52));
+        let half_way = (0..20_000_u64)
+            .map(|index| ((1023 + 50 + index % 3) << 52) | (index * 0x1_2345_6789 % (1 << 52)));
         for bits in extremes.chain(half_way) {
             let text = Value::from(f64::from_bits(bits)).to_string();
             let read = read(&text).ok().and_then(|number| number.as_f64()).map(f64::to_bits);

@@ -14,7 +14,7 @@ use crate::watch::{Ask, Belongs, Request, SYSTEM_USER, at_once};
 use crate::world::World;
 
 /// No message is about something else than the dispenses and the requests.
-pub(super) fn told_of_others(world: &World, messages: &[StatusChangeEvent]) -> Result<(), String> {
+pub(super) fn no_foreign_events(world: &World, messages: &[StatusChangeEvent]) -> Result<(), String> {
     let belongings = &world.watch.belongings;
     let known: BTreeSet<_> =
         belongings.iter().flat_map(|of| [of.dispense.uuid(), of.request.uuid()]).collect();

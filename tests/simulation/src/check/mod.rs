@@ -25,7 +25,7 @@ pub(crate) fn all(world: &World) -> Result<(), String> {
         return Err(broken);
     }
     let stored = world.watch.stored();
-    dispensing::told_of_others(world, &messages)?;
+    dispensing::no_foreign_events(world, &messages)?;
     for of in &world.watch.belongings {
         dispensing::history(world, &stored, of, &requests)?;
         dispensing::containers(world, &stored, of, &requests)?;

@@ -146,6 +146,7 @@ on_every_store! {
     async fn k16_two_dispenses_of_one_request_at_once(kind) {
         let documents = Documents::new();
         let app = documents.start(kind).await;
+        // With a request of its own each, one after the other: what is kept and told is counted in between.
         for round in 1..=20 {
             let fixture = SignedFixture::load(&app, &documents).await;
             let another = fixture.another().build();
