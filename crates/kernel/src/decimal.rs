@@ -10,7 +10,7 @@ pub fn lossless_f64(text: &str) -> Option<f64> {
 /// The shortest decimal form of a double; of two that are equally near, the one with the even last digit, as JSON is written.
 fn shortest(number: f64) -> Option<(bool, String, i64)> {
     let shortest = decimal(&format!("{number:e}"))?;
-    // The standard library takes the greater of two there, and the even one when it is told how many digits to write.
+    // `{:e}` breaks a tie upwards; with a precision, ties are rounded to even.
     let even = format!("{number:.*e}", shortest.1.len().saturating_sub(1));
     let is_same_double = even.parse() == Ok(number);
     if is_same_double { decimal(&even) } else { Some(shortest) }

@@ -32,8 +32,7 @@ async fn print_delivered(config: &Config, follow: bool) -> Result<()> {
         let topic = &config.sections.events.topic;
         bail!("events go to the Kafka topic {topic}: read them there (kafka-console-consumer, kcat)");
     }
-    let log = Stores::open(config).await?.log_bus;
-    let log = log.context("no store keeps a log of delivered events")?;
+    let log = Stores::open(config).await?.log_bus()?;
     let mut after = 0;
     loop {
         let delivered = log.delivered_after(after, PAGE).await.context("reading the delivered events")?;

@@ -31,7 +31,7 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
         if args.dry_run { Stores::open(config).await? } else { Stores::open_or_create(config).await? };
     let patient_key = stores.patient_key(config)?;
     if args.dry_run {
-        patient_key.check().await?;
+        patient_key.require_unrecorded().await?;
     } else {
         patient_key.require().await?;
     }

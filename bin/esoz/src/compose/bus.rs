@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use async_trait::async_trait;
 use esoz_events::EventPublisher;
 use esoz_tls::Transport;
@@ -76,9 +76,6 @@ pub(crate) fn warn_of_single_replica(config: &Config) -> Result<()> {
 pub(super) fn publisher(config: &Config, stores: &Stores) -> Result<Arc<dyn EventPublisher>> {
     match broker_backend(config)? {
         Some(broker) => Ok(broker.connect(config, None)?),
-        None => Ok(stores
-            .log_bus
-            .clone()
-            .context("`events.bus` is `log`, but no SQLite file is open to keep the log")?),
+        None => Ok(stores.log_bus()?),
     }
 }

@@ -46,6 +46,15 @@ impl PatientKey {
     /// When it is another one, or the store fails: [`is_unavailable`].
     pub(crate) async fn require(&self) -> Result<()> {
         let recorded = self.fingerprints.record_first(self.fingerprint).await?;
+        self.require_same(recorded)
+    }
+
+    /// Refuses another key than the store's as [`PatientKey::require`] does, but records none.
+    pub(crate) async fn require_unrecorded(&self) -> Result<()> {
+        self.fingerprints.recorded().await?.map_or(Ok(()), |recorded| self.require_same(recorded))
+    }
+
+    fn require_same(&self, recorded: PseudonymFingerprint) -> Result<()> {
         self.compare(recorded).map_err(|problem| Error::msg(format!("{problem}; {REMEDY}")))
     }
 

@@ -79,7 +79,7 @@ pub struct Stores {
     /// The databases of these stores.
     pub(crate) databases: Vec<Arc<dyn Database>>,
     /// The bus of a server without a broker, if a store has one.
-    pub(crate) log_bus: Option<Arc<dyn LogBus>>,
+    pub(super) log_bus: Option<Arc<dyn LogBus>>,
     /// The remote issuer of access tokens, if they are not in a store of ours.
     pub(crate) token_issuer: Option<Arc<TokenIssuer>>,
     /// The registries that are asked over HTTP, if there are any.
@@ -117,6 +117,14 @@ impl Stores {
             all.oldest = all.oldest.into_iter().chain(one.oldest).min();
         }
         Ok(all)
+    }
+
+    /// The log to which events are delivered without a broker.
+    ///
+    /// # Errors
+    /// When no store has one.
+    pub(crate) fn log_bus(&self) -> Result<Arc<dyn LogBus>> {
+        self.log_bus.clone().context("`events.bus` is `log`, but no SQLite file is open to keep the log")
     }
 
     /// The configured patient key, to be compared with that of the store.

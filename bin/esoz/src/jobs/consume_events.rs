@@ -50,7 +50,7 @@ pub(crate) trait TopicConsumer: Send + Sync {
     /// Waits until there is a message to process, or a failure to report.
     async fn ready(&self);
 
-    /// Leaves the group, if nobody else uses the consumer.
+    /// Leaves the consumer group, unless another reference to the consumer is held.
     async fn close(self: Arc<Self>);
 }
 

@@ -19,11 +19,13 @@ use crate::json::{
     DecodeError, day, decimal, object, optional, parsed, refuse_unknown, required, string, text,
 };
 
+const PATIENT: [LineField; 2] = patient::line_fields(PATIENT_ID);
+
 /// The fields of its line.
 pub(super) const FIELDS: [LineField; 12] = [
     LineField::required(ID, Uuid, ""),
-    LineField::or(SUBJECT, PATIENT_ID, Uuid, "The patient. A pseudonym is stored in its place."),
-    LineField::or(PATIENT_ID, SUBJECT, Text, "The patient's pseudonym. With `--pseudonymous` only."),
+    PATIENT[0],
+    PATIENT[1],
     LineField::required(STATUS, words!(DeviceRequestStatus), "An import does not reopen a completed one."),
     LineField::required(INTENT, Text, "Only `order` can be dispensed."),
     LineField::optional(PROGRAM, Uuid, "The medical program that pays."),

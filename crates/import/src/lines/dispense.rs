@@ -8,7 +8,7 @@ use esoz_device_dispense::{
 use esoz_kernel::{PatientId, Stamps, UserId, time::rfc3339_millis};
 use serde_json::{Map, Value, json};
 
-use super::field::{LineField, LineFieldKind};
+use super::field::{LineField, LineFieldKind, LinePresence};
 use super::patient::{self, SUBJECT};
 use super::stamps;
 use crate::json::{
@@ -21,29 +21,22 @@ pub(super) const ID: &str = "id";
 pub(super) const PATIENT_ID: &str = "patient_id";
 pub(super) const STATUS_HISTORY: &str = "status_history";
 
+const PATIENT: [LineField; 2] = patient::line_fields(PATIENT_ID);
+
 /// The fields of a line that no record has.
-pub(super) const NOT_IN_RECORD_LINE: [LineField; 3] = [
-    LineField::required(ID, LineFieldKind::Uuid, ""),
-    LineField::or(
-        SUBJECT,
-        PATIENT_ID,
-        LineFieldKind::Uuid,
-        "The patient. A pseudonym is stored in its place.",
-    ),
-    LineField::or(
-        PATIENT_ID,
-        SUBJECT,
-        LineFieldKind::Text,
-        "The patient's pseudonym. With `--pseudonymous` only.",
-    ),
-];
+pub(super) const NOT_IN_RECORD_LINE: [LineField; 3] =
+    [LineField::required(ID, LineFieldKind::Uuid, ""), PATIENT[0], PATIENT[1]];
 
 /// The same in the form in which the fields of a record are checked.
-static NOT_IN_RECORD: [Field; 3] = [
-    Field::new(ID, FieldKind::Uuid, Presence::Always, ""),
-    Field::new(PATIENT_ID, FieldKind::Uuid, Presence::Optional, ""),
-    Field::new(SUBJECT, FieldKind::Text, Presence::Optional, ""),
-];
+static NOT_IN_RECORD: [Field; 3] =
+    [checked(NOT_IN_RECORD_LINE[0]), checked(NOT_IN_RECORD_LINE[1]), checked(NOT_IN_RECORD_LINE[2])];
+
+const fn checked(field: LineField) -> Field {
+    let kind = if matches!(field.kind, LineFieldKind::Uuid) { FieldKind::Uuid } else { FieldKind::Text };
+    let is_required = matches!(field.presence, LinePresence::Required);
+    let presence = if is_required { Presence::Always } else { Presence::Optional };
+    Field::new(field.name, kind, presence, "")
+}
 
 /// The remedy for an unknown field.
 const REMEDY: &str = "; with --keep-unknown it is stored as it is";

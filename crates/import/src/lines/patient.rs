@@ -4,11 +4,30 @@ use esoz_device_dispense::{InvalidPseudonym, PatientPseudonyms, Pseudonym};
 use esoz_kernel::PatientId;
 use serde_json::{Map, Value};
 
+use super::field::{LineField, LineFieldKind};
 use crate::json::{DecodeError, optional, parsed, required, string};
 use crate::{ImportContext, PseudonymousLines};
 
 /// The pseudonym in the place of a patient, under the name that stores have for it.
 pub(super) const SUBJECT: &str = "subject";
+
+/// The fields of a line's patient, under that name, and of the pseudonym in the patient's place.
+pub(super) const fn line_fields(patient: &'static str) -> [LineField; 2] {
+    [
+        LineField::or(
+            SUBJECT,
+            patient,
+            LineFieldKind::Uuid,
+            "The patient. A pseudonym is stored in its place.",
+        ),
+        LineField::or(
+            patient,
+            SUBJECT,
+            LineFieldKind::Text,
+            "The patient's pseudonym. With `--pseudonymous` only.",
+        ),
+    ]
+}
 
 /// The pseudonym of a line's patient, and the patient, as far as the line or the pseudonym tells. `field` is where a line has the patient.
 pub(super) fn read(

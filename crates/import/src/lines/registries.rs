@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::field::LineFieldKind::{Boolean, Day, Number, Object, Text, Uuid, Uuids, Words};
 use super::field::{LineField, names};
 use super::flat::{Data, display, flat_line, json, require_days_in_order, words};
-use super::patient::{self, SUBJECT};
+use super::patient;
 use super::stamps;
 use crate::json::{
     DecodeError, array, boolean, day, decimal, object, optional, parsed, refuse_unknown, required, string,
@@ -26,10 +26,12 @@ pub(super) const ID: &str = "id";
 const STATUS: &str = "status";
 const VERIFICATION_STATUS: &str = "verification_status";
 
+const PATIENT: [LineField; 2] = patient::line_fields(ID);
+
 /// The fields of a person's line.
 pub(super) const PERSON: [LineField; 4] = [
-    LineField::or(SUBJECT, ID, Uuid, "The patient. A pseudonym is stored in its place."),
-    LineField::or(ID, SUBJECT, Text, "The patient's pseudonym. With `--pseudonymous` only."),
+    PATIENT[0],
+    PATIENT[1],
     LineField::required(STATUS, words!(PersonStatus), ""),
     LineField::required(
         VERIFICATION_STATUS,

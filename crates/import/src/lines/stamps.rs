@@ -22,7 +22,7 @@ pub(super) const LINE_FIELDS: [LineField; 4] = {
         LineField::optional(
             inserted_by,
             LineFieldKind::Uuid,
-            "The user who recorded it. Default: nobody, the nil UUID.",
+            "The user who recorded it. Default: the nil UUID.",
         ),
         LineField::optional(
             updated_at,
@@ -32,7 +32,7 @@ pub(super) const LINE_FIELDS: [LineField; 4] = {
         LineField::optional(
             updated_by,
             LineFieldKind::Uuid,
-            "The user who last changed it. Default: nobody, the nil UUID.",
+            "The user who last changed it. Default: the nil UUID.",
         ),
     ]
 };

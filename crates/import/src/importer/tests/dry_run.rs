@@ -47,7 +47,7 @@ fn valid(valid: u64) -> Counts {
 #[test]
 fn a_dry_run_counts_and_refuses_what_an_import_would_and_writes_nothing() {
     let scans = Arc::default();
-    // The legal entity 1 is stored; 3 to 5 come with the input; nobody has the party 6.
+    // The legal entity 1 is stored; 3 to 5 come with the input; the party 6 does not exist.
     let all: Vec<String> = [
         lines(RecordKind::Division, [2, 12]),
         lines(RecordKind::Contract, [3]),
