@@ -6,12 +6,14 @@
 //! hexadecimal and as a list of numbers. The requested path (`meta.url`) and, as the subject of a success, the patient that it names are the
 //! client's own; nothing else may hold a patient.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bson::Uuid;
@@ -33,8 +35,8 @@ const NUMBER_MIN_CHARS: usize = 10;
 const PIECE_BYTES: usize = 48;
 
 static CAPTURED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-/// Each of the forms of every secret.
-static SECRETS: Mutex<BTreeMap<String, Form>> = Mutex::new(BTreeMap::new());
+static SECRETS: Mutex<Secrets> =
+    Mutex::new(Secrets { known: BTreeSet::new(), fresh: Vec::new(), searchers: Vec::new() });
 /// The requested paths. An answer may repeat them.
 static REQUESTED_PATHS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
@@ -84,6 +86,47 @@ pub fn captured() -> String {
     String::from_utf8_lossy(&lock(&CAPTURED)).into_owned()
 }
 
+/// What is searched for: each of the forms of every secret.
+struct Secrets {
+    known: BTreeSet<String>,
+    /// Those that no searcher finds yet.
+    fresh: Vec<(String, Form)>,
+    /// Each of more than twice as many forms as the next, so that a form that comes later does not make all anew.
+    searchers: Vec<Searcher>,
+}
+
+/// Finds many forms in one pass: a text takes hardly longer the more there are.
+struct Searcher {
+    automaton: AhoCorasick,
+    /// By the automaton's numbers.
+    forms: Vec<(String, Form)>,
+}
+
+impl Secrets {
+    fn register(&mut self, text: String, form: Form) {
+        if self.known.insert(text.clone()) {
+            self.fresh.push((text, form));
+        }
+    }
+
+    /// The kinds of the secrets that are in a text, which is in lower case.
+    fn kinds_in(&mut self, text: &str) -> BTreeSet<&'static str> {
+        if !self.fresh.is_empty() {
+            let mut forms = std::mem::take(&mut self.fresh);
+            while let Some(smaller) = self.searchers.pop_if(|last| last.forms.len() <= 2 * forms.len()) {
+                forms.extend(smaller.forms);
+            }
+            let automaton = AhoCorasick::new(forms.iter().map(|(text, _)| text));
+            self.searchers.push(Searcher { automaton: automaton.expect("not that many forms"), forms });
+        }
+        let found = self.searchers.iter().flat_map(|Searcher { automaton, forms }| {
+            let found = automaton.find_overlapping_iter(text);
+            found.map(|found| (forms[found.pattern().as_usize()].1, found.range()))
+        });
+        found.filter(|(form, range)| form.counts(text, range)).map(|(form, _)| form.what).collect()
+    }
+}
+
 /// One form of a secret.
 #[derive(Clone, Copy)]
 struct Form {
@@ -94,14 +137,11 @@ struct Form {
 }
 
 impl Form {
-    fn is_in(self, form: &str, text: &str) -> bool {
+    /// Whether it counts where it was found.
+    fn counts(self, text: &str, found: &Range<usize>) -> bool {
         let is_end = |next: Option<char>| !next.is_some_and(char::is_alphanumeric);
-        let stands_alone = |(start, found): (usize, &str)| {
-            let (before, after) = (&text[..start], &text[start + found.len()..]);
-            is_end(before.chars().next_back()) && is_end(after.chars().next())
-        };
-        // Nearly every line has nothing, and that is found out fastest so.
-        text.contains(form) && (!self.stands_alone || text.match_indices(form).any(stands_alone))
+        let (before, after) = (&text[..found.start], &text[found.end..]);
+        !self.stands_alone || is_end(before.chars().next_back()) && is_end(after.chars().next())
     }
 }
 
@@ -130,7 +170,8 @@ pub(crate) fn register_signed_document(container: &[u8]) {
 }
 
 fn register_forms(form: Form, texts: impl IntoIterator<Item = String>) {
-    lock(&SECRETS).extend(texts.into_iter().map(|text| (text.to_lowercase(), form)));
+    let mut secrets = lock(&SECRETS);
+    texts.into_iter().for_each(|text| secrets.register(text.to_lowercase(), form));
 }
 
 /// Lets answers repeat a requested path, but not its query.
@@ -166,12 +207,11 @@ fn percent_decoded(text: &str) -> String {
 fn leak_in(place: &str, text: &str) -> Option<String> {
     let searched = text.to_lowercase();
     let decoded = searched.contains('%').then(|| percent_decoded(&searched).to_lowercase());
-    let secrets = lock(&SECRETS);
-    let is_leaked = |text: &str, form: Form| {
-        form.is_in(text, &searched) || decoded.as_ref().is_some_and(|decoded| form.is_in(text, decoded))
-    };
-    let leaked: BTreeSet<&str> =
-        secrets.iter().filter(|(text, form)| is_leaked(text, **form)).map(|(_, form)| form.what).collect();
+    let mut secrets = lock(&SECRETS);
+    let mut leaked = secrets.kinds_in(&searched);
+    if let Some(decoded) = decoded {
+        leaked.extend(secrets.kinds_in(&decoded));
+    }
     let leaked = leaked.into_iter().collect::<Vec<_>>().join(", ");
     (!leaked.is_empty()).then(|| format!("{place} holds what nobody may see: {leaked}: {text}"))
 }

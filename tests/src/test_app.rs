@@ -16,6 +16,7 @@ use esoz_testkit::clock::{ManualClock, SequentialIds};
 use esoz_testkit::contract::{Audit, Delivered, Message, RawDispenses};
 use jiff::SignedDuration;
 use reqwest::Method;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -81,27 +82,42 @@ impl Setup {
     pub async fn start_on(self, test_stores: TestStores) -> TestApp {
         let clock = Arc::new(ManualClock::new("2026-01-31T08:16:30.123456Z".parse().unwrap()));
         let kind = self.kind;
-        let (server, stores) = self.server(&test_stores, &clock, Arc::new(SequentialIds::default())).await;
+        let runtime = ServerRuntime::new();
+        let (server, stores) =
+            self.server(&runtime, &test_stores, &clock, Arc::new(SequentialIds::default())).await;
         let base = format!("{}://{}", server.scheme(), server.address());
         let metrics = server.metrics_address();
         let scan = SecretScan { metrics };
         let (stop, told_to_stop) = oneshot::channel();
-        let server = tokio::spawn(server.run_until(async move {
+        let server = runtime.get().spawn(server.run_until(async move {
             let _ = told_to_stop.await;
         }));
-        TestApp { kind, base, clock, stores, metrics, client: client(), test_stores, scan, stop, server }
+        TestApp {
+            kind,
+            base,
+            clock,
+            stores,
+            metrics,
+            client: client(),
+            test_stores,
+            scan,
+            stop,
+            server,
+            runtime,
+        }
     }
 
     /// Starts another server on the stores of that one, at its time. It serves until the test ends. Gives where it is: `http://host:port`.
     pub async fn start_replica_of(self, app: &TestApp) -> String {
-        let (server, _) = self.server(&app.test_stores, &app.clock, Arc::new(RandomIds)).await;
+        let (server, _) = self.server(&app.runtime, &app.test_stores, &app.clock, Arc::new(RandomIds)).await;
         let base = format!("{}://{}", server.scheme(), server.address());
-        tokio::spawn(server.run_until(std::future::pending()));
+        app.runtime.get().spawn(server.run_until(std::future::pending()));
         base
     }
 
     async fn server(
         self,
+        runtime: &ServerRuntime,
         test_stores: &TestStores,
         clock: &Arc<ManualClock>,
         ids: Arc<dyn IdGenerator>,
@@ -110,14 +126,40 @@ impl Setup {
         let variables = test_stores.variables().iter().cloned().chain(self.variables);
         let environment = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let config = Config::from_sources(None, environment).unwrap();
-        let mut parts = Parts::configured(&config).await.unwrap();
-        let stores = parts.stores.clone();
-        parts.clock = clock.clone();
-        parts.monotonic_clock = Arc::new(ByClock(clock.clone()));
-        parts.ids = ids;
-        (self.change)(&mut parts);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        (EsozServer::start(&config, parts, listener).unwrap(), stores)
+        let (change, clock) = (self.change, clock.clone());
+        let started = runtime.get().spawn(async move {
+            let mut parts = Parts::configured(&config).await.unwrap();
+            let stores = parts.stores.clone();
+            parts.clock = clock.clone();
+            parts.monotonic_clock = Arc::new(ByClock(clock));
+            parts.ids = ids;
+            change(&mut parts);
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            (EsozServer::start(&config, parts, listener).unwrap(), stores)
+        });
+        started.await.expect("a server that starts")
+    }
+}
+
+/// Where a server runs. Whoever has learned what a test is about does not wait for the end of its server, which takes seconds where a
+/// broker lets a group form before a consumer may leave it.
+struct ServerRuntime(Option<Runtime>);
+
+impl ServerRuntime {
+    fn new() -> Self {
+        Self(Some(Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads")))
+    }
+
+    fn get(&self) -> &Runtime {
+        self.0.as_ref().expect("there until it is dropped")
+    }
+}
+
+impl Drop for ServerRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -146,6 +188,7 @@ pub struct TestApp {
     scan: SecretScan,
     stop: oneshot::Sender<()>,
     server: JoinHandle<anyhow::Result<()>>,
+    runtime: ServerRuntime,
 }
 
 impl TestApp {
@@ -156,12 +199,12 @@ impl TestApp {
 
     /// Tells the server to stop, as SIGTERM would; gives what must outlive it, and its end. What it says until then is searched then.
     pub fn begin_to_stop(self) -> (TestStores, JoinHandle<anyhow::Result<()>>) {
-        let Self { test_stores, mut scan, stop, server, .. } = self;
+        let Self { test_stores, mut scan, stop, server, runtime, .. } = self;
         scan.search_metrics();
         stop.send(()).expect("a running server");
         let ended = tokio::spawn(async move {
             let ended = server.await.expect("no panic");
-            drop(scan);
+            drop((scan, runtime));
             ended
         });
         (test_stores, ended)

@@ -9,11 +9,7 @@ use esoz_tests::{Documents, SignedAction, SignedFixture, TestApp, on_every_store
 use serde_json::json;
 
 use super::REQUEST_NOT_ACTIVE;
-use crate::rounds::{both, both_sent, rounds};
-
-/// How often each pair is tried on each store. Not the two hundred of the other races: every answer and log line is searched for the secrets of
-/// all signed documents of the test.
-const ROUNDS: usize = 20;
+use crate::rounds::{ROUNDS, both, both_sent, rounds};
 
 const SYSTEM_USER: &str = "5f9a0c1e-7a63-4a51-8a5e-3f7d0c2b1a90";
 
