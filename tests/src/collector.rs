@@ -39,6 +39,8 @@ struct Received {
     text: String,
     /// What the sender says of itself.
     resource: BTreeMap<String, String>,
+    /// The head of the latest delivery, in lower case.
+    head: String,
 }
 
 /// A collector that is listening, for as long as the test runs.
@@ -104,6 +106,11 @@ impl Collector {
         self.received().resource.clone()
     }
 
+    /// The head of the latest delivery, in lower case.
+    pub fn head(&self) -> String {
+        self.received().head.clone()
+    }
+
     /// Every span that arrived until now.
     pub fn spans(&self) -> Vec<Span> {
         self.received().spans.clone()
@@ -141,6 +148,7 @@ fn take(stream: &mut TcpStream, into: &Mutex<Received>) -> Option<()> {
     let delivery = ExportTraceServiceRequest::decode(body.as_slice()).expect("OTLP");
     {
         let mut into = into.lock().unwrap_or_else(PoisonError::into_inner);
+        into.head = head;
         into.text.extend([format!("{delivery:?}"), "\n".to_owned()]);
         for of_one in delivery.resource_spans {
             into.resource.extend(words(of_one.resource.unwrap_or_default().attributes));

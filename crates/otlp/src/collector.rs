@@ -1,54 +1,92 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use esoz_https::HttpsClient;
+use async_trait::async_trait;
+use esoz_https::{HttpsClient, SettingsError};
 use esoz_kernel::with_causes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, USER_AGENT};
-use hyper::{Request, Uri};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
-use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
-use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
-use opentelemetry_sdk::trace::SpanData;
+use hyper::{Request, Response};
+use opentelemetry_http::{HttpClient, HttpError};
+use opentelemetry_otlp::{Protocol, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use prost::Message as _;
+
+use crate::settings::OtlpSettings;
 
 /// Limits the response body; a response has a few bytes.
 const ANSWER_MAX_BYTES: usize = 65_536;
 
 /// Sends spans to a collector.
 pub(crate) struct Collector {
-    pub(crate) client: HttpsClient<Full<Bytes>>,
-    pub(crate) endpoint: Uri,
-    pub(crate) timeout: Duration,
-    pub(crate) resource: ResourceAttributesWithSchema,
+    exporter: SpanExporter,
+    client: Arc<Client>,
+    timeout: Duration,
 }
 
 impl Collector {
-    /// Delivers spans. Returns how many of them the collector rejected, or why the request failed.
-    pub(crate) async fn deliver(&self, spans: Vec<SpanData>) -> Result<usize, String> {
-        let resource_spans = group_spans_by_resource_and_scope(spans, &self.resource);
-        let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
-        let delivery = tokio::time::timeout(self.timeout, self.post(body)).await;
-        delivery.unwrap_or_else(|_| Err(format!("no answer within {} ms", self.timeout.as_millis())))
+    /// The collector of these settings. No connection is made.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the setting that cannot be used.
+    pub(crate) fn new(settings: &OtlpSettings, resource: &Resource) -> Result<Self, SettingsError> {
+        let https = esoz_https::client(settings.root_certificate_file.as_deref(), &settings.proxies, 1)?;
+        let client = Arc::new(Client { https, rejected: AtomicUsize::default(), failure: Mutex::default() });
+        let timeout = Duration::from_millis(settings.timeout_ms);
+        let exporter = SpanExporter::builder().with_http().with_shared_http_client(client.clone());
+        let exporter = exporter
+            .with_protocol(Protocol::HttpBinary)
+            .with_endpoint(settings.endpoint.clone())
+            .with_timeout(timeout)
+            // What is not taken is given up: newer spans wait.
+            .with_retry_policy(RetryPolicy::disabled());
+        let mut exporter =
+            exporter.build().map_err(|error| SettingsError::new("endpoint", with_causes(&error)))?;
+        exporter.set_resource(resource);
+        Ok(Self { exporter, client, timeout })
     }
 
-    async fn post(&self, body: Vec<u8>) -> Result<usize, String> {
-        let request = Request::post(&self.endpoint)
-            .header(CONTENT_TYPE, "application/x-protobuf")
-            .header(USER_AGENT, "esoz")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| with_causes(&error))?;
-        let answer = self.client.request(request).await.map_err(|error| with_causes(&error))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await;
-        if !status.is_success() {
-            return Err(format!("it answered {status}"));
+    /// Delivers spans. Returns how many of them the collector rejected, or why the request failed.
+    pub(crate) async fn deliver(&self, spans: Vec<SpanData>) -> Result<usize, String> {
+        match tokio::time::timeout(self.timeout, self.exporter.export(spans)).await {
+            Ok(Ok(())) => Ok(self.client.rejected.swap(0, Ordering::Relaxed)),
+            Ok(Err(error)) => Err(self.client.take_failure().unwrap_or_else(|| with_causes(&error))),
+            Err(_) => Err(format!("no answer within {} ms", self.timeout.as_millis())),
         }
+    }
+}
+
+/// Our HTTP client under the exporter. It keeps what the exporter does not return: why a request failed, and how many spans were rejected.
+#[derive(Debug)]
+struct Client {
+    https: HttpsClient<Full<Bytes>>,
+    rejected: AtomicUsize,
+    failure: Mutex<Option<String>>,
+}
+
+impl Client {
+    fn take_failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let answer = self.https.request(request.map(Full::new)).await.inspect_err(|error| {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            *failure = Some(with_causes(error));
+        })?;
+        let (head, body) = answer.into_parts();
         // A success with an unreadable body is a success.
-        let response = body.ok().and_then(|body| ExportTraceServiceResponse::decode(body.to_bytes()).ok());
-        let refused = response.and_then(|it| it.partial_success).map_or(0, |partial| partial.rejected_spans);
-        Ok(usize::try_from(refused).unwrap_or_default())
+        let body = Limited::new(body, ANSWER_MAX_BYTES).collect().await;
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let response = ExportTraceServiceResponse::decode(&*body).ok();
+        let rejected = response.and_then(|it| it.partial_success).map_or(0, |partial| partial.rejected_spans);
+        self.rejected.store(usize::try_from(rejected).unwrap_or_default(), Ordering::Relaxed);
+        Ok(Response::from_parts(head, body))
     }
 }

@@ -4,6 +4,7 @@ use esoz_https::SettingsError;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::EnvResourceDetector;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -28,19 +29,16 @@ impl Export {
     /// # Errors
     /// [`SettingsError`] names the setting that cannot be used.
     pub fn start(settings: &OtlpSettings) -> Result<Self, SettingsError> {
-        let endpoint = settings.checked()?;
+        settings.checked()?;
         let attributes = [
             KeyValue::new("service.name", settings.service_name.clone()),
             KeyValue::new("service.version", settings.service_version.clone()),
         ];
-        // Attributes come from the configuration alone, not from the environment.
-        let resource = Resource::builder_empty().with_attributes(attributes).build();
-        let collector = Collector {
-            client: esoz_https::client(settings.root_certificate_file.as_deref(), &settings.proxies, 1)?,
-            endpoint,
-            timeout: Duration::from_millis(settings.timeout_ms),
-            resource: (&resource).into(),
-        };
+        // `OTEL_RESOURCE_ATTRIBUTES`, under our own two.
+        let of_environment = Box::new(EnvResourceDetector::new());
+        let resource =
+            Resource::builder_empty().with_detector(of_environment).with_attributes(attributes).build();
+        let collector = Collector::new(settings, &resource)?;
         let (spans, waiting) = mpsc::channel(QUEUE_MAX);
         let lost = LossCounter::default();
         let provider = SdkTracerProvider::builder()

@@ -114,6 +114,38 @@ async fn a_store_that_is_away_is_an_error_in_every_span_above_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_standard_variables_say_where_spans_go_and_by_which_headers_and_ours_win() {
+    let collector = Collector::start();
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let endpoint = collector.endpoint();
+    let base = endpoint.strip_suffix("/v1/traces").unwrap();
+    let mut variables = environment(&stores);
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", base),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hidden-from-logs,x-team=registry"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test,service.name=other"),
+        ("OTEL_SERVICE_NAME", "other"),
+        ("ESOZ_TRACING__SERVICE_NAME", "ours"),
+    ] {
+        variables = with(variables, name, value);
+    }
+    let (mut server, base) = Process::serve(&variables);
+    let app = Setup::new(Kind::Sqlite).start_on(stores).await;
+    let ask = app.request_at(&base, Method::GET, "/api/events");
+    ask.header("traceparent", &format!("00-{TRACE}-{CALLER}-01")).send().await;
+    collector.wait_for(TRACE, "GET /api/events").await;
+    let resource = collector.resource();
+    assert_eq!((&*resource["service.name"], &*resource["deployment.environment.name"]), ("ours", "test"));
+    let head = collector.head();
+    for header in ["authorization: bearer hidden-from-logs\r\n", "x-team: registry\r\n"] {
+        assert!(head.contains(header), "{head}");
+    }
+    server.terminate();
+    assert!(server.wait().success());
+    assert!(!server.stderr().iter().any(|line| line.contains("hidden-from-logs")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_or_stalls_delays_nothing() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for endpoint in [format!("http://{free}/v1/traces"), Collector::stalling().endpoint()] {

@@ -1,6 +1,6 @@
 //! The configuration: a TOML file, overridden by environment variables; defaults fill the rest.
 //!
-//! `schema.rs` defines every key, `sources.rs` merges the sources, `variables.rs` knows the names of variables, `validate.rs` refuses
+//! `schema.rs` defines every key, `sources.rs` merges the sources, `variables.rs` knows the names of variables, `opentelemetry.rs` those of OpenTelemetry, `validate.rs` refuses
 //! impossible values, `typed.rs`, `bind.rs`, `dispenses.rs`, `documents.rs`, `kafka.rs`, `otlp.rs`, `registries.rs` and `secrets.rs` give the values their types, `features.rs` refuses what the build lacks,
 //! `masked.rs` and `masked_url.rs` mask secrets that are shown, `secret_files.rs` knows which files hold secrets. Every refusal names the key and the source of its
 //! value, and all problems are refused at once.
@@ -13,6 +13,8 @@ mod features;
 mod kafka;
 mod masked;
 mod masked_url;
+#[cfg(feature = "otlp")]
+mod opentelemetry;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod problems;

@@ -41,20 +41,22 @@ pub(crate) struct Merged {
     pub(crate) refused_keys: Option<BTreeSet<String>>,
 }
 
-/// Merges the defaults, the file and the environment; the later source wins.
+/// Merges the defaults, the standard variables of OpenTelemetry, the file and our own variables; the later source wins.
 pub(crate) fn merged(
     file: Option<&Path>,
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Merged> {
     let table = Table::try_from(Sections::default()).context("the defaults of the configuration")?;
     let mut layers = Layers { table, ..Layers::default() };
-    let read = file.map_or(Ok(()), |path| layers.add_file(path));
-    let refused_keys = read.is_ok();
-    layers.problems.extend(read.err().map(|error| format!("{error:#}")));
     // Sorted by name alone, so that of two names of one proxy the one in lower case, as curl knows it, comes last and wins, and so does the last of one
     // name.
     let mut environment: Vec<_> = environment.collect();
     environment.sort_by(|(one, _), (other, _)| one.cmp(other));
+    #[cfg(feature = "otlp")]
+    layers.add_opentelemetry(&environment);
+    let read = file.map_or(Ok(()), |path| layers.add_file(path));
+    let refused_keys = read.is_ok();
+    layers.problems.extend(read.err().map(|error| format!("{error:#}")));
     for (name, value) in environment {
         if let Some(name) = name.to_str() {
             layers.add_variable(name, value);
@@ -77,6 +79,17 @@ struct Layers {
 }
 
 impl Layers {
+    /// Takes what the standard variables of OpenTelemetry say. In builds without the export they are ignored: they may be meant for others.
+    #[cfg(feature = "otlp")]
+    fn add_opentelemetry(&mut self, environment: &[(OsString, OsString)]) {
+        let variables =
+            environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        for (key, variable, text) in super::opentelemetry::settings(&variables.collect()) {
+            let source = format!("the environment variable {variable}");
+            self.set("tracing", key, &source, |known| parsed(known, text?));
+        }
+    }
+
     fn add_file(&mut self, path: &Path) -> Result<()> {
         let unreadable = || format!("the configuration file {} cannot be read", path.display());
         let bytes = read_file(path).with_context(unreadable)?;
