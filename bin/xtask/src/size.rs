@@ -65,8 +65,13 @@ fn is_code(file: &str) -> bool {
         && !(file.contains("/tests/") || file.contains("/examples/") || file.ends_with("tests.rs"))
 }
 
-/// The lines that are no comment, not blank, and not in a `#[cfg(test)] mod … { … }`. Such a module ends where rustfmt puts its
-/// last brace: below its first word.
+/// Is what follows compiled for tests alone?
+fn is_of_tests(attribute: &str) -> bool {
+    attribute == "#[cfg(test)]" || attribute.starts_with("#[cfg(all(test, ")
+}
+
+/// The lines that are no comment, not blank, and not in a `#[cfg(test)] mod … { … }`, which may want features as well. Such a module ends where
+/// rustfmt puts its last brace: below its first word.
 fn code_lines(text: &str) -> impl Iterator<Item = &str> {
     let mut lines = text.lines().peekable();
     iter::from_fn(move || {
@@ -74,7 +79,7 @@ fn code_lines(text: &str) -> impl Iterator<Item = &str> {
             let line = lines.next()?;
             let (indent, code) = line.split_at(line.len() - line.trim_start().len());
             let is_module = |line: &&str| line.contains("mod ") && line.ends_with('{');
-            if code == "#[cfg(test)]" && lines.next_if(is_module).is_some() {
+            if is_of_tests(code) && lines.next_if(is_module).is_some() {
                 lines.find(|line| line.strip_prefix(indent) == Some("}"));
             } else if !code.is_empty() && !code.starts_with("//") {
                 return Some(code);

@@ -9,10 +9,9 @@ use esoz_bus_kafka::{BusError, ConsumedMessage, KafkaConsumer, KafkaPublisher};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use esoz_tls::Transport;
 
-use super::bus::{Broker, BrokerBackend};
+use super::broker::{Broker, BrokerBackend, TopicConsumer, TopicMessage};
 use super::stores::number;
 use crate::config::Config;
-use crate::jobs::consume_events::{TopicConsumer, TopicMessage};
 
 /// The bus `kafka`.
 pub(super) struct KafkaBackend;

@@ -12,9 +12,6 @@ use esoz_registries_remote::{RegistryKind, RemoteRegistries};
 use super::stores::{Stores, number};
 use crate::config::{Config, optional};
 
-/// The name of the registries that are asked over HTTP in metrics, logs and health checks.
-pub(crate) const REGISTRIES: &str = "registries";
-
 /// The registries that are asked over HTTP.
 pub(crate) struct RegistryService {
     remote: Arc<RemoteRegistries>,

@@ -13,7 +13,8 @@ use esoz_tls::Transport;
 
 use super::backend::{Database, IndexNames, Opened, RecordWait, Report, StoreBackend, report_migrations};
 use super::patient_key::is_unavailable;
-use super::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, Stores, number};
+use super::stores::{Stores, number};
+use crate::components::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES};
 use crate::config::{Config, optional};
 
 /// The stores `servers`.

@@ -11,7 +11,8 @@ use esoz_kernel::{PoolStatus, StoreError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
 
 use super::backend::{Database, LogBus, Opened, Report, StoreBackend, report_migrations};
-use super::stores::{SQLITE, Stores, number};
+use super::stores::{Stores, number};
+use crate::components::SQLITE;
 use crate::config::Config;
 
 /// The store `sqlite`.

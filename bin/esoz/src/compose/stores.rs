@@ -17,15 +17,8 @@ use super::backend::{Database, LogBus, store_backend};
 use super::patient_key::PatientKey;
 use super::registries::RegistryService;
 use super::tokens::TokenIssuer;
+use crate::components::{MONGODB, POSTGRESQL, SQLITE};
 use crate::config::{Config, StoreKind};
-
-/// The names of the stores in metrics, logs and health checks.
-pub(crate) const SQLITE: &str = "sqlite";
-pub(crate) const POSTGRESQL: &str = "postgresql";
-pub(crate) const MONGODB: &str = "mongodb";
-/// The names of their indexes in health checks.
-pub(crate) const POSTGRESQL_INDEXES: &str = "postgresql_indexes";
-pub(crate) const MONGODB_INDEXES: &str = "mongodb_indexes";
 
 /// Returns the names of the configured stores in metrics and logs: the store of everything but dispenses, then the store of dispenses.
 pub(crate) fn store_names(config: &Config) -> Result<(&'static str, &'static str)> {
