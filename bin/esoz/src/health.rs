@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 use crate::components::{KAFKA, MEDIA_STORAGE, REGISTRIES, SIGNATURE_VERIFIER, TOKEN_ISSUER};
 use crate::compose::Parts;
-use crate::compose::backend::Database;
 use crate::compose::bus::broker_backend;
+use crate::compose::database::Database;
 use crate::compose::missing_indexes::{REMEDY, none_missing};
 use crate::compose::stores::Stores;
 use crate::config::{Config, VerifierKind};

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use esoz_kernel::Clock;
 use esoz_kernel::system::SystemClock;
 
-use super::backend::store_backend;
+use super::open::store_backend;
 use super::{bus, documents, registries, tokens};
 use crate::config::{Config, refuse_all};
 

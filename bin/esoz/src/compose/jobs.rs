@@ -12,9 +12,9 @@ use tokio::sync::Notify;
 
 use super::bus::broker_backend;
 use super::parts::Parts;
-use super::stores::{number, store_names};
+use super::stores::store_names;
 use crate::components::{KAFKA, SQLITE};
-use crate::config::{Bus, Config, VerifierKind};
+use crate::config::{Bus, Config, VerifierKind, number};
 use crate::jobs::{
     ConsumeEvents, ExpireDispensesJob, Job, PurgeEvents, PurgeKeys, RelayEvents, SweepContainersJob,
 };

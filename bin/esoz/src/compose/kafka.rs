@@ -10,8 +10,7 @@ use esoz_kernel::{StoreError, StoreErrorKind};
 use esoz_tls::Transport;
 
 use super::broker::{Broker, BrokerBackend, TopicConsumer, TopicMessage};
-use super::stores::number;
-use crate::config::Config;
+use crate::config::{Config, number};
 
 /// The bus `kafka`.
 pub(super) struct KafkaBackend;

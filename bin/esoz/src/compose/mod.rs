@@ -5,11 +5,13 @@ pub(crate) mod broker;
 pub(crate) mod bus;
 pub(crate) mod caches;
 mod check;
+pub(crate) mod database;
 pub(crate) mod documents;
 pub(crate) mod jobs;
 #[cfg(feature = "servers")]
 mod kafka;
 pub(crate) mod missing_indexes;
+pub(crate) mod open;
 mod parts;
 pub(crate) mod patient_key;
 pub(crate) mod registries;

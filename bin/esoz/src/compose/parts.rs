@@ -10,7 +10,8 @@ use esoz_kernel::system::{KyivCalendar, RandomIds, SystemClock};
 use esoz_kernel::{Calendar, Clock, IdGenerator};
 use esoz_signed_content::{MediaStorage, SignatureVerifier};
 
-use super::patient_key::is_unavailable;
+use super::database::is_unavailable;
+use super::patient_key::PatientKey;
 use super::stores::Stores;
 use super::trust::TrustReload;
 use super::{bus, documents, registries, tokens};
@@ -55,7 +56,7 @@ impl Parts {
             stores.access_tokens = issuer.access_tokens(stores.blocks.clone());
             stores.token_issuer = Some(Arc::new(issuer));
         }
-        match stores.patient_key(config)?.require().await {
+        match PatientKey::of(config, &stores)?.require().await {
             Err(error) if is_unavailable(&error) => tracing::warn!(
                 error = format!("{error:#}"),
                 "whether the patient key is that of the store cannot be told until the store is reached; a server whose key is another one stops then"
@@ -63,7 +64,7 @@ impl Parts {
             required => required?,
         }
         if let Some(service) = registries::service(config)? {
-            service.replace(&mut stores);
+            stores.use_registries(service);
         }
         let publisher = bus::publisher(config, &stores)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

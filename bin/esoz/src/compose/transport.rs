@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use esoz_tls::Transport;
 
-use super::backend::Database;
 use super::bus::broker_backend;
+use super::database::Database;
 use super::stores::Stores;
 use crate::components::{COLLECTOR, KAFKA};
 use crate::config::Config;
