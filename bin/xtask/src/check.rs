@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::size;
 use crate::steps::Steps;
 
 /// Sets of features of `esoz`, in which each is missing at least once. All together are linted with the rest.
@@ -11,6 +12,7 @@ const FEATURES: [&str; 4] = ["", "sqlite,swagger", "sqlite,otlp", "servers,otlp"
 pub(crate) fn run(steps: &mut Steps, advisories: bool) -> anyhow::Result<()> {
     let format = steps.cargo(&["fmt", "--all", "--check"]);
     steps.run("format", format);
+    size::run(steps)?;
 
     // All features alone: the domain crates' default features are compiled by their examples, each crate by itself,
     // and a second set of features for everything would double the time.
