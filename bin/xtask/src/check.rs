@@ -42,6 +42,11 @@ pub(crate) fn run(steps: &mut Steps, advisories: bool) -> anyhow::Result<()> {
         "cargo-deny is missing: `cargo install cargo-deny --locked`, or run .ci/run, which fetches it"
     );
     steps.run("dependencies", deny(steps, &["bans", "licenses", "sources"]));
+    anyhow::ensure!(
+        steps.has_cargo_command("machete"),
+        "cargo-machete is missing: `cargo install cargo-machete --locked`, or run .ci/run, which fetches it"
+    );
+    steps.run("dependencies that are not used", steps.cargo(&["machete"]));
     if advisories {
         steps.run("advisories", deny(steps, &["advisories"]));
     }
