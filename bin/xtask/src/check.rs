@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use anyhow::Context as _;
+use cargo_metadata::MetadataCommand;
+
 use crate::size;
 use crate::steps::Steps;
 
@@ -47,9 +50,23 @@ pub(crate) fn run(steps: &mut Steps, advisories: bool) -> anyhow::Result<()> {
         "cargo-machete is missing: `cargo install cargo-machete --locked`, or run .ci/run, which fetches it"
     );
     steps.run("dependencies that are not used", steps.cargo(&["machete"]));
+    package(steps)?;
     if advisories {
         steps.run("advisories", deny(steps, &["advisories"]));
     }
+    Ok(())
+}
+
+/// Packages every crate that its manifest does not keep from being published, each as it would be sent. What is not committed yet
+/// is packaged as well.
+fn package(steps: &mut Steps) -> anyhow::Result<()> {
+    let metadata = MetadataCommand::new().no_deps().exec().context("cargo metadata")?;
+    let mut package =
+        steps.cargo(&["package", "--locked", "--allow-dirty", "--no-verify", "--offline", "--quiet"]);
+    for published in metadata.packages.iter().filter(|package| package.publish.is_none()) {
+        package.args(["--package", published.name.as_str()]);
+    }
+    steps.run("packages of crates", package);
     Ok(())
 }
 
