@@ -78,7 +78,7 @@ fn is_known(path: &Path, name: &str) -> bool {
         ("http/src/context.rs", "url"),
         ("http/src/addressing.rs", "url"),
         // The name of a setting.
-        ("esoz/src/config/mod.rs", "key"),
+        ("esoz/src/config/load.rs", "key"),
         // A digest of an idempotency key, which is no secret.
         ("kernel/src/idempotency.rs", "key"),
         // The client's own address of a server that it asks for its health.

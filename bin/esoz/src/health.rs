@@ -13,13 +13,12 @@ use esoz_http::{Condition, DEVICE_DISPENSES, Health, MonotonicClock, RESOURCES};
 use esoz_kernel::{Clock, StoreError, StoreErrorKind};
 use tokio::task::JoinSet;
 
+use crate::components::{KAFKA, MEDIA_STORAGE, REGISTRIES, SIGNATURE_VERIFIER, TOKEN_ISSUER};
 use crate::compose::Parts;
-use crate::compose::backend::Database;
-use crate::compose::bus::{KAFKA, broker_backend};
+use crate::compose::bus::broker_backend;
+use crate::compose::database::Database;
 use crate::compose::missing_indexes::{REMEDY, none_missing};
-use crate::compose::registries::REGISTRIES;
 use crate::compose::stores::Stores;
-use crate::compose::tokens::TOKEN_ISSUER;
 use crate::config::{Config, VerifierKind};
 use crate::telemetry::outage::{Due, OutageLog};
 
@@ -38,10 +37,6 @@ const DOCUMENTS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The operations that need signed documents.
 const SIGNED: [&str; 2] = [CompleteDispense::NAME, MarkDispenseInError::NAME];
-
-/// The names of what signed documents need.
-pub(crate) const SIGNATURE_VERIFIER: &str = "signature_verifier";
-pub(crate) const MEDIA_STORAGE: &str = "media_storage";
 
 /// The pause between two looks at the indexes.
 const INDEX_INTERVAL: Duration = Duration::from_secs(30);

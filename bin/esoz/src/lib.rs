@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod cli;
+mod components;
 mod compose;
 mod config;
 mod features;
 mod health;
 mod jobs;
 mod open_files;
+mod read_files;
 mod reload;
 mod server;
 mod service_manager;

@@ -1,47 +1,23 @@
 //! SIGHUP: reloads what can change while a server runs, and logs what was reloaded and what needs a restart.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
-use tokio::task::spawn_blocking;
 use tracing::Level;
 
 use crate::compose;
 use crate::compose::trust::TrustReload;
 use crate::config::Config;
+use crate::read_files::read_files;
 use crate::service_manager;
 use crate::telemetry::logging::LogLevel;
 use crate::tls::CertificateReload;
 
 /// The key that can be reloaded.
 const LOG_LEVEL: &str = "log.level";
-
-/// How long reading files is waited for.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Reads files on a thread of its own, one call at a time: a file system that does not answer holds the thread, and nobody else. A call that is no
-/// longer waited for still ends when the file system answers.
-pub(crate) async fn read_files<S, T>(state: &Arc<Mutex<S>>, read: fn(&mut S) -> T) -> Result<T>
-where
-    S: Send + 'static,
-    T: Send + 'static,
-{
-    let state = Arc::clone(state);
-    let reading = async move {
-        let mut state = state.lock_owned().await;
-        spawn_blocking(move || read(&mut state)).await
-    };
-    match tokio::time::timeout(READ_TIMEOUT, reading).await {
-        Ok(done) => done.context("the task that reads files"),
-        Err(_) => {
-            bail!("the files could not be read within {READ_TIMEOUT:?}: their file system does not answer")
-        }
-    }
-}
 
 /// Reloads the log level of the configuration, the TLS certificate, and whom the verifier of signatures trusts.
 pub(crate) struct Reload {

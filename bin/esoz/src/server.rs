@@ -17,13 +17,12 @@ use esoz_http::{
 use esoz_legal_entity::{AllowedTypes, LegalEntityType};
 use tokio::task::JoinSet;
 
-use crate::compose::backend::Database;
 use crate::compose::caches::Cached;
+use crate::compose::database::Database;
 use crate::compose::patient_key::PatientKey;
-use crate::compose::stores::number;
 use crate::compose::transport::Transports;
 use crate::compose::{Parts, jobs};
-use crate::config::Config;
+use crate::config::{Config, number};
 use crate::health::HealthChecks;
 use crate::jobs::Jobs;
 use crate::telemetry::instrumented_ports::instrument;
@@ -81,7 +80,7 @@ impl EsozServer {
         let api = api(config, &parts, &cached, health_checks.health.clone(), observer, addressing)?;
         let backoff = jobs::backoff(config);
         let jobs = jobs::all(config, &parts, &instruments.dispense_committed, &metrics, &outages)?;
-        let patient_key = parts.stores.patient_key(config)?;
+        let patient_key = PatientKey::of(config, &parts.stores)?;
         let Parts { stores, clock, .. } = &parts;
         let (tls, certificate) = match config.tls_files()? {
             None => (None, None),

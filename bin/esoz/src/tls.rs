@@ -15,14 +15,11 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use tokio::sync::Mutex;
 
-use crate::reload::read_files;
+use crate::read_files::read_files;
 
 /// The remedy for files that cannot be used.
 pub(crate) const REMEDY: &str = "tls.certificate_file must hold the server's certificate and then its chain, \
     tls.private_key_file the private key of the first; both in PEM, and readable by the server";
-
-/// The name of the server's own TLS in metrics.
-pub(crate) const TLS: &str = "tls";
 
 /// The remedy for a certificate that is not valid now, or will not be for long.
 pub(crate) const RENEWAL_REMEDY: &str =

@@ -2,6 +2,10 @@
 
 use std::process::Command;
 
+use anyhow::Context as _;
+use cargo_metadata::MetadataCommand;
+
+use crate::size;
 use crate::steps::Steps;
 
 /// Sets of features of `esoz`, in which each is missing at least once. All together are linted with the rest.
@@ -11,6 +15,7 @@ const FEATURES: [&str; 4] = ["", "sqlite,swagger", "sqlite,otlp", "servers,otlp"
 pub(crate) fn run(steps: &mut Steps, advisories: bool) -> anyhow::Result<()> {
     let format = steps.cargo(&["fmt", "--all", "--check"]);
     steps.run("format", format);
+    size::run(steps)?;
 
     // All features alone: the domain crates' default features are compiled by their examples, each crate by itself,
     // and a second set of features for everything would double the time.
@@ -40,9 +45,28 @@ pub(crate) fn run(steps: &mut Steps, advisories: bool) -> anyhow::Result<()> {
         "cargo-deny is missing: `cargo install cargo-deny --locked`, or run .ci/run, which fetches it"
     );
     steps.run("dependencies", deny(steps, &["bans", "licenses", "sources"]));
+    anyhow::ensure!(
+        steps.has_cargo_command("machete"),
+        "cargo-machete is missing: `cargo install cargo-machete --locked`, or run .ci/run, which fetches it"
+    );
+    steps.run("dependencies that are not used", steps.cargo(&["machete"]));
+    package(steps)?;
     if advisories {
         steps.run("advisories", deny(steps, &["advisories"]));
     }
+    Ok(())
+}
+
+/// Packages every crate that its manifest does not keep from being published, each as it would be sent. What is not committed yet
+/// is packaged as well.
+fn package(steps: &mut Steps) -> anyhow::Result<()> {
+    let metadata = MetadataCommand::new().no_deps().exec().context("cargo metadata")?;
+    let mut package =
+        steps.cargo(&["package", "--locked", "--allow-dirty", "--no-verify", "--offline", "--quiet"]);
+    for published in metadata.packages.iter().filter(|package| package.publish.is_none()) {
+        package.args(["--package", published.name.as_str()]);
+    }
+    steps.run("packages of crates", package);
     Ok(())
 }
 

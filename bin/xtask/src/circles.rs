@@ -106,8 +106,8 @@ fn definer<'m, 's>(modules: &'m Modules<'s>, path: &[&'s str], hops: u8) -> Opti
     passed_on.or(Some(module))
 }
 
-/// Prints the circles between a crate's files, and which names each file takes from which.
-pub(crate) fn print_circles(modules: &Modules) {
+/// Prints the circles between a crate's files, and which names each file takes from which. Returns whether there is none.
+pub(crate) fn print_circles(modules: &Modules) -> bool {
     let mut arrows = BTreeMap::<_, Path>::new();
     for (from, module) in modules {
         for path in &module.uses {
@@ -133,7 +133,8 @@ pub(crate) fn print_circles(modules: &Modules) {
             files.iter().filter(leads_back).copied().collect()
         })
         .collect();
-    for circle in circles.iter().filter(|circle| !circle.is_empty()) {
+    let circles: Vec<&Path> = circles.iter().filter(|circle| !circle.is_empty()).collect();
+    for circle in &circles {
         say(&format!("{:>7}  files", circle.len()));
         for ((from, to), names) in &arrows {
             if circle.contains(from) && circle.contains(to) {
@@ -141,4 +142,5 @@ pub(crate) fn print_circles(modules: &Modules) {
             }
         }
     }
+    circles.is_empty()
 }

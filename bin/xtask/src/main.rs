@@ -43,7 +43,7 @@ enum Command {
         #[arg(last = true)]
         runner_arguments: Vec<String>,
     },
-    /// Formatting, lints, documentation, and the rules for dependencies
+    /// Formatting, lints, lengths of files, documentation, and the rules for dependencies
     Check {
         /// Also look for known vulnerabilities; needs the network, for the advisory database
         #[arg(long)]
@@ -100,7 +100,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Counts the product's lines of code by crate; lists files over 300 lines and circles between files
+    /// Counts the product's lines of code by crate; fails on files over 300 lines and on circles between files
     Size,
     /// Builds the Debian package, target/deploy/esoz.deb; needs cargo-deb, and lintian to lint it
     Deb {

@@ -8,11 +8,9 @@ use esoz_registries::{
 };
 
 use crate::dry_run::KnownIds;
+use crate::outcome::{LineResult, Outcome};
 use crate::ports::ImportPorts;
 use crate::{BadLine, Record, RecordKind};
-
-/// The number of records in a page of a scan, and between two reports of an export's progress.
-pub(crate) const PAGE_RECORDS: u32 = 500;
 
 /// Consecutive lines that are stored together: records of any kind, and the lines that are bad already.
 #[derive(Default)]
@@ -58,21 +56,6 @@ impl<Record> Numbered<Record> {
         self.records.push(record);
         self.lines.push(line);
     }
-}
-
-/// The outcome of storing, or checking, the record of a line.
-pub(crate) struct Outcome {
-    pub(crate) line: u64,
-    pub(crate) kind: RecordKind,
-    pub(crate) result: LineResult,
-}
-
-/// What became of the record of a line.
-pub(crate) enum LineResult {
-    /// It was offered to its store, or refused before that.
-    Put(Put),
-    /// A dry run found no fault.
-    Valid,
 }
 
 impl Batch {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError, Uuid};
 use esoz_registries::{Registry, RegistryRecords};
 
-use crate::batch::{LineResult, PAGE_RECORDS};
-use crate::ports::ImportPorts;
+use crate::outcome::LineResult;
+use crate::ports::{ImportPorts, PAGE_RECORDS};
 use crate::{Record, RecordKind};
 
 /// The kinds whose records stores look up when others refer to them.

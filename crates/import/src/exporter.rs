@@ -4,9 +4,8 @@ use std::io::{self, Write};
 use esoz_kernel::{ScanCursor, ScanPage, StoreError};
 use esoz_registries::{Registry, RegistryRecords};
 
-use crate::batch::PAGE_RECORDS;
 use crate::lines::{ExportLine, export_line};
-use crate::ports::ImportPorts;
+use crate::ports::{ImportPorts, PAGE_RECORDS};
 use crate::{Record, RecordKind};
 
 /// Exports the records of the stores as NDJSON that an [`Importer`](crate::Importer) takes back.

@@ -4,8 +4,8 @@ use std::thread;
 
 use esoz_kernel::Timestamp;
 
-use crate::batch::Outcome;
 use crate::dry_run::KnownIds;
+use crate::outcome::Outcome;
 use crate::ports::ImportPorts;
 use crate::reader::{BatchReader, ReadBatch};
 use crate::{

@@ -9,6 +9,7 @@ mod input;
 mod json;
 mod limits;
 mod lines;
+mod outcome;
 mod ports;
 mod reader;
 mod record;

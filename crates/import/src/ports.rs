@@ -7,6 +7,9 @@ use esoz_legal_entity::LegalEntityRegistry;
 use esoz_registries::{Registry, RegistryRecords};
 use esoz_signed_content::DrfoDigests;
 
+/// The number of records in a page of a scan, and between two reports of an export's progress.
+pub(crate) const PAGE_RECORDS: u32 = 500;
+
 /// The ports of an import and of an export.
 #[derive(Clone)]
 pub struct ImportPorts {

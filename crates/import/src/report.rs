@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use esoz_kernel::Put;
 
 use crate::RecordKind;
-use crate::batch::LineResult;
+use crate::outcome::LineResult;
 
 /// Counts of the records of one kind by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -97,6 +97,8 @@ pub fn with_causes(error: &dyn Error) -> String {
 /// A variant under `wraps` holds another failure and takes everything from it, or, given a text, everything but the text; the failure is then
 /// its source. Given values, it holds only these of that failure, as one enum may serve several operations.
 ///
+/// The enum is `#[non_exhaustive]`: a new rule may need a new variant. Who matches it goes by [`kind`](crate::Failure::kind) for the rest.
+///
 /// ```
 /// use esoz_kernel::{ErrorKind, Failure, StoreError, failure};
 ///
@@ -151,6 +153,7 @@ macro_rules! failure {
         })?
     ) => {
         $(#[$meta])*
+        #[non_exhaustive]
         $vis enum $name {
             $($(#[$doc])* $variant $(($type))?,)*
             $($($(#[$wrapped_doc])* $wrapper($inner),)*)?

@@ -5,6 +5,7 @@ use crate::{ErrorKind, Failure, with_causes};
 
 /// The kind of a store failure. Each adapter maps its driver's error codes to it in one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum StoreErrorKind {
     /// The store is unreachable, overloaded or too slow. Whether a write took effect may be unknown.
     Unavailable,

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use esoz_https::{Proxies, SettingsError, encrypted_address, in_range, not_empty};
 use esoz_kernel::SecretString;
 
+/// The largest container that is stored or read: 64 MiB, far above what a request may have.
+pub const MAX_CONTAINER_BYTES: usize = 64 << 20;
+
 /// Where the folder is, and the limits of its use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderSettings {

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use esoz_contract_division::{DivisionRecord, DivisionStatus};
 use esoz_import::{JsonRecord, patient_fields};
 use esoz_kernel::{
-    DeviceDefinitionId, DivisionId, EmployeeId, LegalEntityId, MedicalProgramId, Pseudonym, StoreError,
-    UserId, Uuid,
+    DeviceDefinitionId, DivisionId, EmployeeId, LegalEntityId, MedicalProgramId, PatientId, ProgramDeviceId,
+    Pseudonym, StoreError, UserId, Uuid,
 };
 use esoz_legal_entity::{LegalEntities, LegalEntity, LegalEntityRecord};
 use esoz_registries::{
@@ -37,6 +37,24 @@ pub(crate) fn device_search(choice: &DeviceChoice) -> Map<String, Value> {
 }
 
 impl RemoteRegistries {
+    /// Asks a registry about something that nobody has: the nil UUID.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the registry cannot be asked, so that every lookup in it would fail.
+    pub async fn ping(&self, kind: RegistryKind) -> Result<(), StoreError> {
+        let id = Uuid::nil();
+        let answer = match kind {
+            RegistryKind::Persons => self.find_person(&self.pseudonyms.of(PatientId::new(id))).await,
+            RegistryKind::Parties => self.search(kind, party_search(id)).await,
+            RegistryKind::ProgramDevices => {
+                let nothing = DeviceChoice { ids: vec![ProgramDeviceId::new(id)], ..DeviceChoice::default() };
+                self.search(kind, device_search(&nothing)).await
+            }
+            _ => self.get(kind, id).await,
+        };
+        answer.map(drop).map_err(|error| self.store_error(error, kind))
+    }
+
     /// Asks about a patient: by id where the pseudonym tells it, otherwise by the pseudonym.
     pub(crate) async fn find_person(
         &self,

@@ -89,15 +89,6 @@ pub fn signed_by_one(
     Ok((content, signer))
 }
 
-failure! {
-    /// The signer is not the user (rules K04 and E07).
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub enum SignerMismatch {
-        /// The signer's DRFO is absent, or not that of the user's party.
-        Drfo => Invalid, "drfo_mismatch", "Does not match the signer drfo", at "$.signed_data";
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use esoz_kernel::Failure as _;

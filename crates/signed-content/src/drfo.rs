@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::SignerMismatch;
+use esoz_kernel::failure;
 
 /// A taxpayer number (DRFO), or the series and number of a passport in its place: without blanks, in upper case, Cyrillic letters replaced by Latin
 /// ones, so that equal numbers are equal however they are written. Never empty. Hidden from `Debug`.
@@ -56,6 +56,15 @@ impl fmt::Debug for DrfoDigest {
 pub trait DrfoDigests: Send + Sync {
     /// Returns the digest of the number, always the same for the same number.
     fn of(&self, drfo: &Drfo) -> DrfoDigest;
+}
+
+failure! {
+    /// The signer is not the user (rules K04 and E07).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum SignerMismatch {
+        /// The signer's DRFO is absent, or not that of the user's party.
+        Drfo => Invalid, "drfo_mismatch", "Does not match the signer drfo", at "$.signed_data";
+    }
 }
 
 /// Decides whether the signer is the user: the number in the certificate is that of the user's party. Absent on either side never matches.

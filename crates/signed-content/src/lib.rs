@@ -5,10 +5,8 @@ mod drfo;
 mod media;
 mod unsigned;
 
-pub use container::{
-    Container, SignatureVerifier, SignedContentError, Signer, SignerMismatch, Verdict, signed_by_one,
-};
-pub use drfo::{Drfo, DrfoDigest, DrfoDigests, require_signer};
+pub use container::{Container, SignatureVerifier, SignedContentError, Signer, Verdict, signed_by_one};
+pub use drfo::{Drfo, DrfoDigest, DrfoDigests, SignerMismatch, require_signer};
 pub use media::{InvalidMediaKey, MediaKey, MediaStorage};
 pub use unsigned::UnsignedDocuments;
 

@@ -11,7 +11,7 @@ use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use esoz_kernel::{StoreError, StoreErrorKind};
 
-use crate::migrations::newest_known;
+use crate::known_migrations::newest_known;
 
 /// The functions of the audit, each with the migration that defined it last.
 const FUNCTIONS: [(&str, &str); 3] = [

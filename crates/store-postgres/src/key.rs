@@ -5,7 +5,7 @@ use std::hash::Hash;
 use esoz_kernel::Pseudonym;
 use uuid::Uuid;
 
-use crate::upsert::{Values, each};
+use crate::columns::{Values, each};
 
 /// The key of a record.
 pub(crate) trait Key: Clone + Eq + Hash {

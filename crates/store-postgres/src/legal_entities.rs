@@ -8,11 +8,12 @@ use esoz_legal_entity::{
 };
 
 use crate::PostgresStore;
+use crate::columns::{Values, each};
 use crate::error::During as _;
 use crate::scan::{Location, StampColumns, page, scan_table};
 use crate::schema::legal_entities;
 use crate::statement::at_most_one;
-use crate::upsert::{Table, Values, each};
+use crate::upsert::Table;
 use uuid::Uuid;
 
 #[async_trait]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod columns;
 mod connection;
 mod connector;
 mod contract_division;
@@ -11,6 +12,7 @@ mod event_log;
 mod idempotency;
 mod indexes;
 mod key;
+mod known_migrations;
 mod legal_entities;
 mod migrations;
 mod outbox;

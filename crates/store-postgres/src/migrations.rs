@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
-use diesel::migration::{Migration as _, MigrationName, MigrationSource};
-use diesel::pg::Pg;
+use diesel::migration::Migration as _;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_async::methods::LoadQuery;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_migrations::MigrationHarness;
 use esoz_kernel::{StoreError, StoreErrorKind};
 
 use crate::PostgresStore;
@@ -22,14 +21,11 @@ use crate::connection::open;
 use crate::endpoint::EndpointSource;
 use crate::error::{During as _, Failure};
 use crate::indexes::create_missing;
+use crate::known_migrations::{MIGRATIONS, READING, known};
 use crate::pooler::require_sessions;
 use crate::schema::schema_compatibility;
 use crate::settings::PostgresSettings;
 use crate::sqlstate::SqlstateMonitor;
-
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
-
-const READING: &str = "reading which migrations the database has";
 
 /// Longest time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -238,19 +234,4 @@ impl PostgresStore {
 /// The applied versions that this program does not know.
 fn unknown(known: &[(String, String)], applied: BTreeSet<String>) -> Vec<String> {
     applied.into_iter().filter(|version| known.iter().all(|(known, _)| known != version)).collect()
-}
-
-/// The newest version that this program knows.
-pub(crate) fn newest_known() -> String {
-    known().ok().and_then(|mut known| known.pop()).map(|(version, _)| version).unwrap_or_default()
-}
-
-/// Versions and names of the migrations of this program, in order.
-fn known() -> Result<Vec<(String, String)>, StoreError> {
-    let migrations = MigrationSource::<Pg>::migrations(&MIGRATIONS);
-    let migrations = migrations.map_err(|cause| Failure::of_migration(cause, None)).during(READING)?;
-    let name = |name: &dyn MigrationName| (name.version().to_string(), name.to_string());
-    let mut known: Vec<_> = migrations.iter().map(|migration| name(migration.name())).collect();
-    known.sort();
-    Ok(known)
 }

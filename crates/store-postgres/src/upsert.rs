@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::iter;
 
 use diesel::QueryResult;
-use diesel::data_types::{PgDate, PgTimestamp};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -12,6 +11,7 @@ use esoz_kernel::{Put, Stamps, StoreError};
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::columns::{Column, Values, each};
 use crate::connection::Connection;
 use crate::error::{During as _, Failure};
 use crate::key::Key;
@@ -19,24 +19,6 @@ use crate::time::to_pg;
 
 /// The most records in one statement, whose locks are held until it ends: an import must not block other writes for long.
 const MAX_RECORDS_PER_STATEMENT: usize = 500;
-
-/// The values of a column, one for each record.
-pub(crate) enum Values {
-    Id(Vec<Uuid>),
-    Text(Vec<String>),
-    Bool(Vec<Option<bool>>),
-    Date(Vec<Option<PgDate>>),
-    Time(Vec<PgTimestamp>),
-    /// Texts, and the type as which PostgreSQL reads each: the driver has no type for what a list holds then, or none that is as exact.
-    Parsed(&'static str, Vec<Option<String>>),
-}
-
-/// A value of each record.
-pub(crate) fn each<Record, T>(records: &[Record], value: impl Fn(&Record) -> T) -> Vec<T> {
-    records.iter().map(value).collect()
-}
-
-pub(crate) type Column = (&'static str, Values);
 
 /// How records of one kind are stored.
 pub(crate) struct Table<Record: 'static, Id: 'static = Uuid> {

@@ -9,7 +9,7 @@ use diesel::sql_types::Text;
 use esoz_kernel::{StoreError, StoreErrorKind};
 
 use crate::error::{SqliteError, connection_failed};
-use crate::migrations::{is_newer, run_all};
+use crate::known_migrations::{is_newer, run_all};
 
 const ATTEMPTED: &str = "checking the audit of contract divisions (`esoz migrate` restores its triggers; drop a trigger that is not esoz's)";
 

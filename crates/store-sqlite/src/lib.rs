@@ -12,6 +12,7 @@ mod fingerprint;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod idempotency;
+mod known_migrations;
 mod legal_entities;
 mod migrations;
 mod opened_file;

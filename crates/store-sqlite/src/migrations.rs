@@ -5,25 +5,20 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::dsl::sql;
-use diesel::migration::{Migration, MigrationConnection as _, MigrationSource as _};
+use diesel::migration::{Migration as _, MigrationConnection as _};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
-use diesel::sqlite::Sqlite;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+use diesel_migrations::MigrationHarness as _;
 use esoz_kernel::{StoreError, StoreErrorKind};
 
 use crate::audit;
 use crate::connection::{for_reading, for_writing, use_write_ahead_log};
 use crate::error::{SqliteError, driver_failed, migration_failed};
+use crate::known_migrations::{MIGRATIONS, MIGRATIONS_TABLE, applied_versions, known_versions};
 use crate::settings::SqliteSettings;
-
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// The delay between attempts to switch on the write-ahead log while others use the file.
 const PAUSE: Duration = Duration::from_millis(10);
-
-/// diesel's table of the migrations that were applied.
-const MIGRATIONS_TABLE: &str = "__diesel_schema_migrations";
 
 /// Held while this process makes a file: closing it drops every lock that the process has on it, so nothing may lock it before.
 static MAKING: Mutex<()> = Mutex::new(());
@@ -80,12 +75,6 @@ fn apply_pending(connection: &mut SqliteConnection, attempted: &str) -> Result<V
         }
     }
     Ok(applied)
-}
-
-/// Applies every migration to an empty database.
-pub(crate) fn run_all(connection: &mut SqliteConnection, attempted: &str) -> Result<(), StoreError> {
-    let applied = connection.run_pending_migrations(MIGRATIONS);
-    applied.map(drop).map_err(|error| migration_failed(attempted, error))
 }
 
 /// Creates an empty file that only its owner may read, if there is none: it will hold health data. SQLite gives the files beside it the same
@@ -163,27 +152,4 @@ fn refuse_newer(applied: &BTreeSet<String>, attempted: &str) -> Result<(), Store
          use the version of the program that migrated it, or a later one"
     );
     Err(StoreError::new(StoreErrorKind::Unexpected, attempted))
-}
-
-/// Whether a newer program migrated the file, e.g. while this one uses it.
-pub(crate) fn is_newer(connection: &mut SqliteConnection, attempted: &str) -> Result<bool, SqliteError> {
-    let known = known_versions(attempted)?;
-    Ok(!applied_versions(connection)?.is_subset(&known))
-}
-
-fn known_versions(attempted: &str) -> Result<BTreeSet<String>, StoreError> {
-    let known: Vec<Box<dyn Migration<Sqlite>>> =
-        MIGRATIONS.migrations().map_err(|error| migration_failed(attempted, error))?;
-    Ok(known.iter().map(|migration| migration.name().version().to_string()).collect())
-}
-
-/// Lists the migrations that were applied to the file. Unlike diesel's own query this writes nothing.
-fn applied_versions(connection: &mut SqliteConnection) -> Result<BTreeSet<String>, SqliteError> {
-    let tables =
-        format!("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{MIGRATIONS_TABLE}'");
-    if sql::<BigInt>(&tables).get_result::<i64>(connection)? == 0 {
-        return Ok(BTreeSet::new());
-    }
-    let versions = sql::<Text>(&format!("SELECT version FROM {MIGRATIONS_TABLE}")).load(connection)?;
-    Ok(versions.into_iter().collect())
 }

@@ -1,4 +1,4 @@
-//! For tests only: contract suites, in-memory fakes, builders, a manual clock. Starts no process.
+#![doc = include_str!("../README.md")]
 
 pub mod builders;
 pub mod clock;

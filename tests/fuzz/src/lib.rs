@@ -5,6 +5,7 @@
     reason = "what must not happen ends the run: that is how a fuzzer and a test are told"
 )]
 
+mod captured_log;
 pub mod corpus;
 mod json;
 mod secrecy;

@@ -1,19 +1,16 @@
 //! The service in memory: the real routes, guards and use cases on stores that need nothing, asked without a socket, and captured as an
 //! operator hears it.
 
-use std::ffi::OsString;
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use actix_web::body::to_bytes;
 use actix_web::dev::Service as _;
 use actix_web::http::header::HeaderMap;
 use actix_web::rt::{System, SystemRunner};
 use actix_web::test::{TestRequest, init_service};
-use esoz::Config;
 use esoz_auth::{AccessTokens, ApiKeys, Authentication, NewAccessToken, NewApiKey, Scope, Secret, TokenKind};
 use esoz_contract_division::ContractDivisionOperations;
 use esoz_device_dispense::{
@@ -34,8 +31,9 @@ use esoz_testkit::clock::{ManualClock, SequentialIds};
 use esoz_testkit::fakes::{
     FakeContracts, FakeCredentials, FakeDispenses, FakeEventLog, FakeMediaStorage, FakeRegistries,
 };
-use opentelemetry_sdk::trace::SdkTracer;
 use tracing::Dispatch;
+
+use crate::captured_log::{CapturedLog, subscriber};
 
 /// The data set that `esoz demo` loads.
 pub(crate) const DATA: &str = include_str!("../../../bin/esoz/src/cli/demo_data.ndjson");
@@ -133,36 +131,6 @@ impl Service {
         let (status, headers, body) =
             tracing::dispatcher::with_default(&self.dispatch, || self.system.block_on(work));
         Answer { status, headers, body, log: self.log.take() }
-    }
-}
-
-/// Lines as `esoz serve` writes them, down to the least severe.
-fn subscriber(log: CapturedLog) -> impl tracing::Subscriber + Send + Sync + 'static {
-    let settings = [("ESOZ_LOG__FORMAT", "json"), ("ESOZ_LOG__LEVEL", "trace")];
-    let environment = settings.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let config = Config::from_sources(None, environment.into_iter()).expect("a configuration");
-    esoz::subscriber(&config, move || log.clone(), false, None::<SdkTracer>).expect("a subscriber")
-}
-
-/// What was logged and not yet taken.
-#[derive(Clone, Default)]
-struct CapturedLog(Arc<Mutex<Vec<u8>>>);
-
-impl CapturedLog {
-    fn take(&self) -> String {
-        let lines = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        String::from_utf8(lines).expect("a log is text")
-    }
-}
-
-impl io::Write for CapturedLog {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

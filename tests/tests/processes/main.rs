@@ -27,6 +27,7 @@ mod set_aside;
 mod spans;
 mod store_health;
 mod tls;
+mod tls_server;
 
 use esoz_tests::{PATIENT_KEY, TestStores};
 

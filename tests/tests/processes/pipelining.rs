@@ -8,7 +8,7 @@ use esoz_tests::process::Process;
 use esoz_tests::{DEADLINE, Kind, TestStores};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::tls::{Server, made};
+use crate::tls_server::{Server, made};
 use crate::{environment, with};
 
 /// Clients that flood one address.

@@ -8,7 +8,7 @@ use esoz_tests::process::Process;
 use esoz_tests::{DEADLINE, Documents, Kind, TestStores};
 use serde_json::Value;
 
-use crate::{environment, tls, with};
+use crate::{environment, tls_server, with};
 
 fn write(file: &Path, level: &str, more: &str) {
     std::fs::write(file, format!("[log]\nlevel = \"{level}\"\n{more}")).unwrap();
@@ -116,17 +116,17 @@ async fn files_that_cannot_be_read_to_their_end_hold_neither_requests_nor_the_en
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_sighup_the_certificate_is_reloaded_at_once() {
-    let (one, other) = (tls::made(), tls::made());
-    let server = tls::Server::start_with(&one, &[("ESOZ_TLS__RELOAD_MS", "3600000")]).await;
+    let (one, other) = (tls_server::made(), tls_server::made());
+    let server = tls_server::Server::start_with(&one, &[("ESOZ_TLS__RELOAD_MS", "3600000")]).await;
     server.process.hang_up();
     server.process.wait_for_log("SIGHUP: the TLS certificate has not changed");
 
-    tls::write(&server.folder, "broken", &other.signing_key.serialize_pem());
+    tls_server::write(&server.folder, "broken", &other.signing_key.serialize_pem());
     server.process.hang_up();
     server.process.wait_for_log("the TLS certificate was not reloaded; the old one stays in use");
     server.until_shown(&one).await;
 
-    tls::write(&server.folder, &other.cert.pem(), &other.signing_key.serialize_pem());
+    tls_server::write(&server.folder, &other.cert.pem(), &other.signing_key.serialize_pem());
     server.process.hang_up();
     server.process.wait_for_log("the TLS certificate was reloaded");
     server.until_shown(&other).await;

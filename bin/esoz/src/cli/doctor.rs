@@ -4,7 +4,6 @@ mod finding;
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,9 +17,11 @@ use finding::{Finding, Report};
 
 use super::args::DoctorArgs;
 use super::health::is_running;
-use crate::compose::backend::{Database, Opened, store_backend};
+use crate::compose::backend::Opened;
 use crate::compose::bus::{REPLICATION_REMEDY, broker_backend};
+use crate::compose::database::Database;
 use crate::compose::missing_indexes::none_missing;
+use crate::compose::open::store_backend;
 use crate::compose::patient_key::PatientKey;
 use crate::compose::stores::Stores;
 use crate::compose::{missing_indexes, patient_key};
@@ -55,7 +56,7 @@ pub(crate) async fn run(config: &Config, args: DoctorArgs) -> Result<ExitCode> {
     let first_start = stores.missing_file(config);
     for Opened { title, remedy, database } in stores.databases(config).await {
         match &first_start {
-            Some(path) => report.add(&creatable(title, path, remedy))?,
+            Some(path) => report.add(&Finding::creatable(title, path, remedy))?,
             None => {
                 for finding in findings_of(title, remedy, database).await {
                     report.add(&finding)?;
@@ -112,15 +113,6 @@ fn certificate(files: &CertificateFiles) -> Finding {
             Fitness::Invalid(why) => Finding::new(WHAT, Err(anyhow::Error::msg(why)), tls::RENEWAL_REMEDY),
         },
     }
-}
-
-/// Checks that a file or folder can be created.
-fn creatable(what: &'static str, path: &Path, remedy: &'static str) -> Finding {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let created = tempfile::tempfile_in(folder).map(drop);
-    let created = created.with_context(|| format!("no file can be created in {}", folder.display()));
-    let seen = format!("{} is not there and will be created by `esoz serve`", path.display());
-    Finding { seen: Some(seen), ..Finding::new(what, created, remedy) }
 }
 
 /// Checks a database and its indexes.

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::args::ImportArgs;
 use super::print;
+use crate::compose::patient_key::PatientKey;
 use crate::compose::stores::Stores;
 use crate::config::Config;
 
@@ -29,7 +30,7 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let limits = ImportLimits { max_line_bytes: args.max_line_bytes, ..ImportLimits::default() };
     let stores =
         if args.dry_run { Stores::open(config).await? } else { Stores::open_or_create(config).await? };
-    let patient_key = stores.patient_key(config)?;
+    let patient_key = PatientKey::of(config, &stores)?;
     if args.dry_run {
         patient_key.require_unrecorded().await?;
     } else {

@@ -2,8 +2,8 @@ use anyhow::{Context as _, Result};
 
 use super::args::MigrateArgs;
 use super::print;
-use crate::compose::backend::store_backend;
 use crate::compose::bus::broker_backend;
+use crate::compose::open::store_backend;
 use crate::compose::patient_key::PatientKey;
 use crate::config::Config;
 

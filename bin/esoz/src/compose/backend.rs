@@ -2,22 +2,19 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
 use esoz_device_dispense::PseudonymFingerprints;
-use esoz_events::EventPublisher;
-use esoz_kernel::{PoolStatus, StoreError};
-use esoz_tls::Transport;
 
+use super::database::Database;
 use super::stores::Stores;
-use crate::config::{Config, StoreKind};
+use crate::config::Config;
 
 /// Prints a step that was done.
 pub(crate) type Report = fn(&str) -> Result<()>;
 
-/// The stores of one [`StoreKind`].
+/// The stores of one kind.
 #[async_trait]
 pub(crate) trait StoreBackend: Send + Sync {
     /// Opens them. A database server that is down is no error.
@@ -63,88 +60,9 @@ pub(super) fn report_migrations(store: &str, applied: &[String], report: Report)
     }
 }
 
-/// The stores that the configuration names.
-///
-/// # Errors
-/// When this build lacks them.
-pub(crate) fn store_backend(config: &Config) -> Result<&'static dyn StoreBackend> {
-    let kind: StoreKind = config.store_kind()?;
-    match kind {
-        #[cfg(feature = "sqlite")]
-        StoreKind::Sqlite => Ok(&super::sqlite::SqliteBackend),
-        #[cfg(feature = "servers")]
-        StoreKind::Servers => Ok(&super::servers::ServersBackend),
-        #[cfg(not(all(feature = "sqlite", feature = "servers")))]
-        _ => Err(config.lacks_store(kind)),
-    }
-}
-
 /// A database as `doctor` finds it.
 pub(crate) struct Opened {
     pub(crate) title: &'static str,
     pub(crate) remedy: &'static str,
     pub(crate) database: Result<Arc<dyn Database>>,
-}
-
-/// The names of the indexes of a database.
-pub(crate) struct IndexNames {
-    /// In health checks.
-    pub(crate) component: &'static str,
-    /// In what `doctor` finds.
-    pub(crate) title: &'static str,
-}
-
-/// Records how long a wait was.
-pub(crate) type RecordWait = Box<dyn Fn(Duration) + Send + Sync>;
-
-/// A database as its operator sees it: whether it answers, its pool, its indexes, its transport.
-#[async_trait]
-pub(crate) trait Database: Send + Sync {
-    /// Its name in metrics, logs and health checks.
-    fn name(&self) -> &'static str;
-
-    /// The resources whose requests fail while it is down.
-    fn needed_by(&self) -> &'static [&'static str];
-
-    /// Checks that it answers.
-    async fn ping(&self) -> Result<(), StoreError>;
-
-    /// Checks that it answers and that its schema fits. Returns what is worth knowing.
-    async fn inspect(&self) -> Result<Option<String>> {
-        self.ping().await?;
-        Ok(None)
-    }
-
-    /// The state of its pool.
-    fn pool_status(&self) -> PoolStatus;
-
-    /// Records each wait for a connection by what `recorder` makes; asks for none if waits are not measured.
-    fn on_waited(&self, _recorder: &dyn Fn() -> RecordWait) {}
-
-    /// How it is reached; none if it is a file, or it cannot be told at the moment.
-    fn transport(&self) -> Option<Transport> {
-        None
-    }
-
-    /// The names of its indexes; none if they come and go with its tables.
-    fn indexes(&self) -> Option<IndexNames> {
-        None
-    }
-
-    /// Lists the indexes that are missing.
-    async fn missing_indexes(&self) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    /// Creates what a server creates itself when it starts.
-    async fn create_indexes(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-/// The bus of a server without a broker: a log in its store.
-#[async_trait]
-pub(crate) trait LogBus: EventPublisher {
-    /// Returns delivered events after this sequence number, at most so many, each with its own.
-    async fn delivered_after(&self, sequence: i64, limit: u32) -> Result<Vec<(i64, String)>, StoreError>;
 }

@@ -10,9 +10,8 @@ use esoz_media_storage::{FolderSettings, MediaStore, S3Settings};
 use esoz_signature_service::ServiceVerifier;
 use esoz_signed_content::{Container, Drfo, MediaKey, MediaStorage, SignatureVerifier, UnsignedDocuments};
 
-use super::stores::number;
 use super::trust::{self, TrustReload};
-use crate::config::{Config, MediaKind, VerifierKind, optional};
+use crate::config::{Config, MediaKind, VerifierKind, number, optional};
 
 /// Builds the configured verifier, and what reloads its files if it has any.
 pub(crate) fn verifier(

@@ -10,10 +10,11 @@ use esoz_kernel::system::RandomIds;
 use esoz_kernel::{Clock, IdGenerator};
 use tokio::sync::Notify;
 
-use super::bus::KAFKA;
-use super::stores::{SQLITE, number, store_names};
-use super::{Parts, bus};
-use crate::config::{Bus, Config, VerifierKind};
+use super::bus::broker_backend;
+use super::parts::Parts;
+use super::stores::store_names;
+use crate::components::{KAFKA, SQLITE};
+use crate::config::{Bus, Config, VerifierKind, number};
 use crate::jobs::{
     ConsumeEvents, ExpireDispensesJob, Job, PurgeEvents, PurgeKeys, RelayEvents, SweepContainersJob,
 };
@@ -53,7 +54,7 @@ pub(crate) fn all(
     }
     if events.store {
         let log = &parts.stores.event_log;
-        if let (Some(broker), Some(group)) = (bus::broker_backend(config)?, config.consumer_group()?) {
+        if let (Some(broker), Some(group)) = (broker_backend(config)?, config.consumer_group()?) {
             let consumer = broker.consumer(config, group)?;
             let ingestion = EventIngestion::new(log.clone(), events.skip_entity_types.clone());
             jobs.push(Box::new(ConsumeEvents::new(

@@ -9,10 +9,8 @@ use esoz_bus_kafka::{BusError, ConsumedMessage, KafkaConsumer, KafkaPublisher};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use esoz_tls::Transport;
 
-use super::bus::{Broker, BrokerBackend};
-use super::stores::number;
-use crate::config::Config;
-use crate::jobs::consume_events::{TopicConsumer, TopicMessage};
+use super::broker::{Broker, BrokerBackend, TopicConsumer, TopicMessage};
+use crate::config::{Config, number};
 
 /// The bus `kafka`.
 pub(super) struct KafkaBackend;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Error, Result};
 use esoz_device_dispense::{PseudonymFingerprint, PseudonymFingerprints};
-use esoz_kernel::{StoreError, StoreErrorKind};
 
-use super::backend::store_backend;
+use super::database::is_unavailable;
+use super::open::store_backend;
+use super::stores::Stores;
 use crate::config::Config;
 
 /// How a key that does not fit is corrected.
@@ -26,8 +27,12 @@ pub(crate) struct PatientKey {
 }
 
 impl PatientKey {
-    /// Reads the configured key.
-    pub(crate) fn of(config: &Config, fingerprints: Arc<dyn PseudonymFingerprints>) -> Result<Self> {
+    /// Reads the configured key, to be compared with that of these stores.
+    pub(crate) fn of(config: &Config, stores: &Stores) -> Result<Self> {
+        Self::new(config, stores.pseudonym_fingerprints.clone())
+    }
+
+    fn new(config: &Config, fingerprints: Arc<dyn PseudonymFingerprints>) -> Result<Self> {
         let patient = &config.sections.patient;
         let key = if patient.key_file.is_empty() { "patient.key" } else { "patient.key_file" };
         let what = "with `patient.pseudonym` gives other pseudonyms than those in the store, so that no patient and no dispense of a patient would be found";
@@ -37,7 +42,7 @@ impl PatientKey {
 
     /// Reads the configured key. Opens no store but that of dispenses.
     pub(crate) async fn of_configured(config: &Config) -> Result<Self> {
-        Self::of(config, store_backend(config)?.fingerprints(config).await?)
+        Self::new(config, store_backend(config)?.fingerprints(config).await?)
     }
 
     /// Refuses another key than the store's; the first one becomes the store's.
@@ -87,9 +92,4 @@ impl PatientKey {
     fn compare(&self, recorded: PseudonymFingerprint) -> Result<(), String> {
         if recorded == self.fingerprint { Ok(()) } else { Err(self.problem.clone()) }
     }
-}
-
-/// Whether the store could not be reached.
-pub(crate) fn is_unavailable(error: &Error) -> bool {
-    error.downcast_ref::<StoreError>().is_some_and(|error| error.kind() == StoreErrorKind::Unavailable)
 }

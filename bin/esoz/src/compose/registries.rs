@@ -6,14 +6,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use esoz_https::{RemoteServer, SettingsError};
 use esoz_kernel::{SecretString, StoreError};
+use esoz_legal_entity::LegalEntities;
 use esoz_registries::RegistryOverrides;
 use esoz_registries_remote::{RegistryKind, RemoteRegistries};
 
-use super::stores::{Stores, number};
-use crate::config::{Config, optional};
-
-/// The name of the registries that are asked over HTTP in metrics, logs and health checks.
-pub(crate) const REGISTRIES: &str = "registries";
+use crate::config::{Config, number, optional};
 
 /// The registries that are asked over HTTP.
 pub(crate) struct RegistryService {
@@ -44,16 +41,17 @@ impl RegistryService {
         Ok(())
     }
 
-    /// Puts them in the place of the stores.
-    pub(super) fn replace(self, stores: &mut Stores) {
-        if self.kinds.contains(&RegistryKind::LegalEntities) {
-            stores.legal_entities = self.remote.clone();
-        }
-        let overrides = &mut stores.registry_overrides;
+    /// Legal entities, if they are looked up there.
+    pub(super) fn legal_entities(&self) -> Option<Arc<dyn LegalEntities>> {
+        let is_remote = self.kinds.contains(&RegistryKind::LegalEntities);
+        is_remote.then(|| -> Arc<dyn LegalEntities> { self.remote.clone() })
+    }
+
+    /// Puts the others in the place of the stores.
+    pub(super) fn replace(&self, overrides: &mut RegistryOverrides) {
         for kind in &self.kinds {
             set(overrides, *kind, &self.remote);
         }
-        stores.registry_service = Some(Arc::new(self));
     }
 }
 

@@ -11,10 +11,11 @@ use esoz_store_mongo::{MongoSettings, MongoStore};
 use esoz_store_postgres::{PostgresSettings, PostgresStore, Schema, SchemaError};
 use esoz_tls::Transport;
 
-use super::backend::{Database, IndexNames, Opened, RecordWait, Report, StoreBackend, report_migrations};
-use super::patient_key::is_unavailable;
-use super::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, Stores, number};
-use crate::config::{Config, optional};
+use super::backend::{Opened, Report, StoreBackend, report_migrations};
+use super::database::{Database, IndexNames, RecordWait, is_unavailable};
+use super::stores::Stores;
+use crate::components::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES};
+use crate::config::{Config, number, optional};
 
 /// The stores `servers`.
 pub(super) struct ServersBackend;

@@ -10,9 +10,11 @@ use esoz_http::RESOURCES;
 use esoz_kernel::{PoolStatus, StoreError};
 use esoz_store_sqlite::{SqliteSettings, SqliteStore};
 
-use super::backend::{Database, LogBus, Opened, Report, StoreBackend, report_migrations};
-use super::stores::{SQLITE, Stores, number};
-use crate::config::Config;
+use super::backend::{Opened, Report, StoreBackend, report_migrations};
+use super::database::{Database, LogBus};
+use super::stores::Stores;
+use crate::components::SQLITE;
+use crate::config::{Config, number};
 
 /// The store `sqlite`.
 pub(super) struct SqliteBackend;

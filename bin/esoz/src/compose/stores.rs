@@ -13,19 +13,11 @@ use esoz_kernel::{IdempotencyRecords, StoreError};
 use esoz_legal_entity::{LegalEntities, LegalEntityRegistry};
 use esoz_registries::{Registries, Registry, RegistryOverrides, RegistryRecords};
 
-use super::backend::{Database, LogBus, store_backend};
-use super::patient_key::PatientKey;
+use super::database::{Database, LogBus};
 use super::registries::RegistryService;
 use super::tokens::TokenIssuer;
+use crate::components::{MONGODB, POSTGRESQL, SQLITE};
 use crate::config::{Config, StoreKind};
-
-/// The names of the stores in metrics, logs and health checks.
-pub(crate) const SQLITE: &str = "sqlite";
-pub(crate) const POSTGRESQL: &str = "postgresql";
-pub(crate) const MONGODB: &str = "mongodb";
-/// The names of their indexes in health checks.
-pub(crate) const POSTGRESQL_INDEXES: &str = "postgresql_indexes";
-pub(crate) const MONGODB_INDEXES: &str = "mongodb_indexes";
 
 /// Returns the names of the configured stores in metrics and logs: the store of everything but dispenses, then the store of dispenses.
 pub(crate) fn store_names(config: &Config) -> Result<(&'static str, &'static str)> {
@@ -87,23 +79,6 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Opens the configured stores. A database server that is down is no error: requests that need it are answered 503 until it is up.
-    ///
-    /// # Errors
-    /// When there is no SQLite file, the schema of a store does not fit this version, or its address cannot be parsed.
-    pub async fn open(config: &Config) -> Result<Self> {
-        store_backend(config)?.open(config).await
-    }
-
-    /// Opens the configured stores as [`Stores::open`] does, but creates a SQLite file that does not exist: no setup is needed to serve or to
-    /// import.
-    ///
-    /// # Errors
-    /// As [`Stores::open`]; and when the file cannot be created.
-    pub async fn open_or_create(config: &Config) -> Result<Self> {
-        store_backend(config)?.open_or_create(config).await
-    }
-
     /// The backlog of all outboxes together.
     ///
     /// # Errors
@@ -127,9 +102,13 @@ impl Stores {
         self.log_bus.clone().context("`events.bus` is `log`, but no SQLite file is open to keep the log")
     }
 
-    /// The configured patient key, to be compared with that of the store.
-    pub(crate) fn patient_key(&self, config: &Config) -> Result<PatientKey> {
-        PatientKey::of(config, self.pseudonym_fingerprints.clone())
+    /// Puts the registries that are asked over HTTP in the place of the stores.
+    pub(super) fn use_registries(&mut self, service: RegistryService) {
+        if let Some(legal_entities) = service.legal_entities() {
+            self.legal_entities = legal_entities;
+        }
+        service.replace(&mut self.registry_overrides);
+        self.registry_service = Some(Arc::new(service));
     }
 
     /// The ports of a store that keeps everything but dispenses, and of one that keeps those; no outboxes and no keys.
@@ -166,9 +145,4 @@ impl Stores {
             registry_service: None,
         }
     }
-}
-
-/// Converts a number of the configuration to the type of an adapter's setting. Validation has checked its range.
-pub(crate) fn number<T: TryFrom<u64>>(value: u64) -> Result<T> {
-    T::try_from(value).ok().with_context(|| format!("{value} is out of range"))
 }

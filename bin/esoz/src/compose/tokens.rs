@@ -14,9 +14,6 @@ use esoz_kernel::system::SystemClock;
 
 use crate::config::{Config, TokenSource, optional};
 
-/// The name of the remote issuer of access tokens in metrics, logs and health checks.
-pub(crate) const TOKEN_ISSUER: &str = "token_issuer";
-
 /// What health checks ask an issuer about; whoever reads the issuer's log finds it there.
 const UNKNOWN_TOKEN: &str = "esoz-health-check";
 

@@ -6,18 +6,16 @@ use std::time::Duration;
 use anyhow::Result;
 use esoz_tls::Transport;
 
-use super::backend::Database;
-use super::bus::{KAFKA, broker_backend};
+use super::bus::broker_backend;
+use super::database::Database;
 use super::stores::Stores;
+use crate::components::{COLLECTOR, KAFKA};
 use crate::config::Config;
 use crate::telemetry::span_export;
 
 /// What to do about a connection that is not safe.
 pub(crate) const REMEDY: &str = "anybody on the way can read what is sent, health data to the stores, or pass for the server: use TLS and check its \
     certificate (postgres.url with sslmode=verify-full, mongodb.uri without tls=false, kafka.tls=on, tracing.endpoint with https), or an isolated network";
-
-/// The name of the collector of spans in metrics and logs.
-pub(crate) const COLLECTOR: &str = "collector";
 
 /// The pause between two looks at the connections.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
@@ -90,8 +88,8 @@ mod tests {
     use esoz_store_postgres::{PostgresSettings, PostgresStore};
     use esoz_tls::SecretSource;
 
-    use super::super::stores::POSTGRESQL;
     use super::*;
+    use crate::components::POSTGRESQL;
 
     #[tokio::test]
     async fn given_a_url_file_that_is_replaced_by_a_weaker_one_when_it_is_checked_then_it_is_found() {

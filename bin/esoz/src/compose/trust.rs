@@ -13,7 +13,7 @@ use esoz_signature_cms::{
 use tokio::sync::Mutex;
 
 use crate::config::Config;
-use crate::reload::read_files;
+use crate::read_files::read_files;
 
 /// Builds the verifier `cms`, and what reloads its files.
 pub(super) fn verifier(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Arc<CmsVerifier>, TrustReload)> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZero;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use esoz_device_dispense::Access;
 use esoz_http::PublicUrl;
 use esoz_kernel::UserId;
@@ -12,7 +12,7 @@ use esoz_tls::{CertificateFiles, ClientTls};
 use ipnet::IpNet;
 
 use super::bind::BindAddress;
-use super::{Config, optional};
+use super::load::Config;
 
 /// Which stores are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,16 @@ pub(crate) enum TokenSource {
     Introspection,
     /// Tokens that an ESOZ server verifies.
     Esoz,
+}
+
+/// The value of a key that may be left empty; none if it is.
+pub(crate) fn optional<T: for<'a> From<&'a str>>(text: &str) -> Option<T> {
+    (!text.is_empty()).then(|| text.into())
+}
+
+/// Converts a number of the configuration to the type of an adapter's setting. Validation has checked its range.
+pub(crate) fn number<T: TryFrom<u64>>(value: u64) -> Result<T> {
+    T::try_from(value).ok().with_context(|| format!("{value} is out of range"))
 }
 
 impl Config {

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use esoz_events::{EventIngestion, Ingested};
-use esoz_kernel::StoreError;
 use metrics::{Counter, Gauge};
 
-use super::{Job, JobFailure, Worked};
+use super::job::{Job, JobFailure, Worked};
+use crate::compose::broker::{TopicConsumer, TopicMessage};
 use crate::telemetry::metrics::definitions::{
     CONSUME_EVENTS, EVENT_LOG_LAG, EVENT_LOG_MESSAGES, MESSAGE_OUTCOMES,
 };
@@ -18,41 +18,6 @@ const BATCH: usize = 500;
 
 /// The pause when the topic has nothing new; a message ends it.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// A message of the topic, with its position.
-pub(crate) struct TopicMessage {
-    pub(crate) payload: Vec<u8>,
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
-}
-
-impl AsRef<[u8]> for TopicMessage {
-    fn as_ref(&self) -> &[u8] {
-        &self.payload
-    }
-}
-
-/// The topic, read as a member of a consumer group: at least once, each partition in its order.
-#[async_trait]
-pub(crate) trait TopicConsumer: Send + Sync {
-    /// The number of messages behind the committed offsets.
-    fn lag(&self) -> u64;
-
-    /// Returns the messages that are there, at most so many; the same again until they are processed.
-    ///
-    /// # Errors
-    /// When the topic cannot be read: it is unavailable, or reading is refused.
-    fn read(&self, most: usize) -> Result<Vec<TopicMessage>, StoreError>;
-
-    /// Marks the messages that were read as processed.
-    fn mark_processed(&self);
-
-    /// Waits until there is a message to process, or a failure to report.
-    async fn ready(&self);
-
-    /// Leaves the consumer group, unless another reference to the consumer is held.
-    async fn close(self: Arc<Self>);
-}
 
 /// Fills the event log from the topic. Replicas share the work as one consumer group.
 pub(crate) struct ConsumeEvents {

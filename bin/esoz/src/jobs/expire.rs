@@ -8,7 +8,7 @@ use esoz_kernel::{DispenseId, StoreError, StoreErrorKind};
 use metrics::{Counter, Gauge};
 use tokio::task::JoinSet;
 
-use super::{Job, JobFailure, Worked};
+use super::job::{Job, JobFailure, Worked};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::definitions::{
     EXPIRE_DISPENSES, EXPIRY_DISPENSES, EXPIRY_OLDEST_OVERDUE, EXPIRY_OUTCOMES,

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use esoz_events::{EventLog, EventPosition, Retention};
 use esoz_kernel::Clock;
 
-use super::{Job, JobFailure, Worked};
+use super::job::{Job, JobFailure, Worked};
 use crate::telemetry::metrics::definitions::PURGE_EVENTS;
 
 /// The pause between purges.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use esoz_kernel::idempotency::expired_until;
 use esoz_kernel::{Clock, IdempotencyRecords};
 
-use super::{Job, JobFailure, Worked};
+use super::job::{Job, JobFailure, Worked};
 use crate::telemetry::metrics::definitions::PURGE_KEYS;
 
 /// The pause between purges. A key expires whether it was purged or not, so this bounds only the disk space that expired keys take.

@@ -6,7 +6,7 @@ use esoz_events::{Relay, RelayRound};
 use esoz_kernel::StoreError;
 use tokio::sync::Notify;
 
-use super::{Job, JobFailure, Worked};
+use super::job::{Job, JobFailure, Worked};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::definitions::{
     DELIVERED, EVENT_OUTCOMES, IDLE, OUTBOX_FAILED, RELAY, RELAY_EVENTS, RELAY_ROUNDS, ROUND_OUTCOMES,

@@ -6,7 +6,7 @@ use esoz_device_dispense::SweepContainers;
 use esoz_kernel::CivilDate;
 use esoz_signed_content::MediaKey;
 
-use super::{Job, JobFailure, Worked};
+use super::job::{Job, JobFailure, Worked};
 use crate::telemetry::metrics::definitions::SWEEP_CONTAINERS;
 
 /// Batch size: the most keys looked at in one run.

@@ -4,12 +4,12 @@
 //! A span has the name of its port and operation, e.g. `store.device_dispenses.commit`, and the fields `store`, `operation` and
 //! `outcome`. Its target is [`SPANS`], which the log leaves out at its usual level.
 
+mod instruments;
 mod outcomes;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::metrics::Histogram;
 use anyhow::Result;
 use async_trait::async_trait;
 use esoz_auth::{AccessTokens, ApiKeyFacts, ApiKeys, Secret, TokenFacts};
@@ -24,7 +24,7 @@ use esoz_events::{
     Outbox, PublishError, Refused, SetAside, StatusChangeEvent, Which,
 };
 use esoz_kernel::{
-    Clock, Committed, ContractDivisionId, DeviceDefinitionId, DispenseId, DivisionId, EmployeeId, EventId,
+    Committed, ContractDivisionId, DeviceDefinitionId, DispenseId, DivisionId, EmployeeId, EventId,
     IdempotencyRecords, LegalEntityId, MedicalProgramId, Page, PageRequest, Pseudonym, StoreError, Timestamp,
     UserId, Uuid, Written,
 };
@@ -35,33 +35,17 @@ use esoz_registries::{
     ProgramDevices, Registries, RegistryFacts, RegistryOverrides, RegistryQuery,
 };
 use esoz_registries_remote::RegistryKind;
-use tokio::sync::Notify;
 use tracing::{Instrument as _, Span};
 
+pub(crate) use self::instruments::{Instruments, SPANS};
 pub(crate) use self::outcomes::OUTCOMES;
 use self::outcomes::{
     CANCELLED, committed, dispense_written, facts_found, found, outcome, published, written,
 };
+use crate::components::{KAFKA, REGISTRIES, SQLITE, TOKEN_ISSUER};
 use crate::compose::Parts;
-use crate::compose::bus::KAFKA;
-use crate::compose::registries::REGISTRIES;
-use crate::compose::stores::{SQLITE, store_names};
-use crate::compose::tokens::TOKEN_ISSUER;
+use crate::compose::stores::store_names;
 use crate::config::{Bus, Config, TokenSource};
-
-/// The target of the spans. It lacks the prefix of our modules, so that `log.level` does not enable them.
-pub(crate) const SPANS: &str = "stores";
-
-/// What the decorators of a server record to.
-pub(crate) struct Instruments {
-    /// The histogram of call durations in seconds, by store, port, operation and outcome.
-    pub(crate) durations: Box<dyn Fn([&'static str; 4]) -> Histogram + Send + Sync>,
-    /// The delivery time of events in seconds, from the change to the bus.
-    pub(crate) delivery: Histogram,
-    pub(crate) clock: Arc<dyn Clock>,
-    /// Notified after a commit of a dispense, so that the relay publishes its event before the next poll.
-    pub(crate) dispense_committed: Arc<Notify>,
-}
 
 /// A port whose calls are timed and traced.
 struct Instrumented<P: ?Sized> {

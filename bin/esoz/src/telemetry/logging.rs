@@ -23,7 +23,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::config::Config;
-use crate::telemetry::instrumented_ports;
+use crate::telemetry::instrumented_ports::SPANS;
 use crate::telemetry::span_export::{self, Export};
 use json_lines::{JsonLines, SpanFields};
 use line_writer::LineWriter;
@@ -138,7 +138,7 @@ where
 
 /// Whether it is a span of a request, a use case or a store. Events are not exported: the log has them.
 fn is_our_span(metadata: &Metadata<'_>) -> bool {
-    let is_ours = metadata.target().starts_with("esoz") || metadata.target() == instrumented_ports::SPANS;
+    let is_ours = metadata.target().starts_with("esoz") || metadata.target() == SPANS;
     metadata.is_span() && is_ours && *metadata.level() <= Level::INFO
 }
 

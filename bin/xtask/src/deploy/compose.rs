@@ -7,8 +7,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
+use super::checkers::{Deploy, record};
 use super::container::{Container, Effective, Mounts, at, entries, list, text, texts, variables};
-use super::{Deploy, record};
 use crate::steps::Steps;
 
 const FILE: &str = "deploy/compose.yaml";

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::Deploy;
+use super::checkers::Deploy;
 use crate::steps::Steps;
 
 /// How long a server may take to exit beside `http.drain_ms` and `http.shutdown_timeout_s`, in milliseconds: the last clients, the jobs' last runs and

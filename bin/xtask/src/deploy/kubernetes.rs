@@ -9,8 +9,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::checkers::{Deploy, record, write};
 use super::container::{Container, Effective, Mounts, at, entries, list, text, texts, variables};
-use super::{Deploy, record, write};
 use crate::openapi::DESCRIPTION;
 use crate::steps::{Steps, say};
 

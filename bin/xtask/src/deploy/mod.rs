@@ -1,36 +1,23 @@
 //! `cargo xtask deploy`.
 
+mod checkers;
 mod compose;
 mod container;
 mod kubernetes;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
+use checkers::Deploy;
 use esoz_test_servers::promtool;
 
 use crate::service::built;
-use crate::steps::{Steps, say};
+use crate::steps::Steps;
 use crate::tools;
 
 /// The requirements of the checkers and their settings, in `tests`.
 const FOLDER: &str = "deploy";
-
-/// What is checked with, and where files are made.
-struct Deploy {
-    /// The packages of the checkers.
-    packages: PathBuf,
-    promtool: PathBuf,
-    /// The program that reads the configurations.
-    program: PathBuf,
-    /// Where rendered and made files go.
-    scratch: PathBuf,
-    /// Keys, certificates and passwords, as the services of `deploy/compose.yaml` get them: a folder each.
-    credentials: PathBuf,
-}
 
 /// Holds what is in `deploy` and the workflows to their schemas, and the configurations in them to the program.
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
@@ -91,45 +78,4 @@ impl Deploy {
         security.args(["--offline", "--no-progress"]).arg(steps.path(".github"));
         steps.run("deploy: security of the workflows", security);
     }
-
-    /// A module of the packages as a command.
-    fn module(&self, name: &str) -> Command {
-        let mut command = Command::new("python3");
-        command.env("PYTHONPATH", &self.packages).args(["-m", name]);
-        command
-    }
-
-    /// A program of the packages, which finds the others.
-    fn program(&self, name: &str) -> Command {
-        let folder = self.packages.join("bin");
-        let mut command = Command::new(folder.join(name));
-        let others = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths([folder].into_iter().chain(std::env::split_paths(&others)));
-        command.env("PYTHONPATH", &self.packages).env("PATH", path.unwrap_or(others));
-        command
-    }
-
-    /// A file that is made for a check.
-    fn write(&self, name: &str, content: &str) -> Result<PathBuf> {
-        let file = self.scratch.join(name);
-        write(&file, content)?;
-        Ok(file)
-    }
-}
-
-/// Writes a file and the folders above it.
-fn write(file: &Path, content: &str) -> Result<()> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    }
-    fs::write(file, content).with_context(|| format!("writing {}", file.display()))
-}
-
-/// Records a step whose faults were found here, and prints them.
-fn record(steps: &mut Steps, name: &str, began: Instant, faults: &[String]) {
-    say(&format!("\n▶ {name}"));
-    for fault in faults {
-        say(&format!("  {fault}"));
-    }
-    steps.record(name, faults.is_empty(), began.elapsed());
 }

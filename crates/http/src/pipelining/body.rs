@@ -1,41 +1,16 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::error::PayloadError;
 use actix_http::{Payload, Request};
 use actix_web::web::Bytes;
 use futures_util::Stream;
-use futures_util::task::AtomicWaker;
 
-use super::{InUse, Pipeline};
-
-/// Knows whether the body of a request was found empty and has got nothing since.
-#[derive(Default)]
-pub(super) struct BodyWaker {
-    is_waiting: AtomicBool,
-    handler: AtomicWaker,
-}
-
-impl BodyWaker {
-    pub(super) fn is_waiting(&self) -> bool {
-        self.is_waiting.load(Ordering::Relaxed)
-    }
-
-    fn set_waiting(&self, is_waiting: bool) {
-        self.is_waiting.store(is_waiting, Ordering::Relaxed);
-    }
-}
-
-impl Wake for BodyWaker {
-    fn wake(self: Arc<Self>) {
-        self.set_waiting(false);
-        self.handler.wake();
-    }
-}
+use super::body_waker::BodyWaker;
+use super::pipeline::{InUse, Pipeline};
 
 /// The body of a request, which tells its pipeline when it waits for the connection.
 struct RequestBody {
@@ -45,8 +20,18 @@ struct RequestBody {
     in_use: Option<InUse>,
 }
 
+impl Pipeline {
+    /// Starts a request. It is in progress until the returned guard is dropped.
+    pub(crate) fn start(self: &Rc<Self>, request: Request) -> (Request, InUse) {
+        self.count_started();
+        let request = watch(request, self);
+        self.wake_reader();
+        (request, InUse::new(self))
+    }
+}
+
 /// Has the body of a request, if it has one, tell the pipeline when it waits.
-pub(super) fn watch(mut request: Request, pipeline: &Rc<Pipeline>) -> Request {
+fn watch(mut request: Request, pipeline: &Rc<Pipeline>) -> Request {
     if !matches!(request.payload(), Payload::None) {
         let payload = request.take_payload();
         let body = RequestBody { payload, waker: Arc::default(), in_use: Some(InUse::new(pipeline)) };
@@ -60,7 +45,7 @@ impl Stream for RequestBody {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        this.waker.handler.register(context.waker());
+        this.waker.register(context.waker());
         this.waker.set_waiting(false);
         let waker = Waker::from(this.waker.clone());
         let next = Pin::new(&mut this.payload).poll_next(&mut Context::from_waker(&waker));

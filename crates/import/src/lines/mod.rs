@@ -3,6 +3,7 @@
 mod device_request;
 mod dispense;
 mod field;
+mod fields;
 mod flat;
 mod json_record;
 mod patient;
@@ -12,7 +13,8 @@ mod write;
 
 use serde_json::{Map, Value};
 
-pub use field::{LineField, LineFieldKind, LinePresence, STAMP_FIELDS, line_fields};
+pub use field::{LineField, LineFieldKind, LinePresence};
+pub use fields::{STAMP_FIELDS, line_fields};
 use json_record::Form;
 pub use json_record::{JsonRecord, patient_fields};
 pub(crate) use write::{ExportLine, export_line};

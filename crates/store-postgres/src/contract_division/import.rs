@@ -6,8 +6,9 @@ use esoz_kernel::{Put, ScanCursor, ScanPage, StoreError};
 
 use super::{row, scan};
 use crate::PostgresStore;
+use crate::columns::{Values, each};
 use crate::time::date_to_pg;
-use crate::upsert::{Table, Values, each};
+use crate::upsert::Table;
 
 #[async_trait]
 impl ContractRegistry for PostgresStore {

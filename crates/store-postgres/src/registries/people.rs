@@ -12,12 +12,13 @@ use uuid::Uuid;
 
 use super::scan::{Position, ScanPage, StampsSql};
 use crate::PostgresStore;
+use crate::columns::{Values, each};
 use crate::error::During as _;
 use crate::key::HIDDEN;
 use crate::scan::{Location, StampColumns, page, page_by, text_of};
 use crate::statement::statement;
 use crate::time::{date_from_pg, date_to_pg};
-use crate::upsert::{Table, Values, each};
+use crate::upsert::Table;
 
 /// Status and status of verification.
 pub(super) type PersonSql = (Text, Text);

@@ -14,10 +14,11 @@ use uuid::Uuid;
 
 use super::scan::{ScanPage, StampsSql};
 use crate::PostgresStore;
+use crate::columns::{Values, each};
 use crate::error::During as _;
 use crate::scan::{Location, StampColumns, page};
 use crate::time::{date_from_pg, date_to_pg};
-use crate::upsert::{Table, Values, each};
+use crate::upsert::Table;
 
 /// Whether it is active, and its name.
 pub(super) type ProgramSql = (Bool, Text);

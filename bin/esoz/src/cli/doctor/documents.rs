@@ -8,7 +8,6 @@ use esoz_kernel::system::{KyivCalendar, RandomIds, SystemClock};
 use esoz_kernel::{Calendar as _, Clock, DispenseId, IdGenerator as _};
 use esoz_signed_content::MediaKey;
 
-use super::creatable;
 use super::finding::Finding;
 use crate::compose::documents;
 use crate::config::{Config, MediaKind, VerifierKind};
@@ -43,7 +42,7 @@ async fn media(config: &Config) -> Result<Finding> {
     const WHAT: &str = "media storage";
     let folder = Path::new(&config.sections.media.folder);
     if config.media_kind()? == MediaKind::Folder && !folder.exists() {
-        return Ok(creatable(WHAT, folder, MEDIA_REMEDY));
+        return Ok(Finding::creatable(WHAT, folder, MEDIA_REMEDY));
     }
     let today = KyivCalendar::new().context("the time zone of Ukraine")?.day_of(SystemClock.now());
     let key = MediaKey::new(today, DispenseId::new(RandomIds.fresh()), RandomIds.fresh());

@@ -1,6 +1,8 @@
 //! What `doctor` finds, and how it is printed.
 
-use anyhow::Result;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
 use esoz_tls::Transport;
 use serde_json::json;
 
@@ -40,6 +42,15 @@ impl Finding {
     pub(super) fn new(what: &'static str, outcome: Result<()>, remedy: &'static str) -> Self {
         let wrong = outcome.err().map(|error| (format!("{error:#}"), remedy));
         Self { what, seen: None, wrong, weak: None }
+    }
+
+    /// Checks that a file or folder can be created.
+    pub(super) fn creatable(what: &'static str, path: &Path, remedy: &'static str) -> Self {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let created = tempfile::tempfile_in(folder).map(drop);
+        let created = created.with_context(|| format!("no file can be created in {}", folder.display()));
+        let seen = format!("{} is not there and will be created by `esoz serve`", path.display());
+        Self { seen: Some(seen), ..Self::new(what, created, remedy) }
     }
 
     /// Adds how the server is reached.

@@ -7,7 +7,12 @@ mod secrets;
 mod sources;
 mod validation;
 
+use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+use esoz_https::Proxies;
 
 use super::*;
 

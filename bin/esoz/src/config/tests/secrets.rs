@@ -7,6 +7,7 @@ use esoz_device_dispense::PatientPseudonyms as _;
 use esoz_pseudonym::HmacSha256Pseudonyms;
 
 use super::*;
+use crate::config::schema::Sections;
 
 #[test]
 fn every_key_is_shown_with_its_source_and_no_secret_is() {

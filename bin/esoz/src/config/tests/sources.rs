@@ -1,6 +1,7 @@
 //! Defaults, file and variables: which wins, how each is read, and which names are unknown.
 
 use super::*;
+use crate::config::schema::Sections;
 
 #[test]
 fn without_any_source_everything_is_at_its_default() {

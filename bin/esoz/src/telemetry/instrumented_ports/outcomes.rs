@@ -4,7 +4,7 @@ use esoz_device_dispense::{Dispense, DispenseFacts, StoredDispense, Transition};
 use esoz_events::{PublishError, StatusChangeEvent};
 use esoz_kernel::{Committed, DispenseId, StoreError, StoreErrorKind, Written};
 
-use super::Instruments;
+use super::instruments::Instruments;
 
 const OK: &str = "ok";
 /// The record was absent or not as the change requires; nothing was written.

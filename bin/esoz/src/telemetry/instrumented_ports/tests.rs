@@ -11,7 +11,7 @@ use esoz_device_dispense::{
 use esoz_events::{EventPublisher, MockEventPublisher, PublishError};
 use esoz_kernel::system::SystemClock;
 use esoz_kernel::{
-    DeviceRequestId, DispenseId, IdempotencyRecords, StoreError, StoreErrorKind, Timestamp, Uuid,
+    Clock, DeviceRequestId, DispenseId, IdempotencyRecords, StoreError, StoreErrorKind, Timestamp, Uuid,
 };
 use esoz_testkit::builders::{at_millis, create_of, dispense, signed_change, update_of};
 use tracing::field::{Field, Visit};
@@ -21,7 +21,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry;
 
 use super::*;
-use crate::compose::stores::{MONGODB, POSTGRESQL};
+use crate::components::{MONGODB, POSTGRESQL};
 use crate::telemetry::metrics::Metrics;
 
 fn clock() -> Arc<dyn Clock> {

@@ -14,12 +14,13 @@ use super::definitions::{
     OUTBOX_EVENTS, OUTBOX_OLDEST_AGE, OUTBOX_SET_ASIDE, OUTBOX_UP, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX,
     POOL_STATES, POOL_WAIT, POOL_WAITING, TRANSPORT_VERIFIED,
 };
-use super::{Metrics, NO_LABELS};
+use super::registry::{Metrics, NO_LABELS};
+use crate::components::TLS;
 use crate::compose::caches::CacheCounts;
 use crate::compose::stores::Stores;
 use crate::compose::transport::Transports;
 use crate::telemetry::logging;
-use crate::tls::{CertificateReload, TLS};
+use crate::tls::CertificateReload;
 
 /// How long a backlog is reused: however many scrapers there are, the outboxes are read at most this often.
 const BACKLOG_MAX_AGE: Duration = Duration::from_secs(2);

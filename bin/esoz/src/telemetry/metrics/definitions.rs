@@ -2,14 +2,12 @@
 
 use esoz_http::{METHODS, outcomes, route_patterns};
 
-use crate::compose::bus::KAFKA;
+use crate::components::{
+    COLLECTOR, KAFKA, MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, REGISTRIES, SQLITE, TLS,
+    TOKEN_ISSUER,
+};
 use crate::compose::caches::{ACCESS_TOKENS, API_KEYS, LEGAL_ENTITIES, REGISTRY_CACHES};
-use crate::compose::registries::REGISTRIES;
-use crate::compose::stores::{MONGODB, MONGODB_INDEXES, POSTGRESQL, POSTGRESQL_INDEXES, SQLITE};
-use crate::compose::tokens::TOKEN_ISSUER;
-use crate::compose::transport::COLLECTOR;
 use crate::telemetry::instrumented_ports::{OPERATIONS, OUTCOMES};
-use crate::tls::TLS;
 
 /// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]

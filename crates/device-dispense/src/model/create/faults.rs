@@ -1,7 +1,5 @@
 use std::borrow::Cow;
 
-use crate::model::signed::WRONG_AMOUNT;
-
 /// The faults of one rule, told together: each with the entry that it is about, and its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Faults(Vec<(String, Cow<'static, str>)>);
@@ -12,9 +10,9 @@ impl Faults {
         Self(vec![fault(0, field, text)])
     }
 
-    /// A fault of a signed field, as an example.
-    pub(crate) fn example() -> Self {
-        Self(vec![("$.payment_amount".to_owned(), WRONG_AMOUNT.into())])
+    /// One fault.
+    pub(crate) fn one(entry: impl Into<String>, text: &'static str) -> Self {
+        Self(vec![(entry.into(), text.into())])
     }
 
     /// Adds a fault.

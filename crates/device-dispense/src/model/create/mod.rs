@@ -4,10 +4,12 @@
 mod body;
 mod code;
 mod devices;
+mod facts;
 mod faults;
 mod location;
 mod patient;
 mod performer;
+mod policy;
 mod prices;
 mod program;
 mod program_devices;
@@ -17,103 +19,15 @@ mod refusal;
 mod request;
 mod texts;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use esoz_kernel::{CivilDate, Decimal, LegalEntityId, Pseudonym, Timestamp, UserId};
-use esoz_registries::{DeviceChoice, DeviceDefinition, ProgramDevice, RegistryFacts};
+use esoz_registries::{DeviceChoice, DeviceDefinition, ProgramDevice};
 
 pub use body::{AnyReference, Named, NewDetail, NewDevice, NewDispense};
+pub use facts::{CreateFacts, RequestFacts};
 pub use faults::Faults;
+pub use policy::CreatePolicy;
 pub use refusal::CreateRefusal;
 
 use super::dispense::Dispense;
-use super::request::DeviceRequest;
-use crate::ports::Basis;
-
-/// What an operator decides about creates (`device_dispense.*`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreatePolicy {
-    /// Whether a patient must be active (rule 6).
-    pub requires_active_patient: bool,
-    /// Whether a patient must not be `NOT_VERIFIED` (rule 6).
-    pub requires_verified_patient: bool,
-    /// Whether the location must be verified in DLS (rule 13).
-    pub requires_dls_verification: bool,
-    /// How long a dispense may be in progress; `None`: for ever (rule 21).
-    pub lifetime: Option<Duration>,
-    /// By how much a discount may exceed what is allowed, in hryvnias (rule 32).
-    pub discount_tolerance: Decimal,
-    /// By which part a discount may stay below what is allowed; `None`: by any (rule 32).
-    pub discount_deviation: Option<Decimal>,
-    /// How many wrong codes for a request are compared within [`CreatePolicy::WRONG_CODES_WINDOW`] (rule 33).
-    pub max_wrong_codes: u32,
-    /// The dictionary of units: the name of each code.
-    pub units: BTreeMap<String, String>,
-}
-
-impl CreatePolicy {
-    /// The time for which a wrong code counts.
-    pub const WRONG_CODES_WINDOW: Duration = Duration::from_hours(1);
-
-    /// Returns the instant before which a dispense in progress must have been recorded for its lifetime to have passed; `None`: it never has.
-    pub fn active_since(&self, now: Timestamp) -> Option<Timestamp> {
-        self.lifetime.map(|lifetime| now.saturating_sub(lifetime))
-    }
-}
-
-impl Default for CreatePolicy {
-    fn default() -> Self {
-        Self {
-            requires_active_patient: false,
-            requires_verified_patient: false,
-            requires_dls_verification: false,
-            lifetime: None,
-            discount_tolerance: 0.into(),
-            discount_deviation: None,
-            max_wrong_codes: 5,
-            units: BTreeMap::from([("piece".to_owned(), "шт".to_owned())]),
-        }
-    }
-}
-
-/// What a create rests on, but for what the store of dispenses knows.
-#[derive(Debug, Clone)]
-pub struct CreateFacts {
-    /// What is to be recorded.
-    pub body: NewDispense,
-    /// The patient.
-    pub subject: Pseudonym,
-    /// The legal entity that records it, which is active.
-    pub owner: LegalEntityId,
-    /// The user.
-    pub user: UserId,
-    /// The time of the create, in milliseconds.
-    pub at: Timestamp,
-    /// The day in Ukraine.
-    pub today: CivilDate,
-    /// What the registries know.
-    pub registries: RegistryFacts,
-    /// What the operator has decided.
-    pub policy: CreatePolicy,
-}
-
-/// What the store of dispenses knows. Holds until the create commits.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RequestFacts {
-    /// The request, if there is one with that id.
-    pub request: Option<DeviceRequest>,
-    /// Whether a dispense has the id already.
-    pub is_id_taken: bool,
-    /// Whether a dispense of the request is in progress, and recorded at [`CreatePolicy::active_since`] or later, or at no time that can be read.
-    pub has_active_dispense: bool,
-    /// How many wrong codes were given for the request within the window.
-    pub wrong_codes: u32,
-    /// The time of the oldest of them.
-    pub oldest_wrong_code: Option<Timestamp>,
-    /// What the store compares.
-    pub basis: Basis,
-}
 
 impl CreateFacts {
     /// Chooses the program devices among which rule 19 looks for one that fits, if none of those that are dispensed does; `None` when there is

@@ -32,7 +32,7 @@ failure! {
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub enum DocumentError {
         /// A field of what was signed has the wrong type, or is out of its limits.
-        Fields(faults: Faults = Faults::example())
+        Fields(faults: Faults = Faults::one("$.payment_amount", WRONG_AMOUNT))
             => Invalid, "signed_fields", "Signed fields have the wrong type", faults faults;
     } wraps {
         /// The container cannot be used.
@@ -59,7 +59,7 @@ pub(super) const NOTE: &str = "note";
 pub(super) const EXPLANATORY_LETTER: &str = "explanatory_letter";
 
 /// The error text of a wrong amount.
-pub(crate) const WRONG_AMOUNT: &str =
+const WRONG_AMOUNT: &str =
     "must be a number, not negative, with at most 12 digits before and 2 after the point";
 
 /// The error text of a wrong text.

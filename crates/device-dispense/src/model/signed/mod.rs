@@ -11,7 +11,6 @@ use esoz_kernel::{CivilDate, EventId, LegalEntityId, PatientId, Pseudonym, Store
 use serde_json::{Map, Value};
 
 pub use complete::CompleteFacts;
-pub(crate) use content::WRONG_AMOUNT;
 pub use content::{DocumentError, MAX_NOTE_CHARS, SignedDispense};
 pub use mark_in_error::MarkInErrorFacts;
 pub use refusal::ChangeRefusal;

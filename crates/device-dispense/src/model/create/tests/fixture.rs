@@ -10,7 +10,7 @@ use esoz_registries::{
 };
 
 use super::super::*;
-use crate::{DeviceRequestStatus, OccurrencePeriod, RequestedDevice, RequestedQuantity};
+use crate::{DeviceRequest, DeviceRequestStatus, OccurrencePeriod, RequestedDevice, RequestedQuantity};
 
 /// The type of the device.
 pub(super) const STRIPS: &str = "strips";

@@ -7,6 +7,8 @@ mod order;
 mod program;
 mod record;
 
+use std::time::Duration;
+
 use esoz_kernel::{Failure as _, LegalEntityId, Uuid};
 
 use super::*;

@@ -1,113 +1,21 @@
-use std::io;
+//! What is delivered when.
+
+mod connection;
+
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
 
 use actix_http::{Payload, Request, h1};
 use actix_web::web::Bytes;
 use futures_util::StreamExt as _;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tokio::io::{AsyncRead as _, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite as _;
 
-use super::stream::PacedStream;
-use super::*;
-
-const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-
-/// A client that has sent some pieces, one a read, and takes answers when it is told to.
-#[derive(Default)]
-struct Client {
-    sent: std::collections::VecDeque<Vec<u8>>,
-    takes_nothing: bool,
-}
-
-impl tokio::io::AsyncRead for Client {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut().sent.pop_front() {
-            Some(piece) => buffer.put_slice(&piece),
-            None => return Poll::Pending,
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Client {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.takes_nothing { Poll::Pending } else { Poll::Ready(Ok(bytes.len())) }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.takes_nothing { Poll::Pending } else { Poll::Ready(Ok(())) }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Counts how often a task is woken.
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// A connection and the task that reads it.
-struct Connection {
-    stream: PacedStream<Client>,
-    wakes: Arc<Wakes>,
-}
-
-impl Connection {
-    fn new(pieces: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        let client = Client { sent: pieces.into_iter().collect(), takes_nothing: false };
-        Self { stream: PacedStream::new(client), wakes: Arc::default() }
-    }
-
-    fn pipeline(&self) -> Rc<Pipeline> {
-        self.stream.pipeline().clone()
-    }
-
-    /// Polls once. `None`: it has to wait.
-    fn read(&mut self, room: usize) -> Option<Vec<u8>> {
-        let waker = Waker::from(self.wakes.clone());
-        let mut storage = vec![0; room];
-        let mut buffer = ReadBuf::new(&mut storage);
-        let read = Pin::new(&mut self.stream).poll_read(&mut Context::from_waker(&waker), &mut buffer);
-        read.is_ready().then(|| buffer.filled().to_vec())
-    }
-
-    /// Reads until it has to wait, as the framework does.
-    fn read_all(&mut self) -> Vec<u8> {
-        std::iter::from_fn(|| self.read(8_192)).flatten().collect()
-    }
-
-    fn write(&mut self) -> bool {
-        let waker = Waker::from(self.wakes.clone());
-        let mut context = Context::from_waker(&waker);
-        let written = Pin::new(&mut self.stream).poll_write(&mut context, b"answer").is_ready();
-        written && Pin::new(&mut self.stream).poll_flush(&mut context).is_ready()
-    }
-
-    /// How often the task was woken since the last time.
-    fn woken(&self) -> usize {
-        self.wakes.0.swap(0, Ordering::Relaxed)
-    }
-}
-
-fn heads(count: usize) -> Vec<u8> {
-    HEAD.repeat(count)
-}
+use super::pipeline::{WAITING_MAX, WAITING_MAX_BYTES};
+use connection::{Connection, HEAD, Wakes, heads};
 
 #[test]
 fn as_many_heads_as_may_wait_are_delivered_and_each_start_lets_one_more_through() {
@@ -310,14 +218,4 @@ fn ends_of_heads(before: &[u8], read: &[u8]) -> usize {
     let text: Vec<u8> = before.iter().chain(read).copied().filter(|byte| *byte != b'\r').collect();
     let old = before.iter().filter(|byte| **byte != b'\r').count();
     (old.max(1)..text.len()).filter(|at| text[*at] == b'\n' && text[*at - 1] == b'\n').count()
-}
-
-impl Connection {
-    fn stream_client(&mut self) -> &mut Client {
-        self.stream.io_mut()
-    }
-
-    fn stream_is_holding(&self) -> bool {
-        self.stream.is_holding()
-    }
 }
