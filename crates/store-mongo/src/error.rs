@@ -36,7 +36,7 @@ pub(crate) mod code {
 }
 
 /// How an operation failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum MongoError {
     /// The driver or the server says why.
     Driver(Error),
@@ -114,7 +114,11 @@ impl MongoError {
 
     /// Whether the server refused a write because a document with the same key is there.
     pub(crate) fn is_duplicate_key(&self) -> bool {
-        matches!(self, Self::Driver(error) if server_code(error).is_some_and(is_duplicate_key))
+        match self {
+            Self::Driver(error) => server_code(error).is_some_and(is_duplicate_key),
+            Self::Server(code) => is_duplicate_key(*code),
+            _ => false,
+        }
     }
 
     /// Whether a transaction was not committed, and the same may succeed when it is begun again.

@@ -16,6 +16,7 @@ mod outbox;
 mod pool;
 #[cfg(test)]
 mod properties_tests;
+mod reads;
 mod scan;
 mod schema;
 mod set_aside;

@@ -13,9 +13,11 @@ use mongodb::{
 use crate::{
     MongoSettings,
     collections::Collections,
-    device_dispense::{batch::TransitionExecutor, find::FindExecutor},
+    device_dispense::{batch::TransitionExecutor, find::Find},
     pool::Pool,
+    reads::{ReadExecutor, Reads},
     tls,
+    writes::{CommitExecutor, DispenseLookup, RequestLookup},
 };
 
 /// The application name for MongoDB, when the connection string has none.
@@ -27,13 +29,17 @@ const APP_NAME: &str = "esoz";
 /// second when it is not applied, or when the unique index on keys is not known to exist; the worst case, a null history and expired keys,
 /// makes nine. While others are under way a transition is queued first, for at most the same time; a batch makes two, and those of a single
 /// transition in addition when it failed in the batch or the reply was lost. Finds by id are queued and shared in the same way; a find whose
-/// batch failed makes one more. A create makes four, a change by a signed document two, or four with its request; all of one call, with the attempts
-/// that concurrent writes make necessary, end within one time-out, but for the lookups of idempotency keys. `migrate` has no limit.
+/// batch failed makes one more, and so are lookups of requests and dispenses. A create makes four, a change by a signed document two, or four with
+/// its request; all of one call, with the attempts that concurrent writes make necessary, end within one time-out, but for the lookups of
+/// idempotency keys and for the time in a queue. A transaction that creates and changes share makes six at most. `migrate` has no limit.
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) documents: Collections,
-    pub(crate) finds: Batcher<FindExecutor>,
+    pub(crate) finds: Reads<Find>,
+    pub(crate) request_lookups: Reads<RequestLookup>,
+    pub(crate) dispense_lookups: Reads<DispenseLookup>,
     pub(crate) transitions: Batcher<TransitionExecutor>,
+    pub(crate) commits: Batcher<CommitExecutor>,
     pool: Arc<Pool>,
     transport: Transport,
 }
@@ -62,9 +68,16 @@ impl MongoStore {
         let client = Client::with_options(options).map_err(|_| unusable_uri())?;
         let database = client.database(&settings.database);
         let documents = Collections::of(database, Duration::from_millis(settings.operation_timeout_ms));
-        let finds = FindExecutor::batching(documents.clone());
-        let transitions = TransitionExecutor::batching(documents.clone());
-        Ok(Self { documents, finds, transitions, pool, transport })
+        Ok(Self {
+            finds: ReadExecutor::batching(documents.clone()),
+            request_lookups: ReadExecutor::batching(documents.clone()),
+            dispense_lookups: ReadExecutor::batching(documents.clone()),
+            transitions: TransitionExecutor::batching(documents.clone()),
+            commits: CommitExecutor::batching(documents.clone()),
+            documents,
+            pool,
+            transport,
+        })
     }
 
     /// Returns how connections are protected.
@@ -74,7 +87,9 @@ impl MongoStore {
 
     /// Returns the state of the connection pool, summed over all servers, and how many calls wait for their batch.
     pub fn pool_status(&self) -> PoolStatus {
-        self.pool.status(self.finds.queue_len() + self.transitions.queue_len())
+        let lookups = self.request_lookups.queue_len() + self.dispense_lookups.queue_len();
+        let writes = self.transitions.queue_len() + self.commits.queue_len();
+        self.pool.status(self.finds.queue_len() + lookups + writes)
     }
 
     /// Sets the callback for the time that each call waited for a connection, in vain or not. Only the first call has an effect.

@@ -51,6 +51,16 @@ pub struct RequestQuery {
     pub codes_since: Timestamp,
 }
 
+impl RequestQuery {
+    /// Whether a dispense in progress that was recorded then counts; `None`: at no time that can be read.
+    pub fn is_active(&self, recorded: Option<Timestamp>) -> bool {
+        match (self.active_since, recorded) {
+            (Some(since), Some(recorded)) => recorded >= since,
+            (None, _) | (_, None) => true,
+        }
+    }
+}
+
 /// Decides what is recorded. Depends on its argument alone.
 pub type DecideCreate = Arc<dyn Fn(&RequestFacts) -> Result<Dispense, CreateRefusal> + Send + Sync>;
 

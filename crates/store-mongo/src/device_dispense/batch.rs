@@ -76,7 +76,8 @@ impl TransitionExecutor {
     }
 
     async fn send(&self, jobs: &[Parts]) -> Result<Reply, MongoError> {
-        let updates: Vec<Document> = jobs.iter().map(|(transition, _)| statement(transition)).collect();
+        let statement = |(transition, _): &Parts| statement(filter(transition), appending(transition));
+        let updates: Vec<Document> = jobs.iter().map(statement).collect();
         let command =
             self.0.with_write_concern(doc! { "update": COLLECTION, "updates": updates, "ordered": false });
         let reply = self.0.with_timeout(self.0.database.run_command(command)).await?;
@@ -182,9 +183,10 @@ impl BatchExecutor for TransitionExecutor {
     }
 }
 
-fn statement(transition: &Transition) -> Document {
+/// A statement of an `update` command: updates the document of the id in the conditions, if it meets them.
+pub(crate) fn statement(conditions: Document, update: Document) -> Document {
     let collation = doc! { "locale": SIMPLE };
-    doc! { "q": filter(transition), "u": appending(transition), "multi": false, "collation": collation, "hint": { ID: 1 } }
+    doc! { "q": conditions, "u": update, "multi": false, "collation": collation, "hint": { ID: 1 } }
 }
 
 fn has_committed(transition: &Transition, document: &RawDocument) -> bool {
@@ -202,17 +204,17 @@ fn deleted(transition: &Transition) -> StoreError {
 
 /// The server's reply to a command of many statements.
 #[derive(Debug, PartialEq, Eq)]
-struct Reply {
+pub(crate) struct Reply {
     /// The error codes of the statements that failed, by index.
-    errors: HashMap<usize, i32>,
+    pub(crate) errors: HashMap<usize, i32>,
     /// The number of statements that matched a document.
-    matched: usize,
+    pub(crate) matched: usize,
     /// The server's time at the end of the command; `None` when it is not part of a replica set.
     operation_time: Option<Timestamp>,
 }
 
 impl Reply {
-    fn read(reply: &Document, statements: usize) -> Result<Self, MongoError> {
+    pub(crate) fn read(reply: &Document, statements: usize) -> Result<Self, MongoError> {
         if let Ok(concern) = reply.get_document("writeConcernError") {
             return Err(MongoError::Server(concern.get_i32("code").unwrap_or_default()));
         }

@@ -1,13 +1,16 @@
+use esoz_batch::{BatchExecutor as _, Queued};
 use esoz_device_dispense::DispenseRegistry as _;
+use esoz_kernel::{StoreError, StoreErrorKind};
 use esoz_testkit::builders::dispense;
+use futures_util::future::join_all;
 
 use super::{super::query::tests::connected, *};
-use crate::{MongoSettings, MongoStore, fields::ID, values::uuid};
+use crate::{MongoSettings, MongoStore, fields::ID, reads::ReadExecutor, values::uuid};
 
 /// The answers to finds that wait at the same time.
-async fn together(store: &MongoStore, ids: &[DispenseId]) -> Vec<Found> {
+async fn together(store: &MongoStore, ids: &[DispenseId]) -> Vec<Result<Option<RawDocumentBuf>, StoreError>> {
     let (jobs, answered): (Vec<_>, Vec<_>) = ids.iter().copied().map(Queued::new).unzip();
-    FindExecutor(store.documents.clone()).run_batch(jobs).await;
+    ReadExecutor::<Find>::new(store.documents.clone()).run_batch(jobs).await;
     let answers = answered.into_iter().map(|answered| async { answered.answer().await.unwrap() });
     join_all(answers).await
 }
@@ -15,7 +18,7 @@ async fn together(store: &MongoStore, ids: &[DispenseId]) -> Vec<Found> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_gets_its_own_document_or_none() {
     let store = connected().await;
-    let stored: Vec<_> = (0..MAX_JOBS).map(|_| dispense().build()).collect();
+    let stored: Vec<_> = (0..32).map(|_| dispense().build()).collect();
     store.put_dispenses(&stored).await.unwrap();
     let mut ids: Vec<DispenseId> = stored.iter().map(|dispense| dispense.id).collect();
     // One twice, and one that is not there.

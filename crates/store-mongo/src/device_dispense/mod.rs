@@ -16,13 +16,12 @@ use esoz_device_dispense::{
 };
 use esoz_kernel::{Committed, DispenseId, Page, PageRequest, StoreError};
 
-use crate::{MongoStore, fields::IN_PROGRESS};
+use crate::{MongoStore, fields::IN_PROGRESS, reads};
 
 #[async_trait]
 impl DeviceDispenses for MongoStore {
     async fn find(&self, id: DispenseId) -> Result<Option<StoredDispense>, StoreError> {
-        let found = self.finds.run(&id).await;
-        let found = found.unwrap_or_else(|dropped| Err(dropped.during(find::attempted(id))))?;
+        let found = reads::read(&self.finds, &id).await?;
         found.map(|document| document::to_dispense(id, &document)).transpose()
     }
 

@@ -1,20 +1,22 @@
 //! Changes a dispense by a signed document: one update of the dispense, or a transaction that updates the request as well.
 
-use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use std::sync::Arc;
+
+use bson::{Bson, Document, RawBsonRef, RawDocument, doc};
 use esoz_device_dispense::{Change, ChangeRefusal, Dispense, DispenseUpdate, is_internal};
 use esoz_events::StatusChangeEvent;
 use esoz_kernel::{Replay, StoreError, StoreErrorKind, Written};
-use tokio::time::Instant;
 
 use super::{
     Attempts,
+    commit::{OfDispense, Update, Write},
     compared::Compared,
-    facts::Found,
+    facts::{DispenseLookup, Found},
     mark,
-    transaction::{NotCommitted, Transaction},
+    transaction::NotCommitted,
 };
 use crate::{
-    collections::Collections,
+    MongoStore,
     device_dispense::{
         before, document,
         replay::{Caller, Effect, stored_key},
@@ -23,28 +25,34 @@ use crate::{
     error::MongoError,
     event,
     fields::{
-        BEFORE, CHANGES, CHANGES_MAX, COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY,
-        OUTBOX_EVENTS, OUTBOX_SINCE, REQUESTS, SIGNED_CONTENT_LINKS, STATUS, STATUS_HISTORY, STATUS_REASON,
-        UPDATED_AT, UPDATED_BY,
+        BEFORE, CHANGES, CHANGES_MAX, COLLECTION, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS,
+        OUTBOX_SINCE, REQUESTS, SIGNED_CONTENT_LINKS, STATUS, STATUS_HISTORY, STATUS_REASON, UPDATED_AT,
+        UPDATED_BY,
     },
+    reads::{read, read_alone},
     values::{binary, digest, millis},
 };
 
-impl Collections {
+impl MongoStore {
     /// Changes a dispense; decides anew when a concurrent write was faster.
-    pub(super) async fn change(
+    pub(super) async fn change_dispense(
         &self,
         change: &Change,
     ) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
         let attempted = format!("changing dispense {} by a signed document", change.id);
-        let mut attempts = Attempts::new(self);
+        let documents = &self.documents;
+        let mut attempts = Attempts::new(documents);
         loop {
-            if !self.is_key_unique()
+            if !documents.is_key_unique()
                 && let Some(known) = self.first_answer_for(change).await?
             {
                 return Ok(known.into());
             }
-            let found = self.found(change.id, attempts.deadline).await?;
+            let found = if attempts.is_first() {
+                read(&self.dispense_lookups, &change.id).await?
+            } else {
+                read_alone::<DispenseLookup>(documents, &change.id, attempts.deadline).await?
+            };
             let update = match (change.decide)(found.facts(change.id)?)? {
                 Ok(update) => update,
                 Err(refusal) => {
@@ -54,13 +62,34 @@ impl Collections {
             };
             let effect = Effect { status: update.to, at: change.at, by: change.by };
             let writes = Writes::new(change, &found, &update, &attempted)?;
-            let last = match self.write(change, &update, writes, attempts.deadline).await {
+            let written = match writes {
+                Writes::Dispense(Update { conditions, update: set }) => {
+                    let after = documents.update_dispense(change.id, update.event.id, conditions, set).await;
+                    after
+                        .map_err(NotCommitted::from)
+                        .and_then(|after| after.ok_or(NotCommitted::Overtaken(None)))
+                }
+                Writes::Both { dispense, request } => {
+                    let dispense = OfDispense::Changed(dispense);
+                    let write = Write {
+                        id: change.id,
+                        request: Some(request),
+                        dispense,
+                        deadline: attempts.deadline,
+                    };
+                    let after = self.write(&attempts, &Arc::new(write)).await;
+                    let after = after.map_err(|dropped| dropped.during(&attempted))?;
+                    // The commit is known, and the dispense is not.
+                    after.and_then(|after| after.ok_or(NotCommitted::Unknown(MongoError::MalformedReply)))
+                }
+            };
+            let last = match written {
                 Ok(after) => return effect.dispense(&caller(change), &after).map(Written::Applied),
                 Err(NotCommitted::Overtaken(error)) => error,
                 Err(NotCommitted::Duplicate) => None,
                 Err(NotCommitted::Failed(error)) => return Err(error.during(attempted)),
                 Err(NotCommitted::Unknown(error)) => {
-                    let found = self.committed(change.id, update.event.id).await;
+                    let found = documents.committed(change.id, update.event.id).await;
                     let found = found.ok_or_else(|| error.during(attempted))?;
                     return effect.dispense(&caller(change), &found).map(Written::Applied);
                 }
@@ -75,43 +104,9 @@ impl Collections {
 
     async fn first_answer_for(&self, change: &Change) -> Result<Option<Replay<Dispense>>, StoreError> {
         match &change.idempotency {
-            Some(idempotency) => self.first_answer(&caller(change), idempotency).await,
+            Some(idempotency) => self.documents.first_answer(&caller(change), idempotency).await,
             None => Ok(None),
         }
-    }
-
-    /// Writes it if nothing that was compared has changed; returns the dispense as it is then.
-    async fn write(
-        &self,
-        change: &Change,
-        update: &DispenseUpdate,
-        writes: Writes,
-        deadline: Instant,
-    ) -> Result<RawDocumentBuf, NotCommitted> {
-        let Writes { dispense: (conditions, set), request } = writes;
-        let Some(request) = request else {
-            let after = self.update_dispense(change.id, update.event.id, conditions, set).await;
-            return after?.ok_or(NotCommitted::Overtaken(None));
-        };
-        let mut transaction = Transaction::begin(self, deadline).await?;
-        let written = async {
-            let (of_request, updating) = request;
-            transaction.update(&self.requests, of_request, updating, Some(doc! { ID: 1 })).await?;
-            transaction.update(&self.dispenses, conditions, set, None).await
-        };
-        let after = match written.await {
-            Ok(after) => after,
-            Err(not_committed) => {
-                transaction.abort().await;
-                return Err(not_committed);
-            }
-        };
-        transaction.commit().await?;
-        if let Some(after) = after {
-            return Ok(after);
-        }
-        let found = self.committed(change.id, update.event.id).await;
-        found.ok_or(NotCommitted::Unknown(MongoError::MalformedReply))
     }
 }
 
@@ -119,10 +114,10 @@ fn caller(change: &Change) -> Caller<'_> {
     Caller { id: change.id, owner: Some(change.owner), subject: Some(&change.subject), at: change.at }
 }
 
-/// The updates, each with the conditions under which it is made.
-struct Writes {
-    dispense: (Document, Document),
-    request: Option<(Document, Document)>,
+/// The updates.
+enum Writes {
+    Dispense(Update),
+    Both { dispense: Update, request: Update },
 }
 
 impl Writes {
@@ -139,13 +134,18 @@ impl Writes {
         let dispense = found.dispense.as_deref().ok_or_else(|| missing("dispense"))?;
         let request = match (&update.completed_request, &found.request) {
             (None, Some(request)) if update.is_request_compared => {
-                Some((Compared::REQUEST.conditions(request)?, mark(update.event.id)))
+                let conditions = Compared::REQUEST.conditions(request)?;
+                Some(Update { conditions, update: mark(update.event.id) })
             }
             (None, _) => None,
             (Some(event), Some(request)) => Some(completing(change, event, request)?),
             (Some(_), None) => return Err(missing("device request")),
         };
-        Ok(Self { dispense: changing(change, update, dispense)?, request })
+        let dispense = changing(change, update, dispense)?;
+        Ok(match request {
+            Some(request) => Self::Both { dispense, request },
+            None => Self::Dispense(dispense),
+        })
     }
 }
 
@@ -154,20 +154,17 @@ fn completing(
     change: &Change,
     event: &StatusChangeEvent,
     request: &RawDocument,
-) -> Result<(Document, Document), StoreError> {
+) -> Result<Update, StoreError> {
     if let Some(field) = document::unwritable_field(request).filter(|field| *field != STATUS_HISTORY) {
         return Err(StoreError::corrupt(REQUESTS, event.entity_id, field));
     }
     let set = doc! { STATUS: COMPLETED, UPDATED_AT: millis(change.at), UPDATED_BY: binary(change.by.uuid()) };
-    Ok((Compared::REQUEST.conditions(request)?, update_of(set, event, Document::new())))
+    let conditions = Compared::REQUEST.conditions(request)?;
+    Ok(Update { conditions, update: update_of(set, event, Document::new()) })
 }
 
 /// The update of the dispense.
-fn changing(
-    change: &Change,
-    update: &DispenseUpdate,
-    dispense: &RawDocument,
-) -> Result<(Document, Document), StoreError> {
+fn changing(change: &Change, update: &DispenseUpdate, dispense: &RawDocument) -> Result<Update, StoreError> {
     let corrupt = |field: &str| StoreError::corrupt(COLLECTION, change.id, field);
     if let Some(field) = document::unwritable_field(dispense) {
         return Err(corrupt(field));
@@ -215,7 +212,7 @@ fn changing(
     set.insert(STATUS, update.to.as_str());
     set.insert(UPDATED_AT, millis(change.at));
     set.insert(UPDATED_BY, binary(change.by.uuid()));
-    Ok((conditions, update_of(set, &update.event, push)))
+    Ok(Update { conditions, update: update_of(set, &update.event, push) })
 }
 
 /// An update with its event, whose id becomes one of those of the most recent changes.

@@ -1,20 +1,22 @@
 //! Creates a dispense: one transaction that changes the request and inserts the dispense.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use bson::{Document, RawDocument, RawDocumentBuf, doc};
+use bson::{RawDocument, RawDocumentBuf, doc};
 use esoz_device_dispense::{Create, CreateRefusal, Dispense, RequestFacts};
 use esoz_kernel::{DispenseId, EventId, Replay, StoreError, StoreErrorKind, Written};
 use tokio::time::Instant;
 
 use super::{
     Attempts,
+    commit::{OfDispense, Update, Write},
     compared::Compared,
-    facts::{active, counting},
+    facts::{RequestLookup, counting},
     mark,
-    transaction::{NotCommitted, Transaction},
+    transaction::NotCommitted,
 };
 use crate::{
+    MongoStore,
     collections::Collections,
     device_dispense::{
         commit::{by_id, simple},
@@ -24,21 +26,23 @@ use crate::{
     },
     event,
     fields::{BY_REQUEST, CHANGES, EVENTS, ID, KEY_NEW, KEYS, OUTBOX, SINCE, WRONG_CODES},
+    reads::read_alone,
     values::{binary, millis},
 };
 
 /// The time for a look at what became of a change.
 const OUTCOME_WITHIN: Duration = Duration::from_secs(1);
 
-impl Collections {
+impl MongoStore {
     /// Creates a dispense; decides first on what was seen, and anew on what is there now when a concurrent write was faster.
-    pub(super) async fn create(
+    pub(super) async fn create_dispense(
         &self,
         create: &Create,
     ) -> Result<Written<Dispense, CreateRefusal>, StoreError> {
         let attempted = attempted(create);
-        let mut attempts = Attempts::new(self);
-        let Some(lock) = self.request_locks.lock(create.query.request, attempts.deadline).await else {
+        let documents = &self.documents;
+        let mut attempts = Attempts::new(documents);
+        let Some(lock) = documents.request_locks.lock(create.query.request, attempts.deadline).await else {
             let busy = format!("{attempted}: other creates for the device request took the whole time");
             return Err(StoreError::new(StoreErrorKind::Conflict, busy));
         };
@@ -48,10 +52,10 @@ impl Collections {
             let was_seen = seen.is_some();
             let facts = match seen.take() {
                 Some(facts) => facts,
-                None => self.request_facts(&create.query, attempts.deadline).await?,
+                None => read_alone::<RequestLookup>(documents, &create.query, attempts.deadline).await??,
             };
-            if !self.is_key_unique()
-                && let Some(known) = self.first_answer_to(create).await?
+            if !documents.is_key_unique()
+                && let Some(known) = documents.first_answer_to(create).await?
             {
                 return Ok(known.into());
             }
@@ -59,10 +63,11 @@ impl Collections {
                 Ok(dispense) => {
                     let document = new_document(create, &dispense)?;
                     let recorded = document::to_dispense(dispense.id, &document)?.dispense?;
-                    match self.record(create, &facts, &document, attempts.deadline).await? {
-                        Ok(()) => return Ok(Written::Applied(recorded)),
+                    let write = Arc::new(write(create, &facts, document, attempts.deadline)?);
+                    match self.write(&attempts, &write).await.map_err(|dropped| dropped.during(&attempted))? {
+                        Ok(_) => return Ok(Written::Applied(recorded)),
                         Err(NotCommitted::Unknown(error)) => {
-                            let found = self.committed(recorded.id, create.event.id).await;
+                            let found = documents.committed(recorded.id, create.event.id).await;
                             found.ok_or_else(|| error.during(&attempted))?;
                             return Ok(Written::Applied(recorded));
                         }
@@ -70,7 +75,7 @@ impl Collections {
                     }
                 }
                 Err(refusal) => {
-                    if let Some(known) = self.first_answer_to(create).await? {
+                    if let Some(known) = documents.first_answer_to(create).await? {
                         return Ok(known.into());
                     }
                     if refusal != CreateRefusal::WrongCode {
@@ -80,7 +85,7 @@ impl Collections {
                         }
                         return Ok(Written::Refused(refusal));
                     }
-                    if self.count_wrong_code(create, &facts, attempts.deadline).await? {
+                    if documents.count_wrong_code(create, &facts, attempts.deadline).await? {
                         return Ok(Written::Refused(refusal));
                     }
                     NotCommitted::Overtaken(None)
@@ -89,7 +94,7 @@ impl Collections {
             let last = match not_committed {
                 NotCommitted::Overtaken(error) => error,
                 NotCommitted::Duplicate => {
-                    if let Some(known) = self.first_answer_to(create).await? {
+                    if let Some(known) = documents.first_answer_to(create).await? {
                         return Ok(known.into());
                     }
                     None
@@ -101,55 +106,9 @@ impl Collections {
             attempts.next(&attempted, last).await?;
         }
     }
+}
 
-    /// Records a dispense if the facts still hold.
-    ///
-    /// The update of the request makes each of two concurrent creates a conflict for the other; the dispenses are looked up once more inside,
-    /// for those that other systems have recorded since.
-    async fn record(
-        &self,
-        create: &Create,
-        facts: &RequestFacts,
-        document: &RawDocumentBuf,
-        deadline: Instant,
-    ) -> Result<Result<(), NotCommitted>, StoreError> {
-        let conditions = match &facts.request {
-            Some(_) => Some(Compared::REQUEST.conditions(compared(create, facts)?)?),
-            // There is nothing to compare; each rule of a create refuses this.
-            None => None,
-        };
-        Ok(self.write_both(create, facts.has_active_dispense, document, conditions, deadline).await)
-    }
-
-    async fn write_both(
-        &self,
-        create: &Create,
-        has_active_dispense: bool,
-        document: &RawDocumentBuf,
-        conditions: Option<Document>,
-        deadline: Instant,
-    ) -> Result<(), NotCommitted> {
-        let mut transaction = Transaction::begin(self, deadline).await?;
-        let written = async {
-            if let Some(conditions) = conditions {
-                let mark = mark(create.event.id);
-                transaction.update(&self.requests, conditions, mark, Some(doc! { ID: 1 })).await?;
-            }
-            let is_active = transaction.exists(&self.dispenses, active(&create.query), BY_REQUEST).await?;
-            if is_active != has_active_dispense {
-                return Err(NotCommitted::Overtaken(None));
-            }
-            transaction.insert(&self.dispenses, document).await
-        };
-        match written.await {
-            Ok(()) => transaction.commit().await,
-            Err(not_committed) => {
-                transaction.abort().await;
-                Err(not_committed)
-            }
-        }
-    }
-
+impl Collections {
     /// Counts a wrong code, if the request is the one that it was compared with; returns whether it is.
     async fn count_wrong_code(
         &self,
@@ -189,6 +148,27 @@ impl Collections {
 
 fn attempted(create: &Create) -> String {
     format!("recording dispense {} of device request {}", create.query.id, create.query.request)
+}
+
+/// The update of the request makes each of two concurrent creates a conflict for the other; the dispenses are looked up once more with it, for
+/// those that other systems have recorded since.
+fn write(
+    create: &Create,
+    facts: &RequestFacts,
+    document: RawDocumentBuf,
+    deadline: Instant,
+) -> Result<Write, StoreError> {
+    let request = match &facts.request {
+        Some(_) => {
+            let conditions = Compared::REQUEST.conditions(compared(create, facts)?)?;
+            Some(Update { conditions, update: mark(create.event.id) })
+        }
+        // There is nothing to compare; each rule of a create refuses this.
+        None => None,
+    };
+    let (query, has_active) = (create.query.clone(), facts.has_active_dispense);
+    let dispense = OfDispense::New { document, query, has_active };
+    Ok(Write { id: create.query.id, request, dispense, deadline })
 }
 
 fn caller(create: &Create) -> Caller<'_> {

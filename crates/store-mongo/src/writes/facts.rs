@@ -1,9 +1,13 @@
-//! What is decided on, each in one round trip.
+//! What is decided on: for one write, or for many that ask at the same time, in one round trip.
 
-use bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use esoz_device_dispense::{Basis, DispenseFacts, DispenseStatus, RequestFacts, RequestQuery};
-use esoz_kernel::{DispenseId, StoreError, Timestamp};
+use esoz_kernel::{DeviceRequestId, DispenseId, StoreError, Timestamp, Uuid};
 use futures_util::TryStreamExt as _;
+use mongodb::Collection;
 use tokio::time::Instant;
 
 use super::compared::{At, Compared, value_at};
@@ -15,63 +19,107 @@ use crate::{
     },
     device_request::document::{to_request, wrong_codes},
     error::MongoError,
-    fields::{COLLECTION, ID, INSERTED_AT, REQUEST, REQUEST_PARENTS, REQUESTS, STATUS, path},
-    values::{binary, millis, stored_forms, uuid},
+    fields::{COLLECTION, ID, INSERTED_AT, REQUEST, REQUEST_PARENTS, REQUESTS, STATUS},
+    reads::Read,
+    values::{binary, stored_forms, time, uuid},
 };
 
-/// The fields of the rows in which the facts about a request come.
+/// The fields of the rows in which the facts about requests come. A row without either is an active dispense.
 const FOUND: &str = "request";
-const IS_TAKEN: &str = "is_taken";
-const IS_ACTIVE: &str = "is_active";
+const TAKEN: &str = "taken";
 
 /// The field of a dispense in which its request comes; of a name that no record has.
 const ITS_REQUEST: &str = "esoz_request";
 
-impl Collections {
-    /// Reads a request, whether the id is taken, and whether the request has an active dispense.
-    ///
-    /// The request is read first: a dispense that is recorded afterwards changes the request (`create`), which the commit compares.
-    pub(super) async fn request_facts(
-        &self,
-        query: &RequestQuery,
+/// Looks up requests, whether ids are taken, and whether the requests have active dispenses.
+pub(crate) struct RequestLookup;
+
+#[async_trait]
+impl Read for RequestLookup {
+    type Query = RequestQuery;
+    type Found = Result<RequestFacts, StoreError>;
+
+    /// The requests are read first: a dispense that is recorded afterwards changes its request (`create`), which the commit compares.
+    async fn read(
+        documents: &Collections,
+        queries: &[RequestQuery],
         deadline: Instant,
-    ) -> Result<RequestFacts, StoreError> {
-        let rows = self.until(deadline, async {
-            let rows = self.requests.aggregate(pipeline(query)).collation(simple());
-            rows.max_time(self.operation_timeout).await?.with_type::<RawDocumentBuf>().try_collect().await
-        });
-        let rows: Vec<RawDocumentBuf> = rows
-            .await
-            .map_err(|error| error.during(format!("looking up device request {}", query.request)))?;
-        let has = |field| rows.iter().any(|row| matches!(row.get(field), Ok(Some(_))));
-        let mut facts = RequestFacts {
-            is_id_taken: has(IS_TAKEN),
-            has_active_dispense: has(IS_ACTIVE),
-            ..RequestFacts::default()
+    ) -> Result<Vec<Self::Found>, MongoError> {
+        let rows = documents.rows(&documents.requests, pipeline(queries), deadline).await?;
+        let by_id = |row: &RawDocumentBuf| {
+            let request = row.get_document(FOUND).ok()?;
+            Some((uuid(request, ID)?, request.to_owned()))
         };
-        if let Some(document) = rows.iter().find_map(|row| row.get_document(FOUND).ok()) {
-            let codes = counting(document, query)?;
-            facts.wrong_codes = u32::try_from(codes.len()).unwrap_or(u32::MAX);
-            facts.oldest_wrong_code = codes.into_iter().min();
-            facts.request = Some(to_request(document)?);
-            facts.basis = Basis::new(Compared::REQUEST.of(document)?.into_bytes());
+        let requests: HashMap<Uuid, RawDocumentBuf> = rows.iter().filter_map(by_id).collect();
+        let taken: Vec<Uuid> = rows.iter().filter_map(|row| uuid(row, TAKEN)).collect();
+        let active = Active::read(&rows);
+        let facts = |query: &RequestQuery| {
+            let mut facts = RequestFacts {
+                is_id_taken: taken.contains(&query.id.uuid()),
+                has_active_dispense: active.has(query),
+                ..RequestFacts::default()
+            };
+            if let Some(document) = requests.get(&query.request.uuid()) {
+                let codes = counting(document, query)?;
+                facts.wrong_codes = u32::try_from(codes.len()).unwrap_or(u32::MAX);
+                facts.oldest_wrong_code = codes.into_iter().min();
+                facts.request = Some(to_request(document)?);
+                facts.basis = Basis::new(Compared::REQUEST.of(document)?.into_bytes());
+            }
+            Ok(facts)
+        };
+        Ok(queries.iter().map(facts).collect())
+    }
+
+    fn attempted(query: &RequestQuery) -> String {
+        format!("looking up device request {}", query.request)
+    }
+}
+
+/// Looks up dispenses and their requests.
+pub(crate) struct DispenseLookup;
+
+#[async_trait]
+impl Read for DispenseLookup {
+    type Query = DispenseId;
+    type Found = Found;
+
+    async fn read(
+        documents: &Collections,
+        ids: &[DispenseId],
+        deadline: Instant,
+    ) -> Result<Vec<Found>, MongoError> {
+        let rows = documents.rows(&documents.dispenses, joining(ids), deadline).await?;
+        let mut found = HashMap::new();
+        for dispense in rows {
+            let Some(id) = uuid(&dispense, ID) else { continue };
+            found.insert(id, documents.with_its_request(dispense, deadline).await?);
         }
-        Ok(facts)
+        Ok(ids.iter().map(|id| found.get(&id.uuid()).cloned().unwrap_or_default()).collect())
     }
 
-    /// Reads a dispense and its request.
-    pub(super) async fn found(&self, id: DispenseId, deadline: Instant) -> Result<Found, StoreError> {
-        let found = self.find_with_request(id, deadline).await;
-        found.map_err(|error| error.during(format!("looking up dispense {id} and its request")))
+    fn attempted(id: &DispenseId) -> String {
+        format!("looking up dispense {id} and its request")
+    }
+}
+
+impl Collections {
+    async fn rows(
+        &self,
+        collection: &Collection<RawDocumentBuf>,
+        pipeline: Vec<Document>,
+        deadline: Instant,
+    ) -> Result<Vec<RawDocumentBuf>, MongoError> {
+        let rows = collection.aggregate(pipeline).collation(simple()).max_time(self.operation_timeout);
+        let rows = async { rows.await?.with_type::<RawDocumentBuf>().try_collect().await };
+        self.until(deadline, rows).await
     }
 
-    async fn find_with_request(&self, id: DispenseId, deadline: Instant) -> Result<Found, MongoError> {
-        let rows = self.until(deadline, async {
-            let rows = self.dispenses.aggregate(joining(id)).collation(simple());
-            rows.max_time(self.operation_timeout).await?.with_type::<RawDocumentBuf>().try_collect().await
-        });
-        let rows: Vec<RawDocumentBuf> = rows.await?;
-        let Some(dispense) = rows.into_iter().next() else { return Ok(Found::default()) };
+    async fn with_its_request(
+        &self,
+        dispense: RawDocumentBuf,
+        deadline: Instant,
+    ) -> Result<Found, MongoError> {
         let Some(request_id) = document::request(&dispense) else {
             return Ok(Found { dispense: Some(dispense), request: None });
         };
@@ -92,8 +140,8 @@ impl Collections {
 }
 
 /// A dispense and its request, as they are stored.
-#[derive(Debug, Default)]
-pub(super) struct Found {
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Found {
     pub(super) dispense: Option<RawDocumentBuf>,
     pub(super) request: Option<RawDocumentBuf>,
 }
@@ -112,49 +160,61 @@ pub(super) fn counting(document: &RawDocument, query: &RequestQuery) -> Result<V
     Ok(times.filter(|time| *time > query.codes_since).collect())
 }
 
-/// Each part gives at most one row, in this order.
-fn pipeline(query: &RequestQuery) -> Vec<Document> {
-    let union = |conditions: Document, found: &str| {
-        let pipeline = [
-            doc! { "$match": conditions },
-            doc! { "$limit": 1 },
-            doc! { "$project": { ID: 0, found: { "$literal": true } } },
-        ];
+/// Dispenses of requests that are in progress: the request of each, and when it was recorded if that can be read.
+pub(super) struct Active(Vec<(DeviceRequestId, Option<Timestamp>)>);
+
+impl Active {
+    /// The fields that are read.
+    pub(super) fn fields() -> Document {
+        doc! { ID: 0, REQUEST: 1, INSERTED_AT: 1 }
+    }
+
+    /// Decodes rows of these fields, and leaves out other rows.
+    pub(super) fn read(rows: &[RawDocumentBuf]) -> Self {
+        let dispense = |row: &RawDocumentBuf| Some((document::request(row)?, time(row, INSERTED_AT)));
+        Self(rows.iter().filter_map(dispense).collect())
+    }
+
+    /// Whether the request has a dispense that counts.
+    pub(super) fn has(&self, query: &RequestQuery) -> bool {
+        let Self(dispenses) = self;
+        dispenses.iter().any(|(request, recorded)| *request == query.request && query.is_active(*recorded))
+    }
+}
+
+/// The parts come in this order.
+fn pipeline(queries: &[RequestQuery]) -> Vec<Document> {
+    let union = |conditions: Document, fields: Document| {
+        let pipeline = [doc! { "$match": conditions }, doc! { "$project": fields }];
         doc! { "$unionWith": { "coll": COLLECTION, "pipeline": pipeline.to_vec() } }
     };
+    let is_one_of = |ids: Vec<Bson>| doc! { ID: { "$in": ids } };
+    let requests = queries.iter().map(|query| binary(query.request.uuid())).collect();
+    let dispenses = queries.iter().map(|query| binary(query.id.uuid())).collect();
     vec![
-        doc! { "$match": { ID: binary(query.request.uuid()) } },
+        doc! { "$match": is_one_of(requests) },
         doc! { "$project": { ID: 0, FOUND: "$$ROOT" } },
-        union(doc! { ID: binary(query.id.uuid()) }, IS_TAKEN),
-        union(active(query), IS_ACTIVE),
+        union(is_one_of(dispenses), doc! { ID: 0, TAKEN: "$_id" }),
+        union(in_progress(queries.iter()), Active::fields()),
     ]
 }
 
-/// A dispense, with its request in one of its fields.
-fn joining(id: DispenseId) -> Vec<Document> {
+/// Dispenses, each with its request in one of its fields.
+fn joining(ids: &[DispenseId]) -> Vec<Document> {
     let lookup = doc! { "from": REQUESTS, "localField": REQUEST, "foreignField": ID, "as": ITS_REQUEST };
-    vec![doc! { "$match": { ID: binary(id.uuid()) } }, doc! { "$lookup": lookup }]
+    let ids: Vec<Bson> = ids.iter().map(|id| binary(id.uuid())).collect();
+    vec![doc! { "$match": { ID: { "$in": ids } } }, doc! { "$lookup": lookup }]
 }
 
-/// The conditions that an active dispense of the request meets. Found by the index of those in progress: its time of recording is in an
-/// expression, which no other index can serve.
-pub(super) fn active(query: &RequestQuery) -> Document {
+/// The conditions that a dispense of the requests meets that is in progress.
+pub(super) fn in_progress<'a>(queries: impl Iterator<Item = &'a RequestQuery>) -> Document {
     let mut conditions = Document::new();
     for parent in REQUEST_PARENTS {
         conditions.insert(parent, no_array(doc! {}));
     }
-    let forms = stored_forms(query.request.uuid());
+    let forms: Vec<Bson> = queries.flat_map(|query| stored_forms(query.request.uuid())).collect();
     conditions.insert(REQUEST, no_array(doc! { "$in": forms, "$type": ["string", "binData"] }));
     conditions.insert(STATUS, one_of(&[DispenseStatus::InProgress]));
-    if let Some(since) = query.active_since {
-        let is_before = [
-            doc! { "$eq": [{ "$type": path(INSERTED_AT) }, "date"] },
-            // An earlier time cannot be read.
-            doc! { "$gte": [path(INSERTED_AT), millis(Timestamp::MIN)] },
-            doc! { "$lt": [path(INSERTED_AT), millis(since)] },
-        ];
-        conditions.insert("$expr", doc! { "$not": [{ "$and": is_before.to_vec() }] });
-    }
     conditions
 }
 

@@ -25,17 +25,18 @@ async fn no_lookup_scans_a_collection() {
     let all: Vec<_> = (0..300).map(|_| dispense_of(&device_request().facts).build()).collect();
     store.put_dispenses(&all).await.unwrap();
     let at = esoz_testkit::builders::at_millis(0);
-    let mut query = create_of(&all[0], request.facts.id, at).query;
+    let queries = [0, 1].map(|place| create_of(&all[place], request.facts.id, at).query);
     let mut plans = Vec::new();
-    for since in [None, Some(at)] {
-        query.active_since = since;
-        plans.push(explained(&store, REQUESTS, pipeline(&query)).await);
-        let active = vec![doc! { "$match": active(&query) }, doc! { "$limit": 1 }];
+    for queries in [&queries[..1], &queries] {
+        let ids: Vec<_> = queries.iter().map(|query| query.id).collect();
+        plans.push(explained(&store, REQUESTS, pipeline(queries)).await);
+        plans.push(explained(&store, COLLECTION, joining(&ids)).await);
+        let active = vec![doc! { "$match": in_progress(queries.iter()) }];
         let plan = explained(&store, COLLECTION, active).await;
         assert!(plan.contains(BY_REQUEST), "{plan}");
         plans.push(plan);
     }
-    plans.push(explained(&store, COLLECTION, joining(all[0].id)).await);
+    let [mut query, _] = queries;
     let facts = store.request_facts(&query).await;
     query.request = DeviceRequestId::new(esoz_testkit::builders::fresh());
     let of_nothing = store.request_facts(&query).await;

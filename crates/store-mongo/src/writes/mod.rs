@@ -1,17 +1,20 @@
-//! Creates dispenses, and changes them together with their requests (docs/adr/0035): `facts` reads, `create` and `change` write, `transaction`
-//! commits two documents at once, `compared` tells whether a document has changed, `request_locks` runs creates for one request one after another.
+//! Creates dispenses, and changes them together with their requests (docs/adr/0035): `facts` reads, `create` and `change` make writes, `commit`
+//! commits those that wait at the same time in one `transaction`, `compared` tells whether a document has changed, `request_locks` runs creates
+//! for one request one after another.
 
 mod change;
+mod commit;
 mod compared;
 mod create;
 mod facts;
 mod request_locks;
 mod transaction;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bson::{Document, doc};
+use esoz_batch::Dropped;
 use esoz_device_dispense::{
     Change, ChangeRefusal, Create, CreateRefusal, Dispense, DispenseFacts, DispenseWrites, RequestFacts,
     RequestQuery,
@@ -20,6 +23,9 @@ use esoz_events::Backoff;
 use esoz_kernel::{DispenseId, EventId, StoreError, StoreErrorKind, Written};
 use tokio::time::Instant;
 
+pub(crate) use commit::CommitExecutor;
+use commit::{After, Write};
+pub(crate) use facts::{DispenseLookup, RequestLookup};
 pub(crate) use request_locks::RequestLocks;
 
 use crate::{
@@ -27,25 +33,41 @@ use crate::{
     collections::Collections,
     error::MongoError,
     fields::{CHANGES, CHANGES_MAX},
+    reads,
     values::binary,
 };
 
 #[async_trait]
 impl DispenseWrites for MongoStore {
     async fn request_facts(&self, query: &RequestQuery) -> Result<RequestFacts, StoreError> {
-        self.documents.request_facts(query, self.documents.deadline()).await
+        reads::read(&self.request_lookups, query).await?
     }
 
     async fn create(&self, create: &Create) -> Result<Written<Dispense, CreateRefusal>, StoreError> {
-        self.documents.create(create).await
+        self.create_dispense(create).await
     }
 
     async fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
-        self.documents.found(id, self.documents.deadline()).await?.facts(id)
+        reads::read(&self.dispense_lookups, &id).await?.facts(id)
     }
 
     async fn change(&self, change: &Change) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
-        self.documents.change(change).await
+        self.change_dispense(change).await
+    }
+}
+
+impl MongoStore {
+    /// Commits a write, together with others that wait at the same time. What was overtaken before goes alone, so that a document that somebody
+    /// holds for long spoils one batch at most.
+    ///
+    /// # Errors
+    /// [`Dropped`], when there is no answer.
+    async fn write(&self, attempts: &Attempts, write: &Arc<Write>) -> Result<After, Dropped> {
+        if attempts.is_first() {
+            self.commits.run(write).await
+        } else {
+            Ok(self.documents.commit_alone(write).await)
+        }
     }
 }
 
@@ -68,6 +90,10 @@ impl Attempts {
     /// Within the operation time-out.
     fn new(documents: &Collections) -> Self {
         Self { made: 0, deadline: documents.deadline() }
+    }
+
+    const fn is_first(&self) -> bool {
+        self.made == 0
     }
 
     /// Waits before the next attempt: backoff with full jitter.

@@ -1,23 +1,31 @@
 //! A transaction of a few writes, with a deadline.
 
-use bson::{Document, RawDocumentBuf, doc};
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use esoz_kernel::Uuid;
+use futures_util::TryStreamExt as _;
+use mongodb::action::Find;
 use mongodb::options::{Acknowledgment, Hint, ReadConcern, ReturnDocument, SelectionCriteria, WriteConcern};
 use mongodb::{ClientSession, Collection};
 use tokio::time::Instant;
 
+use super::commit::Update;
 use crate::{
     collections::Collections,
-    device_dispense::commit::{by_id, simple},
+    device_dispense::{
+        batch::{Reply, statement},
+        commit::{by_id, simple},
+    },
     error::MongoError,
     fields::ID,
+    values::binary,
 };
 
 /// How often a commit is sent whose outcome is unknown; the driver sends each twice.
 const MAX_COMMITS: u32 = 3;
 
 /// Why nothing is known to be written.
-#[derive(Debug)]
-pub(super) enum NotCommitted {
+#[derive(Debug, Clone)]
+pub(crate) enum NotCommitted {
     /// A concurrent write was faster, or the primary went away. Nothing was written.
     Overtaken(Option<MongoError>),
     /// A document has the same id, or the same idempotency key. Nothing was written.
@@ -73,25 +81,20 @@ impl<'a> Transaction<'a> {
         Ok(Self { documents, session, deadline })
     }
 
-    /// Updates a document if it meets the conditions; returns these fields of it, as they are then.
+    /// Updates a document if it meets the conditions; returns it as it is then.
     ///
     /// `Ok(None)`: it was updated, and has text that is not UTF-8, which this driver refuses in the reply to an update.
     pub(super) async fn update(
         &mut self,
         collection: &Collection<RawDocumentBuf>,
-        conditions: Document,
-        update: Document,
-        fields: Option<Document>,
+        update: &Update,
     ) -> Result<Option<RawDocumentBuf>, NotCommitted> {
-        let mut update = collection
-            .find_one_and_update(conditions, update)
+        let update = collection
+            .find_one_and_update(update.conditions.clone(), update.update.clone())
             .collation(simple())
             .hint(by_id())
             .return_document(ReturnDocument::After)
             .max_time(self.documents.operation_timeout);
-        if let Some(fields) = fields {
-            update = update.projection(fields);
-        }
         match self.documents.until(self.deadline, update.session(&mut self.session)).await {
             Ok(Some(after)) => Ok(Some(after)),
             Ok(None) => Err(NotCommitted::Overtaken(None)),
@@ -100,30 +103,71 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Whether a document meets the conditions, found by the index of that name.
-    pub(super) async fn exists(
+    /// Updates documents, each if it meets its conditions; fails when one does not.
+    pub(super) async fn update_all(
+        &mut self,
+        collection: &Collection<RawDocumentBuf>,
+        updates: &[&Update],
+    ) -> Result<(), NotCommitted> {
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let statements =
+            updates.iter().map(|update| statement(update.conditions.clone(), update.update.clone()));
+        let command = doc! {
+            "update": collection.name(),
+            "updates": statements.collect::<Vec<_>>(),
+            "maxTimeMS": i64::try_from(self.documents.operation_timeout.as_millis()).unwrap_or(i64::MAX),
+        };
+        let run = self.documents.database.run_command(command).session(&mut self.session);
+        let reply = self.documents.until(self.deadline, run).await?;
+        let reply = Reply::read(&reply, updates.len())?;
+        match reply.errors.values().next() {
+            Some(code) => Err(MongoError::Server(*code).into()),
+            None if reply.matched < updates.len() => Err(NotCommitted::Overtaken(None)),
+            None => Ok(()),
+        }
+    }
+
+    /// Finds these fields of the documents that meet the conditions, by the index of that name.
+    pub(super) async fn find(
         &mut self,
         collection: &Collection<RawDocumentBuf>,
         conditions: Document,
         index: &str,
-    ) -> Result<bool, NotCommitted> {
-        let find = collection
-            .find_one(conditions)
-            .collation(simple())
-            .hint(Hint::Name(index.to_owned()))
-            .projection(doc! { ID: 1 })
-            .max_time(self.documents.operation_timeout);
-        let found = self.documents.until(self.deadline, find.session(&mut self.session)).await?;
-        Ok(found.is_some())
+        fields: Document,
+    ) -> Result<Vec<RawDocumentBuf>, NotCommitted> {
+        let find = collection.find(conditions).hint(Hint::Name(index.to_owned())).projection(fields);
+        self.found(find.collation(simple())).await
     }
 
-    /// Inserts a document.
-    pub(super) async fn insert(
+    /// Finds documents by their ids.
+    pub(super) async fn find_by_id(
         &mut self,
         collection: &Collection<RawDocumentBuf>,
-        document: &RawDocumentBuf,
+        ids: &[Uuid],
+    ) -> Result<Vec<RawDocumentBuf>, NotCommitted> {
+        let ids: Vec<Bson> = ids.iter().copied().map(binary).collect();
+        self.found(collection.find(doc! { ID: { "$in": ids } })).await
+    }
+
+    async fn found(&mut self, find: Find<'_, RawDocumentBuf>) -> Result<Vec<RawDocumentBuf>, NotCommitted> {
+        let session = &mut self.session;
+        let find = find.max_time(self.documents.operation_timeout);
+        let found = async {
+            let mut cursor = find.session(&mut *session).await?;
+            cursor.stream(session).try_collect().await
+        };
+        Ok(self.documents.until(self.deadline, found).await?)
+    }
+
+    /// Inserts documents.
+    pub(super) async fn insert_all(
+        &mut self,
+        collection: &Collection<RawDocumentBuf>,
+        documents: &[&RawDocumentBuf],
     ) -> Result<(), NotCommitted> {
-        let insert = collection.insert_one(document).session(&mut self.session);
+        let insert = collection.insert_many(documents.iter().copied()).session(&mut self.session);
         self.documents.until(self.deadline, insert).await?;
         Ok(())
     }

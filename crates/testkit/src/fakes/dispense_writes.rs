@@ -37,12 +37,11 @@ fn based_on(document: &Map<String, Value>) -> Option<DeviceRequestId> {
     parse_uuid(id).ok().map(DeviceRequestId::new)
 }
 
-/// Whether a dispense is in progress, and recorded since then or at no time that can be read.
-fn is_active(document: &Map<String, Value>, since: Option<Timestamp>) -> bool {
+/// Whether a dispense is in progress and counts.
+fn is_active(document: &Map<String, Value>, query: &RequestQuery) -> bool {
     let text = |field| document.get(field).and_then(Value::as_str);
     let inserted_at: Option<Timestamp> = text("inserted_at").and_then(|time| time.parse().ok());
-    text("status") == Some(DispenseStatus::InProgress.as_str())
-        && since.zip(inserted_at).is_none_or(|(since, inserted_at)| inserted_at >= since)
+    text("status") == Some(DispenseStatus::InProgress.as_str()) && query.is_active(inserted_at)
 }
 
 impl State {
@@ -63,7 +62,7 @@ impl State {
         Ok(RequestFacts {
             request: self.request(query.request)?,
             is_id_taken: self.documents.contains_key(&query.id),
-            has_active_dispense: of_request.any(|document| is_active(document, query.active_since)),
+            has_active_dispense: of_request.any(|document| is_active(document, query)),
             wrong_codes: u32::try_from(codes().count()).unwrap_or(u32::MAX),
             oldest_wrong_code: codes().map(|(_, at)| *at).min(),
             ..RequestFacts::default()

@@ -1,0 +1,117 @@
+//! Reads: those that are asked for at the same time share a round trip.
+
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender, target};
+use esoz_kernel::{StoreError, StoreErrorKind};
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use crate::{collections::Collections, error::MongoError};
+
+/// Concurrent round trips: so many of them can be slow before another read waits for one.
+const MAX_BATCHES: usize = 4;
+/// Round trips of one query each, if they are slow.
+const MAX_ALONE: usize = 16;
+/// Queries in one round trip. All that they find is in memory at once.
+const MAX_JOBS: usize = 32;
+
+/// A kind of read that answers many queries in one round trip.
+#[async_trait]
+pub(crate) trait Read: Send + Sync + 'static {
+    /// What a caller asks for.
+    type Query: Clone + Send + Sync + 'static;
+    /// What is found for it.
+    type Found: Send + 'static;
+
+    /// Reads what is asked for, in the order of the queries, until the deadline at most.
+    async fn read(
+        documents: &Collections,
+        queries: &[Self::Query],
+        deadline: Instant,
+    ) -> Result<Vec<Self::Found>, MongoError>;
+
+    /// What is attempted, in errors.
+    fn attempted(query: &Self::Query) -> String;
+}
+
+/// Executes reads of one kind, one alone or many in one round trip.
+pub(crate) struct ReadExecutor<R> {
+    documents: Collections,
+    _kind: PhantomData<fn() -> R>,
+}
+
+/// Queues reads of one kind.
+pub(crate) type Reads<R> = Batcher<ReadExecutor<R>>;
+
+impl<R: Read> ReadExecutor<R> {
+    pub(crate) fn new(documents: Collections) -> Self {
+        Self { documents, _kind: PhantomData }
+    }
+
+    pub(crate) fn batching(documents: Collections) -> Reads<R> {
+        let limits = Limits {
+            max_batches: MAX_BATCHES,
+            max_jobs: MAX_JOBS,
+            further_at: 1,
+            queue_timeout: documents.operation_timeout,
+            target: target(documents.operation_timeout),
+            max_alone: MAX_ALONE,
+        };
+        Batcher::new(Self::new(documents), limits)
+    }
+}
+
+/// Reads what is asked for, alone or with others that ask at the same time.
+pub(crate) async fn read<R: Read>(reads: &Reads<R>, query: &R::Query) -> Result<R::Found, StoreError> {
+    reads.run(query).await.unwrap_or_else(|dropped| Err(dropped.during(R::attempted(query))))
+}
+
+/// Reads what one query asks for, in a round trip of its own.
+pub(crate) async fn read_alone<R: Read>(
+    documents: &Collections,
+    query: &R::Query,
+    deadline: Instant,
+) -> Result<R::Found, StoreError> {
+    let found = R::read(documents, std::slice::from_ref(query), deadline).await;
+    let found = found.and_then(|found| found.into_iter().next().ok_or(MongoError::MalformedReply));
+    found.map_err(|error| error.during(R::attempted(query)))
+}
+
+#[async_trait]
+impl<R: Read> BatchExecutor for ReadExecutor<R> {
+    type Job = R::Query;
+    type Answer = Result<R::Found, StoreError>;
+
+    async fn run_one(&self, query: &R::Query) -> Self::Answer {
+        read_alone::<R>(&self.documents, query, self.documents.deadline()).await
+    }
+
+    async fn run_batch(&self, batch: Vec<Queued<R::Query, Self::Answer>>) -> bool {
+        let (queries, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(Queued::into_parts).unzip();
+        let found = R::read(&self.documents, &queries, self.documents.deadline()).await;
+        let has_succeeded = found.is_ok();
+        let jobs = queries.into_iter().zip(replies);
+        match found {
+            Ok(found) => {
+                for ((_, reply), found) in jobs.zip(found) {
+                    reply.send(Ok(found));
+                }
+            }
+            // Each would wait as long again.
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+                for (query, reply) in jobs {
+                    reply.send(Err(error.during(R::attempted(&query))));
+                }
+            }
+            Err(_) => {
+                let alone = async |(query, reply): (R::Query, ReplySender<Self::Answer>)| {
+                    reply.send(self.run_one(&query).await);
+                };
+                join_all(jobs.map(alone)).await;
+            }
+        }
+        has_succeeded
+    }
+}
