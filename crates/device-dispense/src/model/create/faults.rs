@@ -12,6 +12,11 @@ impl Faults {
         Self(vec![fault(0, field, text)])
     }
 
+    /// Every fault of one field of a rule, each of a detail of its own, as an example.
+    pub(super) fn of(field: &str, texts: impl IntoIterator<Item = Cow<'static, str>>) -> Self {
+        Self(texts.into_iter().enumerate().map(|(detail, text)| fault(detail, field, text)).collect())
+    }
+
     /// A fault of a signed field, as an example.
     pub(crate) fn example() -> Self {
         Self(vec![("$.payment_amount".to_owned(), WRONG_AMOUNT.into())])
