@@ -13,6 +13,7 @@ mod faults;
 mod fuzz;
 mod openapi;
 mod reference;
+mod rooms;
 mod schemathesis;
 mod servers;
 mod service;
@@ -137,7 +138,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Faults { arguments } => faults::run(&mut steps, &arguments)?,
         Command::Openapi => openapi::run(&mut steps)?,
-        Command::Reference => reference::run(&mut steps),
+        Command::Reference => reference::run(&mut steps)?,
         Command::Bench { arguments } => bench::run(&mut steps, &arguments)?,
         Command::Simulate { arguments } => simulate::run(&mut steps, &arguments),
         Command::Size => size::run(&mut steps)?,

@@ -8,6 +8,7 @@ pub mod fixtures;
 pub mod history;
 pub mod load;
 pub mod page;
+mod plot;
 pub mod read;
 pub mod reopen;
 pub mod report;

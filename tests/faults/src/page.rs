@@ -6,16 +6,19 @@ use anyhow::{Context as _, Result};
 use esoz_kernel::Clock as _;
 use esoz_kernel::system::SystemClock;
 
+use crate::plot;
 use crate::report::Report;
 
 /// The page.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/explanation/faults.md");
+/// Its table as a picture.
+const PLOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/explanation/faults.svg");
 const BEGIN: &str = "<!-- results: written by `cargo xtask faults --write` -->";
 const END: &str = "<!-- end of results -->";
 const HEAD: &str = "| scenario | operations | acknowledged | unanswered, resolved | kills | events, repeated | audit rows | longest silence | found | on |";
 const RULE: &str = "|---|--:|--:|--:|--:|--:|--:|--:|---|---|";
 
-/// Puts the results of a run in the place of those of the same scenarios. Those of others stay.
+/// Puts the results of a run in the place of those of the same scenarios, and draws them. Those of others stay.
 ///
 /// # Errors
 /// When the page cannot be written, or has no place for them.
@@ -26,7 +29,9 @@ pub fn write(reports: &[Report], run: &str) -> Result<()> {
     let (known, after) = rest.split_once(END).context("the page has no place where results end")?;
     let today = SystemClock.now().to_string();
     let today = today.split('T').next().unwrap_or_default();
-    let page = format!("{before}{BEGIN}\n{}\n{END}{after}", results(known, reports, today, run));
+    let results = results(known, reports, today, run);
+    std::fs::write(PLOT, plot::drawing(&results)).with_context(|| format!("writing {PLOT}"))?;
+    let page = format!("{before}{BEGIN}\n{results}\n{END}{after}");
     std::fs::write(path, page).with_context(|| format!("writing {}", path.display()))
 }
 
@@ -80,6 +85,18 @@ pub fn machine() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_picture_is_that_of_the_table() {
+        let page = std::fs::read_to_string(PAGE).unwrap();
+        let (_, rest) = page.split_once(BEGIN).unwrap();
+        let (table, _) = rest.split_once(END).unwrap();
+        let committed = std::fs::read_to_string(PLOT).unwrap_or_default();
+        assert!(
+            committed == plot::drawing(table),
+            "`cargo xtask faults --write` draws docs/explanation/faults.svg"
+        );
+    }
 
     #[test]
     fn a_scenario_that_was_run_again_replaces_its_own_row_alone() {

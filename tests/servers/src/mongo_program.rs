@@ -25,6 +25,8 @@ const WHEEL: Wheel = Wheel {
 };
 
 pub(super) const REPLICA_SET: &str = "rs0";
+/// Where a server keeps its data, in its folder.
+pub(super) const DATA: &str = "data";
 
 /// How much a mongod keeps.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,7 +77,7 @@ pub(super) fn prepare(
         return Err(ServerError::new("a mongod that somebody else runs cannot be started here"));
     };
     let service = Service::new("mongodb")?;
-    let data = service.dir().join("data");
+    let data = service.dir().join(DATA);
     fs::create_dir(&data)
         .map_err(|error| ServerError::io(format_args!("cannot make {}", data.display()), &error))?;
     let launch = Launch {

@@ -5,7 +5,7 @@ use std::{
     fs,
     net::{SocketAddr, ToSocketAddrs},
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use bson::{Document, doc};
@@ -14,7 +14,7 @@ use super::{
     certificates::{Authority, Issued},
     env,
     error::ServerError,
-    mongo_program::{MongoSize, REPLICA_SET, find_program, prepare},
+    mongo_program::{DATA, MongoSize, REPLICA_SET, find_program, prepare},
     mongo_wire::run_command,
     origin::Origin,
     port::ReservedPort,
@@ -148,6 +148,11 @@ impl MongoDb {
     /// Its process id; an error while it is stopped.
     pub fn pid(&self) -> Result<u32, ServerError> {
         Ok(self.service.running()?.pid())
+    }
+
+    /// The folder with its data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.service.dir().join(DATA)
     }
 
     /// Where the server writes its log.

@@ -121,6 +121,11 @@ impl Postgres {
         self.port.number()
     }
 
+    /// The folder of its programs, `pg_dump` among them.
+    pub fn programs(&self) -> &Path {
+        self.launch.program.parent().unwrap_or(Path::new("/"))
+    }
+
     /// The process id of the postmaster; an error while the server is stopped.
     pub fn pid(&self) -> Result<u32, ServerError> {
         Ok(self.service.running()?.pid())

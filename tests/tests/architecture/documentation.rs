@@ -51,6 +51,20 @@ fn every_test_that_a_page_names_exists() {
     }
 }
 
+#[path = "../../../bin/xtask/src/rooms.rs"]
+mod rooms;
+
+#[test]
+fn the_rooms_are_drawn_as_they_are() {
+    let committed = std::fs::read_to_string(root().join("docs").join(rooms::FILE)).unwrap();
+    let drawn = rooms::drawing(&metadata()).unwrap();
+    assert!(
+        committed == drawn,
+        "docs/{} is of other crates; `cargo xtask reference` draws it anew",
+        rooms::FILE
+    );
+}
+
 /// The rows of the conformance table; each stands in the name of at least one test, which runs on every store that the row makes
 /// sense on.
 const ROWS: [&str; 109] = [

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod asyncapi;
+mod back_up;
+mod commits;
 mod embed;
 mod generated;
 mod guides;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// A page.
 pub(crate) struct Page {
@@ -21,11 +21,14 @@ pub(crate) struct Page {
 }
 
 /// A code block.
+#[derive(Clone)]
 pub(crate) struct Block {
     /// What stands behind its fence.
     pub(crate) language: String,
     /// What stands in it.
     pub(crate) text: String,
+    /// The chapter it stands in: the heading of the second level above it.
+    pub(crate) chapter: String,
 }
 
 impl Page {
@@ -39,20 +42,25 @@ impl Page {
             blocks: Vec::new(),
             spans: Vec::new(),
         };
-        let (mut heading, mut block) = (None::<String>, None::<Block>);
+        let (mut heading, mut block, mut chapter) = (None::<String>, None::<Block>, String::new());
         for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
             match event {
                 Event::Start(Tag::Link { dest_url, .. }) => page.links.push(dest_url.into_string()),
                 Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
-                Event::End(TagEnd::Heading(_)) => {
-                    page.anchors.extend(heading.take().map(|text| anchor(&text)));
+                Event::End(TagEnd::Heading(level)) => {
+                    if let Some(text) = heading.take() {
+                        page.anchors.insert(anchor(&text));
+                        if level == HeadingLevel::H2 {
+                            chapter = text;
+                        }
+                    }
                 }
                 Event::Start(Tag::CodeBlock(kind)) => {
                     let language = match kind {
                         CodeBlockKind::Fenced(language) => language.into_string(),
                         CodeBlockKind::Indented => String::new(),
                     };
-                    block = Some(Block { language, text: String::new() });
+                    block = Some(Block { language, text: String::new(), chapter: chapter.clone() });
                 }
                 Event::End(TagEnd::CodeBlock) => page.blocks.extend(block.take()),
                 Event::Text(text) => {
@@ -78,6 +86,16 @@ impl Page {
     /// The page with that name under `docs/`.
     pub(crate) fn of_book(name: &str) -> Self {
         Self::read(&root().join("docs").join(name))
+    }
+
+    /// The same page with the blocks of these chapters alone.
+    pub(crate) fn chapters(mut self, names: &[&str]) -> Self {
+        for name in names {
+            let is_there = self.blocks.iter().any(|block| block.chapter == *name);
+            assert!(is_there, "{}: no block in a chapter `{name}`", self.name);
+        }
+        self.blocks.retain(|block| names.contains(&block.chapter.as_str()));
+        self
     }
 
     /// Its only block in that language.

@@ -67,6 +67,12 @@ impl Shell {
     }
 }
 
+impl AsMut<Self> for Shell {
+    fn as_mut(&mut self) -> &mut Self {
+        self
+    }
+}
+
 impl Drop for Shell {
     fn drop(&mut self) {
         // What it started in the background goes with it, also when a test fails half-way.

@@ -26,7 +26,7 @@ fn compared(page: &str) -> usize {
     let mut shell = Shell::start(folder.path(), programs.path());
     // So many connections fit wherever the tests run.
     shell.run(&format!("export ESOZ_HTTP__BIND={free} ESOZ_HTTP__WORKERS=1 ESOZ_HTTP__MAX_CONNECTIONS=100"));
-    walk(&Page::of_book(page), &mut shell, &[(PORT, &free)], |_| false)
+    walk(&Page::of_book(page), &mut shell, &[(PORT, &free)], |_, _| false)
 }
 
 #[test]

@@ -9,23 +9,24 @@ use crate::shell::{Shell, looks_like};
 ///
 /// # Panics
 /// When a block prints something else, or nobody takes it. Returns how many outputs were compared.
-pub(crate) fn walk(
+pub(crate) fn walk<S: AsMut<Shell>>(
     page: &Page,
-    shell: &mut Shell,
+    shell: &mut S,
     names: &[(&str, &str)],
-    mut is_elsewhere: impl FnMut(&Block) -> bool,
+    mut is_elsewhere: impl FnMut(&mut S, &Block) -> bool,
 ) -> usize {
     let here = |text: &str| names.iter().fold(text.to_owned(), |text, (name, here)| text.replace(name, here));
     let on_page = |text: String| names.iter().fold(text, |text, (name, here)| text.replace(here, name));
     let mut blocks = page.blocks.iter().peekable();
     let mut compared = 0;
-    while let Some(Block { language, text }) = blocks.next() {
-        let block = Block { language: language.clone(), text: here(text) };
-        if is_elsewhere(&block) {
+    while let Some(written) = blocks.next() {
+        let Block { language, text, .. } = written;
+        let block = Block { text: here(text), ..written.clone() };
+        if is_elsewhere(shell, &block) {
             continue;
         }
         assert_eq!(language, "sh", "{}: {text}", page.name);
-        let printed = on_page(shell.run(&block.text));
+        let printed = on_page(shell.as_mut().run(&block.text));
         if let Some(expected) = blocks.next_if(|block| block.language == "text") {
             compared += 1;
             let expected = &expected.text;

@@ -31,7 +31,29 @@ struct Sequence {
     steps: &'static [Step],
 }
 
-const SEQUENCES: [Sequence; 5] = [
+const SEQUENCES: [Sequence; 6] = [
+    Sequence {
+        file: "explanation/sequence-whole.svg",
+        title: "From the request to the event log",
+        participants: &["client", "esoz", "MongoDB", "relay", "Kafka", "event log"],
+        steps: &[
+            Ask(0, 1, "stop a dispense"),
+            Kill("A"),
+            Ask(1, 2, "one write: status, event, key"),
+            Kill("C"),
+            Reply(1, 0, "200"),
+            Within(2, "the event is in the outbox"),
+            Ask(3, 2, "claim, by lease"),
+            Kill("F"),
+            Ask(3, 4, "publish, acks=all"),
+            Kill("G"),
+            Ask(3, 2, "remove from the outbox"),
+            Ask(5, 4, "read"),
+            Within(5, "store, by its id"),
+            Kill("H"),
+            Ask(5, 4, "commit the offset"),
+        ],
+    },
     Sequence {
         file: "explanation/sequence-create.svg",
         title: "Create a dispense",
@@ -155,7 +177,7 @@ fn drawing(sequence: &Sequence) -> Result<String> {
                     x(from),
                     x(to)
                 )?;
-                writeln!(svg, r#"<text x="{}" y="{}">{text}</text>"#, x(from.min(to)) + 8, y - 5)?;
+                writeln!(svg, r#"<text x="{}" y="{}">{text}</text>"#, x(from.min(to)) + 8, y - 7)?;
             }
             Within(at, text) => {
                 let x = x(at);

@@ -12,7 +12,7 @@ pub struct Field {
     pub kind: FieldKind,
     /// Whether it can be absent or null.
     pub presence: Presence,
-    /// What it means, in one sentence; empty where the name says it.
+    /// What it means, in one sentence.
     pub meaning: &'static str,
 }
 
@@ -127,8 +127,13 @@ pub static RECORD: ObjectType = ObjectType {
     name: "DeviceDispense",
     meaning: "A device dispense: what a legal entity hands over to a patient.",
     fields: &[
-        Field::new("status", Status, Always, ""),
-        Field::new("status_reason", CodeableConcept, Optional, ""),
+        Field::new("status", Status, Always, "The present status."),
+        Field::new(
+            "status_reason",
+            CodeableConcept,
+            Optional,
+            "Why it has this status; set when it is marked in error.",
+        ),
         Field::new(
             "status_history",
             List(&STATUS_HISTORY_ENTRY),
@@ -145,13 +150,23 @@ pub static RECORD: ObjectType = ObjectType {
             "The legal entity that owns the dispense.",
         ),
         Field::new("program", Reference(Some("medical_program")), Optional, "The medical program."),
-        Field::new("primary_source", Boolean, Optional, ""),
-        Field::new("when_handed_over", Time, Optional, ""),
-        Field::new("note", Text, Optional, ""),
+        Field::new(
+            "primary_source",
+            Boolean,
+            Optional,
+            "Whether it was recorded by who dispenses. A create without it sets true.",
+        ),
+        Field::new("when_handed_over", Time, Optional, "When the patient got it; a complete sets it."),
+        Field::new("note", Text, Optional, "A note of the performer."),
         Field::new("explanatory_letter", Text, Optional, "Explains why it was marked in error."),
         Field::new("details", List(&DETAIL), Expected, "What is dispensed."),
-        Field::new("payment_id", Text, Optional, ""),
-        Field::new("payment_amount", Number, Optional, "In hryvnias."),
+        Field::new("payment_id", Text, Optional, "The number of the payment; a complete may set it."),
+        Field::new(
+            "payment_amount",
+            Number,
+            Optional,
+            "What the patient paid, in hryvnias; a complete sets it.",
+        ),
         Field::new("part_of", Any, Optional, CARRIED),
         Field::new("encounter", Any, Optional, CARRIED),
         Field::new("context_episode_id", Any, Optional, CARRIED),
@@ -159,7 +174,7 @@ pub static RECORD: ObjectType = ObjectType {
         Field::new("supporting_info", Any, Optional, CARRIED),
         Field::new("external_provider", Any, Optional, CARRIED),
         Field::new("report_origin", Any, Optional, CARRIED),
-        Field::new("signed_content_links", Any, Optional, CARRIED),
+        Field::new("signed_content_links", Any, Optional, "The signed documents in the media storage."),
         Field::new("inserted_at", Time, NotNull, "When it was recorded."),
         Field::new("inserted_by", Uuid, NotNull, "The user who recorded it."),
         Field::new("updated_at", Time, Always, "When it was last changed."),
@@ -173,8 +188,8 @@ static STATUS_HISTORY_ENTRY: ObjectType = ObjectType {
     name: "StatusHistoryEntry",
     meaning: "One status that a dispense has had.",
     fields: &[
-        Field::new("status", Status, Always, ""),
-        Field::new("status_reason", CodeableConcept, Optional, ""),
+        Field::new("status", Status, Always, "The status."),
+        Field::new("status_reason", CodeableConcept, Optional, "Why it had this status."),
         Field::new("inserted_at", Time, Always, "Since when."),
         Field::new("inserted_by", Uuid, Always, "By which user."),
     ],
@@ -184,13 +199,23 @@ static DETAIL: ObjectType = ObjectType {
     name: "DispenseDetail",
     meaning: "One device, by reference or by code. Money is in hryvnias.",
     fields: &[
-        Field::new("device", Reference(None), Alternative, ""),
-        Field::new("device_code", CodeableConcept, Alternative, ""),
-        Field::new("quantity", Object(&QUANTITY), Expected, ""),
+        Field::new("device", Reference(None), Alternative, "The device definition."),
+        Field::new("device_code", CodeableConcept, Alternative, "The type of the device."),
+        Field::new("quantity", Object(&QUANTITY), Expected, "How much is dispensed."),
         Field::new("program_device", Any, Optional, "The device in the medical program."),
-        Field::new("sell_price", Number, Optional, ""),
-        Field::new("discount_amount", Number, Optional, ""),
-        Field::new("reimbursement_amount", Number, Optional, ""),
+        Field::new("sell_price", Number, Optional, "The price of one package."),
+        Field::new(
+            "discount_amount",
+            Number,
+            Optional,
+            "By how much the whole item is cheaper for the patient.",
+        ),
+        Field::new(
+            "reimbursement_amount",
+            Number,
+            Optional,
+            "What the medical program allows for one package.",
+        ),
     ],
 };
 
@@ -198,10 +223,10 @@ static QUANTITY: ObjectType = ObjectType {
     name: "Quantity",
     meaning: "How much of it.",
     fields: &[
-        Field::new("value", Number, Always, ""),
-        Field::new("system", Text, Expected, ""),
-        Field::new("code", Text, Expected, ""),
-        Field::new("unit", Text, Expected, ""),
+        Field::new("value", Number, Always, "The number."),
+        Field::new("system", Text, Expected, "The dictionary of the code: `device_unit`."),
+        Field::new("code", Text, Expected, "The code of the unit."),
+        Field::new("unit", Text, Expected, "The name of the unit."),
     ],
 };
 
@@ -210,8 +235,8 @@ pub static REFERENCE: ObjectType = ObjectType {
     name: "Reference",
     meaning: "A FHIR Reference by identifier.",
     fields: &[
-        Field::new(IDENTIFIER_FIELD, Object(&IDENTIFIER), Always, ""),
-        Field::new("display_value", Text, Optional, ""),
+        Field::new(IDENTIFIER_FIELD, Object(&IDENTIFIER), Always, "What it refers to."),
+        Field::new("display_value", Text, Optional, "Its name, for people."),
     ],
 };
 
@@ -221,8 +246,8 @@ static IDENTIFIER: ObjectType = ObjectType {
     name: "Identifier",
     meaning: "Names one thing of some type.",
     fields: &[
-        Field::new("type", Object(&CODEABLE_CONCEPT), Always, ""),
-        Field::new("value", Uuid, Always, ""),
+        Field::new("type", Object(&CODEABLE_CONCEPT), Always, "The type of the thing."),
+        Field::new("value", Uuid, Always, "Its id."),
     ],
 };
 
@@ -230,12 +255,18 @@ static IDENTIFIER: ObjectType = ObjectType {
 pub static CODEABLE_CONCEPT: ObjectType = ObjectType {
     name: "CodeableConcept",
     meaning: "A FHIR CodeableConcept.",
-    fields: &[Field::new("coding", List(&CODING), Always, ""), Field::new("text", Text, Optional, "")],
+    fields: &[
+        Field::new("coding", List(&CODING), Always, "The codes."),
+        Field::new("text", Text, Optional, "The same in words."),
+    ],
 };
 
 /// A coding of a CodeableConcept.
 pub(crate) static CODING: ObjectType = ObjectType {
     name: "Coding",
     meaning: "A code of some system.",
-    fields: &[Field::new("system", Text, Always, ""), Field::new("code", Text, Always, "")],
+    fields: &[
+        Field::new("system", Text, Always, "The dictionary of the code."),
+        Field::new("code", Text, Always, "The code."),
+    ],
 };

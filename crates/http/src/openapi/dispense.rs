@@ -79,7 +79,7 @@ fn object<'a>(object: &'a ObjectType, more: impl IntoIterator<Item = &'a Field>)
 }
 
 fn property(field: &Field) -> RefOr<Schema> {
-    let meaning = Some(field.meaning).filter(|meaning| !meaning.is_empty());
+    let meaning = Some(field.meaning);
     let is_nullable = field.presence.is_nullable();
     let types = |one| if is_nullable { SchemaType::from_iter([one, Type::Null]) } else { one.into() };
     let scalar = |types| ObjectBuilder::new().schema_type(types).description(meaning);

@@ -10,6 +10,11 @@ impl Faults {
         Self(vec![fault(0, field, text)])
     }
 
+    /// Every fault of one field of a rule, each of a detail of its own, as an example.
+    pub(super) fn of(field: &str, texts: impl IntoIterator<Item = Cow<'static, str>>) -> Self {
+        Self(texts.into_iter().enumerate().map(|(detail, text)| fault(detail, field, text)).collect())
+    }
+
     /// One fault.
     pub(crate) fn one(entry: impl Into<String>, text: &'static str) -> Self {
         Self(vec![(entry.into(), text.into())])

@@ -73,14 +73,9 @@ fn discount(
     let allowed = allowed_for_package(&device.reimbursement, sell_price);
     let (asked, allowed_in_all) = (discount * count, &allowed * &detail.quantity);
     if asked > &allowed_in_all + &(&policy.discount_tolerance * count) {
-        return Some(
-            "Requested discount amount must be less or equal to allowed reimbursement amount".into(),
-        );
+        return Some(texts::DISCOUNT_TOO_LARGE.into());
     }
     let least = &Decimal::from(1) - policy.discount_deviation.as_ref()?;
     let is_below = asked.cmp(&(&least * &allowed_in_all)) == Ordering::Less;
-    (allowed > zero && is_below).then(|| {
-        format!("The ratio of requested discount amount to allowed reimbursement amount must be greater or equal to {least}")
-            .into()
-    })
+    (allowed > zero && is_below).then(|| texts::discount_too_small(&least))
 }

@@ -1,4 +1,4 @@
-use esoz_kernel::failure;
+use esoz_kernel::{Decimal, failure};
 
 use super::faults::Faults;
 use super::texts;
@@ -82,7 +82,9 @@ failure! {
         Prices(faults: Faults = Faults::at("sell_price", texts::NO_SELL_PRICE))
             => Invalid, "prices", "Prices are missing, or given without a program", faults faults;
         /// A discount is not what the program allows (N32).
-        Discount(faults: Faults = Faults::at("discount_amount", texts::DISCOUNT_NOT_ZERO))
+        Discount(faults: Faults = Faults::of("discount_amount", [
+            texts::DISCOUNT_NOT_ZERO.into(), texts::DISCOUNT_TOO_LARGE.into(), texts::discount_too_small(&Decimal::from(95).shifted(-2)),
+        ]))
             => Invalid, "discount", "A discount is not what the program allows", faults faults;
         /// The verification code is wrong, or missing (N33). The attempt counts.
         WrongCode => Forbidden, "wrong_code", "Incorrect code";

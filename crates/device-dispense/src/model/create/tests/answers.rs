@@ -112,7 +112,7 @@ fn given_each_refusal_then_its_answer_is_that_of_the_table() {
         Some(("too_many_codes", TooManyRequests))
     );
     for (refusal, (code, kind, entry, text)) in examples.iter().zip(EXPECTED) {
-        let told = refusal.faults().pop();
+        let told = refusal.faults().into_iter().next();
         let (told_entry, told_text) =
             told.map_or((None, refusal.to_string()), |(entry, text)| (Some(entry), text));
         assert_eq!(
