@@ -10,6 +10,7 @@
 mod answer;
 pub mod collector;
 mod create_fixture;
+pub mod demo;
 mod documents;
 mod event_log;
 pub mod future_schema;

@@ -30,12 +30,12 @@ pub fn app(
     >,
 > {
     let document: Document = document::rendered;
-    let serves_events = api.serves_events;
+    let (serves_events, has_inspector) = (api.serves_events, api.inspector.is_some());
     App::new()
         .app_data(web::Data::new(api))
         .app_data(web::Data::new(document))
         .app_data(RouteWords::of(&routes::route_patterns()))
-        .configure(move |config| routes::configure(config, serves_events))
+        .configure(move |config| routes::configure(config, serves_events, has_inspector))
         .wrap(from_fn(handle))
 }
 

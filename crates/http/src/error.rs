@@ -193,6 +193,14 @@ impl ApiError {
         Self { close: true, ..Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message) }
     }
 
+    /// Its message, and each entry at fault with the description of the rule that it breaks.
+    pub(crate) fn texts(&self) -> (String, Vec<(String, String)>) {
+        let description = |fault: &Invalid| fault.rules.first().map(|rule| rule.description.clone());
+        let faults = self.body.invalid.iter();
+        let faults = faults.map(|fault| (fault.entry.clone(), description(fault).unwrap_or_default()));
+        (self.body.message.clone(), faults.collect())
+    }
+
     /// Lists the entry and the rule of each fault.
     #[cfg(test)]
     pub(crate) fn invalid_entries(&self) -> Vec<(String, String)> {

@@ -11,6 +11,7 @@ mod extract;
 mod forwarded;
 mod headers;
 mod health;
+mod inspector;
 mod limits;
 mod listening;
 mod middleware;
@@ -35,6 +36,7 @@ use esoz_kernel::IdGenerator;
 pub use addressing::{Addressing, PublicUrl};
 pub use app::{Running, app, serve};
 pub use health::{Condition, DEVICE_DISPENSES, Health, RESOURCES};
+pub use inspector::{Inspector, SampleCall, SampleCaller, SampleRecord, Samples};
 pub use limits::HttpLimits;
 pub use listening::Listening;
 pub use middleware::{AdmissionControl, AdmissionSettings, MonotonicClock, ProcessClock};
@@ -69,6 +71,8 @@ pub struct Api {
     pub observer: Arc<dyn Observer>,
     /// Whether the log has the whole path of a request that is answered 404. It names a patient: for invented data alone.
     pub logs_not_found_paths: bool,
+    /// The request inspector, if its page is served: for invented data alone, since anybody sees what others did.
+    pub inspector: Option<Arc<Inspector>>,
     /// Limits of requests and connections.
     pub limits: HttpLimits,
 }

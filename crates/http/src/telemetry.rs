@@ -18,6 +18,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::Api;
 use crate::context::RequestContext;
+use crate::error::ApiError;
+use crate::inspector::{EndedRequest, InspectedRequest};
 use crate::observer::{CLIENT_CLOSED_REQUEST, Observer, RequestEnded, UNMATCHED, known_method};
 
 /// The header with vendors' additions to `traceparent`.
@@ -45,6 +47,7 @@ pub(crate) struct RequestTelemetry {
     /// The whole path, if that of a request that is answered 404 may be logged.
     not_found_path: Option<String>,
     trace_id: Option<String>,
+    inspected: Option<InspectedRequest>,
     has_ended: bool,
 }
 
@@ -59,6 +62,10 @@ impl RequestTelemetry {
         let words = request.app_data::<RouteWords>().filter(|_| route.is_none());
         let unmatched_path = words.map(|words| words.redacted_path(request.match_info().as_str()));
         let not_found_path = api.logs_not_found_paths.then(|| request.match_info().as_str().to_owned());
+        let inspected = api.inspector.as_ref();
+        let inspected = inspected.and_then(|inspector| {
+            InspectedRequest::begin(inspector, route.as_deref(), request.match_info().as_str())
+        });
         let name = route.as_deref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
         let span = info_span!(
             "request",
@@ -90,12 +97,13 @@ impl RequestTelemetry {
             unmatched_path,
             not_found_path,
             trace_id,
+            inspected,
             has_ended: false,
         }
     }
 
-    /// Records the answer. `cause` is the full error chain of a server fault.
-    pub(crate) fn end(mut self, status: StatusCode, cause: Option<&str>) {
+    /// Records the answer.
+    pub(crate) fn end(mut self, status: StatusCode, error: Option<&ApiError>) {
         self.has_ended = true;
         self.span.record("http.response.status_code", status.as_u16());
         if status.is_server_error() {
@@ -103,6 +111,9 @@ impl RequestTelemetry {
             self.span.record("error.type", status.as_str());
         }
         self.observe(status.as_u16());
+        self.inspect(status.as_u16(), error);
+        // The full error chain of a server fault.
+        let cause = error.and_then(|error| error.cause.as_deref());
         // Load shedding is a 503 without a cause: the request is refused, nothing is broken.
         let is_broken = cause.is_some() || status == StatusCode::INTERNAL_SERVER_ERROR;
         self.log(status.as_u16(), cause, is_broken);
@@ -113,6 +124,24 @@ impl RequestTelemetry {
             method: self.method,
             route: self.route.clone().unwrap_or_else(|| UNMATCHED.to_owned()),
             status,
+            elapsed: self.started.elapsed(),
+        });
+    }
+
+    /// Tells the request inspector.
+    fn inspect(&self, status: u16, error: Option<&ApiError>) {
+        let Some(inspected) = &self.inspected else { return };
+        let (message, faults) = error.map(ApiError::texts).unzip();
+        inspected.record(EndedRequest {
+            method: self.method,
+            route: self.route.clone().or_else(|| self.unmatched_path.clone()).unwrap_or_default(),
+            record: inspected.found_record(status),
+            status,
+            outcome: self.context.outcome.get().copied(),
+            reason: self.context.reason.get().copied(),
+            message,
+            faults: faults.unwrap_or_default(),
+            request_id: self.context.request_id.as_str().to_owned(),
             elapsed: self.started.elapsed(),
         });
     }
@@ -151,6 +180,7 @@ impl Drop for RequestTelemetry {
     fn drop(&mut self) {
         if !self.has_ended {
             self.observe(CLIENT_CLOSED_REQUEST);
+            self.inspect(CLIENT_CLOSED_REQUEST, None);
             self.log(CLIENT_CLOSED_REQUEST, None, false);
         }
     }

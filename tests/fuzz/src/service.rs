@@ -218,6 +218,7 @@ async fn api(gate: Option<Gate>) -> Api {
         admission: AdmissionControl::new(&guards, &monotonic_clock),
         observer: Arc::new(()),
         logs_not_found_paths: false,
+        inspector: None,
         limits: limits(),
     }
 }

@@ -11,8 +11,11 @@ const PAGE: &str =
 const PROBE: &str =
     "probes present nothing; says only which servers are up, and is made from what was looked at before";
 
+const SAMPLES: &str = "credentials and ids of a demo's invented data; null in every other server";
+const INSPECTOR: &str = "is there where the configuration turns it on alone; shows what the log has of requests, and events, to anybody";
+
 /// The routes that anybody may `GET`, and why.
-pub(crate) const ANYBODY: [(&str, &str); 12] = [
+pub(crate) const ANYBODY: [(&str, &str); 17] = [
     ("/openapi.json", "the published description: the same in every installation"),
     ("/health/live", PROBE),
     ("/health/ready", PROBE),
@@ -25,6 +28,11 @@ pub(crate) const ANYBODY: [(&str, &str); 12] = [
     ("/docs/LICENSE", PAGE),
     ("/docs/NOTICE", PAGE),
     ("/docs/swagger-ui-bundle.js.LICENSE.txt", PAGE),
+    ("/docs/samples.json", SAMPLES),
+    ("/", INSPECTOR),
+    ("/inspector/page.css", INSPECTOR),
+    ("/inspector/page.js", INSPECTOR),
+    ("/inspector/stream", INSPECTOR),
 ];
 
 /// A route that asks who calls: its verb, its path, and the operation whose scope the caller must hold.

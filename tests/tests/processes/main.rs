@@ -12,6 +12,7 @@ mod export;
 mod first_start;
 mod idempotency;
 mod import;
+mod inspector;
 mod kill;
 mod log;
 mod open_files;

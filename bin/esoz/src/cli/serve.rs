@@ -18,6 +18,12 @@ pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
     config.warn_of_exposed_secret_files()?;
     open_files::warn_of_shortage(config)?;
     bus::warn_of_single_replica(config)?;
+    if config.sections.http.inspector {
+        tracing::warn!(
+            "`http.inspector` is on: anybody who reaches this server sees at / the latest requests of all clients, and the latest events; \
+             turn it off where data are real"
+        );
+    }
     let listener = config.bind()?.listen()?;
     let (parts, trust) = Parts::with_reload(config).await?;
     let server = EsozServer::start(config, parts, listener)?;

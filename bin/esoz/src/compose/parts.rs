@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use esoz_device_dispense::{Access, PatientAccess, StaticPatientAccess};
 use esoz_events::EventPublisher;
-use esoz_http::{MonotonicClock, ProcessClock};
+use esoz_http::{Inspector, MonotonicClock, ProcessClock, Samples};
 use esoz_kernel::system::{KyivCalendar, RandomIds, SystemClock};
 use esoz_kernel::{Calendar, Clock, IdGenerator};
 use esoz_signed_content::{MediaStorage, SignatureVerifier};
@@ -37,6 +37,8 @@ pub struct Parts {
     pub monotonic_clock: Arc<dyn MonotonicClock>,
     /// Generates ids.
     pub ids: Arc<dyn IdGenerator>,
+    /// What the request inspector offers to try.
+    pub samples: Option<Samples>,
 }
 
 impl Parts {
@@ -79,8 +81,14 @@ impl Parts {
             clock,
             monotonic_clock: Arc::new(ProcessClock::default()),
             ids: Arc::new(RandomIds),
+            samples: None,
         };
         Ok((parts, reload))
+    }
+
+    /// The request inspector.
+    pub(crate) fn inspector(&self) -> Arc<Inspector> {
+        Arc::new(Inspector::new(self.clock.clone(), self.samples.clone()))
     }
 }
 

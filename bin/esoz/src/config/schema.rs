@@ -85,6 +85,7 @@ sections! {
         max_connections: u64 [1..=1_000_000] = 10_000;
         max_in_flight: u64 [1..=1_000_000] = 1_024;
         workers: u64 [0..=1_024] = 0;
+        inspector: bool = false;
         drain_ms: u64 [0..=HOUR_MS] = 500;
         shutdown_timeout_s: u64 [0..=3_600] = 6;
     }

@@ -68,10 +68,8 @@ pub(crate) async fn handle<B: MessageBody + 'static>(
         Ok(answer) => (answer.status(), answer.response().error()),
         Err(error) => (error.as_response_error().status_code(), Some(error)),
     };
-    let cause = error
-        .and_then(|error| error.as_error::<RequestError>())
-        .and_then(|error| error.error.cause.as_deref());
-    telemetry.end(status, cause);
+    let error = error.and_then(|error| error.as_error::<RequestError>()).map(|error| &error.error);
+    telemetry.end(status, error);
     answer
 }
 

@@ -43,8 +43,8 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         description = "Methods of Ukraine's eHealth system on device dispenses, which legal entities hand over to patients, on contract \
             divisions, which the National Health Service manages, and on the events that tell of changes. Every answer with a body is JSON in one envelope: `meta` beside either `data` or `error`. Where \
             several things are wrong with a request, the first rule that fails answers. UUIDs are taken in either case and sent in lower \
-            case; times are UTC. A path that is not described here is answered 404 (but for `/docs`, which shows this description), another \
-            verb than the described one 405, both in the envelope of a failure."
+            case; times are UTC. A path that is not described here is answered 404 (but for `/docs`, which shows this description, and the request \
+            inspector at `/` where it is turned on), another verb than the described one 405, both in the envelope of a failure."
     ),
     servers((url = "/", description = "The server that shows this description.")),
     components(schemas(

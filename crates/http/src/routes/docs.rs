@@ -6,22 +6,15 @@ use std::sync::LazyLock;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    self, AcceptEncoding, Encoding, EntityTag, Header as _, HeaderValue, IfNoneMatch,
-};
-use actix_web::web::Bytes;
+use actix_web::http::header::{self, AcceptEncoding, Encoding, EntityTag, Header as _, IfNoneMatch};
+use actix_web::web::{self, Bytes};
 use flate2::read::GzDecoder;
 
+use crate::Api;
 use crate::call::{Answer, Context, answer};
 use crate::chunked_body::chunked;
 use crate::error::ApiError;
-use crate::headers;
-
-/// Allows what this server sends and nothing else; the icons in the style sheet are `data:`.
-const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-);
+use crate::headers::{self, API_CSP, PAGE_CSP};
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -106,7 +99,7 @@ pub(super) async fn show(request: HttpRequest, context: Context) -> Answer {
     };
     let known = is_known(&request, &file.tag);
     let status = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
-    let mut response = headers::with_standard_headers(&context, status, CONTENT_SECURITY_POLICY);
+    let mut response = headers::with_standard_headers(&context, status, PAGE_CSP);
     response
         .insert_header(header::ETag(file.tag.clone()))
         // A browser revalidates each time, so that the page always fits the server.
@@ -121,6 +114,17 @@ pub(super) async fn show(request: HttpRequest, context: Context) -> Answer {
         return Ok(response.body(chunked(Bytes::from_static(file.asset.bytes))));
     }
     Ok(response.body(chunked(file.plain.clone())))
+}
+
+/// What the page fills in.
+pub(super) const SAMPLES: &str = "/docs/samples.json";
+
+/// Sends what the page fills in: the samples of the request inspector, `null` where there are none. Anybody may ask.
+pub(super) async fn samples(context: Context, api: web::Data<Api>) -> Answer {
+    let samples = api.inspector.as_ref().and_then(|inspector| inspector.samples.as_ref());
+    Ok(headers::with_standard_headers(&context, StatusCode::OK, API_CSP)
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(samples))
 }
 
 /// Whether the client has this content (`If-None-Match`).
@@ -154,7 +158,7 @@ mod tests {
 
     /// The answer of the routes, without the guard but with what it attaches.
     async fn answer(request: TestRequest) -> ServiceResponse<impl MessageBody> {
-        let app = App::new().configure(|config| configure(config, true)).wrap_fn(|request, routes| {
+        let app = App::new().configure(|config| configure(config, true, false)).wrap_fn(|request, routes| {
             let context = RequestContext::new(RequestId::from_uuid(Uuid::nil()), String::new());
             request.extensions_mut().insert(context);
             routes.call(request)
@@ -181,7 +185,7 @@ mod tests {
         for (path, content_type, start) in [
             ("/docs", HTML, "<!doctype html>"),
             ("/docs/", HTML, "<!doctype html>"),
-            ("/docs/page.js", SCRIPT, "SwaggerUIBundle({"),
+            ("/docs/page.js", SCRIPT, "\"use strict\";"),
             ("/docs/page.css", CSS, "body {"),
             ("/docs/swagger-ui-bundle.js", SCRIPT, "/*! For license information"),
             ("/docs/swagger-ui.css", CSS, ".swagger-ui{"),
@@ -193,7 +197,7 @@ mod tests {
             assert_eq!(answer.status(), StatusCode::OK, "{path}");
             assert_eq!(header(&answer, "content-type"), content_type, "{path}");
             assert_eq!(header(&answer, "content-encoding"), "", "{path}");
-            assert_eq!(header(&answer, "content-security-policy"), CONTENT_SECURITY_POLICY, "{path}");
+            assert_eq!(header(&answer, "content-security-policy"), PAGE_CSP, "{path}");
             assert_eq!(header(&answer, "x-content-type-options"), "nosniff", "{path}");
             assert_eq!(header(&answer, REQUEST_ID), Uuid::nil().to_string(), "{path}");
             let body = read_body(answer).await;

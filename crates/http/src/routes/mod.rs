@@ -6,6 +6,7 @@ pub(crate) mod device_dispenses;
 mod docs;
 pub(crate) mod events;
 pub(crate) mod health;
+mod inspector;
 pub(crate) mod openapi_json;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,11 +84,18 @@ fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(HEALTH, health::__path_live, health::live),
         Endpoint::new(HEALTH, health::__path_ready, health::ready),
     ];
+    let inspector = [
+        Endpoint::undescribed(Method::GET, inspector::paths(), inspector::show),
+        Endpoint::undescribed(Method::GET, vec![inspector::STREAM.to_owned()], inspector::stream),
+    ];
     #[cfg(feature = "swagger")]
-    let page = Some(Endpoint::undescribed(Method::GET, docs::paths(), docs::show));
+    let docs = [
+        Endpoint::undescribed(Method::GET, docs::paths(), docs::show),
+        Endpoint::undescribed(Method::GET, vec![docs::SAMPLES.to_owned()], docs::samples),
+    ];
     #[cfg(not(feature = "swagger"))]
-    let page = None;
-    endpoints.into_iter().chain(page).collect()
+    let docs = [];
+    endpoints.into_iter().chain(inspector).chain(docs).collect()
 }
 
 /// One method of a path, or of several that are one route to metrics.
@@ -182,11 +190,14 @@ pub(crate) fn described() -> Paths {
     paths
 }
 
-/// Registers the routes, one resource for each path; those of the event log only if it is served.
-pub(crate) fn configure(config: &mut web::ServiceConfig, serves_events: bool) {
-    let of_events = |endpoint: &Endpoint| endpoint.described.as_ref().is_some_and(|(tag, ..)| *tag == EVENTS);
+/// Registers the routes, one resource for each path: those of the event log and of the request inspector only where they are served.
+pub(crate) fn configure(config: &mut web::ServiceConfig, serves_events: bool, has_inspector: bool) {
+    let is_served = |endpoint: &Endpoint| match &endpoint.described {
+        Some((tag, ..)) => serves_events || *tag != EVENTS,
+        None => has_inspector || !endpoint.paths.iter().any(|path| inspector::is_of(path)),
+    };
     let mut by_path: BTreeMap<Vec<String>, Vec<Endpoint>> = BTreeMap::new();
-    for endpoint in endpoints().into_iter().filter(|endpoint| serves_events || !of_events(endpoint)) {
+    for endpoint in endpoints().into_iter().filter(is_served) {
         by_path.entry(endpoint.paths.clone()).or_default().push(endpoint);
     }
     for (paths, endpoints) in by_path {

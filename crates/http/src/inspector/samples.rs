@@ -1,0 +1,51 @@
+use serde::Serialize;
+
+/// Invented records and credentials that visitors of the pages try requests with. Anybody sees them.
+#[derive(Clone, Serialize)]
+pub struct Samples {
+    /// Who may call.
+    pub callers: Vec<SampleCaller>,
+    /// Records, for people to copy their ids.
+    pub records: Vec<SampleRecord>,
+    /// Requests that succeed as they are.
+    pub calls: Vec<SampleCall>,
+}
+
+/// A caller with its credentials.
+#[derive(Clone, Serialize)]
+pub struct SampleCaller {
+    /// The name of its access token among the security schemes of the page `/docs`.
+    pub scheme: &'static str,
+    /// Who it is.
+    pub name: &'static str,
+    /// Its access token.
+    pub token: String,
+    /// The api key of its software.
+    pub api_key: Option<String>,
+}
+
+/// A record by its id.
+#[derive(Clone, Serialize)]
+pub struct SampleRecord {
+    /// What it is.
+    pub name: &'static str,
+    /// Its id.
+    pub id: String,
+}
+
+/// A request.
+#[derive(Clone, Serialize)]
+pub struct SampleCall {
+    /// What it does; none: it is filled in at `/docs` and not listed.
+    pub title: Option<&'static str>,
+    /// Its group in the description.
+    pub group: &'static str,
+    /// Its operation.
+    pub operation: &'static str,
+    /// The [scheme](SampleCaller::scheme) of its caller.
+    pub caller: &'static str,
+    /// The values of its parameters, by their names.
+    pub parameters: Vec<(&'static str, String)>,
+    /// Its body.
+    pub body: Option<serde_json::Value>,
+}
