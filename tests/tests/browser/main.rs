@@ -1,5 +1,5 @@
 //! The pages in a real browser: what a person sees there, and whether a request can be sent from them.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod docs;
 mod driver;
