@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the image with a program that is built already, on a base made of Debian's packages, and starts it: a read-only root, no network, no
 # privileges, no shell. Asks for its health, stops it, and starts it again on the same volume.
-# Wants root, buildah, podman, mmdebstrap and a Debian mirror, but no registry of images.
+# Wants root, cargo, buildah, podman, mmdebstrap and a Debian mirror, but no registry of images.
 # The container runtime refuses hybrid cgroups: mount cgroup2 at /sys/fs/cgroup before, in a mount namespace of its own (`unshare --mount`).
 # Usage: deploy/container/smoke.sh PROGRAM [SUITE]
 set -eu
@@ -48,6 +48,7 @@ buildah commit --quiet "$base" localhost/esoz-base
 echo "# image"
 mkdir -p target/deploy
 install --strip "$program" target/deploy/esoz
+cargo xtask licenses
 buildah build --quiet --isolation chroot --format docker --file deploy/container/Dockerfile \
     --build-arg PROGRAM=prebuilt --build-arg BASE=localhost/esoz-base --tag localhost/esoz .
 podman image inspect --format 'user {{.Config.User}}, stop signal {{.Config.StopSignal}}, size {{.Size}}' localhost/esoz
@@ -57,6 +58,8 @@ podman run --detach --name "$container" --network none --cgroups disabled --read
     --no-healthcheck --ulimit nofile=4096:4096 --ulimit nproc=1024:1024 --cap-drop all --security-opt no-new-privileges \
     --env ESOZ_PATIENT__KEY="$(head -c 24 /dev/urandom | base64)" localhost/esoz
 wait_until_healthy
+podman cp "$container":/usr/share/doc/esoz/third-party-licenses.txt "$work/licenses.txt"
+[ -s "$work/licenses.txt" ]
 grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' "/proc/$(podman inspect --format '{{.State.Pid}}' "$container")/status"
 
 echo "# stop, and start again"

@@ -38,8 +38,7 @@ pub(crate) fn run(steps: &mut Steps, profile: &str, features: &[String]) -> Resu
     let staged = steps.path("target/deploy");
     stage(steps, &program, &staged)?;
     write(&staged.join("changelog"), &changelog(steps)?)?;
-    let licenses = third_party::licenses(&steps.path("bin/esoz/Cargo.toml"), features)?;
-    write(&staged.join("third-party-licenses.txt"), &licenses)?;
+    third_party::run(steps, features)?;
 
     let package = steps.path("target/deploy/esoz.deb");
     let mut deb =

@@ -1,6 +1,6 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`, `cargo xtask openapi`, `cargo xtask reference`,
 //! `cargo xtask bench`, `cargo xtask book`, `cargo xtask faults`, `cargo xtask simulate`, `cargo xtask fuzz`, `cargo xtask schemathesis`,
-//! `cargo xtask clients`, `cargo xtask deploy`, `cargo xtask size`, `cargo xtask deb`.
+//! `cargo xtask clients`, `cargo xtask deploy`, `cargo xtask size`, `cargo xtask deb`, `cargo xtask licenses`.
 
 mod bench;
 mod book;
@@ -112,6 +112,12 @@ enum Command {
         #[arg(long = "feature")]
         features: Vec<String>,
     },
+    /// Writes the licenses of the libraries in the program to target/deploy/third-party-licenses.txt
+    Licenses {
+        /// A feature of the program, such as kafka-tls
+        #[arg(long = "feature")]
+        features: Vec<String>,
+    },
     /// Makes the book, target/book/index.html; needs mdBook, which .ci/run fetches
     Book,
 }
@@ -143,6 +149,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Simulate { arguments } => simulate::run(&mut steps, &arguments),
         Command::Size => size::run(&mut steps)?,
         Command::Deb { profile, features } => deb::run(&mut steps, &profile, &features)?,
+        Command::Licenses { features } => third_party::run(&mut steps, &features)?,
         Command::Book => book::run(&mut steps)?,
     }
     Ok(steps.summary())

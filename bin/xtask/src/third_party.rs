@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::{MetadataCommand, Package};
+
+use crate::steps::{Steps, say};
 
 /// What the names of such files begin with.
 const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT"];
@@ -15,8 +18,24 @@ const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT"
 /// How deep below a package they are: those of a library in C are in its own folder.
 const DEPTH: usize = 2;
 
+/// Where the list is written to.
+const LIST: &str = "target/deploy/third-party-licenses.txt";
+
+/// Writes the licenses of a program with these features to [`LIST`], for the package, the image and the archives of a release.
+pub(crate) fn run(steps: &mut Steps, features: &[String]) -> Result<()> {
+    say(&format!("\n▶ licenses: {LIST}"));
+    let began = Instant::now();
+    let list = steps.path(LIST);
+    let text = licenses(&steps.path("bin/esoz/Cargo.toml"), features)?;
+    let folder = list.parent().context("the list is in a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    fs::write(&list, text).with_context(|| format!("writing {}", list.display()))?;
+    steps.record("licenses", true, began.elapsed());
+    Ok(())
+}
+
 /// Lists the libraries that the program has with these features on this platform, and quotes each license and notice once.
-pub(crate) fn licenses(manifest: &Path, features: &[String]) -> Result<String> {
+fn licenses(manifest: &Path, features: &[String]) -> Result<String> {
     let compiled_in = compiled_in(manifest, features)?;
     let metadata = MetadataCommand::new()
         .manifest_path(manifest)
