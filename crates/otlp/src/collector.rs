@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use esoz_https::{HttpsClient, SettingsError};
 use esoz_kernel::with_causes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, Response};
 use opentelemetry_http::{HttpClient, HttpError};
@@ -83,7 +83,7 @@ impl HttpClient for Client {
         let (head, body) = answer.into_parts();
         // A success with an unreadable body is a success.
         let body = Limited::new(body, ANSWER_MAX_BYTES).collect().await;
-        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = body.map(Collected::to_bytes).unwrap_or_default();
         let response = ExportTraceServiceResponse::decode(&*body).ok();
         let rejected = response.and_then(|it| it.partial_success).map_or(0, |partial| partial.rejected_spans);
         self.rejected.store(usize::try_from(rejected).unwrap_or_default(), Ordering::Relaxed);
