@@ -27,7 +27,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A test app on those stores, all its settings at their defaults but for caching, which is off.
+    /// A test app on those stores with default settings, except that it picks free ports, caches nothing, serves metrics and polls for events often.
     pub fn new(kind: Kind) -> Self {
         let variables = vec![
             ("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned()),
@@ -45,12 +45,6 @@ impl Setup {
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
-    }
-
-    /// With metrics to be asked for.
-    #[must_use]
-    pub fn metrics(self) -> Self {
-        self.variable("ESOZ_METRICS__BIND", "127.0.0.1:0")
     }
 
     /// With parts of the server replaced.
@@ -135,7 +129,7 @@ impl TestApp {
     }
 }
 
-/// A monotonic_clock that goes on with the clock of the test.
+/// A monotonic clock that follows the test's clock.
 struct ByClock(Arc<ManualClock>);
 
 impl MonotonicClock for ByClock {

@@ -60,6 +60,21 @@ impl<'a> Addresses<'a> {
     }
 }
 
+/// How long the embedded store may take: longer than a client should wait, since many tests share a disk and processors that may be busy. A test
+/// about time-outs sets its own.
+const SQLITE_MAY_TAKE: [(&str, &str); 2] =
+    [("ESOZ_SQLITE__BUSY_TIMEOUT_MS", "25000"), ("ESOZ_SQLITE__READ_TIMEOUT_MS", "25000")];
+
+/// How long the servers may take; likewise.
+const SERVERS_MAY_TAKE: [(&str, &str); 6] = [
+    ("ESOZ_POSTGRES__CONNECT_TIMEOUT_MS", "10000"),
+    ("ESOZ_POSTGRES__POOL_WAIT_TIMEOUT_MS", "25000"),
+    ("ESOZ_POSTGRES__STATEMENT_TIMEOUT_MS", "25000"),
+    ("ESOZ_POSTGRES__LOCK_TIMEOUT_MS", "20000"),
+    ("ESOZ_MONGODB__CONNECT_TIMEOUT_MS", "10000"),
+    ("ESOZ_MONGODB__OPERATION_TIMEOUT_MS", "25000"),
+];
+
 impl TestStores {
     /// Fresh, migrated stores.
     pub async fn fresh(kind: Kind) -> Self {
@@ -92,8 +107,10 @@ impl TestStores {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("esoz.sqlite");
         let file = Arc::new(SqliteFile::new(&path));
+        let mut variables = vec![variable("ESOZ_SQLITE__PATH", path.to_str().unwrap())];
+        variables.extend(SQLITE_MAY_TAKE.map(|(name, value)| variable(name, value)));
         Self {
-            variables: vec![variable("ESOZ_SQLITE__PATH", path.to_str().unwrap())],
+            variables,
             raw: file.clone(),
             audit: file.clone(),
             delivered: file.clone(),
@@ -129,15 +146,13 @@ impl TestStores {
             variable("ESOZ_STORE__KIND", "servers"),
             variable("ESOZ_POSTGRES__URL", servers.postgres_url),
             variable("ESOZ_POSTGRES__MAX_CONNECTIONS", "8"),
-            // A server of the tests opens its connections when the first requests come, on a machine that may be busy with other tests.
-            variable("ESOZ_POSTGRES__CONNECT_TIMEOUT_MS", "10000"),
-            variable("ESOZ_POSTGRES__POOL_WAIT_TIMEOUT_MS", "10000"),
             variable("ESOZ_MONGODB__URI", servers.mongodb),
             variable("ESOZ_MONGODB__DATABASE", &name),
             variable("ESOZ_KAFKA__BROKERS", servers.kafka),
             variable("ESOZ_EVENTS__TOPIC", &name),
             variable("ESOZ_EVENTS__GROUP", &name),
         ];
+        variables.extend(SERVERS_MAY_TAKE.map(|(name, value)| variable(name, value)));
         variables.retain(|(name, _)| servers.variables.iter().all(|(other, _)| other != name));
         variables.extend_from_slice(servers.variables);
         let topic = KafkaTopic::new(servers.kafka, &name);

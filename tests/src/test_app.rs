@@ -27,8 +27,7 @@ pub const PATIENT_KEY: &str = "a secret that only tests know";
 /// How long a test waits for what must come.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Where a server runs. Whoever has learned what a test is about does not wait for the end of its server, which takes seconds where a
-/// broker lets a group form before a consumer may leave it.
+/// Where a server runs. Dropping it does not wait for the server's end: a consumer may leave its group only once that has formed, which takes seconds.
 pub(crate) struct ServerRuntime(Option<Runtime>);
 
 impl ServerRuntime {

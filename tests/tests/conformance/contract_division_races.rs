@@ -16,12 +16,6 @@ use crate::update::PAIR_TAKEN;
 
 const AT_ONCE: usize = 32;
 
-/// A test app whose requests wait for a connection to PostgreSQL as long as it takes: there are fewer connections than requests, and on a busy
-/// machine it takes long until they are opened.
-pub(crate) async fn app_with_long_pool_wait(kind: Kind) -> TestApp {
-    Setup::new(kind).variable("ESOZ_POSTGRES__POOL_WAIT_TIMEOUT_MS", "20000").start().await
-}
-
 /// As many records of the fixture's first contract as there are rounds, each of a division of its own.
 async fn records(app: &TestApp, fixture: &UpdateFixture) -> Vec<(ContractDivision, DivisionRecord)> {
     let divisions: Vec<_> = (0..ROUNDS).map(|_| division_of(fixture.clinic.facts.id)).collect();
@@ -37,7 +31,7 @@ async fn records(app: &TestApp, fixture: &UpdateFixture) -> Vec<(ContractDivisio
 
 on_every_store! {
     async fn d04_many_creates_of_one_pair(kind) {
-        let app = app_with_long_pool_wait(kind).await;
+        let app = TestApp::new(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let requests: Vec<_> = (0..AT_ONCE)
             .map(|_| tokio::spawn(fixture.create_request(&app).json(&fixture.change()).send()))
@@ -59,7 +53,7 @@ on_every_store! {
     }
 
     async fn d11_update_and_delete_of_one_record(kind) {
-        let app = app_with_long_pool_wait(kind).await;
+        let app = TestApp::new(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let deleter = user();
         let token = fixture.issue(&app, |token| token.user_id = deleter).await;
@@ -84,7 +78,7 @@ on_every_store! {
     }
 
     async fn d11_create_and_delete_of_one_pair(kind) {
-        let app = app_with_long_pool_wait(kind).await;
+        let app = TestApp::new(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let records = records(&app, &fixture).await;
         rounds(&records, async |round, (record, division)| {

@@ -11,7 +11,6 @@ use esoz_tests::{
 use serde_json::{Value, json};
 
 use crate::NOW_MICROS;
-use crate::contract_division_races::app_with_long_pool_wait;
 use crate::show_contract_division::{READ, WRITE, every_wrong_caller, shown};
 use crate::update::{FOREIGN_DIVISION, MISSING, NO_DIVISION, PAIR_TAKEN, UNUSABLE_CONTRACT};
 
@@ -184,7 +183,7 @@ on_every_store! {
     }
 
     async fn d06_many_times_at_once_under_one_key(kind) {
-        let app = app_with_long_pool_wait(kind).await;
+        let app = TestApp::new(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let requests: Vec<_> = (0..16).map(|_| tokio::spawn(marked(&app, &fixture).send())).collect();
         let mut answers = Vec::new();

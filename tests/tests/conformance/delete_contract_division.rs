@@ -10,7 +10,6 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::NOW_MICROS;
-use crate::contract_division_races::app_with_long_pool_wait;
 use crate::show_contract_division::{NOT_FOUND, READ, WRITE, every_wrong_caller, put_hidden_records};
 
 const KEY: &str = "x-idempotency-key";
@@ -139,7 +138,7 @@ on_every_store! {
     }
 
     async fn d12_many_times_at_once_under_one_key(kind) {
-        let app = app_with_long_pool_wait(kind).await;
+        let app = TestApp::new(kind).await;
         let fixture = UpdateFixture::load(&app).await;
         let requests: Vec<_> = (0..16).map(|_| tokio::spawn(marked(&app, &fixture).send())).collect();
         for request in requests {

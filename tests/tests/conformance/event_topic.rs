@@ -28,7 +28,7 @@ async fn on_a_topic(kind: Kind) -> Reader {
         Kind::Sqlite => TestStores::sqlite_with_kafka(shared::kafka().brokers()),
         Kind::Servers => TestStores::fresh(kind).await,
     };
-    Reader::on(Setup::new(kind).metrics().start_on(stores).await).await
+    Reader::on(Setup::new(kind).start_on(stores).await).await
 }
 
 fn message(event: &LoggedEvent) -> Value {
@@ -212,7 +212,7 @@ async fn m06_a_server_that_stops_hands_over_and_its_successor_goes_on() {
     let third = logged_event();
     stores.topic().unwrap().publish(&[wire::render(&third).into_bytes()]);
 
-    let reader = Reader::on(Setup::new(Kind::Servers).metrics().start_on(stores).await).await;
+    let reader = Reader::on(Setup::new(Kind::Servers).start_on(stores).await).await;
     let mut expected = [first, second, third];
     expected.sort_by_key(LoggedEvent::position);
     assert_eq!(reader.listed("", 3).await, expected.each_ref().map(message));

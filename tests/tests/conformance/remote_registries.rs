@@ -66,7 +66,7 @@ on_every_store! {
 /// A server that has asked for a program and an employee elsewhere, which it may use again for so long, and cannot ask any more.
 async fn with_cached(ttl_ms: &str) -> (TestApp, CreateFixture) {
     let registries = RegistryServer::start();
-    let setup = asking(Kind::Sqlite, &registries, "medical_programs,employees").metrics();
+    let setup = asking(Kind::Sqlite, &registries, "medical_programs,employees");
     let app = setup.variable("ESOZ_REGISTRIES__CACHE_TTL_MS", ttl_ms).start().await;
     let fixture = CreateFixture::load(&app).await;
     registries.hold(&fixture.records);

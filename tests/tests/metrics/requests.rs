@@ -123,20 +123,20 @@ on_every_store! {
     }
 
     async fn headers_over_the_limit_count(kind) {
-        let app = Setup::new(kind).metrics().variable("ESOZ_HTTP__HEADERS_MAX_BYTES", "2000").start().await;
+        let app = Setup::new(kind).variable("ESOZ_HTTP__HEADERS_MAX_BYTES", "2000").start().await;
         app.patch("/nothing").header("x-large", &"x".repeat(2_000)).send().await;
         assert_counted(&app, "PATCH", "unmatched", "431").await;
     }
 
     async fn a_panic_counts(kind) {
-        let setup = Setup::new(kind).metrics();
+        let setup = Setup::new(kind);
         let app = setup.replace(|parts| parts.stores.legal_entities = Arc::new(Panicking)).start().await;
         StopFixture::load(&app).await.stop(&app).await.assert_internal();
         assert_counted(&app, "PATCH", STOP, "500").await;
     }
 
     async fn a_request_that_takes_too_long_counts(kind) {
-        let setup = Setup::new(kind).metrics().variable("ESOZ_HTTP__REQUEST_TIMEOUT_MS", "300");
+        let setup = Setup::new(kind).variable("ESOZ_HTTP__REQUEST_TIMEOUT_MS", "300");
         let silent = Arc::new(Silent(Arc::default()));
         let app = setup.replace(|parts| parts.stores.legal_entities = silent).start().await;
         StopFixture::load(&app).await.stop(&app).await.assert_unavailable();
@@ -148,7 +148,7 @@ on_every_store! {
 async fn a_client_that_leaves_counts() {
     let asked = Arc::new(Notify::new());
     let silent = Arc::new(Silent(asked.clone()));
-    let setup = Setup::new(Kind::Sqlite).metrics();
+    let setup = Setup::new(Kind::Sqlite);
     let app = setup.replace(|parts| parts.stores.legal_entities = silent).start().await;
     let fixture = StopFixture::load(&app).await;
     let mut client = TcpStream::connect(app.base().trim_start_matches("http://")).await.unwrap();

@@ -66,7 +66,7 @@ on_every_store! {
     }
 
     async fn metrics_have_an_address_of_their_own_with_nothing_else_there(kind) {
-        let app = esoz_tests::Setup::new(kind).metrics().start().await;
+        let app = esoz_tests::Setup::new(kind).start().await;
         app.request(Method::GET, "/metrics").send().await.assert_not_found();
         for (method, path) in [
             (Method::GET, "/"),
@@ -87,7 +87,7 @@ on_every_store! {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_of_one_process_count_for_themselves() {
     let used = busy(Kind::Sqlite).await;
-    let other: TestApp = esoz_tests::Setup::new(Kind::Sqlite).metrics().start().await;
+    let other: TestApp = esoz_tests::Setup::new(Kind::Sqlite).start().await;
     let sum = |scrape: &Scrape| scrape.sum("esoz_use_case_outcomes_total", &[("outcome", "ok")]);
     assert!(sum(&used.app.scrape().await).unwrap() > 0.0);
     assert_eq!(sum(&other.scrape().await), Some(0.0));

@@ -13,7 +13,6 @@ pub(crate) struct Busy {
 /// Starts a server with metrics and caches, and asks it for this and that.
 pub(crate) async fn busy(kind: Kind) -> Busy {
     let app = Setup::new(kind)
-        .metrics()
         .variable("ESOZ_CACHE__TTL_MS", "60000")
         // A century: the job runs, and nothing expires.
         .variable("ESOZ_DEVICE_DISPENSE__LIFETIME_S", "3153600000")

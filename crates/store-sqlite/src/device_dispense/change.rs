@@ -2,9 +2,10 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
 use esoz_device_dispense::{Change, ChangeRefusal, Dispense, DispenseFacts, DispenseUpdate};
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{DeviceRequestId, DispenseId, StoreError, StoreErrorKind, Written, parse_uuid};
+use esoz_kernel::{DeviceRequestId, DispenseId, Written, parse_uuid};
 
 use super::commit::{json, json_insert, json_set_part, json_set_texts, or_else};
 use super::document::{history_entry, path, to_dispense};
@@ -23,24 +24,15 @@ diesel::define_sql_function! {
 
 /// Looks up a dispense and its request; called inside a transaction.
 pub(super) fn facts(connection: &mut SqliteConnection, id: DispenseId) -> Result<DispenseFacts, SqliteError> {
-    let document = query::document(connection, id)?;
-    facts_of(connection, id, document.as_deref())
-}
-
-/// The facts about a stored document.
-fn facts_of(
-    connection: &mut SqliteConnection,
-    id: DispenseId,
-    document: Option<&str>,
-) -> Result<DispenseFacts, SqliteError> {
-    let Some(document) = document else { return Ok(DispenseFacts::default()) };
-    let based_on = query::based_on(connection, id)?;
+    let Some((document, based_on)) = query::with_based_on(connection, id)? else {
+        return Ok(DispenseFacts::default());
+    };
     let request = based_on.and_then(|id| parse_uuid(&id).ok()).map(DeviceRequestId::new);
     let request = match request {
         Some(id) => device_request::query::find_readable(connection, id)?,
         None => None,
     };
-    Ok(DispenseFacts { stored: Some(to_dispense(&id.to_string(), document)?), request })
+    Ok(DispenseFacts { stored: Some(to_dispense(&id.to_string(), &document)?), request })
 }
 
 /// Changes a dispense and its request; called inside a transaction.
@@ -55,16 +47,11 @@ pub(super) fn change(
     {
         return Ok(replay.into());
     }
-    let document = query::document(connection, *id)?;
-    let update = match decide(facts_of(connection, *id, document.as_deref())?)? {
+    let update = match decide(facts(connection, *id)?)? {
         Ok(update) => update,
         Err(refusal) => return Ok(Written::Refused(refusal)),
     };
-    let absent =
-        || StoreError::new(StoreErrorKind::Unexpected, format!("changing dispense {id}, which is not there"));
-    let document = edited(connection, change, &update, document.ok_or_else(absent)?)?;
-    let row = device_dispenses::table.find(id.to_string());
-    Prepared(diesel::update(row).set(device_dispenses::document.eq(&document))).run(connection)?;
+    let document = edit(connection, change, &update)?;
     outbox::put(connection, &update.event)?;
     if let Some(event) = &update.completed_request {
         device_request::query::complete(connection, DeviceRequestId::new(event.entity_id), *at, *by)?;
@@ -77,35 +64,30 @@ pub(super) fn change(
     Ok(Written::Applied(to_dispense(&id.to_string(), &document)?.dispense?))
 }
 
-/// The document after the update. SQLite edits the text, so that other fields keep theirs.
-fn edited(
+/// A document that is being edited.
+type Edited = Box<dyn BoxableExpression<device_dispenses::table, Sqlite, SqlType = Text>>;
+
+/// Updates the document and returns it. SQLite edits the text, so that other fields keep theirs; in one statement, so that it parses the document once.
+fn edit(
     connection: &mut SqliteConnection,
     change: &Change,
     update: &DispenseUpdate,
-    document: String,
 ) -> Result<String, SqliteError> {
     let id = change.id.to_string();
-    let links: Option<String> =
-        diesel::select(json_type(&document, path::SIGNED_CONTENT_LINKS)).get_result(connection)?;
-    if !matches!(links.as_deref(), None | Some("null" | "array")) {
-        return Err(Location { table: "device_dispenses", id: &id }.corrupt("signed_content_links").into());
-    }
     let reason = update.reason.as_ref().map(|reason| ("status_reason", reason));
     let set = update.set.iter().map(|(name, value)| (name.as_str(), value));
-    let mut document = document;
+    let mut edited: Edited = Box::new(device_dispenses::document);
     for (name, value) in set.chain(reason) {
-        let set = json_set_part(&document, format!("$.\"{name}\""), json(value.to_string()));
-        document = diesel::select(set).get_result(connection)?;
+        edited = Box::new(json_set_part(edited, format!("$.\"{name}\""), json(value.to_string())));
     }
     let entry = history_entry(update.to, change.at, change.by, update.reason.as_ref());
     let link = serde_json::Value::from(update.link.as_str()).to_string();
     for (list, item) in [(path::STATUS_HISTORY, entry), (path::SIGNED_CONTENT_LINKS, link)] {
-        let items = or_else(query::json_extract(&document, list), "[]");
-        let lengthened = json_set_part(&document, list, json_insert(items, path::END, json(item)));
-        document = diesel::select(lengthened).get_result(connection)?;
+        let items = or_else(query::json_extract(device_dispenses::document, list), "[]");
+        edited = Box::new(json_set_part(edited, list, json_insert(items, path::END, json(item))));
     }
     let changed = json_set_texts(
-        document,
+        edited,
         path::STATUS,
         update.to.as_str(),
         path::UPDATED_AT,
@@ -113,5 +95,11 @@ fn edited(
         path::UPDATED_BY,
         change.by.to_string(),
     );
-    Ok(diesel::select(changed).get_result(connection)?)
+    let links = json_type(device_dispenses::document, path::SIGNED_CONTENT_LINKS);
+    let row = device_dispenses::table.find(&id).filter(or_else(links, "null").eq_any(["null", "array"]));
+    let update =
+        diesel::update(row).set(device_dispenses::document.eq(changed)).returning(device_dispenses::document);
+    // It was read in this transaction, so only its links can be in the way.
+    let no_list = || Location { table: "device_dispenses", id: &id }.corrupt("signed_content_links");
+    Ok(Prepared(update).get_result(connection).optional()?.ok_or_else(no_list)?)
 }

@@ -205,9 +205,16 @@ pub(super) fn exists(connection: &mut SqliteConnection, id: DispenseId) -> Query
     diesel::select(diesel::dsl::exists(device_dispenses::table.find(id.to_string()))).get_result(connection)
 }
 
-/// The id of the request that a dispense names, as it is stored, but in lower case.
-pub(super) fn based_on(connection: &mut SqliteConnection, id: DispenseId) -> QueryResult<Option<String>> {
-    device_dispenses::table.find(id.to_string()).select(device_dispenses::based_on).get_result(connection)
+/// Looks up a stored document and the id of the request that it names, as it is stored, but in lower case.
+pub(super) fn with_based_on(
+    connection: &mut SqliteConnection,
+    id: DispenseId,
+) -> QueryResult<Option<(String, Option<String>)>> {
+    let dispense = device_dispenses::table.find(id.to_string());
+    dispense
+        .select((device_dispenses::document, device_dispenses::based_on))
+        .get_result(connection)
+        .optional()
 }
 
 /// When the dispenses of a request that are in progress were recorded. The status stands in the text of the query, as in [`positions`].

@@ -6,7 +6,7 @@ use esoz_device_dispense::VerificationCode;
 use esoz_tests::{Answer, CreateFixture, Kind, Setup, TestApp, on_every_store};
 use serde_json::{Value, json};
 
-use super::{NOT_ACTIVE, WRONG_CODE, assert_nothing_happened, unhurried};
+use super::{NOT_ACTIVE, WRONG_CODE, assert_nothing_happened};
 
 const CODE: &str = "0420";
 
@@ -87,7 +87,7 @@ on_every_store! {
     }
 
     async fn n37_of_sixteen_at_once_five_are_compared(kind) {
-        let app = unhurried(kind).start().await;
+        let app = TestApp::new(kind).await;
         let fixture = load(&app).await;
         let bodies: Vec<Value> = (0..16).map(|_| with_code(&fixture, "1111")).collect();
         let requests: Vec<_> = bodies.iter().map(|body| tokio::spawn(fixture.request(&app, body).send())).collect();

@@ -6,7 +6,7 @@ use esoz_tests::{Answer, CreateFixture, Request, TestApp, on_every_store};
 use serde_json::{Value, json};
 
 use super::cases::detail;
-use super::{ID_TAKEN, OTHER_ACTIVE, WRONG_CODE, assert_nothing_happened, unhurried};
+use super::{ID_TAKEN, OTHER_ACTIVE, WRONG_CODE, assert_nothing_happened};
 use crate::idempotency::{AT_ONCE, REUSED, assert_conflict, marked};
 
 fn request(app: &TestApp, fixture: &CreateFixture, body: &Value) -> Request {
@@ -50,7 +50,7 @@ on_every_store! {
     }
 
     async fn i01_one_create_sent_many_times_at_once_gets_one_answer(kind) {
-        let app = unhurried(kind).start().await;
+        let app = TestApp::new(kind).await;
         let fixture = CreateFixture::load(&app).await;
         let body = fixture.body();
         let requests: Vec<_> = (0..AT_ONCE).map(|_| tokio::spawn(request(&app, &fixture, &body).send())).collect();

@@ -22,14 +22,6 @@ fn strict(kind: Kind) -> Setup {
         .variable("ESOZ_DEVICE_DISPENSE__UNITS", r#"{ "piece" = "шт", "ml" = "мл" }"#)
 }
 
-/// A server whose stores may take their time: many requests at once, on a machine that may be busy with other tests, wait for each other longer
-/// than a client should.
-fn unhurried(kind: Kind) -> Setup {
-    Setup::new(kind)
-        .variable("ESOZ_POSTGRES__POOL_WAIT_TIMEOUT_MS", "20000")
-        .variable("ESOZ_MONGODB__OPERATION_TIMEOUT_MS", "25000")
-}
-
 /// What a refused create is told.
 #[derive(Debug, Clone, Copy)]
 enum Told {

@@ -4,7 +4,7 @@ use esoz_kernel::DispenseId;
 use esoz_tests::{Answer, CreateFixture, TestApp, on_every_store};
 use serde_json::Value;
 
-use super::{ID_TAKEN, OTHER_ACTIVE, unhurried};
+use super::{ID_TAKEN, OTHER_ACTIVE};
 
 const AT_ONCE: usize = 32;
 
@@ -40,7 +40,7 @@ async fn assert_stored(app: &TestApp, bodies: &[Value], recorded: &[Answer]) {
 
 on_every_store! {
     async fn n35_for_one_request_with_a_quantity(kind) {
-        let app = unhurried(kind).start().await;
+        let app = TestApp::new(kind).await;
         let fixture = CreateFixture::load(&app).await;
         let bodies = bodies(&fixture);
         let (recorded, refused) = at_once(&app, &fixture, &bodies).await;
@@ -52,7 +52,7 @@ on_every_store! {
     }
 
     async fn n35_for_one_request_without_a_quantity(kind) {
-        let app = unhurried(kind).start().await;
+        let app = TestApp::new(kind).await;
         let mut fixture = CreateFixture::new(&app);
         fixture.request.facts.quantity = None;
         fixture.store(&app).await;
@@ -63,7 +63,7 @@ on_every_store! {
     }
 
     async fn n35_with_one_id(kind) {
-        let app = unhurried(kind).start().await;
+        let app = TestApp::new(kind).await;
         let fixture = CreateFixture::load(&app).await;
         let body = fixture.body();
         let bodies = vec![body.clone(); AT_ONCE];

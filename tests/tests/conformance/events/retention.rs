@@ -42,7 +42,7 @@ on_every_store! {
     }
 
     async fn what_cannot_be_read_is_left_out_of_lists_and_removed_when_it_is_old(kind) {
-        let reader = Reader::on(Setup::new(kind).metrics().start().await).await;
+        let reader = Reader::on(Setup::new(kind).start().await).await;
         let events = [0, 1, 2, 3].map(at);
         reader.put(&events).await;
         let left_out = async |app: &TestApp| app.scrape().await.sum("esoz_unreadable_records_total", &[("use_case", "list_events")]);

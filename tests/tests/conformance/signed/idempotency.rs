@@ -53,9 +53,7 @@ on_every_store! {
 
     async fn i01_many_times_at_once(kind) {
         let documents = Documents::new();
-        // All of them open connections at once, on a machine that may be busy with other tests.
-        let setup = documents.setup(kind).variable("ESOZ_MONGODB__OPERATION_TIMEOUT_MS", "30000");
-        let app = setup.start().await;
+        let app = documents.setup(kind).start().await;
         for action in SignedAction::ALL {
             let fixture = SignedFixture::load(&app, &documents).await;
             let container = fixture.container(&fixture.content(action));
