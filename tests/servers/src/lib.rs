@@ -69,7 +69,7 @@ pub use port::ReservedPort;
 pub use postgres::{Durability, Postgres};
 pub use postgres_admin::PostgresAddress;
 pub use postgres_tls::{OverTls, PostgresTls};
-pub use proc_table::processor_time;
+pub use proc_table::{is_running, processor_time};
 pub use promtool::promtool;
 pub use s3_bucket::S3Bucket;
 pub use sqlite_shell::sqlite_shell;

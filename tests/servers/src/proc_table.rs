@@ -14,7 +14,7 @@ pub(super) fn children(parent: u32) -> Vec<u32> {
 }
 
 /// Does it run (or stand paused)? A process that ended but was not yet collected by its parent does not.
-pub(super) fn is_running(pid: u32) -> bool {
+pub fn is_running(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state != 'Z' && state != 'X')
 }
 

@@ -1,11 +1,14 @@
 //! A shell that a page's commands are typed into, and what it prints held against what the page says.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
+use esoz_test_servers::is_running;
+use esoz_testkit::wait::wait_for_blocking;
 use esoz_tests::DEADLINE;
 
 /// What stands for whatever is printed there.
@@ -25,6 +28,8 @@ impl Shell {
     pub(crate) fn start(folder: &Path, programs: &Path) -> Self {
         let mut child = Command::new("sh")
             .arg("-e")
+            // With what it starts in the background, in a process group that is killed as one.
+            .process_group(0)
             .current_dir(folder)
             .env("NO_COLOR", "1")
             .stdin(Stdio::piped())
@@ -75,13 +80,10 @@ impl AsMut<Self> for Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        // What it started in the background goes with it, also when a test fails half-way.
-        if let Some(mut input) = self.input.take() {
-            let _ = writeln!(input, "kill $(jobs -p)");
-        }
-        if std::thread::panicking() {
-            let _ = self.child.kill();
-        }
+        drop(self.input.take());
+        // Also when a test fails half-way, or a page leaves its server running.
+        let group = format!("kill -s KILL -- -{}", self.child.id());
+        let _ = Command::new("sh").args(["-c", &group]).status();
         let _ = self.child.wait();
     }
 }
@@ -103,6 +105,17 @@ pub(crate) fn looks_like(text: &str, pattern: &str) -> bool {
         rest = &rest[at + part.len()..];
     }
     true
+}
+
+#[test]
+fn what_a_shell_started_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Shell::start(folder.path(), folder.path());
+    shell.run("sleep 600 & echo $! > pid");
+    let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap().trim().parse().unwrap();
+    assert!(is_running(pid));
+    drop(shell);
+    wait_for_blocking("the end of what runs in the background", DEADLINE, || (!is_running(pid)).then_some(()));
 }
 
 #[test]
