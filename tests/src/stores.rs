@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use esoz_test_servers::raw::{KafkaTopic, MongoDocuments, PostgresAudit, SqliteFile};
-use esoz_test_servers::{Authority, Issued, PostgresAddress, shared};
+use esoz_test_servers::{Authority, Issued, PostgresAddress, scratch, shared};
 use esoz_testkit::contract::{Audit, Delivered, RawDispenses};
 use tempfile::TempDir;
 
@@ -30,6 +30,19 @@ pub struct TestStores {
     file: Option<Arc<SqliteFile>>,
     database: Option<Arc<PostgresAudit>>,
     _folder: Option<TempDir>,
+    _shared: Option<SharedDatabase>,
+}
+
+/// A database on the shared PostgreSQL, by its URL. Dropped with its test, unless that is failing: it is larger than all that a test stores in it.
+struct SharedDatabase(String);
+
+impl Drop for SharedDatabase {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // What stays takes some room until the server ends.
+            let _ = shared::postgres().drop_database(&self.0);
+        }
+    }
 }
 
 /// Where the servers are.
@@ -98,13 +111,14 @@ impl TestStores {
                 });
                 let variables = variables.as_ref().map_or(&[][..], |variables| variables);
                 let plain = Addresses::new(postgres, postgres_url, mongodb, kafka);
-                Self::on(&Addresses { variables, ..plain }).await
+                let stores = Self::on(&Addresses { variables, ..plain }).await;
+                Self { _shared: Some(SharedDatabase(postgres_url.clone())), ..stores }
             }
         }
     }
 
     fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = scratch::tempdir().unwrap();
         let path = folder.path().join("esoz.sqlite");
         let file = Arc::new(SqliteFile::new(&path));
         let mut variables = vec![variable("ESOZ_SQLITE__PATH", path.to_str().unwrap())];
@@ -119,6 +133,7 @@ impl TestStores {
             file: Some(file),
             database: None,
             _folder: Some(folder),
+            _shared: None,
         }
     }
 
@@ -172,6 +187,7 @@ impl TestStores {
             file: None,
             database: Some(database),
             _folder: None,
+            _shared: None,
         };
         esoz(&stores.variables, &["migrate"]).assert_success();
         stores

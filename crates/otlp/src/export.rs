@@ -29,7 +29,7 @@ impl Export {
     /// # Errors
     /// [`SettingsError`] names the setting that cannot be used.
     pub fn start(settings: &OtlpSettings) -> Result<Self, SettingsError> {
-        settings.checked()?;
+        settings.check()?;
         let attributes = [
             KeyValue::new("service.name", settings.service_name.clone()),
             KeyValue::new("service.version", settings.service_version.clone()),

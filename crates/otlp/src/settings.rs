@@ -24,11 +24,16 @@ pub struct OtlpSettings {
 }
 
 impl OtlpSettings {
-    /// Checks every setting and returns the URL.
+    /// Checks every setting.
     ///
     /// # Errors
     /// [`SettingsError`] names the setting that cannot be used.
-    pub fn checked(&self) -> Result<Uri, SettingsError> {
+    pub fn check(&self) -> Result<(), SettingsError> {
+        self.uri().map(drop)
+    }
+
+    /// The URL, every setting checked.
+    fn uri(&self) -> Result<Uri, SettingsError> {
         if !(0.0..=1.0).contains(&self.sample_ratio) {
             let reason = format!("must be from 0 to 1, not {}", self.sample_ratio);
             return Err(SettingsError::new("sample_ratio", reason));
@@ -44,16 +49,16 @@ impl OtlpSettings {
         Ok(uri)
     }
 
-    /// How spans are sent. They hold no patient and no secret, but who does what, and when.
+    /// How spans are sent. They hold no patient and no secret, but who does what, and when; a header may hold the collector's token.
     ///
     /// # Errors
-    /// As [`checked`](Self::checked).
+    /// As [`check`](Self::check).
     pub fn transport(&self) -> Result<Transport, SettingsError> {
-        let uri = self.checked()?;
+        let uri = self.uri()?;
         Ok(match uri.scheme_str() {
             _ if uri.host().is_some_and(is_this_machine) => Transport::Local,
             Some("https") => Transport::Verified,
-            _ => Transport::Weak("http: nothing is encrypted"),
+            _ => Transport::Weak("http: nothing is encrypted, a token in a header neither"),
         })
     }
 }
@@ -73,13 +78,16 @@ mod tests {
             service_version: String::new(),
             root_certificate_file: None,
         };
-        assert_eq!(sound().checked().unwrap().path(), "/v1/traces");
+        sound().check().unwrap();
         let at = |endpoint: &str| OtlpSettings { endpoint: endpoint.to_owned(), ..sound() };
         for (endpoint, expected) in [
             ("http://localhost:4318/v1/traces", Transport::Local),
             ("http://[::1]:4318/v1/traces", Transport::Local),
             ("https://collector:4318/v1/traces", Transport::Verified),
-            ("http://collector:4318/v1/traces", Transport::Weak("http: nothing is encrypted")),
+            (
+                "http://collector:4318/v1/traces",
+                Transport::Weak("http: nothing is encrypted, a token in a header neither"),
+            ),
         ] {
             assert_eq!(at(endpoint).transport().unwrap(), expected, "{endpoint}");
         }
@@ -92,7 +100,7 @@ mod tests {
             (OtlpSettings { sample_ratio: f64::NAN, ..sound() }, "sample_ratio"),
             (OtlpSettings { service_name: String::new(), ..sound() }, "service_name"),
         ] {
-            let refused = settings.checked().unwrap_err();
+            let refused = settings.check().unwrap_err();
             assert_eq!(refused.setting(), named, "{refused}");
             assert!(!refused.to_string().contains("secret"), "{refused}");
         }

@@ -14,10 +14,17 @@ use mongodb::{
     },
 };
 
+use esoz_batch::{Limits, target};
 use esoz_kernel::StoreError;
 use tokio::time::Instant;
 
 use crate::{error::MongoError, fields, writes::RequestLocks};
+
+/// Jobs in one batch: statements of one command, or queries of one round trip. The server runs so many in well under the time of a majority
+/// acknowledgement, and what they find is in memory at once.
+pub(crate) const MAX_JOBS: usize = 32;
+/// Batches of one job each, if they are slow.
+const MAX_ALONE: usize = 16;
 
 /// The documents. Cheap to clone.
 #[derive(Clone)]
@@ -78,6 +85,18 @@ impl Collections {
             operation_timeout,
             request_locks: Arc::default(),
             has_unique_key: Arc::default(),
+        }
+    }
+
+    /// The limits of so many concurrent batches; a further one begins at that many waiting jobs.
+    pub(crate) fn batch_limits(&self, max_batches: usize, further_at: usize) -> Limits {
+        Limits {
+            max_batches,
+            max_jobs: MAX_JOBS,
+            further_at,
+            queue_timeout: self.operation_timeout,
+            target: target(self.operation_timeout),
+            max_alone: MAX_ALONE,
         }
     }
 

@@ -1,5 +1,10 @@
 //! The names of stored fields, collections and indexes that queries name.
 
+use bson::{Document, doc};
+use esoz_kernel::EventId;
+
+use crate::values::binary;
+
 /// The collection of device dispenses.
 pub const COLLECTION: &str = "device_dispenses";
 
@@ -13,11 +18,16 @@ pub const OUTBOX: &str = "esoz_outbox";
 pub const KEYS: &str = "esoz_keys";
 
 /// The field of a dispense that holds the event ids of its recent transitions, which tell whether a transition was applied. At most
-/// `CHANGES_MAX`, the newest last. Absent in documents that only older versions have changed.
+/// [`CHANGES_MAX`], the newest last. Absent in documents that only older versions have changed.
 pub const CHANGES: &str = "esoz_changes";
 
 /// The length of that list: far more than the transitions that can commit before the read that looks for an id.
-pub(crate) const CHANGES_MAX: i32 = 8;
+const CHANGES_MAX: i32 = 8;
+
+/// What an update pushes to [`CHANGES`].
+pub(crate) fn pushed_change(event: EventId) -> Document {
+    doc! { "$each": [binary(event.uuid())], "$slice": -CHANGES_MAX }
+}
 
 /// The field of a dispense that holds what a change by a signed document has overwritten, for the first answers of earlier changes. Absent when
 /// no idempotency key was kept then.

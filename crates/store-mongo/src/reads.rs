@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
-use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender, target};
+use esoz_batch::{BatchExecutor, Batcher, Queued, ReplySender};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -12,10 +12,6 @@ use crate::{collections::Collections, error::MongoError};
 
 /// Concurrent round trips: so many of them can be slow before another read waits for one.
 const MAX_BATCHES: usize = 4;
-/// Round trips of one query each, if they are slow.
-const MAX_ALONE: usize = 16;
-/// Queries in one round trip. All that they find is in memory at once.
-const MAX_JOBS: usize = 32;
 
 /// A kind of read that answers many queries in one round trip.
 #[async_trait]
@@ -23,14 +19,14 @@ pub(crate) trait Read: Send + Sync + 'static {
     /// What a caller asks for.
     type Query: Clone + Send + Sync + 'static;
     /// What is found for it.
-    type Found: Send + 'static;
+    type Answer: Send + 'static;
 
     /// Reads what is asked for, in the order of the queries, until the deadline at most.
     async fn read(
         documents: &Collections,
         queries: &[Self::Query],
         deadline: Instant,
-    ) -> Result<Vec<Self::Found>, MongoError>;
+    ) -> Result<Vec<Self::Answer>, MongoError>;
 
     /// What is attempted, in errors.
     fn attempted(query: &Self::Query) -> String;
@@ -51,20 +47,13 @@ impl<R: Read> ReadExecutor<R> {
     }
 
     pub(crate) fn batching(documents: Collections) -> Reads<R> {
-        let limits = Limits {
-            max_batches: MAX_BATCHES,
-            max_jobs: MAX_JOBS,
-            further_at: 1,
-            queue_timeout: documents.operation_timeout,
-            target: target(documents.operation_timeout),
-            max_alone: MAX_ALONE,
-        };
+        let limits = documents.batch_limits(MAX_BATCHES, 1);
         Batcher::new(Self::new(documents), limits)
     }
 }
 
 /// Reads what is asked for, alone or with others that ask at the same time.
-pub(crate) async fn read<R: Read>(reads: &Reads<R>, query: &R::Query) -> Result<R::Found, StoreError> {
+pub(crate) async fn read<R: Read>(reads: &Reads<R>, query: &R::Query) -> Result<R::Answer, StoreError> {
     reads.run(query).await.unwrap_or_else(|dropped| Err(dropped.during(R::attempted(query))))
 }
 
@@ -73,7 +62,7 @@ pub(crate) async fn read_alone<R: Read>(
     documents: &Collections,
     query: &R::Query,
     deadline: Instant,
-) -> Result<R::Found, StoreError> {
+) -> Result<R::Answer, StoreError> {
     let found = R::read(documents, std::slice::from_ref(query), deadline).await;
     let found = found.and_then(|found| found.into_iter().next().ok_or(MongoError::MalformedReply));
     found.map_err(|error| error.during(R::attempted(query)))
@@ -82,7 +71,7 @@ pub(crate) async fn read_alone<R: Read>(
 #[async_trait]
 impl<R: Read> BatchExecutor for ReadExecutor<R> {
     type Job = R::Query;
-    type Answer = Result<R::Found, StoreError>;
+    type Answer = Result<R::Answer, StoreError>;
 
     async fn run_one(&self, query: &R::Query) -> Self::Answer {
         read_alone::<R>(&self.documents, query, self.documents.deadline()).await

@@ -28,10 +28,10 @@ const APP_NAME: &str = "esoz";
 /// Every round trip is limited to [`MongoSettings::operation_timeout_ms`]. A transition alone makes one. With an idempotency key it makes a
 /// second when it is not applied, or when the unique index on keys is not known to exist; the worst case, a null history and expired keys,
 /// makes nine. While others are under way a transition is queued first, for at most the same time; a batch makes two, and those of a single
-/// transition in addition when it failed in the batch or the reply was lost. Finds by id are queued and shared in the same way; a find whose
-/// batch failed makes one more, and so are lookups of requests and dispenses. A create makes four, a change by a signed document two, or four with
-/// its request; all of one call, with the attempts that concurrent writes make necessary, end within one time-out, but for the lookups of
-/// idempotency keys and for the time in a queue. A transaction that creates and changes share makes six at most. `migrate` has no limit.
+/// transition in addition when it failed in the batch or the reply was lost. Finds by id and the lookups of requests and dispenses are
+/// queued too, and share a query; one whose batch failed makes one more. A create makes four, a change by a signed document two, or four with its
+/// request; all of one call, with the attempts that concurrent writes make necessary, end within one time-out, but for the lookups of idempotency
+/// keys and for the time in a queue. A transaction that several creates and changes share makes at most six. `migrate` has no limit.
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) documents: Collections,

@@ -60,11 +60,11 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// Makes a fresh folder named after the server, in the system's folder for temporary files.
-    pub(super) fn new(server: &str) -> Result<Self, ServerError> {
+    /// Makes a fresh folder named after the server, below that folder.
+    pub(super) fn new(server: &str, below: &Path) -> Result<Self, ServerError> {
         let dir = tempfile::Builder::new()
             .prefix(&format!("esoz-test-{server}-"))
-            .tempdir()
+            .tempdir_in(below)
             .map_err(|error| ServerError::io("cannot make a temporary folder", &error))?
             .keep();
         let mut guard = Command::new("sh")

@@ -50,6 +50,7 @@ pub mod proxy;
 #[cfg(feature = "raw")]
 pub mod raw;
 mod s3_bucket;
+pub mod scratch;
 mod service;
 pub mod shared;
 mod sqlite_shell;

@@ -38,7 +38,7 @@ pub struct MongoSize {
 }
 
 impl MongoSize {
-    /// For tests, which run several beside a build.
+    /// For tests, which run several beside a build. Its files may be in memory; those of any other size are on a disk.
     pub const SMALL: Self = Self { cache_gb: 0.25, oplog_mb: 64 };
 }
 
@@ -76,7 +76,8 @@ pub(super) fn prepare(
     let (Origin::Installed(program) | Origin::Fetched { program, .. }) = origin else {
         return Err(ServerError::new("a mongod that somebody else runs cannot be started here"));
     };
-    let service = Service::new("mongodb")?;
+    let service =
+        if size == MongoSize::SMALL { Service::new("mongodb") } else { Service::on_disk("mongodb") }?;
     let data = service.dir().join(DATA);
     fs::create_dir(&data)
         .map_err(|error| ServerError::io(format_args!("cannot make {}", data.display()), &error))?;

@@ -23,7 +23,7 @@ pub enum Durability {
     /// Each commit reaches the disk, as in production. For tests that kill the server.
     #[default]
     On,
-    /// Commits do not wait for the disk (`fsync`, `synchronous_commit`, `full_page_writes` off): faster.
+    /// Commits do not wait for the disk (`fsync`, `synchronous_commit`, `full_page_writes` off), and its files may be in memory: faster.
     Off,
 }
 
@@ -64,7 +64,10 @@ impl Postgres {
     ) -> Result<Self, ServerError> {
         let programs = find_server()?;
         let user = server_user()?;
-        let mut service = Service::new("postgres")?;
+        let mut service = match durability {
+            Durability::On => Service::on_disk("postgres"),
+            Durability::Off => Service::new("postgres"),
+        }?;
         let dir = service.dir().to_path_buf();
         if let Some(user) = user {
             chown(&dir, Some(user.uid), Some(user.gid)).map_err(|error| {

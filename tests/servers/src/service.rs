@@ -6,6 +6,7 @@ use super::{
     error::ServerError,
     home::{Home, note},
     process::{Launch, Process},
+    scratch,
 };
 
 /// How long a server may take to be ready. Generous: it is hit by a broken server alone, and machines get busy.
@@ -20,8 +21,14 @@ pub(super) struct Service {
 }
 
 impl Service {
+    /// A server whose files may be in memory.
     pub(super) fn new(server: &str) -> Result<Self, ServerError> {
-        Ok(Self { process: None, home: Home::new(server)? })
+        Ok(Self { process: None, home: Home::new(server, &scratch::folder())? })
+    }
+
+    /// A server whose files are on a disk.
+    pub(super) fn on_disk(server: &str) -> Result<Self, ServerError> {
+        Ok(Self { process: None, home: Home::new(server, &std::env::temp_dir())? })
     }
 
     pub(super) fn dir(&self) -> &Path {

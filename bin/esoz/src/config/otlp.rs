@@ -25,7 +25,7 @@ impl Config {
         };
         let refused =
             |error: SettingsError| self.refuse(&format!("tracing.{}", error.setting()), error.reason());
-        settings.checked().map_err(refused)?;
+        settings.check().map_err(refused)?;
         Ok(Some(settings))
     }
 }

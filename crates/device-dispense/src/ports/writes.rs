@@ -52,8 +52,8 @@ pub struct RequestQuery {
 }
 
 impl RequestQuery {
-    /// Whether a dispense in progress that was recorded then counts; `None`: at no time that can be read.
-    pub fn is_active(&self, recorded: Option<Timestamp>) -> bool {
+    /// Whether a dispense in progress that was recorded at this time still counts as active (N36). One whose time cannot be read (`None`) counts.
+    pub fn counts_as_active(&self, recorded: Option<Timestamp>) -> bool {
         match (self.active_since, recorded) {
             (Some(since), Some(recorded)) => recorded >= since,
             (None, _) | (_, None) => true,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocument, Timestamp, doc};
-use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender, target};
+use esoz_batch::{BatchExecutor, Batcher, Queued, ReplySender};
 use esoz_device_dispense::{Dispense, Transition};
 use esoz_kernel::{Committed, StoreError, StoreErrorKind, Uuid};
 use futures_util::future::join_all;
@@ -18,17 +18,13 @@ use super::{
     replay::{Caller, Effect},
 };
 use crate::{
-    collections::Collections,
+    collections::{Collections, MAX_JOBS},
     error::{MongoError, is_duplicate_key},
     fields::{COLLECTION, ID},
 };
 
 /// Concurrent commands; three gave the highest throughput: one waits for the majority, one updates documents, one is on its way.
 const MAX_BATCHES: usize = 3;
-/// Commands of one statement each, if they are slow.
-const MAX_ALONE: usize = 16;
-/// Statements in one command; the server runs them in well under the time of a majority acknowledgement.
-const MAX_JOBS: usize = 32;
 
 type Answer = Result<Committed<Dispense>, StoreError>;
 type Job = Queued<Transition, Answer>;
@@ -39,14 +35,7 @@ pub(crate) struct TransitionExecutor(Collections);
 
 impl TransitionExecutor {
     pub(crate) fn batching(collections: Collections) -> Batcher<Self> {
-        let limits = Limits {
-            max_batches: MAX_BATCHES,
-            max_jobs: MAX_JOBS,
-            further_at: MAX_JOBS / 2,
-            queue_timeout: collections.operation_timeout,
-            target: target(collections.operation_timeout),
-            max_alone: MAX_ALONE,
-        };
+        let limits = collections.batch_limits(MAX_BATCHES, MAX_JOBS / 2);
         Batcher::new(Self(collections), limits)
     }
 

@@ -16,8 +16,8 @@ use crate::{
     error::MongoError,
     event,
     fields::{
-        CHANGES, CHANGES_MAX, COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS,
-        OUTBOX_SINCE, OWNER, OWNER_PARENTS, STATUS, STATUS_HISTORY, SUBJECT, UPDATED_AT, UPDATED_BY,
+        CHANGES, COLLECTION, ID, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS, OUTBOX_SINCE,
+        OWNER, OWNER_PARENTS, STATUS, STATUS_HISTORY, SUBJECT, UPDATED_AT, UPDATED_BY, pushed_change,
     },
     values::{binary, digest, millis, stored_forms},
 };
@@ -210,10 +210,9 @@ fn starting(transition: &Transition) -> Document {
 
 /// The event, its id among those of the most recent transitions, and the idempotency key if there is one.
 fn pushing(transition: &Transition) -> Document {
-    let id = binary(transition.event.id.uuid());
     let mut pushed = doc! {
         OUTBOX_EVENTS: event::stored(&transition.event),
-        CHANGES: { "$each": [id], "$slice": -CHANGES_MAX },
+        CHANGES: pushed_change(transition.event.id),
     };
     if let Some(idempotency) = &transition.idempotency {
         pushed.insert(KEYS, stored_key(Effect::of(transition), idempotency));

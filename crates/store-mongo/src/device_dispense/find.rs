@@ -13,7 +13,7 @@ pub(crate) struct Find;
 #[async_trait]
 impl Read for Find {
     type Query = DispenseId;
-    type Found = Option<RawDocumentBuf>;
+    type Answer = Option<RawDocumentBuf>;
 
     async fn read(
         documents: &Collections,

@@ -18,7 +18,7 @@ async fn together(store: &MongoStore, ids: &[DispenseId]) -> Vec<Result<Option<R
 #[tokio::test(flavor = "multi_thread")]
 async fn each_gets_its_own_document_or_none() {
     let store = connected().await;
-    let stored: Vec<_> = (0..32).map(|_| dispense().build()).collect();
+    let stored: Vec<_> = (0..MAX_JOBS).map(|_| dispense().build()).collect();
     store.put_dispenses(&stored).await.unwrap();
     let mut ids: Vec<DispenseId> = stored.iter().map(|dispense| dispense.id).collect();
     // One twice, and one that is not there.

@@ -9,10 +9,10 @@ use esoz_kernel::{Replay, StoreError, StoreErrorKind, Written};
 
 use super::{
     Attempts,
-    commit::{OfDispense, Update, Write},
+    commit::{DispenseWrite, Update, Write},
     compared::Compared,
-    facts::{DispenseLookup, Found},
-    mark,
+    facts::{DispenseAndRequest, DispenseLookup},
+    touch_request,
     transaction::NotCommitted,
 };
 use crate::{
@@ -25,9 +25,9 @@ use crate::{
     error::MongoError,
     event,
     fields::{
-        BEFORE, CHANGES, CHANGES_MAX, COLLECTION, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS,
-        OUTBOX_SINCE, REQUESTS, SIGNED_CONTENT_LINKS, STATUS, STATUS_HISTORY, STATUS_REASON, UPDATED_AT,
-        UPDATED_BY,
+        BEFORE, CHANGES, COLLECTION, INSERTED_AT, INSERTED_BY, KEYS, KEYS_KEY, OUTBOX_EVENTS, OUTBOX_SINCE,
+        REQUESTS, SIGNED_CONTENT_LINKS, STATUS, STATUS_HISTORY, STATUS_REASON, UPDATED_AT, UPDATED_BY,
+        pushed_change,
     },
     reads::{read, read_alone},
     values::{binary, digest, millis},
@@ -61,16 +61,16 @@ impl MongoStore {
                 }
             };
             let effect = Effect { status: update.to, at: change.at, by: change.by };
-            let writes = Writes::new(change, &found, &update, &attempted)?;
+            let writes = ChangePlan::new(change, &found, &update, &attempted)?;
             let written = match writes {
-                Writes::Dispense(Update { conditions, update: set }) => {
+                ChangePlan::Dispense(Update { conditions, update: set }) => {
                     let after = documents.update_dispense(change.id, update.event.id, conditions, set).await;
                     after
                         .map_err(NotCommitted::from)
                         .and_then(|after| after.ok_or(NotCommitted::Overtaken(None)))
                 }
-                Writes::Both { dispense, request } => {
-                    let dispense = OfDispense::Changed(dispense);
+                ChangePlan::Both { dispense, request } => {
+                    let dispense = DispenseWrite::Changed(dispense);
                     let write = Write {
                         id: change.id,
                         request: Some(request),
@@ -115,15 +115,15 @@ fn caller(change: &Change) -> Caller<'_> {
 }
 
 /// The updates.
-enum Writes {
+enum ChangePlan {
     Dispense(Update),
     Both { dispense: Update, request: Update },
 }
 
-impl Writes {
+impl ChangePlan {
     fn new(
         change: &Change,
-        found: &Found,
+        found: &DispenseAndRequest,
         update: &DispenseUpdate,
         attempted: &str,
     ) -> Result<Self, StoreError> {
@@ -135,7 +135,7 @@ impl Writes {
         let request = match (&update.completed_request, &found.request) {
             (None, Some(request)) if update.is_request_compared => {
                 let conditions = Compared::REQUEST.conditions(request)?;
-                Some(Update { conditions, update: mark(update.event.id) })
+                Some(Update { conditions, update: touch_request(update.event.id) })
             }
             (None, _) => None,
             (Some(event), Some(request)) => Some(completing(change, event, request)?),
@@ -218,7 +218,7 @@ fn changing(change: &Change, update: &DispenseUpdate, dispense: &RawDocument) ->
 /// An update with its event, whose id becomes one of those of the most recent changes.
 fn update_of(set: Document, event: &StatusChangeEvent, mut push: Document) -> Document {
     push.insert(OUTBOX_EVENTS, event::stored(event));
-    push.insert(CHANGES, doc! { "$each": [binary(event.id.uuid())], "$slice": -CHANGES_MAX });
+    push.insert(CHANGES, pushed_change(event.id));
     doc! { "$set": set, "$min": { OUTBOX_SINCE: millis(event.event_time) }, "$push": push }
 }
 

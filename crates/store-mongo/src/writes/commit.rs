@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf};
-use esoz_batch::{BatchExecutor, Batcher, Limits, Queued, ReplySender, target};
+use esoz_batch::{BatchExecutor, Batcher, Queued, ReplySender};
 use esoz_device_dispense::RequestQuery;
 use esoz_kernel::{DispenseId, StoreErrorKind, Uuid};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::{
-    facts::{Active, in_progress},
+    facts::{ActiveDispenses, in_progress},
     transaction::{NotCommitted, Transaction},
 };
 use crate::{
-    collections::Collections,
+    collections::{Collections, MAX_JOBS},
     error::MongoError,
     fields::{BY_REQUEST, ID},
     values::uuid,
@@ -23,10 +23,6 @@ use crate::{
 
 /// Concurrent transactions: one waits for the majority, one writes.
 const MAX_BATCHES: usize = 2;
-/// Transactions of one write each, if they are slow.
-const MAX_ALONE: usize = 16;
-/// Writes in one transaction.
-const MAX_JOBS: usize = 32;
 
 /// An update of one document, made if the document meets the conditions; they name its id.
 #[derive(Debug, Clone)]
@@ -41,14 +37,14 @@ pub(crate) struct Write {
     pub(super) id: DispenseId,
     /// `None`: there is no request.
     pub(super) request: Option<Update>,
-    pub(super) dispense: OfDispense,
+    pub(super) dispense: DispenseWrite,
     /// When the caller's time is over.
     pub(super) deadline: Instant,
 }
 
 /// What is written of the dispense.
 #[derive(Debug)]
-pub(crate) enum OfDispense {
+pub(crate) enum DispenseWrite {
     /// Inserts it, if its request has an active dispense, or none.
     New {
         document: RawDocumentBuf,
@@ -60,29 +56,22 @@ pub(crate) enum OfDispense {
 
 impl Write {
     /// Whether both write to one document.
-    fn meets(&self, other: &Self) -> bool {
+    fn shares_a_document_with(&self, other: &Self) -> bool {
         let request = |write: &Self| Some(write.request.as_ref()?.conditions.get(ID)?.clone());
         self.id == other.id || request(self).is_some_and(|id: Bson| request(other) == Some(id))
     }
 }
 
 /// The changed dispense as it is then. `None` when it is a new one, or cannot be read from the reply.
-pub(crate) type After = Result<Option<RawDocumentBuf>, NotCommitted>;
-type Job = (Arc<Write>, ReplySender<After>);
+pub(crate) type CommitOutcome = Result<Option<RawDocumentBuf>, NotCommitted>;
+type Job = (Arc<Write>, ReplySender<CommitOutcome>);
 
 /// Commits writes, one alone or many in one transaction.
 pub(crate) struct CommitExecutor(Collections);
 
 impl CommitExecutor {
     pub(crate) fn batching(documents: Collections) -> Batcher<Self> {
-        let limits = Limits {
-            max_batches: MAX_BATCHES,
-            max_jobs: MAX_JOBS,
-            further_at: MAX_JOBS / 2,
-            queue_timeout: documents.operation_timeout,
-            target: target(documents.operation_timeout),
-            max_alone: MAX_ALONE,
-        };
+        let limits = documents.batch_limits(MAX_BATCHES, MAX_JOBS / 2);
         Batcher::new(Self(documents), limits)
     }
 
@@ -100,7 +89,7 @@ impl CommitExecutor {
                 true
             }
             // Each would wait as long again, or nobody knows.
-            Err(not_committed) if not_committed.is_everybodys() => {
+            Err(not_committed) if not_committed.fails_the_whole_batch() => {
                 for (_, reply) in jobs {
                     reply.send(Err(not_committed.clone()));
                 }
@@ -121,7 +110,7 @@ impl CommitExecutor {
 
 impl NotCommitted {
     /// Whether it is so for every write of a transaction, however each is repeated.
-    fn is_everybodys(&self) -> bool {
+    fn fails_the_whole_batch(&self) -> bool {
         match self {
             Self::Unknown(_) => true,
             Self::Overtaken(Some(error)) | Self::Failed(error) => error.kind() == StoreErrorKind::Unavailable,
@@ -133,18 +122,18 @@ impl NotCommitted {
 #[async_trait]
 impl BatchExecutor for CommitExecutor {
     type Job = Arc<Write>;
-    type Answer = After;
+    type Answer = CommitOutcome;
 
-    async fn run_one(&self, write: &Arc<Write>) -> After {
+    async fn run_one(&self, write: &Arc<Write>) -> CommitOutcome {
         self.0.commit_alone(write).await
     }
 
-    async fn run_batch(&self, batch: Vec<Queued<Arc<Write>, After>>) -> bool {
+    async fn run_batch(&self, batch: Vec<Queued<Arc<Write>, CommitOutcome>>) -> bool {
         let (mut shared, mut later): (Vec<Job>, Vec<Job>) = Default::default();
         for (write, reply) in batch.into_iter().map(Queued::into_parts) {
             if write.deadline <= Instant::now() {
                 reply.send(Err(NotCommitted::Failed(MongoError::Timeout(self.0.operation_timeout))));
-            } else if shared.iter().any(|(other, _)| write.meets(other)) {
+            } else if shared.iter().any(|(other, _)| write.shares_a_document_with(other)) {
                 later.push((write, reply));
             } else {
                 shared.push((write, reply));
@@ -163,7 +152,7 @@ impl BatchExecutor for CommitExecutor {
 
 impl Collections {
     /// Commits one write in a transaction of its own.
-    pub(super) async fn commit_alone(&self, write: &Write) -> After {
+    pub(super) async fn commit_alone(&self, write: &Write) -> CommitOutcome {
         let after = self.commit_all(&[write], write.deadline).await?;
         Ok(after.into_iter().next())
     }
@@ -193,20 +182,21 @@ impl Collections {
         let (mut new, mut expected, mut changed) = (Vec::new(), Vec::new(), Vec::new());
         for write in writes {
             match &write.dispense {
-                OfDispense::New { document, query, has_active } => {
+                DispenseWrite::New { document, query, has_active } => {
                     new.push(document);
                     expected.push((query, *has_active));
                 }
-                OfDispense::Changed(update) => changed.push((write.id.uuid(), update)),
+                DispenseWrite::Changed(update) => changed.push((write.id.uuid(), update)),
             }
         }
         let requests: Vec<&Update> = writes.iter().filter_map(|write| write.request.as_ref()).collect();
         transaction.update_all(&self.requests, &requests).await?;
         if !new.is_empty() {
             let queries = expected.iter().map(|(query, _)| *query);
-            let active =
-                transaction.find(&self.dispenses, in_progress(queries), BY_REQUEST, Active::fields()).await?;
-            let active = Active::read(&active);
+            let active = transaction
+                .find(&self.dispenses, in_progress(queries), BY_REQUEST, ActiveDispenses::fields())
+                .await?;
+            let active = ActiveDispenses::read(&active);
             if expected.iter().any(|(query, has_active)| active.has(query) != *has_active) {
                 return Err(NotCommitted::Overtaken(None));
             }

@@ -12,7 +12,7 @@ use crate::{
     device_dispense::{document, query::tests::connected},
     fields::{INSERTED_AT, STATUS, UPDATED_AT},
     values::{binary, millis, time},
-    writes::mark,
+    writes::touch_request,
 };
 
 /// A migrated store on a database of its own.
@@ -29,7 +29,7 @@ fn soon() -> Instant {
 fn update_of(id: Uuid, conditions: Document) -> Update {
     let mut all = doc! { ID: binary(id) };
     all.extend(conditions);
-    let mut update = mark(EventId::new(fresh()));
+    let mut update = touch_request(EventId::new(fresh()));
     update.insert("$set", doc! { UPDATED_AT: millis(at_millis(7)) });
     Update { conditions: all, update }
 }
@@ -48,7 +48,7 @@ fn create(request: DeviceRequestId) -> Write {
     Write {
         id: dispense.id,
         request: Some(update_of(request.uuid(), doc! {})),
-        dispense: OfDispense::New {
+        dispense: DispenseWrite::New {
             document: document::from_dispense(&dispense).unwrap(),
             query: create_of(&dispense, request, at_millis(1)).query,
             has_active: false,
@@ -67,13 +67,13 @@ async fn change(store: &MongoStore, conditions: Document) -> Write {
     Write {
         id: dispense.id,
         request: Some(update_of(request.uuid(), doc! {})),
-        dispense: OfDispense::Changed(update_of(dispense.id.uuid(), conditions)),
+        dispense: DispenseWrite::Changed(update_of(dispense.id.uuid(), conditions)),
         deadline: soon(),
     }
 }
 
 /// What each is told when all wait at the same time, and whether they shared a transaction.
-async fn together(store: &MongoStore, writes: Vec<Write>) -> (bool, Vec<After>) {
+async fn together(store: &MongoStore, writes: Vec<Write>) -> (bool, Vec<CommitOutcome>) {
     let (jobs, answered): (Vec<_>, Vec<_>) = writes.into_iter().map(Arc::new).map(Queued::new).unzip();
     let have_shared = CommitExecutor(store.documents.clone()).run_batch(jobs).await;
     let mut answers = Vec::new();
@@ -115,13 +115,13 @@ async fn what_is_refused_takes_no_other_with_it() {
     let (good, other) = (create(stored_request(&store).await), change(&store, doc! {}).await);
     let overtaken = change(&store, doc! { STATUS: "stopped" }).await;
     let mut taken = create(stored_request(&store).await);
-    let OfDispense::New { document, .. } = &taken.dispense else { panic!("a create") };
+    let DispenseWrite::New { document, .. } = &taken.dispense else { panic!("a create") };
     store.documents.dispenses.insert_one(document).await.unwrap();
     taken.request = Some(update_of(stored_request(&store).await.uuid(), doc! {}));
-    let OfDispense::New { query, .. } = &mut taken.dispense else { panic!("a create") };
+    let DispenseWrite::New { query, .. } = &mut taken.dispense else { panic!("a create") };
     query.request = DeviceRequestId::new(fresh());
     let mut has_another = create(stored_request(&store).await);
-    let OfDispense::New { has_active, .. } = &mut has_another.dispense else { panic!("a create") };
+    let DispenseWrite::New { has_active, .. } = &mut has_another.dispense else { panic!("a create") };
     *has_active = true;
     let mut late = create(stored_request(&store).await);
     late.deadline = Instant::now();
@@ -177,7 +177,7 @@ fn what_no_write_would_survive_alone_is_told_to_all() {
         NotCommitted::Failed(timeout()),
         NotCommitted::Overtaken(Some(timeout())),
     ] {
-        assert!(everybodys.is_everybodys(), "{everybodys:?}");
+        assert!(everybodys.fails_the_whole_batch(), "{everybodys:?}");
     }
     let conflict = || MongoError::Server(112);
     for one in [
@@ -186,7 +186,7 @@ fn what_no_write_would_survive_alone_is_told_to_all() {
         NotCommitted::Overtaken(Some(conflict())),
         NotCommitted::Failed(conflict()),
     ] {
-        assert!(!one.is_everybodys(), "{one:?}");
+        assert!(!one.fails_the_whole_batch(), "{one:?}");
     }
 }
 
@@ -196,7 +196,7 @@ async fn lookups_of_one_round_trip_do_not_mix() {
     let store = migrated().await;
     let (with, without) = (stored_request(&store).await, stored_request(&store).await);
     let recorded = create(with);
-    let OfDispense::New { document, query, .. } = &recorded.dispense else { panic!("a create") };
+    let DispenseWrite::New { document, query, .. } = &recorded.dispense else { panic!("a create") };
     store.documents.dispenses.insert_one(document).await.unwrap();
     let recorded_at = time(document, INSERTED_AT).unwrap();
     let later = recorded_at.saturating_add(Duration::from_millis(1));

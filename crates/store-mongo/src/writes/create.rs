@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use super::{
     Attempts,
-    commit::{OfDispense, Update, Write},
+    commit::{DispenseWrite, Update, Write},
     compared::Compared,
     facts::{RequestLookup, counting},
-    mark,
+    touch_request,
     transaction::NotCommitted,
 };
 use crate::{
@@ -161,13 +161,13 @@ fn write(
     let request = match &facts.request {
         Some(_) => {
             let conditions = Compared::REQUEST.conditions(compared(create, facts)?)?;
-            Some(Update { conditions, update: mark(create.event.id) })
+            Some(Update { conditions, update: touch_request(create.event.id) })
         }
         // There is nothing to compare; each rule of a create refuses this.
         None => None,
     };
     let (query, has_active) = (create.query.clone(), facts.has_active_dispense);
-    let dispense = OfDispense::New { document, query, has_active };
+    let dispense = DispenseWrite::New { document, query, has_active };
     Ok(Write { id: create.query.id, request, dispense, deadline })
 }
 

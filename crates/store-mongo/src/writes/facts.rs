@@ -25,8 +25,8 @@ use crate::{
 };
 
 /// The fields of the rows in which the facts about requests come. A row without either is an active dispense.
-const FOUND: &str = "request";
-const TAKEN: &str = "taken";
+const REQUEST_FIELD: &str = "request";
+const TAKEN_FIELD: &str = "taken";
 
 /// The field of a dispense in which its request comes; of a name that no record has.
 const ITS_REQUEST: &str = "esoz_request";
@@ -37,22 +37,22 @@ pub(crate) struct RequestLookup;
 #[async_trait]
 impl Read for RequestLookup {
     type Query = RequestQuery;
-    type Found = Result<RequestFacts, StoreError>;
+    type Answer = Result<RequestFacts, StoreError>;
 
     /// The requests are read first: a dispense that is recorded afterwards changes its request (`create`), which the commit compares.
     async fn read(
         documents: &Collections,
         queries: &[RequestQuery],
         deadline: Instant,
-    ) -> Result<Vec<Self::Found>, MongoError> {
+    ) -> Result<Vec<Self::Answer>, MongoError> {
         let rows = documents.rows(&documents.requests, pipeline(queries), deadline).await?;
         let by_id = |row: &RawDocumentBuf| {
-            let request = row.get_document(FOUND).ok()?;
+            let request = row.get_document(REQUEST_FIELD).ok()?;
             Some((uuid(request, ID)?, request.to_owned()))
         };
         let requests: HashMap<Uuid, RawDocumentBuf> = rows.iter().filter_map(by_id).collect();
-        let taken: Vec<Uuid> = rows.iter().filter_map(|row| uuid(row, TAKEN)).collect();
-        let active = Active::read(&rows);
+        let taken: Vec<Uuid> = rows.iter().filter_map(|row| uuid(row, TAKEN_FIELD)).collect();
+        let active = ActiveDispenses::read(&rows);
         let facts = |query: &RequestQuery| {
             let mut facts = RequestFacts {
                 is_id_taken: taken.contains(&query.id.uuid()),
@@ -82,19 +82,22 @@ pub(crate) struct DispenseLookup;
 #[async_trait]
 impl Read for DispenseLookup {
     type Query = DispenseId;
-    type Found = Found;
+    type Answer = DispenseAndRequest;
 
     async fn read(
         documents: &Collections,
         ids: &[DispenseId],
         deadline: Instant,
-    ) -> Result<Vec<Found>, MongoError> {
+    ) -> Result<Vec<DispenseAndRequest>, MongoError> {
         let rows = documents.rows(&documents.dispenses, joining(ids), deadline).await?;
-        let mut found = HashMap::new();
-        for dispense in rows {
-            let Some(id) = uuid(&dispense, ID) else { continue };
-            found.insert(id, documents.with_its_request(dispense, deadline).await?);
-        }
+        let named_by_text: Vec<Bson> = rows.iter().filter_map(request_named_by_text).map(binary).collect();
+        let further = documents.requests_of(named_by_text, deadline).await?;
+        let found = rows.into_iter().filter_map(|dispense| {
+            let id = uuid(&dispense, ID)?;
+            let request = request_of(&dispense, &further);
+            Some((id, DispenseAndRequest { dispense: Some(dispense), request }))
+        });
+        let found: HashMap<Uuid, DispenseAndRequest> = found.collect();
         Ok(ids.iter().map(|id| found.get(&id.uuid()).cloned().unwrap_or_default()).collect())
     }
 
@@ -115,38 +118,48 @@ impl Collections {
         self.until(deadline, rows).await
     }
 
-    async fn with_its_request(
+    /// The requests with these ids.
+    async fn requests_of(
         &self,
-        dispense: RawDocumentBuf,
+        ids: Vec<Bson>,
         deadline: Instant,
-    ) -> Result<Found, MongoError> {
-        let Some(request_id) = document::request(&dispense) else {
-            return Ok(Found { dispense: Some(dispense), request: None });
-        };
-        let joined = dispense.get_array(ITS_REQUEST).into_iter().flatten().flatten();
-        let mut joined = joined.filter_map(RawBsonRef::as_document);
-        let joined = joined.find(|joined| uuid(joined, ID) == Some(request_id.uuid()));
-        let request = if let Some(joined) = joined {
-            Some(joined.to_owned())
-        } else if matches!(value_at(&dispense, REQUEST), At::Value(RawBsonRef::String(_))) {
-            // The server joins ids of the same type alone, and other systems keep them as text as well.
-            let find = self.requests.find_one(doc! { ID: binary(request_id.uuid()) });
-            self.until(deadline, find.max_time(self.operation_timeout)).await?
-        } else {
-            None
-        };
-        Ok(Found { dispense: Some(dispense), request })
+    ) -> Result<Vec<RawDocumentBuf>, MongoError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let find = self.requests.find(doc! { ID: { "$in": ids } }).max_time(self.operation_timeout);
+        self.until(deadline, async { find.await?.try_collect().await }).await
     }
+}
+
+/// The request that was joined with a dispense.
+fn joined(dispense: &RawDocument, request: Uuid) -> Option<RawDocumentBuf> {
+    let joined = dispense.get_array(ITS_REQUEST).into_iter().flatten().flatten();
+    let mut joined = joined.filter_map(RawBsonRef::as_document);
+    joined.find(|joined| uuid(joined, ID) == Some(request)).map(RawDocument::to_owned)
+}
+
+/// The request that a dispense names by text, as other systems do: the server joins ids of the same type alone.
+fn request_named_by_text(dispense: &RawDocumentBuf) -> Option<Uuid> {
+    let is_text = matches!(value_at(dispense, REQUEST), At::Value(RawBsonRef::String(_)));
+    let id = document::request(dispense).filter(|_| is_text)?.uuid();
+    joined(dispense, id).is_none().then_some(id)
+}
+
+/// The request of a dispense: joined with it, or among these.
+fn request_of(dispense: &RawDocument, further: &[RawDocumentBuf]) -> Option<RawDocumentBuf> {
+    let id = document::request(dispense)?.uuid();
+    joined(dispense, id).or_else(|| further.iter().find(|request| uuid(request, ID) == Some(id)).cloned())
 }
 
 /// A dispense and its request, as they are stored.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Found {
+pub(crate) struct DispenseAndRequest {
     pub(super) dispense: Option<RawDocumentBuf>,
     pub(super) request: Option<RawDocumentBuf>,
 }
 
-impl Found {
+impl DispenseAndRequest {
     /// Decodes them.
     pub(super) fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
         let stored = self.dispense.as_deref().map(|stored| document::to_dispense(id, stored));
@@ -161,9 +174,9 @@ pub(super) fn counting(document: &RawDocument, query: &RequestQuery) -> Result<V
 }
 
 /// Dispenses of requests that are in progress: the request of each, and when it was recorded if that can be read.
-pub(super) struct Active(Vec<(DeviceRequestId, Option<Timestamp>)>);
+pub(super) struct ActiveDispenses(Vec<(DeviceRequestId, Option<Timestamp>)>);
 
-impl Active {
+impl ActiveDispenses {
     /// The fields that are read.
     pub(super) fn fields() -> Document {
         doc! { ID: 0, REQUEST: 1, INSERTED_AT: 1 }
@@ -178,11 +191,13 @@ impl Active {
     /// Whether the request has a dispense that counts.
     pub(super) fn has(&self, query: &RequestQuery) -> bool {
         let Self(dispenses) = self;
-        dispenses.iter().any(|(request, recorded)| *request == query.request && query.is_active(*recorded))
+        dispenses
+            .iter()
+            .any(|(request, recorded)| *request == query.request && query.counts_as_active(*recorded))
     }
 }
 
-/// The parts come in this order.
+/// One aggregation: requests first, then taken ids, then active dispenses; a later part may see more than an earlier one.
 fn pipeline(queries: &[RequestQuery]) -> Vec<Document> {
     let union = |conditions: Document, fields: Document| {
         let pipeline = [doc! { "$match": conditions }, doc! { "$project": fields }];
@@ -193,9 +208,9 @@ fn pipeline(queries: &[RequestQuery]) -> Vec<Document> {
     let dispenses = queries.iter().map(|query| binary(query.id.uuid())).collect();
     vec![
         doc! { "$match": is_one_of(requests) },
-        doc! { "$project": { ID: 0, FOUND: "$$ROOT" } },
-        union(is_one_of(dispenses), doc! { ID: 0, TAKEN: "$_id" }),
-        union(in_progress(queries.iter()), Active::fields()),
+        doc! { "$project": { ID: 0, REQUEST_FIELD: "$$ROOT" } },
+        union(is_one_of(dispenses), doc! { ID: 0, TAKEN_FIELD: "$_id" }),
+        union(in_progress(queries.iter()), ActiveDispenses::fields()),
     ]
 }
 

@@ -24,7 +24,7 @@ use esoz_kernel::{DispenseId, EventId, StoreError, StoreErrorKind, Written};
 use tokio::time::Instant;
 
 pub(crate) use commit::CommitExecutor;
-use commit::{After, Write};
+use commit::{CommitOutcome, Write};
 pub(crate) use facts::{DispenseLookup, RequestLookup};
 pub(crate) use request_locks::RequestLocks;
 
@@ -32,9 +32,8 @@ use crate::{
     MongoStore,
     collections::Collections,
     error::MongoError,
-    fields::{CHANGES, CHANGES_MAX},
+    fields::{CHANGES, pushed_change},
     reads,
-    values::binary,
 };
 
 #[async_trait]
@@ -62,7 +61,7 @@ impl MongoStore {
     ///
     /// # Errors
     /// [`Dropped`], when there is no answer.
-    async fn write(&self, attempts: &Attempts, write: &Arc<Write>) -> Result<After, Dropped> {
+    async fn write(&self, attempts: &Attempts, write: &Arc<Write>) -> Result<CommitOutcome, Dropped> {
         if attempts.is_first() {
             self.commits.run(write).await
         } else {
@@ -72,8 +71,8 @@ impl MongoStore {
 }
 
 /// The update of a request that a decision rests on: it makes each concurrent write of the request a conflict.
-fn mark(event: EventId) -> Document {
-    doc! { "$push": { CHANGES: { "$each": [binary(event.uuid())], "$slice": -CHANGES_MAX } } }
+fn touch_request(event: EventId) -> Document {
+    doc! { "$push": { CHANGES: pushed_change(event) } }
 }
 
 /// Attempts at one write, each decided anew, until one is not overtaken by a concurrent write.

@@ -1,5 +1,7 @@
 //! A transaction of a few writes, with a deadline.
 
+use std::time::Duration;
+
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use esoz_kernel::Uuid;
 use futures_util::TryStreamExt as _;
@@ -22,6 +24,8 @@ use crate::{
 
 /// How often a commit is sent whose outcome is unknown; the driver sends each twice.
 const MAX_COMMITS: u32 = 3;
+/// How long ending a transaction may take, when its own time may be over.
+const ABORT_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why nothing is known to be written.
 #[derive(Debug, Clone)]
@@ -30,9 +34,9 @@ pub(crate) enum NotCommitted {
     Overtaken(Option<MongoError>),
     /// A document has the same id, or the same idempotency key. Nothing was written.
     Duplicate,
-    /// It failed otherwise. Nothing was written.
+    /// It failed otherwise, before the commit. Nothing was written.
     Failed(MongoError),
-    /// The commit was sent, and there was no answer that tells.
+    /// The commit was sent, and no answer tells whether it took effect.
     Unknown(MongoError),
 }
 
@@ -94,7 +98,7 @@ impl<'a> Transaction<'a> {
             .collation(simple())
             .hint(by_id())
             .return_document(ReturnDocument::After)
-            .max_time(self.documents.operation_timeout);
+            .max_time(self.time_left());
         match self.documents.until(self.deadline, update.session(&mut self.session)).await {
             Ok(Some(after)) => Ok(Some(after)),
             Ok(None) => Err(NotCommitted::Overtaken(None)),
@@ -117,7 +121,7 @@ impl<'a> Transaction<'a> {
         let command = doc! {
             "update": collection.name(),
             "updates": statements.collect::<Vec<_>>(),
-            "maxTimeMS": i64::try_from(self.documents.operation_timeout.as_millis()).unwrap_or(i64::MAX),
+            "maxTimeMS": i64::try_from(self.time_left().as_millis()).unwrap_or(i64::MAX),
         };
         let run = self.documents.database.run_command(command).session(&mut self.session);
         let reply = self.documents.until(self.deadline, run).await?;
@@ -152,8 +156,8 @@ impl<'a> Transaction<'a> {
     }
 
     async fn found(&mut self, find: Find<'_, RawDocumentBuf>) -> Result<Vec<RawDocumentBuf>, NotCommitted> {
+        let find = find.max_time(self.time_left());
         let session = &mut self.session;
-        let find = find.max_time(self.documents.operation_timeout);
         let found = async {
             let mut cursor = find.session(&mut *session).await?;
             cursor.stream(session).try_collect().await
@@ -178,11 +182,11 @@ impl<'a> Transaction<'a> {
         for _ in 0..MAX_COMMITS {
             match self.documents.until(self.deadline, self.session.commit_transaction()).await {
                 Ok(()) => return Ok(()),
-                Err(error @ MongoError::Timeout(_)) => return Err(NotCommitted::Unknown(error)),
                 // To commit what is committed already does nothing.
                 Err(error) if error.is_unknown_commit() => unknown = Some(error),
                 Err(error) if error.is_transient() => return Err(NotCommitted::Overtaken(Some(error))),
-                Err(error) => return Err(NotCommitted::Failed(error)),
+                // Only a label of the server says that nothing was written.
+                Err(error) => return Err(NotCommitted::Unknown(error)),
             }
         }
         Err(NotCommitted::Unknown(unknown.unwrap_or(MongoError::Timeout(self.documents.operation_timeout))))
@@ -191,6 +195,13 @@ impl<'a> Transaction<'a> {
     /// Ends it without a trace, so that nobody meets it before the next attempt. Unless the server is gone, which ends it by itself.
     pub(super) async fn abort(mut self) {
         // Its failure changes nothing: what is not committed is not written.
-        let _ = self.documents.until(self.deadline, self.session.abort_transaction()).await;
+        let _ = tokio::time::timeout(ABORT_WITHIN, self.session.abort_transaction()).await;
+    }
+
+    /// How long the server may work on a statement: a little less than we wait, so that it has ended the statement, and with it the transaction,
+    /// when we no longer listen. Else that would hold its documents until the server's own limit.
+    fn time_left(&self) -> Duration {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        (left * 9 / 10).max(Duration::from_millis(1))
     }
 }

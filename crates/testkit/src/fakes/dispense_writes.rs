@@ -41,7 +41,7 @@ fn based_on(document: &Map<String, Value>) -> Option<DeviceRequestId> {
 fn is_active(document: &Map<String, Value>, query: &RequestQuery) -> bool {
     let text = |field| document.get(field).and_then(Value::as_str);
     let inserted_at: Option<Timestamp> = text("inserted_at").and_then(|time| time.parse().ok());
-    text("status") == Some(DispenseStatus::InProgress.as_str()) && query.is_active(inserted_at)
+    text("status") == Some(DispenseStatus::InProgress.as_str()) && query.counts_as_active(inserted_at)
 }
 
 impl State {

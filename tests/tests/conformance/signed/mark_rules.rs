@@ -161,6 +161,8 @@ on_every_store! {
         app.raw().set_field(id, "status", json!("canceled")).await;
         assert_eq!(fixture.change(&app, MarkInError).await.status, 200);
         assert_eq!(app.raw().document(id).await["status"], "entered_in_error");
+        // Its event has left the document.
+        assert_eq!(app.events_of(&fixture.base.dispense).await.len(), 1);
         app.raw().set_field(id, "status", json!("exploded")).await;
         let stored = app.raw().document(id).await;
         fixture.change(&app, MarkInError).await.assert_internal();
