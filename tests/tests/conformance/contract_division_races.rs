@@ -3,9 +3,7 @@
 use esoz_contract_division::{ContractDivision, DivisionRecord, Filter, Visibility};
 use esoz_kernel::{PageRequest, Put};
 use esoz_testkit::builders::{contract_division, division_of, user};
-use esoz_tests::{
-    Kind, Setup, TestApp, UpdateFixture, active_contract_divisions, change, on_every_store, update_path,
-};
+use esoz_tests::{TestApp, UpdateFixture, active_contract_divisions, change, on_every_store, update_path};
 use reqwest::Method;
 use serde_json::{Value, json};
 
