@@ -115,7 +115,9 @@ fn what_a_shell_started_ends_with_it() {
     let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap().trim().parse().unwrap();
     assert!(is_running(pid));
     drop(shell);
-    wait_for_blocking("the end of what runs in the background", DEADLINE, || (!is_running(pid)).then_some(()));
+    wait_for_blocking("the end of what runs in the background", DEADLINE, || {
+        (!is_running(pid)).then_some(())
+    });
 }
 
 #[test]
