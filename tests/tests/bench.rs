@@ -2,6 +2,7 @@
 //! compiles is left out: nothing in it can be made small.)
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::path::Path;
 use std::process::Command;
 
 use esoz_test_servers::{KAFKA_BROKERS, MONGODB_URI, POSTGRES_URL, shared};
@@ -160,7 +161,8 @@ fn what_is_written_down_stays_when_another_group_is_measured() {
     let docs = tempfile::tempdir().unwrap();
     let page =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md")).unwrap();
-    let (words, _) = page.split_once("<!-- measured").unwrap();
+    let (_, words) = page.split_once("<!-- result: to here -->").unwrap();
+    let (words, _) = words.split_once("<!-- measured").unwrap();
     std::fs::write(docs.path().join("performance.md"), &page).unwrap();
     for group in ["refusals", "start"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_esoz-bench-under-test"));
@@ -170,7 +172,7 @@ fn what_is_written_down_stays_when_another_group_is_measured() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let written = std::fs::read_to_string(docs.path().join("performance.md")).unwrap();
-    assert!(written.starts_with(words));
+    assert!(written.contains(words));
     assert!(
         written.contains("| 401 without a token, no store being there: at least 20000 a second |"),
         "{written}"
@@ -179,6 +181,31 @@ fn what_is_written_down_stays_when_another_group_is_measured() {
     let figures = std::fs::read(docs.path().join("performance/results.json")).unwrap();
     let figures: serde_json::Value = serde_json::from_slice(&figures).unwrap();
     assert!(figures["results"]["refusals"].is_object() && figures["results"]["start"].is_object());
+}
+
+#[test]
+fn page_and_plots_are_made_from_the_figures() {
+    let (book, docs) =
+        (Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs")), tempfile::tempdir().unwrap());
+    std::fs::create_dir(docs.path().join("performance")).unwrap();
+    for file in ["performance.md", "performance/results.json"] {
+        std::fs::copy(book.join(file), docs.path().join(file)).unwrap();
+    }
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_esoz-bench-under-test")).arg("page").arg(docs.path()).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let plots = std::fs::read_dir(docs.path().join("performance")).unwrap().map(|file| file.unwrap().path());
+    let plots: Vec<_> = plots.filter(|file| file.extension().is_some_and(|kind| kind == "svg")).collect();
+    assert_eq!(plots.len(), 8);
+    for made in plots.into_iter().chain([docs.path().join("performance.md")]) {
+        let name = made.strip_prefix(docs.path()).unwrap();
+        assert!(
+            std::fs::read(&made).unwrap() == std::fs::read(book.join(name)).unwrap(),
+            "docs/{} is not made from docs/performance/results.json; `cargo run -p esoz-bench -- page` writes it anew",
+            name.display()
+        );
+    }
 }
 
 #[test]

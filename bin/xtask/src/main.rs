@@ -44,7 +44,7 @@ enum Command {
         #[arg(last = true)]
         runner_arguments: Vec<String>,
     },
-    /// Formatting, lints, lengths of files, documentation, and the rules for dependencies
+    /// Format, lints, size and circles of files, documentation, dependencies, packages of the published crates
     Check {
         /// Also look for known vulnerabilities; needs the network, for the advisory database
         #[arg(long)]

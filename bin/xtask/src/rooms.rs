@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use anyhow::{Result, ensure};
 use cargo_metadata::{DependencyKind, Metadata};
 
-/// Where it is, below `docs/`.
+/// The path of the drawing below `docs/`.
 pub(crate) const FILE: &str = "architecture/rooms.svg";
 
-/// The crates with the rules of an aggregate. Those of ours that they need are the shared domain.
+/// The crates with the rules of an aggregate. The workspace's crates that they depend on are the shared domain.
 const AGGREGATES: [&str; 2] = ["esoz-contract-division", "esoz-device-dispense"];
 
 /// The size of a crate's box, the distance between two, and the height of a room's name.
@@ -62,10 +62,10 @@ const ARROWS: [(Room, Room); 6] = [
     (Room::Technical, Room::Kernel),
 ];
 
-/// Our crates, each with those of ours that it needs to run.
+/// The workspace's crates, each with those that it needs to run.
 type Crates = BTreeMap<String, BTreeSet<String>>;
 
-/// Draws them.
+/// Draws the crates as SVG. Fails when a dependency follows no arrow.
 pub(crate) fn drawing(metadata: &Metadata) -> Result<String> {
     let crates = crates(metadata);
     let mut rooms: BTreeMap<Room, Vec<&str>> = BTreeMap::new();
@@ -81,7 +81,7 @@ pub(crate) fn drawing(metadata: &Metadata) -> Result<String> {
     Ok(svg(&rooms)?)
 }
 
-/// Those of the program: what is beside it is for tests and development.
+/// The crates that `esoz` depends on. The others of the workspace are for tests and development.
 fn crates(metadata: &Metadata) -> Crates {
     let packages = metadata.workspace_packages();
     let names: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
@@ -99,7 +99,7 @@ fn crates(metadata: &Metadata) -> Crates {
     all
 }
 
-/// A crate, and all that it needs.
+/// The crate, and all crates of the workspace that it depends on.
 fn closure(crates: &Crates, name: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::from([name.to_owned()]);
     for needed in crates.get(name).into_iter().flatten() {
@@ -111,8 +111,8 @@ fn closure(crates: &Crates, name: &str) -> BTreeSet<String> {
 /// The room of a crate.
 fn room(crates: &Crates, name: &str) -> Room {
     let is_below_domain = || AGGREGATES.iter().any(|aggregate| closure(crates, aggregate).contains(name));
-    // It knows no rules: what it needs is technical as well, or the kernel.
-    let knows_no_rules = || {
+    // A technical crate depends on technical crates and the kernel only.
+    let is_technical = || {
         closure(crates, name)
             .iter()
             .filter(|other| *other != name)
@@ -123,7 +123,7 @@ fn room(crates: &Crates, name: &str) -> Room {
         "esoz-kernel" => Room::Kernel,
         _ if AGGREGATES.contains(&name) => Room::Domain,
         _ if is_below_domain() => Room::Shared,
-        _ if knows_no_rules() => Room::Technical,
+        _ if is_technical() => Room::Technical,
         _ => Room::Adapters,
     }
 }

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt as _;
@@ -8,7 +7,7 @@ use rdkafka::client::OAuthToken;
 use rdkafka::consumer::{Consumer as _, ConsumerContext, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{Partition, Statistics};
 use rdkafka::{ClientContext, Offset, TopicPartitionList, config::RDKafkaLogLevel};
 
 use crate::client::{Context, blocking};
@@ -41,6 +40,15 @@ impl From<BorrowedMessage<'_>> for ConsumedMessage {
         let payload = message.payload().unwrap_or_default().to_vec();
         Self { payload, partition: message.partition(), offset: message.offset() }
     }
+}
+
+/// How far a consumer is behind the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lag {
+    /// The partitions that it reads, and whose end it knows.
+    pub partitions: u64,
+    /// The messages in them that are not committed as processed.
+    pub messages: u64,
 }
 
 /// Reads the topic as a member of a consumer group: at least once, each partition in its order. A new group begins at the beginning of the topic.
@@ -138,9 +146,9 @@ impl KafkaConsumer {
         }
     }
 
-    /// The number of messages behind the committed offsets of this consumer's partitions, as it was known up to a second ago.
-    pub fn lag(&self) -> u64 {
-        self.consumer.get().context().lag.load(Ordering::Relaxed)
+    /// The partitions that this consumer reads, and the messages in them that are not committed as processed, as it was known a second ago.
+    pub fn lag(&self) -> Lag {
+        *self.consumer.get().context().lag.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits what was processed and leaves the group, so that others take over at once.
@@ -180,7 +188,7 @@ fn make(
     group: &str,
 ) -> impl FnOnce(&KafkaSettings, &Credentials) -> Result<Arc<StreamConsumer<LagContext>>, BusError> {
     move |settings, credentials| {
-        let context = LagContext { context: Context::new(settings), lag: AtomicU64::new(0) };
+        let context = LagContext { context: Context::new(settings), lag: Mutex::default() };
         let consumer: StreamConsumer<LagContext> = settings
             .consumer_config(group, credentials)?
             .create_with_context(context)
@@ -196,7 +204,7 @@ fn make(
 #[derive(Debug)]
 struct LagContext {
     context: Context,
-    lag: AtomicU64,
+    lag: Mutex<Lag>,
 }
 
 impl ClientContext for LagContext {
@@ -212,9 +220,11 @@ impl ClientContext for LagContext {
 
     fn stats(&self, statistics: Statistics) {
         let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        // Negative for a partition that is not this consumer's, or is not known yet.
-        let lag = partitions.filter_map(|partition| u64::try_from(partition.consumer_lag).ok()).sum();
-        self.lag.store(lag, Ordering::Relaxed);
+        let lag = partitions.filter_map(lag_of).fold(Lag::default(), |sum, messages| Lag {
+            partitions: sum.partitions.saturating_add(1),
+            messages: sum.messages.saturating_add(messages),
+        });
+        *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
     }
 
     fn error(&self, error: KafkaError, message: &str) {
@@ -223,6 +233,15 @@ impl ClientContext for LagContext {
 }
 
 impl ConsumerContext for LagContext {}
+
+/// The lag of a partition; `None` if this consumer does not read it, or does not know its end yet. The client library's own `consumer_lag` is unknown
+/// as long as a new group has committed nothing, and keeps its last value for a partition that has gone to another consumer.
+fn lag_of(partition: &Partition) -> Option<u64> {
+    let end = if partition.ls_offset < 0 { partition.hi_offset } else { partition.ls_offset };
+    let processed = partition.committed_offset.max(partition.lo_offset).max(0);
+    let is_read = partition.fetch_state == "active" && end >= 0;
+    is_read.then(|| u64::try_from(end.saturating_sub(processed)).unwrap_or(0))
+}
 
 #[cfg(test)]
 mod tests {

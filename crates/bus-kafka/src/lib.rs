@@ -11,7 +11,7 @@ mod sasl;
 mod settings;
 mod topic;
 
-pub use consumer::{ConsumedMessage, KafkaConsumer};
+pub use consumer::{ConsumedMessage, KafkaConsumer, Lag};
 pub use error::BusError;
 pub use publisher::KafkaPublisher;
 pub use sasl::{HAS_TLS, PasswordMechanism, Sasl};

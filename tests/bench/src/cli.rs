@@ -26,6 +26,12 @@ struct Arguments {
 enum Command {
     /// Measures
     Run(Run),
+    /// Writes page and plots of the book anew, from the figures that are there
+    Page {
+        /// The folder of the book
+        #[arg(default_value = BOOK)]
+        docs: PathBuf,
+    },
     /// Does one job, told on standard input: what this program has a process of its own do
     #[command(name = drive::COMMAND, hide = true)]
     Drive,
@@ -60,6 +66,7 @@ struct Run {
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run(arguments),
+        Command::Page { docs } => Report::read(&docs).and_then(|report| report.write(&docs)),
         Command::Drive => drive::run_told(),
     };
     match done {

@@ -10,10 +10,11 @@ mod traffic;
 
 /// What a server on SQLite does not show: its log is not filled from a topic, nobody can wait for what a file gives at once, and there is no way to
 /// another server.
-const OF_SERVERS: [&str; 5] = [
+const OF_SERVERS: [&str; 6] = [
     OF_TLS,
     "esoz_event_log_lag_messages",
     "esoz_event_log_messages_total",
+    "esoz_event_log_partitions",
     "esoz_pool_wait_duration_seconds",
     "esoz_transport_verified",
 ];

@@ -56,8 +56,8 @@ impl AsRef<[u8]> for TopicMessage {
 /// The topic, read as a member of a consumer group: at least once, each partition in its order.
 #[async_trait]
 pub(crate) trait TopicConsumer: Send + Sync {
-    /// The number of messages behind the committed offsets.
-    fn lag(&self) -> u64;
+    /// The number of partitions that are read, and of the messages in them behind the committed offsets.
+    fn lag(&self) -> [u64; 2];
 
     /// Returns the messages that are there, at most so many; the same again until they are processed.
     ///

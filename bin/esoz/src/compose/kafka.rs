@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use esoz_bus_kafka::{BusError, ConsumedMessage, KafkaConsumer, KafkaPublisher};
+use esoz_bus_kafka::{BusError, ConsumedMessage, KafkaConsumer, KafkaPublisher, Lag};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use esoz_tls::Transport;
 
@@ -60,8 +60,9 @@ impl Broker for KafkaPublisher {
 
 #[async_trait]
 impl TopicConsumer for KafkaConsumer {
-    fn lag(&self) -> u64 {
-        self.lag()
+    fn lag(&self) -> [u64; 2] {
+        let Lag { partitions, messages } = self.lag();
+        [partitions, messages]
     }
 
     fn read(&self, most: usize) -> Result<Vec<TopicMessage>, StoreError> {

@@ -219,7 +219,7 @@ sections! {
         timeout_ms: u64 [1..=HOUR_MS] = 10_000;
         max_concurrent_operations: u64 [1..=1_024] = 16;
         sweep_every_s: u64 [1..=86_400] = 3_600;
-        sweep_days: u64 [1..=365] = 7;
+        sweep_days: u64 [0..=365] = 7;
     }
     auth: Auth {
         tokens: String = "store".to_owned();

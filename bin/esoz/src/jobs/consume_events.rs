@@ -8,7 +8,7 @@ use metrics::{Counter, Gauge};
 use super::job::{Job, JobFailure, Worked};
 use crate::compose::broker::{TopicConsumer, TopicMessage};
 use crate::telemetry::metrics::definitions::{
-    CONSUME_EVENTS, EVENT_LOG_LAG, EVENT_LOG_MESSAGES, MESSAGE_OUTCOMES,
+    CONSUME_EVENTS, EVENT_LOG_LAG, EVENT_LOG_MESSAGES, EVENT_LOG_PARTITIONS, MESSAGE_OUTCOMES,
 };
 use crate::telemetry::metrics::{Metrics, NO_LABELS};
 use crate::telemetry::outage::{CallLog, Due};
@@ -27,7 +27,8 @@ pub(crate) struct ConsumeEvents {
     ingestion: EventIngestion,
     /// The messages by outcome, in the order of [`MESSAGE_OUTCOMES`].
     outcomes: [Counter; MESSAGE_OUTCOMES.len()],
-    lag: Gauge,
+    /// The partitions that are read, and the messages that wait in them.
+    lag: [Gauge; 2],
     bus: CallLog,
 }
 
@@ -41,7 +42,7 @@ impl ConsumeEvents {
     ) -> Self {
         let outcomes =
             MESSAGE_OUTCOMES.map(|outcome| metrics.counter_from_zero(&EVENT_LOG_MESSAGES, [outcome]));
-        let lag = metrics.gauge(&EVENT_LOG_LAG, NO_LABELS);
+        let lag = [&EVENT_LOG_PARTITIONS, &EVENT_LOG_LAG].map(|metric| metrics.gauge(metric, NO_LABELS));
         Self { store, consumer: Mutex::new(Some(consumer)), ingestion, outcomes, lag, bus }
     }
 
@@ -76,8 +77,9 @@ impl Job for ConsumeEvents {
 
     async fn run_once(&self) -> Result<Worked, JobFailure> {
         let Some(consumer) = self.consumer() else { return Ok(Worked::Idle { pause: PAUSE }) };
-        let lag = u32::try_from(consumer.lag()).unwrap_or(u32::MAX);
-        self.lag.set(f64::from(lag));
+        for (gauge, value) in self.lag.iter().zip(consumer.lag()) {
+            gauge.set(f64::from(u32::try_from(value).unwrap_or(u32::MAX)));
+        }
         let messages = consumer.read(BATCH).map_err(|error| {
             if let Some(Due { failures, seconds, .. }) = self.bus.failed(&error) {
                 let error = error.with_causes();

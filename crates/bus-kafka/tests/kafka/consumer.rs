@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use esoz_bus_kafka::{BusError, KafkaConsumer, KafkaPublisher, KafkaSettings};
+use esoz_bus_kafka::{BusError, KafkaConsumer, KafkaPublisher, KafkaSettings, Lag};
 use esoz_events::{EventPublisher as _, StatusChangeEvent, wire};
 use esoz_test_servers::{Kafka, shared};
 use esoz_testkit::{builders, wait::wait_for};
@@ -77,6 +77,28 @@ async fn a_new_group_begins_at_the_beginning_and_the_next_consumer_after_what_wa
     // That was never processed.
     let consumer_of_both = consumer(&settings);
     assert_eq!(read(&consumer_of_both, 5).await, values(&second));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lag_counts_what_a_new_group_has_not_processed_and_partitions_without_messages() {
+    // One event: two of the three partitions stay empty.
+    let (settings, first) = published(shared::kafka().brokers(), 1).await;
+    let consumer = consumer(&settings);
+    assert_eq!(consumer.lag(), Lag::default(), "nothing is known yet");
+    assert_eq!(read(&consumer, 1).await, values(&first));
+    has_lag(&consumer, Lag { partitions: 3, messages: 1 }).await;
+    consumer.mark_processed();
+    has_lag(&consumer, Lag { partitions: 3, messages: 0 }).await;
+}
+
+/// Waits until the consumer has that lag. The client library reports it to a consumer that reads.
+async fn has_lag(consumer: &KafkaConsumer, expected: Lag) {
+    wait_for("the lag", READ_WITHIN, async || {
+        consumer.read(1_000).unwrap();
+        let lag = consumer.lag();
+        if lag == expected { Ok(()) } else { Err(format!("{lag:?}")) }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -154,7 +154,9 @@ mod tests {
 
     #[test]
     fn given_today_then_only_days_that_are_over_for_a_day_are_swept() {
-        let days = sweep(MockDeviceDispenses::new(), MockMediaStorage::new()).days(3);
+        let sweep = sweep(MockDeviceDispenses::new(), MockMediaStorage::new());
+        assert!(sweep.days(0).is_empty());
+        let days = sweep.days(3);
         assert_eq!(
             days.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["2026-01-29", "2026-01-28", "2026-01-27"]

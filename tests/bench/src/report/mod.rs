@@ -32,19 +32,20 @@ pub struct Report {
 impl Report {
     /// What was written down in that folder of the book, with newer results in the place of older ones of the same group.
     pub fn newer(docs: &Path, machine: Machine, results: Results) -> Result<Self> {
-        let path = docs.join(FIGURES);
-        let mut report = if path.exists() {
-            let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-            serde_json::from_slice(&text).with_context(|| format!("understanding {}", path.display()))?
-        } else {
-            Self::default()
-        };
+        let mut report = if docs.join(FIGURES).exists() { Self::read(docs)? } else { Self::default() };
         report.machine = machine.with_what_only(report.machine);
         report.results.0.extend(results.0);
         Ok(report)
     }
 
-    /// Writes figures and plots, and the part of the page that is made from them.
+    /// What was written down in that folder of the book.
+    pub fn read(docs: &Path) -> Result<Self> {
+        let path = docs.join(FIGURES);
+        let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("understanding {}", path.display()))
+    }
+
+    /// Writes figures and plots, and the parts of the page that are made from them.
     pub fn write(&self, docs: &Path) -> Result<()> {
         let write = |file: &str, text: &str| {
             let path = docs.join(file);
@@ -52,13 +53,11 @@ impl Report {
         };
         std::fs::create_dir_all(docs.join(FOLDER)).context("making the folder of the plots")?;
         write(FIGURES, &format!("{}\n", serde_json::to_string_pretty(self)?))?;
-        let plots = page::plots(&self.results);
-        for (file, plot) in &plots {
-            write(&format!("{FOLDER}/{file}"), plot)?;
+        for page::Plot { file, svg, .. } in page::plots(&self.results) {
+            write(&format!("{FOLDER}/{file}"), &svg)?;
         }
         let path = docs.join(PAGE);
         let page = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let files: Vec<String> = plots.into_iter().map(|(file, _)| format!("{FOLDER}/{file}")).collect();
-        write(PAGE, &page::with_results(&page, &page::text(self, &files))?)
+        write(PAGE, &page::with_report(&page, self)?)
     }
 }

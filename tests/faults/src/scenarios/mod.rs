@@ -122,7 +122,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "mongodb",
-        what: "the primary of a replica set of three is killed and stepped down",
+        what: "the primary of a replica set of three is killed and stepped down; no client can shorten the election of the next one",
         run: |run| Box::pin(mongodb::run(run)),
     },
     Scenario {

@@ -138,6 +138,8 @@ metrics! {
         "Messages that this replica read from the topic, by outcome: an event that was stored, one that had been stored before, one of an entity type that is not stored, or no event.";
     EVENT_LOG_LAG: Gauge "esoz_event_log_lag_messages" []
         "Messages of this replica's partitions of the topic that are not committed as read. The sum over all replicas is how far the event log is behind.";
+    EVENT_LOG_PARTITIONS: Gauge "esoz_event_log_partitions" []
+        "Partitions of the topic that this replica reads, and whose lag it knows. If the sum over all replicas is less than the topic has, so is the sum of the lags.";
     EXPIRY_DISPENSES: Counter "esoz_expiry_dispenses_total" [Label::new("outcome", || owned(EXPIRY_OUTCOMES))]
         "Overdue device dispenses that expired, and those that were skipped because they cannot be read or changed; the latter are counted in each pass.";
     EXPIRY_OLDEST_OVERDUE: Gauge "esoz_expiry_oldest_overdue_seconds" []
