@@ -178,6 +178,13 @@ pub fn lists() -> Vec<&'static str> {
     lists.filter_map(|endpoint| Some(endpoint.operation?.name)).collect()
 }
 
+/// Returns the group of an operation in the description: its tag. Empty if it is none of [`operations`].
+pub fn group_of<O: Operation>() -> &'static str {
+    let runs = |endpoint: &Endpoint| endpoint.operation.is_some_and(|operation| operation.name == O::NAME);
+    let described = endpoints().into_iter().find(runs).and_then(|endpoint| endpoint.described);
+    described.map(|(tag, ..)| tag).unwrap_or_default()
+}
+
 /// Describes every route.
 pub(crate) fn described() -> Paths {
     let mut paths = Paths::new();
