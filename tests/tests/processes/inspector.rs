@@ -128,6 +128,21 @@ async fn listeners_are_bounded_and_a_place_is_free_again_when_one_leaves() {
 }
 
 #[tokio::test]
+async fn an_event_is_no_older_than_its_request() {
+    let demo = Demo::start(&[]);
+    assert_eq!(demo.stop(FIRST).await, 200);
+    let shown = wait_for("the event", DEADLINE, async || {
+        let page = page(&demo.base).await;
+        if page.contains("stopped</code>") { Ok(page) } else { Err(page) }
+    })
+    .await;
+    let (requests, events) = shown.split_once("<table id=\"events\">").unwrap();
+    let [request, event] =
+        [row(requests, FIRST), events].map(|text| between(text, "<time datetime=\"", "\""));
+    assert!(request <= event, "the request began at {request}, the event happened at {event}");
+}
+
+#[tokio::test]
 async fn another_server_has_no_inspector_unless_it_is_configured_and_then_it_warns() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("esoz.sqlite");

@@ -50,7 +50,7 @@ impl<T: Display> Display for Part<T> {
 }
 
 /// The row of a request.
-pub(crate) fn request_row(LoggedRequest { ended_at, request, .. }: &LoggedRequest) -> String {
+pub(crate) fn request_row(LoggedRequest { began_at, request, .. }: &LoggedRequest) -> String {
     let class = match request.status {
         ..400 => "ok",
         400..500 => "refused",
@@ -76,7 +76,7 @@ pub(crate) fn request_row(LoggedRequest { ended_at, request, .. }: &LoggedReques
     let micros = request.elapsed.as_micros();
     format!(
         r#"<tr class="{class}"><td>{time}</td><td><b>{status}</b></td><td><span class="method">{method}</span> <code>{route}</code>{record}<div class="note">request <code>{request_id}</code></div></td><td>{outcome}{message}{faults}{reason}</td><td>{whole}.{tenth} ms</td></tr>"#,
-        time = Time(*ended_at),
+        time = Time(*began_at),
         status = request.status,
         method = request.method,
         whole = micros / 1_000,
@@ -160,7 +160,7 @@ pub(crate) fn page(
 <h2>Requests</h2>
 <p>The last 100 requests to the API, newest first. A refusal tells the rule that refused it. Bodies, tokens and patients are not kept.</p>
 <table id="requests" data-newest="{newest}">
-<thead><tr><th>Time (UTC)</th><th>Status</th><th>Request</th><th>Outcome</th><th>Took</th></tr></thead>
+<thead><tr><th>Began (UTC)</th><th>Status</th><th>Request</th><th>Outcome</th><th>Took</th></tr></thead>
 <tbody>{rows}</tbody>
 </table>
 </section>
@@ -236,8 +236,8 @@ mod tests {
     fn a_refusal_is_shown_with_its_rule_its_record_and_its_text() {
         let row = row(EndedRequest { faults: vec![("$.id".into(), "is unknown".into())], ..refused() });
         for part in [
-            r#"<tr class="refused"><td><time datetime="2026-01-31T12:00:00.123Z""#,
-            ">12:00:00.123</time></td><td><b>409</b></td>",
+            r#"<tr class="refused"><td><time datetime="2026-01-31T12:00:00.121Z""#,
+            ">12:00:00.121</time></td><td><b>409</b></td>",
             r#"<span class="method">PATCH</span> <code>/<wbr>api/<wbr>patients/<wbr>{patient_id}/"#,
             "record <code>00000000-0000-0000-0000-000000000007</code>",
             "<b>not_<wbr>in_<wbr>progress</b> It is stopped",
