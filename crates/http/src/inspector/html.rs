@@ -6,8 +6,16 @@ use esoz_events::LoggedEvent;
 use esoz_kernel::Timestamp;
 use esoz_kernel::time::rfc3339_millis;
 
-use super::request_log::LoggedRequest;
+use super::request_log::{CAPACITY, LoggedRequest};
 use super::samples::{SampleCall, Samples};
+
+/// The page.
+pub(crate) const PAGE: &str = "/";
+/// The style sheet and the script of the page.
+pub(crate) const STYLE: &str = "/inspector/page.css";
+pub(crate) const SCRIPT: &str = "/inspector/page.js";
+/// The server-sent events of what is new.
+pub(crate) const STREAM: &str = "/inspector/stream";
 
 /// Text between tags or in quotes, which cannot end them.
 struct Text<T>(T);
@@ -144,8 +152,8 @@ pub(crate) fn page(
 <meta name="color-scheme" content="light dark">
 <title>esoz: requests and events</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/inspector/page.css">
-<script src="/inspector/page.js" defer></script>
+<link rel="stylesheet" href="{STYLE}">
+<script src="{SCRIPT}" defer></script>
 <noscript><meta http-equiv="refresh" content="10"></noscript>
 </head>
 <body>
@@ -158,8 +166,8 @@ pub(crate) fn page(
 <div class="log">
 <section>
 <h2>Requests</h2>
-<p>The last 100 requests to the API, newest first. A refusal tells the rule that refused it. Bodies, tokens and patients are not kept.</p>
-<table id="requests" data-newest="{newest}">
+<p>The last {CAPACITY} requests to the API, newest first. A refusal tells the rule that refused it. Bodies, tokens and patients are not kept.</p>
+<table id="requests" data-newest="{newest}" data-capacity="{CAPACITY}" data-stream="{STREAM}">
 <thead><tr><th>Began (UTC)</th><th>Status</th><th>Request</th><th>Outcome</th><th>Took</th></tr></thead>
 <tbody>{rows}</tbody>
 </table>

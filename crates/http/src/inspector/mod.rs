@@ -15,7 +15,7 @@ use esoz_kernel::{Clock, Uuid};
 use request_log::RequestLog;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use html::page;
+pub(crate) use html::{PAGE, SCRIPT, STREAM, STYLE, page};
 pub(crate) use latest_events::latest_events;
 pub(crate) use request_log::EndedRequest;
 pub use samples::{SampleCall, SampleCaller, SampleRecord, Samples};

@@ -6,7 +6,7 @@ use esoz_kernel::{Clock, Timestamp, Uuid};
 use tokio::sync::watch;
 
 /// How many requests are kept.
-const CAPACITY: usize = 100;
+pub(super) const CAPACITY: usize = 100;
 /// How many faults are kept of a request.
 const MAX_FAULTS: usize = 8;
 /// How many characters are kept of a text that may quote names out of a request.
@@ -96,7 +96,7 @@ impl RequestLog {
 pub(crate) mod tests {
     use super::*;
 
-    struct Noon;
+    pub(crate) struct Noon;
 
     impl Clock for Noon {
         fn now(&self) -> Timestamp {

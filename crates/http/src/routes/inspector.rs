@@ -9,15 +9,7 @@ use crate::call::{Answer, Context, answer};
 use crate::error::ApiError;
 use crate::headers::{self, PAGE_CSP};
 use crate::inspector::stream::Listener;
-use crate::inspector::{self, Inspector};
-
-/// The page.
-const PAGE: &str = "/";
-/// The style sheet and the script of the page.
-const STYLE: &str = "/inspector/page.css";
-const SCRIPT: &str = "/inspector/page.js";
-/// The server-sent events of what is new.
-pub(super) const STREAM: &str = "/inspector/stream";
+use crate::inspector::{self, Inspector, PAGE, SCRIPT, STREAM, STYLE};
 
 /// The paths of the page and of its files, that of the page first.
 pub(super) fn paths() -> Vec<String> {

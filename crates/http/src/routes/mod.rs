@@ -31,6 +31,7 @@ use utoipa::openapi::{self, HttpMethod, Paths};
 use crate::call::{Answer, Context, answer};
 use crate::envelope::Reply;
 use crate::error::ApiError;
+use crate::inspector::STREAM;
 use crate::observer::{AUTHENTICATE_API_KEY, AUTHENTICATE_TOKEN, OK, UNMATCHED};
 use crate::preflight::{allow_header, preflight};
 
@@ -86,7 +87,7 @@ fn endpoints() -> Vec<Endpoint> {
     ];
     let inspector = [
         Endpoint::undescribed(Method::GET, inspector::paths(), inspector::show),
-        Endpoint::undescribed(Method::GET, vec![inspector::STREAM.to_owned()], inspector::stream),
+        Endpoint::undescribed(Method::GET, vec![STREAM.to_owned()], inspector::stream),
     ];
     #[cfg(feature = "swagger")]
     let docs = [
