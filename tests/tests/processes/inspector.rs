@@ -5,8 +5,10 @@ use std::time::Instant;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::demo::{Demo, between};
 use esoz_tests::process::Process;
+use esoz_tests::scrape::Scrape;
 use esoz_tests::{DEADLINE, PATIENT_KEY};
 use reqwest::Response;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 const FIRST: &str = "the-first-request-of-the-test";
@@ -44,7 +46,7 @@ fn row<'a>(page: &'a str, request_id: &str) -> &'a str {
 async fn the_page_tells_what_was_done_what_was_refused_and_why() {
     let demo = Demo::start(&[]);
     let first = page(&demo.base).await;
-    assert!(first.contains("No request yet") && first.contains("No recent event"), "{first}");
+    assert!(first.contains("No request yet") && first.contains("No event yet"), "{first}");
     assert_eq!([demo.stop(FIRST).await, demo.stop(SECOND).await], [200, 409]);
     let hostile = get(&format!("{}/api/patients/%3Cscript%3E", demo.base)).await;
     assert_eq!(hostile.status(), 404);
@@ -125,6 +127,31 @@ async fn listeners_are_bounded_and_a_place_is_free_again_when_one_leaves() {
         if status == 200 { Ok(()) } else { Err(status.to_string()) }
     })
     .await;
+}
+
+#[tokio::test]
+async fn however_many_listen_and_send_requests_one_reader_reads_the_event_log() {
+    const REQUESTS: usize = 50;
+    let demo = Demo::start(&[("ESOZ_METRICS__BIND", "127.0.0.1:0")]);
+    let began = Instant::now();
+    let mut listeners = JoinSet::new();
+    for _ in 0..16 {
+        let mut stream = get(&format!("{}/inspector/stream", demo.base)).await;
+        listeners.spawn(async move {
+            read_until(&mut stream, |text| text.matches("event: request").count() == REQUESTS).await
+        });
+    }
+    for _ in 0..REQUESTS {
+        assert_eq!(get(&format!("{}/nothing", demo.base)).await.status(), 404);
+        page(&demo.base).await;
+    }
+    listeners.join_all().await;
+    let scrape = Scrape::read(&demo.process.scrape().await);
+    let labels = [("port", "event_log"), ("operation", "list")];
+    let reads = scrape.sum("esoz_store_operation_duration_seconds_count", &labels).unwrap();
+    // The first one, and one for each time that must be between two.
+    let most = began.elapsed().as_secs_f64() / 0.4 + 1.0;
+    assert!((1.0..=most).contains(&reads), "{reads} reads, {most} at most");
 }
 
 #[tokio::test]

@@ -93,12 +93,14 @@ pub(crate) fn request_row(LoggedRequest { began_at, request, .. }: &LoggedReques
     )
 }
 
-/// The rows of events, in their order.
-pub(crate) fn event_rows(events: &[LoggedEvent]) -> String {
-    if events.is_empty() {
-        return r#"<tr class="empty"><td colspan="4">No recent event. A request that changes a status makes one.</td></tr>"#.to_owned();
-    }
-    events.iter().map(event_row).collect()
+/// The rows of events, in their order; `None` where they cannot be read.
+pub(super) fn event_rows(events: Option<&[LoggedEvent]>) -> String {
+    let note = match events {
+        None => "The event log cannot be read now.",
+        Some([]) => "No event yet. A request that changes a status makes one.",
+        Some(events) => return events.iter().map(event_row).collect(),
+    };
+    format!(r#"<tr class="empty"><td colspan="4">{note}</td></tr>"#)
 }
 
 fn event_row(event: &LoggedEvent) -> String {
@@ -119,7 +121,7 @@ fn event_row(event: &LoggedEvent) -> String {
 /// The whole page, with the requests oldest first and the rows of the events, if the event log is served.
 pub(crate) fn page(
     requests: &[LoggedRequest],
-    events: Option<&[LoggedEvent]>,
+    events: Option<&str>,
     samples: Option<&Samples>,
     now: Timestamp,
 ) -> String {
@@ -130,7 +132,7 @@ pub(crate) fn page(
     } else {
         requests.iter().rev().map(request_row).collect()
     };
-    let events = Part(events.map(event_rows).map(|rows| {
+    let events = Part(events.map(|rows| {
         format!(
             r#"<section>
 <h2>Events</h2>
@@ -279,7 +281,7 @@ mod tests {
         };
         let log = log();
         log.record(request);
-        let page = page(&log.after(0), Some(&[event]), None, Timestamp::UNIX_EPOCH);
+        let page = page(&log.after(0), Some(&event_rows(Some(&[event]))), None, Timestamp::UNIX_EPOCH);
         assert!(!page.contains("<script>alert") && !page.contains("</script>\" onclick"), "{page}");
         let escaped = "&lt;script&gt;alert(&#39;1&#39;)&lt;/";
         // In the path a line may break after a slash.
@@ -289,8 +291,8 @@ mod tests {
 
     #[test]
     fn a_page_without_requests_events_and_samples_says_so() {
-        let page = page(&[], Some(&[]), None, Timestamp::UNIX_EPOCH);
-        assert!(page.contains("No request yet") && page.contains("No recent event"), "{page}");
+        let page = page(&[], Some(&event_rows(Some(&[]))), None, Timestamp::UNIX_EPOCH);
+        assert!(page.contains("No request yet") && page.contains("No event yet"), "{page}");
         assert!(!page.contains("Ids and tokens"), "{page}");
     }
 }

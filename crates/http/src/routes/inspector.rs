@@ -33,7 +33,7 @@ pub(super) async fn show(request: HttpRequest, context: Context, api: web::Data<
             "no-cache",
             include_str!("../../assets/inspector/page.js").into(),
         ),
-        _ => ("text/html; charset=utf-8", "no-store", rendered(&api, inspector).await),
+        _ => ("text/html; charset=utf-8", "no-store", rendered(inspector).await),
     };
     Ok(page_answer(&context)
         .content_type(content_type)
@@ -41,8 +41,11 @@ pub(super) async fn show(request: HttpRequest, context: Context, api: web::Data<
         .body(body))
 }
 
-async fn rendered(api: &Api, inspector: &Inspector) -> String {
-    let events = if api.serves_events { Some(inspector::latest_events(api).await) } else { None };
+async fn rendered(inspector: &Inspector) -> String {
+    let events = match &inspector.events {
+        Some(latest) => Some(latest.rows().await),
+        None => None,
+    };
     let requests = &inspector.requests;
     inspector::page(&requests.after(0), events.as_deref(), inspector.samples.as_ref(), requests.now())
 }
