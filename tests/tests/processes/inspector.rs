@@ -121,6 +121,8 @@ async fn listeners_are_bounded_and_a_place_is_free_again_when_one_leaves() {
         streams.push(answer);
     };
     assert_eq!((streams.len(), refused.status().as_u16()), (16, 503));
+    let text = refused.text().await.unwrap();
+    assert!(text.contains("16 browsers follow the request inspector already. Close one"), "{text}");
     drop(streams.pop());
     wait_for("a place", DEADLINE, async || {
         let status = get(&url).await.status();
@@ -152,6 +154,23 @@ async fn however_many_listen_and_send_requests_one_reader_reads_the_event_log() 
     // The first one, and one for each time that must be between two.
     let most = began.elapsed().as_secs_f64() / 0.4 + 1.0;
     assert!((1.0..=most).contains(&reads), "{reads} reads, {most} at most");
+}
+
+#[tokio::test]
+async fn a_name_that_a_stranger_may_have_given_to_the_server_is_refused() {
+    let demo = Demo::start(&[("ESOZ_HTTP__PUBLIC_URL", "https://esoz.example")]);
+    let client = reqwest::Client::new();
+    for path in ["/", "/inspector/page.js", "/inspector/stream", "/docs/samples.json"] {
+        for (host, status) in [("evil.example", 421), ("localhost", 200), ("esoz.example", 200)] {
+            let request = client.get(format!("{}{path}", demo.base)).header("host", host);
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), status, "{path} of {host}");
+            if status == 421 {
+                let text = answer.text().await.unwrap();
+                assert!(text.contains("Open it under one of these, or set http.public_url."), "{text}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

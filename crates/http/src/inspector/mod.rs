@@ -22,7 +22,7 @@ pub(crate) use request_log::EndedRequest;
 pub use samples::{SampleCall, SampleCaller, SampleRecord, Samples};
 
 /// The most listeners of the stream at once. Each takes a connection while it listens.
-const MAX_LISTENERS: usize = 16;
+pub(crate) const MAX_LISTENERS: usize = 16;
 
 /// The latest requests of a server, for [`Api::inspector`](crate::Api::inspector).
 pub struct Inspector {

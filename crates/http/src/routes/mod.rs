@@ -186,6 +186,11 @@ pub fn group_of<O: Operation>() -> &'static str {
     described.map(|(tag, ..)| tag).unwrap_or_default()
 }
 
+/// Lists the answers of the request inspector and of its samples but their success: status, type and message.
+pub fn inspector_refusals() -> Vec<(u16, &'static str, String)> {
+    inspector::refusals().iter().map(ApiError::summary).collect()
+}
+
 /// Describes every route.
 pub(crate) fn described() -> Paths {
     let mut paths = Paths::new();
