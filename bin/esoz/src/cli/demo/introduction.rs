@@ -10,11 +10,19 @@ use super::data::{CONTRACT_DIVISION, Fresh, PATIENT, PHARMACY, USER, new_dispens
 use super::samples::Credentials;
 use crate::features::Feature;
 
+/// What a demo keeps in its folder.
+pub(super) struct Files<'a> {
+    pub(super) store: &'a Path,
+    /// The folder of the keys that sign documents.
+    pub(super) keys: &'a Path,
+    pub(super) patient_key: &'a Path,
+}
+
 /// Writes requests to paste.
 pub(super) fn introduction(
     base: &str,
     credentials: &Credentials,
-    [store, keys, patient_key]: [&Path; 3],
+    Files { store, keys, patient_key }: Files<'_>,
     fresh: &Fresh,
 ) -> Result<String> {
     let Fresh { dispense_to_stop, dispense_of_story, request_to_complete, request_of_mistake, .. } = fresh;
