@@ -97,7 +97,7 @@ fn errors_page() -> Result<String> {
     // One order of methods, whatever features serde_json is built with.
     document.sort_all_objects();
     let mut page = String::from(
-        "# Errors\n\nEvery answer of a method but its success, with the type and the message that `error` has. Where several things are wrong with a request, the first \
+        "# Errors\n\nEvery answer of a method, and of the request inspector, but its success, with the type and the message that `error` has. Where several things are wrong with a request, the first \
          rule that fails answers. `$.…` is the property that the message is about: `error.invalid` names it, with one entry for each fault. The texts, spelling included, are part of the protocol. \
          A refusal that is *off* is not made with the default configuration: the key behind it switches it on ([configuration](configuration.md)).\n",
     );
@@ -113,6 +113,13 @@ fn errors_page() -> Result<String> {
                 writeln!(page, "{row}")?;
             }
         }
+    }
+    page.push_str(
+        "\n## The request inspector\n\n`GET /`, its files and its stream, and `GET /docs/samples.json`, where `http.inspector` is on\n\n\
+         | status | type | message |\n|---|---|---|\n",
+    );
+    for (status, kind, message) in esoz_http::inspector_refusals() {
+        writeln!(page, "| {status} | `{kind}` | {message} |")?;
     }
     for (message, _) in OFF_BY_DEFAULT {
         ensure!(page.contains(message), "no method refuses with {message:?} any more");

@@ -264,7 +264,7 @@ fn api(
         admission: admission(config, &parts.monotonic_clock)?,
         observer,
         logs_not_found_paths: config.has_invented_data,
-        inspector: config.sections.http.inspector.then(|| parts.inspector()),
+        inspector: parts.inspector(config),
         limits: http_limits(config)?,
     })
 }

@@ -12,6 +12,8 @@ use crate::url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     scheme: &'static str,
+    /// Its host, without the port.
+    host: String,
     base: String,
 }
 
@@ -21,8 +23,9 @@ impl PublicUrl {
         let (scheme, rest) = text.split_once("://")?;
         let (host, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len()))?;
         let scheme = forwarded::scheme(scheme)?;
-        let is_sound = url::is_host(host) && path.bytes().all(url::is_path);
-        is_sound.then(|| Self { scheme, base: format!("{scheme}://{host}{}", path.trim_end_matches('/')) })
+        let name = url::host_name(host).filter(|_| path.bytes().all(url::is_path))?;
+        let base = format!("{scheme}://{host}{}", path.trim_end_matches('/'));
+        Some(Self { scheme, host: name.to_owned(), base })
     }
 }
 
@@ -65,13 +68,23 @@ impl Addressing {
         let fixed = self.public_url.as_ref();
         let own = if self.is_secure { "https" } else { "http" };
         let scheme = fixed.map(|fixed| fixed.scheme).or(hop.scheme).unwrap_or(own);
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let url = match fixed {
             Some(fixed) => url::append_path(fixed.base.clone(), path),
-            None => url::build(scheme, hop.host.as_deref().or(host), &self.address.to_string(), path),
+            None => {
+                url::build(scheme, hop.host.as_deref().or(host(headers)), &self.address.to_string(), path)
+            }
         };
         let client = hop.client.or(peer).map(|address| address.to_canonical());
         Origin { client, is_secure: self.is_secure || scheme == "https", url }
+    }
+
+    /// Whether `Host` is an IP address, `localhost` or the host of the public URL. Any other name may be a stranger's, who lets it lead here
+    /// (DNS rebinding): then pages of the stranger may read the answer. What proxies say of the host does not count, since such a page can say it.
+    pub(crate) fn is_own_host(&self, headers: &HeaderMap) -> bool {
+        host(headers).and_then(url::host_name).is_some_and(|name| {
+            let own = self.public_url.iter().map(|fixed| fixed.host.as_str()).chain(["localhost"]);
+            name.parse::<IpAddr>().is_ok() || own.into_iter().any(|own| own.eq_ignore_ascii_case(name))
+        })
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -96,6 +109,10 @@ impl Addressing {
             (Some(_), Some(_)) | (None, None) => Hop::default(),
         }
     }
+}
+
+fn host(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST).and_then(|host| host.to_str().ok())
 }
 
 #[cfg(test)]

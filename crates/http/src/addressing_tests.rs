@@ -199,3 +199,31 @@ fn a_fixed_url_wins() {
         assert_eq!(PublicUrl::parse(text), None, "{text}");
     }
 }
+
+#[test]
+fn a_host_is_its_own_unless_a_strangers_dns_can_lead_here() {
+    let fixed = addressing().behind(Vec::new(), PublicUrl::parse("https://Esoz.example:8443/api"));
+    for (host, is_own) in [
+        ("127.0.0.1", true),
+        ("192.0.2.1:8080", true),
+        ("[::1]:8080", true),
+        ("localhost", true),
+        ("LocalHost:8080", true),
+        ("esoz.example", true),
+        ("esoz.example:1", true),
+        ("evil.example", false),
+        ("esoz.example.evil.example", false),
+        ("127.0.0.1.evil.example", false),
+        ("localhost.evil.example", false),
+        ("127.0.0.1@evil.example", false),
+        ("::1", false),
+        ("", false),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static(host));
+        headers.insert("x-forwarded-host".parse().unwrap(), HeaderValue::from_static("localhost"));
+        assert_eq!(fixed.is_own_host(&headers), is_own, "{host}");
+        assert_eq!(addressing().is_own_host(&headers), is_own && !host.starts_with("esoz"), "{host}");
+    }
+    assert!(!fixed.is_own_host(&HeaderMap::new()));
+}

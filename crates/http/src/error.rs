@@ -44,6 +44,10 @@ constant_errors! {
     malformed => BAD_REQUEST, "Malformed request. Probably, you have sent corrupted JSON.", close: false;
     /// The request asks for a WebSocket. The framework takes whatever follows its head for its body.
     websocket => BAD_REQUEST, "WebSockets are not served: send the request without the header Upgrade.", close: true;
+    /// The page is asked for under a name that a stranger may have given to the server (DNS rebinding).
+    foreign_host => MISDIRECTED_REQUEST,
+        "This page is served under an IP address, localhost and the host of http.public_url alone. Open it under one of these, or set http.public_url.",
+        close: false;
     /// No route matches the path.
     no_such_path => NOT_FOUND, "not_found", close: false;
     /// The body did not arrive in time.
@@ -135,6 +139,14 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
+    /// 503: the stream of the request inspector has no place left.
+    pub(crate) fn too_many_listeners(most: usize) -> Self {
+        let message = format!(
+            "{most} browsers follow the request inspector already. Close one, or reload the page to see what is new."
+        );
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
     /// 429: the client has exhausted its rate limit.
     pub(crate) fn too_many_requests(limit: RateLimitStatus) -> Self {
         let RateLimitStatus { quota, window_s, reset_s, .. } = limit;
@@ -193,6 +205,11 @@ impl ApiError {
         Self { close: true, ..Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message) }
     }
 
+    /// Its status, its type and its message.
+    pub(crate) fn summary(&self) -> (u16, &'static str, String) {
+        (self.status.as_u16(), self.body.kind, self.body.message.clone())
+    }
+
     /// Its message, and each entry at fault with the description of the rule that it breaks.
     pub(crate) fn texts(&self) -> (String, Vec<(String, String)>) {
         let description = |fault: &Invalid| fault.rules.first().map(|rule| rule.description.clone());
@@ -247,6 +264,7 @@ fn kind(status: StatusCode) -> &'static str {
         StatusCode::CONFLICT => "request_conflict",
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "request_too_large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "content_type_invalid",
+        StatusCode::MISDIRECTED_REQUEST => "misdirected_request",
         StatusCode::UNPROCESSABLE_ENTITY => "validation_failed",
         StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
         StatusCode::SERVICE_UNAVAILABLE => "service_unavailable",

@@ -41,8 +41,8 @@ pub use limits::HttpLimits;
 pub use listening::Listening;
 pub use middleware::{AdmissionControl, AdmissionSettings, MonotonicClock, ProcessClock};
 pub use observer::{METHODS, Observer, RequestEnded, UNMATCHED};
-pub use openapi::document::openapi;
-pub use routes::{lists, operations, outcomes, route_patterns, served};
+pub use openapi::document::{ACCESS_TOKEN, openapi};
+pub use routes::{group_of, inspector_refusals, lists, operations, outcomes, route_patterns, served};
 pub use server::{ConnectionLimits, listen};
 pub use workers::Workers;
 

@@ -1,6 +1,7 @@
 //! The requested URL, as `meta.url` repeats it: always a URI, whatever was sent.
 
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 
 /// Builds the URL of scheme, host and path. Bytes that no URI may hold are percent-encoded in the path; an invalid host is replaced by the
 /// server's own.
@@ -34,18 +35,21 @@ pub(crate) const fn is_path(byte: u8) -> bool {
 
 /// Whether the text is a name, an IPv4 address or an IPv6 address in brackets, with or without a port.
 pub(crate) fn is_host(text: &str) -> bool {
+    host_name(text).is_some()
+}
+
+/// The name or address of a [host](is_host), without brackets and port.
+pub(crate) fn host_name(text: &str) -> Option<&str> {
     let in_brackets = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-    let (is_name, port) = in_brackets.map_or_else(
-        || {
-            let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-            let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-            (!name.is_empty() && name.bytes().all(fits), port)
-        },
-        |(address, port)| (address.parse::<std::net::Ipv6Addr>().is_ok(), port),
-    );
+    let (name, port) = in_brackets.unwrap_or_else(|| text.split_at(text.find(':').unwrap_or(text.len())));
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let is_name = match in_brackets {
+        Some((address, _)) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !name.is_empty() && name.bytes().all(fits),
+    };
     let is_port = port.is_empty()
         || port.strip_prefix(':').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-    is_name && is_port
+    (is_name && is_port).then_some(name)
 }
 
 #[cfg(test)]

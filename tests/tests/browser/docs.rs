@@ -3,6 +3,7 @@
 use esoz_tests::PATIENT_KEY;
 use esoz_tests::demo::Demo;
 use esoz_tests::process::Process;
+use serde_json::Value;
 use thirtyfour::error::WebDriverResult;
 
 use crate::driver::{Page, SCREENS};
@@ -42,6 +43,9 @@ async fn in_a_demo_each_operation_is_ready_to_press() {
         ] {
             assert!(text.contains(seen), "{seen} is not in:\n{text}");
         }
+        // Tokens that were filled in are not kept: after a restart of the demo they would be dead.
+        let kept = page.driver.execute("return localStorage.getItem('authorized')", vec![]).await?;
+        assert_eq!(*kept.json(), Value::Null);
         page.driver.refresh().await?;
         let (status, body) = page.execute().await?;
         assert!(status.starts_with("409") && body.contains("cannot be stopped"), "{status} {body}");

@@ -5,8 +5,9 @@ use std::time::Instant;
 use esoz_testkit::wait::wait_for;
 use esoz_tests::demo::{Demo, between};
 use esoz_tests::process::Process;
-use esoz_tests::{DEADLINE, PATIENT_KEY};
+use esoz_tests::{DEADLINE, PATIENT_KEY, Scrape};
 use reqwest::Response;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 const FIRST: &str = "the-first-request-of-the-test";
@@ -44,7 +45,7 @@ fn row<'a>(page: &'a str, request_id: &str) -> &'a str {
 async fn the_page_tells_what_was_done_what_was_refused_and_why() {
     let demo = Demo::start(&[]);
     let first = page(&demo.base).await;
-    assert!(first.contains("No request yet") && first.contains("No recent event"), "{first}");
+    assert!(first.contains("No request yet") && first.contains("No event yet"), "{first}");
     assert_eq!([demo.stop(FIRST).await, demo.stop(SECOND).await], [200, 409]);
     let hostile = get(&format!("{}/api/patients/%3Cscript%3E", demo.base)).await;
     assert_eq!(hostile.status(), 404);
@@ -119,12 +120,71 @@ async fn listeners_are_bounded_and_a_place_is_free_again_when_one_leaves() {
         streams.push(answer);
     };
     assert_eq!((streams.len(), refused.status().as_u16()), (16, 503));
+    let text = refused.text().await.unwrap();
+    assert!(text.contains("16 browsers follow the request inspector already. Close one"), "{text}");
     drop(streams.pop());
     wait_for("a place", DEADLINE, async || {
         let status = get(&url).await.status();
         if status == 200 { Ok(()) } else { Err(status.to_string()) }
     })
     .await;
+}
+
+#[tokio::test]
+async fn however_many_listen_and_send_requests_one_reader_reads_the_event_log() {
+    const REQUESTS: usize = 50;
+    let demo = Demo::start(&[("ESOZ_METRICS__BIND", "127.0.0.1:0")]);
+    let began = Instant::now();
+    let mut listeners = JoinSet::new();
+    for _ in 0..16 {
+        let mut stream = get(&format!("{}/inspector/stream", demo.base)).await;
+        listeners.spawn(async move {
+            read_until(&mut stream, |text| text.matches("event: request").count() == REQUESTS).await
+        });
+    }
+    for _ in 0..REQUESTS {
+        assert_eq!(get(&format!("{}/nothing", demo.base)).await.status(), 404);
+        page(&demo.base).await;
+    }
+    listeners.join_all().await;
+    let scrape = Scrape::read(&demo.process.scrape().await);
+    let labels = [("port", "event_log"), ("operation", "list")];
+    let reads = scrape.sum("esoz_store_operation_duration_seconds_count", &labels).unwrap();
+    // The first one, and one for each time that must be between two.
+    let most = began.elapsed().as_secs_f64() / 0.4 + 1.0;
+    assert!((1.0..=most).contains(&reads), "{reads} reads, {most} at most");
+}
+
+#[tokio::test]
+async fn a_name_that_a_stranger_may_have_given_to_the_server_is_refused() {
+    let demo = Demo::start(&[("ESOZ_HTTP__PUBLIC_URL", "https://esoz.example")]);
+    let client = reqwest::Client::new();
+    for path in ["/", "/inspector/page.js", "/inspector/stream", "/docs/samples.json"] {
+        for (host, status) in [("evil.example", 421), ("localhost", 200), ("esoz.example", 200)] {
+            let request = client.get(format!("{}{path}", demo.base)).header("host", host);
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), status, "{path} of {host}");
+            if status == 421 {
+                let text = answer.text().await.unwrap();
+                assert!(text.contains("Open it under one of these, or set http.public_url."), "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_no_older_than_its_request() {
+    let demo = Demo::start(&[]);
+    assert_eq!(demo.stop(FIRST).await, 200);
+    let shown = wait_for("the event", DEADLINE, async || {
+        let page = page(&demo.base).await;
+        if page.contains("stopped</code>") { Ok(page) } else { Err(page) }
+    })
+    .await;
+    let (requests, events) = shown.split_once("<table id=\"events\">").unwrap();
+    let [request, event] =
+        [row(requests, FIRST), events].map(|text| between(text, "<time datetime=\"", "\""));
+    assert!(request <= event, "the request began at {request}, the event happened at {event}");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use crate::compose::Parts;
 use crate::config::Config;
 use crate::server::EsozServer;
 use data::{DRFO, load};
-use introduction::introduction;
+use introduction::{Files, introduction};
 use samples::{Credentials, samples};
 
 /// How many ports after the configured one are tried.
@@ -57,7 +57,8 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     parts.samples = Some(samples(&credentials, &fresh));
     let server = EsozServer::start(&config, parts, listener)?;
     let base = format!("{}://{}", server.scheme(), loopback(server.address()));
-    print(&introduction(&base, &credentials, [&store, &keys, &patient_key], &fresh)?)?;
+    let files = Files { store: &store, keys: &keys, patient_key: &patient_key };
+    print(&introduction(&base, &credentials, files, &fresh)?)?;
     let stop = any_signal(&[SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()])?;
     server.run_until(stop).await
 }

@@ -86,9 +86,11 @@ impl Parts {
         Ok((parts, reload))
     }
 
-    /// The request inspector.
-    pub(crate) fn inspector(&self) -> Arc<Inspector> {
-        Arc::new(Inspector::new(self.clock.clone(), self.samples.clone()))
+    /// The request inspector, if it is configured.
+    pub(crate) fn inspector(&self, config: &Config) -> Option<Arc<Inspector>> {
+        let (http, events) = (&config.sections.http, &config.sections.events);
+        let log = events.store.then(|| self.stores.event_log.clone());
+        http.inspector.then(|| Arc::new(Inspector::new(self.clock.clone(), log, self.samples.clone())))
     }
 }
 

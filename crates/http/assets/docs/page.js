@@ -2,8 +2,8 @@
 
 const DESCRIPTION = "/openapi.json";
 
-// What follows a description, so that an operation's first screen tells all three.
-function outline(operation, parameters) {
+// Summarises what an operation needs, answers and refuses with, below its description.
+function summary(operation, parameters) {
   const places = { path: "in the path", query: "in the query" };
   const wants = Object.values(operation.security?.[0] ?? {}).length
     ? [`an access token with the scope \`${Object.values(operation.security[0])[0][0]}\``]
@@ -11,8 +11,8 @@ function outline(operation, parameters) {
   if (operation.security?.[0]?.api_key) wants.push("an api key with the same scope");
   for (const [place, name] of Object.entries(places)) {
     const names = parameters.filter((parameter) => parameter.in === place).map((parameter) => `\`${parameter.name}\``);
-    const few = names.length > 3 ? [`filters ${name}`] : names.length ? [`${names.join(", ")} ${name}`] : [];
-    wants.push(...few);
+    const listed = names.length > 3 ? [`filters ${name}`] : names.length ? [`${names.join(", ")} ${name}`] : [];
+    wants.push(...listed);
   }
   if (operation.requestBody) wants.push(operation.requestBody.required ? "a JSON body" : "a JSON body or none");
   const codes = Object.keys(operation.responses);
@@ -54,7 +54,9 @@ function fillIn(description, { callers, calls }) {
 }
 
 async function show() {
-  const samples = await (await fetch("/docs/samples.json")).json();
+  const answer = await fetch("/docs/samples.json");
+  // Refused under a name that is not the server's own: then the page is that of a server without samples.
+  const samples = answer.ok ? await answer.json() : null;
   let isLoading = true;
   const ui = SwaggerUIBundle({
     url: DESCRIPTION,
@@ -64,8 +66,9 @@ async function show() {
     displayRequestDuration: true,
     // The operations are what people come for; the schemas unfold on demand.
     defaultModelsExpandDepth: 0,
-    // Authorisation survives a reload.
-    persistAuthorization: true,
+    // What people enter survives a reload, in the browser's local storage. Samples are filled in at each load; kept ones would be dead
+    // after a restart of the server.
+    persistAuthorization: samples === null,
     // With samples a request is one press away.
     tryItOutEnabled: samples !== null,
     // Its default sends the description to a server on the internet.
@@ -76,17 +79,15 @@ async function show() {
       const description = JSON.parse(response.text);
       if (samples) fillIn(description, samples);
       for (const operation of operationsOf(description)) {
-        operation.description = `${operation.description ?? ""}\n\n${outline(operation, operation.parameters ?? [])}`;
+        operation.description = `${operation.description ?? ""}\n\n${summary(operation, operation.parameters ?? [])}`;
       }
       response.text = JSON.stringify(description);
       return response;
     },
     onComplete() {
-      const authorized = ui.authSelectors.authorized();
       for (const { scheme, token, api_key } of samples?.callers ?? []) {
-        // What somebody has entered stays.
-        if (!authorized.has(scheme)) ui.preauthorizeApiKey(scheme, token);
-        if (api_key && !authorized.has("api_key")) ui.preauthorizeApiKey("api_key", api_key);
+        ui.preauthorizeApiKey(scheme, token);
+        if (api_key) ui.preauthorizeApiKey("api_key", api_key);
       }
     },
   });

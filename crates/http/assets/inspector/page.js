@@ -3,14 +3,13 @@
 const state = document.querySelector("#state");
 const requests = document.querySelector("#requests");
 const events = document.querySelector("#events tbody");
-const MOST_ROWS = 100;
 
 function say(text, kind) {
   state.textContent = text;
   state.className = kind;
 }
 
-const stream = new EventSource(`/inspector/stream?after=${requests.dataset.newest}`);
+const stream = new EventSource(`${requests.dataset.stream}?after=${requests.dataset.newest}`);
 let wasLost = false;
 
 stream.addEventListener("open", () => {
@@ -30,7 +29,7 @@ stream.addEventListener("request", ({ data }) => {
   rows.querySelector(".empty")?.remove();
   rows.insertAdjacentHTML("afterbegin", data);
   rows.rows[0].classList.add("new");
-  while (rows.rows.length > MOST_ROWS) rows.lastElementChild.remove();
+  while (rows.rows.length > requests.dataset.capacity) rows.lastElementChild.remove();
 });
 
 stream.addEventListener("events", ({ data }) => {

@@ -6,8 +6,16 @@ use esoz_events::LoggedEvent;
 use esoz_kernel::Timestamp;
 use esoz_kernel::time::rfc3339_millis;
 
-use super::request_log::LoggedRequest;
+use super::request_log::{CAPACITY, LoggedRequest};
 use super::samples::{SampleCall, Samples};
+
+/// The page.
+pub(crate) const PAGE: &str = "/";
+/// The style sheet and the script of the page.
+pub(crate) const STYLE: &str = "/inspector/page.css";
+pub(crate) const SCRIPT: &str = "/inspector/page.js";
+/// The server-sent events of what is new.
+pub(crate) const STREAM: &str = "/inspector/stream";
 
 /// Text between tags or in quotes, which cannot end them.
 struct Text<T>(T);
@@ -50,7 +58,7 @@ impl<T: Display> Display for Part<T> {
 }
 
 /// The row of a request.
-pub(crate) fn request_row(LoggedRequest { ended_at, request, .. }: &LoggedRequest) -> String {
+pub(crate) fn request_row(LoggedRequest { began_at, request, .. }: &LoggedRequest) -> String {
     let class = match request.status {
         ..400 => "ok",
         400..500 => "refused",
@@ -76,7 +84,7 @@ pub(crate) fn request_row(LoggedRequest { ended_at, request, .. }: &LoggedReques
     let micros = request.elapsed.as_micros();
     format!(
         r#"<tr class="{class}"><td>{time}</td><td><b>{status}</b></td><td><span class="method">{method}</span> <code>{route}</code>{record}<div class="note">request <code>{request_id}</code></div></td><td>{outcome}{message}{faults}{reason}</td><td>{whole}.{tenth} ms</td></tr>"#,
-        time = Time(*ended_at),
+        time = Time(*began_at),
         status = request.status,
         method = request.method,
         whole = micros / 1_000,
@@ -85,12 +93,14 @@ pub(crate) fn request_row(LoggedRequest { ended_at, request, .. }: &LoggedReques
     )
 }
 
-/// The rows of events, in their order.
-pub(crate) fn event_rows(events: &[LoggedEvent]) -> String {
-    if events.is_empty() {
-        return r#"<tr class="empty"><td colspan="4">No recent event. A request that changes a status makes one.</td></tr>"#.to_owned();
-    }
-    events.iter().map(event_row).collect()
+/// The rows of events, in their order; `None` where they cannot be read.
+pub(super) fn event_rows(events: Option<&[LoggedEvent]>) -> String {
+    let note = match events {
+        None => "The event log cannot be read now.",
+        Some([]) => "No event yet. A request that changes a status makes one.",
+        Some(events) => return events.iter().map(event_row).collect(),
+    };
+    format!(r#"<tr class="empty"><td colspan="4">{note}</td></tr>"#)
 }
 
 fn event_row(event: &LoggedEvent) -> String {
@@ -111,7 +121,7 @@ fn event_row(event: &LoggedEvent) -> String {
 /// The whole page, with the requests oldest first and the rows of the events, if the event log is served.
 pub(crate) fn page(
     requests: &[LoggedRequest],
-    events: Option<&[LoggedEvent]>,
+    events: Option<&str>,
     samples: Option<&Samples>,
     now: Timestamp,
 ) -> String {
@@ -122,7 +132,7 @@ pub(crate) fn page(
     } else {
         requests.iter().rev().map(request_row).collect()
     };
-    let events = Part(events.map(event_rows).map(|rows| {
+    let events = Part(events.map(|rows| {
         format!(
             r#"<section>
 <h2>Events</h2>
@@ -144,8 +154,8 @@ pub(crate) fn page(
 <meta name="color-scheme" content="light dark">
 <title>esoz: requests and events</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/inspector/page.css">
-<script src="/inspector/page.js" defer></script>
+<link rel="stylesheet" href="{STYLE}">
+<script src="{SCRIPT}" defer></script>
 <noscript><meta http-equiv="refresh" content="10"></noscript>
 </head>
 <body>
@@ -158,9 +168,9 @@ pub(crate) fn page(
 <div class="log">
 <section>
 <h2>Requests</h2>
-<p>The last 100 requests to the API, newest first. A refusal tells the rule that refused it. Bodies, tokens and patients are not kept.</p>
-<table id="requests" data-newest="{newest}">
-<thead><tr><th>Time (UTC)</th><th>Status</th><th>Request</th><th>Outcome</th><th>Took</th></tr></thead>
+<p>The last {CAPACITY} requests to the API, newest first. A refusal tells the rule that refused it. Bodies, tokens and patients are not kept.</p>
+<table id="requests" data-newest="{newest}" data-capacity="{CAPACITY}" data-stream="{STREAM}">
+<thead><tr><th>Began (UTC)</th><th>Status</th><th>Request</th><th>Outcome</th><th>Took</th></tr></thead>
 <tbody>{rows}</tbody>
 </table>
 </section>
@@ -236,8 +246,8 @@ mod tests {
     fn a_refusal_is_shown_with_its_rule_its_record_and_its_text() {
         let row = row(EndedRequest { faults: vec![("$.id".into(), "is unknown".into())], ..refused() });
         for part in [
-            r#"<tr class="refused"><td><time datetime="2026-01-31T12:00:00.123Z""#,
-            ">12:00:00.123</time></td><td><b>409</b></td>",
+            r#"<tr class="refused"><td><time datetime="2026-01-31T12:00:00.121Z""#,
+            ">12:00:00.121</time></td><td><b>409</b></td>",
             r#"<span class="method">PATCH</span> <code>/<wbr>api/<wbr>patients/<wbr>{patient_id}/"#,
             "record <code>00000000-0000-0000-0000-000000000007</code>",
             "<b>not_<wbr>in_<wbr>progress</b> It is stopped",
@@ -271,7 +281,7 @@ mod tests {
         };
         let log = log();
         log.record(request);
-        let page = page(&log.after(0), Some(&[event]), None, Timestamp::UNIX_EPOCH);
+        let page = page(&log.after(0), Some(&event_rows(Some(&[event]))), None, Timestamp::UNIX_EPOCH);
         assert!(!page.contains("<script>alert") && !page.contains("</script>\" onclick"), "{page}");
         let escaped = "&lt;script&gt;alert(&#39;1&#39;)&lt;/";
         // In the path a line may break after a slash.
@@ -281,8 +291,8 @@ mod tests {
 
     #[test]
     fn a_page_without_requests_events_and_samples_says_so() {
-        let page = page(&[], Some(&[]), None, Timestamp::UNIX_EPOCH);
-        assert!(page.contains("No request yet") && page.contains("No recent event"), "{page}");
+        let page = page(&[], Some(&event_rows(Some(&[]))), None, Timestamp::UNIX_EPOCH);
+        assert!(page.contains("No request yet") && page.contains("No event yet"), "{page}");
         assert!(!page.contains("Ids and tokens"), "{page}");
     }
 }

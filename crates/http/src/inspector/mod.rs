@@ -11,30 +11,38 @@ pub(crate) mod stream;
 
 use std::sync::Arc;
 
+use esoz_events::EventLog;
 use esoz_kernel::{Clock, Uuid};
+use latest_events::LatestEvents;
 use request_log::RequestLog;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use html::page;
-pub(crate) use latest_events::latest_events;
+pub(crate) use html::{PAGE, SCRIPT, STREAM, STYLE, page};
 pub(crate) use request_log::EndedRequest;
 pub use samples::{SampleCall, SampleCaller, SampleRecord, Samples};
 
-/// The most listeners of the stream at once. Each takes a connection, and asks for events while it listens.
-const MAX_LISTENERS: usize = 16;
+/// The most listeners of the stream at once. Each takes a connection while it listens.
+pub(crate) const MAX_LISTENERS: usize = 16;
 
 /// The latest requests of a server, for [`Api::inspector`](crate::Api::inspector).
 pub struct Inspector {
     pub(crate) requests: RequestLog,
+    /// `None` where the event log is not served.
+    pub(crate) events: Option<LatestEvents>,
     /// What a visitor may try requests with.
     pub(crate) samples: Option<Samples>,
     listeners: Arc<Semaphore>,
 }
 
 impl Inspector {
-    /// Creates it without requests. Anybody sees the samples.
-    pub fn new(clock: Arc<dyn Clock>, samples: Option<Samples>) -> Self {
-        Self { requests: RequestLog::new(clock), samples, listeners: Arc::new(Semaphore::new(MAX_LISTENERS)) }
+    /// Creates an empty inspector. Its page shows the samples, tokens included, to anybody, and the events of the log, if there is one.
+    pub fn new(clock: Arc<dyn Clock>, log: Option<Arc<dyn EventLog>>, samples: Option<Samples>) -> Self {
+        Self {
+            requests: RequestLog::new(clock),
+            events: log.map(LatestEvents::new),
+            samples,
+            listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
+        }
     }
 
     /// Takes a place of the stream for as long as the permit is held; `None` when there is none.
@@ -73,12 +81,11 @@ impl InspectedRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use request_log::tests::log;
+    use request_log::tests::Noon;
 
     #[test]
     fn a_record_is_named_once_it_is_found() {
-        let inspector =
-            Arc::new(Inspector { requests: log(), samples: None, listeners: Arc::new(Semaphore::new(1)) });
+        let inspector = Arc::new(Inspector::new(Arc::new(Noon), None, None));
         let (route, id) = (Some("/api/patients/{patient_id}/device_dispenses/{id}"), Uuid::from_u128(7));
         let path = format!("/api/patients/{}/device_dispenses/{id}", Uuid::from_u128(8));
         let request = InspectedRequest::begin(&inspector, route, &path).unwrap();

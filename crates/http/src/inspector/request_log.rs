@@ -6,7 +6,7 @@ use esoz_kernel::{Clock, Timestamp, Uuid};
 use tokio::sync::watch;
 
 /// How many requests are kept.
-const CAPACITY: usize = 100;
+pub(super) const CAPACITY: usize = 100;
 /// How many faults are kept of a request.
 const MAX_FAULTS: usize = 8;
 /// How many characters are kept of a text that may quote names out of a request.
@@ -38,7 +38,8 @@ pub(crate) struct EndedRequest {
 pub(crate) struct LoggedRequest {
     /// Counts up from 1.
     pub(crate) sequence: u64,
-    pub(crate) ended_at: Timestamp,
+    /// No later than what the request did, such as its event.
+    pub(crate) began_at: Timestamp,
     pub(crate) request: EndedRequest,
 }
 
@@ -66,7 +67,8 @@ impl RequestLog {
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let sequence = self.newest.borrow().saturating_add(1);
-        kept.push_back(LoggedRequest { sequence, ended_at: self.clock.now(), request });
+        let began_at = self.clock.now().saturating_sub(request.elapsed);
+        kept.push_back(LoggedRequest { sequence, began_at, request });
         if kept.len() > CAPACITY {
             kept.pop_front();
         }
@@ -94,7 +96,7 @@ impl RequestLog {
 pub(crate) mod tests {
     use super::*;
 
-    struct Noon;
+    pub(crate) struct Noon;
 
     impl Clock for Noon {
         fn now(&self) -> Timestamp {

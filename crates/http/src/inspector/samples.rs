@@ -16,7 +16,7 @@ pub struct Samples {
 pub struct SampleCaller {
     /// The name of its access token among the security schemes of the page `/docs`.
     pub scheme: &'static str,
-    /// Who it is.
+    /// The name that people see, e.g. `Pharmacy`.
     pub name: &'static str,
     /// Its access token.
     pub token: String,
@@ -27,25 +27,25 @@ pub struct SampleCaller {
 /// A record by its id.
 #[derive(Clone, Serialize)]
 pub struct SampleRecord {
-    /// What it is.
+    /// The label that people see, e.g. `Device request`.
     pub name: &'static str,
     /// Its id.
     pub id: String,
 }
 
-/// A request.
+/// A request to try, of one operation.
 #[derive(Clone, Serialize)]
 pub struct SampleCall {
     /// What it does; none: it is filled in at `/docs` and not listed.
     pub title: Option<&'static str>,
-    /// Its group in the description.
+    /// The tag of the operation in the description.
     pub group: &'static str,
-    /// Its operation.
+    /// The operation id in the OpenAPI description, e.g. `stop_device_dispense`.
     pub operation: &'static str,
     /// The [scheme](SampleCaller::scheme) of its caller.
     pub caller: &'static str,
     /// The values of its parameters, by their names.
     pub parameters: Vec<(&'static str, String)>,
-    /// Its body.
+    /// The JSON body; `None` when the method takes none.
     pub body: Option<serde_json::Value>,
 }

@@ -10,13 +10,11 @@ use futures_util::stream::{self, Stream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
-use super::html::{event_rows, request_row};
-use super::{Inspector, latest_events};
+use super::Inspector;
+use super::html::request_row;
+use super::latest_events::POLL;
 use crate::Api;
 use crate::middleware::SlowClientGuard;
-
-/// How often the event log is read, and the end of the server noticed.
-const POLL: Duration = Duration::from_millis(400);
 
 /// The longest silence on a stream: proxies close silent connections.
 const MAX_SILENCE: Duration = Duration::from_secs(10);
@@ -30,7 +28,7 @@ pub(crate) struct Listener {
     /// The sequence of the last request that was sent.
     after: u64,
     /// The events as they were sent last.
-    events: Option<String>,
+    events: Option<Arc<str>>,
     sent_at: Instant,
     _place: OwnedSemaphorePermit,
 }
@@ -66,8 +64,8 @@ impl Listener {
                 self.after = logged.sequence;
                 text += &message("request", &request_row(&logged));
             }
-            if self.api.serves_events {
-                let events = event_rows(&latest_events(&self.api).await);
+            if let Some(latest) = &self.inspector.events {
+                let events = latest.rows().await;
                 if self.events.as_ref() != Some(&events) {
                     text += &message("events", &events);
                     self.events = Some(events);

@@ -21,6 +21,11 @@ use crate::extract::body;
 use crate::preflight::allow_header;
 use crate::routes::{self, contract_divisions, device_dispenses, events, health};
 
+/// The name of the security scheme of access tokens in the description.
+pub const ACCESS_TOKEN: &str = "access_token";
+/// That of api keys.
+const API_KEY: &str = "api_key";
+
 /// Renders the OpenAPI document, as it is served at `/openapi.json`.
 ///
 /// # Errors
@@ -100,17 +105,17 @@ impl Modify for Security {
             "Names the calling software. It has a scope of its own, which must hold what the operation asks for as well.",
         );
         let components = openapi.components.get_or_insert_default();
-        components.add_security_scheme("access_token", SecurityScheme::Http(token));
-        components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(api_key)));
+        components.add_security_scheme(ACCESS_TOKEN, SecurityScheme::Http(token));
+        components.add_security_scheme(API_KEY, SecurityScheme::ApiKey(ApiKey::Header(api_key)));
         let registry: BTreeMap<&str, _> =
             routes::operations().into_iter().map(|operation| (operation.name, operation)).collect();
         for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations_of) {
             let required = operation.operation_id.as_deref().and_then(|id| registry.get(id));
             let requirement = required.map_or_else(SecurityRequirement::default, |required| {
-                let token = SecurityRequirement::new("access_token", [required.scope]);
+                let token = SecurityRequirement::new(ACCESS_TOKEN, [required.scope]);
                 match required.caller {
                     CallerKind::User => token,
-                    CallerKind::UserWithApiKey => token.add("api_key", [required.scope]),
+                    CallerKind::UserWithApiKey => token.add(API_KEY, [required.scope]),
                 }
             });
             operation.security = Some(vec![requirement]);

@@ -120,8 +120,11 @@ pub(super) async fn show(request: HttpRequest, context: Context) -> Answer {
 pub(super) const SAMPLES: &str = "/docs/samples.json";
 
 /// Sends what the page fills in: the samples of the request inspector, `null` where there are none. Anybody may ask.
-pub(super) async fn samples(context: Context, api: web::Data<Api>) -> Answer {
+pub(super) async fn samples(request: HttpRequest, context: Context, api: web::Data<Api>) -> Answer {
     let samples = api.inspector.as_ref().and_then(|inspector| inspector.samples.as_ref());
+    if samples.is_some() && !api.addressing.is_own_host(request.headers()) {
+        return answer::<()>(&context, Err(ApiError::foreign_host()));
+    }
     Ok(headers::with_standard_headers(&context, StatusCode::OK, API_CSP)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(samples))

@@ -1,5 +1,7 @@
 //! The request inspector: its page at `/`, the files of the page, and the stream of what is new.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponseBuilder, web};
@@ -9,15 +11,7 @@ use crate::call::{Answer, Context, answer};
 use crate::error::ApiError;
 use crate::headers::{self, PAGE_CSP};
 use crate::inspector::stream::Listener;
-use crate::inspector::{self, Inspector};
-
-/// The page.
-const PAGE: &str = "/";
-/// The style sheet and the script of the page.
-const STYLE: &str = "/inspector/page.css";
-const SCRIPT: &str = "/inspector/page.js";
-/// The server-sent events of what is new.
-pub(super) const STREAM: &str = "/inspector/stream";
+use crate::inspector::{self, Inspector, MAX_LISTENERS, PAGE, SCRIPT, STREAM, STYLE};
 
 /// The paths of the page and of its files, that of the page first.
 pub(super) fn paths() -> Vec<String> {
@@ -31,7 +25,10 @@ pub(super) fn is_of(path: &str) -> bool {
 
 /// Shows the page, or sends one of its files. Anybody may ask.
 pub(super) async fn show(request: HttpRequest, context: Context, api: web::Data<Api>) -> Answer {
-    let Some(inspector) = &api.inspector else { return no_such_path(&context) };
+    let inspector = match inspector_for(&request, &api) {
+        Ok(inspector) => inspector,
+        Err(error) => return answer::<()>(&context, Err(error)),
+    };
     let (content_type, cache_control, body) = match request.path() {
         STYLE => {
             ("text/css; charset=utf-8", "no-cache", include_str!("../../assets/inspector/page.css").into())
@@ -41,7 +38,7 @@ pub(super) async fn show(request: HttpRequest, context: Context, api: web::Data<
             "no-cache",
             include_str!("../../assets/inspector/page.js").into(),
         ),
-        _ => ("text/html; charset=utf-8", "no-store", rendered(&api, inspector).await),
+        _ => ("text/html; charset=utf-8", "no-store", rendered(&inspector).await),
     };
     Ok(page_answer(&context)
         .content_type(content_type)
@@ -49,17 +46,35 @@ pub(super) async fn show(request: HttpRequest, context: Context, api: web::Data<
         .body(body))
 }
 
-async fn rendered(api: &Api, inspector: &Inspector) -> String {
-    let events = if api.serves_events { Some(inspector::latest_events(api).await) } else { None };
+/// The inspector, for a request that may see what it shows.
+fn inspector_for(request: &HttpRequest, api: &Api) -> Result<Arc<Inspector>, ApiError> {
+    let inspector = api.inspector.clone().ok_or_else(ApiError::no_such_path)?;
+    if api.addressing.is_own_host(request.headers()) { Ok(inspector) } else { Err(ApiError::foreign_host()) }
+}
+
+/// The refusals of the page, its files and its stream.
+pub(super) fn refusals() -> [ApiError; 2] {
+    [ApiError::foreign_host(), ApiError::too_many_listeners(MAX_LISTENERS)]
+}
+
+async fn rendered(inspector: &Inspector) -> String {
+    let events = match &inspector.events {
+        Some(latest) => Some(latest.rows().await),
+        None => None,
+    };
     let requests = &inspector.requests;
     inspector::page(&requests.after(0), events.as_deref(), inspector.samples.as_ref(), requests.now())
 }
 
 /// Streams what is new, behind the request that `after` names. Anybody may listen, as far as there are places.
 pub(super) async fn stream(request: HttpRequest, context: Context, api: web::Data<Api>) -> Answer {
-    let Some(inspector) = api.inspector.clone() else { return no_such_path(&context) };
-    let Some(place) = inspector.listen() else {
-        return answer::<()>(&context, Err(ApiError::overloaded()));
+    let taken = inspector_for(&request, &api).and_then(|inspector| {
+        let place = inspector.listen().ok_or_else(|| ApiError::too_many_listeners(MAX_LISTENERS))?;
+        Ok((inspector, place))
+    });
+    let (inspector, place) = match taken {
+        Ok(taken) => taken,
+        Err(error) => return answer::<()>(&context, Err(error)),
     };
     let mut response = page_answer(&context);
     response
@@ -77,8 +92,4 @@ pub(super) async fn stream(request: HttpRequest, context: Context, api: web::Dat
 
 fn page_answer(context: &Context) -> HttpResponseBuilder {
     headers::with_standard_headers(context, StatusCode::OK, PAGE_CSP)
-}
-
-fn no_such_path(context: &Context) -> Answer {
-    answer::<()>(context, Err(ApiError::no_such_path()))
 }

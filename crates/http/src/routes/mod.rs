@@ -31,6 +31,7 @@ use utoipa::openapi::{self, HttpMethod, Paths};
 use crate::call::{Answer, Context, answer};
 use crate::envelope::Reply;
 use crate::error::ApiError;
+use crate::inspector::STREAM;
 use crate::observer::{AUTHENTICATE_API_KEY, AUTHENTICATE_TOKEN, OK, UNMATCHED};
 use crate::preflight::{allow_header, preflight};
 
@@ -86,7 +87,7 @@ fn endpoints() -> Vec<Endpoint> {
     ];
     let inspector = [
         Endpoint::undescribed(Method::GET, inspector::paths(), inspector::show),
-        Endpoint::undescribed(Method::GET, vec![inspector::STREAM.to_owned()], inspector::stream),
+        Endpoint::undescribed(Method::GET, vec![STREAM.to_owned()], inspector::stream),
     ];
     #[cfg(feature = "swagger")]
     let docs = [
@@ -176,6 +177,18 @@ pub fn outcomes() -> Vec<(&'static str, Vec<&'static str>)> {
 pub fn lists() -> Vec<&'static str> {
     let lists = endpoints().into_iter().filter(|endpoint| endpoint.is_list);
     lists.filter_map(|endpoint| Some(endpoint.operation?.name)).collect()
+}
+
+/// Returns the group of an operation in the description: its tag. Empty if it is none of [`operations`].
+pub fn group_of<O: Operation>() -> &'static str {
+    let runs = |endpoint: &Endpoint| endpoint.operation.is_some_and(|operation| operation.name == O::NAME);
+    let described = endpoints().into_iter().find(runs).and_then(|endpoint| endpoint.described);
+    described.map(|(tag, ..)| tag).unwrap_or_default()
+}
+
+/// Lists the answers of the request inspector and of its samples but their success: status, type and message.
+pub fn inspector_refusals() -> Vec<(u16, &'static str, String)> {
+    inspector::refusals().iter().map(ApiError::summary).collect()
 }
 
 /// Describes every route.

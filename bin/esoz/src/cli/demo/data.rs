@@ -34,20 +34,38 @@ pub(super) const NEW_CONTRACT: Uuid = uuid!("e598415a-f3b6-44d9-81e2-a516832cf29
 
 /// Records that no earlier demo on this store has used.
 pub(super) struct Fresh {
-    /// Dispenses in progress: of the first printed request, of the story, of the pages.
-    pub(super) dispenses: [Uuid; 3],
-    /// Device requests for two pieces each: of the story's two dispenses, of the pages.
-    pub(super) requests: [Uuid; 3],
+    // Dispenses in progress.
+    /// That of the first printed request.
+    pub(super) dispense_to_stop: Uuid,
+    /// That of the printed story.
+    pub(super) dispense_of_story: Uuid,
+    /// That of the pages.
+    pub(super) dispense_of_pages: Uuid,
+    // Device requests for two pieces each.
+    /// That of the dispense that is recorded and completed.
+    pub(super) request_to_complete: Uuid,
+    /// That of the dispense that is recorded by mistake.
+    pub(super) request_of_mistake: Uuid,
+    /// That of the pages.
+    pub(super) request_of_pages: Uuid,
 }
 
 /// Imports the sample data, and fresh records.
 pub(super) async fn load(config: &Config, stores: &Stores) -> Result<Fresh> {
-    let ids = || [(); 3].map(|()| RandomIds.fresh());
-    let fresh = Fresh { dispenses: ids(), requests: ids() };
+    let fresh = Fresh {
+        dispense_to_stop: RandomIds.fresh(),
+        dispense_of_story: RandomIds.fresh(),
+        dispense_of_pages: RandomIds.fresh(),
+        request_to_complete: RandomIds.fresh(),
+        request_of_mistake: RandomIds.fresh(),
+        request_of_pages: RandomIds.fresh(),
+    };
     let sample = DISPENSE.to_string();
     let line = DATA.lines().find(|line| line.contains(&sample)).context("the sample data lack a dispense")?;
-    let dispenses = fresh.dispenses.map(|id| line.replace(&sample, &id.to_string()));
-    let requests = fresh.requests.map(|id| {
+    let dispenses = [fresh.dispense_to_stop, fresh.dispense_of_story, fresh.dispense_of_pages];
+    let dispenses = dispenses.map(|id| line.replace(&sample, &id.to_string()));
+    let requests = [fresh.request_to_complete, fresh.request_of_mistake, fresh.request_of_pages];
+    let requests = requests.map(|id| {
         let data = json!({
             "id": id, "patient_id": PATIENT, "status": "active", "intent": "order", "program": PROGRAM, "code": "30221",
             "quantity": {"value": 2, "code": "piece"}, "dispense_valid_to": "2099-12-31",

@@ -1,11 +1,21 @@
 //! The credentials of a demo, and what its pages fill in.
 
 use anyhow::Result;
-use esoz_auth::{Scope, Secret};
-use esoz_http::{SampleCall, SampleCaller, SampleRecord, Samples};
+use esoz_auth::{CallerKind, Operation, OperationInfo, Scope, Secret};
+use esoz_contract_division::{
+    CreateContractDivision, DeleteContractDivision, ListContractDivisions, ShowContractDivision,
+    UpdateContractDivision,
+};
+use esoz_device_dispense::{
+    CompleteDispense, CreateDispense, ListDispenses, ListDispensesOfPatient, MarkDispenseInError,
+    ShowDispense, StopDispense,
+};
+use esoz_events::{ListEvents, ShowEvent};
+use esoz_http::{ACCESS_TOKEN, SampleCall, SampleCaller, SampleRecord, Samples};
 use esoz_kernel::system::RandomIds;
 use esoz_kernel::{ClientId, IdGenerator as _, UserId};
 use jiff::SignedDuration;
+use serde_json::Value;
 
 use super::data::{
     CONTRACT_DIVISION, Fresh, HEALTH_SERVICE, PATIENT, PHARMACY, USER, new_dispense, new_pair,
@@ -17,13 +27,8 @@ use crate::compose::stores::Stores;
 const TTL: SignedDuration = SignedDuration::from_hours(24);
 
 /// The names of the callers' tokens. The first is that of the published description.
-const OF_PHARMACY: &str = "access_token";
+const OF_PHARMACY: &str = ACCESS_TOKEN;
 const OF_HEALTH_SERVICE: &str = "access_token_of_health_service";
-
-/// The groups of the description.
-const DISPENSES: &str = "device dispenses";
-const CONTRACTS: &str = "contract divisions";
-const EVENTS: &str = "events";
 
 /// The credentials of a demo.
 pub(super) struct Credentials {
@@ -38,11 +43,8 @@ pub(super) struct Credentials {
 impl Credentials {
     /// Issues fresh ones.
     pub(super) async fn issue(stores: &Stores) -> Result<Self> {
-        let dispenses = Scope::parse(
-            "device_dispense:stop device_dispense:read event:read device_dispense:write device_dispense:complete \
-             device_dispense:mark_in_error",
-        );
-        let contracts = Scope::parse("private_contracts:write private_contracts:read");
+        let dispenses = scope_of(CallerKind::User);
+        let contracts = scope_of(CallerKind::UserWithApiKey);
         let (user, health_service) = (UserId::new(USER), ClientId::new(HEALTH_SERVICE));
         Ok(Self {
             pharmacy: issue_token(stores, user, ClientId::new(PHARMACY), dispenses, TTL).await?,
@@ -52,9 +54,30 @@ impl Credentials {
     }
 }
 
+/// The scope for every operation of such callers.
+fn scope_of(caller: CallerKind) -> Scope {
+    let operations = esoz_http::operations().into_iter().filter(|operation| operation.caller == caller);
+    let scopes: Vec<_> = operations.map(|OperationInfo { scope, .. }| scope).collect();
+    Scope::parse(&scopes.join(" "))
+}
+
+/// A request of one operation, by the caller that it is for.
+fn call<O: Operation>(
+    title: Option<&'static str>,
+    parameters: &[(&'static str, String)],
+    body: Option<Value>,
+) -> SampleCall {
+    let caller = match O::CALLER {
+        CallerKind::User => OF_PHARMACY,
+        CallerKind::UserWithApiKey => OF_HEALTH_SERVICE,
+    };
+    let (group, operation, parameters) = (esoz_http::group_of::<O>(), O::NAME, parameters.to_vec());
+    SampleCall { title, group, operation, caller, parameters, body }
+}
+
 /// What the pages fill in. Their records are none of those that are printed, so that a request from there succeeds at first.
 pub(super) fn samples(credentials: &Credentials, fresh: &Fresh) -> Samples {
-    let Fresh { dispenses: [_, _, dispense], requests: [_, _, request] } = fresh;
+    let Fresh { dispense_of_pages: dispense, request_of_pages: request, .. } = fresh;
     let exposed = |secret: &Secret| secret.expose().to_owned();
     let callers = vec![
         SampleCaller {
@@ -80,50 +103,26 @@ pub(super) fn samples(credentials: &Credentials, fresh: &Fresh) -> Samples {
         ("User", USER),
     ];
     let records = records.map(|(name, id)| SampleRecord { name, id: id.to_string() }).into();
-    let call = |title, group, operation, caller, parameters: &[(_, String)], body| SampleCall {
-        title,
-        group,
-        operation,
-        caller,
-        parameters: parameters.to_vec(),
-        body,
-    };
     let patient = || ("patient_id", PATIENT.to_string());
-    let of_dispense = || [patient(), ("id", dispense.to_string())];
-    let of_contract = || [("id", CONTRACT_DIVISION.to_string())];
-    let dispenses = |title, operation, parameters: &[_], body| {
-        call(title, DISPENSES, operation, OF_PHARMACY, parameters, body)
-    };
-    let contracts = |title, operation, parameters: &[_], body| {
-        call(title, CONTRACTS, operation, OF_HEALTH_SERVICE, parameters, body)
-    };
+    let of_dispense = [patient(), ("id", dispense.to_string())];
+    let of_contract = [("id", CONTRACT_DIVISION.to_string())];
     let in_progress = ("status", "in_progress".to_owned());
     let recorded = new_dispense(&RandomIds.fresh().to_string(), &request.to_string());
     let calls = vec![
-        dispenses(
-            Some("Stop a dispense; once more to see a refusal"),
-            "stop_device_dispense",
-            &of_dispense(),
-            None,
-        ),
-        dispenses(Some("Record a dispense"), "create_device_dispense", &[patient()], Some(recorded)),
-        dispenses(Some("Read a dispense"), "show_device_dispense", &of_dispense(), None),
-        dispenses(Some("List dispenses in progress"), "list_device_dispenses", &[in_progress], None),
-        dispenses(None, "list_device_dispenses_of_patient", &[patient()], None),
-        dispenses(None, "complete_device_dispense", &of_dispense(), None),
-        dispenses(None, "mark_device_dispense_in_error", &of_dispense(), None),
-        contracts(
-            Some("Update a contract division"),
-            "update_contract_division",
-            &of_contract(),
-            Some(new_pair()),
-        ),
-        contracts(None, "create_contract_division", &[], Some(new_pair())),
-        contracts(None, "show_contract_division", &of_contract(), None),
-        contracts(None, "delete_contract_division", &of_contract(), None),
-        contracts(Some("List contract divisions"), "list_contract_divisions", &[], None),
-        call(Some("List events"), EVENTS, "list_events", OF_PHARMACY, &[], None),
-        call(None, EVENTS, "show_event", OF_PHARMACY, &[], None),
+        call::<StopDispense>(Some("Stop a dispense; once more to see a refusal"), &of_dispense, None),
+        call::<CreateDispense>(Some("Record a dispense"), &[patient()], Some(recorded)),
+        call::<ShowDispense>(Some("Read a dispense"), &of_dispense, None),
+        call::<ListDispenses>(Some("List dispenses in progress"), &[in_progress], None),
+        call::<ListDispensesOfPatient>(None, &[patient()], None),
+        call::<CompleteDispense>(None, &of_dispense, None),
+        call::<MarkDispenseInError>(None, &of_dispense, None),
+        call::<UpdateContractDivision>(Some("Update a contract division"), &of_contract, Some(new_pair())),
+        call::<CreateContractDivision>(None, &[], Some(new_pair())),
+        call::<ShowContractDivision>(None, &of_contract, None),
+        call::<DeleteContractDivision>(None, &of_contract, None),
+        call::<ListContractDivisions>(Some("List contract divisions"), &[], None),
+        call::<ListEvents>(Some("List events"), &[], None),
+        call::<ShowEvent>(None, &[], None),
     ];
     Samples { callers, records, calls }
 }
