@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use esoz_events::LoggedEvent;
-use esoz_kernel::Timestamp;
 use esoz_kernel::time::rfc3339_millis;
+use esoz_kernel::{SecretString, Timestamp};
 
 use super::request_log::{CAPACITY, LoggedRequest};
 use super::samples::{SampleCall, Samples};
@@ -201,9 +201,10 @@ fn aside(Samples { callers, records, calls }: &Samples) -> String {
     };
     let records: String = records.iter().map(|record| copyable(record.name, &record.id)).collect();
     let tokens = callers.iter().map(|caller| {
-        let api_key =
-            Part(caller.api_key.as_deref().map(|key| copyable(&format!("{}: api key", caller.name), key)));
-        format!("{}{api_key}", copyable(&format!("{}: token", caller.name), &caller.token))
+        let shown = |what: &str, secret: &SecretString| {
+            (!secret.is_empty()).then(|| copyable(&format!("{}: {what}", caller.name), secret.expose()))
+        };
+        format!("{}{}", Part(shown("token", &caller.token)), Part(shown("api key", &caller.api_key)))
     });
     let tokens: String = tokens.collect();
     format!(

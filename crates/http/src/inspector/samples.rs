@@ -1,4 +1,5 @@
-use serde::Serialize;
+use esoz_kernel::SecretString;
+use serde::{Serialize, Serializer};
 
 /// Invented records and credentials that visitors of the pages try requests with. Anybody sees them.
 #[derive(Clone, Serialize)]
@@ -19,9 +20,16 @@ pub struct SampleCaller {
     /// The name that people see, e.g. `Pharmacy`.
     pub name: &'static str,
     /// Its access token.
-    pub token: String,
-    /// The api key of its software.
-    pub api_key: Option<String>,
+    #[serde(serialize_with = "shown")]
+    pub token: SecretString,
+    /// The api key of its software; empty when its calls need none.
+    #[serde(serialize_with = "shown")]
+    pub api_key: SecretString,
+}
+
+/// The page is what shows it.
+fn shown<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
 }
 
 /// A record by its id.

@@ -5,7 +5,9 @@ use esoz_testkit::builders::dispense;
 use futures_util::future::join_all;
 
 use super::{super::query::tests::connected, *};
-use crate::{MongoSettings, MongoStore, fields::ID, reads::ReadExecutor, values::uuid};
+use crate::{
+    MongoSettings, MongoStore, collections::MAX_JOBS, fields::ID, reads::ReadExecutor, values::uuid,
+};
 
 /// The answers to finds that wait at the same time.
 async fn together(store: &MongoStore, ids: &[DispenseId]) -> Vec<Result<Option<RawDocumentBuf>, StoreError>> {

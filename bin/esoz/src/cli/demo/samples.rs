@@ -13,7 +13,7 @@ use esoz_device_dispense::{
 use esoz_events::{ListEvents, ShowEvent};
 use esoz_http::{ACCESS_TOKEN, SampleCall, SampleCaller, SampleRecord, Samples};
 use esoz_kernel::system::RandomIds;
-use esoz_kernel::{ClientId, IdGenerator as _, UserId};
+use esoz_kernel::{ClientId, IdGenerator as _, SecretString, UserId};
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -78,19 +78,19 @@ fn call<O: Operation>(
 /// What the pages fill in. Their records are none of those that are printed, so that a request from there succeeds at first.
 pub(super) fn samples(credentials: &Credentials, fresh: &Fresh) -> Samples {
     let Fresh { dispense_of_pages: dispense, request_of_pages: request, .. } = fresh;
-    let exposed = |secret: &Secret| secret.expose().to_owned();
+    let shown = |secret: &Secret| SecretString::new(secret.expose());
     let callers = vec![
         SampleCaller {
             scheme: OF_PHARMACY,
             name: "Pharmacy",
-            token: exposed(&credentials.pharmacy),
-            api_key: None,
+            token: shown(&credentials.pharmacy),
+            api_key: SecretString::default(),
         },
         SampleCaller {
             scheme: OF_HEALTH_SERVICE,
             name: "National Health Service",
-            token: exposed(&credentials.health_service),
-            api_key: Some(exposed(&credentials.api_key)),
+            token: shown(&credentials.health_service),
+            api_key: shown(&credentials.api_key),
         },
     ];
     let records = [
