@@ -122,10 +122,14 @@ mod tests {
                 "OTEL_TRACES_SAMPLER_ARG is refused",
             ),
             (&[("OTEL_TRACES_SAMPLER", "jaeger_remote")], "OTEL_TRACES_SAMPLER is refused"),
-            (&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")], ""),
+            (&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], ""),
             (
-                &[("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")],
-                "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is refused",
+                &[base, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")],
+                "endpoint=http://collector:4318/v1/traces",
+            ),
+            (
+                &[base, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")],
+                "endpoint=http://collector:4318/v1/traces OTEL_EXPORTER_OTLP_PROTOCOL is refused",
             ),
             (&[("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_SAMPLER", "jaeger_remote")], ""),
             (&[("OTEL_TRACES_SAMPLER", "always_off")], "sample_permille=0"),
