@@ -29,9 +29,6 @@ pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
     let server = EsozServer::start(config, parts, listener)?;
     let listening = format!("listening on {}://{}", server.scheme(), server.address());
     tracing::info!("{listening}");
-    if let Some(metrics) = server.metrics_address() {
-        tracing::info!("metrics are at http://{metrics}/metrics");
-    }
     // Aborted when it is dropped.
     let mut tasks = JoinSet::new();
     tasks.spawn(reload.run(server.certificate(), trust, listening.clone()));

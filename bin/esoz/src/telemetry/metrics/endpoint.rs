@@ -49,6 +49,7 @@ impl Endpoint {
         let data = web::Data::from(collectors.clone());
         let app = move || App::new().app_data(data.clone()).route("/metrics", web::get().to(metrics));
         let server = esoz_http::listen(listener, LIMITS, None, app).context(attempted)?;
+        tracing::info!("metrics are at http://{address}/metrics");
         let handle = server.handle();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
