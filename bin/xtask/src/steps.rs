@@ -33,7 +33,8 @@ impl Steps {
     /// The cargo that runs us, in the workspace's folder.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(&self.root).args(arguments);
+        // `cargo run` has set it for us; cargo-machete takes it as a sign that no cargo runs it, and its own name as a folder.
+        cargo.current_dir(&self.root).args(arguments).env_remove("CARGO_PKG_NAME");
         cargo
     }
 

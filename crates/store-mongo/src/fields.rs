@@ -18,7 +18,7 @@ pub const OUTBOX: &str = "esoz_outbox";
 pub const KEYS: &str = "esoz_keys";
 
 /// The field of a dispense that holds the event ids of its recent transitions, which tell whether a transition was applied. At most
-/// [`CHANGES_MAX`], the newest last. Absent in documents that only older versions have changed.
+/// `CHANGES_MAX`, the newest last. Absent in documents that only older versions have changed.
 pub const CHANGES: &str = "esoz_changes";
 
 /// The length of that list: far more than the transitions that can commit before the read that looks for an id.
