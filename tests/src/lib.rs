@@ -21,6 +21,7 @@ mod published;
 mod registry_server;
 mod request;
 mod scrape;
+mod secret_forms;
 pub mod secret_scan;
 mod setup;
 mod signed_fixture;

@@ -10,10 +10,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::ops::Range;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bson::Uuid;
@@ -25,6 +23,7 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use serde_json::{Value, json};
 use tracing::subscriber::set_global_default;
 
+use crate::secret_forms::{Form, Secrets};
 use crate::test_app::DEADLINE;
 
 /// Anything shorter may occur anywhere by chance.
@@ -35,8 +34,7 @@ const NUMBER_MIN_CHARS: usize = 10;
 const PIECE_BYTES: usize = 48;
 
 static CAPTURED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-static SECRETS: Mutex<Secrets> =
-    Mutex::new(Secrets { known: BTreeSet::new(), fresh: Vec::new(), searchers: Vec::new() });
+static SECRETS: Mutex<Secrets> = Mutex::new(Secrets::new());
 /// The requested paths. An answer may repeat them.
 static REQUESTED_PATHS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
@@ -84,68 +82,6 @@ impl SpanExporter for Spans {
 /// Everything that was captured until now.
 pub fn captured() -> String {
     String::from_utf8_lossy(&lock(&CAPTURED)).into_owned()
-}
-
-/// What is searched for: each of the forms of every secret.
-struct Secrets {
-    known: BTreeSet<String>,
-    /// Those that no searcher finds yet.
-    fresh: Vec<(String, Form)>,
-    /// Each of more than twice as many forms as the next, so that a form that comes later does not make all anew.
-    searchers: Vec<Searcher>,
-}
-
-/// Finds many forms in one pass: a text takes hardly longer the more there are.
-struct Searcher {
-    automaton: AhoCorasick,
-    /// By the automaton's numbers.
-    forms: Vec<(String, Form)>,
-}
-
-impl Secrets {
-    fn register(&mut self, text: String, form: Form) {
-        if self.known.insert(text.clone()) {
-            self.fresh.push((text, form));
-        }
-    }
-
-    /// The kinds of the secrets that are in a text, which is in lower case.
-    fn kinds_in(&mut self, text: &str) -> BTreeSet<&'static str> {
-        if !self.fresh.is_empty() {
-            let mut forms = std::mem::take(&mut self.fresh);
-            while let Some(smaller) = self.searchers.pop_if(|last| last.forms.len() <= 2 * forms.len()) {
-                forms.extend(smaller.forms);
-            }
-            // The kind that is built fastest: secrets come one by one, and a text after each.
-            let automaton = AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::NoncontiguousNFA))
-                .build(forms.iter().map(|(text, _)| text));
-            self.searchers.push(Searcher { automaton: automaton.expect("not that many forms"), forms });
-        }
-        let found = self.searchers.iter().flat_map(|Searcher { automaton, forms }| {
-            let found = automaton.find_overlapping_iter(text);
-            found.map(|found| (forms[found.pattern().as_usize()].1, found.range()))
-        });
-        found.filter(|(form, range)| form.counts(text, range)).map(|(form, _)| form.what).collect()
-    }
-}
-
-/// One form of a secret.
-#[derive(Clone, Copy)]
-struct Form {
-    /// What kind of secret it is.
-    what: &'static str,
-    /// Whether it is short, so that it counts only where no further letter or digit is next to it.
-    stands_alone: bool,
-}
-
-impl Form {
-    /// Whether it counts where it was found.
-    fn counts(self, text: &str, found: &Range<usize>) -> bool {
-        let is_end = |next: Option<char>| !next.is_some_and(char::is_alphanumeric);
-        let (before, after) = (&text[..found.start], &text[found.end..]);
-        !self.stands_alone || is_end(before.chars().next_back()) && is_end(after.chars().next())
-    }
 }
 
 /// Registers a secret that must not be found from now on. `what` names its kind in a complaint. What is too short to be one is passed over.

@@ -9,11 +9,11 @@ use esoz_kernel::{Replay, StoreError, StoreErrorKind, Written};
 
 use super::{
     Attempts,
-    commit::{DispenseWrite, Update, Write},
+    commit::{DispenseWrite, Write},
     compared::Compared,
     facts::{DispenseAndRequest, DispenseLookup},
     touch_request,
-    transaction::NotCommitted,
+    transaction::{NotCommitted, Update},
 };
 use crate::{
     MongoStore,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bson::{Bson, Document, RawDocumentBuf};
+use bson::{Bson, RawDocumentBuf};
 use esoz_batch::{BatchExecutor, Batcher, Queued, ReplySender};
 use esoz_device_dispense::RequestQuery;
 use esoz_kernel::{DispenseId, StoreErrorKind, Uuid};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     facts::{ActiveDispenses, in_progress},
-    transaction::{NotCommitted, Transaction},
+    transaction::{NotCommitted, Transaction, Update},
 };
 use crate::{
     collections::{Collections, MAX_JOBS},
@@ -23,13 +23,6 @@ use crate::{
 
 /// Concurrent transactions: one waits for the majority, one writes.
 const MAX_BATCHES: usize = 2;
-
-/// An update of one document, made if the document meets the conditions; they name its id.
-#[derive(Debug, Clone)]
-pub(crate) struct Update {
-    pub(super) conditions: Document,
-    pub(super) update: Document,
-}
 
 /// A write of a dispense, and of the request that it rests on.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use bson::doc;
+use bson::{Document, doc};
 use esoz_device_dispense::{DispenseRegistry as _, DispenseWrites as _, RequestQuery};
 use esoz_kernel::{DeviceRequestId, EventId};
 use esoz_registries::Registry as _;

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use super::{
     Attempts,
-    commit::{DispenseWrite, Update, Write},
+    commit::{DispenseWrite, Write},
     compared::Compared,
     facts::{RequestLookup, counting},
     touch_request,
-    transaction::NotCommitted,
+    transaction::{NotCommitted, Update},
 };
 use crate::{
     MongoStore,

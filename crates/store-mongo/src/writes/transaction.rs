@@ -10,7 +10,6 @@ use mongodb::options::{Acknowledgment, Hint, ReadConcern, ReturnDocument, Select
 use mongodb::{ClientSession, Collection};
 use tokio::time::Instant;
 
-use super::commit::Update;
 use crate::{
     collections::Collections,
     device_dispense::{
@@ -26,6 +25,13 @@ use crate::{
 const MAX_COMMITS: u32 = 3;
 /// How long ending a transaction may take, when its own time may be over.
 const ABORT_WITHIN: Duration = Duration::from_secs(1);
+
+/// An update of one document, made if the document meets the conditions; they name its id.
+#[derive(Debug, Clone)]
+pub(crate) struct Update {
+    pub(super) conditions: Document,
+    pub(super) update: Document,
+}
 
 /// Why nothing is known to be written.
 #[derive(Debug, Clone)]
