@@ -125,9 +125,11 @@ fn entries(list: &Value) -> impl Iterator<Item = &Value> {
 fn a_temporary_store_is_gone_with_the_demo_and_the_next_free_port_is_taken() {
     let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = first.local_addr().unwrap();
-    let variables = vec![("ESOZ_HTTP__BIND".to_owned(), taken.to_string())];
-    let mut demo = Process::start(&variables, &["demo"]);
+    let port = taken.port().to_string();
+    let variables = vec![("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned())];
+    let mut demo = Process::start(&variables, &["demo", "--port", &port]);
     let commands = printed_commands(&demo);
+    assert!(demo.stdout().iter().any(|line| line.starts_with(&format!("Port {port} is in use."))));
     assert!(!commands[0].contains(&format!("{taken}/")), "{}", commands[0]);
     assert_eq!(request(&commands[0])["meta"]["code"], 200);
     let printed = demo.stdout().join("\n");

@@ -189,6 +189,9 @@ pub(crate) struct DemoArgs {
     /// Keeps the store in this folder. Without it the store is temporary: deleted at exit.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
+    /// Listens on this port, or the next one that is free. Without it on that of `http.bind`.
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
 }
 
 #[derive(Debug, Args)]

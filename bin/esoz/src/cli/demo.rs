@@ -45,7 +45,8 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     config.verify_here(&keys.join(AUTHORITY), &folder.join("signed"));
     config.has_invented_data = true;
     config.sections.http.inspector = true;
-    let wanted = config.bind()?.address()?;
+    let mut wanted = config.bind()?.address()?;
+    wanted.set_port(args.port.unwrap_or(wanted.port()));
     let listener = listen(wanted)?;
     let port = listener.local_addr().context("asking for the port")?.port();
     if ![0, port].contains(&wanted.port()) {
