@@ -73,13 +73,13 @@ impl<'a> Addresses<'a> {
     }
 }
 
-/// How long the embedded store may take: longer than a client should wait, since many tests share a disk and processors that may be busy. A test
+/// Time-outs of the embedded store: longer than a client should wait, since many tests share a disk and processors that may be busy. A test
 /// about time-outs sets its own.
-const SQLITE_MAY_TAKE: [(&str, &str); 2] =
+const SQLITE_TIMEOUTS: [(&str, &str); 2] =
     [("ESOZ_SQLITE__BUSY_TIMEOUT_MS", "25000"), ("ESOZ_SQLITE__READ_TIMEOUT_MS", "25000")];
 
-/// How long the servers may take; likewise.
-const SERVERS_MAY_TAKE: [(&str, &str); 6] = [
+/// Time-outs of the servers; likewise.
+const SERVER_TIMEOUTS: [(&str, &str); 6] = [
     ("ESOZ_POSTGRES__CONNECT_TIMEOUT_MS", "10000"),
     ("ESOZ_POSTGRES__POOL_WAIT_TIMEOUT_MS", "25000"),
     ("ESOZ_POSTGRES__STATEMENT_TIMEOUT_MS", "25000"),
@@ -122,7 +122,7 @@ impl TestStores {
         let path = folder.path().join("esoz.sqlite");
         let file = Arc::new(SqliteFile::new(&path));
         let mut variables = vec![variable("ESOZ_SQLITE__PATH", path.to_str().unwrap())];
-        variables.extend(SQLITE_MAY_TAKE.map(|(name, value)| variable(name, value)));
+        variables.extend(SQLITE_TIMEOUTS.map(|(name, value)| variable(name, value)));
         Self {
             variables,
             raw: file.clone(),
@@ -167,7 +167,7 @@ impl TestStores {
             variable("ESOZ_EVENTS__TOPIC", &name),
             variable("ESOZ_EVENTS__GROUP", &name),
         ];
-        variables.extend(SERVERS_MAY_TAKE.map(|(name, value)| variable(name, value)));
+        variables.extend(SERVER_TIMEOUTS.map(|(name, value)| variable(name, value)));
         variables.retain(|(name, _)| servers.variables.iter().all(|(other, _)| other != name));
         variables.extend_from_slice(servers.variables);
         let topic = KafkaTopic::new(servers.kafka, &name);

@@ -37,7 +37,7 @@ pub(crate) fn device_search(choice: &DeviceChoice) -> Map<String, Value> {
 }
 
 impl RemoteRegistries {
-    /// Asks a registry about something that nobody has: the nil UUID.
+    /// Probes a registry: looks up the nil UUID, which no record has.
     ///
     /// # Errors
     /// [`StoreError`] when the registry cannot be asked, so that every lookup in it would fail.

@@ -88,7 +88,7 @@ impl<R: Read> BatchExecutor for ReadExecutor<R> {
                     reply.send(Ok(found));
                 }
             }
-            // Each would wait as long again.
+            // The server is unavailable: a retry of each would only wait as long again.
             Err(error) if error.kind() == StoreErrorKind::Unavailable => {
                 for (query, reply) in jobs {
                     reply.send(Err(error.during(R::attempted(&query))));

@@ -122,6 +122,16 @@ fn entries(list: &Value) -> impl Iterator<Item = &Value> {
 }
 
 #[test]
+fn a_folder_with_other_files_is_refused_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("main.rs"), "").unwrap();
+    let refused = esoz(&[], &["demo", "--folder", folder.path().to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("has other files than a demo's"), "{}", refused.stderr);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn a_temporary_store_is_gone_with_the_demo_and_the_next_free_port_is_taken() {
     let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = first.local_addr().unwrap();

@@ -186,7 +186,7 @@ pub(crate) struct MigrateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Keeps the store in this folder. Without it the store is temporary: deleted at exit.
+    /// Keeps the store in this folder, which must be new, empty or an earlier demo's. Without it the store is temporary: deleted at exit.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
     /// Listens on this port, or the next one that is free. Without it on that of `http.bind`.

@@ -25,19 +25,35 @@ use data::{DRFO, load};
 use introduction::{Files, introduction};
 use samples::{Credentials, samples};
 
+/// The file of the store in the folder of a demo.
+const STORE: &str = "esoz.sqlite";
+
 /// How many ports after the configured one are tried.
 const PORTS: u16 = 100;
+
+/// Refuses a folder with the files of something else, which would come to lie among a demo's keys.
+fn require_demo_folder(folder: &Path) -> Result<()> {
+    let mut files =
+        fs::read_dir(folder).with_context(|| format!("reading the folder {}", folder.display()))?;
+    anyhow::ensure!(
+        folder.join(STORE).exists() || files.next().is_none(),
+        "the folder {} has other files than a demo's: name a new or an empty one",
+        folder.display()
+    );
+    Ok(())
+}
 
 /// Runs a server with an embedded store and sample data until SIGTERM or SIGINT, or until its terminal is closed.
 pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     let (folder, _temporary) = if let Some(folder) = args.folder {
         fs::create_dir_all(&folder).with_context(|| format!("creating the folder {}", folder.display()))?;
+        require_demo_folder(&folder)?;
         (folder, None)
     } else {
         let temporary = tempfile::Builder::new().prefix("esoz-demo-").tempdir()?;
         (temporary.path().to_owned(), Some(temporary))
     };
-    let store = folder.join("esoz.sqlite");
+    let store = folder.join(STORE);
     let patient_key = patient_key(&folder)?;
     config.use_embedded_store(&store, &patient_key);
     let keys = folder.join("keys");

@@ -66,7 +66,8 @@ pub(crate) fn request_row(LoggedRequest { began_at, request, .. }: &LoggedReques
     };
     let record =
         Part(request.record.map(|id| format!(r#"<div class="note">record <code>{id}</code></div>"#)));
-    let outcome = Part(request.outcome.map(|word| format!("<b>{}</b> ", word.replace('_', "_<wbr>"))));
+    let word = request.outcome.filter(|word| request.message.as_deref() != Some(*word));
+    let outcome = Part(word.map(|word| format!("<b>{}</b> ", word.replace('_', "_<wbr>"))));
     let reason = Part(
         request
             .reason

@@ -38,7 +38,7 @@ impl TestStore {
         TransitionExecutor(self.store.documents.clone())
     }
 
-    /// What each is told when all wait at the same time.
+    /// Runs transitions as one batch; returns the answer to each.
     async fn together(&self, changes: &[Transition]) -> Vec<Answer> {
         let (jobs, answered): (Vec<Job>, Vec<_>) = changes.iter().cloned().map(Queued::new).unzip();
         self.executor().run_batch(jobs).await;

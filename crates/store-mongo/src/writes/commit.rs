@@ -81,7 +81,7 @@ impl CommitExecutor {
                 }
                 true
             }
-            // Each would wait as long again, or nobody knows.
+            // The server is unavailable, or the outcome of the commit unknown: no retry.
             Err(not_committed) if not_committed.fails_the_whole_batch() => {
                 for (_, reply) in jobs {
                     reply.send(Err(not_committed.clone()));

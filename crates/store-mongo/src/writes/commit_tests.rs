@@ -72,7 +72,7 @@ async fn change(store: &MongoStore, conditions: Document) -> Write {
     }
 }
 
-/// What each is told when all wait at the same time, and whether they shared a transaction.
+/// Runs writes as one batch; returns whether they shared a transaction, and the answer to each.
 async fn together(store: &MongoStore, writes: Vec<Write>) -> (bool, Vec<CommitOutcome>) {
     let (jobs, answered): (Vec<_>, Vec<_>) = writes.into_iter().map(Arc::new).map(Queued::new).unzip();
     let have_shared = CommitExecutor(store.documents.clone()).run_batch(jobs).await;
@@ -166,6 +166,20 @@ async fn a_request_that_somebody_holds_keeps_only_its_own_create() {
     assert!(matches!(of_held, Err(NotCommitted::Overtaken(Some(_)))), "{of_held:?}");
     assert!(free.is_ok() && changed.is_ok());
     holder.abort().await;
+    store.documents.database.drop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_aborted_after_its_deadline_locks_nothing() {
+    let store = migrated().await;
+    let create = create(stored_request(&store).await);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let mut late = Transaction::begin(&store.documents, deadline).await.unwrap();
+    let request = create.request.as_ref().unwrap();
+    late.update_all(&store.documents.requests, &[request]).await.unwrap();
+    tokio::time::sleep_until(deadline).await;
+    late.abort().await;
+    store.documents.commit_alone(&create).await.unwrap();
     store.documents.database.drop().await.unwrap();
 }
 

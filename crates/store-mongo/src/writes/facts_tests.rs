@@ -15,6 +15,31 @@ async fn explained(store: &crate::MongoStore, collection: &str, pipeline: Vec<Do
     store.documents.database.run_command(explain).await.unwrap().to_string()
 }
 
+/// As other systems store it: the server's join compares values of one type alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_dispense_of_a_batch_has_its_request_when_the_id_is_stored_as_text() {
+    let store = connected().await;
+    store.migrate().await.unwrap();
+    let requests: Vec<_> = (0..4).map(|_| device_request()).collect();
+    store.put(&requests).await.unwrap();
+    let dispenses: Vec<_> = requests.iter().map(|request| dispense_of(&request.facts).build()).collect();
+    store.put_dispenses(&dispenses).await.unwrap();
+    for place in [0, 2] {
+        let text = requests[place].facts.id.to_string();
+        let set = doc! { "$set": { REQUEST: text } };
+        let id = doc! { ID: binary(dispenses[place].id.uuid()) };
+        assert_eq!(store.documents.dispenses.update_one(id, set).await.unwrap().modified_count, 1);
+    }
+    let ids: Vec<DispenseId> = dispenses.iter().map(|dispense| dispense.id).collect();
+    let found = DispenseLookup::read(&store.documents, &ids, store.documents.deadline()).await.unwrap();
+    for ((found, id), request) in found.iter().zip(ids).zip(&requests) {
+        let facts = found.facts(id).unwrap();
+        assert_eq!(facts.stored.unwrap().dispense.unwrap().id, id);
+        assert_eq!(facts.request.unwrap().unwrap(), request.facts);
+    }
+    store.documents.database.drop().await.unwrap();
+}
+
 /// Whatever else is stored: the request by its id, the dispenses by theirs and by the index of those in progress.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_lookup_scans_a_collection() {

@@ -56,8 +56,8 @@ impl DispenseWrites for MongoStore {
 }
 
 impl MongoStore {
-    /// Commits a write, together with others that wait at the same time. What was overtaken before goes alone, so that a document that somebody
-    /// holds for long spoils one batch at most.
+    /// Commits a write, in a batch with those that are queued. A retry commits alone, so that a document that is locked for long makes one batch fall
+    /// apart at most.
     ///
     /// # Errors
     /// [`Dropped`], when there is no answer.

@@ -69,7 +69,7 @@ pub(crate) async fn commands(fresh: &Fresh, work: impl AsyncFnOnce()) -> Vec<Str
         profile.find(of_ours).sort(doc! { "ts": 1 }).await.unwrap().try_collect().await.unwrap();
     let name = |told: &Document| {
         assert!(!told.to_string().contains("COLLSCAN"), "{told}");
-        // Of a command of many updates each is told as its statement.
+        // A bulk update shows one operation for each of its statements.
         if matches!(told.get_str("op"), Ok("update")) {
             return "update".to_owned();
         }

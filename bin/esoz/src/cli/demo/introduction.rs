@@ -41,12 +41,12 @@ Open {base}/ in a browser: it shows each request and why it was refused, live, a
 
 Stop a device dispense. A second time the answer is 409, since it is stopped then:
 
-curl -sS -X PATCH '{base}/api/patients/{PATIENT}/device_dispenses/{dispense_to_stop}/actions/stop' \
+curl -sS -w '\n' -X PATCH '{base}/api/patients/{PATIENT}/device_dispenses/{dispense_to_stop}/actions/stop' \
   -H 'Authorization: Bearer {stop_token}'
 
 Update a contract division:
 
-curl -sS -X PUT '{base}/api/admin/contract_divisions/{CONTRACT_DIVISION}' \
+curl -sS -w '\n' -X PUT '{base}/api/admin/contract_divisions/{CONTRACT_DIVISION}' \
   -H 'Authorization: Bearer {update_token}' \
   -H 'api-key: {api_key}' \
   -H 'Content-Type: application/json' \
@@ -79,12 +79,12 @@ until curl -sS -w '\n' '{base}/api/events?entity_type=DeviceRequest' -H "$TOKEN"
 
 List the dispenses of a patient:
 
-curl -sS '{base}/api/patients/{PATIENT}/device_dispenses' \
+curl -sS -w '\n' '{base}/api/patients/{PATIENT}/device_dispenses' \
   -H 'Authorization: Bearer {stop_token}'
 
 List the contract divisions:
 
-curl -sS '{base}/api/admin/contract_divisions' \
+curl -sS -w '\n' '{base}/api/admin/contract_divisions' \
   -H 'Authorization: Bearer {update_token}' \
   -H 'api-key: {api_key}'
 

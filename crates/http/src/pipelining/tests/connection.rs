@@ -15,7 +15,7 @@ use crate::pipelining::stream::PacedStream;
 
 pub(super) const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// A client that has sent some pieces, one a read, and takes answers when it is told to.
+/// The client's side of a connection: each read returns one piece of the pipelined requests, and writes block while `takes_nothing`.
 #[derive(Default)]
 pub(super) struct Client {
     sent: VecDeque<Vec<u8>>,
