@@ -48,7 +48,7 @@ impl Demo {
     /// When there is no answer.
     pub async fn stop(&self, request_id: &str) -> u16 {
         let stop = &self.requests[0];
-        let url = between(stop, "'", "'");
+        let url = between(stop, "PATCH '", "'");
         let request = reqwest::Client::new().patch(url).bearer_auth(between(stop, "Bearer ", "'"));
         request.header("x-request-id", request_id).send().await.unwrap().status().as_u16()
     }
