@@ -132,6 +132,20 @@ fn a_folder_with_other_files_is_refused_and_stays_as_it_is() {
 }
 
 #[test]
+fn a_folder_with_what_a_killed_demo_left_is_taken() {
+    // A key that was being written, and one that was: what comes first in a demo's folder.
+    for (left, content) in
+        [(".patient.key-a1B2c3", ""), ("patient.key", "an-invented-key-of-more-than-32-characters")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(left), content).unwrap();
+        let variables = [("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned())];
+        let demo = Process::start(&variables, &["demo", "--folder", folder.path().to_str().unwrap()]);
+        demo.wait_for_lines(1);
+    }
+}
+
+#[test]
 fn a_temporary_store_is_gone_with_the_demo_and_the_next_free_port_is_taken() {
     let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = first.local_addr().unwrap();

@@ -4,6 +4,7 @@ mod data;
 mod introduction;
 mod samples;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -28,15 +29,23 @@ use samples::{Credentials, samples};
 /// The file of the store in the folder of a demo.
 const STORE: &str = "esoz.sqlite";
 
+/// The file with the secret of the patient pseudonyms in the folder of a demo: the first that a demo creates.
+const PATIENT_KEY: &str = "patient.key";
+
+/// How the name of [`PATIENT_KEY`] starts while it is being written. A demo that is killed then leaves such a file.
+const UNFINISHED_KEY: &str = ".patient.key-";
+
 /// How many ports after the configured one are tried.
 const PORTS: u16 = 100;
 
 /// Refuses a folder with the files of something else, which would come to lie among a demo's keys.
 fn require_demo_folder(folder: &Path) -> Result<()> {
+    let is_demo = [STORE, PATIENT_KEY].iter().any(|file| folder.join(file).exists());
+    let is_unfinished = |file: &OsStr| file.as_encoded_bytes().starts_with(UNFINISHED_KEY.as_bytes());
     let mut files =
         fs::read_dir(folder).with_context(|| format!("reading the folder {}", folder.display()))?;
     anyhow::ensure!(
-        folder.join(STORE).exists() || files.next().is_none(),
+        is_demo || files.all(|file| file.is_ok_and(|file| is_unfinished(&file.file_name()))),
         "the folder {} has other files than a demo's: name a new or an empty one",
         folder.display()
     );
@@ -80,12 +89,12 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     server.run_until(stop).await
 }
 
-/// The file with the secret of the patient pseudonyms: created beside a new store, which cannot be used without it. It appears whole or not at
+/// The path of [`PATIENT_KEY`]: created beside a new store, which cannot be used without it. It appears whole or not at
 /// all, readable by its owner alone.
 fn patient_key(folder: &Path) -> Result<PathBuf> {
-    let path = folder.join("patient.key");
+    let path = folder.join(PATIENT_KEY);
     let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED_KEY).tempfile_in(folder)?;
         file.write_all(generate_secret()?.expose().as_bytes())?;
         file.as_file().sync_all()?;
         match file.persist_noclobber(&path) {
