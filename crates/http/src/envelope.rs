@@ -158,36 +158,51 @@ pub(crate) struct BrokenRule {
     pub(crate) rule: String,
     /// Its description.
     pub(crate) description: String,
-    /// Its parameters.
+    /// Its parameters: the values that `inclusion` allows, the bounds of `number`.
     pub(crate) params: Vec<String>,
 }
 
 impl Invalid {
     /// A property of the body that breaks a rule.
     pub(crate) fn property(entry: impl Into<String>, rule: &str, description: impl Into<String>) -> Self {
-        Self::new("json_data_property", entry.into(), rule, description.into())
+        Self::new("json_data_property", entry.into(), rule, description.into(), Vec::new())
+    }
+
+    /// A property of the body that holds none of these values.
+    pub(crate) fn property_not_in_enum(entry: impl Into<String>, values: &[&str]) -> Self {
+        let (rule, description, params) = not_in_enum(values);
+        Self::new("json_data_property", entry.into(), rule, description, params)
     }
 
     /// A header that breaks a rule.
     pub(crate) fn header(name: &str, rule: &str, description: impl Into<String>) -> Self {
-        Self::new("header", name.to_owned(), rule, description.into())
+        Self::new("header", name.to_owned(), rule, description.into(), Vec::new())
     }
 
     /// A query parameter that breaks a rule.
-    pub(crate) fn query_parameter(
+    pub(crate) fn query_parameter(entry: String, (rule, description, params): Fault) -> Self {
+        Self::new("query_parameter", entry, rule, description, params)
+    }
+
+    fn new(
+        entry_type: &'static str,
         entry: String,
         rule: &str,
         description: String,
         params: Vec<String>,
     ) -> Self {
         let rule = BrokenRule { rule: rule.to_owned(), description, params };
-        Self { entry_type: "query_parameter", entry, rules: vec![rule] }
-    }
-
-    fn new(entry_type: &'static str, entry: String, rule: &str, description: String) -> Self {
-        let rule = BrokenRule { rule: rule.to_owned(), description, params: Vec::new() };
         Self { entry_type, entry, rules: vec![rule] }
     }
+}
+
+/// A rule that is broken, its description and its parameters.
+pub(crate) type Fault = (&'static str, String, Vec<String>);
+
+/// The fault of a value that is none of these; the parameters name them.
+pub(crate) fn not_in_enum(values: &[&str]) -> Fault {
+    let values = values.iter().map(|value| (*value).to_owned()).collect();
+    ("inclusion", "value is not allowed in enum".to_owned(), values)
 }
 
 fn meta<'a>(context: &'a RequestContext, status: StatusCode, kind: &'static str) -> Meta<'a> {

@@ -134,7 +134,7 @@ impl RequestTelemetry {
         let (message, faults) = error.map(ApiError::texts).unzip();
         inspected.record(EndedRequest {
             method: self.method,
-            route: self.route.clone().or_else(|| self.unmatched_path.clone()).unwrap_or_default(),
+            route: self.shown_path(status).or(self.route.as_ref()).cloned().unwrap_or_default(),
             record: inspected.found_record(status),
             status,
             outcome: self.context.outcome.get().copied(),
@@ -146,10 +146,15 @@ impl RequestTelemetry {
         });
     }
 
+    /// The path, where its route does not say enough: what it may show of an unmatched or unknown one.
+    fn shown_path(&self, status: u16) -> Option<&String> {
+        let is_not_found = status == StatusCode::NOT_FOUND.as_u16();
+        self.not_found_path.as_ref().filter(|_| is_not_found).or(self.unmatched_path.as_ref())
+    }
+
     /// Writes the access log: one line for a request, an error with its cause when the service is broken.
     fn log(&self, status: u16, error: Option<&str>, is_broken: bool) {
-        let is_not_found = status == StatusCode::NOT_FOUND.as_u16();
-        let path = self.not_found_path.as_ref().filter(|_| is_not_found).or(self.unmatched_path.as_ref());
+        let path = self.shown_path(status);
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(

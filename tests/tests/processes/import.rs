@@ -117,6 +117,28 @@ async fn a_dry_run_creates_no_store_and_records_no_patient_key() {
     assert_eq!(esoz(&variables, &["export"]).assert_success().stdout, "");
 }
 
+#[tokio::test]
+async fn an_import_that_cannot_begin_creates_no_store() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let variables = environment(&stores);
+    let (_, path) = variables.iter().find(|(name, _)| name == "ESOZ_SQLITE__PATH").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let [file, missing] = ["good.ndjson", "missing.ndjson"].map(|name| folder.path().join(name));
+    std::fs::write(&file, "").unwrap();
+    let [file, missing, folder] =
+        [&file, &missing, folder.path()].map(|path| path.to_str().unwrap().to_owned());
+    let keyless: Vec<_> =
+        variables.iter().filter(|(name, _)| !name.starts_with("ESOZ_PATIENT__")).cloned().collect();
+    for (variables, arguments, problem) in [
+        (&keyless, vec!["import", &file], "patient.key"),
+        (&variables, vec!["import", &file, &missing], "missing.ndjson: cannot be opened"),
+        (&variables, vec!["import", &folder], "is a folder"),
+    ] {
+        esoz(variables, &arguments).assert_failure(problem);
+        assert!(!std::path::Path::new(path).exists(), "{problem}: the store was created");
+    }
+}
+
 on_every_store! {
     async fn kinds_may_be_interleaved_and_only_bad_lines_are_refused(kind) {
         let stores = TestStores::fresh(kind).await;

@@ -156,7 +156,7 @@ async fn patient_key(config: &Config) -> Finding {
 /// Checks that an address of the server is free, or that a server of ours runs there already.
 /// Returns what listens there meanwhile as well.
 fn address(key: &'static str, bind: BindAddress, is_running: bool) -> (Finding, Option<TcpListener>) {
-    let remedy = "something else listens there (http.bind and metrics.bind must differ), or it is no address of this machine: stop that, or change the key";
+    let remedy = BindAddress::REMEDY;
     let listening = bind.address().map(|address| (address, TcpListener::bind(address)));
     match listening {
         Ok((_, Err(error))) if is_running && error.kind() == ErrorKind::AddrInUse => {

@@ -1,4 +1,4 @@
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{BufRead, BufReader, Write as _, stderr, stdin};
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,12 +22,19 @@ use crate::config::Config;
 /// How much of an input is read at once.
 const BUFFER_BYTES: usize = 1 << 17;
 
+const CANNOT_BE_OPENED: &str = "cannot be opened";
+
 /// Imports the files in order. Fails if a line is bad.
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     let unknown_fields = if args.keep_unknown { UnknownFields::Keep } else { UnknownFields::Refuse };
     let pseudonymous_lines =
         if args.pseudonymous { PseudonymousLines::Accept } else { PseudonymousLines::Refuse };
     let limits = ImportLimits { max_line_bytes: args.max_line_bytes, ..ImportLimits::default() };
+    // Before a store is created: an empty one would answer other commands as if nothing were wrong.
+    config.pseudonyms()?;
+    for file in args.files.iter().filter(|file| !is_stdin(file)) {
+        require_readable(file).with_context(|| file.display().to_string())?;
+    }
     let stores =
         if args.dry_run { Stores::open(config).await? } else { Stores::open_or_create(config).await? };
     let patient_key = PatientKey::of(config, &stores)?;
@@ -66,14 +73,28 @@ pub(crate) fn ports(config: &Config, stores: &Stores) -> Result<ImportPorts> {
     })
 }
 
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Refuses a file that cannot be read. A pipe is left alone: what is read of it is gone, and to open it may mean to wait for its writer.
+fn require_readable(path: &Path) -> Result<()> {
+    let metadata = fs::metadata(path).context(CANNOT_BE_OPENED)?;
+    anyhow::ensure!(!metadata.is_dir(), "is a folder; name the files in it");
+    if metadata.is_file() {
+        File::open(path).context(CANNOT_BE_OPENED)?;
+    }
+    Ok(())
+}
+
 /// Imports one file. Returns the number of its bad lines.
 async fn import(importer: &Importer, path: &Path, args: &ImportArgs) -> Result<u64> {
-    let is_stdin = path == Path::new("-");
+    let is_stdin = is_stdin(path);
     // The size of a file; `None` for what can pause, such as a pipe.
     let (input, bytes): (Box<dyn BufRead + Send>, Option<u64>) = if is_stdin {
         (Box::new(BufReader::with_capacity(BUFFER_BYTES, stdin())), None)
     } else {
-        let file = File::open(path).context("cannot be opened")?;
+        let file = File::open(path).context(CANNOT_BE_OPENED)?;
         let metadata = file.metadata().ok().filter(Metadata::is_file);
         (Box::new(BufReader::with_capacity(BUFFER_BYTES, file)), metadata.map(|metadata| metadata.len()))
     };

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 
 /// An address to listen on: an IP address or a host name, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,9 @@ impl BindAddress {
     /// What the text of a key must be.
     pub(super) const FORM: &'static str = "a port, or an IP address or a host name with a port, such as 8080, 0.0.0.0:8080, [::1]:8080 or \
          localhost:8080";
+
+    /// What to do about an address that cannot be listened on.
+    pub(crate) const REMEDY: &str = "something else listens there (http.bind and metrics.bind must differ), or it is no address of this machine: stop that, or change the key";
 
     /// Parses the text of a key. A port alone is one of the loopback address.
     pub(super) fn parse(key: &'static str, text: &str) -> Option<Self> {
@@ -68,7 +71,8 @@ impl BindAddress {
     /// Listens on the first of the addresses that this machine has, and logs which one it is.
     pub(crate) fn listen(&self) -> Result<TcpListener> {
         let (addresses, chosen) = self.choose()?;
-        let listener = TcpListener::bind(chosen).with_context(|| self.listening_on(chosen))?;
+        let listener = TcpListener::bind(chosen)
+            .map_err(|error| anyhow!("{}: {error}; {}", self.listening_on(chosen), Self::REMEDY))?;
         if let Host::Name(name) = &self.host {
             let (key, resolved) = (self.key, list(&addresses));
             tracing::info!("`{key}` names {name}, which is {resolved}; the server listens on {chosen} only");
@@ -144,7 +148,12 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let running = BindAddress::parse("http.bind", &format!("localhost:{port}")).unwrap();
         assert_eq!(running.address().unwrap(), listener.local_addr().unwrap());
-        assert!(running.listen().is_err());
+        let refusal = format!("{:#}", running.listen().unwrap_err());
+        assert!(
+            refusal.contains("(`http.bind`): Address already in use")
+                && refusal.contains("stop that, or change the key"),
+            "{refusal}"
+        );
         let elsewhere = BindAddress::parse("http.bind", "192.0.2.1:80").unwrap();
         let refusal = format!("{:#}", elsewhere.address().unwrap_err());
         assert_eq!(refusal, "`http.bind` is 192.0.2.1:80, which is no address of this machine");

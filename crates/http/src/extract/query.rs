@@ -7,11 +7,8 @@ use esoz_device_dispense::{Search, SearchKind, SearchParameter};
 use esoz_kernel::{Failure, PageRequest, Timestamp};
 
 use super::body::json_path;
-use crate::envelope::Invalid;
+use crate::envelope::{Fault, Invalid, not_in_enum};
 use crate::error::ApiError;
-
-/// A fault of a parameter: the rule, its description and its params.
-type Fault = (&'static str, String, Vec<String>);
 
 fn no_uuid() -> Fault {
     ("format", "string does not match the format of a UUID".to_owned(), Vec::new())
@@ -42,9 +39,7 @@ impl Query {
     /// One of these values, or another spelling of one.
     pub(crate) fn one_of<T: FromStr>(&mut self, name: &'static str, values: &[&str]) -> Option<T> {
         let text = self.text(name)?;
-        let values = || values.iter().map(|value| (*value).to_owned()).collect();
-        let fault = || ("inclusion", "value is not allowed in enum".to_owned(), values());
-        self.checked(name, text.parse().map_err(|_| fault()))
+        self.checked(name, text.parse().map_err(|_| not_in_enum(values)))
     }
 
     /// A time; one without an offset is in UTC.
@@ -74,11 +69,11 @@ impl Query {
     }
 
     /// What a rule of the domain makes of parameters. Its refusal is a fault of the parameter that it is about, unless that one cannot be read.
-    pub(crate) fn accepted<T, F: Failure>(&mut self, rule: &str, outcome: Result<T, F>) -> Option<T> {
+    pub(crate) fn accepted<T, F: Failure>(&mut self, rule: &'static str, outcome: Result<T, F>) -> Option<T> {
         let refused = |failure: F| {
             let entry = failure.entry().unwrap_or_else(|| "$".to_owned());
             if self.faults.iter().all(|fault| fault.entry != entry) {
-                self.faults.push(Invalid::query_parameter(entry, rule, failure.to_string(), Vec::new()));
+                self.faults.push(Invalid::query_parameter(entry, (rule, failure.to_string(), Vec::new())));
             }
         };
         outcome.map_err(refused).ok()
@@ -113,7 +108,7 @@ impl Query {
         unknown.sort_unstable();
         unknown.dedup();
         let description = "schema does not allow additional parameters";
-        let fault = |entry| Invalid::query_parameter(entry, "schema", description.to_owned(), Vec::new());
+        let fault = |entry| Invalid::query_parameter(entry, ("schema", description.to_owned(), Vec::new()));
         self.faults.extend(unknown.into_iter().map(fault));
         if self.faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.faults)) }
     }
@@ -133,9 +128,6 @@ impl Query {
 
     /// Keeps a fault.
     fn checked<T>(&mut self, name: &str, value: Result<T, Fault>) -> Option<T> {
-        let fault = |(rule, description, params): Fault| {
-            Invalid::query_parameter(format!("$.{name}"), rule, description, params)
-        };
-        value.map_err(|broken| self.faults.push(fault(broken))).ok()
+        value.map_err(|fault| self.faults.push(Invalid::query_parameter(format!("$.{name}"), fault))).ok()
     }
 }

@@ -212,10 +212,11 @@ impl Check<'_> {
                 self.fault(path, "datetime", "string does not match the format of an ISO 8601 date and time");
             }
             Kind::Word(words) if !words.contains(&text) => {
-                self.fault(path, "inclusion", "value is not allowed in enum");
+                self.faults.push(Invalid::property_not_in_enum(path, words));
             }
+            // Which units there are is configured, and may be a long list.
             Kind::Unit if !(self.units)(text) => {
-                self.fault(path, "inclusion", "value is not allowed in enum");
+                self.faults.push(Invalid::property_not_in_enum(path, &[]));
             }
             _ => {}
         }

@@ -183,7 +183,7 @@ pub(crate) fn page(
 </body>
 </html>
 "#,
-        to_samples = Part(samples.map(|_| r##"<a href="#samples">Ids and tokens</a>"##)),
+        to_samples = Part(samples.map(|_| r##"<a href="#samples">Samples to try</a>"##)),
         now = Time(now),
         samples = Part(samples.map(aside)),
     )
@@ -212,7 +212,7 @@ fn aside(Samples { callers, records, calls }: &Samples) -> String {
         r#"<aside id="samples">
 {calls}
 <h2>Ids and tokens</h2>
-<p>Of invented data. They are valid for this server alone.</p>
+<p>Of invented data, valid for this server alone. Each start of the demo makes new ones to try.</p>
 <dl>{records}{tokens}</dl>
 </aside>"#
     )

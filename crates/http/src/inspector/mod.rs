@@ -1,7 +1,7 @@
 //! The request inspector: a page for people who try the API, with the latest requests, their outcomes, and the latest events.
 //!
 //! It shows to anybody what others did, so it is for invented data: off unless it is configured. Of a request it keeps what the log has of
-//! it, and the text of its refusal; no path, header or body. Where it is off, nothing is kept.
+//! it, and the text of its refusal; no header, no body, and no path but one that the log has. Where it is off, nothing is kept.
 
 mod html;
 mod latest_events;

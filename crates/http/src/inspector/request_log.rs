@@ -16,7 +16,7 @@ const MAX_CHARS: usize = 300;
 #[derive(Debug, Clone)]
 pub(crate) struct EndedRequest {
     pub(crate) method: &'static str,
-    /// The pattern of its route or, where none matches, its path as the log has it.
+    /// The pattern of its route; its path, where the log has it.
     pub(crate) route: String,
     /// The record that its path names, if it was found.
     pub(crate) record: Option<Uuid>,

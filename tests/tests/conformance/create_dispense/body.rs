@@ -100,6 +100,18 @@ on_every_store! {
         assert_eq!(fixture.create(&app, &full(&fixture)).await.status, 201);
     }
 
+    async fn n38_a_value_outside_an_enum_is_told_which_ones_there_are(kind) {
+        let app = TestApp::new(kind).await;
+        let fixture = CreateFixture::load(&app).await;
+        let mut body = full(&fixture);
+        body["status"] = json!(CANARY);
+        code(&mut body, "performer", CANARY);
+        let answer = fixture.create(&app, &body).await;
+        let invalid = answer.body["error"]["invalid"].as_array().unwrap();
+        let params: Vec<_> = invalid.iter().map(|fault| &fault["rules"][0]["params"]).collect();
+        assert_eq!(params, [&json!(["in_progress"]), &json!(["employee"])]);
+    }
+
     async fn n38_null_is_no_absence(kind) {
         let app = TestApp::new(kind).await;
         let fixture = CreateFixture::load(&app).await;

@@ -95,7 +95,7 @@ pub(super) fn samples(credentials: &Credentials, fresh: &Fresh) -> Samples {
     ];
     let records = [
         ("Patient", PATIENT),
-        ("Dispense in progress", *dispense),
+        ("Dispense, in progress at first", *dispense),
         ("Device request", *request),
         ("Contract division", CONTRACT_DIVISION),
         ("Pharmacy (client)", PHARMACY),
