@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use cli::args::{Cli, Command, ConfigCommand};
 use telemetry::logging::{LogLevel, Logging};
 use tokio::runtime::Runtime;
@@ -44,7 +44,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command of the command line. Prints an error to standard error, and exits with code 1.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = cli::usage::parse();
     open_files::raise_limit();
     let mut logging = OnceCell::new();
     let outcome = Runtime::new().context("starting the runtime").and_then(|runtime| {

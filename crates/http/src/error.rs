@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, ResponseError};
 use esoz_kernel::{ErrorKind, Failure, with_causes};
 
 use crate::context::{RepeatedHeader, RequestContext};
-use crate::envelope::{self, ErrorBody, Invalid};
+use crate::envelope::{self, BrokenRule, ErrorBody, Invalid};
 use crate::middleware::RateLimitStatus;
 
 /// `Retry-After` of an unavailable service, in seconds.
@@ -22,6 +22,8 @@ pub(crate) struct ApiError {
     headers: Vec<(HeaderName, String)>,
     /// The full error chain of a server fault, for the log alone.
     pub(crate) cause: Option<String>,
+    /// What the caller does not learn, for the log and the inspector: which of several causes with one text it was.
+    pub(crate) reason: Option<&'static str>,
     /// Whether the request was not read to its end, so that the connection must be closed.
     close: bool,
 }
@@ -77,7 +79,7 @@ impl ApiError {
         let body = Box::new(ErrorBody { kind: kind(status), message: message.into(), invalid: Vec::new() });
         let retry = (status == StatusCode::SERVICE_UNAVAILABLE).then(|| RETRY_AFTER_S.to_owned());
         let headers = retry.map(|seconds| (header::RETRY_AFTER, seconds)).into_iter().collect();
-        Self { status, body, headers, cause: None, close: false }
+        Self { status, body, headers, cause: None, reason: None, close: false }
     }
 
     fn with_invalid(mut self, invalid: Invalid) -> Self {
@@ -89,6 +91,11 @@ impl ApiError {
     pub(crate) fn with_message(mut self, message: String) -> Self {
         self.body.message = message;
         self
+    }
+
+    /// Tells the log which of several causes it was.
+    pub(crate) fn with_reason(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 
     /// Adds a cause for the log.
@@ -210,11 +217,15 @@ impl ApiError {
         (self.status.as_u16(), self.body.kind, self.body.message.clone())
     }
 
-    /// Its message, and each entry at fault with the description of the rule that it breaks.
+    /// Its message, and each entry at fault with the description of the rule that it breaks and the rule's parameters.
     pub(crate) fn texts(&self) -> (String, Vec<(String, String)>) {
-        let description = |fault: &Invalid| fault.rules.first().map(|rule| rule.description.clone());
+        let text = |rule: &BrokenRule| match rule.params.as_slice() {
+            [] => rule.description.clone(),
+            params => format!("{} ({})", rule.description, params.join(", ")),
+        };
         let faults = self.body.invalid.iter();
-        let faults = faults.map(|fault| (fault.entry.clone(), description(fault).unwrap_or_default()));
+        let faults =
+            faults.map(|fault| (fault.entry.clone(), fault.rules.first().map(text).unwrap_or_default()));
         (self.body.message.clone(), faults.collect())
     }
 

@@ -105,6 +105,9 @@ impl RequestTelemetry {
     /// Records the answer.
     pub(crate) fn end(mut self, status: StatusCode, error: Option<&ApiError>) {
         self.has_ended = true;
+        if let Some(reason) = error.and_then(|error| error.reason) {
+            let _ = self.context.reason.set(reason);
+        }
         self.span.record("http.response.status_code", status.as_u16());
         if status.is_server_error() {
             self.span.record("otel.status_code", "ERROR");

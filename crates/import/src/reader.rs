@@ -76,7 +76,8 @@ impl<'a, R: BufRead> BatchReader<'a, R> {
 
 /// Parses a line. Returns the record, `None` for a blank line, or the reason why it is bad.
 fn parse(bytes: &[u8], line: u64, context: &ImportContext<'_>) -> Result<Option<Record>, String> {
-    let text = str::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
+    let text = str::from_utf8(bytes)
+        .map_err(|_| "is not UTF-8; a compressed file must be unpacked first".to_owned())?;
     // Some editors write a byte order mark.
     let text = if line == 1 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
     if text.trim_ascii().is_empty() {

@@ -117,13 +117,27 @@ pub(crate) async fn connect(
     let endpoint =
         tokio::task::spawn_blocking(move || endpoint.read()).await.map_err(Failure::unavailable)?;
     let endpoint = endpoint.map_err(Failure::unavailable)?;
-    let (db, monitor) = match endpoint.config.get_hosts() {
+    let servers = servers(&endpoint.config);
+    let opened = match endpoint.config.get_hosts() {
         #[cfg(unix)]
-        [Host::Unix(folder)] => over_unix_socket(&endpoint.config, folder).await?,
-        _ => over_tcp(endpoint).await?,
+        [Host::Unix(folder)] => over_unix_socket(&endpoint.config, folder).await,
+        _ => over_tcp(endpoint).await,
     };
+    let (db, monitor) = opened.map_err(|failure| failure.at(&servers))?;
     let db = db.map_err(|error| Failure::of_setting_up(error, monitor.take_sql_state()))?;
     Ok((db, monitor))
+}
+
+/// Where the servers are, as `host:port` one after the other, for errors.
+fn servers(config: &Config) -> String {
+    let ports =
+        config.get_ports().iter().chain(std::iter::repeat(config.get_ports().first().unwrap_or(&5432)));
+    let at = |(host, port): (&Host, &u16)| match host {
+        Host::Tcp(name) => format!("{name}:{port}"),
+        #[cfg(unix)]
+        Host::Unix(folder) => format!("{}:{port}", folder.display()),
+    };
+    config.get_hosts().iter().zip(ports).map(at).collect::<Vec<_>>().join(", ")
 }
 
 /// The driver's result of opening a connection, with the monitor of its socket.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use deadpool::managed::PoolError;
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as QueryError};
-use esoz_kernel::{StoreError, StoreErrorKind};
+use esoz_kernel::{StoreError, StoreErrorKind, with_causes};
 use tokio_postgres::error::SqlState;
 
 /// What to do when the service role does not exist; the first migration creates it.
@@ -43,6 +43,12 @@ impl Failure {
     ) -> Self {
         let kind = sql_state.as_ref().map_or(kind, kind_of);
         Self { kind, sql_state, constraint: None, hint: None, cause: Arc::from(cause.into()) }
+    }
+
+    /// Adds where the server is, or the servers are.
+    pub(crate) fn at(self, servers: &str) -> Self {
+        let cause: Box<dyn Error + Send + Sync> = format!("{servers}: {}", with_causes(&*self.cause)).into();
+        Self { cause: Arc::from(cause), ..self }
     }
 
     /// A query failed; `sql_state` is what the server sent, if anything.

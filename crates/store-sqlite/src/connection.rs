@@ -1,3 +1,5 @@
+use std::fs::File;
+
 use diesel::connection::{SimpleConnection as _, TransactionManager};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -32,8 +34,12 @@ pub(crate) fn expect_many_inserts(connection: &mut SqliteConnection) -> QueryRes
 /// Opens a connection and sets it up by one batch of statements: the busy time-out first, so that it applies to the rest.
 fn open(settings: &SqliteSettings, for_purpose: &str) -> Result<SqliteConnection, StoreError> {
     let attempted = format!("opening the database {}", settings.path.display());
-    let mut connection = SqliteConnection::establish(&settings.url()?)
-        .map_err(|error| connection_failed(&attempted, error))?;
+    // SQLite says only that the file cannot be opened, the system why.
+    let failed = |error| match File::options().read(true).write(true).open(&settings.path) {
+        Err(why) => StoreError::new(StoreErrorKind::Unavailable, attempted.as_str()).because(why),
+        Ok(_) => connection_failed(&attempted, error),
+    };
+    let mut connection = SqliteConnection::establish(&settings.url()?).map_err(failed)?;
     let wait = settings.busy_timeout_ms;
     connection
         .batch_execute(&format!("PRAGMA busy_timeout = {wait}; PRAGMA foreign_keys = ON; {for_purpose}"))

@@ -123,7 +123,7 @@ async fn a_secret_that_others_may_read_is_told_and_no_failure() {
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         let examined = esoz(&variables, &["doctor"]);
         let told = &examined.assert_success().stdout;
-        assert!(told.contains("ok     secret files\n"), "{told}");
+        assert_eq!(told.contains("ok     secret files\n"), !is_exposed, "{told}");
         let warning =
             format!("UNSAFE secret files: others may read patient.key_file {} (mode 0644)", path.display());
         assert_eq!(told.contains(&warning), is_exposed, "{told}");
@@ -134,6 +134,30 @@ async fn a_secret_that_others_may_read_is_told_and_no_failure() {
         assert_eq!(warnings.len(), usize::from(is_exposed), "{warnings:?}");
         assert!(warnings.iter().all(|line| line.contains("patient.key_file") && line.contains("chmod 600")));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_gone_under_its_server_is_wrong_and_a_folder_in_its_place_is_named() {
+    let stores = TestStores::fresh(Kind::Sqlite).await;
+    let variables = environment(&stores);
+    let (_, path) = variables.iter().find(|(name, _)| name == "ESOZ_SQLITE__PATH").unwrap().clone();
+    let (server, base) = Process::serve(&variables);
+    let (_, address) = base.split_once("://").unwrap();
+    let variables = with(variables, "ESOZ_HTTP__BIND", address);
+    for end in ["", "-wal", "-shm"] {
+        fs::remove_file(format!("{path}{end}")).unwrap();
+    }
+    let gone = format!("WRONG  SQLite: {path} is not there, and a server runs at http.bind");
+    let examined = esoz(&variables, &["doctor"]);
+    assert!(examined.stdout.contains(&gone) && !examined.status.success(), "{}", examined.stdout);
+    drop(server);
+
+    fs::create_dir(&path).unwrap();
+    let examined = esoz(&variables, &["doctor"]);
+    for line in ["Is a directory (os error 21)", "first fix the store of dispenses"] {
+        assert!(examined.stdout.contains(line), "{line} is not in {}", examined.stdout);
+    }
+    assert!(!examined.stdout.contains("--accept-patient-key"), "{}", examined.stdout);
 }
 
 fn with_all(variables: Vec<(String, String)>, more: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -73,7 +73,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Starts a server with an embedded store and sample data, and prints requests to paste.
     #[command(
-        after_help = "Not for data of real people: the log has the whole path of a request that is answered 404, \
+        after_help = "Not for data of real people: the log and the page `/` have the whole path of a request that is answered 404, \
         and with it the id of the patient."
     )]
     Demo(DemoArgs),

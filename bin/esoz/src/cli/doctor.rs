@@ -22,7 +22,7 @@ use crate::compose::bus::{REPLICATION_REMEDY, broker_backend};
 use crate::compose::database::Database;
 use crate::compose::missing_indexes::none_missing;
 use crate::compose::open::store_backend;
-use crate::compose::patient_key::PatientKey;
+use crate::compose::patient_key::{OtherKey, PatientKey};
 use crate::compose::stores::Stores;
 use crate::compose::{missing_indexes, patient_key};
 use crate::config::{BindAddress, Config, SECRET_FILES_REMEDY};
@@ -54,8 +54,10 @@ pub(crate) async fn run(config: &Config, args: DoctorArgs) -> Result<ExitCode> {
     let stores = store_backend(config)?;
     // A server that has not started yet creates its file.
     let first_start = stores.missing_file(config);
+    let is_running = is_running(config).await;
     for Opened { title, remedy, database } in stores.databases(config).await {
         match &first_start {
+            Some(path) if is_running => report.add(&Finding::removed(title, path))?,
             Some(path) => report.add(&Finding::creatable(title, path, remedy))?,
             None => {
                 for finding in findings_of(title, remedy, database).await {
@@ -85,7 +87,6 @@ pub(crate) async fn run(config: &Config, args: DoctorArgs) -> Result<ExitCode> {
     for finding in documents::findings(config).await? {
         report.add(&finding)?;
     }
-    let is_running = is_running(config).await;
     let (finding, listening) = address("http.bind", config.bind()?, is_running);
     report.add(&finding)?;
     if let Some(bind) = config.metrics_bind()? {
@@ -150,7 +151,11 @@ async fn patient_key(config: &Config) -> Finding {
     let check = check.await;
     let seen = matches!(check, Ok(false))
         .then(|| String::from("the store has none yet; the first `esoz serve` or `esoz import` records it"));
-    Finding { seen, ..Finding::new("patient key", check.map(drop), patient_key::REMEDY) }
+    let remedy = match &check {
+        Err(error) if !error.is::<OtherKey>() => "first fix the store of dispenses, SQLite or MongoDB, above",
+        _ => patient_key::REMEDY,
+    };
+    Finding { seen, ..Finding::new("patient key", check.map(drop), remedy) }
 }
 
 /// Checks that an address of the server is free, or that a server of ours runs there already.

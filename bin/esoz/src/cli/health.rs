@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use esoz_https::{HttpsClient, Proxies, connector};
 use esoz_tls::{ClientTls, Verification};
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -25,6 +25,10 @@ pub(crate) async fn run(config: &Config, args: HealthArgs) -> Result<()> {
         Some(url) => (url.trim_end_matches('/').to_owned(), esoz_https::client(None, &config.proxies, 1)?),
         None => (local_url(config)?, local_client()?),
     };
+    ensure!(
+        base.starts_with("http://") || base.starts_with("https://"),
+        "--url must begin with http:// or https://"
+    );
     let url = format!("{base}/health/{}", if args.live { "live" } else { "ready" });
     let (status, body) = ask(&client, &url).await?;
     print(String::from_utf8_lossy(&body).trim_end())?;

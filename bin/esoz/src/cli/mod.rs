@@ -16,6 +16,7 @@ pub(crate) mod migrate;
 mod scope;
 pub(crate) mod serve;
 pub(crate) mod sign;
+pub(crate) mod usage;
 
 use std::fmt;
 use std::future::{Future, poll_fn};

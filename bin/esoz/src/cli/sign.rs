@@ -9,6 +9,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use esoz_kernel::system::SystemClock;
 use esoz_kernel::{Clock as _, Timestamp};
 use esoz_signature_cms::sign::{NumbersIn, Period, Person, TestAuthority, TestSigner};
+use esoz_signed_content::Drfo;
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
@@ -74,8 +75,16 @@ pub(crate) fn signer(folder: &Path, drfo: Option<&str>, now: Timestamp) -> Resul
     }
     let read =
         |path: &PathBuf| fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
-    TestSigner::from_pem(&read(&certificate)?, &read(&key)?)
-        .with_context(|| format!("using {}", key.display()))
+    let signer = TestSigner::from_pem(&read(&certificate)?, &read(&key)?)
+        .with_context(|| format!("using {}", key.display()))?;
+    let is_other = |drfo: &str| signer.drfo() != Drfo::parse(drfo);
+    if drfo.is_some_and(is_other) {
+        bail!(
+            "{} has a signer with another taxpayer number: name another folder for that of --drfo",
+            folder.display()
+        );
+    }
+    Ok(signer)
 }
 
 fn make([authority, certificate, key]: &[&PathBuf; 3], drfo: &str, now: Timestamp) -> Result<()> {
@@ -155,8 +164,12 @@ mod tests {
         let refused = signer(folder.path(), None, now).err().unwrap().to_string();
         assert!(refused.contains("--drfo"), "{refused}");
         let first = signer(folder.path(), Some("1234567890"), now).unwrap();
-        let again = signer(folder.path(), Some("0987654321"), now).unwrap();
-        assert_eq!(first.certificate(), again.certificate());
+        for same in [Some("1234567890"), Some(" 12345 67890"), None] {
+            let again = signer(folder.path(), same, now).unwrap();
+            assert_eq!(first.certificate(), again.certificate());
+        }
+        let refused = signer(folder.path(), Some("0987654321"), now).err().unwrap().to_string();
+        assert!(refused.contains("another taxpayer number") && !refused.contains("0987654321"), "{refused}");
         let mode = fs::metadata(folder.path().join(SIGNER_KEY)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -67,8 +67,9 @@ impl StoreBackend for ServersBackend {
     }
 
     async fn migrate(&self, config: &Config, report: Report) -> Result<()> {
-        let migrated =
-            esoz_store_postgres::migrate(&migration_settings(config)?).await.context("PostgreSQL")?;
+        let migrated = esoz_store_postgres::migrate(&migration_settings(config)?)
+            .await
+            .context(migration_login(config))?;
         if migrated.unknown.is_empty() {
             report_migrations("PostgreSQL", &migrated.applied, report)?;
         } else {
@@ -114,6 +115,16 @@ fn postgres_settings(config: &Config) -> Result<PostgresSettings> {
         tls: config.postgres_tls()?,
         ..PostgresSettings::new("")
     })
+}
+
+/// Whose login the migration has, for errors.
+fn migration_login(config: &Config) -> &'static str {
+    let postgres = &config.sections.postgres;
+    if postgres.migration_url.is_empty() && postgres.migration_url_file.is_empty() {
+        "PostgreSQL (by `postgres.url`, since the owner's `postgres.migration_url` or `postgres.migration_url_file` is not set)"
+    } else {
+        "PostgreSQL (by the owner's URL)"
+    }
 }
 
 fn migration_settings(config: &Config) -> Result<PostgresSettings> {

@@ -1,6 +1,6 @@
 //! Everything in one SQLite file.
 
-use std::path::PathBuf;
+use std::path::{self, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
@@ -26,7 +26,12 @@ impl StoreBackend for SqliteBackend {
     }
 
     async fn open_or_create(&self, config: &Config) -> Result<Stores> {
-        let store = SqliteStore::open_or_create(&settings(config)?);
+        let settings = settings(config)?;
+        if !settings.path.exists() {
+            let path = path::absolute(&settings.path)?;
+            tracing::info!("a new, empty store is made: {} (`sqlite.path`)", path.display());
+        }
+        let store = SqliteStore::open_or_create(&settings);
         Ok(stores(Arc::new(store.context("opening the SQLite file")?)))
     }
 

@@ -28,7 +28,7 @@ failure! {
             ChangeRefusal::NotAuthor,
             ChangeRefusal::CannotBeCompleted(DispenseStatus::Stopped),
             ChangeRefusal::SignedStatus,
-            ChangeRefusal::Mismatch,
+            ChangeRefusal::Mismatch("details"),
         ]);
         /// A store, the verifier or the media storage failed.
         Store(StoreError) => "the dispense could not be completed";

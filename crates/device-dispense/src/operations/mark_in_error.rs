@@ -27,7 +27,7 @@ failure! {
             ChangeRefusal::CannotBeMarkedInError(DispenseStatus::Completed),
             ChangeRefusal::SignedStatus,
             ChangeRefusal::Reason,
-            ChangeRefusal::Mismatch,
+            ChangeRefusal::Mismatch("details"),
         ]);
         /// A store, the verifier or the media storage failed.
         Store(StoreError) => "the dispense could not be marked in error";

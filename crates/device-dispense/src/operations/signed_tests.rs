@@ -179,7 +179,7 @@ fn given_a_change_that_did_not_take_effect_then_the_container_is_removed_unless_
     let outcomes: [(Outcome, bool); 6] = [
         (Box::new(|| Ok(Written::Replayed(dispense(DispenseStatus::EnteredInError)))), true),
         (Box::new(|| Ok(Written::KeyReused)), true),
-        (Box::new(|| Ok(Written::Refused(ChangeRefusal::Mismatch))), true),
+        (Box::new(|| Ok(Written::Refused(ChangeRefusal::Mismatch("details")))), true),
         (Box::new(conflict(StoreErrorKind::Conflict)), true),
         (Box::new(conflict(StoreErrorKind::Corrupt)), true),
         (Box::new(conflict(StoreErrorKind::Unavailable)), false),

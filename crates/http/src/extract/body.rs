@@ -59,17 +59,31 @@ pub(crate) async fn read(
     }
 }
 
+/// The reason of what is text, and no JSON.
+pub(super) const SYNTAX: &str = "syntax";
+
+/// Reads the text of a JSON body.
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, ApiError> {
+    let malformed = |reason| ApiError::malformed().with_reason(reason);
+    if bytes.is_empty() {
+        return Err(malformed("empty"));
+    }
+    let text = str::from_utf8(bytes).map_err(|_| malformed("not_utf8"))?;
+    if text.starts_with('\u{FEFF}') { Err(malformed("byte_order_mark")) } else { Ok(text) }
+}
+
 /// Parses a body and validates its shape. Syntax comes first: a body that is no JSON is malformed, whatever else is wrong with it.
 pub(crate) fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, ApiError> {
     // serde_json does not validate the UTF-8 of ignored values.
-    let text = str::from_utf8(bytes).map_err(|_| ApiError::malformed())?;
-    serde_json::from_str::<IgnoredAny>(text).map_err(|_| ApiError::malformed())?;
+    let text = utf8(bytes)?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|_| ApiError::malformed().with_reason(SYNTAX))?;
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         let fault = Invalid::property("$", "schema", "type mismatch. Expected an object");
         return Err(ApiError::invalid(vec![fault]));
     }
     // The shapes accept any value for any property, so this fails for a number or text that no value can hold, or a property given twice.
-    let shape: T = serde_json::from_str(text).map_err(|_| ApiError::malformed())?;
+    let unreadable = |_| ApiError::malformed().with_reason("unreadable_property");
+    let shape: T = serde_json::from_str(text).map_err(unreadable)?;
     shape.validate().map_err(|faults| ApiError::invalid(all_faults(&faults)))?;
     Ok(shape)
 }
@@ -160,4 +174,21 @@ pub(crate) struct EmptyObject {
 /// Accepts an empty body or an empty object (method 1, "Body").
 pub(crate) fn parse_nothing(bytes: &[u8]) -> Result<(), ApiError> {
     if bytes.is_empty() { Ok(()) } else { parse::<EmptyObject>(bytes).map(drop) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_learns_why_a_body_is_no_json() {
+        for (body, reason) in [
+            (&b""[..], "empty"),
+            (b"{\"a\": \"\xFF\"}", "not_utf8"),
+            ("\u{FEFF}{}".as_bytes(), "byte_order_mark"),
+            (b"{\"id\": ", SYNTAX),
+        ] {
+            assert_eq!(parse::<EmptyObject>(body).err().unwrap().reason, Some(reason));
+        }
+    }
 }

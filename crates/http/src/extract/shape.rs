@@ -4,7 +4,7 @@ use esoz_kernel::json::{JsonError, JsonErrorKind};
 use esoz_kernel::{Decimal, Timestamp, parse_uuid};
 use serde_json::{Map, Value};
 
-use super::body::json_path;
+use super::body::{SYNTAX, json_path, utf8};
 use crate::envelope::Invalid;
 use crate::error::ApiError;
 
@@ -82,8 +82,7 @@ pub(crate) fn read(
     shape: &Shape,
     units: &dyn Fn(&str) -> bool,
 ) -> Result<Map<String, Value>, ApiError> {
-    let text = str::from_utf8(bytes).map_err(|_| ApiError::malformed())?;
-    let value = esoz_kernel::json::read(text).map_err(unreadable)?;
+    let value = esoz_kernel::json::read(utf8(bytes)?).map_err(unreadable)?;
     let Value::Object(fields) = value else {
         return Err(ApiError::invalid(vec![Invalid::property(
             "$",
@@ -99,7 +98,9 @@ pub(crate) fn read(
 /// The answer to a body that cannot be read.
 pub(crate) fn unreadable(error: JsonError) -> ApiError {
     match error.kind {
-        JsonErrorKind::Syntax | JsonErrorKind::Duplicate | JsonErrorKind::Depth => ApiError::malformed(),
+        JsonErrorKind::Syntax => ApiError::malformed().with_reason(SYNTAX),
+        JsonErrorKind::Duplicate => ApiError::malformed().with_reason("duplicate_property"),
+        JsonErrorKind::Depth => ApiError::malformed().with_reason("too_deep"),
         JsonErrorKind::Number => ApiError::invalid(vec![Invalid::property(
             error.path,
             "number",

@@ -169,7 +169,7 @@ pub(crate) fn page(
 <div class="log">
 <section>
 <h2>Requests</h2>
-<p>The last {CAPACITY} requests to the API, newest first. A refusal tells the rule that refused it. Bodies, tokens and patients are not kept.</p>
+<p>The last {CAPACITY} requests to the API, newest first. A refusal tells the rule that refused it. Bodies and headers are not kept. A path is shown as its route, one that is not found as the log has it.</p>
 <table id="requests" data-newest="{newest}" data-capacity="{CAPACITY}" data-stream="{STREAM}">
 <thead><tr><th>Began (UTC)</th><th>Status</th><th>Request</th><th>Outcome</th><th>Took</th></tr></thead>
 <tbody>{rows}</tbody>

@@ -249,7 +249,7 @@ fn wrong_method(request: &HttpRequest, context: &Context, allow: String) -> Answ
 }
 
 async fn no_such_path(context: Context) -> Answer {
-    answer::<()>(&context, Err::<Reply<()>, _>(ApiError::no_such_path()))
+    answer::<()>(&context, Err::<Reply<()>, _>(ApiError::no_such_path().with_reason("no_such_path")))
 }
 
 #[cfg(test)]

@@ -2,13 +2,15 @@ use const_oid::ObjectIdentifier;
 use der::asn1::SetOfVec;
 use der::pem::LineEnding;
 use der::{Any, Decode as _, Encode as _, EncodePem as _, Tag};
+use esoz_signed_content::Drfo;
 use rcgen::string::PrintableString;
 use rcgen::{CertificateParams, CustomExtension, DnType, DnValue, KeyPair, KeyUsagePurpose};
 use x509_cert::Certificate;
 use x509_cert::attr::Attribute;
 
 use super::{Period, SignError};
-use crate::identity::{UA_DRFO, UA_EDRPOU};
+use crate::certificate::Cert;
+use crate::identity::{self, UA_DRFO, UA_EDRPOU};
 
 /// Whom a certificate is for.
 #[derive(Debug, Clone, Default)]
@@ -98,6 +100,12 @@ impl TestSigner {
     /// The certificate in DER.
     pub fn certificate(&self) -> &[u8] {
         self.certificates.first().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The taxpayer number in the certificate, if it has one.
+    pub fn drfo(&self) -> Option<Drfo> {
+        let certificate = Certificate::from_der(self.certificate()).ok()?;
+        identity::drfo(&Cert::read(certificate).ok()?)
     }
 
     /// The certificate in PEM, followed by those between it and the root.

@@ -38,6 +38,7 @@ pub(super) fn introduction(
         r#"esoz is listening on {base}; Ctrl-C stops it.
 
 Open {base}/ in a browser: it shows each request and why it was refused, live, and what to try.
+It is for invented data alone: page and log have the whole path of a request that is not found, with the patient in it.
 
 Stop a device dispense. A second time the answer is 409, since it is stopped then:
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use esoz_tls::Transport;
 use serde_json::json;
 
@@ -53,6 +53,16 @@ impl Finding {
         Self { seen: Some(seen), ..Self::new(what, created, remedy) }
     }
 
+    /// A server runs without its file.
+    pub(super) fn removed(what: &'static str, path: &Path) -> Self {
+        let gone = anyhow!("{} is not there, and a server runs at http.bind", path.display());
+        Self::new(
+            what,
+            Err(gone),
+            "check sqlite.path; if the file was moved or deleted, stop the server and put it or its copy back before the next start, which would make a new, empty one",
+        )
+    }
+
     /// Adds how the server is reached.
     pub(super) fn over(self, transport: Transport) -> Self {
         let weak = if let Transport::Weak(why) = transport { Some(why.to_owned()) } else { None };
@@ -66,10 +76,10 @@ impl Finding {
             (None, Some(seen)) => format!("ok     {what}: {seen}"),
             (Some((why, remedy)), _) => format!("WRONG  {what}: {why}\n       {remedy}"),
         };
-        match &self.weak {
-            None => text,
-            Some((why, remedy)) => format!("{text}\nUNSAFE {what}: {why}\n       {remedy}"),
-        }
+        let Some((why, remedy)) = &self.weak else { return text };
+        let weak = format!("UNSAFE {what}: {why}\n       {remedy}");
+        // What is only safe or not has nothing else to tell.
+        if self.wrong.is_none() && self.seen.is_none() { weak } else { format!("{text}\n{weak}") }
     }
 
     fn as_json(&self) -> String {
@@ -83,6 +93,15 @@ impl Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_safe_is_not_called_ok_as_well() {
+        let weak = Some(("others may read it".to_owned(), "chmod 600"));
+        let finding = Finding { weak, ..Finding::new("secret files", Ok(()), "") };
+        assert_eq!(finding.as_text(), "UNSAFE secret files: others may read it\n       chmod 600");
+        let finding = Finding { seen: Some("PostgreSQL 17".to_owned()), ..finding };
+        assert!(finding.as_text().starts_with("ok     secret files: PostgreSQL 17\nUNSAFE secret files"));
+    }
 
     #[test]
     fn json_has_the_remedy_of_what_is_not_safe() {

@@ -158,7 +158,7 @@ async fn a_write_of_a_dispense_wakes_the_relay_unless_a_rule_refused_it() {
         let answered = one.clone();
         inner.expect_change().returning(move |_| match outcome {
             "ok" => Ok(Written::Applied(answered.clone())),
-            "refused" => Ok(Written::Refused(ChangeRefusal::Mismatch)),
+            "refused" => Ok(Written::Refused(ChangeRefusal::Mismatch("details"))),
             "recalled" => Ok(Written::Replayed(answered.clone())),
             _ => Err(failed()),
         });

@@ -2,7 +2,7 @@ use esoz_kernel::{CivilDate, StoreError, time::rfc3339_millis};
 use serde_json::{Map, Value};
 
 use super::content::{NOTE, PAYMENT_AMOUNT, PAYMENT_ID};
-use super::equality::equals;
+use super::equality::difference;
 use super::{ChangeRefusal, SignedChange};
 use crate::model::dispense::{Dispense, WHEN_HANDED_OVER};
 use crate::model::request::{DeviceRequest, DeviceRequestStatus};
@@ -67,8 +67,8 @@ impl CompleteFacts {
         if content.status.as_deref() != Some(to.as_str()) {
             return Err(ChangeRefusal::SignedStatus);
         }
-        if !equals(&content.fields, dispense, *patient, &Self::FREE) {
-            return Err(ChangeRefusal::Mismatch);
+        if let Some(field) = difference(&content.fields, dispense, *patient, &Self::FREE) {
+            return Err(ChangeRefusal::Mismatch(field));
         }
         Ok(self.update(dispense, request))
     }

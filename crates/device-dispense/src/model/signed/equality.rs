@@ -26,16 +26,19 @@ const NOT_COMPARED: [&str; 8] = [
     "origin_episode_id",
 ];
 
+/// What stands for the name of a field that no dispense has.
+const UNKNOWN_FIELD: &str = "unknown_field";
+
 /// What is not compared at any depth: texts for people.
 const FOR_PEOPLE: [&str; 2] = ["display_value", "text"];
 
-/// Whether the fields equal those of the dispense, but for those that the method sets.
-pub(super) fn equals(
+/// The first field that does not equal that of the dispense, but for those that the method sets; `None` when all do.
+pub(super) fn difference(
     fields: &Map<String, Value>,
     dispense: &Dispense,
     patient: PatientId,
     free: &[&str],
-) -> bool {
+) -> Option<&'static str> {
     let patient = json!({
         "identifier": {
             "type": {"coding": [{"system": RESOURCES, "code": "patient"}]},
@@ -45,19 +48,22 @@ pub(super) fn equals(
     let is_of_patient = fields.get("subject").is_some_and(|subject| equal("", "subject", subject, &patient));
     let is_id =
         fields.get("id").and_then(Value::as_str).is_some_and(|id| parse_uuid(id) == Ok(dispense.id.uuid()));
-    let is_published = |name: &str| matches!(name, "id" | "subject") || RECORD.field(name).is_some();
-    let is_left =
-        |name: &str| free.contains(&name) || NOT_COMPARED.contains(&name) || matches!(name, "id" | "subject");
-    let are_there =
-        COMPARED_ALWAYS.iter().all(|name| is_there(fields, name) || !is_there(&dispense.record, name));
-    is_id
-        && is_of_patient
-        && are_there
-        && fields.keys().all(|name| is_published(name))
-        && fields
-            .iter()
-            .filter(|(name, _)| !is_left(name))
-            .all(|(name, value)| equal("", name, value, dispense.record.get(name).unwrap_or(&Value::Null)))
+    if !is_id {
+        return Some("id");
+    }
+    if !is_of_patient {
+        return Some("subject");
+    }
+    let is_missing = |name: &&str| !is_there(fields, name) && is_there(&dispense.record, name);
+    COMPARED_ALWAYS.into_iter().find(is_missing).or_else(|| {
+        let others = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "id" | "subject"));
+        others.into_iter().find_map(|(name, value)| {
+            let Some(field) = RECORD.field(name) else { return Some(UNKNOWN_FIELD) };
+            let is_compared = !free.contains(&field.name) && !NOT_COMPARED.contains(&field.name);
+            let stored = dispense.record.get(name).unwrap_or(&Value::Null);
+            (is_compared && !equal("", name, value, stored)).then_some(field.name)
+        })
+    })
 }
 
 fn is_there(fields: &Map<String, Value>, name: &str) -> bool {

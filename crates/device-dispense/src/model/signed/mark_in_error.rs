@@ -4,7 +4,7 @@ use esoz_kernel::StoreError;
 use serde_json::{Map, Value};
 
 use super::content::{EXPLANATORY_LETTER, STATUS_REASON};
-use super::equality::equals;
+use super::equality::difference;
 use super::{ChangeRefusal, SignedChange};
 use crate::model::dispense::Dispense;
 use crate::model::status::{DispenseStatus, Trigger};
@@ -52,8 +52,8 @@ impl MarkInErrorFacts {
         if !codings.is_some_and(|codings| codings.iter().all(is_known)) {
             return Err(ChangeRefusal::Reason);
         }
-        if !equals(&content.fields, dispense, *patient, &Self::FREE) {
-            return Err(ChangeRefusal::Mismatch);
+        if let Some(field) = difference(&content.fields, dispense, *patient, &Self::FREE) {
+            return Err(ChangeRefusal::Mismatch(field));
         }
         let letter = content.fields.get(EXPLANATORY_LETTER);
         let set = letter.map(|letter| (EXPLANATORY_LETTER.to_owned(), letter.clone())).into_iter();

@@ -27,8 +27,8 @@ failure! {
         SignedStatus => Invalid, "signed_status", "value is not allowed in enum", at "$.status";
         /// The reason is none of the dictionary (E10).
         Reason => Invalid, "reason", "value is not allowed in enum", at "$.status_reason";
-        /// What was signed is not what is stored (K13, E11).
-        Mismatch => Invalid, "signed_content_mismatch",
-            "Signed content doesn't match with previously created device dispense", at "$.signed_data";
+        /// What was signed is not what is stored (K13, E11): the first field that differs, or `unknown_field` for one that no dispense has.
+        Mismatch(field: &'static str = "details") => Invalid, "signed_content_mismatch",
+            "Signed content doesn't match with previously created device dispense", at "$.signed_data", reason field;
     }
 }

@@ -36,7 +36,7 @@ fn bad_lines_are_reported_in_order_and_the_others_loaded() {
 fn a_line_that_is_not_utf_8_is_a_bad_line() {
     let importer = Importer::new(ports(&Arc::default()), limits());
     let report = block_on(importer.run(&b"\xff\xfe\n"[..], |_| {})).unwrap();
-    assert_eq!(report.listed_bad_lines, [bad(1, "is not UTF-8")]);
+    assert_eq!(report.listed_bad_lines, [bad(1, "is not UTF-8; a compressed file must be unpacked first")]);
 }
 
 #[test]

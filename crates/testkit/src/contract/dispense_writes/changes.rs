@@ -186,11 +186,11 @@ pub async fn a_change_is_decided_on_the_facts(store: DispenseWriteStore) {
     let kept = Arc::clone(&given);
     let decide = move |facts: DispenseFacts| {
         *kept.lock().unwrap() = Some(facts);
-        Ok(Err(ChangeRefusal::Mismatch))
+        Ok(Err(ChangeRefusal::Mismatch("details")))
     };
     let update = update_of(&before, DispenseStatus::Completed, at_millis(1));
     let asked = Change { decide: Arc::new(decide), by: user(), ..signed_change(&before, &update) };
-    assert_eq!(change(&store, &asked).await, Written::Refused(ChangeRefusal::Mismatch));
+    assert_eq!(change(&store, &asked).await, Written::Refused(ChangeRefusal::Mismatch("details")));
     let facts = given.lock().unwrap().take().unwrap();
     assert_eq!(facts.request.unwrap().unwrap(), record.facts);
     assert_same(&facts.stored.unwrap().dispense.unwrap(), &before);

@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use super::fixture::{Fixture, uuid};
 use crate::ChangeRefusal;
 
+type Change = fn(&mut Fixture);
+
 #[test]
 fn given_another_spelling_of_the_same_then_it_is_equal() {
-    let changes: [fn(&mut Fixture); 10] = [
+    let changes: [Change; 10] = [
         |it| it.signed["details"][0]["quantity"]["value"] = json!(10.0),
         |it| it.signed["details"][0]["sell_price"] = serde_json::from_str("5.050e1").unwrap(),
         |it| it.signed["performer"]["display_value"] = "Інша".into(),
@@ -33,31 +35,33 @@ fn given_a_time_in_another_zone_then_it_is_the_same_instant() {
     fixture.signed["when_handed_over"] = "2026-01-30T10:00:00+02:00".into();
     assert!(fixture.decide_mark().is_ok());
     fixture.signed["when_handed_over"] = "2026-01-30T10:00:01+02:00".into();
-    assert_eq!(fixture.decide_mark().unwrap_err(), ChangeRefusal::Mismatch);
+    assert_eq!(fixture.decide_mark().unwrap_err(), ChangeRefusal::Mismatch("when_handed_over"));
 }
 
 #[test]
-fn given_anything_else_then_it_is_a_mismatch() {
-    let changes: [fn(&mut Fixture); 15] = [
-        |it| it.signed["id"] = uuid(66).to_string().into(),
-        |it| it.signed["id"] = Value::Null,
-        |it| it.signed["subject"] = Value::Null,
-        |it| it.signed["subject"]["identifier"]["value"] = uuid(66).to_string().into(),
-        |it| it.signed["subject"]["identifier"]["type"]["coding"][0]["code"] = "person".into(),
-        |it| it.signed["subject"]["identifier"]["assigner"] = "somebody".into(),
-        |it| it.signed["based_on"] = Value::Null,
-        |it| it.signed["program"] = Value::Null,
-        |it| it.signed["performer"]["identifier"]["type"]["coding"][0]["code"] = "division".into(),
-        |it| it.signed["details"] = json!([]),
-        |it| it.signed["details"][0]["device"]["more"] = 1.into(),
-        |it| it.signed["details"][0]["quantity"]["value"] = "10".into(),
-        |it| it.signed["primary_source"] = false.into(),
-        |it| it.signed["inserted_by"] = uuid(66).to_string().into(),
-        |it| it.signed["esoz_keys"] = json!([]),
+fn given_anything_else_then_it_is_a_mismatch_that_names_the_field() {
+    let changes: [(&str, Change); 15] = [
+        ("id", |it| it.signed["id"] = uuid(66).to_string().into()),
+        ("id", |it| it.signed["id"] = Value::Null),
+        ("subject", |it| it.signed["subject"] = Value::Null),
+        ("subject", |it| it.signed["subject"]["identifier"]["value"] = uuid(66).to_string().into()),
+        ("subject", |it| it.signed["subject"]["identifier"]["type"]["coding"][0]["code"] = "person".into()),
+        ("subject", |it| it.signed["subject"]["identifier"]["assigner"] = "somebody".into()),
+        ("based_on", |it| it.signed["based_on"] = Value::Null),
+        ("program", |it| it.signed["program"] = Value::Null),
+        ("performer", |it| {
+            it.signed["performer"]["identifier"]["type"]["coding"][0]["code"] = "division".into();
+        }),
+        ("details", |it| it.signed["details"] = json!([])),
+        ("details", |it| it.signed["details"][0]["device"]["more"] = 1.into()),
+        ("details", |it| it.signed["details"][0]["quantity"]["value"] = "10".into()),
+        ("primary_source", |it| it.signed["primary_source"] = false.into()),
+        ("inserted_by", |it| it.signed["inserted_by"] = uuid(66).to_string().into()),
+        ("unknown_field", |it| it.signed["esoz_keys"] = json!([])),
     ];
-    for (place, change) in changes.into_iter().enumerate() {
+    for (place, (field, change)) in changes.into_iter().enumerate() {
         let mut fixture = Fixture::complete();
         change(&mut fixture);
-        assert_eq!(fixture.decide_complete().unwrap_err(), ChangeRefusal::Mismatch, "change {place}");
+        assert_eq!(fixture.decide_complete().unwrap_err(), ChangeRefusal::Mismatch(field), "change {place}");
     }
 }

@@ -55,8 +55,12 @@ fn given_rules_of_complete_are_broken_then_the_earliest_answers() {
             ChangeRefusal::CannotBeCompleted(DispenseStatus::Stopped),
         ),
         ("K12", |it| it.signed["status"] = "stopped".into(), ChangeRefusal::SignedStatus),
-        ("K13", |it| it.signed["details"][0]["sell_price"] = json!(50.51), ChangeRefusal::Mismatch),
-        ("K13, key", |it| it.signed["more"] = 1.into(), ChangeRefusal::Mismatch),
+        (
+            "K13",
+            |it| it.signed["details"][0]["sell_price"] = json!(50.51),
+            ChangeRefusal::Mismatch("details"),
+        ),
+        ("K13, key", |it| it.signed["more"] = 1.into(), ChangeRefusal::Mismatch("unknown_field")),
     ];
     hold_order(&rules, Fixture::complete, Fixture::decide_complete);
 }
@@ -78,7 +82,7 @@ fn given_rules_of_mark_in_error_are_broken_then_the_earliest_answers() {
         ("E08", |it| it.status = DispenseStatus::Completed, completed),
         ("E09", |it| it.signed["status"] = "completed".into(), ChangeRefusal::SignedStatus),
         ("E10", |it| it.signed["status_reason"]["coding"][0]["code"] = "x".into(), ChangeRefusal::Reason),
-        ("E11", |it| it.signed["note"] = "another".into(), ChangeRefusal::Mismatch),
+        ("E11", |it| it.signed["note"] = "another".into(), ChangeRefusal::Mismatch("note")),
     ];
     hold_order(&rules, Fixture::mark, Fixture::decide_mark);
 }
