@@ -7,6 +7,7 @@ use esoz_events::{EventPublisher as _, StatusChangeEvent, wire};
 use esoz_test_servers::{Kafka, shared};
 use esoz_testkit::{builders, wait::wait_for};
 
+use crate::patient;
 use crate::support::topic_name;
 
 /// A consumer that was killed is missed after 10 s.
@@ -14,7 +15,7 @@ const READ_WITHIN: Duration = Duration::from_mins(1);
 
 /// A topic of a test's own, and events that were published to it.
 async fn published(brokers: &str, number: usize) -> (KafkaSettings, Vec<StatusChangeEvent>) {
-    let settings = KafkaSettings::new(brokers, topic_name());
+    let settings = patient(KafkaSettings::new(brokers, topic_name()));
     esoz_bus_kafka::ensure_topic(&settings, 3, 1).await.unwrap();
     let events = publish(&settings, number).await;
     (settings, events)

@@ -10,3 +10,10 @@ mod support;
 #[cfg(feature = "tls")]
 mod tls;
 mod topics;
+
+use esoz_bus_kafka::KafkaSettings;
+
+/// Settings for what is to succeed, however slow the machine is.
+fn patient(settings: KafkaSettings) -> KafkaSettings {
+    KafkaSettings { delivery_timeout_ms: 60_000, request_timeout_ms: 60_000, ..settings }
+}

@@ -6,7 +6,7 @@ use esoz_test_servers::shared;
 use esoz_testkit::{builders, contract::Delivered as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use crate::{forgetful::answering, support::topic_name};
+use crate::{forgetful::answering, patient, support::topic_name};
 
 const TOO_LARGE: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
 
@@ -17,7 +17,7 @@ fn event() -> StatusChangeEvent {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_too_large_is_refused_for_good_and_alone() {
     let topic = topic_name();
-    let settings = KafkaSettings::new(shared::kafka().brokers(), &topic);
+    let settings = patient(KafkaSettings::new(shared::kafka().brokers(), &topic));
     esoz_bus_kafka::ensure_topic(&settings, 1, 1).await.unwrap();
     let publisher = KafkaPublisher::new(&settings).unwrap();
     let large = StatusChangeEvent { new_status: "x".repeat(1_200_000), ..event() };

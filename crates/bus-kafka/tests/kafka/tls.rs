@@ -12,6 +12,7 @@ use esoz_test_servers::{Authority, Issued, Proof, SecureKafka};
 use esoz_testkit::{builders, wait::wait_for};
 use esoz_tls::{CertificateFiles, ClientTls, SecretSource};
 
+use crate::patient;
 use crate::support::topic_name;
 
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -38,11 +39,10 @@ impl Place {
     /// As an operator would set it up: this authority.
     fn settings(&self) -> KafkaSettings {
         let root_certificate_file = Some(self.authority.root_file());
-        KafkaSettings {
+        patient(KafkaSettings {
             tls: Some(ClientTls { root_certificate_file, certificate: None }),
-            request_timeout_ms: 2_000,
             ..KafkaSettings::new(format!("localhost:{}", self.server.port()), topic_name())
-        }
+        })
     }
 
     fn by(&self, sasl: Sasl) -> KafkaSettings {
@@ -59,7 +59,8 @@ fn inline(secret: &str) -> SecretSource {
 }
 
 async fn refusal(settings: &KafkaSettings) -> String {
-    match KafkaPublisher::new(settings) {
+    // Some refusals end with the time.
+    match KafkaPublisher::new(&KafkaSettings { request_timeout_ms: 2_000, ..settings.clone() }) {
         Ok(publisher) => publisher.ping().await.unwrap_err().to_string(),
         Err(error) => error.to_string(),
     }

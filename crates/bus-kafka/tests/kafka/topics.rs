@@ -13,12 +13,13 @@ use rdkafka::{
     mocking::MockCluster,
 };
 
+use crate::patient;
 use crate::support::topic_name;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_is_created_once_and_can_then_be_published_to() {
     let server = shared::kafka();
-    let settings = KafkaSettings::new(server.brokers(), topic_name());
+    let settings = patient(KafkaSettings::new(server.brokers(), topic_name()));
     for partitions in [3, 5] {
         ensure_topic(&settings, partitions, 1).await.unwrap();
         assert_eq!(partitions_of(&settings), 3);
@@ -43,7 +44,7 @@ fn partitions_of(settings: &KafkaSettings) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_that_create_a_topic_at_once_none_fails() {
     let server = shared::kafka();
-    let settings = KafkaSettings::new(server.brokers(), topic_name());
+    let settings = patient(KafkaSettings::new(server.brokers(), topic_name()));
     let creating = (0..4).map(|_| ensure_topic(&settings, 1, 1));
     for outcome in futures_util::future::join_all(creating).await {
         outcome.unwrap();
