@@ -183,11 +183,9 @@ impl EsozServer {
         match listening.ignore_new_clients() {
             // The requests of those who came last are on their way.
             Ok(()) => tokio::time::sleep(LAST_CLIENTS).await,
-            Err(error) => tracing::warn!(
-                %error,
-                remedy = "let the load balancer take the server out before: `http.drain_ms` is its time for that",
-                "clients that connect at this moment may get no answer"
-            ),
+            Err(error) => {
+                tracing::warn!(%error, "clients that connect now may get no answer (operate.md, Stop)")
+            }
         }
         drop(listening);
         handle.stop(true).await;

@@ -205,6 +205,26 @@ pub(crate) fn not_in_enum(values: &[&str]) -> Fault {
     ("inclusion", "value is not allowed in enum".to_owned(), values)
 }
 
+/// The type of the errors of a status (conventions, "Errors").
+pub(crate) fn error_type(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "request_malformed",
+        StatusCode::UNAUTHORIZED => "access_denied",
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::REQUEST_TIMEOUT => "request_timeout",
+        StatusCode::CONFLICT => "request_conflict",
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "request_too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "content_type_invalid",
+        StatusCode::MISDIRECTED_REQUEST => "misdirected_request",
+        StatusCode::UNPROCESSABLE_ENTITY => "validation_failed",
+        StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
+        StatusCode::SERVICE_UNAVAILABLE => "service_unavailable",
+        _ => "internal_error",
+    }
+}
+
 fn meta<'a>(context: &'a RequestContext, status: StatusCode, kind: &'static str) -> Meta<'a> {
     Meta {
         code: status.as_u16(),

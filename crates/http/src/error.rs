@@ -76,7 +76,11 @@ constant_errors! {
 
 impl ApiError {
     fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        let body = Box::new(ErrorBody { kind: kind(status), message: message.into(), invalid: Vec::new() });
+        let body = Box::new(ErrorBody {
+            kind: envelope::error_type(status),
+            message: message.into(),
+            invalid: Vec::new(),
+        });
         let retry = (status == StatusCode::SERVICE_UNAVAILABLE).then(|| RETRY_AFTER_S.to_owned());
         let headers = retry.map(|seconds| (header::RETRY_AFTER, seconds)).into_iter().collect();
         Self { status, body, headers, cause: None, reason: None, close: false }
@@ -260,26 +264,6 @@ impl From<RepeatedHeader> for ApiError {
         let message = format!("Header {name} is given more than once.");
         Self::new(StatusCode::BAD_REQUEST, message.as_str())
             .with_invalid(Invalid::header(name, "schema", message))
-    }
-}
-
-/// The type of the errors of a status (conventions, "Errors").
-fn kind(status: StatusCode) -> &'static str {
-    match status {
-        StatusCode::BAD_REQUEST => "request_malformed",
-        StatusCode::UNAUTHORIZED => "access_denied",
-        StatusCode::FORBIDDEN => "forbidden",
-        StatusCode::NOT_FOUND => "not_found",
-        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
-        StatusCode::REQUEST_TIMEOUT => "request_timeout",
-        StatusCode::CONFLICT => "request_conflict",
-        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "request_too_large",
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => "content_type_invalid",
-        StatusCode::MISDIRECTED_REQUEST => "misdirected_request",
-        StatusCode::UNPROCESSABLE_ENTITY => "validation_failed",
-        StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
-        StatusCode::SERVICE_UNAVAILABLE => "service_unavailable",
-        _ => "internal_error",
     }
 }
 
