@@ -183,9 +183,7 @@ impl EsozServer {
         match listening.ignore_new_clients() {
             // The requests of those who came last are on their way.
             Ok(()) => tokio::time::sleep(LAST_CLIENTS).await,
-            Err(error) => {
-                tracing::warn!(%error, "clients that connect now may get no answer (operate.md, Stop)")
-            }
+            Err(error) => tracing::warn!(%error, "new clients may get no answer now (operate.md, Stop)"),
         }
         drop(listening);
         handle.stop(true).await;
