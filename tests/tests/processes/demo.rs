@@ -114,6 +114,25 @@ fn the_log_says_what_was_looked_for_and_not_found() {
     assert_eq!((line.get("path"), line["status"].as_u64()), (None, Some(200)));
 }
 
+#[test]
+fn the_log_names_a_new_store_and_the_field_in_which_a_signed_document_differs() {
+    let variables = vec![("ESOZ_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned())];
+    let demo = Process::start(&variables, &["demo"]);
+    let story = &printed_commands(&demo)[3];
+    demo.wait_for_log("a new, empty store is made");
+    let until_completed: Vec<_> =
+        story.lines().take_while(|line| !line.ends_with("mark_in_error \"$MISTAKE\"")).collect();
+    let differing =
+        until_completed.join("\n").replace("\"payment_amount\"", "\"details\":[],\"payment_amount\"");
+    let answers = paste(&differing);
+    let answers: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [recorded, refused] = answers.as_slice() else { panic!("{answers:?}") };
+    assert_eq!((&recorded["meta"]["code"], &refused["meta"]["code"]), (&201.into(), &422.into()));
+    assert_eq!(refused["error"]["invalid"][0]["entry"], "$.signed_data");
+    let line: Value = serde_json::from_str(&demo.wait_for_log("signed_content_mismatch")).unwrap();
+    assert_eq!(line["reason"], "details");
+}
+
 /// The entries of a list; there are some.
 fn entries(list: &Value) -> impl Iterator<Item = &Value> {
     let entries = list["data"].as_array().unwrap();

@@ -72,6 +72,7 @@ async fn the_page_tells_what_was_done_what_was_refused_and_why() {
     }
     // A path that is not found is shown whole, as the log of a demo has it.
     assert!(log.contains("/<wbr>api/<wbr>patients/<wbr>&lt;script&gt;</code>"), "{log}");
+    assert!(log.contains("reason <code>no_such_path</code>"), "{log}");
     let (token, patient) = (between(stop, "Bearer ", "'"), between(stop, "/patients/", "/"));
     for secret in [token, patient] {
         assert!(!log.contains(secret), "{secret} is in {log}");

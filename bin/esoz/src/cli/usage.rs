@@ -15,7 +15,7 @@ pub(crate) fn parse() -> Cli {
 
 fn without_secrets(mut error: clap::Error) -> clap::Error {
     for kind in [ContextKind::InvalidArg, ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
-        // The name of an option stands beside its value's, after a space.
+        // An option is named with its value, as `--digest <DIGEST>`: it is no secret.
         let may_be_secret = |text: &str| text.len() >= SECRET_CHARS && !text.contains(' ');
         if matches!(error.get(kind), Some(ContextValue::String(text)) if may_be_secret(text)) {
             error.insert(kind, ContextValue::String("…".to_owned()));

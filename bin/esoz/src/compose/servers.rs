@@ -119,11 +119,10 @@ fn postgres_settings(config: &Config) -> Result<PostgresSettings> {
 
 /// Whose login the migration has, for errors.
 fn migration_login(config: &Config) -> &'static str {
-    let postgres = &config.sections.postgres;
-    if postgres.migration_url.is_empty() && postgres.migration_url_file.is_empty() {
-        "PostgreSQL (by `postgres.url`, since the owner's `postgres.migration_url` or `postgres.migration_url_file` is not set)"
-    } else {
+    if config.has_migration_url() {
         "PostgreSQL (by the owner's URL)"
+    } else {
+        "PostgreSQL (by `postgres.url`, since the owner's `postgres.migration_url` or `postgres.migration_url_file` is not set)"
     }
 }
 

@@ -72,7 +72,11 @@ impl BindAddress {
     pub(crate) fn listen(&self) -> Result<TcpListener> {
         let (addresses, chosen) = self.choose()?;
         let listener = TcpListener::bind(chosen)
-            .map_err(|error| anyhow!("{}: {error}; {}", self.listening_on(chosen), Self::REMEDY))?;
+            .map_err(|error| match error.kind() {
+                ErrorKind::AddrInUse => anyhow!("{error}; {}", Self::REMEDY),
+                _ => error.into(),
+            })
+            .with_context(|| self.listening_on(chosen))?;
         if let Host::Name(name) = &self.host {
             let (key, resolved) = (self.key, list(&addresses));
             tracing::info!("`{key}` names {name}, which is {resolved}; the server listens on {chosen} only");

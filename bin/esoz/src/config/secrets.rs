@@ -77,12 +77,18 @@ impl Config {
         self.source("postgres.url", &postgres.url, &postgres.url_file, SERVERS)
     }
 
+    /// Whether migrations have a URL of PostgreSQL of their own.
+    pub(crate) fn has_migration_url(&self) -> bool {
+        let postgres = &self.sections.postgres;
+        !postgres.migration_url.is_empty() || !postgres.migration_url_file.is_empty()
+    }
+
     /// The URL of PostgreSQL for migrations: as configured, or that of the service.
     pub(crate) fn postgres_migration_url(&self) -> Result<SecretSource> {
-        let postgres = &self.sections.postgres;
-        if postgres.migration_url.is_empty() && postgres.migration_url_file.is_empty() {
+        if !self.has_migration_url() {
             return self.postgres_url();
         }
+        let postgres = &self.sections.postgres;
         self.source("postgres.migration_url", &postgres.migration_url, &postgres.migration_url_file, SERVERS)
     }
 

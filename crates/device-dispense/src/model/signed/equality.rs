@@ -56,8 +56,8 @@ pub(super) fn difference(
     }
     let is_missing = |name: &&str| !is_there(fields, name) && is_there(&dispense.record, name);
     COMPARED_ALWAYS.into_iter().find(is_missing).or_else(|| {
-        let others = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "id" | "subject"));
-        others.into_iter().find_map(|(name, value)| {
+        let mut others = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "id" | "subject"));
+        others.find_map(|(name, value)| {
             let Some(field) = RECORD.field(name) else { return Some(UNKNOWN_FIELD) };
             let is_compared = !free.contains(&field.name) && !NOT_COMPARED.contains(&field.name);
             let stored = dispense.record.get(name).unwrap_or(&Value::Null);
