@@ -7,6 +7,9 @@ use mongodb::error::IndexedWriteError;
 use super::document;
 use crate::{MongoStore, error::is_duplicate_key};
 
+/// The most documents in one insert, each of which has the operation time-out for itself.
+const MAX_DOCUMENTS_PER_INSERT: usize = 1_000;
+
 #[async_trait]
 impl DispenseRegistry for MongoStore {
     fn encode(&self, dispense: &Dispense) -> Result<EncodedDispense, String> {
@@ -16,9 +19,12 @@ impl DispenseRegistry for MongoStore {
 
     async fn put_encoded(&self, dispenses: Vec<EncodedDispense>) -> Result<Vec<Put>, StoreError> {
         let mut answers = vec![Put::Created; dispenses.len()];
-        for failure in self.insert(dispenses).await? {
-            if let Some(answer) = answers.get_mut(failure.index) {
-                *answer = answer_to(&failure);
+        let mut dispenses = dispenses.into_iter();
+        for answers in answers.chunks_mut(MAX_DOCUMENTS_PER_INSERT) {
+            for failure in self.insert(dispenses.by_ref().take(answers.len())).await? {
+                if let Some(answer) = answers.get_mut(failure.index) {
+                    *answer = answer_to(&failure);
+                }
             }
         }
         Ok(answers)
@@ -38,12 +44,12 @@ impl DispenseRegistry for MongoStore {
 
 impl MongoStore {
     /// Inserts what can be, and tells of the rest.
-    async fn insert(&self, dispenses: Vec<EncodedDispense>) -> Result<Vec<IndexedWriteError>, StoreError> {
-        if dispenses.is_empty() {
-            return Ok(Vec::new());
-        }
+    async fn insert(
+        &self,
+        dispenses: impl ExactSizeIterator<Item = EncodedDispense> + Send,
+    ) -> Result<Vec<IndexedWriteError>, StoreError> {
         let attempted = format!("loading {} dispenses", dispenses.len());
-        let documents = dispenses.into_iter().map(|dispense| RawDocumentBuf::from_bytes(dispense.document));
+        let documents = dispenses.map(|dispense| RawDocumentBuf::from_bytes(dispense.document));
         let documents: Vec<_> = documents.collect::<Result<_, _>>().map_err(|_| {
             StoreError::new(StoreErrorKind::Unexpected, attempted.clone())
                 .because("another store has encoded one")

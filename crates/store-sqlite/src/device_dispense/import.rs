@@ -7,7 +7,7 @@ use super::document::{from_dispense, to_whole_dispense};
 use super::query;
 use crate::SqliteStore;
 use crate::error::{SqliteError, is_check_violation};
-use crate::rows::put_rows;
+use crate::rows::put_by_key;
 use crate::scan::{id_of, page};
 use crate::schema::device_dispenses;
 
@@ -20,7 +20,7 @@ impl DispenseRegistry for SqliteStore {
 
     async fn put_encoded(&self, dispenses: Vec<EncodedDispense>) -> Result<Vec<Put>, StoreError> {
         let rows = dispenses.into_iter().map(Row::try_from).collect::<Result<_, _>>()?;
-        put_rows(self, LOADING, rows, put).await
+        put_by_key(self, LOADING, rows, |row| &row.id, put).await
     }
 
     async fn scan_dispenses(

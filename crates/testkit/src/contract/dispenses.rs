@@ -157,15 +157,16 @@ pub async fn putting_again_keeps_what_is_there(store: DispenseStore) {
 
 /// In a call of many each has its own answer: those that are there, and the second of two with one id, are kept.
 pub async fn each_of_many_dispenses_has_its_answer(store: DispenseStore) {
-    const MANY: usize = 550;
+    // More than any store takes in one statement.
+    const MANY: usize = 1_050;
     let mut all: Vec<_> = (0..MANY).map(|_| dispense().build()).collect();
     let mut first = all.clone();
     let again = |one: &Dispense| dispense().id(one.id).status(DispenseStatus::Completed).build();
-    for there in [0, 333, 549] {
+    for there in [0, 333, 1_049] {
         put(&store, &all[there]).await;
         all[there] = again(&first[there]);
     }
-    for (second, one) in [(400, 399), (510, 10)] {
+    for (second, one) in [(400, 399), (1_030, 10)] {
         all[second] = again(&first[one]);
         first[second] = first[one].clone();
     }

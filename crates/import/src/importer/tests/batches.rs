@@ -119,7 +119,7 @@ fn while_a_batch_is_stored_the_next_is_read_and_no_more() {
 fn a_batch_has_its_most_records_and_about_its_most_bytes() {
     let all = lines(RecordKind::ContractDivision, 1_000..2_001);
     for (limits, expected) in [
-        (limits(), vec![1_000, 1]),
+        (ImportLimits { max_batch_records: 1_000, ..limits() }, vec![1_000, 1]),
         (ImportLimits { max_batch_bytes: 400 * all[0].len() - 1, ..limits() }, vec![400, 400, 201]),
         (ImportLimits { max_batch_records: 0, ..limits() }, vec![1; 1_001]),
     ] {
