@@ -34,24 +34,6 @@ where
     put_rows(store, attempted, records.iter().map(Row::from).collect(), put).await
 }
 
-/// Stores rows that do not refer to each other, one outcome each, in the order of their keys: neighbours in an index are inserted in one
-/// transaction, so that its page is read and written once for all of them. Of two with the same key the first is stored first.
-pub(crate) async fn put_by_key<Row: Send + Sync + 'static>(
-    store: &SqliteStore,
-    attempted: &'static str,
-    rows: Vec<Row>,
-    key: fn(&Row) -> &str,
-    put: fn(&mut SqliteConnection, &Row) -> Result<Put, SqliteError>,
-) -> Result<Vec<Put>, StoreError> {
-    let mut numbered: Vec<_> = rows.into_iter().enumerate().collect();
-    numbered.sort_by(|(_, one), (_, other)| key(one).cmp(key(other)));
-    let (places, rows): (Vec<usize>, Vec<Row>) = numbered.into_iter().unzip();
-    let puts = put_rows(store, attempted, rows.into(), put).await?;
-    let mut answers: Vec<_> = places.into_iter().zip(puts).collect();
-    answers.sort_by_key(|(place, _)| *place);
-    Ok(answers.into_iter().map(|(_, put)| put).collect())
-}
-
 /// Stores the rows in order, one outcome each, in short transactions. One that is rolled back runs again, so its rows are kept until it
 /// commits.
 pub(crate) async fn put_rows<Row: Send + Sync + 'static>(

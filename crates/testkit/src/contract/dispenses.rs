@@ -157,7 +157,7 @@ pub async fn putting_again_keeps_what_is_there(store: DispenseStore) {
 
 /// In a call of many each has its own answer: those that are there, and the second of two with one id, are kept.
 pub async fn each_of_many_dispenses_has_its_answer(store: DispenseStore) {
-    // More than any store takes in one statement.
+    // More than a store takes in one statement or transaction.
     const MANY: usize = 1_050;
     let mut all: Vec<_> = (0..MANY).map(|_| dispense().build()).collect();
     let mut first = all.clone();

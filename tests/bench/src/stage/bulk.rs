@@ -34,6 +34,15 @@ impl Rows {
             Self::Contracts => &["legal_entities", "contracts", "divisions", "contract_divisions"],
         }
     }
+
+    /// An order of SQLite's rows that is the file's, or as scattered: an import stores the dispenses of a batch in the order of their ids, and
+    /// what it is held against must not gain by that.
+    const fn order(self) -> &'static str {
+        match self {
+            Self::Dispenses => "substr(id, -12)",
+            Self::Contracts => "rowid",
+        }
+    }
 }
 
 /// One transaction, one prepared statement for a table, with the triggers and the settings of the service. What it takes to read the rows
@@ -52,18 +61,18 @@ pub(super) fn sqlite(from: &Path, into: &Path, rows: Rows) -> Result<Duration> {
         let places = vec!["?"; count].join(", ");
         let mut insert =
             transaction.prepare(&format!("INSERT INTO {table} ({columns}) VALUES ({places})"))?;
-        let mut select = from.prepare(&format!("SELECT {columns} FROM {table} ORDER BY rowid"))?;
-        let mut selected = select.query([])?;
-        loop {
-            let mut chunk: Vec<Vec<Value>> = Vec::new();
-            while chunk.len() < CHUNK
-                && let Some(row) = selected.next()?
-            {
-                chunk.push((0..count).map(|column| row.get(column)).collect::<Result<_, _>>()?);
-            }
-            if chunk.is_empty() {
-                break;
-            }
+        let rowids: Vec<i64> = from
+            .prepare(&format!("SELECT rowid FROM {table} ORDER BY {}", rows.order()))?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let mut select = from.prepare(&format!("SELECT {columns} FROM {table} WHERE rowid = ?1"))?;
+        for some in rowids.chunks(CHUNK) {
+            let chunk: Vec<Vec<Value>> = some
+                .iter()
+                .map(|rowid| {
+                    select.query_row([rowid], |row| (0..count).map(|column| row.get(column)).collect())
+                })
+                .collect::<Result<_, _>>()?;
             took.add(|| chunk.iter().try_for_each(|row| insert.execute(params_from_iter(row)).map(drop)))?;
         }
     }
