@@ -15,8 +15,8 @@ impl Default for ImportLimits {
     fn default() -> Self {
         Self {
             max_line_bytes: 1 << 20,
-            max_batch_records: 4_000,
-            max_batch_bytes: 10 << 20,
+            max_batch_records: 5_000,
+            max_batch_bytes: 12 << 20,
             max_listed_bad_lines: 1_000,
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use esoz_device_dispense::{CreatePolicy, DispensePolicy};
 use esoz_kernel::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -182,13 +183,12 @@ sections! {
         active_patients: bool = false;
         verified_patients: bool = false;
         division_dls_verify: bool = false;
-        discount_tolerance: String = "0".to_owned();
+        discount_tolerance: String = CreatePolicy::default().discount_tolerance.to_string();
         discount_deviation: String = String::new();
-        max_wrong_codes: u64 [1..=1_000] = 5;
-        units: BTreeMap<String, String> = BTreeMap::from([("piece".to_owned(), "шт".to_owned())]);
-        complete_by_author: bool = true;
-        mark_in_error_reasons: Vec<String> =
-            ["incorrect_patient", "incorrect_device", "duplicate"].map(str::to_owned).into();
+        max_wrong_codes: u64 [1..=1_000] = CreatePolicy::default().max_wrong_codes.into();
+        units: BTreeMap<String, String> = CreatePolicy::default().units;
+        complete_by_author: bool = DispensePolicy::default().is_author_required;
+        mark_in_error_reasons: Vec<String> = DispensePolicy::default().mark_in_error_reasons.into_iter().collect();
     }
     signature: Signature {
         verifier: String = "none".to_owned();
