@@ -109,8 +109,15 @@ struct Endpoint {
     operation: Option<OperationInfo>,
     /// Whether that operation lists records.
     is_list: bool,
-    /// Its tag, methods and operation in the description.
-    described: Option<(&'static str, Vec<HttpMethod>, openapi::path::Operation)>,
+    described: Option<Described>,
+}
+
+/// What the description says of an endpoint.
+struct Described {
+    tag: &'static str,
+    methods: Vec<HttpMethod>,
+    /// Makes the operation, which renders every answer, so only where it is asked for.
+    operation: fn() -> openapi::path::Operation,
 }
 
 impl Endpoint {
@@ -123,8 +130,8 @@ impl Endpoint {
         F::Output: Responder + 'static,
     {
         let method = P::methods().first().map_or(Method::GET, method);
-        let described = Some((tag, P::methods(), P::operation()));
-        Self { described, ..Self::undescribed(method, vec![P::path()], handler) }
+        let described = Described { tag, methods: P::methods(), operation: P::operation };
+        Self { described: Some(described), ..Self::undescribed(method, vec![P::path()], handler) }
     }
 
     fn runs<O: Operation>(self) -> Self {
@@ -183,7 +190,7 @@ pub fn lists() -> Vec<&'static str> {
 pub fn group_of<O: Operation>() -> &'static str {
     let runs = |endpoint: &Endpoint| endpoint.operation.is_some_and(|operation| operation.name == O::NAME);
     let described = endpoints().into_iter().find(runs).and_then(|endpoint| endpoint.described);
-    described.map(|(tag, ..)| tag).unwrap_or_default()
+    described.map(|described| described.tag).unwrap_or_default()
 }
 
 /// Lists the answers of the request inspector and of its samples but their success: status, type and message.
@@ -195,7 +202,8 @@ pub fn inspector_refusals() -> Vec<(u16, &'static str, String)> {
 pub(crate) fn described() -> Paths {
     let mut paths = Paths::new();
     for Endpoint { paths: of_endpoint, described, .. } in endpoints() {
-        for (path, (tag, methods, mut operation)) in of_endpoint.into_iter().zip(described) {
+        for (path, Described { tag, methods, operation }) in of_endpoint.into_iter().zip(described) {
+            let mut operation = operation();
             operation.tags = Some(vec![tag.to_owned()]);
             paths.add_path_operation(path, methods, operation);
         }
@@ -206,7 +214,7 @@ pub(crate) fn described() -> Paths {
 /// Registers the routes, one resource for each path: those of the event log and of the request inspector only where they are served.
 pub(crate) fn configure(config: &mut web::ServiceConfig, serves_events: bool, has_inspector: bool) {
     let is_served = |endpoint: &Endpoint| match &endpoint.described {
-        Some((tag, ..)) => serves_events || *tag != EVENTS,
+        Some(described) => serves_events || described.tag != EVENTS,
         None => has_inspector || !endpoint.paths.iter().any(|path| inspector::is_of(path)),
     };
     let mut by_path: BTreeMap<Vec<String>, Vec<Endpoint>> = BTreeMap::new();
