@@ -82,17 +82,18 @@ fn major(text: &str) -> Option<u32> {
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The command-line client, preferably the server's own.
+/// The command-line client, preferably the server's own. Debian's comes before the one on `PATH`, which is a Perl script there that takes longer than
+/// most queries.
 pub(super) fn find_psql(beside: Option<&Path>) -> Result<PathBuf, ServerError> {
     let look = || {
         beside
             .map(|dir| dir.join("psql"))
             .into_iter()
-            .chain(on_path("psql"))
             .chain(debian_dirs().into_iter().map(|dir| dir.join("psql")))
+            .chain(on_path("psql"))
             .find(|file| is_executable(file))
     };
-    find_or_install(look, "postgresql-client", &format!("no psql: looked on PATH and in {DEBIAN_DIR}/*/bin"))
+    find_or_install(look, "postgresql-client", &format!("no psql: looked in {DEBIAN_DIR}/*/bin and on PATH"))
 }
 
 /// Whom the server runs as: itself, or, since it refuses to run as root, `postgres` or `nobody`.
