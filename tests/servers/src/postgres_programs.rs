@@ -82,8 +82,8 @@ fn major(text: &str) -> Option<u32> {
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The command-line client, preferably the server's own. Debian's comes before the one on `PATH`, which is a Perl script there that takes longer than
-/// most queries.
+/// The command-line client, preferably the server's own. Those in Debian's folders come before `PATH`, where Debian has a wrapper in Perl that takes
+/// longer than most queries.
 pub(super) fn find_psql(beside: Option<&Path>) -> Result<PathBuf, ServerError> {
     let look = || {
         beside

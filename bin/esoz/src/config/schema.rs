@@ -180,9 +180,9 @@ sections! {
         expire_every_s: u64 [1..=86_400] = 60;
         system_user_id: String = String::new();
         patient_list: String = "own".to_owned();
-        active_patients: bool = false;
-        verified_patients: bool = false;
-        division_dls_verify: bool = false;
+        active_patients: bool = CreatePolicy::default().requires_active_patient;
+        verified_patients: bool = CreatePolicy::default().requires_verified_patient;
+        division_dls_verify: bool = CreatePolicy::default().requires_dls_verification;
         discount_tolerance: String = CreatePolicy::default().discount_tolerance.to_string();
         discount_deviation: String = String::new();
         max_wrong_codes: u64 [1..=1_000] = CreatePolicy::default().max_wrong_codes.into();
