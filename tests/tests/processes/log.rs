@@ -106,12 +106,13 @@ async fn given_a_kafka_outage_then_the_log_has_one_line_when_it_begins_and_one_w
     let app = onlooker(Kind::Sqlite, stores).await;
     let fixture = StopFixture::load(&app).await;
     let (server, base, metrics) = serve(variables);
-    let said = |message: &str| {
+    let is_up = |name: &str, times: usize| {
         let lines = lines_beside_requests(&server);
-        let about_kafka = |line: &&Value| line["name"] == "kafka" && line["message"] == message;
-        lines.iter().filter(about_kafka).count()
+        let about_it = |line: &&Value| line["name"] == name && line["message"] == "is up";
+        lines.iter().filter(about_it).count() == times
     };
-    wait_for("Kafka", DEADLINE, async || (said("is up") == 1).then_some(())).await;
+    let both_are_up = async || (is_up("kafka", 1) && is_up("sqlite", 1)).then_some(());
+    wait_for("Kafka and the store", DEADLINE, both_are_up).await;
 
     broker.stop().unwrap();
     let before = lines_beside_requests(&server).len();
@@ -133,7 +134,7 @@ async fn given_a_kafka_outage_then_the_log_has_one_line_when_it_begins_and_one_w
 
     broker.restart().unwrap();
     assert_eq!(delivered(&app, &fixture).await, 1);
-    wait_for("Kafka again", DEADLINE, async || (said("is up") == 2).then_some(())).await;
+    wait_for("Kafka again", DEADLINE, async || is_up("kafka", 2).then_some(())).await;
     let lines = lines_beside_requests(&server).split_off(before);
     let [_, line] = lines.as_slice() else { panic!("{lines:#?}") };
     assert!(line["down_seconds"].as_u64().is_some(), "{line}");

@@ -3,7 +3,7 @@
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use esoz_testkit::wait::wait_for;
+use esoz_testkit::wait::{wait_for, wait_for_blocking};
 use esoz_tests::process::Process;
 use esoz_tests::{DEADLINE, Documents, Kind, TestStores};
 use serde_json::Value;
@@ -148,15 +148,19 @@ async fn on_sighup_authorities_and_revocation_lists_are_read_again() {
 
 #[test]
 fn a_demo_whose_terminal_is_closed_stops_and_removes_its_store() {
-    let temporary = tempfile::tempdir().unwrap();
-    let variables = [
-        ("ESOZ_HTTP__BIND".to_owned(), "0".to_owned()),
-        ("TMPDIR".to_owned(), temporary.path().to_str().unwrap().to_owned()),
-    ];
-    let mut demo = Process::start(&variables, &["demo"]);
-    demo.wait_for_lines(1);
-    let stores = || std::fs::read_dir(&temporary).unwrap().count();
-    assert_eq!(stores(), 1);
-    demo.hang_up();
-    assert_eq!((demo.wait().code(), stores()), (Some(0), 0));
+    for is_starting in [true, false] {
+        let temporary = tempfile::tempdir().unwrap();
+        let variables = [
+            ("ESOZ_HTTP__BIND".to_owned(), "0".to_owned()),
+            ("TMPDIR".to_owned(), temporary.path().to_str().unwrap().to_owned()),
+        ];
+        let mut demo = Process::start(&variables, &["demo"]);
+        let stores = || std::fs::read_dir(&temporary).unwrap().count();
+        wait_for_blocking("the folder of the store", DEADLINE, || (stores() == 1).then_some(()));
+        if !is_starting {
+            demo.wait_for_lines(1);
+        }
+        demo.hang_up();
+        assert_eq!((demo.wait().code(), stores()), (Some(0), 0), "{is_starting}");
+    }
 }

@@ -54,6 +54,8 @@ fn require_demo_folder(folder: &Path) -> Result<()> {
 
 /// Runs a server with an embedded store and sample data until SIGTERM or SIGINT, or until its terminal is closed.
 pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
+    // Before the folder is made: a signal during the start would leave it behind.
+    let stop = any_signal(&[SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()])?;
     let (folder, _temporary) = if let Some(folder) = args.folder {
         fs::create_dir_all(&folder).with_context(|| format!("creating the folder {}", folder.display()))?;
         require_demo_folder(&folder)?;
@@ -85,7 +87,6 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> Result<()> {
     let base = format!("{}://{}", server.scheme(), loopback(server.address()));
     let files = Files { store: &store, keys: &keys, patient_key: &patient_key };
     print(&introduction(&base, &credentials, files, &fresh)?)?;
-    let stop = any_signal(&[SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()])?;
     server.run_until(stop).await
 }
 

@@ -26,6 +26,8 @@ pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
     }
     let listener = config.bind()?.listen()?;
     let (parts, trust) = Parts::with_reload(config).await?;
+    // Before the first request is taken, which a signal would cut off.
+    let stop = any_signal(&[SignalKind::terminate(), SignalKind::interrupt()])?;
     let server = EsozServer::start(config, parts, listener)?;
     let listening = format!("listening on {}://{}", server.scheme(), server.address());
     tracing::info!("{listening}");
@@ -38,6 +40,5 @@ pub(crate) async fn run(config: &Config, level: LogLevel) -> Result<()> {
         service_manager::ready(&listening);
         service_manager::feed_watchdog(workers).await;
     });
-    let stop = any_signal(&[SignalKind::terminate(), SignalKind::interrupt()])?;
     server.run(stop, service_manager::stopping).await
 }
