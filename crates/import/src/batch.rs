@@ -88,6 +88,15 @@ impl Batch {
         self.line_range = Some((first, line));
     }
 
+    /// Puts the dispenses into the order of their ids, of which a store has an index: neighbours come into one insert or transaction, which
+    /// writes their page once. The sort is stable, so of two with one id the first is stored.
+    pub(crate) fn sort_dispenses(&mut self) {
+        let Numbered { records, lines } = std::mem::take(&mut self.dispenses);
+        let mut numbered: Vec<_> = records.into_iter().zip(lines).collect();
+        numbered.sort_by_key(|(dispense, _)| dispense.id);
+        (self.dispenses.records, self.dispenses.lines) = numbered.into_iter().unzip();
+    }
+
     /// Stores the records kind by kind, in the order of [`RecordKind`], so that a record can refer to an earlier line of the batch. Returns
     /// one outcome for each.
     pub(crate) async fn store(self, ports: &ImportPorts) -> Result<Vec<Outcome>, StoreError> {

@@ -50,8 +50,8 @@ impl Importer {
     }
 
     /// Imports all lines. A batch holds consecutive lines, whatever their kinds. Within a batch records
-    /// are stored kind by kind, in the order of [`crate::RecordKind`], and those of one kind in the order of their lines. Blank lines are
-    /// skipped and bad lines reported; neither ends the import.
+    /// are stored kind by kind, in the order of [`crate::RecordKind`]; dispenses in the order of their ids, those of every other kind in
+    /// the order of their lines. Blank lines are skipped and bad lines reported; neither ends the import.
     ///
     /// `progress` is called after each batch, which ends with [`ImportLimits::max_batch_records`] bad lines as well, and at the end.
     ///

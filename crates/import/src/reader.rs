@@ -46,6 +46,7 @@ impl<'a, R: BufRead> BatchReader<'a, R> {
         while !is_last && !self.is_complete(&batch) {
             is_last = !self.read_line(&mut batch)?;
         }
+        batch.sort_dispenses();
         Ok(ReadBatch { batch, lines: self.input.lines(), bytes: self.input.bytes(), is_last })
     }
 

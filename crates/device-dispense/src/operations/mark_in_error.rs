@@ -76,12 +76,13 @@ impl MarkDispenseInError {
         let content = content.map_err(MarkInErrorError::Document)?;
         let asker = Asker { operation: Self::NAME, user: permit.user(), client: permit.client(), owner };
         let (change, key) = ports.change(asker, &input, (patient, id), content);
-        let facts = MarkInErrorFacts { change: change.clone(), reasons: self.reasons.clone() };
-        let decide = Arc::new(move |found| facts.decide(found));
-        let written = ports
-            .commit(asker, input, (&change, key), seen, decide)
-            .await
-            .map_err(MarkInErrorError::Store)?;
+        let facts = Arc::new(MarkInErrorFacts { change, reasons: self.reasons.clone() });
+        let decide = {
+            let facts = Arc::clone(&facts);
+            Arc::new(move |found| facts.decide(found))
+        };
+        let written = ports.commit(asker, input, (&facts.change, key), seen, decide).await;
+        let written = written.map_err(MarkInErrorError::Store)?;
         written.into_result(MarkInErrorError::Refused, MarkInErrorError::Idempotency)
     }
 }

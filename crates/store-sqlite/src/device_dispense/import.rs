@@ -19,16 +19,8 @@ impl DispenseRegistry for SqliteStore {
     }
 
     async fn put_encoded(&self, dispenses: Vec<EncodedDispense>) -> Result<Vec<Put>, StoreError> {
-        // By id: neighbours in an index come into one transaction, which writes their page once. The sort is stable, so of two with one id the
-        // first is stored.
-        let mut numbered: Vec<_> = dispenses.into_iter().enumerate().collect();
-        numbered.sort_by_key(|(_, dispense)| dispense.id);
-        let (places, dispenses): (Vec<usize>, Vec<_>) = numbered.into_iter().unzip();
         let rows = dispenses.into_iter().map(Row::try_from).collect::<Result<_, _>>()?;
-        let puts = put_rows(self, LOADING, rows, put).await?;
-        let mut answers: Vec<_> = places.into_iter().zip(puts).collect();
-        answers.sort_by_key(|(place, _)| *place);
-        Ok(answers.into_iter().map(|(_, put)| put).collect())
+        put_rows(self, LOADING, rows, put).await
     }
 
     async fn scan_dispenses(

@@ -118,6 +118,10 @@ pub(super) async fn mongodb(uri: &str, from: &str, into: &str) -> Result<Duratio
         if chunk.is_empty() {
             return Ok(took);
         }
+        // As `Rows::order`.
+        chunk.sort_by_key(|document| -> Option<[u8; 6]> {
+            document.get_binary("_id").ok()?.bytes.last_chunk().copied()
+        });
         let began = Instant::now();
         into.insert_many(&chunk).ordered(false).await?;
         took += began.elapsed();

@@ -1,7 +1,5 @@
 //! Whether what was signed equals what is stored.
 
-use std::collections::BTreeSet;
-
 use esoz_kernel::{Decimal, PatientId, Timestamp, parse_uuid};
 use serde_json::{Map, Value, json};
 
@@ -74,10 +72,13 @@ fn is_there(fields: &Map<String, Value>, name: &str) -> bool {
 fn equal(parent: &str, name: &str, signed: &Value, stored: &Value) -> bool {
     match (signed, stored) {
         (Value::Object(signed), Value::Object(stored)) => {
-            let names: BTreeSet<&String> = signed.keys().chain(stored.keys()).collect();
-            names.into_iter().filter(|field| !FOR_PEOPLE.contains(&field.as_str())).all(|field| {
-                let of = |fields: &Map<String, Value>| fields.get(field).cloned().unwrap_or_default();
-                equal(name, field, &of(signed), &of(stored))
+            let only_stored = stored.keys().filter(|field| !signed.contains_key(*field));
+            let mut names =
+                signed.keys().chain(only_stored).filter(|field| !FOR_PEOPLE.contains(&field.as_str()));
+            names.all(|field| {
+                let [signed, stored] =
+                    [signed, stored].map(|fields| fields.get(field).unwrap_or(&Value::Null));
+                equal(name, field, signed, stored)
             })
         }
         (Value::Array(signed), Value::Array(stored)) => {

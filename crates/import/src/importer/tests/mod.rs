@@ -40,11 +40,14 @@ impl Clock for FixedClock {
 struct Stored {
     records: HashMap<Uuid, Record>,
     batches: Vec<(RecordKind, usize)>,
+    /// The ids, in the order in which they came.
+    order: Vec<Uuid>,
 }
 
 impl Stored {
     /// Stores as the ports ask: dispenses and contract divisions that are there stay, others take the new content.
     fn put(&mut self, records: Vec<(Uuid, Record)>) -> Vec<Put> {
+        self.order.extend(records.iter().map(|(id, _)| *id));
         self.batches.extend(records.first().map(|(_, first)| (first.kind(), records.len())));
         records.into_iter().map(|(id, record)| self.put_one(id, record)).collect()
     }
