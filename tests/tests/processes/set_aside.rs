@@ -118,7 +118,12 @@ on_every_store! {
             if ready.contains("\"set_aside_events\":3") { Ok(()) } else { Err(ready) }
         })
         .await;
-        let lines = server.stderr();
+        let lines = wait_for("a line about each", DEADLINE, async || {
+            let lines = server.stderr();
+            let told = lines.iter().filter(|line| line.contains("was set aside")).count();
+            if told >= POISONED { Ok(lines) } else { Err(told) }
+        })
+        .await;
         let told: Vec<Value> = lines
             .iter()
             .filter(|line| line.contains("was set aside"))

@@ -51,7 +51,7 @@ fn dispenses_are_stored_in_the_order_of_their_ids_and_reported_by_their_lines() 
     let all = [530, 510, 666, 520].map(|id| line(RecordKind::DeviceDispense, id));
     let (report, _) = load(ports(&stored), limits(), &all);
     let report = report.unwrap();
-    let order: Vec<u128> = stored.lock().unwrap().order.iter().map(|id| id.as_u128()).collect();
+    let order: Vec<u128> = stored.lock().unwrap().order.iter().map(Uuid::as_u128).collect();
     assert_eq!(order, [510, 520, 530, 666]);
     let bad_lines: Vec<u64> = report.listed_bad_lines.iter().map(|bad| bad.line).collect();
     assert_eq!(bad_lines, [3]);
