@@ -118,23 +118,18 @@ on_every_store! {
             if ready.contains("\"set_aside_events\":3") { Ok(()) } else { Err(ready) }
         })
         .await;
-        let lines = wait_for("a line about each", DEADLINE, async || {
-            let lines = server.stderr();
-            let told = lines.iter().filter(|line| line.contains("was set aside")).count();
-            if told >= POISONED { Ok(lines) } else { Err(told) }
+        let told = wait_for("a line about each", DEADLINE, async || {
+            let lines = server.stderr().into_iter().filter(|line| line.contains("was set aside"));
+            let told: Vec<Value> = lines.map(|line| serde_json::from_str(&line).unwrap()).collect();
+            if told.len() >= POISONED { Ok(told) } else { Err(format!("{told:?}")) }
         })
         .await;
-        let told: Vec<Value> = lines
-            .iter()
-            .filter(|line| line.contains("was set aside"))
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
         let ids = |values: &[Value]| -> BTreeSet<String> {
             values.iter().map(|value| value["entity_id"].as_str().unwrap().to_owned()).collect()
         };
         let expected: BTreeSet<String> = poisoned.iter().map(|dispense| dispense.id.to_string()).collect();
         assert_eq!((told.len(), ids(&told)), (POISONED, expected.clone()));
-        assert!(!lines.concat().contains("xxxx"), "the log has the content of an event");
+        assert!(!server.stderr().concat().contains("xxxx"), "the log has the content of an event");
 
         let listed = esoz(&variables, &["events", "--failed"]);
         let listed: Vec<Value> =

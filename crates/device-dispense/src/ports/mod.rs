@@ -264,7 +264,8 @@ pub trait DispenseRegistry: Send + Sync {
     fn encode(&self, dispense: &Dispense) -> Result<EncodedDispense, String>;
 
     /// Inserts dispenses that this store has encoded, and returns one outcome for each, in order. A dispense that exists stays unchanged
-    /// ([`Put::Kept`]), so that importing a file again undoes no later change.
+    /// ([`Put::Kept`]), so that importing a file again undoes no later change. An import gives them in the order of their ids, so that neighbours in
+    /// an index are inserted together.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed, or another store has encoded one of them; it is then unknown which were inserted, and importing them

@@ -118,7 +118,7 @@ pub(super) async fn mongodb(uri: &str, from: &str, into: &str) -> Result<Duratio
         if chunk.is_empty() {
             return Ok(took);
         }
-        // As `Rows::order`.
+        // As scattered as in the file, for the reason that `Rows::order` gives.
         chunk.sort_by_key(|document| -> Option<[u8; 6]> {
             document.get_binary("_id").ok()?.bytes.last_chunk().copied()
         });
