@@ -25,7 +25,8 @@ use esoz_testkit::fakes::{FakeContracts, RecordingPublisher};
 use serde_json::{Value, json};
 
 use crate::defects::{
-    CreatesOnWhatItSaw, Defect, EventApart, KeepsLater, KeyApart, LooksThenWrites, RequestApart,
+    ChangesAsWasDecided, CreatesOnWhatItSaw, Defect, EventApart, KeepsLater, KeyApart, LooksThenWrites,
+    RequestApart,
 };
 use crate::pharmacy::request;
 use crate::sim::Sim;
@@ -91,6 +92,9 @@ impl World {
         let writes: Arc<dyn DispenseWrites> = match defect {
             Some(Defect::CreatesOnWhatItSaw) => {
                 Arc::new(Double(CreatesOnWhatItSaw { inner: dispenses.clone(), sim: sim.clone() }))
+            }
+            Some(Defect::ChangesAsWasDecided) => {
+                Arc::new(Double(ChangesAsWasDecided { inner: dispenses.clone(), sim: sim.clone() }))
             }
             Some(Defect::RequestApartFromDispense) => {
                 let (inner, sim) = (dispenses.clone(), sim.clone());

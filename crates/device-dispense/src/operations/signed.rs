@@ -1,6 +1,6 @@
 //! What the changes by a signed document share: who signed, and a container that is kept before the change commits.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use esoz_kernel::{
     Calendar, ClientId, Clock, DispenseId, EventId, IdGenerator, IdempotencyKey, IdempotentRequest,
@@ -123,28 +123,24 @@ impl SignedPorts {
 
     /// Keeps the container, commits the change, and removes the container again if the change did not take effect.
     ///
-    /// `seen` is decided on first, so that no container is kept for what is refused anyway; under an idempotency key the store is asked even then, for
-    /// it may know the first answer.
+    /// What was `found` is decided on first, so that no container is kept for what is refused anyway; under an idempotency key the store is asked even
+    /// then, for it may know the first answer.
     pub(super) async fn commit(
         &self,
         asker: Asker,
         input: SignedInput,
         (change, key): (&SignedChange, MediaKey),
-        seen: DispenseFacts,
+        mut found: DispenseFacts,
         decide: DecideChange,
     ) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
-        let refused = decide(seen)?.err();
-        if let Some(refusal) = &refused
-            && input.idempotency_key.is_none()
-        {
-            return Ok(Written::Refused(refusal.clone()));
-        }
-        let decide = match refused.clone() {
-            // Nothing is kept, so nothing may be committed.
-            Some(refusal) => Arc::new(move |_: DispenseFacts| Ok(Err(refusal.clone()))),
-            None => decide,
+        let basis = mem::take(&mut found.basis);
+        let (seen, decide): (_, DecideChange) = match decide(found)? {
+            Ok(update) => (Some((basis, update)), decide),
+            Err(refusal) if input.idempotency_key.is_none() => return Ok(Written::Refused(refusal)),
+            // No container is kept, so nothing may be committed.
+            Err(refusal) => (None, Arc::new(move |_: DispenseFacts| Ok(Err(refusal.clone())))),
         };
-        let is_kept = refused.is_none();
+        let is_kept = seen.is_some();
         if is_kept {
             self.media.put(&key, &input.container).await?;
         }
@@ -155,8 +151,16 @@ impl SignedPorts {
             IdempotentRequest::new(asker.operation, asker.client, &idempotency_key, &parts)
         });
         let (owner, subject) = (change.owner, change.subject.clone());
-        let change =
-            Change { id, owner, subject, decide, at: change.cause.at, by: change.cause.by, idempotency };
+        let change = Change {
+            id,
+            owner,
+            subject,
+            seen,
+            decide,
+            at: change.cause.at,
+            by: change.cause.by,
+            idempotency,
+        };
         let written = self.writes.change(&change).await;
         let is_unused = match &written {
             Ok(written) => !matches!(written, Written::Applied(_)),

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,20 +18,32 @@ use crate::{
 pub const DEVICE_REQUEST: EntityType = EntityType::new("DeviceRequest");
 
 /// What a store compares to learn whether facts that it gave still hold. Only the store that made it can read it.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Basis(Vec<u8>);
+#[derive(Clone, Default)]
+pub struct Basis(Option<Arc<dyn Any + Send + Sync>>);
 
 impl Basis {
     /// Wraps what the store compares.
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
+    pub fn new(compared: impl Any + Send + Sync) -> Self {
+        Self(Some(Arc::new(compared)))
     }
 
-    /// Returns it.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
+    /// Returns it; `None` when there is nothing of that type.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.as_deref()?.downcast_ref()
     }
 }
+
+/// Whether one is a clone of the other, or both are empty.
+impl PartialEq for Basis {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(this), Some(other)) => Arc::ptr_eq(this, other),
+            (this, other) => this.is_none() && other.is_none(),
+        }
+    }
+}
+
+impl Eq for Basis {}
 
 impl fmt::Debug for Basis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,6 +118,8 @@ pub struct DispenseFacts {
     /// The request, if there is one with the id that the dispense names (`based_on`).
     /// An error if it is corrupt. Only a rule that reads the request returns it: not to a caller who may not see the dispense, and not in mark in error.
     pub request: Option<Result<DeviceRequest, StoreError>>,
+    /// What the store compares.
+    pub basis: Basis,
 }
 
 /// What becomes of a dispense: the new values, and what commits with them. `Debug` hides what was signed.
@@ -147,7 +162,9 @@ pub struct Change {
     pub owner: LegalEntityId,
     /// The pseudonym of the patient.
     pub subject: Pseudonym,
-    /// Decides.
+    /// What was decided a moment ago, and on what: written if that still holds, so that the store need not look and decide once more.
+    pub seen: Option<(Basis, DispenseUpdate)>,
+    /// Decides, when it holds no more or nothing was decided yet.
     pub decide: DecideChange,
     /// The time of the change, in milliseconds; the idempotency key is kept since then.
     pub at: Timestamp,
@@ -201,7 +218,7 @@ pub trait DispenseWrites: Send + Sync {
     /// Changes a dispense and, with it, the request that it is based on.
     ///
     /// In one atomic, durable step the store looks the idempotency key up as for [`create`](Self::create); calls [`Change::decide`] with facts that
-    /// hold until the commit; and stores what it returned: `status`, `status_reason` if there is a reason, one entry `{status, status_reason?,
+    /// hold until the commit, unless those of [`Change::seen`] do; and stores what was decided: `status`, `status_reason` if there is a reason, one entry `{status, status_reason?,
     /// inserted_at, inserted_by}` of `status_history`, the further fields, the link at the end of `signed_content_links` (a list that is started
     /// where there is none), `updated_at` and `updated_by`; with [`DispenseUpdate::completed_request`] the `status` `completed` of the request, its
     /// `updated_at` and `updated_by`; every event in the [`esoz_events::Outbox`] of the same store; and, under a key, the idempotency record. Every

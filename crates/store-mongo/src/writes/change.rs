@@ -1,18 +1,20 @@
 //! Changes a dispense by a signed document: one update of the dispense, or a transaction that updates the request as well.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use bson::{Bson, Document, RawBsonRef, RawDocument, doc};
-use esoz_device_dispense::{Change, ChangeRefusal, Dispense, DispenseUpdate, is_internal};
+use esoz_device_dispense::{
+    Change, ChangeRefusal, Dispense, DispenseFacts, DispenseUpdate, DispenseWrites as _, is_internal,
+};
 use esoz_events::StatusChangeEvent;
-use esoz_kernel::{Replay, StoreError, StoreErrorKind, Written};
+use esoz_kernel::{DispenseId, Replay, StoreError, StoreErrorKind, Written};
 
 use super::{
     Attempts,
     commit::{DispenseWrite, Write},
     compared::Compared,
     facts::{DispenseAndRequest, DispenseLookup},
-    touch_request,
+    of_another_store, touch_request,
     transaction::{NotCommitted, Update},
 };
 use crate::{
@@ -29,12 +31,12 @@ use crate::{
         REQUESTS, SIGNED_CONTENT_LINKS, STATUS, STATUS_HISTORY, STATUS_REASON, UPDATED_AT, UPDATED_BY,
         pushed_change,
     },
-    reads::{read, read_alone},
+    reads::read_alone,
     values::{binary, digest, millis},
 };
 
 impl MongoStore {
-    /// Changes a dispense; decides anew when a concurrent write was faster.
+    /// Changes a dispense, first as was decided on what was seen; decides anew on what is there now when a concurrent write was faster.
     pub(super) async fn change_dispense(
         &self,
         change: &Change,
@@ -42,26 +44,29 @@ impl MongoStore {
         let attempted = format!("changing dispense {} by a signed document", change.id);
         let documents = &self.documents;
         let mut attempts = Attempts::new(documents);
+        let mut seen = change.seen.clone();
         loop {
             if !documents.is_key_unique()
                 && let Some(known) = self.first_answer_for(change).await?
             {
                 return Ok(known.into());
             }
-            let found = if attempts.is_first() {
-                read(&self.dispense_lookups, &change.id).await?
+            let (basis, update) = if let Some(seen) = seen.take() {
+                seen
             } else {
-                read_alone::<DispenseLookup>(documents, &change.id, attempts.deadline).await?
-            };
-            let update = match (change.decide)(found.facts(change.id)?)? {
-                Ok(update) => update,
-                Err(refusal) => {
-                    let known = self.first_answer_for(change).await?;
-                    return Ok(known.map_or(Written::Refused(refusal), Written::from));
+                let mut facts = self.facts_for(change.id, &attempts).await?;
+                let basis = mem::take(&mut facts.basis);
+                match (change.decide)(facts)? {
+                    Ok(update) => (basis, update),
+                    Err(refusal) => {
+                        let known = self.first_answer_for(change).await?;
+                        return Ok(known.map_or(Written::Refused(refusal), Written::from));
+                    }
                 }
             };
+            let found = basis.get().ok_or_else(|| of_another_store(&attempted))?;
             let effect = Effect { status: update.to, at: change.at, by: change.by };
-            let writes = ChangePlan::new(change, &found, &update, &attempted)?;
+            let writes = ChangePlan::new(change, found, &update, &attempted)?;
             let written = match writes {
                 ChangePlan::Dispense(Update { conditions, update: set }) => {
                     let after = documents.update_dispense(change.id, update.event.id, conditions, set).await;
@@ -100,6 +105,13 @@ impl MongoStore {
             }
             attempts.next(&attempted, last).await?;
         }
+    }
+
+    async fn facts_for(&self, id: DispenseId, attempts: &Attempts) -> Result<DispenseFacts, StoreError> {
+        if attempts.is_first() {
+            return self.facts(id).await;
+        }
+        read_alone::<DispenseLookup>(&self.documents, &id, attempts.deadline).await?.facts(id)
     }
 
     async fn first_answer_for(&self, change: &Change) -> Result<Option<Replay<Dispense>>, StoreError> {

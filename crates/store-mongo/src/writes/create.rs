@@ -12,7 +12,7 @@ use super::{
     commit::{DispenseWrite, Write},
     compared::Compared,
     facts::{RequestLookup, counting},
-    touch_request,
+    of_another_store, touch_request,
     transaction::{NotCommitted, Update},
 };
 use crate::{
@@ -178,10 +178,8 @@ fn caller(create: &Create) -> Caller<'_> {
 
 /// What was kept of the request to compare.
 fn compared<'a>(create: &Create, facts: &'a RequestFacts) -> Result<&'a RawDocument, StoreError> {
-    RawDocument::from_bytes(facts.basis.bytes()).map_err(|_| {
-        StoreError::new(StoreErrorKind::Unexpected, attempted(create))
-            .because("another store has given its facts")
-    })
+    let request = facts.basis.get::<RawDocumentBuf>().map(AsRef::as_ref);
+    request.ok_or_else(|| of_another_store(&attempted(create)))
 }
 
 /// The document, with its event and its key.

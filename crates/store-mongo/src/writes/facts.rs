@@ -64,7 +64,7 @@ impl Read for RequestLookup {
                 facts.wrong_codes = u32::try_from(codes.len()).unwrap_or(u32::MAX);
                 facts.oldest_wrong_code = codes.into_iter().min();
                 facts.request = Some(to_request(document)?);
-                facts.basis = Basis::new(Compared::REQUEST.of(document)?.into_bytes());
+                facts.basis = Basis::new(Compared::REQUEST.of(document)?);
             }
             Ok(facts)
         };
@@ -160,10 +160,11 @@ pub(crate) struct DispenseAndRequest {
 }
 
 impl DispenseAndRequest {
-    /// Decodes them.
-    pub(super) fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
+    /// Decodes them. What is compared is both, as they are stored.
+    pub(super) fn facts(self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
         let stored = self.dispense.as_deref().map(|stored| document::to_dispense(id, stored));
-        Ok(DispenseFacts { stored: stored.transpose()?, request: self.request.as_deref().map(to_request) })
+        let request = self.request.as_deref().map(to_request);
+        Ok(DispenseFacts { stored: stored.transpose()?, request, basis: Basis::new(self) })
     }
 }
 

@@ -32,7 +32,7 @@ async fn each_dispense_of_a_batch_has_its_request_when_the_id_is_stored_as_text(
     }
     let ids: Vec<DispenseId> = dispenses.iter().map(|dispense| dispense.id).collect();
     let found = DispenseLookup::read(&store.documents, &ids, store.documents.deadline()).await.unwrap();
-    for ((found, id), request) in found.iter().zip(ids).zip(&requests) {
+    for ((found, id), request) in found.into_iter().zip(ids).zip(&requests) {
         let facts = found.facts(id).unwrap();
         assert_eq!(facts.stored.unwrap().dispense.unwrap().id, id);
         assert_eq!(facts.request.unwrap().unwrap(), request.facts);

@@ -75,6 +75,11 @@ fn touch_request(event: EventId) -> Document {
     doc! { "$push": { CHANGES: pushed_change(event) } }
 }
 
+/// A write that rests on a [`Basis`](esoz_device_dispense::Basis) that this store did not make.
+fn of_another_store(attempted: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Unexpected, attempted).because("another store has given its facts")
+}
+
 /// Attempts at one write, each decided anew, until one is not overtaken by a concurrent write.
 struct Attempts {
     made: u32,

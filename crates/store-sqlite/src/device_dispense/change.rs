@@ -3,36 +3,48 @@
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
-use esoz_device_dispense::{Change, ChangeRefusal, Dispense, DispenseFacts, DispenseUpdate};
+use esoz_device_dispense::{Basis, Change, ChangeRefusal, Dispense, DispenseFacts, DispenseUpdate};
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{DeviceRequestId, DispenseId, Written, parse_uuid};
+use esoz_kernel::{DeviceRequestId, DispenseId, StoreError, Written, parse_uuid};
 
 use super::commit::{json, json_insert, json_set_part, json_set_texts, or_else};
 use super::document::{history_entry, path, to_dispense};
 use super::query;
 use super::replay::{Kept, kept};
+use crate::device_request::{self, RequestRow};
 use crate::error::SqliteError;
 use crate::prepared::Prepared;
 use crate::rows::Location;
 use crate::schema::device_dispenses;
-use crate::{device_request, idempotency, outbox};
+use crate::{idempotency, outbox};
 
 diesel::define_sql_function! {
     /// The type of a value of a JSON document; NULL when it is absent.
     fn json_type(document: Text, path: Text) -> Nullable<Text>;
 }
 
-/// Looks up a dispense and its request; called inside a transaction.
-pub(super) fn facts(connection: &mut SqliteConnection, id: DispenseId) -> Result<DispenseFacts, SqliteError> {
-    let Some((document, based_on)) = query::with_based_on(connection, id)? else {
-        return Ok(DispenseFacts::default());
-    };
-    let request = based_on.and_then(|id| parse_uuid(&id).ok()).map(DeviceRequestId::new);
-    let request = match request {
-        Some(id) => device_request::query::find_readable(connection, id)?,
-        None => None,
-    };
-    Ok(DispenseFacts { stored: Some(to_dispense(&id.to_string(), &document)?), request })
+/// A dispense and its request as they are stored.
+#[derive(Clone, PartialEq)]
+pub(super) struct StoredBoth {
+    document: String,
+    request: Option<RequestRow>,
+}
+
+impl StoredBoth {
+    /// Looks up both; called inside a transaction.
+    pub(super) fn find(connection: &mut SqliteConnection, id: DispenseId) -> QueryResult<Option<Self>> {
+        let Some((document, based_on)) = query::with_based_on(connection, id)? else { return Ok(None) };
+        let request = based_on.and_then(|id| parse_uuid(&id).ok()).map(DeviceRequestId::new);
+        let request = request.map(|id| device_request::query::row(connection, id)).transpose()?;
+        Ok(Some(Self { document, request: request.flatten() }))
+    }
+
+    /// Decodes them. What is compared is both, as they are stored.
+    pub(super) fn facts(self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
+        let stored = to_dispense(&id.to_string(), &self.document)?;
+        let request = self.request.as_ref().map(RequestRow::facts);
+        Ok(DispenseFacts { stored: Some(stored), request, basis: Basis::new(self) })
+    }
 }
 
 /// Changes a dispense and its request; called inside a transaction.
@@ -40,14 +52,19 @@ pub(super) fn change(
     connection: &mut SqliteConnection,
     change: &Change,
 ) -> Result<Written<Dispense, ChangeRefusal>, SqliteError> {
-    let Change { id, owner, subject, decide, at, by, idempotency } = change;
+    let Change { id, owner, subject, seen, decide, at, by, idempotency } = change;
     let whose = (Some(*owner), Some(subject));
     if let Some(Kept { replay, is_hidden: false }) =
         kept(connection, (idempotency.as_ref(), *at), *id, whose)?
     {
         return Ok(replay.into());
     }
-    let update = match decide(facts(connection, *id)?)? {
+    let found = StoredBoth::find(connection, *id)?;
+    let decided = match seen {
+        Some((basis, update)) if found.is_some() && basis.get() == found.as_ref() => Ok(update.clone()),
+        _ => decide(found.map(|found| found.facts(*id)).transpose()?.unwrap_or_default())?,
+    };
+    let update = match decided {
         Ok(update) => update,
         Err(refusal) => return Ok(Written::Refused(refusal)),
     };

@@ -17,6 +17,7 @@ use esoz_device_dispense::{
 };
 use esoz_kernel::{Committed, DispenseId, Page, PageRequest, StoreError, Written};
 
+use self::change::StoredBoth;
 use self::document::to_dispense;
 use crate::SqliteStore;
 
@@ -72,10 +73,11 @@ impl DispenseWrites for SqliteStore {
     }
 
     async fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
-        let facts = move |connection: &mut diesel::SqliteConnection| {
-            connection.transaction(|connection| change::facts(connection, id))
+        let find = move |connection: &mut diesel::SqliteConnection| {
+            connection.transaction(|connection| Ok(StoredBoth::find(connection, id)?))
         };
-        self.read(format!("looking up dispense {id} and its device request"), facts).await
+        let found = self.read(format!("looking up dispense {id} and its device request"), find).await?;
+        found.map_or_else(|| Ok(DispenseFacts::default()), |found| found.facts(id))
     }
 
     async fn change(&self, change: &Change) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {

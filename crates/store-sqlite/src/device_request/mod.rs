@@ -3,3 +3,5 @@
 mod import;
 pub(crate) mod query;
 mod row;
+
+pub(crate) use row::RequestRow;

@@ -4,7 +4,7 @@ use diesel::dsl::{count_star, exists, min};
 use diesel::prelude::*;
 use esoz_device_dispense::{DeviceRequest, DeviceRequestStatus, RequestQuery};
 use esoz_kernel::time::rfc3339_millis;
-use esoz_kernel::{DeviceRequestId, StoreError, Timestamp, UserId};
+use esoz_kernel::{DeviceRequestId, Timestamp, UserId};
 
 use super::row::RequestRow;
 use crate::error::SqliteError;
@@ -21,17 +21,12 @@ pub(crate) fn find(
     connection: &mut SqliteConnection,
     id: DeviceRequestId,
 ) -> Result<Option<DeviceRequest>, SqliteError> {
-    Ok(find_readable(connection, id)?.transpose()?)
+    Ok(row(connection, id)?.map(|row| row.facts()).transpose()?)
 }
 
-/// Finds a request; inside, it may be corrupt.
-pub(crate) fn find_readable(
-    connection: &mut SqliteConnection,
-    id: DeviceRequestId,
-) -> QueryResult<Option<Result<DeviceRequest, StoreError>>> {
-    let row: Option<RequestRow> =
-        device_requests::table.find(id.to_string()).get_result(connection).optional()?;
-    Ok(row.map(|row| row.facts()))
+/// Finds the row of a request, which may be corrupt.
+pub(crate) fn row(connection: &mut SqliteConnection, id: DeviceRequestId) -> QueryResult<Option<RequestRow>> {
+    device_requests::table.find(id.to_string()).get_result(connection).optional()
 }
 
 /// Whether a request is there and completed.

@@ -14,7 +14,7 @@ const TABLE: &str = "device_requests";
 /// A device request as its row. Times have three decimals.
 #[derive(Clone, PartialEq, Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = device_requests, treat_none_as_null = true, treat_none_as_default_value = false)]
-pub(super) struct RequestRow {
+pub(crate) struct RequestRow {
     pub(super) id: String,
     subject: String,
     pub(super) status: String,
@@ -77,7 +77,7 @@ impl RequestRow {
         Ok(DeviceRequestRecord { facts: self.facts()?, stamps })
     }
 
-    pub(super) fn facts(&self) -> Result<DeviceRequest, StoreError> {
+    pub(crate) fn facts(&self) -> Result<DeviceRequest, StoreError> {
         let location = self.location();
         let program = self.program_id.as_deref().map(|id| location.parse("program_id", id));
         let code = self

@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use esoz_device_dispense::{
-    Change, ChangeRefusal, Create, CreateRefusal, DeviceRequest, DeviceRequestRecord, DeviceRequestStatus,
-    Dispense, DispenseFacts, DispenseStatus, DispenseUpdate, DispenseWrites, Pseudonym, RequestFacts,
-    RequestQuery, concerns,
+    Basis, Change, ChangeRefusal, Create, CreateRefusal, DeviceRequest, DeviceRequestRecord,
+    DeviceRequestStatus, Dispense, DispenseFacts, DispenseStatus, DispenseUpdate, DispenseWrites, Pseudonym,
+    RequestFacts, RequestQuery, concerns,
 };
 use esoz_kernel::{
     DeviceRequestId, DispenseId, IdempotentRequest, LegalEntityId, Put, Replay, ScanCursor, ScanPage, Stamps,
@@ -72,7 +72,15 @@ impl State {
     fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
         let Some(document) = self.documents.get(&id) else { return Ok(DispenseFacts::default()) };
         let request = based_on(document).and_then(|request| self.request(request).transpose());
-        Ok(DispenseFacts { stored: Some(read(id, document)?), request })
+        let basis = Basis::new(self.compared(id));
+        Ok(DispenseFacts { stored: Some(read(id, document)?), request, basis })
+    }
+
+    /// A dispense and its request as they are stored.
+    fn compared(&self, id: DispenseId) -> Option<(Map<String, Value>, Option<DeviceRequestRecord>)> {
+        let document = self.documents.get(&id)?;
+        let request = based_on(document).and_then(|request| self.requests.get(&request));
+        Some((document.clone(), request.cloned()))
     }
 
     /// What a write is answered under its key, unless the dispense has come to somebody else since.
@@ -151,12 +159,16 @@ impl DispenseWrites for FakeDispenses {
     }
 
     async fn change(&self, change: &Change) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
-        let Change { id, owner, subject, decide, at, by, idempotency } = change;
+        let Change { id, owner, subject, seen, decide, at, by, idempotency } = change;
         let mut state = self.0.lock();
         if let Some(replay) = state.replay(idempotency.as_ref(), *at, *id, (*owner, subject)) {
             return Ok(replay.into());
         }
-        let update = match decide(state.facts(*id)?)? {
+        let decided = match seen {
+            Some((basis, update)) if basis.get() == Some(&state.compared(*id)) => Ok(update.clone()),
+            _ => decide(state.facts(*id)?)?,
+        };
+        let update = match decided {
             Ok(update) => update,
             Err(refusal) => return Ok(Written::Refused(refusal)),
         };

@@ -38,6 +38,28 @@ impl DispenseWritesDouble for CreatesOnWhatItSaw {
     }
 }
 
+/// Changes a dispense as was decided on what was seen, whatever has become of it since.
+pub(crate) struct ChangesAsWasDecided {
+    pub(crate) inner: Arc<FakeDispenses>,
+    pub(crate) sim: Arc<Sim>,
+}
+
+#[async_trait]
+impl DispenseWritesDouble for ChangesAsWasDecided {
+    fn inner(&self) -> &dyn DispenseWrites {
+        &*self.inner
+    }
+
+    async fn change(&self, change: &Change) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
+        self.sim.pause().await;
+        let mut change = change.clone();
+        if let Some((_, update)) = change.seen.take() {
+            change.decide = Arc::new(move |_| Ok(Ok(update.clone())));
+        }
+        self.inner.change(&change).await
+    }
+}
+
 /// Completes requests after their dispenses, and tells nobody of it.
 pub(crate) struct RequestApart {
     pub(crate) inner: Arc<FakeDispenses>,
@@ -57,7 +79,7 @@ impl DispenseWritesDouble for RequestApart {
             let update = decide(found)?;
             Ok(update.map(|update| DispenseUpdate { completed_request: None, ..update }))
         });
-        let written = self.inner.change(&Change { decide: apart, ..change.clone() }).await?;
+        let written = self.inner.change(&Change { seen: None, decide: apart, ..change.clone() }).await?;
         self.sim.pause().await;
         if matches!(self.sim.fate("the request's own commit", false, false), Fate::Refused(_)) {
             return unavailable();

@@ -18,7 +18,9 @@ use esoz_testkit::doubles::{ContractDivisionsDouble, DeviceDispensesDouble, Outb
 use esoz_testkit::fakes::FakeDispenses;
 use serde_json::json;
 
-pub(crate) use dispensing::{CreatesOnWhatItSaw, DoubtIsFailure, KeepsLater, RequestApart};
+pub(crate) use dispensing::{
+    ChangesAsWasDecided, CreatesOnWhatItSaw, DoubtIsFailure, KeepsLater, RequestApart,
+};
 pub(crate) use relay::CarelessRelay;
 
 use crate::fate::Fate;
@@ -47,6 +49,8 @@ pub enum Defect {
     ExpiresTooEarly,
     /// A store that records a dispense on facts that it has looked up before.
     CreatesOnWhatItSaw,
+    /// A store that changes a dispense as was decided on facts that it has looked up before.
+    ChangesAsWasDecided,
     /// A store that commits a completed dispense first and its request after it.
     RequestApartFromDispense,
     /// A media storage that answers before a container is stored.
@@ -57,7 +61,7 @@ pub enum Defect {
 
 impl Defect {
     /// Every one.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RelayRemovesBeforePublishing,
         Self::RelayKeepsNoOrder,
         Self::EventApartFromState,
@@ -68,6 +72,7 @@ impl Defect {
         Self::UpdateWithoutItsKey,
         Self::ExpiresTooEarly,
         Self::CreatesOnWhatItSaw,
+        Self::ChangesAsWasDecided,
         Self::RequestApartFromDispense,
         Self::KeepsContainersLater,
         Self::DoubtIsFailure,

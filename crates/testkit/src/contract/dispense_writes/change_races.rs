@@ -9,8 +9,8 @@ use super::super::DispenseWriteStore;
 use super::super::dispenses::{assert_same, found};
 use super::super::race::all_at_once;
 use super::fixtures::{
-    Changed, RACERS, ROUNDS, change_at_once, change_in_the_end, completion, expected_after, request_now,
-    split, stored_dispense, stored_request, waiting,
+    Changed, RACERS, ROUNDS, change_at_once, change_in_the_end, completion, expected_after, having_decided,
+    request_now, split, stored_dispense, stored_request, waiting,
 };
 use crate::builders::{at_millis, change_of, signed_change, update_of};
 
@@ -102,7 +102,8 @@ pub async fn of_a_change_and_a_stop_one_wins(store: DispenseWriteStore) {
         let before = stored_dispense(&store, &request).await;
         let update = update_of(&before, COMPLETED, at_millis(1));
         let stop = change_of(&before, DispenseStatus::Stopped, at_millis(2));
-        let (change, writes) = (signed_change(&before, &update), Arc::clone(&store.writes));
+        let change = having_decided(&store, signed_change(&before, &update)).await;
+        let writes = Arc::clone(&store.writes);
         let change: Racer = Box::pin(async { Raced::Change(change_in_the_end(writes, change).await) });
         let dispenses = Arc::clone(&store.dispenses.dispenses);
         let stop: Racer = Box::pin(async move {
@@ -149,7 +150,8 @@ pub async fn a_completion_comes_before_or_after_a_revocation(store: DispenseWrit
             // That of a request without a quantity leaves it as it is, and rests on it all the same.
             update.completed_request = None;
         }
-        let (change, writes) = (signed_change(&before, &update), Arc::clone(&store.writes));
+        let change = having_decided(&store, signed_change(&before, &update)).await;
+        let writes = Arc::clone(&store.writes);
         let change: Racer = Box::pin(async { Raced::Change(change_in_the_end(writes, change).await) });
         record.facts.status = DeviceRequestStatus::Revoked;
         let (registry, reader) = (Arc::clone(&store.requests), Arc::clone(&store.dispenses.dispenses));
@@ -186,6 +188,7 @@ pub async fn a_file_loaded_again_opens_no_completed_request(store: DispenseWrite
         let record = stored_request(&store).await;
         let before = stored_dispense(&store, &record.facts).await;
         let change = signed_change(&before, &completion(&before, record.facts.id, at_millis(1)));
+        let change = having_decided(&store, change).await;
         let (writes, registry, again) =
             (Arc::clone(&store.writes), Arc::clone(&store.requests), record.clone());
         let change: Racer = Box::pin(async { Raced::Change(change_in_the_end(writes, change).await) });

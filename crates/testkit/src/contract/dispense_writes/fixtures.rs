@@ -1,6 +1,7 @@
 //! A store with something in it, and how it is asked.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::slice;
 use std::sync::Arc;
 
@@ -94,8 +95,17 @@ pub(super) async fn created(store: &DispenseWriteStore, wanted: &Create) -> Disp
     }
 }
 
+/// The change, after a look at the facts, on which it is decided.
+pub(super) async fn having_decided(store: &DispenseWriteStore, change: Change) -> Change {
+    let mut facts = facts(store, change.id).await;
+    let basis = mem::take(&mut facts.basis);
+    let decided = (change.decide)(facts).unwrap();
+    Change { seen: decided.ok().map(|update| (basis, update)), ..change }
+}
+
+/// What becomes of the change after a look at the facts.
 pub(super) async fn change(store: &DispenseWriteStore, change: &Change) -> Changed {
-    store.writes.change(change).await.unwrap()
+    store.writes.change(&having_decided(store, change.clone()).await).await.unwrap()
 }
 
 pub(super) async fn changed(store: &DispenseWriteStore, wanted: &Change) -> Dispense {
@@ -140,8 +150,14 @@ pub(super) async fn create_at_once(store: &DispenseWriteStore, creates: Vec<Crea
     all_at_once(calls).await
 }
 
+/// Changes at once, after each has been decided on.
 pub(super) async fn change_at_once(store: &DispenseWriteStore, changes: Vec<Change>) -> Vec<Changed> {
-    all_at_once(changes.into_iter().map(|change| change_in_the_end(Arc::clone(&store.writes), change))).await
+    let mut calls = Vec::new();
+    for change in changes {
+        let change = having_decided(store, change).await;
+        calls.push(change_in_the_end(Arc::clone(&store.writes), change));
+    }
+    all_at_once(calls).await
 }
 
 /// Splits outcomes into what was recorded and the rest.

@@ -2,6 +2,7 @@
 
 mod change_keys;
 mod change_races;
+mod change_seen;
 mod changes;
 mod codes;
 mod corrupt;
@@ -13,6 +14,7 @@ pub(super) mod fixtures;
 
 pub use change_keys::*;
 pub use change_races::*;
+pub use change_seen::*;
 pub use changes::*;
 pub use codes::*;
 pub use corrupt::*;

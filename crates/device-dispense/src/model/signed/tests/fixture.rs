@@ -132,7 +132,7 @@ impl Fixture {
             record,
         };
         let stored = Some(StoredDispense::from(dispense));
-        DispenseFacts { stored, request: self.request.clone().map(Ok) }
+        DispenseFacts { stored, request: self.request.clone().map(Ok), ..DispenseFacts::default() }
     }
 
     pub(super) fn decide_complete(&self) -> Result<DispenseUpdate, ChangeRefusal> {

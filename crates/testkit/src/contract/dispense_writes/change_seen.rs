@@ -1,0 +1,78 @@
+use std::sync::Arc;
+
+use esoz_device_dispense::{ChangeRefusal, DeviceRequestStatus, DispenseStatus, NotVisible};
+use esoz_kernel::Written;
+use serde_json::json;
+
+use super::super::DispenseWriteStore;
+use super::super::dispenses::{assert_same, found};
+use super::fixtures::{
+    completion, expected_after, give_away, having_decided, put_request, request_now, stored_dispense,
+    stored_request, waiting,
+};
+use crate::builders::{at_millis, change_of, signed_change, update_of};
+
+/// What was decided is written without deciding once more, as long as dispense and request are what it was decided on.
+pub async fn a_change_that_was_decided_is_written(store: DispenseWriteStore) {
+    let record = stored_request(&store).await;
+    let before = stored_dispense(&store, &record.facts).await;
+    let update = completion(&before, record.facts.id, at_millis(1));
+    let mut decided = having_decided(&store, signed_change(&before, &update)).await;
+    decided.decide = Arc::new(|_| Ok(Err(ChangeRefusal::SignedStatus)));
+    let after = store.writes.change(&decided).await.unwrap();
+    assert_eq!(after, Written::Applied(expected_after(&before, &update)));
+    assert_eq!(request_now(&store, record.facts.id).await.facts.status, DeviceRequestStatus::Completed);
+    let events = [update.event.id].into_iter().chain(update.completed_request.map(|event| event.id));
+    assert_eq!(waiting(&store).await, events.collect());
+}
+
+/// What somebody has done since a change was decided is decided on, whatever it was: nothing is written that no longer holds.
+pub async fn a_change_that_no_longer_holds_is_decided_anew(store: DispenseWriteStore) {
+    let other_owner = ChangeRefusal::NotFound(NotVisible::OtherLegalEntity);
+    let other_patient = ChangeRefusal::NotFound(NotVisible::OtherPatient);
+    let stopped = ChangeRefusal::CannotBeCompleted(DispenseStatus::Stopped);
+    for (since, refusal) in [
+        ("performer_legal_entity", other_owner),
+        ("subject", other_patient),
+        ("stop", stopped),
+        ("revocation", ChangeRefusal::RequestNotActive),
+    ] {
+        let mut record = stored_request(&store).await;
+        let before = stored_dispense(&store, &record.facts).await;
+        let update = completion(&before, record.facts.id, at_millis(1));
+        let decided = having_decided(&store, signed_change(&before, &update)).await;
+        match since {
+            "stop" => {
+                let stop = change_of(&before, DispenseStatus::Stopped, at_millis(2));
+                store.dispenses.dispenses.commit(&stop).await.unwrap();
+            }
+            "revocation" => {
+                record.facts.status = DeviceRequestStatus::Revoked;
+                put_request(&store, &record).await;
+            }
+            field => drop(give_away(&store.dispenses, &before, field).await),
+        }
+        let there = found(&store.dispenses, before.id).await;
+        let events = waiting(&store).await;
+        assert_eq!(store.writes.change(&decided).await.unwrap(), Written::Refused(refusal), "{since}");
+        assert_same(&found(&store.dispenses, before.id).await, &there);
+        assert_eq!(request_now(&store, record.facts.id).await, record, "{since}");
+        assert_eq!(waiting(&store).await, events, "{since}");
+    }
+}
+
+/// A change that still may be made keeps what somebody has written since it was decided.
+pub async fn a_change_keeps_what_was_written_since_it_was_decided(store: DispenseWriteStore) {
+    let request = stored_request(&store).await.facts;
+    let before = stored_dispense(&store, &request).await;
+    let update = update_of(&before, DispenseStatus::EnteredInError, at_millis(1));
+    let decided = having_decided(&store, signed_change(&before, &update)).await;
+    for (field, value) in [("note", "written since"), ("updated_at", "2026-01-31T10:00:00.000Z")] {
+        store.dispenses.raw.set_field(before.id, field, json!(value)).await;
+    }
+    let there = found(&store.dispenses, before.id).await;
+    assert_eq!(there.record["note"], "written since");
+    let after = store.writes.change(&decided).await.unwrap();
+    assert_eq!(after, Written::Applied(expected_after(&there, &update)));
+    assert_same(&found(&store.dispenses, before.id).await, &expected_after(&there, &update));
+}
