@@ -74,12 +74,12 @@ impl CompleteDispense {
         let handed_over = change.content.when_handed_over().map(|time| ports.calendar.day_of(time));
         let facts =
             Arc::new(CompleteFacts { change, handed_over, is_author_required: self.is_author_required });
-        let seen = ports.writes.facts(id).await.map_err(CompleteError::Store)?;
+        let found = ports.writes.facts(id).await.map_err(CompleteError::Store)?;
         let decide = {
             let facts = Arc::clone(&facts);
             Arc::new(move |found| facts.decide(found))
         };
-        let written = ports.commit(asker, input, (&facts.change, key), seen, decide).await;
+        let written = ports.commit(asker, input, (&facts.change, key), found, decide).await;
         let written = written.map_err(CompleteError::Store)?;
         written.into_result(CompleteError::Refused, CompleteError::Idempotency)
     }

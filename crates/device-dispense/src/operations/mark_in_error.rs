@@ -66,9 +66,9 @@ impl MarkDispenseInError {
         let not_found = |why| MarkInErrorError::Refused(ChangeRefusal::NotFound(why));
         let ids = input.patient_id.zip(input.dispense_id);
         let (patient, id) = ids.ok_or_else(|| not_found(NotVisible::MalformedId))?;
-        let seen = ports.writes.facts(id).await.map_err(MarkInErrorError::Store)?;
+        let found = ports.writes.facts(id).await.map_err(MarkInErrorError::Store)?;
         // Whether the dispense is theirs is asked before the signature (E05); the rest of it may be corrupt.
-        let stored = seen.stored.as_ref().ok_or_else(|| not_found(NotVisible::Unknown))?;
+        let stored = found.stored.as_ref().ok_or_else(|| not_found(NotVisible::Unknown))?;
         let subject = ports.pseudonyms.of(patient);
         check_visible(stored, owner, &subject).map_err(not_found)?;
         let content = ports.document(&input, permit.user(), &MarkInErrorFacts::FREE).await;
@@ -81,7 +81,7 @@ impl MarkDispenseInError {
             let facts = Arc::clone(&facts);
             Arc::new(move |found| facts.decide(found))
         };
-        let written = ports.commit(asker, input, (&facts.change, key), seen, decide).await;
+        let written = ports.commit(asker, input, (&facts.change, key), found, decide).await;
         let written = written.map_err(MarkInErrorError::Store)?;
         written.into_result(MarkInErrorError::Refused, MarkInErrorError::Idempotency)
     }

@@ -1,6 +1,6 @@
 //! What the changes by a signed document share: who signed, and a container that is kept before the change commits.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use esoz_kernel::{
     Calendar, ClientId, Clock, DispenseId, EventId, IdGenerator, IdempotencyKey, IdempotentRequest,
@@ -123,24 +123,23 @@ impl SignedPorts {
 
     /// Keeps the container, commits the change, and removes the container again if the change did not take effect.
     ///
-    /// What was `found` is decided on first, so that no container is kept for what is refused anyway; under an idempotency key the store is asked even
-    /// then, for it may know the first answer.
+    /// Decides on the facts that were `found` first, so that no container is kept for a change that is refused. Under an idempotency key the store is
+    /// asked even then: it may know the first answer.
     pub(super) async fn commit(
         &self,
         asker: Asker,
         input: SignedInput,
         (change, key): (&SignedChange, MediaKey),
-        mut found: DispenseFacts,
+        found: DispenseFacts,
         decide: DecideChange,
     ) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
-        let basis = mem::take(&mut found.basis);
-        let (seen, decide): (_, DecideChange) = match decide(found)? {
-            Ok(update) => (Some((basis, update)), decide),
+        let (decided, decide): (_, DecideChange) = match found.decide(&decide)? {
+            Ok(decided) => (Some(decided), decide),
             Err(refusal) if input.idempotency_key.is_none() => return Ok(Written::Refused(refusal)),
             // No container is kept, so nothing may be committed.
             Err(refusal) => (None, Arc::new(move |_: DispenseFacts| Ok(Err(refusal.clone())))),
         };
-        let is_kept = seen.is_some();
+        let is_kept = decided.is_some();
         if is_kept {
             self.media.put(&key, &input.container).await?;
         }
@@ -155,7 +154,7 @@ impl SignedPorts {
             id,
             owner,
             subject,
-            seen,
+            decided,
             decide,
             at: change.cause.at,
             by: change.cause.by,

@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,7 +18,8 @@ use crate::{
 /// The type of a device request, in events.
 pub const DEVICE_REQUEST: EntityType = EntityType::new("DeviceRequest");
 
-/// What a store compares to learn whether facts that it gave still hold. Only the store that made it can read it.
+/// The version of the facts that a store gave (optimistic concurrency control): the store compares it to learn whether they still hold. Only the store
+/// that made it can read it.
 #[derive(Clone, Default)]
 pub struct Basis(Option<Arc<dyn Any + Send + Sync>>);
 
@@ -118,8 +120,22 @@ pub struct DispenseFacts {
     /// The request, if there is one with the id that the dispense names (`based_on`).
     /// An error if it is corrupt. Only a rule that reads the request returns it: not to a caller who may not see the dispense, and not in mark in error.
     pub request: Option<Result<DeviceRequest, StoreError>>,
-    /// What the store compares.
+    /// Their version.
     pub basis: Basis,
+}
+
+impl DispenseFacts {
+    /// Decides on them, and keeps their version with the decision, as [`Change::decided`] wants it.
+    ///
+    /// # Errors
+    /// Those of [`DecideChange`].
+    pub fn decide(
+        mut self,
+        decide: &DecideChange,
+    ) -> Result<Result<(Basis, DispenseUpdate), ChangeRefusal>, StoreError> {
+        let basis = mem::take(&mut self.basis);
+        Ok(decide(self)?.map(|update| (basis, update)))
+    }
 }
 
 /// What becomes of a dispense: the new values, and what commits with them. `Debug` hides what was signed.
@@ -162,9 +178,9 @@ pub struct Change {
     pub owner: LegalEntityId,
     /// The pseudonym of the patient.
     pub subject: Pseudonym,
-    /// What was decided a moment ago, and on what: written if that still holds, so that the store need not look and decide once more.
-    pub seen: Option<(Basis, DispenseUpdate)>,
-    /// Decides, when it holds no more or nothing was decided yet.
+    /// A decision made before the write, with the version of its facts (optimistic concurrency control): the store writes it if they still hold.
+    pub decided: Option<(Basis, DispenseUpdate)>,
+    /// Decides when there is no decision, or its facts are stale.
     pub decide: DecideChange,
     /// The time of the change, in milliseconds; the idempotency key is kept since then.
     pub at: Timestamp,
@@ -217,12 +233,13 @@ pub trait DispenseWrites: Send + Sync {
 
     /// Changes a dispense and, with it, the request that it is based on.
     ///
-    /// In one atomic, durable step the store looks the idempotency key up as for [`create`](Self::create); calls [`Change::decide`] with facts that
-    /// hold until the commit, unless those of [`Change::seen`] do; and stores what was decided: `status`, `status_reason` if there is a reason, one entry `{status, status_reason?,
-    /// inserted_at, inserted_by}` of `status_history`, the further fields, the link at the end of `signed_content_links` (a list that is started
-    /// where there is none), `updated_at` and `updated_by`; with [`DispenseUpdate::completed_request`] the `status` `completed` of the request, its
-    /// `updated_at` and `updated_by`; every event in the [`esoz_events::Outbox`] of the same store; and, under a key, the idempotency record. Every
-    /// other stored field stays as it is, those that the store does not know included. All or nothing, even if the process dies.
+    /// In one atomic, durable step the store looks the idempotency key up as for [`create`](Self::create); takes [`Change::decided`] if its facts still
+    /// hold, else calls [`Change::decide`] with facts that do; and stores what was decided, before the facts can change: `status`, `status_reason` if
+    /// there is a reason, one entry `{status, status_reason?, inserted_at, inserted_by}` of `status_history`, the further fields, the link at the end of
+    /// `signed_content_links` (a list that is started where there is none), `updated_at` and `updated_by`; with [`DispenseUpdate::completed_request`] the
+    /// `status` `completed` of the request, its `updated_at` and `updated_by`; every event in the [`esoz_events::Outbox`] of the same store; and, under a
+    /// key, the idempotency record. Every other stored field stays as it is, those that the store does not know included. All or nothing, even if the
+    /// process dies.
     ///
     /// # Errors
     /// [`StoreError`]; whether the change took effect may then be unknown, but never half of it did. Of kind conflict or corrupt nothing was written.

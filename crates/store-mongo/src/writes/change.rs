@@ -1,6 +1,6 @@
 //! Changes a dispense by a signed document: one update of the dispense, or a transaction that updates the request as well.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use bson::{Bson, Document, RawBsonRef, RawDocument, doc};
 use esoz_device_dispense::{
@@ -36,7 +36,7 @@ use crate::{
 };
 
 impl MongoStore {
-    /// Changes a dispense, first as was decided on what was seen; decides anew on what is there now when a concurrent write was faster.
+    /// Changes a dispense by the decision made before the write; retries with a new decision when a concurrent write was faster.
     pub(super) async fn change_dispense(
         &self,
         change: &Change,
@@ -44,20 +44,18 @@ impl MongoStore {
         let attempted = format!("changing dispense {} by a signed document", change.id);
         let documents = &self.documents;
         let mut attempts = Attempts::new(documents);
-        let mut seen = change.seen.clone();
+        let mut decided = change.decided.clone();
         loop {
             if !documents.is_key_unique()
                 && let Some(known) = self.first_answer_for(change).await?
             {
                 return Ok(known.into());
             }
-            let (basis, update) = if let Some(seen) = seen.take() {
-                seen
+            let (basis, update) = if let Some(decided) = decided.take() {
+                decided
             } else {
-                let mut facts = self.facts_for(change.id, &attempts).await?;
-                let basis = mem::take(&mut facts.basis);
-                match (change.decide)(facts)? {
-                    Ok(update) => (basis, update),
+                match self.facts_for(change.id, &attempts).await?.decide(&change.decide)? {
+                    Ok(decided) => decided,
                     Err(refusal) => {
                         let known = self.first_answer_for(change).await?;
                         return Ok(known.map_or(Written::Refused(refusal), Written::from));

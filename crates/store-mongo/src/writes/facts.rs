@@ -160,7 +160,7 @@ pub(crate) struct DispenseAndRequest {
 }
 
 impl DispenseAndRequest {
-    /// Decodes them. What is compared is both, as they are stored.
+    /// Decodes them. Their version is both, as they are stored.
     pub(super) fn facts(self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
         let stored = self.dispense.as_deref().map(|stored| document::to_dispense(id, stored));
         let request = self.request.as_deref().map(to_request);

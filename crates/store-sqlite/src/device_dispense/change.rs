@@ -24,13 +24,13 @@ diesel::define_sql_function! {
 }
 
 /// A dispense and its request as they are stored.
-#[derive(Clone, PartialEq)]
-pub(super) struct StoredBoth {
+#[derive(PartialEq)]
+pub(super) struct DispenseAndRequest {
     document: String,
     request: Option<RequestRow>,
 }
 
-impl StoredBoth {
+impl DispenseAndRequest {
     /// Looks up both; called inside a transaction.
     pub(super) fn find(connection: &mut SqliteConnection, id: DispenseId) -> QueryResult<Option<Self>> {
         let Some((document, based_on)) = query::with_based_on(connection, id)? else { return Ok(None) };
@@ -39,7 +39,7 @@ impl StoredBoth {
         Ok(Some(Self { document, request: request.flatten() }))
     }
 
-    /// Decodes them. What is compared is both, as they are stored.
+    /// Decodes them. Their version is both, as they are stored.
     pub(super) fn facts(self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
         let stored = to_dispense(&id.to_string(), &self.document)?;
         let request = self.request.as_ref().map(RequestRow::facts);
@@ -52,16 +52,16 @@ pub(super) fn change(
     connection: &mut SqliteConnection,
     change: &Change,
 ) -> Result<Written<Dispense, ChangeRefusal>, SqliteError> {
-    let Change { id, owner, subject, seen, decide, at, by, idempotency } = change;
+    let Change { id, owner, subject, decided, decide, at, by, idempotency } = change;
     let whose = (Some(*owner), Some(subject));
     if let Some(Kept { replay, is_hidden: false }) =
         kept(connection, (idempotency.as_ref(), *at), *id, whose)?
     {
         return Ok(replay.into());
     }
-    let found = StoredBoth::find(connection, *id)?;
-    let decided = match seen {
-        Some((basis, update)) if found.is_some() && basis.get() == found.as_ref() => Ok(update.clone()),
+    let found = DispenseAndRequest::find(connection, *id)?;
+    let decided = match (decided, &found) {
+        (Some((basis, update)), Some(found)) if basis.get() == Some(found) => Ok(update.clone()),
         _ => decide(found.map(|found| found.facts(*id)).transpose()?.unwrap_or_default())?,
     };
     let update = match decided {

@@ -17,7 +17,7 @@ use esoz_device_dispense::{
 };
 use esoz_kernel::{Committed, DispenseId, Page, PageRequest, StoreError, Written};
 
-use self::change::StoredBoth;
+use self::change::DispenseAndRequest;
 use self::document::to_dispense;
 use crate::SqliteStore;
 
@@ -74,7 +74,7 @@ impl DispenseWrites for SqliteStore {
 
     async fn facts(&self, id: DispenseId) -> Result<DispenseFacts, StoreError> {
         let find = move |connection: &mut diesel::SqliteConnection| {
-            connection.transaction(|connection| Ok(StoredBoth::find(connection, id)?))
+            connection.transaction(|connection| Ok(DispenseAndRequest::find(connection, id)?))
         };
         let found = self.read(format!("looking up dispense {id} and its device request"), find).await?;
         found.map_or_else(|| Ok(DispenseFacts::default()), |found| found.facts(id))

@@ -153,7 +153,7 @@ pub fn signed_change(dispense: &Dispense, update: &DispenseUpdate) -> Change {
         id: dispense.id,
         owner,
         subject: dispense.subject.clone(),
-        seen: None,
+        decided: None,
         decide: Arc::new(decide),
         at: update.event.event_time,
         by: update.event.changed_by,

@@ -102,7 +102,7 @@ mod tests {
             ("dispense_writes", include_str!("dispense_writes/changes.rs")),
             ("dispense_writes", include_str!("dispense_writes/change_races.rs")),
             ("dispense_writes", include_str!("dispense_writes/change_keys.rs")),
-            ("dispense_writes", include_str!("dispense_writes/change_seen.rs")),
+            ("dispense_writes", include_str!("dispense_writes/change_decided.rs")),
             ("dispense_writes", include_str!("dispense_writes/corrupt.rs")),
             ("dispenses", include_str!("dispenses.rs")),
             ("event_log", include_str!("event_log.rs")),

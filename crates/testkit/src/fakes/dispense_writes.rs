@@ -159,12 +159,12 @@ impl DispenseWrites for FakeDispenses {
     }
 
     async fn change(&self, change: &Change) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
-        let Change { id, owner, subject, seen, decide, at, by, idempotency } = change;
+        let Change { id, owner, subject, decided, decide, at, by, idempotency } = change;
         let mut state = self.0.lock();
         if let Some(replay) = state.replay(idempotency.as_ref(), *at, *id, (*owner, subject)) {
             return Ok(replay.into());
         }
-        let decided = match seen {
+        let decided = match decided {
             Some((basis, update)) if basis.get() == Some(&state.compared(*id)) => Ok(update.clone()),
             _ => decide(state.facts(*id)?)?,
         };

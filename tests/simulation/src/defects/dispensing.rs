@@ -38,7 +38,7 @@ impl DispenseWritesDouble for CreatesOnWhatItSaw {
     }
 }
 
-/// Changes a dispense as was decided on what was seen, whatever has become of it since.
+/// Writes a stale decision: changes a dispense without comparing the facts that the decision rests on.
 pub(crate) struct ChangesAsWasDecided {
     pub(crate) inner: Arc<FakeDispenses>,
     pub(crate) sim: Arc<Sim>,
@@ -53,7 +53,7 @@ impl DispenseWritesDouble for ChangesAsWasDecided {
     async fn change(&self, change: &Change) -> Result<Written<Dispense, ChangeRefusal>, StoreError> {
         self.sim.pause().await;
         let mut change = change.clone();
-        if let Some((_, update)) = change.seen.take() {
+        if let Some((_, update)) = change.decided.take() {
             change.decide = Arc::new(move |_| Ok(Ok(update.clone())));
         }
         self.inner.change(&change).await
@@ -79,7 +79,7 @@ impl DispenseWritesDouble for RequestApart {
             let update = decide(found)?;
             Ok(update.map(|update| DispenseUpdate { completed_request: None, ..update }))
         });
-        let written = self.inner.change(&Change { seen: None, decide: apart, ..change.clone() }).await?;
+        let written = self.inner.change(&Change { decided: None, decide: apart, ..change.clone() }).await?;
         self.sim.pause().await;
         if matches!(self.sim.fate("the request's own commit", false, false), Fate::Refused(_)) {
             return unavailable();

@@ -49,7 +49,7 @@ pub enum Defect {
     ExpiresTooEarly,
     /// A store that records a dispense on facts that it has looked up before.
     CreatesOnWhatItSaw,
-    /// A store that changes a dispense as was decided on facts that it has looked up before.
+    /// A store that writes a stale decision about a change.
     ChangesAsWasDecided,
     /// A store that commits a completed dispense first and its request after it.
     RequestApartFromDispense,

@@ -1,7 +1,6 @@
 //! A store with something in it, and how it is asked.
 
 use std::collections::BTreeSet;
-use std::mem;
 use std::slice;
 use std::sync::Arc;
 
@@ -95,15 +94,13 @@ pub(super) async fn created(store: &DispenseWriteStore, wanted: &Create) -> Disp
     }
 }
 
-/// The change, after a look at the facts, on which it is decided.
+/// The change, with a decision made before the write.
 pub(super) async fn having_decided(store: &DispenseWriteStore, change: Change) -> Change {
-    let mut facts = facts(store, change.id).await;
-    let basis = mem::take(&mut facts.basis);
-    let decided = (change.decide)(facts).unwrap();
-    Change { seen: decided.ok().map(|update| (basis, update)), ..change }
+    let decided = facts(store, change.id).await.decide(&change.decide).unwrap();
+    Change { decided: decided.ok(), ..change }
 }
 
-/// What becomes of the change after a look at the facts.
+/// What becomes of the change, decided before the write.
 pub(super) async fn change(store: &DispenseWriteStore, change: &Change) -> Changed {
     store.writes.change(&having_decided(store, change.clone()).await).await.unwrap()
 }

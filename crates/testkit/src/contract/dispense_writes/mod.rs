@@ -1,8 +1,8 @@
 //! Recording dispenses, and changing them with their requests: [`DispenseWrites`](esoz_device_dispense::DispenseWrites).
 
+mod change_decided;
 mod change_keys;
 mod change_races;
-mod change_seen;
 mod changes;
 mod codes;
 mod corrupt;
@@ -12,9 +12,9 @@ mod creates;
 mod facts;
 pub(super) mod fixtures;
 
+pub use change_decided::*;
 pub use change_keys::*;
 pub use change_races::*;
-pub use change_seen::*;
 pub use changes::*;
 pub use codes::*;
 pub use corrupt::*;

@@ -12,7 +12,7 @@ use super::fixtures::{
 };
 use crate::builders::{at_millis, change_of, signed_change, update_of};
 
-/// What was decided is written without deciding once more, as long as dispense and request are what it was decided on.
+/// Writes the decision made before the write, without deciding again, while dispense and request are unchanged.
 pub async fn a_change_that_was_decided_is_written(store: DispenseWriteStore) {
     let record = stored_request(&store).await;
     let before = stored_dispense(&store, &record.facts).await;
@@ -26,7 +26,7 @@ pub async fn a_change_that_was_decided_is_written(store: DispenseWriteStore) {
     assert_eq!(waiting(&store).await, events.collect());
 }
 
-/// What somebody has done since a change was decided is decided on, whatever it was: nothing is written that no longer holds.
+/// Rejects a stale decision (optimistic concurrency control): after a concurrent write the rules decide on the current dispense and request.
 pub async fn a_change_that_no_longer_holds_is_decided_anew(store: DispenseWriteStore) {
     let other_owner = ChangeRefusal::NotFound(NotVisible::OtherLegalEntity);
     let other_patient = ChangeRefusal::NotFound(NotVisible::OtherPatient);
@@ -61,7 +61,7 @@ pub async fn a_change_that_no_longer_holds_is_decided_anew(store: DispenseWriteS
     }
 }
 
-/// A change that still may be made keeps what somebody has written since it was decided.
+/// Retries a stale decision that is still allowed, and keeps the concurrent write: no lost update.
 pub async fn a_change_keeps_what_was_written_since_it_was_decided(store: DispenseWriteStore) {
     let request = stored_request(&store).await.facts;
     let before = stored_dispense(&store, &request).await;
