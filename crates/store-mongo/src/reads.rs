@@ -46,8 +46,9 @@ impl<R: Read> ReadExecutor<R> {
         Self { documents, _kind: PhantomData }
     }
 
-    pub(crate) fn batching(documents: Collections) -> Reads<R> {
-        let limits = documents.batch_limits(MAX_BATCHES, 1);
+    /// A further batch begins at so many waiting reads.
+    pub(crate) fn batching(documents: Collections, further_at: usize) -> Reads<R> {
+        let limits = documents.batch_limits(MAX_BATCHES, further_at);
         Batcher::new(Self::new(documents), limits)
     }
 }

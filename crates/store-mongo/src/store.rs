@@ -17,7 +17,7 @@ use crate::{
     pool::Pool,
     reads::{ReadExecutor, Reads},
     tls,
-    writes::{CommitExecutor, DispenseLookup, RequestLookup},
+    writes::{CommitExecutor, DispenseLookup, FURTHER_LOOKUPS_AT, RequestLookup},
 };
 
 /// The application name for MongoDB, when the connection string has none.
@@ -69,9 +69,9 @@ impl MongoStore {
         let database = client.database(&settings.database);
         let documents = Collections::of(database, Duration::from_millis(settings.operation_timeout_ms));
         Ok(Self {
-            finds: ReadExecutor::batching(documents.clone()),
-            request_lookups: ReadExecutor::batching(documents.clone()),
-            dispense_lookups: ReadExecutor::batching(documents.clone()),
+            finds: ReadExecutor::batching(documents.clone(), 1),
+            request_lookups: ReadExecutor::batching(documents.clone(), FURTHER_LOOKUPS_AT),
+            dispense_lookups: ReadExecutor::batching(documents.clone(), FURTHER_LOOKUPS_AT),
             transitions: TransitionExecutor::batching(documents.clone()),
             commits: CommitExecutor::batching(documents.clone()),
             documents,

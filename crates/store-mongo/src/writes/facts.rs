@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::compared::{At, Compared, value_at};
 use crate::{
-    collections::Collections,
+    collections::{Collections, MAX_JOBS},
     device_dispense::{
         commit::{no_array, one_of, simple},
         document,
@@ -23,6 +23,9 @@ use crate::{
     reads::Read,
     values::{binary, stored_forms, time, uuid},
 };
+
+/// Lookups in the queue that start a further batch: one alone costs the server nearly as much as so many together.
+pub(crate) const FURTHER_LOOKUPS_AT: usize = MAX_JOBS / 4;
 
 /// The fields of the rows in which the facts about requests come. A row without either is an active dispense.
 const REQUEST_FIELD: &str = "request";

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 pub(crate) use commit::CommitExecutor;
 use commit::{CommitOutcome, Write};
-pub(crate) use facts::{DispenseLookup, RequestLookup};
+pub(crate) use facts::{DispenseLookup, FURTHER_LOOKUPS_AT, RequestLookup};
 pub(crate) use request_locks::RequestLocks;
 
 use crate::{
