@@ -1,96 +1,11 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[path = "batch_fixture.rs"]
+mod fixture;
 
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use std::sync::atomic::Ordering;
+
+use fixture::{NO_TIMEOUT, fixture, fixture_of, limits};
 
 use super::*;
-
-/// Doubles numbers; each batch takes a permit of the test. A batch with a 13 in it panics.
-struct Doubling {
-    log: Arc<Mutex<Vec<Vec<u32>>>>,
-    permits: Arc<Semaphore>,
-    in_flight: AtomicUsize,
-    most_in_flight: AtomicUsize,
-}
-
-impl Doubling {
-    async fn execute(&self, jobs: Vec<u32>) {
-        let in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
-        self.log.lock().unwrap().push(jobs);
-        self.permits.acquire().await.unwrap().forget();
-        self.in_flight.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl BatchExecutor for Doubling {
-    type Job = u32;
-    type Answer = u32;
-
-    async fn run_one(&self, job: &u32) -> u32 {
-        self.execute(vec![*job]).await;
-        job * 2
-    }
-
-    async fn run_batch(&self, batch: Vec<Queued<u32, u32>>) -> bool {
-        let jobs: Vec<u32> = batch.iter().map(|queued| *queued.job()).collect();
-        assert!(!jobs.contains(&13), "on purpose");
-        self.execute(jobs).await;
-        for queued in batch {
-            let (job, reply) = queued.into_parts();
-            reply.send(job * 2);
-        }
-        true
-    }
-}
-
-struct Fixture {
-    batcher: Batcher<Doubling>,
-    log: Arc<Mutex<Vec<Vec<u32>>>>,
-    permits: Arc<Semaphore>,
-}
-
-const NO_TIMEOUT: Duration = Duration::from_hours(1);
-
-fn fixture(max_batches: usize, max_jobs: usize, queue_timeout: Duration) -> Fixture {
-    fixture_of(Limits {
-        max_batches,
-        max_jobs,
-        further_at: max_jobs.div_ceil(2),
-        queue_timeout,
-        target: NO_TIMEOUT,
-        max_alone: max_batches,
-    })
-}
-
-fn fixture_of(limits: Limits) -> Fixture {
-    let (log, permits) = (Arc::<Mutex<Vec<Vec<u32>>>>::default(), Arc::new(Semaphore::new(0)));
-    let (in_flight, most_in_flight) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let executor = Doubling { log: log.clone(), permits: permits.clone(), in_flight, most_in_flight };
-    Fixture { batcher: Batcher::new(executor, limits), log, permits }
-}
-
-impl Fixture {
-    /// Starts a call, and returns once it is in flight or queued.
-    async fn call(&self, job: u32) -> JoinHandle<Result<u32, Dropped>> {
-        let before = self.seen();
-        let batcher = self.batcher.clone();
-        let call = tokio::spawn(async move { batcher.run(&job).await });
-        while self.seen() == before {
-            tokio::task::yield_now().await;
-        }
-        call
-    }
-
-    fn seen(&self) -> usize {
-        self.batches().iter().map(Vec::len).sum::<usize>() + self.batcher.queue_len()
-    }
-
-    fn batches(&self) -> Vec<Vec<u32>> {
-        self.log.lock().unwrap().clone()
-    }
-}
 
 #[tokio::test]
 async fn a_job_that_arrives_while_none_is_in_flight_runs_at_once_and_alone() {
@@ -236,7 +151,8 @@ async fn a_batch_that_panics_answers_aborted_and_the_next_one_runs() {
 
 #[test]
 fn a_batch_outlives_the_runtime_of_the_call_that_started_it() {
-    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     let (home, first, second) = (runtime(), runtime(), runtime());
     let fixture = {
         let _entered = home.enter();
@@ -295,4 +211,18 @@ async fn jobs_that_take_too_long_run_alone_beside_each_other_until_they_are_fast
 fn a_batch_takes_a_tenth_of_the_time_limit_at_most() {
     assert_eq!(target(Duration::from_millis(500)), Duration::from_millis(50));
     assert_eq!(target(Duration::from_mins(1)), Duration::from_millis(500));
+}
+
+#[tokio::test]
+async fn a_job_that_waits_behind_a_batch_that_hangs_starts_a_further_one_however_few_wait() {
+    let limits = Limits { target: Duration::from_millis(20), ..limits(2, 8, NO_TIMEOUT) };
+    let fixture = fixture_of(limits);
+    let hanging = fixture.call(1).await;
+    let waiting = fixture.call(2).await;
+    while fixture.batches().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fixture.batches(), [[1], [2]], "the one that hangs has not ended");
+    fixture.permits.add_permits(2);
+    assert_eq!((waiting.await.unwrap(), hanging.await.unwrap()), (Ok(4), Ok(2)));
 }

@@ -2,13 +2,15 @@
 //!
 //! A store that makes each write durable on its own (group commit) or answers each read on its own spends most of its time on that. A job that
 //! arrives while none is in flight is executed at once and alone; jobs that arrive meanwhile are queued and executed in one batch as soon as
-//! it ends, or as soon as enough of them wait. So no job waits for others to arrive, and batches form by themselves under load.
+//! it ends, or as soon as enough of them wait, or one has waited for too long. So no job waits for others to arrive, and batches form by themselves under
+//! load.
 //!
 //! Batches that take long become smaller, down to one job: then what makes jobs slow (a trigger, a lock) adds up in no batch, and more of them run at
 //! once. Batches that are fast again grow.
 //!
 //! What a batch does, and what becomes of each job in it, is up to the store: see [`BatchExecutor`].
 
+mod queued;
 mod window;
 
 use std::collections::VecDeque;
@@ -16,10 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use esoz_kernel::{StoreError, StoreErrorKind};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
+pub use queued::{Dropped, Queued, ReplyReceiver, ReplySender};
 use window::Window;
 
 /// Executes jobs for a [`Batcher`]: one alone, or a batch in one round trip.
@@ -49,7 +50,7 @@ pub struct Limits {
     /// Jobs in one batch; at least one.
     pub max_jobs: usize,
     /// Jobs in the queue that start a further batch beside one in flight; at least one. Half a batch where two small batches cost more than
-    /// one large one, one where a job must not wait for a slow one.
+    /// one large one, one where a job must not wait for a slow one. Fewer start one when they have waited for `target`.
     pub further_at: usize,
     /// The longest time that a job waits in the queue.
     pub queue_timeout: Duration,
@@ -62,77 +63,6 @@ pub struct Limits {
 /// How long a batch of a store's writes or reads should take at most: a tenth of the store's time limit, half a second at most.
 pub fn target(time_limit: Duration) -> Duration {
     Duration::from_millis(500).min(time_limit / 10)
-}
-
-/// A job in the queue, with the caller that waits for its answer.
-pub struct Queued<J, A> {
-    job: J,
-    since: Instant,
-    reply: ReplySender<A>,
-}
-
-/// Sends the answer to the caller of a job.
-pub struct ReplySender<A>(oneshot::Sender<Result<A, Dropped>>);
-
-impl<A> ReplySender<A> {
-    /// Sends the answer. Does nothing when the caller has given up.
-    pub fn send(self, answer: A) {
-        // Fails only when the caller no longer waits.
-        drop(self.0.send(Ok(answer)));
-    }
-}
-
-/// Receives the answer to a job.
-pub struct ReplyReceiver<A>(oneshot::Receiver<Result<A, Dropped>>);
-
-impl<A> ReplyReceiver<A> {
-    /// Waits for the answer.
-    ///
-    /// # Errors
-    /// [`Dropped`] when the job gets no answer.
-    pub async fn answer(self) -> Result<A, Dropped> {
-        self.0.await.unwrap_or(Err(Dropped::Aborted))
-    }
-}
-
-impl<J, A> Queued<J, A> {
-    /// Pairs a job with the receiver of its answer. [`Batcher`] creates these; tests of a [`BatchExecutor`] do as well.
-    pub fn new(job: J) -> (Self, ReplyReceiver<A>) {
-        let (sender, receiver) = oneshot::channel();
-        (Self { job, since: Instant::now(), reply: ReplySender(sender) }, ReplyReceiver(receiver))
-    }
-
-    /// The job.
-    pub fn job(&self) -> &J {
-        &self.job
-    }
-
-    /// The job and the sender of its answer.
-    pub fn into_parts(self) -> (J, ReplySender<A>) {
-        (self.job, self.reply)
-    }
-}
-
-/// Why a job got no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Dropped {
-    /// It waited longer than [`Limits::queue_timeout`]. Nothing was executed.
-    #[error("it waited longer than its queue timeout, and was not executed")]
-    QueueTimeout,
-    /// Its batch ended by a panic or with the runtime. Whether the job took effect is unknown.
-    #[error("its batch was aborted; whether it was executed is unknown")]
-    Aborted,
-}
-
-impl Dropped {
-    /// The error of the store, which tells what was attempted.
-    pub fn during(self, attempted: impl Into<String>) -> StoreError {
-        let kind = match self {
-            Self::QueueTimeout => StoreErrorKind::Unavailable,
-            Self::Aborted => StoreErrorKind::Unexpected,
-        };
-        StoreError::new(kind, attempted).because(self)
-    }
 }
 
 /// Queues jobs and executes them in batches. Clones share one queue.
@@ -171,7 +101,8 @@ impl<T: BatchExecutor> Batcher<T> {
     /// Executes a job, alone or in a batch, and returns its answer.
     ///
     /// A caller that gives up before its job leaves the queue withdraws the job; afterwards the job is executed. A job that is executed alone
-    /// runs in the caller's future, and others may be queued behind it: poll the future to its end, or drop it.
+    /// runs in the caller's future, and others may be queued behind it: poll the future to its end, or drop it. The caller's runtime must have its timer
+    /// enabled.
     ///
     /// # Errors
     /// [`Dropped`] when the job got no answer.
@@ -184,7 +115,15 @@ impl<T: BatchExecutor> Batcher<T> {
                 drop(slot);
                 Ok(answer)
             }
-            Err(receiver) => receiver.answer().await,
+            Err(receiver) => {
+                let answer = receiver.answer();
+                tokio::pin!(answer);
+                if let Ok(answer) = tokio::time::timeout(self.shared.limits.target, &mut answer).await {
+                    return answer;
+                }
+                self.shared.start_further_batch();
+                answer.await
+            }
         }
     }
 
@@ -253,8 +192,12 @@ impl<T: BatchExecutor> Shared<T> {
         batch
     }
 
+    /// Whether enough jobs are queued, or one has waited for as long as a batch should take: then that in flight hangs, perhaps for another reason than
+    /// what the job would meet.
     fn is_worth_a_further_batch(&self, state: &State<T>) -> bool {
+        let is_overdue = |queued: &Queued<_, _>| queued.since.elapsed() >= self.limits.target;
         state.queue.len() >= self.limits.further_at.clamp(1, state.window.jobs())
+            || state.queue.front().is_some_and(is_overdue)
     }
 
     /// Never held across an await or a call that could panic.
