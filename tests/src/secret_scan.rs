@@ -84,6 +84,9 @@ pub fn captured() -> String {
     String::from_utf8_lossy(&lock(&CAPTURED)).into_owned()
 }
 
+/// What a patient's id is called in a complaint.
+pub(crate) const PATIENT_ID: &str = "a patient id";
+
 /// Registers a secret that must not be found from now on. `what` names its kind in a complaint. What is too short to be one is passed over.
 pub(crate) fn register_secret(what: &'static str, text: &str) {
     let verbatim = [text.to_owned(), text.replace('-', "")];
@@ -153,6 +156,11 @@ fn leak_in(place: &str, text: &str) -> Option<String> {
     }
     let leaked = leaked.into_iter().collect::<Vec<_>>().join(", ");
     (!leaked.is_empty()).then(|| format!("{place} holds what nobody may see: {leaked}: {text}"))
+}
+
+/// Whether a text holds the id of a patient of this process, in whatever form. What is stored holds their pseudonyms, which are secrets elsewhere.
+pub fn holds_patient_id(text: &str) -> bool {
+    lock(&SECRETS).kinds_in(&text.to_lowercase()).contains(PATIENT_ID)
 }
 
 /// Asserts that a text holds no secret.

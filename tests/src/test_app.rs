@@ -148,7 +148,7 @@ impl TestApp {
     /// What stands for that patient in the stores.
     pub fn pseudonym_of(&self, patient: PatientId) -> Pseudonym {
         let pseudonym = HmacSha256Pseudonyms::try_new(PATIENT_KEY).unwrap().of(patient);
-        secret_scan::register_secret("a patient id", &patient.uuid().to_string());
+        secret_scan::register_secret(secret_scan::PATIENT_ID, &patient.uuid().to_string());
         secret_scan::register_secret("a pseudonym", pseudonym.expose());
         pseudonym
     }

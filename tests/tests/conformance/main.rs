@@ -21,6 +21,7 @@ mod lines;
 mod list_contract_divisions;
 mod list_dispenses;
 mod outages;
+mod patients;
 mod pipelining;
 mod proxies;
 mod remote_registries;

@@ -46,7 +46,16 @@ impl Job for SweepContainersJob {
             days = self.sweep.days(self.days);
         }
         let Some(day) = days.last().copied() else { return Ok(Worked::Done { pause: self.pause }) };
-        let (swept, next) = self.sweep.execute(day, after, BATCH).await?;
+        let swept = self.sweep.execute(day, after, BATCH).await;
+        let (swept, next) = match swept {
+            Ok(swept) => swept,
+            Err(error) => {
+                // The next pass tries this day again; it must not keep the others from being swept.
+                days.pop();
+                *self.left.lock().unwrap_or_else(PoisonError::into_inner) = (days, None);
+                return Err(error.into());
+            }
+        };
         if swept.removed > 0 || swept.unreadable > 0 {
             let (removed, unreadable) = (swept.removed, swept.unreadable);
             tracing::info!(%day, removed, unreadable, "signed documents that no dispense has were removed");
@@ -57,5 +66,58 @@ impl Job for SweepContainersJob {
         let is_over = days.is_empty();
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = (days, next);
         Ok(if is_over { Worked::Done { pause: self.pause } } else { Worked::More })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use esoz_device_dispense::MockDeviceDispenses;
+    use esoz_kernel::{Calendar, Clock, StoreError, StoreErrorKind, Timestamp};
+    use esoz_signed_content::MockMediaStorage;
+
+    use super::*;
+
+    struct Fixed;
+
+    impl Clock for Fixed {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    impl Calendar for Fixed {
+        fn day_of(&self, _: Timestamp) -> CivilDate {
+            CivilDate::constant(2026, 1, 31)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_day_that_cannot_be_swept_does_not_keep_the_others_from_it_and_is_tried_again_in_the_next_pass()
+    {
+        let listed = Arc::<Mutex<Vec<String>>>::default();
+        let mut media = MockMediaStorage::new();
+        let log = Arc::clone(&listed);
+        media.expect_list().returning(move |day, _, _| {
+            log.lock().unwrap().push(day.to_string());
+            if day.day() == 28 {
+                return Err(StoreError::new(StoreErrorKind::Unexpected, "listing a day"));
+            }
+            Ok(Vec::new())
+        });
+        let sweep = SweepContainers {
+            dispenses: Arc::new(MockDeviceDispenses::new()),
+            media: Arc::new(media),
+            clock: Arc::new(Fixed),
+            calendar: Arc::new(Fixed),
+        };
+        let job = SweepContainersJob::new("media", sweep, 3, Duration::ZERO);
+        let mut are_well = Vec::new();
+        for _ in 0..4 {
+            are_well.push(job.run_once().await.is_ok());
+        }
+        assert_eq!(are_well, [true, false, true, true]);
+        assert_eq!(*listed.lock().unwrap(), ["2026-01-27", "2026-01-28", "2026-01-29", "2026-01-27"]);
     }
 }

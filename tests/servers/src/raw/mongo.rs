@@ -32,7 +32,8 @@ impl MongoDocuments {
             .unwrap_or_else(|| panic!("there is no dispense {id}"))
     }
 
-    /// Every document of every collection of the database, byte by byte: what is the same before and after was not written.
+    /// Every document of every collection of the database, byte by byte, in hexadecimal and as text: what is the same before and after was not
+    /// written, and what is stored can be searched for.
     pub async fn dump(&self) -> Vec<String> {
         let database = self.collection.client().database(&self.collection.namespace().db);
         let mut names = database.list_collection_names().await.unwrap();
@@ -42,7 +43,8 @@ impl MongoDocuments {
             let documents = database.collection::<RawDocumentBuf>(&name);
             let mut cursor = documents.find(doc! {}).sort(doc! {"_id": 1}).await.unwrap();
             while cursor.advance().await.unwrap() {
-                rows.push(format!("{name}: {:02x?}", cursor.current().as_bytes()));
+                let bytes = cursor.current().as_bytes();
+                rows.push(format!("{name}: {} {}", hex::encode(bytes), String::from_utf8_lossy(bytes)));
             }
         }
         rows

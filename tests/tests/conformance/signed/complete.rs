@@ -1,7 +1,7 @@
-//! K14 to K16: a complete with nothing wrong, what it leaves, and what of it happens together. I02: whom it leaves no trace of.
+//! K14 to K16: a complete with nothing wrong, what it leaves, and what of it happens together.
 
 use esoz_device_dispense::DeviceRequestStatus;
-use esoz_tests::SignedAction::{Complete, MarkInError};
+use esoz_tests::SignedAction::Complete;
 use esoz_tests::{Documents, SignedFixture, TestApp, on_every_store};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -177,35 +177,5 @@ on_every_store! {
         documents.kept_one();
         assert_eq!(app.events_of(&fixture.base.dispense).await.len(), 1);
         assert_eq!(request_events(&app, &fixture).await.len(), 1);
-    }
-
-    async fn i02_no_patient_in_stores_keys_and_events(kind) {
-        let documents = Documents::new();
-        let app = documents.start(kind).await;
-        let mut patients = Vec::new();
-        for action in [Complete, MarkInError] {
-            let fixture = SignedFixture::load(&app, &documents).await;
-            patients.push(fixture.base.patient.uuid());
-            let marked = |content: &Value| fixture.request(&app, action, content).header("x-idempotency-key", "one");
-            let mut content = fixture.content(action);
-            content["more"] = json!(1);
-            assert_eq!(marked(&content).send().await.status, 422);
-            assert_eq!(marked(&fixture.content(action)).send().await.status, 200);
-            assert_eq!(marked(&fixture.content(action)).send().await.status, 409);
-        }
-        app.settled().await;
-        let kept = documents.kept();
-        assert_eq!(kept.len(), 2);
-        let contents = [app.test_stores.contents().await, kept].concat().join("\n");
-        assert!(contents.contains("device_dispenses") || contents.contains("entered_in_error"));
-        let contents = contents.to_lowercase().replace('-', "");
-        for patient in patients {
-            let bytes = bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: patient.as_bytes().to_vec() };
-            let binary = bson::Bson::Binary(bytes).into_relaxed_extjson().to_string();
-            let base64 = binary.split('"').find(|part| part.ends_with("==")).unwrap().to_lowercase().replace('-', "");
-            for form in [patient.simple().to_string(), base64] {
-                assert!(!contents.contains(&form), "a patient is stored");
-            }
-        }
     }
 }

@@ -9,7 +9,8 @@ use esoz_kernel::{CivilDate, StoreError, StoreErrorKind};
 use esoz_signed_content::{Container, MediaKey, MediaStorage, SignatureVerifier};
 use esoz_test_servers::{Durability, MongoDb, Postgres, shared};
 use esoz_tests::{
-    Addresses, Documents, Kind, SignedAction, SignedFixture, TestApp, TestStores, on_every_store,
+    Addresses, CreateFixture, Documents, Kind, SignedAction, SignedFixture, TestApp, TestStores,
+    on_every_store,
 };
 use reqwest::Method;
 
@@ -145,8 +146,9 @@ async fn app_on(documents: &Documents, postgres: Option<&Postgres>, mongodb: Opt
     setup.start_on(stores).await
 }
 
-/// Both changes and the reads are answered 503.
-async fn assert_all_unavailable(app: &TestApp, fixture: &SignedFixture) {
+/// A create, both changes and the reads are answered 503.
+async fn assert_all_unavailable(app: &TestApp, creating: &CreateFixture, fixture: &SignedFixture) {
+    creating.create(app, &creating.body()).await.assert_unavailable();
     for action in SignedAction::ALL {
         fixture.change(app, action).await.assert_unavailable();
     }
@@ -157,7 +159,15 @@ async fn assert_all_unavailable(app: &TestApp, fixture: &SignedFixture) {
     }
 }
 
-async fn assert_back(app: &TestApp, documents: &Documents, fixture: &SignedFixture) {
+async fn assert_back(
+    app: &TestApp,
+    documents: &Documents,
+    creating: &CreateFixture,
+    fixture: &SignedFixture,
+) {
+    let body = creating.body();
+    let created = until_back("the store", async || creating.create(app, &body).await).await;
+    assert_eq!(created.status, 201, "{:#}", created.body);
     let mark = async || fixture.change(app, SignedAction::MarkInError).await;
     let answer = until_back("the store", mark).await;
     assert_eq!(answer.status, 200, "{:#}", answer.body);
@@ -171,12 +181,12 @@ async fn j04_mongodb_away() {
     let documents = Documents::new();
     let mut mongodb = MongoDb::start().unwrap();
     let app = app_on(&documents, None, Some(&mongodb)).await;
-    let fixture = SignedFixture::load(&app, &documents).await;
+    let (creating, fixture) = (CreateFixture::load(&app).await, SignedFixture::load(&app, &documents).await);
     mongodb.stop().unwrap();
-    assert_all_unavailable(&app, &fixture).await;
+    assert_all_unavailable(&app, &creating, &fixture).await;
     assert_eq!(documents.kept(), [""; 0]);
     mongodb.restart().unwrap();
-    assert_back(&app, &documents, &fixture).await;
+    assert_back(&app, &documents, &creating, &fixture).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,12 +194,12 @@ async fn j04_postgresql_away() {
     let documents = Documents::new();
     let mut postgres = Postgres::start(Durability::On).unwrap();
     let app = app_on(&documents, Some(&postgres), None).await;
-    let fixture = SignedFixture::load(&app, &documents).await;
+    let (creating, fixture) = (CreateFixture::load(&app).await, SignedFixture::load(&app, &documents).await);
     postgres.stop().unwrap();
-    assert_all_unavailable(&app, &fixture).await;
+    assert_all_unavailable(&app, &creating, &fixture).await;
     assert_eq!(documents.kept(), [""; 0]);
     postgres.restart().unwrap();
-    assert_back(&app, &documents, &fixture).await;
+    assert_back(&app, &documents, &creating, &fixture).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,12 +208,15 @@ async fn j04_sqlite_file_held_by_another() {
     let setup = quick_to_give_up(Kind::Sqlite);
     let setup = documents.variables().iter().fold(setup, |setup, (name, value)| setup.variable(name, value));
     let app = setup.start().await;
-    let fixture = SignedFixture::load(&app, &documents).await;
+    let (creating, fixture) = (CreateFixture::load(&app).await, SignedFixture::load(&app, &documents).await);
+    let body = creating.body();
     let lock = app.test_stores.file().unwrap().lock();
+    creating.create(&app, &body).await.assert_unavailable();
     for action in SignedAction::ALL {
         fixture.change(&app, action).await.assert_unavailable();
     }
     drop(lock);
+    assert_eq!(creating.create(&app, &body).await.status, 201);
     // Whether a change took effect that a store failed at is unknown, so that its container stays until it is swept.
     let orphans = documents.kept();
     let answer = fixture.change(&app, SignedAction::MarkInError).await;
