@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use esoz_auth::{CallerKind, Operation, Permit};
-use esoz_kernel::{IdempotencyError, StoreError, failure};
+use esoz_kernel::{IdempotencyError, StoreError, failure, time::to_millis};
 use esoz_legal_entity::LegalEntityError;
 
 use super::active_legal_entity;
@@ -63,8 +63,10 @@ impl CompleteDispense {
     ) -> Result<Dispense, CompleteError> {
         let ports = &self.ports;
         let content = ports.document(&input, permit.user(), &CompleteFacts::FREE).await;
-        let content = content.map_err(CompleteError::Store)?;
-        let content = content.map_err(CompleteError::Document)?;
+        let content = match content.map_err(CompleteError::Store)? {
+            Ok(content) => content,
+            Err(refused) => return self.first_answer_or(refused, permit, &input).await,
+        };
         let owner = active_legal_entity(&*ports.legal_entities, &ports.allowed_types, permit).await;
         let owner = owner.map_err(CompleteError::Store)?.map_err(CompleteError::LegalEntity)?;
         let no_id = || CompleteError::Refused(ChangeRefusal::NotFound(NotVisible::MalformedId));
@@ -76,11 +78,32 @@ impl CompleteDispense {
             Arc::new(CompleteFacts { change, handed_over, is_author_required: self.is_author_required });
         let found = ports.writes.facts(id).await.map_err(CompleteError::Store)?;
         let decide = {
-            let facts = Arc::clone(&facts);
-            Arc::new(move |found| facts.decide(found))
+            let (facts, clock) = (Arc::clone(&facts), Arc::clone(&ports.clock));
+            Arc::new(move |found| facts.decide(found, to_millis(clock.now())))
         };
         let written = ports.commit(asker, input, (&facts.change, key), found, decide).await;
         let written = written.map_err(CompleteError::Store)?;
         written.into_result(CompleteError::Refused, CompleteError::Idempotency)
+    }
+
+    /// The first answer, if a legal entity that may still act repeats a request; else the refusal of its document.
+    async fn first_answer_or(
+        &self,
+        refused: DocumentError,
+        permit: &Permit<Self>,
+        input: &SignedInput,
+    ) -> Result<Dispense, CompleteError> {
+        let ports = &self.ports;
+        if !SignedPorts::may_repeat(input, &refused) {
+            return Err(CompleteError::Document(refused));
+        }
+        let owner = active_legal_entity(&*ports.legal_entities, &ports.allowed_types, permit).await;
+        let owner = owner.map_err(CompleteError::Store)?.ok();
+        let Some((owner, ids)) = owner.zip(input.patient_id.zip(input.dispense_id)) else {
+            return Err(CompleteError::Document(refused));
+        };
+        let asker = Asker { operation: Self::NAME, user: permit.user(), client: permit.client(), owner };
+        let first = ports.first_answer(asker, input, ids, &refused).await.map_err(CompleteError::Store)?;
+        first.ok_or(CompleteError::Document(refused))
     }
 }

@@ -5,7 +5,7 @@ use esoz_auth::{CallerKind, Operation, Permit};
 use esoz_events::EntityType;
 use esoz_kernel::{
     Calendar, Clock, EventId, IdGenerator, IdempotencyError, IdempotencyKey, IdempotentRequest, PatientId,
-    Pseudonym, RequestId, StoreError, TraceContext, failure, join, time::to_millis,
+    Pseudonym, RequestId, StoreError, StoreErrorKind, TraceContext, failure, join, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities, LegalEntityError};
 use esoz_registries::{DeviceChoice, Registries, RegistryQuery};
@@ -112,7 +112,7 @@ impl CreateDispense {
         let registry_query = registry_query(&body, &subject, owner, permit);
         let (registries, seen) =
             join(self.registries.facts(&registry_query), self.writes.request_facts(&query)).await;
-        let (registries, seen) = (registries.map_err(CreateError::Store)?, seen.map_err(CreateError::Store)?);
+        let registries = registries.map_err(CreateError::Store)?;
         let today = self.calendar.day_of(at);
         let mut facts = CreateFacts {
             body,
@@ -124,6 +124,10 @@ impl CreateDispense {
             registries,
             policy,
         };
+        let seen = seen.map_err(|error| match facts.refusal_before_request() {
+            Some(refusal) if error.kind() == StoreErrorKind::Corrupt => CreateError::Refused(refusal),
+            _ => CreateError::Store(error),
+        })?;
         if let Some(choice) = facts.further_devices(&seen) {
             let further = self.registries.program_devices(&choice).await.map_err(CreateError::Store)?;
             facts.add_program_devices(further);

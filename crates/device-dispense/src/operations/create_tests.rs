@@ -222,6 +222,17 @@ fn given_a_store_that_fails_then_nothing_is_written() {
     }
 }
 
+#[test]
+fn given_a_request_that_cannot_be_read_then_the_rules_before_it_come_first() {
+    let (mut writes, mut registries) = (MockDispenseWrites::new(), MockRegistries::new());
+    registries.expect_facts().returning(|_| Ok(RegistryFacts::default()));
+    writes
+        .expect_request_facts()
+        .returning(|_| Err(StoreError::corrupt("device_requests", uuid(6), "status")));
+    let refused = execute(&operation(writes, registries), input());
+    assert!(matches!(refused, Err(CreateError::Refused(CreateRefusal::PatientNotFound))), "{refused:?}");
+}
+
 fn dispense() -> Dispense {
     Dispense {
         id: DispenseId::new(uuid(1)),

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use esoz_auth::{CallerKind, Operation, Permit};
-use esoz_kernel::{IdempotencyError, StoreError, failure};
+use esoz_kernel::{IdempotencyError, StoreError, failure, time::to_millis};
 use esoz_legal_entity::LegalEntityError;
 
 use super::active_legal_entity;
@@ -72,14 +72,19 @@ impl MarkDispenseInError {
         let subject = ports.pseudonyms.of(patient);
         check_visible(stored, owner, &subject).map_err(not_found)?;
         let content = ports.document(&input, permit.user(), &MarkInErrorFacts::FREE).await;
-        let content = content.map_err(MarkInErrorError::Store)?;
-        let content = content.map_err(MarkInErrorError::Document)?;
         let asker = Asker { operation: Self::NAME, user: permit.user(), client: permit.client(), owner };
+        let content = match content.map_err(MarkInErrorError::Store)? {
+            Ok(content) => content,
+            Err(refused) => {
+                let first = ports.first_answer(asker, &input, (patient, id), &refused).await;
+                return first.map_err(MarkInErrorError::Store)?.ok_or(MarkInErrorError::Document(refused));
+            }
+        };
         let (change, key) = ports.change(asker, &input, (patient, id), content);
         let facts = Arc::new(MarkInErrorFacts { change, reasons: self.reasons.clone() });
         let decide = {
-            let facts = Arc::clone(&facts);
-            Arc::new(move |found| facts.decide(found))
+            let (facts, clock) = (Arc::clone(&facts), Arc::clone(&ports.clock));
+            Arc::new(move |found| facts.decide(found, to_millis(clock.now())))
         };
         let written = ports.commit(asker, input, (&facts.change, key), found, decide).await;
         let written = written.map_err(MarkInErrorError::Store)?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use esoz_kernel::{
     Calendar, ClientId, Clock, DispenseId, EventId, IdGenerator, IdempotencyKey, IdempotentRequest,
-    LegalEntityId, PatientId, RequestId, StoreError, StoreErrorKind, TraceContext, UserId, Written,
-    time::to_millis,
+    LegalEntityId, PatientId, Pseudonym, RequestId, StoreError, StoreErrorKind, TraceContext, UserId,
+    Written, time::to_millis,
 };
 use esoz_legal_entity::{AllowedTypes, LegalEntities};
 use esoz_registries::Registries;
@@ -15,7 +15,7 @@ use esoz_signed_content::{
 
 use crate::{
     Cause, Change, ChangeRefusal, DecideChange, Dispense, DispenseFacts, DispenseWrites, DocumentError,
-    PatientPseudonyms, SignedChange, SignedDispense,
+    NotVisible, PatientPseudonyms, SignedChange, SignedDispense,
 };
 
 /// A dispense to change, and the signed document.
@@ -121,6 +121,40 @@ impl SignedPorts {
         (change, key)
     }
 
+    /// Whether the refused container may have been accepted before.
+    pub(super) const fn may_repeat(input: &SignedInput, refused: &DocumentError) -> bool {
+        input.idempotency_key.is_some() && matches!(refused, DocumentError::Container(_))
+    }
+
+    /// The first answer, when the refused container was accepted before, as its digest tells, under the same key: since then a certificate may have
+    /// ended, or an authority published revocations. `None`: nothing is repeated.
+    pub(super) async fn first_answer(
+        &self,
+        asker: Asker,
+        input: &SignedInput,
+        (patient, id): (PatientId, DispenseId),
+        refused: &DocumentError,
+    ) -> Result<Option<Dispense>, StoreError> {
+        if !Self::may_repeat(input, refused) {
+            return Ok(None);
+        }
+        let subject = self.pseudonyms.of(patient);
+        let Some(idempotency) = idempotent(asker, input, id, &subject) else { return Ok(None) };
+        let refusal = ChangeRefusal::NotFound(NotVisible::Unknown);
+        let change = Change {
+            id,
+            owner: asker.owner,
+            subject,
+            decided: None,
+            decide: Arc::new(move |_| Ok(Err(refusal.clone()))),
+            at: to_millis(self.clock.now()),
+            by: asker.user,
+            idempotency: Some(idempotency),
+        };
+        let written = self.writes.change(&change).await?;
+        Ok(if let Written::Replayed(dispense) = written { Some(dispense) } else { None })
+    }
+
     /// Keeps the container, commits the change, and removes the container again if the change did not take effect.
     ///
     /// Decides on the facts that were `found` first, so that no container is kept for a change that is refused. Under an idempotency key the store is
@@ -144,11 +178,7 @@ impl SignedPorts {
             self.media.put(&key, &input.container).await?;
         }
         let id = key.dispense();
-        let idempotency = input.idempotency_key.map(|idempotency_key| {
-            let id = id.uuid();
-            let parts: [&[u8]; 3] = [id.as_bytes(), change.subject.expose().as_bytes(), &input.container];
-            IdempotentRequest::new(asker.operation, asker.client, &idempotency_key, &parts)
-        });
+        let idempotency = idempotent(asker, &input, id, &change.subject);
         let (owner, subject) = (change.owner, change.subject.clone());
         let change = Change {
             id,
@@ -172,6 +202,19 @@ impl SignedPorts {
         }
         written
     }
+}
+
+/// The request under its idempotency key, if it has one: the dispense, its patient and the very bytes of the container.
+fn idempotent(
+    asker: Asker,
+    input: &SignedInput,
+    id: DispenseId,
+    subject: &Pseudonym,
+) -> Option<IdempotentRequest> {
+    let id = id.uuid();
+    let parts: [&[u8]; 3] = [id.as_bytes(), subject.expose().as_bytes(), &input.container];
+    let key = input.idempotency_key.as_ref()?;
+    Some(IdempotentRequest::new(asker.operation, asker.client, key, &parts))
 }
 
 #[cfg(test)]

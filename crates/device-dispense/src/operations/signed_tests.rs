@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use esoz_kernel::{StoreErrorKind, Uuid};
+use esoz_kernel::{StoreErrorKind, Timestamp, Uuid};
 use esoz_legal_entity::{LegalEntity, LegalEntityStatus, LegalEntityType, MockLegalEntities};
 use esoz_registries::{MockRegistries, Party};
 use esoz_signed_content::{
@@ -168,6 +168,34 @@ fn given_nothing_wrong_then_the_container_is_kept_before_the_change_commits() {
     });
     assert_eq!(ports.mark(None).unwrap().status, DispenseStatus::EnteredInError);
     assert_eq!(*log.lock().unwrap(), ["kept", "changed"]);
+}
+
+/// Advances by a second each time that it is read.
+#[derive(Default)]
+struct AdvancingClock(Mutex<i64>);
+
+impl Clock for AdvancingClock {
+    fn now(&self) -> Timestamp {
+        let mut second = self.0.lock().unwrap();
+        *second += 1;
+        Timestamp::constant(1_769_847_330 + *second, 0)
+    }
+}
+
+#[test]
+fn given_a_decision_made_anew_then_it_is_later_than_what_was_written_since_the_first() {
+    let mut ports = Ports::new();
+    keeping(&mut ports.media, &Arc::default(), false);
+    ports.writes.expect_change().once().returning(|change| {
+        let (_, first) = change.decided.clone().unwrap();
+        let stored = Some(StoredDispense::from(dispense(DispenseStatus::Stopped)));
+        let anew = (change.decide)(DispenseFacts { stored, ..DispenseFacts::default() }).unwrap().unwrap();
+        assert!(change.at < first.at() && first.at() < anew.at(), "{:?}", [change.at, first.at(), anew.at()]);
+        Ok(Written::Applied(dispense(DispenseStatus::EnteredInError)))
+    });
+    let ports = SignedPorts { clock: Arc::<AdvancingClock>::default(), ..ports.ports() };
+    let operation = MarkDispenseInError { ports, reasons: ["duplicate".to_owned()].into() };
+    assert!(block_on(operation.execute(&permit(USER, CLIENT), input(None))).is_ok());
 }
 
 /// What a store answers.

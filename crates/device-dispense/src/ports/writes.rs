@@ -157,13 +157,21 @@ pub struct DispenseUpdate {
     pub completed_request: Option<StatusChangeEvent>,
 }
 
+impl DispenseUpdate {
+    /// When it happens: the time of its event.
+    pub const fn at(&self) -> Timestamp {
+        self.event.event_time
+    }
+}
+
 impl fmt::Debug for DispenseUpdate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("DispenseUpdate").field("to", &self.to).finish_non_exhaustive()
     }
 }
 
-/// Decides what becomes of a dispense. Depends on its argument alone.
+/// Decides what becomes of a dispense, now: an update that is decided anew is later than what was written in the meantime. Depends on its argument and
+/// the clock alone.
 ///
 /// The outer error is a dispense that the caller may see, or a request that the decision rests on, and that cannot be read: nothing is written.
 pub type DecideChange =
@@ -182,7 +190,7 @@ pub struct Change {
     pub decided: Option<(Basis, DispenseUpdate)>,
     /// Decides when there is no decision, or its facts are stale.
     pub decide: DecideChange,
-    /// The time of the change, in milliseconds; the idempotency key is kept since then.
+    /// The time of the request, in milliseconds; the idempotency key is kept since then.
     pub at: Timestamp,
     /// The user.
     pub by: UserId,

@@ -6,6 +6,7 @@ use bson::{Document, RawDocumentBuf, doc};
 use esoz_device_dispense::{Dispense, DispenseStatus, Transition};
 use esoz_kernel::{Committed, DispenseId, EventId, StoreError, Uuid};
 use mongodb::options::{Collation, Hint, ReturnDocument};
+use tokio::time::Instant;
 
 use super::{
     document,
@@ -91,7 +92,7 @@ impl Collections {
         filter: Document,
         update: Document,
     ) -> Result<Option<RawDocumentBuf>, MongoError> {
-        self.update_dispense(transition.id, transition.event.id, filter, update).await
+        self.update_dispense(transition.id, transition.event.id, (filter, update), self.deadline()).await
     }
 
     /// Updates a dispense if it meets the conditions; returns it as it is then. The update adds the id of the event to those of the changes.
@@ -99,8 +100,8 @@ impl Collections {
         &self,
         id: DispenseId,
         event: EventId,
-        filter: Document,
-        update: Document,
+        (filter, update): (Document, Document),
+        deadline: Instant,
     ) -> Result<Option<RawDocumentBuf>, MongoError> {
         let update = self
             .dispenses
@@ -109,7 +110,7 @@ impl Collections {
             .return_document(ReturnDocument::After)
             .hint(by_id())
             .max_time(self.operation_timeout);
-        match self.with_timeout(update).await {
+        match self.until(deadline, update).await {
             // The document has text that is not UTF-8, which this driver refuses in the reply to an update, but not in what `find` returns. If
             // the update was applied, the document has its id.
             Err(error) if error.is_unreadable_answer() => {

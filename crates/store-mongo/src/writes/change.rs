@@ -7,7 +7,7 @@ use esoz_device_dispense::{
     Change, ChangeRefusal, Dispense, DispenseFacts, DispenseUpdate, DispenseWrites as _, is_internal,
 };
 use esoz_events::StatusChangeEvent;
-use esoz_kernel::{DispenseId, Replay, StoreError, StoreErrorKind, Written};
+use esoz_kernel::{DispenseId, Replay, StoreError, StoreErrorKind, Timestamp, Written};
 
 use super::{
     Attempts,
@@ -63,11 +63,13 @@ impl MongoStore {
                 }
             };
             let found = basis.get().ok_or_else(|| of_another_store(&attempted))?;
-            let effect = Effect { status: update.to, at: change.at, by: change.by };
+            let effect = effect(change, &update);
             let writes = ChangePlan::new(change, found, &update, &attempted)?;
             let written = match writes {
                 ChangePlan::Dispense(Update { conditions, update: set }) => {
-                    let after = documents.update_dispense(change.id, update.event.id, conditions, set).await;
+                    let after = documents
+                        .update_dispense(change.id, update.event.id, (conditions, set), attempts.deadline)
+                        .await;
                     after
                         .map_err(NotCommitted::from)
                         .and_then(|after| after.ok_or(NotCommitted::Overtaken(None)))
@@ -92,8 +94,7 @@ impl MongoStore {
                 Err(NotCommitted::Duplicate) => None,
                 Err(NotCommitted::Failed(error)) => return Err(error.during(attempted)),
                 Err(NotCommitted::Unknown(error)) => {
-                    let found = documents.committed(change.id, update.event.id).await;
-                    let found = found.ok_or_else(|| error.during(attempted))?;
+                    let found = documents.committed(change.id, update.event.id, (&attempted, &error)).await?;
                     return effect.dispense(&caller(change), &found).map(Written::Applied);
                 }
             };
@@ -124,6 +125,11 @@ fn caller(change: &Change) -> Caller<'_> {
     Caller { id: change.id, owner: Some(change.owner), subject: Some(&change.subject), at: change.at }
 }
 
+/// What the first answer is rebuilt from.
+fn effect(change: &Change, update: &DispenseUpdate) -> Effect {
+    Effect { status: update.to, at: update.at(), by: change.by }
+}
+
 /// The updates.
 enum ChangePlan {
     Dispense(Update),
@@ -148,7 +154,7 @@ impl ChangePlan {
                 Some(Update { conditions, update: touch_request(update.event.id) })
             }
             (None, _) => None,
-            (Some(event), Some(request)) => Some(completing(change, event, request)?),
+            (Some(event), Some(request)) => Some(completing(change, update.at(), event, request)?),
             (Some(_), None) => return Err(missing("device request")),
         };
         let dispense = changing(change, update, dispense)?;
@@ -162,13 +168,14 @@ impl ChangePlan {
 /// The update of a request whose dispense is completed.
 fn completing(
     change: &Change,
+    at: Timestamp,
     event: &StatusChangeEvent,
     request: &RawDocument,
 ) -> Result<Update, StoreError> {
     if let Some(field) = document::unwritable_field(request).filter(|field| *field != STATUS_HISTORY) {
         return Err(StoreError::corrupt(REQUESTS, event.entity_id, field));
     }
-    let set = doc! { STATUS: COMPLETED, UPDATED_AT: millis(change.at), UPDATED_BY: binary(change.by.uuid()) };
+    let set = doc! { STATUS: COMPLETED, UPDATED_AT: millis(at), UPDATED_BY: binary(change.by.uuid()) };
     let conditions = Compared::REQUEST.conditions(request)?;
     Ok(Update { conditions, update: update_of(set, event, Document::new()) })
 }
@@ -186,7 +193,7 @@ fn changing(change: &Change, update: &DispenseUpdate, dispense: &RawDocument) ->
     }
     let mut entry = doc! {
         STATUS: update.to.as_str(),
-        INSERTED_AT: millis(change.at),
+        INSERTED_AT: millis(update.at()),
         INSERTED_BY: binary(change.by.uuid()),
     };
     if let Some(reason) = &update.reason {
@@ -216,11 +223,10 @@ fn changing(change: &Change, update: &DispenseUpdate, dispense: &RawDocument) ->
     }
     if let Some(idempotency) = &change.idempotency {
         conditions.insert(KEYS_KEY, doc! { "$ne": digest(idempotency.key()) });
-        let effect = Effect { status: update.to, at: change.at, by: change.by };
-        push.insert(KEYS, stored_key(effect, idempotency));
+        push.insert(KEYS, stored_key(effect(change, update), idempotency));
     }
     set.insert(STATUS, update.to.as_str());
-    set.insert(UPDATED_AT, millis(change.at));
+    set.insert(UPDATED_AT, millis(update.at()));
     set.insert(UPDATED_BY, binary(change.by.uuid()));
     Ok(Update { conditions, update: update_of(set, &update.event, push) })
 }

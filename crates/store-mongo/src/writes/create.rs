@@ -24,6 +24,7 @@ use crate::{
         query::index_missing_or,
         replay::{Caller, Effect, New, stored_key},
     },
+    error::MongoError,
     event,
     fields::{BY_REQUEST, CHANGES, EVENTS, ID, KEY_NEW, KEYS, OUTBOX, SINCE, WRONG_CODES},
     reads::read_alone,
@@ -67,8 +68,7 @@ impl MongoStore {
                     match self.write(&attempts, &write).await.map_err(|dropped| dropped.during(&attempted))? {
                         Ok(_) => return Ok(Written::Applied(recorded)),
                         Err(NotCommitted::Unknown(error)) => {
-                            let found = documents.committed(recorded.id, create.event.id).await;
-                            found.ok_or_else(|| error.during(&attempted))?;
+                            documents.committed(recorded.id, create.event.id, (&attempted, &error)).await?;
                             return Ok(Written::Applied(recorded));
                         }
                         Err(not_committed) => not_committed,
@@ -131,11 +131,22 @@ impl Collections {
 
     /// The dispense, if the change with that event is committed and no failover can take it back. Has a little time of its own: what made the
     /// outcome unknown may have been that the time of the change was over.
-    pub(super) async fn committed(&self, id: DispenseId, event: EventId) -> Option<RawDocumentBuf> {
+    ///
+    /// # Errors
+    /// The outcome stays unknown: of kind unavailable whatever the server said, since a retry tells.
+    pub(super) async fn committed(
+        &self,
+        id: DispenseId,
+        event: EventId,
+        (attempted, unknown): (&str, &MongoError),
+    ) -> Result<RawDocumentBuf, StoreError> {
         let deadline = Instant::now() + OUTCOME_WITHIN;
         let find = self.majority.find_one(doc! { ID: binary(id.uuid()) }).max_time(self.operation_timeout);
         let found = self.until(deadline, find).await.ok().flatten();
-        found.filter(|found| document::has_change(found, event))
+        let error = || {
+            StoreError::new(StoreErrorKind::Unavailable, attempted).because(unknown.during("committing it"))
+        };
+        found.filter(|found| document::has_change(found, event)).ok_or_else(error)
     }
 
     async fn first_answer_to(&self, create: &Create) -> Result<Option<Replay<Dispense>>, StoreError> {

@@ -71,7 +71,7 @@ pub(super) fn change(
     let document = edit(connection, change, &update)?;
     outbox::put(connection, &update.event)?;
     if let Some(event) = &update.completed_request {
-        device_request::query::complete(connection, DeviceRequestId::new(event.entity_id), *at, *by)?;
+        device_request::query::complete(connection, DeviceRequestId::new(event.entity_id), update.at(), *by)?;
         outbox::put(connection, event)?;
     }
     if let Some(request) = idempotency {
@@ -97,7 +97,7 @@ fn edit(
     for (name, value) in set.chain(reason) {
         edited = Box::new(json_set_part(edited, format!("$.\"{name}\""), json(value.to_string())));
     }
-    let entry = history_entry(update.to, change.at, change.by, update.reason.as_ref());
+    let entry = history_entry(update.to, update.at(), change.by, update.reason.as_ref());
     let link = serde_json::Value::from(update.link.as_str()).to_string();
     for (list, item) in [(path::STATUS_HISTORY, entry), (path::SIGNED_CONTENT_LINKS, link)] {
         let items = or_else(query::json_extract(device_dispenses::document, list), "[]");
@@ -108,7 +108,7 @@ fn edit(
         path::STATUS,
         update.to.as_str(),
         path::UPDATED_AT,
-        rfc3339_millis(change.at),
+        rfc3339_millis(update.at()),
         path::UPDATED_BY,
         change.by.to_string(),
     );

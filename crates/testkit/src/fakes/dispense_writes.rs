@@ -105,7 +105,7 @@ fn apply(
     update: &DispenseUpdate,
     document: &mut Map<String, Value>,
 ) -> Result<(), StoreError> {
-    let (to, at, by) = (update.to.as_str(), rfc3339_millis(change.at), change.by.to_string());
+    let (to, at, by) = (update.to.as_str(), rfc3339_millis(update.at()), change.by.to_string());
     let mut entry = json!({"status": to, "inserted_at": at, "inserted_by": by});
     if let (Some(entry), Some(reason)) = (entry.as_object_mut(), &update.reason) {
         entry.insert("status_reason".to_owned(), reason.clone());
@@ -180,7 +180,7 @@ impl DispenseWrites for FakeDispenses {
             let request = DeviceRequestId::new(event.entity_id);
             let request = state.requests.get_mut(&request).ok_or_else(gone)?;
             request.facts.status = DeviceRequestStatus::Completed;
-            request.stamps = Stamps { updated_at: *at, updated_by: *by, ..request.stamps };
+            request.stamps = Stamps { updated_at: update.at(), updated_by: *by, ..request.stamps };
         }
         state.documents.insert(*id, document);
         state.waiting.push(update.event);

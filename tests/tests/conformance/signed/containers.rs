@@ -138,13 +138,28 @@ on_every_store! {
         let note = ("$.note", "must be a string of at most 3000 characters, without NUL");
         let reason = ("$.status_reason", "type mismatch. Expected a CodeableConcept");
         // Limits are those of the fields that the method sets; a type is wrong in any field.
-        let of_complete = [status, amount, ("$.payment_id", short), note, time];
-        let of_mark = [status, reason, amount, ("$.explanatory_letter", short), time];
+        let of_complete = [status, time, note, ("$.payment_id", short), amount];
+        let no_number = ("$.payment_amount", "type mismatch. Expected a number");
+        let of_mark = [status, reason, time, ("$.explanatory_letter", short), no_number];
         for action in SignedAction::ALL {
             let mut content = fixture.content(action);
             content.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
             let expected = if action == SignedAction::Complete { of_complete } else { of_mark };
             fixture.send(&app, action, &content).await.assert_refused(&expected);
+            let mut compared = fixture.content(action);
+            for (path, value) in [
+                ("/id", json!(7)), ("/subject/identifier", json!([])), ("/performer", json!("me")), ("/primary_source", json!("true")),
+                ("/details/0/quantity/value", json!("2")),
+            ] {
+                *compared.pointer_mut(path).unwrap() = value;
+            }
+            fixture.send(&app, action, &compared).await.assert_refused(&[
+                ("$.id", "type mismatch. Expected a string"),
+                ("$.subject.identifier", "type mismatch. Expected an object"),
+                ("$.performer", "type mismatch. Expected an object"),
+                ("$.primary_source", "type mismatch. Expected true or false"),
+                ("$.details[0].quantity.value", "type mismatch. Expected a number"),
+            ]);
             let digits = fixture.content(action).to_string().replacen("100.5", "100.5000000000000000000001", 1);
             let answer = send(&app, &fixture, action, &signed(digits.as_bytes(), &[&fixture.signer])).await;
             answer.assert_refused(&[("$.details[0].sell_price", "is a number with more digits than can be kept")]);

@@ -1,7 +1,14 @@
 //! I01 for complete and mark in error: sent again under one idempotency key.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use esoz::Parts;
 use esoz_auth::Scope;
-use esoz_kernel::UserId;
+use esoz_kernel::{StoreError, UserId};
+use esoz_legal_entity::LegalEntityStatus;
+use esoz_signed_content::{Container, SignatureVerifier};
 use esoz_testkit::builders::fresh;
 use esoz_tests::{Answer, Documents, Request, SignedAction, SignedFixture, TestApp, on_every_store};
 use serde_json::{Value, json};
@@ -14,6 +21,25 @@ use crate::stop::history;
 /// The request by that container, under the key `one`.
 fn one(app: &TestApp, fixture: &SignedFixture, action: SignedAction, container: &[u8]) -> Request {
     marked(fixture.request_with(app, action, container), "one")
+}
+
+/// A verifier that accepts no certificate once their time has ended.
+struct Ending {
+    inner: Arc<dyn SignatureVerifier>,
+    has_ended: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl SignatureVerifier for Ending {
+    async fn verify(&self, container: &[u8]) -> Result<Result<Container, &'static str>, StoreError> {
+        let mut judged = self.inner.verify(container).await?;
+        if self.has_ended.load(Ordering::SeqCst)
+            && let Ok(container) = &mut judged
+        {
+            container.signers.iter_mut().for_each(|signer| signer.verdict = Err("certificate_expired"));
+        }
+        Ok(judged)
+    }
 }
 
 /// It happened once: one entry of the history, one event of the dispense, and one container, which is the one that was sent.
@@ -48,6 +74,43 @@ on_every_store! {
             assert_data(&one(&app, &fixture, action, &container).send().await, "one", &data);
             app.clock.set(app.in_seconds(-60));
             assert_once(&app, &documents, &fixture, &container).await;
+        }
+    }
+
+    async fn i01_sent_again_when_its_certificate_is_not_accepted_any_more(kind) {
+        let documents = Documents::new();
+        let has_ended = Arc::<AtomicBool>::default();
+        let ended = Arc::clone(&has_ended);
+        let replace = move |parts: &mut Parts| {
+            parts.verifier = Arc::new(Ending { inner: Arc::clone(&parts.verifier), has_ended: ended });
+        };
+        let app = documents.setup(kind).replace(replace).start().await;
+        for action in SignedAction::ALL {
+            has_ended.store(false, Ordering::SeqCst);
+            let fixture = SignedFixture::load(&app, &documents).await;
+            let container = fixture.container(&fixture.content(action));
+            let answer = one(&app, &fixture, action, &container).send().await;
+            let data = expected(&documents, &fixture, action);
+            assert_data(&answer, "one", &data);
+            has_ended.store(true, Ordering::SeqCst);
+            assert_data(&one(&app, &fixture, action, &container).send().await, "one", &data);
+            // What was never accepted, or is no repetition, is judged by what holds now.
+            let another = fixture.container(&fixture.content(action));
+            for refused in [
+                one(&app, &fixture, action, &another),
+                marked(fixture.request_with(&app, action, &container), "two"),
+                fixture.request_with(&app, action, &container),
+            ] {
+                let answer = refused.send().await;
+                assert_eq!((answer.status.as_u16(), answer.body["error"]["message"].as_str()), (400, Some("Invalid signed content")));
+            }
+            assert_once(&app, &documents, &fixture, &container).await;
+            // The standing of who repeats it is checked anew, and what is refused is the document: it comes first.
+            let mut closed = fixture.base.pharmacy.clone();
+            closed.facts.status = LegalEntityStatus::Closed;
+            app.put_legal_entity(&closed).await;
+            let expected = if action == SignedAction::Complete { 400 } else { 409 };
+            assert_eq!(one(&app, &fixture, action, &container).send().await.status, expected);
         }
     }
 

@@ -19,7 +19,7 @@ mod refusal;
 mod request;
 mod texts;
 
-use esoz_registries::{DeviceChoice, DeviceDefinition, ProgramDevice};
+use esoz_registries::{DeviceChoice, DeviceDefinition, Employee, Location, ProgramDevice};
 
 pub use body::{AnyReference, Named, NewDetail, NewDevice, NewDispense};
 pub use facts::{CreateFacts, RequestFacts};
@@ -49,15 +49,26 @@ impl CreateFacts {
         }
     }
 
+    /// The first of the rules 5 to 13 that fails: those that come before a request is read.
+    pub fn refusal_before_request(&self) -> Option<CreateRefusal> {
+        self.performer_and_location().err()
+    }
+
+    fn performer_and_location(&self) -> Result<(&Employee, &Location), CreateRefusal> {
+        let Self { registries, owner, today, policy, .. } = self;
+        patient::check(registries.person.as_ref(), policy)?; // rules 5, 6
+        let performer = performer::check(registries, *owner, *today)?; // 7 to 9
+        let location = location::check(registries.location.as_ref(), *owner, policy)?; // 10 to 13
+        Ok((performer, location))
+    }
+
     /// Decides what is recorded: the first rule that fails answers.
     ///
     /// # Errors
     /// [`CreateRefusal`]
     pub fn decide(&self, found: &RequestFacts) -> Result<Dispense, CreateRefusal> {
-        let Self { body, registries, owner, today, policy, .. } = self;
-        patient::check(registries.person.as_ref(), policy)?; // rules 5, 6
-        let performer = performer::check(registries, *owner, *today)?; // 7 to 9
-        let location = location::check(registries.location.as_ref(), *owner, policy)?; // 10 to 13
+        let Self { body, registries, today, policy, .. } = self;
+        let (performer, location) = self.performer_and_location()?; // 5 to 13
         let request = request::check(found, body, &self.subject, *today)?; // 14 to 18
         program::check(body, request, registries, *today)?; // 19
         request::check_dispenses(found, request)?; // 20, 21

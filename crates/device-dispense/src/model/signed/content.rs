@@ -5,9 +5,10 @@ use esoz_kernel::{Decimal, PatientId, Timestamp, failure};
 use esoz_signed_content::{SignedContentError, SignerMismatch};
 use serde_json::{Map, Value};
 
+use super::equality::{FOR_PEOPLE, NOT_COMPARED};
 use crate::model::create::Faults;
-use crate::model::dispense::WHEN_HANDED_OVER;
-use crate::model::fields::{CODEABLE_CONCEPT, CODING};
+use crate::model::dispense::{STATUS, WHEN_HANDED_OVER};
+use crate::model::fields::{CODEABLE_CONCEPT, CODING, FieldKind, RECORD};
 use crate::model::patient_id::{HOLDS_PATIENT_ID, PatientIdSearch};
 
 /// The dispense that was signed, as JSON, with the fields that a client may set read. `Debug` hides it.
@@ -42,8 +43,8 @@ failure! {
     }
 }
 
-/// A field, the check of its type, the check of its value where a client may set the field, and the error text.
-type Check = (&'static str, fn(&Value) -> bool, fn(&Value) -> bool, &'static str);
+/// A field that a client may set, the check of its value, and the error text.
+type Limit = (&'static str, fn(&Value) -> bool, &'static str);
 
 /// The most characters of a note.
 pub const MAX_NOTE_CHARS: usize = 3_000;
@@ -51,7 +52,6 @@ pub const MAX_NOTE_CHARS: usize = 3_000;
 /// The most characters of another text.
 const MAX_TEXT_CHARS: usize = 255;
 
-pub(super) const STATUS: &str = "status";
 pub(super) const STATUS_REASON: &str = "status_reason";
 pub(super) const PAYMENT_AMOUNT: &str = "payment_amount";
 pub(super) const PAYMENT_ID: &str = "payment_id";
@@ -62,22 +62,22 @@ pub(super) const EXPLANATORY_LETTER: &str = "explanatory_letter";
 const WRONG_AMOUNT: &str =
     "must be a number, not negative, with at most 12 digits before and 2 after the point";
 
+/// The error text of a wrong reason.
+const WRONG_CONCEPT: &str = "type mismatch. Expected a CodeableConcept";
+
 /// The error text of a wrong text.
 const WRONG_TEXT: &str = "must be a string of at most 255 characters, without NUL";
 
-const CHECKS: [Check; 7] = [
-    (STATUS, Value::is_string, Value::is_string, "type mismatch. Expected a string"),
-    (STATUS_REASON, Value::is_object, is_codeable_concept, "type mismatch. Expected a CodeableConcept"),
-    (PAYMENT_AMOUNT, Value::is_number, is_amount, WRONG_AMOUNT),
-    (PAYMENT_ID, Value::is_string, is_short_text, WRONG_TEXT),
+const LIMITS: [Limit; 5] = [
+    (STATUS_REASON, is_codeable_concept, WRONG_CONCEPT),
+    (PAYMENT_AMOUNT, is_amount, WRONG_AMOUNT),
+    (PAYMENT_ID, is_short_text, WRONG_TEXT),
     (
         NOTE,
-        Value::is_string,
         |value| is_text(value, MAX_NOTE_CHARS),
         "must be a string of at most 3000 characters, without NUL",
     ),
-    (EXPLANATORY_LETTER, Value::is_string, is_short_text, WRONG_TEXT),
-    (WHEN_HANDED_OVER, is_time, is_time, "string does not match the format of an ISO 8601 date and time"),
+    (EXPLANATORY_LETTER, is_short_text, WRONG_TEXT),
 ];
 
 impl SignedDispense {
@@ -85,7 +85,7 @@ impl SignedDispense {
     /// are compared with what is stored, and have their types alone to be right: another system may have stored what this one would refuse.
     ///
     /// # Errors
-    /// [`DocumentError`]: no JSON object, or every such field that has the wrong type or holds the patient's id.
+    /// [`DocumentError`]: no JSON object, or every value of a wrong type, or that is out of its limits or holds the patient's id where a client may set it.
     pub fn parse(content: &[u8], free: &[&str], patient: Option<PatientId>) -> Result<Self, DocumentError> {
         let no_object = || DocumentError::Container(SignedContentError::Invalid("not_an_object"));
         let text = str::from_utf8(content).map_err(|_| no_object())?;
@@ -103,12 +103,16 @@ impl SignedDispense {
         fields.retain(|_, value| !value.is_null());
         let search = patient.map(PatientIdSearch::of);
         let mut faults = Faults::default();
-        for (name, has_type, is_right, text) in CHECKS {
+        for (name, kind) in with_types() {
             let Some(value) = fields.get(name) else { continue };
+            let path = format!("$.{name}");
             let is_free = free.contains(&name);
-            if !has_type(value) || is_free && !is_right(value) {
-                faults.push(format!("$.{name}"), text);
-            } else if is_free && search.as_ref().is_some_and(|search| search.is_anywhere_in(value)) {
+            match LIMITS.iter().find(|(limited, ..)| is_free && *limited == name) {
+                Some((_, is_right, text)) if !is_right(value) => faults.push(path, text),
+                Some(_) => {}
+                None => tell_wrong_types(&path, kind, value, &mut faults),
+            }
+            if is_free && search.as_ref().is_some_and(|search| search.is_anywhere_in(value)) {
                 faults.push(format!("$.{name}"), HOLDS_PATIENT_ID);
             }
         }
@@ -124,6 +128,52 @@ impl SignedDispense {
     pub const fn when_handed_over(&self) -> Option<Timestamp> {
         self.when_handed_over
     }
+}
+
+/// The fields that have a type: those that a rule reads or compares.
+fn with_types() -> impl Iterator<Item = (&'static str, FieldKind)> {
+    let compared =
+        RECORD.fields.iter().filter(|field| field.name == STATUS || !NOT_COMPARED.contains(&field.name));
+    [("id", FieldKind::Uuid), ("subject", FieldKind::Reference(None))]
+        .into_iter()
+        .chain(compared.map(|field| (field.name, field.kind)))
+}
+
+/// Tells every value of a wrong type, at any depth. null is as absent.
+fn tell_wrong_types(path: &str, kind: FieldKind, value: &Value, faults: &mut Faults) {
+    let text = match (kind, value) {
+        (_, Value::Null)
+        | (FieldKind::Any, _)
+        | (FieldKind::Boolean, Value::Bool(_))
+        | (FieldKind::Number, Value::Number(_))
+        | (FieldKind::Text | FieldKind::Uuid | FieldKind::Status, Value::String(_)) => return,
+        (FieldKind::List(item), Value::Array(items)) => {
+            for (place, value) in items.iter().enumerate() {
+                tell_wrong_types(&format!("{path}[{place}]"), FieldKind::Object(item), value, faults);
+            }
+            return;
+        }
+        (
+            FieldKind::Reference(_) | FieldKind::CodeableConcept | FieldKind::Object(_),
+            Value::Object(fields),
+        ) => {
+            let inner = kind.object().into_iter().flat_map(|object| object.fields);
+            for field in inner.filter(|field| !FOR_PEOPLE.contains(&field.name)) {
+                let value = fields.get(field.name).unwrap_or(&Value::Null);
+                tell_wrong_types(&format!("{path}.{}", field.name), field.kind, value, faults);
+            }
+            return;
+        }
+        (FieldKind::Time, value) if is_time(value) => return,
+        (FieldKind::Time, _) => "string does not match the format of an ISO 8601 date and time",
+        (FieldKind::Text | FieldKind::Uuid | FieldKind::Status, _) => "type mismatch. Expected a string",
+        (FieldKind::Boolean, _) => "type mismatch. Expected true or false",
+        (FieldKind::Number, _) => "type mismatch. Expected a number",
+        (FieldKind::List(_), _) => "type mismatch. Expected a list",
+        (FieldKind::CodeableConcept, _) => WRONG_CONCEPT,
+        (FieldKind::Reference(_) | FieldKind::Object(_), _) => "type mismatch. Expected an object",
+    };
+    faults.push(path.to_owned(), text);
 }
 
 fn is_text(value: &Value, max_chars: usize) -> bool {

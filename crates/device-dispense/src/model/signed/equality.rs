@@ -3,8 +3,7 @@
 use esoz_kernel::{Decimal, PatientId, Timestamp, parse_uuid};
 use serde_json::{Map, Value, json};
 
-use super::content::STATUS;
-use crate::model::dispense::Dispense;
+use crate::model::dispense::{Dispense, STATUS};
 use crate::model::fields::{FieldKind, RECORD, RESOURCES, kind_of};
 use crate::model::status::DispenseStatus;
 
@@ -13,7 +12,7 @@ const COMPARED_ALWAYS: [&str; 6] =
     ["based_on", "program", "performer", "location", "performer_legal_entity", "details"];
 
 /// The fields that are not compared.
-const NOT_COMPARED: [&str; 8] = [
+pub(super) const NOT_COMPARED: [&str; 8] = [
     STATUS,
     "inserted_at",
     "updated_at",
@@ -28,7 +27,7 @@ const NOT_COMPARED: [&str; 8] = [
 const UNKNOWN_FIELD: &str = "unknown_field";
 
 /// What is not compared at any depth: texts for people.
-const FOR_PEOPLE: [&str; 2] = ["display_value", "text"];
+pub(super) const FOR_PEOPLE: [&str; 2] = ["display_value", "text"];
 
 /// The first field that does not equal that of the dispense, but for those that the method sets; `None` when all do.
 pub(super) fn difference(
@@ -94,7 +93,9 @@ fn equal(parent: &str, name: &str, signed: &Value, stored: &Value) -> bool {
                 || match kind_of(parent, name) {
                     Some(FieldKind::Uuid) => parse_uuid(signed).is_ok_and(|id| Ok(id) == parse_uuid(stored)),
                     Some(FieldKind::Time) => {
-                        signed.parse::<Timestamp>().is_ok_and(|time| Ok(time) == stored.parse())
+                        let [signed, stored] =
+                            [signed, stored].map(|text| Timestamp::parse_or_utc(text).ok());
+                        signed.is_some() && signed == stored
                     }
                     Some(FieldKind::Status) => {
                         signed.parse::<DispenseStatus>().is_ok_and(|status| Ok(status) == stored.parse())

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use esoz_kernel::StoreError;
+use esoz_kernel::{StoreError, Timestamp};
 use serde_json::{Map, Value};
 
 use super::content::{EXPLANATORY_LETTER, STATUS_REASON};
@@ -23,19 +23,20 @@ impl MarkInErrorFacts {
     /// The fields that a client sets when it marks a dispense in error (E11).
     pub const FREE: [&str; 2] = [STATUS_REASON, EXPLANATORY_LETTER];
 
-    /// Decides what becomes of the dispense: the first rule that fails answers.
+    /// Decides what becomes of the dispense at that time: the first rule that fails answers.
     ///
     /// # Errors
     /// [`StoreError`] of kind corrupt when the caller may see the dispense, and it cannot be read. Inside, [`ChangeRefusal`].
     pub fn decide(
         &self,
         mut found: DispenseFacts,
+        at: Timestamp,
     ) -> Result<Result<DispenseUpdate, ChangeRefusal>, StoreError> {
         let dispense = self.change.dispense(&mut found)?;
-        Ok(dispense.and_then(|dispense| self.decide_on(&dispense)))
+        Ok(dispense.and_then(|dispense| self.decide_on(&dispense, at)))
     }
 
-    fn decide_on(&self, dispense: &Dispense) -> Result<DispenseUpdate, ChangeRefusal> {
+    fn decide_on(&self, dispense: &Dispense, at: Timestamp) -> Result<DispenseUpdate, ChangeRefusal> {
         let SignedChange { content, patient, .. } = &self.change;
         let to = DispenseStatus::EnteredInError;
         if !to.sources(Trigger::MarkInError).contains(&dispense.status) {
@@ -57,7 +58,7 @@ impl MarkInErrorFacts {
         }
         let letter = content.fields.get(EXPLANATORY_LETTER);
         let set = letter.map(|letter| (EXPLANATORY_LETTER.to_owned(), letter.clone())).into_iter();
-        let update = self.change.update(dispense, to, set.collect::<Map<_, _>>());
+        let update = self.change.update(dispense, (to, at), set.collect::<Map<_, _>>());
         Ok(DispenseUpdate { reason: reason.cloned(), ..update })
     }
 }

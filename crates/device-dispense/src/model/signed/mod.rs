@@ -7,7 +7,7 @@ mod mark_in_error;
 mod refusal;
 
 use esoz_events::EntityType;
-use esoz_kernel::{CivilDate, EventId, LegalEntityId, PatientId, Pseudonym, StoreError};
+use esoz_kernel::{CivilDate, EventId, LegalEntityId, PatientId, Pseudonym, StoreError, Timestamp};
 use serde_json::{Map, Value};
 
 pub use complete::CompleteFacts;
@@ -48,15 +48,21 @@ impl SignedChange {
         Ok(visible.map_err(ChangeRefusal::NotFound))
     }
 
-    /// The update that makes the dispense one of that status.
-    fn update(&self, dispense: &Dispense, to: DispenseStatus, set: Map<String, Value>) -> DispenseUpdate {
+    /// The update that makes the dispense one of that status at that time.
+    fn update(
+        &self,
+        dispense: &Dispense,
+        (to, at): (DispenseStatus, Timestamp),
+        set: Map<String, Value>,
+    ) -> DispenseUpdate {
         let [id, _] = self.event_ids;
+        let cause = Cause { at, ..self.cause.clone() };
         DispenseUpdate {
             to,
             reason: None,
             set,
             link: self.link.clone(),
-            event: self.cause.event(id, (EntityType::DEVICE_DISPENSE, dispense.id.uuid()), to.as_str()),
+            event: cause.event(id, (EntityType::DEVICE_DISPENSE, dispense.id.uuid()), to.as_str()),
             is_request_compared: false,
             completed_request: None,
         }

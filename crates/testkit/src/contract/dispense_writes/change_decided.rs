@@ -19,6 +19,8 @@ pub async fn a_change_that_was_decided_is_written(store: DispenseWriteStore) {
     let update = completion(&before, record.facts.id, at_millis(1));
     let mut decided = having_decided(&store, signed_change(&before, &update)).await;
     decided.decide = Arc::new(|_| Ok(Err(ChangeRefusal::SignedStatus)));
+    // It happens when it was decided, not when it was asked for.
+    decided.at = at_millis(0);
     let after = store.writes.change(&decided).await.unwrap();
     assert_eq!(after, Written::Applied(expected_after(&before, &update)));
     assert_eq!(request_now(&store, record.facts.id).await.facts.status, DeviceRequestStatus::Completed);
@@ -66,7 +68,8 @@ pub async fn a_change_keeps_what_was_written_since_it_was_decided(store: Dispens
     let request = stored_request(&store).await.facts;
     let before = stored_dispense(&store, &request).await;
     let update = update_of(&before, DispenseStatus::EnteredInError, at_millis(1));
-    let decided = having_decided(&store, signed_change(&before, &update)).await;
+    let mut decided = having_decided(&store, signed_change(&before, &update)).await;
+    decided.at = at_millis(0);
     for (field, value) in [("note", "written since"), ("updated_at", "2026-01-31T10:00:00.000Z")] {
         store.dispenses.raw.set_field(before.id, field, json!(value)).await;
     }

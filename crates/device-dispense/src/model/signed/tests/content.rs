@@ -45,6 +45,34 @@ fn given_fields_of_a_wrong_type_then_each_is_told_and_limits_are_those_of_fields
 }
 
 #[test]
+fn given_a_compared_field_of_a_wrong_type_then_it_is_told_at_any_depth_and_what_is_not_compared_is_not() {
+    let wrong = json!({
+        "id": 7, "subject": [], "based_on": {"identifier": "x"}, "program": {"identifier": {"type": {"coding": {}}, "value": 1}},
+        "primary_source": 1, "inserted_by": {},
+        "details": [{}, 1, {"quantity": {"value": "1", "code": 2}, "device_code": {"coding": [1], "text": 1}, "program_device": 1}],
+    });
+    let told = [
+        "$.based_on.identifier",
+        "$.details[1]",
+        "$.details[2].device_code.coding[0]",
+        "$.details[2].quantity.code",
+        "$.details[2].quantity.value",
+        "$.id",
+        "$.inserted_by",
+        "$.primary_source",
+        "$.program.identifier.type.coding",
+        "$.program.identifier.value",
+        "$.subject",
+    ];
+    assert_eq!(entries(&complete(&wrong.to_string()).unwrap_err()), told.map(str::to_owned));
+    let right = json!({
+        "updated_at": 1, "status_history": 1, "signed_content_links": 1, "more": 1, "part_of": 1, "details": null,
+        "performer": {"display_value": 1, "identifier": null},
+    });
+    assert!(complete(&right.to_string()).is_ok());
+}
+
+#[test]
 fn given_a_reason_then_it_is_codings_and_a_text_and_nothing_else() {
     let coding = json!({"system": "s", "code": "duplicate"});
     for right in [json!({"coding": [coding]}), json!({"coding": [coding, coding], "text": "t"})] {

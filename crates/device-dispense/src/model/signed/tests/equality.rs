@@ -32,15 +32,18 @@ fn given_another_spelling_of_the_same_then_it_is_equal() {
 fn given_a_time_in_another_zone_then_it_is_the_same_instant() {
     let mut fixture = Fixture::mark();
     fixture.stored["when_handed_over"] = "2026-01-30T08:00:00.000Z".into();
-    fixture.signed["when_handed_over"] = "2026-01-30T10:00:00+02:00".into();
-    assert!(fixture.decide_mark().is_ok());
+    // Without an offset it is UTC, as where a client sets it.
+    for same in ["2026-01-30T10:00:00+02:00", "2026-01-30T08:00:00"] {
+        fixture.signed["when_handed_over"] = same.into();
+        assert!(fixture.decide_mark().is_ok(), "{same}");
+    }
     fixture.signed["when_handed_over"] = "2026-01-30T10:00:01+02:00".into();
     assert_eq!(fixture.decide_mark().unwrap_err(), ChangeRefusal::Mismatch("when_handed_over"));
 }
 
 #[test]
 fn given_anything_else_then_it_is_a_mismatch_that_names_the_field() {
-    let changes: [(&str, Change); 15] = [
+    let changes: [(&str, Change); 14] = [
         ("id", |it| it.signed["id"] = uuid(66).to_string().into()),
         ("id", |it| it.signed["id"] = Value::Null),
         ("subject", |it| it.signed["subject"] = Value::Null),
@@ -54,7 +57,6 @@ fn given_anything_else_then_it_is_a_mismatch_that_names_the_field() {
         }),
         ("details", |it| it.signed["details"] = json!([])),
         ("details", |it| it.signed["details"][0]["device"]["more"] = 1.into()),
-        ("details", |it| it.signed["details"][0]["quantity"]["value"] = "10".into()),
         ("primary_source", |it| it.signed["primary_source"] = false.into()),
         ("inserted_by", |it| it.signed["inserted_by"] = uuid(66).to_string().into()),
         ("unknown_field", |it| it.signed["esoz_keys"] = json!([])),

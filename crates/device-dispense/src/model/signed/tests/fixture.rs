@@ -14,6 +14,10 @@ pub(super) fn uuid(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
 
+fn at() -> Timestamp {
+    "2026-01-31T08:15:30.123Z".parse().unwrap()
+}
+
 fn reference(code: &str, number: u128) -> Value {
     json!({
         "identifier": {"type": {"coding": [{"system": "eHealth/resources", "code": code}], "text": ""}, "value": uuid(number).to_string()},
@@ -110,7 +114,7 @@ impl Fixture {
             subject: Pseudonym::new("P"),
             owner: LegalEntityId::new(uuid(2)),
             cause: Cause {
-                at: "2026-01-31T08:15:30.123Z".parse().unwrap(),
+                at: at(),
                 by: UserId::new(uuid(self.user)),
                 request_id: RequestId::from_uuid(uuid(23)),
                 trace: None,
@@ -141,7 +145,7 @@ impl Fixture {
             handed_over: self.handed_over.map(|day| day.parse().unwrap()),
             is_author_required: self.is_author_required,
         };
-        facts.decide(self.found()).unwrap()
+        facts.decide(self.found(), at()).unwrap()
     }
 
     /// What completing it gives when its request cannot be read.
@@ -151,13 +155,13 @@ impl Fixture {
         let request = Some(Err(StoreError::corrupt("device_requests", "6", "status")));
         let found = DispenseFacts { request, ..self.found() };
         let change = self.change(&CompleteFacts::FREE);
-        CompleteFacts { change, handed_over: None, is_author_required: true }.decide(found)
+        CompleteFacts { change, handed_over: None, is_author_required: true }.decide(found, at())
     }
 
     pub(super) fn decide_mark(&self) -> Result<DispenseUpdate, ChangeRefusal> {
         let reasons = ["duplicate".to_owned(), "incorrect_device".to_owned()].into();
         MarkInErrorFacts { change: self.change(&MarkInErrorFacts::FREE), reasons }
-            .decide(self.found())
+            .decide(self.found(), at())
             .unwrap()
     }
 

@@ -193,6 +193,13 @@ fn given_a_mark_in_error_then_reason_and_letter_are_set() {
 fn k09_given_a_corrupt_request_then_who_sees_the_dispense_is_told_and_a_stranger_is_not() {
     let fixture = Fixture::complete();
     assert_eq!(fixture.complete_on_corrupt_request().unwrap_err().kind(), StoreErrorKind::Corrupt);
+    let mut unpaid = Fixture::complete();
+    unpaid.signed.as_object_mut().unwrap().remove("payment_amount");
+    assert_eq!(
+        unpaid.complete_on_corrupt_request().unwrap(),
+        Err(ChangeRefusal::PaymentMissing),
+        "K07 comes first"
+    );
     let of_another = Fixture { owner: LegalEntityId::new(uuid(99)), ..fixture };
     let told = of_another.complete_on_corrupt_request().unwrap();
     assert_eq!(told, Err(ChangeRefusal::NotFound(NotVisible::OtherLegalEntity)));
