@@ -7,6 +7,7 @@ use esoz_kernel::Timestamp;
 use x509_cert::crl::CertificateList;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::KeyUsage;
+use x509_cert::name::Name;
 
 use crate::algorithm::Scheme;
 use crate::certificate::{Cert, seconds};
@@ -23,7 +24,7 @@ struct RevocationList {
     list: CertificateList,
     /// The signed bytes.
     tbs: Vec<u8>,
-    issuer: Vec<u8>,
+    issuer: String,
     serial_numbers: HashSet<Vec<u8>>,
 }
 
@@ -44,7 +45,8 @@ impl RevocationLists {
         issuer: &Cert,
         now: Timestamp,
     ) -> Result<(), &'static str> {
-        let mut of_issuer = self.lists.iter().filter(|list| list.issuer == issuer.subject).peekable();
+        let name = comparable(&issuer.certificate.tbs_certificate.subject);
+        let mut of_issuer = self.lists.iter().filter(|list| list.issuer == name).peekable();
         if of_issuer.peek().is_none() && self.policy == RevocationPolicy::WhereListed {
             return Ok(());
         }
@@ -61,6 +63,12 @@ impl RevocationLists {
     }
 }
 
+/// A name as it is compared here, whatever type its strings are of, in whatever case and spacing (RFC 5280, section 7.1): a list that is taken for
+/// another issuer's would let pass whom it revokes. Whether the issuer has signed it is asked in addition.
+fn comparable(name: &Name) -> String {
+    name.to_string().replace("\\ ", " ").to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl RevocationList {
     fn read(der: &[u8]) -> Result<Self, CmsSettingsError> {
         let malformed = |_| CmsSettingsError::RevocationListMalformed;
@@ -74,7 +82,7 @@ impl RevocationList {
         }
         Ok(Self {
             tbs: tbs.to_der().map_err(malformed)?,
-            issuer: tbs.issuer.to_der().map_err(malformed)?,
+            issuer: comparable(&tbs.issuer),
             serial_numbers: revoked.iter().map(|entry| entry.serial_number.as_bytes().to_vec()).collect(),
             list,
         })

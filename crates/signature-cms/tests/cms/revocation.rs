@@ -23,6 +23,22 @@ fn given_a_list_then_whom_it_names_is_revoked_even_when_it_is_outdated() {
 }
 
 #[test]
+fn given_a_list_whose_issuer_is_written_in_another_way_then_it_is_that_issuers() {
+    let scene = scene();
+    let same_key = || rcgen::KeyPair::from_pem(&scene.authority.key_pem()).unwrap();
+    for name in [
+        rcgen::DnValue::PrintableString("root".try_into().unwrap()),
+        rcgen::DnValue::Utf8String("ROOT ".to_owned()),
+    ] {
+        let mut params = authority_params("root");
+        params.distinguished_name.push(rcgen::DnType::CommonName, name.clone());
+        let authority = TestAuthority::with(params, same_key()).unwrap();
+        let list = authority.revoke(&[scene.signer.certificate()], days(1, 1)).unwrap();
+        assert_eq!(under(&scene, &[list], RevocationPolicy::WhereListed), Err(reason::REVOKED), "{name:?}");
+    }
+}
+
+#[test]
 fn given_a_list_that_names_others_then_it_must_be_current() {
     let scene = scene();
     let other = scene.authority.signer(&person(), days(100, 100)).unwrap();
