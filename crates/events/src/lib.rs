@@ -21,7 +21,7 @@ pub use logged_event::{EventPosition, LoggedEvent, Properties};
 pub use operations::*;
 pub use period::{Period, PeriodError};
 pub use ports::{Backlog, Claim, Claimed, EventPublisher, Outbox, PublishError};
-pub use relay::{Relay, RelayLimits, RelayRound};
+pub use relay::{Relay, RelayFailure, RelayLimits, RelayRound};
 pub use retention::Retention;
 pub use set_aside::{Refused, SetAside, Which, readable};
 

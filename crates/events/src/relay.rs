@@ -34,6 +34,18 @@ pub struct RelayRound {
     pub resume: Option<Duration>,
 }
 
+/// A round that the store ended, and what had happened by then: an event that was set aside is not found again by the next round, so whoever counts and
+/// tells of them does it now.
+#[derive(Debug, thiserror::Error)]
+#[error("a round of the relay has ended early")]
+pub struct RelayFailure {
+    /// The failure of the store.
+    #[source]
+    pub error: StoreError,
+    /// What had happened by then.
+    pub round: RelayRound,
+}
+
 impl RelayRound {
     /// Whether there was nothing to do.
     pub fn is_idle(&self) -> bool {
@@ -78,18 +90,27 @@ impl Relay {
     /// anywhere in between delivers events again; it never loses one.
     ///
     /// `at` is a monotonic time, from any fixed moment.
-    pub async fn run_once(&self, at: Duration) -> Result<RelayRound, StoreError> {
-        let except = self.backing_off(at);
+    ///
+    /// # Errors
+    /// [`RelayFailure`] when the store failed; the next round goes on where this one ended.
+    pub async fn run_once(&self, at: Duration) -> Result<RelayRound, RelayFailure> {
         let mut round = RelayRound::default();
+        match self.work(at, &mut round).await {
+            Ok(()) => Ok(RelayRound { resume: self.resume(at), ..round }),
+            Err(error) => Err(RelayFailure { error, round }),
+        }
+    }
+
+    async fn work(&self, at: Duration, round: &mut RelayRound) -> Result<(), StoreError> {
+        let except = self.backing_off(at);
         let RelayLimits { lease, max_entities, .. } = self.limits;
         if except.len() < usize::try_from(max_entities).unwrap_or(usize::MAX).saturating_mul(2) {
             let claim = Claim { by: self.id, now: self.clock.now(), lease, max_entities, except };
             let claimed = self.outbox.claim(&claim).await?;
             round.set_aside = claimed.set_aside;
-            self.deliver(claimed.events, at, &mut round).await?;
+            self.deliver(claimed.events, at, round).await?;
         }
-        round.resume = self.resume(at);
-        Ok(round)
+        Ok(())
     }
 
     async fn deliver(

@@ -15,6 +15,6 @@ pub(crate) trait Carrier: Send + Sync {
 #[async_trait]
 impl Carrier for Relay {
     async fn round(&self, at: Duration) -> Result<RelayRound, StoreError> {
-        self.run_once(at).await
+        self.run_once(at).await.map_err(|failure| failure.error)
     }
 }

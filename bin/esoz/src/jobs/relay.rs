@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use esoz_events::{Relay, RelayRound};
+use esoz_events::{Relay, RelayFailure, RelayRound};
 use esoz_kernel::StoreError;
 use tokio::sync::Notify;
 
@@ -46,9 +46,11 @@ impl RelayEvents {
     }
 
     async fn round(&self, at: Duration) -> Result<RelayRound, StoreError> {
-        let round = self.relay.run_once(at).await;
-        self.count(&round);
-        let round = round?;
+        let (round, failure) = match self.relay.run_once(at).await {
+            Ok(round) => (round, None),
+            Err(RelayFailure { error, round }) => (round, Some(error)),
+        };
+        self.count(&round, failure.is_some());
         if round.delivered > 0 {
             tracing::debug!(delivered = round.delivered, "events delivered");
         }
@@ -60,6 +62,9 @@ impl RelayEvents {
                 reason = set_aside.reason,
                 "an event cannot be delivered and was set aside; later events of its entity wait behind it: see `esoz events --failed`"
             );
+        }
+        if let Some(error) = failure {
+            return Err(error);
         }
         if round.failed > 0 {
             self.log_undelivered(&round);
@@ -83,16 +88,16 @@ impl RelayEvents {
         );
     }
 
-    fn count(&self, round: &Result<RelayRound, StoreError>) {
+    fn count(&self, round: &RelayRound, has_failed: bool) {
         let outcome = match round {
-            Ok(round) if round.is_idle() => IDLE,
-            Ok(round) if round.failed > 0 => UNDELIVERED,
-            Ok(round) if !round.set_aside.is_empty() => SET_ASIDE,
-            Ok(_) => DELIVERED,
-            Err(_) => OUTBOX_FAILED,
+            _ if has_failed => OUTBOX_FAILED,
+            round if round.is_idle() => IDLE,
+            round if round.failed > 0 => UNDELIVERED,
+            round if !round.set_aside.is_empty() => SET_ASIDE,
+            _ => DELIVERED,
         };
         self.metrics.counter(&RELAY_ROUNDS, [outcome]).increment(1);
-        let Ok(RelayRound { delivered, failed, set_aside, .. }) = round else { return };
+        let RelayRound { delivered, failed, set_aside, .. } = round;
         for (outcome, events) in EVENT_OUTCOMES.into_iter().zip([*delivered, *failed, set_aside.len()]) {
             let events = u64::try_from(events).unwrap_or(u64::MAX);
             self.metrics.counter(&RELAY_EVENTS, [outcome]).increment(events);

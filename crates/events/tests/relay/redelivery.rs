@@ -1,12 +1,14 @@
 //! What was published and not removed is delivered again: after a store that fails, a relay that dies or stops.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use esoz_events::{EventPublisher, EventRef, Outbox, PublishError, StatusChangeEvent};
+use esoz_events::{
+    Claim, Claimed, EventPublisher, EventRef, Outbox, PublishError, RelayFailure, SetAside, StatusChangeEvent,
+};
 use esoz_kernel::{StoreError, StoreErrorKind};
 use esoz_testkit::doubles::{Double, OutboxDouble};
 use esoz_testkit::fakes::{FakeDispenses, RecordingPublisher};
@@ -18,12 +20,19 @@ use super::{LEASE, RelayFixture, round};
 struct ForgetfulOutbox {
     inner: Arc<FakeDispenses>,
     failures_left: AtomicU32,
+    /// What its next claim sets aside.
+    unreadable: Mutex<Vec<SetAside>>,
 }
 
 #[async_trait]
 impl OutboxDouble for ForgetfulOutbox {
     fn inner(&self) -> &dyn Outbox {
         &*self.inner
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        let set_aside = std::mem::take(&mut *self.unreadable.lock().unwrap());
+        Ok(Claimed { set_aside, ..self.inner.claim(claim).await? })
     }
 
     async fn remove(&self, delivered: &[EventRef]) -> Result<(), StoreError> {
@@ -50,11 +59,15 @@ impl EventPublisher for SilentBus {
 fn given_a_store_that_fails_after_publishing_then_it_is_delivered_again() {
     let fixture = RelayFixture::new();
     let pair = fixture.twice_changed(0);
+    let unreadable = SetAside::new(pair[0].id, None, pair[0].entity_id, "unreadable".to_owned(), None);
     let (inner, failures_left) = (Arc::clone(&fixture.dispenses), AtomicU32::new(1));
-    let outbox = Arc::new(Double(ForgetfulOutbox { inner, failures_left }));
+    let unreadable = Mutex::new(vec![unreadable]);
+    let outbox = Arc::new(Double(ForgetfulOutbox { inner, failures_left, unreadable }));
     let relay = fixture.relay_of(outbox, fixture.bus.clone(), 10);
-    let error = block_on(relay.run_once(Duration::ZERO)).unwrap_err();
+    let RelayFailure { error, round: ended } = block_on(relay.run_once(Duration::ZERO)).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    // The next round does not find it again.
+    assert_eq!((ended.set_aside.len(), ended.delivered), (1, 0));
     assert_eq!(fixture.backlog().depth, 2, "published, but not surely so for the outbox");
     assert_eq!(round(&relay).delivered, 2);
     let [first, second] = pair;
