@@ -19,7 +19,9 @@ use serde_json::{Value, json};
 use crate::kill::{delivered, onlooker};
 use crate::{environment, with};
 
-const KEY: &str = "the-key-of-a-client";
+pub(crate) const KEY: &str = "the-key-of-a-client";
+const POSTGRES: &str = "ESOZ_POSTGRES__URL";
+pub(crate) const MONGODB: &str = "ESOZ_MONGODB__URI";
 
 fn stop(app: &TestApp, base: &str, fixture: &StopFixture) -> Request {
     let request = app.request_at(base, Method::PATCH, &fixture.path()).token(&fixture.token);
@@ -39,7 +41,7 @@ fn create(app: &TestApp, base: &str, fixture: &UpdateFixture) -> Request {
 }
 
 /// Sends a request whose answer nobody will read, and waits until it has taken effect.
-async fn until_effect(request: Request, mut has_effect: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until_effect(request: Request, mut has_effect: impl AsyncFnMut() -> bool) {
     let unread = tokio::spawn(request.send());
     wait_for("the effect of the request", DEADLINE, async || has_effect().await.then_some(())).await;
     unread.abort();
@@ -117,7 +119,7 @@ async fn killed_before_mongodb_could_tell_that_a_dispense_is_stopped() {
     let variables = with(environment(&stores), "ESOZ_EVENTS__LEASE_MS", "16001");
     let app = onlooker(Kind::Servers, stores).await;
     let fixture = StopFixture::load(&app).await;
-    let (proxy, slowed) = behind_a_proxy(&variables, "ESOZ_MONGODB__URI");
+    let (proxy, slowed) = behind_a_proxy(&variables, MONGODB);
     let (server, base) = Process::serve(&slowed);
     // So that it has its connections.
     let unknown = stop_path(&fixture.patient.uuid().to_string(), &fresh().to_string());
@@ -136,15 +138,16 @@ async fn killed_before_mongodb_could_tell_that_a_dispense_is_stopped() {
     drop(server);
 }
 
-/// Sends a request, kills the server that has carried it out while PostgreSQL's answer is on its way, and sends it twice to another one; gives the
-/// answers. The first request makes the server's connections, and is of no effect.
-async fn killed_before_postgresql_could_tell(
+/// Sends a request, kills the server that has carried it out while the answer of the store at that URL is on its way, and sends it twice to another
+/// one; gives that one, which lives on, and the answers. The first request makes the server's connections, and is of no effect.
+pub(crate) async fn killed_before_the_store_could_tell(
+    url: &str,
     variables: &[(String, String)],
     without_effect: impl FnOnce(&str) -> Request,
     request: impl Fn(&str) -> Request,
     has_effect: impl AsyncFnMut() -> bool,
-) -> [Answer; 2] {
-    let (proxy, slowed) = behind_a_proxy(variables, "ESOZ_POSTGRES__URL");
+) -> (Process, [Answer; 2]) {
+    let (proxy, slowed) = behind_a_proxy(variables, url);
     let (server, base) = Process::serve(&slowed);
     assert_eq!(without_effect(&base).send().await.status, 404);
 
@@ -152,8 +155,8 @@ async fn killed_before_postgresql_could_tell(
     until_effect(request(&base), has_effect).await;
     server.kill();
 
-    let (_server, base) = Process::serve(variables);
-    [request(&base).send().await, request(&base).send().await]
+    let (server, base) = Process::serve(variables);
+    (server, [request(&base).send().await, request(&base).send().await])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,7 +171,9 @@ async fn killed_before_postgresql_could_tell_that_a_record_is_updated() {
     };
     let request = |base: &str| update(&app, base, &fixture);
     let is_updated = async || is_updated(&app, &fixture).await;
-    for answer in killed_before_postgresql_could_tell(&variables, unknown, request, is_updated).await {
+    let (_server, answers) =
+        killed_before_the_store_could_tell(POSTGRES, &variables, unknown, request, is_updated).await;
+    for answer in answers {
         assert_updated_once(&app, &fixture, &answer).await;
     }
 }
@@ -186,7 +191,9 @@ async fn d06_killed_before_postgresql_could_tell_that_a_record_is_created() {
     };
     let request = |base: &str| create(&app, base, &fixture);
     let is_created = async || !created(&app, &fixture).await.is_empty();
-    for answer in killed_before_postgresql_could_tell(&variables, unknown, request, is_created).await {
+    let (_server, answers) =
+        killed_before_the_store_could_tell(POSTGRES, &variables, unknown, request, is_created).await;
+    for answer in answers {
         assert_created_once(&app, &fixture, &answer).await;
     }
 }

@@ -5,6 +5,7 @@ mod commands;
 mod configuration;
 mod credentials;
 mod demo;
+mod dispenses;
 mod doctor;
 mod encrypted;
 mod expire;
