@@ -50,7 +50,7 @@ pub struct Limits {
     /// Jobs in one batch; at least one.
     pub max_jobs: usize,
     /// Jobs in the queue that start a further batch beside one in flight; at least one. Half a batch where two small batches cost more than
-    /// one large one, one where a job must not wait for a slow one. Fewer start one when they have waited for `target`.
+    /// one large one, one where a job must not wait for a slow one. Fewer start one after `target`: no head-of-line blocking.
     pub further_at: usize,
     /// The longest time that a job waits in the queue.
     pub queue_timeout: Duration,
@@ -192,8 +192,7 @@ impl<T: BatchExecutor> Shared<T> {
         batch
     }
 
-    /// Whether enough jobs are queued, or one has waited for as long as a batch should take: then that in flight hangs, perhaps for another reason than
-    /// what the job would meet.
+    /// Whether enough jobs are queued, or the first has waited for `target` behind a batch that hangs (head-of-line blocking).
     fn is_worth_a_further_batch(&self, state: &State<T>) -> bool {
         let is_overdue = |queued: &Queued<_, _>| queued.since.elapsed() >= self.limits.target;
         state.queue.len() >= self.limits.further_at.clamp(1, state.window.jobs())

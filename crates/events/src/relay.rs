@@ -34,15 +34,14 @@ pub struct RelayRound {
     pub resume: Option<Duration>,
 }
 
-/// A round that the store ended, and what had happened by then: an event that was set aside is not found again by the next round, so whoever counts and
-/// tells of them does it now.
+/// A failed round, with its partial result. Its dead letters must be counted and logged now: no later round returns them again.
 #[derive(Debug, thiserror::Error)]
-#[error("a round of the relay has ended early")]
+#[error("the outbox failed during a round of the relay")]
 pub struct RelayFailure {
-    /// The failure of the store.
+    /// The error of the outbox.
     #[source]
     pub error: StoreError,
-    /// What had happened by then.
+    /// The partial result: what was delivered and set aside before the error.
     pub round: RelayRound,
 }
 
@@ -92,7 +91,7 @@ impl Relay {
     /// `at` is a monotonic time, from any fixed moment.
     ///
     /// # Errors
-    /// [`RelayFailure`] when the store failed; the next round goes on where this one ended.
+    /// [`RelayFailure`] when the outbox failed. What was published and not removed is published again (at least once).
     pub async fn run_once(&self, at: Duration) -> Result<RelayRound, RelayFailure> {
         let mut round = RelayRound::default();
         match self.work(at, &mut round).await {

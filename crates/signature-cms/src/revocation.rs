@@ -45,7 +45,7 @@ impl RevocationLists {
         issuer: &Cert,
         now: Timestamp,
     ) -> Result<(), &'static str> {
-        let name = comparable(&issuer.certificate.tbs_certificate.subject);
+        let name = normalized(&issuer.certificate.tbs_certificate.subject);
         let mut of_issuer = self.lists.iter().filter(|list| list.issuer == name).peekable();
         if of_issuer.peek().is_none() && self.policy == RevocationPolicy::WhereListed {
             return Ok(());
@@ -63,9 +63,9 @@ impl RevocationLists {
     }
 }
 
-/// A name as it is compared here, whatever type its strings are of, in whatever case and spacing (RFC 5280, section 7.1): a list that is taken for
-/// another issuer's would let pass whom it revokes. Whether the issuer has signed it is asked in addition.
-fn comparable(name: &Name) -> String {
+/// Normalizes a distinguished name for comparison: string types, case and whitespace do not count (RFC 5280, section 7.1). A list that did not match its
+/// issuer would be ignored, and a revoked certificate accepted. The signature of the list is verified in addition.
+fn normalized(name: &Name) -> String {
     name.to_string().replace("\\ ", " ").to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -82,7 +82,7 @@ impl RevocationList {
         }
         Ok(Self {
             tbs: tbs.to_der().map_err(malformed)?,
-            issuer: comparable(&tbs.issuer),
+            issuer: normalized(&tbs.issuer),
             serial_numbers: revoked.iter().map(|entry| entry.serial_number.as_bytes().to_vec()).collect(),
             list,
         })

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{collections::Collections, error::MongoError};
 
-/// Concurrent round trips: so many of them can be slow before another read waits for one.
+/// Concurrent round trips: so many of them can be slow before other reads are blocked.
 const MAX_BATCHES: usize = 4;
 
 /// A kind of read that answers many queries in one round trip.
@@ -46,7 +46,7 @@ impl<R: Read> ReadExecutor<R> {
         Self { documents, _kind: PhantomData }
     }
 
-    /// A further batch begins at so many waiting reads.
+    /// Batches reads; a further batch starts at so many queued ones.
     pub(crate) fn batching(documents: Collections, further_at: usize) -> Reads<R> {
         let limits = documents.batch_limits(MAX_BATCHES, further_at);
         Batcher::new(Self::new(documents), limits)

@@ -89,12 +89,16 @@ impl RelayEvents {
     }
 
     fn count(&self, round: &RelayRound, has_failed: bool) {
-        let outcome = match round {
-            _ if has_failed => OUTBOX_FAILED,
-            round if round.is_idle() => IDLE,
-            round if round.failed > 0 => UNDELIVERED,
-            round if !round.set_aside.is_empty() => SET_ASIDE,
-            _ => DELIVERED,
+        let outcome = if has_failed {
+            OUTBOX_FAILED
+        } else if round.is_idle() {
+            IDLE
+        } else if round.failed > 0 {
+            UNDELIVERED
+        } else if round.set_aside.is_empty() {
+            DELIVERED
+        } else {
+            SET_ASIDE
         };
         self.metrics.counter(&RELAY_ROUNDS, [outcome]).increment(1);
         let RelayRound { delivered, failed, set_aside, .. } = round;

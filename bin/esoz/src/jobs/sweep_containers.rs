@@ -47,24 +47,18 @@ impl Job for SweepContainersJob {
         }
         let Some(day) = days.last().copied() else { return Ok(Worked::Done { pause: self.pause }) };
         let swept = self.sweep.execute(day, after, BATCH).await;
-        let (swept, next) = match swept {
-            Ok(swept) => swept,
-            Err(error) => {
-                // The next pass tries this day again; it must not keep the others from being swept.
-                days.pop();
-                *self.left.lock().unwrap_or_else(PoisonError::into_inner) = (days, None);
-                return Err(error.into());
-            }
-        };
-        if swept.removed > 0 || swept.unreadable > 0 {
-            let (removed, unreadable) = (swept.removed, swept.unreadable);
-            tracing::info!(%day, removed, unreadable, "signed documents that no dispense has were removed");
-        }
+        let next = swept.as_ref().ok().and_then(|(_, next)| next.clone());
+        // A day that fails is retried by the next pass, so that it does not block the other days (poison).
         if next.is_none() {
             days.pop();
         }
         let is_over = days.is_empty();
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = (days, next);
+        let (swept, _) = swept?;
+        if swept.removed > 0 || swept.unreadable > 0 {
+            let (removed, unreadable) = (swept.removed, swept.unreadable);
+            tracing::info!(%day, removed, unreadable, "signed documents that no dispense has were removed");
+        }
         Ok(if is_over { Worked::Done { pause: self.pause } } else { Worked::More })
     }
 }

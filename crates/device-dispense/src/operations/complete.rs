@@ -86,7 +86,7 @@ impl CompleteDispense {
         written.into_result(CompleteError::Refused, CompleteError::Idempotency)
     }
 
-    /// The first answer, if a legal entity that may still act repeats a request; else the refusal of its document.
+    /// Replays the first answer to a retry of a legal entity that may still act; else returns the refusal of its document.
     async fn first_answer_or(
         &self,
         refused: DocumentError,

@@ -121,13 +121,13 @@ impl SignedPorts {
         (change, key)
     }
 
-    /// Whether the refused container may have been accepted before.
+    /// Whether the request may be a retry of one whose container was accepted.
     pub(super) const fn may_repeat(input: &SignedInput, refused: &DocumentError) -> bool {
         input.idempotency_key.is_some() && matches!(refused, DocumentError::Container(_))
     }
 
-    /// The first answer, when the refused container was accepted before, as its digest tells, under the same key: since then a certificate may have
-    /// ended, or an authority published revocations. `None`: nothing is repeated.
+    /// Replays the first answer to a retry under an idempotency key whose container fails verification by now (expired certificate, newer revocation
+    /// list): the digest proves that the same bytes were verified by the first request. `None`: it is no retry.
     pub(super) async fn first_answer(
         &self,
         asker: Asker,

@@ -170,8 +170,8 @@ impl fmt::Debug for DispenseUpdate {
     }
 }
 
-/// Decides what becomes of a dispense, now: an update that is decided anew is later than what was written in the meantime. Depends on its argument and
-/// the clock alone.
+/// Decides what becomes of a dispense, at the current time: a stale decision that is retried gets a timestamp after that of the concurrent write.
+/// Depends on its argument and the clock alone.
 ///
 /// The outer error is a dispense that the caller may see, or a request that the decision rests on, and that cannot be read: nothing is written.
 pub type DecideChange =

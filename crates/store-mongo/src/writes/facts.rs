@@ -24,7 +24,7 @@ use crate::{
     values::{binary, stored_forms, time, uuid},
 };
 
-/// Lookups in the queue that start a further batch: one alone costs the server nearly as much as so many together.
+/// Lookups in the queue that start a further batch. The server spends most of an aggregation on parsing and planning it, however few it looks up.
 pub(crate) const FURTHER_LOOKUPS_AT: usize = MAX_JOBS / 4;
 
 /// The fields of the rows in which the facts about requests come. A row without either is an active dispense.

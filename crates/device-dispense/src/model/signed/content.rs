@@ -103,17 +103,17 @@ impl SignedDispense {
         fields.retain(|_, value| !value.is_null());
         let search = patient.map(PatientIdSearch::of);
         let mut faults = Faults::default();
-        for (name, kind) in with_types() {
+        for (name, kind) in typed_fields() {
             let Some(value) = fields.get(name) else { continue };
             let path = format!("$.{name}");
             let is_free = free.contains(&name);
             match LIMITS.iter().find(|(limited, ..)| is_free && *limited == name) {
-                Some((_, is_right, text)) if !is_right(value) => faults.push(path, text),
+                Some((_, is_right, text)) if !is_right(value) => faults.push(path.clone(), text),
                 Some(_) => {}
-                None => tell_wrong_types(&path, kind, value, &mut faults),
+                None => check_type(&path, kind, value, &mut faults),
             }
             if is_free && search.as_ref().is_some_and(|search| search.is_anywhere_in(value)) {
-                faults.push(format!("$.{name}"), HOLDS_PATIENT_ID);
+                faults.push(path, HOLDS_PATIENT_ID);
             }
         }
         if !faults.is_empty() {
@@ -130,8 +130,8 @@ impl SignedDispense {
     }
 }
 
-/// The fields that have a type: those that a rule reads or compares.
-fn with_types() -> impl Iterator<Item = (&'static str, FieldKind)> {
+/// The fields whose type is checked, with their types: those that a rule reads or compares.
+fn typed_fields() -> impl Iterator<Item = (&'static str, FieldKind)> {
     let compared =
         RECORD.fields.iter().filter(|field| field.name == STATUS || !NOT_COMPARED.contains(&field.name));
     [("id", FieldKind::Uuid), ("subject", FieldKind::Reference(None))]
@@ -139,8 +139,8 @@ fn with_types() -> impl Iterator<Item = (&'static str, FieldKind)> {
         .chain(compared.map(|field| (field.name, field.kind)))
 }
 
-/// Tells every value of a wrong type, at any depth. null is as absent.
-fn tell_wrong_types(path: &str, kind: FieldKind, value: &Value, faults: &mut Faults) {
+/// Validates a value against the type of its field, recursively: adds a fault for each type mismatch. null is as absent.
+fn check_type(path: &str, kind: FieldKind, value: &Value, faults: &mut Faults) {
     let text = match (kind, value) {
         (_, Value::Null)
         | (FieldKind::Any, _)
@@ -149,7 +149,7 @@ fn tell_wrong_types(path: &str, kind: FieldKind, value: &Value, faults: &mut Fau
         | (FieldKind::Text | FieldKind::Uuid | FieldKind::Status, Value::String(_)) => return,
         (FieldKind::List(item), Value::Array(items)) => {
             for (place, value) in items.iter().enumerate() {
-                tell_wrong_types(&format!("{path}[{place}]"), FieldKind::Object(item), value, faults);
+                check_type(&format!("{path}[{place}]"), FieldKind::Object(item), value, faults);
             }
             return;
         }
@@ -160,7 +160,7 @@ fn tell_wrong_types(path: &str, kind: FieldKind, value: &Value, faults: &mut Fau
             let inner = kind.object().into_iter().flat_map(|object| object.fields);
             for field in inner.filter(|field| !FOR_PEOPLE.contains(&field.name)) {
                 let value = fields.get(field.name).unwrap_or(&Value::Null);
-                tell_wrong_types(&format!("{path}.{}", field.name), field.kind, value, faults);
+                check_type(&format!("{path}.{}", field.name), field.kind, value, faults);
             }
             return;
         }
