@@ -23,6 +23,12 @@ use tokio_postgres::{Client, NoTls};
 /// Long enough for anything that happens at all, on a slow machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
+/// The statement that ends the sessions that meet a condition, and returns when they are gone: without a time limit `pg_terminate_backend` returns
+/// once the signal is sent, and a connection of the pool may be lost later, under a call.
+pub(crate) fn end_sessions(condition: &str) -> String {
+    format!("SELECT bool_and(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity WHERE {condition}")
+}
+
 /// A migrated database of a test's own on the shared server.
 pub(crate) async fn fresh() -> TestDatabase {
     let server = shared::postgres();

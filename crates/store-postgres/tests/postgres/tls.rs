@@ -7,7 +7,7 @@ use esoz_test_servers::{Authority, Durability, Issued, Postgres, PostgresTls};
 use esoz_testkit::wait::wait_for;
 use esoz_tls::{CertificateFiles, ClientTls, SecretSource, Transport};
 
-use crate::support::{DEADLINE, applied, fixture, patient, update};
+use crate::support::{DEADLINE, applied, end_sessions, fixture, patient, update};
 
 /// TLS alone comes in, and without a password.
 const TLS_ALONE: &str = "hostssl all all 127.0.0.1/32 trust";
@@ -140,7 +140,7 @@ async fn what_is_stored_over_tls_is_stored_and_lost_connections_are_noticed() {
     let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'esoz'";
     assert_eq!(place.admin(encrypted), "t");
     // The messages are read beneath TLS, so that a lost connection costs no call, and an error keeps its SQLSTATE.
-    place.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'esoz'");
+    assert_eq!(place.admin(&end_sessions("application_name = 'esoz'")), "t");
     store.ping().await.unwrap();
     place.admin("DROP TABLE legal_entities CASCADE");
     let error = store.find(fixture.legal_entity).await.unwrap_err().with_causes();
@@ -204,7 +204,7 @@ async fn passwords_and_certificates_are_replaced_while_the_service_runs() {
     let store = PostgresStore::connect(&settings).unwrap();
     store.ping().await.unwrap();
     assert_eq!(store.transport().unwrap(), Transport::Local);
-    let cut = || place.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
+    let cut = || place.admin(&end_sessions("usename = 'app'"));
 
     // Another password: open connections stay, new ones use it.
     place.admin("SET password_encryption = 'scram-sha-256'; ALTER ROLE app PASSWORD 'second'");

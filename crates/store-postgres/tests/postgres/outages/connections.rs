@@ -10,14 +10,12 @@ use esoz_test_servers::proxy::Proxy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{look, short_limits, unavailable_within, warm_up};
-use crate::support::{TestDatabase, applied, audit_rows, fixture, fresh, patient, update};
+use crate::support::{TestDatabase, applied, audit_rows, end_sessions, fixture, fresh, patient, update};
 
 /// Ends all connections of the store and returns when they are gone.
 fn end_connections(test_db: &TestDatabase) {
-    // With a time limit it waits until they are gone.
-    let sql = "SELECT bool_and(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity
-               WHERE application_name = 'esoz' AND datname = current_database()";
-    assert_eq!(test_db.admin(sql), "t");
+    let sql = end_sessions("application_name = 'esoz' AND datname = current_database()");
+    assert_eq!(test_db.admin(&sql), "t");
 }
 
 /// On one thread, which the administrator's call blocks: the server's shutdown message is unread when the store is used next.
