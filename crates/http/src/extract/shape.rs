@@ -82,7 +82,7 @@ pub(crate) fn read(
     shape: &Shape,
     units: &dyn Fn(&str) -> bool,
 ) -> Result<Map<String, Value>, ApiError> {
-    let value = esoz_kernel::json::read(utf8(bytes)?).map_err(unreadable)?;
+    let (value, rounded) = esoz_kernel::json::read_reporting_numbers(utf8(bytes)?).map_err(unreadable)?;
     let Value::Object(fields) = value else {
         return Err(ApiError::invalid(vec![Invalid::property(
             "$",
@@ -90,7 +90,7 @@ pub(crate) fn read(
             "type mismatch. Expected an object",
         )]));
     };
-    let mut check = Check { faults: Vec::new(), units };
+    let mut check = Check { faults: rounded.into_iter().map(too_many_digits).collect(), units };
     check.object("$", &fields, shape);
     if check.faults.is_empty() { Ok(fields) } else { Err(ApiError::invalid(check.faults)) }
 }
@@ -101,12 +101,12 @@ pub(crate) fn unreadable(error: JsonError) -> ApiError {
         JsonErrorKind::Syntax => ApiError::malformed().with_reason(SYNTAX),
         JsonErrorKind::Duplicate => ApiError::malformed().with_reason("duplicate_property"),
         JsonErrorKind::Depth => ApiError::malformed().with_reason("too_deep"),
-        JsonErrorKind::Number => ApiError::invalid(vec![Invalid::property(
-            error.path,
-            "number",
-            "has more digits than can be kept",
-        )]),
+        JsonErrorKind::Number => ApiError::invalid(vec![too_many_digits(error)]),
     }
+}
+
+fn too_many_digits(error: JsonError) -> Invalid {
+    Invalid::property(error.path, "number", "has more digits than can be kept")
 }
 
 struct Check<'a> {
@@ -160,6 +160,8 @@ impl Check<'_> {
             }
             (Kind::Number(range), Value::Number(number)) => self.number(path, number, range),
             (Kind::Boolean, Value::Bool(_)) => {}
+            // A number that would be rounded.
+            (_, Value::Null) if self.faults.iter().any(|fault| fault.entry == path) => {}
             (
                 Kind::Uuid | Kind::Text(_) | Kind::Digits(_) | Kind::Time | Kind::Word(_) | Kind::Unit,
                 Value::String(text),

@@ -8,4 +8,4 @@ mod strict;
 
 pub use error::{JsonError, JsonErrorKind, is_field_name};
 pub use number::number;
-pub use strict::read;
+pub use strict::{read, read_reporting_numbers};

@@ -135,6 +135,11 @@ mod tests {
     use super::super::strict::read_with_reasons;
     use super::*;
 
+    fn strict(text: &str) -> Option<Value> {
+        let (value, rounded) = read_with_reasons(text).ok()?;
+        rounded.is_empty().then_some(value)
+    }
+
     #[test]
     fn what_one_pass_reads_is_what_the_strict_reader_reads() {
         for text in [
@@ -143,7 +148,7 @@ mod tests {
             r#"{"1e400":"\u00221e400","ї\\\"":[-0.0,0]}"#,
             r#""1e400""#,
         ] {
-            assert_eq!(read(text), read_with_reasons(text).ok(), "{text}");
+            assert_eq!(read(text), strict(text), "{text}");
         }
         assert_eq!(read("[-0]"), None, "it is a double here and an integer there");
         for text in [
@@ -154,7 +159,7 @@ mod tests {
             r#"{"a":-0.30000000000000000001}"#,
             r#"{"a":1,"a":1}"#,
         ] {
-            assert_eq!((read(text), read_with_reasons(text).ok()), (None, None), "{text}");
+            assert_eq!((read(text), strict(text)), (None, None), "{text}");
         }
     }
 }

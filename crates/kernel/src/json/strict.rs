@@ -1,5 +1,6 @@
 //! Strict JSON parsing: duplicate fields and numbers that would be rounded are errors.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -14,23 +15,38 @@ use super::one_pass;
 /// The recursion limit of `serde_json`.
 const MAX_DEPTH: usize = 128;
 
+/// The most numbers that are told of one text, so that a short text makes no long list of long paths.
+const MAX_NUMBERS: usize = 300;
+
 /// Parses JSON without rounding any number.
 ///
 /// # Errors
 /// [`JsonError`]: the first problem.
 pub fn read(text: &str) -> Result<Value, JsonError> {
-    one_pass::read(text).map_or_else(|| read_with_reasons(text), Ok)
+    let (value, rounded) = read_reporting_numbers(text)?;
+    rounded.into_iter().next().map_or(Ok(value), Err)
 }
 
-/// Parses JSON without rounding any number, or says why it cannot.
-pub(super) fn read_with_reasons(text: &str) -> Result<Value, JsonError> {
+/// Parses JSON, and reports each number that would be rounded (at most 300 of them), so that they can be told together with other faults. In the value
+/// they are null.
+///
+/// # Errors
+/// [`JsonError`]: the first problem of another kind.
+pub fn read_reporting_numbers(text: &str) -> Result<(Value, Vec<JsonError>), JsonError> {
+    one_pass::read(text).map_or_else(|| read_with_reasons(text), |value| Ok((value, Vec::new())))
+}
+
+/// As [`read_reporting_numbers`], by the parser that knows the reasons.
+pub(super) fn read_with_reasons(text: &str) -> Result<(Value, Vec<JsonError>), JsonError> {
     // First, for the reasons are looked for level by level, each time in all that is left.
     if one_pass::depth(text) >= MAX_DEPTH {
         let problem = format!("is nested more than {MAX_DEPTH} levels deep");
         return Err(JsonError::new(JsonErrorKind::Depth, "$", problem));
     }
     let whole: &RawValue = serde_json::from_str(text).map_err(|error| syntax_error(&error, 0))?;
-    Reader { text }.value(whole, &JsonPath::Root)
+    let reader = Reader { text, rounded: RefCell::default() };
+    let value = reader.value(whole, &JsonPath::Root)?;
+    Ok((value, reader.rounded.into_inner()))
 }
 
 /// Translates a syntax error in a part of the text that begins `before` bytes after its start.
@@ -63,6 +79,7 @@ impl fmt::Display for JsonPath<'_> {
 
 struct Reader<'a> {
     text: &'a str,
+    rounded: RefCell<Vec<JsonError>>,
 }
 
 impl<'a> Reader<'a> {
@@ -80,12 +97,21 @@ impl<'a> Reader<'a> {
                 let items = self.parse::<Vec<&RawValue>>(raw)?.into_iter().enumerate();
                 items.map(|(index, item)| self.value(item, &JsonPath::Item(path, index))).collect()
             }
-            Some(b'-' | b'0'..=b'9') => number(raw.get()).map(Value::Number).ok_or_else(|| {
-                let problem = "is a number with more digits, or further from 1, than a store can keep: it would be rounded";
-                JsonError::new(JsonErrorKind::Number, path.to_string(), problem)
-            }),
+            Some(b'-' | b'0'..=b'9') => {
+                Ok(number(raw.get()).map_or_else(|| self.report_rounded(path), Value::Number))
+            }
             _ => self.parse(raw),
         }
+    }
+
+    fn report_rounded(&self, path: &JsonPath<'_>) -> Value {
+        let mut rounded = self.rounded.borrow_mut();
+        if rounded.len() < MAX_NUMBERS {
+            let problem =
+                "is a number with more digits, or further from 1, than a store can keep: it would be rounded";
+            rounded.push(JsonError::new(JsonErrorKind::Number, path.to_string(), problem));
+        }
+        Value::Null
     }
 
     fn parse<T: Deserialize<'a>>(&self, raw: &'a RawValue) -> Result<T, JsonError> {
@@ -192,6 +218,17 @@ mod tests {
             }
         }
         assert!(read(r#"{"a":"123456789012345678.91 1e400"}"#).is_ok(), "a text is no number");
+    }
+
+    #[test]
+    fn every_number_that_would_be_rounded_is_reported_and_null() {
+        let (value, rounded) =
+            read_reporting_numbers(r#"{"a":[1e400,2],"b":{"c":0.30000000000000000001}}"#).unwrap();
+        assert_eq!(value, serde_json::json!({ "a": [null, 2], "b": { "c": null } }));
+        assert_eq!(rounded.iter().map(|error| error.path.as_str()).collect::<Vec<_>>(), ["$.a[0]", "$.b.c"]);
+        let many = format!("[{}1e400]", "1e400,".repeat(MAX_NUMBERS));
+        assert_eq!(read_reporting_numbers(&many).unwrap().1.len(), MAX_NUMBERS);
+        assert!(read_reporting_numbers(r#"{"a":1e400,"a":1}"#).is_err());
     }
 
     #[test]

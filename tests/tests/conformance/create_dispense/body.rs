@@ -167,6 +167,23 @@ on_every_store! {
         assert_nothing_happened(&app).await;
     }
 
+    async fn n38_numbers_that_cannot_be_kept_are_told_with_the_other_faults(kind) {
+        let app = TestApp::new(kind).await;
+        let fixture = CreateFixture::load(&app).await;
+        let mut body = full(&fixture);
+        body["status"] = json!(CANARY);
+        detail(&mut body)["sell_price"] = json!("PRICE");
+        quantity(&mut body, json!("QUANTITY"));
+        let text = body.to_string().replace("\"PRICE\"", "1e400").replace("\"QUANTITY\"", "0.30000000000000000001");
+        let answer = fixture.request(&app, &body).body(text).send().await;
+        answer.assert_faults(&[
+            ("$.details[0].quantity.value", "number"),
+            ("$.details[0].sell_price", "number"),
+            ("$.status", "inclusion"),
+        ]);
+        assert_nothing_happened(&app).await;
+    }
+
     async fn n38_a_hundred_details(kind) {
         let app = TestApp::new(kind).await;
         let fixture = CreateFixture::load(&app).await;

@@ -160,9 +160,14 @@ on_every_store! {
                 ("$.primary_source", "type mismatch. Expected true or false"),
                 ("$.details[0].quantity.value", "type mismatch. Expected a number"),
             ]);
-            let digits = fixture.content(action).to_string().replacen("100.5", "100.5000000000000000000001", 1);
+            let mut digits = fixture.content(action);
+            digits["primary_source"] = json!("true");
+            let digits = digits.to_string().replacen("100.5", "100.5000000000000000000001", 1);
             let answer = send(&app, &fixture, action, &signed(digits.as_bytes(), &[&fixture.signer])).await;
-            answer.assert_refused(&[("$.details[0].sell_price", "is a number with more digits than can be kept")]);
+            answer.assert_refused(&[
+                ("$.details[0].sell_price", "is a number with more digits than can be kept"),
+                ("$.primary_source", "type mismatch. Expected true or false"),
+            ]);
         }
         assert_untouched(&app, &documents, [&fixture]).await;
     }

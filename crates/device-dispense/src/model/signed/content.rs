@@ -1,6 +1,6 @@
 use std::fmt;
 
-use esoz_kernel::json::{JsonError, JsonErrorKind};
+use esoz_kernel::json::JsonError;
 use esoz_kernel::{Decimal, PatientId, Timestamp, failure};
 use esoz_signed_content::{SignedContentError, SignerMismatch};
 use serde_json::{Map, Value};
@@ -89,20 +89,17 @@ impl SignedDispense {
     pub fn parse(content: &[u8], free: &[&str], patient: Option<PatientId>) -> Result<Self, DocumentError> {
         let no_object = || DocumentError::Container(SignedContentError::Invalid("not_an_object"));
         let text = str::from_utf8(content).map_err(|_| no_object())?;
-        let mut fields = match esoz_kernel::json::read(text) {
-            Ok(Value::Object(fields)) => fields,
-            // Two numbers that differ must not become one.
-            Err(JsonError { kind: JsonErrorKind::Number, path, .. }) => {
-                let mut faults = Faults::default();
-                faults.push(path, "is a number with more digits than can be kept");
-                return Err(DocumentError::Fields(faults));
-            }
-            _ => return Err(no_object()),
+        let Ok((Value::Object(mut fields), rounded)) = esoz_kernel::json::read_reporting_numbers(text) else {
+            return Err(no_object());
         };
+        let mut faults = Faults::default();
+        // Two numbers that differ must not become one.
+        for JsonError { path, .. } in rounded {
+            faults.push(path, "is a number with more digits than can be kept");
+        }
         // null is as absent.
         fields.retain(|_, value| !value.is_null());
         let search = patient.map(PatientIdSearch::of);
-        let mut faults = Faults::default();
         for (name, kind) in typed_fields() {
             let Some(value) = fields.get(name) else { continue };
             let path = format!("$.{name}");
