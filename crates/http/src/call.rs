@@ -189,8 +189,8 @@ impl Call {
         self.body(parse).await
     }
 
-    /// Reads a body with a signed document, which must be declared as JSON, and the idempotency key.
-    pub(crate) async fn signed_body<T>(
+    /// Reads a body with a whole record or a signed document, which must be declared as JSON, and the idempotency key.
+    pub(crate) async fn document_body<T>(
         &mut self,
         parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
     ) -> Result<(T, Option<IdempotencyKey>), ApiError> {

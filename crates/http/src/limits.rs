@@ -7,7 +7,7 @@ use crate::server::ConnectionLimits;
 pub struct HttpLimits {
     /// The largest request body, in bytes.
     pub body_max_bytes: usize,
-    /// The largest request body with a signed document, in bytes.
+    /// The largest request body with a signed document, or with a dispense to record, in bytes.
     pub signed_body_max_bytes: usize,
     /// The size of all request headers, names and values, in bytes. Above 128 KiB the connection is closed whatever is set here.
     pub headers_max_bytes: usize,

@@ -192,8 +192,12 @@ on_every_store! {
         for one in body["details"].as_array_mut().unwrap() {
             leave_out(one, "device");
             one["device_code"] = concept("device_definition_classification_type", "30221");
+            one["device_code"]["text"] = json!("Голка".repeat(40));
         }
-        let answer = fixture.create(&app, &body).await;
+        // As a person may write it: more than other bodies may hold.
+        let text = serde_json::to_string_pretty(&body).unwrap();
+        assert!(text.len() > 65_536, "{}", text.len());
+        let answer = fixture.request(&app, &body).body(text).send().await;
         assert_eq!(answer.status, 201, "{:#}", answer.body);
         assert_eq!(answer.body["data"]["details"].as_array().unwrap().len(), 100);
         fixture.show(&app, &body).await.assert_data(&answer.body["data"]);

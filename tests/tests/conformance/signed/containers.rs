@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use esoz_signature_cms::sign::{Person, SignOptions, TestAuthority, TestSigner, sign};
 use esoz_tests::{
-    Answer, Documents, SignedAction, SignedFixture, TestApp, on_every_store, person, signed_data,
+    Answer, CreateFixture, Documents, SignedAction, SignedFixture, TestApp, on_every_store, person,
+    signed_data,
 };
 use serde_json::{Value, json};
 
@@ -208,6 +209,11 @@ on_every_store! {
         let app = documents.start(kind).await;
         let setup = documents.setup(kind).variable("ESOZ_HTTP__SIGNED_BODY_MAX_BYTES", "20000");
         let small = setup.start().await;
+        // So is a new dispense, which has as many details as one that is signed.
+        let creating = CreateFixture::load(&small).await;
+        let mut body = creating.body();
+        body["note"] = json!("x".repeat(20_000));
+        assert_eq!(creating.create(&small, &body).await.status, 413);
         for action in SignedAction::ALL {
             let fixture = fixture_of_user(&small, &documents).await;
             let mut content = fixture.content(action);

@@ -29,7 +29,7 @@ pub(crate) async fn handle(call: Call) -> Answer {
         async |call| {
             let (body, idempotency_key) = {
                 let units = call.api().device_dispenses.create.policy.units.clone();
-                call.json_body(|bytes| {
+                call.document_body(|bytes| {
                     new_dispense::parse(bytes, patient_id, &|code| units.contains_key(code))
                 })
                 .await?

@@ -46,7 +46,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<u8>, ApiError> {
 
 /// Reads what is to be changed, and the signed document.
 pub(super) async fn input(call: &mut Call, patient_id: Option<PatientId>) -> Result<SignedInput, ApiError> {
-    let (container, idempotency_key) = call.signed_body(parse).await?;
+    let (container, idempotency_key) = call.document_body(parse).await?;
     let (dispense_id, trace) = (call.path_id("id"), call.trace());
     let request_id = call.context().request_id.clone();
     Ok(SignedInput { patient_id, dispense_id, container, request_id, trace, idempotency_key })

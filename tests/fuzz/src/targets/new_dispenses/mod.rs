@@ -24,7 +24,7 @@ pub(super) const CREATE_BODY: Target = Target {
 };
 
 /// The longest body that the service takes, in bytes.
-const MAX_BYTES: usize = 2_048;
+const MAX_BYTES: usize = 4_096;
 
 thread_local! {
     // Never dropped: what it is made of must not outlive what the framework keeps for the thread.
