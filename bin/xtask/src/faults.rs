@@ -6,17 +6,21 @@ use anyhow::Context;
 use cargo_metadata::MetadataCommand;
 
 use crate::steps::Steps;
+use crate::test;
 
 /// Builds the servers under test and the program that works on them, and runs it with these arguments. The short form takes the build that
 /// tests use: compiling another one would take longer than the run.
 pub(crate) fn run(steps: &mut Steps, arguments: &[String]) -> anyhow::Result<()> {
     let is_short = arguments.iter().any(|argument| argument == "--short");
-    let mut build =
-        steps.cargo(&["build", "--locked", "--package", "esoz-faults", "--package", "esoz-tests"]);
-    build.args(["--all-features", "--bins"]);
-    if !is_short {
-        build.arg("--release");
-    }
+    let build = if is_short {
+        test::build(steps)
+    } else {
+        let release =
+            ["build", "--release", "--locked", "--package", "esoz-faults", "--package", "esoz-tests"];
+        let mut build = steps.cargo(&release);
+        build.args(["--all-features", "--bins"]);
+        build
+    };
     if !steps.run("what faults are injected into", build) {
         return Ok(());
     }

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::steps::{Steps, say};
+use crate::test;
 
 /// The data that the service has, with this dispense in progress, and as many like it as are needed.
 const DATA: &str = "bin/esoz/src/cli/demo_data.ndjson";
@@ -140,8 +141,7 @@ impl Drop for Service {
 
 /// Builds the server as the tests have it, so that nothing is compiled twice where both run.
 pub(crate) fn built(steps: &mut Steps) -> Result<PathBuf> {
-    let all = ["build", "--locked", "--workspace", "--all-features", "--bin", "esoz-under-test"];
-    let status = steps.cargo(&all).status().context("cargo cannot be run")?;
+    let status = test::build(steps).status().context("cargo cannot be run")?;
     ensure!(status.success(), "the server could not be built: see above");
     Ok(steps.path("target/debug/esoz-under-test"))
 }

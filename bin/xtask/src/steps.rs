@@ -33,8 +33,16 @@ impl Steps {
     /// The cargo that runs us, in the workspace's folder.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut cargo = Command::new(env!("CARGO"));
-        // `cargo run` has set it for us; cargo-machete takes it as a sign that no cargo runs it, and its own name as a folder.
-        cargo.current_dir(&self.root).args(arguments).env_remove("CARGO_PKG_NAME");
+        cargo.current_dir(&self.root).args(arguments);
+        // `cargo run` has set them for us: cargo-machete takes the name as a sign that no cargo runs it, and build scripts that look at them are run
+        // anew, with all that rests on them, whenever somebody calls cargo without us.
+        let of_ours = std::env::vars_os().map(|(name, _)| name);
+        for name in of_ours.filter(|name| {
+            let name = name.to_string_lossy();
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        }) {
+            cargo.env_remove(name);
+        }
         cargo
     }
 

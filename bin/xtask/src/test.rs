@@ -1,5 +1,7 @@
 //! `cargo xtask test`.
 
+use std::process::Command;
+
 use anyhow::{Context, ensure};
 use cargo_metadata::{MetadataCommand, Package, TargetKind};
 
@@ -7,6 +9,13 @@ use crate::{servers::Servers, steps::Steps};
 
 /// The crates whose examples show a service how to embed them.
 const SHOWN: [&str; 2] = ["esoz-device-dispense", "esoz-contract-division"];
+
+/// Builds the programs and the tests, as the tests use them. Another selection of packages or targets gives dependencies other features (tokio those for
+/// tests), and compiles nearly everything anew.
+pub(crate) fn build(steps: &Steps) -> Command {
+    let all = ["test", "--no-run", "--locked", "--workspace", "--all-features", "--bins", "--tests"];
+    steps.cargo(&all)
+}
 
 /// Runs every test, those of the server also with its default features, and the domain crates' examples. Arguments for the runner narrow the tests alone: then examples
 /// and tests in documentation are left out.
