@@ -212,14 +212,14 @@ impl Outbox for SqliteStore {
         let which = which.clone();
         self.writer
             .write("retrying events that were set aside", move |connection| {
-                let mut rows = outbox::table.filter(outbox::set_aside_at.is_not_null()).into_boxed();
-                if let Which::These(ids) = &which {
-                    rows = rows.filter(outbox::event_id.eq_any(ids));
-                }
-                let ids: Vec<String> = rows.select(outbox::event_id).load(connection)?;
-                let retried = diesel::update(outbox::table.filter(outbox::event_id.eq_any(&ids)))
-                    .set((outbox::set_aside_at.eq(NULL), outbox::set_aside_reason.eq(NULL)))
-                    .execute(connection)?;
+                let rows = outbox::table.filter(outbox::set_aside_at.is_not_null());
+                let retried = (outbox::set_aside_at.eq(NULL), outbox::set_aside_reason.eq(NULL));
+                let retried = match &which {
+                    Which::All => diesel::update(rows).set(retried).execute(connection),
+                    Which::These(ids) => diesel::update(rows.filter(outbox::event_id.eq_any(ids)))
+                        .set(retried)
+                        .execute(connection),
+                }?;
                 Ok(u64::try_from(retried).unwrap_or(u64::MAX))
             })
             .await
@@ -265,7 +265,7 @@ fn claim_entity(
     Ok(())
 }
 
-/// Sets the event aside and ends the claim on its entity.
+/// Sets the event aside and ends the claim on its entity. An event that is gone is passed over: another relay may have claimed the entity since.
 fn set_aside(
     connection: &mut SqliteConnection,
     event_id: &str,
@@ -273,11 +273,13 @@ fn set_aside(
     reason: &str,
     now: Timestamp,
 ) -> QueryResult<()> {
-    diesel::update(outbox::table.filter(outbox::event_id.eq(event_id)))
+    let found = diesel::update(outbox::table.filter(outbox::event_id.eq(event_id)))
         .set((outbox::set_aside_at.eq(rfc3339_micros(now)), outbox::set_aside_reason.eq(reason)))
         .execute(connection)?;
-    diesel::update(outbox::table.filter(outbox::entity_id.eq(entity)))
-        .set((outbox::claimed_by.eq(NULL), outbox::claimed_until.eq(NULL)))
-        .execute(connection)?;
+    if found > 0 {
+        diesel::update(outbox::table.filter(outbox::entity_id.eq(entity)))
+            .set((outbox::claimed_by.eq(NULL), outbox::claimed_until.eq(NULL)))
+            .execute(connection)?;
+    }
     Ok(())
 }

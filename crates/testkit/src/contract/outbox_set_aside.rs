@@ -218,7 +218,9 @@ pub async fn a_refused_event_that_is_gone_is_passed_over(store: OutboxUnderTest)
     let gone = EventRef { id: EventId::new(fresh()), entity_id: event.entity_id };
     let unknown = EventRef { id: EventId::new(fresh()), entity_id: fresh() };
     let refused = [gone, unknown].map(|event| Refused { event, reason: REASON.to_owned() });
+    assert_eq!(claimed(&store, fresh(), LATER, 10).await, slice::from_ref(&event));
     store.outbox.set_aside(&refused, at_millis(LATER)).await.unwrap();
     assert_eq!(listed(&store).await, []);
-    assert_eq!(claimed(&store, fresh(), LATER, 10).await, [event]);
+    assert_eq!(claimed(&store, fresh(), LATER, 10).await, [], "the other relay's claim was ended");
+    assert_eq!(claimed(&store, fresh(), 2 * LATER, 10).await, [event]);
 }
