@@ -8,9 +8,10 @@ use actix_web::body::{BodyStream, to_bytes_limited};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, Payload};
 use esoz_kernel::parse_uuid;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
@@ -73,7 +74,7 @@ pub(super) fn utf8(bytes: &[u8]) -> Result<&str, ApiError> {
 }
 
 /// Parses a body and validates its shape. Syntax comes first: a body that is no JSON is malformed, whatever else is wrong with it.
-pub(crate) fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, ApiError> {
+pub(crate) fn parse<'a, T: Deserialize<'a> + Validate>(bytes: &'a [u8]) -> Result<T, ApiError> {
     // serde_json does not validate the UTF-8 of ignored values.
     let text = utf8(bytes)?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|_| ApiError::malformed().with_reason(SYNTAX))?;
@@ -81,7 +82,8 @@ pub(crate) fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, A
         let fault = Invalid::property("$", "schema", "type mismatch. Expected an object");
         return Err(ApiError::invalid(vec![fault]));
     }
-    // The shapes accept any value for any property, so this fails for a number or text that no value can hold, or a property given twice.
+    // The shapes accept any value for any property, so this fails for a text that no value can hold, a number in an unknown property that none can, or a
+    // property given twice.
     let unreadable = |_| ApiError::malformed().with_reason("unreadable_property");
     let shape: T = serde_json::from_str(text).map_err(unreadable)?;
     shape.validate().map_err(|faults| ApiError::invalid(all_faults(&faults)))?;
@@ -123,9 +125,16 @@ pub(super) fn json_path(name: &str) -> String {
     if is_plain { format!("$.{name}") } else { "$".to_owned() }
 }
 
-/// Deserializes a property that is there, even as `null`, as `Some`. To be used with `default`.
+/// Deserializes a text that is there as `Some`, and any other value as `Some(Null)`. To be used with `default`.
+///
+/// Only a text is parsed: `Value` takes an object with a private name of `serde_json` for the value inside, and refuses numbers beyond a double.
 pub(crate) fn present_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    if raw.starts_with('"') {
+        serde_json::from_str(raw).map(|text| Some(Value::String(text))).map_err(D::Error::custom)
+    } else {
+        Ok(Some(Value::Null))
+    }
 }
 
 fn validation_error(code: &'static str, description: &'static str) -> ValidationError {
