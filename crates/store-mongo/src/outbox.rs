@@ -80,8 +80,8 @@ impl Outbox for MongoStore {
     }
 
     async fn set_aside(&self, refused: &[Refused], now: Timestamp) -> Result<(), StoreError> {
-        self.set_refused_aside(refused, now).await?;
-        let entities = refused.iter().map(|refused| binary(refused.event.entity_id)).collect();
+        // Of an event that is gone, another relay may have claimed the entity since.
+        let entities = self.set_refused_aside(refused, now).await?;
         self.documents.end_claims(entities).await
     }
 

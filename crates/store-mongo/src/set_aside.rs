@@ -81,32 +81,39 @@ impl MongoStore {
         Ok(())
     }
 
+    /// Sets aside the refused events that are still there; returns their entities.
     pub(crate) async fn set_refused_aside(
         &self,
         refused: &[Refused],
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Bson>, StoreError> {
+        let mut entities = Vec::new();
         for collection in self.documents.with_outbox() {
-            let update = |Refused { event, reason }: &Refused| {
-                let filter = doc! { ID: binary(event.entity_id), OUTBOX_EVENT_ID: binary(event.id.uuid()) };
+            let update = async |Refused { event, reason }: &Refused| {
+                let entity = binary(event.entity_id);
+                let filter = doc! { ID: &entity, OUTBOX_EVENT_ID: binary(event.id.uuid()) };
                 let note = note(&event.id.to_string(), reason, now);
-                self.update_outbox(&collection, filter, set_aside(&note).into())
+                let is_there = self.update_outbox(&collection, filter, set_aside(&note).into()).await?;
+                Ok::<_, MongoError>(is_there.then_some(entity))
             };
             for some in refused.chunks(AT_ONCE) {
                 let updated = try_join_all(some.iter().map(update)).await;
-                updated.map_err(|error| error.during("setting refused events aside"))?;
+                let updated = updated.map_err(|error| error.during("setting refused events aside"))?;
+                entities.extend(updated.into_iter().flatten());
             }
         }
-        Ok(())
+        Ok(entities)
     }
 
+    /// Updates the document that meets the filter; returns whether one does.
     async fn update_outbox(
         &self,
         collection: &WithOutbox<'_>,
         filter: Document,
         update: mongodb::options::UpdateModifications,
-    ) -> Result<(), MongoError> {
-        self.documents.with_timeout(collection.latest.update_one(filter, update)).await.map(drop)
+    ) -> Result<bool, MongoError> {
+        let updated = self.documents.with_timeout(collection.latest.update_one(filter, update)).await?;
+        Ok(updated.matched_count > 0)
     }
 
     /// Removes documents whose first event is set aside from the index of waiting outboxes, into which a change has put them again.
