@@ -1,6 +1,7 @@
 //! Request bodies: bytes within their limits, then JSON, then a shape whose faults are all reported at once.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -8,7 +9,7 @@ use actix_web::body::{BodyStream, to_bytes_limited};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, Payload};
 use esoz_kernel::parse_uuid;
-use serde::de::{Error as _, IgnoredAny};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -159,22 +160,49 @@ pub(crate) fn text(value: &Value) -> Result<(), ValidationError> {
 /// The parameter of a validation error that lists property names.
 const UNKNOWN_PROPERTIES: &str = "unknown_properties";
 
-/// The properties that a shape does not know.
-pub(crate) type Unknown = BTreeMap<String, Value>;
+/// The names of the properties that a shape does not know. Their values are not parsed: `Value` would parse a text that stands under a private name of
+/// `serde_json`, and count its nesting from the start.
+#[derive(Default, Serialize)]
+pub(crate) struct Unknown(BTreeSet<String>);
+
+impl<'de> Deserialize<'de> for Unknown {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = Unknown;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut properties: A) -> Result<Unknown, A::Error> {
+                let mut names = BTreeSet::new();
+                while let Some((name, IgnoredAny)) = properties.next_entry()? {
+                    names.insert(name);
+                }
+                Ok(Unknown(names))
+            }
+        }
+
+        deserializer.deserialize_map(Names)
+    }
+}
 
 pub(crate) fn no_unknown_properties(unknown: &Unknown) -> Result<(), ValidationError> {
-    if unknown.is_empty() {
+    let Unknown(names) = unknown;
+    if names.is_empty() {
         return Ok(());
     }
     let mut fault = validation_error("schema", "schema does not allow additional properties");
-    fault.add_param(UNKNOWN_PROPERTIES.into(), &unknown.keys().collect::<Vec<_>>());
+    fault.add_param(UNKNOWN_PROPERTIES.into(), names);
     Err(fault)
 }
 
 /// An object with nothing in it.
 #[derive(Default, Deserialize, Serialize, Validate, ToSchema)]
 pub(crate) struct EmptyObject {
-    #[serde(flatten)]
+    #[serde(flatten, skip_serializing)]
     #[schema(ignore)]
     #[validate(custom(function = "no_unknown_properties"))]
     unknown: Unknown,
@@ -198,6 +226,17 @@ mod tests {
             (b"{\"id\": ", SYNTAX),
         ] {
             assert_eq!(parse::<EmptyObject>(body).err().unwrap().reason, Some(reason));
+        }
+    }
+
+    #[test]
+    fn values_of_unknown_properties_are_not_parsed() {
+        let told = |body: &[u8]| parse::<EmptyObject>(body).err().unwrap().reason;
+        for body in [
+            r#"{"a":{"$serde_json::private::RawValue":"not JSON"}}"#,
+            r#"{"$serde_json::private::RawValue":"x"}"#,
+        ] {
+            assert_eq!(told(body.as_bytes()), None, "it is a fault of the shape");
         }
     }
 }
