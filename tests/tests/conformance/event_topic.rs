@@ -20,7 +20,7 @@ use crate::outages::app_on;
 /// How many events happen while something is away.
 const EVENTS: usize = 1_000;
 /// How long all of them may take to arrive. A consumer that was killed is missed after 10 s.
-const ARRIVED_WITHIN: Duration = Duration::from_mins(2);
+const ARRIVED_WITHIN: Duration = Duration::from_mins(4);
 
 /// A reader of an event log that is filled from Kafka.
 async fn on_a_topic(kind: Kind) -> Reader {
