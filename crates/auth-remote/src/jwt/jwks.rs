@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use esoz_https::{RemoteClient, RequestError};
 use esoz_kernel::{Clock, Timestamp};
 use hyper::{Request, StatusCode};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::task::JoinHandle;
 
 use super::JwtSettings;
 use super::jwk::{KeySet, Published};
@@ -46,13 +47,21 @@ impl Jwks {
     /// Returns the keys for a token with that key id. Fetches them if they are due, or lack that id, and the last fetch was long enough
     /// ago.
     ///
+    /// While the issuer is down, callers whose keys are stale but usable do not wait for the fetch. While it is up they do, so that a key
+    /// that it withdrew is refused as soon as the keys are due.
+    ///
     /// # Errors
     /// [`RemoteError`] when the keys have expired; or when they lack that id and the fetch of newer ones failed.
     pub(crate) async fn current(self: &Arc<Self>, kid: Option<&str>) -> Result<Arc<KeySet>, RemoteError> {
         let snapshot = self.state().clone();
         let now = self.clock.now();
         if self.is_due(&snapshot, kid, now) && self.may_fetch(&snapshot, now) {
-            self.refresh(snapshot.fetches).await;
+            let is_down = snapshot.error.is_some();
+            if is_down && self.usable(snapshot.clone(), kid, now).is_ok() {
+                self.refresh_in_background();
+            } else {
+                self.refresh(snapshot.fetches).await;
+            }
         }
         let state = self.state().clone();
         self.usable(state, kid, self.clock.now())
@@ -87,15 +96,25 @@ impl Jwks {
         if self.state().fetches != fetches {
             return;
         }
+        if let Err(error) = self.spawn_fetch(fetch_lock).await {
+            tracing::error!(server = self.server.name(), %error, "the fetch of the signing keys was cancelled");
+        }
+    }
+
+    /// Starts a fetch, unless one is running.
+    fn refresh_in_background(self: &Arc<Self>) {
+        if let Ok(fetch_lock) = Arc::clone(&self.fetch_lock).try_lock_owned() {
+            self.spawn_fetch(fetch_lock);
+        }
+    }
+
+    fn spawn_fetch(self: &Arc<Self>, fetch_lock: OwnedMutexGuard<()>) -> JoinHandle<()> {
         let this = Arc::clone(self);
-        let fetch = tokio::spawn(async move {
+        tokio::spawn(async move {
             let outcome = this.fetch().await;
             this.record(outcome);
             drop(fetch_lock);
-        });
-        if let Err(error) = fetch.await {
-            tracing::error!(server = self.server.name(), %error, "the fetch of the signing keys was cancelled");
-        }
+        })
     }
 
     async fn fetch(&self) -> Result<KeySet, RemoteError> {

@@ -158,6 +158,28 @@ async fn during_an_outage_old_keys_are_good_for_a_while() {
 }
 
 #[tokio::test]
+async fn nobody_waits_for_an_issuer_that_was_down_and_hangs_while_old_keys_may_be_used() {
+    let (key, new) = (Key::es256("a"), Key::es256("new"));
+    let server = TestServer::start(published(&[&key])).await;
+    let (tokens, clock) = jwt(&server);
+    assert!(is_good(&tokens, &key).await);
+    server.set(down());
+    clock.advance(seconds(100));
+    assert!(is_good(&tokens, &key).await);
+    assert_eq!(server.requests(), 2);
+    let (release, released) = watch::channel(false);
+    server.set(Reply::Held(Box::new(published(&[&new])), released));
+    clock.advance(seconds(10));
+    // The answer is withheld until both have theirs.
+    assert!(is_good(&tokens, &key).await && is_good(&tokens, &key).await);
+    wait_for("the fetch", DEADLINE, async || (server.requests() > 2).then_some(())).await;
+    release.send(true).unwrap();
+    wait_for("the new keys", DEADLINE, async || (!is_good(&tokens, &key).await).then_some(())).await;
+    assert!(is_good(&tokens, &new).await);
+    assert_eq!(server.requests(), 3, "one fetch for all");
+}
+
+#[tokio::test]
 async fn stale_keys_are_never_used_where_that_is_configured() {
     let key = Key::es256("a");
     let server = TestServer::start(published(&[&key])).await;
