@@ -37,8 +37,9 @@ impl IntrospectionSettings {
 
 /// Looks up opaque access tokens at the introspection endpoint of their issuer (RFC 7662).
 ///
-/// The response for an active token must hold `sub` and `client_id`, both UUIDs, and `exp`; a response without one is an error of the
-/// server, not of the caller. `token_type`, if present, must be `Bearer`.
+/// The response for an active token must hold `sub` and `client_id`, both UUIDs, and `exp`. A token without one is refused, since RFC 7662
+/// leaves them to the server: it is good for other services, such as one of a machine without a user. A member of another type is an
+/// error of the server. `token_type`, if present, must be `Bearer`.
 pub struct IntrospectedTokens {
     server: RemoteClient,
     authorization: HeaderValue,
@@ -52,9 +53,9 @@ struct Activity {
 
 #[derive(Deserialize)]
 struct ActiveToken {
-    sub: String,
-    client_id: String,
-    exp: NumericDate,
+    sub: Option<String>,
+    client_id: Option<String>,
+    exp: Option<NumericDate>,
     scope: Option<String>,
     token_type: Option<String>,
     token_use: Option<String>,
@@ -128,17 +129,23 @@ impl IntrospectedTokens {
         {
             return Ok(None);
         }
+        let user_id = token.sub.as_deref().and_then(|sub| sub.parse().ok());
+        let client_id = token.client_id.as_deref().and_then(|id| id.parse().ok());
+        let (Some(user_id), Some(client_id), Some(exp)) = (user_id, client_id, &token.exp) else {
+            // The caller's fault or a server that is set up wrong: only an operator can tell.
+            tracing::warn!(
+                server = self.server.name(),
+                "an active token was refused: the server must tell its `sub` and `client_id`, both UUIDs, and its `exp`"
+            );
+            return Ok(None);
+        };
         Ok(Some(TokenFacts {
             digest: presented.digest(),
             kind: token.kind(),
-            user_id: token
-                .sub
-                .parse()
-                .map_err(|_| RequestError::InvalidAnswer("has a sub that is not a UUID"))?,
-            client_id: (token.client_id.parse())
-                .map_err(|_| RequestError::InvalidAnswer("has a client_id that is not a UUID"))?,
+            user_id,
+            client_id,
             scope: Scope::parse(token.scope.as_deref().unwrap_or_default()),
-            expires_at: token.exp.0,
+            expires_at: exp.0,
             is_revoked: false,
             is_user_blocked: false,
             is_client_blocked: false,

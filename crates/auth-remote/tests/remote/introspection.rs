@@ -113,20 +113,32 @@ async fn facts_come_as_they_are() {
 }
 
 #[tokio::test]
-async fn an_active_token_that_lacks_something_is_the_servers_error() {
+async fn an_active_token_of_another_kind_of_caller_is_refused() {
     let server = TestServer::start(Reply::ok(active())).await;
     let tokens = tokens(&server);
-    for member in ["active", "sub", "client_id", "exp"] {
+    for member in ["sub", "client_id", "exp"] {
         server.set(without(member));
-        assert_eq!(failure(&tokens, TOKEN).await, StoreErrorKind::Unexpected, "without {member}");
+        assert!(is_refused(&tokens, TOKEN).await, "without {member}");
+        server.set(with(member, Value::Null));
+        assert!(is_refused(&tokens, TOKEN).await, "null as {member}");
     }
+    for (member, value) in [("sub", "canary"), ("sub", ""), ("client_id", "canary-machine")] {
+        server.set(with(member, value));
+        assert!(is_refused(&tokens, TOKEN).await, "{member}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_about_a_token_is_the_servers_error() {
+    let server = TestServer::start(without("active")).await;
+    let tokens = tokens(&server);
+    assert_eq!(failure(&tokens, TOKEN).await, StoreErrorKind::Unexpected);
     for (member, value) in [
         ("active", json!("true")),
         ("active", json!(1)),
         ("active", json!(null)),
-        ("sub", json!("canary")),
         ("sub", json!(7)),
-        ("client_id", json!("canary")),
+        ("client_id", json!(["canary"])),
         ("exp", json!("2027-01-01T00:00:00Z")),
         ("exp", json!(1e300)),
         ("exp", json!(u64::MAX)),
