@@ -1,5 +1,5 @@
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,7 +35,7 @@ pub(crate) struct ExpireDispensesJob {
 /// A pass over all overdue dispenses.
 #[derive(Default)]
 struct Pass {
-    /// The last dispense of the batch before; `None` at the beginning.
+    /// The last dispense that was tried; `None` at the beginning.
     after: Option<Overdue>,
     /// The skipped dispenses that the log has named.
     logged: HashSet<DispenseId>,
@@ -48,7 +48,7 @@ pub(crate) struct Batch {
     pub(crate) expired: u64,
     /// The dispenses that were skipped, because they cannot be read or changed.
     pub(crate) skipped: Vec<(DispenseId, StoreError)>,
-    /// The last one of the batch; `None` when no batch follows.
+    /// The last one that was tried; `None` when none is left behind it.
     pub(crate) next: Option<Overdue>,
     /// The failure of the store, if it became unavailable before all had expired.
     pub(crate) failure: Option<StoreError>,
@@ -68,7 +68,7 @@ impl ExpireDispensesJob {
     }
 
     fn log(&self, skipped: &[(DispenseId, StoreError)]) {
-        let mut pass = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pass = self.pass();
         for (id, error) in skipped {
             if pass.logged.len() < MAX_LOGGED && pass.logged.insert(*id) {
                 log_skipped(*id, error);
@@ -76,9 +76,8 @@ impl ExpireDispensesJob {
         }
     }
 
-    fn move_to(&self, after: Option<Overdue>) -> Option<Overdue> {
-        let mut pass = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut pass.after, after)
+    fn pass(&self) -> MutexGuard<'_, Pass> {
+        self.pass.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,7 +92,7 @@ impl Job for ExpireDispensesJob {
     }
 
     async fn run_once(&self) -> Result<Worked, JobFailure> {
-        let after = self.move_to(None);
+        let after = self.pass().after.take();
         let overdue = self.expire.overdue(after, BATCH).await?;
         if after.is_none() {
             let oldest = overdue.first().map(|oldest| self.expire.overdue_for(oldest));
@@ -106,11 +105,13 @@ impl Job for ExpireDispensesJob {
         if batch.expired > 0 {
             tracing::info!(expired = batch.expired, "overdue dispenses expired");
         }
-        if let Some(failure) = batch.failure {
-            return Err(failure.into());
+        // After a failure too, behind what failed: dispenses that somebody keeps locked must not hold up the younger ones.
+        self.pass().after = batch.next;
+        match batch.failure {
+            Some(failure) => Err(failure.into()),
+            None if batch.next.is_some() => Ok(Worked::More),
+            None => Ok(Worked::Done { pause: self.pause }),
         }
-        self.move_to(batch.next);
-        Ok(if batch.next.is_some() { Worked::More } else { Worked::Done { pause: self.pause } })
     }
 }
 
@@ -172,8 +173,75 @@ async fn expire_batch(expire: &ExpireDispenses, overdue: Vec<Overdue>) -> Batch 
             }
         }
         if batch.failure.is_some() {
+            batch.next = some.last().copied();
             return batch;
         }
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use esoz_device_dispense::MockDeviceDispenses;
+    use esoz_kernel::{Clock, Committed, IdGenerator, Timestamp, UserId, Uuid};
+
+    use super::*;
+
+    struct Fixed;
+
+    impl Clock for Fixed {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    impl IdGenerator for Fixed {
+        fn fresh(&self) -> Uuid {
+            Uuid::from_u128(7)
+        }
+    }
+
+    fn id(number: u128) -> DispenseId {
+        DispenseId::new(Uuid::from_u128(number))
+    }
+
+    #[tokio::test]
+    async fn given_locked_dispenses_at_the_head_then_the_younger_ones_are_tried_and_the_next_pass_tries_all()
+    {
+        let locked = u128::try_from(AT_ONCE).unwrap();
+        let tried = Arc::<Mutex<Vec<DispenseId>>>::default();
+        let mut dispenses = MockDeviceDispenses::new();
+        dispenses.expect_overdue().returning(move |filter, _| {
+            let overdue = (0..=locked).map(|number| Overdue { inserted_at: Timestamp::MIN, id: id(number) });
+            Ok(overdue.filter(|overdue| filter.after.is_none_or(|after| *overdue > after)).collect())
+        });
+        let log = Arc::clone(&tried);
+        dispenses.expect_commit().returning(move |transition| {
+            log.lock().unwrap().push(transition.id);
+            if transition.id < id(locked) {
+                return Err(StoreError::new(StoreErrorKind::Unavailable, "waiting for a lock"));
+            }
+            Ok(Committed::Stale)
+        });
+        dispenses.expect_find().returning(|_| Ok(None));
+        let expire = ExpireDispenses {
+            dispenses: Arc::new(dispenses),
+            clock: Arc::new(Fixed),
+            ids: Arc::new(Fixed),
+            lifetime: Duration::from_secs(1),
+            system_user: UserId::new(Uuid::nil()),
+        };
+        let job = ExpireDispensesJob::new("mongodb", expire, Duration::ZERO, &Metrics::off());
+        let mut are_well = Vec::new();
+        for _ in 0..3 {
+            are_well.push(job.run_once().await.is_ok());
+        }
+        assert_eq!(are_well, [false, true, false]);
+        let mut tried = tried.lock().unwrap().clone();
+        tried.sort_unstable();
+        let twice = (0..locked).flat_map(|number| [id(number); 2]);
+        assert_eq!(tried, twice.chain([id(locked)]).collect::<Vec<_>>());
+    }
 }
