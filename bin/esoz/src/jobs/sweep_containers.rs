@@ -59,6 +59,9 @@ impl Job for SweepContainersJob {
             let (removed, unreadable) = (swept.removed, swept.unreadable);
             tracing::info!(%day, removed, unreadable, "signed documents that no dispense has were removed");
         }
+        if let Some(failure) = swept.failure {
+            return Err(failure.into());
+        }
         Ok(if is_over { Worked::Done { pause: self.pause } } else { Worked::More })
     }
 }
@@ -68,7 +71,7 @@ mod tests {
     use std::sync::Arc;
 
     use esoz_device_dispense::MockDeviceDispenses;
-    use esoz_kernel::{Calendar, Clock, StoreError, StoreErrorKind, Timestamp};
+    use esoz_kernel::{Calendar, Clock, DispenseId, StoreError, StoreErrorKind, Timestamp, Uuid};
     use esoz_signed_content::MockMediaStorage;
 
     use super::*;
@@ -87,6 +90,40 @@ mod tests {
         }
     }
 
+    fn job(media: MockMediaStorage, days: u32) -> SweepContainersJob {
+        let mut dispenses = MockDeviceDispenses::new();
+        dispenses.expect_find().returning(|_| Ok(None));
+        let (clock, calendar) = (Arc::new(Fixed), Arc::new(Fixed));
+        let sweep =
+            SweepContainers { dispenses: Arc::new(dispenses), media: Arc::new(media), clock, calendar };
+        SweepContainersJob::new("media", sweep, days, Duration::ZERO)
+    }
+
+    #[tokio::test]
+    async fn a_container_that_cannot_be_removed_is_told_and_the_next_run_goes_on_behind_it() {
+        let listed = Arc::<Mutex<Vec<Option<MediaKey>>>>::default();
+        let key = |number| {
+            MediaKey::new(Fixed.day_of(Fixed.now()), DispenseId::new(Uuid::nil()), Uuid::from_u128(number))
+        };
+        let mut media = MockMediaStorage::new();
+        let log = Arc::clone(&listed);
+        media.expect_list().returning(move |_, after, limit| {
+            let is_first = after.is_none();
+            log.lock().unwrap().push(after);
+            Ok(if is_first { (0..).map(key).take(limit).collect() } else { Vec::new() })
+        });
+        media.expect_delete().returning(move |removed| {
+            if *removed == key(0) {
+                return Err(StoreError::new(StoreErrorKind::Unexpected, "removing"));
+            }
+            Ok(())
+        });
+        let job = job(media, 1);
+        assert!(job.run_once().await.is_err());
+        assert!(matches!(job.run_once().await, Ok(Worked::Done { .. })));
+        assert_eq!(*listed.lock().unwrap(), [None, (0..).map(key).nth(BATCH - 1)]);
+    }
+
     #[tokio::test]
     async fn a_day_that_cannot_be_swept_does_not_keep_the_others_from_it_and_is_tried_again_in_the_next_pass()
     {
@@ -100,13 +137,7 @@ mod tests {
             }
             Ok(Vec::new())
         });
-        let sweep = SweepContainers {
-            dispenses: Arc::new(MockDeviceDispenses::new()),
-            media: Arc::new(media),
-            clock: Arc::new(Fixed),
-            calendar: Arc::new(Fixed),
-        };
-        let job = SweepContainersJob::new("media", sweep, 3, Duration::ZERO);
+        let job = job(media, 3);
         let mut are_well = Vec::new();
         for _ in 0..4 {
             are_well.push(job.run_once().await.is_ok());

@@ -21,7 +21,7 @@ pub struct SweepContainers {
 }
 
 /// What a sweep of some keys found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub struct Swept {
     /// How many containers no dispense had; they were removed.
     pub removed: u64,
@@ -29,6 +29,8 @@ pub struct Swept {
     pub unreadable: u64,
     /// How many keys were looked at.
     pub seen: u64,
+    /// The first failure that concerns one key alone, such as a storage that refuses to delete it. Its container stays.
+    pub failure: Option<StoreError>,
 }
 
 impl SweepContainers {
@@ -42,7 +44,7 @@ impl SweepContainers {
     /// Sweeps at most `limit` keys of a day, those behind `after` alone. Returns what it found, and where to go on; `None`: that was the last.
     ///
     /// # Errors
-    /// [`StoreError`] when the media storage or the store of dispenses failed; sweeping again is safe.
+    /// [`StoreError`] when the media storage cannot list the day, or it or the store of dispenses is unavailable; sweeping again is safe.
     pub async fn execute(
         &self,
         day: CivilDate,
@@ -54,24 +56,29 @@ impl SweepContainers {
         let mut swept = Swept::default();
         for key in keys {
             swept.seen += 1;
-            let links = match self.dispenses.find(key.dispense()).await {
-                Ok(None) => Ok(false),
-                Ok(Some(found)) => found.dispense.map(|dispense| has_link(dispense.record.get(LINKS), &key)),
-                // One that cannot be read must not keep the sweep from all that follow.
-                Err(error) if error.kind() == StoreErrorKind::Corrupt => Err(error),
-                Err(error) => return Err(error),
-            };
-            match links {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.media.delete(&key).await?;
-                    swept.removed += 1;
-                }
-                // Whether it has the container is unknown, so the container stays.
-                Err(_) => swept.unreadable += 1,
+            match self.remove_unlinked(&key).await {
+                Ok(is_removed) => swept.removed += u64::from(is_removed),
+                Err(error) => match error.kind() {
+                    StoreErrorKind::Unavailable => return Err(error),
+                    StoreErrorKind::Corrupt => swept.unreadable += 1,
+                    // What is refused for one key must not keep the sweep from all that follow.
+                    _ => swept.failure = swept.failure.or(Some(error)),
+                },
             }
         }
         Ok((swept, next))
+    }
+
+    /// Removes the container if its dispense does not have it. Returns whether it did; of a dispense that cannot be read that is unknown, so the
+    /// container stays.
+    async fn remove_unlinked(&self, key: &MediaKey) -> Result<bool, StoreError> {
+        if let Some(found) = self.dispenses.find(key.dispense()).await?
+            && has_link(found.dispense?.record.get(LINKS), key)
+        {
+            return Ok(false);
+        }
+        self.media.delete(key).await?;
+        Ok(true)
     }
 }
 
@@ -106,17 +113,17 @@ mod tests {
         SweepContainers { dispenses: Arc::new(dispenses), media: Arc::new(media), clock, calendar }
     }
 
-    /// Dispense 1 has its container, 2 has another one, 3 is unknown, 4 cannot be read.
+    /// Dispense 1 has its container, 2 has another one, 4 cannot be read, the others are unknown.
     fn find(id: DispenseId) -> Option<StoredDispense> {
         let (number, owner) = (id.uuid().as_u128(), LegalEntityId::new(Uuid::nil()));
         let links = match number {
             1 => json!(["2026-01-01/other", key(1).to_string()]),
             2 => json!([key(1).to_string()]),
-            3 => return None,
-            _ => {
+            4 => {
                 let corrupt = Err(StoreError::corrupt("device_dispenses", id, "status"));
                 return Some(StoredDispense { owner, subject: None, dispense: corrupt });
             }
+            _ => return None,
         };
         let Value::Object(record) = json!({LINKS: links}) else { unreachable!() };
         let (status, subject) = (DispenseStatus::Completed, Pseudonym::new("P"));
@@ -136,8 +143,37 @@ mod tests {
             assert!([key(2), key(3)].contains(removed));
             Ok(())
         });
-        let swept = block_on(sweep(dispenses, media).execute(day(), None, 6)).unwrap();
-        assert_eq!(swept, (Swept { removed: 2, unreadable: 2, seen: 5 }, None));
+        let (swept, next) = block_on(sweep(dispenses, media).execute(day(), None, 6)).unwrap();
+        assert_eq!((swept.removed, swept.unreadable, swept.seen, next), (2, 2, 5, None));
+        assert!(swept.failure.is_none());
+    }
+
+    #[test]
+    fn given_a_container_that_the_storage_refuses_to_remove_then_the_others_are_removed_and_it_is_told() {
+        let (mut dispenses, mut media) = (MockDeviceDispenses::new(), MockMediaStorage::new());
+        dispenses.expect_find().returning(|id| Ok(find(id)));
+        media.expect_list().returning(|_, _, _| Ok([3, 5, 6].map(key).into()));
+        media.expect_delete().times(3).returning(|removed| {
+            if *removed == key(3) {
+                Err(StoreError::new(StoreErrorKind::Unexpected, "removing"))
+            } else {
+                Ok(())
+            }
+        });
+        let (swept, _) = block_on(sweep(dispenses, media).execute(day(), None, 6)).unwrap();
+        assert_eq!((swept.removed, swept.seen), (2, 3));
+        assert_eq!(swept.failure.unwrap().kind(), StoreErrorKind::Unexpected);
+    }
+
+    #[test]
+    fn given_a_storage_that_is_away_then_the_sweep_ends() {
+        let (mut dispenses, mut media) = (MockDeviceDispenses::new(), MockMediaStorage::new());
+        dispenses.expect_find().returning(|id| Ok(find(id)));
+        media.expect_list().returning(|_, _, _| Ok([3, 5, 6].map(key).into()));
+        let away = |_: &MediaKey| Err(StoreError::new(StoreErrorKind::Unavailable, "removing"));
+        media.expect_delete().times(1).returning(away);
+        let failure = block_on(sweep(dispenses, media).execute(day(), None, 6)).unwrap_err();
+        assert_eq!(failure.kind(), StoreErrorKind::Unavailable);
     }
 
     #[test]
